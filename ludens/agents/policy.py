@@ -1,0 +1,167 @@
+"""A policy maps a turn to a decision.
+
+That one method is all that an environment's player needs: a script, an oracle, a learner, a person at the keyboard
+and a language model stand behind it alike.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from pettingzoo import AECEnv
+
+from ludens.envs import Turn
+from ludens.errors import LudensError, UsageError
+
+Status = Literal["valid", "invalid", "refused"]
+Provenance = Literal["exact", "logprobs", "sample"]
+OnInvalid = Literal["drop", "forfeit", "abort"]
+
+
+class NoDecisionError(LudensError):
+    """A policy could not decide where an action is needed. Its `decision` says why; nothing was put in its place."""
+
+    def __init__(self, message: str, decision: Decision) -> None:
+        super().__init__(message)
+        self.decision = decision
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to a language model, and what came of it.
+
+    Attributes:
+        model: the id that was asked.
+        messages: what was sent, in OpenAI's shape.
+        reply: the text that came back; None if none did.
+        outcome: ``"ok"`` if the reply could be used, else what was wrong with it: ``"invalid"``, ``"refused"``,
+            ``"error"`` (no reply after all retries of the transport).
+        detail: the reason in words, for an outcome other than ``"ok"``.
+        parameters: sampling parameters that were sent.
+        option_probabilities: read from token log-probabilities, in the game's option order, if asked for.
+        prompt_tokens, completion_tokens: as the provider counted them.
+        cost: in US dollars by LiteLLM's prices; 0 where the model is free or its price unknown.
+        seconds: wall-clock time including transport retries.
+        transport_retries: requests repeated after 429, 5xx, a time-out or a broken connection.
+    """
+
+    model: str
+    messages: Sequence[Mapping[str, str]]
+    reply: str | None
+    outcome: Literal["ok", "invalid", "refused", "error"]
+    detail: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    option_probabilities: tuple[float, ...] | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    transport_retries: int = 0
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Which text a decision was made on: framing, template, content hash, and the order in which options stood."""
+
+    framing: str
+    template: str
+    hash: str
+    orders: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a policy chose at a turn.
+
+    Attributes:
+        action: the number of the option taken; None unless `status` is ``"valid"``.
+        status: ``"invalid"`` where no reply could be read, ``"refused"`` where the model declined to answer.
+        probabilities: over the turn's options, in their order, where known; they sum to 1.
+        provenance: where `probabilities` come from, or ``"sample"`` for a bare draw.
+        reasoning: the policy's own words on the choice, where it gave any.
+        wording: what a language model was shown; None for other policies.
+        calls: the requests made for it, in order.
+        on_invalid: what the policy wants done with an episode in which it did not decide.
+    """
+
+    action: int | None
+    status: Status = "valid"
+    probabilities: tuple[float, ...] | None = None
+    provenance: Provenance = "sample"
+    reasoning: str | None = None
+    wording: Wording | None = None
+    calls: tuple[Call, ...] = ()
+    on_invalid: OnInvalid = "drop"
+
+    def __post_init__(self) -> None:
+        if (self.action is None) == (self.status == "valid"):
+            raise UsageError(f"A {self.status} decision must {'have' if self.status == 'valid' else 'not have'} an action.")
+
+
+class Policy(ABC):
+    """Decides at turns. Subclasses implement `decide`; those that wait on a network also override `adecide`.
+
+    A policy keeps no memory of its own between turns: what was seen stands in the turn (`known`, `past`), so that an
+    episode can be replayed from its decisions.
+    """
+
+    name: str = "policy"
+
+    @abstractmethod
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Choose at this turn, drawing all chance from `rng`."""
+
+    async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """The same without blocking the event loop."""
+        return self.decide(turn, rng)
+
+    def describe(self) -> dict[str, Any]:
+        """What a run's manifest records of this policy: JSON values that determine its behaviour."""
+        return {"name": self.name, "kind": type(self).__name__}
+
+    def act(self, env: AECEnv[str, Any, Any], rng: np.random.Generator) -> int | None:
+        """The action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat that is done.
+
+        Raises:
+            NoDecisionError: the policy did not decide.
+        """
+        _, _, terminated, truncated, _ = env.last(observe=False)
+        if terminated or truncated:
+            return None
+        turn: Turn = env.unwrapped.turn(env.agent_selection)  # type: ignore[attr-defined]  # ludens environments have it
+        decision = self.decide(turn, rng)
+        if decision.action is None:
+            reason = decision.calls[-1].detail if decision.calls else "no reason given"
+            raise NoDecisionError(f"{self.name} gave no usable decision at {turn.node!r}: {reason}", decision)
+        return decision.action
+
+
+class CallablePolicy(Policy):
+    """Any function from an observation (a dict of arrays) to an action number as a policy: a learner of another
+    library, for example."""
+
+    def __init__(self, function: Callable[[Mapping[str, Any]], int], name: str | None = None) -> None:
+        self.function = function
+        self.name = name or getattr(function, "__name__", "callable")
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Call the function.
+
+        Raises:
+            UsageError: it returned no legal action.
+        """
+        action = self.function(turn.observation)
+        if not isinstance(action, int | np.integer) or not any(option.action == action for option in turn.options):
+            raise UsageError(f"{self.name} returned {action!r} at {turn.node!r}; legal are {[o.action for o in turn.options]}.")
+        return Decision(int(action))
+
+
+def draw(probabilities: Sequence[float], turn: Turn, rng: np.random.Generator, **known: Any) -> Decision:
+    """A decision drawn from a distribution over the turn's options."""
+    shares = np.asarray(probabilities, dtype=np.float64)
+    place = int(rng.choice(len(shares), p=shares / shares.sum()))
+    return Decision(turn.options[place].action, probabilities=tuple(shares.tolist()), **known)

@@ -1,0 +1,68 @@
+"""Games and their PettingZoo faces. Importing this package registers every environment in both registries."""
+
+from __future__ import annotations
+
+from ludens.envs.family import Family
+from ludens.envs.games import FAMILIES
+from ludens.envs.protocols import PROTOCOLS, family_of
+from ludens.envs.registration import environments, make_env, register_family
+from ludens.envs.sequential import SequentialEnv
+from ludens.envs.strategies import (
+    Strategy,
+    check_strategy,
+    describe_strategy,
+    expected_payoff,
+    outcome_probabilities,
+    path_probabilities,
+    pure_strategies,
+    strategy,
+    uniform_strategy,
+)
+from ludens.envs.tree import (
+    ChanceNode,
+    DecisionNode,
+    GameError,
+    GameTree,
+    InformationSet,
+    Leaf,
+    Node,
+    PayoffNode,
+    Step,
+    walk,
+)
+from ludens.envs.turn import Game, Method, Option, PastRound, Turn
+
+__all__ = [
+    "FAMILIES",
+    "PROTOCOLS",
+    "ChanceNode",
+    "DecisionNode",
+    "Family",
+    "Game",
+    "GameError",
+    "GameTree",
+    "InformationSet",
+    "Leaf",
+    "Method",
+    "Node",
+    "Option",
+    "PastRound",
+    "PayoffNode",
+    "SequentialEnv",
+    "Step",
+    "Strategy",
+    "Turn",
+    "check_strategy",
+    "describe_strategy",
+    "environments",
+    "expected_payoff",
+    "family_of",
+    "make_env",
+    "outcome_probabilities",
+    "path_probabilities",
+    "pure_strategies",
+    "register_family",
+    "strategy",
+    "uniform_strategy",
+    "walk",
+]

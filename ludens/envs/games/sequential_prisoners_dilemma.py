@@ -1,0 +1,51 @@
+"""The sequential prisoner's dilemma of van Leeuwen & Alger (JPE Microeconomics 2(4), 2024).
+
+The first mover cooperates or defects; the second mover sees it and does the same. T tempts the defector, R rewards
+both cooperators, P is for both defectors, S for the one who is let down.
+"""
+
+from __future__ import annotations
+
+from ludens.envs.family import Family, ordered
+from ludens.envs.tree import DecisionNode, PayoffNode
+
+
+def _build(T: float, R: float, P: float, S: float) -> DecisionNode:
+    after_cooperation = {"cooperate": PayoffNode((R, R)), "defect": PayoffNode((S, T))}
+    after_defection = {"cooperate": PayoffNode((T, S)), "defect": PayoffNode((P, P))}
+    return DecisionNode(
+        "opening",
+        "first mover",
+        {
+            "cooperate": DecisionNode("reply to cooperation", "second mover", after_cooperation),
+            "defect": DecisionNode("reply to defection", "second mover", after_defection),
+        },
+    )
+
+
+def _check(T: float, R: float, P: float, S: float) -> str | None:
+    return ordered(T=T, R=R, P=P, S=S)
+
+
+SEQUENTIAL_PRISONERS_DILEMMA = Family(
+    name="sequential_prisoners_dilemma",
+    title="Sequential prisoner's dilemma",
+    source="van Leeuwen & Alger 2024",
+    roles=("first mover", "second mover"),
+    parameters=("T", "R", "P", "S"),
+    build=_build,
+    check=_check,
+    prosocial={
+        "opening": "cooperate",
+        "reply to cooperation": "cooperate",
+        "reply to defection": "cooperate",
+    },
+    protocols={
+        "SPD1": (90, 45, 15, 10),
+        "SPD2": (90, 55, 20, 10),
+        "SPD3": (80, 65, 25, 20),
+        "SPD4": (90, 65, 25, 10),
+        "SPD5": (80, 75, 30, 20),
+        "SPD6": (90, 75, 30, 10),
+    },
+)

@@ -1,0 +1,67 @@
+"""Both PettingZoo faces of every family, under ``ludens/<name>-v0``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from pettingzoo import AECEnv, ParallelEnv, aec_registry, make, parallel_registry, register
+from pettingzoo.utils.conversions import turn_based_aec_to_parallel
+
+from ludens.envs.family import Family
+from ludens.envs.games import FAMILIES
+from ludens.envs.sequential import SequentialEnv
+from ludens.errors import UsageError
+
+
+def sequential_env(
+    family: str, protocol: str | None = None, payoffs: Sequence[float] | None = None, **options: Any
+) -> SequentialEnv:
+    """The AEC environment of a family. Without protocol and payoffs the family's first protocol is played.
+
+    Raises:
+        GameError: the protocol or the payoffs are wrong.
+        UsageError: another option is wrong.
+    """
+    kind = FAMILIES[family]
+    if protocol is None and payoffs is None:
+        protocol = next(iter(kind.protocols))
+    return SequentialEnv(kind.game(protocol, payoffs), environment=kind.environment, **options)
+
+
+def parallel_env(family: str, **options: Any) -> ParallelEnv[str, Any, Any]:
+    """The same behind PettingZoo's own turn-based conversion: only the seat to move is heard at a step."""
+    environment: ParallelEnv[str, Any, Any] = turn_based_aec_to_parallel(sequential_env(family, **options))
+    return environment
+
+
+def register_family(family: Family) -> None:
+    """Register both faces of a family, once."""
+    if family.environment not in aec_registry:
+        register("aec", family.environment, partial(sequential_env, family.name))
+    if family.environment not in parallel_registry:
+        register("parallel", family.environment, partial(parallel_env, family.name))
+
+
+def environments() -> list[str]:
+    """The ids of all ludens environments."""
+    return sorted(name for name in aec_registry if name.startswith("ludens/"))
+
+
+def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
+    """``pettingzoo.make("aec", …)`` for an id with or without ``ludens/`` and ``-v0``.
+
+    Raises:
+        UsageError: there is no such environment; the message lists those that exist.
+    """
+    known = environments()
+    for name in (environment, f"ludens/{environment}", f"ludens/{environment}-v0"):
+        if name in known:
+            made: AECEnv[str, Any, Any] = make("aec", name, **options)
+            return made
+    raise UsageError(f"There is no environment {environment!r}; there are {', '.join(known)}.")
+
+
+for _family in FAMILIES.values():
+    register_family(_family)

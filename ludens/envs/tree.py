@@ -1,0 +1,300 @@
+"""Finite sequential games as one tree of decision, chance and payoff nodes.
+
+A `GameTree` is pure data: who may move where, what follows, what everybody is paid. Everything else
+(strategies, expected payoffs, the PettingZoo environment, the Gambit file, the picture) is derived from it.
+
+Perfect recall is required of every role and no information set may be met twice on one path; then behaviour
+strategies lose nothing against mixed ones (Kuhn 1953) and expected payoffs are multilinear in them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.errors import UsageError
+
+PROBABILITY_TOLERANCE = 1e-9
+
+
+class GameError(UsageError):
+    """A game's definition is wrong: the message names the node and what to change."""
+
+
+@dataclass(frozen=True)
+class PayoffNode:
+    """The end of a path: one payoff per role, in the order of the game's roles, in points."""
+
+    payoffs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ChanceNode:
+    """A draw by nature: `branches` maps an outcome's name to its probability (> 0, summing to 1) and what follows."""
+
+    label: str
+    branches: Mapping[str, tuple[float, Node]]
+
+
+@dataclass(frozen=True)
+class DecisionNode:
+    """A move of `role`: `options` maps an option's name to what follows; its position is the option's number.
+
+    Nodes that carry the same `information_set` cannot be told apart by the mover: they must agree in role and
+    options. Without one the node is a set of its own, named by its label.
+    """
+
+    label: str
+    role: str
+    options: Mapping[str, Node]
+    information_set: str | None = None
+
+    @property
+    def information(self) -> str:
+        """The name of the information set that this node belongs to."""
+        return self.information_set or self.label
+
+
+Node = PayoffNode | ChanceNode | DecisionNode
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edge of a path: at the node `label` (an information set, or a chance node) `option` followed.
+
+    `role` is None where nature moved.
+    """
+
+    label: str
+    option: str
+    role: str | None
+
+
+@dataclass(frozen=True)
+class InformationSet:
+    """What a role can tell apart when it moves, and what it may then choose.
+
+    `known` are the steps common to all paths into the set: all that the mover has learnt. `columns` are this
+    set's places in a strategy vector.
+    """
+
+    label: str
+    role: str
+    options: tuple[str, ...]
+    known: tuple[Step, ...]
+    columns: slice
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One way in which the game can end: its path, nature's probability of its own moves, the payoffs per role."""
+
+    path: tuple[Step, ...]
+    chance: float
+    payoffs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class GameTree:
+    """A finite sequential game.
+
+    Args:
+        name: the game's family, for example ``"trust"``; names its wordings.
+        roles: the parts to play, at least one; payoffs are listed in this order.
+        root: the first node.
+        parameters: the numbers from which the tree was built (for example T, R, P, S), for tables and wordings.
+        protocol: the name of a published parameter set, if it is one.
+
+    Raises:
+        GameError: the definition is inconsistent; the message names the node.
+    """
+
+    name: str
+    roles: tuple[str, ...]
+    root: Node
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    protocol: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "roles", tuple(self.roles))
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        _check_roles(self)
+        _check_tree(self)
+        _check_information(self)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.protocol, self.roles, self.payoffs.tobytes()))
+
+    def __repr__(self) -> str:
+        shown = self.protocol or ", ".join(f"{key}={value:g}" for key, value in self.parameters.items())
+        return f"GameTree({self.name}{': ' + shown if shown else ''})"
+
+    def __getstate__(self) -> dict[str, object]:
+        # A mapping proxy cannot be pickled, and what is derived is cheaper to derive again than to carry.
+        state = {key: getattr(self, key) for key in ("name", "roles", "root", "protocol")}
+        return state | {"parameters": dict(self.parameters)}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        for key, value in state.items():
+            object.__setattr__(self, key, value)
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+
+    @cached_property
+    def information_sets(self) -> tuple[InformationSet, ...]:
+        """All information sets, in the order in which a walk of the tree meets them first."""
+        return _collect_information_sets(self)
+
+    @cached_property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """All ends of the game, in tree order."""
+        return tuple(_leaves(self))
+
+    @cached_property
+    def payoffs(self) -> NDArray[np.float64]:
+        """Payoffs of every leaf, shape (leaves, roles), in points."""
+        table = np.array([leaf.payoffs for leaf in self.leaves], dtype=np.float64)
+        table.setflags(write=False)
+        return table
+
+    @cached_property
+    def width(self) -> int:
+        """The length of a strategy vector: options summed over information sets."""
+        return sum(len(node.options) for node in self.information_sets)
+
+    def information_set(self, label: str) -> InformationSet:
+        """The information set of that name.
+
+        Raises:
+            GameError: there is none; the message lists those that exist.
+        """
+        for node in self.information_sets:
+            if node.label == label:
+                return node
+        known = ", ".join(node.label for node in self.information_sets)
+        raise GameError(f"{self!r} has no information set {label!r}; it has {known}.")
+
+
+def walk(root: Node) -> Iterator[tuple[tuple[Step, ...], Node]]:
+    """Every node with the path that leads to it, parents before children, options in order."""
+    stack: list[tuple[tuple[Step, ...], Node]] = [((), root)]
+    while stack:
+        path, node = stack.pop()
+        yield path, node
+        for step, child in reversed(_children(node)):
+            stack.append(((*path, step), child))
+
+
+def _children(node: Node) -> list[tuple[Step, Node]]:
+    if isinstance(node, DecisionNode):
+        return [(Step(node.information, name, node.role), child) for name, child in node.options.items()]
+    if isinstance(node, ChanceNode):
+        return [(Step(node.label, name, None), child) for name, (_, child) in node.branches.items()]
+    return []
+
+
+def _leaves(game: GameTree) -> Iterator[Leaf]:
+    def below(node: Node, path: tuple[Step, ...], chance: float) -> Iterator[Leaf]:
+        if isinstance(node, PayoffNode):
+            yield Leaf(path, chance, tuple(float(value) for value in node.payoffs))
+        for step, child in _children(node):
+            share = node.branches[step.option][0] if isinstance(node, ChanceNode) else 1.0
+            yield from below(child, (*path, step), chance * share)
+
+    return below(game.root, (), 1.0)
+
+
+def _collect_information_sets(game: GameTree) -> tuple[InformationSet, ...]:
+    paths: dict[str, list[tuple[Step, ...]]] = {}
+    first: dict[str, DecisionNode] = {}
+    for path, node in walk(game.root):
+        if isinstance(node, DecisionNode):
+            paths.setdefault(node.information, []).append(path)
+            first.setdefault(node.information, node)
+    found: list[InformationSet] = []
+    start = 0
+    for label, node in first.items():
+        stop = start + len(node.options)
+        common = tuple(step for step in paths[label][0] if all(step in other for other in paths[label][1:]))
+        found.append(InformationSet(label, node.role, tuple(node.options), common, slice(start, stop)))
+        start = stop
+    return tuple(found)
+
+
+def _where(path: Sequence[Step], node: object) -> str:
+    label = getattr(node, "label", None)
+    way = " > ".join(step.option for step in path) or "the root"
+    return f"node {label!r} (at {way})" if label else f"the node at {way}"
+
+
+def _check_roles(game: GameTree) -> None:
+    if not game.roles or not all(isinstance(role, str) and role for role in game.roles):
+        raise GameError(f"Game {game.name!r} needs at least one role, each a non-empty name; got {game.roles!r}.")
+    if len(set(game.roles)) < len(game.roles):
+        raise GameError(f"Game {game.name!r} names a role twice: {game.roles!r}; give each its own name.")
+
+
+def _check_tree(game: GameTree) -> None:
+    labels: set[str] = set()
+    for path, node in walk(game.root):
+        where = f"Game {game.name!r}, {_where(path, node)}"
+        if isinstance(node, PayoffNode):
+            _check_payoffs(game, node, where)
+            continue
+        if not isinstance(node, DecisionNode | ChanceNode):
+            raise GameError(f"{where}, is {node!r}; use a DecisionNode, ChanceNode or PayoffNode.")
+        if not node.label or node.label in labels:
+            raise GameError(f"{where}, needs a label of its own; {node.label!r} is empty or used twice.")
+        labels.add(node.label)
+        if isinstance(node, ChanceNode):
+            _check_chance(node, where)
+        elif node.role not in game.roles:
+            raise GameError(f"{where}, belongs to role {node.role!r}; the game's roles are {', '.join(game.roles)}.")
+        elif len(node.options) < 2:
+            raise GameError(f"{where}, offers {len(node.options)} option(s); a decision needs at least two.")
+
+
+def _check_payoffs(game: GameTree, node: PayoffNode, where: str) -> None:
+    if len(node.payoffs) != len(game.roles):
+        raise GameError(f"{where}, pays {len(node.payoffs)} number(s) for {len(game.roles)} role(s); give one each.")
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in node.payoffs):
+        raise GameError(f"{where}, pays {node.payoffs!r}; payoffs must be finite numbers.")
+
+
+def _check_chance(node: ChanceNode, where: str) -> None:
+    shares = [share for share, _ in node.branches.values()]
+    if not shares or not all(math.isfinite(share) and share > 0 for share in shares):
+        raise GameError(f"{where}, has probabilities {shares!r}; each must be above 0.")
+    if abs(sum(shares) - 1) > PROBABILITY_TOLERANCE:
+        raise GameError(f"{where}, has probabilities that sum to {sum(shares):.6g}; they must sum to 1.")
+
+
+def _check_information(game: GameTree) -> None:
+    seen: dict[str, tuple[DecisionNode, tuple[Step, ...]]] = {}
+    labels = {node.label: node for _, node in walk(game.root) if isinstance(node, DecisionNode | ChanceNode)}
+    for path, node in walk(game.root):
+        if not isinstance(node, DecisionNode):
+            continue
+        where = f"Game {game.name!r}, {_where(path, node)}"
+        name = node.information
+        namesake = labels.get(name)
+        if namesake is not None and (isinstance(namesake, ChanceNode) or namesake.information != name):
+            raise GameError(f"{where}, is in information set {name!r}, the label of another node; rename one.")
+        if any(step.label == name for step in path):
+            raise GameError(f"{where}, meets information set {name!r} twice on one path; split the set.")
+        own = tuple(step for step in path if step.role == node.role)
+        other, other_own = seen.setdefault(name, (node, own))
+        if other.role != node.role or tuple(other.options) != tuple(node.options):
+            raise GameError(
+                f"{where}, shares information set {name!r} with node {other.label!r} but differs in role or options."
+            )
+        if other_own != own:
+            raise GameError(
+                f"{where}, shares information set {name!r} with node {other.label!r}, but {node.role!r} came there "
+                "by other moves of its own: roles must remember what they did."
+            )

@@ -1,0 +1,79 @@
+"""The turn: all that an agent may know when it must move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs.tree import Step
+
+Method = Literal["direct", "strategy"]
+
+
+@runtime_checkable
+class Game(Protocol):
+    """What a wording or a policy may ask of any game: its family's name, its roles, its numbers."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def roles(self) -> tuple[str, ...]: ...
+    @property
+    def parameters(self) -> Mapping[str, float]: ...
+    @property
+    def protocol(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Option:
+    """One legal move: the number that the environment takes, and its name in the game."""
+
+    action: int
+    name: str
+
+
+@dataclass(frozen=True)
+class PastRound:
+    """A finished round as one seat saw it: its role, the path played, the payoffs by role, in points."""
+
+    role: str
+    path: tuple[Step, ...]
+    payoffs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """All that an agent may know when it must move.
+
+    Attributes:
+        environment: the environment's id, for example ``"ludens/trust-v0"``.
+        agent: the seat, for example ``"player_0"``.
+        role: the part that it plays at this node.
+        node: the information set's label.
+        options: the legal moves, in the game's own order.
+        observation: the numeric observation, as `env.observe` gives it.
+        game: the rules, from which payoffs are read (prompts and oracles alike).
+        known: the earlier moves of this round that the mover has learnt, in order.
+        past: the finished rounds, oldest first.
+        round: the number of this round, from 0; `rounds` is how many there will be.
+        method: ``"direct"`` if the move is really reached, ``"strategy"`` if it is asked for every case in advance.
+        facts: anything else that a wording may need, by name.
+    """
+
+    environment: str
+    agent: str
+    role: str
+    node: str
+    options: tuple[Option, ...]
+    observation: Mapping[str, NDArray[np.generic]]
+    game: Game
+    known: tuple[Step, ...] = ()
+    past: tuple[PastRound, ...] = ()
+    round: int = 0
+    rounds: int = 1
+    method: Method = "direct"
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,65 @@
+"""What a run keeps: episodes, the decisions in them, and the calls behind each decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ludens.agents.policy import Decision
+
+EpisodeStatus = Literal["planned", "running", "done", "dropped", "forfeited", "aborted"]
+
+
+@dataclass(frozen=True)
+class EpisodeSpec:
+    """An episode to be played: its number in the run (which also picks its seed) and what tells it apart.
+
+    `labels` holds JSON values; every table groups by them (for example ``policy``, ``protocol``, ``framing``).
+    """
+
+    index: int
+    labels: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """An episode as it stands in the store.
+
+    Attributes:
+        payoffs: points per seat, summed over rounds; None for a seat whose payoff is undefined (a dropped episode,
+            the others of a forfeiting seat).
+        detail: why an episode was dropped, forfeited or aborted.
+    """
+
+    index: int
+    labels: Mapping[str, Any]
+    status: EpisodeStatus
+    payoffs: Mapping[str, float | None] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """A decision with its place: which episode, which turn.
+
+    Attributes:
+        episode: the episode's number; `labels` are that episode's.
+        step: the number of the decision within its episode, from 0.
+        question: ``"choice"``, or ``"belief"`` where the policy was asked what others do.
+        options: names of the legal options, in the game's order; `decision.probabilities` follow it.
+    """
+
+    episode: int
+    labels: Mapping[str, Any]
+    step: int
+    question: Literal["choice", "belief"]
+    agent: str
+    policy: str
+    environment: str
+    protocol: str | None
+    role: str
+    node: str
+    round: int
+    options: tuple[str, ...]
+    decision: Decision
