@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ludens.envs.family import Family
-from ludens.envs.games import FAMILIES
-from ludens.envs.protocols import PROTOCOLS, family_of
+from ludens.envs.games import FAMILIES, PROTOCOLS, family_of
 from ludens.envs.registration import environments, make_env, register_family
 from ludens.envs.sequential import SequentialEnv
 from ludens.envs.strategies import (

@@ -10,7 +10,7 @@ from pettingzoo import AECEnv, ParallelEnv, aec_registry, make, parallel_registr
 from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
 from ludens.envs.family import Family
-from ludens.envs.games import FAMILIES
+from ludens.envs.games import FAMILIES, add_family
 from ludens.envs.sequential import SequentialEnv
 from ludens.errors import UsageError
 
@@ -37,7 +37,13 @@ def parallel_env(family: str, **options: Any) -> ParallelEnv[str, Any, Any]:
 
 
 def register_family(family: Family) -> None:
-    """Register both faces of a family, once."""
+    """Add a family to ludens: its protocols, and both PettingZoo faces. Doing it twice changes nothing.
+
+    Raises:
+        GameError: another family has its name or the name of one of its protocols.
+    """
+    if FAMILIES.get(family.name) != family:
+        add_family(family)
     if family.environment not in aec_registry:
         register("aec", family.environment, partial(sequential_env, family.name))
     if family.environment not in parallel_registry:

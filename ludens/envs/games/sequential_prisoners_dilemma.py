@@ -27,7 +27,7 @@ def _check(T: float, R: float, P: float, S: float) -> str | None:
     return ordered(T=T, R=R, P=P, S=S)
 
 
-SEQUENTIAL_PRISONERS_DILEMMA = Family(
+FAMILY = Family(
     name="sequential_prisoners_dilemma",
     title="Sequential prisoner's dilemma",
     source="van Leeuwen & Alger 2024",

@@ -22,7 +22,7 @@ def _check(T: float, R: float, P: float, S: float) -> str | None:
     return ordered(T=T, R=R, P=P, S=S)
 
 
-TRUST = Family(
+FAMILY = Family(
     name="trust",
     title="Mini trust game",
     source="van Leeuwen & Alger 2024",

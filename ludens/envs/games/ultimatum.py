@@ -29,7 +29,7 @@ def _check(T: float, R: float, P: float, S: float) -> str | None:
     return None if R >= S else "R >= S is needed, or the unequal offer favours the responder"
 
 
-ULTIMATUM = Family(
+FAMILY = Family(
     name="ultimatum",
     title="Mini ultimatum game",
     source="van Leeuwen & Alger 2024",
