@@ -7,8 +7,8 @@ The rooms, each importing only those before it:
 * `ludens.agents`: policies, language models among them,
 * `ludens.experiments`: runs, their store, measures and reports.
 
-`import ludens` loads none of them: each is loaded when it is first named (`ludens.envs`), and the heavy libraries only
-when something needs them.
+`import ludens` loads none of them: each is loaded when it is first named (`ludens.envs`), and the heavy
+libraries only when something needs them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    # Imported here: importlib.metadata costs a third of the whole import.
+    # importlib.metadata pulls in email and zipfile; who never asks for the version does not pay for it.
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,7 +1,7 @@
 """The errors that users of ludens meet.
 
-Each message is one sentence that says what was wrong, where, and what to do; the command line prints it without a
-traceback.
+Each message is one sentence that says what was wrong, where, and what to do; the command line prints it
+without a traceback.
 """
 
 from __future__ import annotations
@@ -12,4 +12,4 @@ class LudensError(Exception):
 
 
 class UsageError(LudensError, ValueError):
-    """The caller's input is wrong: nothing was done and nothing was changed. The command line exits with 2."""
+    """The caller's input is wrong; nothing was done or changed. The command line exits with code 2."""
