@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.agents.policy import Decision
 
+if TYPE_CHECKING:
+    from ludens.agents.policy import BeliefReport
+
 EpisodeStatus = Literal["planned", "running", "done", "dropped", "forfeited", "aborted"]
+FINISHED: frozenset[EpisodeStatus] = frozenset({"done", "dropped", "forfeited"})
+"""An episode of these statuses is over; `resume` goes on with the others."""
+
+RunStatus = Literal["running", "done", "interrupted", "failed", "aborted"]
+"""Of a whole run; a run that was killed still says ``"running"``."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class DecisionRecord:
         step: the number of the decision within its episode, from 0.
         question: ``"choice"``, or ``"belief"`` where the policy was asked what others do.
         options: names of the legal options, in the game's order; `decision.probabilities` follow it.
+        decision: a `Decision` to the question ``"choice"``, a `BeliefReport` to ``"belief"``.
     """
 
     episode: int
@@ -62,4 +71,4 @@ class DecisionRecord:
     node: str
     round: int
     options: tuple[str, ...]
-    decision: Decision
+    decision: Decision | BeliefReport
