@@ -71,7 +71,9 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Estimate:
     share = min(max(successes / n, 0.0), 1.0)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half), n, None, "wilson")
+    # The bounds are the share itself at 0 and 1, which rounding must not undo.
+    low, high = max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+    return Estimate(share, low, high, n, None, "wilson")
 
 
 def cluster_mean(
@@ -124,7 +126,8 @@ def cluster_slopes(
     scale = np.maximum(np.abs(x).max(axis=0, initial=0.0), 1e-300)
     x = x / scale
     if len(y) < width or np.linalg.matrix_rank(x) < width:
-        return (missing("not identified: the regressors move together", len(y)),) * width
+        none = missing("not identified: the regressors move together", len(y))
+        return tuple(none for _ in range(width))
     gram, moment = np.zeros((count, width, width)), np.zeros((count, width))
     np.add.at(gram, members, x[:, :, None] * x[:, None, :])
     np.add.at(moment, members, x * y[:, None])
@@ -140,8 +143,10 @@ def cluster_slopes(
         note = "too few clusters for an interval"
         return tuple(Estimate(float(slope), n=len(y), clusters=count, note=note) for slope in slopes)
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    found = np.column_stack([slopes, low, high]).tolist()
-    return tuple(Estimate(*numbers, len(y), count, "cluster bootstrap") for numbers in found)
+    return tuple(
+        Estimate(slope, interval[0], interval[1], len(y), count, "cluster bootstrap")
+        for slope, interval in zip(slopes.tolist(), np.stack([low, high], axis=1).tolist(), strict=True)
+    )
 
 
 def _memberships(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> tuple[NDArray[np.intp], int]:
