@@ -90,7 +90,7 @@ def shares_by_policy(
     found: dict[str, list[Share | None]] = {}
     for key, asked in orders.items():
         usable = [[entry for entry in asked[order] if _usable(entry)] for order in sorted(asked)]
-        found.setdefault(key[0], []).append(share)
+        found.setdefault(key[0], []).append(_share(key, usable) if all(usable) else None)
     return {policy: _shares(policy, entries, orders) for policy, entries in found.items()}
 
 
@@ -135,8 +135,9 @@ def _distribution(record: DecisionRecord) -> NDArray[np.float64]:
     if answer.probabilities is not None:
         return np.asarray(answer.probabilities, dtype=np.float64)
     assert isinstance(answer, Decision)
-    assert answer.action is not None
-    return np.eye(len(record.options))[answer.action]
+    chosen = np.zeros(len(record.options))
+    chosen[answer.action] = 1
+    return chosen
 
 
 def _shown_first(record: DecisionRecord) -> int | None:
