@@ -1,0 +1,255 @@
+"""Policies that maximise preferences: exactly (`OraclePolicy`) or with logit noise (`QuantalPolicy`)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.agents.policy import Decision, Policy, draw
+from ludens.envs import GameTree, Turn
+from ludens.errors import UsageError
+from ludens.preferences import (
+    Belief,
+    Preferences,
+    best_strategies,
+    choice_probabilities,
+    resolve_belief,
+)
+
+_CACHE_LIMIT = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """One game as the policy sees it: a behaviour strategy, and what each option is worth at best, both
+    (width,).
+    """
+
+    strategy: NDArray[np.float64]
+    worth: NDArray[np.float64]
+
+
+class _PreferencePolicy(Policy):
+    """Plays a behaviour strategy that follows from preferences and a belief, the same at every round.
+
+    Subclasses give the strategy. What has been solved is kept, so that a decision costs a look-up.
+    """
+
+    kind = "oracle"
+
+    def __init__(self, preferences: Preferences, belief: Belief = "uniform") -> None:
+        if not isinstance(preferences, Preferences):
+            raise UsageError(
+                f"{type(self).__name__} needs Preferences(alpha, beta, kappa); got {preferences!r}."
+            )
+        self.preferences = preferences
+        self.belief = _plain(belief)
+        self._solved: dict[GameTree, _Solved] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Policy) and self.describe() == other.describe()
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self.describe())))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_solved": {}}
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Draw an option from the exact probabilities at this information set.
+
+        Raises:
+            UsageError: the turn's game is no `GameTree`, or the belief makes no sense in it.
+        """
+        game = turn.game
+        if not isinstance(game, GameTree):
+            raise UsageError(
+                f"{self.name} solves game trees; {turn.environment} is played on a {type(game).__name__}."
+            )
+        solved = self._solution(game)
+        node = game.information_set(turn.node)
+        columns = [node.columns.start + node.options.index(option.name) for option in turn.options]
+        shares = solved.strategy[columns]
+        return draw(
+            shares.tolist(),
+            turn,
+            rng,
+            provenance="exact",
+            reasoning=self._reasoning(turn, solved.worth[columns], shares),
+        )
+
+    def strategy(self, game: GameTree) -> NDArray[np.float64]:
+        """The behaviour strategy that the policy plays in a game, shape (width,).
+
+        Raises:
+            UsageError: the belief makes no sense in this game.
+        """
+        return self._solution(game).strategy.copy()
+
+    def describe(self) -> dict[str, Any]:
+        """JSON values from which an equal policy can be made."""
+        numbers = {key: getattr(self.preferences, key) for key in ("alpha", "beta", "kappa")}
+        return {**super().describe(), "spec": self._spec(), **numbers, "belief": self.belief}
+
+    def _spec(self) -> str:
+        p = self.preferences
+        return f"{self.kind}:alpha={p.alpha!r},beta={p.beta!r},kappa={p.kappa!r}"
+
+    def _suffix(self) -> str:
+        if self.belief == "uniform":
+            return ""
+        return " (equilibrium belief)" if self.belief == "equilibrium" else " (given belief)"
+
+    def _solution(self, game: GameTree) -> _Solved:
+        found = self._solved.get(game)
+        if found is None:
+            if len(self._solved) >= _CACHE_LIMIT:
+                self._solved.clear()
+            belief = resolve_belief(game, self.preferences, self.belief)
+            strategy, strategies, utilities = self._choose(game, belief)
+            found = _Solved(strategy, np.where(strategies > 0, utilities[:, None], -np.inf).max(axis=0))
+            self._solved[game] = found
+        return found
+
+    def _reasoning(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
+        told = ", ".join(
+            f"{option.name} {value:.2f}" for option, value in zip(turn.options, worth, strict=True)
+        )
+        believed = {"uniform": "if the others choose at random", "equilibrium": "in equilibrium"}
+        against = (
+            believed.get(self.belief, "given my belief")
+            if isinstance(self.belief, str)
+            else "given my belief"
+        )
+        conclusion = self._conclusion(turn, worth, shares)
+        return f"The best plan with each option is worth, {against}: {told}; {conclusion}."
+
+    @abstractmethod
+    def _choose(
+        self, game: GameTree, belief: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The behaviour strategy to play, all pure strategies, and their utilities."""
+
+    @abstractmethod
+    def _conclusion(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
+        """The end of the reasoning: what follows from the utilities."""
+
+
+class OraclePolicy(_PreferencePolicy):
+    """Plays a strategy that is optimal for `preferences` given `belief`.
+
+    If several pure strategies are optimal, one is drawn uniformly from all of them at each decision and its
+    move at
+    this information set is played: the probability of an option is the share of optimal strategies that use
+    it. Draws at different sets are independent, as a policy keeps no memory. Where κ couples the sets and
+    optimal strategies differ at more than one of them, a whole round's moves may therefore mix two optimal
+    plans.
+
+    Args:
+        preferences: α, β, κ.
+        belief: ``"uniform"``, ``"equilibrium"`` (see `ludens.preferences.equilibrium_belief`), a plan by
+            names (information set → option, or probabilities), or a strategy vector; the last two fit one
+            family only.
+
+    Raises:
+        UsageError: the preferences are no `Preferences`, or the belief cannot be read.
+    """
+
+    def __init__(self, preferences: Preferences, belief: Belief = "uniform") -> None:
+        super().__init__(preferences, belief)
+        shown = (
+            preferences.name if not (preferences.alpha or preferences.beta) else f"oracle {preferences.name}"
+        )
+        self.name = shown + self._suffix()
+
+    def _choose(
+        self, game: GameTree, belief: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        best = best_strategies(game, self.preferences, belief)
+        return best.strategies.mean(axis=0), best.all_strategies, best.utilities
+
+    def _conclusion(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
+        used = [option.name for option, share in zip(turn.options, shares, strict=True) if share > 0]
+        return f"{used[0]} is optimal" if len(used) == 1 else f"{' and '.join(used)} are equally good"
+
+
+class QuantalPolicy(_PreferencePolicy):
+    """Chooses whole strategies by a logit in their utilities and plays the marginal at each information set.
+
+    See `ludens.preferences.choice_probabilities`; the correlation that the joint logit has between sets is
+    not played.
+
+    Args:
+        preferences: α, β, κ.
+        belief: as for `OraclePolicy`.
+        noise: λ ≥ 0 in points; it divides utilities. 0 plays as `OraclePolicy` does.
+
+    Raises:
+        UsageError: the preferences are no `Preferences`, the belief cannot be read, or the noise is
+            negative or not finite.
+    """
+
+    kind = "quantal"
+
+    def __init__(self, preferences: Preferences, belief: Belief = "uniform", noise: float = 8.0) -> None:
+        super().__init__(preferences, belief)
+        if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < float("inf"):
+            raise UsageError(f"QuantalPolicy needs a finite noise of at least 0 points; got {noise!r}.")
+        self.noise = float(noise)
+        self.name = f"quantal {preferences.name} λ={self.noise:g}{self._suffix()}"
+
+    def describe(self) -> dict[str, Any]:
+        """JSON values from which an equal policy can be made."""
+        return super().describe() | {"noise": self.noise}
+
+    def _spec(self) -> str:
+        return f"{super()._spec()},noise={self.noise!r}"
+
+    def _choose(
+        self, game: GameTree, belief: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        choice = choice_probabilities(game, self.preferences, belief, self.noise)
+        return choice.marginals, choice.strategies, choice.utilities
+
+    def _conclusion(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
+        told = ", ".join(
+            f"{option.name} {share:.2f}" for option, share in zip(turn.options, shares, strict=True)
+        )
+        return f"with noise {self.noise:g} I choose with probabilities {told}"
+
+
+def _plain(belief: Belief) -> Any:
+    """The belief as JSON values, which a manifest can hold and which compare by value."""
+    if isinstance(belief, str):
+        if belief not in {"uniform", "equilibrium"}:
+            raise UsageError(
+                f"There is no belief {belief!r}; give 'uniform', 'equilibrium', a plan by names or a vector."
+            )
+        return belief
+    if isinstance(belief, Mapping):
+        return {str(node): _plain_answer(answer) for node, answer in belief.items()}
+    try:
+        return [float(value) for value in np.asarray(belief, dtype=np.float64).reshape(-1)]
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"A belief is a word, a plan by names or a strategy vector; got {belief!r}."
+        ) from None
+
+
+def _plain_answer(answer: Any) -> Any:
+    try:
+        if isinstance(answer, str):
+            return answer
+        if isinstance(answer, Mapping):
+            return {str(option): float(share) for option, share in answer.items()}
+        values = np.asarray(answer, dtype=np.float64)
+        return float(values) if values.ndim == 0 else [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"A belief at one node is an option's name or probabilities; got {answer!r}."
+        ) from None

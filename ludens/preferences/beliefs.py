@@ -1,0 +1,165 @@
+"""Beliefs: what an agent attributes to the others, as a strategy vector.
+
+A fixed belief is any strategy (`ludens.envs.strategy` makes one from names).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs import GameTree, Strategy, check_strategy, strategy, uniform_strategy
+from ludens.errors import UsageError
+from ludens.preferences.equilibrium import symmetric_equilibria
+from ludens.preferences.oracle import plan
+from ludens.preferences.preference import Preferences
+
+Belief = str | Mapping[str, Any] | Sequence[float] | NDArray[np.float64]
+"""What `resolve_belief` takes: ``"uniform"``, ``"equilibrium"``, a plan by names, or a strategy vector."""
+
+
+class BeliefError(UsageError):
+    """A belief cannot be formed from what was given."""
+
+
+def uniform_belief(game: GameTree) -> Strategy:
+    """The others choose every option of an information set equally often; shape (width,)."""
+    return uniform_strategy(game)
+
+
+def equilibrium_belief(game: GameTree, preferences: Preferences) -> Strategy:
+    """The others have the same preferences, play the only symmetric equilibrium, and this is known.
+
+    With κ = 0 and perfect information that is the subgame-perfect equilibrium, otherwise the pure one that
+    survives small trembles (see `symmetric_equilibria`); shape (width,).
+
+    Raises:
+        BeliefError: there is no such equilibrium, or more than one; the message lists the candidates.
+    """
+    found = symmetric_equilibria(game, preferences)
+    if len(found) == 1:
+        belief: Strategy = found[0]
+        return belief
+    count = f"{game!r} has {len(found) or 'no'} symmetric pure equilibria for {preferences.name}"
+    if not len(found):
+        raise BeliefError(
+            f"{count} that survive small trembles; give another belief, for example a uniform one."
+        )
+    listed = " | ".join(
+        ", ".join(f"{node}: {option}" for node, option in plan(game, row).items()) for row in found[:4]
+    )
+    more = " | …" if len(found) > 4 else ""
+    raise BeliefError(
+        f"{count} ({listed}{more}); pass one row of symmetric_equilibria(game, preferences) as the belief."
+    )
+
+
+def observed_belief(
+    game: GameTree, counts: Mapping[str, Mapping[str, float]] | ArrayLike, *, prior: float = 0.0
+) -> Strategy:
+    """The others choose as often as was observed.
+
+    Args:
+        game: the rules.
+        counts: observations or frequencies, per information set and option by name (options left out count
+            as never chosen), or as a vector of shape (..., width).
+        prior: pseudo-observations added to every option (1 is Laplace's rule). Without it every information
+            set needs an observation.
+
+    Returns:
+        Shares per information set, in the shape of a strategy (..., width).
+
+    Raises:
+        BeliefError: a count is negative or not finite, or a set was never observed and no prior is given.
+        GameError: a name does not exist in the game.
+    """
+    if not np.isfinite(prior) or prior < 0:
+        raise BeliefError(f"The prior of an observed belief is a number of at least 0; got {prior!r}.")
+    table = _counts(game, counts)
+    if not np.all(np.isfinite(table)) or np.any(table < 0):
+        raise BeliefError(f"Counts for {game!r} must be finite and not negative; got {counts!r}.")
+    table = table + prior
+    for node in game.information_sets:
+        part = table[..., node.columns]
+        total = part.sum(axis=-1, keepdims=True)
+        if np.any(total == 0):
+            raise BeliefError(
+                f"Nobody was observed at {node.label!r} of {game!r}; give a prior, or counts for it."
+            )
+        table[..., node.columns] = part / total
+    return check_strategy(game, table)
+
+
+def elicited_belief(
+    game: GameTree, answers: Mapping[str, str | float | Mapping[str, float] | Sequence[float]]
+) -> Strategy:
+    """The belief that an agent stated: per information set a probability for each option, by name or in the
+    game's order (or of the first of two options as one number); shape (width,).
+
+    Raises:
+        GameError: a set is missing or unknown, an option is unknown, or the answers do not form a
+            distribution.
+        BeliefError: a list has not one number per option.
+    """
+    named: dict[str, str | float | Mapping[str, float]] = {}
+    for label, answer in answers.items():
+        if isinstance(answer, str | Mapping) or np.ndim(answer) == 0:
+            named[label] = answer  # type: ignore[assignment]  # a sequence has one dimension
+            continue
+        options = game.information_set(label).options
+        numbers = [float(value) for value in answer]  # type: ignore[union-attr]  # what is left is a sequence
+        if len(numbers) != len(options):
+            raise BeliefError(
+                f"A belief at {label!r} of {game!r} needs {len(options)} numbers; got {numbers}."
+            )
+        named[label] = dict(zip(options, numbers, strict=True))
+    return strategy(game, named)
+
+
+def resolve_belief(game: GameTree, preferences: Preferences, belief: Belief) -> Strategy:
+    """The strategy vector that a belief's description means in this game.
+
+    Raises:
+        BeliefError: the word is unknown, or ``"equilibrium"`` is not unique.
+        GameError: the plan or vector is no strategy of the game.
+    """
+    if isinstance(belief, str):
+        if belief == "uniform":
+            return uniform_belief(game)
+        if belief == "equilibrium":
+            return equilibrium_belief(game, preferences)
+        raise BeliefError(
+            f"There is no belief {belief!r}; give 'uniform', 'equilibrium', a plan by names or a vector."
+        )
+    if isinstance(belief, Mapping):
+        return elicited_belief(game, belief)
+    try:
+        vector = np.asarray(belief, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"A belief is a word, a plan by names or a strategy vector; got {belief!r}."
+        ) from None
+    return check_strategy(game, vector)
+
+
+def _counts(game: GameTree, counts: Mapping[str, Mapping[str, float]] | ArrayLike) -> NDArray[np.float64]:
+    if not isinstance(counts, Mapping):
+        table = np.array(counts, dtype=np.float64)
+        if table.ndim == 0 or table.shape[-1] != game.width:
+            raise BeliefError(
+                f"Counts for {game!r} have {game.width} entries in their last axis; got shape {table.shape}."
+            )
+        return table
+    table = np.zeros(game.width)
+    for label, row in counts.items():
+        node = game.information_set(label)
+        unknown = set(row) - set(node.options)
+        if unknown:
+            raise BeliefError(
+                f"{game!r} offers no {min(unknown)!r} at {label!r}, only {', '.join(node.options)}."
+            )
+        table[node.columns] = [row.get(option, 0.0) for option in node.options]
+    return table

@@ -1,0 +1,89 @@
+"""Symmetric equilibria: strategies that everybody with the same preferences may use, knowing that all do.
+
+The Kantian term values whole strategies, not outcomes, so backward induction does not apply for κ > 0.
+There an equilibrium is a strategy x that is optimal against itself, u(x, x) = max u(·, x) (Alger & Weibull 2013), and
+that stays optimal when the others make rare mistakes, each of the k options of an information set being hit
+with the same small probability ε/k: a uniform version of trembling-hand perfection (Selten, IJGT 1975;
+Harsanyi & Selten 1988).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ludens.envs import GameTree, path_probabilities, pure_strategies
+from ludens.envs.strategies import leaf_chances
+from ludens.errors import UsageError
+from ludens.preferences.grid import TOLERANCE, solve_grid
+from ludens.preferences.preference import Preferences
+from ludens.preferences.subgame import has_perfect_information, subgame_perfect
+from ludens.preferences.terms import Floats, comparison_tables
+
+MAX_STRATEGIES = 1024
+
+
+def symmetric_equilibria(game: GameTree, preferences: Preferences) -> Floats:
+    """All symmetric equilibria in pure strategies, shape (n, width); n may be 0.
+
+    With κ = 0 and perfect information they are the subgame-perfect ones. Otherwise they are the strategies x that
+    are optimal among all strategies against (1−ε)·x + ε·uniform (mixed at every information set) for every
+    small enough ε > 0; this is checked exactly, on the coefficients of the powers of ε. One's own moves do
+    not tremble: strategies that differ from x only where neither the others nor universalisation can make
+    it matter are equilibria beside it.
+
+    Raises:
+        UsageError: the game has more than 1024 pure strategies, or more than 4096 subgame-perfect equilibria.
+    """
+    if preferences.kappa == 0 and has_perfect_information(game):
+        return subgame_perfect(game, preferences).strategies
+    table = pure_strategies(game)
+    if len(table) > MAX_STRATEGIES:
+        raise UsageError(
+            f"{game!r} has {len(table)} pure strategies; equilibria are sought among at most {MAX_STRATEGIES}."
+        )
+    solution = solve_grid(game, game.payoffs, preferences, table)
+    nash = np.flatnonzero(solution.best.diagonal())
+    return table[[place for place in nash if _survives_trembles(game, preferences, int(place))]]
+
+
+def _survives_trembles(game: GameTree, preferences: Preferences, place: int) -> bool:
+    """Whether pure strategy number `place` is optimal against its own trembling version for all small ε."""
+    table = pure_strategies(game)
+    others = _trembling_others(game, table[place])
+    behind, ahead = comparison_tables(game.payoffs)
+    low, spread = game.payoffs.min(), np.ptp(game.payoffs)
+    centred = game.payoffs - (low + spread / 2)
+    felt = (1 - preferences.kappa) * centred - preferences.alpha * behind - preferences.beta * ahead
+    own = path_probabilities(game, table)
+    # coefficients of the utility in the powers of ε, (strategies, powers)
+    powers: Floats = np.einsum("nlr,lr,lrd->nd", own, felt, others) / len(game.roles)
+    together = own.prod(axis=-1) * leaf_chances(game)
+    powers[:, 0] += preferences.kappa * (together @ centred.mean(axis=-1))
+    lead = powers[place] - powers
+    lead[np.abs(lead) <= TOLERANCE * spread * (1 + abs(preferences.alpha) + abs(preferences.beta))] = 0
+    first = (lead != 0).argmax(axis=-1)  # 0 where all are zero, and then lead[:, 0] is zero too
+    return bool(np.all(lead[np.arange(len(lead)), first] >= 0))
+
+
+def _trembling_others(game: GameTree, vector: Floats) -> Floats:
+    """Nature's and the others' part of each leaf's probability if the others play `vector` with trembles,
+    by the
+    role that one sits in: coefficients of the powers of ε, shape (leaves, roles, powers).
+    """
+    sizes = {node.label: len(node.options) for node in game.information_sets}
+    places = {
+        (node.label, name): node.columns.start + number
+        for node in game.information_sets
+        for number, name in enumerate(node.options)
+    }
+    depth = max(len(leaf.path) for leaf in game.leaves)
+    table = np.zeros((len(game.leaves), len(game.roles), depth + 1))
+    for row, leaf in enumerate(game.leaves):
+        for seat, role in enumerate(game.roles):
+            product = np.array([leaf.chance])
+            for step in leaf.path:
+                if step.role is not None and step.role != role:
+                    planned = vector[places[step.label, step.option]]
+                    product = np.convolve(product, [planned, 1 / sizes[step.label] - planned])
+            table[row, seat, : len(product)] = product
+    return table

@@ -1,0 +1,121 @@
+"""The oracle for many problems at once: games of one shape × preferences × beliefs.
+
+Everything is one matrix product over pure strategies; `best_strategies` and `choice_probabilities` are this
+with a batch of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs import GameTree, pure_strategies
+from ludens.errors import UsageError
+from ludens.preferences.preference import Preferences, preference_array
+from ludens.preferences.terms import check_payoffs, grid_terms
+
+TOLERANCE = 1e-9
+"""Utilities closer than this share of the payoff scale count as tied."""
+
+
+@dataclass(frozen=True, eq=False)
+class GridSolution:
+    """What the oracle says of each problem.
+
+    Attributes:
+        strategies: the pure strategies, shape (n, width).
+        utilities: of every strategy, in points, shape (..., n).
+        best: which strategies are optimal, ties included, bool, shape (..., n).
+        margin: points by which the best leads the best strategy that is not optimal; inf where all are
+            tied; (...).
+        scale: payoff scale within which ties were judged, in points, shape (...).
+    """
+
+    strategies: NDArray[np.float64]
+    utilities: NDArray[np.float64]
+    best: NDArray[np.bool_]
+    margin: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+
+def solve_grid(
+    game: GameTree,
+    payoffs: ArrayLike,
+    preferences: Preferences | Sequence[Preferences] | ArrayLike,
+    beliefs: ArrayLike,
+    *,
+    tolerance: float = TOLERANCE,
+) -> GridSolution:
+    """Utilities and optimal strategies for every combination; the leading axes of the three broadcast
+    together.
+
+    All 6 dilemmas × 3 preferences × 5 beliefs are
+    ``solve_grid(game, payoff_table(games)[:, None, None], preferences[:, None, :], beliefs)`` with shape
+    (6, 3, 5).
+
+    Args:
+        game: any game of the common shape.
+        payoffs: points, shape (..., leaves, roles); `payoff_table` makes it from games.
+        preferences: one, a list, or an array (..., 3) of (α, β, κ).
+        beliefs: strategies, shape (..., width).
+        tolerance: strategies are tied if their utilities differ by at most this × (largest − smallest
+            payoff of the game) × (1 + |α| + |β|).
+
+    Raises:
+        GameError: a belief is no strategy of the game.
+        UsageError: payoffs or preferences have a wrong shape or value, or the axes do not broadcast.
+    """
+    weights = preference_array(preferences)
+    table = check_payoffs(game, payoffs)
+    # Ties are judged on payoffs around zero, where rounding errors stay proportional to what is at stake.
+    middle, spread = _location(table)
+    try:
+        terms = grid_terms(game, table - middle[..., None, None], beliefs)
+        centred = terms.utility(weights)
+        scale = np.broadcast_to(spread * (1 + np.abs(weights[..., :2]).sum(-1)), centred.shape[:-1])
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        axes = (table.shape[:-2], weights.shape[:-1], np.shape(beliefs)[:-1])
+        raise UsageError(
+            f"Leading axes of payoffs, preferences and beliefs do not broadcast: {axes}."
+        ) from None
+    top = centred.max(axis=-1, keepdims=True)
+    best = centred >= top - tolerance * scale[..., None]
+    margin = top[..., 0] - np.where(best, -np.inf, centred).max(axis=-1)
+    return GridSolution(pure_strategies(game), centred + middle[..., None], best, margin, scale)
+
+
+def payoff_table(games: Sequence[GameTree]) -> NDArray[np.float64]:
+    """The payoffs of games of one shape, (games, leaves, roles), in points.
+
+    Raises:
+        UsageError: there is no game, or two differ in more than payoffs.
+    """
+    if not games:
+        raise UsageError("A payoff table needs at least one game; got none.")
+    first = games[0]
+    for game in games[1:]:
+        if not same_shape(first, game):
+            raise UsageError(
+                f"{game!r} and {first!r} differ in more than payoffs; solve them in separate grids."
+            )
+    return np.stack([game.payoffs for game in games])
+
+
+def same_shape(one: GameTree, other: GameTree) -> bool:
+    """Whether two games differ in nothing but payoffs (and so have the same strategies in the same order)."""
+    if one.roles != other.roles or one.information_sets != other.information_sets:
+        return False
+    return [(leaf.path, leaf.chance) for leaf in one.leaves] == [
+        (leaf.path, leaf.chance) for leaf in other.leaves
+    ]
+
+
+def _location(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Per game the middle of its payoffs and their spread."""
+    low, high = table.min(axis=(-2, -1)), table.max(axis=(-2, -1))
+    return low + (high - low) / 2, high - low

@@ -1,0 +1,105 @@
+"""The three numbers of a preference: behindness aversion α, aheadness aversion β, Kantian weight κ.
+
+Fehr & Schmidt (QJE 1999) give α and β their meaning, Alger & Weibull (Econometrica 2013) κ; van Leeuwen &
+Alger (JPE Microeconomics 2(4), 2024) estimate the three together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What an agent wants, per point of payoff.
+
+    Args:
+        alpha: utility lost per point that others are ahead (negative: enjoys it).
+        beta: utility lost per point that others are behind (negative: enjoys it).
+        kappa: weight in [0, 1] on the payoff that one's strategy would earn if everybody used it.
+
+    Raises:
+        UsageError: a number is not finite, or kappa lies outside [0, 1].
+    """
+
+    alpha: float = 0.0
+    beta: float = 0.0
+    kappa: float = 0.0
+
+    def __post_init__(self) -> None:
+        for place in fields(self):
+            value = getattr(self, place.name)
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                number = math.nan
+            if not math.isfinite(number):
+                raise UsageError(f"Preferences need a finite number for {place.name}; got {value!r}.")
+            # -0.0 becomes 0.0, so that equal preferences also look equal
+            object.__setattr__(self, place.name, number + 0.0)
+        if not 0 <= self.kappa <= 1:
+            raise UsageError(f"Preferences need kappa between 0 and 1; got {self.kappa:g}.")
+
+    @property
+    def name(self) -> str:
+        """What tables call it: ``"homo economicus"``, ``"homo moralis κ=0.5"``, ``"α=0.5 β=0.3 κ=0"``."""
+        if self.alpha or self.beta:
+            return f"α={self.alpha:g} β={self.beta:g} κ={self.kappa:g}"
+        return f"homo moralis κ={self.kappa:g}" if self.kappa else "homo economicus"
+
+
+HOMO_ECONOMICUS = Preferences()
+"""Cares for the own payoff alone."""
+
+
+def homo_moralis(kappa: float) -> Preferences:
+    """Own payoff with weight 1 − κ, universalised payoff with weight κ (Alger & Weibull 2013).
+
+    κ = 0 is homo economicus, κ = 1 homo kantiensis.
+
+    Raises:
+        UsageError: kappa lies outside [0, 1].
+    """
+    return Preferences(kappa=kappa)
+
+
+def preference_array(preferences: Preferences | Sequence[Preferences] | ArrayLike) -> NDArray[np.float64]:
+    """Preferences as an array of shape (..., 3), the last axis being (α, β, κ); () for one, (n,) for a
+    sequence.
+
+    Raises:
+        UsageError: the last axis is not 3 long, a number is not finite, or a kappa lies outside [0, 1].
+    """
+    if isinstance(preferences, Preferences):
+        return np.array([preferences.alpha, preferences.beta, preferences.kappa])
+    if (
+        isinstance(preferences, Sequence)
+        and preferences
+        and all(isinstance(p, Preferences) for p in preferences)
+    ):
+        return np.stack([preference_array(p) for p in preferences])
+    try:
+        array = np.asarray(preferences, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"Give Preferences, a list of them, or numbers (α, β, κ); got {preferences!r}."
+        ) from None
+    if array.ndim == 0 or array.shape[-1] != 3:
+        raise UsageError(f"An array of preferences has (α, β, κ) as its last axis; got shape {array.shape}.")
+    if not np.all(np.isfinite(array)):
+        raise UsageError(
+            "An array of preferences holds a number that is not finite; remove or mend that row."
+        )
+    kappa = array[..., 2]
+    if np.any(kappa < 0) or np.any(kappa > 1):
+        raise UsageError(
+            f"An array of preferences holds kappa from {kappa.min():g} to {kappa.max():g}; it lies in [0, 1]."
+        )
+    return array

@@ -1,0 +1,61 @@
+"""The utility of a strategy (pure or behaviour) against a belief.
+
+    u(x, ŷ) = (1−κ)·π(x, ŷ) + κ·π(x, x) − α·E[max(0, π_other − π_own)] − β·E[max(0, π_own − π_other)]
+
+after van Leeuwen & Alger (JPE Microeconomics 2(4), 2024). The expectations in the comparison terms are over
+the outcomes of x against ŷ, and with more than two roles they average over the others (Fehr & Schmidt, QJE
+1999).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs import GameTree, expected_payoff, outcome_probabilities
+from ludens.preferences.preference import Preferences
+from ludens.preferences.terms import comparison_tables, distribution
+
+
+def utility(
+    game: GameTree, preferences: Preferences, strategy: ArrayLike, belief: ArrayLike, role: str | None = None
+) -> NDArray[np.float64]:
+    """Utility, in points, of playing `strategy` when all others play `belief`.
+
+    Args:
+        game: the rules.
+        preferences: α, β and κ.
+        strategy: shape (..., width).
+        belief: shape (..., width); batch axes broadcast against those of `strategy`.
+        role: the role one sits in, or None for roles drawn at random, each equally likely. A fixed role
+            changes the own-payoff and comparison terms. The universalised payoff stays π(x, x) with random
+            roles: "what if everybody used this strategy" is asked of the whole strategy from behind the
+                veil, so it is the same in
+            every seat. The mean of `utility` over the roles is therefore the utility with random roles.
+
+    Returns:
+        The batch axes' shape.
+
+    Raises:
+        GameError: the strategy or the belief is no strategy of the game, or there is no such role.
+    """
+    own, others = distribution(game, strategy), distribution(game, belief)
+    behind, ahead = comparison_tables(game.payoffs)
+    felt = (1 - preferences.kappa) * game.payoffs - preferences.alpha * behind - preferences.beta * ahead
+    outcomes = outcome_probabilities(game, own, others, role)
+    if role is None:
+        expected = (outcomes * felt).sum(axis=(-2, -1)) / len(game.roles)
+    else:
+        expected = outcomes @ felt[:, game.roles.index(role)]
+    total: NDArray[np.float64] = expected + preferences.kappa * expected_payoff(game, own, own)
+    return total
+
+
+def universalised_payoff(game: GameTree, strategy: ArrayLike) -> NDArray[np.float64]:
+    """π(x, x): the payoff, in points, if everybody used the strategy in every role; shape: the batch axes.
+
+    Raises:
+        GameError: it is no strategy of the game.
+    """
+    own = distribution(game, strategy)
+    return expected_payoff(game, own, own)
