@@ -6,8 +6,10 @@ registries, oracle, benchmark and prompts follow from it.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+import numbers
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ludens.envs.tree import GameError, GameTree, Node
@@ -48,12 +50,15 @@ class Family:
         """The game of a published `protocol`, or of explicit `payoffs` (one number per parameter, in points).
 
         Raises:
-            GameError: both or neither are given, the protocol is unknown, or the numbers do not make such a game.
+            GameError: both or neither are given, the protocol is unknown, or the numbers do not make
+                such a game.
         """
         if (protocol is None) == (payoffs is None):
-            raise GameError(f"Give {self.name} either a protocol or payoffs; got {protocol!r} and {payoffs!r}.")
+            raise GameError(
+                f"Give {self.name} either a protocol or payoffs; got {protocol!r} and {payoffs!r}."
+            )
         if payoffs is None:
-            if protocol not in self.protocols:
+            if not isinstance(protocol, str) or protocol not in self.protocols:
                 known = ", ".join(self.protocols)
                 raise GameError(f"{self.name} has no protocol {protocol!r}; it has {known}.")
             payoffs = self.protocols[protocol]
@@ -67,22 +72,25 @@ class Family:
 
     def _numbers(self, payoffs: Sequence[float]) -> tuple[float, ...]:
         wanted = ", ".join(self.parameters)
-        try:
-            values = tuple(float(value) for value in payoffs)
-        except (TypeError, ValueError):
-            raise GameError(f"Payoffs of {self.name} must be numbers ({wanted}); got {payoffs!r}.") from None
+        listed = isinstance(payoffs, Iterable) and not isinstance(payoffs, str | Mapping)
+        if not listed or not all(isinstance(value, numbers.Real) for value in payoffs):
+            raise GameError(f"Payoffs of {self.name} must be numbers ({wanted}); got {payoffs!r}.")
+        values = tuple(float(value) for value in payoffs)
         if len(values) != len(self.parameters):
-            raise GameError(f"{self.name} takes {len(self.parameters)} payoffs ({wanted}); got {len(values)}.")
+            raise GameError(
+                f"{self.name} takes {len(self.parameters)} payoffs ({wanted}); got {len(values)}."
+            )
         if not all(math.isfinite(value) for value in values):
             raise GameError(f"Payoffs of {self.name} must be finite ({wanted}); got {values}.")
         return values
 
 
 def ordered(**numbers: float) -> str | None:
-    """None if the numbers fall strictly in the order given, else the broken condition: ``ordered(T=1, R=2)`` gives
-    ``"T > R is needed"``."""
+    """None if the numbers fall strictly in the order given, else the broken condition: ``ordered(T=1, R=2)``
+    gives ``"T > R is needed"``.
+    """
     names = list(numbers)
-    for left, right in zip(names, names[1:], strict=False):
+    for left, right in itertools.pairwise(names):
         if not numbers[left] > numbers[right]:
             return f"{left} > {right} is needed"
     return None

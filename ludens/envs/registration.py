@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,8 @@ from ludens.envs.games import FAMILIES, add_family
 from ludens.envs.sequential import SequentialEnv
 from ludens.errors import UsageError
 
+_OPTIONS = set(inspect.signature(SequentialEnv).parameters) - {"game", "environment"}
+
 
 def sequential_env(
     family: str, protocol: str | None = None, payoffs: Sequence[float] | None = None, **options: Any
@@ -25,6 +28,10 @@ def sequential_env(
         UsageError: another option is wrong.
     """
     kind = FAMILIES[family]
+    unknown = set(options) - _OPTIONS
+    if unknown:
+        known = ", ".join(("protocol", "payoffs", *sorted(_OPTIONS)))
+        raise UsageError(f"{kind.environment} has no option {min(unknown)!r}; it has {known}.")
     if protocol is None and payoffs is None:
         protocol = next(iter(kind.protocols))
     return SequentialEnv(kind.game(protocol, payoffs), environment=kind.environment, **options)

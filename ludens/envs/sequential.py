@@ -5,52 +5,48 @@ Version history of the ``-v0`` environments: v0, first release.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
+from pettingzoo.utils.env import AECIterable
 
-from ludens.envs.tree import ChanceNode, DecisionNode, GameTree, Node, PayoffNode, Step
+from ludens.envs.course import Course, Roles
+from ludens.envs.encoding import Encoding, Masks
+from ludens.envs.tree import GameTree, InformationSet, Step
 from ludens.envs.turn import Method, Option, PastRound, Turn
 from ludens.errors import UsageError
 
-Roles = Literal["random", "fixed"]
 RenderMode = Literal["ansi", "human", "rgb_array"]
 Observation = dict[str, NDArray[np.generic]]
 
 
-class SequentialEnv(AECEnv[str, Observation, int | None]):
+class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]  # PettingZoo ships no types
     """One seat per role plays the tree, `rounds` times.
 
     Args:
         game: the rules.
         environment: the id that turns and errors name.
         roles: ``"random"`` draws who plays which part anew at every round; ``"fixed"`` gives seat i role i.
-        method: ``"direct"`` plays move by move. ``"strategy"`` asks every seat for its move at every information set
-            that it could face (in all roles if they are random) before anybody learns anything; then the round is
-            played out from these answers (the strategy method).
+        method: ``"direct"`` plays move by move. ``"strategy"`` asks every seat for its move at every
+            information set that it could face (in all roles if they are random) before anybody learns
+            anything; then the round is played out from these answers (the strategy method).
         rounds: how often the game is played, at least 1.
         max_cycles: truncate after so many moves, counted over all seats; None for no limit.
-        render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns the tree as a picture
-            with the path taken, shape (height, width, 3), uint8.
+        render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns the tree as a
+            picture with the path taken, shape (height, width, 3), uint8.
 
-    Observations are a dict of ``observation`` (float32: own role, information set to decide at, own role and outcome
-    of the last round, all one-hot; payoffs of all leaves; share of rounds done) and ``action_mask`` (int8). Actions
-    are option numbers in the game's own order. Rewards are payoffs in points, paid when a round ends.
+    Observations are a dict of ``observation`` (float32, see `ludens.envs.encoding`) and ``action_mask``
+    (int8). Actions are option numbers in the game's own order. Rewards are payoffs in points, paid when a
+    round ends.
 
     Raises:
         UsageError: an argument is out of its range.
     """
-
-    metadata: ClassVar[dict[str, Any]] = {
-        "name": "sequential_v0",
-        "render_modes": ["ansi", "human", "rgb_array"],
-        "is_parallelizable": True,
-        "render_fps": 2,
-    }
 
     def __init__(
         self,
@@ -70,30 +66,39 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):
         _check_count(self.environment, "rounds", rounds)
         if max_cycles is not None:
             _check_count(self.environment, "max_cycles", max_cycles)
+        if not game.information_sets:
+            raise UsageError(f"{game!r} asks nobody to decide anything: give it a decision node to play it.")
         self.game = game
         self.roles = roles
         self.method = method
         self.rounds = rounds
         self.max_cycles = max_cycles
         self.render_mode = render_mode
-        self.metadata = {**self.metadata, "name": self.environment.removeprefix("ludens/").replace("-", "_")}
+        self.metadata: dict[str, Any] = {
+            "name": self.environment.removeprefix("ludens/").replace("-", "_"),
+            "render_modes": list(get_args(RenderMode)),
+            # In PettingZoo's sense: seats do not step in a fixed cycle, so the parallel face comes from the
+            # turn-based conversion and not from the one that this flag allows.
+            "is_parallelizable": False,
+            "render_fps": 2,
+        }
         self.possible_agents = [f"player_{seat}" for seat in range(len(game.roles))]
-        self._nodes = {node.label: (place, node) for place, node in enumerate(game.information_sets)}
-        self._leaf_of = {leaf.path: place for place, leaf in enumerate(game.leaves)}
-        most = max((len(node.options) for node in game.information_sets), default=1)
-        self._masks = {node.label: _mask(len(node.options), most) for node in game.information_sets}
-        self._idle_mask = _mask(most, most)
-        self._action_spaces = {agent: gymnasium.spaces.Discrete(most) for agent in self.possible_agents}
-        low, high = _bounds(game)
+        self._sets = {node.label: node for node in game.information_sets}
+        self._encoding = Encoding(game, rounds)
+        self._masks = Masks(game)
+        self._action_spaces = {
+            agent: gymnasium.spaces.Discrete(self._masks.length) for agent in self.possible_agents
+        }
         self._observation_spaces = {
             agent: gymnasium.spaces.Dict(
-                observation=gymnasium.spaces.Box(low, high, dtype=np.float32),
-                action_mask=gymnasium.spaces.Box(0, 1, (most,), dtype=np.int8),
+                observation=gymnasium.spaces.Box(self._encoding.low, self._encoding.high, dtype=np.float32),
+                action_mask=gymnasium.spaces.Box(0, 1, (self._masks.length,), dtype=np.int8),
             )
             for agent in self.possible_agents
         }
         self._rng: np.random.Generator | None = None
-        self._started = False
+        self._course: Course | None = None
+        self._asked: InformationSet | None = None
 
     def observation_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
         """The space of one seat's observations (the same object each time)."""
@@ -104,46 +109,104 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):
         return self._action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> None:
-        """Start an episode. A seed starts the environment's own generator anew; without one it goes on. `options` are
-        accepted and ignored, as PettingZoo asks."""
-        if seed is not None or self._rng is None:
-            self._rng = np.random.default_rng(seed)
-        self._started = True
-        self.agents = self.possible_agents[:]
-        self.rewards = dict.fromkeys(self.agents, 0.0)
-        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
-        self.terminations = dict.fromkeys(self.agents, False)
-        self.truncations = dict.fromkeys(self.agents, False)
-        self.infos = {agent: {} for agent in self.agents}
-        self.past: list[dict[str, PastRound]] = []
-        self.moves = 0
-        self._begin_round()
+        """Start an episode. A seed starts the environment's own generator anew; without one it goes on.
 
-    def observe(self, agent: str) -> Observation:
-        """The seat's numeric observation, in arrays of its own."""
-        acting = self._pending is not None and agent == self.agent_selection
-        mask = self._masks[self._pending.information] if acting and self._pending is not None else self._idle_mask
-        return {"observation": self._vector(agent, acting), "action_mask": mask.copy()}
-
-    def step(self, action: int | None) -> None:
-        """Take the move of the seat to play.
+        `options` are accepted and ignored, as PettingZoo asks.
 
         Raises:
-            UsageError: `reset` has not been called, or the action is not legal; nothing has changed then.
+            UsageError: the seed is no whole number of at least 0; nothing has changed then.
         """
-        if not self._started:
-            raise UsageError(f"Call reset() before step() on {self.environment}.")
+        if seed is not None or self._rng is None:
+            self._rng = _generator(self.environment, seed)
+        course = Course(
+            self.game,
+            self.possible_agents,
+            roles=self.roles,
+            method=self.method,
+            rounds=self.rounds,
+            rng=self._rng,
+        )
+        self._course = course
+        self.agents = self.possible_agents[:]
+        self.rewards = course.opening_payoffs.copy()
+        self._cumulative_rewards = course.opening_payoffs.copy()
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
+        self.moves = 0
+        self._skip_agent_selection = None
+        self._find_mover(course)
+
+    def agent_iter(self, max_iter: int = 2**63) -> AECIterable[str, Observation, int | None]:
+        """PettingZoo's loop over the seats to step, until the episode is over.
+
+        Raises:
+            UsageError: `reset` has not been called.
+        """
+        self._started("agent_iter()")
+        return AECIterable(self, max_iter)
+
+    def last(self, observe: bool = True) -> tuple[Observation | None, float, bool, bool, dict[str, Any]]:
+        """Observation, reward since its last move, termination, truncation and info of the seat to step.
+
+        Raises:
+            UsageError: `reset` has not been called, or the episode is over.
+        """
+        self._running("last()")
         agent = self.agent_selection
-        if self.terminations[agent] or self.truncations[agent]:
-            self._was_dead_step(action)
+        return (
+            self.observe(agent) if observe else None,
+            self._cumulative_rewards[agent],
+            self.terminations[agent],
+            self.truncations[agent],
+            self.infos[agent].copy(),
+        )
+
+    def observe(self, agent: str) -> Observation:
+        """The seat's numeric observation, in arrays of its own.
+
+        Raises:
+            UsageError: `reset` has not been called, or there is no such seat.
+        """
+        course = self._started("observe()")
+        if agent not in course.role_of:
+            seats = ", ".join(self.possible_agents)
+            raise UsageError(f"{self.environment} has no seat {agent!r}; its seats are {seats}.")
+        asked = self._asked if agent == self.agent_selection else None
+        role: str | None = course.role_of[agent]
+        if self.method == "strategy" and self.roles == "random":
+            # The seat does not know yet which role it will play: its question names one.
+            role = None if asked is None else asked.role
+        node = None if asked is None else asked.label
+        last = course.past[-1][agent] if course.past else None
+        vector = self._encoding.vector(role, node, last, len(course.past))
+        return {"observation": vector, "action_mask": self._masks.mask(node)}
+
+    def step(self, action: int | None) -> None:
+        """Take the move of the seat to play (None for a seat that is done).
+
+        Raises:
+            UsageError: `reset` has not been called, the episode is over, or the action is not legal; nothing
+                has changed then.
+        """
+        course = self._running("step()")
+        agent = self.agent_selection
+        asked = self._asked
+        if asked is None:
+            if action is not None:
+                raise UsageError(
+                    f"{agent} of {self.environment} is done: its only action is None, not {action!r}."
+                )
+            self._was_dead_step(None)
             return
-        option = self._legal(agent, action)
+        option = self._legal(asked, action)
         self._cumulative_rewards[agent] = 0.0
-        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self.rewards = course.take(option)
+        self.infos = {seat: {} for seat in self.agents}
         self.moves += 1
-        self._take(agent, option)
-        if self.max_cycles is not None and self.moves >= self.max_cycles and not any(self.terminations.values()):
+        if self.moves == self.max_cycles and course.pending is not None:
             self.truncations = dict.fromkeys(self.agents, True)
+        self._find_mover(course)
         self._accumulate_rewards()
 
     def turn(self, agent: str | None = None) -> Turn:
@@ -152,12 +215,16 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):
         Raises:
             UsageError: the episode has not started or is over, or it is another seat's turn.
         """
-        if not self._started or self._pending is None or not self.agents:
-            raise UsageError(f"Nobody is to move in {self.environment}: call reset() to start an episode.")
+        course = self._running("turn()")
+        node = self._asked
+        if node is None:
+            raise UsageError(
+                f"Nobody is to move in {self.environment}: call reset() to start another episode."
+            )
         agent = self.agent_selection if agent is None else agent
         if agent != self.agent_selection:
             raise UsageError(f"It is {self.agent_selection}'s turn in {self.environment}, not {agent!r}'s.")
-        _, node = self._nodes[self._pending.information]
+        past = (finished[agent] for finished in course.past)
         return Turn(
             environment=self.environment,
             agent=agent,
@@ -167,157 +234,103 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):
             observation=self.observe(agent),
             game=self.game,
             known=node.known,
-            past=tuple(rounds[agent] for rounds in self.past),
-            round=len(self.past),
+            past=tuple(PastRound(seen.role, seen.path, dict(seen.payoffs)) for seen in past),
+            round=len(course.past),
             rounds=self.rounds,
             method=self.method,
         )
 
     def render(self) -> str | NDArray[np.uint8] | None:
-        """The tree with the path taken so far, as `render_mode` says; None for ``"human"``, which prints."""
+        """The tree with the path taken so far, as `render_mode` says; None for ``"human"``, which prints.
+
+        Before the first move of a later round, the round before it is shown.
+        """
         if self.render_mode is None:
             gymnasium.logger.warn(f"{self.environment} has no render_mode: pass one when making it.")
             return None
-        # Drawing loads matplotlib: only those who look pay for it.
         from ludens.envs import drawing
 
-        path = tuple(self._path) if self._started else ()
+        path, caption = self._shown()
         if self.render_mode == "rgb_array":
-            return drawing.picture(self.game, path)
-        text = drawing.text(self.game, path)
+            return drawing.picture(self.game, path, caption)
         if self.render_mode == "ansi":
-            return text
-        print(text)
+            return drawing.text(self.game, path, caption)
+        drawing.show(self.game, path, caption)
         return None
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _begin_round(self) -> None:
-        assert self._rng is not None
-        order = self._rng.permutation(len(self.possible_agents)) if self.roles == "random" else range(len(self.possible_agents))
-        self.seats = dict(zip(self.game.roles, (self.possible_agents[place] for place in order), strict=True))
-        self._role_of = {agent: role for role, agent in self.seats.items()}
-        self._path: list[Step] = []
-        self._answers: dict[tuple[str, str], str] = {}
-        self._questions = self._all_questions() if self.method == "strategy" else []
-        self._pending: DecisionNode | None = None
-        if self.method == "direct":
-            self._walk_on(self.game.root)
-        else:
-            self._ask_next()
-
-    def _take(self, agent: str, option: str) -> None:
-        node = self._pending
-        assert node is not None
-        if self.method == "direct":
-            self._path.append(Step(node.information, option, node.role))
-            self._walk_on(node.options[option])
-        else:
-            self._answers[agent, node.information] = option
-            self._ask_next()
-
-    def _walk_on(self, node: Node) -> None:
-        """Go on to the next decision or to the end of the round, drawing nature's moves."""
-        assert self._rng is not None
-        while not isinstance(node, PayoffNode):
-            if isinstance(node, ChanceNode):
-                names = list(node.branches)
-                drawn = names[int(self._rng.choice(len(names), p=[node.branches[name][0] for name in names]))]
-                self._path.append(Step(node.label, drawn, None))
-                node = node.branches[drawn][1]
-            elif self.method == "strategy":
-                option = self._answers[self.seats[node.role], node.information]
-                self._path.append(Step(node.information, option, node.role))
-                node = node.options[option]
-            else:
-                self._pending = node
-                self.agent_selection = self.seats[node.role]
-                return
-        self._end_round(node)
-
-    def _all_questions(self) -> list[tuple[str, DecisionNode]]:
-        first: dict[str, DecisionNode] = {}
-        for node in _decisions(self.game.root):
-            first.setdefault(node.information, node)
-        return [
-            (agent, node)
-            for agent in self.possible_agents
-            for node in first.values()
-            if self.roles == "random" or self._role_of[agent] == node.role
-        ]
-
-    def _ask_next(self) -> None:
-        if self._questions:
-            self.agent_selection, self._pending = self._questions.pop(0)
-        else:
-            self._walk_on(self.game.root)
-
-    def _end_round(self, node: PayoffNode) -> None:
-        payoffs = {role: float(value) for role, value in zip(self.game.roles, node.payoffs, strict=True)}
-        self.rewards = {agent: payoffs[self._role_of[agent]] for agent in self.agents}
-        path = tuple(self._path)
-        self.past.append({agent: PastRound(self._role_of[agent], path, payoffs) for agent in self.agents})
-        if len(self.past) < self.rounds:
-            self._begin_round()
+    def _find_mover(self, course: Course) -> None:
+        """Point at the seat to step: the mover, or the first of the seats that are done."""
+        if course.pending is None:
+            self.terminations = dict.fromkeys(self.agents, True)
+        if course.pending is None or self.truncations[self.agents[0]]:
+            self._asked = None
+            self.agent_selection = self.agents[0]
             return
-        self._pending = None
-        self.terminations = dict.fromkeys(self.agents, True)
-        self.agent_selection = self.agents[0]
+        self._asked = self._sets[course.pending.information]
+        self.agent_selection = course.mover
 
-    def _legal(self, agent: str, action: int | None) -> str:
-        node = self._pending
-        assert node is not None
-        names = list(node.options)
-        whole = isinstance(action, int | np.integer) and not isinstance(action, bool)
-        if whole and action is not None and 0 <= action < len(names):
-            return names[int(action)]
-        choices = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
-        raise UsageError(f"{action!r} is no legal action of {agent} at {node.information!r} of {self.environment}: choose {choices}.")
+    def _legal(self, asked: InformationSet, action: int | None) -> str:
+        try:
+            # What counts as a whole number is what Python takes as an index: NumPy's integers, not 1.0 or
+            # None.
+            number = -1 if isinstance(action, bool) else operator.index(action)  # type: ignore[arg-type]
+        except TypeError:
+            number = -1
+        if 0 <= number < len(asked.options):
+            return asked.options[number]
+        choices = ", ".join(f"{place} ({name})" for place, name in enumerate(asked.options))
+        raise UsageError(
+            f"{action!r} is no legal action of {self.agent_selection} at {asked.label!r} "
+            f"of {self.environment}: choose {choices}."
+        )
 
-    def _vector(self, agent: str, acting: bool) -> NDArray[np.float32]:
-        game = self.game
-        roles, sets, leaves = len(game.roles), len(game.information_sets), len(game.leaves)
-        vector = np.zeros(2 * roles + sets + leaves + game.payoffs.size + 1, dtype=np.float32)
-        # With the strategy method a seat does not yet know the role that it will play: its question names one.
-        role = self._role_of[agent]
-        if acting and self._pending is not None:
-            role = self._pending.role
-            vector[roles + self._nodes[self._pending.information][0]] = 1
-        if acting or self.method == "direct" or self.roles == "fixed":
-            vector[game.roles.index(role)] = 1
-        if self.past:
-            last = self.past[-1][agent]
-            vector[roles + sets + game.roles.index(last.role)] = 1
-            vector[2 * roles + sets + self._leaf_of[last.path]] = 1
-        vector[2 * roles + sets + leaves : -1] = game.payoffs.ravel()
-        vector[-1] = len(self.past) / self.rounds
-        return vector
+    def _clear_rewards(self) -> None:
+        # PettingZoo's own writes the integer 0; rewards are floats here from first to last.
+        self.rewards = dict.fromkeys(self.rewards, 0.0)
+
+    def _shown(self) -> tuple[tuple[Step, ...], str]:
+        """The path to draw, and a caption that says whose it is."""
+        course = self._course
+        if course is None:
+            return (), ""
+        path, number, sitting = tuple(course.path), len(course.past) + 1, course.sitting
+        if course.past and (not path or course.pending is None):
+            path, number = course.past[-1][self.possible_agents[0]].path, len(course.past)
+            sitting = {seen.role: agent for agent, seen in course.past[-1].items()}
+        caption = ", ".join(f"{role}: {sitting[role]}" for role in self.game.roles)
+        if self.method == "strategy" and self.roles == "random" and not path:
+            caption = "roles are drawn once all have answered"
+        return path, f"Round {number} of {self.rounds}, {caption}" if self.rounds > 1 else caption
+
+    def _started(self, call: str) -> Course:
+        if self._course is None:
+            raise UsageError(f"Call reset() before {call} on {self.environment}.")
+        return self._course
+
+    def _running(self, call: str) -> Course:
+        course = self._started(call)
+        if not self.agents:
+            raise UsageError(f"The episode of {self.environment} is over: call reset() before {call}.")
+        return course
 
 
-def _decisions(root: Node) -> list[DecisionNode]:
-    from ludens.envs.tree import walk
-
-    return [node for _, node in walk(root) if isinstance(node, DecisionNode)]
-
-
-def _mask(legal: int, most: int) -> NDArray[np.int8]:
-    mask = np.zeros(most, dtype=np.int8)
-    mask[:legal] = 1
-    return mask
-
-
-def _bounds(game: GameTree) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    flags = 2 * len(game.roles) + len(game.information_sets) + len(game.leaves)
-    payoffs = game.payoffs.ravel().astype(np.float32)
-    low = np.concatenate([np.zeros(flags), np.minimum(payoffs, 0), [0]]).astype(np.float32)
-    high = np.concatenate([np.ones(flags), np.maximum(payoffs, 0), [1]]).astype(np.float32)
-    return low, high
+def _generator(environment: str, seed: int | None) -> np.random.Generator:
+    try:
+        return np.random.default_rng(None if seed is None else operator.index(seed))
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"{environment} got seed={seed!r}; it must be a whole number of at least 0."
+        ) from None
 
 
 def _check_choice(environment: str, name: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
-        raise UsageError(f"{environment} got {name}={value!r}; choose one of {', '.join(map(repr, choices))}.")
+        raise UsageError(
+            f"{environment} got {name}={value!r}; choose one of {', '.join(map(repr, choices))}."
+        )
 
 
 def _check_count(environment: str, name: str, value: int) -> None:

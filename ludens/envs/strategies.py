@@ -1,10 +1,11 @@
 """Strategies over a game tree, and what they lead to.
 
-A *strategy* is a complete plan for every role: for each information set a distribution over its options. It is a
-vector of length `game.width`, the sets' distributions laid end to end (`InformationSet.columns`); leading axes are
-batch axes throughout. With x the own strategy and y that of everybody else:
+A *strategy* is a complete plan for every role: for each information set a distribution over its options. It
+is a vector of length `game.width`, the sets' distributions laid end to end (`InformationSet.columns`);
+leading axes are batch axes throughout. With x the own strategy and y that of everybody else:
 
-    π_r(x, y) = Σ_leaves P(leaf | role r plays x, the others y) · payoff_r(leaf),   π(x, y) = mean over roles r
+    π_r(x, y) = Σ_leaves P(leaf | role r plays x, the others y) · payoff_r(leaf)
+    π(x, y) = mean of π_r(x, y) over roles r
 
 the mean being the value before roles are drawn, each equally likely (van Leeuwen & Alger 2024).
 """
@@ -12,6 +13,7 @@ the mean being the value before roles are drawn, each equally likely (van Leeuwe
 from __future__ import annotations
 
 import itertools
+import numbers
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
@@ -26,11 +28,12 @@ MAX_PURE_STRATEGIES = 1 << 20
 
 
 def strategy(game: GameTree, plan: Mapping[str, str | float | Mapping[str, float]]) -> Strategy:
-    """A strategy from names: per information set an option's name, the probability of its first option (sets with
-    two options), or a probability for each option.
+    """A strategy from names: per information set an option's name, the probability of its first option (sets
+    with two options), or a probability for each option.
 
     Raises:
-        GameError: a set is missing or unknown, an option is unknown, or probabilities do not form a distribution.
+        GameError: a set is missing or unknown, an option is unknown, or probabilities do not form a
+            distribution.
     """
     unknown = set(plan) - {node.label for node in game.information_sets}
     if unknown:
@@ -38,29 +41,38 @@ def strategy(game: GameTree, plan: Mapping[str, str | float | Mapping[str, float
     vector = np.zeros(game.width)
     for node in game.information_sets:
         if node.label not in plan:
-            raise GameError(f"The strategy for {game!r} says nothing of {node.label!r}; name every information set.")
+            raise GameError(
+                f"The strategy for {game!r} says nothing of {node.label!r}; name every information set."
+            )
         vector[node.columns] = _distribution(game, node, plan[node.label])
     return check_strategy(game, vector)
 
 
 def uniform_strategy(game: GameTree) -> Strategy:
     """Every option of an information set equally likely; shape (width,)."""
-    return np.concatenate([np.full(len(node.options), 1 / len(node.options)) for node in game.information_sets])
+    return np.concatenate(
+        [np.full(len(node.options), 1 / len(node.options)) for node in game.information_sets]
+    )
 
 
 def check_strategy(game: GameTree, vector: ArrayLike) -> Strategy:
     """The vector as float64, shape (..., width), checked to be a distribution at every information set.
 
     Raises:
-        GameError: wrong length, a negative or non-finite entry, or probabilities that do not sum to 1 (to 1e-6).
+        GameError: wrong length, a negative or non-finite entry, or probabilities that do not sum to 1
+            (to 1e-6).
     """
     array = np.asarray(vector, dtype=np.float64)
     if array.ndim == 0 or array.shape[-1] != game.width:
-        raise GameError(f"A strategy for {game!r} has {game.width} entries in its last axis; got {array.shape}.")
+        raise GameError(
+            f"A strategy for {game!r} has {game.width} entries in its last axis; got {array.shape}."
+        )
     for node in game.information_sets:
         part = array[..., node.columns]
         if not np.all(np.isfinite(part)) or np.any(part < 0) or np.any(np.abs(part.sum(-1) - 1) > 1e-6):
-            raise GameError(f"The strategy for {game!r} is no probability distribution at {node.label!r}: {part}.")
+            raise GameError(
+                f"The strategy for {game!r} is no probability distribution at {node.label!r}: {part}."
+            )
     return array
 
 
@@ -83,7 +95,9 @@ def pure_strategies(game: GameTree) -> Strategy:
     sizes = [len(node.options) for node in game.information_sets]
     count = int(np.prod(sizes, dtype=object)) if sizes else 1
     if count > MAX_PURE_STRATEGIES:
-        raise GameError(f"{game!r} has {count} pure strategies, over the limit of {MAX_PURE_STRATEGIES}; use a smaller game.")
+        raise GameError(
+            f"{game!r} has {count} pure strategies, over the limit of {MAX_PURE_STRATEGIES}: use a smaller one."
+        )
     blocks = [np.eye(size) for size in sizes]
     rows = [np.concatenate(choice) for choice in itertools.product(*blocks)] if sizes else [np.zeros(0)]
     table = np.stack(rows)
@@ -92,18 +106,22 @@ def pure_strategies(game: GameTree) -> Strategy:
 
 
 def path_probabilities(game: GameTree, vector: ArrayLike) -> NDArray[np.float64]:
-    """The probability that `vector`, played in one role alone, chooses all of that role's moves on the way to each
-    leaf (nature's and other roles' moves counted as certain); shape (..., leaves, roles)."""
+    """The probability that `vector`, played in one role alone, chooses all of that role's moves on the way to
+    each leaf (nature's and other roles' moves counted as certain); shape (..., leaves, roles).
+    """
     array = np.asarray(vector, dtype=np.float64)
     padded = np.concatenate([array, np.ones((*array.shape[:-1], 1))], axis=-1)
-    return padded[..., _path_columns(game)].prod(axis=-1)
+    shares: NDArray[np.float64] = padded[..., _path_columns(game)].prod(axis=-1)
+    return shares
 
 
-def outcome_probabilities(game: GameTree, own: ArrayLike, others: ArrayLike, role: str | None = None) -> NDArray[np.float64]:
+def outcome_probabilities(
+    game: GameTree, own: ArrayLike, others: ArrayLike, role: str | None = None
+) -> NDArray[np.float64]:
     """Probability of every leaf when one player plays `own` and all the others play `others`.
 
-    With `role` the player sits there: shape (..., leaves). Without, one column per role the player may be given:
-    shape (..., leaves, roles). `own` and `others` broadcast against each other.
+    With `role` the player sits there: shape (..., leaves). Without, one column per role the player may be
+    given: shape (..., leaves, roles). `own` and `others` broadcast against each other.
     """
     mine, theirs = path_probabilities(game, own), path_probabilities(game, others)
     chance = leaf_chances(game)
@@ -112,12 +130,15 @@ def outcome_probabilities(game: GameTree, own: ArrayLike, others: ArrayLike, rol
     return np.stack([chance * _seat_product(mine, theirs, r) for r in range(len(game.roles))], axis=-1)
 
 
-def expected_payoff(game: GameTree, own: ArrayLike, others: ArrayLike, role: str | None = None) -> NDArray[np.float64]:
+def expected_payoff(
+    game: GameTree, own: ArrayLike, others: ArrayLike, role: str | None = None
+) -> NDArray[np.float64]:
     """π_r(x, y) in a fixed `role`, or π(x, y) with roles drawn at random, in points; shape: the batch axes."""
     probabilities = outcome_probabilities(game, own, others, role)
     if role is not None:
         return probabilities @ game.payoffs[:, _role_index(game, role)]
-    return (probabilities * game.payoffs).sum(axis=(-2, -1)) / len(game.roles)
+    summed: NDArray[np.float64] = (probabilities * game.payoffs).sum(axis=(-2, -1))
+    return summed / len(game.roles)
 
 
 @lru_cache(maxsize=256)
@@ -143,7 +164,9 @@ def _role_index(game: GameTree, role: str) -> int:
 
 @lru_cache(maxsize=256)
 def _path_columns(game: GameTree) -> NDArray[np.intp]:
-    """Strategy columns chosen by each role on the way to each leaf, shape (leaves, roles, depth), padded by `width`."""
+    """Strategy columns chosen by each role on the way to each leaf, shape (leaves, roles, depth), padded by
+    `width`.
+    """
     columns = [[list(_chosen(game, leaf_path, role)) for role in game.roles] for leaf_path in _paths(game)]
     depth = max((len(entry) for row in columns for entry in row), default=0)
     padded = [[entry + [game.width] * (depth - len(entry)) for entry in row] for row in columns]
@@ -160,14 +183,22 @@ def _chosen(game: GameTree, path: Mapping[str, str], role: str) -> Iterator[int]
             yield node.columns.start + node.options.index(path[node.label])
 
 
-def _distribution(game: GameTree, node: InformationSet, wanted: str | float | Mapping[str, float]) -> NDArray[np.float64]:
+def _distribution(
+    game: GameTree, node: InformationSet, wanted: str | float | Mapping[str, float]
+) -> NDArray[np.float64]:
     if isinstance(wanted, str):
         wanted = {wanted: 1.0}
     if isinstance(wanted, Mapping):
         unknown = set(wanted) - set(node.options)
         if unknown:
-            raise GameError(f"{game!r} offers no {min(unknown)!r} at {node.label!r}, only {', '.join(node.options)}.")
+            raise GameError(
+                f"{game!r} offers no {min(unknown)!r} at {node.label!r}, only {', '.join(node.options)}."
+            )
         return np.array([wanted.get(option, 0.0) for option in node.options])
     if len(node.options) != 2:
-        raise GameError(f"{node.label!r} of {game!r} has {len(node.options)} options; give a probability for each by name.")
+        raise GameError(
+            f"{node.label!r} of {game!r} has {len(node.options)} options; give each a probability by name."
+        )
+    if not isinstance(wanted, numbers.Real):
+        raise GameError(f"{node.label!r} of {game!r} needs an option or probabilities; got {wanted!r}.")
     return np.array([float(wanted), 1 - float(wanted)])

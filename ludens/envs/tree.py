@@ -10,6 +10,7 @@ strategies lose nothing against mixed ones (Kuhn 1953) and expected payoffs are 
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,7 +37,10 @@ class PayoffNode:
 
 @dataclass(frozen=True)
 class ChanceNode:
-    """A draw by nature: `branches` maps an outcome's name to its probability (> 0, summing to 1) and what follows."""
+    """A draw by nature: `branches` maps an outcome's name to its probability and what follows.
+
+    Probabilities are above 0 and sum to 1.
+    """
 
     label: str
     branches: Mapping[str, tuple[float, Node]]
@@ -93,14 +97,14 @@ class InformationSet:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One way in which the game can end: its path, nature's probability of its own moves, the payoffs per role."""
+    """One way in which the game can end: its path, nature's probability of its own moves, payoffs per role."""
 
     path: tuple[Step, ...]
     chance: float
     payoffs: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GameTree:
     """A finite sequential game.
 
@@ -108,7 +112,8 @@ class GameTree:
         name: the game's family, for example ``"trust"``; names its wordings.
         roles: the parts to play, at least one; payoffs are listed in this order.
         root: the first node.
-        parameters: the numbers from which the tree was built (for example T, R, P, S), for tables and wordings.
+        parameters: the numbers from which the tree was built (for example T, R, P, S), for tables and
+            wordings.
         protocol: the name of a published parameter set, if it is one.
 
     Raises:
@@ -128,8 +133,22 @@ class GameTree:
         _check_tree(self)
         _check_information(self)
 
+    def __eq__(self, other: object) -> bool:
+        # Mappings compare without regard to order, but options are numbered in order: the leaves carry it.
+        if not isinstance(other, GameTree):
+            return NotImplemented
+        return self is other or (self._identity == other._identity and self.root == other.root)
+
     def __hash__(self) -> int:
-        return hash((self.name, self.protocol, self.roles, self.payoffs.tobytes()))
+        return self._hash
+
+    @cached_property
+    def _identity(self) -> tuple[object, ...]:
+        return (self.name, self.protocol, self.roles, tuple(self.parameters.items()), self.leaves)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._identity)
 
     def __repr__(self) -> str:
         shown = self.protocol or ", ".join(f"{key}={value:g}" for key, value in self.parameters.items())
@@ -234,7 +253,9 @@ def _where(path: Sequence[Step], node: object) -> str:
 
 def _check_roles(game: GameTree) -> None:
     if not game.roles or not all(isinstance(role, str) and role for role in game.roles):
-        raise GameError(f"Game {game.name!r} needs at least one role, each a non-empty name; got {game.roles!r}.")
+        raise GameError(
+            f"Game {game.name!r} needs at least one role, each a non-empty name; got {game.roles!r}."
+        )
     if len(set(game.roles)) < len(game.roles):
         raise GameError(f"Game {game.name!r} names a role twice: {game.roles!r}; give each its own name.")
 
@@ -253,22 +274,41 @@ def _check_tree(game: GameTree) -> None:
         labels.add(node.label)
         if isinstance(node, ChanceNode):
             _check_chance(node, where)
-        elif node.role not in game.roles:
-            raise GameError(f"{where}, belongs to role {node.role!r}; the game's roles are {', '.join(game.roles)}.")
-        elif len(node.options) < 2:
+            continue
+        _check_names(node.options, "options", where)
+        if node.role not in game.roles:
+            raise GameError(
+                f"{where}, belongs to role {node.role!r}; the game's roles are {', '.join(game.roles)}."
+            )
+        if len(node.options) < 2:
             raise GameError(f"{where}, offers {len(node.options)} option(s); a decision needs at least two.")
 
 
+def _check_names(branches: object, what: str, where: str) -> None:
+    if not isinstance(branches, Mapping):
+        raise GameError(f"{where}, has {what} {branches!r}; give a mapping from names to what follows.")
+    wrong = [name for name in branches if not isinstance(name, str) or not name]
+    if wrong:
+        raise GameError(f"{where}, has {what} named {wrong[0]!r}; a name must be a non-empty text.")
+
+
 def _check_payoffs(game: GameTree, node: PayoffNode, where: str) -> None:
+    if not isinstance(node.payoffs, Sequence) or isinstance(node.payoffs, str):
+        raise GameError(f"{where}, pays {node.payoffs!r}; give a tuple with one number for each role.")
     if len(node.payoffs) != len(game.roles):
-        raise GameError(f"{where}, pays {len(node.payoffs)} number(s) for {len(game.roles)} role(s); give one each.")
-    if not all(isinstance(value, int | float) and math.isfinite(value) for value in node.payoffs):
+        raise GameError(
+            f"{where}, pays {len(node.payoffs)} number(s) for {len(game.roles)} role(s); give one each."
+        )
+    if not all(isinstance(value, numbers.Real) and math.isfinite(value) for value in node.payoffs):
         raise GameError(f"{where}, pays {node.payoffs!r}; payoffs must be finite numbers.")
 
 
 def _check_chance(node: ChanceNode, where: str) -> None:
+    _check_names(node.branches, "branches", where)
+    if not all(isinstance(branch, tuple) and len(branch) == 2 for branch in node.branches.values()):
+        raise GameError(f"{where}, must map each outcome to a pair: its probability, and what follows.")
     shares = [share for share, _ in node.branches.values()]
-    if not shares or not all(math.isfinite(share) and share > 0 for share in shares):
+    if not shares or not all(isinstance(x, numbers.Real) and math.isfinite(x) and x > 0 for x in shares):
         raise GameError(f"{where}, has probabilities {shares!r}; each must be above 0.")
     if abs(sum(shares) - 1) > PROBABILITY_TOLERANCE:
         raise GameError(f"{where}, has probabilities that sum to {sum(shares):.6g}; they must sum to 1.")
@@ -284,17 +324,20 @@ def _check_information(game: GameTree) -> None:
         name = node.information
         namesake = labels.get(name)
         if namesake is not None and (isinstance(namesake, ChanceNode) or namesake.information != name):
-            raise GameError(f"{where}, is in information set {name!r}, the label of another node; rename one.")
+            raise GameError(
+                f"{where}, is in information set {name!r}, the label of another node; rename one."
+            )
         if any(step.label == name for step in path):
             raise GameError(f"{where}, meets information set {name!r} twice on one path; split the set.")
         own = tuple(step for step in path if step.role == node.role)
         other, other_own = seen.setdefault(name, (node, own))
         if other.role != node.role or tuple(other.options) != tuple(node.options):
             raise GameError(
-                f"{where}, shares information set {name!r} with node {other.label!r} but differs in role or options."
+                f"{where}, shares information set {name!r} with node {other.label!r} "
+                "but differs in role or options."
             )
         if other_own != own:
             raise GameError(
-                f"{where}, shares information set {name!r} with node {other.label!r}, but {node.role!r} came there "
-                "by other moves of its own: roles must remember what they did."
+                f"{where}, shares information set {name!r} with node {other.label!r}, but {node.role!r} "
+                "came there by other moves of its own: roles must remember what they did."
             )

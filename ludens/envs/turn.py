@@ -19,13 +19,20 @@ class Game(Protocol):
     """What a wording or a policy may ask of any game: its family's name, its roles, its numbers."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The family's name."""
+
     @property
-    def roles(self) -> tuple[str, ...]: ...
+    def roles(self) -> tuple[str, ...]:
+        """The parts to play, in the order of payoffs."""
+
     @property
-    def parameters(self) -> Mapping[str, float]: ...
+    def parameters(self) -> Mapping[str, float]:
+        """The numbers that the rules are made of, by name."""
+
     @property
-    def protocol(self) -> str | None: ...
+    def protocol(self) -> str | None:
+        """The name of a published parameter set, if it is one."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,8 @@ class Turn:
         known: the earlier moves of this round that the mover has learnt, in order.
         past: the finished rounds, oldest first.
         round: the number of this round, from 0; `rounds` is how many there will be.
-        method: ``"direct"`` if the move is really reached, ``"strategy"`` if it is asked for every case in advance.
+        method: ``"direct"`` if the move is really reached, ``"strategy"`` if it is asked for every case in
+            advance.
         facts: anything else that a wording may need, by name.
     """
 

@@ -1,6 +1,7 @@
 """The mini trust game of van Leeuwen & Alger (JPE Microeconomics 2(4), 2024).
 
-The investor trusts or does not; if trusted, the trustee reciprocates (R each) or defects (T against the investor's S).
+The investor trusts or does not; if trusted, the trustee reciprocates (R each) or defects (T against the
+investor's S).
 """
 
 from __future__ import annotations

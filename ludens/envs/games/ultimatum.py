@@ -1,7 +1,7 @@
 """The mini ultimatum game of van Leeuwen & Alger (JPE Microeconomics 2(4), 2024).
 
-The proposer makes the equal split (R each) or an unequal offer, which the responder accepts (T for the proposer, S for
-the responder) or rejects (P each).
+The proposer makes the equal split (R each) or an unequal offer, which the responder accepts (T for the
+proposer, S for the responder) or rejects (P each).
 """
 
 from __future__ import annotations
