@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ludens.experiments.blocking import RunInterrupted, run_blocking
 from ludens.experiments.play import aplay, play, resume
 from ludens.experiments.records import DecisionRecord, EpisodeRecord, EpisodeSpec
 from ludens.experiments.run import Run, Summary
@@ -9,8 +10,6 @@ from ludens.experiments.runner import (
     Progress,
     Recorder,
     RunAbortedError,
-    RunInterrupted,
-    run_blocking,
     run_episodes,
 )
 from ludens.experiments.store import Store, StoreError, create_run

@@ -1,4 +1,4 @@
-"""One writer per run: an operating-system lock on a file beside it, which ends with the process that holds it."""
+"""One writer per run: an operating-system lock on a file beside it, which ends with its holder's process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class RunLock:
-    """Held from `acquire` to `release`, or to the end of the process, however it ends. Readers do not ask for it."""
+    """Held from `acquire` to `release` or to the end of the process, however it ends. Readers need none."""
 
     def __init__(self, run: Path) -> None:
         self.path = run.with_name(run.name + ".lock")
@@ -26,7 +26,7 @@ class RunLock:
             if not _take(file):
                 os.close(file)
                 return False
-            # The holder before us removes the file when it is done; a lock on a removed file locks nobody out.
+            # A holder removes the file when it is done, and a lock on a removed file locks nobody out.
             if _is_at(file, self.path):
                 self._file = file
                 return True

@@ -16,7 +16,7 @@ LIBRARIES = ("ludens", "numpy", "gymnasium", "pettingzoo", "litellm", "xllamacpp
 
 
 def new_manifest(kind: str, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """The manifest of a run that starts now: `config` holds JSON values from which the run can be built again."""
+    """The manifest of a run that starts now; from `config`, JSON values, the run can be built again."""
     return {
         "kind": kind,
         "config": dict(config),
@@ -47,7 +47,7 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit of the working directory, with ``+`` where files differ from it; None outside a repository."""
+    """The commit of the working directory, with ``+`` if files differ from it; None outside a repository."""
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return None

@@ -23,7 +23,8 @@ RunStatus = Literal["running", "done", "interrupted", "failed", "aborted"]
 class EpisodeSpec:
     """An episode to be played: its number in the run (which also picks its seed) and what tells it apart.
 
-    `labels` holds JSON values; every table groups by them (for example ``policy``, ``protocol``, ``framing``).
+    `labels` holds JSON values; every table groups by them (for example ``policy``, ``protocol``,
+    ``framing``).
     """
 
     index: int
@@ -35,8 +36,8 @@ class EpisodeRecord:
     """An episode as it stands in the store.
 
     Attributes:
-        payoffs: points per seat, summed over rounds; None for a seat whose payoff is undefined (a dropped episode,
-            the others of a forfeiting seat).
+        payoffs: points per seat, summed over rounds; None for a seat whose payoff is undefined (a dropped
+            episode, the others of a forfeiting seat).
         detail: why an episode was dropped, forfeited or aborted.
     """
 

@@ -24,29 +24,32 @@ CREATE TABLE episodes (
     detail TEXT NOT NULL
 );
 CREATE TABLE decisions (
-    episode INTEGER NOT NULL REFERENCES episodes, step INTEGER NOT NULL, question TEXT NOT NULL, agent TEXT NOT NULL,
-    policy TEXT NOT NULL, environment TEXT NOT NULL, protocol TEXT, role TEXT NOT NULL, node TEXT NOT NULL,
-    round INTEGER NOT NULL, options TEXT NOT NULL, action INTEGER, status TEXT NOT NULL, probabilities TEXT,
-    provenance TEXT NOT NULL, reasoning TEXT, framing TEXT, template TEXT, prompt_hash TEXT, orders TEXT,
-    on_invalid TEXT NOT NULL, PRIMARY KEY (episode, step)
+    episode INTEGER NOT NULL REFERENCES episodes, step INTEGER NOT NULL, question TEXT NOT NULL,
+    agent TEXT NOT NULL, policy TEXT NOT NULL, environment TEXT NOT NULL, protocol TEXT, role TEXT NOT NULL,
+    node TEXT NOT NULL, round INTEGER NOT NULL, options TEXT NOT NULL, action INTEGER, status TEXT NOT NULL,
+    probabilities TEXT, provenance TEXT NOT NULL, reasoning TEXT, framing TEXT, template TEXT,
+    prompt_hash TEXT, orders TEXT, on_invalid TEXT NOT NULL,
+    PRIMARY KEY (episode, step)
 ) WITHOUT ROWID;
 CREATE TABLE calls (
-    episode INTEGER NOT NULL REFERENCES episodes, step INTEGER NOT NULL, number INTEGER NOT NULL, model TEXT NOT NULL,
-    messages TEXT NOT NULL, reply TEXT, outcome TEXT NOT NULL, detail TEXT NOT NULL, parameters TEXT NOT NULL,
-    option_probabilities TEXT, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost REAL NOT NULL,
-    seconds REAL NOT NULL, transport_retries INTEGER NOT NULL, PRIMARY KEY (episode, step, number)
+    episode INTEGER NOT NULL REFERENCES episodes, step INTEGER NOT NULL, number INTEGER NOT NULL,
+    model TEXT NOT NULL, messages TEXT NOT NULL, reply TEXT, outcome TEXT NOT NULL, detail TEXT NOT NULL,
+    parameters TEXT NOT NULL, option_probabilities TEXT, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, cost REAL NOT NULL, seconds REAL NOT NULL,
+    transport_retries INTEGER NOT NULL,
+    PRIMARY KEY (episode, step, number)
 ) WITHOUT ROWID;
 CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 """
-"""Texts of messages stand once in `texts`, however many calls sent them; `calls.messages` names them by hash."""
+"""A message's text stands once in `texts`, however many calls sent it; `calls.messages` names it by hash."""
 
 _DECISION_COLUMNS = (
-    "episode, step, question, agent, policy, environment, protocol, role, node, round, options, action, status, "
-    "probabilities, provenance, reasoning, framing, template, prompt_hash, orders, on_invalid"
+    "episode, step, question, agent, policy, environment, protocol, role, node, round, options, action, "
+    "status, probabilities, provenance, reasoning, framing, template, prompt_hash, orders, on_invalid"
 )
 _CALL_COLUMNS = (
-    "episode, step, number, model, messages, reply, outcome, detail, parameters, option_probabilities, prompt_tokens, "
-    "completion_tokens, cost, seconds, transport_retries"
+    "episode, step, number, model, messages, reply, outcome, detail, parameters, option_probabilities, "
+    "prompt_tokens, completion_tokens, cost, seconds, transport_retries"
 )
 
 
@@ -66,16 +69,16 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
         record.role,
         record.node,
         record.round,
-        _json(record.options),
+        as_json(record.options),
         choice.action if choice else None,
         decision.status,
-        _json(decision.probabilities) if decision.probabilities is not None else None,
+        as_json(decision.probabilities) if decision.probabilities is not None else None,
         choice.provenance if choice else "",
         _text(choice.reasoning) if choice else None,
         wording.framing if wording else None,
         wording.template if wording else None,
         wording.hash if wording else None,
-        _json(wording.orders) if wording else None,
+        as_json(wording.orders) if wording else None,
         choice.on_invalid if choice else "",
     )
     database.execute(f"INSERT INTO decisions ({_DECISION_COLUMNS}) VALUES ({_marks(row)})", row)
@@ -83,25 +86,27 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
 
 def insert_call(database: sqlite3.Connection, episode: int, step: int, number: int, call: Call) -> None:
     """Write one call, and those texts of its messages that the run does not have yet."""
-    messages = []
+    messages: list[dict[str, Any]] = []
     for message in call.messages:
         content = message.get("content")
         if isinstance(content, str):
             key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
             database.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (key, _text(content)))
-            message = {**{name: part for name, part in message.items() if name != "content"}, "text": key}
-        messages.append(message)
+            rest = {name: part for name, part in message.items() if name != "content"}
+            messages.append({**rest, "text": key})
+        else:
+            messages.append(dict(message))
     row = (
         episode,
         step,
         number,
         call.model,
-        _json(messages),
+        as_json(messages),
         _text(call.reply),
         call.outcome,
         _text(call.detail),
-        _json(dict(call.parameters)),
-        _json(call.option_probabilities) if call.option_probabilities is not None else None,
+        as_json(dict(call.parameters)),
+        as_json(call.option_probabilities) if call.option_probabilities is not None else None,
         call.prompt_tokens,
         call.completion_tokens,
         call.cost,
@@ -208,7 +213,8 @@ def _marks(row: Sequence[object]) -> str:
     return ", ".join("?" * len(row))
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """Compact JSON that SQLite can hold; what JSON does not know (numpy arrays, say) as lists or text."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return text if isinstance(_text(text), str) else json.dumps(value, separators=(",", ":"), default=_plain)
 

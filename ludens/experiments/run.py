@@ -25,7 +25,8 @@ class Summary:
         status: of the run; a run that was killed still says ``"running"``.
         episodes: how many episodes stand at each status.
         decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``, beliefs included.
-        payoffs: per policy the mean payoff of an episode's seat, in points, over those that are defined; None if none.
+        payoffs: per policy the mean payoff of an episode's seat, in points, over those that are defined; None
+            if none.
         calls, transport_retries, prompt_tokens, completion_tokens: totals over all calls to models.
         cost: of all calls, in US dollars; models without a known price count as 0.
         seconds: spent waiting for models, summed over calls (they overlap).
@@ -90,8 +91,9 @@ class Run:
     def manifest(self) -> dict[str, Any]:
         """How the run came about.
 
-        ``kind``, ``config`` (what it is built from), ``seed``, ``started``, ``versions``, ``git``, ``status`` and
-        ``detail``; and from what was played so far ``models`` (ids) and ``prompts`` (framing, template, hash).
+        ``kind``, ``config`` (what it is built from), ``seed``, ``started``, ``versions``, ``git``, ``status``
+        and ``detail``; and from what was played so far ``models`` (ids) and ``prompts`` (framing, template,
+        hash).
         """
         with translated(self.path):
             manifest = read_manifest(self._database)
@@ -122,7 +124,7 @@ class Run:
             return list(rows.select_decisions(self._database, labels, episode))
 
     def table(self) -> list[dict[str, Any]]:
-        """One row per episode: its number, its labels, its status, ``payoff <seat>`` for every seat, and the detail."""
+        """One row per episode: number, labels, status, ``payoff <seat>`` of every seat, detail."""
         return [
             {
                 "episode": record.index,
@@ -135,16 +137,20 @@ class Run:
         ]
 
     def final_table(self) -> str:
-        """The run's outcome and nothing of its circumstances: the same text, byte for byte, for the same seed and the
-        same replies, however often the run broke off and was resumed. One JSON object per line and episode: the row of
-        `table`, and its decisions as [question, seat, node, round, action, status, probabilities].
+        """The run's outcome and nothing of its circumstances.
+
+        The same text, byte for byte, for the same seed and the same replies, however often the run broke off
+        and was resumed. One JSON object per line and episode: the row of `table`, and its decisions as
+        [question, seat, node, round, action, status, probabilities].
         """
         moves: dict[int, list[list[Any]]] = {}
         for record in self.decisions():
             action = record.decision.action if isinstance(record.decision, Decision) else None
             moves.setdefault(record.episode, []).append(
-                [record.question, record.agent, record.node, record.round, action]
-                + [record.decision.status, record.decision.probabilities]
+                [
+                    *(record.question, record.agent, record.node, record.round, action),
+                    *(record.decision.status, record.decision.probabilities),
+                ]
             )
         lines = (row | {"decisions": moves.get(row["episode"], [])} for row in self.table())
         return "".join(json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines)

@@ -1,8 +1,8 @@
 """One tree of seeds for a run: run → episode → environment, and each decision of each seat.
 
-Every stream is named by its place (`numpy.random.SeedSequence` with a spawn key), never by the order in which things
-happen. So serial, concurrent, distributed and resumed runs draw the same numbers, and a decision that is replayed
-from the store leaves the draws of later ones as they were.
+Every stream is named by its place (`numpy.random.SeedSequence` with a spawn key), never by the order in which
+things happen. So serial, concurrent, distributed and resumed runs draw the same numbers, and a decision that
+is replayed from the store leaves the draws of later ones as they were.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def check_seed(seed: int) -> int:
 
 
 def episode_seeds(seed: int, episode: int) -> np.random.SeedSequence:
-    """The seeds of one episode: child number `episode` of the run's seed, the same as by `SeedSequence.spawn`."""
+    """The seeds of one episode: child number `episode` of the run's seed, as `SeedSequence.spawn` has it."""
     return np.random.SeedSequence(seed, spawn_key=(episode,))
 
 

@@ -1,9 +1,10 @@
 """A run on disk: one SQLite file, appended to while the run goes on.
 
 The file is in WAL mode with ``synchronous=NORMAL``: every write is with the operating system before the next
-question is asked, so nothing is lost when the process dies, however it dies. Only a crash of the machine itself may
-cost the last moments (``FULL`` would force the disk at every decision, a thousandfold slowdown on spinning ones); the
-file stays consistent then too, and `resume` plays again what is missing. A finished run is folded into the one file.
+question is asked, so nothing is lost when the process dies, however it dies. Only a crash of the machine
+itself may cost the last moments (``FULL`` would force the disk at every decision, a thousandfold slowdown on
+spinning ones); the file stays consistent then too, and `resume` plays again what is missing. A finished run
+is folded into the one file.
 """
 
 from __future__ import annotations
@@ -95,8 +96,8 @@ def connect(path: str | os.PathLike[str], *, write: bool = False) -> sqlite3.Con
 class Store:
     """A run that is being written: one at a time, held by a lock that ends with the process.
 
-    Its methods are short and may be called from any thread; each write is durable against the end of the process when
-    it returns.
+    Its methods are short and may be called from any thread; each write is durable against the end of the
+    process when it returns.
 
     Raises:
         StoreError: on opening, if it is no run or another process has it; on writing, if the disk is full.
@@ -188,7 +189,7 @@ class Store:
 
     def end_episode(self, record: EpisodeRecord) -> None:
         """Keep how an episode ended."""
-        row = (record.status, json.dumps(dict(record.payoffs)), record.detail, record.index)
+        row = (record.status, rows.as_json(dict(record.payoffs)), record.detail, record.index)
         with self._writing() as database:
             database.execute("UPDATE episodes SET status = ?, payoffs = ?, detail = ? WHERE episode = ?", row)
 
@@ -247,7 +248,7 @@ def _write_draft(draft: Path, manifest: Mapping[str, Any], specs: Sequence[Episo
             _set(database, key, value)
         database.executemany(
             "INSERT INTO episodes VALUES (?, ?, 'planned', '{}', '')",
-            [(spec.index, json.dumps(dict(spec.labels), ensure_ascii=False)) for spec in specs],
+            [(spec.index, rows.as_json(dict(spec.labels))) for spec in specs],
         )
         database.execute("COMMIT")
     finally:
@@ -281,7 +282,7 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
         database.close()
         if mode == "rw" or file.with_name(file.name + "-wal").exists():
             raise
-        # A run that was not folded, in a folder where SQLite cannot put its index: nobody writes there either.
+        # A folder where SQLite cannot put its index: nobody writes there either.
         database = at("mode=ro&immutable=1")
     return database
 
@@ -298,9 +299,7 @@ def _check(database: sqlite3.Connection, file: Path) -> None:
 
 
 def _set(database: sqlite3.Connection, key: str, value: object) -> None:
-    database.execute(
-        "INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, json.dumps(value, ensure_ascii=False))
-    )
+    database.execute("INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, rows.as_json(value)))
 
 
 @contextmanager
