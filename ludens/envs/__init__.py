@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ludens.envs.drawing import draw
 from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, PROTOCOLS, family_of
 from ludens.envs.registration import environments, make_env, register_family
@@ -27,6 +28,7 @@ from ludens.envs.tree import (
     Node,
     PayoffNode,
     Step,
+    children,
     walk,
 )
 from ludens.envs.turn import Game, Method, Option, PastRound, Turn
@@ -52,7 +54,9 @@ __all__ = [
     "Strategy",
     "Turn",
     "check_strategy",
+    "children",
     "describe_strategy",
+    "draw",
     "environments",
     "expected_payoff",
     "family_of",

@@ -248,14 +248,14 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
         if self.render_mode is None:
             gymnasium.logger.warn(f"{self.environment} has no render_mode: pass one when making it.")
             return None
-        from ludens.envs import drawing
+        from ludens.envs.drawing import picture, show, text
 
         path, caption = self._shown()
         if self.render_mode == "rgb_array":
-            return drawing.picture(self.game, path, caption)
+            return picture(self.game, path, caption)
         if self.render_mode == "ansi":
-            return drawing.text(self.game, path, caption)
-        drawing.show(self.game, path, caption)
+            return text(self.game, path, caption)
+        show(self.game, path, caption)
         return None
 
     def close(self) -> None:

@@ -95,9 +95,7 @@ def pure_strategies(game: GameTree) -> Strategy:
     sizes = [len(node.options) for node in game.information_sets]
     count = int(np.prod(sizes, dtype=object)) if sizes else 1
     if count > MAX_PURE_STRATEGIES:
-        raise GameError(
-            f"{game!r} has {count} pure strategies, over the limit of {MAX_PURE_STRATEGIES}: use a smaller one."
-        )
+        raise GameError(f"{game!r} has {count} pure strategies, over the limit of {MAX_PURE_STRATEGIES}.")
     blocks = [np.eye(size) for size in sizes]
     rows = [np.concatenate(choice) for choice in itertools.product(*blocks)] if sizes else [np.zeros(0)]
     table = np.stack(rows)
@@ -133,7 +131,7 @@ def outcome_probabilities(
 def expected_payoff(
     game: GameTree, own: ArrayLike, others: ArrayLike, role: str | None = None
 ) -> NDArray[np.float64]:
-    """π_r(x, y) in a fixed `role`, or π(x, y) with roles drawn at random, in points; shape: the batch axes."""
+    """π_r(x, y) in a fixed `role`, or π(x, y) with roles drawn at random, in points; shape: batch axes."""
     probabilities = outcome_probabilities(game, own, others, role)
     if role is not None:
         return probabilities @ game.payoffs[:, _role_index(game, role)]

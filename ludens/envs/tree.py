@@ -97,7 +97,7 @@ class InformationSet:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One way in which the game can end: its path, nature's probability of its own moves, payoffs per role."""
+    """One way in which the game can end: its path, nature's share in its probability, payoffs per role."""
 
     path: tuple[Step, ...]
     chance: float
@@ -205,11 +205,12 @@ def walk(root: Node) -> Iterator[tuple[tuple[Step, ...], Node]]:
     while stack:
         path, node = stack.pop()
         yield path, node
-        for step, child in reversed(_children(node)):
+        for step, child in reversed(children(node)):
             stack.append(((*path, step), child))
 
 
-def _children(node: Node) -> list[tuple[Step, Node]]:
+def children(node: Node) -> list[tuple[Step, Node]]:
+    """The edges out of a node, each with the node it leads to, in order; none from a payoff node."""
     if isinstance(node, DecisionNode):
         return [(Step(node.information, name, node.role), child) for name, child in node.options.items()]
     if isinstance(node, ChanceNode):
@@ -221,7 +222,7 @@ def _leaves(game: GameTree) -> Iterator[Leaf]:
     def below(node: Node, path: tuple[Step, ...], chance: float) -> Iterator[Leaf]:
         if isinstance(node, PayoffNode):
             yield Leaf(path, chance, tuple(float(value) for value in node.payoffs))
-        for step, child in _children(node):
+        for step, child in children(node):
             share = node.branches[step.option][0] if isinstance(node, ChanceNode) else 1.0
             yield from below(child, (*path, step), chance * share)
 
