@@ -1,0 +1,145 @@
+"""Policies by name: what manifests hold and the command line takes.
+
+==========================================  =====================================================
+specification                               policy
+==========================================  =====================================================
+``random``, ``tit_for_tat``, ``human`` …    the policy of that name
+``homo_economicus``                         `OraclePolicy` of the own payoff
+``homo_moralis:0.5``                        `OraclePolicy` with κ = 0.5
+``oracle:alpha=0.3,beta=0.2,kappa=0.1``     `OraclePolicy`; numbers left out are 0
+``quantal:kappa=0.5,noise=8``               `QuantalPolicy`; noise is λ in points
+anything with a ``/``                       `LLMPolicy` of that LiteLLM model id
+==========================================  =====================================================
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ludens.agents.human import HumanPolicy
+from ludens.agents.policy import Policy
+from ludens.agents.scripted import (
+    AlwaysCooperate,
+    AlwaysDefect,
+    Grim,
+    RandomPolicy,
+    Reciprocator,
+    TitForTat,
+)
+from ludens.errors import UsageError
+
+_PLAIN: dict[str, Callable[[], Policy]] = {
+    policy.name: policy
+    for policy in (RandomPolicy, AlwaysCooperate, AlwaysDefect, TitForTat, Reciprocator, Grim, HumanPolicy)
+}
+_PREFERENCES = ("alpha", "beta", "kappa")
+_SOLVERS = {
+    "homo_economicus": ("belief",),
+    "homo_moralis": ("kappa", "belief"),
+    "oracle": (*_PREFERENCES, "belief"),
+    "quantal": (*_PREFERENCES, "noise", "belief"),
+}
+# What `describe` adds for readers: it follows from the specification.
+_FOR_READERS = {"name", "kind"}
+
+
+def policy_names() -> list[str]:
+    """The specifications that need no model, with an example's numbers where they take some."""
+    examples = [
+        "homo_economicus",
+        "homo_moralis:0.5",
+        "oracle:alpha=0.3,kappa=0.5",
+        "quantal:kappa=0.5,noise=8",
+    ]
+    return [*_PLAIN, *examples]
+
+
+def make_policy(spec: str | Mapping[str, Any]) -> Policy:
+    """The policy that a specification names.
+
+    Args:
+        spec: a name as in the table above; or a mapping with that under ``"spec"`` and further settings
+            beside it, which go before those in the name. What `Policy.describe` returns is such a mapping.
+
+    Raises:
+        UsageError: there is no such policy, or a setting is unknown or out of its range.
+    """
+    if isinstance(spec, Mapping):
+        settings = {key: value for key, value in spec.items() if key != "spec" and key not in _FOR_READERS}
+        name = spec.get("spec")
+        if not isinstance(name, str):
+            called = spec.get("name", dict(spec))
+            raise UsageError(
+                f"The policy {called!r} has no specification to make it from: pass the policy itself."
+            )
+    else:
+        name, settings = spec, {}
+    if not isinstance(name, str):
+        raise UsageError(f"A policy is named by a text, not by {name!r}; there are {_known()}.")
+    if "/" in name:
+        return _language_model(name, settings)
+    head, _, tail = name.strip().partition(":")
+    if head in _SOLVERS:
+        return _solver(head, _parse(name, head, tail) | settings)
+    if head in _PLAIN and not tail:
+        if settings:
+            raise UsageError(f"The policy {head!r} takes no settings; got {', '.join(map(str, settings))}.")
+        return _PLAIN[head]()
+    raise UsageError(f"There is no policy {name!r}; there are {_known()}.")
+
+
+def _known() -> str:
+    return ", ".join(policy_names()) + ", and every model id with a slash, for example local/smollm2-135m"
+
+
+def _parse(name: str, head: str, tail: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in tail.split(","))):
+        key, equals, value = (word.strip() for word in part.partition("="))
+        if not equals and head == "homo_moralis" and not found:
+            key, value = "kappa", key
+        if key in found or not value:
+            raise UsageError(
+                f"The policy {name!r} cannot be read at {part!r}: write key=value, each key once."
+            )
+        found[key] = value if key == "belief" else _number(name, key, value)
+    return found
+
+
+def _number(name: str, key: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise UsageError(f"The policy {name!r} needs a number for {key}; got {value!r}.") from None
+
+
+def _solver(head: str, settings: dict[str, Any]) -> Policy:
+    from ludens.agents.oracle import OraclePolicy, QuantalPolicy
+    from ludens.preferences import Preferences
+
+    if head == "homo_moralis" and "kappa" not in settings:
+        raise UsageError("The policy 'homo_moralis' needs its weight: write homo_moralis:0.5, for example.")
+    unknown = sorted(map(str, set(settings) - set(_SOLVERS[head])))
+    if unknown:
+        raise UsageError(
+            f"The policy {head!r} has no setting {unknown[0]!r}; it has {', '.join(_SOLVERS[head])}."
+        )
+    preferences = Preferences(**{key: settings[key] for key in _PREFERENCES if key in settings})
+    belief = settings.get("belief", "uniform")
+    if head == "quantal":
+        return QuantalPolicy(
+            preferences, belief, **{key: settings[key] for key in ("noise",) if key in settings}
+        )
+    return OraclePolicy(preferences, belief)
+
+
+def _language_model(model: str, settings: dict[str, Any]) -> Policy:
+    from ludens.agents.llm.policy import LLMPolicy
+
+    try:
+        inspect.signature(LLMPolicy).bind(model, **settings)
+    except TypeError as why:
+        raise UsageError(f"The policy {model!r} cannot be made with these settings: {why}.") from None
+    return LLMPolicy(model, **settings)
