@@ -10,15 +10,19 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from ludens.envs.tree import ChanceNode, DecisionNode, GameTree, Node
+from ludens.envs.tree import ChanceNode, DecisionNode, GameError, GameTree, Node
 
 MAX_DENOMINATOR = 1_000_000
 """Probabilities are read as the simplest fraction: 1/3 stored as a float is written as 1/3."""
 
 
 def to_efg(game: GameTree) -> str:
-    """The game in Gambit's extensive-form format, as text ending in a newline."""
-    players = " ".join(_quoted(role) for role in game.roles)
+    """The game in Gambit's extensive-form format, as text ending in a newline.
+
+    Raises:
+        GameError: a name in the game is one that Gambit does not read.
+    """
+    players = " ".join(_label(role) for role in game.roles)
     lines = [f"EFG 2 R {_quoted(repr(game))} {{ {players} }}", '""', ""]
     numbers = _information_numbers(game)
     chances = outcomes = 0
@@ -29,14 +33,14 @@ def to_efg(game: GameTree) -> str:
             chances += 1
             shares = _exact_shares([share for share, _ in node.branches.values()])
             branches = " ".join(
-                f"{_quoted(name)} {share}" for name, share in zip(node.branches, shares, strict=True)
+                f"{_label(name)} {share}" for name, share in zip(node.branches, shares, strict=True)
             )
-            lines.append(f"c {_quoted(node.label)} {chances} {_quoted(node.label)} {{ {branches} }} 0")
+            lines.append(f"c {_label(node.label)} {chances} {_label(node.label)} {{ {branches} }} 0")
             stack.extend(child for _, child in reversed(list(node.branches.values())))
         elif isinstance(node, DecisionNode):
-            names = " ".join(_quoted(name) for name in node.options)
+            names = " ".join(_label(name) for name in node.options)
             place = f"{game.roles.index(node.role) + 1} {numbers[node.information]}"
-            lines.append(f"p {_quoted(node.label)} {place} {_quoted(node.information)} {{ {names} }} 0")
+            lines.append(f"p {_label(node.label)} {place} {_label(node.information)} {{ {names} }} 0")
             stack.extend(reversed(list(node.options.values())))
         else:
             outcomes += 1
@@ -62,6 +66,12 @@ def _exact_shares(shares: list[float]) -> list[Fraction]:
         exact = [Fraction(share) for share in shares]
     total = sum(exact)
     return [value / total for value in exact]
+
+
+def _label(name: str) -> str:
+    if not (name.isascii() and name.isprintable()) or name != " ".join(name.split()):
+        raise GameError(f"Gambit reads names of printable ASCII with single spaces only; rename {name!r}.")
+    return _quoted(name)
 
 
 def _quoted(text: str) -> str:

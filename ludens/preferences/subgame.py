@@ -121,7 +121,7 @@ def _leaf_utilities(
     for role in game.roles:
         if role not in by_role:
             raise UsageError(
-                f"Backward induction on {game!r} needs preferences for every role; {role!r} has none."
+                f"Backward induction on {game!r} needs preferences for role {role!r}."
             )
         if by_role[role].kappa:
             raise UsageError(

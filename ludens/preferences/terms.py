@@ -118,7 +118,7 @@ def check_payoffs(game: GameTree, payoffs: ArrayLike) -> Floats:
     table = np.asarray(payoffs, dtype=np.float64)
     if table.shape[-2:] != game.payoffs.shape:
         raise UsageError(
-            f"Payoffs for games like {game!r} have shape (..., leaves, roles), {game.payoffs.shape}; got {table.shape}."
+            f"Payoffs for games like {game!r} end in {game.payoffs.shape} (leaves, roles); got {table.shape}."
         )
     if not np.all(np.isfinite(table)):
         raise UsageError(
