@@ -11,6 +11,7 @@ import numpy as np
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.errors import LudensError, UsageError
+from ludens.experiments.blocking import run_blocking
 from ludens.experiments.recorder import OnProgress, Progress, Recorder, StoppedError, Watch
 from ludens.experiments.records import EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.seeds import episode_seeds
@@ -23,6 +24,7 @@ __all__ = [
     "Recorder",
     "RunAbortedError",
     "check_concurrency",
+    "run_blocking",
     "run_episodes",
     "unplayed",
 ]

@@ -81,7 +81,7 @@ def connect(path: str | os.PathLike[str], *, write: bool = False) -> sqlite3.Con
     file = Path(path)
     if not file.is_file():
         raise StoreError(
-            f"There is no run at {file}: name the .db file of a run, as `ludens play` and `ludens bench` do."
+            f"There is no run at {file}: name a .db file as `ludens play` and `ludens bench` write it."
         )
     with translated(file):
         database = _open(file, "rw" if write else "ro")

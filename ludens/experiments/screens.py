@@ -1,0 +1,222 @@
+"""Runs on the terminal: progress, summary, transcript.
+
+Models send any text. It is shown as text: no terminal control code and no markup in it takes effect.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ludens.agents.policy import Call, Decision
+from ludens.errors import LudensError
+from ludens.experiments.recorder import OnProgress
+from ludens.experiments.recorder import Progress as Standing
+from ludens.experiments.records import DecisionRecord
+from ludens.experiments.run import Run, Summary
+
+MOST_EPISODES = 20
+
+
+def printable(text: str) -> str:
+    """The text with every character that a terminal obeys rather than shows written out, as escapes are."""
+    return "".join(char if _is_shown(char) else _written_out(char) for char in text)
+
+
+@contextmanager
+def progress_bar(console: Console, title: str, *, hidden: bool = False) -> Iterator[OnProgress | None]:
+    """A bar with the cost so far while the block runs; nothing where `console` is no terminal."""
+    if hidden or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[spent]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None, spent="")
+
+        def report(standing: Standing) -> None:
+            spent = f"{standing.calls} calls · {dollars(standing.cost)}" if standing.calls else ""
+            bar.update(task, completed=standing.done, total=standing.total, spent=spent)
+
+        yield report
+
+
+def dollars(cost: float) -> str:
+    """US dollars with as many digits as small prices need."""
+    return f"${cost:.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"
+
+
+def show_summary(run: Run, console: Console) -> None:
+    """Print how a run came about, how it stands, and its first episodes."""
+    manifest, summary = run.manifest, run.summary()
+    title = Text(str(run.path), style="bold", overflow="fold")
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, value in _facts(manifest, summary):
+        facts.add_row(name, Text(printable(value)))
+    console.print(title, facts, _payoffs(summary), _episodes(run), sep="\n")
+    unfinished = sum(summary.episodes.get(status, 0) for status in ("planned", "running"))
+    if unfinished and summary.status != "aborted":
+        _hint(console, f"{unfinished} episodes are still to be played:", f"ludens resume {run.path}")
+    _hint(console, "Read one episode:", f"ludens show {run.path} --episode 0")
+
+
+def show_episode(run: Run, episode: int, console: Console) -> None:
+    """Print one episode: every decision with what was asked and answered.
+
+    Raises:
+        StoreError: the run has no such episode.
+    """
+    decisions = run.decisions(episode)
+    (record,) = (each for each in run.episodes() if each.index == episode)
+    head = Text(f"Episode {episode} of {run.path}: {record.status}", style="bold", overflow="fold")
+    labels = Text(", ".join(f"{key} {value}" for key, value in record.labels.items()), style="dim")
+    console.print(head, labels, sep="\n")
+    for decision in decisions:
+        console.print()
+        console.print(_decision(decision))
+    console.print()
+    if record.payoffs:
+        paid = ", ".join(f"{seat} {_points(payoff)}" for seat, payoff in record.payoffs.items())
+        console.print(Text(f"Payoffs in points: {paid}"))
+    if record.detail:
+        console.print(Text(printable(record.detail), style="yellow"))
+
+
+def show_error(error: BaseException, console: Console) -> None:
+    """Print an error as one red sentence."""
+    text = (
+        str(error)
+        if isinstance(error, LudensError | KeyboardInterrupt)
+        else f"{type(error).__name__}: {error}"
+    )
+    console.print(Text(printable(text), style="red"), soft_wrap=True)
+
+
+def _facts(manifest: Mapping[str, Any], summary: Summary) -> Iterator[tuple[str, str]]:
+    yield "status", f"{summary.status}{': ' + summary.detail if summary.detail else ''}"
+    yield (
+        "started",
+        f"{manifest['started']} with ludens {manifest['versions'].get('ludens')}, seed {manifest['seed']}",
+    )
+    yield "episodes", ", ".join(f"{count} {status}" for status, count in summary.episodes.items())
+    yield "decisions", ", ".join(f"{count} {status}" for status, count in summary.decisions.items())
+    if summary.calls:
+        tokens = f"{summary.prompt_tokens:,} + {summary.completion_tokens:,} tokens"
+        repeats = f", {summary.transport_retries} repeated" if summary.transport_retries else ""
+        yield "calls", f"{summary.calls}{repeats}, {tokens}, {dollars(summary.cost)}, {summary.seconds:.1f} s"
+        yield "models", ", ".join(manifest["models"])
+        yield "prompts", ", ".join(f"{each['template']} {each['hash']}" for each in manifest["prompts"])
+
+
+def _payoffs(summary: Summary) -> RenderableType:
+    if all(payoff is None for payoff in summary.payoffs.values()):
+        return Text()
+    table = _table("policy", "mean payoff")
+    for policy, payoff in summary.payoffs.items():
+        table.add_row(Text(printable(policy)), _points(payoff))
+    return table
+
+
+def _episodes(run: Run) -> RenderableType:
+    rows = run.table()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    varying = [name for name in names if name == "episode" or len({str(row.get(name)) for row in rows}) > 1]
+    table = _table(*varying)
+    for row in rows[:MOST_EPISODES]:
+        table.add_row(*(_cell(row.get(name)) for name in varying))
+    more = len(rows) - MOST_EPISODES
+    return Group(table, Text(f"… and {more} more (--json has all)", style="dim")) if more > 0 else table
+
+
+def _decision(record: DecisionRecord) -> RenderableType:
+    decision = record.decision
+    if isinstance(decision, Decision) and decision.action is not None:
+        answer = (
+            record.options[decision.action] if decision.action < len(record.options) else str(decision.action)
+        )
+    else:
+        answer = "belief" if decision.status == "valid" else decision.status
+    head = Text.assemble(
+        (f"{record.step + 1}. ", "dim"),
+        f"{record.agent} ({record.role}), round {record.round + 1}, at {record.node}: ",
+        (printable(answer), "bold"),
+    )
+    about = [printable(record.policy)]
+    if decision.probabilities is not None:
+        shares = zip(record.options, decision.probabilities, strict=False)
+        about.append(", ".join(f"{name} {share:.3f}" for name, share in shares))
+    if decision.wording is not None:
+        about.append(f"{decision.wording.framing} {decision.wording.hash}")
+    parts: list[RenderableType] = [head, Padding(Text("; ".join(about), style="dim"), (0, 0, 0, 3))]
+    reasoning = decision.reasoning if isinstance(decision, Decision) else None
+    if reasoning:
+        parts.append(_block("reasoning", reasoning))
+    for call in decision.calls:
+        parts.extend(_call(call))
+    return Group(*parts)
+
+
+def _call(call: Call) -> Iterator[RenderableType]:
+    for message in call.messages:
+        yield _block(str(message.get("role", "")), str(message.get("content", "")), style="dim")
+    yield _block("reply", call.reply if call.reply is not None else "(none)")
+    tokens = f"{call.prompt_tokens} + {call.completion_tokens} tokens"
+    spent = f"{tokens}, {dollars(call.cost)}, {call.seconds:.2f} s"
+    outcome = call.outcome + (f" ({printable(call.detail)})" if call.detail else "")
+    yield Padding(Text(f"{call.model}: {outcome}; {spent}", style="dim"), (0, 0, 0, 3))
+
+
+def _block(name: str, text: str, style: str = "") -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="cyan", no_wrap=True, width=9)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(printable(name)), Text(printable(text), style=style))
+    return Padding(grid, (0, 0, 0, 3))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for column in columns:
+        right = column == "episode" or "payoff" in column
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, float):
+        return Text(_points(value))
+    return Text("–" if value is None else printable(str(value)))
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".removesuffix(".00")
+
+
+def _hint(console: Console, text: str, command: str) -> None:
+    console.print(Text.assemble((f"{text} ", "dim"), command), soft_wrap=True)
+
+
+def _is_shown(char: str) -> bool:
+    # Cc: control; Cf: format, which can reorder what is read; Cs: half a pair. Joiners make up emoji.
+    return char in "\n\t\u200c\u200d" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _written_out(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
