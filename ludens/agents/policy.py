@@ -42,7 +42,8 @@ class Call:
             ``"error"`` (no reply after all retries of the transport).
         detail: the reason in words, for an outcome other than ``"ok"``.
         parameters: sampling parameters that were sent.
-        option_probabilities: read from token log-probabilities, in the game's option order, if asked for.
+        option_probabilities: read from token log-probabilities, in the game's option order, if asked for. They sum
+            to the share of probability that went to any option at all, the rest went to other words.
         prompt_tokens, completion_tokens: as the provider counted them.
         cost: in US dollars by LiteLLM's prices; 0 where the model is free or its price unknown.
         seconds: wall-clock time including transport retries.
@@ -100,6 +101,29 @@ class Decision:
     def __post_init__(self) -> None:
         if (self.action is None) == (self.status == "valid"):
             raise UsageError(f"A {self.status} decision must {'have' if self.status == 'valid' else 'not have'} an action.")
+
+
+@dataclass(frozen=True)
+class BeliefReport:
+    """What a policy says others do at a turn.
+
+    Attributes:
+        probabilities: the share of people who take each of the turn's options, in their order, summing to 1; None
+            unless `status` is ``"valid"``.
+        status: ``"invalid"`` where no reply could be read, ``"refused"`` where the model declined to answer.
+        wording: what a language model was shown.
+        calls: the requests made for it, in order.
+    """
+
+    probabilities: tuple[float, ...] | None
+    status: Status = "valid"
+    wording: Wording | None = None
+    calls: tuple[Call, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.probabilities is None) == (self.status == "valid"):
+            has = "have" if self.status == "valid" else "not have"
+            raise UsageError(f"A {self.status} report of beliefs must {has} probabilities.")
 
 
 class Policy(ABC):

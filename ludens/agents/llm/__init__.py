@@ -1,0 +1,9 @@
+"""Language models as policies, through LiteLLM. Importing this package loads neither LiteLLM nor Jinja2."""
+
+from __future__ import annotations
+
+from ludens.agents.llm.client import ModelError
+from ludens.agents.llm.policy import LLMPolicy
+from ludens.agents.llm.wording import Prompt, WordingError, framings, personas, render
+
+__all__ = ["LLMPolicy", "ModelError", "Prompt", "WordingError", "framings", "personas", "render"]

@@ -1,0 +1,81 @@
+r"""Option probabilities from the log-probabilities of one token.
+
+Where a model answers with a bare label, the probability that it gives to each option is the mass of all
+tokens at the answer's place that spell that label. Rules:
+
+* A token spells a label if the label is what remains without surrounding space and markup: ``"B"``, ``" B"``,
+  ``"**B"``, ``"B."``. Case counts: ``"a"`` is an article as often as an option.
+* The answer's place is the first token, or the one after leading tokens of nothing but space and markup
+  (``"\n"``, ``"**"``), as long as less than half of the mass there lies on labels.
+* Servers list only the most likely tokens. A label that is not listed has at most the probability of the
+  least likely listed token. It counts as 0, and the reply cannot be read if that bound is above 5 % of the
+  mass on labels.
+* If no label is listed, the reply cannot be read. Nothing is filled in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_UNSEEN = 0.05
+NO_TOKENS = "The reply came without log-probabilities."
+MARKUP = " \t\r\n*_`\"'“”‘’()[]{}<>.,:;!#-–—▁Ġ"
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a reply, with the probabilities of the most likely tokens at its place, itself among
+    them.
+    """
+
+    text: str
+    alternatives: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Masses:
+    """Probability per label, in the labels' order; they sum to at most 1, the rest went to other tokens. None
+    if the tokens cannot be read: `detail` says why.
+    """
+
+    masses: tuple[float, ...] | None
+    detail: str = ""
+
+
+def option_masses(tokens: Sequence[Token], labels: Sequence[str]) -> Masses:
+    """The mass on each label at the answer's place."""
+    for token in tokens:
+        masses = [_mass(token, label) for label in labels]
+        if sum(masses) < 0.5 and not token.text.strip(MARKUP) and token is not tokens[-1]:
+            continue
+        if sum(masses) <= 0:
+            return Masses(
+                None, f"The likely first words of the reply are none of the answers {', '.join(labels)}."
+            )
+        bound = min(probability for _, probability in token.alternatives)
+        if min(masses) == 0 and bound > MAX_UNSEEN * sum(masses):
+            return Masses(
+                None, "The list of likely tokens is too short to tell the probability of every answer."
+            )
+        return Masses(tuple(masses))
+    return Masses(None, NO_TOKENS)
+
+
+def normalised(masses: Sequence[float], temperature: float = 1.0) -> tuple[float, ...]:
+    """Masses as probabilities over the options, at a sampling temperature: p ∝ mass^(1/temperature); at 0 the
+    largest (ties shared).
+    """
+    top = max(masses)
+    if temperature == 0:
+        weights = [float(mass == top) for mass in masses]
+    else:
+        weights = [math.exp(math.log(mass / top) / temperature) if mass > 0 else 0.0 for mass in masses]
+    return tuple(weight / sum(weights) for weight in weights)
+
+
+def _mass(token: Token, label: str) -> float:
+    return min(
+        1.0, sum(probability for text, probability in token.alternatives if text.strip(MARKUP) == label)
+    )

@@ -1,0 +1,393 @@
+"""A language model as a policy.
+
+At a turn the model is shown a wording (`wording`), its reply is read (`replies`, `logprobs`), and a reply
+that cannot be read is asked again with the reason. What then cannot be read stays unread: the decision is
+invalid, and no action is put in its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ludens.agents.llm import blocking
+from ludens.agents.llm.asking import Asking, Verdict
+from ludens.agents.llm.client import LOCAL, Endpoint, ModelError, Reply, abilities
+from ludens.agents.llm.logprobs import NO_TOKENS, normalised, option_masses
+from ludens.agents.llm.replies import read_choice, read_shares
+from ludens.agents.llm.wording import Format, Prompt, check_framing, orders, render
+from ludens.agents.policy import BeliefReport, Decision, OnInvalid, Policy, Wording, draw
+from ludens.envs import Turn
+from ludens.errors import UsageError
+
+Elicit = Literal["auto", "logprobs", "sample"]
+Order = Literal["auto", "random", "both"]
+
+# The embedded engine can list as many tokens as one likes; hosted models list twenty at most.
+TOP_LOGPROBS, TOP_LOGPROBS_LOCAL = 20, 200
+SECRET = ("key", "token", "secret", "password", "headers", "credentials")
+
+
+class LLMPolicy(Policy):
+    """A language model named as LiteLLM names it, or ``local/…`` for a model on this machine.
+
+    Args:
+        model: for example ``"openai/gpt-5-mini"``, ``"local/smollm2-135m"``.
+        framing: the wording, see `ludens.agents.llm.framings`.
+        elicit: ``"logprobs"`` reads the probabilities of the options from the first token of the answer and
+            draws the action from them; ``"sample"`` takes the reply itself; ``"auto"`` the former where the
+            model gives log-probabilities and is not asked to reason.
+        reasoning: let the model think before it answers.
+        temperature: of sampling; with log-probabilities p ∝ probability^(1/temperature).
+        invalid: what becomes of an episode in which no reply could be read: it is dropped, the seat forfeits
+            it, or the run is aborted.
+        persona: ``"homo_economicus"``, ``"homo_moralis"``, or a text, put into the system message.
+        order: the order in which options are shown: a number k shows them rotated by k; ``"random"`` draws
+            one order for each decision; ``"both"`` asks all orders and averages. ``"auto"`` is ``"both"``
+            with log-probabilities and ``"random"`` with samples.
+        retries: how often a reply that cannot be read is asked again, with the reason.
+        timeout: seconds for one request.
+        transport_retries: how often a request is repeated after 429, 5xx, a time-out or a broken connection.
+        retry_wait: seconds before the first repetition, doubling; Retry-After is heeded.
+        max_tokens: limit of a sampled reply; None for a limit that suits the question.
+        seed: sent with every request as it is. None draws one per request from the run's own stream, for
+            models that take a seed.
+        api_base: address of an OpenAI-compatible server, for models named ``openai/…``.
+        options: anything else is handed to LiteLLM with every request.
+
+    A refusal ends the decision at once (it is not argued with); so does a transport that fails for good.
+
+    Raises:
+        UsageError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        framing: str = "neutral",
+        elicit: Elicit = "auto",
+        reasoning: bool = False,
+        temperature: float = 1.0,
+        invalid: OnInvalid = "drop",
+        persona: str | None = None,
+        order: Order | int = "auto",
+        retries: int = 2,
+        timeout: float = 120.0,
+        transport_retries: int = 4,
+        retry_wait: float = 1.0,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        api_base: str | None = None,
+        **options: Any,
+    ) -> None:
+        _one_of("elicit", elicit, get_args(Elicit))
+        _one_of("invalid", invalid, get_args(OnInvalid))
+        if not isinstance(order, int) or isinstance(order, bool):
+            _one_of("order", order, get_args(Order), "or a number")
+        if reasoning and elicit == "logprobs":
+            raise UsageError(
+                "elicit='logprobs' reads the first word of a reply, so it cannot go with reasoning=True."
+            )
+        for name, value in {
+            "temperature": temperature,
+            "retries": retries,
+            "transport_retries": transport_retries,
+        }.items():
+            if not value >= 0:
+                raise UsageError(f"LLMPolicy got {name}={value!r}; it must be 0 or more.")
+        for name, limit in {"timeout": timeout, "max_tokens": max_tokens}.items():
+            if limit is not None and not limit > 0:
+                raise UsageError(f"LLMPolicy got {name}={limit!r}; it must be above 0.")
+        self.model = self.name = model
+        self.framing = check_framing(framing)
+        self.elicit = elicit
+        self.reasoning = reasoning
+        self.temperature = temperature
+        self.invalid = invalid
+        self.persona = persona
+        self.order = order
+        self.retries = retries
+        self.timeout = timeout
+        self.transport_retries = transport_retries
+        self.retry_wait = retry_wait
+        self.max_tokens = max_tokens
+        self.seed = seed
+        self.api_base = api_base
+        self.options = options
+        # What the model turned out to be able to do; None until it has been asked.
+        self._gives_logprobs: bool | None = None
+        self._takes_schema: bool | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LLMPolicy) and self.describe() == other.describe()
+
+    def __hash__(self) -> int:
+        return hash((self.model, self.framing))
+
+    def describe(self) -> dict[str, Any]:
+        """All arguments as JSON values; keys and other secrets are left out, and come from the
+        environment.
+        """
+        names = (
+            "framing", "elicit", "reasoning", "temperature", "invalid", "persona", "order", "retries",
+            "timeout", "transport_retries", "retry_wait", "max_tokens", "seed", "api_base",
+        )  # fmt: skip
+        told = {name: value for name, value in self.options.items() if not name.lower().endswith(SECRET)}
+        return {"spec": self.model, **{name: getattr(self, name) for name in names}, **told}
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Ask the model, waiting for it. Works where an event loop runs, too (in a notebook)."""
+        return blocking.run(self.adecide(turn, rng))
+
+    async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Ask the model.
+
+        Raises:
+            ModelError: the model cannot be used, and asking again will not help.
+            WordingError: the framing cannot word this game.
+        """
+        asking = self._asking(rng)
+        if self._by_logprobs(asking):
+            decision = await self._weighed(turn, rng, asking)
+            if decision is not None:
+                return decision
+        return await self._sampled(turn, rng, asking)
+
+    async def abelief(self, turn: Turn, rng: np.random.Generator) -> BeliefReport:
+        """Ask the model what share of people take each option at this turn.
+
+        Raises:
+            ModelError: the model cannot be used, and asking again will not help.
+            WordingError: the framing cannot word this game.
+        """
+        asking = self._asking(rng)
+        reports: list[tuple[float, ...]] = []
+        wording = None
+        for order in self._orders(turn, rng, every=False):
+            prompt, verdict = await self._freely(turn, order, asking, belief=True)
+            wording = _joined(wording, prompt.wording)
+            if verdict.outcome != "ok":
+                return BeliefReport(None, verdict.status, wording, tuple(asking.calls))
+            shares = read_shares(verdict.reply, prompt.labels).shares or ()
+            reports.append(_in_game_order(shares, prompt))
+        return BeliefReport(_mean(reports), "valid", wording, tuple(asking.calls))
+
+    def belief(self, turn: Turn, rng: np.random.Generator) -> BeliefReport:
+        """The same as `abelief`, waiting for the model."""
+        return blocking.run(self.abelief(turn, rng))
+
+    async def _weighed(self, turn: Turn, rng: np.random.Generator, asking: Asking) -> Decision | None:
+        """A decision drawn from log-probabilities; None if the model turns out to give none and may be
+        sampled.
+        """
+        weighed: list[tuple[float, ...]] = []
+        wording = None
+        for order in self._orders(turn, rng, every=True):
+            prompt = self._render(turn, order)
+
+            def read(reply: Reply, prompt: Prompt = prompt) -> Verdict:
+                return _read_masses(reply, prompt)
+
+            verdict = await asking.ask(prompt, self._weighing_parameters(asking), read, self.retries)
+            if verdict.outcome == "rejected" or verdict.detail == NO_TOKENS:
+                self._give_up_logprobs(verdict.detail)
+                return None
+            self._gives_logprobs = True
+            wording = _joined(wording, prompt.wording)
+            if verdict.outcome != "ok" or verdict.masses is None:
+                return self._undecided(verdict, wording, asking)
+            weighed.append(normalised(verdict.masses, self.temperature))
+        return draw(
+            _mean(weighed),
+            turn,
+            rng,
+            provenance="logprobs",
+            wording=wording,
+            calls=tuple(asking.calls),
+            on_invalid=self.invalid,
+        )
+
+    async def _sampled(self, turn: Turn, rng: np.random.Generator, asking: Asking) -> Decision:
+        """A decision by the reply itself. Where all orders are asked, one of the answers is drawn."""
+        answers: list[tuple[int, str | None]] = []
+        wording = None
+        asked = self._orders(turn, rng, every=False)
+        for order in asked:
+            prompt, verdict = await self._freely(turn, order, asking)
+            wording = _joined(wording, prompt.wording)
+            if verdict.outcome != "ok":
+                return self._undecided(verdict, wording, asking)
+            reading = read_choice(verdict.reply, prompt.labels, prompt.words, self.reasoning)
+            assert reading.place is not None
+            answers.append((prompt.order[reading.place], reading.reasoning))
+        place, thoughts = answers[int(rng.integers(len(answers)))] if len(answers) > 1 else answers[0]
+        shares = _mean([tuple(float(place == n) for n in range(len(turn.options))) for place, _ in answers])
+        return Decision(
+            turn.options[place].action,
+            probabilities=shares if len(asked) > 1 else None,
+            provenance="sample",
+            reasoning=thoughts,
+            wording=wording,
+            calls=tuple(asking.calls),
+            on_invalid=self.invalid,
+        )
+
+    async def _freely(
+        self, turn: Turn, order: int, asking: Asking, belief: bool = False
+    ) -> tuple[Prompt, Verdict]:
+        """The reply to a question, held to a JSON schema where the model takes one."""
+        formats: tuple[Format, ...] = ("json", "letter") if self._by_schema(asking) else ("letter",)
+        for format_ in formats:
+            prompt = self._render(turn, order, format_, belief)
+
+            def read(reply: Reply, prompt: Prompt = prompt) -> Verdict:
+                return _read_text(reply, prompt, self.reasoning, belief)
+
+            verdict = await asking.ask(
+                prompt,
+                self._parameters(prompt, format_, belief),
+                read,
+                self.retries,
+                may_be_rejected=format_ == "json",
+            )
+            if verdict.outcome != "rejected":
+                return prompt, verdict
+            self._takes_schema = False
+        raise AssertionError("the last format is never rejected")
+
+    def _asking(self, rng: np.random.Generator) -> Asking:
+        endpoint = Endpoint(
+            self.model, self._options(), self.timeout, self.transport_retries, self.retry_wait
+        )
+        takes_seed = "seed" in abilities(self.model).parameters
+        return Asking(
+            endpoint, self.seed if self.seed is not None or not takes_seed else int(rng.integers(2**31))
+        )
+
+    def _options(self) -> dict[str, Any]:
+        return {**self.options, **({"api_base": self.api_base} if self.api_base else {})}
+
+    def _orders(self, turn: Turn, rng: np.random.Generator, every: bool) -> tuple[int, ...]:
+        if isinstance(self.order, int):
+            return (self.order % len(turn.options),)
+        if self.order == "both" or (self.order == "auto" and every):
+            return orders(turn)
+        return (int(rng.integers(len(turn.options))),)
+
+    def _render(self, turn: Turn, order: int, format_: Format = "letter", belief: bool = False) -> Prompt:
+        return render(
+            turn,
+            self.framing,
+            order,
+            persona=self.persona,
+            reasoning=self.reasoning and not belief,
+            format=format_,
+            belief=belief,
+        )
+
+    def _by_logprobs(self, asking: Asking) -> bool:
+        # What an earlier life of the run asked is asked again in the same way, whatever is known by now.
+        if (earlier := asking.upcoming()) is not None:
+            return "logprobs" in earlier.parameters
+        if self.elicit != "auto":
+            return self.elicit == "logprobs"
+        offered = {"logprobs", "top_logprobs"} <= abilities(self.model).parameters
+        return offered and not self.reasoning and self._gives_logprobs is not False
+
+    def _by_schema(self, asking: Asking) -> bool:
+        if (earlier := asking.upcoming()) is not None:
+            return "response_format" in earlier.parameters
+        return self._takes_schema is not False and abilities(self.model).schema
+
+    def _give_up_logprobs(self, detail: str) -> None:
+        if self.elicit == "logprobs":
+            raise ModelError(
+                f"{self.model} gives no log-probabilities ({detail.rstrip('.')}): use elicit='sample'."
+            )
+        if self._gives_logprobs is None:
+            self._gives_logprobs = False
+
+    def _weighing_parameters(self, asking: Asking) -> dict[str, Any]:
+        # At temperature 1 every server reports the model's own distribution; ours is applied to what is read.
+        local = self.model.startswith(LOCAL)
+        top = TOP_LOGPROBS_LOCAL if local else TOP_LOGPROBS
+        return {"temperature": 1.0, "max_tokens": 1 if local else 8, "logprobs": True, "top_logprobs": top}
+
+    def _parameters(self, prompt: Prompt, format_: Format, belief: bool) -> dict[str, Any]:
+        able = abilities(self.model)
+        reasoning = self.reasoning and not belief
+        chosen: dict[str, Any] = {"temperature": self.temperature}
+        if self.max_tokens is not None:
+            chosen["max_tokens"] = self.max_tokens
+        elif not able.thinks:
+            chosen["max_tokens"] = 1024 if reasoning else 64 if self.model.startswith(LOCAL) else 256
+        if format_ == "json":
+            chosen["response_format"] = _schema(prompt, reasoning, belief)
+        return {name: value for name, value in chosen.items() if name in able.parameters}
+
+    def _undecided(self, verdict: Verdict, wording: Wording | None, asking: Asking) -> Decision:
+        return Decision(
+            None, verdict.status, wording=wording, calls=tuple(asking.calls), on_invalid=self.invalid
+        )
+
+
+def _read_masses(reply: Reply, prompt: Prompt) -> Verdict:
+    if reply.refused:
+        return Verdict("refused", "The model declined to answer.", reply.text)
+    found = option_masses(reply.tokens, prompt.labels)
+    if found.masses is not None:
+        return Verdict("ok", "", reply.text, _in_game_order(found.masses, prompt))
+    if reply.tokens and (reading := read_choice(reply.text, prompt.labels)).outcome == "refused":
+        return Verdict("refused", reading.detail, reply.text)
+    return Verdict("invalid", found.detail, reply.text)
+
+
+def _read_text(reply: Reply, prompt: Prompt, reasoning: bool, belief: bool) -> Verdict:
+    if reply.refused:
+        return Verdict("refused", "The model declined to answer.", reply.text)
+    reading = (
+        read_shares(reply.text, prompt.labels)
+        if belief
+        else read_choice(reply.text, prompt.labels, prompt.words, reasoning)
+    )
+    if reading.outcome == "invalid" and reply.cut:
+        return Verdict("invalid", "The reply was cut off before it gave an answer.", reply.text)
+    return Verdict(reading.outcome, reading.detail, reply.text)
+
+
+def _schema(prompt: Prompt, reasoning: bool, belief: bool) -> dict[str, Any]:
+    if belief:
+        properties: dict[str, Any] = {label: {"type": "integer"} for label in prompt.labels}
+    else:
+        thoughts = {"reasoning": {"type": "string"}} if reasoning else {}
+        properties = thoughts | {"choice": {"type": "string", "enum": list(prompt.labels)}}
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+
+
+def _in_game_order(values: tuple[float, ...], prompt: Prompt) -> tuple[float, ...]:
+    return tuple(values[prompt.order.index(number)] for number in range(len(values)))
+
+
+def _mean(rows: list[tuple[float, ...]]) -> tuple[float, ...]:
+    return tuple(np.mean(rows, axis=0).tolist())
+
+
+def _joined(wording: Wording | None, more: Wording) -> Wording:
+    earlier = wording.orders if wording is not None else ()
+    return Wording(more.framing, more.template, more.hash, (*earlier, *more.orders))
+
+
+def _one_of(name: str, value: object, choices: tuple[object, ...], more: str = "") -> None:
+    if value not in choices:
+        raise UsageError(
+            f"LLMPolicy got {name}={value!r}; choose one of {', '.join(map(repr, choices))} {more}".rstrip()
+            + "."
+        )
