@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +27,7 @@ _CACHE_LIMIT = 4096
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """One game as the policy sees it: a behaviour strategy, and what each option is worth at best, both
-    (width,).
-    """
+    """A game as the policy sees it: a behaviour strategy, what each option is worth at best; (width,)."""
 
     strategy: NDArray[np.float64]
     worth: NDArray[np.float64]
@@ -40,7 +39,7 @@ class _PreferencePolicy(Policy):
     Subclasses give the strategy. What has been solved is kept, so that a decision costs a look-up.
     """
 
-    kind = "oracle"
+    _head = "oracle"
 
     def __init__(self, preferences: Preferences, belief: Belief = "uniform") -> None:
         if not isinstance(preferences, Preferences):
@@ -55,7 +54,7 @@ class _PreferencePolicy(Policy):
         return type(self) is type(other) and isinstance(other, Policy) and self.describe() == other.describe()
 
     def __hash__(self) -> int:
-        return hash((type(self), repr(self.describe())))
+        return hash((type(self), self._spec()))
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_solved": {}}
@@ -98,7 +97,7 @@ class _PreferencePolicy(Policy):
 
     def _spec(self) -> str:
         p = self.preferences
-        return f"{self.kind}:alpha={p.alpha!r},beta={p.beta!r},kappa={p.kappa!r}"
+        return f"{self._head}:alpha={p.alpha!r},beta={p.beta!r},kappa={p.kappa!r}"
 
     def _suffix(self) -> str:
         if self.belief == "uniform":
@@ -121,11 +120,7 @@ class _PreferencePolicy(Policy):
             f"{option.name} {value:.2f}" for option, value in zip(turn.options, worth, strict=True)
         )
         believed = {"uniform": "if the others choose at random", "equilibrium": "in equilibrium"}
-        against = (
-            believed.get(self.belief, "given my belief")
-            if isinstance(self.belief, str)
-            else "given my belief"
-        )
+        against = believed[self.belief] if isinstance(self.belief, str) else "given my belief"
         conclusion = self._conclusion(turn, worth, shares)
         return f"The best plan with each option is worth, {against}: {told}; {conclusion}."
 
@@ -144,11 +139,10 @@ class OraclePolicy(_PreferencePolicy):
     """Plays a strategy that is optimal for `preferences` given `belief`.
 
     If several pure strategies are optimal, one is drawn uniformly from all of them at each decision and its
-    move at
-    this information set is played: the probability of an option is the share of optimal strategies that use
-    it. Draws at different sets are independent, as a policy keeps no memory. Where κ couples the sets and
-    optimal strategies differ at more than one of them, a whole round's moves may therefore mix two optimal
-    plans.
+    move at this information set is played: the probability of an option is the share of optimal strategies
+    that use it. Draws at different sets are independent, as a policy keeps no memory. Where κ couples the
+    sets and optimal strategies differ at more than one of them, a whole round's moves may therefore mix two
+    optimal plans.
 
     Args:
         preferences: α, β, κ.
@@ -162,10 +156,8 @@ class OraclePolicy(_PreferencePolicy):
 
     def __init__(self, preferences: Preferences, belief: Belief = "uniform") -> None:
         super().__init__(preferences, belief)
-        shown = (
-            preferences.name if not (preferences.alpha or preferences.beta) else f"oracle {preferences.name}"
-        )
-        self.name = shown + self._suffix()
+        social = preferences.alpha or preferences.beta
+        self.name = ("oracle " if social else "") + preferences.name + self._suffix()
 
     def _choose(
         self, game: GameTree, belief: NDArray[np.float64]
@@ -194,13 +186,16 @@ class QuantalPolicy(_PreferencePolicy):
             negative or not finite.
     """
 
-    kind = "quantal"
+    _head = "quantal"
 
     def __init__(self, preferences: Preferences, belief: Belief = "uniform", noise: float = 8.0) -> None:
         super().__init__(preferences, belief)
-        if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < float("inf"):
+        try:
+            self.noise = float(noise)
+        except (TypeError, ValueError):
+            self.noise = math.nan
+        if not 0 <= self.noise < math.inf:
             raise UsageError(f"QuantalPolicy needs a finite noise of at least 0 points; got {noise!r}.")
-        self.noise = float(noise)
         self.name = f"quantal {preferences.name} λ={self.noise:g}{self._suffix()}"
 
     def describe(self) -> dict[str, Any]:
@@ -233,23 +228,27 @@ def _plain(belief: Belief) -> Any:
         return belief
     if isinstance(belief, Mapping):
         return {str(node): _plain_answer(answer) for node, answer in belief.items()}
-    try:
-        return [float(value) for value in np.asarray(belief, dtype=np.float64).reshape(-1)]
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"A belief is a word, a plan by names or a strategy vector; got {belief!r}."
-        ) from None
+    vector = _numbers(belief, "A belief is a word, a plan by names or a strategy vector")
+    if not isinstance(vector, list):
+        raise UsageError(f"A belief is a word, a plan by names or a strategy vector; got {belief!r}.")
+    return vector
 
 
 def _plain_answer(answer: Any) -> Any:
+    if isinstance(answer, str):
+        return answer
+    wanted = "A belief at one node is an option's name or probabilities"
+    if isinstance(answer, Mapping):
+        return {str(option): _numbers(share, wanted) for option, share in answer.items()}
+    return _numbers(answer, wanted)
+
+
+def _numbers(value: Any, wanted: str) -> Any:
+    """A number or a list of them, all finite."""
     try:
-        if isinstance(answer, str):
-            return answer
-        if isinstance(answer, Mapping):
-            return {str(option): float(share) for option, share in answer.items()}
-        values = np.asarray(answer, dtype=np.float64)
-        return float(values) if values.ndim == 0 else [float(value) for value in values]
+        array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise UsageError(
-            f"A belief at one node is an option's name or probabilities; got {answer!r}."
-        ) from None
+        array = np.array(np.nan)
+    if array.ndim > 1 or not np.all(np.isfinite(array)):
+        raise UsageError(f"{wanted}; got {value!r}.")
+    return array.tolist()

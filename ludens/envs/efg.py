@@ -23,7 +23,7 @@ def to_efg(game: GameTree) -> str:
         GameError: a name in the game is one that Gambit does not read.
     """
     players = " ".join(_label(role) for role in game.roles)
-    lines = [f"EFG 2 R {_quoted(repr(game))} {{ {players} }}", '""', ""]
+    lines = [f"EFG 2 R {_title(game)} {{ {players} }}", '""', ""]
     numbers = _information_numbers(game)
     chances = outcomes = 0
     stack: list[Node] = [game.root]
@@ -69,10 +69,21 @@ def _exact_shares(shares: list[float]) -> list[Fraction]:
 
 
 def _label(name: str) -> str:
-    if not (name.isascii() and name.isprintable()) or name != " ".join(name.split()):
-        raise GameError(f"Gambit reads names of printable ASCII with single spaces only; rename {name!r}.")
+    plain = name.isascii() and name.isprintable() and "\\" not in name
+    if not plain or name != " ".join(name.split()):
+        raise GameError(
+            f"Gambit reads names of printable ASCII with single spaces, no backslash; rename {name!r}."
+        )
     return _quoted(name)
 
 
+def _title(game: GameTree) -> str:
+    # Only a title: what Gambit cannot read becomes a question mark.
+    plain = "".join(
+        sign if sign.isascii() and sign.isprintable() and sign != "\\" else "?" for sign in repr(game)
+    )
+    return _quoted(plain)
+
+
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + text.replace('"', '\\"') + '"'

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.envs import GameTree
+from ludens.errors import UsageError
 from ludens.preferences.grid import TOLERANCE, solve_grid
 from ludens.preferences.preference import Preferences
-from ludens.preferences.terms import distribution
 from ludens.preferences.utility import utility
 
 
@@ -67,8 +67,11 @@ def best_strategies(
         GameError: the belief is no strategy of the game, or the game has more than about a million
             strategies.
     """
-    one = distribution(game, np.asarray(belief, dtype=np.float64).reshape(-1))
-    solution = solve_grid(game, game.payoffs, preferences, one, tolerance=tolerance)
+    solution = solve_grid(game, game.payoffs, preferences, belief, tolerance=tolerance)
+    if solution.margin.ndim:
+        raise UsageError(
+            f"One problem has one belief and one preference; got {np.shape(belief)}: use solve_grid."
+        )
     chosen = solution.strategies[solution.best]
     top = float(solution.utilities.max())
     return BestStrategies(game, chosen, top, float(solution.margin), solution.strategies, solution.utilities)

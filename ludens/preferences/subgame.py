@@ -120,9 +120,7 @@ def _leaf_utilities(
     by_role = dict.fromkeys(game.roles, preferences) if isinstance(preferences, Preferences) else preferences
     for role in game.roles:
         if role not in by_role:
-            raise UsageError(
-                f"Backward induction on {game!r} needs preferences for role {role!r}."
-            )
+            raise UsageError(f"Backward induction on {game!r} needs preferences for role {role!r}.")
         if by_role[role].kappa:
             raise UsageError(
                 f"Backward induction needs kappa=0, as the Kantian term values whole strategies; {role!r} has "

@@ -241,6 +241,14 @@ def test_ties_survive_a_large_constant_on_all_payoffs():
     assert plain.best.sum() == 2
 
 
+def test_one_problem_has_one_belief():
+    game = PROTOCOLS["SPD5"]
+    with pytest.raises(ValueError, match="use solve_grid"):
+        best_strategies(game, HOMO_ECONOMICUS, pure_strategies(game))
+    with pytest.raises(ValueError, match="6 entries"):
+        best_strategies(game, HOMO_ECONOMICUS, np.full((2, 3), 0.5))
+
+
 def test_regret_batches_over_strategies_and_beliefs():
     game = PROTOCOLS["TG5"]
     table = pure_strategies(game)
