@@ -87,6 +87,7 @@ class Measures:
     policy: str
     overall: Estimate
     cooperation: tuple[Cooperation, ...]
+    by_family: Mapping[str, Estimate]
     by_framing: Mapping[str, Estimate]
     cells: Mapping[tuple[str, str], float]
     sensitivity: tuple[Sensitivity, ...]
@@ -152,11 +153,14 @@ def _measures(
     in_framing = {
         framing: [share for share in shares.found if share.framing == framing] for framing in framings
     }
+    families = list(dict.fromkeys(share.family for share in shares.found))
+    in_family = {name: [share for share in shares.found if share.family == name] for name in families}
     own = list(beliefs.found) if beliefs else []
     return Measures(
         policy=shares.policy,
         overall=_rate(shares.found, stream("overall")),
         cooperation=tuple(_cooperation(shares.found, stream)),
+        by_family={name: _rate(found, stream("family", name)) for name, found in in_family.items()},
         by_framing={name: _rate(found, stream("framing", name)) for name, found in in_framing.items()},
         cells=_cells(shares.found),
         sensitivity=tuple(_sensitivities(shares.found, stream)),

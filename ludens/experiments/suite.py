@@ -153,12 +153,16 @@ def named(model: str | PolicySpec) -> PolicySpec:
     """The spec as a mapping with its label: the name it is given, else the spec's own text.
 
     Raises:
-        UsageError: there is no spec in it.
+        UsageError: there is no spec in it, or a secret.
     """
     spec = {"spec": model} if isinstance(model, str) else dict(model)
     if not isinstance(spec.get("spec"), str) or not spec["spec"]:
         raise UsageError(
             f"A policy to benchmark is named by its spec, such as local/smollm2-135m; got {model!r}."
+        )
+    if "api_key" in spec:
+        raise UsageError(
+            f"Set the key of {spec['spec']} in the environment: a run keeps its settings on disk."
         )
     return {"label": spec["spec"], **spec}
 

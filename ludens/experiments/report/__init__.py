@@ -1,0 +1,43 @@
+"""What a benchmark looks like: the HTML report, its pictures, and the table in the terminal."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ludens.experiments.store import StoreError
+
+if TYPE_CHECKING:
+    from ludens.experiments.bench import BenchResult
+
+
+def write_report(result: BenchResult, path: str | os.PathLike[str] | None = None) -> BenchResult:
+    """Write the report as one self-contained HTML file; returns the result with its `report_path`.
+
+    Args:
+        result: what was measured.
+        path: the file; None for the run's own name with the ending ``.html``. An existing one is replaced,
+            whole
+            or not at all.
+
+    Raises:
+        StoreError: it cannot be written; a report that was there before still is.
+    """
+    from ludens.experiments.report.page import page
+
+    target = result.run_path.with_suffix(".html") if path is None else Path(path)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    text = page(result).encode("utf-8", "replace")
+    try:
+        with draft.open("wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except OSError as error:
+        raise StoreError(f"The report cannot be written to {target}: {error.strerror}.") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return replace(result, report_path=target)

@@ -1,0 +1,58 @@
+"""How policies, oracles and numbers are called in tables and pictures."""
+
+from __future__ import annotations
+
+import re
+
+from ludens.experiments.intervals import Estimate
+
+DASH = "–"
+
+
+def policy_name(label: str) -> str:
+    """A policy's label for people: ``homo_moralis:0.5`` becomes ``homo moralis κ=0.5``; model ids stay."""
+    if "/" in label:
+        return label
+    kind, _, settings = label.partition(":")
+    name = kind.replace("_", " ")
+    if not settings:
+        return name
+    if "=" not in settings:
+        return f"{name} κ={settings}"
+    letters = {"kappa": "κ", "alpha": "α", "beta": "β", "noise": "λ"}
+    shown = [
+        re.sub(r"^\w+", lambda word: letters.get(word[0], word[0]), part) for part in settings.split(",")
+    ]
+    return f"{name} {', '.join(shown)}"
+
+
+def oracle_name(kappa: float) -> str:
+    """The oracle of that weight on the Kantian motive."""
+    return "homo economicus" if kappa == 0 else f"homo moralis κ={kappa:g}"
+
+
+def percent(value: float | None) -> str:
+    """A share as a whole percentage; a dash where there is none."""
+    return DASH if value is None else f"{100 * value:.0f}"
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number with a true minus sign; a dash where there is none."""
+    if value is None:
+        return DASH
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "") if float(text) == 0 else text.replace("-", "−")
+
+
+def share_range(estimate: Estimate) -> str:
+    """A share's interval in per cent, ``49–55``; empty where there is none."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"{percent(estimate.low)}–{percent(estimate.high)}"
+
+
+def number_range(estimate: Estimate, digits: int = 1, scale: float = 1.0) -> str:
+    """A number's interval, ``−1.2 to 0.4``; empty where there is none."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"{number(scale * estimate.low, digits)} to {number(scale * estimate.high, digits)}"

@@ -1,0 +1,54 @@
+"""A matplotlib figure as SVG that can stand beside others in one page, in the page's own font and ink."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, MUTED, RULE, PAPER = "#1f2430", "#68707d", "#d5d9e0", "#fefefe"
+"""Drawn in these colours, a figure follows the page between light and dark: each becomes a CSS variable."""
+
+_VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", PAPER: "var(--paper)"}
+
+
+def to_svg(figure: Figure, salt: str) -> str:
+    """The figure as an SVG file, text kept as text; the same figure and salt give the same bytes."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        # Without these the file says when it was made, and with which program at which address.
+        metadata = {"Creator": None, "Date": None, "Format": None, "Type": None}
+        figure.savefig(buffer, format="svg", metadata=metadata, transparent=True)
+    return re.sub(
+        r"font: ([^;\"]*?) 'DejaVu Sans'[^;\"]*",
+        r"font: \1 'DejaVu Sans', Verdana, sans-serif",
+        buffer.getvalue(),
+    )
+
+
+def inline(figure: Figure, name: str, title: str) -> str:
+    """The figure as an ``<svg>`` element for a page.
+
+    Ids are prefixed by `name`, since all inline SVGs of a page share one space of ids; `title` is what a
+    screen reader says.
+    """
+    text = to_svg(figure, name)
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)
+    text = re.sub(r"font: ([^;\"]*?) 'DejaVu Sans'[^;\"]*", r"font: \1 var(--sans)", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    width = re.search(r'<svg [^>]*?width="([\d.]+)pt"', text, re.DOTALL)
+    text = re.sub(r'(<svg [^>]*?) width="[\d.]+pt"', r"\1", text, count=1, flags=re.DOTALL)
+    text = re.sub(r'(<svg [^>]*?) height="[\d.]+pt"', r"\1", text, count=1, flags=re.DOTALL)
+    natural = f"--natural:{float(width[1]) * 4 / 3:.0f}px" if width else ""
+    opening = f'<svg role="img" aria-label="{escape(title, quote=True)}" style="{natural}"'
+    return text.replace("<svg", opening, 1).replace(' version="1.1"', "", 1).strip()
