@@ -207,9 +207,9 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
             for framing, estimate in of_framing.items():
                 yield _entry(found.policy, name, estimate, framing=framing)
         for slope in found.sensitivity:
-            place = {"family": slope.family, "node": slope.node}
-            yield _entry(found.policy, "temptation_slope", slope.temptation, **place)
-            yield _entry(found.policy, "risk_slope", slope.risk, **place)
+            at: dict[str, str | None] = {"family": slope.family, "node": slope.node}
+            yield _entry(found.policy, "temptation_slope", slope.temptation, **at)
+            yield _entry(found.policy, "risk_slope", slope.risk, **at)
         for comparison in found.comparisons:
             oracle = {"kappa": comparison.kappa, "beliefs": comparison.beliefs}
             yield _entry(found.policy, "agreement", comparison.agreement, **oracle)

@@ -14,6 +14,8 @@ INK, MUTED, RULE, PAPER = "#1f2430", "#68707d", "#d5d9e0", "#fefefe"
 """Drawn in these colours, a figure follows the page between light and dark: each becomes a CSS variable."""
 
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", PAPER: "var(--paper)"}
+_FONT = re.compile(r"font: ([^;\"]*?) 'DejaVu Sans'[^;\"]*")
+_SIZE = re.compile(r' (?:width|height)="[\d.]+pt"')
 
 
 def to_svg(figure: Figure, salt: str) -> str:
@@ -25,11 +27,7 @@ def to_svg(figure: Figure, salt: str) -> str:
         # Without these the file says when it was made, and with which program at which address.
         metadata = {"Creator": None, "Date": None, "Format": None, "Type": None}
         figure.savefig(buffer, format="svg", metadata=metadata, transparent=True)
-    return re.sub(
-        r"font: ([^;\"]*?) 'DejaVu Sans'[^;\"]*",
-        r"font: \1 'DejaVu Sans', Verdana, sans-serif",
-        buffer.getvalue(),
-    )
+    return _FONT.sub(r"font: \1 'DejaVu Sans', Verdana, sans-serif", buffer.getvalue())
 
 
 def inline(figure: Figure, name: str, title: str) -> str:
@@ -43,12 +41,9 @@ def inline(figure: Figure, name: str, title: str) -> str:
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)
-    text = re.sub(r"font: ([^;\"]*?) 'DejaVu Sans'[^;\"]*", r"font: \1 var(--sans)", text)
+    text = _FONT.sub(r"font: \1 var(--sans)", text)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)
-    width = re.search(r'<svg [^>]*?width="([\d.]+)pt"', text, re.DOTALL)
-    text = re.sub(r'(<svg [^>]*?) width="[\d.]+pt"', r"\1", text, count=1, flags=re.DOTALL)
-    text = re.sub(r'(<svg [^>]*?) height="[\d.]+pt"', r"\1", text, count=1, flags=re.DOTALL)
-    natural = f"--natural:{float(width[1]) * 4 / 3:.0f}px" if width else ""
-    opening = f'<svg role="img" aria-label="{escape(title, quote=True)}" style="{natural}"'
-    return text.replace("<svg", opening, 1).replace(' version="1.1"', "", 1).strip()
+    opening, rest = text.split(">", 1)
+    opening = _SIZE.sub("", opening).replace("<svg", f'<svg role="img" aria-label="{escape(title)}"')
+    return f"{opening}>{rest}".strip()

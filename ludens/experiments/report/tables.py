@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ludens.envs import FAMILIES
+from ludens.experiments.comparisons import Beliefs
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.report.names import (
     DASH,
@@ -17,10 +19,14 @@ from ludens.experiments.report.names import (
     policy_name,
     share_range,
 )
+from ludens.experiments.suite import NO_FRAMING
 
 if TYPE_CHECKING:
     from ludens.experiments.bench import BenchResult
     from ludens.experiments.metrics import Measures
+
+Header = tuple[str, str]
+"""A heading over neighbouring columns (may be empty), and that of the column."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with one row per policy. `tested` says which rows are models under test."""
+    """A table with one row per policy.
+
+    Attributes:
+        groups: headings over several columns, each with their number; empty if there are none.
+        headers: one per column, without that of the names.
+        names: the policies.
+        tested: which of them are models under test.
+    """
 
     title: str
     caption: str
+    groups: tuple[tuple[str, int], ...]
     headers: tuple[str, ...]
     names: tuple[str, ...]
     tested: tuple[bool, ...]
@@ -53,12 +67,14 @@ def tables(result: BenchResult) -> list[Table]:
 
 
 def _table(
-    result: BenchResult, title: str, caption: str, headers: Sequence[str], rows: Sequence[list[Cell]]
+    result: BenchResult, title: str, caption: str, headers: Sequence[Header], rows: Sequence[Sequence[Cell]]
 ) -> Table:
+    groups = [(name, len(list(members))) for name, members in groupby(group for group, _ in headers)]
     return Table(
         title,
         caption,
-        tuple(headers),
+        tuple(groups) if any(name for name, _ in groups) else (),
+        tuple(header for _, header in headers),
         tuple(policy_name(found.policy) for found in result.measures),
         tuple(found.policy in result.models for found in result.measures),
         tuple(tuple(row) for row in rows),
@@ -66,44 +82,31 @@ def _table(
 
 
 def _summary(result: BenchResult) -> Table:
+    kappas = (0.0, 0.5)
+    headers = [("", "cooperates")]
+    headers += [("agrees with", oracle_name(kappa)) for kappa in kappas]
+    headers += [("regret, as seen by", oracle_name(kappa)) for kappa in kappas]
+    headers += [("same answer across", what) for what in ("orders", "framings")]
     rows = []
     for found in result.measures:
-        economicus, moralis = found.comparison(0.0), found.comparison(0.5)
-        assert economicus is not None
-        assert moralis is not None
-        rows.append(
-            [
-                _share(found.overall),
-                _share(economicus.agreement),
-                _share(moralis.agreement),
-                _number(economicus.regret),
-                _number(moralis.regret),
-                _share(found.order_consistency),
-                _share(found.framing_consistency),
-            ]
-        )
-    headers = ("cooperates", "agrees with homo economicus", "agrees with homo moralis κ=0.5")
-    headers += (
-        "regret, homo economicus",
-        "regret, homo moralis κ=0.5",
-        "same across orders",
-        "same across framings",
+        seen = [found.comparison(kappa) for kappa in kappas]
+        row = [_share(found.overall), *(_share(entry.agreement if entry else None) for entry in seen)]
+        row += [_number(entry.regret if entry else None) for entry in seen]
+        rows.append([*row, _share(found.order_consistency), _share(found.framing_consistency)])
+    caption = (
+        "Shares in per cent, regret in points per protocol; in small the 95 % interval. "
+        "Oracles hold uniform beliefs."
     )
-    caption = "Shares in per cent, regret in points per protocol; in small the 95 % interval. Oracles hold uniform beliefs."
     return _table(result, "Summary", caption, headers, rows)
 
 
 def _cooperation(result: BenchResult) -> Table:
+    rates = [{(each.family, each.node): each.rate for each in found.cooperation} for found in result.measures]
     nodes = [(name, node) for name, family in FAMILIES.items() for node in family.prosocial]
-    rates = [
-        {(entry.family, entry.node): entry.rate for entry in found.cooperation} for found in result.measures
-    ]
     nodes = [place for place in nodes if any(place in of_policy for of_policy in rates)]
-    framings = list(
-        dict.fromkeys(name for found in result.measures for name in found.by_framing if name != "-")
-    )
-    headers = [f"{FAMILIES[name].title}: {node}, {FAMILIES[name].prosocial[node]}" for name, node in nodes]
-    headers += [f"all questions, {framing} framing" for framing in framings]
+    framings = _framings(result)
+    headers = [(FAMILIES[name].title, f"{node}: {FAMILIES[name].prosocial[node]}") for name, node in nodes]
+    headers += [("all questions, by framing", framing) for framing in framings]
     rows = []
     for found, of_policy in zip(result.measures, rates, strict=True):
         row = [_share(of_policy.get(place)) for place in nodes]
@@ -113,43 +116,36 @@ def _cooperation(result: BenchResult) -> Table:
 
 
 def _sensitivity(result: BenchResult) -> Table:
-    slopes = [{(e.family, e.node): e for e in found.sensitivity} for found in result.measures]
-    families = [name for name in FAMILIES if any((name, None) in of_policy for of_policy in slopes)]
-    nodes: list[tuple[str, str | None]] = [
-        (name, node) for name in families for node in (None, *FAMILIES[name].prosocial)
-    ]
+    slopes = [{(each.family, each.node): each for each in found.sensitivity} for found in result.measures]
+    nodes = [(name, node) for name, family in FAMILIES.items() for node in (None, *family.prosocial)]
     nodes = [place for place in nodes if any(place in of_policy for of_policy in slopes)]
-    headers = [
-        f"{FAMILIES[name].title}: {node or 'all nodes'}, {what}"
-        for name, node in nodes
-        for what in ("T − R", "P − S")
-    ]
+    headers = []
+    for name, node in nodes:
+        group = f"{FAMILIES[name].title}, {node or 'all nodes'}"
+        headers += [(group, "T − R"), (group, "P − S")]
     rows = []
     for of_policy in slopes:
-        row = []
-        for place in nodes:
-            entry = of_policy.get(place)
-            row.append(_slope(entry.temptation if entry else None))
-            row.append(_slope(entry.risk if entry else None))
-        rows.append(row)
+        found = [of_policy.get(place) for place in nodes]
+        pairs = [(entry.temptation, entry.risk) if entry else (None, None) for entry in found]
+        rows.append([_number(slope, 100) for pair in pairs for slope in pair])
     caption = (
-        "Change of cooperation in percentage points when the temptation T − R, or the risk P − S, "
-        "rises by 10 points, from one regression on both. A dash: not identified, as where both move "
-        "together (ultimatum protocols)."
+        "Change of cooperation in percentage points when the temptation T − R, or the risk P − S, rises by "
+        "10 points, from one regression on both. A dash: not identified, as where both move together "
+        "(ultimatum protocols)."
     )
     return _table(result, "Incentive sensitivity", caption, headers, rows)
 
 
-def _oracles(result: BenchResult, beliefs: str) -> Table:
+def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
     kappas = [entry.kappa for entry in result.measures[0].comparisons if entry.beliefs == "uniform"]
-    headers = [f"agrees with {oracle_name(kappa)}" for kappa in kappas]
-    headers += [f"regret, {oracle_name(kappa)}" for kappa in kappas] + ["protocols left out of regret"]
+    headers = [(what, oracle_name(k)) for what in ("agrees with", "regret, as seen by") for k in kappas]
+    headers.append(("", "left out of regret"))
     rows = []
     for found in result.measures:
-        entries = [found.comparison(kappa, beliefs) for kappa in kappas]  # type: ignore[arg-type]  # one of the two
-        agreed = [_share(entry.agreement if entry else None) for entry in entries]
-        lost = [_number(entry.regret if entry else None) for entry in entries]
-        rows.append([*agreed, *lost, Cell(str(entries[0].incomplete) if entries[0] else DASH)])
+        entries = [found.comparison(kappa, beliefs) for kappa in kappas]
+        row = [_share(entry.agreement if entry else None) for entry in entries]
+        row += [_number(entry.regret if entry else None) for entry in entries]
+        rows.append([*row, Cell(str(entries[0].incomplete) if entries[0] else DASH)])
     whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
     caption = (
         f"Oracles that choose under {whose}. Agreement: probability on the optimal options, in per "
@@ -160,20 +156,17 @@ def _oracles(result: BenchResult, beliefs: str) -> Table:
 
 
 def _consistency(result: BenchResult) -> Table:
-    framings = list(
-        dict.fromkeys(name for found in result.measures for name in found.first_by_framing if name != "-")
-    )
-    headers = ["same across orders", "same across framings", "first option shown is chosen"]
-    headers += [f"first option chosen, {framing}" for framing in framings]
-    rows = [
-        [_share(found.order_consistency), _share(found.framing_consistency), _share(found.first_shown)]
-        + [_share(found.first_by_framing.get(framing)) for framing in framings]
-        for found in result.measures
-    ]
+    framings = _framings(result)
+    headers = [("same answer across", what) for what in ("orders", "framings")]
+    headers += [("takes the option shown first", name) for name in ("all framings", *framings)]
+    rows = []
+    for found in result.measures:
+        row = [_share(found.order_consistency), _share(found.framing_consistency), _share(found.first_shown)]
+        rows.append(row + [_share(found.first_by_framing.get(framing)) for framing in framings])
     caption = (
         "100 minus the distance between the answers to one question under different orders (or "
-        "framings), in per cent. With two options, 50 in the third column is no position bias. "
-        "Policies that see no text have none."
+        "framings), in per cent. With two options, taking the first in 50 per cent is no position "
+        "bias. Policies that see no text have none."
     )
     return _table(result, "Consistency and position bias", caption, headers, rows)
 
@@ -182,57 +175,58 @@ def _reading(result: BenchResult) -> Table:
     rows = [
         [
             Cell(str(found.invalid.n)),
-            _share(found.invalid, 1),
-            _share(found.refused, 1),
+            _share(found.invalid),
+            _share(found.refused),
             Cell(f"{found.incomplete} of {found.asked}"),
-            _share(found.beliefs_unread, 1),
+            _share(found.beliefs_unread),
         ]
         for found in result.measures
     ]
-    headers = ("choices asked", "unreadable", "refused", "questions left out", "beliefs unreadable")
+    names = ("choices asked", "unreadable", "refused", "questions left out", "beliefs unreadable")
     caption = (
         "Replies that could not be read, in per cent of what was asked. None is replaced by a guess: "
         "a question without a usable answer in every order is left out of the measures above."
     )
-    return _table(result, "Unreadable and refused", caption, headers, rows)
+    return _table(result, "Unreadable and refused", caption, [("", name) for name in names], rows)
 
 
 def _costs(result: BenchResult) -> Table:
+    names = ("answers", "calls", "tokens in", "tokens out", "US dollars", "seconds", "repeated requests")
+    caption = (
+        "Dollars by LiteLLM's prices, 0 where it has none. Seconds are summed over calls, also over "
+        "simultaneous ones."
+    )
     rows = [_cost_row(found) for found in result.measures]
-    headers = ("answers", "calls", "tokens in", "tokens out", "US dollars", "seconds", "repeated requests")
-    caption = "Dollars by LiteLLM's prices, 0 where it has none. Seconds are summed over calls, also over simultaneous ones."
-    return _table(result, "Cost", caption, headers, rows)
+    return _table(result, "Cost", caption, [("", name) for name in names], rows)
 
 
 def _cost_row(found: Measures) -> list[Cell]:
     costs = found.costs
     counts = [costs.decisions, costs.calls, costs.prompt_tokens, costs.completion_tokens]
-    cells = [Cell(f"{count:,}".replace(",", " ")) for count in counts]
-    return [
-        *cells,
-        Cell(f"{costs.cost:.4f}"),
-        Cell(f"{costs.seconds:.1f}"),
-        Cell(str(costs.transport_retries)),
-    ]
+    texts = [f"{count:,}".replace(",", " ") for count in counts]
+    texts += [f"{costs.cost:.4f}", f"{costs.seconds:.1f}", str(costs.transport_retries)]
+    return [Cell(text) for text in texts]
 
 
-def _share(estimate: Estimate | None, digits: int = 0) -> Cell:
+def _framings(result: BenchResult) -> list[str]:
+    found = dict.fromkeys(name for measures in result.measures for name in measures.by_framing)
+    return [name for name in found if name != NO_FRAMING]
+
+
+def _share(estimate: Estimate | None) -> Cell:
     if estimate is None or estimate.value is None:
-        return Cell(DASH, "", estimate.note if estimate else "")
-    text = percent(estimate.value) if digits == 0 else number(100 * estimate.value, digits)
-    return Cell(text, share_range(estimate), _hint(estimate))
+        return _none(estimate)
+    return Cell(percent(estimate.value), share_range(estimate), _hint(estimate))
 
 
-def _number(estimate: Estimate | None) -> Cell:
+def _number(estimate: Estimate | None, scale: float = 1.0) -> Cell:
     if estimate is None or estimate.value is None:
-        return Cell(DASH, "", estimate.note if estimate else "")
-    return Cell(number(estimate.value), number_range(estimate), _hint(estimate))
+        return _none(estimate)
+    return Cell(number(scale * estimate.value), number_range(estimate, 1, scale), _hint(estimate))
 
 
-def _slope(estimate: Estimate | None) -> Cell:
-    if estimate is None or estimate.value is None:
-        return Cell(DASH, "", estimate.note if estimate else "")
-    return Cell(number(100 * estimate.value), number_range(estimate, 1, 100), _hint(estimate))
+def _none(estimate: Estimate | None) -> Cell:
+    return Cell(DASH, "", estimate.note if estimate else "not measured")
 
 
 def _hint(estimate: Estimate) -> str:

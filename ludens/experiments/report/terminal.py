@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ludens.experiments.intervals import Estimate
-from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
+from ludens.experiments.report.names import (
+    DASH,
+    number,
+    number_range,
+    percent,
+    policy_name,
+    share_range,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,6 +21,15 @@ if TYPE_CHECKING:
     from ludens.experiments.bench import BenchResult
     from ludens.experiments.metrics import Measures
 
+_HEADERS = (
+    *("coop-\nerates", "econo-\nmicus", "moralis\nκ=0.5", "regret\necon."),
+    *("first\nshown", "un-\nread", "US $"),
+)
+_READING = (
+    "Per cent, with 95 % intervals: cooperates; agrees with homo economicus and with homo moralis; takes the "
+    "option shown first (50: no bias); unreadable or refused. Regret: points per game."
+)
+
 
 def print_summary(result: BenchResult, console: Console) -> None:
     """Print it. Names are shown as they are, never as markup."""
@@ -21,42 +37,28 @@ def print_summary(result: BenchResult, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("policy", overflow="fold", min_width=14, max_width=24)
-    for header in (
-        "coop-\nerates",
-        "econo-\nmicus",
-        "moralis\nκ=0.5",
-        "regret\necon.",
-        "first\nshown",
-        "un-\nread",
-        "US $",
-    ):
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("policy", overflow="fold", max_width=27)
+    for header in _HEADERS:
         table.add_column(header, justify="right", no_wrap=True)
     for found in result.measures:
         tested = found.policy in result.models
         name = Text(policy_name(found.policy), style="bold" if tested else "")
         table.add_row(name, *_cells(found), end_section=found.policy == result.models[-1])
     console.print(table)
-    console.print(
-        "Per cent, with 95 % intervals: cooperates; agrees with homo economicus and with homo "
-        "moralis; picks the option shown first (50: no bias); unreadable or refused. Regret: points "
-        "per game.",
-        style="dim",
-    )
+    console.print(_READING, style="dim", highlight=False)
     if result.ended < result.planned:
         console.print(f"Unfinished: {result.ended} of {result.planned} questions asked.", style="bold")
     console.print()
-    _lines(console, "Report", str(result.report_path or "not written yet"))
-    _lines(console, "Run", str(result.run_path))
-    _lines(console, "Next model", "OPENAI_API_KEY=… ludens bench openai/gpt-5-mini")
-    _lines(console, "", "ludens models  (what can run here)")
-    _lines(console, "Report again", f"ludens report {result.run_path}")
-
-
-def _lines(console: Console, name: str, text: str) -> None:
-    # A path is never broken: it must survive being copied.
-    console.print(f"{name:<13}{text}", markup=False, highlight=False, soft_wrap=True)
+    for what, text in (
+        ("Report", str(result.report_path or "not written yet")),
+        ("Run", str(result.run_path)),
+        ("Next model", "OPENAI_API_KEY=… ludens bench openai/gpt-5-mini"),
+        ("", "ludens models  (what can run here)"),
+        ("Report again", f"ludens report {result.run_path}"),
+    ):
+        # A path is never broken: it must survive being copied.
+        console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _cells(found: Measures) -> list[Text]:
@@ -69,12 +71,10 @@ def _cells(found: Measures) -> list[Text]:
         _share(found.overall),
         _share(economicus.agreement),
         _share(moralis.agreement),
-        _two(
-            number(regret.value), "" if regret.low is None else f"{number(regret.low)}–{number(regret.high)}"
-        ),
+        _two(number(regret.value), number_range(regret).replace(" to ", "–")),
         _share(found.first_shown),
-        _two(percent(unread), ""),
-        _two(f"{found.costs.cost:.2f}" if found.costs.calls else DASH, ""),
+        _two(percent(unread)),
+        _two(f"{found.costs.cost:.2f}" if found.costs.calls else DASH),
     ]
 
 
@@ -82,7 +82,7 @@ def _share(estimate: Estimate) -> Text:
     return _two(percent(estimate.value), share_range(estimate))
 
 
-def _two(value: str, below: str) -> Text:
+def _two(value: str, below: str = "") -> Text:
     from rich.text import Text
 
     return Text.assemble(value, ("\n" + below, "dim") if below else "")
