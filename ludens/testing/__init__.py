@@ -1,0 +1,54 @@
+"""What the tests of ludens are made of, for the tests of those who build on it.
+
+* `EnvironmentConformance`: inherit it, name an environment, and pytest checks every promise that environments
+    make;
+* `games`, `payoffs`, `behaviour_strategies`: Hypothesis strategies that draw game trees, payoffs of a family,
+  and ways to play a game.
+
+This package needs pytest and hypothesis, which ludens itself does not.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ludens.errors import LudensError
+
+if TYPE_CHECKING:
+    from ludens.testing.conformance import EnvironmentConformance
+    from ludens.testing.generators import behaviour_strategies, games, payoffs
+
+__all__ = ["EnvironmentConformance", "behaviour_strategies", "games", "payoffs"]
+
+_HOME_OF = {
+    "EnvironmentConformance": "conformance",
+    "behaviour_strategies": "generators",
+    "games": "generators",
+    "payoffs": "generators",
+}
+
+
+class MissingTestToolError(LudensError, ImportError):
+    """`ludens.testing` was asked for something that needs a package that is not installed."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load the tools when they are first asked for (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'ludens.testing' has no attribute {name!r}")
+    try:
+        if _HOME_OF[name] == "conformance":
+            # Its assertions are then told as those of a test file are.
+            importlib.import_module("pytest").register_assert_rewrite("ludens.testing.conformance")
+        return getattr(importlib.import_module(f"ludens.testing.{_HOME_OF[name]}"), name)
+    except ModuleNotFoundError as why:
+        if why.name not in {"pytest", "hypothesis"}:
+            raise
+        raise MissingTestToolError(
+            f"ludens.testing.{name} needs {why.name}: install it with pip install pytest hypothesis."
+        ) from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,362 @@
+"""Every promise that a ludens environment makes, as one class of tests."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import random
+import re
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import data_equivalence
+from pettingzoo import make
+from pettingzoo.utils.conversions import parallel_to_aec, parallel_to_aec_wrapper
+
+from ludens.envs import ChanceNode, GameTree, make_env, walk
+from ludens.errors import UsageError
+from ludens.testing.episodes import (
+    check_types,
+    count_moves,
+    episode,
+    first_legal,
+    is_moving,
+    look,
+    lowest_action,
+    mask_of,
+    parallel_episode,
+    pettingzoo_test,
+    quiet,
+    rest,
+    spoil,
+    turn_of,
+)
+
+
+class EnvironmentConformance:
+    """Inherit it, set `environment` (and `options`), and pytest runs every check below on that environment::
+
+        class TestTrust(EnvironmentConformance):
+            environment = "ludens/trust-v0"
+            options = {"protocol": "TG3", "rounds": 5}
+
+    An environment that is not in the registries overrides `make` and `make_parallel`.
+    """
+
+    environment: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    def make(self, **options: Any) -> Any:
+        """A new environment, AEC face."""
+        return make_env(self.environment, **{**self.options, **options})
+
+    def make_parallel(self, **options: Any) -> Any:
+        """A new environment, parallel face."""
+        return make("parallel", self.environment, **{**self.options, **options})
+
+    @property
+    def turn_based(self) -> bool:
+        """Whether seats move one after another, and not all at once behind PettingZoo's conversion."""
+        return not isinstance(getattr(self.make(), "env", None), parallel_to_aec_wrapper)
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the seed matters: roles are drawn or nature moves. Override it where there is no tree."""
+        env = self.make().unwrapped
+        if getattr(env, "roles", None) == "random":
+            return True
+        game = getattr(env, "game", None)
+        return isinstance(game, GameTree) and any(isinstance(node, ChanceNode) for _, node in walk(game.root))
+
+    # PettingZoo's own tests
+
+    def test_pettingzoo_api(self) -> None:
+        """PettingZoo's test of the AEC interface."""
+        with quiet():
+            pettingzoo_test("api_test")(self.make(), num_cycles=50)
+
+    def test_pettingzoo_parallel_api(self) -> None:
+        """PettingZoo's test of the parallel interface."""
+        with quiet():
+            pettingzoo_test("parallel_api_test")(self.make_parallel(), num_cycles=200)
+
+    def test_pettingzoo_seed(self) -> None:
+        """PettingZoo's test of seeding, on both faces.
+
+        The parallel face goes through `parallel_to_aec`: PettingZoo's own `parallel_seed_test` looks at the
+        keys of the terminations instead of their values and so stops after one step.
+        """
+        with quiet():
+            pettingzoo_test("seed_test")(self.make, num_cycles=200)
+            pettingzoo_test("seed_test")(lambda: parallel_to_aec(self.make_parallel()), num_cycles=200)
+
+    def test_pettingzoo_render(self) -> None:
+        """PettingZoo's test of all render modes."""
+        with quiet():
+            pettingzoo_test("render_test")(self.make)
+
+    # Chance
+
+    def test_same_seed_same_episode(self) -> None:
+        """The same seed and actions give the same everything, until the end, on both faces."""
+        for seed in range(3):
+            assert data_equivalence(episode(self.make(), seed), episode(self.make(), seed))
+            one, other = (parallel_episode(self.make_parallel(), seed) for _ in range(2))
+            assert data_equivalence(one, other)
+
+    def test_a_seed_fixes_later_episodes_too(self) -> None:
+        """`reset()` without a seed goes on with the generator that a seed started."""
+        streams = []
+        for _ in range(2):
+            env = self.make()
+            streams.append([episode(env, seed, first_legal) for seed in (7, None, None)])
+        assert data_equivalence(streams[0], streams[1])
+
+    def test_different_seeds_differ(self) -> None:
+        """Where the seed matters, episodes differ between seeds; where it does not, they are all the same."""
+        streams = [pickle.dumps(episode(self.make(), seed, first_legal)) for seed in range(30)]
+        assert (len(set(streams)) > 1) == self.stochastic
+
+    def test_global_random_state_is_left_alone(self) -> None:
+        """Neither Python's nor NumPy's global generator is used or seeded."""
+        before = random.getstate(), pickle.dumps(np.random.get_state())  # noqa: NPY002  # it is what is guarded
+        episode(self.make(), 1, first_legal)
+        assert before == (random.getstate(), pickle.dumps(np.random.get_state()))  # noqa: NPY002  # see above
+
+    # The state
+
+    def test_copies_go_on_alike(self) -> None:
+        """At every point of an episode a pickled and a deep copy continue as the original does."""
+        expected = episode(self.make(), 5, first_legal)
+        env = self.make()
+        env.reset(seed=5)
+        for done in range(min(len(expected), 12)):
+            assert data_equivalence(rest(copy.deepcopy(env)), expected[done:])
+            assert data_equivalence(rest(pickle.loads(pickle.dumps(env))), expected[done:])
+            env.step(first_legal(env))
+
+    def test_what_is_returned_is_fresh(self) -> None:
+        """Writing into what was returned changes nothing.
+
+        Where all seats move at once, the AEC face is PettingZoo's conversion, which hands out its own
+        dictionaries; there the parallel face is what keeps this promise.
+        """
+        if not self.turn_based:
+            return
+        env = self.make()
+        env.reset(seed=2)
+        expected = rest(copy.deepcopy(env))
+        seen = []
+        while env.agents:
+            seen.append(look(env))
+            for returned in (env.last()[0], env.observe(env.agent_selection)):
+                spoil(returned)
+            env.last()[4]["__all__"] = "spoilt"
+            if is_moving(env):
+                spoil(turn_of(env).observation)
+                for past in turn_of(env).past:
+                    spoil(past.payoffs)
+            env.step(first_legal(env))
+        assert data_equivalence(tuple(seen), expected)
+
+    def test_what_the_parallel_face_returns_is_fresh(self) -> None:
+        """The same for the parallel face, whose dictionaries RLlib adds ``"__all__"`` to."""
+        spoilt = parallel_episode(self.make_parallel(), 2, after=spoil)
+        assert data_equivalence(spoilt, parallel_episode(self.make_parallel(), 2))
+
+    def test_rendering_changes_nothing(self) -> None:
+        """Looking does not disturb."""
+        for mode in ("ansi", "rgb_array"):
+            env = self.make(render_mode=mode)
+            env.reset(seed=1)
+            env.step(first_legal(env))
+            before = pickle.dumps(env)
+            assert env.render() is not None
+            assert pickle.dumps(env) == before
+
+    def test_unknown_reset_options_are_tolerated(self) -> None:
+        """As PettingZoo asks, and with the same effect as none."""
+        plain, other = self.make(), self.make()
+        plain.reset(seed=3)
+        other.reset(seed=3, options={"unheard of": object()})
+        assert data_equivalence(rest(plain), rest(other))
+
+    def test_max_cycles(self) -> None:
+        """``max_cycles=k`` truncates every seat after exactly k moves, unless the game is over by then.
+
+        PettingZoo's own test is run only where all seats move at once: it takes for granted that every seat
+        moves in every cycle and that the episode outlasts `max_cycles`, and neither holds where one seat
+        moves at a time and the rules end the game.
+        """
+        if not self.turn_based:
+            with quiet():
+                faces = SimpleNamespace(env=self.make, parallel_env=self.make_parallel)
+                pettingzoo_test("max_cycles_test")(faces)
+        whole = count_moves(self.make(), 4)
+        for limit in range(1, min(whole, 6) + 2):
+            env = self.make(max_cycles=limit)
+            env.reset(seed=4)
+            moves = 0
+            while is_moving(env):
+                env.step(first_legal(env))
+                moves += 1
+            if self.turn_based:
+                assert moves == min(limit, whole)
+                assert set(env.terminations.values()) == {moves >= whole}
+            else:
+                assert moves == min(limit * len(env.possible_agents), whole)
+            if moves < whole:
+                assert set(env.truncations.values()) == {True}
+            while env.agents:
+                env.step(None)
+
+    # Types
+
+    def test_types(self) -> None:
+        """Observations, rewards and flags are of the types that learners rely on."""
+        env = self.make()
+        assert all(re.fullmatch(r"[a-z]+_\d+", agent) for agent in env.possible_agents)
+        if not self.turn_based:
+            self._check_parallel_types()
+            return
+        env.reset(seed=0)
+        while env.agents:
+            observation, reward, *flags, info = env.last()
+            check_types(env.observation_space(env.agent_selection), observation, reward, flags, info)
+            assert all(type(reward) is float for reward in env.rewards.values())
+            env.step(first_legal(env))
+            assert all(type(reward) is float for reward in env.rewards.values())
+
+    def _check_parallel_types(self) -> None:
+        env = self.make_parallel()
+        for observations, *others in parallel_episode(env, 0):
+            rewards, terminations, truncations, infos = (
+                others if len(others) == 4 else ({}, {}, {}, others[0])
+            )
+            for agent, observation in observations.items():
+                flags = [flag[agent] for flag in (terminations, truncations) if flag]
+                space = env.observation_space(agent)
+                check_types(space, observation, rewards.get(agent, 0.0), flags, infos[agent])
+
+    def test_spaces_are_the_same_objects_each_time(self) -> None:
+        """So that seeding a space works."""
+        env = self.make()
+        for agent in env.possible_agents:
+            assert env.observation_space(agent) is env.observation_space(agent)
+            assert env.action_space(agent) is env.action_space(agent)
+
+    # Mistakes
+
+    def test_illegal_actions_change_nothing(self) -> None:
+        """Each is refused with a `UsageError`, and the environment stays as it was to the last bit."""
+        env = self.make() if self.turn_based else self.make_parallel()
+        env.reset(seed=6)
+        for _ in range(6):
+            if not (is_moving(env) if self.turn_based else env.agents):
+                break
+            before = pickle.dumps(env)
+            for action in self.illegal_actions(env):
+                with pytest.raises(UsageError):
+                    env.step(action if self.turn_based else self._joint(env, action))
+                assert pickle.dumps(env) == before, f"{action!r} was refused but left a trace"
+            env.step(first_legal(env) if self.turn_based else self._joint(env))
+
+    def illegal_actions(self, env: Any) -> list[Any]:
+        """Actions that no environment may take now, those that the mask forbids included."""
+        agent = env.agent_selection if self.turn_based else env.agents[0]
+        illegal: list[Any] = [None, float("nan"), "0", [0], np.array([0.5, 0.5]), object()]
+        space = env.action_space(agent)
+        if hasattr(space, "n"):
+            illegal += [-1, int(space.n), 0.0, 1.5, True, np.float32(0), np.bool_(True)]
+        if self.turn_based:
+            mask = mask_of(env.observe(agent))
+            illegal += [] if mask is None else np.flatnonzero(mask == 0).tolist()
+        return illegal
+
+    def test_nothing_works_before_reset(self) -> None:
+        """One clear sentence says to call reset()."""
+        if not self.turn_based:
+            with pytest.raises(UsageError, match=r"reset\(\)"):
+                self.make_parallel().step({})
+            return
+        env = self.make()
+        calls: list[Callable[[], object]] = [
+            lambda: env.step(0),
+            env.last,
+            lambda: env.observe(env.possible_agents[0]),
+            env.unwrapped.turn,
+            env.agent_iter,
+        ]
+        for call in calls:
+            with pytest.raises(UsageError, match=r"reset\(\)"):
+                call()
+
+    def test_nothing_works_after_the_end(self) -> None:
+        """And a reset starts anew."""
+        env = self.make()
+        expected = episode(env, 8)
+        assert env.agents == []
+        if self.turn_based:
+            for call in (lambda: env.step(0), env.last, env.unwrapped.turn):
+                with pytest.raises(UsageError, match=r"reset\(\)"):
+                    call()
+        assert data_equivalence(episode(env, 8), expected)
+
+    def test_wrong_seeds_change_nothing(self) -> None:
+        """A seed is a whole number of at least 0."""
+        env = self.make()
+        env.reset(seed=1)
+        before = pickle.dumps(env)
+        for seed in (-1, 0.5, "1"):
+            with pytest.raises(UsageError, match="seed"):
+                env.reset(seed=seed)
+            assert pickle.dumps(env) == before
+
+    def test_closing_twice_is_fine(self) -> None:
+        """Before, during and after an episode."""
+        env = self.make()
+        env.close()
+        env.reset(seed=0)
+        env.close()
+        env.close()
+
+    # Turns
+
+    def test_turns_agree_with_observations(self) -> None:
+        """A turn's options are those that the mask allows, and its observation is the seat's."""
+        env = self.make()
+        env.reset(seed=9)
+        while env.agents:
+            if is_moving(env):
+                turn = turn_of(env)
+                assert turn.agent == env.agent_selection
+                assert turn.environment == self.environment
+                assert data_equivalence(dict(turn.observation), env.observe(turn.agent))
+                mask = mask_of(env.observe(turn.agent))
+                if mask is not None:
+                    assert [option.action for option in turn.options] == np.flatnonzero(mask).tolist()
+                assert turn.role in turn.game.roles
+                assert len(turn.past) == turn.round < turn.rounds
+                assert pickle.loads(pickle.dumps(turn)).options == turn.options
+            env.step(first_legal(env))
+
+    def test_only_the_seat_to_play_has_a_turn(self) -> None:
+        """Asking for another's turn is an error, unless all seats move at once."""
+        if not self.turn_based:
+            return
+        env = self.make()
+        env.reset(seed=9)
+        for agent in (*env.possible_agents, "nobody_0"):
+            if agent != env.agent_selection:
+                with pytest.raises(UsageError, match=env.agent_selection):
+                    env.unwrapped.turn(agent)
+
+    def _joint(self, env: Any, action: Any = ...) -> dict[str, Any]:
+        """Legal actions for all seats of a parallel environment; the first takes `action` if one is given."""
+        actions = {agent: lowest_action(env.action_space(agent)) for agent in env.agents}
+        if action is not ...:
+            actions[env.agents[0]] = action
+        return actions

@@ -1,0 +1,163 @@
+"""Playing environments to the end and writing down what is seen: the hands of the conformance tests."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+# PettingZoo's own recommendations that a dictionary with a mask cannot follow; any other warning fails the
+# test.
+_EXPECTED_WARNINGS = (
+    "Observation is not a NumPy array",
+    "Observation space for each agent probably should be",
+)
+_TOO_LONG = 2000
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No output, and every warning that is not expected is an error."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("error")
+        for message in _EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+def pettingzoo_test(name: str) -> Callable[..., None]:
+    """One of PettingZoo's tests. Importing them loads environments that warn of their own deprecation."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found: Callable[..., None] = getattr(importlib.import_module("pettingzoo.test"), name)
+    return found
+
+
+def is_moving(env: Any) -> bool:
+    """Whether the seat to step has a move to make."""
+    agent = env.agent_selection
+    return bool(env.agents) and not (env.terminations[agent] or env.truncations[agent])
+
+
+def mask_of(observation: Any) -> Any:
+    """The action mask in an observation, or None."""
+    return observation.get("action_mask") if isinstance(observation, dict) else None
+
+
+def check_types(space: Any, observation: Any, reward: Any, flags: list[Any], info: Any) -> None:
+    """Assert that what one seat was given has the types that learners rely on."""
+    assert space.contains(observation)
+    parts = observation if isinstance(observation, dict) else {"observation": observation}
+    assert all(
+        part.dtype in {np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.int8)} for part in parts.values()
+    )
+    assert "action_mask" not in parts or parts["action_mask"].dtype == np.int8
+    assert type(reward) is float
+    assert all(type(flag) is bool for flag in flags)
+    assert type(info) is dict
+
+
+def turn_of(env: Any) -> Any:
+    """The turn of the seat to play."""
+    return env.unwrapped.turn(env.agent_selection)
+
+
+def lowest_action(space: Any) -> Any:
+    """The first action of a space: 0, or its lower bounds."""
+    return space.low.copy() if hasattr(space, "low") else 0
+
+
+def first_legal(env: Any) -> Any:
+    """An action that depends on nothing but the observation; None for a seat that is done."""
+    if not is_moving(env):
+        return None
+    mask = mask_of(env.observe(env.agent_selection))
+    return lowest_action(env.action_space(env.agent_selection)) if mask is None else int(np.argmax(mask))
+
+
+def drawing_from(rng: np.random.Generator) -> Callable[[Any], Any]:
+    """Legal actions drawn from `rng`."""
+
+    def choose(env: Any) -> Any:
+        if not is_moving(env):
+            return None
+        mask, space = mask_of(env.observe(env.agent_selection)), env.action_space(env.agent_selection)
+        if mask is not None:
+            return int(rng.choice(np.flatnonzero(mask)))
+        if hasattr(space, "low"):
+            return rng.uniform(space.low, space.high).astype(space.dtype)
+        return int(rng.integers(space.n))
+
+    return choose
+
+
+def look(env: Any) -> tuple[Any, ...]:
+    """All that is public of an environment now."""
+    return (
+        env.agent_selection,
+        env.last(),
+        tuple(env.agents),
+        dict(env.rewards),
+        dict(env.terminations),
+        dict(env.truncations),
+    )
+
+
+def rest(env: Any, choose: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
+    """Everything seen from now to the end of the episode."""
+    choose = choose or first_legal
+    seen: list[tuple[Any, ...]] = []
+    while env.agents and len(seen) < _TOO_LONG:
+        seen.append(look(env))
+        env.step(choose(env))
+    return tuple(seen)
+
+
+def episode(env: Any, seed: int | None, choose: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
+    """Everything seen of a whole episode; actions are drawn from the same seed unless `choose` is given."""
+    env.reset(seed=seed)
+    return rest(env, choose or drawing_from(np.random.default_rng(seed)))
+
+
+def count_moves(env: Any, seed: int) -> int:
+    """How many moves an episode takes."""
+    env.reset(seed=seed)
+    count = 0
+    while is_moving(env) and count < _TOO_LONG:
+        env.step(first_legal(env))
+        count += 1
+    return count
+
+
+def parallel_episode(env: Any, seed: int, after: Callable[[Any], None] | None = None) -> list[Any]:
+    """Everything that a parallel environment returns; `after` is then let loose on it."""
+    returned: list[Any] = [env.reset(seed=seed)]
+    seen = copy.deepcopy(returned)
+    while env.agents and len(seen) < _TOO_LONG:
+        observations = seen[-1][0]
+        if after:
+            for part in returned[-1]:
+                after(part)
+        actions = {}
+        for agent in env.agents:
+            mask = mask_of(observations[agent])
+            actions[agent] = lowest_action(env.action_space(agent)) if mask is None else int(np.argmax(mask))
+        returned.append(env.step(actions))
+        seen.append(copy.deepcopy(returned[-1]))
+    return seen
+
+
+def spoil(value: Any) -> None:
+    """Overwrite everything that can be written to."""
+    if isinstance(value, np.ndarray):
+        value[...] = 7
+    elif isinstance(value, dict):
+        for part in value.values():
+            spoil(part)
+        value["__all__"] = "spoilt"

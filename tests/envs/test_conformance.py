@@ -1,0 +1,38 @@
+"""Every registered environment keeps every promise, in every way it can be set up."""
+
+from __future__ import annotations
+
+import pytest
+
+from ludens.envs import environments
+from ludens.testing import EnvironmentConformance
+
+VARIANTS = {
+    "direct": {},
+    "direct_fixed_5": {"roles": "fixed", "rounds": 5},
+    "direct_5": {"rounds": 5},
+    "strategy": {"method": "strategy"},
+    "strategy_fixed": {"method": "strategy", "roles": "fixed"},
+    "strategy_5": {"method": "strategy", "rounds": 5},
+}
+
+
+@pytest.mark.parametrize("environment", environments())
+def test_every_environment_is_covered(environment):
+    assert any(case.environment == environment for case in CASES.values())
+
+
+def _case(environment: str, variant: str) -> type[EnvironmentConformance]:
+    name = environment.removeprefix("ludens/").replace("-", "_").title().replace("_", "")
+    return type(
+        f"Test{name}{variant.title().replace('_', '')}",
+        (EnvironmentConformance,),
+        {"environment": environment, "options": VARIANTS[variant]},
+    )
+
+
+CASES = {
+    case.__name__: case
+    for case in (_case(environment, variant) for environment in environments() for variant in VARIANTS)
+}
+globals().update(CASES)
