@@ -117,8 +117,7 @@ def cluster_slopes(
     column.
 
     No constant is added. Columns that cannot be told apart give k missing estimates that say so. Resamples
-    in which they cannot be told apart are left out; if these are more than a tenth, the estimates stand
-    without an interval.
+    in which they cannot be told apart are left out; if these are more than half, there is no interval.
     """
     y, x = np.asarray(outcome, dtype=np.float64), np.asarray(regressors, dtype=np.float64)
     members, count = _memberships(y, clusters)
@@ -139,7 +138,7 @@ def cluster_slopes(
         right = (drawn @ moment)[usable]
         blocks.append(np.linalg.solve(left[usable], right[..., None])[..., 0] / scale)
     resampled = np.concatenate(blocks)
-    if count == 1 or len(resampled) < 0.9 * draws:
+    if count == 1 or len(resampled) < draws / 2:
         note = "too few clusters for an interval"
         return tuple(Estimate(float(slope), n=len(y), clusters=count, note=note) for slope in slopes)
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2], axis=0)

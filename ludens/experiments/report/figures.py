@@ -96,10 +96,10 @@ def sensitivity(result: BenchResult) -> Figure | None:
 def agreement(result: BenchResult) -> Figure:
     """Agreement with every oracle under uniform beliefs, one panel per κ, bars with 95 % intervals."""
     kappas = [entry.kappa for entry in result.measures[0].comparisons if entry.beliefs == "uniform"]
-    with marks.sheet(8.6, 0.95 + 0.3 * len(result.measures)) as figure:
+    with marks.sheet(8.6, 0.75 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(kappas), sharey=True, squeeze=False).ravel().tolist()
         _agreement_panels(grid, result, kappas, "")
-        marks.margins(figure, marks.margin(result), 0.55)
+        marks.margins(figure, marks.margin(result), 0.35)
     return figure
 
 
