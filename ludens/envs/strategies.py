@@ -121,7 +121,8 @@ def outcome_probabilities(
     With `role` the player sits there: shape (..., leaves). Without, one column per role the player may be
     given: shape (..., leaves, roles). `own` and `others` broadcast against each other.
     """
-    mine, theirs = path_probabilities(game, own), path_probabilities(game, others)
+    # Broadcast first: in a game with one role the others have no move that would bring their axes in.
+    mine, theirs = np.broadcast_arrays(path_probabilities(game, own), path_probabilities(game, others))
     chance = leaf_chances(game)
     if role is not None:
         return chance * _seat_product(mine, theirs, _role_index(game, role))

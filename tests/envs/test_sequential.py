@@ -1,0 +1,270 @@
+"""The environment plays its tree: roles, methods, rounds, hidden moves, options."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pettingzoo import aec_registry, make, parallel_registry
+
+from ludens.envs import (
+    PROTOCOLS,
+    ChanceNode,
+    DecisionNode,
+    GameError,
+    GameTree,
+    PayoffNode,
+    SequentialEnv,
+    Step,
+    environments,
+    make_env,
+)
+from ludens.errors import UsageError
+from ludens.testing import games
+
+
+def play(env, seed, choose):
+    """Every turn of an episode with the option taken, and what each seat was paid in all."""
+    env.reset(seed=seed)
+    asked, paid = [], dict.fromkeys(env.possible_agents, 0.0)
+    for agent in env.agent_iter():
+        _, reward, terminated, truncated, _ = env.last()
+        paid[agent] += reward
+        if terminated or truncated:
+            env.step(None)
+            continue
+        turn = env.turn()
+        action = choose(turn)
+        asked.append((turn, turn.options[action].name))
+        env.step(action)
+    return asked, paid
+
+
+def first(turn):
+    return 0
+
+
+def hidden_game():
+    """The second role answers without seeing the first one's move; the sky is seen by both."""
+
+    def answer(label, left, right):
+        return DecisionNode(label, "blind", {"l": PayoffNode(left), "r": PayoffNode(right)}, "answer")
+
+    pick = DecisionNode(
+        "pick", "seeing", {"a": answer("after a", (1, 2), (3, 4)), "b": answer("after b", (5, 6), (7, 8))}
+    )
+    return GameTree(
+        "hidden",
+        ("seeing", "blind"),
+        ChanceNode("sky", {"sun": (0.5, pick), "rain": (0.5, PayoffNode((9, 9)))}),
+    )
+
+
+def test_both_registries_hold_every_environment():
+    for name in environments():
+        assert name in aec_registry
+        assert name in parallel_registry
+        assert make("parallel", name).possible_agents == make("aec", name).possible_agents
+
+
+@pytest.mark.parametrize("short", ["trust", "trust-v0", "ludens/trust", "ludens/trust-v0"])
+def test_environments_are_found_by_short_names(short):
+    assert make_env(short).environment == "ludens/trust-v0"
+
+
+def test_the_first_protocol_is_the_default_and_max_cycles_is_pettingzoos_own():
+    env = make("aec", "ludens/trust-v0", max_cycles=3)
+    assert env.unwrapped.game is not None
+    assert env.unwrapped.game == PROTOCOLS["TG1"]
+    assert env.unwrapped.max_cycles == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"protocol": "TG9"}, "no protocol 'TG9'"),
+        ({"payoffs": (1, 2, 3, 4)}, "do not make a game of trust: T > R is needed"),
+        ({"protocol": "TG1", "payoffs": (80, 60, 30, 20)}, "either a protocol or payoffs"),
+        ({"roles": "drawn"}, "roles='drawn'; choose one of 'random', 'fixed'"),
+        ({"method": "indirect"}, "method='indirect'; choose one of 'direct', 'strategy'"),
+        ({"rounds": 0}, "rounds=0; it must be a whole number of at least 1"),
+        ({"rounds": 2.0}, "rounds=2.0"),
+        ({"rounds": True}, "rounds=True"),
+        ({"max_cycles": 0}, "max_cycles=0"),
+        ({"render_mode": "ascii"}, "render_mode='ascii'"),
+        ({"round": 3}, "no option 'round'; it has protocol, payoffs, max_cycles, method"),
+    ],
+)
+@pytest.mark.parametrize("face", ["aec", "parallel"])
+def test_wrong_options_are_told_in_one_sentence(face, options, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        make(face, "ludens/trust-v0", **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_environment_is_told_with_those_that_exist():
+    with pytest.raises(UsageError, match=r"no environment 'chess'; there are .*ludens/trust-v0"):
+        make_env("chess")
+
+
+def test_a_game_without_decisions_cannot_be_played():
+    with pytest.raises(UsageError, match="asks nobody to decide"):
+        SequentialEnv(GameTree("idle", ("one",), PayoffNode((1.0,))))
+
+
+def test_direct_play_asks_only_what_is_reached():
+    asked, paid = play(make_env("trust", protocol="TG3", roles="fixed"), 0, first)
+    assert [(turn.role, turn.node, option) for turn, option in asked] == [
+        ("investor", "opening", "trust"),
+        ("trustee", "reply to trust", "reciprocate"),
+    ]
+    assert asked[1][0].known == (Step("opening", "trust", "investor"),)
+    assert paid == {"player_0": 60.0, "player_1": 60.0}
+    asked, paid = play(make_env("trust", protocol="TG3", roles="fixed"), 0, lambda turn: 1)
+    assert [option for _, option in asked] == ["keep"]
+    assert paid == {"player_0": 30.0, "player_1": 30.0}
+
+
+def test_the_strategy_method_asks_everybody_everything_before_anything_is_known():
+    env = make_env("sequential_prisoners_dilemma", protocol="SPD3", method="strategy")
+    asked, paid = play(env, 1, first)
+    nodes = ["opening", "reply to cooperation", "reply to defection"]
+    assert [(turn.agent, turn.node) for turn, _ in asked] == [
+        (agent, node) for agent in ("player_0", "player_1") for node in nodes
+    ]
+    assert all(turn.past == () and turn.method == "strategy" for turn, _ in asked)
+    assert paid == {"player_0": 65.0, "player_1": 65.0}
+    fixed = make_env("sequential_prisoners_dilemma", method="strategy", roles="fixed")
+    asked, _ = play(fixed, 1, first)
+    assert [(turn.agent, turn.node) for turn, _ in asked] == [
+        ("player_0", "opening"),
+        ("player_1", "reply to cooperation"),
+        ("player_1", "reply to defection"),
+    ]
+
+
+def test_the_strategy_method_tells_nobody_which_role_it_will_play():
+    env = make_env("trust", method="strategy")
+    seen = []
+    for seed in range(20):
+        env.reset(seed=seed)
+        seen.append(pickle.dumps([env.observe(agent) for agent in env.possible_agents]))
+    assert len(set(seen)) == 1
+
+
+def test_roles_are_drawn_anew_each_round_and_both_ways_come_up_alike():
+    env = make_env("trust", rounds=400)
+    asked, _ = play(env, 3, first)
+    investors = [turn.agent for turn, _ in asked if turn.node == "opening"]
+    # 400 fair coins: 5 standard deviations are 50.
+    assert 150 <= investors.count("player_0") <= 250
+    assert investors[:8] != [investors[0]] * 8
+
+
+def test_past_rounds_are_told_as_the_seat_saw_them():
+    asked, paid = play(make_env("trust", protocol="TG3", rounds=3), 5, first)
+    last = asked[-1][0]
+    assert (last.round, last.rounds, len(last.past)) == (2, 3, 2)
+    for number, seen in enumerate(last.past):
+        roles = {turn.agent: turn.role for turn, _ in asked if turn.round == number}
+        assert seen.role == roles[last.agent]
+        assert [step.option for step in seen.path] == ["trust", "reciprocate"]
+        assert seen.payoffs == {"investor": 60.0, "trustee": 60.0}
+    assert paid == {"player_0": 180.0, "player_1": 180.0}
+
+
+@pytest.mark.parametrize("method", ["direct", "strategy"])
+def test_hidden_moves_are_told_neither_in_words_nor_in_numbers(method):
+    env = SequentialEnv(hidden_game(), roles="fixed", method=method)
+    told = {}
+    for choice in (0, 1):
+        turns = []
+        for seed in range(40):
+            asked, _ = play(env, seed, lambda turn, choice=choice: choice if turn.node == "pick" else 0)
+            turns += [turn for turn, _ in asked if turn.node == "answer"]
+        told[choice] = {
+            pickle.dumps((turn.known, turn.past, turn.facts, dict(turn.observation))) for turn in turns
+        }
+        assert all(turn.known == (Step("sky", "sun", None),) for turn in turns)
+    assert told[0] == told[1]
+    assert len(told[0]) == 1
+
+
+def test_nature_moves_with_its_probabilities():
+    env = SequentialEnv(hidden_game(), roles="fixed", rounds=600)
+    env.reset(seed=0)
+    suns = 0
+    while env.agents:
+        if not env.terminations[env.agent_selection]:
+            suns += env.turn().node == "pick"
+        env.step(None if env.terminations[env.agent_selection] else 0)
+    assert 240 <= suns <= 360
+
+
+def test_rounds_that_nature_ends_alone_are_paid_as_well():
+    env = SequentialEnv(hidden_game(), roles="fixed", rounds=20)
+    for seed in range(10):
+        asked, paid = play(env, seed, first)
+        played = sum(turn.node == "answer" for turn, _ in asked)
+        # Sun pays (1, 2) when both take their first option, rain (9, 9).
+        assert paid["player_0"] == played * 1 + (20 - played) * 9
+        assert paid["player_1"] == played * 2 + (20 - played) * 9
+
+
+def test_an_episode_that_nature_ends_alone_is_over_at_once():
+    env = SequentialEnv(hidden_game(), roles="fixed")
+    seeds = [seed for seed in range(20) if env.reset(seed=seed) is None and env.terminations["player_0"]]
+    assert seeds
+    env.reset(seed=seeds[0])
+    assert [env.last()[1] for agent in env.agent_iter() if env.step(None) is None and env.agents] == [9.0]
+
+
+@given(games(), st.integers(0, 2**32), st.sampled_from(["direct", "strategy"]), st.integers(1, 3))
+@settings(max_examples=60)
+def test_every_game_can_be_played_and_pays_what_its_leaves_say(game, seed, method, rounds):
+    env = SequentialEnv(game, method=method, rounds=rounds)
+    rng = np.random.default_rng(seed)
+    asked, paid = play(env, seed, lambda turn: int(rng.integers(len(turn.options))))
+    ends = {leaf.path: leaf.payoffs for leaf in game.leaves}
+    past = env._course.past
+    assert len(past) == rounds
+    for agent in env.possible_agents:
+        owed = sum(ends[seen[agent].path][game.roles.index(seen[agent].role)] for seen in past)
+        assert paid[agent] == pytest.approx(owed)
+    for turn, _ in asked:
+        assert set(turn.known) <= {step for path in ends for step in path}
+        assert all(step.label != turn.node for step in turn.known)
+
+
+def test_the_largest_action_space_is_masked_where_fewer_options_are():
+    small = DecisionNode("small", "one", {"x": PayoffNode((1,)), "y": PayoffNode((2,))})
+    root = DecisionNode("large", "one", {"a": small, "b": PayoffNode((3,)), "c": PayoffNode((4,))})
+    env = SequentialEnv(GameTree("masked", ("one",), root))
+    env.reset(seed=0)
+    assert env.last()[0]["action_mask"].tolist() == [1, 1, 1]
+    env.step(0)
+    assert env.last()[0]["action_mask"].tolist() == [1, 1, 0]
+    before = pickle.dumps(env)
+    with pytest.raises(
+        UsageError, match=r"2 is no legal action of player_0 at 'small' .*: choose 0 \(x\), 1 \(y\)"
+    ):
+        env.step(2)
+    assert pickle.dumps(env) == before
+    env.step(np.int64(1))
+    assert env.last()[1] == 2.0
+
+
+def test_seats_that_are_done_may_only_pass():
+    env = make_env("trust")
+    env.reset(seed=0)
+    env.step(1)
+    with pytest.raises(UsageError, match=r"player_0 .* is done: its only action is None, not 0"):
+        env.step(0)
+
+
+def test_game_errors_are_usage_errors():
+    assert issubclass(GameError, UsageError)
+    assert issubclass(UsageError, ValueError)
