@@ -105,9 +105,11 @@ class Suite:
         return make_policy(settings if len(settings) > 1 else settings["spec"])
 
     def to_config(self) -> dict[str, Any]:
-        """JSON values from which `from_config` builds an equal suite."""
+        """JSON values from which `from_config` builds an equal suite, but for keys and other secrets: they are
+        left out, and come from the environment.
+        """
         return {
-            "models": [dict(model) for model in self.models],
+            "models": [_without_secrets(model) for model in self.models],
             "framings": list(self.framings),
             "replicates": self.replicates,
             "elicit": self.elicit,
@@ -153,16 +155,12 @@ def named(model: str | PolicySpec) -> PolicySpec:
     """The spec as a mapping with its label: the name it is given, else the spec's own text.
 
     Raises:
-        UsageError: there is no spec in it, or a secret.
+        UsageError: there is no spec in it.
     """
     spec = {"spec": model} if isinstance(model, str) else dict(model)
     if not isinstance(spec.get("spec"), str) or not spec["spec"]:
         raise UsageError(
             f"A policy to benchmark is named by its spec, such as local/smollm2-135m; got {model!r}."
-        )
-    if "api_key" in spec:
-        raise UsageError(
-            f"Set the key of {spec['spec']} in the environment: a run keeps its settings on disk."
         )
     return {"label": spec["spec"], **spec}
 
@@ -204,6 +202,12 @@ def player(suite: Suite) -> PlayOne:
 @lru_cache(maxsize=256)
 def _turns(protocol: str) -> Mapping[str, Turn]:
     return questions(PROTOCOLS[protocol])
+
+
+def _without_secrets(model: PolicySpec) -> dict[str, Any]:
+    from ludens.agents.llm.policy import SECRET
+
+    return {name: value for name, value in model.items() if not name.lower().endswith(SECRET)}
 
 
 def _may_vary(policy: PolicySpec) -> bool:

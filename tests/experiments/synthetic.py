@@ -1,4 +1,4 @@
-"""Decisions of a suite made without a run: a policy, or a rule for a language model, asked at every question."""
+"""Decisions of a suite without a run: a policy, or a rule for a language model, asked at every question."""
 
 from __future__ import annotations
 
@@ -65,23 +65,48 @@ def believed(shares: Callable[[Turn], Sequence[float]], label: str, framing: str
     ]
 
 
-def as_decision(answer: Sequence[float] | int | None, turn: Turn, framing: str, order: int, reply: str) -> Decision:
+def as_decision(
+    answer: Sequence[float] | int | None, turn: Turn, framing: str, order: int, reply: str
+) -> Decision:
     count = len(turn.options)
     shown = tuple((place + order) % count for place in range(count))
     wording = Wording(framing, f"{framing}/any.j2", "0123456789ab", (shown,))
     messages = ({"role": "user", "content": f"{turn.game!r} at {turn.node}, {framing}, order {order}"},)
     outcome = "invalid" if answer is None else "ok"
-    call = Call("local/model", messages, reply, outcome, prompt_tokens=100, completion_tokens=1, cost=0.01, seconds=0.5)
+    call = Call(
+        "local/model",
+        messages,
+        reply,
+        outcome,
+        prompt_tokens=100,
+        completion_tokens=1,
+        cost=0.01,
+        seconds=0.5,
+    )
     if answer is None:
         return Decision(None, "invalid", wording=wording, calls=(call,))
     if isinstance(answer, int):
         return Decision(answer, wording=wording, calls=(call,))
     return Decision(
-        int(np.argmax(answer)), probabilities=tuple(answer), provenance="logprobs", wording=wording, calls=(call,)
+        int(np.argmax(answer)),
+        probabilities=tuple(answer),
+        provenance="logprobs",
+        wording=wording,
+        calls=(call,),
     )
 
 
-def record(turn: Turn, label: str, decision, *, episode: int = 0, question="choice", framing="-", order=0, replicate=0):
+def record(
+    turn: Turn,
+    label: str,
+    decision,
+    *,
+    episode: int = 0,
+    question="choice",
+    framing="-",
+    order=0,
+    replicate=0,
+):
     labels = {
         "policy": label,
         "family": turn.game.name,

@@ -63,13 +63,17 @@ def test_regret_is_that_of_the_whole_strategy_averaged_over_orders():
     found = measured(worded(rule, framings=("neutral",), protocols=("SPD3",))).comparison(0.5)
     game = PROTOCOLS["SPD3"]
     plan = strategy(game, {node.label: {"cooperate": 0.6, "defect": 0.4} for node in game.information_sets})
-    assert found.regret.value == pytest.approx(float(regret(game, homo_moralis(0.5), plan, uniform_belief(game))))
+    assert found.regret.value == pytest.approx(
+        float(regret(game, homo_moralis(0.5), plan, uniform_belief(game)))
+    )
 
 
 def test_a_known_slope_in_the_incentives_is_found():
     def rule(turn, framing, order):
         numbers = turn.game.parameters
-        return cooperative(turn, 0.6 - 0.004 * (numbers["T"] - numbers["R"]) - 0.002 * (numbers["P"] - numbers["S"]))
+        return cooperative(
+            turn, 0.6 - 0.004 * (numbers["T"] - numbers["R"]) - 0.002 * (numbers["P"] - numbers["S"])
+        )
 
     found = {(entry.family, entry.node): entry for entry in measured(worded(rule)).sensitivity}
     for place in (("sequential_prisoners_dilemma", None), ("trust", None), ("trust", "opening")):
@@ -81,7 +85,9 @@ def test_a_known_slope_in_the_incentives_is_found():
 
 
 def test_choosing_what_stands_first_is_position_bias_and_no_preference():
-    found = measured(worded(lambda turn, framing, order: order))  # rotated by `order`, that option stands first
+    found = measured(
+        worded(lambda turn, framing, order: order)
+    )  # rotated by `order`, that option stands first
     assert found.first_shown.value == 1
     assert found.order_consistency.value == 0
     assert found.overall.value == 0.5
@@ -90,7 +96,9 @@ def test_choosing_what_stands_first_is_position_bias_and_no_preference():
 
 
 def test_framing_consistency_is_one_minus_the_distance_between_framings():
-    found = measured(worded(lambda turn, framing, order: cooperative(turn, 0.8 if framing == "story" else 0.5)))
+    found = measured(
+        worded(lambda turn, framing, order: cooperative(turn, 0.8 if framing == "story" else 0.5))
+    )
     assert found.framing_consistency.value == pytest.approx(0.7)
     assert found.order_consistency.value == pytest.approx(1)
     assert found.by_framing["story"].value == pytest.approx(0.8)
@@ -146,7 +154,9 @@ def test_own_beliefs_move_the_oracle_that_a_policy_is_compared_with():
     records = answers(Trusting(), "x") + believed(lambda turn: cooperative(turn, 1.0), "x")
     found = measured(records)
     assert found.comparison(0.0, "own").agreement.value != found.comparison(0.0).agreement.value
-    assert found.comparison(1.0, "own").agreement.value == found.comparison(1.0).agreement.value  # κ = 1 asks nobody
+    assert (
+        found.comparison(1.0, "own").agreement.value == found.comparison(1.0).agreement.value
+    )  # κ = 1 asks nobody
 
 
 def test_beliefs_that_cannot_be_read_leave_their_protocols_out():

@@ -34,7 +34,7 @@ def heat_map(result: BenchResult) -> Figure:
     bands = [(name, columns) for name, columns in bands if columns]
     tall, left = _CELL[1] * len(result.measures), marks.margin(result)
     widest = max((max(columns.values()) + 1 for _, columns in bands), default=1.0)
-    band = _ABOVE + tall + _BELOW
+    band, colours = _ABOVE + tall + _BELOW, marks.scale()
     with marks.sheet(left + _CELL[0] * widest + 0.1, band * max(len(bands), 1)) as figure:
         for place, (family, columns) in enumerate(bands):
             span = max(columns.values()) + 1
@@ -44,12 +44,14 @@ def heat_map(result: BenchResult) -> Figure:
             axes.set_ylim(len(result.measures), 0)
             for row, found in enumerate(result.measures):
                 for question, column in columns.items():
-                    marks.cell(axes, column, row, found.cells.get(question), marks.scale())
+                    marks.cell(axes, column, row, found.cells.get(question), colours)
             protocols = [protocol for protocol, _ in columns]
             axes.set_xticks([column + 0.5 for column in columns.values()], protocols)
-            axes.tick_params(length=0, labelsize=7, labelrotation=60 if max(map(len, protocols)) > 5 else 0)
+            axes.tick_params(length=0, labelsize=7)
+            if max(map(len, protocols)) > 5:
+                axes.tick_params(axis="x", labelrotation=60)
             axes.set_yticks(np.arange(len(result.measures)) + 0.5, marks.names(result))
-            axes.tick_params(axis="y", labelsize=8, labelrotation=0)
+            axes.tick_params(axis="y", labelsize=8)
             marks.embolden(axes, result)
             for node, option in FAMILIES[family].prosocial.items():
                 start = min(column for (_, name), column in columns.items() if name == node)

@@ -14,7 +14,9 @@ INK, MUTED, RULE, PAPER = "#1f2430", "#68707d", "#d5d9e0", "#fefefe"
 """Drawn in these colours, a figure follows the page between light and dark: each becomes a CSS variable."""
 
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", PAPER: "var(--paper)"}
-_FONT = re.compile(r"font: ([^;\"]*?) 'DejaVu Sans'[^;\"]*")
+_FONT = re.compile(
+    r"(font: [^;\"]*? |font-family: )'DejaVu Sans'[^;\"]*"
+)  # one line of it, or property by property
 _SIZE = re.compile(r' (?:width|height)="[\d.]+pt"')
 
 
@@ -27,7 +29,7 @@ def to_svg(figure: Figure, salt: str) -> str:
         # Without these the file says when it was made, and with which program at which address.
         metadata = {"Creator": None, "Date": None, "Format": None, "Type": None}
         figure.savefig(buffer, format="svg", metadata=metadata, transparent=True)
-    return _FONT.sub(r"font: \1 'DejaVu Sans', Verdana, sans-serif", buffer.getvalue())
+    return _FONT.sub(r"\1'DejaVu Sans', Verdana, sans-serif", buffer.getvalue())
 
 
 def inline(figure: Figure, name: str, title: str) -> str:
@@ -41,7 +43,7 @@ def inline(figure: Figure, name: str, title: str) -> str:
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)
-    text = _FONT.sub(r"font: \1 var(--sans)", text)
+    text = _FONT.sub(r"\1var(--sans)", text)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)
     opening, rest = text.split(">", 1)

