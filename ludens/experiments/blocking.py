@@ -47,8 +47,8 @@ def _loop_runs() -> bool:
 
 def _run_in_thread(job: Coroutine[Any, Any, None]) -> None:
     outcome: list[BaseException] = []
-    started = threading.Event()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
+    started, ended = threading.Event(), threading.Event()
 
     async def main() -> None:
         task = asyncio.ensure_future(job)
@@ -63,16 +63,17 @@ def _run_in_thread(job: Coroutine[Any, Any, None]) -> None:
             outcome.append(error)
         finally:
             started.set()
+            ended.set()
 
-    thread = threading.Thread(target=run, name="ludens-run")
-    thread.start()
+    threading.Thread(target=run, name="ludens-run").start()
     try:
-        thread.join()
+        # Not Thread.join: after an interrupt it takes the thread for ended while it still writes.
+        ended.wait()
     except KeyboardInterrupt:
         started.wait()
         for loop, task in running:
             loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        ended.wait()
         raise
     if outcome:
         raise outcome[0]

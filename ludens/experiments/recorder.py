@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ludens.agents.journal import recording
-from ludens.agents.policy import Call, Decision, Policy
+from ludens.agents.policy import BeliefReport, Call, Decision, Policy
 from ludens.envs import Turn
 from ludens.experiments.records import DecisionRecord, EpisodeSpec
 from ludens.experiments.seeds import decision_rng, episode_seeds
 from ludens.experiments.store import Store, StoreError
-
-if TYPE_CHECKING:
-    from ludens.agents.policy import BeliefReport
 
 
 @dataclass(frozen=True)

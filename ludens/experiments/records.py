@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from ludens.agents.policy import Decision
-
-if TYPE_CHECKING:
-    from ludens.agents.policy import BeliefReport
+from ludens.agents.policy import BeliefReport, Decision
 
 EpisodeStatus = Literal["planned", "running", "done", "dropped", "forfeited", "aborted"]
 FINISHED: frozenset[EpisodeStatus] = frozenset({"done", "dropped", "forfeited"})

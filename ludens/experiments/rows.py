@@ -6,13 +6,10 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ludens.agents.policy import Call, Decision, Wording
+from ludens.agents.policy import BeliefReport, Call, Decision, Wording
 from ludens.experiments.records import DecisionRecord, EpisodeRecord
-
-if TYPE_CHECKING:
-    from ludens.agents.policy import BeliefReport
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x4C55444E  # "LUDN": tells a run from any other SQLite file
@@ -156,8 +153,6 @@ def _decision_record(
     probabilities = tuple(json.loads(shares)) if shares is not None else None
     decision: Decision | BeliefReport
     if question == "belief":
-        from ludens.agents.policy import BeliefReport
-
         decision = BeliefReport(probabilities=probabilities, status=status, calls=calls, wording=wording)
     else:
         decision = Decision(

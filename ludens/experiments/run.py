@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +27,8 @@ class Summary:
         status: of the run; a run that was killed still says ``"running"``.
         episodes: how many episodes stand at each status.
         decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``, beliefs included.
-        payoffs: per policy the mean payoff of an episode's seat, in points, over those that are defined; None
-            if none.
+        payoffs: per policy the mean payoff of its seats, in points per episode, over those that are defined;
+            None if none.
         calls, transport_retries, prompt_tokens, completion_tokens: totals over all calls to models.
         cost: of all calls, in US dollars; models without a known price count as 0.
         seconds: spent waiting for models, summed over calls (they overlap).
@@ -58,7 +60,7 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._database = connect(self.path)
+        connect(self.path).close()
 
     @classmethod
     def latest(cls, folder: str | os.PathLike[str] = RUNS) -> Self:
@@ -84,8 +86,7 @@ class Run:
         return f"Run({str(self.path)!r})"
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
+        """Nothing is held open between two readings: a run may be dropped without closing it."""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -95,10 +96,10 @@ class Run:
         and ``detail``; and from what was played so far ``models`` (ids) and ``prompts`` (framing, template,
         hash).
         """
-        with translated(self.path):
-            manifest = read_manifest(self._database)
-            models = self._database.execute("SELECT DISTINCT model FROM calls ORDER BY model").fetchall()
-            prompts = self._database.execute(
+        with self._reading() as database:
+            manifest = read_manifest(database)
+            models = database.execute("SELECT DISTINCT model FROM calls ORDER BY model").fetchall()
+            prompts = database.execute(
                 "SELECT DISTINCT framing, template, prompt_hash FROM decisions WHERE prompt_hash IS NOT NULL "
                 "ORDER BY framing, template, prompt_hash"
             ).fetchall()
@@ -110,8 +111,8 @@ class Run:
 
     def episodes(self) -> list[EpisodeRecord]:
         """All episodes, in their order."""
-        with translated(self.path):
-            return list(rows.select_episodes(self._database))
+        with self._reading() as database:
+            return list(rows.select_episodes(database))
 
     def decisions(self, episode: int | None = None) -> list[DecisionRecord]:
         """The decisions of all episodes, or of one, in their order, with the calls behind each."""
@@ -120,8 +121,8 @@ class Run:
             raise StoreError(
                 f"{self.path} has no episode {episode}; its episodes are 0 to {len(labels) - 1}."
             )
-        with translated(self.path):
-            return list(rows.select_decisions(self._database, labels, episode))
+        with self._reading() as database:
+            return list(rows.select_decisions(database, labels, episode))
 
     def table(self) -> list[dict[str, Any]]:
         """One row per episode: number, labels, status, ``payoff <seat>`` of every seat, detail."""
@@ -157,9 +158,9 @@ class Run:
 
     def summary(self) -> Summary:
         """The run in a few numbers."""
-        with translated(self.path):
-            manifest = read_manifest(self._database)
-            count = self._database.execute
+        with self._reading() as database:
+            manifest = read_manifest(database)
+            count = database.execute
             episodes = dict(
                 count("SELECT status, count(*) FROM episodes GROUP BY status ORDER BY status").fetchall()
             )
@@ -178,15 +179,18 @@ class Run:
             *calls,
         )
 
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with closing(connect(self.path)) as database, translated(self.path):
+            yield database
+
     def _mean_payoffs(self) -> dict[str, float | None]:
-        policies = self._database.execute("SELECT DISTINCT episode, agent, policy FROM decisions").fetchall()
-        payoffs = {record.index: record.payoffs for record in self.episodes()}
         earned: dict[str, list[float]] = {}
-        for episode, agent, policy in policies:
-            defined = earned.setdefault(policy, [])
-            payoff = payoffs[episode].get(agent)
-            if payoff is not None:
-                defined.append(payoff)
+        for record in self.episodes():
+            for seat, payoff in record.payoffs.items():
+                defined = earned.setdefault(str(record.labels.get(seat, seat)), [])
+                if payoff is not None:
+                    defined.append(payoff)
         return {
             policy: sum(defined) / len(defined) if defined else None
             for policy, defined in sorted(earned.items())

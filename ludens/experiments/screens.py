@@ -6,7 +6,7 @@ Models send any text. It is shown as text: no terminal control code and no marku
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,8 @@ from ludens.experiments.records import DecisionRecord
 from ludens.experiments.run import Run, Summary
 
 MOST_EPISODES = 20
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 def printable(text: str) -> str:
@@ -67,9 +69,10 @@ def show_summary(run: Run, console: Console) -> None:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, value in _facts(manifest, summary):
+    rows = run.table()
+    for name, value in (*_facts(manifest, summary), *_constants(rows)):
         facts.add_row(name, Text(printable(value)))
-    console.print(title, facts, _payoffs(summary), _episodes(run), sep="\n")
+    console.print(title, facts, _payoffs(summary), _episodes(rows), sep="\n")
     unfinished = sum(summary.episodes.get(status, 0) for status in ("planned", "running"))
     if unfinished and summary.status != "aborted":
         _hint(console, f"{unfinished} episodes are still to be played:", f"ludens resume {run.path}")
@@ -133,15 +136,27 @@ def _payoffs(summary: Summary) -> RenderableType:
     return table
 
 
-def _episodes(run: Run) -> RenderableType:
-    rows = run.table()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    varying = [name for name in names if name == "episode" or len({str(row.get(name)) for row in rows}) > 1]
+def _constants(rows: Rows) -> Iterator[tuple[str, str]]:
+    """What is the same in all episodes."""
+    for name in _columns(rows):
+        values = {str(row.get(name)) for row in rows}
+        if name not in {"status", "detail"} and len(values) == 1 and len(rows) > 1:
+            yield name, values.pop()
+
+
+def _episodes(rows: Rows) -> RenderableType:
+    varying = [
+        name for name in _columns(rows) if len(rows) == 1 or len({str(row.get(name)) for row in rows}) > 1
+    ]
     table = _table(*varying)
     for row in rows[:MOST_EPISODES]:
         table.add_row(*(_cell(row.get(name)) for name in varying))
     more = len(rows) - MOST_EPISODES
     return Group(table, Text(f"… and {more} more (--json has all)", style="dim")) if more > 0 else table
+
+
+def _columns(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _decision(record: DecisionRecord) -> RenderableType:

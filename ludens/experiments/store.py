@@ -83,8 +83,11 @@ def connect(path: str | os.PathLike[str], *, write: bool = False) -> sqlite3.Con
         raise StoreError(
             f"There is no run at {file}: name a .db file as `ludens play` and `ludens bench` write it."
         )
+    address = f"{file.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
     with translated(file):
-        database = _open(file, "rw" if write else "ro")
+        database = sqlite3.connect(
+            address, timeout=10, isolation_level=None, check_same_thread=False, uri=True
+        )
         try:
             _check(database, file)
         except BaseException:
@@ -263,28 +266,6 @@ def _put(draft: Path, target: Path) -> None:
         raise
     except OSError:  # a file system without hard links
         draft.rename(target)
-
-
-def _open(file: Path, mode: str) -> sqlite3.Connection:
-    def at(options: str) -> sqlite3.Connection:
-        return sqlite3.connect(
-            f"{file.absolute().as_uri()}?{options}",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=10,
-        )
-
-    database = at(f"mode={mode}")
-    try:
-        database.execute("PRAGMA user_version")
-    except sqlite3.OperationalError:
-        database.close()
-        if mode == "rw" or file.with_name(file.name + "-wal").exists():
-            raise
-        # A folder where SQLite cannot put its index: nobody writes there either.
-        database = at("mode=ro&immutable=1")
-    return database
 
 
 def _check(database: sqlite3.Connection, file: Path) -> None:

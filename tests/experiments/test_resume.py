@@ -1,0 +1,224 @@
+"""A run that was killed, at whatever moment, goes on as if nothing had been: no answer is paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from ludens.agents.policy import CallablePolicy, Decision, Policy
+from ludens.errors import UsageError
+from ludens.experiments import Run, StoreError, play, resume
+from tests.loopback import Loopback, say
+
+LUDENS = [sys.executable, "-m", "ludens"]
+
+
+def by_prompt(request):
+    """A reply that depends on the prompt alone; every fourth question must be put again."""
+    messages = request["messages"]
+    digest = hashlib.sha256(messages[1]["content"].encode()).digest()
+    if digest[1] % 4 == 0 and len(messages) == 2:
+        return say("Well, it depends.")
+    return say("A" if digest[0] % 2 else "B")
+
+
+class Killer(Loopback):
+    """Kills the client, by SIGKILL, in place of answering the requests with these numbers."""
+
+    def __init__(self, at, lives):
+        super().__init__(otherwise=by_prompt)
+        self.at = set(at)
+        self.lives = lives
+        self.unanswered = []
+
+    def react(self, request):
+        answer = super().react(request)
+        if self.count in self.at:
+            self.unanswered.append(request)
+            self.lives.kill()
+            time.sleep(0.2)
+        return answer
+
+
+class Lives:
+    """Lives of `ludens`, one after the other, in processes of their own."""
+
+    def __init__(self, process):
+        self._process = process
+        self._pid = None
+        self._known = threading.Event()
+
+    def live(self, *arguments):
+        """Run the command and return its exit code, negative for a signal."""
+        self._process.stdin.write(json.dumps([str(argument) for argument in arguments]) + "\n")
+        self._process.stdin.flush()
+        self._pid = int(self._process.stdout.readline())
+        self._known.set()
+        code = int(self._process.stdout.readline())
+        self._known.clear()
+        return code
+
+    def kill(self):
+        self._known.wait()
+        os.kill(self._pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def lives():
+    environment = {**os.environ, "OPENAI_API_KEY": "none", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    command = [sys.executable, "-m", "tests.experiments.lives"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        yield Lives(process)
+        process.stdin.close()
+
+
+def play_arguments(server, path, method, concurrency):
+    return (
+        *("play", "trust-v0", "-p", "openai/loopback", "-p", "tit_for_tat", "--protocol", "TG3"),
+        *("--rounds", 5, "--method", method, "--episodes", 4, "--seed", 3, "--elicit", "sample"),
+        *("--api-base", server.url, "--concurrency", concurrency, "--out", path),
+    )
+
+
+def start(*arguments):
+    return subprocess.Popen([*LUDENS, *map(str, arguments)], stdout=subprocess.DEVNULL)
+
+
+def requests_of(server):
+    return Counter(str(request["messages"]) + str(request.get("seed")) for request in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("method", "concurrency", "at"), [("direct", 1, (1, 4, 5, 9)), ("strategy", 3, (6, 20))]
+)
+def test_a_run_killed_at_several_points_ends_as_if_it_had_not_been(tmp_path, lives, method, concurrency, at):
+    whole, broken = tmp_path / "whole.db", tmp_path / "broken.db"
+    with Loopback(otherwise=by_prompt) as server:
+        assert lives.live(*play_arguments(server, whole, method, concurrency)) == 0
+    with Killer(at, lives) as killer:
+        arguments = play_arguments(killer, broken, method, concurrency)
+        for _ in at:
+            assert lives.live(*arguments) == -signal.SIGKILL
+            arguments = ("resume", broken)
+            with Run(broken) as run:
+                assert run.manifest["status"] == "running"
+        assert lives.live(*arguments) == 0
+    with Run(whole) as expected, Run(broken) as found:
+        assert found.final_table() == expected.final_table()
+        assert found.manifest["status"] == "done"
+        assert found.summary().calls == expected.summary().calls
+        questions = [
+            (call.messages, call.reply) for each in found.decisions() for call in each.decision.calls
+        ]
+        assert questions == [
+            (call.messages, call.reply) for each in expected.decisions() for call in each.decision.calls
+        ]
+    assert any(len(call.messages) > 2 for each in Run(broken).decisions() for call in each.decision.calls)
+    # Only what was under way when the process died is asked again: one call at most per episode being played.
+    again = requests_of(killer) - requests_of(server)
+    assert requests_of(server) - requests_of(killer) == Counter()
+    assert len(at) <= again.total() <= len(at) * concurrency
+    if concurrency == 1:
+        assert again == Counter(str(each["messages"]) + str(each.get("seed")) for each in killer.unanswered)
+
+
+def test_a_run_killed_while_it_writes_loses_nothing(tmp_path):
+    whole, broken = tmp_path / "whole.db", tmp_path / "broken.db"
+    options = {"protocol": "SPD2", "rounds": 5}
+    game = ("sequential_prisoners_dilemma-v0", options)
+    expected = play(game, ["random", "grim"], episodes=150, seed=5, path=whole).final_table()
+    arguments = ("play", game[0], "-p", "random", "-p", "grim", "--protocol", "SPD2", "--rounds", 5)
+    process = start(*arguments, "--episodes", 150, "--seed", 5, "--out", broken)
+    counts = []
+    for goal in (1, 400, 900):
+        while process.poll() is None and decisions_in(broken) < goal:
+            time.sleep(0.002)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        counts.append(decisions_in(broken))
+        process = start("resume", broken)
+    assert process.wait(60) == 0
+    assert counts == sorted(counts)
+    assert counts[-1] < decisions_in(broken) == 1500
+    with Run(broken) as run:
+        assert run.final_table() == expected
+
+
+def decisions_in(path):
+    if not path.exists():
+        return 0
+    with Run(path) as run:
+        return sum(run.summary().decisions.values())
+
+
+class Fragile(Policy):
+    """Counts what it is asked, and fails once."""
+
+    name = "fragile"
+
+    def __init__(self, fails_at=None):
+        self.asked = 0
+        self.fails_at = fails_at
+
+    def decide(self, turn, rng):
+        self.asked += 1
+        if self.asked == self.fails_at:
+            raise UsageError("It broke.")
+        return Decision(int(rng.integers(len(turn.options))))
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_what_was_decided_before_a_failure_is_not_asked_again(tmp_path, concurrency):
+    whole = play("ultimatum-v0", Fragile(), episodes=30, path=tmp_path / "whole.db")
+    path = tmp_path / "broken.db"
+    first, second = Fragile(fails_at=20), Fragile()
+    with pytest.raises(UsageError, match=r"It broke\."):
+        play("ultimatum-v0", first, episodes=30, path=path, concurrency=concurrency)
+    with Run(path) as run:
+        assert (run.manifest["status"], run.manifest["detail"]) == ("failed", "It broke.")
+    run = resume(path, policies=second)
+    assert run.final_table() == whole.final_table()
+    assert first.asked - 1 + second.asked == len(run.decisions())
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    path = tmp_path / "run.db"
+    table = play("trust-v0", "random", episodes=3, path=path).final_table()
+    before = path.read_bytes()
+    assert resume(path).final_table() == table
+    assert path.read_bytes() == before
+
+
+def test_what_the_file_cannot_describe_must_be_given_again(tmp_path):
+    path = tmp_path / "run.db"
+
+    def first(observation):
+        return 0
+
+    with pytest.raises(UsageError):
+        play("trust-v0", [CallablePolicy(first), Fragile(fails_at=1)], path=path)
+    with pytest.raises(
+        UsageError, match=r"policy 'first' of player_0 in .* was a Python object: go on from Python"
+    ):
+        resume(path)
+    resume(path, policies=[CallablePolicy(first), Fragile()])
+
+
+def test_other_rules_than_the_run_began_with_are_a_sentence(tmp_path):
+    path = tmp_path / "run.db"
+    with pytest.raises(UsageError):
+        play("sequential_prisoners_dilemma-v0", Fragile(fails_at=2), path=path)
+    with pytest.raises(
+        StoreError, match=r"was made at 'opening'.*resume with the version of ludens that started"
+    ):
+        resume(path, env="ultimatum-v0", policies=Fragile())
