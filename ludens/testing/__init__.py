@@ -2,6 +2,7 @@
 
 * `EnvironmentConformance`: inherit it, name an environment, and pytest checks every promise that environments
     make;
+* `PolicyConformance`: the same for policies;
 * `games`, `payoffs`, `behaviour_strategies`: Hypothesis strategies that draw game trees, payoffs of a family,
   and ways to play a game.
 
@@ -18,11 +19,13 @@ from ludens.errors import LudensError
 if TYPE_CHECKING:
     from ludens.testing.conformance import EnvironmentConformance
     from ludens.testing.generators import behaviour_strategies, games, payoffs
+    from ludens.testing.policies import PolicyConformance
 
-__all__ = ["EnvironmentConformance", "behaviour_strategies", "games", "payoffs"]
+__all__ = ["EnvironmentConformance", "PolicyConformance", "behaviour_strategies", "games", "payoffs"]
 
 _HOME_OF = {
     "EnvironmentConformance": "conformance",
+    "PolicyConformance": "policies",
     "behaviour_strategies": "generators",
     "games": "generators",
     "payoffs": "generators",
@@ -38,9 +41,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'ludens.testing' has no attribute {name!r}")
     try:
-        if _HOME_OF[name] == "conformance":
+        if name.endswith("Conformance"):
             # Its assertions are then told as those of a test file are.
-            importlib.import_module("pytest").register_assert_rewrite("ludens.testing.conformance")
+            importlib.import_module("pytest").register_assert_rewrite(f"ludens.testing.{_HOME_OF[name]}")
         return getattr(importlib.import_module(f"ludens.testing.{_HOME_OF[name]}"), name)
     except ModuleNotFoundError as why:
         if why.name not in {"pytest", "hypothesis"}:

@@ -12,10 +12,17 @@ from hypothesis import Phase, find, given, settings
 from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec, turn_based_aec_to_parallel
 
+from ludens.agents import Decision, RandomPolicy
 from ludens.envs import FAMILIES, PROTOCOLS, ChanceNode, SequentialEnv, Turn, check_strategy, walk
 from ludens.envs.turn import Option
 from ludens.errors import UsageError
-from ludens.testing import EnvironmentConformance, behaviour_strategies, games, payoffs
+from ludens.testing import (
+    EnvironmentConformance,
+    PolicyConformance,
+    behaviour_strategies,
+    games,
+    payoffs,
+)
 
 
 class GlobalDraws(SequentialEnv):
@@ -90,6 +97,39 @@ def test_a_broken_promise_is_found(broken, check):
 
         def make_parallel(self, **options):
             return turn_based_aec_to_parallel(self.make(**options))
+
+    with pytest.raises(AssertionError):
+        getattr(Case(), check)()
+
+
+class Counting(RandomPolicy):
+    """Keeps count, and so alternates."""
+
+    decided = 0
+
+    def decide(self, turn, rng):
+        self.decided += 1
+        return Decision(self.decided % 2)
+
+
+class Guessing(RandomPolicy):
+    """Draws from a generator of its own."""
+
+    def decide(self, turn, rng):
+        return super().decide(turn, np.random.default_rng())
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"),
+    [
+        (Counting, "test_nothing_is_remembered_between_turns"),
+        (Guessing, "test_the_same_stream_gives_the_same_decisions"),
+        (Counting, "test_its_description_makes_an_equal_policy"),
+    ],
+)
+def test_a_policy_that_breaks_a_promise_is_found(broken, check):
+    class Case(PolicyConformance):
+        make = broken
 
     with pytest.raises(AssertionError):
         getattr(Case(), check)()
