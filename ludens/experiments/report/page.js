@@ -9,11 +9,12 @@
   const view = document.getElementById("decision");
   const chosen = {};
 
-  // Control characters as their pictures, marks that reorder text by their number.
+  // Control characters, and marks that hide or reorder text, as their numbers.
   const visible = (text) =>
-    String(text)
-      .replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-      .replace(/[\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, (c) => "⟨U+" + c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0") + "⟩");
+    String(text).replace(
+      /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g,
+      (c) => "⟨U+" + c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0") + "⟩",
+    );
 
   const make = (parent, tag, text, name) => {
     const element = document.createElement(tag);

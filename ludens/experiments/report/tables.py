@@ -60,7 +60,7 @@ class Table:
 
 def tables(result: BenchResult) -> list[Table]:
     """All of them, in the report's order."""
-    found = [_summary(result), _cooperation(result), _sensitivity(result), _oracles(result, "uniform")]
+    found = [_summary(result), _cooperation(result), *_sensitivities(result), _oracles(result, "uniform")]
     if any(entry.beliefs == "own" for measures in result.measures for entry in measures.comparisons):
         found.append(_oracles(result, "own"))
     return [*found, _consistency(result), _reading(result), _costs(result)]
@@ -115,25 +115,28 @@ def _cooperation(result: BenchResult) -> Table:
     return _table(result, "Cooperation", caption, headers, rows)
 
 
-def _sensitivity(result: BenchResult) -> Table:
-    slopes = [{(each.family, each.node): each for each in found.sensitivity} for found in result.measures]
-    nodes = [(name, node) for name, family in FAMILIES.items() for node in (None, *family.prosocial)]
-    nodes = [place for place in nodes if any(place in of_policy for of_policy in slopes)]
-    headers = []
-    for name, node in nodes:
-        group = f"{FAMILIES[name].title}, {node or 'all nodes'}"
-        headers += [(group, "T − R"), (group, "P − S")]
-    rows = []
-    for of_policy in slopes:
-        found = [of_policy.get(place) for place in nodes]
-        pairs = [(entry.temptation, entry.risk) if entry else (None, None) for entry in found]
-        rows.append([_number(slope, 100) for pair in pairs for slope in pair])
+def _sensitivities(result: BenchResult) -> list[Table]:
+    """One table per family at which something is identified."""
     caption = (
-        "Change of cooperation in percentage points when the temptation T − R, or the risk P − S, rises by "
-        "10 points, from one regression on both. A dash: not identified, as where both move together "
-        "(ultimatum protocols)."
+        "Change of cooperation in percentage points when the temptation T − R, or the risk P − S, rises by 10 "
+        "points, from one regression on both. Families in whose protocols both move together (the ultimatum) "
+        "are not identified and not shown."
     )
-    return _table(result, "Incentive sensitivity", caption, headers, rows)
+    found = []
+    slopes = [
+        {(each.family, each.node): each for each in measures.sensitivity} for measures in result.measures
+    ]
+    for name, family in FAMILIES.items():
+        nodes = [node for node in (None, *family.prosocial) if any((name, node) in each for each in slopes)]
+        headers = [(node or "all nodes", what) for node in nodes for what in ("T − R", "P − S")]
+        rows = []
+        for of_policy in slopes:
+            entries = [of_policy.get((name, node)) for node in nodes]
+            pairs = [(entry.temptation, entry.risk) if entry else (None, None) for entry in entries]
+            rows.append([_number(slope, 100) for pair in pairs for slope in pair])
+        if any(cell.text != DASH for row in rows for cell in row):
+            found.append(_table(result, f"Incentive sensitivity: {family.title}", caption, headers, rows))
+    return found
 
 
 def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
