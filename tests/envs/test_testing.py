@@ -162,7 +162,7 @@ class Pennies(ParallelEnv):
         return self._observed(), {agent: {} for agent in self.agents}
 
     def _observed(self):
-        share = max(0.0, 1 - self.cycles / 10)
+        share = 1 - self.cycles / 20
         return {agent: np.array([*self.last_moves, share], dtype=np.float32) for agent in self.agents}
 
     def step(self, actions):
