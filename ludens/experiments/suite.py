@@ -105,8 +105,8 @@ class Suite:
         return make_policy(settings if len(settings) > 1 else settings["spec"])
 
     def to_config(self) -> dict[str, Any]:
-        """JSON values from which `from_config` builds an equal suite. Keys and other secrets are left out: they
-        come from the environment.
+        """JSON values from which `from_config` builds an equal suite. Keys and other secrets are left out:
+        they come from the environment.
         """
         return {
             "models": [_without_secrets(model) for model in self.models],

@@ -118,9 +118,9 @@ def _cooperation(result: BenchResult) -> Table:
 def _sensitivities(result: BenchResult) -> list[Table]:
     """One table per family at which something is identified."""
     caption = (
-        "Change of cooperation in percentage points when the temptation T − R, or the risk P − S, rises by 10 "
-        "points, from one regression on both. Families in whose protocols both move together (the ultimatum) "
-        "are not identified and not shown."
+        "Change of cooperation in percentage points when the temptation T − R, or the risk P − S, "
+        "rises by 10 points, from one regression on both. Families in whose protocols both move "
+        "together (the ultimatum) are not identified and not shown."
     )
     found = []
     slopes = [
