@@ -3,7 +3,7 @@
     python benchmarks/oracle_grid.py
 
 The grid: 6 protocols × 49 preferences (α, β, κ) × 35 beliefs = 10,290 problems of 8 strategies each. Both
-sides compute every utility and the optimal set; they must agree. Times are medians of interleaved repetitions.
+sides compute every utility and the optimal set; they must agree. Times: medians of interleaved rounds.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ def best_strategies(
     use `solve_grid`.
 
     Raises:
-        GameError: the belief is no strategy of the game, or the game has more than about a million
-            strategies.
+        GameError: the belief is no strategy of the game, or there are more than about a million strategies.
+        UsageError: more than one problem is given.
     """
     solution = solve_grid(game, game.payoffs, preferences, belief, tolerance=tolerance)
     if solution.margin.ndim:

@@ -120,11 +120,11 @@ def _leaf_utilities(
     by_role = dict.fromkeys(game.roles, preferences) if isinstance(preferences, Preferences) else preferences
     for role in game.roles:
         if role not in by_role:
-            raise UsageError(f"Backward induction on {game!r} needs preferences for role {role!r}.")
+            raise UsageError(f"Backward induction on {game!r} needs preferences of {role!r}.")
         if by_role[role].kappa:
             raise UsageError(
-                f"Backward induction needs kappa=0, as the Kantian term values whole strategies; {role!r} has "
-                f"{by_role[role].kappa:g}: use symmetric_equilibria instead."
+                f"Backward induction needs kappa=0: the Kantian term values whole strategies; {role!r} has "
+                f"{by_role[role].kappa:g}, so use symmetric_equilibria instead."
             )
     behind, ahead = comparison_tables(game.payoffs)
     alpha = np.array([by_role[role].alpha for role in game.roles])

@@ -70,8 +70,9 @@ def moral_equilibria(payoffs: ArrayLike, kappa: float) -> MoralEquilibria:
     if table.shape != (2, 2):
         raise UsageError(f"Moral equilibria are computed for 2×2 games; got payoffs of shape {table.shape}.")
     _check_kappa(kappa)
-    (a11, a12), (a21, a22) = table
     scale = TOLERANCE * np.ptp(table)
+    # A constant on all payoffs changes no choice; around zero it also costs no digits.
+    (a11, a12), (a21, a22) = table - (table.min() + np.ptp(table) / 2)
     curvature = a11 + a22 - a12 - a21
     start = a12 + kappa * a21 - (1 + kappa) * a22  # the slope at x = 0
     if abs(curvature) <= scale:

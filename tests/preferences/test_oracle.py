@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ludens.envs import (
     FAMILIES,
     PROTOCOLS,
+    ChanceNode,
     DecisionNode,
     GameTree,
     PayoffNode,
@@ -36,7 +37,9 @@ from ludens.preferences import (
 from tests.preferences.test_utility import behaviour
 from tests.preferences.trees import trees
 
-preferences = st.builds(Preferences, st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1))
+# Numbers in sixteenths: then strategies are tied exactly or clearly apart, never just at the tolerance.
+social, kantian = (st.integers(low, 16).map(lambda number: number / 16) for low in (-16, 0))
+preferences = st.builds(Preferences, social, social, kantian)
 
 
 def best(name, wanted, belief=None):
@@ -247,6 +250,26 @@ def test_one_problem_has_one_belief():
         best_strategies(game, HOMO_ECONOMICUS, pure_strategies(game))
     with pytest.raises(ValueError, match="6 entries"):
         best_strategies(game, HOMO_ECONOMICUS, np.full((2, 3), 0.5))
+
+
+def test_ties_survive_heavy_social_preferences():
+    even = ChanceNode("draw", {f"{k}": (1 / 3, PayoffNode((10, 40))) for k in range(3)})
+    root = DecisionNode(
+        "choice", "a", {"sure": PayoffNode((10, 40)), "drawn": even, "worse": PayoffNode((9, 40))}
+    )
+    game = GameTree("same", ("a", "b"), root)
+    found = best_strategies(game, Preferences(alpha=1e8 / 3, beta=1e7 / 7, kappa=0.1), uniform_strategy(game))
+    assert found.plans == ({"choice": "sure"}, {"choice": "drawn"})
+
+
+@given(st.integers(0, 1000))
+def test_regret_of_the_best_stays_zero_far_from_the_origin(seed):
+    points = [1e9 / 3 + number for number in (80, 75, 30, 20)]
+    game = FAMILIES["sequential_prisoners_dilemma"].game(payoffs=points)
+    belief = behaviour(game, seed)
+    best = best_strategies(game, homo_moralis(0.3), belief).strategies
+    assert regret(game, homo_moralis(0.3), best, belief).tolist() == [0.0] * len(best)
+    assert regret(game, homo_moralis(0.3), pure_strategies(game), belief).max() > 1
 
 
 def test_regret_batches_over_strategies_and_beliefs():

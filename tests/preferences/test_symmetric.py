@@ -51,7 +51,8 @@ def test_coordination():
 
 
 def test_a_game_of_no_consequence_has_a_continuum():
-    assert moral_equilibria([[3, 3], [3, 3]], 0.5).continuum
+    for kappa in (0, 0.1, 0.5, 1):
+        assert moral_equilibria([[3, 3], [3, 3]], kappa).continuum
     assert moral_equilibria([[1, 1], [0, 0]], 0.5).weights == (1,)
 
 
