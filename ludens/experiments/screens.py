@@ -65,13 +65,13 @@ def dollars(cost: float) -> str:
 def show_summary(run: Run, console: Console) -> None:
     """Print how a run came about, how it stands, and its first episodes."""
     manifest, summary = run.manifest, run.summary()
-    title = Text(str(run.path), style="bold", overflow="fold")
+    title = _text(str(run.path), style="bold")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     rows = run.table()
     for name, value in (*_facts(manifest, summary), *_constants(rows)):
-        facts.add_row(name, Text(printable(value)))
+        facts.add_row(name, _text(value))
     console.print(title, facts, _payoffs(summary), _episodes(rows), sep="\n")
     unfinished = sum(summary.episodes.get(status, 0) for status in ("planned", "running"))
     if unfinished and summary.status != "aborted":
@@ -87,8 +87,8 @@ def show_episode(run: Run, episode: int, console: Console) -> None:
     """
     decisions = run.decisions(episode)
     (record,) = (each for each in run.episodes() if each.index == episode)
-    head = Text(f"Episode {episode} of {run.path}: {record.status}", style="bold", overflow="fold")
-    labels = Text(", ".join(f"{key} {value}" for key, value in record.labels.items()), style="dim")
+    head = _text(f"Episode {episode} of {run.path}: {record.status}", style="bold")
+    labels = _text(", ".join(f"{key} {value}" for key, value in record.labels.items()), style="dim")
     console.print(head, labels, sep="\n")
     for decision in decisions:
         console.print()
@@ -96,9 +96,9 @@ def show_episode(run: Run, episode: int, console: Console) -> None:
     console.print()
     if record.payoffs:
         paid = ", ".join(f"{seat} {_points(payoff)}" for seat, payoff in record.payoffs.items())
-        console.print(Text(f"Payoffs in points: {paid}"))
+        console.print(_text(f"Payoffs in points: {paid}"))
     if record.detail:
-        console.print(Text(printable(record.detail), style="yellow"))
+        console.print(_text(record.detail, style="yellow"))
 
 
 def show_error(error: BaseException, console: Console) -> None:
@@ -108,7 +108,7 @@ def show_error(error: BaseException, console: Console) -> None:
         if isinstance(error, LudensError | KeyboardInterrupt)
         else f"{type(error).__name__}: {error}"
     )
-    console.print(Text(printable(text), style="red"), soft_wrap=True)
+    console.print(_text(text, style="red"), soft_wrap=True)
 
 
 def _facts(manifest: Mapping[str, Any], summary: Summary) -> Iterator[tuple[str, str]]:
@@ -132,7 +132,7 @@ def _payoffs(summary: Summary) -> RenderableType:
         return Text()
     table = _table("policy", "mean payoff")
     for policy, payoff in summary.payoffs.items():
-        table.add_row(Text(printable(policy)), _points(payoff))
+        table.add_row(_text(policy), _points(payoff))
     return table
 
 
@@ -169,16 +169,16 @@ def _decision(record: DecisionRecord) -> RenderableType:
         answer = "belief" if decision.status == "valid" else decision.status
     head = Text.assemble(
         (f"{record.step + 1}. ", "dim"),
-        f"{record.agent} ({record.role}), round {record.round + 1}, at {record.node}: ",
+        printable(f"{record.agent} ({record.role}), round {record.round + 1}, at {record.node}: "),
         (printable(answer), "bold"),
     )
-    about = [printable(record.policy)]
+    about = [record.policy]
     if decision.probabilities is not None:
         shares = zip(record.options, decision.probabilities, strict=False)
         about.append(", ".join(f"{name} {share:.3f}" for name, share in shares))
     if decision.wording is not None:
         about.append(f"{decision.wording.framing} {decision.wording.hash}")
-    parts: list[RenderableType] = [head, Padding(Text("; ".join(about), style="dim"), (0, 0, 0, 3))]
+    parts: list[RenderableType] = [head, Padding(_text("; ".join(about), style="dim"), (0, 0, 0, 3))]
     reasoning = decision.reasoning if isinstance(decision, Decision) else None
     if reasoning:
         parts.append(_block("reasoning", reasoning))
@@ -193,15 +193,15 @@ def _call(call: Call) -> Iterator[RenderableType]:
     yield _block("reply", call.reply if call.reply is not None else "(none)")
     tokens = f"{call.prompt_tokens} + {call.completion_tokens} tokens"
     spent = f"{tokens}, {dollars(call.cost)}, {call.seconds:.2f} s"
-    outcome = call.outcome + (f" ({printable(call.detail)})" if call.detail else "")
-    yield Padding(Text(f"{call.model}: {outcome}; {spent}", style="dim"), (0, 0, 0, 3))
+    outcome = call.outcome + (f" ({call.detail})" if call.detail else "")
+    yield Padding(_text(f"{call.model}: {outcome}; {spent}", style="dim"), (0, 0, 0, 3))
 
 
 def _block(name: str, text: str, style: str = "") -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="cyan", no_wrap=True, width=9)
     grid.add_column(overflow="fold")
-    grid.add_row(Text(printable(name)), Text(printable(text), style=style))
+    grid.add_row(_text(name), _text(text, style=style))
     return Padding(grid, (0, 0, 0, 3))
 
 
@@ -215,8 +215,8 @@ def _table(*columns: str) -> Table:
 
 def _cell(value: object) -> Text:
     if isinstance(value, float):
-        return Text(_points(value))
-    return Text("–" if value is None else printable(str(value)))
+        return _text(_points(value))
+    return _text("–" if value is None else str(value))
 
 
 def _points(value: float | None) -> str:
@@ -224,7 +224,12 @@ def _points(value: float | None) -> str:
 
 
 def _hint(console: Console, text: str, command: str) -> None:
-    console.print(Text.assemble((f"{text} ", "dim"), command), soft_wrap=True)
+    console.print(_text(f"{text} ", style="dim") + _text(command), soft_wrap=True)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """How everything that is not ours to word reaches the terminal."""
+    return Text(printable(text), style=style, overflow="fold")
 
 
 def _is_shown(char: str) -> bool:
