@@ -69,7 +69,7 @@ def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
         UsageError: there is no such environment; the message lists those that exist.
     """
     known = environments()
-    short = environment.removeprefix("ludens/")
+    short = str(environment).removeprefix("ludens/")
     for name in (f"ludens/{short}", f"ludens/{short}-v0"):
         if name in known:
             made: AECEnv[str, Any, Any] = make("aec", name, **options)

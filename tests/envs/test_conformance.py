@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ludens.envs import environments
+from ludens.envs import FAMILIES, environments
 from ludens.testing import EnvironmentConformance
 
+# Ways to set up the families' environments; any other is taken as it comes.
 VARIANTS = {
     "direct": {},
     "direct_fixed_5": {"roles": "fixed", "rounds": 5},
@@ -27,12 +28,19 @@ def _case(environment: str, variant: str) -> type[EnvironmentConformance]:
     return type(
         f"Test{name}{variant.title().replace('_', '')}",
         (EnvironmentConformance,),
-        {"environment": environment, "options": VARIANTS[variant]},
+        {"environment": environment, "options": VARIANTS.get(variant, {})},
     )
+
+
+def _variants(environment: str) -> list[str]:
+    families = {family.environment for family in FAMILIES.values()}
+    return list(VARIANTS) if environment in families else ["as_it_comes"]
 
 
 CASES = {
     case.__name__: case
-    for case in (_case(environment, variant) for environment in environments() for variant in VARIANTS)
+    for case in (
+        _case(environment, variant) for environment in environments() for variant in _variants(environment)
+    )
 }
 globals().update(CASES)
