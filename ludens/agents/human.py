@@ -86,8 +86,8 @@ class HumanPolicy(Policy):
             for place, option in enumerate(turn.options, start=1):
                 if answer.casefold() in {str(place), option.name.casefold()}:
                     return option.action
-            numbers = f"1 to {len(turn.options)}, or a name"
-            console.print(f"[red]{escape(repr(answer))} is no option: type a number from {numbers}.[/red]")
+            problem = f"{answer!r} is no option: type a number from 1 to {len(turn.options)}, or a name."
+            console.print(f"[red]{escape(problem)}[/red]")
 
 
 @contextmanager

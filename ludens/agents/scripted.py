@@ -156,7 +156,7 @@ def _prosocial(policy: Policy, turn: Turn, node: str | None = None) -> str:
     family = family_of(turn.game) if isinstance(turn.game, GameTree) else None
     if family is None or node not in family.prosocial:
         raise UsageError(
-            f"{policy.name} needs to know what cooperation is at {node!r}, and {turn.game.name!r} is no family "
-            "of games that says so: register one with `prosocial` for every node, or use another policy."
+            f"{policy.name} needs to know what cooperation is at {node!r}, and {turn.game.name!r} is no "
+            "family of games that says so: register one with `prosocial` for every node, or use another policy."
         )
     return family.prosocial[node]
