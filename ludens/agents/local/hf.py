@@ -1,0 +1,223 @@
+"""Hugging Face models and PEFT adapters in this process, by Transformers (extra `train`).
+
+Replies that are held to a JSON schema need a GGUF model: Transformers itself cannot constrain them.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ludens.agents.local.engine import (
+    ChatParams,
+    ContextTooLongError,
+    EngineReply,
+    Message,
+    RequestError,
+    Settings,
+)
+from ludens.agents.local.hf_sampling import Row, generate
+from ludens.agents.local.resolve import LocalModelError, Reference
+
+# After the first request the engine waits this long for others to share its batch with.
+GATHER_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class _Job:
+    tokens: list[int]
+    params: ChatParams
+    future: Future[EngineReply]
+
+
+class TransformersEngine:
+    """A causal language model with its tokenizer; one thread of its own evaluates batches of requests."""
+
+    def __init__(self, reference: Reference, settings: Settings) -> None:
+        self._name = reference.name
+        self._slots = 1 if settings.exact else settings.slots
+        self._model, self._tokenizer = load(reference, threads=settings.threads)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._submitting = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="transformers", daemon=True)
+        self._thread.start()
+
+    def submit(self, messages: Sequence[Message], params: ChatParams) -> Future[EngineReply]:
+        """See `Engine.submit`."""
+        if params.schema is not None:
+            raise RequestError(
+                f"{self._name} runs on Transformers, which cannot hold a reply to a JSON schema: leave "
+                "response_format out, or use a GGUF file of the model."
+            )
+        if params.sampling:
+            raise RequestError(
+                f"{self._name} runs on Transformers, which does not take {', '.join(sorted(params.sampling))} here: "
+                "leave it out, or use a GGUF file of the model."
+            )
+        job = _Job(self._tokenize(messages, params), params, Future())
+        with self._submitting:
+            if self._closed:
+                raise RuntimeError("the engine is closed")
+            self._jobs.put(job)
+        return job.future
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        with self._submitting:
+            if self._closed:
+                return
+            self._closed = True
+            self._jobs.put(None)
+        self._thread.join()
+        self._model = None
+
+    def abandon(self) -> None:
+        """See `Engine.abandon`; nothing waits for the thread when the engine is freed."""
+
+    def _tokenize(self, messages: Sequence[Message], params: ChatParams) -> list[int]:
+        last_is_reply = messages[-1].get("role") == "assistant"
+        try:
+            tokens = self._tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                add_generation_prompt=not last_is_reply,
+                continue_final_message=last_is_reply,
+                tokenize=True,
+                return_dict=False,
+            )
+        except Exception as error:  # templates raise what they like
+            raise RequestError(
+                f"The chat template of {self._name} does not take these messages ({' '.join(str(error).split())})."
+            ) from error
+        room = getattr(self._model.config, "max_position_embeddings", None)
+        if room is not None and len(tokens) + (params.max_tokens or 1) > room:
+            raise ContextTooLongError(
+                f"{self._name} holds {room} tokens, and the prompt ({len(tokens)}) with the reply "
+                f"({params.max_tokens or 1}) does not fit: shorten one of them."
+            )
+        return list(tokens)
+
+    def _run(self) -> None:
+        while True:
+            jobs, more = self._gather()
+            jobs = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+            if jobs and not self._closed:
+                self._answer(jobs)
+            for job in jobs if self._closed else []:
+                if not job.future.done():
+                    job.future.set_exception(RuntimeError("the engine was closed before it came to this request"))
+            if not more:
+                return
+
+    def _gather(self) -> tuple[list[_Job], bool]:
+        """The requests of the next batch, and whether there may be more after it."""
+        first = self._jobs.get()
+        if first is None:
+            return [], False
+        jobs, choices = [first], first.params.n
+        until = time.monotonic() + GATHER_SECONDS
+        while choices < self._slots:
+            try:
+                job = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, False
+            jobs.append(job)
+            choices += job.params.n
+        return jobs, True
+
+    def _answer(self, jobs: list[_Job]) -> None:
+        rows = [Row(job.tokens, job.params, i) for job in jobs for i in range(job.params.n)]
+        try:
+            answers = iter([
+                answer
+                for start in range(0, len(rows), self._slots)
+                for answer in generate(self._model, self._tokenizer, rows[start : start + self._slots])
+            ])
+            for job in jobs:
+                own = [next(answers) for _ in range(job.params.n)]
+                reply = EngineReply(
+                    choices=tuple(choice for choice, _ in own),
+                    prompt_tokens=len(job.tokens),
+                    completion_tokens=sum(count for _, count in own),
+                )
+                job.future.set_result(reply)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting callers get it
+            for job in jobs:
+                if not job.future.done():
+                    job.future.set_exception(error)
+
+
+def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
+    """The model, ready to generate, and its tokenizer.
+
+    Runs on the GPU where there is one, in the weights' own type, else on the CPU in bfloat16.
+
+    Raises:
+        LocalModelError: a library is missing, or there is no such model here or on the hub.
+    """
+    for library in ("torch", "transformers", *(["peft"] if reference.kind == "adapter" else [])):
+        if find_spec(library) is None:
+            raise LocalModelError(
+                f"The model local/{reference.name} needs {library}, which is not installed: run "
+                "`pip install 'ludens[train]'`."
+            )
+    import torch
+    import transformers
+
+    base = reference.base or reference
+    gguf = base.kind in ("embedded", "gguf")
+    if gguf and find_spec("gguf") is None:
+        raise LocalModelError(
+            f"Transformers needs gguf to read {base.path}, and it is not installed: run `pip install 'ludens[train]'`."
+        )
+    where = str(Path(base.path).parent) if gguf else base.path
+    options: dict[str, Any] = {"gguf_file": Path(base.path).name} if gguf else {}
+    cuda = torch.cuda.is_available()
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(_tokenizer_place(reference, where), **options)
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            where, dtype="auto" if cuda else torch.bfloat16, **options
+        )
+        if reference.base is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, reference.path).merge_and_unload()
+    except Exception as error:
+        raise LocalModelError(_cannot_load(reference, base, error)) from error
+    if tokenizer.chat_template is None:
+        raise LocalModelError(
+            f"The tokenizer of local/{reference.name} has no chat template, so it is no chat model: use one that has."
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.to("cuda" if cuda else "cpu")
+    model.eval()
+    return model, tokenizer
+
+
+def _tokenizer_place(reference: Reference, base: str) -> str:
+    # Fine-tuning may save a tokenizer with the adapter; only then is the adapter's directory the place for it.
+    own = reference.kind == "adapter" and Path(reference.path, "tokenizer_config.json").is_file()
+    return reference.path if own else base
+
+
+def _cannot_load(reference: Reference, base: Reference, error: Exception) -> str:
+    said = " ".join(str(error).split())
+    said = said if len(said) <= 200 else said[:197] + "..."
+    if base.kind == "hub":
+        return (
+            f"The model {base.path!r} could not be fetched from the Hugging Face hub, nor is it among the models "
+            f"downloaded before ({type(error).__name__}: {said}): check the id and the network, or give a directory."
+        )
+    return f"The model local/{reference.name} cannot be loaded ({type(error).__name__}: {said}): check {base.path}."

@@ -1,0 +1,167 @@
+"""One batch of chats through Transformers, each row with its own seed, temperature, stops and length.
+
+Drawing a token is done by adding Gumbel noise to the row's scaled logits and taking the largest, which draws
+from the softmax (Gumbel-max). So `generate` runs greedily, and a row's draws come from its own seed alone,
+whoever shares its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from ludens.agents.local.engine import ChatParams, Choice, Token
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass
+class Row:
+    """One choice of one request.
+
+    Attributes:
+        tokens: the prompt.
+        params: of the request.
+        index: which of the request's choices this is.
+    """
+
+    tokens: list[int]
+    params: ChatParams
+    index: int
+    made: list[int] = field(default_factory=list)
+    logprobs: list[tuple[float, list[tuple[int, float]]]] = field(default_factory=list)
+    ended: Literal["", "stop", "length"] = ""
+    text: str = ""
+
+
+def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choice, int]]:
+    """Reply to each row's prompt.
+
+    Returns:
+        for each row its choice and the number of tokens generated.
+    """
+    import torch
+    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+    longest = max(len(row.tokens) for row in rows)
+    pad = tokenizer.pad_token_id
+    ids = torch.tensor([[pad] * (longest - len(row.tokens)) + row.tokens for row in rows], device=model.device)
+    mask = torch.tensor([[0] * (longest - len(r.tokens)) + [1] * len(r.tokens) for r in rows], device=model.device)
+    ends = _ends(model, tokenizer)
+    room = getattr(model.config, "max_position_embeddings", None) or 2048
+    limits = [row.params.max_tokens or room - len(row.tokens) for row in rows]
+    stopping = StoppingCriteriaList([_Stopping(rows, limits, tokenizer, longest, ends)])  # type: ignore[list-item]
+    with torch.inference_mode():
+        model.generate(
+            ids,
+            attention_mask=mask,
+            # The model's own generation_config may bring penalties and truncations that nobody asked for.
+            generation_config=GenerationConfig(
+                do_sample=False, max_new_tokens=max(limits), eos_token_id=ends, pad_token_id=pad
+            ),
+            logits_processor=LogitsProcessorList([_Sampling(rows)]),  # type: ignore[list-item]
+            stopping_criteria=stopping,
+        )
+    return [_choice(row, tokenizer, ends) for row in rows]
+
+
+class _Sampling:
+    """Turns logits into scores whose largest is the drawn token, and keeps the row's log-probabilities."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        import torch
+
+        self._rows = rows
+        self._noise: list[Any] = [torch.Generator() for _ in rows]
+        for row, noise in zip(rows, self._noise, strict=True):
+            if row.params.seed is None:
+                noise.seed()
+            else:
+                noise.manual_seed((row.params.seed + row.index) % 2**63)
+
+    def __call__(self, _: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        logits = logits.float()
+        scores = logits.clone()
+        for i, row in enumerate(self._rows):
+            if row.ended:
+                continue
+            if row.params.temperature > 0:
+                scores[i] = _drawn(logits[i] / row.params.temperature, row.params, self._noise[i])
+            if row.params.logprobs:
+                logprobs = logits[i].log_softmax(-1)
+                values, tokens = logprobs.topk(min(row.params.top_logprobs, len(logprobs)))
+                own = float(logprobs[scores[i].argmax()])
+                row.logprobs.append((own, list(zip(tokens.tolist(), values.tolist(), strict=True))))
+        return scores
+
+
+def _drawn(scores: torch.Tensor, params: ChatParams, noise: torch.Generator) -> torch.Tensor:
+    import torch
+
+    if params.top_k:
+        scores = scores.masked_fill(scores < scores.topk(min(params.top_k, len(scores))).values[-1], -torch.inf)
+    if params.min_p:
+        scores = scores.masked_fill(scores < scores.max() + torch.tensor(params.min_p).log(), -torch.inf)
+    if params.top_p < 1:
+        ordered, tokens = scores.softmax(-1).sort(descending=True)
+        # A token goes if those before it have the mass already; the first always stays.
+        beyond = (ordered.cumsum(-1) - ordered) >= params.top_p
+        beyond[0] = False
+        scores = scores.index_fill(0, tokens[beyond], -torch.inf)
+    # Drawn on the CPU, so that a seed means the same on every device.
+    gumbel = -torch.empty(scores.shape).exponential_(generator=noise).log()
+    return scores + gumbel.to(scores.device)
+
+
+class _Stopping:
+    """Ends each row at its own length, its own stop texts, or the model's end of text."""
+
+    def __init__(
+        self, rows: Sequence[Row], limits: Sequence[int], tokenizer: Any, prompt: int, ends: Sequence[int]
+    ) -> None:
+        self._rows, self._limits, self._tokenizer, self._prompt, self._ends = rows, limits, tokenizer, prompt, ends
+
+    def __call__(self, ids: torch.Tensor, _: Any, **__: Any) -> torch.Tensor:
+        import torch
+
+        last = ids[:, -1].tolist()
+        for row, limit, token in zip(self._rows, self._limits, last, strict=True):
+            if row.ended:
+                continue
+            row.made.append(token)
+            if token in self._ends:
+                row.ended = "stop"
+                row.text = self._decode(row.made[:-1])
+                continue
+            if row.params.stop or len(row.made) >= limit:
+                row.text = self._decode(row.made)
+            cut = [at for at in (row.text.find(stop) for stop in row.params.stop) if at >= 0]
+            if cut:
+                row.ended, row.text = "stop", row.text[: min(cut)]
+            elif len(row.made) >= limit:
+                row.ended = "length"
+        return torch.tensor([bool(row.ended) for row in self._rows], device=ids.device)
+
+    def _decode(self, tokens: list[int]) -> str:
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
+
+
+def _ends(model: Any, tokenizer: Any) -> list[int]:
+    """Every token that ends a reply, by the tokenizer and by the model's own configuration."""
+    own = model.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
+    return sorted(token for token in ends if token is not None)
+
+
+def _choice(row: Row, tokenizer: Any, ends: Sequence[int]) -> tuple[Choice, int]:
+    def text(token: int) -> str:
+        return "" if token in ends else str(tokenizer.decode([token]))
+
+    tokens = tuple(
+        Token(text(token), own, tuple((text(other), value) for other, value in top))
+        for token, (own, top) in zip(row.made, row.logprobs, strict=False)
+    )
+    choice = Choice(row.text, row.ended or "length", tokens if row.params.logprobs else None)
+    return choice, len(row.made)

