@@ -92,7 +92,7 @@ class HumanPolicy(Policy):
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C reach a waiting prompt: an event loop takes the signal for itself and would wait for Enter."""
+    """Let Ctrl-C reach a waiting prompt: an event loop takes the signal for itself, and waits for Enter."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -157,6 +157,6 @@ def _prosocial(policy: Policy, turn: Turn, node: str | None = None) -> str:
     if family is None or node not in family.prosocial:
         raise UsageError(
             f"{policy.name} needs to know what cooperation is at {node!r}, and {turn.game.name!r} is no "
-            "family of games that says so: register one with `prosocial` for every node, or use another policy."
+            "family of games that says so: register one with `prosocial` at every node, or use another one."
         )
     return family.prosocial[node]

@@ -166,7 +166,7 @@ def in_a_terminal(how, keys):
     ends = {"stdin": terminal, "stdout": terminal, "stderr": terminal}
     child = subprocess.Popen(program, **ends, start_new_session=True)
     os.close(terminal)
-    shown, pressed, deadline = b"", False, time.monotonic() + 60
+    shown, pressed, deadline = b"", 0.0, time.monotonic() + 60
     try:
         while time.monotonic() < deadline:
             if select.select([keyboard], [], [], 0.2)[0]:
@@ -174,9 +174,10 @@ def in_a_terminal(how, keys):
                     shown += os.read(keyboard, 4096)
                 except OSError:  # the other end is closed: the program is done
                     break
-            if not pressed and b"Your choice" in shown:
+            # Python may miss a signal that comes just as it begins to wait: like a person, press again then.
+            if b"Your choice" in shown and time.monotonic() > pressed + 1:
                 os.write(keyboard, keys)
-                pressed = True
+                pressed = time.monotonic()
         child.wait(timeout=30)
     finally:
         if child.poll() is None:
