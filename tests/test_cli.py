@@ -170,7 +170,7 @@ def test_debug_shows_where_an_error_came_from(ran):
     code, _, err = ran("show", "none.db", "--debug")
     assert code == 1
     assert "Traceback" in err
-    assert "store.py" in err
+    assert "database.py" in err
 
 
 def test_a_defect_is_told_without_a_traceback(ran, monkeypatch):

@@ -14,9 +14,10 @@ from typing import Any, Self
 
 from ludens.agents.policy import Decision
 from ludens.experiments import rows
+from ludens.experiments.database import StoreError, connect, translated
 from ludens.experiments.manifest import RUNS
 from ludens.experiments.records import DecisionRecord, EpisodeRecord
-from ludens.experiments.store import StoreError, connect, read_manifest, translated
+from ludens.experiments.store import read_manifest
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,8 @@ async def run_episodes(
     status: RunStatus = "aborted" if isinstance(watch.failure, RunAbortedError) else "failed"
     with suppress(StoreError):  # a full disk, where that is the failure
         store.set_status(status, str(watch.failure))
+    if status == "failed" and "ludens resume" not in str(watch.failure):
+        watch.failure.add_note(f"What was decided is kept: go on with `ludens resume {store.path}`.")
     raise watch.failure
 
 

@@ -102,13 +102,15 @@ def show_episode(run: Run, episode: int, console: Console) -> None:
 
 
 def show_error(error: BaseException, console: Console) -> None:
-    """Print an error as one red sentence."""
+    """Print an error as one red sentence, and how to go on where that is known."""
     text = (
         str(error)
         if isinstance(error, LudensError | KeyboardInterrupt)
         else f"{type(error).__name__}: {error}"
     )
     console.print(_text(text, style="red"), soft_wrap=True)
+    for note in getattr(error, "__notes__", ()):
+        console.print(_text(note), soft_wrap=True)
 
 
 def _facts(manifest: Mapping[str, Any], summary: Summary) -> Iterator[tuple[str, str]]:

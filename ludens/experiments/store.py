@@ -20,16 +20,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from ludens.agents.policy import Call
-from ludens.errors import LudensError
 from ludens.experiments import rows
+from ludens.experiments.database import StoreError, connect, reason, translated
 from ludens.experiments.lock import RunLock
 from ludens.experiments.manifest import new_manifest, new_run_path
 from ludens.experiments.records import FINISHED, DecisionRecord, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.seeds import check_seed
 
-
-class StoreError(LudensError):
-    """A run cannot be written or read: the message says why and what to do."""
+__all__ = ["Store", "StoreError", "create_run", "read_manifest"]
 
 
 def create_run(
@@ -65,35 +63,11 @@ def create_run(
             _write_draft(draft, manifest, specs)
         _put(draft, target)
     except OSError as error:
-        raise StoreError(f"The run cannot be written to {target}: {_reason(error)}.") from error
+        raise StoreError(f"The run cannot be written to {target}: {reason(error)}.") from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
     return Store(target)
-
-
-def connect(path: str | os.PathLike[str], *, write: bool = False) -> sqlite3.Connection:
-    """Open the file of a run, checked to be one that this version of ludens can read.
-
-    Raises:
-        StoreError: there is no such file, it is no run, or a newer ludens wrote it.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise StoreError(
-            f"There is no run at {file}: name a .db file as `ludens play` and `ludens bench` write it."
-        )
-    address = f"{file.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
-    with translated(file):
-        database = sqlite3.connect(
-            address, timeout=10, isolation_level=None, check_same_thread=False, uri=True
-        )
-        try:
-            _check(database, file)
-        except BaseException:
-            database.close()
-            raise
-    return database
 
 
 class Store:
@@ -215,7 +189,7 @@ class Store:
         try:
             return self._lock.acquire()
         except OSError as error:
-            raise StoreError(f"The run {self.path} cannot be written: {_reason(error)}.") from error
+            raise StoreError(f"The run {self.path} cannot be written: {reason(error)}.") from error
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -268,47 +242,5 @@ def _put(draft: Path, target: Path) -> None:
         draft.rename(target)
 
 
-def _check(database: sqlite3.Connection, file: Path) -> None:
-    if database.execute("PRAGMA application_id").fetchone()[0] != rows.APPLICATION_ID:
-        raise StoreError(f"{file} is not a run of ludens: name the .db file of one.")
-    found = database.execute("PRAGMA user_version").fetchone()[0]
-    if found > rows.SCHEMA_VERSION:
-        raise StoreError(
-            f"{file} was written by a newer ludens (store version {found}, this one reads up to "
-            f"{rows.SCHEMA_VERSION}): upgrade ludens to open it."
-        )
-
-
 def _set(database: sqlite3.Connection, key: str, value: object) -> None:
     database.execute("INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, rows.as_json(value)))
-
-
-@contextmanager
-def translated(file: Path) -> Iterator[None]:
-    """SQLite's errors as sentences of ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(_sentence(file, error)) from error
-
-
-def _sentence(file: Path, error: sqlite3.Error) -> str:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return (
-            f"The disk is full or failing where {file} is written ({error}): make room and go on with "
-            f"`ludens resume {file}`; what was decided so far is kept."
-        )
-    if code == sqlite3.SQLITE_NOTADB:
-        return f"{file} is not a run of ludens: name the .db file of one."
-    if code == sqlite3.SQLITE_CORRUPT:
-        return f"{file} is damaged ({error}): restore it from a copy, or start the run again."
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return f"{file} cannot be opened ({error}): check its permissions and those of its folder."
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"Another program holds {file} locked: close it there and try again."
-    return f"{file} cannot be used as a run ({error}): it may be damaged or no run at all."
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -178,8 +178,9 @@ def test_a_failure_lets_decisions_under_way_finish(tmp_path):
             return self.decide(turn, rng)
 
     path = tmp_path / "run.db"
-    with pytest.raises(LudensError, match="The model is gone"):
+    with pytest.raises(LudensError, match="The model is gone") as caught:
         play("trust-v0", Slow(), episodes=9, path=path, concurrency=3)
+    assert caught.value.__notes__ == [f"What was decided is kept: go on with `ludens resume {path}`."]
     assert len(Run(path).decisions()) == 2
 
 

@@ -16,7 +16,17 @@ import pytest
 
 from ludens.agents.policy import BeliefReport, Call, Decision, Wording
 from ludens.errors import UsageError
-from ludens.experiments import DecisionRecord, EpisodeRecord, EpisodeSpec, Run, Store, StoreError, create_run
+from ludens.experiments import (
+    DecisionRecord,
+    EpisodeRecord,
+    EpisodeSpec,
+    Run,
+    Store,
+    StoreError,
+    create_run,
+    play,
+    resume,
+)
 
 SPECS = [EpisodeSpec(index, {"policy": "x", "protocol": "TG1"}) for index in range(3)]
 
@@ -238,14 +248,15 @@ def test_the_lock_ends_with_its_process_however_it_ends(path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 300 kB."""
+    """A file system with 300 kB of room, and 8 MB more when its file `filler` is removed."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=300k", "none", folder], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=8300k", "none", folder], capture_output=True, check=False
     )
     if not mounted or mounted.returncode:
         pytest.skip("no permission to mount a small file system")
+    (folder / "filler").write_bytes(bytes(8_000 * 1024))
     yield folder
     subprocess.run(["umount", folder], check=True)
 
@@ -269,12 +280,12 @@ def test_a_full_disk_is_a_sentence_and_keeps_what_was_decided(small_disk):
 
 
 def test_a_disk_that_is_full_at_the_start_is_a_sentence_and_leaves_nothing(small_disk):
-    with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as file:
+    with suppress(OSError), (small_disk / "more").open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
     with pytest.raises(StoreError, match=r"disk is full or failing"):
         create_run(small_disk / "run.db", "play", {}, SPECS)
-    assert names(small_disk) == ["filler"]
+    assert names(small_disk) == ["filler", "more"]
 
 
 def test_the_latest_run_is_the_one_written_last(tmp_path):
@@ -283,3 +294,13 @@ def test_the_latest_run_is_the_one_written_last(tmp_path):
         os.utime(tmp_path / name, ns=(0, 1 if name == "b.db" else 2))
     with Run.latest(tmp_path) as run:
         assert run.path.name == "a.db"
+
+
+def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(small_disk, tmp_path):
+    game = ("trust-v0", {"rounds": 5})
+    whole = play(game, "random", episodes=60, path=tmp_path / "whole.db").final_table()
+    path = small_disk / "run.db"
+    with pytest.raises(StoreError, match="disk is full"):
+        play(game, "random", episodes=60, path=path)
+    (small_disk / "filler").unlink()
+    assert resume(path).final_table() == whole
