@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ludens.agents.policy import Policy
 from ludens.errors import UsageError
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.metrics import Measures, measure
@@ -55,7 +56,7 @@ class BenchResult:
 
 
 def bench(
-    models: Sequence[str | PolicySpec],
+    models: Sequence[str | PolicySpec | Policy],
     *,
     framings: Sequence[str] = FRAMINGS,
     replicates: int = 1,
@@ -72,7 +73,7 @@ def bench(
 
     Args:
         models: specs of policies, for example ``"local/smollm2-135m"``; a mapping may add settings
-            (``{"spec": "openai/x", "api_base": …, "label": …}``).
+            (``{"spec": "openai/x", "api_base": …, "label": …}``); or policies that have a spec.
         framings: wordings in which language models are asked.
         replicates: how often each question is asked in each wording. Where option probabilities are read from
             log-probabilities one is exact, and more only cost; they are for sampled answers.
@@ -91,7 +92,7 @@ def bench(
         LudensError: a model cannot be reached at all; what was answered is kept, and `resume` goes on.
         RunInterrupted: Ctrl-C; likewise.
     """
-    if isinstance(models, str | Mapping) or not models:
+    if isinstance(models, str | Mapping | Policy) or not models:
         raise UsageError("Name at least one model, as a list; for example bench(['local/smollm2-135m']).")
     suite = Suite(
         tuple(models),  # type: ignore[arg-type]  # the suite gives plain names their labels

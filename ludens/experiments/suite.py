@@ -151,12 +151,14 @@ class Suite:
         return max(len(node.options) for game in self.games.values() for node in game.information_sets)
 
 
-def named(model: str | PolicySpec) -> PolicySpec:
+def named(model: str | PolicySpec | Policy) -> PolicySpec:
     """The spec as a mapping with its label: the name it is given, else the spec's own text.
 
     Raises:
-        UsageError: there is no spec in it.
+        UsageError: there is no spec in it, as for a policy that cannot be made again from its description.
     """
+    if isinstance(model, Policy):
+        model = model.describe()
     spec = {"spec": model} if isinstance(model, str) else dict(model)
     if not isinstance(spec.get("spec"), str) or not spec["spec"]:
         raise UsageError(

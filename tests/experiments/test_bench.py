@@ -35,16 +35,20 @@ def first_letter(request):
     return weighing(A=0.6, B=0.3)
 
 
-def test_references_alone(tmp_path):
-    result = bench(["random"], path=tmp_path / "run.db")
-    found = by_policy(result)
+@pytest.fixture(scope="module")
+def references(tmp_path_factory):
+    return bench(["random"], path=tmp_path_factory.mktemp("bench") / "run.db")
+
+
+def test_references_alone(references):
+    result, found = references, by_policy(references)
     assert found["random"].overall.value == 0.5
     assert found["homo_economicus"].comparison(0.0).agreement.value == 1
     assert found["homo_economicus"].comparison(0.0).regret.value == 0
     assert found["homo_moralis:0.5"].comparison(0.5).agreement.value == 1
     assert found["quantal:kappa=0,noise=8"].comparison(0.0).agreement.value > 0.6
     assert (result.planned, result.ended, len(result.decisions)) == (168, 168, 168)
-    assert result.report_path == tmp_path / "run.html"
+    assert result.report_path == result.run_path.with_suffix(".html")
     assert result.report_path.is_file()
 
 
@@ -153,8 +157,8 @@ def test_resuming_a_finished_run_reports_it_again(tmp_path):
 
 
 def test_same_seed_same_numbers_at_any_concurrency(tmp_path):
-    one = bench(["random"], path=tmp_path / "one.db", concurrency=1, seed=3)
-    many = bench(["random"], path=tmp_path / "many.db", concurrency=16, seed=3)
+    one = bench(["tit_for_tat"], protocols=GAMES, path=tmp_path / "one.db", concurrency=1, seed=3)
+    many = bench(["tit_for_tat"], protocols=GAMES, path=tmp_path / "many.db", concurrency=16, seed=3)
     assert one.measures == many.measures
     assert Run(one.run_path).final_table() == Run(many.run_path).final_table()
 
@@ -193,8 +197,8 @@ def test_a_run_begun_with_other_protocols_is_not_resumed(tmp_path):
         resume(tmp_path / "run.db")
 
 
-def test_the_terminal_summary_fits_80_columns_and_says_what_next(tmp_path):
-    result = bench(["random"], protocols=GAMES, path=tmp_path / "run.db")
+def test_the_terminal_summary_fits_80_columns_and_says_what_next(references):
+    result = references
     out = io.StringIO()
     render_summary(result, Console(file=out, width=80))
     text = out.getvalue()
@@ -219,8 +223,8 @@ def test_markup_in_a_name_is_shown_as_it_is(tmp_path):
     assert "[red]x[/red]" in out.getvalue()
 
 
-def test_json_and_csv_hold_every_estimate(tmp_path):
-    result = bench(["random"], path=tmp_path / "run.db")
+def test_json_and_csv_hold_every_estimate(references, tmp_path):
+    result = references
     found = json.loads(json.dumps(to_json(result), allow_nan=False))
     with write_csv(result, tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -232,8 +236,8 @@ def test_json_and_csv_hold_every_estimate(tmp_path):
     assert {row["measure"] for row in rows} >= {"overall", "regret", "temptation_slope", "invalid"}
 
 
-def test_a_table_that_cannot_be_written_says_so(tmp_path):
-    result = bench(["random"], protocols=("TG1",), path=tmp_path / "run.db")
+def test_a_table_that_cannot_be_written_says_so(references, tmp_path):
+    result = references
     with pytest.raises(LudensError, match="cannot be written"):
         write_csv(result, tmp_path / "nowhere" / "table.csv")
 

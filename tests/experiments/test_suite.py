@@ -7,11 +7,12 @@ from collections import Counter
 
 import pytest
 
-from ludens.agents import LLMPolicy
+from ludens.agents import CallablePolicy, LLMPolicy, OraclePolicy
 from ludens.envs import PROTOCOLS, SequentialEnv
 from ludens.envs.questions import questions
 from ludens.errors import UsageError
 from ludens.experiments.suite import REFERENCES, Suite, player
+from ludens.preferences import Preferences
 
 MODEL = {"spec": "openai/loopback", "api_base": "http://127.0.0.1:9/v1", "api_key": "secret-123"}
 
@@ -74,6 +75,14 @@ def test_language_models_are_made_with_their_wording():
     assert (policy.framing, policy.order, policy.persona, policy.elicit) == ("story", 1, "be kind", "sample")
 
 
+def test_a_policy_with_a_spec_may_be_given_itself():
+    suite = Suite((OraclePolicy(Preferences(alpha=0.2)), LLMPolicy("openai/x", temperature=0.5)))
+    oracle, model = suite.models
+    assert suite.policy(oracle["label"], "-", 0) == OraclePolicy(Preferences(alpha=0.2))
+    made = suite.policy(model["label"], "twin", 1)
+    assert (made.temperature, made.framing, made.order) == (0.5, "twin", 1)
+
+
 def test_settings_of_a_model_go_before_those_of_the_suite():
     policy = Suite(({**MODEL, "elicit": "sample"},), elicit="logprobs").policy("openai/loopback", "story", 1)
     assert policy.elicit == "sample"
@@ -88,6 +97,7 @@ def test_settings_of_a_model_go_before_those_of_the_suite():
         ({"models": (MODEL,), "framings": ()}, "at least one framing"),
         ({"models": ("random",), "replicates": 0}, "at least 1; got 0"),
         ({"models": ({"name": "x"},)}, "named by its spec"),
+        ({"models": (CallablePolicy(lambda observation: 0, "mine"),)}, "named by its spec"),
     ],
 )
 def test_a_wrong_argument_is_one_clear_sentence(arguments, message):
