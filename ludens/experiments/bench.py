@@ -242,7 +242,7 @@ def _play(store: Store, suite: Suite, concurrency: int, progress: OnProgress | N
         store.close()
         raise
     job = run_episodes(store, suite.specs(), play_one, concurrency=concurrency, progress=progress)
-    run_blocking(store, job)
+    run_blocking(store, job, keyboard=any(model["spec"] == "human" for model in suite.models))
     from ludens.experiments.report import write_report
 
     return write_report(load_result(store.path))
