@@ -20,8 +20,7 @@ run = play(
 
 for record in run.decisions():
     decision = record.decision
-    chosen = "nothing" if decision.action is None else record.options[decision.action]
-    print(f"Episode {record.episode}, {record.policy} as {record.role} at {record.node!r}: {chosen}")
+    print(f"Episode {record.episode}, {record.policy} as {record.role} at {record.node!r}: {record.choice}")
     for call in decision.calls:
         print("  ---", *(message["content"] for message in call.messages), "  ---", call.reply, sep="\n  ")
     print("  probabilities:", decision.probabilities)

@@ -1,8 +1,8 @@
 """The journal of model calls: what makes a killed run pay for nothing twice.
 
-Whoever runs episodes opens a journal around each decision (`recording`); the language-model client asks it for the
-reply to its n-th call before it goes to the network, and hands it every finished call. The journal writes durably
-before it returns.
+Whoever runs episodes opens a journal around each decision (`recording`); the language-model client asks it
+for the reply to its n-th call before it goes to the network, and hands it every finished call. The journal
+writes durably before it returns.
 """
 
 from __future__ import annotations

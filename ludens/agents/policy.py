@@ -1,7 +1,7 @@
 """A policy maps a turn to a decision.
 
-That one method is all that an environment's player needs: a script, an oracle, a learner, a person at the keyboard
-and a language model stand behind it alike.
+That one method is all that an environment's player needs: a script, an oracle, a learner, a person at the
+keyboard and a language model stand behind it alike.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ OnInvalid = Literal["drop", "forfeit", "abort"]
 
 
 class NoDecisionError(LudensError):
-    """A policy could not decide where an action is needed. Its `decision` says why; nothing was put in its place."""
+    """A policy could not decide where an action is needed. Its `decision` says why; nothing was put in its
+    place.
+    """
 
     def __init__(self, message: str, decision: Decision) -> None:
         super().__init__(message)
@@ -38,12 +40,12 @@ class Call:
         model: the id that was asked.
         messages: what was sent, in OpenAI's shape.
         reply: the text that came back; None if none did.
-        outcome: ``"ok"`` if the reply could be used, else what was wrong with it: ``"invalid"``, ``"refused"``,
-            ``"error"`` (no reply after all retries of the transport).
+        outcome: ``"ok"`` if the reply could be used, else what was wrong with it: ``"invalid"``,
+            ``"refused"``, ``"error"`` (no reply after all retries of the transport).
         detail: the reason in words, for an outcome other than ``"ok"``.
         parameters: sampling parameters that were sent.
-        option_probabilities: read from token log-probabilities, in the game's option order, if asked for. They sum
-            to the share of probability that went to any option at all, the rest went to other words.
+        option_probabilities: read from token log-probabilities, in the game's option order, if asked for.
+            They sum to the share of probability that went to any option at all, the rest went to other words.
         prompt_tokens, completion_tokens: as the provider counted them.
         cost: in US dollars by LiteLLM's prices; 0 where the model is free or its price unknown.
         seconds: wall-clock time including transport retries.
@@ -66,7 +68,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Wording:
-    """Which text a decision was made on: framing, template, content hash, and the order in which options stood."""
+    """Which text a decision was made on: framing, template, content hash, and the order in which options
+    stood.
+    """
 
     framing: str
     template: str
@@ -100,7 +104,9 @@ class Decision:
 
     def __post_init__(self) -> None:
         if (self.action is None) == (self.status == "valid"):
-            raise UsageError(f"A {self.status} decision must {'have' if self.status == 'valid' else 'not have'} an action.")
+            raise UsageError(
+                f"A {self.status} decision must {'have' if self.status == 'valid' else 'not have'} an action."
+            )
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,8 @@ class BeliefReport:
     """What a policy says others do at a turn.
 
     Attributes:
-        probabilities: the share of people who take each of the turn's options, in their order, summing to 1; None
-            unless `status` is ``"valid"``.
+        probabilities: the share of people who take each of the turn's options, in their order, summing to 1;
+            None unless `status` is ``"valid"``.
         status: ``"invalid"`` where no reply could be read, ``"refused"`` where the model declined to answer.
         wording: what a language model was shown.
         calls: the requests made for it, in order.
@@ -129,8 +135,8 @@ class BeliefReport:
 class Policy(ABC):
     """Decides at turns. Subclasses implement `decide`; those that wait on a network also override `adecide`.
 
-    A policy keeps no memory of its own between turns: what was seen stands in the turn (`known`, `past`), so that an
-    episode can be replayed from its decisions.
+    A policy keeps no memory of its own between turns: what was seen stands in the turn (`known`, `past`), so
+    that an episode can be replayed from its decisions.
     """
 
     name: str = "policy"
@@ -148,7 +154,8 @@ class Policy(ABC):
         return {"name": self.name, "kind": type(self).__name__}
 
     def act(self, env: AECEnv[str, Any, Any], rng: np.random.Generator) -> int | None:
-        """The action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat that is done.
+        """The action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat that is
+        done.
 
         Raises:
             NoDecisionError: the policy did not decide.
@@ -156,7 +163,7 @@ class Policy(ABC):
         _, _, terminated, truncated, _ = env.last(observe=False)
         if terminated or truncated:
             return None
-        turn: Turn = env.unwrapped.turn(env.agent_selection)  # type: ignore[attr-defined]  # ludens environments have it
+        turn: Turn = env.unwrapped.turn(env.agent_selection)
         decision = self.decide(turn, rng)
         if decision.action is None:
             reason = decision.calls[-1].detail if decision.calls else "no reason given"
@@ -165,12 +172,13 @@ class Policy(ABC):
 
 
 class CallablePolicy(Policy):
-    """Any function from an observation (a dict of arrays) to an action number as a policy: a learner of another
-    library, for example."""
+    """Any function from an observation (a dict of arrays) to an action number as a policy: a learner of
+    another library, for example.
+    """
 
     def __init__(self, function: Callable[[Mapping[str, Any]], int], name: str | None = None) -> None:
         self.function = function
-        self.name = name or getattr(function, "__name__", "callable")
+        self.name = name or str(getattr(function, "__name__", "callable"))
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Call the function.
@@ -179,8 +187,9 @@ class CallablePolicy(Policy):
             UsageError: it returned no legal action.
         """
         action = self.function(turn.observation)
-        if not isinstance(action, int | np.integer) or not any(option.action == action for option in turn.options):
-            raise UsageError(f"{self.name} returned {action!r} at {turn.node!r}; legal are {[o.action for o in turn.options]}.")
+        legal = [option.action for option in turn.options]
+        if not isinstance(action, int | np.integer) or action not in legal:
+            raise UsageError(f"{self.name} returned {action!r} at {turn.node!r}; legal are {legal}.")
         return Decision(int(action))
 
 

@@ -70,3 +70,8 @@ class DecisionRecord:
     round: int
     options: tuple[str, ...]
     decision: Decision | BeliefReport
+
+    @property
+    def choice(self) -> str | None:
+        """The name of the option taken; None if there was no valid decision."""
+        return None if self.decision.action is None else self.options[self.decision.action]

@@ -29,9 +29,9 @@ def utility(
         belief: shape (..., width); batch axes broadcast against those of `strategy`.
         role: the role one sits in, or None for roles drawn at random, each equally likely. A fixed role
             changes the own-payoff and comparison terms. The universalised payoff stays π(x, x) with random
-            roles: "what if everybody used this strategy" is asked of the whole strategy from behind the
-                veil, so it is the same in
-            every seat. The mean of `utility` over the roles is therefore the utility with random roles.
+            roles: "what if everybody used this strategy" is asked of the whole strategy from behind the veil,
+            so it is the same in every seat. The mean of `utility` over the roles is then the utility with
+            random roles.
 
     Returns:
         The batch axes' shape.
