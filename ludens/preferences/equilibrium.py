@@ -66,9 +66,8 @@ def _survives_trembles(game: GameTree, preferences: Preferences, place: int) -> 
 
 
 def _trembling_others(game: GameTree, vector: Floats) -> Floats:
-    """Nature's and the others' part of each leaf's probability if the others play `vector` with trembles,
-    by the
-    role that one sits in: coefficients of the powers of ε, shape (leaves, roles, powers).
+    """Nature's and the others' part of each leaf's probability if the others play `vector` with trembles, by
+    the role that one sits in: coefficients of the powers of ε, shape (leaves, roles, powers).
     """
     sizes = {node.label: len(node.options) for node in game.information_sets}
     places = {
