@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ludens.experiments.bench import bench
+from ludens.experiments import bench
 
 LIMIT = 180.0
 

@@ -61,7 +61,7 @@ register_family(FAMILY)
 import numpy as np, pettingzoo
 from pettingzoo.test import api_test
 from ludens.agents.llm.wording import render
-from ludens.experiments.bench import bench
+from ludens.experiments import bench
 from ludens.preferences import HOMO_ECONOMICUS, best_strategies
 from ludens.envs import uniform_strategy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ludens.experiments.bench import BenchResult, bench
 from ludens.experiments.blocking import RunInterrupted, run_blocking
 from ludens.experiments.play import aplay, play, resume
 from ludens.experiments.records import DecisionRecord, EpisodeRecord, EpisodeSpec
@@ -15,6 +16,7 @@ from ludens.experiments.runner import (
 from ludens.experiments.store import Store, StoreError, create_run
 
 __all__ = [
+    "BenchResult",
     "DecisionRecord",
     "EpisodeRecord",
     "EpisodeSpec",
@@ -27,6 +29,7 @@ __all__ = [
     "StoreError",
     "Summary",
     "aplay",
+    "bench",
     "create_run",
     "play",
     "resume",

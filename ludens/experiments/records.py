@@ -73,5 +73,7 @@ class DecisionRecord:
 
     @property
     def choice(self) -> str | None:
-        """The name of the option taken; None if there was no valid decision."""
-        return None if self.decision.action is None else self.options[self.decision.action]
+        """The name of the option taken; None if there was no valid decision, or a belief was asked for."""
+        if isinstance(self.decision, BeliefReport) or self.decision.action is None:
+            return None
+        return self.options[self.decision.action]
