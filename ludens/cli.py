@@ -207,12 +207,13 @@ def bench(
     ] = None,
 ) -> None:
     """Compare models with each other and with reference policies, and write a report."""
-    from ludens.experiments import bench as module
+    from ludens.experiments.bench import CONCURRENCY, write_csv
+    from ludens.experiments.bench import bench as run_bench
     from ludens.experiments.screens import progress_bar
 
     specs = [model if api_base is None else {"spec": model, "api_base": api_base} for model in models]
     with progress_bar(_console(stderr=True), "bench") as progress:
-        result = module.bench(
+        result = run_bench(
             specs,
             framings=_names(framings),
             replicates=replicates,
@@ -221,12 +222,12 @@ def bench(
             persona=persona,
             protocols=None if protocols is None else _names(protocols),
             seed=seed,
-            concurrency=module.CONCURRENCY if concurrency is None else concurrency,
+            concurrency=CONCURRENCY if concurrency is None else concurrency,
             path=out,
             progress=progress,
         )
     if csv is not None:
-        module.write_csv(result, csv)
+        write_csv(result, csv)
     _report_bench(result, as_json)
 
 
@@ -288,13 +289,13 @@ def show(
 @app.command()
 def models(as_json: Json = False) -> None:
     """List which models can play here now."""
-    from ludens.agents.llm import models as module
+    from ludens.agents.llm.models import list_models, render
 
-    found = module.list_models()
+    found = list_models()
     if as_json:
         _print_json(found)
     else:
-        module.render(found, _console())
+        render(found, _console())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
