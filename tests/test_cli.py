@@ -230,6 +230,41 @@ def test_a_model_s_run_from_the_command_line(ran, monkeypatch):
     assert "openai/loopback: ok" in ran("show", "run.db", "--episode", 0)[1]
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("openai/gpt-5-mini", "set the environment variable OPENAI_API_KEY"), ("nosuch/model", "nosuch/model")],
+)
+def test_a_model_that_cannot_be_used_is_one_sentence_and_no_file(ran, monkeypatch, tmp_path, model, message):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert message in sentence(*ran("play", "trust-v0", "-p", model), 1)
+    assert list(tmp_path.rglob("*.db*")) == []
+
+
+def test_models_names_keys_and_never_their_values(ran, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    code, out, _ = ran("models")
+    assert code == 0
+    assert "openai/" in out
+    listed = ran("models", "--json")[1]
+    assert "OPENAI_API_KEY" in listed
+    assert isinstance(json.loads(listed), list)
+    assert "sk-secret" not in out + listed
+
+
+def test_bench_prints_its_table_and_writes_what_was_asked_for(ran, tmp_path):
+    code, out, err = ran("bench", "random", "--protocols", "TG1,UG1", "--out", "b.db", "--csv", "b.csv")
+    assert (code, err) == (0, "")
+    assert "homo economicus" in out
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["b.csv", "b.db", "b.html"]
+    (tmp_path / "b.html").unlink()
+    found = json.loads(ran("report", "b.db", "--json")[1])
+    assert (found["run"], found["report"]) == ("b.db", "b.html")
+    assert (tmp_path / "b.html").exists()
+    assert json.loads(ran("resume", "b.db", "--json")[1])["estimates"] == found["estimates"]
+    ran("play", "trust-v0", "-p", "random", "--out", "p.db")
+    assert "is a run of play, not a benchmark" in sentence(*ran("report", "p.db"), 1)
+
+
 def test_ctrl_c_exits_130_and_names_the_way_to_go_on(tmp_path):
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
     with Loopback([say("A")], otherwise=hanging()) as server:

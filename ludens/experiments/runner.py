@@ -48,7 +48,8 @@ async def run_episodes(
     """Play those of the episodes that the store does not hold as ended, in their order, some at once.
 
     If one fails, the decisions under way elsewhere are finished and kept, and the run stops there, to be
-    resumed. If it is cancelled (Ctrl-C), calls under way are dropped.
+    resumed; a new run that failed before anything was decided (a missing key, say) leaves no file. If it is
+    cancelled (Ctrl-C), calls under way are dropped.
 
     Raises:
         UsageError: the concurrency is not a whole number of at least 1.
@@ -88,6 +89,9 @@ async def run_episodes(
     if watch.failure is None:
         store.set_status("done")
         return
+    if store.fresh and not any(store.totals()):
+        store.discard()
+        raise watch.failure
     status: RunStatus = "aborted" if isinstance(watch.failure, RunAbortedError) else "failed"
     with suppress(StoreError):  # a full disk, where that is the failure
         store.set_status(status, str(watch.failure))

@@ -67,7 +67,9 @@ def create_run(
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-    return Store(target)
+    store = Store(target)
+    store.fresh = True
+    return store
 
 
 class Store:
@@ -76,12 +78,16 @@ class Store:
     Its methods are short and may be called from any thread; each write is durable against the end of the
     process when it returns.
 
+    Attributes:
+        fresh: whether this is the run's first life.
+
     Raises:
         StoreError: on opening, if it is no run or another process has it; on writing, if the disk is full.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.fresh = False
         self._thread = threading.RLock()
         connect(self.path).close()  # a file that is no run is left without a lock file beside it
         self._lock = RunLock(self.path)
@@ -184,6 +190,11 @@ class Store:
                 self._database.execute("PRAGMA journal_mode = DELETE")
             self._database.close()
             self._lock.release()
+
+    def discard(self) -> None:
+        """Remove the run's file, of a run that came to nothing, and close."""
+        self.close()
+        self.path.unlink(missing_ok=True)
 
     def _acquire(self) -> bool:
         try:

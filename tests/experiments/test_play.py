@@ -184,6 +184,16 @@ def test_a_failure_lets_decisions_under_way_finish(tmp_path):
     assert len(Run(path).decisions()) == 2
 
 
+def test_a_run_that_fails_before_anything_was_decided_leaves_no_file(tmp_path):
+    def broken(observation):
+        raise LudensError("No key.")
+
+    with pytest.raises(LudensError, match="No key") as caught:
+        play("trust-v0", CallablePolicy(broken), episodes=9, path=tmp_path / "run.db")
+    assert not hasattr(caught.value, "__notes__")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_calls_are_kept_as_they_are_made_and_handed_back_after_a_failure(tmp_path):
     class Caller(Waiting):
         fails = True

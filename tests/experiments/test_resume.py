@@ -205,8 +205,9 @@ def test_what_the_file_cannot_describe_must_be_given_again(tmp_path):
     def first(observation):
         return 0
 
+    game = ("sequential_prisoners_dilemma-v0", {"roles": "fixed"})
     with pytest.raises(UsageError):
-        play("trust-v0", [CallablePolicy(first), Fragile(fails_at=1)], path=path)
+        play(game, [CallablePolicy(first), Fragile(fails_at=1)], path=path)
     with pytest.raises(
         UsageError, match=r"policy 'first' of player_0 in .* was a Python object: go on from Python"
     ):
