@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ludens.envs.drawing import draw
+from ludens.envs.efg import to_efg
 from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, PROTOCOLS, family_of
+from ludens.envs.questions import questions
 from ludens.envs.registration import environments, make_env, register_family
 from ludens.envs.sequential import SequentialEnv
 from ludens.envs.strategies import (
@@ -64,8 +66,10 @@ __all__ = [
     "outcome_probabilities",
     "path_probabilities",
     "pure_strategies",
+    "questions",
     "register_family",
     "strategy",
+    "to_efg",
     "uniform_strategy",
     "walk",
 ]

@@ -50,9 +50,8 @@ def strategy(game: GameTree, plan: Mapping[str, str | float | Mapping[str, float
 
 def uniform_strategy(game: GameTree) -> Strategy:
     """Every option of an information set equally likely; shape (width,)."""
-    return np.concatenate(
-        [np.full(len(node.options), 1 / len(node.options)) for node in game.information_sets]
-    )
+    shares = [np.full(len(node.options), 1 / len(node.options)) for node in game.information_sets]
+    return np.concatenate([np.zeros(0), *shares])
 
 
 def check_strategy(game: GameTree, vector: ArrayLike) -> Strategy:
