@@ -93,8 +93,8 @@ class Asking:
             return None
         if [dict(message) for message in call.messages] != messages:
             raise ModelError(
-                f"The run was begun with another wording of this question to {call.model}, so its calls cannot "
-                "be used again: continue it with the version of ludens that began it, or start a new run."
+                f"The run was begun with another wording of this question to {call.model}, so its calls "
+                "cannot be used again: continue it with the version of ludens that began it, or start anew."
             )
         self.calls.append(call)
         return call

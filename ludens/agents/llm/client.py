@@ -132,6 +132,9 @@ def abilities(model: str) -> Abilities:
     """
     litellm = load(model)
     if model.startswith(LOCAL):
+        from ludens.agents.local import register
+
+        register(model)
         every = frozenset(
             {"temperature", "max_tokens", "seed", "logprobs", "top_logprobs", "response_format"}
         )

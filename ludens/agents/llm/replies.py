@@ -5,10 +5,9 @@ B.`` and JSON inside prose are all B; two different answers, an answer outside t
 followed by a second thought are none. It never picks one of two.
 
 A *firm* answer stands in JSON, in a box, or on a line of its own behind a word like "Answer:". A *loose* one
-stands in a sentence ("I would take B"), or opens the reply. All answers must agree, after the last firm one
-no other option may be named, and where there is no firm one no other option may be named anywhere. In a reply
-that was asked to think first, a firm answer at its end outweighs what was said on the way ("if I choose A,
-…").
+stands in a sentence ("I would take B"), or opens the reply. All answers must agree, and no other option may be
+named beside them. Only a reply that was asked to think first may weigh options ("if I choose A, …") before a
+firm answer at its end, after which it names no other.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ def read_choice(
     loose = _answers(prose, labels, *(("stated",) if reasoning and firm else ("stated", "said", "opening")))
     named = {label for _, label in firm + loose}
     if firm or loose:
-        named |= _mentions(prose[max(end for end, _ in firm) :] if firm else prose, labels)
+        named |= _mentions(prose[max(end for end, _ in firm) :] if reasoning and firm else prose, labels)
     if len(named) > 1:
         return Reading("invalid", detail=f"The reply names more than one option: {', '.join(sorted(named))}.")
     if named:
@@ -185,6 +184,8 @@ _WILLING = r"(?:\s+(?:would|will|shall|do|am\s+going\s+to|want\s+to)|'ll|'d)"
 _WILL = rf"{_WILLING}?"
 _VERB = r"(?:choose|pick|select|take|go\s+with|opt\s+for|decide\s+(?:on|for|to)|prefer|send)"
 _MARKS = r"[ \t*_`]*"
+# An article goes before a word, though not before one that joins or opens another answer.
+_NO_ARTICLE = r"(?!\s+(?!(?:or|and|but|i|the|my|option|answer|choice)\b)[a-z0-9])"
 _PATTERNS = {
     "firm": re.compile(
         rf"(?im:^[ \t#>*_`\-]*{_ASKED}{_MARKS}(?:is)?{_MARKS}[:=]?{_MARKS}(?:option[ \t]+)?)"
@@ -213,19 +214,11 @@ def _answers(text: str, labels: Sequence[str], *kinds: str) -> list[tuple[int, s
 
 
 def _mentions(text: str, labels: Sequence[str]) -> set[str]:
-    """Every label that the text names: a capital letter standing alone, or a small one that is no article or
-    is marked as a label, as in ``a)``, ``"a"``, ``option a``, ``a or b``.
-    """
+    """Every label that the text names: a letter standing alone, capital or small, unless it is an article."""
     found = set()
     for label in labels:
-        small = label.lower()
-        alone = rf"(?<![\w'])(?:{label})(?![\w'])"
-        marked = (
-            rf"(?<!\w){small}\)|[(\"'*_`\[]{small}[)\"'*_`\]]|(?i:option|answer|choice|letter)[\s:]+{small}(?![\w'])"
-            rf"|(?<!\w){small}\s+or(?!\w)|(?<!\w)(?:or|and)\s+{small}\s*(?:[.,;:!?)]|$)|\A{small}\s*[.:,;]|(?m:^\s*{small}\s*$)"
-        )
-        bare = rf"|(?<![\w']){small}(?![\w'])" if small not in "ai" else ""
-        if re.search(f"{alone}|{marked}{bare}", text):
+        named = rf"(?<![\w'])(?:{label}|{label.lower()}{_NO_ARTICLE if label == 'A' else ''})(?![\w'])"
+        if re.search(rf"{named}|(?i:option|answer|choice|letter)[\s:]+{label.lower()}(?!\w)", text):
             found.add(label)
     return found
 

@@ -1,0 +1,182 @@
+"""The reader of replies: a table of known answers, and what must hold of any text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ludens.agents.llm.replies import read_choice, read_shares
+
+LABELS = ("A", "B")
+WORDS = ("lend the cart", "use the cart alone")
+
+READS_AS_B = [
+    "B", "b", "B.", "b)", "(b)", "**B**", "`B`", "<b>B</b>", "“B”", "\x1b[31mB\x1b[0m", "- B", "B!", " B \n",
+    "Option B", "option b", "Answer: B", "answer: b", "**Answer:** B", "**Answer: B**", "Final answer: Option B",
+    "The answer is B", "My answer is B.", "I choose option B.", "I would pick B", "I'll go with B!",
+    "B because it pays more", "B) use it", "B\n\nI choose B since 90 > 45", r"\boxed{B}", r"So \boxed{\text{B}}.",
+    '{"choice": "B"}', '{"choice":"b"}', '{"answer": "Option B"}', '{"reasoning": "A pays 3, B 4", "choice": "B"}',
+    'Sure! ```json\n{"choice": "B"}\n``` Good luck.', 'I think that {"answer":"B"} is best',
+]  # fmt: skip
+
+READS_AS_NOTHING = {
+    "A or B": "gives none",
+    "a or b": "gives none",
+    "Both A and B": "gives none",
+    "AB": "gives none",
+    "A… but B": "more than one",
+    "A... but B": "more than one",
+    "A, but B": "more than one",
+    "b) but a)": "more than one",
+    "b, or a": "more than one",
+    "I choose A or B": "more than one",
+    "I choose A. Actually, I choose B.": "more than one",
+    "Answer: A\nAnswer: B": "more than one",
+    "Answer: A or B": "more than one",
+    "Answer: A/B": "more than one",
+    "Answer: B\nBut A is nice": "more than one",
+    '{"choice": "A"} {"choice": "B"}': "more than one",
+    'I choose A. {"choice": "B"}': "more than one",
+    '{"choice": "A or B"}': "not one of the options",
+    "C": "'C' is not one of the options A, B",
+    "Answer: C": "'C' is not one of the options A, B",
+    '{"choice": "C"}': "'C' is not one of the options A, B",
+    "Answer: 7": "'7' is not one of the options A, B",
+    "": "empty",
+    " \n\t ": "empty",
+    "\x1b[2J\x1b[H": "empty",
+    "A fair split is best": "gives none",
+    "A fair question.\nAnswer: B": "more than one",
+    "I choose a fair split": "gives none",
+    '{"choice": "B': "cut off",
+    '{"reasoning": "B is': "cut off",
+    "[" * 5000: "gives none",
+    '{"a":' * 5000: "cut off",
+    "consider the matter " * 3500: "gives none",
+}
+
+
+@pytest.mark.parametrize("text", READS_AS_B)
+def test_an_answer_is_read_in_any_of_its_forms(text):
+    assert read_choice(text, LABELS).place == 1
+
+
+@pytest.mark.parametrize("text", READS_AS_NOTHING, ids=lambda text: repr(text[:40]))
+def test_doubt_is_no_answer_and_has_its_reason(text):
+    reading = read_choice(text, LABELS)
+    assert (reading.outcome, reading.place) == ("invalid", None)
+    assert READS_AS_NOTHING[text] in reading.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't help with that.",
+        "I cannot choose between A and B.",
+        "As an AI, I have no preferences.",
+    ],
+)
+def test_a_refusal_is_told_apart(text):
+    assert read_choice(text, LABELS).outcome == "refused"
+
+
+def test_hesitation_before_a_clear_answer_is_no_refusal():
+    assert read_choice("I cannot know what the other does.\nAnswer: B", LABELS).place == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("use the cart alone", 1),
+        ("I would lend the cart.", 0),
+        ("B: use the cart alone", 1),
+        ("I choose to use the cart alone", 1),
+        ('{"choice": "lend the cart"}', 0),
+        ("A: use the cart alone", None),
+        ("lend the cart, or use the cart alone", None),
+    ],
+)
+def test_what_the_story_calls_an_option_is_an_answer(text, place):
+    assert read_choice(text, LABELS, WORDS).place == place
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("If I choose A I get 45, if I choose B, 90.\nAnswer: B", 1),
+        ("A is 4.\n\n**Answer: B**", 1),
+        ("A fair question.\nAnswer: B", 1),
+        ('{"reasoning": "A pays 4, B pays 9", "choice": "B"}', 1),
+        ("Thinking. Answer: A\nNo, wait.\nAnswer: B", None),
+        ("A gives 4. B gives 9. So I choose B.", None),
+        ("Answer: B, though A is tempting", None),
+    ],
+)
+def test_after_thinking_only_the_final_answer_counts(text, place):
+    assert read_choice(text, LABELS, reasoning=True).place == place
+
+
+def test_thoughts_are_kept():
+    assert (
+        read_choice('{"reasoning": "9 is more", "choice": "B"}', LABELS, reasoning=True).reasoning
+        == "9 is more"
+    )
+    assert "9 is more" in (read_choice("9 is more.\nAnswer: B", LABELS, reasoning=True).reasoning or "")
+
+
+@given(st.text(max_size=400), st.booleans())
+def test_no_text_breaks_the_readers(text, reasoning):
+    reading = read_choice(text, LABELS, WORDS, reasoning)
+    assert (reading.outcome == "ok") == (reading.place in (0, 1)) == (not reading.detail)
+    shares = read_shares(text, LABELS)
+    assert (shares.outcome == "ok") == (shares.shares is not None)
+
+
+PARTS = st.sampled_from(
+    ["Answer: {}", "{}", "{})", "**{}**", "I choose {}.", "Option {}", '{{"choice": "{}"}}', "My answer is {}", "({})"]
+)  # fmt: skip
+GLUE = st.sampled_from([" ", "\n", ". ", ", but ", " or ", "... ", "\n\nNo: ", " and ", " / "])
+
+
+@given(st.lists(PARTS, min_size=2, max_size=4), GLUE, st.data())
+def test_two_answers_never_read_as_one(parts, glue, data):
+    labels = data.draw(st.permutations([*"AB", *data.draw(st.lists(st.sampled_from("AB"), max_size=2))]))
+    cased = [data.draw(st.sampled_from([label, label.lower()])) for label in labels[: len(parts)]]
+    if len({label.upper() for label in cased}) < 2:
+        cased = ["A", "B"] + cased[2:]
+    text = glue.join(part.format(label) for part, label in zip(parts, cased, strict=False))
+    assert read_choice(text, LABELS).place is None, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"A": 60, "B": 40}',
+        "A: 60\nB: 40",
+        "**A**: 60%\n**B**: 40%",
+        '{"A": "60%", "B": "40 %"}',
+        "B = 40, A = 60.",
+    ],
+)
+def test_shares_are_read(text):
+    assert read_shares(text, LABELS).shares == pytest.approx((0.6, 0.4))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("A: 60", "no number for B"),
+        ('{"A": 0.6, "B": 0.4}', "sum to 100"),
+        ("A: 60, B: 60", "sum to 120"),
+        ("A: 160, B: -60", "at least 0"),
+        ("A: 60, B: 40. No, A: 50, B: 50", "more than one number for A, B"),
+        ('{"A": 60, "B": 4', "cut off"),
+        ("half and half", "no number for A, B"),
+        ("", "empty"),
+    ],
+)
+def test_shares_that_are_incomplete_or_do_not_sum_are_not_mended(text, why):
+    reading = read_shares(text, LABELS)
+    assert reading.outcome == "invalid"
+    assert why in reading.detail
