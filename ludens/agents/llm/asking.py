@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ludens.agents.journal import current_journal
-from ludens.agents.llm.client import Endpoint, ModelError, Reply, check_key, complete
+from ludens.agents.llm.client import Endpoint, ModelError, Reply, complete
+from ludens.agents.llm.loop import shared
 from ludens.agents.llm.wording import Prompt
 from ludens.agents.policy import Call, Status
 
@@ -106,11 +107,10 @@ class Asking:
         read: Callable[[Reply], Verdict],
         may_be_rejected: bool,
     ) -> Call:
-        check_key(self._endpoint)
         sent = dict(parameters)
         if self._seed is not None:
             sent["seed"] = (self._seed + len(self.calls)) % 2**31
-        reply = await complete(self._endpoint, messages, sent)
+        reply = await shared(complete(self._endpoint, messages, sent))
         if reply.rejected and not may_be_rejected:
             raise ModelError(
                 f"{self._endpoint.model} rejects the request ({reply.rejected}): see its parameters."

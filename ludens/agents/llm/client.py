@@ -90,10 +90,10 @@ class Abilities:
     schema, whether it thinks (and spends tokens) before it replies, whether its price is known.
     """
 
-    parameters: frozenset[str]
-    schema: bool
-    thinks: bool
-    priced: bool
+    parameters: frozenset[str] = frozenset()
+    schema: bool = False
+    thinks: bool = False
+    priced: bool = False
 
 
 async def complete(
@@ -108,6 +108,7 @@ async def complete(
     from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
     litellm = load(endpoint.model)
+    _check_key(litellm, endpoint)
     begun = time.monotonic()
     tries = AsyncRetrying(
         retry=retry_if_exception(_transient),
@@ -123,13 +124,18 @@ async def complete(
     return _reply(litellm, endpoint, response, time.monotonic() - begun, _repeated(tries))
 
 
-@lru_cache(maxsize=256)
-def abilities(model: str) -> Abilities:
-    """What LiteLLM knows of a model.
+async def abilities(model: str) -> Abilities:
+    """What LiteLLM knows of a model. The first time this loads LiteLLM, which takes seconds.
 
     Raises:
         ModelError: LiteLLM knows no provider of that name.
+        LudensError: a model on this machine cannot be found; the message is its own.
     """
+    return _abilities(model)
+
+
+@lru_cache(maxsize=256)
+def _abilities(model: str) -> Abilities:
     litellm = load(model)
     if model.startswith(LOCAL):
         from ludens.agents.local import register
@@ -150,26 +156,6 @@ def abilities(model: str) -> Abilities:
         priced = False
     schema, thinks = litellm.supports_response_schema(model=model), litellm.supports_reasoning(model=model)
     return Abilities(frozenset(taken), bool(schema), bool(thinks), priced)
-
-
-def check_key(endpoint: Endpoint) -> None:
-    """See that the provider's key is there before anything is asked.
-
-    Raises:
-        ModelError: it is not; the message names the environment variable.
-    """
-    if endpoint.model.startswith(LOCAL) or {"api_key", "api_base", "mock_response"} & set(endpoint.options):
-        return
-    litellm = load(endpoint.model)
-    _provider(litellm, endpoint.model)
-    state = litellm.validate_environment(endpoint.model)
-    # Other variables (a region, an address) often have defaults that LiteLLM does not speak of.
-    keys = [name for name in state["missing_keys"] if name.endswith("_API_KEY")]
-    if keys and not state["keys_in_environment"]:
-        raise ModelError(
-            f"{endpoint.model} needs a key: set the environment variable {' or '.join(sorted(keys))} "
-            "(`ludens models` shows what can run here without one)."
-        )
 
 
 def load(model: str) -> ModuleType:
@@ -204,6 +190,21 @@ def _provider(litellm: ModuleType, model: str) -> str:
             f"No provider is known for the model {model!r}: name it as provider/model, for example "
             "openai/gpt-5-mini (`ludens models` shows how models are named)."
         ) from None
+
+
+def _check_key(litellm: ModuleType, endpoint: Endpoint) -> None:
+    # Left to the provider's client, a missing key looks like a fault of the server, to be repeated.
+    if endpoint.model.startswith(LOCAL) or {"api_key", "api_base", "mock_response"} & set(endpoint.options):
+        return
+    _provider(litellm, endpoint.model)
+    state = litellm.validate_environment(endpoint.model)
+    # Other variables (a region, an address) often have defaults that LiteLLM does not speak of.
+    keys = [name for name in state["missing_keys"] if name.endswith("_API_KEY")]
+    if keys and not state["keys_in_environment"]:
+        raise ModelError(
+            f"{endpoint.model} needs a key: set the environment variable {' or '.join(sorted(keys))} "
+            "(`ludens models` shows what can run here without one)."
+        )
 
 
 async def _request(
@@ -338,7 +339,7 @@ def _reply(litellm: ModuleType, endpoint: Endpoint, response: Any, seconds: floa
 
 
 def _cost(litellm: ModuleType, model: str, response: Any) -> float:
-    if not abilities(model).priced:
+    if not _abilities(model).priced:
         return 0.0
     try:
         return float(litellm.completion_cost(completion_response=response, model=model))

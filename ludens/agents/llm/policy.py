@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ludens.agents.llm import blocking
 from ludens.agents.llm.asking import Asking, Verdict
-from ludens.agents.llm.client import LOCAL, Endpoint, ModelError, Reply, abilities
+from ludens.agents.llm.client import LOCAL, Abilities, Endpoint, ModelError, Reply, abilities
 from ludens.agents.llm.logprobs import NO_TOKENS, normalised, option_masses
+from ludens.agents.llm.loop import run, shared
 from ludens.agents.llm.replies import read_choice, read_shares
 from ludens.agents.llm.wording import Format, Prompt, check_framing, orders, render
 from ludens.agents.policy import BeliefReport, Decision, OnInvalid, Policy, Wording, draw
@@ -119,6 +119,7 @@ class LLMPolicy(Policy):
         # What the model turned out to be able to do; None until it has been asked.
         self._gives_logprobs: bool | None = None
         self._takes_schema: bool | None = None
+        self._able = Abilities()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LLMPolicy) and self.describe() == other.describe()
@@ -139,7 +140,7 @@ class LLMPolicy(Policy):
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask the model, waiting for it. Works where an event loop runs, too (in a notebook)."""
-        return blocking.run(self.adecide(turn, rng))
+        return run(self.adecide(turn, rng))
 
     async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask the model.
@@ -148,7 +149,7 @@ class LLMPolicy(Policy):
             ModelError: the model cannot be used, and asking again will not help.
             WordingError: the framing cannot word this game.
         """
-        asking = self._asking(rng)
+        asking = await self._asking(rng)
         if self._by_logprobs(asking):
             decision = await self._weighed(turn, rng, asking)
             if decision is not None:
@@ -162,7 +163,7 @@ class LLMPolicy(Policy):
             ModelError: the model cannot be used, and asking again will not help.
             WordingError: the framing cannot word this game.
         """
-        asking = self._asking(rng)
+        asking = await self._asking(rng)
         reports: list[tuple[float, ...]] = []
         wording = None
         for order in self._orders(turn, rng, every=False):
@@ -176,7 +177,7 @@ class LLMPolicy(Policy):
 
     def belief(self, turn: Turn, rng: np.random.Generator) -> BeliefReport:
         """The same as `abelief`, waiting for the model."""
-        return blocking.run(self.abelief(turn, rng))
+        return run(self.abelief(turn, rng))
 
     async def _weighed(self, turn: Turn, rng: np.random.Generator, asking: Asking) -> Decision | None:
         """A decision drawn from log-probabilities; None if the model turns out to give none and may be
@@ -257,11 +258,12 @@ class LLMPolicy(Policy):
             self._takes_schema = False
         raise AssertionError("the last format is never rejected")
 
-    def _asking(self, rng: np.random.Generator) -> Asking:
+    async def _asking(self, rng: np.random.Generator) -> Asking:
         endpoint = Endpoint(
             self.model, self._options(), self.timeout, self.transport_retries, self.retry_wait
         )
-        takes_seed = "seed" in abilities(self.model).parameters
+        self._able = await shared(abilities(self.model))
+        takes_seed = "seed" in self._able.parameters
         return Asking(
             endpoint, self.seed if self.seed is not None or not takes_seed else int(rng.integers(2**31))
         )
@@ -293,13 +295,13 @@ class LLMPolicy(Policy):
             return "logprobs" in earlier.parameters
         if self.elicit != "auto":
             return self.elicit == "logprobs"
-        offered = {"logprobs", "top_logprobs"} <= abilities(self.model).parameters
+        offered = {"logprobs", "top_logprobs"} <= self._able.parameters
         return offered and not self.reasoning and self._gives_logprobs is not False
 
     def _by_schema(self, asking: Asking) -> bool:
         if (earlier := asking.upcoming()) is not None:
             return "response_format" in earlier.parameters
-        return self._takes_schema is not False and abilities(self.model).schema
+        return self._takes_schema is not False and self._able.schema
 
     def _give_up_logprobs(self, detail: str) -> None:
         if self.elicit == "logprobs":
@@ -316,7 +318,7 @@ class LLMPolicy(Policy):
         return {"temperature": 1.0, "max_tokens": 1 if local else 8, "logprobs": True, "top_logprobs": top}
 
     def _parameters(self, prompt: Prompt, format_: Format, belief: bool) -> dict[str, Any]:
-        able = abilities(self.model)
+        able = self._able
         reasoning = self.reasoning and not belief
         chosen: dict[str, Any] = {"temperature": self.temperature}
         if self.max_tokens is not None:

@@ -5,9 +5,9 @@ B.`` and JSON inside prose are all B; two different answers, an answer outside t
 followed by a second thought are none. It never picks one of two.
 
 A *firm* answer stands in JSON, in a box, or on a line of its own behind a word like "Answer:". A *loose* one
-stands in a sentence ("I would take B"), or opens the reply. All answers must agree, and no other option may be
-named beside them. Only a reply that was asked to think first may weigh options ("if I choose A, …") before a
-firm answer at its end, after which it names no other.
+stands in a sentence ("I would take B"), or opens the reply. All answers must agree, and no other option may
+be named beside them. Only a reply that was asked to think first may weigh options ("if I choose A, …") before
+a firm answer at its end, after which it names no other.
 """
 
 from __future__ import annotations

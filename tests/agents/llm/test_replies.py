@@ -13,11 +13,12 @@ WORDS = ("lend the cart", "use the cart alone")
 
 READS_AS_B = [
     "B", "b", "B.", "b)", "(b)", "**B**", "`B`", "<b>B</b>", "“B”", "\x1b[31mB\x1b[0m", "- B", "B!", " B \n",
-    "Option B", "option b", "Answer: B", "answer: b", "**Answer:** B", "**Answer: B**", "Final answer: Option B",
+    "Option B", "option b", "Answer: B", "answer: b", "**Answer:** B", "**Answer: B**",
+    "Final answer: Option B",
     "The answer is B", "My answer is B.", "I choose option B.", "I would pick B", "I'll go with B!",
-    "B because it pays more", "B) use it", "B\n\nI choose B since 90 > 45", r"\boxed{B}", r"So \boxed{\text{B}}.",
-    '{"choice": "B"}', '{"choice":"b"}', '{"answer": "Option B"}', '{"reasoning": "A pays 3, B 4", "choice": "B"}',
-    'Sure! ```json\n{"choice": "B"}\n``` Good luck.', 'I think that {"answer":"B"} is best',
+    "B because it pays more", "B) use it", "B\n\nI choose B since 90 > 45", r"\boxed{B}",
+    r"So \boxed{\text{B}}.", '{"choice": "B"}', '{"choice":"b"}', '{"answer": "Option B"}',
+    '{"reasoning": "A pays 3, B 4", "choice": "B"}', 'Sure! ```json\n{"choice": "B"}\n``` Good luck.', 'I think that {"answer":"B"} is best',
 ]  # fmt: skip
 
 READS_AS_NOTHING = {
@@ -134,7 +135,8 @@ def test_no_text_breaks_the_readers(text, reasoning):
 
 
 PARTS = st.sampled_from(
-    ["Answer: {}", "{}", "{})", "**{}**", "I choose {}.", "Option {}", '{{"choice": "{}"}}', "My answer is {}", "({})"]
+    ["Answer: {}", "{}", "{})", "**{}**", "I choose {}.", "Option {}", '{{"choice": "{}"}}',
+     "My answer is {}", "({})"]
 )  # fmt: skip
 GLUE = st.sampled_from([" ", "\n", ". ", ", but ", " or ", "... ", "\n\nNo: ", " and ", " / "])
 
@@ -144,7 +146,7 @@ def test_two_answers_never_read_as_one(parts, glue, data):
     labels = data.draw(st.permutations([*"AB", *data.draw(st.lists(st.sampled_from("AB"), max_size=2))]))
     cased = [data.draw(st.sampled_from([label, label.lower()])) for label in labels[: len(parts)]]
     if len({label.upper() for label in cased}) < 2:
-        cased = ["A", "B"] + cased[2:]
+        cased = ["A", "B", *cased[2:]]
     text = glue.join(part.format(label) for part, label in zip(parts, cased, strict=False))
     assert read_choice(text, LABELS).place is None, text
 

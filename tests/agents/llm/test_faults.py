@@ -1,0 +1,261 @@
+"""What a misbehaving server does to a decision, through the real LiteLLM client: how each fault ends, what is
+counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ludens.agents import LLMPolicy, NoDecisionError, recording
+from ludens.agents.llm import ModelError
+from ludens.envs import PROTOCOLS, make_env
+from ludens.envs.questions import questions
+from tests import loopback
+from tests.loopback import Loopback, say
+
+TURN = questions(PROTOCOLS["TG3"])["reply to trust"]
+
+
+def policy(server, **settings):
+    return LLMPolicy(
+        "openai/loopback",
+        **{"api_base": server.url, "elicit": "sample", "order": 0, "retry_wait": 0.01, "timeout": 10.0}
+        | settings,
+    )
+
+
+def decide(server, **settings):
+    return policy(server, **settings).decide(TURN, np.random.default_rng(0))
+
+
+def outcomes(decision):
+    return [call.outcome for call in decision.calls]
+
+
+FLEETING = {
+    "429 with Retry-After": loopback.limited(0.01),
+    "429 without": loopback.limited(),
+    "500": loopback.failing(500),
+    "503": loopback.failing(503),
+    "no connection": loopback.broken(),
+    "cut in the middle": loopback.cut_short(),
+    "body that is no JSON": loopback.garbled(),
+    "HTML in place of JSON": loopback.Answer(body=b"<html>502 Bad Gateway</html>"),
+}
+
+
+@pytest.mark.parametrize("fault", FLEETING.values(), ids=FLEETING)
+def test_a_fault_that_passes_is_repeated_and_counted(fault):
+    with Loopback([fault, fault, say("B")]) as server:
+        decision = decide(server)
+    assert (decision.action, decision.status, outcomes(decision)) == (1, "valid", ["ok"])
+    assert decision.calls[0].transport_retries == 2
+    assert server.count == 3
+
+
+@pytest.mark.parametrize("fault", FLEETING.values(), ids=FLEETING)
+def test_a_fault_that_stays_ends_in_an_invalid_decision_with_its_reason(fault):
+    with Loopback([], fault) as server:
+        decision = decide(server, transport_retries=1)
+    assert (decision.action, decision.status, outcomes(decision)) == (None, "invalid", ["error"])
+    assert decision.calls[0].detail.startswith("No reply after 2 tries: ")
+    assert "\n" not in decision.calls[0].detail
+    assert decision.calls[0].reply is None
+    assert server.count == 2
+
+
+def test_a_server_that_hangs_is_left_and_asked_again():
+    with Loopback([loopback.hanging(), say("B")]) as server:
+        decision = decide(server, timeout=0.3)
+    assert (decision.action, decision.calls[0].transport_retries) == (1, 1)
+    with Loopback([], loopback.hanging()) as server:
+        decision = decide(server, timeout=0.3, transport_retries=0)
+    assert decision.status == "invalid"
+    assert decision.calls[0].detail == "No reply after 1 try: the time for it ran out"
+
+
+def test_the_time_that_the_server_asks_for_is_waited():
+    with Loopback([loopback.limited(0.5), say("B")]) as server:
+        decision = decide(server, retry_wait=0.0)
+    assert 0.5 <= decision.calls[0].seconds < 5
+
+
+UNREADABLE = {
+    "empty": (say(""), "empty"),
+    "no content": (say(None), "empty"),
+    "JSON cut off": (say('{"choice": "B'), "cut off"),
+    "two answers": (say("A or B, but rather B. Answer: A"), "more than one"),
+    "not an option": (say("C"), "not one of the options"),
+    "long prose": (loopback.prose(), "none of the answers"),
+    "limit reached": (say("Let me think about what", finish_reason="length"), "cut off before"),
+}
+
+
+@pytest.mark.parametrize(("answer", "why"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_is_asked_again_with_the_reason_and_never_made_an_action(answer, why):
+    with Loopback([], answer) as server:
+        decision = decide(server, retries=2, invalid="forfeit")
+    assert (decision.action, decision.status, decision.on_invalid) == (None, "invalid", "forfeit")
+    assert outcomes(decision) == ["invalid"] * 3
+    assert all(why in call.detail for call in decision.calls)
+    assert decision.calls[0].reply == answer.text
+    first, second, third = (request["messages"] for request in server.requests)
+    assert second[:2] == first
+    assert [message["role"] for message in third] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+        "user",
+    ]
+    assert decision.calls[0].detail in second[-1]["content"]
+    assert len(second[-2]["content"]) <= 1000
+
+
+def test_the_second_reply_counts_if_it_can_be_read():
+    with Loopback([say("Hm."), say("B")]) as server:
+        decision = decide(server)
+    assert (decision.action, outcomes(decision)) == (1, ["invalid", "ok"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [loopback.refusing(), loopback.filtered(), say("I'm sorry, but I can't take part in this.")],
+    ids=["refusal field", "content filter", "in words"],
+)
+def test_a_refusal_is_a_refusal_at_once(answer):
+    with Loopback([], answer) as server:
+        decision = decide(server)
+    assert (decision.action, decision.status, outcomes(decision)) == (None, "refused", ["refused"])
+    assert server.count == 1
+
+
+def test_markup_and_terminal_codes_are_read_through_and_kept_as_they_came():
+    text = "<p>\x1b[31;1mB\x1b[0m</p><script>alert('A')</script>"
+    with Loopback([], say("<p>\x1b[31;1m**B**\x1b[0m</p>")) as server:
+        assert decide(server).action == 1
+    with Loopback([], say(text)) as server:
+        decision = decide(server, retries=0)
+    assert decision.status == "invalid"
+    assert decision.calls[0].reply == text
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [(401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "knows no model"), (402, "cannot be used")],
+)
+def test_an_error_that_will_not_go_away_stops_at_once_in_one_sentence(status, says, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with (
+        Loopback([], loopback.failing(status, "No.\nReally\x1b[31m not.")) as server,
+        pytest.raises(ModelError) as error,
+    ):
+        decide(server)
+    assert server.count == 1
+    assert says in str(error.value)
+    assert "No. Really" in str(error.value)
+    assert not {"\n", "\x1b"} & set(str(error.value))
+
+
+def test_spent_credit_is_not_waited_for():
+    spent = loopback.failing(429, "You exceeded your current quota (insufficient_quota)")
+    with Loopback([], spent) as server, pytest.raises(ModelError, match="quota"):
+        decide(server)
+    assert server.count == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "variable"),
+    [
+        ("openai/gpt-5-mini", "OPENAI_API_KEY"),
+        ("anthropic/claude-sonnet-4-5", "ANTHROPIC_API_KEY"),
+        ("gemini/gemini-2.5-flash", "GEMINI_API_KEY or GOOGLE_API_KEY"),
+    ],
+)
+def test_a_missing_key_is_named(model, variable, monkeypatch):
+    for name in variable.split(" or "):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ModelError, match=f"set the environment variable .*{variable}"):
+        LLMPolicy(model).decide(TURN, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("model", ["nobody/nothing", "gpt-99"])
+def test_an_unknown_provider_is_named(model):
+    with pytest.raises(ModelError, match="ludens models"):
+        LLMPolicy(model).decide(TURN, np.random.default_rng(0))
+
+
+def test_nothing_is_printed(capfd):
+    with Loopback([loopback.failing(500), loopback.failing(401)]) as server, pytest.raises(ModelError):
+        decide(server)
+    with pytest.raises(ModelError):
+        LLMPolicy("nobody/nothing").decide(TURN, np.random.default_rng(0))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_in_pettingzoos_own_loop_an_unread_reply_raises_with_the_decision():
+    env = make_env("trust", protocol="TG3")
+    env.reset(seed=1)
+    with Loopback([], say("Hm.")) as server, pytest.raises(NoDecisionError) as error:
+        policy(server).act(env, np.random.default_rng(0))
+    assert outcomes(error.value.decision) == ["invalid"] * 3
+
+
+class Journal:
+    """Keeps calls, and gives back those of an earlier life."""
+
+    def __init__(self, earlier=()):
+        self.earlier, self.kept = list(earlier), []
+
+    def replay(self):
+        return self.earlier.pop(0) if self.earlier else None
+
+    def record(self, call):
+        self.kept.append(call)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "settings", [{}, {"order": "random"}, {"order": "both"}, {"elicit": "auto", "order": "auto"}], ids=str
+)
+def test_calls_of_an_earlier_life_are_not_made_again(kept, settings):
+    def answer(request):
+        if request.get("logprobs"):
+            return loopback.weighing(A=0.5, B=0.25, The=0.01)
+        return say("B" if "could not be used" in request["messages"][-1]["content"] else "Hm.")
+
+    with Loopback([], answer) as server:
+        whole = Journal()
+        with recording(whole):
+            first = decide(server, **settings)
+        made = server.count
+        again = Journal(whole.kept[:kept])
+        with recording(again):
+            second = decide(server, **settings)
+    assert second.action == first.action is not None
+    assert second.probabilities == first.probabilities
+    assert outcomes(second) == outcomes(first)
+    assert server.count - made == max(0, made - kept) == len(again.kept)
+    assert [call.reply for call in whole.kept] == [call.reply for call in first.calls]
+
+
+def test_a_call_is_kept_before_anything_is_made_of_it():
+    class Full(Journal):
+        def record(self, call):
+            super().record(call)
+            raise OSError("disk full")
+
+    journal = Full()
+    with Loopback([], say("B")) as server, recording(journal), pytest.raises(OSError, match="disk full"):
+        decide(server)
+    assert [call.reply for call in journal.kept] == ["B"]
+
+
+def test_calls_made_for_another_wording_are_not_taken_for_this_one():
+    journal = Journal()
+    with Loopback([], say("B")) as server:
+        with recording(journal):
+            decide(server, framing="twin", retries=0)
+        with recording(Journal(journal.kept)), pytest.raises(ModelError, match="another wording"):
+            decide(server, framing="neutral")
