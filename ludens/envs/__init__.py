@@ -6,6 +6,16 @@ from ludens.envs.drawing import draw
 from ludens.envs.efg import to_efg
 from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, PROTOCOLS, family_of
+from ludens.envs.nodes import (
+    ChanceNode,
+    DecisionNode,
+    GameError,
+    Node,
+    PayoffNode,
+    Step,
+    children,
+    walk,
+)
 from ludens.envs.questions import questions
 from ludens.envs.registration import environments, make_env, register_family
 from ludens.envs.sequential import SequentialEnv
@@ -20,19 +30,7 @@ from ludens.envs.strategies import (
     strategy,
     uniform_strategy,
 )
-from ludens.envs.tree import (
-    ChanceNode,
-    DecisionNode,
-    GameError,
-    GameTree,
-    InformationSet,
-    Leaf,
-    Node,
-    PayoffNode,
-    Step,
-    children,
-    walk,
-)
+from ludens.envs.tree import GameTree, InformationSet, Leaf
 from ludens.envs.turn import Game, Method, Option, PastRound, Turn
 
 __all__ = [

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from ludens.envs.tree import ChanceNode, DecisionNode, GameTree, Node, PayoffNode, Step, walk
+from ludens.envs.nodes import ChanceNode, DecisionNode, Node, PayoffNode, Step, walk
+from ludens.envs.tree import GameTree
 from ludens.envs.turn import Method, PastRound
 
 Roles = Literal["random", "fixed"]

@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.envs.games import family_of
-from ludens.envs.tree import (
+from ludens.envs.nodes import (
     ChanceNode,
     DecisionNode,
     GameError,
-    GameTree,
     Node,
     PayoffNode,
     Step,
     children,
     walk,
 )
+from ludens.envs.tree import GameTree
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

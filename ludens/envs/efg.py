@@ -10,7 +10,8 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from ludens.envs.tree import ChanceNode, DecisionNode, GameError, GameTree, Node
+from ludens.envs.nodes import ChanceNode, DecisionNode, GameError, Node
+from ludens.envs.tree import GameTree
 
 MAX_DENOMINATOR = 1_000_000
 """Probabilities are read as the simplest fraction: 1/3 stored as a float is written as 1/3."""

@@ -7,12 +7,13 @@ registries, oracle, benchmark and prompts follow from it.
 from __future__ import annotations
 
 import itertools
-import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ludens.envs.tree import GameError, GameTree, Node
+from ludens.envs.definition import MAX_PAYOFF
+from ludens.envs.nodes import GameError, Node
+from ludens.envs.tree import GameTree
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Family:
         """The game of a published `protocol`, or of explicit `payoffs` (one number per parameter, in points).
 
         Raises:
-            GameError: both or neither are given, the protocol is unknown, or the numbers do not make
-                such a game.
+            GameError: both or neither are given, the protocol is unknown, the numbers do not make such a
+                game, or the family itself is inconsistent.
         """
         if (protocol is None) == (payoffs is None):
             raise GameError(
@@ -67,22 +68,33 @@ class Family:
         if broken:
             given = ", ".join(f"{key}={value:g}" for key, value in zip(self.parameters, values, strict=True))
             raise GameError(f"Payoffs ({given}) do not make a game of {self.name}: {broken}.")
-        numbers = dict(zip(self.parameters, values, strict=True))
-        return GameTree(self.name, self.roles, self.build(*values), numbers, protocol)
+        named = dict(zip(self.parameters, values, strict=True))
+        game = GameTree(self.name, self.roles, self.build(*values), named, protocol)
+        self._check_prosocial(game)
+        return game
 
     def _numbers(self, payoffs: Sequence[float]) -> tuple[float, ...]:
         wanted = ", ".join(self.parameters)
         listed = isinstance(payoffs, Iterable) and not isinstance(payoffs, str | Mapping)
-        if not listed or not all(isinstance(value, numbers.Real) for value in payoffs):
+        given = tuple(payoffs) if listed else ()
+        if not listed or not all(isinstance(value, numbers.Real) for value in given):
             raise GameError(f"Payoffs of {self.name} must be numbers ({wanted}); got {payoffs!r}.")
-        values = tuple(float(value) for value in payoffs)
-        if len(values) != len(self.parameters):
+        if len(given) != len(self.parameters):
+            raise GameError(f"{self.name} takes {len(self.parameters)} payoffs ({wanted}); got {len(given)}.")
+        if not all(abs(value) <= MAX_PAYOFF for value in given):
             raise GameError(
-                f"{self.name} takes {len(self.parameters)} payoffs ({wanted}); got {len(values)}."
+                f"Payoffs of {self.name} must be finite numbers of at most {MAX_PAYOFF:g} ({wanted}); "
+                f"got {given}."
             )
-        if not all(math.isfinite(value) for value in values):
-            raise GameError(f"Payoffs of {self.name} must be finite ({wanted}); got {values}.")
-        return values
+        return tuple(float(value) for value in given)
+
+    def _check_prosocial(self, game: GameTree) -> None:
+        for label, option in self.prosocial.items():
+            if option not in game.information_set(label).options:
+                raise GameError(
+                    f"Family {self.name!r} calls {option!r} prosocial at {label!r}, where the options are "
+                    f"{', '.join(game.information_set(label).options)}."
+                )
 
 
 def ordered(**numbers: float) -> str | None:

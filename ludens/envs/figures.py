@@ -19,7 +19,8 @@ from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from ludens.envs.drawing import Marks, edge_label, title
-from ludens.envs.tree import ChanceNode, DecisionNode, GameTree, Node, PayoffNode, Step, children
+from ludens.envs.nodes import ChanceNode, DecisionNode, Node, PayoffNode, Step, children
+from ludens.envs.tree import GameTree
 
 DPI = 100
 MAX_PIXELS = 8000

@@ -17,7 +17,8 @@ from pettingzoo.utils.env import AECIterable
 
 from ludens.envs.course import Course, Roles
 from ludens.envs.encoding import Encoding, Masks
-from ludens.envs.tree import GameTree, InformationSet, Step
+from ludens.envs.nodes import Step
+from ludens.envs.tree import GameTree, InformationSet
 from ludens.envs.turn import Method, Option, PastRound, Turn
 from ludens.errors import UsageError
 

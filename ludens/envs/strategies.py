@@ -20,7 +20,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs.tree import GameError, GameTree, InformationSet
+from ludens.envs.nodes import GameError
+from ludens.envs.tree import GameTree, InformationSet
 
 Strategy = NDArray[np.float64]
 

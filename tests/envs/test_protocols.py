@@ -122,6 +122,7 @@ def test_the_payoffs_of_the_two_node_games_are_those_of_their_trees(family):
         ({"payoffs": (80, 65, 25, 20, 1)}, "takes 4 payoffs .T, R, P, S.; got 5"),
         ({"payoffs": (80, 65, float("nan"), 20)}, "must be finite"),
         ({"payoffs": (float("inf"), 65, 25, 20)}, "must be finite"),
+        ({"payoffs": (10**400, 65, 25, 20)}, "finite numbers of at most 1e.30"),
         ({"payoffs": ("80", "65", "25", "20")}, "must be numbers"),
         ({"payoffs": "9876"}, "must be numbers"),
         ({"payoffs": {"T": 80, "R": 65, "P": 25, "S": 20}}, "must be numbers"),
@@ -156,6 +157,24 @@ def test_the_ultimatum_game_says_why(numbers, message):
 
 def test_numpy_arrays_are_payoffs():
     assert SPD.game(payoffs=np.array([80, 65, 25, 20])).payoffs.tolist() == PROTOCOLS["SPD3"].payoffs.tolist()
+
+
+def test_payoffs_may_come_from_a_generator():
+    assert SPD.game(payoffs=(value for value in (80, 65, 25, 20))).payoffs.shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("prosocial", "message"),
+    [
+        ({"opening": "share"}, "calls 'share' prosocial at 'opening', where the options are trust, keep"),
+        ({"start": "trust"}, "no information set 'start'"),
+    ],
+)
+def test_a_family_whose_prosocial_options_do_not_exist_is_refused(prosocial, message):
+    wrong = dataclasses.replace(TRUST, name="another", protocols={"A1": (80, 50, 30, 20)}, prosocial=prosocial)
+    with pytest.raises(GameError, match=message):
+        register_family(wrong)
+    assert "another" not in FAMILIES
 
 
 def test_registering_a_family_twice_changes_nothing_and_a_taken_name_is_refused():

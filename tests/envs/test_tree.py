@@ -36,10 +36,15 @@ def chance(label="weather", **branches):
 
 WRONG = {
     "no roles": (((), ONE), r"'g' needs at least one role"),
+    "roles in one text": (("ab", ONE), r"needs at least one role"),
+    "roles missing": ((None, ONE), r"needs at least one role, .* got None"),
     "role twice": ((("first", "first"), ONE), r"names a role twice"),
     "not a node": ((ROLES, "leaf"), r"the node at the root, is 'leaf'; use a DecisionNode"),
     "a child that is no node": ((ROLES, move(options={"a": ONE, "b": 3})), r"the node at b, is 3; use"),
-    "no label": ((ROLES, move(label="")), r"needs a label of its own; '' is empty"),
+    "no label": ((ROLES, move(label="")), r"needs a label of its own, a non-empty text; '' is none"),
+    "numbered label": ((ROLES, move(label=3)), r"needs a label of its own, a non-empty text; 3 is none"),
+    "list as label": ((ROLES, chance(["x"], a=(1.0, ONE))), r"needs a label of its own"),
+    "numbered set": ((ROLES, move(information_set=5)), r"node 'start' .* in information set 5; name it by"),
     "label twice": ((ROLES, move(options={"a": move(), "b": ONE})), r"node 'start' \(at a\), needs a label"),
     "unknown role": ((ROLES, move(role="third")), r"node 'start' .* belongs to role 'third'"),
     "one option": ((ROLES, move(options={"a": ONE})), r"node 'start' .* offers 1 option"),
@@ -52,6 +57,8 @@ WRONG = {
     "payoff in words": ((ROLES, PayoffNode(("1", "2"))), r"must be finite numbers"),
     "payoff nan": ((ROLES, PayoffNode((float("nan"), 1))), r"must be finite numbers"),
     "payoff infinite": ((ROLES, move(options={"a": ONE, "b": PayoffNode((0, float("inf")))})), r"at b, pays"),
+    "payoff too large": ((ROLES, PayoffNode((0, -2e30))), r"finite numbers of at most 1e\+30"),
+    "payoff larger than any float": ((ROLES, PayoffNode((10**400, 0))), r"finite numbers of at most"),
     "no branches": ((ROLES, chance()), r"node 'weather' .* must be above 0"),
     "zero probability": ((ROLES, chance(a=(0.0, ONE), b=(1.0, TWO))), r"each must be above 0"),
     "probability nan": ((ROLES, chance(a=(float("nan"), ONE), b=(1.0, TWO))), r"each must be above 0"),
@@ -98,6 +105,18 @@ def test_each_mistake_is_told_with_its_place(case):
     with pytest.raises(GameError, match=message) as caught:
         GameTree("g", roles, root)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", 3, None])
+def test_a_game_needs_a_name(name):
+    with pytest.raises(GameError, match="A game needs a name"):
+        GameTree(name, ROLES, ONE)
+
+
+@pytest.mark.parametrize("parameters", [["T"], {"T": "90"}, {1: 90}, {"T": [90]}, None])
+def test_parameters_are_numbers_by_name(parameters):
+    with pytest.raises(GameError, match=r"Game 'g' has parameters .* give a mapping from names to numbers"):
+        GameTree("g", ROLES, ONE, parameters)
 
 
 def test_numpy_numbers_are_payoffs_too():

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ludens.envs.family import Family
-from ludens.envs.tree import GameError, GameTree
+from ludens.envs.nodes import GameError
+from ludens.envs.tree import GameTree
 
 _families: dict[str, Family] = {}
 _protocols: dict[str, GameTree] = {}
