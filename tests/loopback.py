@@ -193,6 +193,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body in one packet: two would each wait for an acknowledgement
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:  # the base class names it

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from ludens.agents.llm.client import ModelError
+from ludens.agents.llm.abilities import price_known
+from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.policy import LLMPolicy
 from ludens.agents.llm.wording import Prompt, WordingError, framings, personas, render
 
-__all__ = ["LLMPolicy", "ModelError", "Prompt", "WordingError", "framings", "personas", "render"]
+__all__ = [
+    "LLMPolicy",
+    "ModelError",
+    "Prompt",
+    "WordingError",
+    "framings",
+    "personas",
+    "price_known",
+    "render",
+]

@@ -5,39 +5,18 @@ read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ludens.agents.journal import current_journal
-from ludens.agents.llm.client import Endpoint, ModelError, Reply, complete
+from ludens.agents.llm.client import Endpoint, Reply, complete
+from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import shared
+from ludens.agents.llm.verdicts import Verdict
 from ludens.agents.llm.wording import Prompt
-from ludens.agents.policy import Call, Status
+from ludens.agents.policy import Call
 
 REJECTED = "The server does not take such a request: "
 QUOTED = 1000
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a reply amounts to.
-
-    Attributes:
-        outcome: as in `Call`; ``"rejected"`` where the server took no such request.
-        detail: the reason, where it is not ``"ok"``.
-        reply: the text.
-        masses: probability of each of the game's options, where log-probabilities were read.
-    """
-
-    outcome: Literal["ok", "invalid", "refused", "error", "rejected"]
-    detail: str = ""
-    reply: str | None = None
-    masses: tuple[float, ...] | None = None
-
-    @property
-    def status(self) -> Status:
-        """What becomes of a decision that rests on this reply."""
-        return {"ok": "valid", "refused": "refused"}.get(self.outcome, "invalid")  # type: ignore[return-value]
 
 
 class Asking:

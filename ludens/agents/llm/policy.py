@@ -11,11 +11,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ludens.agents.llm.asking import Asking, Verdict
-from ludens.agents.llm.client import LOCAL, Abilities, Endpoint, ModelError, Reply, abilities
-from ludens.agents.llm.logprobs import NO_TOKENS, normalised, option_masses
+from ludens.agents.llm.abilities import LOCAL, Abilities, abilities
+from ludens.agents.llm.asking import Asking
+from ludens.agents.llm.client import Endpoint, Reply
+from ludens.agents.llm.faults import ModelError
+from ludens.agents.llm.logprobs import NO_TOKENS, normalised
 from ludens.agents.llm.loop import run, shared
 from ludens.agents.llm.replies import read_choice, read_shares
+from ludens.agents.llm.verdicts import Verdict, answer_schema, in_game_order, read_masses, read_text
 from ludens.agents.llm.wording import Format, Prompt, check_framing, orders, render
 from ludens.agents.policy import BeliefReport, Decision, OnInvalid, Policy, Wording, draw
 from ludens.envs import Turn
@@ -172,7 +175,7 @@ class LLMPolicy(Policy):
             if verdict.outcome != "ok":
                 return BeliefReport(None, verdict.status, wording, tuple(asking.calls))
             shares = read_shares(verdict.reply, prompt.labels).shares or ()
-            reports.append(_in_game_order(shares, prompt))
+            reports.append(in_game_order(shares, prompt))
         return BeliefReport(_mean(reports), "valid", wording, tuple(asking.calls))
 
     def belief(self, turn: Turn, rng: np.random.Generator) -> BeliefReport:
@@ -189,7 +192,7 @@ class LLMPolicy(Policy):
             prompt = self._render(turn, order)
 
             def read(reply: Reply, prompt: Prompt = prompt) -> Verdict:
-                return _read_masses(reply, prompt)
+                return read_masses(reply, prompt)
 
             verdict = await asking.ask(prompt, self._weighing_parameters(asking), read, self.retries)
             if verdict.outcome == "rejected" or verdict.detail == NO_TOKENS:
@@ -244,7 +247,7 @@ class LLMPolicy(Policy):
             prompt = self._render(turn, order, format_, belief)
 
             def read(reply: Reply, prompt: Prompt = prompt) -> Verdict:
-                return _read_text(reply, prompt, self.reasoning, belief)
+                return read_text(reply, prompt, self.reasoning, belief)
 
             verdict = await asking.ask(
                 prompt,
@@ -326,56 +329,13 @@ class LLMPolicy(Policy):
         elif not able.thinks:
             chosen["max_tokens"] = 1024 if reasoning else 64 if self.model.startswith(LOCAL) else 256
         if format_ == "json":
-            chosen["response_format"] = _schema(prompt, reasoning, belief)
+            chosen["response_format"] = answer_schema(prompt, reasoning, belief)
         return {name: value for name, value in chosen.items() if name in able.parameters}
 
     def _undecided(self, verdict: Verdict, wording: Wording | None, asking: Asking) -> Decision:
         return Decision(
             None, verdict.status, wording=wording, calls=tuple(asking.calls), on_invalid=self.invalid
         )
-
-
-def _read_masses(reply: Reply, prompt: Prompt) -> Verdict:
-    if reply.refused:
-        return Verdict("refused", "The model declined to answer.", reply.text)
-    found = option_masses(reply.tokens, prompt.labels)
-    if found.masses is not None:
-        return Verdict("ok", "", reply.text, _in_game_order(found.masses, prompt))
-    if reply.tokens and (reading := read_choice(reply.text, prompt.labels)).outcome == "refused":
-        return Verdict("refused", reading.detail, reply.text)
-    return Verdict("invalid", found.detail, reply.text)
-
-
-def _read_text(reply: Reply, prompt: Prompt, reasoning: bool, belief: bool) -> Verdict:
-    if reply.refused:
-        return Verdict("refused", "The model declined to answer.", reply.text)
-    reading = (
-        read_shares(reply.text, prompt.labels)
-        if belief
-        else read_choice(reply.text, prompt.labels, prompt.words, reasoning)
-    )
-    if reading.outcome == "invalid" and reply.cut:
-        return Verdict("invalid", "The reply was cut off before it gave an answer.", reply.text)
-    return Verdict(reading.outcome, reading.detail, reply.text)
-
-
-def _schema(prompt: Prompt, reasoning: bool, belief: bool) -> dict[str, Any]:
-    if belief:
-        properties: dict[str, Any] = {label: {"type": "integer"} for label in prompt.labels}
-    else:
-        thoughts = {"reasoning": {"type": "string"}} if reasoning else {}
-        properties = thoughts | {"choice": {"type": "string", "enum": list(prompt.labels)}}
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
-
-
-def _in_game_order(values: tuple[float, ...], prompt: Prompt) -> tuple[float, ...]:
-    return tuple(values[prompt.order.index(number)] for number in range(len(values)))
 
 
 def _mean(rows: list[tuple[float, ...]]) -> tuple[float, ...]:

@@ -16,8 +16,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ludens.agents.llm.telling import Telling, rotation
 from ludens.agents.policy import Wording
-from ludens.envs import ChanceNode, DecisionNode, GameTree, InformationSet, Step, Turn, walk
+from ludens.envs import GameTree, InformationSet, Turn
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def render(
             f"Framing {framing!r} has labels for {len(letters)} options, and {turn.game.name} offers {most}: "
             f"add labels to wordings/{framing}/labels.txt."
         )
-    shown = _rotation(len(turn.options), order)
+    shown = rotation(len(turn.options), order)
     labels = letters[: len(shown)]
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "belief": belief}
     context = answering | _context(turn, order, letters)
@@ -195,10 +196,6 @@ def _hash(names: tuple[str | None, ...], framing: str, persona: str | None) -> s
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _rotation(count: int, order: int) -> tuple[int, ...]:
-    return tuple((place + order) % count for place in range(count))
-
-
 def _sets(turn: Turn) -> tuple[InformationSet, ...]:
     return turn.game.information_sets if isinstance(turn.game, GameTree) else ()
 
@@ -206,7 +203,7 @@ def _sets(turn: Turn) -> tuple[InformationSet, ...]:
 def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
     """What templates may speak of. For a game that is no tree: the turn itself, and its options."""
     roles = list(turn.game.roles)
-    shown = _rotation(len(turn.options), order)
+    shown = rotation(len(turn.options), order)
     plain = {
         "turn": turn,
         "game": turn.game,
@@ -224,92 +221,5 @@ def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
         ],
     }
     return (
-        plain | _Telling(turn.game, order, letters).facts(turn) if isinstance(turn.game, GameTree) else plain
+        plain | Telling(turn.game, order, letters).facts(turn) if isinstance(turn.game, GameTree) else plain
     )
-
-
-class _Telling:
-    """A game tree with the labels of one order: every path as the steps that a template can name."""
-
-    def __init__(self, game: GameTree, order: int, letters: Sequence[str]) -> None:
-        self.game = game
-        self.letters = letters
-        self.places: dict[str, dict[str, int]] = {}
-        for node in game.information_sets:
-            shown = _rotation(len(node.options), order)
-            self.places[node.label] = {node.options[number]: place for place, number in enumerate(shown)}
-        self.chances: dict[str, dict[str, float]] = {}
-        self.paths: dict[str, list[tuple[Step, ...]]] = {}
-        for path, found in walk(game.root):
-            if isinstance(found, DecisionNode):
-                self.paths.setdefault(found.information, []).append(path)
-            elif isinstance(found, ChanceNode):
-                self.chances[found.label] = {name: share for name, (share, _) in found.branches.items()}
-                self.places[found.label] = {name: place for place, name in enumerate(found.branches)}
-                self.paths[found.label] = [path]
-
-    def facts(self, turn: Turn) -> dict[str, Any]:
-        sets = sorted(self.game.information_sets, key=lambda node: self._rank(self.paths[node.label][0]))
-        leaves = sorted(self.game.leaves, key=lambda leaf: self._rank(leaf.path))
-        roles = self.game.roles
-        return {
-            "moves": [self._move(node) for node in sets],
-            "draws": [
-                {
-                    "number": number,
-                    "known": self._steps(self.paths[label][0]),
-                    "branches": [
-                        {"label": str(place + 1), "share": share}
-                        for place, share in enumerate(shares.values())
-                    ],
-                }
-                for number, (label, shares) in enumerate(self.chances.items(), 1)
-            ],
-            "outcomes": [{"steps": self._steps(leaf.path), "points": leaf.payoffs} for leaf in leaves],
-            "known": self._steps(turn.known),
-            "past": [
-                {
-                    "role": roles.index(past.role) + 1,
-                    "steps": self._steps(past.path),
-                    "points": [past.payoffs[role] for role in roles],
-                }
-                for past in turn.past
-            ],
-        }
-
-    def _rank(self, path: Sequence[Step]) -> tuple[int, ...]:
-        return tuple(self.places[step.label][step.option] for step in path)
-
-    def _move(self, node: InformationSet) -> dict[str, Any]:
-        options = sorted(node.options, key=self.places[node.label].__getitem__)
-        steps = self._steps([Step(node.label, option, node.role) for option in options])
-        return {
-            "role": self.game.roles.index(node.role) + 1,
-            "labels": [step["label"] for step in steps],
-            "steps": steps,
-            "known": self._steps(node.known),
-            "hidden": any(len(path) > len(node.known) for path in self.paths[node.label]),
-        }
-
-    def _steps(self, path: Sequence[Step]) -> list[dict[str, Any]]:
-        return [self._step(step) for step in path]
-
-    def _step(self, step: Step) -> dict[str, Any]:
-        place = self.places[step.label][step.option]
-        if step.role is None:
-            draw = list(self.chances).index(step.label) + 1
-            return {
-                "role": 0,
-                "draw": draw,
-                "label": str(place + 1),
-                "node": step.label,
-                "option": step.option,
-            }
-        number = self.game.roles.index(step.role) + 1
-        return {
-            "role": number,
-            "draw": 0,
-            "label": self.letters[place],
-            "node": step.label,
-            "option": step.option,
-        }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ludens.agents import LLMPolicy, make_policy
-from ludens.agents.llm import ModelError, WordingError
+from ludens.agents.llm import ModelError, WordingError, price_known
 from ludens.envs import PROTOCOLS, make_env
 from ludens.envs.questions import questions
 from ludens.errors import UsageError
@@ -265,3 +265,8 @@ def test_a_policy_is_remade_from_its_description_without_its_secrets():
 def test_a_wrong_argument_is_said_at_once(wrong, says):
     with pytest.raises((UsageError, WordingError), match=re.escape(says)):
         LLMPolicy("openai/loopback", **wrong)
+
+
+def test_it_is_known_whether_a_price_is_known():
+    assert price_known("openai/gpt-4o-mini")
+    assert not price_known("openai/loopback")

@@ -18,7 +18,9 @@ READS_AS_B = [
     "The answer is B", "My answer is B.", "I choose option B.", "I would pick B", "I'll go with B!",
     "B because it pays more", "B) use it", "B\n\nI choose B since 90 > 45", r"\boxed{B}",
     r"So \boxed{\text{B}}.", '{"choice": "B"}', '{"choice":"b"}', '{"answer": "Option B"}',
-    '{"reasoning": "A pays 3, B 4", "choice": "B"}', 'Sure! ```json\n{"choice": "B"}\n``` Good luck.', 'I think that {"answer":"B"} is best',
+    '{"reasoning": "A pays 3, B 4", "choice": "B"}',
+
+    'Sure! ```json\n{"choice": "B"}\n``` Good luck.', 'I think that {"answer":"B"} is best',
 ]  # fmt: skip
 
 READS_AS_NOTHING = {
