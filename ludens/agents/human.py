@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
-from ludens.envs import GameTree, Step, Turn
+from ludens.envs import GameTree, Option, Step, Turn
 from ludens.envs.drawing import text
 from ludens.errors import LudensError
 
@@ -26,7 +26,8 @@ class PlayerLeftError(LudensError):
 class HumanPolicy(Policy):
     """Shows the turn in the terminal and asks which option to take.
 
-    A number or an option's name is an answer; anything else is asked again.
+    An option's name or its number in the list is an answer; anything else is asked again. Options that have
+    numbers for names go without numbers in the list.
 
     Args:
         console: where to print; the terminal by default.
@@ -83,17 +84,36 @@ class HumanPolicy(Policy):
             if self._stream is not None and not reply:
                 raise EOFError
             answer = reply.strip()
-            for place, option in enumerate(turn.options, start=1):
-                if answer.casefold() in {str(place), option.name.casefold()}:
-                    return option.action
-            problem = f"{answer!r} is no option: type a number from 1 to {len(turn.options)}, or a name."
+            meant = _meant(turn.options, answer)
+            if meant is not None:
+                return meant.action
+            numbers = f"a number from 1 to {len(turn.options)}, or " if _numbered(turn.options) else ""
+            problem = f"{answer!r} is no option: type {numbers}a name."
             console.print(f"[red]{escape(problem)}[/red]")
+
+
+def _meant(options: Sequence[Option], answer: str) -> Option | None:
+    """The only option that the answer can mean; a name as it is written goes before one in another case."""
+    if _numbered(options) and answer in map(str, range(1, len(options) + 1)):
+        return options[int(answer) - 1]
+    for same in (str.strip, lambda name: name.strip().casefold()):
+        found = [option for option in options if same(option.name) == same(answer)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _numbered(options: Sequence[Option]) -> bool:
+    """Whether places in the list can be typed: not where they could be taken for names."""
+    return not any(option.name.strip().isdecimal() for option in options)
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Let Ctrl-C reach a waiting prompt: an event loop takes the signal for itself, and waits for Enter."""
-    if threading.current_thread() is not threading.main_thread():
+    # A handler that was not set from Python (None) could not be put back.
+    handled = signal.getsignal(signal.SIGINT) is not None
+    if threading.current_thread() is not threading.main_thread() or not handled:
         yield
         return
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -126,7 +146,7 @@ def _show(console: Console, turn: Turn) -> None:
         told = "Suppose that this has happened" if turn.method == "strategy" else "So far"
         console.print(Text(f"{told}: {_told(turn.known)}."))
     for place, option in enumerate(turn.options, start=1):
-        console.print(Text(f"  {place}  {option.name}"))
+        console.print(Text(f"  {place}  {option.name}" if _numbered(turn.options) else f"  {option.name}"))
 
 
 def _told(path: Sequence[Step]) -> str:

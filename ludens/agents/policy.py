@@ -15,6 +15,7 @@ import numpy as np
 from pettingzoo import AECEnv
 
 from ludens.envs import Turn
+from ludens.envs.arguments import whole_number
 from ludens.errors import LudensError, UsageError
 
 Status = Literal["valid", "invalid", "refused"]
@@ -104,9 +105,8 @@ class Decision:
 
     def __post_init__(self) -> None:
         if (self.action is None) == (self.status == "valid"):
-            raise UsageError(
-                f"A {self.status} decision must {'have' if self.status == 'valid' else 'not have'} an action."
-            )
+            has = "have" if self.status == "valid" else "not have"
+            raise UsageError(f"A decision that is {self.status} must {has} an action.")
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class BeliefReport:
     def __post_init__(self) -> None:
         if (self.probabilities is None) == (self.status == "valid"):
             has = "have" if self.status == "valid" else "not have"
-            raise UsageError(f"A {self.status} report of beliefs must {has} probabilities.")
+            raise UsageError(f"A report of beliefs that is {self.status} must {has} probabilities.")
 
 
 class Policy(ABC):
@@ -186,11 +186,12 @@ class CallablePolicy(Policy):
         Raises:
             UsageError: it returned no legal action.
         """
-        action = self.function(turn.observation)
+        returned = self.function(turn.observation)
+        action = whole_number(returned)
         legal = [option.action for option in turn.options]
-        if not isinstance(action, int | np.integer) or action not in legal:
-            raise UsageError(f"{self.name} returned {action!r} at {turn.node!r}; legal are {legal}.")
-        return Decision(int(action))
+        if action not in legal:
+            raise UsageError(f"{self.name} returned {returned!r} at {turn.node!r}; legal are {legal}.")
+        return Decision(action)
 
 
 def draw(probabilities: Sequence[float], turn: Turn, rng: np.random.Generator, **known: Any) -> Decision:

@@ -5,7 +5,6 @@ Version history of the ``-v0`` environments: v0, first release.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from pettingzoo import AECEnv
 from pettingzoo.utils.env import AECIterable
 
+from ludens.envs.arguments import check_choice, check_count, whole_number
 from ludens.envs.course import Course, Roles
 from ludens.envs.encoding import Encoding, Masks
 from ludens.envs.nodes import Step
@@ -60,20 +60,21 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
         max_cycles: int | None = None,
         render_mode: RenderMode | None = None,
     ) -> None:
+        if not isinstance(game, GameTree):
+            raise UsageError(f"SequentialEnv plays a GameTree; got {game!r}: make_env makes one by its name.")
         self.environment = environment or game.name
-        _check_choice(self.environment, "roles", roles, get_args(Roles))
-        _check_choice(self.environment, "method", method, get_args(Method))
-        _check_choice(self.environment, "render_mode", render_mode, (None, *get_args(RenderMode)))
-        _check_count(self.environment, "rounds", rounds)
-        if max_cycles is not None:
-            _check_count(self.environment, "max_cycles", max_cycles)
+        check_choice(self.environment, "roles", roles, get_args(Roles))
+        check_choice(self.environment, "method", method, get_args(Method))
+        check_choice(self.environment, "render_mode", render_mode, (None, *get_args(RenderMode)))
         if not game.information_sets:
             raise UsageError(f"{game!r} asks nobody to decide anything: give it a decision node to play it.")
         self.game = game
         self.roles = roles
         self.method = method
-        self.rounds = rounds
-        self.max_cycles = max_cycles
+        self.rounds = check_count(self.environment, "rounds", rounds)
+        self.max_cycles = (
+            None if max_cycles is None else check_count(self.environment, "max_cycles", max_cycles)
+        )
         self.render_mode = render_mode
         self.metadata: dict[str, Any] = {
             "name": self.environment.removeprefix("ludens/").replace("-", "_"),
@@ -85,7 +86,7 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
         }
         self.possible_agents = [f"player_{seat}" for seat in range(len(game.roles))]
         self._sets = {node.label: node for node in game.information_sets}
-        self._encoding = Encoding(game, rounds)
+        self._encoding = Encoding(game, self.rounds)
         self._masks = Masks(game)
         self._action_spaces = {
             agent: gymnasium.spaces.Discrete(self._masks.length) for agent in self.possible_agents
@@ -118,7 +119,8 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
             UsageError: the seed is no whole number of at least 0; nothing has changed then.
         """
         if seed is not None or self._rng is None:
-            self._rng = _generator(self.environment, seed)
+            entropy = None if seed is None else check_count(self.environment, "seed", seed, least=0)
+            self._rng = np.random.default_rng(entropy)
         course = Course(
             self.game,
             self.possible_agents,
@@ -274,13 +276,8 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
         self.agent_selection = course.mover
 
     def _legal(self, asked: InformationSet, action: int | None) -> str:
-        try:
-            # What counts as a whole number is what Python takes as an index: NumPy's integers, not 1.0 or
-            # None.
-            number = -1 if isinstance(action, bool) else operator.index(action)  # type: ignore[arg-type]
-        except TypeError:
-            number = -1
-        if 0 <= number < len(asked.options):
+        number = whole_number(action)
+        if number is not None and 0 <= number < len(asked.options):
             return asked.options[number]
         choices = ", ".join(f"{place} ({name})" for place, name in enumerate(asked.options))
         raise UsageError(
@@ -316,24 +313,3 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
         if not self.agents:
             raise UsageError(f"The episode of {self.environment} is over: call reset() before {call}.")
         return course
-
-
-def _generator(environment: str, seed: int | None) -> np.random.Generator:
-    try:
-        return np.random.default_rng(None if seed is None else operator.index(seed))
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"{environment} got seed={seed!r}; it must be a whole number of at least 0."
-        ) from None
-
-
-def _check_choice(environment: str, name: str, value: object, choices: tuple[object, ...]) -> None:
-    if value not in choices:
-        raise UsageError(
-            f"{environment} got {name}={value!r}; choose one of {', '.join(map(repr, choices))}."
-        )
-
-
-def _check_count(environment: str, name: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UsageError(f"{environment} got {name}={value!r}; it must be a whole number of at least 1.")

@@ -38,7 +38,7 @@ def strategy(game: GameTree, plan: Mapping[str, str | float | Mapping[str, float
     """
     unknown = set(plan) - {node.label for node in game.information_sets}
     if unknown:
-        game.information_set(min(unknown))
+        game.information_set(min(unknown, key=str))
     vector = np.zeros(game.width)
     for node in game.information_sets:
         if node.label not in plan:
@@ -59,10 +59,13 @@ def check_strategy(game: GameTree, vector: ArrayLike) -> Strategy:
     """The vector as float64, shape (..., width), checked to be a distribution at every information set.
 
     Raises:
-        GameError: wrong length, a negative or non-finite entry, or probabilities that do not sum to 1
-            (to 1e-6).
+        GameError: not numbers, wrong length, a negative or non-finite entry, or probabilities that do not sum
+            to 1 (to 1e-6).
     """
-    array = np.asarray(vector, dtype=np.float64)
+    try:
+        array = np.asarray(vector, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise GameError(f"A strategy for {game!r} is a vector of numbers; got {vector!r}.") from None
     if array.ndim == 0 or array.shape[-1] != game.width:
         raise GameError(
             f"A strategy for {game!r} has {game.width} entries in its last axis; got {array.shape}."
@@ -120,9 +123,17 @@ def outcome_probabilities(
 
     With `role` the player sits there: shape (..., leaves). Without, one column per role the player may be
     given: shape (..., leaves, roles). `own` and `others` broadcast against each other.
+
+    Raises:
+        GameError: they do not broadcast, or there is no such role.
     """
-    # Broadcast first: in a game with one role the others have no move that would bring their axes in.
-    mine, theirs = np.broadcast_arrays(path_probabilities(game, own), path_probabilities(game, others))
+    mine, theirs = path_probabilities(game, own), path_probabilities(game, others)
+    try:
+        # Broadcast first: in a game with one role the others have no move that would bring their axes in.
+        mine, theirs = np.broadcast_arrays(mine, theirs)
+    except ValueError:
+        axes = (mine.shape[:-2], theirs.shape[:-2])
+        raise GameError(f"Leading axes of the strategies for {game!r} do not broadcast: {axes}.") from None
     chance = leaf_chances(game)
     if role is not None:
         return chance * _seat_product(mine, theirs, _role_index(game, role))
@@ -143,7 +154,9 @@ def expected_payoff(
 @lru_cache(maxsize=256)
 def leaf_chances(game: GameTree) -> NDArray[np.float64]:
     """Nature's probability of its own moves on the way to each leaf, shape (leaves,)."""
-    return np.array([leaf.chance for leaf in game.leaves])
+    chances = np.array([leaf.chance for leaf in game.leaves])
+    chances.setflags(write=False)
+    return chances
 
 
 def _seat_product(mine: NDArray[np.float64], theirs: NDArray[np.float64], seat: int) -> NDArray[np.float64]:
@@ -191,9 +204,13 @@ def _distribution(
         unknown = set(wanted) - set(node.options)
         if unknown:
             raise GameError(
-                f"{game!r} offers no {min(unknown)!r} at {node.label!r}, only {', '.join(node.options)}."
+                f"{game!r} offers no {min(unknown, key=str)!r} at {node.label!r}, "
+                f"only {', '.join(node.options)}."
             )
-        return np.array([wanted.get(option, 0.0) for option in node.options])
+        shares = [wanted.get(option, 0.0) for option in node.options]
+        if not all(isinstance(share, numbers.Real) for share in shares):
+            raise GameError(f"{node.label!r} of {game!r} needs numbers as probabilities; got {wanted!r}.")
+        return np.array(shares, dtype=np.float64)
     if len(node.options) != 2:
         raise GameError(
             f"{node.label!r} of {game!r} has {len(node.options)} options; give each a probability by name."

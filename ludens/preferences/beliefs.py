@@ -5,6 +5,8 @@ A fixed belief is any strategy (`ludens.envs.strategy` makes one from names).
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,12 +75,18 @@ def observed_belief(
         Shares per information set, in the shape of a strategy (..., width).
 
     Raises:
-        BeliefError: a count is negative or not finite, or a set was never observed and no prior is given.
+        BeliefError: a count is no number, negative or not finite, or a set was never observed and no prior is
+            given.
         GameError: a name does not exist in the game.
     """
-    if not np.isfinite(prior) or prior < 0:
+    if not isinstance(prior, numbers.Real) or not 0 <= prior < math.inf:
         raise BeliefError(f"The prior of an observed belief is a number of at least 0; got {prior!r}.")
-    table = _counts(game, counts)
+    try:
+        table = _counts(game, counts)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise BeliefError(f"Counts for {game!r} are numbers, by names or a vector; got {counts!r}.") from None
     if not np.all(np.isfinite(table)) or np.any(table < 0):
         raise BeliefError(f"Counts for {game!r} must be finite and not negative; got {counts!r}.")
     table = table + prior
@@ -110,12 +118,12 @@ def elicited_belief(
             named[label] = answer  # type: ignore[assignment]  # a sequence has one dimension
             continue
         options = game.information_set(label).options
-        numbers = [float(value) for value in answer]  # type: ignore[union-attr]  # what is left is a sequence
-        if len(numbers) != len(options):
+        shares = list(answer)  # type: ignore[arg-type]  # what is left is a sequence
+        if len(shares) != len(options):
             raise BeliefError(
-                f"A belief at {label!r} of {game!r} needs {len(options)} numbers; got {numbers}."
+                f"A belief at {label!r} of {game!r} needs {len(options)} numbers; got {shares}."
             )
-        named[label] = dict(zip(options, numbers, strict=True))
+        named[label] = dict(zip(options, shares, strict=True))
     return strategy(game, named)
 
 
@@ -136,13 +144,7 @@ def resolve_belief(game: GameTree, preferences: Preferences, belief: Belief) -> 
         )
     if isinstance(belief, Mapping):
         return elicited_belief(game, belief)
-    try:
-        vector = np.asarray(belief, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"A belief is a word, a plan by names or a strategy vector; got {belief!r}."
-        ) from None
-    return check_strategy(game, vector)
+    return check_strategy(game, belief)
 
 
 def _counts(game: GameTree, counts: Mapping[str, Mapping[str, float]] | ArrayLike) -> NDArray[np.float64]:
@@ -159,7 +161,7 @@ def _counts(game: GameTree, counts: Mapping[str, Mapping[str, float]] | ArrayLik
         unknown = set(row) - set(node.options)
         if unknown:
             raise BeliefError(
-                f"{game!r} offers no {min(unknown)!r} at {label!r}, only {', '.join(node.options)}."
+                f"{game!r} offers no {min(unknown, key=str)!r} at {label!r}, only {', '.join(node.options)}."
             )
         table[node.columns] = [row.get(option, 0.0) for option in node.options]
     return table

@@ -38,7 +38,7 @@ class Preferences:
             value = getattr(self, place.name)
             try:
                 number = float(value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 number = math.nan
             if not math.isfinite(number):
                 raise UsageError(f"Preferences need a finite number for {place.name}; got {value!r}.")

@@ -68,6 +68,31 @@ def test_anything_else_is_asked_again_and_never_taken_for_an_answer(typed):
     assert f"{typed!r} is no option: type a number from 1 to 2, or a name." in screen(console)
 
 
+def facing(*names):
+    """A turn with options of these names."""
+    options = {name: PayoffNode((place,)) for place, name in enumerate(names)}
+    env = SequentialEnv(GameTree("own", ("only",), DecisionNode("here", "only", options)))
+    env.reset(seed=0)
+    return env.turn()
+
+
+@pytest.mark.parametrize(("typed", "action"), [("0", 0), ("1", 1), ("20", 2)])
+def test_options_with_numbers_for_names_are_chosen_by_name_alone(typed, action):
+    policy, console = person("2", typed)
+    assert policy.decide(facing("0", "1", "20"), np.random.default_rng(0)).action == action
+    assert "'2' is no option: type a name." in screen(console)
+    assert "\n  20\n" in screen(console)
+
+
+def test_names_that_differ_in_case_alone_are_told_apart():
+    for typed, action in (("Go", 0), ("go", 1), ("stay", 2), ("3", 2)):
+        policy, _ = person(typed)
+        assert policy.decide(facing("Go", "go", " Stay "), np.random.default_rng(0)).action == action
+    policy, console = person("GO", "1")
+    assert policy.decide(facing("Go", "go", " Stay "), np.random.default_rng(0)).action == 0
+    assert "'GO' is no option" in screen(console)
+
+
 def test_the_screen_shows_who_one_is_what_happened_and_the_tree():
     env = make_env("trust", protocol="TG3", roles="fixed", rounds=2)
     env.reset(seed=0)

@@ -68,6 +68,19 @@ class TestCallable(PolicyConformance):
         return CallablePolicy(lowest)
 
 
+@pytest.mark.parametrize("number", [1, np.int64(1), np.array(1), np.uint8(1)])
+def test_a_learners_whole_number_is_an_action(number):
+    turn = questions(PROTOCOLS["SPD3"])["opening"]
+    assert CallablePolicy(lambda observation: number).decide(turn, np.random.default_rng(0)).action == 1
+
+
+@pytest.mark.parametrize("wrong", [True, np.True_, 1.0, "1", None, 2, -1, np.array([1])])
+def test_what_is_no_legal_action_is_never_taken_for_one(wrong):
+    turn = questions(PROTOCOLS["SPD3"])["opening"]
+    with pytest.raises(UsageError, match=r"learner returned .* at 'opening'; legal are \[0, 1\]"):
+        CallablePolicy(lambda observation: wrong, "learner").decide(turn, np.random.default_rng(0))
+
+
 def played(first, second, rounds, protocol="SPD3", family="sequential_prisoners_dilemma"):
     """The rounds between two policies with fixed roles, as initials: ``"CC CD"``."""
     env = make_env(family, protocol=protocol, roles="fixed", rounds=rounds)

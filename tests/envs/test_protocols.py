@@ -171,7 +171,9 @@ def test_payoffs_may_come_from_a_generator():
     ],
 )
 def test_a_family_whose_prosocial_options_do_not_exist_is_refused(prosocial, message):
-    wrong = dataclasses.replace(TRUST, name="another", protocols={"A1": (80, 50, 30, 20)}, prosocial=prosocial)
+    wrong = dataclasses.replace(
+        TRUST, name="another", protocols={"A1": (80, 50, 30, 20)}, prosocial=prosocial
+    )
     with pytest.raises(GameError, match=message):
         register_family(wrong)
     assert "another" not in FAMILIES

@@ -93,6 +93,9 @@ def test_the_first_protocol_is_the_default_and_max_cycles_is_pettingzoos_own():
         ({"rounds": 0}, "rounds=0; it must be a whole number of at least 1"),
         ({"rounds": 2.0}, "rounds=2.0"),
         ({"rounds": True}, "rounds=True"),
+        ({"rounds": "2"}, "rounds='2'"),
+        ({"roles": ["random"]}, "roles=.'random'.; choose one of"),
+        ({"method": np.array([1, 2])}, "method=.* choose one of"),
         ({"max_cycles": 0}, "max_cycles=0"),
         ({"render_mode": "ascii"}, "render_mode='ascii'"),
         ({"round": 3}, "no option 'round'; it has protocol, payoffs, max_cycles, method"),
@@ -108,6 +111,18 @@ def test_wrong_options_are_told_in_one_sentence(face, options, message):
 def test_an_unknown_environment_is_told_with_those_that_exist():
     with pytest.raises(UsageError, match=r"no environment 'chess'; there are .*ludens/trust-v0"):
         make_env("chess")
+
+
+def test_numbers_from_numpy_count_too():
+    env = SequentialEnv(PROTOCOLS["TG1"], rounds=np.int64(3), max_cycles=np.uint8(4))
+    assert type(env.rounds) is type(env.max_cycles) is int
+    env.reset(seed=np.uint32(3))
+    env.step(np.array(0))
+
+
+def test_only_a_game_tree_can_be_played():
+    with pytest.raises(UsageError, match="plays a GameTree; got 'trust': make_env makes one by its name"):
+        SequentialEnv("trust")
 
 
 def test_a_game_without_decisions_cannot_be_played():

@@ -113,6 +113,9 @@ def test_strategies_are_written_by_names_or_numbers():
         ({"opening": 1.5, "reply to trust": 0.5}, "no probability distribution at 'opening'"),
         ({"opening": float("nan"), "reply to trust": 0.5}, "no probability distribution at 'opening'"),
         ({"opening": [1, 0], "reply to trust": 0.5}, "needs an option or probabilities"),
+        ({"opening": {"trust": "all"}, "reply to trust": 0.5}, "needs numbers as probabilities"),
+        ({"opening": {"hope": 1, 2: 0}, "reply to trust": 0.5}, "offers no 2 at 'opening'"),
+        ({1: "trust", "coda": 0.5}, "no information set 1"),
         ({"opening": {"trust": 0.4, "keep": 0.4}, "reply to trust": 0.5}, "no probability distribution"),
     ],
 )
@@ -121,7 +124,27 @@ def test_wrong_plans_are_told_in_one_sentence(plan, message):
         strategy(TG, plan)
 
 
-@pytest.mark.parametrize("vector", [[1, 0, 1], [[1, 0, 1]], 1.0, [1, 0, 0.5, 0.4], [2, -1, 0.5, 0.5]])
+@pytest.mark.parametrize(
+    "vector",
+    [
+        [1, 0, 1],
+        [[1, 0, 1]],
+        1.0,
+        [1, 0, 0.5, 0.4],
+        [2, -1, 0.5, 0.5],
+        None,
+        "uniform",
+        {"opening": "trust"},
+        [[1, 0], [1]],
+    ],
+)
 def test_wrong_vectors_are_refused(vector):
     with pytest.raises(GameError, match="TG3"):
         check_strategy(TG, vector)
+
+
+@pytest.mark.parametrize("role", [None, "trustee"])
+def test_batches_that_do_not_fit_together_are_told(role):
+    own, others = np.stack([uniform_strategy(TG)] * 3), np.stack([uniform_strategy(TG)] * 2)
+    with pytest.raises(GameError, match=r"do not broadcast: \(\(3,\), \(2,\)\)"):
+        expected_payoff(TG, own, others, role)

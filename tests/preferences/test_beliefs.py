@@ -62,6 +62,10 @@ def test_observing_leaves_the_counts_alone():
         ({"opening": {"give": 1}}, {}, "no 'give'"),
         ({"nowhere": {"give": 1}}, {}, "no information set 'nowhere'"),
         ([1, 1, 1, 1], {"prior": -1}, "prior"),
+        ([1, 1, 1, 1], {"prior": "1"}, "prior"),
+        ("abc", {}, "are numbers, by names or a vector; got 'abc'"),
+        ({"opening": {"trust": "often"}}, {}, "are numbers, by names or a vector"),
+        ({"opening": 3}, {}, "are numbers, by names or a vector"),
     ],
 )
 def test_wrong_counts(counts, options, words):
@@ -86,6 +90,7 @@ def test_elicited_answers_in_all_their_forms():
         ({"opening": [70, 30], "reply to trust": 0.5}, "no probability distribution at 'opening'"),
         ({"opening": [1.0], "reply to trust": 0.5}, "2 numbers"),
         ({"opening": 0.5, "reply to trust": 0.5, "more": 1}, "'more'"),
+        ({"opening": ["all", "none"], "reply to trust": 0.5}, "needs numbers as probabilities"),
     ],
 )
 def test_wrong_answers_are_not_mended(answers, words):
@@ -123,3 +128,5 @@ def test_a_belief_in_words_or_numbers():
         resolve_belief(TRUST, HOMO_ECONOMICUS, "rational")
     with pytest.raises(GameError, match="4 entries"):
         resolve_belief(TRUST, HOMO_ECONOMICUS, [1, 0])
+    with pytest.raises(GameError, match="is a vector of numbers; got"):
+        resolve_belief(TRUST, HOMO_ECONOMICUS, [[1, 0], [1]])

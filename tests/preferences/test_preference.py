@@ -18,7 +18,7 @@ def test_homo_economicus_and_homo_moralis():
     assert homo_moralis(0) == HOMO_ECONOMICUS
 
 
-@pytest.mark.parametrize("kappa", [-0.01, 1.01, math.nan, math.inf, "much", None])
+@pytest.mark.parametrize("kappa", [-0.01, 1.01, math.nan, math.inf, 10**400, "much", None])
 def test_kappa_outside_its_range_is_one_clear_sentence(kappa):
     with pytest.raises(UsageError, match="kappa") as caught:
         Preferences(kappa=kappa)

@@ -1,0 +1,41 @@
+"""Checks of what an environment is given: numbers that count, and words from a list."""
+
+from __future__ import annotations
+
+import operator
+
+from ludens.errors import UsageError
+
+
+def whole_number(value: object) -> int | None:
+    """The value if it is a whole number (what Python takes as an index: NumPy's integers and arrays of one
+    without an axis too, not 1.0, True or a text), else None.
+    """
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # what has no index is what this finds out
+    except TypeError:
+        return None
+
+
+def check_choice(environment: str, name: str, value: object, choices: tuple[object, ...]) -> None:
+    """Raise `UsageError` if the value is not among the choices (words, or None)."""
+    if not isinstance(value, str | None) or value not in choices:
+        raise UsageError(
+            f"{environment} got {name}={value!r}; choose one of {', '.join(map(repr, choices))}."
+        )
+
+
+def check_count(environment: str, name: str, value: object, *, least: int = 1) -> int:
+    """The value as an int.
+
+    Raises:
+        UsageError: it is no whole number, or below `least`.
+    """
+    number = whole_number(value)
+    if number is None or number < least:
+        raise UsageError(
+            f"{environment} got {name}={value!r}; it must be a whole number of at least {least}."
+        )
+    return number
