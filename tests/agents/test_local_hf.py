@@ -181,3 +181,16 @@ def test_a_broken_model_and_an_unreachable_one_are_said_in_a_sentence(directory,
     name = f"nobody/none-{random.randrange(10**9)}"
     with pytest.raises(LocalModelError, match="could not be fetched"):
         TransformersEngine(resolve(name), Settings())
+
+
+def test_log_probabilities_are_finer_than_bfloat16(directory, engine):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    exact = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
+    ids = AutoTokenizer.from_pretrained(directory).apply_chat_template(
+        [{"role": "user", "content": "A B"}], add_generation_prompt=True, return_tensors="pt", return_dict=False
+    )
+    known = exact(ids).logits[0, -1].log_softmax(-1)
+    told = dict(chat(engine, max_tokens=1, logprobs=True, top_logprobs=16).choices[0].tokens[0].top)
+    assert told["A"] == pytest.approx(float(known[3]), abs=0.02)

@@ -33,9 +33,9 @@ class Settings:
         threads: processor threads of one engine; 0 takes every core that this process may use.
         engine: which engine runs the model; "auto" takes llama.cpp for GGUF files and Transformers for the
             rest.
-        exact: each request is evaluated alone and from its first token, so that a reply depends on the
-            request and on nothing that ran before or beside it. Without it, prompts that begin alike share
-            that work, which changes log-probabilities in the second decimal.
+        exact: long replies (over 16 tokens), too, are generated one request at a time, so that every reply
+            depends on its request alone. Without it they are generated together, several times faster, and
+            log-probabilities then vary in the second decimal with what else is being generated.
     """
 
     slots: int = 8

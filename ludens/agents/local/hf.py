@@ -5,6 +5,9 @@ Replies that are held to a JSON schema need a GGUF model: Transformers itself ca
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
 import queue
 import threading
 import time
@@ -159,7 +162,8 @@ class TransformersEngine:
 def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
     """The model, ready to generate, and its tokenizer.
 
-    Runs on the GPU where there is one, in the weights' own type, else on the CPU in bfloat16.
+    Runs on the GPU where there is one, in the weights' own type, else on the CPU in bfloat16; the logits are
+    computed in float32 either way.
 
     Raises:
         LocalModelError: a library is missing, or there is no such model here or on the hub.
@@ -181,29 +185,52 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
         )
     where = str(Path(base.path).parent) if gguf else base.path
     options: dict[str, Any] = {"gguf_file": Path(base.path).name} if gguf else {}
+    weights = {"quantization_config": transformers.GgufConfig(dequantize=True)} if gguf else {}
     cuda = torch.cuda.is_available()
     if threads:
         torch.set_num_threads(threads)
+    quiet = transformers.utils.logging
+    said, shown = quiet.get_verbosity(), quiet.is_progress_bar_enabled()
+    quiet.set_verbosity_error()
+    quiet.disable_progress_bar()
+    # One of its progress bars, that of GGUF files, heeds no setting.
+    hidden = contextlib.redirect_stderr(io.StringIO()) if gguf else contextlib.nullcontext()
     try:
-        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(_tokenizer_place(reference, where), **options)
-        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            where, dtype="auto" if cuda else torch.bfloat16, **options
-        )
-        if reference.base is not None:
-            from peft import PeftModel
+        with hidden:
+            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(_tokenizer_place(reference, where), **options)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                where, dtype="auto" if cuda else torch.bfloat16, **options, **weights
+            )
+            if reference.base is not None:
+                from peft import PeftModel
 
-            model = PeftModel.from_pretrained(model, reference.path).merge_and_unload()
+                model = PeftModel.from_pretrained(model, reference.path).merge_and_unload()
     except Exception as error:
         raise LocalModelError(_cannot_load(reference, base, error)) from error
+    finally:
+        quiet.set_verbosity(said)
+        if shown:
+            quiet.enable_progress_bar()
     if tokenizer.chat_template is None:
         raise LocalModelError(
             f"The tokenizer of local/{reference.name} has no chat template, so it is no chat model: use one that has."
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    _sharpen(model)
     model.to("cuda" if cuda else "cpu")
     model.eval()
     return model, tokenizer
+
+
+def _sharpen(model: Any) -> None:
+    """Let the model's last layer compute in float32.
+
+    In bfloat16 logits near 20 come in steps of 1/8, too coarse for the probabilities of options.
+    """
+    head = copy.deepcopy(model.get_output_embeddings()).float()
+    head.register_forward_pre_hook(lambda _, given: (given[0].float(), *given[1:]))
+    model.set_output_embeddings(head)
 
 
 def _tokenizer_place(reference: Reference, base: str) -> str:

@@ -35,10 +35,10 @@ class LlamaCppEngine:
 
     def __init__(self, reference: Reference, settings: Settings) -> None:
         self._name = reference.name
-        self._slots = 1 if settings.exact else settings.slots
-        self._cache_prompt = not settings.exact
-        self._server = _load(reference, replace(settings, slots=self._slots))
-        self._scheduler = Scheduler[EngineReply]("llamacpp", 0 if settings.exact else self._slots - 1)
+        self._slots = settings.slots
+        self._server = _load(reference, settings)
+        self._opening: tuple[Message, ...] = ()  # what slot 0 has read and keeps
+        self._scheduler = Scheduler[EngineReply]("llamacpp", 0 if settings.exact else settings.slots - 1)
         try:
             # llama.cpp hangs for good if it is stopped before its loop has begun, and a first reply shows that
             # it has.
@@ -53,7 +53,7 @@ class LlamaCppEngine:
         """See `Engine.submit`."""
         prompt = "\x00".join(f"{message.get('role')}\x00{message.get('content')}" for message in messages)
         short = params.max_tokens is not None and params.max_tokens <= SHORT_REPLY
-        return self._scheduler.submit(prompt, lambda: self._chat(messages, params), short=short)
+        return self._scheduler.submit(prompt, lambda lane: self._chat(lane, messages, params), short=short)
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -64,12 +64,14 @@ class LlamaCppEngine:
         """Forget the engine in a forked child, which has none of its threads: freeing it would wait for them."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
 
-    def _chat(self, messages: Sequence[Message], params: ChatParams) -> EngineReply:
+    def _chat(self, slot: int, messages: Sequence[Message], params: ChatParams) -> EngineReply:
+        if slot == 0:
+            self._read(opening(messages))
         replies = []
         for start in range(0, params.n, self._slots):  # choices of one request share the reading of its prompt
             n = min(self._slots, params.n - start)
             seed = None if params.seed is None else params.seed + start
-            replies.append(self._ask(messages, replace(params, n=n, seed=seed)))
+            replies.append(self._ask(slot, messages, replace(params, n=n, seed=seed)))
         return EngineReply(
             choices=tuple(choice for reply in replies for choice in reply.choices),
             prompt_tokens=replies[0].prompt_tokens,
@@ -77,9 +79,25 @@ class LlamaCppEngine:
             cached_tokens=replies[0].cached_tokens,
         )
 
-    def _ask(self, messages: Sequence[Message], params: ChatParams) -> EngineReply:
+    def _read(self, first: tuple[Message, ...]) -> None:
+        """Bring slot 0 to where it has read this opening and nothing after it.
+
+        Log-probabilities depend, in the second decimal, on where the reading of a prompt was interrupted.
+        Slot 0 therefore always interrupts it at the same place, and what it keeps was read in one piece from
+        the first token: a reply depends on its request alone, whatever was asked before.
+        """
+        kept, self._opening = self._opening, ()
+        if first:
+            self._ask(0, first, ChatParams(max_tokens=1, temperature=0.0), keep=first == kept)
+            self._opening = first
+
+    def _ask(
+        self, slot: int, messages: Sequence[Message], params: ChatParams, *, keep: bool | None = None
+    ) -> EngineReply:
+        keep = bool(self._opening) or slot > 0 if keep is None else keep
+        body = _body(messages, params) | {"id_slot": slot, "cache_prompt": keep}
         try:
-            reply = self._server.handle_chat_completions(self._body(messages, params))
+            reply = self._server.handle_chat_completions(body)
         except ValueError as error:  # the part of llama.cpp's checks that speaks in exceptions
             raise RequestError(f"{self._name} does not take this request: {_line(error)}.") from error
         if "error" in reply:
@@ -94,32 +112,43 @@ class LlamaCppEngine:
             raise RuntimeError(said)
         return _reply(reply, params)
 
-    def _body(self, messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "messages": [dict(message) for message in messages],
-            "temperature": params.temperature,
-            # llama.cpp's own defaults cut the distribution's tail off.
-            "top_p": params.top_p,
-            "top_k": params.top_k,
-            "min_p": params.min_p,
-            "n": params.n,
-            "stop": list(params.stop),
-            "cache_prompt": self._cache_prompt,
+
+def opening(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The part of a chat that other requests are likely to begin with: all before the last paragraph of the
+    last message. Empty if the last message has no second paragraph.
+    """
+    content = messages[-1].get("content")
+    if messages[-1].get("role") == "assistant" or not isinstance(content, str):
+        return ()
+    head = content.rpartition("\n\n")[0]
+    return (*messages[:-1], {**messages[-1], "content": head}) if head.strip() else ()
+
+
+def _body(messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "messages": [dict(message) for message in messages],
+        "temperature": params.temperature,
+        # llama.cpp's own defaults cut the distribution's tail off.
+        "top_p": params.top_p,
+        "top_k": params.top_k,
+        "min_p": params.min_p,
+        "n": params.n,
+        "stop": list(params.stop),
             **params.sampling,
-        }
-        if params.max_tokens is not None:
-            body["max_tokens"] = params.max_tokens
-        if params.seed is not None:
-            body["seed"] = params.seed % _SEEDS
-        if params.logprobs or params.n > 1:  # with several choices llama.cpp counts the tokens of the first alone
-            body |= {"logprobs": True, "top_logprobs": max(1, params.top_logprobs)}
-        if params.schema is not None:
-            body["response_format"] = (
-                {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(params.schema)}}
-                if params.schema
-                else {"type": "json_object"}
-            )
-        return body
+    }
+    if params.max_tokens is not None:
+        body["max_tokens"] = params.max_tokens
+    if params.seed is not None:
+        body["seed"] = params.seed % _SEEDS
+    if params.logprobs or params.n > 1:  # with several choices llama.cpp counts the tokens of the first alone
+        body |= {"logprobs": True, "top_logprobs": max(1, params.top_logprobs)}
+    if params.schema is not None:
+        body["response_format"] = (
+            {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(params.schema)}}
+            if params.schema
+            else {"type": "json_object"}
+        )
+    return body
 
 
 def _reply(reply: dict[str, Any], params: ChatParams) -> EngineReply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ludens.agents.local.engine import ChatParams, RequestError
@@ -20,7 +20,10 @@ def read_parameters(given: Mapping[str, Any]) -> ChatParams:
         RequestError: a parameter is unknown here or out of range; nothing is ignored silently.
     """
     left = {key: value for key, value in given.items() if value is not None and key not in _WITHOUT_EFFECT}
-    left.update(left.pop("extra_body", {}))
+    extra = left.pop("extra_body", {})
+    if not isinstance(extra, Mapping):
+        raise RequestError(f"extra_body must be a mapping of parameters, not {extra!r}.")
+    left.update(extra)
     top_logprobs = _whole(left, "top_logprobs", 0, least=0, most=MOST_TOP_LOGPROBS) or 0
     logprobs = _flag(left, "logprobs")
     if top_logprobs and not logprobs:
@@ -77,7 +80,7 @@ def _flag(given: dict[str, Any], name: str) -> bool:
 
 
 def _stop(value: Any) -> tuple[str, ...]:
-    texts = (value,) if isinstance(value, str) else tuple(value)
+    texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Sequence) else (None,)
     if not all(isinstance(text, str) and text for text in texts):
         raise RequestError(f"stop must be a text or a list of texts that are not empty, not {value!r}.")
     return texts
@@ -92,7 +95,8 @@ def _schema(value: Any) -> Mapping[str, Any] | None:
     if kind == "json_object":
         schema = value.get("schema", {})
     elif kind == "json_schema":
-        schema = (value.get("json_schema") or {}).get("schema")
+        described = value.get("json_schema")
+        schema = described.get("schema") if isinstance(described, Mapping) else None
     else:
         schema = None
     if not isinstance(schema, Mapping):

@@ -56,7 +56,7 @@ def resolve(name: str) -> Reference:
     if name == EMBEDDED:
         return Reference(name, "embedded", str(embedded_file()), "llamacpp")
     path = Path(name).expanduser()
-    if path.is_dir():
+    if name and path.is_dir():
         return _directory(name, path.resolve())
     if path.is_file():
         _check_gguf(name, path)

@@ -4,7 +4,7 @@ On a CPU reading the prompt is most of the work of a short reply: 200 tokens of 
 reply. Two prompts that begin alike need that beginning read only once, if they follow one another; side by
 side in two slots both read it in full, and running together gains nothing, since reading already keeps every
 core busy. So short replies run one at a time, each after the prompt that shares most with it. Long replies do
-gain from company (their tokens are generated together) and run in as many slots as there are.
+gain from company (their tokens are generated together) and run in as many slots as there are besides.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PATIENCE = 64
 class _Job(Generic[T]):
     prompt: str
     number: int
-    work: Callable[[], T] = field(compare=False)
+    work: Callable[[int], T] = field(compare=False)
     future: Future[T] = field(compare=False)
 
 
@@ -52,14 +52,17 @@ class Scheduler(Generic[T]):
         self._closed = False
         self._threads = [
             # Daemons, because Python waits for other threads before it calls atexit, where `close` stops these.
-            threading.Thread(target=self._run, args=(take,), name=f"{name}-{i}", daemon=True)
+            threading.Thread(target=self._run, args=(i, take), name=f"{name}-{i}", daemon=True)
             for i, take in enumerate([self._take_short, *[self._take_long] * long])
         ]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, prompt: str, work: Callable[[], T], *, short: bool) -> Future[T]:
-        """Queue `work`; `prompt` is the text whose beginning decides the order among short requests."""
+    def submit(self, prompt: str, work: Callable[[int], T], *, short: bool) -> Future[T]:
+        """Queue `work`, which is called with the number of its thread: 0 for short requests, above for long.
+
+        `prompt` is the text whose beginning decides the order among short requests.
+        """
         job = _Job(prompt, next(self._numbers), work, Future[T]())
         with self._ready:
             if self._closed:
@@ -85,7 +88,7 @@ class Scheduler(Generic[T]):
             if thread is not threading.current_thread():
                 thread.join()
 
-    def _run(self, take: Callable[[], _Job[T] | None]) -> None:
+    def _run(self, thread: int, take: Callable[[], _Job[T] | None]) -> None:
         while True:
             with self._ready:
                 while (job := take()) is None:
@@ -95,7 +98,7 @@ class Scheduler(Generic[T]):
             if not job.future.set_running_or_notify_cancel():
                 continue
             try:
-                job.future.set_result(job.work())
+                job.future.set_result(job.work(thread))
             except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting caller gets it
                 job.future.set_exception(error)
             del job  # or the reply would be kept alive until the next request

@@ -1,0 +1,129 @@
+"""Decisions of the embedded model per second: through LiteLLM and ludens, against llama.cpp alone.
+
+    python benchmarks/embedded_model.py [--games 8] [--repetitions 5]
+
+The peer is xllamacpp called directly, in as many threads as there are concurrent requests, with the same file,
+slots, threads and context and its own prefix cache on. Both sides answer the same prompts: games of about 200
+tokens that nobody has seen before, each asked at the three decision nodes of its players, one token of reply
+with the 20 likeliest tokens' log-probabilities. The sides take turns within each repetition, so that whatever
+else the machine does burdens both; the ratio is the median over repetitions. At least 0.8 is wanted.
+
+What ludens promises beyond the peer is also shown: that the same request gives the same log-probabilities
+whatever was asked before or beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ludens.agents.local import Settings, close_all, register
+from ludens.agents.local.llamacpp import _load
+from ludens.agents.local.resolve import resolve
+
+MODEL = "local/smollm2-135m"
+SETTINGS = Settings(slots=8, context=1024)
+CONCURRENCIES = (1, 8, 32)
+REQUEST: dict[str, Any] = {"max_tokens": 1, "logprobs": True, "top_logprobs": 20, "temperature": 1.0, "seed": 1}
+Chat = list[dict[str, str]]
+
+
+def games(count: int, rng: random.Random) -> list[Chat]:
+    """Prompts of `count` games, each at three decision nodes, in random order."""
+    system = {"role": "system", "content": "You take part in a study of decisions. Read the rules, then answer."}
+    prompts = []
+    for _ in range(count):
+        rows = [
+            f"Person 1 {first}, Person 2 {second}: Person 1 gets {rng.randint(0, 99)}, Person 2 gets {rng.randint(0, 99)}"
+            for first in "AB"
+            for second in "AB"
+        ]
+        rules = (
+            "Person 1 and Person 2 each get points.\nPerson 1 chooses A or B.\n"
+            "If Person 1 chose A: Person 2 chooses A or B.\nIf Person 1 chose B: Person 2 chooses A or B.\n\n"
+            "Points:\n" + "\n".join(rows)
+        )
+        for who, node in ((1, ""), (2, "Suppose Person 1 chose A.\n"), (2, "Suppose Person 1 chose B.\n")):
+            question = (
+                f"You are Person {who} and get Person {who}'s points.\n{node}Which option do you choose?\n"
+                "A: Option A\nB: Option B\nAnswer with one letter, A or B."
+            )
+            prompts.append([system, {"role": "user", "content": f"{rules}\n\n{question}"}])
+    rng.shuffle(prompts)
+    return prompts
+
+
+def ours(prompts: list[Chat], concurrency: int) -> tuple[float, list[float]]:
+    """Seconds for all prompts through LiteLLM, and the first token's log-probabilities."""
+    import litellm
+
+    async def ask(gate: asyncio.Semaphore, prompt: Chat) -> float:
+        async with gate:
+            reply = await litellm.acompletion(model=MODEL, messages=prompt, **REQUEST)
+        return float(reply.choices[0].logprobs.content[0].top_logprobs[0].logprob)
+
+    async def all_of_them() -> list[float]:
+        gate = asyncio.Semaphore(concurrency)
+        return await asyncio.gather(*(ask(gate, prompt) for prompt in prompts))
+
+    begun = time.perf_counter()
+    values = asyncio.run(all_of_them())
+    return time.perf_counter() - begun, values
+
+
+def bare(server: Any, prompts: list[Chat], concurrency: int) -> tuple[float, list[float]]:
+    """The same by llama.cpp alone."""
+
+    def ask(prompt: Chat) -> float:
+        reply = server.handle_chat_completions(
+            {"messages": prompt, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "cache_prompt": True, **REQUEST}
+        )
+        return float(reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"][0]["logprob"])
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(concurrency) as threads:
+        values = list(threads.map(ask, prompts))
+    return time.perf_counter() - begun, values
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--games", type=int, default=8, help="games in each measurement, three prompts each")
+    parser.add_argument("--repetitions", type=int, default=5)
+    arguments = parser.parse_args()
+    register(settings=SETTINGS)
+    server = _load(resolve(MODEL), SETTINGS)
+    rng = random.Random(0)
+    warm = games(1, rng)
+    ours(warm, 1), bare(server, warm, 1)
+    print(f"{'concurrency':>11} {'ours/s':>8} {'bare/s':>8} {'ratio':>6}   varies by (ours, bare)")
+    for concurrency in CONCURRENCIES:
+        rates: list[tuple[float, float]] = []
+        drift = [0.0, 0.0]
+        for repetition in range(arguments.repetitions):
+            prompts = games(arguments.games, rng)
+            sides = [lambda p, c=concurrency: ours(p, c), lambda p, c=concurrency: bare(server, p, c)]
+            measured = {}
+            for side in (0, 1) if repetition % 2 else (1, 0):
+                measured[side] = sides[side](prompts)
+            rates.append(tuple(len(prompts) / measured[side][0] for side in (0, 1)))
+            if repetition == 0:
+                for side in (0, 1):
+                    again = sides[side](prompts[::-1])[1][::-1]
+                    drift[side] = max(abs(a - b) for a, b in zip(measured[side][1], again, strict=True))
+        ratio = statistics.median(mine / peer for mine, peer in rates)
+        mine, peer = (statistics.median(column) for column in zip(*rates, strict=True))
+        print(
+            f"{concurrency:>11} {mine:>8.2f} {peer:>8.2f} {ratio:>6.2f}   {drift[0]:.4f}, {drift[1]:.4f}", flush=True
+        )
+    close_all()
+
+
+if __name__ == "__main__":
+    main()
