@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ludens.envs import ChanceNode, DecisionNode, Family, GameTree, Node, PayoffNode
+from ludens.envs import ChanceNode, DecisionNode, Family, GameTree, Node, PayoffNode, walk
 
 _ROLES = ("first", "second", "third")
 _OPTIONS = ("a", "b", "c")
@@ -16,19 +16,29 @@ _PAYOFFS = st.integers(-20, 100)
 
 
 def games(
-    *, max_depth: int = 3, max_roles: int = 3, chance: bool = True, hidden: bool = True
+    *,
+    max_depth: int = 3,
+    max_roles: int = 3,
+    max_decisions: int = 6,
+    chance: bool = True,
+    hidden: bool = True,
 ) -> st.SearchStrategy[GameTree]:
     """Game trees with 1 to `max_roles` (at most 3) roles, 2 or 3 options and whole-number payoffs.
 
     Args:
         max_depth: the longest path, in moves (nature's included); at least one decision is always there.
         max_roles: the most roles.
+        max_decisions: the most decision nodes, at least 1: with 6 there are at most 729 pure strategies.
         chance: whether nature moves.
         hidden: whether moves may be hidden (information sets of several nodes); without, information is
-    perfect.
+            perfect.
     """
     roles = st.integers(1, max_roles).map(lambda count: _ROLES[:count])
-    return roles.flatmap(lambda names: _trees(names, max_depth, chance, hidden))
+    return roles.flatmap(
+        lambda names: _trees(
+            names, max_depth=max_depth, max_decisions=max_decisions, chance=chance, hidden=hidden
+        )
+    )
 
 
 def payoffs(family: Family) -> st.SearchStrategy[tuple[float, ...]]:
@@ -57,8 +67,17 @@ def _distributions(count: int) -> st.SearchStrategy[NDArray[np.float64]]:
 
 
 @st.composite
-def _trees(draw: st.DrawFn, roles: tuple[str, ...], max_depth: int, chance: bool, hidden: bool) -> GameTree:
+def _trees(
+    draw: st.DrawFn,
+    roles: tuple[str, ...],
+    *,
+    max_depth: int,
+    max_decisions: int,
+    chance: bool,
+    hidden: bool,
+) -> GameTree:
     numbers = itertools.count(1)
+    left = max_decisions
 
     def label() -> str:
         return f"node {next(numbers)}"
@@ -66,7 +85,7 @@ def _trees(draw: st.DrawFn, roles: tuple[str, ...], max_depth: int, chance: bool
     def leaf() -> Node:
         return PayoffNode(tuple(draw(_PAYOFFS) for _ in roles))
 
-    def branching(depth: int, below: list[Node], role: str | None) -> Node:
+    def branching(below: list[Node], role: str | None) -> Node:
         names = _OPTIONS[: len(below)]
         if role is not None:
             return DecisionNode(label(), role, dict(zip(names, below, strict=True)))
@@ -76,9 +95,10 @@ def _trees(draw: st.DrawFn, roles: tuple[str, ...], max_depth: int, chance: bool
 
     def tree(depth: int) -> Node:
         """A subtree of at most `depth` moves."""
-        kinds = ["leaf", "decision", "decision"] + (["chance"] if chance else [])
-        # A hidden move needs somebody else to make it: another role, or nature.
-        if hidden and depth >= 2 and (chance or len(roles) > 1):
+        nonlocal left
+        kinds = ["leaf"] * (depth < max_depth) + ["decision"] * 2 * (left > 0) + ["chance"] * chance
+        # A hidden move needs somebody else to make it, another role or nature, and two nodes that look alike.
+        if hidden and depth >= 2 and (chance or len(roles) > 1) and left >= 3:
             kinds.append("hidden")
         kind = draw(st.sampled_from(kinds)) if depth else "leaf"
         if kind == "leaf":
@@ -87,34 +107,28 @@ def _trees(draw: st.DrawFn, roles: tuple[str, ...], max_depth: int, chance: bool
         if kind == "hidden":
             return hidden_move(depth, options)
         role = None if kind == "chance" else draw(st.sampled_from(roles))
-        return branching(depth, [tree(depth - 1) for _ in range(options)], role)
+        left -= role is not None
+        return branching([tree(depth - 1) for _ in range(options)], role)
 
     def hidden_move(depth: int, options: int) -> Node:
         """A move, and an answer given without seeing which of some of its options was taken."""
+        nonlocal left
         blind = draw(st.sampled_from(roles))
         movers: list[str | None] = [role for role in roles if role != blind]
         mover = draw(st.sampled_from([*movers, None] if chance else movers))
+        left -= mover is not None
         answers = _OPTIONS[: draw(st.integers(2, 3))]
-        unseen = draw(st.integers(2, options))
+        unseen = draw(st.integers(2, min(options, left)))
+        left -= unseen
         together = f"set {next(numbers)}"
         below: list[Node] = [
             DecisionNode(label(), blind, {name: tree(depth - 2) for name in answers}, together)
             for _ in range(unseen)
         ]
         below += [tree(depth - 1) for _ in range(options - unseen)]
-        return branching(depth, below, mover)
+        return branching(below, mover)
 
     root = tree(max_depth)
-    if not any(isinstance(node, DecisionNode) for node in _nodes(root)):
-        root = DecisionNode(label(), draw(st.sampled_from(roles)), {"a": root, "b": leaf()})
+    if not any(isinstance(node, DecisionNode) for _, node in walk(root)):
+        root = DecisionNode(label(), draw(st.sampled_from(roles)), {"a": leaf(), "b": leaf()})
     return GameTree("drawn", roles, root)
-
-
-def _nodes(node: Node) -> list[Node]:
-    if isinstance(node, DecisionNode):
-        below = list(node.options.values())
-    elif isinstance(node, ChanceNode):
-        below = [child for _, child in node.branches.values()]
-    else:
-        below = []
-    return [node, *(deeper for child in below for deeper in _nodes(child))]

@@ -22,7 +22,7 @@ from ludens.envs import (
     pure_strategies,
 )
 from ludens.envs.efg import to_efg
-from tests.preferences.trees import trees
+from ludens.testing import games
 
 
 def read(game):
@@ -59,7 +59,7 @@ def test_the_protocols_keep_their_names_and_numbers(name):
     np.testing.assert_array_equal(np.array(outcomes, dtype=float), game.payoffs)
 
 
-@given(trees(hidden=True), st.integers(0, 100))
+@given(games(), st.integers(0, 100))
 @settings(deadline=None)
 def test_expected_payoffs_agree_on_any_tree(game, seed):
     rng = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def test_expected_payoffs_agree_on_any_tree(game, seed):
     assert gambit_payoffs(game, vector) == pytest.approx(ours, abs=1e-9)
 
 
-@given(trees(hidden=True))
+@given(games())
 @settings(deadline=None)
 def test_information_sets_and_chance_are_kept(game):
     there = read(game)

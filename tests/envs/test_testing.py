@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
 from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec, turn_based_aec_to_parallel
 
@@ -218,6 +219,13 @@ def test_drawn_games_have_a_decision_and_at_most_three_roles(game):
     assert game.information_sets
     assert len(game.roles) <= 3
     assert all(2 <= len(node.options) <= 3 for node in game.information_sets)
+
+
+@given(st.integers(1, 3), st.integers(1, 4), st.data())
+def test_drawn_games_keep_to_the_depth_and_the_number_of_decisions_asked_for(depth, decisions, data):
+    game = data.draw(games(max_depth=depth, max_decisions=decisions))
+    assert max(len(leaf.path) for leaf in game.leaves) <= depth
+    assert 1 <= sum(hasattr(node, "role") for _, node in walk(game.root)) <= decisions
 
 
 @given(games(chance=False, hidden=False))

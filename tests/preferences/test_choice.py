@@ -22,8 +22,8 @@ from ludens.preferences import (
     uniform_belief,
     utility,
 )
+from ludens.testing import games
 from tests.preferences.test_utility import behaviour
-from tests.preferences.trees import trees
 
 # Numbers in sixteenths: then strategies are tied exactly or clearly apart, never just at the tolerance.
 social, kantian = (st.integers(low, 16).map(lambda number: number / 16) for low in (-16, 0))
@@ -43,14 +43,14 @@ def test_probabilities_by_hand():
     np.testing.assert_allclose(choice.marginals, [trust, 1 - trust, reciprocate, 1 - reciprocate])
 
 
-@given(trees(hidden=True), preferences, st.floats(0, 100), st.integers(0, 100))
+@given(games(), preferences, st.floats(0, 100), st.integers(0, 100))
 def test_marginals_are_a_strategy(game, wanted, noise, seed):
     choice = choice_probabilities(game, wanted, behaviour(game, seed), noise)
     assert choice.probabilities.sum() == pytest.approx(1)
     check_strategy(game, choice.marginals)
 
 
-@given(trees(hidden=True), preferences, st.integers(0, 100))
+@given(games(), preferences, st.integers(0, 100))
 def test_no_noise_is_an_even_draw_among_the_best(game, wanted, seed):
     belief = behaviour(game, seed)
     best = best_strategies(game, wanted, belief).strategies

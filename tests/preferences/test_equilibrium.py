@@ -35,7 +35,7 @@ from ludens.preferences import (
     symmetric_equilibria,
 )
 from ludens.preferences.terms import comparison_tables
-from tests.preferences.trees import subgames, trees
+from ludens.testing import games
 
 dyadic = st.sampled_from([-0.5, 0.0, 0.25, 1.0])
 
@@ -62,6 +62,13 @@ def gambit_agent_equilibria(game):
         )
         for found in pygambit.nash.enumpure_agent_solve(there).equilibria
     }
+
+
+def subgames(game):
+    """The game that starts at every node but the ends; a game of perfect information."""
+    return [
+        GameTree("part", game.roles, node) for _, node in walk(game.root) if not isinstance(node, PayoffNode)
+    ]
 
 
 def gambit_subgame_perfect(game):
@@ -100,13 +107,13 @@ def test_homo_economicus_plays_what_gambit_finds_subgame_perfect(name):
     check_against_gambit(PROTOCOLS[name])
 
 
-@given(trees())
+@given(games(hidden=False))
 @settings(max_examples=60, deadline=None)
 def test_random_trees_are_solved_as_gambit_solves_them(game):
     check_against_gambit(game)
 
 
-@given(trees(), dyadic, dyadic)
+@given(games(hidden=False), dyadic, dyadic)
 @settings(max_examples=30, deadline=None)
 def test_with_social_preferences_gambit_solves_the_game_of_utilities(game, alpha, beta):
     behind, ahead = comparison_tables(game.payoffs)
@@ -126,7 +133,7 @@ def test_with_social_preferences_gambit_solves_the_game_of_utilities(game, alpha
     check_against_gambit(game, GameTree("felt", game.roles, felt(game.root)), Preferences(alpha, beta))
 
 
-@given(trees())
+@given(games(hidden=False))
 @settings(deadline=None)
 def test_nobody_gains_by_leaving_a_subgame_perfect_strategy_in_any_seat(game):
     for row in subgame_perfect(game).strategies[:4]:
@@ -247,7 +254,7 @@ def test_equilibria_are_best_against_themselves_with_small_trembles(name, kappa)
         assert (plans(game, [row]) <= best) == (plans(game, [row]) <= found)
 
 
-@given(trees(hidden=True, most_decisions=4), st.sampled_from([0.0, 0.25, 1.0]), dyadic, dyadic)
+@given(games(max_decisions=4), st.sampled_from([0.0, 0.25, 1.0]), dyadic, dyadic)
 @settings(deadline=None)
 def test_symmetric_equilibria_of_any_tree_leave_no_regret(game, kappa, alpha, beta):
     wanted = Preferences(alpha, beta, kappa)

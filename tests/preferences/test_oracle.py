@@ -34,8 +34,8 @@ from ludens.preferences import (
     universalised_payoff,
     utility,
 )
+from ludens.testing import games
 from tests.preferences.test_utility import behaviour
-from tests.preferences.trees import trees
 
 # Numbers in sixteenths: then strategies are tied exactly or clearly apart, never just at the tolerance.
 social, kantian = (st.integers(low, 16).map(lambda number: number / 16) for low in (-16, 0))
@@ -198,7 +198,7 @@ def test_no_mixture_on_a_fine_grid_beats_the_oracle_in_any_dilemma(points, wante
     assert regret(game, wanted, DILEMMA, belief).min() == 0
 
 
-@given(trees(hidden=True), preferences, st.integers(0, 1000))
+@given(games(), preferences, st.integers(0, 1000))
 def test_no_mixture_beats_the_oracle_in_any_tree(game, wanted, seed):
     belief = behaviour(game, seed)
     found = best_strategies(game, wanted, belief)
@@ -207,7 +207,7 @@ def test_no_mixture_beats_the_oracle_in_any_tree(game, wanted, seed):
     np.testing.assert_allclose(utility(game, wanted, found.strategies, belief), found.utility, atol=1e-7)
 
 
-@given(trees(hidden=True), preferences, st.integers(0, 1000))
+@given(games(), preferences, st.integers(0, 1000))
 def test_regret_is_what_the_best_strategy_would_add_and_zero_on_exactly_the_best(game, wanted, seed):
     belief = behaviour(game, seed)
     table = pure_strategies(game)
@@ -220,7 +220,7 @@ def test_regret_is_what_the_best_strategy_would_add_and_zero_on_exactly_the_best
     assert regret(game, wanted, mixture, belief) == pytest.approx(float(expected), abs=1e-7)
 
 
-@given(trees(hidden=True), preferences, st.integers(-1000, 1000), st.sampled_from([0.001, 0.5, 3, 1000]))
+@given(games(), preferences, st.integers(-1000, 1000), st.sampled_from([0.001, 0.5, 3, 1000]))
 def test_shifting_and_scaling_payoffs_changes_no_choice(game, wanted, shift, scale):
     belief = uniform_strategy(game)
     plain = solve_grid(game, game.payoffs, wanted, belief)
@@ -229,7 +229,7 @@ def test_shifting_and_scaling_payoffs_changes_no_choice(game, wanted, shift, sca
     np.testing.assert_allclose(moved.utilities, plain.utilities * scale + shift, rtol=1e-9, atol=1e-6)
 
 
-@given(trees(hidden=True), st.integers(0, 1000))
+@given(games(), st.integers(0, 1000))
 def test_full_kappa_ignores_the_belief(game, seed):
     one = best_strategies(game, homo_moralis(1), behaviour(game, seed))
     other = best_strategies(game, homo_moralis(1), uniform_strategy(game))

@@ -31,7 +31,7 @@ from ludens.preferences import (
     utility,
     utility_terms,
 )
-from tests.preferences.trees import trees
+from ludens.testing import games
 
 SPD = [name for name in PROTOCOLS if name.startswith("SPD")]
 shares = arrays(np.float64, 3, elements=st.floats(0, 1))
@@ -68,7 +68,7 @@ def test_the_formula_of_the_dilemma_written_out(name, x, y, wanted):
     assert universalised_payoff(game, own) == pytest.approx(universal, abs=1e-9)
 
 
-@given(trees(hidden=True), preferences, st.integers(0, 100))
+@given(games(), preferences, st.integers(0, 100))
 def test_terms_of_pure_strategies_add_up_to_their_utility(game, wanted, seed):
     belief = behaviour(game, seed)
     terms = utility_terms(game, belief)
@@ -78,14 +78,14 @@ def test_terms_of_pure_strategies_add_up_to_their_utility(game, wanted, seed):
     np.testing.assert_allclose(terms.utility(wanted), utility(game, wanted, table, belief), atol=1e-9)
 
 
-@given(trees(hidden=True), preferences, st.integers(0, 100))
+@given(games(), preferences, st.integers(0, 100))
 def test_the_mean_over_seats_is_the_utility_behind_the_veil(game, wanted, seed):
     own, belief = behaviour(game, seed), behaviour(game, seed + 1)
     seats = [utility(game, wanted, own, belief, role) for role in game.roles]
     assert np.mean(seats) == pytest.approx(float(utility(game, wanted, own, belief)), abs=1e-9)
 
 
-@given(trees(hidden=True), st.integers(0, 100))
+@given(games(), st.integers(0, 100))
 def test_comparison_terms_average_over_the_others_at_the_outcomes_of_own_against_belief(game, seed):
     own, belief = behaviour(game, seed), behaviour(game, seed + 1)
     outcomes = outcome_probabilities(game, own, belief)
