@@ -2,8 +2,7 @@
 
 To *cooperate* is to take the prosocial option of the game's family at that node (`Family.prosocial`: trust,
 reciprocate, offer the equal split, accept …), to *defect* to take the other one. What the others did is read
-from
-the turn: the moves known in this round, and the finished rounds. Nothing is remembered between turns.
+from the turn: the moves known in this round, and the finished rounds. Nothing is remembered between turns.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class _Cooperator(_Scripted):
 
         Raises:
             UsageError: the game has no family that says what cooperation is, or offers several ways to
-        defect.
+                defect.
         """
         wanted = self._option(turn, cooperate=self.cooperates(turn))
         shares = tuple(float(option.name == wanted) for option in turn.options)

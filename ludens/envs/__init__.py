@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ludens.envs.drawing import draw
+from ludens.envs.drawing import draw, graphviz
 from ludens.envs.efg import to_efg
 from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, PROTOCOLS, family_of
@@ -60,6 +60,7 @@ __all__ = [
     "environments",
     "expected_payoff",
     "family_of",
+    "graphviz",
     "make_env",
     "outcome_probabilities",
     "path_probabilities",

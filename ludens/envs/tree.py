@@ -24,8 +24,8 @@ from ludens.envs.nodes import ChanceNode, DecisionNode, GameError, Node, PayoffN
 class InformationSet:
     """What a role can tell apart when it moves, and what it may then choose.
 
-    `known` are the steps common to all paths into the set: all that the mover has learnt. `columns` are this
-    set's places in a strategy vector.
+    `known` are the steps common to all paths into the set: what the mover knows for certain. `columns` are
+    this set's places in a strategy vector.
     """
 
     label: str

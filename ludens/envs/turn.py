@@ -64,7 +64,7 @@ class Turn:
         options: the legal moves, in the game's own order.
         observation: the numeric observation, as `env.observe` gives it.
         game: the rules, from which payoffs are read (prompts and oracles alike).
-        known: the earlier moves of this round that the mover has learnt, in order.
+        known: the earlier moves of this round that the mover has learnt for certain, in order.
         past: the finished rounds, oldest first.
         round: the number of this round, from 0; `rounds` is how many there will be.
         method: ``"direct"`` if the move is really reached, ``"strategy"`` if it is asked for every case in

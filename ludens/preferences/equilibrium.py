@@ -17,7 +17,7 @@ from ludens.errors import UsageError
 from ludens.preferences.grid import TOLERANCE, solve_grid
 from ludens.preferences.preference import Preferences
 from ludens.preferences.subgame import has_perfect_information, subgame_perfect
-from ludens.preferences.terms import Floats, comparison_tables
+from ludens.preferences.terms import Floats, comparison_tables, location
 
 MAX_STRATEGIES = 1024
 
@@ -51,8 +51,8 @@ def _survives_trembles(game: GameTree, preferences: Preferences, place: int) -> 
     table = pure_strategies(game)
     others = _trembling_others(game, table[place])
     behind, ahead = comparison_tables(game.payoffs)
-    low, spread = game.payoffs.min(), np.ptp(game.payoffs)
-    centred = game.payoffs - (low + spread / 2)
+    middle, spread = location(game.payoffs)
+    centred = game.payoffs - middle
     felt = (1 - preferences.kappa) * centred - preferences.alpha * behind - preferences.beta * ahead
     own = path_probabilities(game, table)
     # coefficients of the utility in the powers of ε, (strategies, powers)

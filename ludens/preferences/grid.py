@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ludens.envs import GameTree, pure_strategies
 from ludens.errors import UsageError
 from ludens.preferences.preference import Preferences, preference_array
-from ludens.preferences.terms import check_payoffs, grid_terms
+from ludens.preferences.terms import check_payoffs, grid_terms, location
 
 TOLERANCE = 1e-9
 """Utilities closer than this share of the payoff scale count as tied."""
@@ -70,8 +70,7 @@ def solve_grid(
     """
     weights = preference_array(preferences)
     table = check_payoffs(game, payoffs)
-    # Ties are judged on payoffs around zero, where rounding errors stay proportional to what is at stake.
-    middle, spread = _location(table)
+    middle, spread = location(table)
     try:
         terms = grid_terms(game, table - middle[..., None, None], beliefs)
         centred = terms.utility(weights)
@@ -113,9 +112,3 @@ def same_shape(one: GameTree, other: GameTree) -> bool:
     return [(leaf.path, leaf.chance) for leaf in one.leaves] == [
         (leaf.path, leaf.chance) for leaf in other.leaves
     ]
-
-
-def _location(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per game the middle of its payoffs and their spread."""
-    low, high = table.min(axis=(-2, -1)), table.max(axis=(-2, -1))
-    return low + (high - low) / 2, high - low

@@ -15,7 +15,7 @@ from ludens.envs import ChanceNode, DecisionNode, GameTree, Node, PayoffNode, ex
 from ludens.errors import UsageError
 from ludens.preferences.grid import TOLERANCE
 from ludens.preferences.preference import HOMO_ECONOMICUS, Preferences
-from ludens.preferences.terms import Floats, comparison_tables
+from ludens.preferences.terms import Floats, comparison_tables, location
 
 MAX_EQUILIBRIA = 4096
 
@@ -129,7 +129,5 @@ def _leaf_utilities(
     behind, ahead = comparison_tables(game.payoffs)
     alpha = np.array([by_role[role].alpha for role in game.roles])
     beta = np.array([by_role[role].beta for role in game.roles])
-    # Ties are judged on payoffs around zero, where rounding errors stay proportional to what is at stake.
-    low, spread = game.payoffs.min(), np.ptp(game.payoffs)
-    centred = game.payoffs - (low + spread / 2)
-    return centred - alpha * behind - beta * ahead, spread * (1 + np.abs(alpha) + np.abs(beta))
+    middle, spread = location(game.payoffs)
+    return game.payoffs - middle - alpha * behind - beta * ahead, spread * (1 + np.abs(alpha) + np.abs(beta))

@@ -93,6 +93,16 @@ def comparison_tables(payoffs: Floats) -> tuple[Floats, Floats]:
     return np.maximum(gap, 0).sum(-1) / (roles - 1), np.maximum(-gap, 0).sum(-1) / (roles - 1)
 
 
+def location(payoffs: Floats) -> tuple[Floats, Floats]:
+    """Per game the middle of its payoffs and their spread; payoffs (..., leaves, roles) to two arrays (...).
+
+    Ties are judged on payoffs less the middle: around zero rounding errors stay proportional to what is at
+    stake.
+    """
+    low, high = payoffs.min(axis=(-2, -1)), payoffs.max(axis=(-2, -1))
+    return low + (high - low) / 2, high - low
+
+
 def distribution(game: GameTree, vector: ArrayLike) -> Floats:
     """The vector as a strategy whose probabilities sum to 1 exactly: a belief that was written with six
     digits must not shift utilities by more than the tolerance within which strategies count as tied.
