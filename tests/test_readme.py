@@ -72,7 +72,7 @@ for framing in ("neutral", "twin", "story"):
     print(render(env.unwrapped.turn(), framing).messages[-1]["content"])
 game = PROTOCOLS["CP1"]
 print(best_strategies(game, HOMO_ECONOMICUS, uniform_strategy(game)))
-result = bench([], protocols=["CP1", "CP2"], path="centipede.db")
+result = bench(["random"], protocols=["CP1", "CP2"], path="centipede.db")
 print(*result.measures)
 """
     assert "CP1" in run([sys.executable, "-c", family + use], tmp_path).stdout
