@@ -71,6 +71,7 @@ ApiBase = Annotated[
     str | None,
     typer.Option(help="Address of an OpenAI-compatible server for the models.", show_default=False),
 ]
+Csv = Annotated[Path | None, typer.Option(help="Write every estimate to this file too.", show_default=False)]
 Concurrency = Annotated[int | None, typer.Option(help="How much is played at once.", show_default=False)]
 
 
@@ -202,12 +203,10 @@ def bench(
     concurrency: Concurrency = None,
     out: Out = None,
     as_json: Json = False,
-    csv: Annotated[
-        Path | None, typer.Option(help="Write every estimate to this file too.", show_default=False)
-    ] = None,
+    csv: Csv = None,
 ) -> None:
     """Compare models with each other and with reference policies, and write a report."""
-    from ludens.experiments.bench import CONCURRENCY, write_csv
+    from ludens.experiments.bench import CONCURRENCY
     from ludens.experiments.bench import bench as run_bench
     from ludens.experiments.screens import progress_bar
 
@@ -226,9 +225,7 @@ def bench(
             path=out,
             progress=progress,
         )
-    if csv is not None:
-        write_csv(result, csv)
-    _report_bench(result, as_json)
+    _report_bench(result, as_json, csv)
 
 
 @app.command()
@@ -254,12 +251,12 @@ def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False
 
 
 @app.command()
-def report(file: RunFile, as_json: Json = False) -> None:
-    """Write a benchmark's report again."""
+def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
+    """Write a benchmark's report again, of one that broke off too."""
     from ludens.experiments.bench import load_result
     from ludens.experiments.report import write_report
 
-    _report_bench(write_report(load_result(file)), as_json)
+    _report_bench(write_report(load_result(file)), as_json, csv)
 
 
 @app.command()
@@ -338,13 +335,15 @@ def _report_play(run: Run, as_json: bool) -> None:
             show_summary(run, _console())
 
 
-def _report_bench(result: BenchResult, as_json: bool) -> None:
-    from ludens.experiments.bench import render_summary, to_json
+def _report_bench(result: BenchResult, as_json: bool, csv: Path | None = None) -> None:
+    from ludens.experiments.bench import render_summary, to_json, write_csv
 
     if as_json:
         _print_json(to_json(result))
     else:
         render_summary(result, _console())
+    if csv is not None:
+        write_csv(result, csv)
 
 
 def _run_as_json(run: Run) -> dict[str, Any]:
@@ -373,7 +372,8 @@ def _policy(spec: str, settings: dict[str, Any]) -> str | dict[str, Any]:
 
 
 def _has_person(manifest: Mapping[str, Any]) -> bool:
-    return any(policy.get("spec") == "human" for policy in manifest["config"]["policies"].values())
+    policies = manifest["config"].get("policies", {})
+    return any(policy.get("spec") == "human" for policy in policies.values())
 
 
 def _numbers(text: str) -> list[float]:

@@ -17,7 +17,7 @@ from ludens import cli
 from ludens.agents.policy import Call, Decision
 from ludens.envs import PROTOCOLS
 from ludens.experiments import DecisionRecord, EpisodeRecord, EpisodeSpec, Run, create_run, play
-from ludens.experiments.screens import printable
+from ludens.experiments.printable import printable
 from tests.loopback import Loopback, hanging, say
 
 EVIL = "</script><img onerror=alert(1)> [bold red]B[/] \x1b[31mred\x1b]0;title\x07 \u202eright \r\x00\x9b2J"
@@ -143,19 +143,29 @@ def test_what_the_parser_refuses_exits_2_too(ran, arguments):
     assert "Traceback" not in err
 
 
-def test_runs_that_cannot_be_used_are_one_sentence_and_exit_1(ran, tmp_path):
+def test_naming_what_is_no_run_is_wrong_use(ran, tmp_path):
     (tmp_path / "text.db").write_text("hello")
+    (tmp_path / "folder.db").mkdir()
+    for command in ("show", "resume", "report"):
+        assert "There is no run at none.db" in sentence(*ran(command, "none.db"), 2)
+        assert "There is no run at folder.db" in sentence(*ran(command, "folder.db"), 2)
+        assert "text.db is not a run of ludens" in sentence(*ran(command, "text.db"), 2)
+    assert "There is no run in runs" in sentence(*ran("show"), 2)
+    ran("play", "trust-v0", "-p", "random", "--out", "run.db")
+    assert "has no episode 9; its episodes are 0 to 0" in sentence(*ran("show", "run.db", "--episode", 9), 2)
+    assert "is a run of play, not a benchmark" in sentence(*ran("report", "run.db"), 2)
+    create_run("other.db", "market", {}, [EpisodeSpec(0, {})]).close()
+    assert "other.db is a run of market, not of play" in sentence(*ran("resume", "other.db"), 2)
+
+
+def test_runs_that_cannot_be_used_are_one_sentence_and_exit_1(ran, tmp_path):
     ran("play", "trust-v0", "-p", "random", "--out", "newer.db")
     with closing(sqlite3.connect("newer.db")) as database:
         database.execute("PRAGMA user_version = 7")
     for command in ("show", "resume", "report"):
-        assert "There is no run at none.db" in sentence(*ran(command, "none.db"), 1)
-        assert "text.db is not a run of ludens" in sentence(*ran(command, "text.db"), 1)
         assert "written by a newer ludens" in sentence(*ran(command, "newer.db"), 1)
-    assert "There is no run in runs" in sentence(*ran("show"), 1)
     ran("play", "trust-v0", "-p", "random", "--out", "run.db")
     assert "run.db exists already" in sentence(*ran("play", "trust-v0", "-p", "random", "--out", "run.db"), 1)
-    assert "has no episode 9; its episodes are 0 to 0" in sentence(*ran("show", "run.db", "--episode", 9), 1)
 
 
 def test_a_second_process_on_a_run_is_one_sentence(ran):
@@ -168,7 +178,7 @@ def test_a_second_process_on_a_run_is_one_sentence(ran):
 
 def test_debug_shows_where_an_error_came_from(ran):
     code, _, err = ran("show", "none.db", "--debug")
-    assert code == 1
+    assert code == 2
     assert "Traceback" in err
     assert "database.py" in err
 
@@ -261,8 +271,17 @@ def test_bench_prints_its_table_and_writes_what_was_asked_for(ran, tmp_path):
     assert (found["run"], found["report"]) == ("b.db", "b.html")
     assert (tmp_path / "b.html").exists()
     assert json.loads(ran("resume", "b.db", "--json")[1])["estimates"] == found["estimates"]
-    ran("play", "trust-v0", "-p", "random", "--out", "p.db")
-    assert "is a run of play, not a benchmark" in sentence(*ran("report", "p.db"), 1)
+    ran("report", "b.db", "--csv", "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_a_table_with_nowhere_to_go_costs_no_result(ran):
+    code, out, err = ran(
+        "bench", "random", "--protocols", "TG1", "--out", "b.db", "--csv", "no/b.csv", "--json"
+    )
+    assert code == 1
+    assert json.loads(out)["estimates"]
+    assert "`ludens report b.db --csv FILE`" in err
 
 
 def test_ctrl_c_exits_130_and_names_the_way_to_go_on(tmp_path):

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
+from ludens.experiments.blocking import run_blocking
+from ludens.experiments.database import NoRunError, reason
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.metrics import Measures, measure
 from ludens.experiments.records import DecisionRecord
 from ludens.experiments.run import Run
-from ludens.experiments.runner import OnProgress, check_concurrency, run_blocking, run_episodes
+from ludens.experiments.runner import OnProgress, check_concurrency, check_resumable, run_episodes
 from ludens.experiments.seeds import check_seed
 from ludens.experiments.store import Store, StoreError, create_run
 from ludens.experiments.suite import FRAMINGS, PolicySpec, Suite, player
@@ -117,24 +119,30 @@ def resume(
     """Go on with a benchmark that broke off; of one that is done, measure and report again.
 
     Raises:
-        StoreError: the file is no benchmark, or another process writes to it.
+        NoRunError: the file is no benchmark.
+        StoreError: another process writes to it, or a policy aborted it.
         UsageError: the protocols have changed since the run began.
     """
     with Run(path) as run:
         manifest, episodes = _checked(run), run.episodes()
+    if manifest["status"] == "done":
+        return _reported(path)
+    check_resumable(manifest, path)
     suite = Suite.from_config(manifest["config"])
     if [dict(spec.labels) for spec in suite.specs()] != [dict(episode.labels) for episode in episodes]:
         raise UsageError(
             f"{path} was begun with other protocols than are registered now: use the version that began it."
         )
-    return _play(Store(path), suite, concurrency or manifest["config"]["concurrency"], progress)
+    at_once = manifest["config"]["concurrency"] if concurrency is None else concurrency
+    check_concurrency(at_once)
+    return _play(Store(path), suite, at_once, progress)
 
 
 def load_result(path: str | os.PathLike[str]) -> BenchResult:
     """Measure a run as it stands on disk, finished or not, without asking anything.
 
     Raises:
-        StoreError: the file is no benchmark.
+        NoRunError: the file is no benchmark.
     """
     with Run(path) as run:
         manifest, episodes, decisions = _checked(run), run.episodes(), run.decisions()
@@ -165,6 +173,7 @@ def to_json(result: BenchResult) -> dict[str, Any]:
         "models": list(result.models),
         "planned": result.planned,
         "ended": result.ended,
+        "seconds": result.manifest["seconds"],
         "manifest": dict(result.manifest),
         "estimates": list(estimates(result)),
         "costs": {found.policy: asdict(found.costs) for found in result.measures},
@@ -181,14 +190,17 @@ def write_csv(result: BenchResult, path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     draft = target.with_name(target.name + ".part")
     try:
-        with draft.open("w", newline="", encoding="utf-8") as file:
+        with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
         draft.replace(target)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise StoreError(f"The table cannot be written to {target} ({error.strerror}).") from None
+        raise StoreError(
+            f"The table cannot be written to {target} ({reason(error)}): name another file in "
+            f"`ludens report {result.run_path} --csv FILE`; what was asked is kept."
+        ) from None
     return target
 
 
@@ -204,8 +216,12 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
             yield _entry(found.policy, "cooperation", cooperation.rate, **place)
         for family, estimate in found.by_family.items():
             yield _entry(found.policy, "cooperation", estimate, family=family)
-        for name, of_framing in (("cooperation", found.by_framing), ("first_shown", found.first_by_framing)):
-            for framing, estimate in of_framing.items():
+        for name, by_framing in (
+            ("cooperation", found.by_framing),
+            ("first_shown", found.first_by_framing),
+            ("answer_mass", found.mass_by_framing),
+        ):
+            for framing, estimate in by_framing.items():
                 yield _entry(found.policy, name, estimate, framing=framing)
         for slope in found.sensitivity:
             at: dict[str, str | None] = {"family": slope.family, "node": slope.node}
@@ -232,6 +248,7 @@ _PLAIN = (
     "invalid",
     "refused",
     "beliefs_unread",
+    "answer_mass",
 )
 
 
@@ -243,15 +260,19 @@ def _play(store: Store, suite: Suite, concurrency: int, progress: OnProgress | N
         raise
     job = run_episodes(store, suite.specs(), play_one, concurrency=concurrency, progress=progress)
     run_blocking(store, job, keyboard=any(model["spec"] == "human" for model in suite.models))
+    return _reported(store.path)
+
+
+def _reported(path: str | os.PathLike[str]) -> BenchResult:
     from ludens.experiments.report import write_report
 
-    return write_report(load_result(store.path))
+    return write_report(load_result(path))
 
 
 def _checked(run: Run) -> dict[str, Any]:
     manifest = run.manifest
     if manifest["kind"] != "bench":
-        raise StoreError(
+        raise NoRunError(
             f"{run.path} is a run of {manifest['kind']}, not a benchmark: `ludens show {run.path}`."
         )
     return manifest
@@ -279,7 +300,8 @@ def _row(found: Measures, tested: bool) -> dict[str, Any]:
         "first_shown": found.first_shown,
         "invalid": found.invalid,
         "refused": found.refused,
+        "answer_mass": found.answer_mass,
         "decisions": found.costs.decisions,
         "cost": found.costs.cost,
-        "seconds": found.costs.seconds,
+        "call_seconds": found.costs.call_seconds,
     }

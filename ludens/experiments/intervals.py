@@ -88,8 +88,7 @@ def cluster_mean(
     replacement.
 
     The resampled mean is a ratio (sum of the drawn clusters' sums by sum of their sizes). With a single
-    cluster
-    nothing can be resampled: the mean stands without an interval.
+    cluster nothing can be resampled: the mean stands without an interval.
     """
     array = np.asarray(values, dtype=np.float64)
     members, count = _memberships(array, clusters)

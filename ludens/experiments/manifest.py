@@ -16,12 +16,17 @@ LIBRARIES = ("ludens", "numpy", "gymnasium", "pettingzoo", "litellm", "xllamacpp
 
 
 def new_manifest(kind: str, config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """The manifest of a run that starts now; from `config`, JSON values, the run can be built again."""
+    """The manifest of a run that starts now; from `config`, JSON values, the run can be built again.
+
+    ``seconds`` is the wall-clock time that it took so far, over all its lives; of a life that was killed, up
+    to its last finished episode.
+    """
     return {
         "kind": kind,
         "config": dict(config),
         "seed": seed,
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seconds": 0.0,
         "versions": versions(),
         "git": git_commit(),
         "status": "running",

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.comparisons import KAPPAS, Beliefs, Comparison, compare
+from ludens.experiments.costs import Costs, costs
 from ludens.experiments.intervals import Estimate, cluster_mean, cluster_slopes, missing, wilson
 from ludens.experiments.records import DecisionRecord
 from ludens.experiments.shares import Share, Shares, shares_by_policy
@@ -50,21 +51,6 @@ class Sensitivity:
 
 
 @dataclass(frozen=True)
-class Costs:
-    """What the answers took. `cost` is in US dollars by LiteLLM's prices, 0 for models that are free or
-    have none; `seconds` are summed over calls, also over those that ran at the same time.
-    """
-
-    decisions: int
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float
-    seconds: float
-    transport_retries: int
-
-
-@dataclass(frozen=True)
 class Measures:
     """All that is measured of one policy.
 
@@ -72,15 +58,16 @@ class Measures:
         overall: cooperation over all questions asked.
         cells: cooperation by protocol and node, as a plain number, for pictures.
         order_consistency: 1 minus the mean total variation distance between a question's answers under
-            different
-            orders of the options. Single draws differ by chance as well: with one replicate this is the
-            share of questions answered alike.
+            different orders of the options. Single draws differ by chance as well: with one replicate this is
+            the share of questions answered alike.
         framing_consistency: the same between framings, orders averaged out.
         first_shown: probability of the option that stood first, orders balanced; away from 1/number of
-            options
-            it is position bias. By framing too, in `first_by_framing`.
+            options it is position bias. By framing too, in `first_by_framing`.
         invalid, refused: shares of the choices asked.
         beliefs_unread: share of the belief questions without a usable answer.
+        answer_mass: where choices were read from log-probabilities, how much of the model's probability lay
+            on any of the options; the rest went to other words. Far below 1, the choice was forced on a model
+            that was about to say something else. By framing too, in `mass_by_framing`.
         incomplete: questions × framings left out of `asked` because an order has no usable answer.
     """
 
@@ -99,6 +86,8 @@ class Measures:
     invalid: Estimate
     refused: Estimate
     beliefs_unread: Estimate
+    answer_mass: Estimate
+    mass_by_framing: Mapping[str, Estimate]
     costs: Costs
     asked: int
     incomplete: int
@@ -180,7 +169,14 @@ def _measures(
         beliefs_unread=wilson(
             sum(record.decision.status != "valid" for record in asked_beliefs), len(asked_beliefs)
         ),
-        costs=_costs(records),
+        answer_mass=_answer_mass(choices, stream("mass")),
+        mass_by_framing={
+            name: _answer_mass(
+                [record for record in choices if record.labels["framing"] == name], stream("mass", name)
+            )
+            for name in framings
+        },
+        costs=costs(records),
         asked=shares.asked,
         incomplete=shares.incomplete,
     )
@@ -195,7 +191,9 @@ class _Streams:
         self._policy, self._seed = policy, seed
 
     def __call__(self, *names: str) -> np.random.Generator:
-        return np.random.default_rng([self._seed, crc32("\0".join((self._policy, *names)).encode())])
+        return np.random.default_rng(
+            [self._seed, crc32("\0".join((self._policy, *names)).encode("utf-8", "surrogatepass"))]
+        )
 
 
 def _prosocial(share: Share) -> float:
@@ -296,14 +294,13 @@ def _first_shown(shares: Sequence[Share], rng: np.random.Generator) -> Estimate:
     return cluster_mean(first, [share.question for share, _ in shown], rng)
 
 
-def _costs(records: Sequence[DecisionRecord]) -> Costs:
-    calls = [call for record in records for call in record.decision.calls]
-    return Costs(
-        decisions=len(records),
-        calls=len(calls),
-        prompt_tokens=sum(call.prompt_tokens for call in calls),
-        completion_tokens=sum(call.completion_tokens for call in calls),
-        cost=sum(call.cost for call in calls),
-        seconds=sum(call.seconds for call in calls),
-        transport_retries=sum(call.transport_retries for call in calls),
-    )
+def _answer_mass(choices: Sequence[DecisionRecord], rng: np.random.Generator) -> Estimate:
+    read = [
+        (sum(call.option_probabilities), (record.protocol, record.node))
+        for record in choices
+        for call in record.decision.calls
+        if call.option_probabilities is not None
+    ]
+    if not read:
+        return missing("no choice was read from log-probabilities")
+    return cluster_mean([mass for mass, _ in read], [question for _, question in read], rng)

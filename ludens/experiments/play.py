@@ -10,12 +10,14 @@ import numpy as np
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
 from ludens.experiments.blocking import run_blocking
+from ludens.experiments.database import NoRunError
 from ludens.experiments.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.run import Run
 from ludens.experiments.runner import (
     OnProgress,
     Recorder,
     check_concurrency,
+    check_resumable,
     run_episodes,
     unplayed,
 )
@@ -30,7 +32,7 @@ from ludens.experiments.setup import (
     environment_maker,
     seat_policies,
 )
-from ludens.experiments.store import Store, StoreError, create_run
+from ludens.experiments.store import Store, create_run
 
 
 def play(
@@ -108,24 +110,29 @@ def resume(
         progress: as in `play`.
 
     Raises:
-        StoreError: the file is no run of `play`, another process has it, or a policy aborted it.
+        NoRunError: the file is no run of `play`.
+        StoreError: another process has it, or a policy aborted it.
         UsageError: `env` or `policies` are needed and not given.
     """
     with Run(path) as run:
         manifest = run.manifest
     if manifest["kind"] != "play":
-        raise StoreError(f"{path} is a run of {manifest['kind']}, not of play: use `ludens resume {path}`.")
-    if manifest["status"] == "aborted":
-        raise StoreError(f"{path} was aborted and cannot go on: {manifest['detail']}")
+        raise NoRunError(
+            f"{path} is a run of {manifest['kind']}, not of play: go on with it by what began it, in ludens "
+            f"{manifest['versions'].get('ludens', 'of its time')}."
+        )
     if manifest["status"] == "done":
         return Run(path)
+    check_resumable(manifest, path)
     config = manifest["config"]
     template = environment_maker(env if env is not None else described_env(config["environment"], path))
     seated = seat_policies(
         template, policies if policies is not None else described_policies(config["policies"], path)
     )
+    at_once = config["concurrency"] if concurrency is None else concurrency
+    check_concurrency(at_once)
     store = Store(path)
-    job = _Job(store, _specs(store), template, seated, concurrency or config["concurrency"])
+    job = _Job(store, _specs(store), template, seated, at_once)
     run_blocking(store, job.run(progress), keyboard=job.keyboard)
     return Run(path)
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ludens.agents.policy import Decision
 from ludens.experiments import rows
-from ludens.experiments.database import StoreError, connect, translated
+from ludens.experiments.database import NoRunError, connect, translated
 from ludens.experiments.manifest import RUNS
 from ludens.experiments.records import DecisionRecord, EpisodeRecord
 from ludens.experiments.store import read_manifest
@@ -32,7 +32,9 @@ class Summary:
             None if none.
         calls, transport_retries, prompt_tokens, completion_tokens: totals over all calls to models.
         cost: of all calls, in US dollars; models without a known price count as 0.
-        seconds: spent waiting for models, summed over calls (they overlap).
+        call_seconds: from request to reply, summed over calls (which overlap).
+        seconds: wall-clock time that the run took, over all its lives; of a life that was killed, up to its
+            last finished episode.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Summary:
     prompt_tokens: int
     completion_tokens: int
     cost: float
+    call_seconds: float
     seconds: float
 
 
@@ -56,7 +59,8 @@ class Run:
         path: the ``.db`` file.
 
     Raises:
-        StoreError: there is no such file, it is no run, or a newer ludens wrote it.
+        NoRunError: there is no such file, or it is no run.
+        StoreError: a newer ludens wrote it, it is damaged, or it cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -68,11 +72,11 @@ class Run:
         """The run in a folder that was written to last.
 
         Raises:
-            StoreError: the folder holds no run.
+            NoRunError: the folder holds no run.
         """
         files = [file for file in Path(folder).glob("*.db") if file.is_file()]
         if not files:
-            raise StoreError(f"There is no run in {folder}: start one with `ludens play` or `ludens bench`.")
+            raise NoRunError(f"There is no run in {folder}: start one with `ludens play` or `ludens bench`.")
         return cls(max(files, key=_last_written))
 
     def __enter__(self) -> Self:
@@ -93,9 +97,9 @@ class Run:
     def manifest(self) -> dict[str, Any]:
         """How the run came about.
 
-        ``kind``, ``config`` (what it is built from), ``seed``, ``started``, ``versions``, ``git``, ``status``
-        and ``detail``; and from what was played so far ``models`` (ids) and ``prompts`` (framing, template,
-        hash).
+        ``kind``, ``config`` (what it is built from), ``seed``, ``started``, ``seconds`` (wall-clock time so
+        far), ``versions``, ``git``, ``status`` and ``detail``; and from what was played so far ``models``
+        (ids) and ``prompts`` (framing, template, hash).
         """
         with self._reading() as database:
             manifest = read_manifest(database)
@@ -119,7 +123,7 @@ class Run:
         """The decisions of all episodes, or of one, in their order, with the calls behind each."""
         labels = {record.index: record.labels for record in self.episodes()}
         if episode is not None and episode not in labels:
-            raise StoreError(
+            raise NoRunError(
                 f"{self.path} has no episode {episode}; its episodes are 0 to {len(labels) - 1}."
             )
         with self._reading() as database:
@@ -177,7 +181,7 @@ class Run:
             episodes,
             {status: decisions.get(status, 0) for status in ("valid", "invalid", "refused")},
             self._mean_payoffs(),
-            *calls,
+            *(*calls, manifest["seconds"]),
         )
 
     @contextmanager

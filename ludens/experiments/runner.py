@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.errors import LudensError, UsageError
-from ludens.experiments.blocking import run_blocking
 from ludens.experiments.recorder import OnProgress, Progress, Recorder, StoppedError, Watch
 from ludens.experiments.records import EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.seeds import episode_seeds
@@ -24,7 +25,7 @@ __all__ = [
     "Recorder",
     "RunAbortedError",
     "check_concurrency",
-    "run_blocking",
+    "check_resumable",
     "run_episodes",
     "unplayed",
 ]
@@ -53,6 +54,7 @@ async def run_episodes(
 
     Raises:
         UsageError: the concurrency is not a whole number of at least 1.
+        StoreError: the run cannot be written.
         RunAbortedError: an episode ended as aborted.
         Exception: whatever an episode raised, after the run has been left in order.
     """
@@ -72,8 +74,9 @@ async def run_episodes(
                 store.end_episode(record)
                 watch.ended()
                 if record.status == "aborted":
+                    why = record.detail.rstrip(".")
                     raise RunAbortedError(
-                        f"{store.path} stopped at episode {spec.index}, as its policy asks: {record.detail}."
+                        f"{store.path} stopped at episode {spec.index}, as its policy asks: {why}."
                     )
             except StoppedError:
                 return
@@ -130,6 +133,12 @@ def check_concurrency(concurrency: int) -> None:
     """Raise UsageError unless it is a whole number of at least 1."""
     if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
         raise UsageError(f"The concurrency is a whole number of at least 1; got {concurrency!r}.")
+
+
+def check_resumable(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Raise StoreError if a policy aborted the run."""
+    if manifest["status"] == "aborted":
+        raise StoreError(f"{path} was aborted and cannot go on: {manifest['detail']}")
 
 
 def _lowest_payoff(turn: Turn) -> float | None:

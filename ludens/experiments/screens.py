@@ -5,7 +5,6 @@ Models send any text. It is shown as text: no terminal control code and no marku
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from ludens.agents.policy import Call, Decision
 from ludens.errors import LudensError
+from ludens.experiments.printable import printable
 from ludens.experiments.recorder import OnProgress
 from ludens.experiments.recorder import Progress as Standing
 from ludens.experiments.records import DecisionRecord
@@ -27,11 +27,6 @@ from ludens.experiments.run import Run, Summary
 MOST_EPISODES = 20
 
 Rows = Sequence[Mapping[str, Any]]
-
-
-def printable(text: str) -> str:
-    """The text with every character that a terminal obeys rather than shows written out, as escapes are."""
-    return "".join(char if _is_shown(char) else _written_out(char) for char in text)
 
 
 @contextmanager
@@ -119,12 +114,13 @@ def _facts(manifest: Mapping[str, Any], summary: Summary) -> Iterator[tuple[str,
         "started",
         f"{manifest['started']} with ludens {manifest['versions'].get('ludens')}, seed {manifest['seed']}",
     )
+    yield "time", f"{summary.seconds:.1f} s"
     yield "episodes", ", ".join(f"{count} {status}" for status, count in summary.episodes.items())
     yield "decisions", ", ".join(f"{count} {status}" for status, count in summary.decisions.items())
     if summary.calls:
         tokens = f"{summary.prompt_tokens:,} + {summary.completion_tokens:,} tokens"
         repeats = f", {summary.transport_retries} repeated" if summary.transport_retries else ""
-        yield "calls", f"{summary.calls}{repeats}, {tokens}, {dollars(summary.cost)}, {summary.seconds:.1f} s"
+        yield "calls", f"{summary.calls}{repeats}, {tokens}, {dollars(summary.cost)}"
         yield "models", ", ".join(manifest["models"])
         yield "prompts", ", ".join(f"{each['template']} {each['hash']}" for each in manifest["prompts"])
 
@@ -232,13 +228,3 @@ def _hint(console: Console, text: str, command: str) -> None:
 def _text(text: str, style: str = "") -> Text:
     """How everything that is not ours to word reaches the terminal."""
     return Text(printable(text), style=style, overflow="fold")
-
-
-def _is_shown(char: str) -> bool:
-    # Cc: control; Cf: format, which can reorder what is read; Cs: half a pair. Joiners make up emoji.
-    return char in "\n\t\u200c\u200d" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def _written_out(char: str) -> str:
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

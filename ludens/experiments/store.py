@@ -13,6 +13,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,6 +90,7 @@ class Store:
         self.path = Path(path)
         self.fresh = False
         self._thread = threading.RLock()
+        self._opened = time.monotonic()
         connect(self.path).close()  # a file that is no run is left without a lock file beside it
         self._lock = RunLock(self.path)
         if not self._acquire():
@@ -103,6 +105,7 @@ class Store:
                 self._labels = {
                     record.index: record.labels for record in rows.select_episodes(self._database)
                 }
+            self._earlier = float(self.manifest["seconds"])
         except BaseException:
             self._lock.release()
             raise
@@ -175,11 +178,12 @@ class Store:
         row = (record.status, rows.as_json(dict(record.payoffs)), record.detail, record.index)
         with self._writing() as database:
             database.execute("UPDATE episodes SET status = ?, payoffs = ?, detail = ? WHERE episode = ?", row)
+            _set(database, "seconds", self._seconds())
 
     def set_status(self, status: RunStatus, detail: str = "") -> None:
         """Keep how the run stands."""
         with self._writing() as database:
-            for item in (("status", status), ("detail", detail)):
+            for item in (("status", status), ("detail", detail), ("seconds", self._seconds())):
                 _set(database, *item)
 
     def close(self) -> None:
@@ -195,6 +199,9 @@ class Store:
         """Remove the run's file, of a run that came to nothing, and close."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+    def _seconds(self) -> float:
+        return round(self._earlier + time.monotonic() - self._opened, 3)
 
     def _acquire(self) -> bool:
         try:

@@ -1,7 +1,7 @@
 """The preference suite: every question of every protocol, put to every policy in every wording.
 
 One episode is one question: a protocol × an information set × the order in which its options stand × a
-    framing × a replicate. It is asked by the strategy method (before roles are known), so an answer never
+framing × a replicate. It is asked by the strategy method (before roles are known), so an answer never
     depends on how others happened to play. The published protocols of every family join by themselves.
 
 A language model whose option probabilities are read from its log-probabilities answers a question exactly:
@@ -217,6 +217,8 @@ def _may_vary(policy: PolicySpec) -> bool:
 
 
 def _check(suite: Suite) -> None:
+    from ludens.agents.llm.wording import check_framing
+
     labels = [model["label"] for model in suite.models]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
@@ -226,6 +228,8 @@ def _check(suite: Suite) -> None:
         raise UsageError(f"There is no protocol {unknown[0]!r}; there are {', '.join(PROTOCOLS)}.")
     if suite.protocols == ():
         raise UsageError("Name at least one protocol, or none for all of them.")
+    for framing in suite.framings:
+        check_framing(framing)
     if not suite.framings and any(map(is_language_model, suite.models)):
         raise UsageError(f"Name at least one framing, for example {', '.join(FRAMINGS)}.")
     if not isinstance(suite.replicates, int) or isinstance(suite.replicates, bool) or suite.replicates < 1:

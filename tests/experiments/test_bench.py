@@ -163,6 +163,59 @@ def test_same_seed_same_numbers_at_any_concurrency(tmp_path):
     assert Run(one.run_path).final_table() == Run(many.run_path).final_table()
 
 
+def test_a_sampled_model_says_the_same_at_any_concurrency(tmp_path):
+    def reply(request):
+        return say("AB"[(request["seed"] + len(request["messages"][-1]["content"])) % 2])
+
+    found = []
+    with Loopback(otherwise=reply) as server:
+        for concurrency in (1, 16):
+            options = {
+                "protocols": GAMES,
+                "framings": ("neutral", "twin"),
+                "elicit": "sample",
+                "replicates": 2,
+            }
+            path = tmp_path / f"{concurrency}.db"
+            found.append(bench([served(server)], path=path, concurrency=concurrency, **options))
+    one, many = found
+    assert Run(one.run_path).final_table() == Run(many.run_path).final_table()
+    assert to_json(one)["estimates"] == to_json(many)["estimates"]
+
+
+def test_how_much_of_the_probability_was_on_the_options_is_told(tmp_path):
+    with Loopback(otherwise=lambda request: weighing(A=0.2, B=0.1)) as server:
+        settings = {"protocols": ("TG1", "UG1"), "framings": ("neutral",), "elicit": "logprobs"}
+        result = bench([served(server)], path=tmp_path / "run.db", **settings)
+    found = by_policy(result)
+    mass = found["openai/loopback"].answer_mass
+    assert (mass.value, mass.n, mass.clusters) == (pytest.approx(0.3), 8, 4)
+    assert (mass.low, mass.high) == (pytest.approx(0.3), pytest.approx(0.3))
+    assert found["openai/loopback"].mass_by_framing["neutral"].value == pytest.approx(0.3)
+    assert found["random"].answer_mass.value is None
+    (told,) = [
+        entry["value"]
+        for entry in to_json(result)["estimates"]
+        if (entry["measure"], entry["policy"], entry["framing"]) == ("answer_mass", "openai/loopback", None)
+    ]
+    assert told == mass.value
+    out = io.StringIO()
+    render_summary(result, Console(file=out, width=80))
+    assert "openai/loopback put 30 per cent of its probability on the options" in out.getvalue()
+    assert "random put" not in out.getvalue()
+
+
+def test_an_aborted_benchmark_does_not_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with Loopback(otherwise=say("hm")) as server:
+        with pytest.raises(LudensError, match="as its policy asks"):
+            bench([served(server, retries=0, invalid="abort")], path=tmp_path / "run.db", **SMALL)
+        asked = server.count
+        with pytest.raises(LudensError, match="was aborted and cannot go on"):
+            resume(tmp_path / "run.db")
+        assert server.count == asked
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -173,6 +226,7 @@ def test_same_seed_same_numbers_at_any_concurrency(tmp_path):
         {"models": ["random"], "seed": -1},
         {"models": ["random"], "concurrency": 0},
         {"models": ["openai/x"], "framings": ["poem"]},
+        {"models": ["random"], "framings": ["poem"]},
     ],
 )
 def test_wrong_input_leaves_no_file(tmp_path, monkeypatch, arguments):
@@ -212,6 +266,41 @@ def test_the_terminal_summary_fits_80_columns_and_says_what_next(references):
         f"ludens report {result.run_path}",
     ):
         assert words in after
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_summary_s_table_keeps_names_readable_at_any_width(references, width):
+    out = io.StringIO()
+    render_summary(references, Console(file=out, width=width))
+    table = out.getvalue().split("Report ")[0]
+    assert max(map(len, table.splitlines())) <= width
+    assert "homo economicus" in table
+    assert ("US $" in table) == (width == 80)
+
+
+LABELS = [
+    "$\\foo$ $x",
+    "\x1b[31mred\x07",
+    "\u202eevil",
+    "模型",
+    "a\nb",
+    "half \ud800",
+    "</title><script>",
+    "=1+1",
+]
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.filterwarnings("error")
+def test_a_strange_name_is_only_a_name(tmp_path, label):
+    result = bench([{"spec": "always_defect", "label": label}], protocols=("TG1",), path=tmp_path / "r.db")
+    out = io.StringIO()
+    render_summary(result, Console(file=out, width=80))
+    write_csv(result, tmp_path / "r.csv")
+    page = result.report_path.read_text(encoding="utf-8")
+    for text in (out.getvalue(), page.split('<script type="application/json"')[0]):
+        assert not {"\x1b", "\x07", "\u202e", "\ud800"} & set(text)
+    assert "<script>" not in page.split("</title>")[0]
 
 
 def test_markup_in_a_name_is_shown_as_it_is(tmp_path):

@@ -176,7 +176,7 @@ def test_intervals_do_not_depend_on_who_else_was_measured():
 def test_costs_are_summed_over_calls():
     costs = measured(worded(lambda turn, framing, order: 0, framings=("neutral",), protocols=("TG1",))).costs
     assert (costs.decisions, costs.calls, costs.prompt_tokens, costs.completion_tokens) == (4, 4, 400, 4)
-    assert (costs.cost, costs.seconds) == (pytest.approx(0.04), pytest.approx(2))
+    assert (costs.cost, costs.call_seconds) == (pytest.approx(0.04), pytest.approx(2))
 
 
 def test_a_policy_without_words_has_no_position_bias_to_measure():

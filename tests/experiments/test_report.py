@@ -37,7 +37,7 @@ def result_of(records, folder, models=("local/model",)):
     }
     manifest = {
         "kind": "bench", "config": config, "seed": 0, "started": "2026-01-02T03:04:05+00:00", "git": None,
-        "versions": {"python": "3.11", "ludens": "0.1.0"}, "status": "done", "detail": "",
+        "versions": {"python": "3.11", "ludens": "0.1.0"}, "status": "done", "detail": "", "seconds": 12.0,
     }  # fmt: skip
     count = len(records)
     measures = measure(records, labels)
@@ -175,7 +175,7 @@ def test_a_policy_that_never_answered_is_shown_as_not_measured(tmp_path):
 
 def test_a_report_of_nothing_but_silence_is_still_a_report(tmp_path):
     shown = page(result_of(worded(lambda turn, framing, order: None), tmp_path))
-    assert "Unreadable and refused" in shown
+    assert "Unreadable, refused and forced" in shown
 
 
 def test_the_report_is_written_whole_beside_the_run(result):
@@ -193,7 +193,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(result, tmp_path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(StoreError, match="No space left on device"):
+    with pytest.raises(StoreError, match=r"no space left on device.*`ludens report"):
         write_report(result, target)
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

@@ -17,6 +17,7 @@ import pytest
 from ludens.agents.policy import CallablePolicy, Decision, Policy
 from ludens.errors import UsageError
 from ludens.experiments import Run, StoreError, play, resume
+from ludens.experiments.bench import load_result, to_json
 from tests.loopback import Loopback, say
 
 LUDENS = [sys.executable, "-m", "ludens"]
@@ -132,6 +133,42 @@ def test_a_run_killed_at_several_points_ends_as_if_it_had_not_been(tmp_path, liv
         assert again == Counter(str(each["messages"]) + str(each.get("seed")) for each in killer.unanswered)
 
 
+@pytest.mark.parametrize(("concurrency", "at"), [(1, (3, 11)), (16, (5, 30))])
+def test_a_benchmark_killed_at_several_points_ends_as_if_it_had_not_been(tmp_path, lives, concurrency, at):
+    def arguments(server, path):
+        return (
+            *("bench", "openai/loopback", "--protocols", "TG3,UG1", "--framings", "neutral,twin"),
+            *("--elicit", "sample", "--replicates", 2, "--api-base", server.url, "--seed", 3),
+            *("--concurrency", concurrency, "--out", path),
+        )
+
+    whole, broken = tmp_path / "whole.db", tmp_path / "broken.db"
+    with Loopback(otherwise=by_prompt) as server:
+        assert lives.live(*arguments(server, whole)) == 0
+    with Killer(at, lives) as killer:
+        command = arguments(killer, broken)
+        for _ in at:
+            assert lives.live(*command) == -signal.SIGKILL
+            command = ("resume", broken)
+            assert not broken.with_suffix(".html").exists()
+        assert lives.live(*command) == 0
+    assert Run(broken).final_table() == Run(whole).final_table()
+    assert Run(broken).manifest["status"] == "done"
+    assert Run(broken).summary().calls == Run(whole).summary().calls
+    expected, found = load_result(whole), load_result(broken)
+    assert found.report_path is not None
+    assert estimates_of(found) == estimates_of(expected)
+    again = requests_of(killer) - requests_of(server)
+    assert requests_of(server) - requests_of(killer) == Counter()
+    assert len(at) <= again.total() <= len(at) * concurrency
+    if concurrency == 1:
+        assert again == Counter(str(each["messages"]) + str(each.get("seed")) for each in killer.unanswered)
+
+
+def estimates_of(result):
+    return [entry for entry in to_json(result)["estimates"] if entry["value"] is not None]
+
+
 def test_a_run_killed_while_it_writes_loses_nothing(tmp_path):
     whole, broken = tmp_path / "whole.db", tmp_path / "broken.db"
     options = {"protocol": "SPD2", "rounds": 5}
@@ -213,6 +250,34 @@ def test_what_the_file_cannot_describe_must_be_given_again(tmp_path):
     ):
         resume(path)
     resume(path, policies=[CallablePolicy(first), Fragile()])
+
+
+def test_the_time_of_all_lives_is_added_up(tmp_path):
+    class Slow(Fragile):
+        def decide(self, turn, rng):
+            time.sleep(0.05)
+            return super().decide(turn, rng)
+
+    path = tmp_path / "run.db"
+    with pytest.raises(UsageError):
+        play("ultimatum-v0", Slow(fails_at=3), episodes=3, path=path)
+    first = Run(path).summary().seconds
+    assert first >= 0.1
+    time.sleep(0.5)  # nobody plays meanwhile
+    second = resume(path, policies=Slow()).summary().seconds
+    assert second >= first + 0.05
+    assert second == Run(path).manifest["seconds"]
+
+
+@pytest.mark.parametrize("concurrency", [0, -1])
+def test_going_on_with_no_concurrency_is_refused_and_changes_nothing(tmp_path, concurrency):
+    path = tmp_path / "run.db"
+    with pytest.raises(UsageError):
+        play("ultimatum-v0", Fragile(fails_at=2), episodes=2, path=path)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="at least 1"):
+        resume(path, policies=Fragile(), concurrency=concurrency)
+    assert path.read_bytes() == before
 
 
 def test_other_rules_than_the_run_began_with_are_a_sentence(tmp_path):

@@ -143,6 +143,30 @@ def test_a_finished_run_is_read_from_a_folder_without_write_permission():
     assert done.stdout.split() == ["False", "3"], done.stderr
 
 
+def test_a_run_that_broke_off_cannot_be_read_where_nothing_can_be_written_and_says_why():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.db")
+        program = (
+            "import os, signal, sys\nfrom ludens.experiments import EpisodeSpec, create_run\n"
+            "create_run(sys.argv[1], 'play', {}, [EpisodeSpec(0, {})]).set_status('running')\n"
+            "os.kill(os.getpid(), signal.SIGKILL)"
+        )
+        subprocess.run([sys.executable, "-c", program, path], check=False)
+        Path(f"{path}-shm").unlink()  # as after a copy
+        path.parent.chmod(0o555)
+        program = (
+            "import os, sys\nfrom ludens.experiments import Run, StoreError\n"
+            "if os.getuid() == 0:\n    os.seteuid(65534)\n"
+            "try:\n    Run(sys.argv[1])\nexcept StoreError as error:\n    print(error)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, path], capture_output=True, text=True, check=False
+        )
+        path.parent.chmod(0o755)
+    assert "part of it still lies in run.db-wal" in done.stdout, done.stderr
+    assert "copy both files" in done.stdout
+
+
 def test_an_existing_file_is_never_written_over(path):
     path.write_text("precious")
     with pytest.raises(
@@ -217,6 +241,29 @@ def test_a_damaged_file_is_a_sentence(path):
     path.write_bytes(content)
     with pytest.raises(StoreError, match=r"damaged"):
         Run(path).decisions()
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("DELETE FROM manifest WHERE key IN ('config', 'seed')", r"its manifest lacks config, seed"),
+        ("UPDATE manifest SET value = '{nonsense' WHERE key = 'config'", r"Expecting property name"),
+        ("UPDATE decisions SET options = '['", r"Expecting value"),
+        ("DROP TABLE decisions", r"no such table: decisions"),
+    ],
+)
+def test_a_run_that_lacks_something_is_a_sentence(path, damage, why):
+    with create_run(path, "play", {}, SPECS) as store:
+        store.add_decision(record())
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(damage)
+
+    def read():
+        with Run(path) as run:
+            return run.manifest, run.decisions()
+
+    with pytest.raises(StoreError, match=rf"run\.db (is damaged|cannot be used as a run) \({why}"):
+        read()
 
 
 def test_a_second_writer_is_a_sentence_and_a_reader_is_welcome(path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ludens.experiments.store import StoreError
+from ludens.experiments.database import StoreError, reason
 
 if TYPE_CHECKING:
     from ludens.experiments.bench import BenchResult
@@ -19,8 +19,7 @@ def write_report(result: BenchResult, path: str | os.PathLike[str] | None = None
     Args:
         result: what was measured.
         path: the file; None for the run's own name with the ending ``.html``. An existing one is replaced,
-            whole
-            or not at all.
+            whole or not at all.
 
     Raises:
         StoreError: it cannot be written; a report that was there before still is.
@@ -37,7 +36,10 @@ def write_report(result: BenchResult, path: str | os.PathLike[str] | None = None
             os.fsync(file.fileno())
         draft.replace(target)
     except OSError as error:
-        raise StoreError(f"The report cannot be written to {target}: {error.strerror}.") from None
+        raise StoreError(
+            f"The report cannot be written to {target} ({reason(error)}): make that possible, and "
+            f"`ludens report {result.run_path}` writes it; what was asked is kept."
+        ) from None
     finally:
         draft.unlink(missing_ok=True)
     return replace(result, report_path=target)

@@ -80,6 +80,7 @@ def sheet(width: float, height: float) -> Iterator[Figure]:
         "axes.facecolor": "none",
         "figure.facecolor": "none",
         "hatch.linewidth": 0.6,
+        "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     }
     with matplotlib.rc_context(inks):
         yield Figure(figsize=(width, height))

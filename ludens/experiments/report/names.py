@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 from ludens.experiments.intervals import Estimate
+from ludens.experiments.printable import printable
 
 DASH = "–"
 
 
 def policy_name(label: str) -> str:
     """A policy's label for people: ``homo_moralis:0.5`` becomes ``homo moralis κ=0.5``; model ids stay."""
+    label = printable(" ".join(label.split()))
     if "/" in label:
         return label
     kind, _, settings = label.partition(":")

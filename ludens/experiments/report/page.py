@@ -55,6 +55,7 @@ def _facts(result: BenchResult) -> dict[str, str]:
         "beliefs": "asked for" if config["beliefs"] else "not asked for",
         "seed": str(manifest["seed"]),
         "started": str(manifest["started"]),
+        "took": f"{manifest['seconds']:.0f} seconds",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "run": result.run_path.name,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,9 @@ def to_svg(figure: Figure, salt: str) -> str:
     import matplotlib
 
     buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}), warnings.catch_warnings():
+        # Names may be in any script: the text is kept as text, and the reader's fonts show it.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         # Without these the file says when it was made, and with which program at which address.
         metadata = {"Creator": None, "Date": None, "Format": None, "Type": None}
         figure.savefig(buffer, format="svg", metadata=metadata, transparent=True)

@@ -175,6 +175,7 @@ def _consistency(result: BenchResult) -> Table:
 
 
 def _reading(result: BenchResult) -> Table:
+    framings = _framings(result)
     rows = [
         [
             Cell(str(found.invalid.n)),
@@ -182,22 +183,30 @@ def _reading(result: BenchResult) -> Table:
             _share(found.refused),
             Cell(f"{found.incomplete} of {found.asked}"),
             _share(found.beliefs_unread),
+            _share(found.answer_mass),
+            *(_share(found.mass_by_framing.get(framing)) for framing in framings),
         ]
         for found in result.measures
     ]
     names = ("choices asked", "unreadable", "refused", "questions left out", "beliefs unreadable")
+    headers = [("", name) for name in names]
+    headers += [("answer mass", name) for name in ("all framings", *framings)]
     caption = (
         "Replies that could not be read, in per cent of what was asked. None is replaced by a guess: "
-        "a question without a usable answer in every order is left out of the measures above."
+        "a question without a usable answer in every order is left out of the measures above. Answer mass: "
+        "the part of a model's probability, in per cent, that lay on any option at all where choices were "
+        "read from log-probabilities; the lower it is, the more its choices were forced."
     )
-    return _table(result, "Unreadable and refused", caption, [("", name) for name in names], rows)
+    return _table(result, "Unreadable, refused and forced", caption, headers, rows)
 
 
 def _costs(result: BenchResult) -> Table:
-    names = ("answers", "calls", "tokens in", "tokens out", "US dollars", "seconds", "repeated requests")
+    names = ["answers", "calls", "tokens in", "tokens out", "US dollars"]
+    names += ["seconds in calls", "repeated requests"]
     caption = (
-        "Dollars by LiteLLM's prices, 0 where it has none. Seconds are summed over calls, also over "
-        "simultaneous ones."
+        "Dollars by LiteLLM's prices, 0 where it has none. Seconds in calls are summed from request to "
+        "reply; calls overlap and wait for each other, so that the sum exceeds the time that passed: the "
+        f"whole run took {result.manifest['seconds']:.0f} seconds."
     )
     rows = [_cost_row(found) for found in result.measures]
     return _table(result, "Cost", caption, [("", name) for name in names], rows)
@@ -207,7 +216,7 @@ def _cost_row(found: Measures) -> list[Cell]:
     costs = found.costs
     counts = [costs.decisions, costs.calls, costs.prompt_tokens, costs.completion_tokens]
     texts = [f"{count:,}".replace(",", " ") for count in counts]
-    texts += [f"{costs.cost:.4f}", f"{costs.seconds:.1f}", str(costs.transport_retries)]
+    texts += [f"{costs.cost:.4f}", f"{costs.call_seconds:.1f}", str(costs.transport_retries)]
     return [Cell(text) for text in texts]
 
 

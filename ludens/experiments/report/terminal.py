@@ -30,6 +30,9 @@ _READING = (
     "option shown first (50: no bias); unreadable or refused. Regret: points per game."
 )
 
+_WIDE, _FOR_WIDE = 72, (3, 6)  # narrower terminals have no room for regret and dollars beside the names
+_FORCED = 0.5
+
 
 def print_summary(result: BenchResult, console: Console) -> None:
     """Print it. Names are shown as they are, never as markup."""
@@ -37,18 +40,26 @@ def print_summary(result: BenchResult, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    shown = [place for place in range(len(_HEADERS)) if console.width >= _WIDE or place not in _FOR_WIDE]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("policy", overflow="fold", max_width=27)
-    for header in _HEADERS:
-        table.add_column(header, justify="right", no_wrap=True)
+    for place in shown:
+        table.add_column(_HEADERS[place], justify="right", no_wrap=True)
     for found in result.measures:
         tested = found.policy in result.models
         name = Text(policy_name(found.policy), style="bold" if tested else "")
-        table.add_row(name, *_cells(found), end_section=found.policy == result.models[-1])
+        cells = _cells(found)
+        end = found.policy == result.models[-1]
+        table.add_row(name, *(cells[place] for place in shown), end_section=end)
     console.print(table)
     console.print(_READING, style="dim", highlight=False)
+    for found in result.measures:
+        mass = found.answer_mass.value
+        if mass is not None and mass < _FORCED:
+            console.print(_forced(found.policy, mass), style="yellow", markup=False, highlight=False)
     if result.ended < result.planned:
         console.print(f"Unfinished: {result.ended} of {result.planned} questions asked.", style="bold")
+    console.print(f"Took {result.manifest['seconds']:.0f} s.", style="dim", highlight=False)
     console.print()
     for what, text in (
         ("Report", str(result.report_path or "not written yet")),
@@ -61,12 +72,21 @@ def print_summary(result: BenchResult, console: Console) -> None:
         console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
 
 
+def _forced(policy: str, mass: float) -> str:
+    return (
+        f"{policy_name(policy)} put {percent(mass)} per cent of its probability on the options it was "
+        "offered, and the rest on other words: its choices were forced."
+    )
+
+
 def _cells(found: Measures) -> list[Text]:
     economicus, moralis = found.comparison(0.0), found.comparison(0.5)
     assert economicus is not None
     assert moralis is not None
     regret = economicus.regret
-    unread = (found.invalid.value or 0) + (found.refused.value or 0)
+    unread = None
+    if found.invalid.value is not None and found.refused.value is not None:
+        unread = found.invalid.value + found.refused.value
     return [
         _share(found.overall),
         _share(economicus.agreement),
