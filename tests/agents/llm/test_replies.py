@@ -20,6 +20,14 @@ READS_AS_B = [
     r"So \boxed{\text{B}}.", '{"choice": "B"}', '{"choice":"b"}', '{"answer": "Option B"}',
     '{"reasoning": "A pays 3, B 4", "choice": "B"}',
 
+    "Ｂ", "B\u200b", "\ufeffB", "‘B’", "«B»", "Answer — B", "I'd say B", "<think>A or B? B.</think>\n\nB",
+    "It could be B.</think>B", '{"choice": "B: Option B"}', '{"choice": "Option B."}',
+    "**B** because it pays",
+    "Since I do not trust them, I choose B", "If they are kind I get 50, so I choose B",
+    "B. If they are kind I get 50.", "B, because if they are kind I get 50",
+    "B. No other option pays as much.",
+    "B. There is no need to wait.", "The answer is B. Why? It pays more.",
+    "B, since the other option pays less.",
     'Sure! ```json\n{"choice": "B"}\n``` Good luck.', 'I think that {"answer":"B"} is best',
 ]  # fmt: skip
 
@@ -57,7 +65,41 @@ READS_AS_NOTHING = {
     "[" * 5000: "gives none",
     '{"a":' * 5000: "cut off",
     "consider the matter " * 3500: "gives none",
+    "I choose but " * 5000: "gives none",
+    "A." + "\n" * 20000 + "but " * 5000 + "the other.": "takes its answer back",
+    '{"choice": "A", "choice": "B"}': "more than one",
+    '{"choice": null}': "gives none",
+    '{"choice": ""}': "'nothing' is not one",
+    '{"choice": true}': "'True' is not one",
+    '{"choice": "not A"}': "'not A' is not one",
+    '{"choice": "A) is worse"}': "'A) is worse' is not one",
+    "<think>A it is": "empty",
+    "А": "gives none",  # Cyrillic
+    "Answer with one letter, A or B.": "gives none",
+    "Option B (which is A in the other order)": "gives none",
 }
+
+# The option that is named is not the one that is taken, or not for certain.
+NAMED_ONLY = [
+    "not A", "Answer: not A", "anything but A", "I would choose anything but A", "I would never choose A",
+    "I would not choose A", "I don't think I'd choose A", "I do not think that, here, I'd choose A",
+    "I doubt I would choose A", "There is no way I'd choose A", "Never would I choose A",
+    "Why would I choose A",
+    "Should I choose A?", "Do I choose A", "I choose A?", "Answer: A?", "Nobody could say the answer is A",
+    "People expect I would choose A", "If I were you, I would choose A",
+    "I would choose A if Person 1 chose A.",
+    "A, unless you pay me", "A) is worse", "**A** would be unwise", '"A" gives 10', "A is my least favourite",
+    "A as a first move is risky", "A: 45", "A: 60%", "A: no", "A... not!", "I prefer A less", "A. Wait, no.",
+    "A - no, the other one", "A. On reflection, no.", "My first choice is A, but I take the other one.",
+    r"not \boxed{A}", "I won't take A", "I refuse to choose A.", "I can't wait to choose A",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reasoning", [False, True])
+@pytest.mark.parametrize("text", NAMED_ONLY)
+def test_an_option_that_is_only_named_is_not_taken(text, reasoning):
+    reading = read_choice(text, LABELS, (), reasoning)
+    assert (reading.outcome, reading.place) == ("invalid", None)
 
 
 @pytest.mark.parametrize("text", READS_AS_B)
@@ -78,10 +120,31 @@ def test_doubt_is_no_answer_and_has_its_reason(text):
         "I'm sorry, but I can't help with that.",
         "I cannot choose between A and B.",
         "As an AI, I have no preferences.",
+        "As an AI language model, I don't take sides.",
+        "I'm sorry, but I can’t",
+        "I apologize, but I cannot fulfill this request.",
+        "I won't participate.",
+        "I must decline.",
     ],
 )
 def test_a_refusal_is_told_apart(text):
     assert read_choice(text, LABELS).outcome == "refused"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I cannot control what the other does, so",
+        "I can't be sure.",
+        "I will not lie: this is hard.",
+        "As an AI, let me look at the payoffs.",
+        "I refuse.",
+        "I refuse to sign.",
+        "I decline the offer.",
+    ],
+)
+def test_to_know_little_or_to_turn_down_an_offer_is_no_refusal_to_answer(text):
+    assert read_choice(text, LABELS, ("sign", "leave it unsigned")).outcome == "invalid"
 
 
 def test_hesitation_before_a_clear_answer_is_no_refusal():
@@ -177,6 +240,9 @@ def test_shares_are_read(text):
         ("A: 60, B: 40. No, A: 50, B: 50", "more than one number for A, B"),
         ('{"A": 60, "B": 4', "cut off"),
         ("half and half", "no number for A, B"),
+        ("A: 60 or 70\nB: 40", "no number for A"),
+        ('{"A": 60, "A": 50, "B": 40}', "more than one number for A"),
+        ('{"A": true, "B": 99}', "no number for A"),
         ("", "empty"),
     ],
 )
