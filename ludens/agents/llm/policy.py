@@ -7,7 +7,7 @@ invalid, and no action is put in its place.
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -18,17 +18,29 @@ from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.logprobs import NO_TOKENS, normalised
 from ludens.agents.llm.loop import run, shared
 from ludens.agents.llm.replies import read_choice, read_shares
+from ludens.agents.llm.settings import (
+    Elicit,
+    Order,
+    check_amount,
+    check_model,
+    check_options,
+    check_order,
+    check_persona,
+    check_whole,
+    check_word,
+)
 from ludens.agents.llm.verdicts import Verdict, answer_schema, in_game_order, read_masses, read_text
 from ludens.agents.llm.wording import Format, Prompt, check_framing, orders, render
 from ludens.agents.policy import BeliefReport, Decision, OnInvalid, Policy, Wording, draw
 from ludens.envs import Turn
 from ludens.errors import UsageError
 
-Elicit = Literal["auto", "logprobs", "sample"]
-Order = Literal["auto", "random", "both"]
-
 # The embedded engine can list as many tokens as one likes; hosted models list twenty at most.
 TOP_LOGPROBS, TOP_LOGPROBS_LOCAL = 20, 200
+SETTINGS = (
+    "framing", "elicit", "reasoning", "temperature", "invalid", "persona", "order", "retries",
+    "timeout", "transport_retries", "retry_wait", "max_tokens", "seed", "api_base",
+)  # fmt: skip
 SECRET = ("key", "token", "secret", "password", "headers", "credentials")
 
 
@@ -57,12 +69,13 @@ class LLMPolicy(Policy):
         seed: sent with every request as it is. None draws one per request from the run's own stream, for
             models that take a seed.
         api_base: address of an OpenAI-compatible server, for models named ``openai/…``.
-        options: anything else is handed to LiteLLM with every request.
+        options: anything else is handed to LiteLLM with every request; what looks like a setting above
+            written wrongly, and what the policy decides itself (messages, n, stream …), is an error.
 
     A refusal ends the decision at once (it is not argued with); so does a transport that fails for good.
 
     Raises:
-        UsageError: an argument is out of its range.
+        UsageError: an argument is out of its range or unknown.
     """
 
     def __init__(
@@ -85,38 +98,27 @@ class LLMPolicy(Policy):
         api_base: str | None = None,
         **options: Any,
     ) -> None:
-        _one_of("elicit", elicit, get_args(Elicit))
-        _one_of("invalid", invalid, get_args(OnInvalid))
-        if not isinstance(order, int) or isinstance(order, bool):
-            _one_of("order", order, get_args(Order), "or a number")
+        check_word("elicit", elicit, Elicit)
+        check_word("invalid", invalid, OnInvalid)
         if reasoning and elicit == "logprobs":
             raise UsageError(
                 "elicit='logprobs' reads the first word of a reply, so it cannot go with reasoning=True."
             )
-        for name, value in {
-            "temperature": temperature,
-            "retries": retries,
-            "transport_retries": transport_retries,
-        }.items():
-            if not value >= 0:
-                raise UsageError(f"LLMPolicy got {name}={value!r}; it must be 0 or more.")
-        for name, limit in {"timeout": timeout, "max_tokens": max_tokens}.items():
-            if limit is not None and not limit > 0:
-                raise UsageError(f"LLMPolicy got {name}={limit!r}; it must be above 0.")
-        self.model = self.name = model
+        check_options(options, SETTINGS)
+        self.model = self.name = check_model(model)
         self.framing = check_framing(framing)
         self.elicit = elicit
         self.reasoning = reasoning
-        self.temperature = temperature
+        self.temperature = check_amount("temperature", temperature)
         self.invalid = invalid
-        self.persona = persona
-        self.order = order
-        self.retries = retries
-        self.timeout = timeout
-        self.transport_retries = transport_retries
-        self.retry_wait = retry_wait
-        self.max_tokens = max_tokens
-        self.seed = seed
+        self.persona = check_persona(persona)
+        self.order = check_order(order)
+        self.retries = check_whole("retries", retries)
+        self.timeout = check_amount("timeout", timeout, above_0=True)
+        self.transport_retries = check_whole("transport_retries", transport_retries)
+        self.retry_wait = check_amount("retry_wait", retry_wait)
+        self.max_tokens = None if max_tokens is None else check_whole("max_tokens", max_tokens, 1)
+        self.seed = None if seed is None else check_whole("seed", seed)
         self.api_base = api_base
         self.options = options
         # What the model turned out to be able to do; None until it has been asked.
@@ -134,12 +136,8 @@ class LLMPolicy(Policy):
         """All arguments as JSON values; keys and other secrets are left out, and come from the
         environment.
         """
-        names = (
-            "framing", "elicit", "reasoning", "temperature", "invalid", "persona", "order", "retries",
-            "timeout", "transport_retries", "retry_wait", "max_tokens", "seed", "api_base",
-        )  # fmt: skip
         told = {name: value for name, value in self.options.items() if not name.lower().endswith(SECRET)}
-        return {"spec": self.model, **{name: getattr(self, name) for name in names}, **told}
+        return {"spec": self.model, **{name: getattr(self, name) for name in SETTINGS}, **told}
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask the model, waiting for it. Works where an event loop runs, too (in a notebook)."""
@@ -345,11 +343,3 @@ def _mean(rows: list[tuple[float, ...]]) -> tuple[float, ...]:
 def _joined(wording: Wording | None, more: Wording) -> Wording:
     earlier = wording.orders if wording is not None else ()
     return Wording(more.framing, more.template, more.hash, (*earlier, *more.orders))
-
-
-def _one_of(name: str, value: object, choices: tuple[object, ...], more: str = "") -> None:
-    if value not in choices:
-        raise UsageError(
-            f"LLMPolicy got {name}={value!r}; choose one of {', '.join(map(repr, choices))} {more}".rstrip()
-            + "."
-        )

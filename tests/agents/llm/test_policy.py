@@ -256,7 +256,23 @@ def test_a_policy_is_remade_from_its_description_without_its_secrets():
         ({"elicit": "guess"}, "'auto', 'logprobs', 'sample'"),
         ({"invalid": "ignore"}, "'drop', 'forfeit', 'abort'"),
         ({"order": "up"}, "'auto', 'random', 'both'"),
-        ({"retries": -1}, "0 or more"),
+        ({"framing": None}, "neutral, story, twin"),
+        ({"order": True}, "or a number"),
+        ({"retries": -1}, "at least 0"),
+        ({"retries": 1.5}, "whole number"),
+        ({"retry_wait": -1}, "0 or more"),
+        ({"temperature": "hot"}, "0 or more"),
+        ({"temperature": float("inf")}, "0 or more"),
+        ({"max_tokens": 0}, "at least 1"),
+        ({"seed": "x"}, "whole number"),
+        ({"persona": "homo_economics"}, "did you mean 'homo_economicus'?"),
+        ({"persona": ""}, "give a text"),
+        ({"framming": "twin"}, "did you mean 'framing'?"),
+        ({"max_token": 9}, "did you mean 'max_tokens'?"),
+        ({"transport_retry": 9}, "did you mean 'transport_retries'?"),
+        ({"num_retries": 9}, "set transport_retries instead"),
+        ({"stream": True}, "cannot be set"),
+        ({"messages": []}, "persona"),
         ({"temperature": float("nan")}, "0 or more"),
         ({"timeout": 0}, "above 0"),
         ({"elicit": "logprobs", "reasoning": True}, "reasoning=True"),
@@ -265,6 +281,30 @@ def test_a_policy_is_remade_from_its_description_without_its_secrets():
 def test_a_wrong_argument_is_said_at_once(wrong, says):
     with pytest.raises((UsageError, WordingError), match=re.escape(says)):
         LLMPolicy("openai/loopback", **wrong)
+
+
+@pytest.mark.parametrize("model", [None, "", 3])
+def test_a_model_is_named_by_a_text(model):
+    with pytest.raises(UsageError, match="provider/model"):
+        LLMPolicy(model)
+
+
+def test_what_litellm_takes_may_be_given():
+    names = (
+        "top_p top_k min_p stop user thinking verbosity logit_bias num_ctx extra_headers extra_body base_url "
+        "reasoning_effort frequency_penalty presence_penalty max_completion_tokens request_timeout fallbacks "
+        "api_key api_version custom_llm_provider mock_response allowed_openai_params service_tier "
+        "aws_region_name vertex_project"
+    )
+    options: dict[str, object] = dict.fromkeys(names.split(), "x")
+    assert LLMPolicy("openai/x", **options).options == options
+
+
+def test_a_persona_is_sent_as_it_was_written():
+    text = "{{ 7 * 7 }} <b>{% include 'again.j2' %}</b>"
+    with Loopback([], say("B")) as server:
+        policy(server, elicit="sample", persona=text).decide(TURN, rng())
+    assert server.requests[0]["messages"][0]["content"] == text
 
 
 def test_it_is_known_whether_a_price_is_known():
