@@ -102,6 +102,8 @@ def test_personas_do_not_name_the_theory():
         system = render(questions(PROTOCOLS["TG1"])["opening"], persona=persona).messages[0]["content"]
         assert not LOADED.search(system)
         assert "homo" not in system.lower()
+        # One framing pays points, another coins or units.
+        assert not re.search("point|coin|unit", system)
 
 
 payoff = st.integers(0, 99)
