@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
-from ludens.experiments.blocking import run_blocking
+from ludens.experiments.blocking import RunInterrupted, run_blocking
 from ludens.experiments.database import NoRunError, reason
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.metrics import Measures, measure
@@ -266,7 +266,11 @@ def _play(store: Store, suite: Suite, concurrency: int, progress: OnProgress | N
 def _reported(path: str | os.PathLike[str]) -> BenchResult:
     from ludens.experiments.report import write_report
 
-    return write_report(load_result(path))
+    try:
+        return write_report(load_result(path))
+    except KeyboardInterrupt as interrupt:
+        message = f"Interrupted before the report was written: `ludens report {path}` writes it."
+        raise RunInterrupted(message) from interrupt
 
 
 def _checked(run: Run) -> dict[str, Any]:

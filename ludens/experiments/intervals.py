@@ -1,18 +1,18 @@
-"""Estimates with 95 % intervals: Wilson's for shares of counted answers, the cluster bootstrap for
-everything else.
+"""Estimates with 95 % intervals: Wilson's for shares of counted replies, the cluster bootstrap for everything
+else, and the wider of both for shares of sampled choices.
 
 Answers to one question asked twice are not two independent pieces of evidence, and a model that reports exact
 probabilities has no sampling error at all at a question: what varies is the question. So means and slopes are
-resampled by *cluster* (a protocol, or a question of it), never by single answer. With few clusters (there
-are six protocols in a family) percentile intervals are somewhat too narrow; every estimate therefore
-carries its counts.
+resampled by *cluster* (a protocol, or a question of it), never by single answer. Sampled choices vary for
+both reasons. With few clusters (there are six protocols in a family) percentile intervals are somewhat too
+narrow; every estimate therefore carries its counts.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
@@ -26,7 +26,7 @@ DRAWS = 2000
 
 _BLOCK = 1 << 22  # resampled numbers held at once: bounds memory for runs with very many clusters
 
-Method = Literal["wilson", "cluster bootstrap", "none"]
+Method = Literal["wilson", "cluster bootstrap", "the wider of wilson and cluster bootstrap", "none"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,21 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Estimate:
     # The bounds are the share itself at 0 and 1, which rounding must not undo.
     low, high = max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
     return Estimate(share, low, high, n, None, "wilson")
+
+
+def wider(counted: Estimate, resampled: Estimate) -> Estimate:
+    """A share of sampled choices: Wilson's interval for the chance in each answer and the cluster bootstrap's
+    for the choice of questions, at each end the one that reaches further. Where one of them lacks, the other.
+    """
+    if counted.low is None or counted.high is None or resampled.low is None or resampled.high is None:
+        return resampled if counted.low is None else counted
+    return replace(
+        counted,
+        low=min(counted.low, resampled.low),
+        high=max(counted.high, resampled.high),
+        clusters=resampled.clusters,
+        method="the wider of wilson and cluster bootstrap",
+    )
 
 
 def cluster_mean(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.comparisons import KAPPAS, Beliefs, Comparison, compare
 from ludens.experiments.costs import Costs, costs
-from ludens.experiments.intervals import Estimate, cluster_mean, cluster_slopes, missing, wilson
+from ludens.experiments.intervals import Estimate, cluster_mean, cluster_slopes, missing, wider, wilson
 from ludens.experiments.records import DecisionRecord
 from ludens.experiments.shares import Share, Shares, shares_by_policy
 
@@ -201,16 +201,17 @@ def _prosocial(share: Share) -> float:
 
 
 def _rate(shares: Sequence[Share], rng: np.random.Generator) -> Estimate:
-    """Cooperation over these shares: bootstrapped over questions where probabilities are known, else
-    Wilson's.
+    """Cooperation over these shares, bootstrapped over questions; where answers were sampled, with the wider
+    of that interval and Wilson's.
     """
     if not shares:
         return missing("no question was answered in every order")
     values = [_prosocial(share) for share in shares]
+    over_questions = cluster_mean(values, [share.question for share in shares], rng)
     if all(share.exact for share in shares):
-        return cluster_mean(values, [share.question for share in shares], rng)
+        return over_questions
     answers = sum(share.answers for share in shares)
-    return wilson(float(np.mean(values)) * answers, answers)
+    return wider(wilson(float(np.mean(values)) * answers, answers), over_questions)
 
 
 def _nodes(shares: Sequence[Share]) -> dict[tuple[str, str], list[Share]]:

@@ -191,6 +191,8 @@ def _call(call: Call) -> Iterator[RenderableType]:
     yield _block("reply", call.reply if call.reply is not None else "(none)")
     tokens = f"{call.prompt_tokens} + {call.completion_tokens} tokens"
     spent = f"{tokens}, {dollars(call.cost)}, {call.seconds:.2f} s"
+    if call.option_probabilities is not None:
+        spent += f", {sum(call.option_probabilities):.0%} of the probability on the options"
     outcome = call.outcome + (f" ({call.detail})" if call.detail else "")
     yield Padding(_text(f"{call.model}: {outcome}; {spent}", style="dim"), (0, 0, 0, 3))
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ludens.agents.policy import Decision
 from ludens.errors import LudensError, UsageError
-from ludens.experiments import Run, create_run
+from ludens.experiments import Run, RunInterrupted, create_run
 from ludens.experiments.bench import bench, load_result, render_summary, resume, to_json, write_csv
 from ludens.experiments.suite import Suite
 from tests.loopback import Loopback, refusing, say, weighing
@@ -203,6 +203,17 @@ def test_how_much_of_the_probability_was_on_the_options_is_told(tmp_path):
     render_summary(result, Console(file=out, width=80))
     assert "openai/loopback put 30 per cent of its probability on the options" in out.getvalue()
     assert "random put" not in out.getvalue()
+
+
+def test_ctrl_c_while_the_report_is_written_says_how_to_have_it(tmp_path, monkeypatch):
+    def interrupted(result):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ludens.experiments.report.page.page", interrupted)
+    with pytest.raises(RunInterrupted, match=r"`ludens report .*run\.db` writes it"):
+        bench(["random"], protocols=("TG1",), path=tmp_path / "run.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.db"]
+    assert Run(tmp_path / "run.db").manifest["status"] == "done"
 
 
 def test_an_aborted_benchmark_does_not_go_on(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from ludens.agents.oracle import OraclePolicy, QuantalPolicy
 from ludens.agents.policy import CallablePolicy, Decision, Policy
 from ludens.envs import PROTOCOLS, strategy
+from ludens.experiments.intervals import wilson
 from ludens.experiments.metrics import KAPPAS, measure
 from ludens.preferences import HOMO_ECONOMICUS, homo_moralis, regret, uniform_belief
 from tests.experiments.synthetic import answers, believed, cooperative, worded
@@ -105,12 +106,17 @@ def test_framing_consistency_is_one_minus_the_distance_between_framings():
     assert found.by_framing["neutral"].value == pytest.approx(0.5)
 
 
-def test_sampled_answers_get_wilsons_interval_over_answers():
-    found = measured(worded(lambda turn, framing, order: 0, replicates=3))
-    assert {entry.rate.method for entry in found.cooperation} == {"wilson"}
-    trust = next(entry for entry in found.cooperation if (entry.family, entry.node) == ("trust", "opening"))
-    assert (trust.rate.value, trust.rate.n) == (1, 6 * 2 * 2 * 3)
-    assert trust.rate.low < 1
+def test_sampled_answers_vary_by_chance_and_by_question():
+    def rate(rule):
+        found = measured(worded(rule, replicates=3)).cooperation
+        return next(entry.rate for entry in found if (entry.family, entry.node) == ("trust", "opening"))
+
+    always = rate(lambda turn, framing, order: 0)
+    assert (always.value, always.n, always.clusters) == (1, 6 * 2 * 2 * 3, 6)
+    assert always.low == wilson(72, 72).low < 1  # six equal questions still are only so many answers
+    # All or nothing at each question: asking again tells nothing new, so the questions are what counts.
+    split = rate(lambda turn, framing, order: int(turn.game.protocol in {"TG1", "TG2", "TG3"}))
+    assert (split.value, split.low, split.high) == (0.5, pytest.approx(1 / 6), pytest.approx(5 / 6))
 
 
 def test_what_cannot_be_read_is_counted_and_never_filled_in():

@@ -68,6 +68,7 @@
       make(view, "pre", call.reply === null ? "(none)" : call.reply === "" ? "(empty)" : call.reply, call.outcome === "ok" ? "reply" : "reply bad");
       if (call.outcome !== "ok") make(view, "p", call.outcome + ": " + call.detail);
       if (call.probabilities && d.calls.length > 1) shares(view, d.options, call.probabilities);
+      if (call.probabilities) make(view, "p", percent(call.probabilities.reduce((sum, share) => sum + share, 0)) + " of the probability lay on the options", "meta");
       make(view, "p", call.tokens[0] + " tokens in, " + call.tokens[1] + " out, $" + call.cost.toFixed(5) + ", " + call.seconds + " s, " + call.retries + " repeated requests", "meta");
     });
     if (!d.calls.length) make(view, "p", "No language model was called.", "meta");
