@@ -10,7 +10,7 @@ tokens at the answer's place that spell that label. Rules:
 * Servers list only the most likely tokens. A label that is not listed has at most the probability of the
   least likely listed token. It counts as 0, and the reply cannot be read if that bound is above 5 % of the
   mass on labels.
-* If no label is listed, the reply cannot be read. Nothing is filled in.
+* If no label is listed, or the reply begins with thoughts, it cannot be read. Nothing is filled in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from dataclasses import dataclass
 
 MAX_UNSEEN = 0.05
 NO_TOKENS = "The reply came without log-probabilities."
+THINKS = "The model thinks before it answers."
+# What will be no different the next time.
+NEVER = (NO_TOKENS, THINKS)
 MARKUP = " \t\r\n*_`\"'“”‘’()[]{}<>.,:;!#-–—▁Ġ"
 
 
@@ -46,6 +49,8 @@ class Masses:
 
 def option_masses(tokens: Sequence[Token], labels: Sequence[str]) -> Masses:
     """The mass on each label at the answer's place."""
+    if "".join(token.text for token in tokens).lstrip().startswith("<think"):
+        return Masses(None, THINKS)
     for token in tokens:
         masses = [_mass(token, label) for label in labels]
         if sum(masses) < 0.5 and not token.text.strip(MARKUP) and token is not tokens[-1]:

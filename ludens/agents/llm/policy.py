@@ -15,7 +15,7 @@ from ludens.agents.llm.abilities import LOCAL, Abilities, abilities
 from ludens.agents.llm.asking import Asking
 from ludens.agents.llm.client import Endpoint, Reply
 from ludens.agents.llm.faults import ModelError
-from ludens.agents.llm.logprobs import NO_TOKENS, normalised
+from ludens.agents.llm.logprobs import NEVER, normalised
 from ludens.agents.llm.loop import run, shared
 from ludens.agents.llm.replies import read_choice, read_shares
 from ludens.agents.llm.settings import (
@@ -193,7 +193,7 @@ class LLMPolicy(Policy):
                 return read_masses(reply, prompt)
 
             verdict = await asking.ask(prompt, self._weighing_parameters(asking), read, self.retries)
-            if verdict.outcome == "rejected" or verdict.detail == NO_TOKENS:
+            if verdict.outcome == "rejected" or verdict.detail in NEVER:
                 self._give_up_logprobs(verdict.detail)
                 return None
             self._gives_logprobs = True

@@ -110,6 +110,21 @@ def test_log_probabilities_that_were_insisted_on_are_not_replaced(logprobs):
         policy(server, elicit="logprobs").decide(TURN, rng())
 
 
+def test_a_model_that_thinks_first_is_sampled_and_its_thoughts_are_no_answer():
+    thinks = loopback.Answer("<think>", tokens=[{"<think>": 0.9, "A": 0.02, "B": 0.01}])
+
+    def answer(request):
+        return thinks if request.get("logprobs") else say("<think>A or B? A.</think>\n\nB")
+
+    with Loopback([], answer) as server:
+        asked = policy(server, order=0)
+        first, second = asked.decide(TURN, rng(0)), asked.decide(TURN, rng(1))
+        with pytest.raises(ModelError, match="thinks before it answers.*elicit='sample'"):
+            policy(server, order=0, elicit="logprobs", retries=0).decide(TURN, rng())
+    assert (first.action, first.provenance, second.action) == (1, "sample", 1)
+    assert len(second.calls) == 1
+
+
 def test_a_distribution_without_any_option_is_asked_again_then_invalid():
     with Loopback([], weighing(The=0.9, You=0.1)) as server:
         decision = policy(server, order=0, retries=1).decide(TURN, rng())
