@@ -23,6 +23,8 @@ from ludens.errors import LudensError
 if TYPE_CHECKING:
     from types import ModuleType
 
+TIMEOUT = 120.0
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -31,7 +33,7 @@ class Endpoint:
     Attributes:
         model: LiteLLM's id.
         options: passed to LiteLLM as they are, for example ``api_base``.
-        timeout: seconds for one request.
+        timeout: seconds for one request; None for no limit.
         transport_retries: how often a request is repeated after 429, 5xx, a time-out or a broken connection.
         retry_wait: seconds before the first repetition; the wait doubles each time, up to a minute. Where the
             server says how long to wait (Retry-After), that is waited instead, again up to a minute.
@@ -39,7 +41,7 @@ class Endpoint:
 
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    timeout: float = 120.0
+    timeout: float | None = TIMEOUT
     transport_retries: int = 4
     retry_wait: float = 1.0
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ludens.agents.llm.abilities import LOCAL, Abilities, abilities
 from ludens.agents.llm.asking import Asking
-from ludens.agents.llm.client import Endpoint, Reply
+from ludens.agents.llm.client import TIMEOUT, Endpoint, Reply
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.logprobs import NEVER, normalised
 from ludens.agents.llm.loop import run, shared
@@ -62,7 +62,8 @@ class LLMPolicy(Policy):
             one order for each decision; ``"both"`` asks all orders and averages. ``"auto"`` is ``"both"``
             with log-probabilities and ``"random"`` with samples.
         retries: how often a reply that cannot be read is asked again, with the reason.
-        timeout: seconds for one request.
+        timeout: seconds for one request; None for 120, and for a model on this machine, where requests wait
+            for one another and not for a network, as long as it takes.
         transport_retries: how often a request is repeated after 429, 5xx, a time-out or a broken connection.
         retry_wait: seconds before the first repetition, doubling; Retry-After is heeded.
         max_tokens: limit of a sampled reply; None for a limit that suits the question.
@@ -90,7 +91,7 @@ class LLMPolicy(Policy):
         persona: str | None = None,
         order: Order | int = "auto",
         retries: int = 2,
-        timeout: float = 120.0,
+        timeout: float | None = None,
         transport_retries: int = 4,
         retry_wait: float = 1.0,
         max_tokens: int | None = None,
@@ -114,7 +115,7 @@ class LLMPolicy(Policy):
         self.persona = check_persona(persona)
         self.order = check_order(order)
         self.retries = check_whole("retries", retries)
-        self.timeout = check_amount("timeout", timeout, above_0=True)
+        self.timeout = None if timeout is None else check_amount("timeout", timeout, above_0=True)
         self.transport_retries = check_whole("transport_retries", transport_retries)
         self.retry_wait = check_amount("retry_wait", retry_wait)
         self.max_tokens = None if max_tokens is None else check_whole("max_tokens", max_tokens, 1)
@@ -260,9 +261,8 @@ class LLMPolicy(Policy):
         raise AssertionError("the last format is never rejected")
 
     async def _asking(self, rng: np.random.Generator) -> Asking:
-        endpoint = Endpoint(
-            self.model, self._options(), self.timeout, self.transport_retries, self.retry_wait
-        )
+        timeout = self.timeout or (None if self.model.startswith(LOCAL) else TIMEOUT)
+        endpoint = Endpoint(self.model, self._options(), timeout, self.transport_retries, self.retry_wait)
         self._able = await shared(abilities(self.model))
         takes_seed = "seed" in self._able.parameters
         return Asking(

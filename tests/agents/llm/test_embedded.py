@@ -42,3 +42,15 @@ def test_sampled_it_keeps_to_the_schema_and_the_seed():
     assert first.status == "valid"
     assert (first.action, first.calls[0].reply) == (second.action, second.calls[0].reply)
     assert first.calls[0].cost == 0
+
+
+def test_a_wait_behind_other_requests_is_no_fault_unless_a_limit_was_set(monkeypatch):
+    def ask(timeout):
+        policy = LLMPolicy(
+            "local/smollm2-135m", elicit="sample", order=0, timeout=timeout, transport_retries=0
+        )
+        return policy.decide(TURN, np.random.default_rng(1))
+
+    monkeypatch.setattr("ludens.agents.llm.policy.TIMEOUT", 0.01)
+    assert ask(None).status == "valid"
+    assert ask(0.01).calls[-1].outcome == "error"

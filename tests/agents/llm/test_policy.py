@@ -119,7 +119,7 @@ def test_a_model_that_thinks_first_is_sampled_and_its_thoughts_are_no_answer():
     with Loopback([], answer) as server:
         asked = policy(server, order=0)
         first, second = asked.decide(TURN, rng(0)), asked.decide(TURN, rng(1))
-        with pytest.raises(ModelError, match="thinks before it answers.*elicit='sample'"):
+        with pytest.raises(ModelError, match=r"thinks before it answers.*elicit='sample'"):
             policy(server, order=0, elicit="logprobs", retries=0).decide(TURN, rng())
     assert (first.action, first.provenance, second.action) == (1, "sample", 1)
     assert len(second.calls) == 1
