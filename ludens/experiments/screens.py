@@ -136,16 +136,27 @@ def _payoffs(summary: Summary) -> RenderableType:
 
 def _constants(rows: Rows) -> Iterator[tuple[str, str]]:
     """What is the same in all episodes."""
-    for name in _columns(rows):
-        values = {str(row.get(name)) for row in rows}
-        if name not in {"status", "detail"} and len(values) == 1 and len(rows) > 1:
-            yield name, values.pop()
+    if len(rows) > 1:
+        varying = _varying(rows)
+        same = ((name, rows[0].get(name)) for name in _columns(rows) if name not in varying)
+        yield from ((name, str(value)) for name, value in same if value not in {"", None})
+
+
+def _varying(rows: Rows) -> list[str]:
+    """The columns that tell episodes apart, and what came of each: status, payoffs, detail."""
+    told = [
+        name
+        for name in _columns(rows)
+        if len(rows) == 1
+        or name in {"episode", "status"}
+        or name.startswith("payoff ")
+        or len({str(row.get(name)) for row in rows}) > 1
+    ]
+    return [name for name in told if name != "detail" or any(row.get(name) for row in rows)]
 
 
 def _episodes(rows: Rows) -> RenderableType:
-    varying = [
-        name for name in _columns(rows) if len(rows) == 1 or len({str(row.get(name)) for row in rows}) > 1
-    ]
+    varying = _varying(rows)
     table = _table(*varying)
     for row in rows[:MOST_EPISODES]:
         table.add_row(*(_cell(row.get(name)) for name in varying))
