@@ -2,11 +2,11 @@
 
     python benchmarks/embedded_model.py [--games 8] [--repetitions 5]
 
-The peer is xllamacpp called directly, in as many threads as there are concurrent requests, with the same file,
-slots, threads and context and its own prefix cache on. Both sides answer the same prompts: games of about 200
-tokens that nobody has seen before, each asked at the three decision nodes of its players, one token of reply
-with the 20 likeliest tokens' log-probabilities. The sides take turns within each repetition, so that whatever
-else the machine does burdens both; the ratio is the median over repetitions. At least 0.8 is wanted.
+The peer is xllamacpp called directly, in as many threads as there are concurrent requests, with the same
+file, slots, threads and context and its own prefix cache on. Both sides answer the same prompts: games of
+about 200 tokens that nobody has seen before, each asked at the three decision nodes of its players, one token
+of reply with the 20 likeliest tokens' log-probabilities. The sides take turns within each repetition, so that
+whatever else the machine does burdens both; the ratio is the median over repetitions. At least 0.8 is wanted.
 
 What ludens promises beyond the peer is also shown: that the same request gives the same log-probabilities
 whatever was asked before or beside it.
@@ -23,23 +23,33 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ludens.agents.local import Settings, close_all, register
-from ludens.agents.local.llamacpp import _load
+from ludens.agents.local.llamacpp import load
 from ludens.agents.local.resolve import resolve
 
 MODEL = "local/smollm2-135m"
 SETTINGS = Settings(slots=8, context=1024)
 CONCURRENCIES = (1, 8, 32)
-REQUEST: dict[str, Any] = {"max_tokens": 1, "logprobs": True, "top_logprobs": 20, "temperature": 1.0, "seed": 1}
+REQUEST: dict[str, Any] = {
+    "max_tokens": 1,
+    "logprobs": True,
+    "top_logprobs": 20,
+    "temperature": 1.0,
+    "seed": 1,
+}
 Chat = list[dict[str, str]]
 
 
 def games(count: int, rng: random.Random) -> list[Chat]:
     """Prompts of `count` games, each at three decision nodes, in random order."""
-    system = {"role": "system", "content": "You take part in a study of decisions. Read the rules, then answer."}
+    system = {
+        "role": "system",
+        "content": "You take part in a study of decisions. Read the rules, then answer.",
+    }
     prompts = []
     for _ in range(count):
         rows = [
-            f"Person 1 {first}, Person 2 {second}: Person 1 gets {rng.randint(0, 99)}, Person 2 gets {rng.randint(0, 99)}"
+            f"Person 1 {first}, Person 2 {second}: Person 1 gets {rng.randint(0, 99)}, Person 2 gets "
+            f"{rng.randint(0, 99)}"
             for first in "AB"
             for second in "AB"
         ]
@@ -98,7 +108,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=5)
     arguments = parser.parse_args()
     register(settings=SETTINGS)
-    server = _load(resolve(MODEL), SETTINGS)
+    server = load(resolve(MODEL), SETTINGS)
     rng = random.Random(0)
     warm = games(1, rng)
     ours(warm, 1), bare(server, warm, 1)
@@ -120,7 +130,8 @@ def main() -> None:
         ratio = statistics.median(mine / peer for mine, peer in rates)
         mine, peer = (statistics.median(column) for column in zip(*rates, strict=True))
         print(
-            f"{concurrency:>11} {mine:>8.2f} {peer:>8.2f} {ratio:>6.2f}   {drift[0]:.4f}, {drift[1]:.4f}", flush=True
+            f"{concurrency:>11} {mine:>8.2f} {peer:>8.2f} {ratio:>6.2f}   {drift[0]:.4f}, {drift[1]:.4f}",
+            flush=True,
         )
     close_all()
 

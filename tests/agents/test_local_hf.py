@@ -39,12 +39,18 @@ def directory(tmp_path_factory):
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>", chat_template=TEMPLATE
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        chat_template=TEMPLATE,
     )
     fast.save_pretrained(place)
     torch.manual_seed(0)
     sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = LlamaConfig(vocab_size=len(words), max_position_embeddings=128, eos_token_id=2, bos_token_id=1, **sizes)
+    config = LlamaConfig(
+        vocab_size=len(words), max_position_embeddings=128, eos_token_id=2, bos_token_id=1, **sizes
+    )
     LlamaForCausalLM(config).save_pretrained(place)
     return place
 
@@ -77,7 +83,9 @@ def test_choices_draw_from_seed_and_up(engine):
     assert [choice.text for choice in three.choices] == [
         chat(engine, max_tokens=5, seed=10 + i).choices[0].text for i in range(3)
     ]
-    assert three.completion_tokens == sum(chat(engine, max_tokens=5, seed=10 + i).completion_tokens for i in range(3))
+    assert three.completion_tokens == sum(
+        chat(engine, max_tokens=5, seed=10 + i).completion_tokens for i in range(3)
+    )
 
 
 def test_more_choices_than_slots(engine):
@@ -143,12 +151,16 @@ def test_an_adapter_runs_on_its_base(directory, tmp_path):
     torch.manual_seed(1)
     base = AutoModelForCausalLM.from_pretrained(directory)
     base.name_or_path = str(directory)
-    tuned = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False))
+    tuned = get_peft_model(
+        base, LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
+    )
     tuned.save_pretrained(tmp_path)
     reference = resolve(str(tmp_path))
     assert (reference.kind, reference.base.path) == ("adapter", str(directory))
     params = {"max_tokens": 1, "logprobs": True, "top_logprobs": 16, "temperature": 0}
-    engines = [TransformersEngine(resolve(str(place)), Settings(threads=1)) for place in (directory, tmp_path)]
+    engines = [
+        TransformersEngine(resolve(str(place)), Settings(threads=1)) for place in (directory, tmp_path)
+    ]
     plain, adapted = (dict(chat(engine, **params).choices[0].tokens[0].top) for engine in engines)
     for engine in engines:
         engine.close()
@@ -163,7 +175,12 @@ def test_through_litellm(directory):
 
     model = f"local/{directory}"
     reply = litellm.completion(
-        model=model, messages=[{"role": "user", "content": "A"}], max_tokens=2, n=2, logprobs=True, top_logprobs=3
+        model=model,
+        messages=[{"role": "user", "content": "A"}],
+        max_tokens=2,
+        n=2,
+        logprobs=True,
+        top_logprobs=3,
     )
     assert len(reply.choices) == 2
     assert len(reply.choices[0].logprobs.content[0].top_logprobs) == 3
@@ -189,7 +206,10 @@ def test_log_probabilities_are_finer_than_bfloat16(directory, engine):
 
     exact = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
     ids = AutoTokenizer.from_pretrained(directory).apply_chat_template(
-        [{"role": "user", "content": "A B"}], add_generation_prompt=True, return_tensors="pt", return_dict=False
+        [{"role": "user", "content": "A B"}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=False,
     )
     known = exact(ids).logits[0, -1].log_softmax(-1)
     told = dict(chat(engine, max_tokens=1, logprobs=True, top_logprobs=16).choices[0].tokens[0].top)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,10 @@ SCHEMA = {"type": "object", "properties": {"choice": {"enum": ["A", "B"]}}}
             {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}},
             ChatParams(schema=SCHEMA),
         ),
-        ({"logit_bias": {"1": 2}, "presence_penalty": 1}, ChatParams(sampling={"logit_bias": {"1": 2}, "presence_penalty": 1})),
+        (
+            {"logit_bias": {"1": 2}, "presence_penalty": 1},
+            ChatParams(sampling={"logit_bias": {"1": 2}, "presence_penalty": 1}),
+        ),
         ({"stream": False, "max_retries": 0, "user": "me"}, ChatParams()),
     ],
 )
@@ -74,12 +79,20 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
-NAMES = ["temperature", "max_tokens", "stop", "n", "response_format", "seed", "logprobs", "top_logprobs", "extra_body"]
+NAMES = [
+    "temperature",
+    "max_tokens",
+    "stop",
+    "n",
+    "response_format",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "extra_body",
+]
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), anything))
 def test_nothing_but_a_request_error_is_raised(given):
-    try:
+    with contextlib.suppress(RequestError):
         read_parameters(given)
-    except RequestError:
-        pass

@@ -9,7 +9,9 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -24,13 +26,12 @@ pytestmark = pytest.mark.skipif(
 MODEL = "local/smollm2-135m"
 LETTER = [{"role": "user", "content": "Answer with one letter, A or B."}]
 ANIMAL = [{"role": "user", "content": "Name an animal."}]
-# Exact, so that these tests do not depend on one another; small, so that they are light.
-EXACT = Settings(slots=4, context=512, exact=True)
+SMALL = Settings(slots=8, context=512)
 
 
 @pytest.fixture(scope="module")
 def litellm():
-    register(settings=EXACT)
+    register(settings=SMALL)
     import litellm
 
     yield litellm
@@ -65,7 +66,9 @@ def test_the_embedded_model_holds_replies_to_a_schema(litellm):
     assert litellm.supports_response_schema(MODEL)
     schema = {"type": "object", "properties": {"choice": {"enum": ["A", "B"]}}, "required": ["choice"]}
     asked = {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
-    reply = litellm.completion(model=MODEL, messages=LETTER, n=3, seed=1, max_tokens=40, response_format=asked)
+    reply = litellm.completion(
+        model=MODEL, messages=LETTER, n=3, seed=1, max_tokens=40, response_format=asked
+    )
     assert len(reply.choices) == 3
     assert all(json.loads(said)["choice"] in {"A", "B"} for said in text(reply))
 
@@ -105,7 +108,7 @@ def test_logprobs_without_top_list_the_tokens_alone(litellm):
 
 
 def test_draws_follow_the_log_probabilities(litellm):
-    draws = 300
+    draws = 120
     reply = litellm.completion(
         model=MODEL, messages=LETTER, max_tokens=1, n=draws, seed=0, logprobs=True, top_logprobs=3
     )
@@ -117,21 +120,25 @@ def test_draws_follow_the_log_probabilities(litellm):
 
 
 def test_the_same_seed_gives_the_same_reply_and_choices_draw_from_seed_and_up(litellm):
-    def draw(**params):
-        return text(litellm.completion(model=MODEL, messages=ANIMAL, max_tokens=6, **params))
+    def draw(max_tokens=6, **params):
+        return text(litellm.completion(model=MODEL, messages=ANIMAL, max_tokens=max_tokens, **params))
 
     three = draw(seed=7, n=3)
     assert three == draw(seed=7, n=3)
-    assert three == [draw(seed=7 + i)[0] for i in range(3)]
     assert len(set(three)) > 1
+    # Only first tokens, since later ones are computed together with the other choices'.
+    assert draw(1, seed=7, n=9) == [draw(1, seed=7 + i)[0] for i in range(9)]
     assert draw(seed=2**70) == draw(seed=2**70)
     assert len({draw()[0] for _ in range(5)}) > 1
 
 
 def test_tokens_of_all_choices_are_counted(litellm):
-    reply = litellm.completion(model=MODEL, messages=ANIMAL, max_tokens=5, n=3, seed=7)
-    alone = [litellm.completion(model=MODEL, messages=ANIMAL, max_tokens=5, seed=7 + i) for i in range(3)]
-    assert reply.usage.completion_tokens == sum(one.usage.completion_tokens for one in alone)
+    reply = litellm.completion(model=MODEL, messages=ANIMAL, max_tokens=5, n=3, seed=7, logprobs=True)
+    assert reply.usage.completion_tokens == sum(len(choice.logprobs.content) for choice in reply.choices)
+    assert reply.usage.completion_tokens > 5
+    plain = litellm.completion(model=MODEL, messages=ANIMAL, max_tokens=5, n=3, seed=7)
+    assert plain.usage.completion_tokens == reply.usage.completion_tokens
+    assert not any(getattr(choice, "logprobs", None) for choice in plain.choices)
 
 
 def test_a_stop_text_ends_the_reply_and_is_not_in_it(litellm):
@@ -168,9 +175,10 @@ def test_a_model_that_is_not_there_carries_the_sentence(litellm):
 
 def test_a_file_cut_short_is_said_in_one_sentence(tmp_path):
     cut = tmp_path / "cut.gguf"
-    cut.write_bytes((b := resolve("smollm2-135m")) and open(b.path, "rb").read(1_000_000))  # noqa: PTH123, SIM115
+    with Path(resolve("smollm2-135m").path).open("rb") as whole:
+        cut.write_bytes(whole.read(1_000_000))
     with pytest.raises(LocalModelError, match="cannot be loaded") as caught:
-        engine_for(resolve(str(cut)), EXACT)
+        engine_for(resolve(str(cut)), SMALL)
     assert "\n" not in str(caught.value)
 
 
@@ -208,27 +216,52 @@ async def test_a_request_given_up_does_not_hold_the_next_ones_up(litellm):
     assert reply.choices
 
 
-def test_slots_and_prefixes_shared_give_nearly_the_same_probabilities(litellm):
-    """Work shared between requests costs some exactness; how much is in the docs of `Settings.exact`."""
-    reference = resolve("smollm2-135m")
-    rules = "Two people each choose A or B. " * 6
-    asked = [[{"role": "user", "content": rules + f"The other chose {x}. Answer A or B."}] for x in "ABAB"]
-    params = ChatParams(max_tokens=1, logprobs=True, top_logprobs=200)
-    exact = [engine_for(reference, EXACT).submit(m, params) for m in asked]
-    shared = [engine_for(reference, Settings(slots=4, context=512)).submit(m, params) for m in asked]
-    for one, other in zip(exact, shared, strict=True):
-        p, q = (dict(future.result().choices[0].tokens[0].top) for future in (one, other))
+def node(game, other):
+    rules = f"Game {game}. Two people each choose A or B and get points, {game} in all.\n"
+    return [{"role": "user", "content": f"{rules}\nThe other chose {other}. Answer with one letter, A or B."}]
+
+
+def distributions(asked, settings, max_tokens=1):
+    engine = engine_for(resolve("smollm2-135m"), settings)
+    params = ChatParams(max_tokens=max_tokens, seed=1, logprobs=True, top_logprobs=200)
+    futures = [engine.submit(messages, params) for messages in asked]
+    return [dict(future.result(timeout=120).choices[0].tokens[0].top) for future in futures]
+
+
+def test_a_reply_depends_on_its_request_alone():
+    asked = [node(game, other) for game in (1, 2) for other in "AB"]
+    first = distributions(asked, SMALL)
+    assert distributions(asked[::-1], SMALL)[::-1] == first
+    assert [distributions([messages], SMALL)[0] for messages in asked] == first
+    distributions(
+        [ANIMAL, LETTER, *(node(game, "A") for game in range(10, 20))], SMALL
+    )  # other things meanwhile
+    engine_for(resolve("smollm2-135m"), SMALL).submit(asked[0], ChatParams(n=8, max_tokens=3)).result()
+    assert distributions(asked, SMALL) == first
+    assert distributions(asked, Settings(slots=2, context=1024)) == first
+
+
+def test_what_prompts_have_in_common_is_read_once():
+    engine = engine_for(resolve("smollm2-135m"), SMALL)
+    for other in "AB":
+        reply = engine.submit(node(77, other), ChatParams(max_tokens=1)).result()
+        assert reply.cached_tokens > 0.4 * reply.prompt_tokens
+
+
+def test_replies_generated_together_have_nearly_the_same_probabilities():
+    asked = [node(game, other) for game in (1, 2) for other in "AB"]
+    alone, together = (distributions(asked, replace(SMALL, exact=e), max_tokens=20) for e in (True, False))
+    for p, q in zip(alone, together, strict=True):
         assert abs(math.exp(p["A"]) - math.exp(q["A"])) < 0.1
-    assert sum(future.result().cached_tokens for future in shared) > 100
 
 
 def test_one_engine_serves_all_and_a_closed_one_is_loaded_again(litellm):
     reference = resolve("smollm2-135m")
-    first = engine_for(reference, EXACT)
-    assert engine_for(resolve(reference.path), EXACT) is first
+    first = engine_for(reference, SMALL)
+    assert engine_for(resolve(reference.path), SMALL) is first
     close_all()
     assert litellm.completion(model=MODEL, messages=LETTER, max_tokens=1).choices
-    assert engine_for(reference, EXACT) is not first
+    assert engine_for(reference, SMALL) is not first
     assert pickle.loads(pickle.dumps(reference)) == reference
 
 
@@ -237,20 +270,24 @@ import os, sys
 from ludens.agents.local import register, Settings
 register(settings=Settings(slots=2, context=256))
 import litellm
-ask = dict(model="local/smollm2-135m", messages=[{"role": "user", "content": "A or B?"}], max_tokens=1, temperature=0)
+question = [{"role": "user", "content": "A or B?"}]
+ask = {"model": "local/smollm2-135m", "messages": question, "max_tokens": 1, "temperature": 0}
 said = litellm.completion(**ask).choices[0].message.content
 if sys.argv[1:] == ["fork"]:
     child = os.fork()
     if not child:
-        sys.exit(0 if litellm.completion(**ask).choices[0].message.content == said else 3)
+        try:
+            litellm.completion(**ask)
+        except litellm.NotFoundError as error:
+            os._exit(0 if "spawn" in str(error) else 3)  # as multiprocessing's children end
+        os._exit(4)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert litellm.completion(**ask).choices[0].message.content == said
 """
 
 
-@pytest.mark.parametrize("how", ["plain", pytest.param("fork", marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork"))])
-def test_a_process_that_used_the_model_is_silent_and_ends(how):
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT, how], capture_output=True, text=True, check=False, timeout=120
-    )
+@pytest.mark.parametrize("how", ["plain", "fork"] if hasattr(os, "fork") else ["plain"])
+def test_a_process_that_used_the_model_is_silent_and_ends_and_a_fork_of_it_says_what_to_do(how):
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, how]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

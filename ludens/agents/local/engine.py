@@ -27,22 +27,25 @@ class Settings:
     """How models on this machine are run; the same for all of them in this process.
 
     Attributes:
-        slots: how many replies a GGUF engine generates together, and how many requests a Transformers engine
-            puts in one batch.
-        context: tokens of one slot, prompt and reply together, in a GGUF engine.
+        slots: how many prompts a GGUF engine keeps in mind, and how many choices it generates together; how
+            many a Transformers engine puts in one batch.
+        context: tokens of one slot, prompt and reply together, in a GGUF engine. The memory for it is
+            taken at once: 24 kB a token for the embedded model.
         threads: processor threads of one engine; 0 takes every core that this process may use.
         engine: which engine runs the model; "auto" takes llama.cpp for GGUF files and Transformers for the
             rest.
-        exact: long replies (over 16 tokens), too, are generated one request at a time, so that every reply
-            depends on its request alone. Without it they are generated together, several times faster, and
-            log-probabilities then vary in the second decimal with what else is being generated.
+        exact: requests are evaluated one at a time, so that every reply depends on its request alone,
+            whatever was asked before or beside it. If False, half of a GGUF engine's slots generate replies
+            of more than 16 tokens together, up to twice as fast in all (shorter ones gain nothing from company),
+            and a Transformers engine evaluates whole batches, many times faster; log-probabilities then vary
+            in the second decimal with what else is asked. None is True for GGUF, False for Transformers.
     """
 
     slots: int = 8
     context: int = 4096
     threads: int = 0
     engine: Literal["auto", "llamacpp", "hf"] = "auto"
-    exact: bool = False
+    exact: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class _Place:
 
 _places: dict[_Key, _Place] = {}
 _lock = threading.Lock()
+_left_behind = False  # this process was forked off one that had engines
 
 
 def engine_for(reference: Reference, settings: Settings) -> Engine:
@@ -31,6 +32,11 @@ def engine_for(reference: Reference, settings: Settings) -> Engine:
     Raises:
         LocalModelError: it cannot be loaded, or what it needs is not installed.
     """
+    if _left_behind:
+        raise LocalModelError(
+            f"The model local/{reference.name} cannot run in a process that was forked off one that already "
+            "ran a local model: start processes with multiprocessing's 'spawn', or fork before the first use."
+        )
     name = engine_name(reference, settings)
     key = (reference.path, name, settings)
     with _lock:
@@ -51,7 +57,8 @@ def engine_name(reference: Reference, settings: Settings) -> EngineName:
         return reference.engine
     if settings.engine == "llamacpp" and reference.engine != "llamacpp":
         raise LocalModelError(
-            f"llama.cpp runs GGUF files only and {reference.path} is none: leave the setting engine at 'auto'."
+            f"llama.cpp runs GGUF files only and {reference.path} is none: leave the setting "
+            "engine at 'auto'."
         )
     return settings.engine
 
@@ -79,10 +86,12 @@ def _load(reference: Reference, name: EngineName, settings: Settings) -> Engine:
 
 
 def _forget_after_fork() -> None:
-    # The child has none of the engines' threads, and a lock that a thread of the parent held stays locked.
-    global _lock  # noqa: PLW0603 - the lock is per process
+    # The child has none of the engines' threads, a lock that a thread of the parent held stays locked, and
+    # llama.cpp and OpenMP wait for ever in a child whose parent has used them.
+    global _lock, _left_behind  # noqa: PLW0603 - both are per process
     _lock = threading.Lock()
     for place in _places.values():
+        _left_behind = True
         if place.engine is not None:
             place.engine.abandon()
     _places.clear()

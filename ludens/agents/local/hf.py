@@ -45,7 +45,7 @@ class TransformersEngine:
 
     def __init__(self, reference: Reference, settings: Settings) -> None:
         self._name = reference.name
-        self._slots = 1 if settings.exact else settings.slots
+        self._slots = 1 if settings.exact is True else settings.slots
         self._model, self._tokenizer = load(reference, threads=settings.threads)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._submitting = threading.Lock()
@@ -62,8 +62,8 @@ class TransformersEngine:
             )
         if params.sampling:
             raise RequestError(
-                f"{self._name} runs on Transformers, which does not take {', '.join(sorted(params.sampling))} here: "
-                "leave it out, or use a GGUF file of the model."
+                f"{self._name} runs on Transformers, which does not take "
+                f"{', '.join(sorted(params.sampling))} here: leave it out, or use a GGUF file of the model."
             )
         job = _Job(self._tokenize(messages, params), params, Future())
         with self._submitting:
@@ -97,7 +97,8 @@ class TransformersEngine:
             )
         except Exception as error:  # templates raise what they like
             raise RequestError(
-                f"The chat template of {self._name} does not take these messages ({' '.join(str(error).split())})."
+                f"The chat template of {self._name} does not take these messages "
+                f"({' '.join(str(error).split())})."
             ) from error
         room = getattr(self._model.config, "max_position_embeddings", None)
         if room is not None and len(tokens) + (params.max_tokens or 1) > room:
@@ -115,7 +116,9 @@ class TransformersEngine:
                 self._answer(jobs)
             for job in jobs if self._closed else []:
                 if not job.future.done():
-                    job.future.set_exception(RuntimeError("the engine was closed before it came to this request"))
+                    job.future.set_exception(
+                        RuntimeError("the engine was closed before it came to this request")
+                    )
             if not more:
                 return
 
@@ -140,11 +143,13 @@ class TransformersEngine:
     def _answer(self, jobs: list[_Job]) -> None:
         rows = [Row(job.tokens, job.params, i) for job in jobs for i in range(job.params.n)]
         try:
-            answers = iter([
-                answer
-                for start in range(0, len(rows), self._slots)
-                for answer in generate(self._model, self._tokenizer, rows[start : start + self._slots])
-            ])
+            answers = iter(
+                [
+                    answer
+                    for start in range(0, len(rows), self._slots)
+                    for answer in generate(self._model, self._tokenizer, rows[start : start + self._slots])
+                ]
+            )
             for job in jobs:
                 own = [next(answers) for _ in range(job.params.n)]
                 reply = EngineReply(
@@ -153,7 +158,7 @@ class TransformersEngine:
                     completion_tokens=sum(count for _, count in own),
                 )
                 job.future.set_result(reply)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting callers get it
+        except BaseException as error:
             for job in jobs:
                 if not job.future.done():
                     job.future.set_exception(error)
@@ -181,7 +186,8 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
     gguf = base.kind in ("embedded", "gguf")
     if gguf and find_spec("gguf") is None:
         raise LocalModelError(
-            f"Transformers needs gguf to read {base.path}, and it is not installed: run `pip install 'ludens[train]'`."
+            f"Transformers needs gguf to read {base.path}, and it is not installed: run `pip install "
+            "'ludens[train]'`."
         )
     where = str(Path(base.path).parent) if gguf else base.path
     options: dict[str, Any] = {"gguf_file": Path(base.path).name} if gguf else {}
@@ -197,7 +203,9 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
     hidden = contextlib.redirect_stderr(io.StringIO()) if gguf else contextlib.nullcontext()
     try:
         with hidden:
-            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(_tokenizer_place(reference, where), **options)
+            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
+                _tokenizer_place(reference, where), **options
+            )
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 where, dtype="auto" if cuda else torch.bfloat16, **options, **weights
             )
@@ -213,7 +221,8 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
             quiet.enable_progress_bar()
     if tokenizer.chat_template is None:
         raise LocalModelError(
-            f"The tokenizer of local/{reference.name} has no chat template, so it is no chat model: use one that has."
+            f"The tokenizer of local/{reference.name} has no chat template, so it is no chat model: use one "
+            "that has."
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -234,7 +243,7 @@ def _sharpen(model: Any) -> None:
 
 
 def _tokenizer_place(reference: Reference, base: str) -> str:
-    # Fine-tuning may save a tokenizer with the adapter; only then is the adapter's directory the place for it.
+    # Fine-tuning may save a tokenizer beside the adapter, with its own chat template.
     own = reference.kind == "adapter" and Path(reference.path, "tokenizer_config.json").is_file()
     return reference.path if own else base
 
@@ -244,7 +253,11 @@ def _cannot_load(reference: Reference, base: Reference, error: Exception) -> str
     said = said if len(said) <= 200 else said[:197] + "..."
     if base.kind == "hub":
         return (
-            f"The model {base.path!r} could not be fetched from the Hugging Face hub, nor is it among the models "
-            f"downloaded before ({type(error).__name__}: {said}): check the id and the network, or give a directory."
+            f"The model {base.path!r} could not be fetched from the Hugging Face hub, nor is it among the "
+            f"models downloaded before ({type(error).__name__}: {said}): check the id and the network, or "
+            "give a directory."
         )
-    return f"The model local/{reference.name} cannot be loaded ({type(error).__name__}: {said}): check {base.path}."
+    return (
+        f"The model local/{reference.name} cannot be loaded ({type(error).__name__}: {said}): "
+        f"check {base.path}."
+    )

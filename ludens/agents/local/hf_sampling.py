@@ -47,12 +47,16 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
 
     longest = max(len(row.tokens) for row in rows)
     pad = tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (longest - len(row.tokens)) + row.tokens for row in rows], device=model.device)
-    mask = torch.tensor([[0] * (longest - len(r.tokens)) + [1] * len(r.tokens) for r in rows], device=model.device)
+    ids = torch.tensor(
+        [[pad] * (longest - len(row.tokens)) + row.tokens for row in rows], device=model.device
+    )
+    mask = torch.tensor(
+        [[0] * (longest - len(r.tokens)) + [1] * len(r.tokens) for r in rows], device=model.device
+    )
     ends = _ends(model, tokenizer)
     room = getattr(model.config, "max_position_embeddings", None) or 2048
     limits = [row.params.max_tokens or room - len(row.tokens) for row in rows]
-    stopping = StoppingCriteriaList([_Stopping(rows, limits, tokenizer, longest, ends)])  # type: ignore[list-item]
+    stopping = StoppingCriteriaList([_Stopping(rows, limits, tokenizer, ends)])
     with torch.inference_mode():
         model.generate(
             ids,
@@ -61,7 +65,7 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
             generation_config=GenerationConfig(
                 do_sample=False, max_new_tokens=max(limits), eos_token_id=ends, pad_token_id=pad
             ),
-            logits_processor=LogitsProcessorList([_Sampling(rows)]),  # type: ignore[list-item]
+            logits_processor=LogitsProcessorList([_Sampling(rows)]),
             stopping_criteria=stopping,
         )
     return [_choice(row, tokenizer, ends) for row in rows]
@@ -101,7 +105,9 @@ def _drawn(scores: torch.Tensor, params: ChatParams, noise: torch.Generator) -> 
     import torch
 
     if params.top_k:
-        scores = scores.masked_fill(scores < scores.topk(min(params.top_k, len(scores))).values[-1], -torch.inf)
+        scores = scores.masked_fill(
+            scores < scores.topk(min(params.top_k, len(scores))).values[-1], -torch.inf
+        )
     if params.min_p:
         scores = scores.masked_fill(scores < scores.max() + torch.tensor(params.min_p).log(), -torch.inf)
     if params.top_p < 1:
@@ -119,9 +125,9 @@ class _Stopping:
     """Ends each row at its own length, its own stop texts, or the model's end of text."""
 
     def __init__(
-        self, rows: Sequence[Row], limits: Sequence[int], tokenizer: Any, prompt: int, ends: Sequence[int]
+        self, rows: Sequence[Row], limits: Sequence[int], tokenizer: Any, ends: Sequence[int]
     ) -> None:
-        self._rows, self._limits, self._tokenizer, self._prompt, self._ends = rows, limits, tokenizer, prompt, ends
+        self._rows, self._limits, self._tokenizer, self._ends = rows, limits, tokenizer, ends
 
     def __call__(self, ids: torch.Tensor, _: Any, **__: Any) -> torch.Tensor:
         import torch

@@ -22,6 +22,7 @@ from ludens.agents.local.engine import (
     Settings,
     Token,
 )
+from ludens.agents.local.openings import Openings, opening
 from ludens.agents.local.resolve import LocalModelError, Reference
 from ludens.agents.local.scheduler import Scheduler
 
@@ -36,17 +37,19 @@ class LlamaCppEngine:
     def __init__(self, reference: Reference, settings: Settings) -> None:
         self._name = reference.name
         self._slots = settings.slots
-        self._server = _load(reference, settings)
-        self._opening: tuple[Message, ...] = ()  # what slot 0 has read and keeps
-        self._scheduler = Scheduler[EngineReply]("llamacpp", 0 if settings.exact else settings.slots - 1)
+        self._server = load(reference, settings)
+        together = settings.slots // 2 if settings.exact is False else 0
+        self._openings = Openings(range(settings.slots - together))
+        self._scheduler = Scheduler[EngineReply]("llamacpp", together)
         try:
-            # llama.cpp hangs for good if it is stopped before its loop has begun, and a first reply shows that
-            # it has.
+            # llama.cpp hangs for good if it is stopped before its loop has begun, and a first reply shows
+            # that it has.
             self.submit([{"role": "user", "content": "?"}], ChatParams(max_tokens=1)).result()
         except Exception as error:
             self._scheduler.close()
             raise LocalModelError(
-                f"The model {reference.path} was loaded but gives no reply ({_line(error)}): use a chat model."
+                f"The model {reference.path} was loaded but gives no reply ({_line(error)}): use a chat "
+                "model."
             ) from error
 
     def submit(self, messages: Sequence[Message], params: ChatParams) -> Future[EngineReply]:
@@ -61,17 +64,21 @@ class LlamaCppEngine:
         self._server = None
 
     def abandon(self) -> None:
-        """Forget the engine in a forked child, which has none of its threads: freeing it would wait for them."""
+        """See `Engine.abandon`; freeing llama.cpp would wait for threads that are not there."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
 
-    def _chat(self, slot: int, messages: Sequence[Message], params: ChatParams) -> EngineReply:
-        if slot == 0:
-            self._read(opening(messages))
+    def _chat(self, thread: int, messages: Sequence[Message], params: ChatParams) -> EngineReply:
+        if thread == 0:
+            slot, keep = self._read(messages)
+        else:
+            slot, keep = self._slots - thread, True
         replies = []
-        for start in range(0, params.n, self._slots):  # choices of one request share the reading of its prompt
+        for start in range(0, params.n, self._slots):  # the choices share the reading of the prompt
             n = min(self._slots, params.n - start)
             seed = None if params.seed is None else params.seed + start
-            replies.append(self._ask(slot, messages, replace(params, n=n, seed=seed)))
+            replies.append(self._ask(slot, messages, replace(params, n=n, seed=seed), keep=keep))
+        if params.n > 1:
+            self._openings.clear()  # the choices went to slots of llama.cpp's choosing
         return EngineReply(
             choices=tuple(choice for reply in replies for choice in reply.choices),
             prompt_tokens=replies[0].prompt_tokens,
@@ -79,49 +86,43 @@ class LlamaCppEngine:
             cached_tokens=replies[0].cached_tokens,
         )
 
-    def _read(self, first: tuple[Message, ...]) -> None:
-        """Bring slot 0 to where it has read this opening and nothing after it.
+    def _read(self, messages: Sequence[Message]) -> tuple[int, bool]:
+        """Bring a slot to where it has read the chat's opening and nothing after it.
 
-        Log-probabilities depend, in the second decimal, on where the reading of a prompt was interrupted.
-        Slot 0 therefore always interrupts it at the same place, and what it keeps was read in one piece from
-        the first token: a reply depends on its request alone, whatever was asked before.
+        Log-probabilities depend, in the second decimal, on where the reading of a prompt was interrupted. So
+        it is always interrupted at the same place, and what a slot keeps was read in one piece from the first
+        token: a reply depends on its request alone, whatever was asked before.
+
+        Returns:
+            the slot, and whether the request goes on from what the slot has read.
         """
-        kept, self._opening = self._opening, ()
+        first = opening(messages)
+        slot, read_before = self._openings.place(first)
         if first:
-            self._ask(0, first, ChatParams(max_tokens=1, temperature=0.0), keep=first == kept)
-            self._opening = first
+            try:
+                self._ask(slot, first, ChatParams(max_tokens=1, temperature=0.0), keep=read_before)
+            except BaseException:
+                self._openings.clear()
+                raise
+        return slot, bool(first)
 
-    def _ask(
-        self, slot: int, messages: Sequence[Message], params: ChatParams, *, keep: bool | None = None
-    ) -> EngineReply:
-        keep = bool(self._opening) or slot > 0 if keep is None else keep
+    def _ask(self, slot: int, messages: Sequence[Message], params: ChatParams, *, keep: bool) -> EngineReply:
         body = _body(messages, params) | {"id_slot": slot, "cache_prompt": keep}
         try:
             reply = self._server.handle_chat_completions(body)
         except ValueError as error:  # the part of llama.cpp's checks that speaks in exceptions
             raise RequestError(f"{self._name} does not take this request: {_line(error)}.") from error
         if "error" in reply:
-            error = reply["error"]
-            said = f"{self._name} does not take this request: {_line(error.get('message', error))}."
-            if error.get("type") == "exceed_context_size_error":
+            fault = reply["error"]
+            said = f"{self._name} does not take this request: {_line(fault.get('message', fault))}."
+            if fault.get("type") == "exceed_context_size_error":
                 raise ContextTooLongError(
                     f"{said[:-1]}; make room with register(settings=Settings(context=…, slots=…))."
                 )
-            if int(error.get("code", 500)) < 500:
+            if int(fault.get("code", 500)) < 500:
                 raise RequestError(said)
             raise RuntimeError(said)
         return _reply(reply, params)
-
-
-def opening(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The part of a chat that other requests are likely to begin with: all before the last paragraph of the
-    last message. Empty if the last message has no second paragraph.
-    """
-    content = messages[-1].get("content")
-    if messages[-1].get("role") == "assistant" or not isinstance(content, str):
-        return ()
-    head = content.rpartition("\n\n")[0]
-    return (*messages[:-1], {**messages[-1], "content": head}) if head.strip() else ()
 
 
 def _body(messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def _body(messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
         "min_p": params.min_p,
         "n": params.n,
         "stop": list(params.stop),
-            **params.sampling,
+        **params.sampling,
     }
     if params.max_tokens is not None:
         body["max_tokens"] = params.max_tokens
@@ -159,7 +160,9 @@ def _reply(reply: dict[str, Any], params: ChatParams) -> EngineReply:
             Choice(
                 text=choice["message"].get("content") or "",
                 finish_reason="length" if choice["finish_reason"] == "length" else "stop",
-                tokens=tuple(_token(entry, params.top_logprobs) for entry in entries) if params.logprobs else None,
+                tokens=tuple(_token(entry, params.top_logprobs) for entry in entries)
+                if params.logprobs
+                else None,
             )
             for choice, entries in zip(reply["choices"], made, strict=True)
         ),
@@ -174,7 +177,12 @@ def _token(entry: dict[str, Any], top: int) -> Token:
     return Token(entry["token"], float(entry["logprob"]), listed)
 
 
-def _load(reference: Reference, settings: Settings) -> Any:
+def load(reference: Reference, settings: Settings) -> Any:
+    """llama.cpp's own server object with the model, silent.
+
+    Raises:
+        LocalModelError: xllamacpp is not installed, or it cannot load the file.
+    """
     llama = _xllamacpp()
     params = llama.CommonParams()
     params.model.path = reference.path
@@ -193,16 +201,18 @@ def _load(reference: Reference, settings: Settings) -> Any:
         return llama.Server(params)
     except Exception as error:
         raise LocalModelError(
-            f"The model file {reference.path} cannot be loaded ({_line(error)}): it may be cut short, too large for "
-            "the memory, or of an architecture that this xllamacpp does not know."
+            f"The model file {reference.path} cannot be loaded ({_line(error)}): it may be cut short, too "
+            "large for the memory, or of an architecture that this xllamacpp does not know."
         ) from error
 
 
 def _xllamacpp() -> Any:
     if find_spec("xllamacpp") is None:
-        raise LocalModelError("GGUF models need xllamacpp, which is not installed: run `pip install 'ludens[local]'`.")
-    # OpenMP's threads wait for one another by spinning unless told otherwise. On cores that other processes use
-    # too, that makes generation 10 to 20 times slower. It reads this variable once, when it is loaded.
+        raise LocalModelError(
+            "GGUF models need xllamacpp, which is not installed: run `pip install 'ludens[local]'`."
+        )
+    # OpenMP's threads wait for one another by spinning unless told otherwise. On cores that other processes
+    # use too, that makes generation 10 to 20 times slower. It reads this variable once, when it is loaded.
     ours = "xllamacpp" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ
     if ours:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"

@@ -10,7 +10,9 @@ from ludens.agents.local.engine import ChatParams, RequestError
 MOST_TOP_LOGPROBS = 1000
 _SAMPLING = ("presence_penalty", "frequency_penalty", "logit_bias")
 # Said to the client or the server's operator; they change nothing in a reply.
-_WITHOUT_EFFECT = frozenset({"stream", "max_retries", "user", "metadata", "store", "stream_options", "extra_headers"})
+_WITHOUT_EFFECT = frozenset(
+    {"stream", "max_retries", "user", "metadata", "store", "stream_options", "extra_headers"}
+)
 
 
 def read_parameters(given: Mapping[str, Any]) -> ChatParams:

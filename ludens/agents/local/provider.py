@@ -25,7 +25,7 @@ from ludens.agents.local.resolve import EMBEDDED, PREFIX, LocalModelError, resol
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from litellm import CustomLLM
+    from litellm.llms.custom_llm import CustomLLM
 
 PROVIDER = "local"
 _lock = threading.Lock()
@@ -47,7 +47,7 @@ def register(*models: str, settings: Settings | None = None) -> None:
         LocalModelError: a name in `models` leads to no model.
     """
     global _settings  # noqa: PLW0603 - LiteLLM's providers are per process, and so are their settings
-    # Without this LiteLLM asks the network for a price list when it is imported, and waits for it when offline.
+    # Without this LiteLLM asks the network for its prices when it is imported, and when offline waits long.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
     from litellm.utils import custom_llm_setup
@@ -58,7 +58,8 @@ def register(*models: str, settings: Settings | None = None) -> None:
         others = [entry for entry in litellm.custom_provider_map if entry["provider"] != PROVIDER]
         if len(others) == len(litellm.custom_provider_map):
             litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": _handler()}]
-            custom_llm_setup()
+            # LiteLLM does so itself only before a completion.
+            custom_llm_setup()  # type: ignore[no-untyped-call]
     _describe(litellm, EMBEDDED, schema=True)
     for model in models:
         reference = resolve(model)
@@ -88,9 +89,9 @@ def _describe(litellm: ModuleType, name: str, *, schema: bool) -> None:
 @lru_cache(maxsize=1)
 def _handler() -> CustomLLM:
     """The handler that LiteLLM calls; its class can only be made once LiteLLM is imported."""
-    import litellm
+    from litellm.llms.custom_llm import CustomLLM
 
-    class LocalModels(litellm.CustomLLM):
+    class LocalModels(CustomLLM):
         def completion(self, *, model: str, messages: list[Any], **given: Any) -> Any:  # type: ignore[override]
             try:
                 reply = _submit(model, messages, given["optional_params"]).result()
@@ -129,18 +130,18 @@ def _submit(model: str, messages: list[Any], given: dict[str, Any]) -> Future[En
 
 def _as_litellm(error: Exception, model: str) -> Exception:
     """The exception that LiteLLM has for this, so that callers see what they see with any provider."""
-    import litellm
+    from litellm import exceptions
 
     said: dict[str, Any] = {"message": str(error), "model": model, "llm_provider": PROVIDER}
     match error:
         case LocalModelError():
-            return litellm.NotFoundError(**said)
+            return exceptions.NotFoundError(**said)
         case ContextTooLongError():
-            return litellm.ContextWindowExceededError(**said)
+            return exceptions.ContextWindowExceededError(**said)
         case RequestError():
-            return litellm.BadRequestError(**said)
+            return exceptions.BadRequestError(**said)
         case _:
-            return litellm.InternalServerError(**said)
+            return exceptions.InternalServerError(**said)
 
 
 def _fill(response: Any, model: str, reply: EngineReply) -> Any:
@@ -176,4 +177,6 @@ def _logprobs(choice: Choice) -> Any:
             token=token.text, logprob=token.logprob, bytes=list(token.text.encode()), top_logprobs=top
         )
 
-    return None if choice.tokens is None else ChoiceLogprobs(content=[entry(token) for token in choice.tokens])
+    return (
+        None if choice.tokens is None else ChoiceLogprobs(content=[entry(token) for token in choice.tokens])
+    )

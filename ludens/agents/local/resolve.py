@@ -63,8 +63,8 @@ def resolve(name: str) -> Reference:
         return Reference(name, "gguf", str(path.resolve()), "llamacpp")
     if name.endswith(".gguf") or name.startswith(("/", "./", "../", "~")) or not _HUB_ID.fullmatch(name):
         raise LocalModelError(
-            f"No file or directory {name!r} for the model {PREFIX}{name}: give the path of a .gguf file or of a "
-            f"model directory, a Hugging Face id, or {PREFIX}{EMBEDDED}."
+            f"No file or directory {name!r} for the model {PREFIX}{name}: give the path of a .gguf file or "
+            f"of a model directory, a Hugging Face id, or {PREFIX}{EMBEDDED}."
         )
     return Reference(name, "hub", name, "hf")
 
@@ -92,8 +92,8 @@ def _directory(name: str, path: Path) -> Reference:
     if (path / "config.json").is_file():
         return Reference(name, "directory", str(path), "hf")
     raise LocalModelError(
-        f"The directory {name!r} holds no model: it has neither config.json (a model) nor adapter_config.json "
-        "(a PEFT adapter); name the directory that has one, or a .gguf file in it."
+        f"The directory {name!r} holds no model: it has neither config.json (a model) nor "
+        "adapter_config.json (a PEFT adapter); name the directory that has one, or a .gguf file in it."
     )
 
 
@@ -102,19 +102,21 @@ def _base(name: str, config: Path) -> Reference:
         base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LocalModelError(
-            f"The adapter {name!r} does not say which model it was trained on: its adapter_config.json lacks a "
-            f"readable base_model_name_or_path ({type(error).__name__}); save the adapter again with PEFT."
+            f"The adapter {name!r} does not say which model it was trained on: its adapter_config.json lacks "
+            f"a readable base_model_name_or_path ({type(error).__name__}); save the adapter again with PEFT."
         ) from error
     if not isinstance(base, str) or not base:
         raise LocalModelError(
-            f"The adapter {name!r} names no base model: set base_model_name_or_path in its adapter_config.json."
+            f"The adapter {name!r} names no base model: set base_model_name_or_path in its "
+            "adapter_config.json."
         )
     # A relative path in a configuration that was moved along with its base means "beside the adapter".
     beside = config.parent / base
     found = resolve(str(beside) if not Path(base).is_absolute() and beside.exists() else base)
     if found.kind == "adapter":
         raise LocalModelError(
-            f"The adapter {name!r} stands on another adapter ({found.path}): merge that one into its model first."
+            f"The adapter {name!r} stands on another adapter ({found.path}): merge that one into its model "
+            "first."
         )
     return found
 
@@ -129,6 +131,6 @@ def _check_gguf(name: str, path: Path) -> None:
         ) from error
     if magic != b"GGUF":
         raise LocalModelError(
-            f"The file {name!r} is not a GGUF model (it does not begin with 'GGUF'): give a .gguf file, or the "
-            "directory that holds a Hugging Face model."
+            f"The file {name!r} is not a GGUF model (it does not begin with 'GGUF'): give a .gguf file, or "
+            "the directory that holds a Hugging Face model."
         )

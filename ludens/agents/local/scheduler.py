@@ -51,7 +51,7 @@ class Scheduler(Generic[T]):
         self._alone = long == 0
         self._closed = False
         self._threads = [
-            # Daemons, because Python waits for other threads before it calls atexit, where `close` stops these.
+            # Daemons, because Python awaits other threads before it calls atexit, where `close` stops these.
             threading.Thread(target=self._run, args=(i, take), name=f"{name}-{i}", daemon=True)
             for i, take in enumerate([self._take_short, *[self._take_long] * long])
         ]
@@ -99,7 +99,7 @@ class Scheduler(Generic[T]):
                 continue
             try:
                 job.future.set_result(job.work(thread))
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting caller gets it
+            except BaseException as error:
                 job.future.set_exception(error)
             del job  # or the reply would be kept alive until the next request
 
@@ -131,7 +131,7 @@ def nearest(prompts: list[str], last: str) -> int:
     best, shared = 0, 0
     for i in (place - 1, place):
         if 0 <= i < len(prompts):
-            length = len(os.path.commonprefix([prompts[i], last]))
+            length = len(os.path.commonprefix([prompts[i], last]))  # noqa: RUF071 - texts, not paths
             if length > shared:
                 best, shared = i, length
     return best
