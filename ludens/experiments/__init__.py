@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from ludens.experiments.bench import BenchResult, bench
 from ludens.experiments.blocking import RunInterrupted, run_blocking
+from ludens.experiments.database import NoRunError, StoreError
 from ludens.experiments.play import aplay, play, resume
+from ludens.experiments.recorder import Progress, Recorder
 from ludens.experiments.records import DecisionRecord, EpisodeRecord, EpisodeSpec
 from ludens.experiments.run import Run, Summary
-from ludens.experiments.runner import (
-    Progress,
-    Recorder,
-    RunAbortedError,
-    run_episodes,
-)
-from ludens.experiments.store import Store, StoreError, create_run
+from ludens.experiments.runner import RunAbortedError, run_episodes
+from ludens.experiments.store import Store, create_run
 
 __all__ = [
     "BenchResult",
     "DecisionRecord",
     "EpisodeRecord",
     "EpisodeSpec",
+    "NoRunError",
     "Progress",
     "Recorder",
     "Run",

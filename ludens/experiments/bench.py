@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
 from ludens.experiments.blocking import RunInterrupted, run_blocking
-from ludens.experiments.database import NoRunError, reason
+from ludens.experiments.database import NoRunError, StoreError, reason
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.metrics import Measures, measure
+from ludens.experiments.recorder import OnProgress
 from ludens.experiments.records import DecisionRecord
 from ludens.experiments.run import Run
-from ludens.experiments.runner import OnProgress, check_concurrency, check_resumable, run_episodes
+from ludens.experiments.runner import check_concurrency, check_resumable, run_episodes
 from ludens.experiments.seeds import check_seed
-from ludens.experiments.store import Store, StoreError, create_run
+from ludens.experiments.store import Store, create_run
 from ludens.experiments.suite import FRAMINGS, PolicySpec, Suite, player
 
 if TYPE_CHECKING:

@@ -11,16 +11,10 @@ from ludens.agents.policy import Policy
 from ludens.errors import UsageError
 from ludens.experiments.blocking import run_blocking
 from ludens.experiments.database import NoRunError
+from ludens.experiments.recorder import OnProgress, Recorder
 from ludens.experiments.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.run import Run
-from ludens.experiments.runner import (
-    OnProgress,
-    Recorder,
-    check_concurrency,
-    check_resumable,
-    run_episodes,
-    unplayed,
-)
+from ludens.experiments.runner import check_concurrency, check_resumable, run_episodes, unplayed
 from ludens.experiments.seeds import check_seed, environment_seed
 from ludens.experiments.setup import (
     Env,

@@ -12,9 +12,10 @@ import numpy as np
 from ludens.agents.journal import recording
 from ludens.agents.policy import BeliefReport, Call, Decision, Policy
 from ludens.envs import Turn
+from ludens.experiments.database import StoreError
 from ludens.experiments.records import DecisionRecord, EpisodeSpec
 from ludens.experiments.seeds import decision_rng, episode_seeds
-from ludens.experiments.store import Store, StoreError
+from ludens.experiments.store import Store
 
 
 @dataclass(frozen=True)

@@ -13,22 +13,11 @@ import numpy as np
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.errors import LudensError, UsageError
-from ludens.experiments.recorder import OnProgress, Progress, Recorder, StoppedError, Watch
+from ludens.experiments.database import StoreError
+from ludens.experiments.recorder import OnProgress, Recorder, StoppedError, Watch
 from ludens.experiments.records import EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.seeds import episode_seeds
-from ludens.experiments.store import Store, StoreError
-
-__all__ = [
-    "OnProgress",
-    "PlayOne",
-    "Progress",
-    "Recorder",
-    "RunAbortedError",
-    "check_concurrency",
-    "check_resumable",
-    "run_episodes",
-    "unplayed",
-]
+from ludens.experiments.store import Store
 
 PlayOne = Callable[[EpisodeSpec, Recorder, np.random.SeedSequence], Awaitable[EpisodeRecord]]
 """Plays one episode: asks through the recorder only, and draws all chance from the episode's seeds."""

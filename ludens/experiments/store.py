@@ -28,8 +28,6 @@ from ludens.experiments.manifest import new_manifest, new_run_path
 from ludens.experiments.records import FINISHED, DecisionRecord, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.seeds import check_seed
 
-__all__ = ["Store", "StoreError", "create_run", "read_manifest"]
-
 
 def create_run(
     path: str | os.PathLike[str] | None,

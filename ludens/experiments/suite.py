@@ -22,8 +22,9 @@ from ludens.agents.policy import Policy
 from ludens.envs import PROTOCOLS, GameTree, Turn
 from ludens.envs.questions import questions
 from ludens.errors import UsageError
+from ludens.experiments.recorder import Recorder
 from ludens.experiments.records import EpisodeRecord, EpisodeSpec
-from ludens.experiments.runner import PlayOne, Recorder, unplayed
+from ludens.experiments.runner import PlayOne, unplayed
 
 FRAMINGS = ("neutral", "story", "twin")
 NO_FRAMING = "-"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ludens.envs import FAMILIES, PROTOCOLS
+from ludens.experiments.database import StoreError
 from ludens.experiments.report import marks
 from ludens.experiments.report.names import oracle_name
 from ludens.experiments.report.svg import MUTED, to_svg
-from ludens.experiments.store import StoreError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
