@@ -241,6 +241,7 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
             round=len(course.past),
             rounds=self.rounds,
             method=self.method,
+            facts={"roles": self.roles},
         )
 
     def render(self) -> str | NDArray[np.uint8] | None:

@@ -209,6 +209,7 @@ def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
         "game": turn.game,
         "parameters": turn.game.parameters,
         "facts": turn.facts,
+        "redrawn": turn.facts.get("roles") == "random" and len(roles) > 1,
         "roles": roles,
         "me": roles.index(turn.role) + 1,
         "round": turn.round + 1,

@@ -21,6 +21,7 @@ from ludens.envs import (
     PastRound,
     PayoffNode,
     Step,
+    make_env,
 )
 from ludens.envs.questions import questions
 
@@ -225,6 +226,18 @@ def test_a_game_with_more_options_than_labels_says_where_to_add_them():
     turn = questions(GameTree("many", ("one",), DecisionNode("pick", "one", many)))["pick"]
     with pytest.raises(WordingError, match=r"wordings/twin/labels\.txt"):
         render(turn, "twin")
+
+
+@pytest.mark.parametrize("framing", framings())
+def test_a_repeated_game_says_who_meets_whom_again(framing):
+    texts = {}
+    for roles in ("random", "fixed"):
+        env = make_env("trust", rounds=3, roles=roles)
+        env.reset(seed=0)
+        texts[roles] = render(env.turn(), framing).messages[-1]["content"]
+    assert "drawn" in texts["random"]
+    assert "drawn" not in texts["fixed"]
+    assert all("the same" in text for text in texts.values())
 
 
 if __name__ == "__main__":
