@@ -69,8 +69,8 @@ class Turn:
         round: the number of this round, from 0; `rounds` is how many there will be.
         method: ``"direct"`` if the move is really reached, ``"strategy"`` if it is asked for every case in
             advance.
-        facts: anything else that a wording may need, by name; ``roles`` is ``"random"`` where they are drawn anew
-            for every round.
+        facts: anything else that a wording may need, by name; ``roles`` is ``"random"`` where they are
+            drawn anew for every round.
     """
 
     environment: str
