@@ -36,9 +36,10 @@ class Settings:
             rest.
         exact: requests are evaluated one at a time, so that every reply depends on its request alone,
             whatever was asked before or beside it. If False, half of a GGUF engine's slots generate replies
-            of more than 16 tokens together, up to twice as fast in all (shorter ones gain nothing from company),
-            and a Transformers engine evaluates whole batches, many times faster; log-probabilities then vary
-            in the second decimal with what else is asked. None is True for GGUF, False for Transformers.
+            of more than 16 tokens together, up to twice as fast in all (shorter ones gain nothing from
+            company), and a Transformers engine evaluates whole batches, many times faster; log-probabilities
+            then vary in the second decimal with what else is asked. None is True for GGUF, False for
+            Transformers.
     """
 
     slots: int = 8
