@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ludens.experiments.bench import bench, load_result
+from ludens.experiments import bench
 from ludens.experiments.report.figures import save_picture
+from ludens.experiments.results import load_result
 
 TARGET = Path(__file__).parent / "pictures" / "demo"
 

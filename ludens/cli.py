@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ludens.experiments import Run
-    from ludens.experiments.bench import BenchResult
+    from ludens.experiments.results import BenchResult
 
 
 class _Commands(TyperGroup):
@@ -253,8 +253,8 @@ def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False
 @app.command()
 def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
     """Write a benchmark's report again, of one that broke off too."""
-    from ludens.experiments.bench import load_result
     from ludens.experiments.report import write_report
+    from ludens.experiments.results import load_result
 
     _report_bench(write_report(load_result(file)), as_json, csv)
 
@@ -336,7 +336,8 @@ def _report_play(run: Run, as_json: bool) -> None:
 
 
 def _report_bench(result: BenchResult, as_json: bool, csv: Path | None = None) -> None:
-    from ludens.experiments.bench import render_summary, to_json, write_csv
+    from ludens.experiments.bench import render_summary
+    from ludens.experiments.results import to_json, write_csv
 
     if as_json:
         _print_json(to_json(result))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ludens.experiments.bench import BenchResult, bench
+from ludens.experiments.bench import bench
 from ludens.experiments.blocking import RunInterrupted, run_blocking
 from ludens.experiments.database import NoRunError, StoreError
 from ludens.experiments.play import aplay, play, resume
 from ludens.experiments.recorder import Progress, Recorder
 from ludens.experiments.records import DecisionRecord, EpisodeRecord, EpisodeSpec
+from ludens.experiments.results import BenchResult
 from ludens.experiments.run import Run, Summary
 from ludens.experiments.runner import RunAbortedError, run_episodes
 from ludens.experiments.store import Store, create_run

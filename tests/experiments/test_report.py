@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import pytest
 
-from ludens.experiments.bench import BenchResult
 from ludens.experiments.database import StoreError
 from ludens.experiments.metrics import measure
 from ludens.experiments.report import figures, write_report
 from ludens.experiments.report.names import number, number_range, percent, policy_name
 from ludens.experiments.report.page import page
+from ludens.experiments.results import BenchResult
 from tests.experiments.synthetic import believed, cooperative, worded
 
 NASTY = "</script><img src=x onerror=alert(1)><!-- \x1b[31mred\x1b[0m \u2028 \u202eevil & 'quoted' \"too\""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ludens.experiments.database import StoreError, reason
 
 if TYPE_CHECKING:
-    from ludens.experiments.bench import BenchResult
+    from ludens.experiments.results import BenchResult
 
 
 def write_report(result: BenchResult, path: str | os.PathLike[str] | None = None) -> BenchResult:

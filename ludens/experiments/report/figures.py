@@ -18,8 +18,8 @@ from ludens.experiments.report.svg import MUTED, to_svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ludens.experiments.bench import BenchResult
     from ludens.experiments.metrics import Measures
+    from ludens.experiments.results import BenchResult
 
 _CELL = (0.37, 0.29)  # inches across and down
 _ABOVE, _BELOW = 0.62, 0.3  # inches for a band's titles and for its protocols' names

@@ -12,7 +12,7 @@ from ludens.experiments.report.transcripts import transcripts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ludens.experiments.bench import BenchResult
+    from ludens.experiments.results import BenchResult
 
 
 def page(result: BenchResult) -> str:

@@ -22,8 +22,8 @@ from ludens.experiments.report.names import (
 from ludens.experiments.suite import NO_FRAMING
 
 if TYPE_CHECKING:
-    from ludens.experiments.bench import BenchResult
     from ludens.experiments.metrics import Measures
+    from ludens.experiments.results import BenchResult
 
 Header = tuple[str, str]
 """A heading over neighbouring columns (may be empty), and that of the column."""

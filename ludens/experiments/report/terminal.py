@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from ludens.experiments.bench import BenchResult
     from ludens.experiments.metrics import Measures
+    from ludens.experiments.results import BenchResult
 
 _HEADERS = (
     *("coop-\nerates", "econo-\nmicus", "moralis\nκ=0.5", "regret\necon."),
