@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 MODEL = "local/smollm2-135m"
 LETTER = [{"role": "user", "content": "Answer with one letter, A or B."}]
 ANIMAL = [{"role": "user", "content": "Name an animal."}]
-SMALL = Settings(slots=8, context=512)
+SMALL = Settings(slots=16, context=256)
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +92,23 @@ def test_top_logprobs_are_a_distribution_and_may_exceed_twenty(litellm):
 
 def test_log_probabilities_do_not_depend_on_the_temperature(litellm):
     def listed(temperature):
-        reply = litellm.completion(
-            model=MODEL, messages=LETTER, max_tokens=1, logprobs=True, top_logprobs=5, temperature=temperature
-        )
+        asked = {"max_tokens": 1, "logprobs": True, "top_logprobs": 5, "seed": 1}
+        reply = litellm.completion(model=MODEL, messages=LETTER, temperature=temperature, **asked)
         return [(item.token, item.logprob) for item in reply.choices[0].logprobs.content[0].top_logprobs]
 
     assert listed(0) == listed(1) == listed(2.5)
+
+
+def test_a_draw_that_is_no_whole_character_has_the_log_probabilities_of_its_place(litellm):
+    params = {"max_tokens": 1, "logprobs": True, "top_logprobs": 5}
+    (likeliest,) = litellm.completion(model=MODEL, messages=LETTER, temperature=0, **params).choices
+    # Hot enough for about one draw in a hundred to be part of a character.
+    hot = litellm.completion(model=MODEL, messages=LETTER, temperature=3.0, seed=0, n=256, **params).choices
+    assert any("\ufffd" in choice.message.content for choice in hot)
+    for choice in hot:
+        (token,) = choice.logprobs.content
+        assert token.token == choice.message.content
+        assert token.top_logprobs == likeliest.logprobs.content[0].top_logprobs
 
 
 def test_logprobs_without_top_list_the_tokens_alone(litellm):
@@ -127,7 +138,7 @@ def test_the_same_seed_gives_the_same_reply_and_choices_draw_from_seed_and_up(li
     assert three == draw(seed=7, n=3)
     assert len(set(three)) > 1
     # Only first tokens, since later ones are computed together with the other choices'.
-    assert draw(1, seed=7, n=9) == [draw(1, seed=7 + i)[0] for i in range(9)]
+    assert draw(1, seed=7, n=20) == [draw(1, seed=7 + i)[0] for i in range(20)]
     assert draw(seed=2**70) == draw(seed=2**70)
     assert len({draw()[0] for _ in range(5)}) > 1
 

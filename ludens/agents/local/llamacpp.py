@@ -28,6 +28,8 @@ from ludens.agents.local.scheduler import Scheduler
 
 # Up to about this many tokens of reply, reading the prompt dominates (see scheduler.py).
 SHORT_REPLY = 16
+# OpenAI's own value for the log-probability of a token about which no more is said.
+NOT_TOLD = -9999.0
 _SEEDS = 2**32 - 1  # llama.cpp reads 2**32 - 1 itself as "draw a seed"
 
 
@@ -68,23 +70,28 @@ class LlamaCppEngine:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
 
     def _chat(self, thread: int, messages: Sequence[Message], params: ChatParams) -> EngineReply:
-        if thread == 0:
-            slot, keep = self._read(messages)
-        else:
-            slot, keep = self._slots - thread, True
         replies = []
         for start in range(0, params.n, self._slots):  # the choices share the reading of the prompt
             n = min(self._slots, params.n - start)
             seed = None if params.seed is None else params.seed + start
-            replies.append(self._ask(slot, messages, replace(params, n=n, seed=seed), keep=keep))
-        if params.n > 1:
-            self._openings.clear()  # the choices went to slots of llama.cpp's choosing
+            replies.append(self._ask_once(thread, messages, replace(params, n=n, seed=seed)))
+        choices = tuple(choice for reply in replies for choice in reply.choices)
+        if params.logprobs and not all(choice.tokens for choice in choices):
+            likeliest = self._ask_once(thread, messages, replace(params, n=1, max_tokens=1, temperature=0.0))
+            choices = tuple(_told(choice, likeliest) for choice in choices)
         return EngineReply(
-            choices=tuple(choice for reply in replies for choice in reply.choices),
+            choices=choices,
             prompt_tokens=replies[0].prompt_tokens,
             completion_tokens=sum(reply.completion_tokens for reply in replies),
             cached_tokens=replies[0].cached_tokens,
         )
+
+    def _ask_once(self, thread: int, messages: Sequence[Message], params: ChatParams) -> EngineReply:
+        slot, keep = self._read(messages) if thread == 0 else (self._slots - thread, True)
+        reply = self._ask(slot, messages, params, keep=keep)
+        if params.n > 1:
+            self._openings.clear()  # the choices went to slots of llama.cpp's choosing
+        return reply
 
     def _read(self, messages: Sequence[Message]) -> tuple[int, bool]:
         """Bring a slot to where it has read the chat's opening and nothing after it.
@@ -167,9 +174,24 @@ def _reply(reply: dict[str, Any], params: ChatParams) -> EngineReply:
             for choice, entries in zip(reply["choices"], made, strict=True)
         ),
         prompt_tokens=usage["prompt_tokens"],
-        completion_tokens=sum(map(len, made)) if params.n > 1 else usage["completion_tokens"],
+        completion_tokens=sum(max(1, len(entries)) for entries in made)
+        if params.n > 1
+        else usage["completion_tokens"],
         cached_tokens=usage.get("prompt_tokens_details", {}).get("cached_tokens", 0),
     )
+
+
+def _told(choice: Choice, likeliest: EngineReply) -> Choice:
+    """The choice, with a token in place of one that llama.cpp does not tell.
+
+    It keeps back a token that is only part of a character, and if the reply ends there, that token's
+    log-probabilities too. Those of its place do not depend on it and are in `likeliest`; its own stays
+    unknown.
+    """
+    first = (likeliest.choices[0].tokens or ())[:1]
+    if choice.tokens or not first:
+        return choice
+    return replace(choice, tokens=(Token(choice.text, NOT_TOLD, first[0].top),))
 
 
 def _token(entry: dict[str, Any], top: int) -> Token:
