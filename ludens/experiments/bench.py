@@ -12,7 +12,7 @@ from ludens.experiments.blocking import RunInterrupted, run_blocking
 from ludens.experiments.recorder import OnProgress
 from ludens.experiments.results import BenchResult, load_result, manifest_of
 from ludens.experiments.run import Run
-from ludens.experiments.runner import check_concurrency, check_resumable, run_episodes
+from ludens.experiments.runner import PlayOne, check_concurrency, check_resumable, run_episodes
 from ludens.experiments.seeds import check_seed
 from ludens.experiments.store import Store, create_run
 from ludens.experiments.suite import FRAMINGS, PolicySpec, Suite, player
@@ -73,10 +73,10 @@ def bench(
     )
     check_concurrency(concurrency)
     check_seed(seed)
-    player(suite)  # a policy that cannot be made leaves no file behind
+    play_one = player(suite)  # a policy that cannot be made leaves no file behind
     config = suite.to_config() | {"concurrency": concurrency}
     store = create_run(path, "bench", config, suite.specs(), seed)
-    return _play(store, suite, concurrency, progress)
+    return _play(store, suite, play_one, concurrency, progress)
 
 
 def resume(
@@ -101,7 +101,8 @@ def resume(
         )
     at_once = manifest["config"]["concurrency"] if concurrency is None else concurrency
     check_concurrency(at_once)
-    return _play(Store(path), suite, at_once, progress)
+    play_one = player(suite)
+    return _play(Store(path), suite, play_one, at_once, progress)
 
 
 def render_summary(result: BenchResult, console: Console) -> None:
@@ -111,12 +112,9 @@ def render_summary(result: BenchResult, console: Console) -> None:
     print_summary(result, console)
 
 
-def _play(store: Store, suite: Suite, concurrency: int, progress: OnProgress | None) -> BenchResult:
-    try:
-        play_one = player(suite)
-    except BaseException:
-        store.close()
-        raise
+def _play(
+    store: Store, suite: Suite, play_one: PlayOne, concurrency: int, progress: OnProgress | None
+) -> BenchResult:
     job = run_episodes(store, suite.specs(), play_one, concurrency=concurrency, progress=progress)
     run_blocking(store, job, keyboard=any(model["spec"] == "human" for model in suite.models))
     return _reported(store.path)
