@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from ludens.envs.nodes import ChanceNode, DecisionNode, Node, PayoffNode, Step, walk
-from ludens.envs.tree import GameTree
+from ludens.envs.nodes import ChanceNode, DecisionNode, Node, PayoffNode, Step
+from ludens.envs.tree import GameTree, InformationSet
 from ludens.envs.turn import Method, PastRound
 
 Roles = Literal["random", "fixed"]
@@ -23,7 +23,7 @@ class Course:
         role_of: seat to role in the round under way.
         path: the steps of the round under way that have been played out.
         past: the finished rounds, oldest first, as each seat saw them.
-        pending: the node at which `mover` must decide now; None when all rounds are over.
+        pending: where `mover` must decide now; None when all rounds are over.
     """
 
     def __init__(
@@ -39,27 +39,23 @@ class Course:
         self.game = game
         self.seats = tuple(seats)
         self.past: list[dict[str, PastRound]] = []
-        self.pending: DecisionNode | None = None
+        self.pending: InformationSet | None = None
         self.mover = self.seats[0]
         self._roles = roles
         self._method = method
         self._rounds = rounds
         self._rng = rng
         self._begin_round()
-        self.opening_payoffs = self._go_on(game.root)
+        self.opening_payoffs = self._go_on()
         """What was paid before anybody could decide: zero unless nature alone ended a round."""
 
     def take(self, option: str) -> dict[str, float]:
-        """Let the mover choose `option` at the pending node; returns what every seat is paid for it, in
+        """Let the mover choose `option` where it must decide; returns what every seat is paid for it, in
         points.
         """
-        node = self.pending
-        assert node is not None
-        if self._method == "strategy":
-            self._answers[self.mover, node.information] = option
-            return self._go_on(self.game.root)
-        self.path.append(Step(node.information, option, node.role))
-        return self._go_on(node.options[option])
+        assert self.pending is not None
+        self._answers[self.mover, self.pending.label] = option
+        return self._go_on()
 
     def _begin_round(self) -> None:
         seats = self.seats
@@ -68,31 +64,32 @@ class Course:
         self.sitting = dict(zip(self.game.roles, seats, strict=True))
         self.role_of = {seat: role for role, seat in self.sitting.items()}
         self.path: list[Step] = []
+        self._reached: Node = self.game.root
         self._answers: dict[tuple[str, str], str] = {}
         self._questions = self._all_questions() if self._method == "strategy" else []
 
-    def _go_on(self, node: Node) -> dict[str, float]:
-        """Go on from `node` until somebody must decide or the last round is over; returns what is paid
-        meanwhile.
-        """
+    def _go_on(self) -> dict[str, float]:
+        """Go on until somebody must decide or the last round is over; returns what is paid meanwhile."""
         paid = dict.fromkeys(self.seats, 0.0)
-        self.pending = None
         while not self._questions:
-            reached = self._walk_from(node)
+            reached = self._walk_on()
             if isinstance(reached, DecisionNode):
-                self.pending = reached
+                self.pending = self.game.information_set(reached.information)
                 self.mover = self.sitting[reached.role]
                 return paid
             self._end_round(reached, paid)
             if len(self.past) == self._rounds:
+                self.pending = None
                 return paid
             self._begin_round()
-            node = self.game.root
         self.mover, self.pending = self._questions.pop(0)
         return paid
 
-    def _walk_from(self, node: Node) -> DecisionNode | PayoffNode:
-        """The next decision to ask for, or the end of the round; nature's moves are drawn on the way."""
+    def _walk_on(self) -> DecisionNode | PayoffNode:
+        """The next decision without an answer, or the end of the round; nature's moves are drawn on the
+        way.
+        """
+        node = self._reached
         while not isinstance(node, PayoffNode):
             if isinstance(node, ChanceNode):
                 names = list(node.branches)
@@ -100,12 +97,13 @@ class Course:
                 option = names[int(self._rng.choice(len(names), p=np.array(shares) / sum(shares)))]
                 self.path.append(Step(node.label, option, None))
                 node = node.branches[option][1]
-            elif self._method == "direct":
-                return node
-            else:
-                option = self._answers[self.sitting[node.role], node.information]
-                self.path.append(Step(node.information, option, node.role))
-                node = node.options[option]
+                continue
+            answer = self._answers.get((self.sitting[node.role], node.information))
+            if answer is None:
+                break
+            self.path.append(Step(node.information, answer, node.role))
+            node = node.options[answer]
+        self._reached = node
         return node
 
     def _end_round(self, node: PayoffNode, paid: dict[str, float]) -> None:
@@ -115,14 +113,10 @@ class Course:
             paid[seat] += payoffs[self.role_of[seat]]
         self.past.append({seat: PastRound(self.role_of[seat], path, payoffs) for seat in self.seats})
 
-    def _all_questions(self) -> list[tuple[str, DecisionNode]]:
-        first: dict[str, DecisionNode] = {}
-        for _, node in walk(self.game.root):
-            if isinstance(node, DecisionNode):
-                first.setdefault(node.information, node)
+    def _all_questions(self) -> list[tuple[str, InformationSet]]:
         return [
             (seat, node)
             for seat in self.seats
-            for node in first.values()
+            for node in self.game.information_sets
             if self._roles == "random" or self.role_of[seat] == node.role
         ]

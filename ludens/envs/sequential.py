@@ -85,7 +85,6 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
             "render_fps": 2,
         }
         self.possible_agents = [f"player_{seat}" for seat in range(len(game.roles))]
-        self._sets = {node.label: node for node in game.information_sets}
         self._encoding = Encoding(game, self.rounds)
         self._masks = Masks(game)
         self._action_spaces = {
@@ -273,7 +272,7 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
             self._asked = None
             self.agent_selection = self.agents[0]
             return
-        self._asked = self._sets[course.pending.information]
+        self._asked = course.pending
         self.agent_selection = course.mover
 
     def _legal(self, asked: InformationSet, action: int | None) -> str:
