@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shlex
 import subprocess
@@ -81,16 +80,4 @@ print(*result.measures)
 
 @pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
 def test_example_runs(example, tmp_path):
-    environment = dict(os.environ)
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / example)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert run([sys.executable, str(ROOT / "examples" / example)], tmp_path).stdout
