@@ -67,5 +67,5 @@ $(VENV)/.stamp-run: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-run
-	$(INSTALL) --editable '.[local,dev]'
+	$(INSTALL) --editable '.[local,bayes,dev]'
 	@touch $@

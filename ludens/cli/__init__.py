@@ -1,0 +1,13 @@
+"""The command `ludens`: a thin face over the packages.
+
+Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 Ctrl-C. Results go to stdout, all else to stderr.
+Libraries are imported by the command that needs them. Each module below adds its commands to the application.
+"""
+
+from __future__ import annotations
+
+from ludens.cli import bench, listing, play, runs
+from ludens.cli.application import app
+from ludens.cli.entry import main
+
+__all__ = ["app", "bench", "listing", "main", "play", "runs"]

@@ -1,0 +1,63 @@
+"""The application that commands join, and how their errors end."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ludens.cli.printing import fail
+from ludens.errors import LudensError, UsageError
+
+ORDER = ("envs", "play", "bench", "price", "estimate", "resume", "report", "show", "models")
+"""How help lists the commands, whichever module was imported first."""
+
+
+class Commands(TyperGroup):
+    """Turns errors into one sentence on stderr and an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands' names as help lists them."""
+        found = super().list_commands(ctx)
+        return sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt as interrupt:
+            fail(KeyboardInterrupt(str(interrupt) or "Interrupted."), ctx)
+            raise typer.Exit(130) from None
+        except LudensError as error:
+            fail(error, ctx)
+            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Agents with preferences play economic games.",
+    epilog="Start with `ludens bench local/smollm2-135m`, which needs no key and no network.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _options(
+    ctx: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    ctx.obj = debug
+    if version:
+        import ludens
+
+        typer.echo(f"ludens {ludens.__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())

@@ -1,0 +1,58 @@
+"""`ludens envs` and `ludens models`: what there is, and what can play here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ludens.cli.application import app
+from ludens.cli.options import Json
+from ludens.cli.printing import console, print_json
+
+
+@app.command()
+def envs(as_json: Json = False) -> None:
+    """List the environments with their roles, parameters and protocols."""
+    from ludens.envs import FAMILIES
+
+    if as_json:
+        print_json([_family(family) for family in FAMILIES.values()])
+        return
+    from rich import box
+    from rich.table import Table
+
+    screen = console()
+    for family in FAMILIES.values():
+        table = Table("protocol", box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+        for name in family.parameters:
+            table.add_column(name, justify="right")
+        for protocol, numbers in family.protocols.items():
+            table.add_row(protocol, *(f"{number:g}" for number in numbers))
+        screen.print(f"[bold]{family.environment}[/bold]")
+        screen.print(f"{family.title}, {family.source}; roles: {', '.join(family.roles)}", style="dim")
+        screen.print(table)
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List which models can play here now."""
+    from ludens.agents.llm.models import list_models, render
+
+    found = list_models()
+    if as_json:
+        print_json(found)
+    else:
+        render(found, console())
+
+
+def _family(family: Any) -> dict[str, Any]:
+    return {
+        "id": family.environment,
+        "title": family.title,
+        "source": family.source,
+        "roles": list(family.roles),
+        "parameters": list(family.parameters),
+        "protocols": {
+            name: dict(zip(family.parameters, numbers, strict=True))
+            for name, numbers in family.protocols.items()
+        },
+    }

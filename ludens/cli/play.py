@@ -1,0 +1,87 @@
+"""`ludens play`: an environment, policies, a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ludens.cli.application import app
+from ludens.cli.options import ApiBase, Concurrency, Elicit, Json, Out, Persona, Seed, numbers
+from ludens.cli.printing import console, print_play
+
+
+@app.command()
+def play(
+    environment: Annotated[
+        str, typer.Argument(metavar="ENVIRONMENT", help="For example trust-v0; `ludens envs` lists all.")
+    ],
+    policy: Annotated[
+        list[str],
+        typer.Option(
+            "--policy",
+            "-p",
+            metavar="POLICY",
+            help="One for each seat, or one for all; a model by its id.",
+            show_default=False,
+        ),
+    ],
+    *,
+    protocol: Annotated[str | None, typer.Option(help="For example TG3.", show_default=False)] = None,
+    payoffs: Annotated[
+        str | None,
+        typer.Option(help="Numbers in place of a protocol, as in 80,60,30,20.", show_default=False),
+    ] = None,
+    method: Annotated[
+        Literal["direct", "strategy"], typer.Option(help="Move by move, or asked for every case in advance.")
+    ] = "direct",
+    rounds: Annotated[int, typer.Option(help="How often the game is played in an episode.")] = 1,
+    roles: Annotated[Literal["random", "fixed"], typer.Option(help="Who plays which part.")] = "random",
+    episodes: Annotated[int, typer.Option(help="How many.")] = 1,
+    seed: Seed = 0,
+    framing: Annotated[str, typer.Option(help="Wording for models: neutral, story or twin.")] = "neutral",
+    elicit: Elicit = "auto",
+    invalid: Annotated[
+        Literal["drop", "forfeit", "abort"], typer.Option(help="What an unreadable reply does in the end.")
+    ] = "drop",
+    persona: Persona = None,
+    api_base: ApiBase = None,
+    concurrency: Concurrency = 8,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Play an environment and keep the run."""
+    from ludens import experiments
+    from ludens.experiments.screens import progress_bar
+
+    options: dict[str, Any] = {"method": method, "rounds": rounds, "roles": roles}
+    if protocol is not None:
+        options["protocol"] = protocol
+    if payoffs is not None:
+        options["payoffs"] = numbers(payoffs)
+    settings = {
+        "framing": framing,
+        "elicit": elicit,
+        "invalid": invalid,
+        "persona": persona,
+        "api_base": api_base,
+    }
+    policies = [policy_with(spec, settings) for spec in policy]
+    with progress_bar(console(stderr=True), "play", hidden="human" in policy) as progress:
+        run = experiments.play(
+            (environment, options),
+            policies[0] if len(policies) == 1 else policies,
+            episodes=episodes,
+            seed=seed,
+            path=out,
+            concurrency=8 if concurrency is None else concurrency,
+            progress=progress,
+        )
+    print_play(run, as_json)
+
+
+def policy_with(spec: str, settings: dict[str, Any]) -> str | dict[str, Any]:
+    """A policy's name as it is, a model's with the settings for models."""
+    if "/" not in spec:
+        return spec
+    return {"spec": spec} | {name: value for name, value in settings.items() if value is not None}

@@ -1,0 +1,67 @@
+"""What commands print: JSON and results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ludens.experiments import Run
+    from ludens.experiments.results import BenchResult
+
+
+def print_json(value: object) -> None:
+    """A value as JSON on stdout; what JSON does not know as text."""
+    typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A terminal that does not colour numbers of its own accord."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def print_play(run: Run, as_json: bool) -> None:
+    """A run's summary."""
+    from ludens.experiments.screens import show_summary
+
+    with run:
+        if as_json:
+            print_json(run_as_json(run))
+        else:
+            show_summary(run, console())
+
+
+def print_bench(result: BenchResult, as_json: bool, csv: Path | None = None) -> None:
+    """A benchmark's table, and its estimates as CSV where a file is named."""
+    from ludens.experiments.bench import render_summary
+    from ludens.experiments.results import to_json, write_csv
+
+    if as_json:
+        print_json(to_json(result))
+    else:
+        render_summary(result, console())
+    if csv is not None:
+        write_csv(result, csv)
+
+
+def run_as_json(run: Run) -> dict[str, Any]:
+    """A run's summary and episodes as JSON values."""
+    return {"run": str(run.path), "summary": asdict(run.summary()), "episodes": run.table()}
+
+
+def fail(error: BaseException, ctx: Any) -> None:
+    """One sentence on stderr; with --debug the traceback before it."""
+    from ludens.experiments.screens import show_error
+
+    screen = console(stderr=True)
+    if ctx.obj:
+        screen.print_exception()
+    show_error(error, screen)

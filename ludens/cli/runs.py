@@ -1,0 +1,65 @@
+"""`ludens show` and `ludens resume`: runs that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ludens.cli.application import app
+from ludens.cli.options import Concurrency, Json, RunFile
+from ludens.cli.printing import console, print_bench, print_json, print_play, run_as_json
+
+
+@app.command()
+def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False) -> None:
+    """Go on with a run that broke off; nothing that was answered is asked again."""
+    from ludens.experiments import Run
+    from ludens.experiments.screens import progress_bar
+
+    with Run(file) as run:
+        manifest = run.manifest
+    if manifest["kind"] == "bench":
+        from ludens.experiments.bench import resume as resume_bench
+
+        with progress_bar(console(stderr=True), "resume") as progress:
+            result = resume_bench(file, concurrency=concurrency, progress=progress)
+        print_bench(result, as_json)
+        return
+    from ludens.experiments import resume as resume_play
+
+    with progress_bar(console(stderr=True), "resume", hidden=_has_person(manifest)) as progress:
+        played = resume_play(file, concurrency=concurrency, progress=progress)
+    print_play(played, as_json)
+
+
+@app.command()
+def show(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN]", help="A run; by default the latest in runs/.", show_default=False),
+    ] = None,
+    episode: Annotated[int | None, typer.Option(help="Read one episode.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a run, or one of its episodes move by move."""
+    from ludens.experiments import Run
+    from ludens.experiments.screens import show_episode, show_summary
+
+    with Run.latest() if file is None else Run(file) as run:
+        if as_json and episode is not None:
+            print_json([asdict(record) for record in run.decisions(episode)])
+        elif as_json:
+            print_json(run_as_json(run) | {"manifest": run.manifest})
+        elif episode is not None:
+            show_episode(run, episode, console())
+        else:
+            show_summary(run, console())
+
+
+def _has_person(manifest: Mapping[str, Any]) -> bool:
+    policies = manifest["config"].get("policies", {})
+    return any(policy.get("spec") == "human" for policy in policies.values())
