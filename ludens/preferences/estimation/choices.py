@@ -1,0 +1,108 @@
+"""Choices in numeric form: situations, what could be observed in them, and how often whom was observed.
+
+A *situation* offers alternatives, each with attributes from which a model makes utility. What is observed is an
+*event*, a set of alternatives: mostly one alternative, but where a whole strategy is chosen and only the move at
+one node is seen, all strategies with that move. A subject's choices are counts of events; probabilities of
+events count as fractional choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from ludens.errors import UsageError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """What a likelihood needs to know of a data set.
+
+    Attributes:
+        attributes: of every alternative, shape (situations, alternatives, attributes); padding is 0.
+        available: which alternatives a situation has, shape (situations, alternatives).
+        members: which alternatives make up each event, shape (situations, events, alternatives); None where
+            the events are the alternatives themselves.
+        counts: how often (or with what probability) each subject showed each event: a sparse matrix of
+            shape (subjects, situations·events), the events of a situation next to each other.
+        subjects: one name per row of `counts`: whom a type or an individual estimate belongs to.
+        clusters: the number of each subject's cluster, shape (subjects,); standard errors treat clusters
+            as independent.
+        clustered_by: what a cluster is, in words, for tables.
+        situations: one name per situation, for messages.
+    """
+
+    attributes: Floats
+    available: NDArray[np.bool_]
+    members: NDArray[np.bool_] | None
+    counts: sparse.csr_array
+    subjects: tuple[str, ...]
+    clusters: NDArray[np.intp]
+    clustered_by: str = "subject"
+    situations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        situations, alternatives, _ = self.attributes.shape
+        if self.available.shape != (situations, alternatives):
+            raise UsageError(
+                f"Choices need `available` of shape {(situations, alternatives)}; got {self.available.shape}."
+            )
+        if self.counts.shape != (len(self.subjects), situations * self.events):
+            wanted = (len(self.subjects), situations * self.events)
+            raise UsageError(f"Choices need counts of shape {wanted}; got {self.counts.shape}.")
+        if self.clusters.shape != (len(self.subjects),):
+            raise UsageError(f"Choices need one cluster for each of {len(self.subjects)} subjects.")
+
+    @property
+    def events(self) -> int:
+        """Events per situation (padded)."""
+        return self.available.shape[1] if self.members is None else self.members.shape[1]
+
+    @property
+    def size(self) -> float:
+        """The number of observed choices (fractions of one choice sum to 1)."""
+        return float(self.counts.sum())
+
+    @cached_property
+    def total(self) -> Floats:
+        """Counts over all subjects, shape (situations, events)."""
+        return self.tally(np.ones(len(self.subjects)))
+
+    def tally(self, weights: ArrayLike) -> Floats:
+        """Counts with a weight for every subject; weights (..., subjects) to (..., situations, events)."""
+        array = np.asarray(weights, dtype=np.float64)
+        flat = (self.counts.T @ array.reshape(-1, len(self.subjects)).T).T
+        shaped: Floats = np.asarray(flat).reshape(*array.shape[:-1], len(self.available), self.events)
+        return shaped
+
+    def by_subject(self, per_event: Floats) -> Floats:
+        """Each subject's sum over its choices of a quantity per event: (situations, events, ...) to (subjects, ...)."""
+        flat = per_event.reshape(self.counts.shape[1], -1)
+        # An event that nobody showed may have the log-probability −inf, and 0·(−inf) is not 0.
+        seen = self.total.reshape(-1) > 0
+        summed = np.asarray(self.counts[:, seen] @ flat[seen])
+        return summed.reshape(len(self.subjects), *per_event.shape[2:])
+
+    def by_cluster(self, per_subject: Floats) -> Floats:
+        """Sums over the subjects of each cluster: (subjects, ...) to (clusters, ...)."""
+        summed = np.zeros((self.clusters.max(initial=-1) + 1, *per_subject.shape[1:]))
+        np.add.at(summed, self.clusters, per_subject)
+        return summed
+
+    def only(self, subjects: Sequence[int] | NDArray[np.intp]) -> Choices:
+        """The choices of some subjects, by their numbers (repeats allowed: each becomes a subject of its own)."""
+        rows = np.asarray(subjects, dtype=np.intp)
+        _, clusters = np.unique(self.clusters[rows], return_inverse=True)
+        return replace(
+            self,
+            counts=sparse.csr_array(self.counts[rows]),
+            subjects=tuple(self.subjects[row] for row in rows),
+            clusters=clusters,
+        )

@@ -1,0 +1,216 @@
+"""Random utility models that are linear but for their scale.
+
+    P(j) = exp(V_j) / Σ_i exp(V_i),   V_j = σ·(x_0j + θ_1·x_1j + … + θ_m·x_mj)
+
+σ > 0 is the precision (it multiplies utilities); λ = 1/σ is the noise (it divides them). In the coefficients
+φ = (σ, σθ_1, …, σθ_m) the index V is linear, so that the log-likelihood of chosen alternatives is concave
+(McFadden 1974); the maximum is found there and carried over to θ exactly, its covariance by the delta method.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.errors import UsageError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a model.
+
+    Attributes:
+        name: in code and tables, for example ``"kappa"``.
+        symbol: in papers, for example ``"κ"``.
+        low, high: the range in which it has a meaning. Estimates may leave it, since a bound would distort
+            their errors; a fit within bounds is asked for by name.
+        about: in a few words.
+    """
+
+    name: str
+    symbol: str
+    low: float = -math.inf
+    high: float = math.inf
+    about: str = ""
+
+
+class Model(ABC):
+    """Utility with parameters. What an optimiser moves is the vector φ, what a paper reports θ = θ(φ).
+
+    Attributes:
+        name: for tables and the command line.
+        title, source: in words, and where the model is from.
+        parameters: of θ, in the order of tables, the noise or precision last.
+        attributes: names of the attributes per alternative, in the order of `Choices.attributes`.
+    """
+
+    name: str
+    title: str
+    source: str
+    parameters: tuple[Parameter, ...]
+    attributes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters' names."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    @abstractmethod
+    def linear(self) -> bool:
+        """Whether V is linear in φ (then its gradient does not depend on φ, and no second derivative is left out)."""
+
+    @abstractmethod
+    def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
+        """V and its gradient in φ: φ (..., p), attributes (c, j, a) to (..., c, j) and (..., c, j, p) (or (c, j, p) where it
+        is the same for every φ).
+        """
+
+    @abstractmethod
+    def reported(self, phi: Floats) -> Floats:
+        """θ (..., p) of φ (..., p)."""
+
+    @abstractmethod
+    def internal(self, theta: Floats) -> Floats:
+        """φ (..., p) of θ (..., p)."""
+
+    @abstractmethod
+    def jacobian(self, phi: Floats) -> Floats:
+        """dθ/dφ, shape (..., p, p)."""
+
+    @abstractmethod
+    def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
+        """Random starting points φ, shape (count, p), on the scale of the data's utilities."""
+
+
+@dataclass(frozen=True)
+class LinearModel(Model):
+    """A model of the module's form; the first attribute is x_0, the others x_1 … x_m in the parameters' order.
+
+    Args:
+        name, title, source: see `Model`.
+        weights: θ_1 … θ_m.
+        attributes: x_0 … x_m.
+        scale: whether the last parameter is reported as ``"noise"`` λ (divides) or ``"precision"`` σ (multiplies).
+    """
+
+    name: str
+    title: str
+    source: str
+    weights: tuple[Parameter, ...]
+    attributes: tuple[str, ...]
+    scale: Literal["noise", "precision"] = "noise"
+
+    def __post_init__(self) -> None:
+        if len(self.attributes) != len(self.weights) + 1:
+            raise UsageError(f"The model {self.name!r} needs one attribute more than weights.")
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:  # type: ignore[override]  # a property serves an attribute
+        """The weights, then noise or precision."""
+        if self.scale == "noise":
+            last = Parameter("noise", "λ", 0, about="divides utilities, in their units")
+        else:
+            last = Parameter("precision", "σ", 0, about="multiplies utilities, per unit of them")
+        return (*self.weights, last)
+
+    @property
+    def linear(self) -> bool:
+        """It is."""
+        return True
+
+    def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
+        """See `Model.index`."""
+        return np.moveaxis(np.tensordot(attributes, phi, axes=(-1, -1)), (0, 1), (-2, -1)), attributes
+
+    def reported(self, phi: Floats) -> Floats:
+        """θ_k = φ_k/φ_0, and 1/φ_0 or φ_0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weights = phi[..., 1:] / phi[..., :1]
+            last = 1 / phi[..., :1] if self.scale == "noise" else phi[..., :1]
+        return np.concatenate([weights, last], axis=-1)
+
+    def internal(self, theta: Floats) -> Floats:
+        """The inverse of `reported`."""
+        precision = 1 / theta[..., -1:] if self.scale == "noise" else theta[..., -1:]
+        return np.concatenate([precision, precision * theta[..., :-1]], axis=-1)
+
+    def jacobian(self, phi: Floats) -> Floats:
+        """dθ/dφ."""
+        precision, size = phi[..., 0], phi.shape[-1]
+        table = np.zeros((*phi.shape, size))
+        for place in range(1, size):
+            table[..., place - 1, 0] = -phi[..., place] / precision**2
+            table[..., place - 1, place] = 1 / precision
+        table[..., -1, 0] = -1 / precision**2 if self.scale == "noise" else 1.0
+        return table
+
+    def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
+        """θ from [−½, ½] each, σ log-uniform over two orders of magnitude around 1 by the spread of x_0."""
+        spread = float(attributes[..., 0].std()) or 1.0
+        precision = 10 ** rng.uniform(-1, 1, (count, 1)) / spread
+        return np.concatenate(
+            [precision, precision * rng.uniform(-0.5, 0.5, (count, len(self.weights)))], axis=1
+        )
+
+
+_ALPHA = Parameter("alpha", "α", about="utility lost per point behind")
+_BETA = Parameter("beta", "β", about="utility lost per point ahead")
+
+HOMO_MORALIS = LinearModel(
+    "moralis",
+    "Inequity aversion and Kantian weight",
+    "van Leeuwen & Alger, JPE Microeconomics 2(4), 2024",
+    (_ALPHA, _BETA, Parameter("kappa", "κ", 0, 1, "weight on the universalised payoff")),
+    ("own", "minus behind", "minus ahead", "universalised minus own"),
+)
+"""u = (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead over whole strategies; λ divides."""
+
+FEHR_SCHMIDT = LinearModel(
+    "fehr_schmidt",
+    "Inequity aversion",
+    "Fehr & Schmidt, QJE 114(3), 1999",
+    (_ALPHA, _BETA),
+    ("own", "minus behind", "minus ahead"),
+)
+"""u = π_i − α·mean max(π_j−π_i, 0) − β·mean max(π_i−π_j, 0)."""
+
+CHARNESS_RABIN = LinearModel(
+    "charness_rabin",
+    "Distribution and reciprocity",
+    "Charness & Rabin, QJE 117(3), 2002",
+    (
+        Parameter("rho", "ρ", about="weight on the other's payoff when ahead"),
+        Parameter("sigma", "σ", about="weight on the other's payoff when behind"),
+        Parameter("theta", "θ", about="weight on the other's payoff after it misbehaved"),
+    ),
+    ("own", "r·(other−own)", "s·(other−own)", "q·(other−own)"),
+)
+"""u = own + (ρr + σs + θq)·(other − own); q = 1 after misbehaviour."""
+
+BRUHIN_FEHR_SCHUNK = LinearModel(
+    "bfs",
+    "Outcome and reciprocity based social preferences",
+    "Bruhin, Fehr & Schunk, JEEA 17(4), 2019",
+    (
+        Parameter("alpha", "α", about="weight on the other when behind"),
+        Parameter("beta", "β", about="weight on the other when ahead"),
+        Parameter("gamma", "γ", about="weight on the other after a kind act"),
+        Parameter("delta", "δ", about="weight on the other after an unkind act"),
+    ),
+    ("own", "s·(other−own)", "r·(other−own)", "q·(other−own)", "v·(other−own)"),
+    scale="precision",
+)
+"""u = own + (αs + βr + γq + δv)·(other − own); σ multiplies. Here α > 0 *likes* a better-off other: α_FS = −α."""
+
+LINEAR_MODELS: Mapping[str, LinearModel] = {
+    model.name: model for model in (HOMO_MORALIS, FEHR_SCHMIDT, CHARNESS_RABIN, BRUHIN_FEHR_SCHUNK)
+}
