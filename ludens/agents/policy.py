@@ -6,6 +6,7 @@ keyboard and a language model stand behind it alike.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,7 +85,8 @@ class Decision:
     """What a policy chose at a turn.
 
     Attributes:
-        action: the number of the option taken; None unless `status` is ``"valid"``.
+        action: the number of the option taken, or the number chosen where the turn has an interval in place
+            of options (a price, say); None unless `status` is ``"valid"``.
         status: ``"invalid"`` where no reply could be read, ``"refused"`` where the model declined to answer.
         probabilities: over the turn's options, in their order, where known; they sum to 1.
         provenance: where `probabilities` come from, or ``"sample"`` for a bare draw.
@@ -92,9 +94,11 @@ class Decision:
         wording: what a language model was shown; None for other policies.
         calls: the requests made for it, in order.
         on_invalid: what the policy wants done with an episode in which it did not decide.
+        notes: what the policy writes down for itself, by name (plans, say); whoever plays the episode puts
+            them into its next turn, as ``turn.facts["notes"]``. None where it writes nothing.
     """
 
-    action: int | None
+    action: int | float | None
     status: Status = "valid"
     probabilities: tuple[float, ...] | None = None
     provenance: Provenance = "sample"
@@ -102,11 +106,14 @@ class Decision:
     wording: Wording | None = None
     calls: tuple[Call, ...] = ()
     on_invalid: OnInvalid = "drop"
+    notes: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if (self.action is None) == (self.status == "valid"):
             has = "have" if self.status == "valid" else "not have"
             raise UsageError(f"A decision that is {self.status} must {has} an action.")
+        if isinstance(self.action, float) and not math.isfinite(self.action):
+            raise UsageError(f"A decision's action must be a finite number; got {self.action!r}.")
 
 
 @dataclass(frozen=True)
@@ -153,7 +160,7 @@ class Policy(ABC):
         """What a run's manifest records of this policy: JSON values that determine its behaviour."""
         return {"name": self.name, "kind": type(self).__name__}
 
-    def act(self, env: AECEnv[str, Any, Any], rng: np.random.Generator) -> int | None:
+    def act(self, env: AECEnv[str, Any, Any], rng: np.random.Generator) -> int | float | None:
         """The action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat that is
         done.
 

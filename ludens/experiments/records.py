@@ -73,7 +73,11 @@ class DecisionRecord:
 
     @property
     def choice(self) -> str | None:
-        """The name of the option taken; None if there was no valid decision, or a belief was asked for."""
+        """The name of the option taken, or the number chosen where there were no options.
+
+        None if there was no valid decision, or a belief was asked for.
+        """
         if isinstance(self.decision, BeliefReport) or self.decision.action is None:
             return None
-        return self.options[self.decision.action]
+        action = self.decision.action
+        return f"{action:.6g}" if isinstance(action, float) else self.options[action]

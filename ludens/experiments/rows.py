@@ -11,7 +11,7 @@ from typing import Any
 from ludens.agents.policy import BeliefReport, Call, Decision, Wording
 from ludens.experiments.records import DecisionRecord, EpisodeRecord
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x4C55444E  # "LUDN": tells a run from any other SQLite file
 
 SCHEMA = """
@@ -23,9 +23,9 @@ CREATE TABLE episodes (
 CREATE TABLE decisions (
     episode INTEGER NOT NULL REFERENCES episodes, step INTEGER NOT NULL, question TEXT NOT NULL,
     agent TEXT NOT NULL, policy TEXT NOT NULL, environment TEXT NOT NULL, protocol TEXT, role TEXT NOT NULL,
-    node TEXT NOT NULL, round INTEGER NOT NULL, options TEXT NOT NULL, action INTEGER, status TEXT NOT NULL,
+    node TEXT NOT NULL, round INTEGER NOT NULL, options TEXT NOT NULL, action NUMERIC, status TEXT NOT NULL,
     probabilities TEXT, provenance TEXT NOT NULL, reasoning TEXT, framing TEXT, template TEXT,
-    prompt_hash TEXT, orders TEXT, on_invalid TEXT NOT NULL,
+    prompt_hash TEXT, orders TEXT, on_invalid TEXT NOT NULL, notes TEXT,
     PRIMARY KEY (episode, step)
 ) WITHOUT ROWID;
 CREATE TABLE calls (
@@ -38,16 +38,33 @@ CREATE TABLE calls (
 ) WITHOUT ROWID;
 CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 """
-"""A message's text stands once in `texts`, however many calls sent it; `calls.messages` names it by hash."""
+"""A message's text stands once in `texts`, however many calls sent it; `calls.messages` names it by hash.
+
+Version 1 had no `notes`. A file of it is read as it is, and gets the column when it is written to again.
+"""
 
 _DECISION_COLUMNS = (
     "episode, step, question, agent, policy, environment, protocol, role, node, round, options, action, "
-    "status, probabilities, provenance, reasoning, framing, template, prompt_hash, orders, on_invalid"
+    "status, probabilities, provenance, reasoning, framing, template, prompt_hash, orders, on_invalid, notes"
 )
 _CALL_COLUMNS = (
     "episode, step, number, model, messages, reply, outcome, detail, parameters, option_probabilities, "
     "prompt_tokens, completion_tokens, cost, seconds, transport_retries"
 )
+
+
+def upgrade(database: sqlite3.Connection) -> None:
+    """Bring the tables of an older version to this one, whole or not at all; later ones are left alone."""
+    if _version(database) >= SCHEMA_VERSION:
+        return
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        database.execute("ALTER TABLE decisions ADD COLUMN notes TEXT")
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
 
 
 def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> None:
@@ -77,6 +94,7 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
         wording.hash if wording else None,
         as_json(wording.orders) if wording else None,
         choice.on_invalid if choice else "",
+        as_json(dict(choice.notes)) if choice and choice.notes is not None else None,
     )
     database.execute(f"INSERT INTO decisions ({_DECISION_COLUMNS}) VALUES ({_marks(row)})", row)
 
@@ -129,9 +147,8 @@ def select_decisions(
     calls: dict[tuple[int, int], list[Call]] = {}
     for place, call in _calls(database, condition, values):
         calls.setdefault(place, []).append(call)
-    for row in database.execute(
-        f"SELECT {_DECISION_COLUMNS} FROM decisions{condition} ORDER BY episode, step", values
-    ):
+    columns = _DECISION_COLUMNS if _version(database) > 1 else _DECISION_COLUMNS.replace(", notes", ", NULL")
+    for row in database.execute(f"SELECT {columns} FROM decisions{condition} ORDER BY episode, step", values):
         yield _decision_record(row, labels[row[0]], tuple(calls.get((row[0], row[1]), ())))
 
 
@@ -144,9 +161,8 @@ def _decision_record(
     row: Sequence[Any], labels: Mapping[str, Any], calls: tuple[Call, ...]
 ) -> DecisionRecord:
     (episode, step, question, agent, policy, environment, protocol, role, node, round_, options) = row[:11]
-    (action, status, shares, provenance, reasoning, framing, template, prompt_hash, orders, on_invalid) = row[
-        11:
-    ]
+    action, status, shares, provenance, reasoning, framing, template, prompt_hash, orders, *last = row[11:]
+    on_invalid, notes = last
     wording = None
     if prompt_hash is not None:
         wording = Wording(framing, template, prompt_hash, tuple(tuple(order) for order in json.loads(orders)))
@@ -155,8 +171,11 @@ def _decision_record(
     if question == "belief":
         decision = BeliefReport(probabilities=probabilities, status=status, calls=calls, wording=wording)
     else:
+        # SQLite keeps 2.0 as 2: what was chosen from an interval, and not among options, is a float.
+        chosen = float(action) if action is not None and not json.loads(options) else action
+        kept = json.loads(notes) if notes is not None else None
         decision = Decision(
-            action, status, probabilities, provenance, _read(reasoning), wording, calls, on_invalid
+            chosen, status, probabilities, provenance, _read(reasoning), wording, calls, on_invalid, kept
         )
     return DecisionRecord(
         episode, labels, step, question, agent, policy, environment, protocol, role, node, round_,
@@ -202,6 +221,10 @@ class _Texts:
             (text,) = self._database.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
             self._known[key] = _read(text) or ""
         return {**message, "content": self._known[key]}
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _marks(row: Sequence[object]) -> str:

@@ -15,7 +15,7 @@ from ludens.envs import Turn
 from ludens.errors import LudensError, UsageError
 from ludens.experiments.database import StoreError
 from ludens.experiments.recorder import OnProgress, Recorder, StoppedError, Watch
-from ludens.experiments.records import EpisodeRecord, EpisodeSpec, RunStatus
+from ludens.experiments.records import FINISHED, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.seeds import episode_seeds
 from ludens.experiments.store import Store
 
@@ -34,8 +34,12 @@ async def run_episodes(
     *,
     concurrency: int = 8,
     progress: OnProgress | None = None,
+    abort_run: bool = True,
 ) -> None:
     """Play those of the episodes that the store does not hold as ended, in their order, some at once.
+
+    An episode that ends as aborted aborts the run; without `abort_run` the others go on, and it stays as it
+    is.
 
     If one fails, the decisions under way elsewhere are finished and kept, and the run stops there, to be
     resumed; a new run that failed before anything was decided (a missing key, say) leaves no file. If it is
@@ -44,12 +48,13 @@ async def run_episodes(
     Raises:
         UsageError: the concurrency is not a whole number of at least 1.
         StoreError: the run cannot be written.
-        RunAbortedError: an episode ended as aborted.
+        RunAbortedError: an episode ended as aborted, and aborts the run.
         Exception: whatever an episode raised, after the run has been left in order.
     """
     check_concurrency(concurrency)
-    unfinished = {spec.index for spec in store.unfinished()}
-    todo = [spec for spec in specs if spec.index in unfinished]
+    over = FINISHED if abort_run else FINISHED | {"aborted"}
+    ended = {record.index for record in store.episodes() if record.status in over}
+    todo = [spec for spec in specs if spec.index not in ended]
     watch = Watch(store, len(specs), len(specs) - len(todo), progress)
     store.set_status("running")
     queue = iter(todo)
@@ -62,7 +67,7 @@ async def run_episodes(
                 record = await play_one(spec, recorder, episode_seeds(watch.seed, spec.index))
                 store.end_episode(record)
                 watch.ended()
-                if record.status == "aborted":
+                if abort_run and record.status == "aborted":
                     why = record.detail.rstrip(".")
                     raise RunAbortedError(
                         f"{store.path} stopped at episode {spec.index}, as its policy asks: {why}."

@@ -170,10 +170,8 @@ def _columns(rows: Rows) -> list[str]:
 
 def _decision(record: DecisionRecord) -> RenderableType:
     decision = record.decision
-    if isinstance(decision, Decision) and decision.action is not None:
-        answer = (
-            record.options[decision.action] if decision.action < len(record.options) else str(decision.action)
-        )
+    if record.choice is not None:
+        answer = record.choice
     else:
         answer = "belief" if decision.status == "valid" else decision.status
     head = Text.assemble(

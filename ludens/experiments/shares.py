@@ -134,6 +134,7 @@ def _distribution(record: DecisionRecord) -> NDArray[np.float64]:
     if answer.probabilities is not None:
         return np.asarray(answer.probabilities, dtype=np.float64)
     assert isinstance(answer, Decision)
+    assert isinstance(answer.action, int)
     chosen = np.zeros(len(record.options))
     chosen[answer.action] = 1
     return chosen

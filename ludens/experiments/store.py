@@ -40,7 +40,7 @@ def create_run(
 
     Args:
         path: where; None for a new name under ``runs/`` of the working directory.
-        kind: which part of ludens can resume it: ``"play"`` or ``"bench"``.
+        kind: which part of ludens can resume it: ``"play"``, ``"bench"`` or ``"pricing"``.
         config: JSON values from which that part builds the run again.
         specs: all its episodes, numbered as they stand.
         seed: the root of the run's tree of seeds.
@@ -100,6 +100,7 @@ class Store:
             with translated(self.path):
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = NORMAL")
+                rows.upgrade(self._database)
                 self._labels = {
                     record.index: record.labels for record in rows.select_episodes(self._database)
                 }

@@ -226,7 +226,7 @@ def test_a_newer_store_is_a_sentence_and_stays_as_it_is(path):
     for opened in (Run, Store):
         with pytest.raises(
             StoreError,
-            match=r"newer ludens \(store version 99, this one reads up to 1\): upgrade ludens to open it",
+            match=r"newer ludens \(store version 99, this one reads up to 2\): upgrade ludens to open it",
         ):
             opened(path)
     assert path.read_bytes() == before
@@ -350,4 +350,54 @@ def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(small_disk, tmp_p
     with pytest.raises(StoreError, match="disk is full"):
         play(game, "random", episodes=60, path=path)
     (small_disk / "filler").unlink()
+    assert resume(path).final_table() == whole
+
+
+def test_notes_and_a_number_in_place_of_an_option_come_back(path):
+    told = {"plans": "hold at 1.9\n\ud800", "insights": ""}
+    decisions = [Decision(2.0, notes=told), Decision(1.4729), Decision(None, "invalid", notes={})]
+    kept = [replace(record(step=step, decision=each), options=()) for step, each in enumerate(decisions)]
+    with create_run(path, "pricing", {}, SPECS) as store:
+        for each in kept:
+            store.add_decision(each)
+        assert store.decisions(0) == kept
+    with Run(path) as run:
+        assert run.decisions() == kept
+        assert [type(each.decision.action) for each in run.decisions()] == [float, float, type(None)]
+        assert [each.choice for each in run.decisions()] == ["2", "1.4729", None]
+
+
+def older(path):
+    """The same run in a file of version 1, which had no notes."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("ALTER TABLE decisions DROP COLUMN notes")
+        database.execute("PRAGMA user_version = 1")
+
+
+def test_a_file_of_version_1_is_read_as_it_is_and_grows_when_it_is_written_to(path):
+    with create_run(path, "play", {}, SPECS) as store:
+        store.add_decision(record(), [CALL])
+    with Run(path) as run:
+        kept = run.decisions()
+    older(path)
+    before = path.read_bytes()
+    with Run(path) as run:
+        assert run.decisions() == kept
+    assert path.read_bytes() == before
+    with Store(path) as store:
+        assert store.decisions(0) == kept
+        store.add_decision(record(step=1, decision=Decision(0, notes={"plans": "x"})))
+    with Run(path) as run:
+        assert run.decisions()[1].decision.notes == {"plans": "x"}
+        assert run.decisions()[:1] == kept
+
+
+def test_a_run_of_version_1_that_broke_off_goes_on(path):
+    whole = play("ultimatum-v0", "random", episodes=4, seed=2, path=path.with_name("whole.db")).final_table()
+    play("ultimatum-v0", "random", episodes=4, seed=2, path=path)
+    older(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM decisions WHERE episode >= 2")
+        database.execute("UPDATE episodes SET status = 'planned', payoffs = '{}' WHERE episode >= 2")
+        database.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
     assert resume(path).final_table() == whole

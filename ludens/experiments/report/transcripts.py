@@ -40,7 +40,7 @@ def _entry(record: DecisionRecord, texts: dict[str, int]) -> dict[str, Any]:
         "status": answer.status,
         "options": record.options,
         "shown": _shown(record),
-        "chosen": None if choice is None or choice.action is None else record.options[choice.action],
+        "chosen": record.choice,
         "probabilities": _rounded(answer.probabilities),
         "provenance": choice.provenance if choice else None,
         "reasoning": choice.reasoning if choice else None,
