@@ -61,10 +61,10 @@ def read_choice(
         words: what the options are called beside their labels, in the same order; may be empty.
         reasoning: the reply was asked to think first, so options may be weighed before the answer.
     """
-    clean = _plain(text or "")
+    clean = plain(text or "")
     if not clean:
         return Reading("invalid", detail="The reply was empty.")
-    objects, around, cut = _json_objects(clean)
+    objects, around, cut = json_objects(clean)
     prose = _with_labels(around, labels, words)
     firm = [*_json_answers(objects, labels, words), *_answers(prose, labels, "firm", "boxed")]
     loose = _answers(prose, labels, *(("stated",) if reasoning and firm else ("stated", "said", "opening")))
@@ -90,10 +90,10 @@ def read_shares(text: str | None, labels: Sequence[str]) -> Reading:
     """How many of 100 people the reply expects at each label: JSON such as ``{"A": 60, "B": 40}``, or lines
     such as ``A: 60``. All labels must be there once and sum to 100 (give or take 1, for rounding).
     """
-    clean = _plain(text or "")
+    clean = plain(text or "")
     if not clean:
         return Reading("invalid", detail="The reply was empty.")
-    objects, around, cut = _json_objects(clean)
+    objects, around, cut = json_objects(clean)
     found: dict[str, set[float]] = {label: set() for label in labels}
     stated = [(key, str(value)) for _, entry in objects for key, value in entry if key in found]
     stated += re.findall(
@@ -125,7 +125,7 @@ def _no_answer(text: str, labels: Sequence[str], cut: bool, otherwise: str) -> R
     return Reading("invalid", detail="The JSON in the reply is cut off or broken." if cut else otherwise)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text without a thinking model's thoughts, terminal escape codes, control characters and HTML tags,
     with straight quotes and with letters in their plain form.
     """
@@ -137,7 +137,7 @@ def _plain(text: str) -> str:
     return text.translate(str.maketrans("‘’“”«»", '\'\'""""')).strip()
 
 
-def _json_objects(text: str) -> tuple[list[tuple[int, Pairs]], str, bool]:
+def json_objects(text: str) -> tuple[list[tuple[int, Pairs]], str, bool]:
     """The JSON objects in a text and where each begins; the text with blanks in their place (so that places
     stay); and whether something that begins like an object is none.
     """
