@@ -100,8 +100,9 @@ class Panel:
     @property
     def played(self) -> NDArray[np.intp]:
         """(R,): how many periods of each run were played; a firm may be absent from some of them."""
-        some = known(self.prices).any(axis=2)
-        return np.where(some.any(axis=1), self.periods - np.argmax(some[:, ::-1], axis=1), 0)
+        some = np.asarray(known(self.prices).any(axis=2))
+        ever = np.asarray(some.any(axis=1))
+        return np.where(ever, self.periods - np.argmax(some[:, ::-1], axis=1), 0)
 
     @property
     def complete(self) -> NDArray[np.bool_]:
@@ -155,19 +156,20 @@ def panel_of(
             f"firms; got {found.shape}."
         )
     runs, _, count = found.shape
-    played = known(found).all(axis=2)
+    played = np.asarray(known(found).all(axis=2))
+    whole = np.asarray(played.all(axis=1))
     sure = np.where(played[..., None], found, market.nash())
     quantities = np.where(played[..., None], market.quantities(sure), np.nan)
     profits = np.where(played[..., None], market.profits(sure), np.nan)
     nash, joint = market.nash(), market.monopoly()
-    whole = ["done" if each else "aborted" for each in played.all(axis=1)]
+    ended = ["done" if each else "aborted" for each in whole.tolist()]
     names = tuple(firms) if firms is not None else tuple(f"firm {number}" for number in range(count))
     return Panel(
         prices=found,
         quantities=quantities,
         profits=profits,
         firms=(names,) * runs,
-        status=tuple(whole if status is None else status),
+        status=tuple(ended if status is None else status),
         scale=np.broadcast_to(np.asarray(scale, dtype=np.float64), (runs,)).copy(),
         ceiling=np.full(runs, np.nan),
         nash_prices=np.tile(nash, (runs, 1)),
