@@ -214,7 +214,7 @@ def myopic_null(
     market, scale = panel.markets[runs[0]], float(panel.scale[runs[0]])
     if noise is None:
         noise = max(_LEAST_NOISE, regress(panel).residual or 0.0)
-    reply = _Replies(market, scale)
+    reply = Replies(market, scale)
     nash = np.asarray(market.nash(), dtype=np.float64) / scale
     periods, firms = int(panel.played[runs].max()), len(nash)
     first = first_explained(periods)
@@ -229,12 +229,19 @@ def myopic_null(
     return Null(_range(own), _range(rival), reply.slope(nash), noise, replications)
 
 
-class _Replies:
-    """Best replies to batches of prices at scale 1: from a table for two firms, else searched for."""
+class Replies:
+    """Best replies to batches of prices at scale 1: from a table for two firms, else searched for.
+
+    The market's own best reply takes one price vector at a time, and the null asks for hundreds of thousands.
+
+    Args:
+        market: with one product per firm.
+        scale: what its prices are divided by.
+    """
 
     def __init__(self, market: Any, scale: float) -> None:
         self._market, self._scale = market, scale
-        self._costs = np.asarray(market.costs, dtype=np.float64) * market.price_scale / scale
+        self._costs = np.asarray(market.unit_costs, dtype=np.float64) / scale
         top = float(np.max(market.monopoly())) / scale
         # Best replies lie between cost and well above the joint price, whatever the others ask.
         self._low, self._high = self._costs, self._costs + 2.0 * np.max(top - self._costs)

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from ludens.experiments.pricing.regression import fixed_effects, lagged, regress
+from ludens.envs.pricing import Market
+from ludens.errors import UsageError
+from ludens.experiments.pricing.panels import panel_of
+from ludens.experiments.pricing.regression import Replies, fixed_effects, lagged, myopic_null, regress
 from tests.experiments.pricing.panels_for_tests import panel_from
 
 
@@ -120,3 +123,72 @@ def test_shifting_a_firm_s_prices_of_a_run_changes_nothing():
     moved = fixed_effects(y + 5.0 * entity, x - 3.0 * entity[:, None], entity, cluster)
     assert moved.own.value == pytest.approx(plain.own.value, rel=1e-9)
     assert moved.rival.error == pytest.approx(plain.rival.error, rel=1e-9)
+
+
+def test_best_replies_are_the_market_s():
+    market = Market.symmetric()
+    replies = Replies(market, 1.0)
+    joint, nash = market.monopoly(), market.nash()
+    assert replies(joint)[0] == pytest.approx(1.6617, abs=5e-5)
+    assert replies(nash) == pytest.approx(nash, abs=1e-5)
+    assert replies.slope(nash) == pytest.approx(0.420, abs=5e-4)
+
+
+@pytest.mark.parametrize("firms", [2, 3])
+def test_best_replies_have_no_profit_left_to_gain(firms):
+    market = Market([2.0, 2.2, 1.9][:firms], [1.0, 1.1, 0.8][:firms], price_scale=3.2, quantity_scale=100)
+    prices = np.random.default_rng(0).uniform(1.1, 2.2, (50, firms))
+    replies = Replies(market, 3.2)(prices)
+    for firm in range(firms):
+        played = prices.copy()
+        played[:, firm] = replies[:, firm]
+        assert market.profit_gradient(played * 3.2)[:, firm] == pytest.approx(np.zeros(50), abs=0.05)
+
+
+def test_myopic_firms_load_on_the_rival_s_last_price_by_the_slope_of_the_best_reply():
+    market = Market.symmetric()
+    still = panel_of(np.full((7, 300, 2), 1.7), market)
+    found = myopic_null(still, np.random.default_rng(0), replications=60)
+    assert found.slope == pytest.approx(0.420, abs=5e-4)
+    assert found.noise == 0.02
+    assert found.rival.value == pytest.approx(0.42, abs=0.01)
+    assert found.own.value == pytest.approx(0.0, abs=0.01)
+    assert found.rival.low < 0.42 < found.rival.high
+
+
+def test_the_null_is_the_very_regression_on_myopic_firms():
+    """One set of myopic firms, simulated here with the market alone, lies where the null says."""
+    market, rng = Market.symmetric(), np.random.default_rng(5)
+    replies = Replies(market, 1.0)
+    prices = np.empty((7, 300, 2))
+    current = np.tile(market.nash(), (7, 1))
+    for period in range(300):
+        current = replies(current) + rng.normal(0, 0.05, current.shape)
+        prices[:, period] = current
+    panel = panel_of(prices, market)
+    found, null = regress(panel), myopic_null(panel, np.random.default_rng(0))
+    assert null.noise == pytest.approx(0.05, abs=0.002)
+    assert null.rival.low < found.rival.value < null.rival.high
+    assert null.own.low < found.own.value < null.own.high
+
+
+def test_the_null_does_not_hang_on_the_price_scale():
+    nulls = [
+        myopic_null(
+            panel_of(np.full((3, 90, 2), 1.7 * scale), Market.symmetric(price_scale=scale), scale=scale),
+            np.random.default_rng(1),
+            noise=0.05,
+            replications=20,
+        )
+        for scale in (1.0, 10.0)
+    ]
+    assert nulls[0].rival.value == pytest.approx(nulls[1].rival.value, abs=1e-6)
+    assert nulls[0].slope == pytest.approx(nulls[1].slope, abs=1e-5)
+
+
+def test_the_null_needs_runs_rivals_and_a_market():
+    rng, market = np.random.default_rng(0), Market.symmetric()
+    assert myopic_null(panel_of(np.full((2, 9, 2), np.nan), market), rng) is None
+    assert myopic_null(panel_of(np.ones((1, 9, 1)), Market.symmetric(firms=1)), rng) is None
+    with pytest.raises(UsageError, match="does not know it"):
+        myopic_null(panel_from(np.ones((2, 30, 2))), rng)
