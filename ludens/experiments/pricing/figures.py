@@ -163,6 +163,19 @@ def drawn_runs(panel: Panel) -> list[int]:
     return [run for run in range(panel.runs) if panel.played[run]][:MOST_RUNS]
 
 
+def cut_off(panel: Panel) -> bool:
+    """Whether some prices lie outside the drawn range."""
+    low, high = _limits(panel, drawn_runs(panel))
+    prices = panel.relative_prices
+    return bool((prices < low).any() or (prices > high).any())
+
+
+def thinned(panel: Panel) -> bool:
+    """Whether the phase plot leaves out points."""
+    done = panel.complete
+    return int((panel.played[done] * 2 // 3).sum()) > MOST_POINTS
+
+
 def run_title(found: RunMeasures) -> str:
     """A run's name above its panel: its number, its scale, and how it stands if it is not done."""
     title = f"run {found.run}, α = {found.scale:g}"

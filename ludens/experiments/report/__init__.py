@@ -27,19 +27,27 @@ def write_report(result: BenchResult, path: str | os.PathLike[str] | None = None
     from ludens.experiments.report.page import page
 
     target = result.run_path.with_suffix(".html") if path is None else Path(path)
+    again = f"`ludens report {result.run_path}` writes it; what was asked is kept."
+    write_page(page(result), target, again)
+    return replace(result, report_path=target)
+
+
+def write_page(text: str, target: Path, again: str) -> None:
+    """Write a page whole or not at all; `again` ends the error's sentence by saying how to have it later.
+
+    Raises:
+        StoreError: it cannot be written; a page that was there before still is.
+    """
     draft = target.with_name(f".{target.name}.{os.getpid()}")
-    text = page(result).encode("utf-8", "replace")
     try:
         with draft.open("wb") as file:
-            file.write(text)
+            file.write(text.encode("utf-8", "replace"))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
     except OSError as error:
         raise StoreError(
-            f"The report cannot be written to {target} ({reason(error)}): make that possible, and "
-            f"`ludens report {result.run_path}` writes it; what was asked is kept."
+            f"The report cannot be written to {target} ({reason(error)}): make that possible, and {again}"
         ) from None
     finally:
         draft.unlink(missing_ok=True)
-    return replace(result, report_path=target)

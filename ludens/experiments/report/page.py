@@ -10,6 +10,7 @@ from ludens.experiments.report.tables import tables
 from ludens.experiments.report.transcripts import transcripts
 
 if TYPE_CHECKING:
+    import jinja2
     from matplotlib.figure import Figure
 
     from ludens.experiments.results import BenchResult
@@ -17,18 +18,10 @@ if TYPE_CHECKING:
 
 def page(result: BenchResult) -> str:
     """The page's text."""
-    import jinja2
     from markupsafe import Markup
 
     here = files("ludens.experiments.report")
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: here.joinpath(name).read_text(encoding="utf-8")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
+    return template("ludens.experiments.report").render(
         title=", ".join(policy_name(model) for model in result.models),
         result=result,
         config=result.manifest["config"],
@@ -40,6 +33,21 @@ def page(result: BenchResult) -> str:
         script=Markup(here.joinpath("page.js").read_text(encoding="utf-8")),
         transcripts=Markup(transcripts(result.decisions)),
     )
+
+
+def template(package: str) -> jinja2.Template:
+    """The ``page.html.j2`` of a package: whatever is filled in is escaped."""
+    import jinja2
+
+    here = files(package)
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: here.joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2")
 
 
 def _facts(result: BenchResult) -> dict[str, str]:
@@ -92,11 +100,12 @@ def _figures(result: BenchResult) -> list[dict[str, str]]:
         ),
     ]
     return [
-        _figure(name, title, caption, figure) for name, title, caption, figure in drawn if figure is not None
+        inlined(name, title, caption, figure) for name, title, caption, figure in drawn if figure is not None
     ]
 
 
-def _figure(name: str, title: str, caption: str, figure: Any) -> dict[str, str]:
+def inlined(name: str, title: str, caption: str, figure: Any) -> dict[str, str]:
+    """A figure as the page takes it."""
     from ludens.experiments.report.svg import inline
 
     return {

@@ -1,0 +1,92 @@
+"""All that is measured on a panel, in one place: for runs from the store and for trained sessions alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ludens.experiments.intervals import Estimate
+from ludens.experiments.pricing.measures import (
+    FirmMeasures,
+    GroupMeasures,
+    RunMeasures,
+    by_firm,
+    group,
+    measure,
+)
+from ludens.experiments.pricing.panels import Panel
+from ludens.experiments.pricing.regression import Null, Regression, myopic_null, regress
+from ludens.experiments.pricing.texts import Counted, count_sentences
+
+ALL = "all runs"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was measured.
+
+    Attributes:
+        measures: one per run.
+        groups: all runs, and those of each scale where there are several.
+        firms: one per seat, over runs.
+        regression: of prices on both lagged prices, errors clustered by run.
+        null: what that regression finds among myopic firms; None where it cannot be simulated.
+        sentences: kinds of sentences in plans and insights; empty where no firm wrote any.
+    """
+
+    measures: tuple[RunMeasures, ...]
+    groups: tuple[GroupMeasures, ...]
+    firms: tuple[FirmMeasures, ...]
+    regression: Regression
+    null: Null | None
+    sentences: tuple[Counted, ...]
+
+
+def analyse(panel: Panel, seed: int = 0) -> Analysis:
+    """Measure everything on a panel; `seed` is of the bootstraps and of the null's noise."""
+    draws, noise, words = (np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(3))
+    measures = measure(panel)
+    scales = sorted({found.scale for found in measures})
+    groups = [group(ALL, measures, draws)]
+    if len(scales) > 1:
+        groups += [
+            group(f"α = {scale:g}", [found for found in measures if found.scale == scale], draws)
+            for scale in scales
+        ]
+    regression = regress(panel)
+    identified = regression.own.value is not None
+    return Analysis(
+        measures=measures,
+        groups=tuple(groups),
+        firms=by_firm(measures, draws),
+        regression=regression,
+        null=myopic_null(panel, noise) if identified and panel.markets else None,
+        sentences=count_sentences(panel, words) if panel.notes else (),
+    )
+
+
+def estimates(found: Analysis) -> Iterator[dict[str, Any]]:
+    """Every estimate as a row: measure, what it is of, value, interval, n, clusters, method, note."""
+    for each in found.groups:
+        for name in ("price", "gain", "converged"):
+            yield {"measure": name, "of": each.name} | asdict(getattr(each, name))
+    for firm in found.firms:
+        for name in ("price", "gain"):
+            yield {"measure": name, "of": f"firm {firm.firm + 1}: {firm.name}"} | asdict(getattr(firm, name))
+    regression = found.regression
+    for name in ("own", "rival"):
+        slope = getattr(regression, name)
+        estimate = Estimate(
+            slope.value, slope.low, slope.high, regression.n, regression.clusters, note=regression.note
+        )
+        yield {"measure": f"{name}_lag", "of": ALL} | asdict(estimate) | {"method": "clustered errors"}
+        if found.null is not None:
+            null = getattr(found.null, name)
+            simulated = Estimate(null.value, null.low, null.high, found.null.replications)
+            row = {"measure": f"{name}_lag", "of": "myopic best replies"} | asdict(simulated)
+            yield row | {"method": "95 % of simulations"}
+    for counted in found.sentences:
+        yield {"measure": f"sentences_{counted.rule.name}", "of": ALL} | asdict(counted.share)
