@@ -1,0 +1,73 @@
+"""Estimation of preferences from choices: models, fits, errors that can be trusted, and warnings where the
+data are silent.
+
+Each name is loaded when it is first used, so that importing the package does not load scipy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ludens.preferences.estimation.catalogue import find_model, model_names
+    from ludens.preferences.estimation.choices import Choices
+    from ludens.preferences.estimation.fitting import fit
+    from ludens.preferences.estimation.models import (
+        BRUHIN_FEHR_SCHUNK,
+        CHARNESS_RABIN,
+        FEHR_SCHMIDT,
+        HOMO_MORALIS,
+        LINEAR_MODELS,
+        LinearModel,
+        Model,
+        Parameter,
+    )
+    from ludens.preferences.estimation.results import Fit, FitWarning, Row
+
+_HOMES = {
+    "catalogue": ("find_model", "model_names"),
+    "choices": ("Choices",),
+    "fitting": ("fit",),
+    "models": (
+        "BRUHIN_FEHR_SCHUNK",
+        "CHARNESS_RABIN",
+        "FEHR_SCHMIDT",
+        "HOMO_MORALIS",
+        "LINEAR_MODELS",
+        "LinearModel",
+        "Model",
+        "Parameter",
+    ),
+    "results": ("Fit", "FitWarning", "Row"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BRUHIN_FEHR_SCHUNK",
+    "CHARNESS_RABIN",
+    "FEHR_SCHMIDT",
+    "HOMO_MORALIS",
+    "LINEAR_MODELS",
+    "Choices",
+    "Fit",
+    "FitWarning",
+    "LinearModel",
+    "Model",
+    "Parameter",
+    "Row",
+    "find_model",
+    "fit",
+    "model_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a name when it is first asked for (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'ludens.preferences.estimation' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

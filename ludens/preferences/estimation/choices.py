@@ -1,9 +1,9 @@
 """Choices in numeric form: situations, what could be observed in them, and how often whom was observed.
 
-A *situation* offers alternatives, each with attributes from which a model makes utility. What is observed is an
-*event*, a set of alternatives: mostly one alternative, but where a whole strategy is chosen and only the move at
-one node is seen, all strategies with that move. A subject's choices are counts of events; probabilities of
-events count as fractional choices.
+A *situation* offers alternatives, each with attributes from which a model makes utility. What is observed is
+an *event*, a set of alternatives: mostly one alternative, but where a whole strategy is chosen and only the
+move at one node is seen, all strategies with that move. A subject's choices are counts of events;
+probabilities of events count as fractional choices.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Choices:
     @property
     def events(self) -> int:
         """Events per situation (padded)."""
-        return self.available.shape[1] if self.members is None else self.members.shape[1]
+        return int(self.available.shape[1] if self.members is None else self.members.shape[1])
 
     @property
     def size(self) -> float:
@@ -83,7 +83,9 @@ class Choices:
         return shaped
 
     def by_subject(self, per_event: Floats) -> Floats:
-        """Each subject's sum over its choices of a quantity per event: (situations, events, ...) to (subjects, ...)."""
+        """Sums over each subject's choices of a quantity per event: (situations, events, ...) to (subjects,
+        ...).
+        """
         flat = per_event.reshape(self.counts.shape[1], -1)
         # An event that nobody showed may have the log-probability −inf, and 0·(−inf) is not 0.
         seen = self.total.reshape(-1) > 0
@@ -97,7 +99,9 @@ class Choices:
         return summed
 
     def only(self, subjects: Sequence[int] | NDArray[np.intp]) -> Choices:
-        """The choices of some subjects, by their numbers (repeats allowed: each becomes a subject of its own)."""
+        """The choices of some subjects, by their numbers (repeats allowed: each becomes a subject of its
+        own).
+        """
         rows = np.asarray(subjects, dtype=np.intp)
         _, clusters = np.unique(self.clusters[rows], return_inverse=True)
         return replace(

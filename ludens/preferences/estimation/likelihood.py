@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ludens.preferences.estimation.choices import Choices
 from ludens.preferences.estimation.models import Model
+from ludens.preferences.estimation.restriction import Restriction
 
 Floats = NDArray[np.float64]
 
@@ -33,8 +34,14 @@ class Value(NamedTuple):
     hessian: Floats
 
 
+Function = Callable[[Floats, NDArray[np.intp]], Value]
+"""Log-likelihoods of the problems with the given numbers (n,), at one point for each (n, p)."""
+
+
 class Events(NamedTuple):
-    """Per event: log-probability (..., c, e), score ∂ℓ_e/∂φ (..., c, e, p), curvature ∂²ℓ_e/∂φ² (..., c, e, p, p)."""
+    """Per event: log-probability (..., c, e), score ∂ℓ_e/∂φ (..., c, e, p), curvature ∂²ℓ_e/∂φ² (..., c, e,
+    p, p).
+    """
 
     level: Floats
     score: Floats
@@ -42,8 +49,9 @@ class Events(NamedTuple):
 
 
 def events(model: Model, choices: Choices, phi: Floats) -> Events:
-    """Everything per event at one φ (p,) or several (..., p). Events of no available alternative are −inf with zero
-    derivatives. For models that are not linear the curvature leaves out the terms of ∂²V.
+    """Everything per event at one φ (p,) or several (..., p).
+
+    Events of no available alternative are −inf with zero derivatives.
     """
     level, slope = model.index(phi, choices.attributes)
     level = np.where(choices.available, level, -np.inf)
@@ -52,9 +60,15 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
     total = weights.sum(axis=-1, keepdims=True)
     shares = weights / total
     mean, spread = _moments(shares, slope)
+    bend = model.bend(phi, choices.attributes)
+    if bend is not None:
+        spread = spread + np.einsum("...j,...jpq->...pq", shares, bend)
     if choices.members is None:
         found = level - np.log(total)
         score = np.where(choices.available[..., None], slope - mean[..., None, :], 0.0)
+        if bend is not None:
+            curvature = np.where(choices.available[..., None, None], bend - spread[..., None, :, :], 0.0)
+            return Events(found, score, curvature)
         return Events(
             found, score, np.broadcast_to(-spread[..., None, :, :], (*score.shape, score.shape[-1]))
         )
@@ -65,6 +79,8 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
         found = np.log(mass)
     given = inside / np.where(possible, mass, 1.0)[..., None]
     inner, curve = _moments(given, slope[..., None, :, :])
+    if bend is not None:
+        curve = curve + np.einsum("...ej,...jpq->...epq", given, bend)
     score = np.where(possible[..., None], inner - mean[..., None, :], 0.0)
     return Events(found, score, np.where(possible[..., None, None], curve - spread[..., None, :, :], 0.0))
 
@@ -80,12 +96,14 @@ def log_probabilities(model: Model, choices: Choices, phi: Floats) -> Floats:
         found: Floats = level - np.log(total)
         return found
     with np.errstate(divide="ignore"):
-        return np.log((weights[..., None, :] * choices.members).sum(-1) / total)
+        joint: Floats = np.log((weights[..., None, :] * choices.members).sum(-1) / total)
+    return joint
 
 
-def evaluator(model: Model, choices: Choices, counts: Floats) -> Callable[[Floats, NDArray[np.intp]], Value]:
-    """The log-likelihood of counts (b, c, e), b problems on the same situations, as a function of φ (n, p) for the n
-    problems whose numbers are given.
+def evaluator(model: Model, choices: Choices, counts: Floats) -> Function:
+    """The log-likelihood of counts (b, c, e), b problems on the same situations.
+
+    It is a function of φ (n, p) for the n problems whose numbers are given.
     """
     width = int(np.prod(choices.attributes.shape[:2])) * max(1, len(model.parameters) ** 2)
     block = max(1, _BLOCK // (width * (1 if choices.members is None else choices.events)))
@@ -100,12 +118,27 @@ def evaluator(model: Model, choices: Choices, counts: Floats) -> Callable[[Float
     return value
 
 
+def restricted(function: Function, restriction: Restriction) -> Function:
+    """A log-likelihood of φ, as `evaluator` makes it, as one of ψ."""
+    if restriction.trivial:
+        return function
+    matrix = restriction.matrix
+
+    def value(psi: Floats, which: NDArray[np.intp]) -> Value:
+        level, gradient, hessian = function(restriction.expand(psi), which)
+        return Value(level, gradient @ matrix, matrix.T @ hessian @ matrix)
+
+    return value
+
+
 def levels(choices: Choices, log_shares: Floats, counts: Floats) -> Floats:
-    """Log-likelihoods (...) of counts (..., c, e) under log-probabilities (..., c, e); what was never seen does not count,
-    however impossible it is.
+    """Log-likelihoods (...) of counts (..., c, e) under log-probabilities (..., c, e).
+
+    What was never seen does not count, however impossible it is.
     """
     with np.errstate(invalid="ignore"):
-        return np.where(counts > 0, counts * log_shares, 0.0).sum(axis=(-2, -1))
+        summed: Floats = np.where(counts > 0, counts * log_shares, 0.0).sum(axis=(-2, -1))
+    return summed
 
 
 def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value:
@@ -123,6 +156,10 @@ def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value
         )
         gradient = observed - np.einsum("...c,...cp->...p", size, mean)
         hessian = -np.einsum("...c,...cpq->...pq", size, spread)
+        bend = model.bend(phi, choices.attributes)
+        if bend is not None:
+            # An observed alternative bends by its own share less the expected one.
+            hessian += np.einsum("...cj,...cjpq->...pq", counts - size[..., None] * shares, bend)
         return Value(levels(choices, level - np.log(total), counts), gradient, hessian)
     found = events(model, choices, phi)
     gradient = np.einsum("...ce,...cep->...p", counts, found.score)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.errors import UsageError
+from ludens.preferences.estimation.choices import Choices
+from ludens.preferences.estimation.restriction import Restriction
 
 Floats = NDArray[np.float64]
 
@@ -66,12 +68,12 @@ class Model(ABC):
     @property
     @abstractmethod
     def linear(self) -> bool:
-        """Whether V is linear in φ (then its gradient does not depend on φ, and no second derivative is left out)."""
+        """Whether V is linear in φ (then its gradient does not depend on φ, and it has no second one)."""
 
     @abstractmethod
     def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
-        """V and its gradient in φ: φ (..., p), attributes (c, j, a) to (..., c, j) and (..., c, j, p) (or (c, j, p) where it
-        is the same for every φ).
+        """V and its gradient in φ: φ (..., p), attributes (c, j, a) to (..., c, j) and (..., c, j, p) (or
+        (c, j, p) where it is the same for every φ).
         """
 
     @abstractmethod
@@ -90,16 +92,55 @@ class Model(ABC):
     def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
         """Random starting points φ, shape (count, p), on the scale of the data's utilities."""
 
+    @abstractmethod
+    def sizes(self, choices: Choices) -> Floats:
+        """Typical size of each φ, shape (p,): in these units steps, curvature and flatness are judged."""
+
+    @abstractmethod
+    def restrict(self, fixed: Mapping[str, float]) -> Restriction:
+        """The φ at which parameters have the given values θ.
+
+        Raises:
+            UsageError: a name is none of the model's, or a value lies outside the parameter's range.
+        """
+
+    @abstractmethod
+    def precision(self, phi: Floats) -> Floats:
+        """σ (...) of φ (..., p): what multiplies utilities, however it is reported."""
+
+    def bend(self, phi: Floats, attributes: Floats) -> Floats | None:
+        """∂²V/∂φ², shape (..., c, j, p, p); None where it is 0. Here: central differences of V's gradient."""
+        parts = []
+        for place in range(phi.shape[-1]):
+            step = np.zeros(phi.shape[-1])
+            step[place] = 1e-5
+            above, below = self.index(phi + step, attributes)[1], self.index(phi - step, attributes)[1]
+            parts.append((above - below) / 2e-5)
+        table = np.stack(parts, axis=-1)
+        return (table + np.swapaxes(table, -1, -2)) / 2
+
+    def check_names(self, names: Iterable[str], what: str) -> None:
+        """Refuse names that are no parameters.
+
+        Raises:
+            UsageError: naming the first of them.
+        """
+        for name in names:
+            if name not in self.names:
+                known = ", ".join(self.names)
+                raise UsageError(f"`{what}` names {name!r}; the parameters of {self.name!r} are {known}.")
+
 
 @dataclass(frozen=True)
 class LinearModel(Model):
-    """A model of the module's form; the first attribute is x_0, the others x_1 … x_m in the parameters' order.
+    """A model of the module's form; the first attribute is x_0, the others x_1 … x_m in the weights' order.
 
     Args:
         name, title, source: see `Model`.
         weights: θ_1 … θ_m.
         attributes: x_0 … x_m.
-        scale: whether the last parameter is reported as ``"noise"`` λ (divides) or ``"precision"`` σ (multiplies).
+        scale: whether the last parameter is reported as ``"noise"`` λ (divides) or ``"precision"`` σ
+            (multiplies).
     """
 
     name: str
@@ -152,6 +193,41 @@ class LinearModel(Model):
             table[..., place - 1, place] = 1 / precision
         table[..., -1, 0] = -1 / precision**2 if self.scale == "noise" else 1.0
         return table
+
+    def precision(self, phi: Floats) -> Floats:
+        """φ_0."""
+        first: Floats = phi[..., 0]
+        return first
+
+    def bend(self, phi: Floats, attributes: Floats) -> None:
+        """V is linear."""
+        return
+
+    def sizes(self, choices: Choices) -> Floats:
+        """1 by the spread of each attribute over the alternatives of a situation; 1 where it never varies."""
+        here = choices.available[..., None]
+        number = np.maximum(here.sum(axis=1, keepdims=True), 1)
+        gaps = choices.attributes - (choices.attributes * here).sum(axis=1, keepdims=True) / number
+        spread = np.sqrt((gaps**2 * here).sum(axis=(0, 1)) / max(int(here.sum()), 1))
+        found: Floats = np.divide(1.0, spread, out=np.ones_like(spread), where=spread > 0)
+        return found
+
+    def restrict(self, fixed: Mapping[str, float]) -> Restriction:
+        """θ_k fixed is φ_k = θ_k·φ_0: linear; with the noise fixed as well all of these are numbers."""
+        self.check_names(fixed, "fix")
+        for name, value in fixed.items():
+            if not math.isfinite(value) or (name == self.names[-1] and value <= 0):
+                raise UsageError(f"`fix` needs a finite {name}, noise and precision above 0; got {value!r}.")
+        size = len(self.parameters)
+        matrix, offset = np.eye(size), np.zeros(size)
+        if self.names[-1] in fixed:
+            last = fixed[self.names[-1]]
+            matrix[0, 0], offset[0] = 0.0, 1 / last if self.scale == "noise" else last
+        for place, weight in enumerate(self.weights, start=1):
+            if weight.name in fixed:
+                matrix[place] = fixed[weight.name] * matrix[0]
+                offset[place] = fixed[weight.name] * offset[0]
+        return Restriction(matrix[:, np.abs(matrix).sum(axis=0) > 0], offset)
 
     def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
         """θ from [−½, ½] each, σ log-uniform over two orders of magnitude around 1 by the spread of x_0."""
@@ -209,7 +285,7 @@ BRUHIN_FEHR_SCHUNK = LinearModel(
     ("own", "s·(other−own)", "r·(other−own)", "q·(other−own)", "v·(other−own)"),
     scale="precision",
 )
-"""u = own + (αs + βr + γq + δv)·(other − own); σ multiplies. Here α > 0 *likes* a better-off other: α_FS = −α."""
+"""u = own + (αs + βr + γq + δv)·(other − own); σ multiplies. α > 0 *likes* a better-off other: α_FS = −α."""
 
 LINEAR_MODELS: Mapping[str, LinearModel] = {
     model.name: model for model in (HOMO_MORALIS, FEHR_SCHMIDT, CHARNESS_RABIN, BRUHIN_FEHR_SCHUNK)

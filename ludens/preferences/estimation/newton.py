@@ -1,8 +1,8 @@
 """Newton's method on many smooth problems at once.
 
-Individual estimates, bootstrap draws, the M-steps of a mixture and replications of a study are hundreds of small
-problems that differ in their counts alone. scipy's optimisers take one problem a call; here all take their steps together,
-as array operations. The single large fit goes through scipy (see `fit`).
+Individual estimates, bootstrap draws, the M-steps of a mixture and replications of a study are hundreds of
+small problems that differ in their counts alone. scipy's optimisers take one problem a call; here all take
+their steps together, as array operations. The single large fit goes through scipy (see `fit`).
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ def maximise(
 ) -> Maxima:
     """Climb from `start` (b, p) in all problems at once.
 
-    Steps are Newton's, uphill even where the function is not concave (curvatures count by their size), halved until the
-    value rises.
+    Steps are Newton's, uphill even where the function is not concave (curvatures count by their size), halved
+    until the value rises.
 
     Args:
         function: value, gradient and Hessian of the problems with the given numbers, at one point for each.
         start: finite points.
-        scale: typical size of each parameter, shape (p,): what counts as flat or far is judged in these units.
+        scale: typical size of each parameter, shape (p,): what counts as flat or far is judged in these
+            units.
         iterations: at most so many steps.
 
     Returns:

@@ -1,0 +1,24 @@
+"""Models by their names."""
+
+from __future__ import annotations
+
+from ludens.errors import UsageError
+from ludens.preferences.estimation.models import LINEAR_MODELS, Model
+
+
+def model_names() -> tuple[str, ...]:
+    """The names that `find_model` knows."""
+    return tuple(LINEAR_MODELS)
+
+
+def find_model(model: str | Model) -> Model:
+    """A model by its name; a model is returned as it is.
+
+    Raises:
+        UsageError: no model has the name.
+    """
+    if isinstance(model, Model):
+        return model
+    if model not in LINEAR_MODELS:
+        raise UsageError(f"No model is called {model!r}; choose one of {', '.join(model_names())}.")
+    return LINEAR_MODELS[model]
