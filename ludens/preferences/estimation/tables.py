@@ -15,9 +15,10 @@ from typing import Any, Literal
 from ludens.envs import GameTree
 from ludens.errors import UsageError
 from ludens.preferences.estimation.allocations import read_long, read_wide
+from ludens.preferences.estimation.catalogue import find_model
 from ludens.preferences.estimation.choices import Choices
 from ludens.preferences.estimation.columns import open_table
-from ludens.preferences.estimation.models import LINEAR_MODELS, Model
+from ludens.preferences.estimation.models import Model
 from ludens.preferences.estimation.responses import read_games
 
 Whole = Literal["auto", "strategies", "nodes"]
@@ -77,22 +78,3 @@ def read_choices(
         "(several options) "
         f"or protocol (games), and has {listed}; name yours as in self_x='…'."
     )
-
-
-def find_model(model: str | Model) -> Model:
-    """The model of that name, or the model itself.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if isinstance(model, Model):
-        return model
-    known = models()
-    if not isinstance(model, str) or model not in known:
-        raise UsageError(f"There is no model {model!r}; there are {', '.join(known)}.")
-    return known[model]
-
-
-def models() -> Mapping[str, Model]:
-    """The models by name."""
-    return dict(LINEAR_MODELS)
