@@ -1,49 +1,45 @@
-"""Equilibrium prices of a logit market: the ζ fixed point, with Newton's method where it is slow.
+"""Equilibrium prices where best replies have no closed form: the ζ fixed point, then Newton's method.
 
-Every firm's first-order conditions, for margins m_j = p_j − c_j in units of quality, with own-firm weight 1 and weight
-`rival` on what other firms lose or gain, and weight `scale` on the firm's own sales, read m = ζ(m) (Morrow & Skerlos,
-Operations Research 59(2), 2011):
+With margins m_j = p_j − c_j in units of quality, every product's first-order condition can be written m =
+ζ(m) (Morrow & Skerlos, Operations Research 59(2), 2011). For plain logit demand
 
-    plain logit:   ζ_j(m) = scale·μ + Σ_k H_jk·s_k·m_k,      H_jk = 1 within a firm, `rival` across firms
+    ζ_j(m) = scale·μ + Σ_k H_jk·s_k·m_k,      H_jk = 1 within a firm, `rival` across firms
 
-`scale` = 1 and `rival` = 0 is Nash, `rival` = 1 joint profit; other values arise from moral preferences. The result is
-certified: where neither method brings |m − ζ(m)| down to rounding error, there is an `EquilibriumError`, never a price.
+with `demand.Conduct`'s scale and rival: 1 and 0 is Nash, 1 and 1 joint profit; other values arise from moral
+preferences. Unlike a Newton step on the first-order condition itself, ζ never runs off to prices at which
+nothing is sold. The result is certified by |m − ζ(m)|; where that stays above rounding error there is an
+`EquilibriumError`, never a price.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.pricing.groups import Groups
-from ludens.errors import LudensError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from ludens.envs.pricing.demand import Conduct, Fixed
+from ludens.envs.pricing.errors import EquilibriumError
 
 Floats = NDArray[np.float64]
+Map = Callable[[Floats], Floats]
 
 _SWEEPS = 200  # steps of ζ before Newton's method is tried
 _NEWTON = 100
-_TOLERANCE = 1e-11  # of |m − ζ(m)|, as a share of the largest margin
-
-
-class EquilibriumError(LudensError):
-    """No prices were found that satisfy every firm's first-order conditions."""
+_TOLERANCE = 1e-12  # of |m − ζ(m)|, as a share of the largest margin
+_EPS = float(np.finfo(np.float64).eps)
 
 
 class ZetaDemand(Protocol):
     """Demand whose first-order conditions have the ζ form."""
 
-    def zeta(
-        self, values: Floats, outside: Floats, margins: Floats, owners: Groups, scale: float, rival: float
-    ) -> Floats:
+    def zeta(self, values: Floats, outside: Floats, margins: Floats, conduct: Conduct) -> Floats:
         """The map from margins to margins."""
 
-    def zeta_slopes(self, values: Floats, outside: Floats, margins: Floats, conduct: Floats) -> Floats:
-        """Its derivatives, (J, J)."""
+    def zeta_slopes(self, values: Floats, outside: Floats, margins: Floats, conduct: Conduct) -> Floats:
+        """Its derivatives by margins, (J, J)."""
 
     def floor(self, products: int) -> Floats:
         """Margins of products without a share, (J,)."""
@@ -53,11 +49,9 @@ def zeta_margins(
     demand: ZetaDemand,
     surplus: Floats,
     outside: float,
-    owners: Groups,
+    conduct: Conduct,
     *,
-    scale: float = 1.0,
-    rival: float = 0.0,
-    moving: NDArray[np.bool_] | None = None,
+    fixed: Fixed | None = None,
     start: Floats | None = None,
 ) -> Floats:
     """Margins (J,) at which every product's first-order condition holds.
@@ -66,113 +60,106 @@ def zeta_margins(
         demand: plain or nested logit.
         surplus: quality less cost, (J,).
         outside: the outside good's value.
-        owners: the products of each firm.
-        scale: weight of own sales in the first-order condition.
-        rival: weight of other firms' margins in it.
-        moving: the products whose margins are sought; the rest stay at `start`. All by default.
+        conduct: what firms maximise.
+        fixed: products that keep their margins.
         start: where to begin, (J,); by default margins of products without a share.
 
     Raises:
         EquilibriumError: no such margins were found.
     """
-    value = np.float64(outside)
-    begin = demand.floor(len(surplus)) * scale if start is None else start
+    value = np.asarray(outside, dtype=np.float64)
+    floor = demand.floor(len(surplus))
+
+    def settle(margins: Floats) -> Floats:
+        return margins if fixed is None else np.where(fixed.products, fixed.margins, margins)
 
     def mapped(margins: Floats) -> Floats:
-        found = demand.zeta(surplus - margins, value, margins, owners, scale, rival)
-        return found if moving is None else np.where(moving, found, begin)
+        return settle(demand.zeta(surplus - margins, value, margins, conduct))
 
-    margins, wrong, allowed = _iterate(mapped, begin, surplus, demand)
-    if wrong > allowed:
-        conduct = np.where(owners.together, 1.0, rival)
+    def slopes(margins: Floats) -> Floats:
+        jacobian = demand.zeta_slopes(surplus - margins, value, margins, conduct)
+        return jacobian if fixed is None else np.where(fixed.products[:, None], 0.0, jacobian)
 
-        def slopes(margins: Floats) -> Floats:
-            jacobian = demand.zeta_slopes(surplus - margins, value, margins, conduct)
-            return jacobian if moving is None else np.where(moving[:, None], jacobian, 0.0)
+    def allowed(margins: Floats) -> float:
+        # Exponents are values over mu: their rounding reaches margins magnified by margin/mu. But a residual
+        # must also be small beside the margin of a product without a share, or any price of a firm with
+        # nearly the whole market would pass.
+        size, steep = float(np.abs(margins).max()), float(floor.min())
+        rounding = 16 * _EPS * (float(np.abs(surplus).max()) + size) * (1 + size / steep)
+        return min(_TOLERANCE * size + rounding, 1e-6 * abs(conduct.scale) * steep)
 
+    begin = settle(floor * conduct.scale if start is None else start)
+    margins, wrong = _sweep(mapped, begin)
+    if not wrong <= allowed(margins):
         margins, wrong = _newton(mapped, slopes, [margins, begin], allowed)
-    if not wrong <= allowed:
+    if not wrong <= allowed(margins):
         raise EquilibriumError(
-            f"No equilibrium prices were found: the first-order conditions fail by {wrong:.3g}"
-            f" (allowed {allowed:.3g}, in units of quality); try a larger mu or qualities nearer to costs."
+            f"Equilibrium prices were not found: the first-order conditions fail by {wrong:.3g} where"
+            f" {allowed(margins):.3g} is allowed, in units of quality; try a larger mu or smaller"
+            " nest parameters."
         )
     return margins
 
 
-def _iterate(
-    mapped: Callable[[Floats], Floats], begin: Floats, surplus: Floats, demand: ZetaDemand
-) -> tuple[Floats, float, float]:
-    """Steps of ζ until they no longer move, or no longer help; margins, error and what error is allowed."""
-    margins, best, allowed = begin, (begin, np.inf), 0.0
-    # Rounding in values of this size reaches margins through exponents that divide it by the scale of tastes.
-    rounding = 16 * np.finfo(np.float64).eps * float(np.abs(surplus).max() + np.abs(begin).max())
-    steep = float(demand.floor(len(surplus)).min())
+def _sweep(mapped: Map, begin: Floats) -> tuple[Floats, float]:
+    """Steps of ζ until they no longer help; the best margins and their error."""
+    margins, best, waited = begin, (begin, np.inf), 0
     for _ in range(_SWEEPS):
         following = mapped(margins)
         wrong = float(np.abs(following - margins).max())
-        if not np.isfinite(wrong):
-            break
-        size = float(np.abs(margins).max())
         if wrong < best[1]:
-            best, allowed = (margins, wrong), _TOLERANCE * size + rounding * (1 + size / steep)
-        if wrong <= 1e-15 * size or (
-            wrong >= best[1] and wrong > 0 and best[1] <= allowed and margins is not best[0]
-        ):
+            best, waited = (margins, wrong), 0
+        else:  # at rounding error it no longer falls
+            waited += 1
+        if not np.isfinite(wrong) or wrong <= 2 * _EPS * float(np.abs(margins).max()) or waited == 5:
             break
         margins = following
-    return best[0], best[1], max(allowed, rounding)
-
-
-def _newton(
-    mapped: Callable[[Floats], Floats],
-    slopes: Callable[[Floats], Floats],
-    starts: list[Floats],
-    allowed: float,
-) -> tuple[Floats, float]:
-    """Damped Newton steps on m − ζ(m) from each start in turn, then Powell's hybrid method."""
-    best: tuple[Floats, float] = (starts[0], np.inf)
-    for start in starts:
-        found = _newton_from(mapped, slopes, start)
-        best = min(best, found, key=lambda pair: pair[1])
-        if best[1] <= allowed:
-            return best
-    from scipy.optimize import root
-
-    for start in starts:
-        unit = np.eye(len(start))
-        with np.errstate(all="ignore"):
-            answer = root(
-                lambda m: m - mapped(m),
-                start,
-                jac=lambda m, one=unit: one - slopes(m),
-                method="hybr",
-                tol=1e-14,
-            )
-        wrong = float(np.abs(answer.x - mapped(answer.x)).max())
-        if np.isfinite(wrong):
-            best = min(best, (answer.x, wrong), key=lambda pair: pair[1])
     return best
 
 
-def _newton_from(
-    mapped: Callable[[Floats], Floats], slopes: Callable[[Floats], Floats], start: Floats
+def _newton(
+    mapped: Map, slopes: Map, starts: list[Floats], allowed: Callable[[Floats], float]
 ) -> tuple[Floats, float]:
-    margins, error = start, start - mapped(start)
+    """The best of damped Newton steps on m − ζ(m) and Powell's hybrid method, from each start."""
+    from scipy.optimize import root
+
+    def gap(margins: Floats) -> Floats:
+        return margins - mapped(margins)
+
+    def gap_slopes(margins: Floats) -> Floats:
+        derivatives: Floats = np.eye(len(margins)) - slopes(margins)
+        return derivatives
+
+    best: tuple[Floats, float] = (starts[0], np.inf)
+    with np.errstate(all="ignore"):
+        for start in starts:
+            best = min(best, _newton_from(gap, gap_slopes, start), key=_error)
+        if not best[1] <= allowed(best[0]):
+            hybrid: Any = partial(root, gap, jac=gap_slopes, method="hybr")
+            for start in starts:
+                best = min(best, _newton_from(gap, gap_slopes, hybrid(start).x), key=_error)
+    return best
+
+
+def _newton_from(gap: Map, slopes: Map, margins: Floats) -> tuple[Floats, float]:
+    error = gap(margins)
     size = float(np.abs(error).max())
     for _ in range(_NEWTON):
         try:
-            step = np.linalg.solve(np.eye(len(margins)) - slopes(margins), error)
+            step = np.linalg.solve(slopes(margins), error)
         except np.linalg.LinAlgError:
             break
         for halving in range(40):
             candidate = margins - step * 0.5**halving
-            remaining = candidate - mapped(candidate)
+            remaining = gap(candidate)
             length = float(np.abs(remaining).max())
             if length < size:
                 break
         else:
             break
         margins, error, size = candidate, remaining, length
-        if size == 0:
-            break
-    return margins, size
+    return margins, size if np.isfinite(size) else np.inf
+
+
+def _error(pair: tuple[Floats, float]) -> float:
+    return pair[1]

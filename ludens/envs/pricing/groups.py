@@ -27,6 +27,7 @@ class Groups:
         order = np.argsort(self.labels, kind="stable")
         self._order = None if np.array_equal(order, np.arange(len(order))) else order
         self._starts = np.searchsorted(self.labels[order], np.arange(self.count))
+        self._crossed: dict[int, tuple[Groups, Groups]] = {}
         self._single = self.count == len(self.labels) and self._order is None
 
     def sums(self, values: Floats) -> Floats:
@@ -45,6 +46,19 @@ class Groups:
         """For each product the sum over its group, (..., J) to (..., J)."""
         return self.spread(self.sums(values))
 
+    def crossed(self, other: Groups) -> Groups:
+        """Products that share a group here and there."""
+        known = self._crossed.get(id(other))
+        if known is None or known[0] is not other:
+            _, labels = np.unique(self.labels * other.count + other.labels, return_inverse=True)
+            known = self._crossed[id(other)] = (other, Groups(labels))
+        return known[1]
+
+    def restricted(self, products: NDArray[np.intp]) -> Groups:
+        """The groups among some products, renumbered in order."""
+        _, labels = np.unique(self.labels[products], return_inverse=True)
+        return Groups(labels)
+
     @property
     def together(self) -> NDArray[np.bool_]:
         """Whether two products share a group, shape (J, J)."""
@@ -60,7 +74,7 @@ class Groups:
         return reduced
 
 
-def numbered(labels: Sequence[int], count: int, what: str) -> tuple[int, ...]:
+def numbered(labels: Sequence[int] | NDArray[np.intp], count: int, what: str) -> tuple[int, ...]:
     """Labels of `count` products, checked: integers 0 … G−1, each used.
 
     Raises:

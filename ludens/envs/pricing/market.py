@@ -1,43 +1,53 @@
 """The market of a repeated Bertrand game: firms, products, demand, and the prices that theory expects.
 
-After Calvano, Calzolari, Denicolò & Pastorello (AER 2020) with the scales of Fish, Gonczarowski & Shorrer (2024):
+After Calvano, Calzolari, Denicolò & Pastorello (AER 2020), scales after Fish, Gonczarowski & Shorrer (2024):
 
     q_j = β·s_j(a − p/α),   π_f = Σ_{j of f} (p_j − α·c_j)·q_j
 
-Prices, profits and consumer surplus are in money; qualities a, costs c, the outside good a_0 and μ are in units of
-quality, and α is the money that one such unit is worth. Product order is the order of all price vectors.
+Prices, profits and consumer surplus are in money; qualities a, costs c, the outside good a_0 and μ are in
+units of quality, and α is the money that one such unit is worth. Price vectors are in the order of products.
+Every method takes batches: prices (..., J) give quantities (..., J) and profits (..., F).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs.pricing.demand import Demand
-from ludens.envs.pricing.equilibrium import zeta_margins
+from ludens.envs.pricing import building, entry, yardsticks
+from ludens.envs.pricing.demand import Conduct
 from ludens.envs.pricing.groups import Groups, numbered
-from ludens.envs.pricing.logit import Logit
+from ludens.envs.pricing.leadership import leader_margins
+from ludens.envs.pricing.moral import Universalise, moral_conduct
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
-T = TypeVar("T")
 
 
 class Market:
-    """A market in which firms set prices at once; immutable, hashable, equal where all numbers are equal.
+    """A market in which firms set prices; never changed once made, hashable, equal where all numbers are.
+
+    Args:
+        qualities: a, (J,). Under linear demand the prices, in units of quality, at which nothing is sold.
+        costs: c, (J,), in units of quality; `unit_costs` holds them in money.
+        owners: the firm of each product, numbered from 0; by default one product each.
+        mu: μ > 0, scale of tastes (logit and nested).
+        outside: a_0 (logit and nested).
+        price_scale: α > 0, money per unit of quality.
+        quantity_scale: β > 0, the size of the market.
+        demand: "logit", "nested" (see `nested`) or "linear" (see `linear`).
+        nests: the nest of each product, numbered from 0 (nested).
+        nest_parameter: σ in [0, 1), one for all nests or one each (nested).
+        slopes: B, (J, J) (linear); `shubik_levitan` makes symmetric ones.
 
     Attributes:
-        qualities: a, shape (J,).
-        costs: c, shape (J,), in units of quality; `unit_costs` is in money.
-        owners: the firm of each product, shape (J,).
         products, firms: J and F.
-        outside: a_0.
-        price_scale: α > 0, money per unit of quality.
-        quantity_scale: β > 0, market size.
+        groups: the products of each firm.
+        demand: shares as a function of net values.
+        unit_costs: α·c, in money, (J,).
 
     Raises:
         UsageError: numbers are not finite or lie outside their ranges, or shapes differ.
@@ -48,34 +58,39 @@ class Market:
         qualities: Sequence[float] | Floats,
         costs: Sequence[float] | Floats,
         *,
-        owners: Sequence[int] | None = None,
+        owners: Sequence[int] | NDArray[np.intp] | None = None,
         mu: float = 0.25,
         outside: float = 0.0,
         price_scale: float = 1.0,
         quantity_scale: float = 1.0,
-        demand: Literal["logit", "nested", "linear"] = "logit",
+        demand: building.DemandName = "logit",
+        nests: Sequence[int] | None = None,
+        nest_parameter: float | Sequence[float] = 0.0,
+        slopes: ArrayLike | None = None,
     ) -> None:
-        self.qualities = _vector("qualities", qualities)
-        self.costs = _vector("costs", costs)
+        self.qualities = building.vector("qualities", qualities)
+        self.costs = building.vector("costs", costs)
         self.products = len(self.qualities)
-        if len(self.costs) != self.products or self.products == 0:
+        if len(self.costs) != self.products:
             raise UsageError(
-                f"A market needs one quality and one cost for each product; got {self.products}"
-                f" qualities and {len(self.costs)} costs."
+                "A market needs one quality and one cost for each product; got"
+                f" {self.products} qualities and {len(self.costs)} costs."
             )
-        numbers = numbered(range(self.products) if owners is None else owners, self.products, "firm")
-        self.groups = Groups(numbers)
+        self.groups = Groups(
+            numbered(range(self.products) if owners is None else owners, self.products, "firm")
+        )
         self.owners = self.groups.labels
         self.firms = self.groups.count
-        self.outside = _number("outside", outside)
-        self.price_scale = _positive("price_scale", price_scale)
-        self.quantity_scale = _positive("quantity_scale", quantity_scale)
-        if demand != "logit":
-            raise UsageError(f"demand is 'logit', 'nested' or 'linear'; got {demand!r}.")
-        self.demand: Demand = Logit(_positive("mu", mu))
+        self.mu = building.positive("mu", mu)
+        self.outside = building.number("outside", outside)
+        self.price_scale = building.positive("price_scale", price_scale)
+        self.quantity_scale = building.positive("quantity_scale", quantity_scale)
+        self.demand = building.make_demand(
+            demand, self.products, mu=mu, nests=nests, nest_parameter=nest_parameter, slopes=slopes
+        )
         self.unit_costs = self.costs * self.price_scale
         self.unit_costs.flags.writeable = False
-        self._known: dict[str, Any] = {}
+        self._solved: dict[object, Floats] = {}
 
     @classmethod
     def symmetric(cls, firms: int = 2, quality: float = 2.0, cost: float = 1.0, **rest: Any) -> Market:
@@ -108,33 +123,36 @@ class Market:
 
         Args:
             prices: money; the last axis is the product.
-            outside: another value of the outside good for each entry of the batch, shape (...).
+            outside: other values of the outside good, one for each entry of the batch, (...).
 
         Raises:
-            UsageError: prices are not finite or not of that shape.
+            UsageError: prices or outside values are not finite or do not fit.
         """
-        array, value = self._checked(prices, outside)
-        return self.quantity_scale * self.demand.shares(self._values(array), value)
+        array, worth = self._checked(prices, outside)
+        return self.quantity_scale * self.demand.shares(self._values(array), worth)
 
     def profits(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """Profits of each firm in money, (..., F), at prices (..., J)."""
-        array, value = self._checked(prices, outside)
-        sold = self.quantity_scale * self.demand.shares(self._values(array), value)
+        """Profits of each firm, (..., F), at prices (..., J); arguments as of `quantities`."""
+        array, worth = self._checked(prices, outside)
+        sold = self.quantity_scale * self.demand.shares(self._values(array), worth)
         return self.groups.sums((array - self.unit_costs) * sold)
 
     def consumer_surplus(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """What consumers gain over the outside good alone, in money, (...)."""
-        array, value = self._checked(prices, outside)
-        size = self.price_scale * self.quantity_scale
-        return size * self.demand.surplus(self._values(array), value)
+        """What consumers gain by the products' being there at prices (..., J), in money, (...).
+
+        Raises:
+            UsageError: as `quantities`, or linear demand whose slopes are not symmetric.
+        """
+        array, worth = self._checked(prices, outside)
+        return self.price_scale * self.quantity_scale * self.demand.surplus(self._values(array), worth)
 
     def profit_gradient(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """∂π_f/∂p_j for each product j and its own firm f, (..., J), in units sold."""
-        array, value = self._checked(prices, outside)
+        """∂π_f/∂p_j for each product j and its own firm f, (..., J), at prices (..., J)."""
+        array, worth = self._checked(prices, outside)
         values = self._values(array)
         margins = (array - self.unit_costs) / self.price_scale
-        lost = self.demand.marginal(values, value, margins, self.groups, 0.0)
-        return self.quantity_scale * (self.demand.shares(values, value) - lost)
+        lost = self.demand.marginal(values, worth, margins, Conduct(self.groups))
+        return self.quantity_scale * (self.demand.shares(values, worth) - lost)
 
     def nash(self) -> Floats:
         """Prices (J,) of the one-shot Nash equilibrium.
@@ -142,12 +160,12 @@ class Market:
         Raises:
             EquilibriumError: none was found.
         """
-        return self._once("nash", lambda: self._equilibrium(self.groups))
+        return self._prices("nash", Conduct(self.groups))
 
     def monopoly(self, coalition: Sequence[int] | None = None) -> Floats:
         """Prices (J,) when some firms price as one and maximise their joint profit, all of them by default.
 
-        Firms outside the coalition go on for themselves: the prices are the Nash equilibrium between them and it.
+        Firms outside the coalition go on for themselves: these are Nash prices between them and it.
 
         Raises:
             UsageError: the coalition names a firm that is not there.
@@ -155,66 +173,116 @@ class Market:
         """
         members = frozenset(range(self.firms) if coalition is None else coalition)
         if not members or not members <= set(range(self.firms)):
-            raise UsageError(
-                f"A coalition names firms 0 to {self.firms - 1}, at least one; got {sorted(members)}."
-            )
-        merged = [-1 if firm in members else firm for firm in self.owners.tolist()]
-        order = {firm: number for number, firm in enumerate(sorted(set(merged)))}
-        groups = Groups([order[firm] for firm in merged])
-        return self._once(f"monopoly {sorted(members)}", lambda: self._equilibrium(groups))
+            raise UsageError(f"A coalition names firms from 0 to {self.firms - 1}; got {sorted(members)}.")
+        _, merged = np.unique(
+            np.where(np.isin(self.owners, list(members)), -1, self.owners), return_inverse=True
+        )
+        return self._prices(members, Conduct(Groups(merged)))
+
+    def moralis(
+        self, kappa: float, universalise: Universalise = "firms", *, consumers: float = 0.5
+    ) -> Floats:
+        """Prices (J,) when every firm has weight κ on its universalised payoff; `moral` defines both maxims.
+
+        Args:
+            kappa: κ in [0, 1]; 0 is Nash.
+            universalise: over all firms, or over a veil behind which one may also be a consumer.
+            consumers: w, the weight of consumers under "firms_and_consumers".
+
+        Raises:
+            UsageError: a weight outside its range, or a surplus that does not exist.
+            EquilibriumError: no such prices were found.
+        """
+        conduct = moral_conduct(self.groups, kappa, universalise, consumers)
+        if universalise == "firms_and_consumers":
+            self.consumer_surplus(self.unit_costs)
+        return self._prices(("moralis", conduct.scale, conduct.rival), conduct)
+
+    def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """Prices (..., J) with those of `firm` replaced by its most profitable ones against the others'.
+
+        Raises:
+            UsageError: there is no such firm, or prices do not fit.
+            EquilibriumError: the best reply was not found (firms with several products, not under logit).
+        """
+        self._check_firm(firm)
+        array, worth = self._checked(prices, outside)
+        own = self.owners == firm
+        shape = np.broadcast_shapes(array.shape[:-1], worth.shape)
+        array = np.broadcast_to(array, (*shape, self.products))
+        margins = self.demand.reply(own, self.qualities - self.costs, self._values(array), worth)
+        return np.where(own, self.price_scale * (self.costs + margins), array)
+
+    def stackelberg(self, leader: int) -> Floats:
+        """Prices (J,) when firm `leader` sets its own first and all others answer with Nash.
+
+        Raises:
+            UsageError: there is no such firm, or it has several products and demand is not plain logit.
+            EquilibriumError: the answers were not found.
+        """
+        self._check_firm(leader)
+        if ("leader", leader) not in self._solved:
+            surplus = self.qualities - self.costs
+            margins = leader_margins(self.demand, surplus, self.outside, self.groups, leader)
+            self._solved["leader", leader] = self._money(margins)
+        return self._solved["leader", leader]
+
+    def critical_discount(self) -> float:
+        """The least discount factor at which grim triggers hold joint-profit prices, δ* =
+        (π_D−π_M)/(π_D−π_N), the highest over firms; 1 or more where a firm prefers Nash.
+        """
+        return yardsticks.critical_discount(self)
 
     def profit_gain(self, prices: ArrayLike, *, mean: bool = False) -> Floats:
-        """Δ = (π − π_N)/(π_M − π_N): 0 at Nash profits, 1 at joint-profit ones.
-
-        Args:
-            prices: (..., J).
-            mean: for profits averaged over firms, shape (...), instead of each firm's own, (..., F). In
-                asymmetric markets a firm may earn no more from joint pricing than at Nash; the mean is then
-                the measure to use.
-
-        Raises:
-            UsageError: there is one firm only, so that nothing can be gained.
-        """
-        return self.gain_of_profits(self.profits(prices), mean=mean)
-
-    def gain_of_profits(self, profits: ArrayLike, *, mean: bool = False) -> Floats:
-        """As `profit_gain`, of profits (..., F)."""
-        if self.firms == 1:
-            raise UsageError("A market of one firm has no gain from joint pricing; add a second firm.")
-        earned = np.asarray(profits, dtype=np.float64)
-        low, high = self.profits(self.nash()), self.profits(self.monopoly())
-        if mean:
-            earned, low, high = earned.mean(-1), low.mean(-1), high.mean(-1)
-        gain: Floats = (earned - low) / (high - low)
-        return gain
-
-    def price_grid(self, points: int = 15, extension: float = 0.1) -> Floats:
-        """Equally spaced prices from p_N − ξ(p_M − p_N) to p_M + ξ(p_M − p_N), ascending.
-
-        Args:
-            points: m, at least 2.
-            extension: ξ ≥ 0.
+        """Δ = (π − π_N)/(π_M − π_N) at prices (..., J): 0 at Nash profits, 1 at joint-profit ones.
 
         Returns:
-            (points,) where firms are alike, else (J, points).
+            Each firm's own, (..., F), or that of profits averaged over firms, (...), where `mean`. Where
+            firms differ, one of them may earn less under joint pricing than at Nash; only the mean is then a
+            measure.
 
         Raises:
-            UsageError: too few points, a negative extension, or one firm only.
+            UsageError: prices do not fit, or there is one firm only.
         """
-        if points < 2 or points != int(points) or not extension >= 0 or not math.isfinite(extension):
-            raise UsageError(
-                f"A price grid needs at least 2 points and an extension of at least 0; got {points} and {extension}."
-            )
-        if self.firms == 1:
-            raise UsageError(
-                "A market of one firm has no grid between Nash and joint-profit prices; add a firm."
-            )
-        low, high = self.nash(), self.monopoly()
-        if self.is_symmetric:
-            low, high = low[:1], high[:1]
-        wide = extension * (high - low)
-        grid: Floats = np.linspace(low - wide, high + wide, int(points), axis=-1)
-        return grid[0] if self.is_symmetric else grid
+        return yardsticks.gain(self, self.profits(prices), mean)
+
+    def gain_of_profits(self, profits: ArrayLike, *, mean: bool = False) -> Floats:
+        """`profit_gain` of profits (..., F) that are known."""
+        return yardsticks.gain(self, np.asarray(profits, dtype=np.float64), mean)
+
+    def price_grid(self, points: int = 15, extension: float = 0.1) -> Floats:
+        """Equally spaced prices from p_N − ξ(p_M−p_N) to p_M + ξ(p_M−p_N), with m = `points`, ξ =
+        `extension`.
+
+        Returns:
+            (points,) where all firms are alike, else (J, points).
+
+        Raises:
+            UsageError: fewer than 2 points, ξ < 0, or one firm only.
+        """
+        return yardsticks.price_grid(self, points, extension)
+
+    def with_product(
+        self,
+        quality: float,
+        cost: float,
+        *,
+        owner: int | None = None,
+        nest: int | None = None,
+        nest_parameter: float | None = None,
+        slopes: ArrayLike | None = None,
+    ) -> Market:
+        """The market with one product more, last in order, of a new firm unless `owner` is given. Nested
+        demand needs its `nest` (with a `nest_parameter` if that is new), linear demand the whole new matrix
+        of `slopes`.
+        """
+        return entry.with_product(
+            self, quality, cost, owner=owner, nest=nest, nest_parameter=nest_parameter, slopes=slopes
+        )
+
+    def without_firm(self, firm: int) -> Market:
+        """The market without a firm; firms of higher numbers move down by one."""
+        return entry.without_firm(self, firm)
 
     def __eq__(self, other: object) -> bool:
         return self._key == other._key if isinstance(other, Market) else NotImplemented
@@ -225,29 +293,30 @@ class Market:
     def __repr__(self) -> str:
         return f"Market({', '.join(f'{name}={value!r}' for name, value in self.parameters.items())})"
 
+    def __reduce__(self) -> tuple[Callable[..., Market], tuple[dict[str, Any]]]:
+        return _rebuilt, (self.parameters,)
+
     @property
     def _key(self) -> tuple[object, ...]:
-        return (
-            tuple(self.qualities.tolist()),
-            tuple(self.costs.tolist()),
-            tuple(self.owners.tolist()),
-            (self.outside, self.price_scale, self.quantity_scale),
-            self.demand,
-        )
+        numbers = (self.qualities, self.costs, self.owners)
+        scales = (self.outside, self.price_scale, self.quantity_scale)
+        return (*(tuple(array.tolist()) for array in numbers), scales, self.demand)
 
-    def _equilibrium(self, groups: Groups) -> Floats:
-        margins = zeta_margins(self.demand, self.qualities - self.costs, self.outside, groups)  # type: ignore[arg-type]
-        return self._money(margins)
+    def _prices(self, name: object, conduct: Conduct) -> Floats:
+        if name not in self._solved:
+            margins = self.demand.equilibrium(self.qualities - self.costs, self.outside, conduct)
+            self._solved[name] = self._money(margins)
+        return self._solved[name]
 
     def _money(self, margins: Floats) -> Floats:
-        prices = self.price_scale * (self.costs + margins)
+        prices: Floats = self.price_scale * (self.costs + margins)
         prices.flags.writeable = False
         return prices
 
     def _values(self, prices: Floats) -> Floats:
-        if self.price_scale == 1:
-            return self.qualities - prices
-        return self.qualities - prices / self.price_scale
+        scaled = prices if self.price_scale == 1 else prices / self.price_scale
+        values: Floats = self.qualities - scaled
+        return values
 
     def _checked(self, prices: ArrayLike, outside: ArrayLike | None) -> tuple[Floats, Floats]:
         array = np.asarray(prices, dtype=np.float64)
@@ -255,37 +324,15 @@ class Market:
             raise UsageError(
                 f"Prices end in an axis of {self.products}, one for each product; got shape {array.shape}."
             )
-        if not np.all(np.isfinite(array)):
-            raise UsageError("Prices must be finite numbers; remove or mend those that are not.")
-        value = np.asarray(self.outside if outside is None else outside, dtype=np.float64)
-        if outside is not None and not np.all(np.isfinite(value)):
-            raise UsageError("The outside good's values must be finite numbers; mend those that are not.")
-        return array, value
+        worth = np.asarray(self.outside if outside is None else outside, dtype=np.float64)
+        if not np.all(np.isfinite(array)) or not np.all(np.isfinite(worth)):
+            raise UsageError("Prices and values of the outside good must be finite; mend those that are not.")
+        return array, worth
 
-    def _once(self, name: str, make: Callable[[], T]) -> T:
-        if name not in self._known:
-            self._known[name] = make()
-        known: T = self._known[name]
-        return known
+    def _check_firm(self, firm: int) -> None:
+        if not 0 <= firm < self.firms:
+            raise UsageError(f"Firms are numbered from 0 to {self.firms - 1}; got {firm}.")
 
 
-def _number(name: str, value: float) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise UsageError(f"{name} must be a finite number; got {value!r}.")
-    return number
-
-
-def _positive(name: str, value: float) -> float:
-    number = _number(name, value)
-    if number <= 0:
-        raise UsageError(f"{name} must be greater than 0; got {value!r}.")
-    return number
-
-
-def _vector(name: str, values: Sequence[float] | Floats) -> Floats:
-    array = np.array(values, dtype=np.float64)
-    if array.ndim != 1 or not np.all(np.isfinite(array)):
-        raise UsageError(f"{name} must be a list of finite numbers, one for each product; got {values!r}.")
-    array.flags.writeable = False
-    return array
+def _rebuilt(parameters: dict[str, Any]) -> Market:
+    return Market(**parameters)
