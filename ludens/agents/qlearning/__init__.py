@@ -1,0 +1,34 @@
+"""Q-learning firms after Calvano, Calzolari, Denicolò & Pastorello (AER 2020), and what they learn."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ludens.agents.qlearning.parameters import QLearning
+    from ludens.agents.qlearning.sessions import Sessions
+    from ludens.agents.qlearning.tables import LearningTables, TableTooLargeError, learning_tables
+    from ludens.agents.qlearning.train import train
+
+__all__ = ["LearningTables", "QLearning", "Sessions", "TableTooLargeError", "learning_tables", "train"]
+
+# Each is loaded when it is first named: the loop needs numba, which takes a moment to load.
+_HOMES = {
+    "parameters": ("QLearning",),
+    "sessions": ("Sessions",),
+    "tables": ("LearningTables", "TableTooLargeError", "learning_tables"),
+    "train": ("train",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a name when it is first asked for (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'ludens.agents.qlearning' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"ludens.agents.qlearning.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,138 @@
+"""Trainings on disk: one file that holds finished sessions and those under way.
+
+It is replaced whole, never changed in place, so whoever is killed while writing leaves the file before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.agents.qlearning.session import Session
+from ludens.agents.qlearning.tables import LearningTables
+from ludens.errors import LudensError, UsageError
+
+VERSION = 1
+_STATE = ("q", "best", "greedy", "counters")
+
+
+@dataclass
+class Results:
+    """What finished sessions left, an entry for each session of the training; `done` says which count."""
+
+    done: NDArray[np.bool_]
+    strategies: NDArray[np.uint16]
+    states: NDArray[np.int64]
+    periods: NDArray[np.int64]
+    converged: NDArray[np.bool_]
+    q: NDArray[np.float64] | None
+
+    @classmethod
+    def empty(cls, tables: LearningTables, sessions: int, keep_tables: bool) -> Results:
+        """None of them done."""
+        shape = (sessions, tables.firms, tables.states)
+        return cls(
+            np.zeros(sessions, bool),
+            np.zeros(shape, np.uint16),
+            np.zeros(sessions, np.int64),
+            np.zeros(sessions, np.int64),
+            np.zeros(sessions, bool),
+            np.zeros((*shape, tables.points)) if keep_tables else None,
+        )
+
+    def put(self, number: int, session: Session) -> None:
+        """Keep what a session that is over left."""
+        self.strategies[number] = session.strategies()
+        self.states[number], self.periods[number] = session.state, session.changed
+        self.converged[number] = session.converged
+        if self.q is not None:
+            self.q[number] = session.values()
+        self.done[number] = True
+
+
+def identity(tables: LearningTables, sessions: int, seed: int, keep_tables: bool) -> dict[str, Any]:
+    """What makes one training the same as another, in JSON values."""
+    made = {
+        "version": VERSION,
+        "market": tables.market.parameters,
+        "parameters": tables.parameters.key(),
+        "outside": list(tables.outside),
+        "sessions": sessions,
+        "seed": seed,
+        "keep_tables": keep_tables,
+    }
+    read: dict[str, Any] = json.loads(json.dumps(made))
+    return read
+
+
+def save(path: Path, identifier: dict[str, Any], results: Results, running: dict[int, Session]) -> None:
+    """Write everything, or leave the file as it was."""
+    arrays: dict[str, NDArray[Any]] = {
+        "identity": np.array(json.dumps(identifier)),
+        "running": np.array(sorted(running), dtype=np.int64),
+    }
+    arrays |= {name: value for name, value in vars(results).items() if value is not None}
+    for number in sorted(running):
+        arrays |= {f"{number}/{name}": getattr(running[number], name) for name in _STATE}
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own option
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load(path: Path, identifier: dict[str, Any], results: Results, fresh: Any) -> dict[int, Session]:
+    """Fill in the results of a file, and return its sessions under way.
+
+    Args:
+        path: the file.
+        identifier: of the training that asks.
+        results: to be filled in.
+        fresh: makes session number r as it stood before its first period.
+
+    Raises:
+        UsageError: the file belongs to another training.
+        LudensError: it is no checkpoint, or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            stored = json.loads(str(file["identity"]))
+            _check(path, stored, identifier)
+            for name, value in vars(results).items():
+                if value is not None:
+                    value[...] = file[name]
+            running = {}
+            for number in file["running"].tolist():
+                session: Session = fresh(number)
+                for name in _STATE:
+                    getattr(session, name)[...] = file[f"{number}/{name}"]
+                running[number] = session
+            return running
+    except UsageError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as why:
+        raise LudensError(
+            f"The checkpoint {path} cannot be read ({why}): delete it to train from the beginning."
+        ) from None
+
+
+def _check(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+    differing = sorted(key for key in wanted.keys() | stored.keys() if stored.get(key) != wanted.get(key))
+    if differing:
+        raise UsageError(
+            f"The checkpoint {path} belongs to another training (its {', '.join(differing)} differ): name"
+            " another file, or delete it."
+        )

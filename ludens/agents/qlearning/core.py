@@ -1,0 +1,270 @@
+"""The learning loop itself, compiled: tabular Q-learning of n firms in one market.
+
+    Q_i(s, a_i) ← (1−α)·Q_i(s, a_i) + α·[π_i(a) + δ·max_b Q_i(s′, b)]
+
+after Calvano, Calzolari, Denicolò & Pastorello (American Economic Review 110(10), 2020). A state is one flat
+number: the last k joint actions, the newest in the lowest digits. Each state keeps its highest value, its
+greedy action and a bound on all other values, so that its actions are searched only where the greedy one has
+fallen to that bound. Nothing is allocated inside a loop and the interpreter's lock is released, so sessions
+run on threads.
+
+Random numbers are read by their place: slot j of period t of a session with key K is
+``mix(K + (t·width + j)·γ)``, SplitMix64 (Steele, Lea & Flood, OOPSLA 2014), with width = 3n+1 slots:
+
+    0            the state of demand
+    1 … n        does firm i explore? (Boltzmann: its action)
+    n+1 … 2n     the action it explores
+    2n+1 … 3n    which of several best actions becomes its greedy one
+
+So whoever knows the key and the period knows the draws: a session can be stopped and taken up anywhere, and a
+player in an environment can draw what this loop drew.
+
+ε = exp(−β·t) is multiplied along within blocks of `BLOCK` periods and taken afresh from exp at the start of
+each, which keeps its relative error below 2·BLOCK·2⁻⁵³ ≈ 1.5e-11.
+"""
+
+# ruff: noqa: PLR0917  # compiled functions take their arguments in order
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+BLOCK = 1 << 16
+"""Periods between two fresh values of ε. A piece of a session ends at a multiple of it."""
+
+STATE, PERIOD, CHANGED = 0, 1, 2
+"""Places in a session's counters: its state, the periods played, and the number of periods played when a
+greedy action last changed.
+"""
+
+# Indices are unsigned throughout: numba then leaves out the test for negative ones.
+_U = np.uint64
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_1, _2 = np.uint64(1), np.uint64(2)
+_UNIT = 2.0**-53
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's compilation, kept on disk where a folder for it can be written (beside the package, or else in
+    the user's own cache), and made anew in each process where neither can.
+    """
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        return njit(nogil=True)(function)
+
+
+@njit(inline="always")
+def uniform(key: Any, place: Any) -> float:
+    """The number in [0, 1) at one place of a session's stream, in steps of 2⁻⁵³."""
+    z = key + place * _GAMMA
+    z = (z ^ (z >> _30)) * _FIRST
+    z = (z ^ (z >> _27)) * _SECOND
+    z ^= z >> _31
+    return float(z >> _11) * _UNIT
+
+
+@compiled
+def search(q: Any, start: Any, points: Any, lowest: bool, key: Any, place: Any) -> Any:
+    """The highest of `points` cells from `start` on, and the value next to it.
+
+    Of several highest ones it is the first where `lowest`, else the one that the draw at `place` picks.
+    """
+    top, runner, ties = q[start], -np.inf, 1
+    at: Any = _U(0)
+    for b in range(_1, points):
+        value = q[start + b]
+        if value > top:
+            top, runner, ties = value, top, 1
+            at = b
+        elif value == top:
+            ties += 1
+            runner = value
+        elif value > runner:
+            runner = value
+    if ties > 1 and not lowest:
+        skip = int(uniform(key, place) * ties)
+        for b in range(points):
+            if q[start + b] == top:
+                if skip == 0:
+                    return b, runner
+                skip -= 1
+    return at, runner
+
+
+@compiled
+def learn_two(
+    q: Any,
+    best: Any,
+    greedy: Any,
+    profits: Any,
+    counters: Any,
+    key: Any,
+    sizes: Any,
+    rates: Any,
+    lowest: bool,
+    window: int,
+    stop: int,
+) -> bool:
+    """`learn` for two firms with memory 1 and one state of demand: the published case, written out."""
+    points = _U(sizes[1])
+    alpha, discount, beta = rates[0], rates[1], rates[2]
+    state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
+    bound = np.full(best.size, np.inf)
+    keep, decay, epsilon = 1.0 - alpha, math.exp(-beta), 0.0
+    scale = float(points)
+    place = _U(period) * _U(7)
+    done = False
+    while period < stop:
+        if period & (BLOCK - 1) == 0:
+            epsilon = math.exp(-beta * period)
+        cell = state * _2
+        mine, theirs = _U(greedy[cell]), _U(greedy[cell + _1])
+        if uniform(key, place + _1) < epsilon:
+            mine = _U(uniform(key, place + _U(3)) * scale)
+        if uniform(key, place + _2) < epsilon:
+            theirs = _U(uniform(key, place + _U(4)) * scale)
+        state = mine * points + theirs
+        row = state * _2
+        # Both values first: where a state follows itself, each is made from what was known before.
+        first = keep * q[cell * points + mine] + alpha * (profits[row] + discount * best[row])
+        second = keep * q[(cell + _1) * points + theirs] + alpha * (
+            profits[row + _1] + discount * best[row + _1]
+        )
+        moved = False
+        for i in range(2):
+            at = cell + _U(i)
+            action = mine if i == 0 else theirs
+            value = first if i == 0 else second
+            q[at * points + action] = value
+            chosen = _U(greedy[at])
+            if action == chosen:
+                if value > bound[at] or value >= best[at]:
+                    best[at] = value
+                    continue
+                new, bound[at] = search(q, at * points, points, lowest, key, place + _U(5 + i))
+                best[at] = q[at * points + new]
+                if new != chosen:
+                    greedy[at] = new
+                    moved = True
+            elif value > best[at] or (lowest and value == best[at] and action < chosen):
+                bound[at], best[at], greedy[at] = best[at], value, action
+                moved = True
+            elif value > bound[at]:
+                bound[at] = value
+        period += 1
+        place += _U(7)
+        epsilon *= decay
+        if moved:
+            changed = period
+        elif period - changed >= window:
+            done = True
+            break
+    counters[STATE], counters[PERIOD], counters[CHANGED] = state, period, changed
+    return done
+
+
+@compiled
+def learn(
+    q: Any,
+    best: Any,
+    greedy: Any,
+    profits: Any,
+    counters: Any,
+    key: Any,
+    sizes: Any,
+    rates: Any,
+    lowest: bool,
+    window: int,
+    stop: int,
+) -> bool:
+    """Play and learn with ε-greedy exploration, each firm updating the cell that it played.
+
+    All arrays are flat and changed in place.
+
+    Args:
+        q: values, float64, (states × firms × points).
+        best: the highest values, float64, (states × firms).
+        greedy: the actions that have them, uint16, (states × firms).
+        profits: float64, (demand states × joint actions × firms).
+        counters: state, periods played, periods played at the last change; int64.
+        key: the session's, uint64.
+        sizes: firms, points, states, demand states, memory; int64.
+        rates: α, δ, β, and, which is used in `variants`, the first temperature; float64.
+        lowest: whether ties go to the lowest price instead of a random one.
+        window: periods without a change of any greedy action after which the session has converged.
+        stop: the number of periods to end at.
+
+    Returns:
+        Whether the session has converged.
+    """
+    firms, points, states, demands = _U(sizes[0]), _U(sizes[1]), _U(sizes[2]), sizes[3]
+    memory = sizes[4]
+    alpha, discount, beta = rates[0], rates[1], rates[2]
+    joints = points**firms
+    width = _U(3) * firms + _1
+    state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
+    bound = np.full(best.size, np.inf)
+    actions, values = np.empty(firms, np.uint64), np.empty(firms)
+    keep, decay, epsilon = 1.0 - alpha, math.exp(-beta), 0.0
+    scale = float(points)
+    place = _U(period) * width
+    done = False
+    while period < stop:
+        if period & (BLOCK - 1) == 0:
+            epsilon = math.exp(-beta * period)
+        cell = state * firms
+        joint = _U(0)
+        for i in range(firms):
+            action = _U(greedy[cell + i])
+            if uniform(key, place + _1 + i) < epsilon:
+                action = _U(uniform(key, place + _1 + firms + i) * scale)
+            actions[i] = action
+            joint = joint * points + action
+        row = joint
+        if demands > 1:
+            row += _U(uniform(key, place) * demands) * joints
+        if memory == 1:
+            state = joint
+        elif memory > 1:
+            state = (state * joints) % states + joint
+        for i in range(firms):
+            kept = q[(cell + i) * points + actions[i]]
+            values[i] = keep * kept + alpha * (profits[row * firms + i] + discount * best[state * firms + i])
+        moved = False
+        for i in range(firms):
+            at, action, value = cell + i, actions[i], values[i]
+            q[at * points + action] = value
+            chosen = _U(greedy[at])
+            if action == chosen:
+                if value > bound[at] or value >= best[at]:
+                    best[at] = value
+                    continue
+                slot = place + _1 + _2 * firms + i
+                new, bound[at] = search(q, at * points, points, lowest, key, slot)
+                best[at] = q[at * points + new]
+                if new != chosen:
+                    greedy[at] = new
+                    moved = True
+            elif value > best[at] or (lowest and value == best[at] and action < chosen):
+                bound[at], best[at], greedy[at] = best[at], value, action
+                moved = True
+            elif value > bound[at]:
+                bound[at] = value
+        period += 1
+        place += width
+        epsilon *= decay
+        if moved:
+            changed = period
+        elif period - changed >= window:
+            done = True
+            break
+    counters[STATE], counters[PERIOD], counters[CHANGED] = state, period, changed
+    return done

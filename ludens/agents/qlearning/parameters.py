@@ -1,0 +1,129 @@
+"""What a Q-learner is made of, with the published values as defaults.
+
+Source: Calvano, Calzolari, Denicolò & Pastorello (American Economic Review 110(10), 2020) and its replication
+code; where the two differ (ties), the code counts and the paper is an option.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ludens.envs.arguments import whole_number
+from ludens.errors import UsageError
+
+_CHOICES = {
+    "ties": ("random", "lowest"),
+    "exploration": ("epsilon", "boltzmann"),
+    "updating": ("asynchronous", "synchronous"),
+}
+_MOST_POINTS = 1 << 16  # greedy actions are kept in 16 bits
+
+
+@dataclass(frozen=True, eq=False)
+class QLearning:
+    """The parameters of Q-learning firms, all alike.
+
+    Attributes:
+        alpha: α, the weight of what was just learnt, in (0, 1].
+        beta: β ≥ 0, the rate at which exploration dies out per period: ε_t = exp(−β·t), or with Boltzmann
+            exploration T_t = temperature·exp(−β·t).
+        discount: δ, in [0, 1).
+        memory: k ≥ 0, the number of past periods whose prices make the state; 0 is one state only.
+        points: m ≥ 2, prices on the grid.
+        extension: ξ ≥ 0, how far the grid reaches beyond the Nash and the joint-profit price.
+        initial: Q_0. ``"random rivals"`` is the published one, the discounted profit against rivals that
+            price at random: Σ_{a_−i} π_i/[(1−δ)·m^(n−1)]; ``"zero"``; a number; or an array that broadcasts
+            to (firms, states, points).
+        ties: which of several highest actions is greedy. ``"random"``, as in the authors' code: drawn, and
+            only when the incumbent has fallen; ``"lowest"``, as in the paper: the lowest price.
+        window: a session has converged when no greedy action of any firm and state has changed for so many
+            periods.
+        max_periods: where a session ends if it does not converge.
+        exploration: ``"epsilon"`` or ``"boltzmann"``: an action is drawn with probability ∝ exp(Q/T).
+        temperature: T_0 > 0, in units of Q.
+        updating: ``"asynchronous"``, only the cell played learns; ``"synchronous"``, every other price of the
+            state learns too what it would have earned against the same rivals' prices.
+
+    Raises:
+        UsageError: a value is outside its range.
+    """
+
+    alpha: float = 0.15
+    beta: float = 4e-6
+    discount: float = 0.95
+    memory: int = 1
+    points: int = 15
+    extension: float = 0.1
+    initial: str | float | ArrayLike = "random rivals"
+    ties: Literal["random", "lowest"] = "random"
+    window: int = 100_000
+    max_periods: int = 1_000_000_000
+    exploration: Literal["epsilon", "boltzmann"] = "epsilon"
+    temperature: float = 1000.0
+    updating: Literal["asynchronous", "synchronous"] = "asynchronous"
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise UsageError(
+                    f"{name} is {' or '.join(map(repr, choices))} for Q-learners; got {value!r}."
+                )
+        for name, least in {"memory": 0, "points": 2, "window": 1, "max_periods": 1}.items():
+            value = getattr(self, name)
+            # 1e9 is how people write the limit: whole floats count.
+            number = int(value) if isinstance(value, float) and value.is_integer() else whole_number(value)
+            if number is None or number < least:
+                raise UsageError(
+                    f"{name} must be a whole number of at least {least} for Q-learners; got {value!r}."
+                )
+            object.__setattr__(self, name, number)
+        if self.points > _MOST_POINTS:
+            raise UsageError(f"A price grid holds at most {_MOST_POINTS} points; got {self.points}.")
+        self._within("alpha", 0 < self.alpha <= 1, "in (0, 1]")
+        self._within("beta", self.beta >= 0, "at least 0")
+        self._within("discount", 0 <= self.discount < 1, "in [0, 1)")
+        self._within("extension", self.extension >= 0, "at least 0")
+        self._within("temperature", self.temperature > 0, "greater than 0")
+        if isinstance(self.initial, str):
+            if self.initial not in ("random rivals", "zero"):
+                raise UsageError(
+                    f"initial is 'random rivals', 'zero', a number or an array; got {self.initial!r}."
+                )
+        else:
+            start = np.asarray(self.initial)
+            if not np.issubdtype(start.dtype, np.number) or not np.all(np.isfinite(start)):
+                raise UsageError("The initial values of Q-learners must be finite numbers; mend the array.")
+
+    def _within(self, name: str, holds: bool, where: str) -> None:
+        value = getattr(self, name)
+        if not holds or not math.isfinite(value):
+            raise UsageError(f"{name} must be a finite number {where} for Q-learners; got {value!r}.")
+
+    def states(self, firms: int) -> int:
+        """|S| = m^(n·k)."""
+        return int(self.points ** (firms * self.memory))
+
+    def table_bytes(self, firms: int) -> int:
+        """Memory of one session while it runs: Q, and per state the best value, the bound and the greedy
+        action.
+        """
+        return self.states(firms) * firms * (8 * self.points + 18)
+
+    def key(self) -> dict[str, Any]:
+        """All parameters as JSON values, for manifests and to tell one training from another."""
+        values = asdict(self)
+        if not isinstance(self.initial, str):
+            values["initial"] = np.asarray(self.initial, dtype=np.float64).tolist()
+        return values
+
+    def __eq__(self, other: object) -> bool:
+        return self.key() == other.key() if isinstance(other, QLearning) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(repr(sorted(self.key().items())))

@@ -1,0 +1,112 @@
+"""What a training leaves behind: the limit strategies of many sessions, and the paths that they settle on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.agents.qlearning.tables import LearningTables
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sessions:
+    """Trained sessions, in the order of their numbers.
+
+    Attributes:
+        tables: the market on its grid, with the parameters.
+        seed: of the training.
+        strategies: the greedy action of each firm in each state, (sessions, firms, states).
+        states: the state each session ended in, (sessions,).
+        periods: the periods until the last change of a greedy action, (sessions,); the stable window after it
+            is not counted.
+        converged: whether the window was reached, (sessions,).
+        q: Q tables, (sessions, firms, states, points), if they were kept.
+    """
+
+    tables: LearningTables
+    seed: int
+    strategies: NDArray[np.uint16]
+    states: Ints
+    periods: Ints
+    converged: NDArray[np.bool_]
+    q: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @cached_property
+    def cycles(self) -> tuple[Ints, ...]:
+        """The states of each session's limit cycle, in order: where greedy play leads from its last state."""
+        return tuple(
+            limit_cycle(following, state) for following, state in zip(self._next, self.states, strict=True)
+        )
+
+    @cached_property
+    def cycle_lengths(self) -> Ints:
+        """(sessions,)."""
+        return np.array([len(cycle) for cycle in self.cycles], dtype=np.int64)
+
+    @cached_property
+    def profits(self) -> Floats:
+        """Mean profit of each firm on the limit cycle, (sessions, firms); expected where demand is random."""
+        expected = self.tables.expected
+        return np.stack(
+            [
+                expected[joint[cycle]].mean(axis=0)
+                for joint, cycle in zip(self._joint, self.cycles, strict=True)
+            ]
+        )
+
+    @cached_property
+    def gains(self) -> Floats:
+        """Average profit gain Δ on the limit cycle, (sessions,)."""
+        return self.tables.gain(self.profits)
+
+    @cached_property
+    def symmetric(self) -> NDArray[np.bool_]:
+        """Whether all firms take the same action all along the cycle, (sessions,)."""
+        same = [
+            bool(np.all((actions := strategy[:, cycle]) == actions[:1]))
+            for strategy, cycle in zip(self.strategies, self.cycles, strict=True)
+        ]
+        return np.array(same)
+
+    def path_prices(self, session: int) -> Floats:
+        """Prices along one session's limit cycle, (length, firms)."""
+        return self.tables.prices(self._joint[session][self.cycles[session]])
+
+    def joint_actions(self, session: int) -> Ints:
+        """The joint action that follows each state, (states,)."""
+        joint: Ints = self._joint[session]
+        return joint
+
+    def next_states(self, session: int) -> Ints:
+        """The state that follows each state, (states,)."""
+        following: Ints = self._next[session]
+        return following
+
+    @cached_property
+    def _joint(self) -> Ints:
+        return self.tables.joint(np.swapaxes(self.strategies, 1, 2))
+
+    @cached_property
+    def _next(self) -> Ints:
+        return self.tables.next_state(np.arange(self.tables.states), self._joint)
+
+
+def limit_cycle(following: Ints, state: int) -> Ints:
+    """The cycle that a map of states, (states,), leads to from one of them, from where it is entered."""
+    seen: dict[int, int] = {}
+    path: list[int] = []
+    current = int(state)
+    while current not in seen:
+        seen[current] = len(path)
+        path.append(current)
+        current = int(following[current])
+    return np.array(path[seen[current] :], dtype=np.int64)

@@ -1,0 +1,215 @@
+"""A market as Q-learners see it: prices as numbers of a grid, profits as a table, states as flat numbers.
+
+The joint action of firms with actions a_0 … a_{n−1} on m points is the number Σ a_i·m^(n−1−i), and the state
+with memory k holds the last k of them, the newest in the lowest digits.
+
+With an outside option that changes from period to period, grids and benchmarks are those of the authors'
+code: the grid runs from the lowest Nash to the highest joint-profit price of any firm and any value, and profit
+gains are taken against the mean, over the values, of each value's own Nash and joint profits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.agents.qlearning.parameters import QLearning
+from ludens.envs.pricing import Market
+from ludens.errors import LudensError, UsageError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+GIB = 1 << 30
+
+
+class TableTooLargeError(LudensError):
+    """Q tables would not fit the memory allowed; the message gives the size in bytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class LearningTables:
+    """What the learning loop runs on.
+
+    Attributes:
+        market: the market.
+        parameters: of the learners.
+        outside: the equally likely values of the outside good, drawn anew each period; empty where it stays
+            as the market has it.
+    """
+
+    market: Market
+    parameters: QLearning
+    outside: tuple[float, ...] = ()
+
+    @property
+    def firms(self) -> int:
+        """How many firms there are, n."""
+        return self.market.firms
+
+    @property
+    def points(self) -> int:
+        """Prices on the grid, m."""
+        return self.parameters.points
+
+    @property
+    def joints(self) -> int:
+        """Joint actions, m^n."""
+        return int(self.points**self.firms)
+
+    @cached_property
+    def states(self) -> int:
+        """|S| = m^(n·k)."""
+        return self.parameters.states(self.firms)
+
+    @cached_property
+    def grid(self) -> Floats:
+        """Prices in money, shape (firms, points), ascending; where firms differ, each has its own."""
+        points, extension = self.parameters.points, self.parameters.extension
+        if not self.outside:
+            alike = self.market.price_grid(points, extension)
+            return np.array(np.broadcast_to(alike, (self.firms, points)))
+        variants = self._variants()
+        low = min(float(variant.nash().min()) for variant in variants)
+        high = max(float(variant.monopoly().max()) for variant in variants)
+        wide = extension * (high - low)
+        return np.tile(np.linspace(low - wide, high + wide, points), (self.firms, 1))
+
+    @cached_property
+    def profits(self) -> Floats:
+        """Profits in money, shape (values of the outside good, joint actions, firms)."""
+        prices = self.prices(np.arange(self.joints))
+        values = self.outside or (None,)
+        return np.stack([self.market.profits(prices, outside=_full(prices, value)) for value in values])
+
+    @cached_property
+    def expected(self) -> Floats:
+        """Profits averaged over the outside good's values, shape (joint actions, firms)."""
+        mean: Floats = self.profits.mean(axis=0)
+        return mean
+
+    def prices(self, joints: NDArray[np.integer]) -> Floats:
+        """Prices (..., firms) of joint actions (...)."""
+        return self.grid[np.arange(self.firms), self.digits(joints)]
+
+    def digits(self, joints: NDArray[np.integer]) -> Ints:
+        """Actions (..., firms) of joint actions (...)."""
+        powers = self.points ** np.arange(self.firms - 1, -1, -1)
+        actions: Ints = np.asarray(joints)[..., None] // powers % self.points
+        return actions
+
+    def joint(self, actions: ArrayLike) -> Ints:
+        """Joint actions (...) of actions (..., firms)."""
+        powers = self.points ** np.arange(self.firms - 1, -1, -1)
+        number: Ints = np.asarray(actions, dtype=np.int64) @ powers
+        return number
+
+    def next_state(self, states: NDArray[np.integer], joints: NDArray[np.integer]) -> Ints:
+        """The states that follow."""
+        if self.parameters.memory == 0:
+            return np.zeros_like(np.asarray(joints) + np.asarray(states))
+        following: Ints = np.asarray(states) * self.joints % self.states + joints
+        return following
+
+    def last_joint(self, states: NDArray[np.integer]) -> Ints:
+        """The newest joint action in each state; needs a memory of at least 1."""
+        newest: Ints = np.asarray(states) % self.joints
+        return newest
+
+    def nearest(self, prices: ArrayLike) -> Ints:
+        """The actions (..., firms) whose prices lie nearest to given ones, the lower of two as near; a price
+        that is missing (NaN) counts as the highest, which sells least.
+        """
+        wanted = np.nan_to_num(np.asarray(prices, dtype=np.float64), nan=np.inf, posinf=1e300)
+        return np.abs(wanted[..., None] - self.grid).argmin(axis=-1)
+
+    def initial(self) -> Floats:
+        """Q_0, shape (states, firms, points), contiguous.
+
+        Raises:
+            UsageError: the array of initial values has another shape.
+        """
+        shape = (self.states, self.firms, self.points)
+        start = self.parameters.initial
+        if isinstance(start, str):
+            if start == "zero":
+                return np.zeros(shape)
+            table = self.expected.reshape(*(self.points,) * self.firms, self.firms)
+            rows = [
+                np.moveaxis(table[..., i], i, 0).reshape(self.points, -1).mean(axis=1)
+                for i in range(self.firms)
+            ]
+            return np.array(np.broadcast_to(np.stack(rows) / (1 - self.parameters.discount), shape))
+        array = np.asarray(start, dtype=np.float64)
+        try:
+            given = np.broadcast_to(array, (self.firms, self.states, self.points))
+        except ValueError:
+            raise UsageError(
+                f"The initial values must broadcast to (firms, states, points) = {self.firms, *shape[::2]};"
+                f" got an array of shape {array.shape}."
+            ) from None
+        return np.ascontiguousarray(given.swapaxes(0, 1))
+
+    def benchmarks(self) -> tuple[Floats, Floats]:
+        """Nash and joint profits of each firm, shape (firms,) each: the 0 and the 1 of the profit gain."""
+        variants = self._variants()
+        values = self.outside or (None,)
+        low = [m.profits(m.nash(), outside=v) for m, v in zip(variants, values, strict=True)]
+        high = [m.profits(m.monopoly(), outside=v) for m, v in zip(variants, values, strict=True)]
+        return np.mean(low, axis=0), np.mean(high, axis=0)
+
+    def gain(self, profits: ArrayLike) -> Floats:
+        """Profit gain Δ (...) of profits (..., firms), averaged over firms before the quotient is taken."""
+        low, high = (side.mean() for side in self.benchmarks())
+        gain: Floats = (np.asarray(profits, dtype=np.float64).mean(axis=-1) - low) / (high - low)
+        return gain
+
+    def _variants(self) -> list[Market]:
+        if not self.outside:
+            return [self.market]
+        return [Market(**(self.market.parameters | {"outside": value})) for value in self.outside]
+
+
+def learning_tables(
+    market: Market,
+    parameters: QLearning,
+    outside: Sequence[float] | None = None,
+    *,
+    workers: int = 1,
+    kept: int = 0,
+    memory_limit: int = 8 * GIB,
+) -> LearningTables:
+    """The tables of a market, if they can be held.
+
+    Raises:
+        UsageError: a firm sells several products, or the outside good's values are not finite numbers.
+        TableTooLargeError: the tables of `workers` sessions at once, with `kept` bytes of results, exceed
+            `memory_limit` bytes.
+    """
+    if market.products != market.firms:
+        raise UsageError(
+            f"A Q-learner prices one product, but {market.firms} firms sell {market.products}: give each"
+            " product a firm of its own."
+        )
+    values = tuple(float(value) for value in outside) if outside is not None else ()
+    if not np.all(np.isfinite(values)):
+        raise UsageError(f"The outside good's values must be finite numbers; got {list(values)}.")
+    firms = market.firms
+    shared = max(len(values), 1) * parameters.points**firms * firms * 8
+    size = shared + workers * parameters.table_bytes(firms) + kept
+    if size > memory_limit:
+        states = f"{parameters.points}^({firms}·{parameters.memory})"
+        raise TableTooLargeError(
+            f"Q tables of {firms} firms with {states} = {parameters.states(firms):,} states need {size:,}"
+            f" bytes with {workers} session(s) at once, and {memory_limit:,} are allowed: use fewer points,"
+            " a shorter memory, fewer workers or sessions, or raise memory_limit."
+        )
+    return LearningTables(market, parameters, values)
+
+
+def _full(prices: Floats, value: float | None) -> Floats | None:
+    return None if value is None else np.full(prices.shape[:-1], value)

@@ -1,0 +1,182 @@
+"""Training: many independent sessions on all cores, stopped and taken up again without a trace."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from ludens.agents.qlearning import checkpoint as files
+from ludens.agents.qlearning.parameters import QLearning
+from ludens.agents.qlearning.session import Session, start_session
+from ludens.agents.qlearning.sessions import Sessions
+from ludens.agents.qlearning.tables import GIB, LearningTables, learning_tables
+from ludens.envs.arguments import whole_number
+from ludens.envs.pricing import Market
+from ludens.errors import UsageError
+
+PIECE = 1 << 22
+"""Periods that a session plays between two looks at whether to stop: a tenth of a second for two firms."""
+
+
+def train(
+    market: Market | None = None,
+    parameters: QLearning | None = None,
+    sessions: int = 1000,
+    seed: int = 0,
+    *,
+    outside: Sequence[float] | None = None,
+    workers: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: float = 30.0,
+    keep_tables: bool = False,
+    memory_limit: int = 8 * GIB,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sessions:
+    """Let Q-learners meet in a market, session by session, until their strategies stand still.
+
+    Session r depends on the seed and r alone: the result is the same for any number of workers, and however
+    often the training was interrupted.
+
+    Args:
+        market: one product to the firm; the published baseline by default.
+        parameters: the published ones by default.
+        sessions: how many, at least 1.
+        seed: a whole number of at least 0.
+        outside: the equally likely values of the outside good, drawn anew each period; None keeps the
+            market's own.
+        workers: threads; all cores that this process may use by default.
+        checkpoint: a file to keep the training in. If it holds this very training already, that goes on from
+            there, or is read if it was finished.
+        every: seconds between two writings of it.
+        keep_tables: whether to keep the Q tables, 8·n·m^(nk)·m bytes per session.
+        memory_limit: bytes that tables may take.
+        progress: called with the number of sessions done and of all, about once a second.
+
+    Raises:
+        UsageError: an argument is out of its range, or the checkpoint belongs to another training.
+        TableTooLargeError: the tables exceed the memory limit.
+        LudensError: the checkpoint cannot be read.
+    """
+    market = Market.symmetric() if market is None else market
+    parameters = QLearning() if parameters is None else parameters
+    for name, value, least in (("sessions", sessions, 1), ("seed", seed, 0), ("workers", workers, 1)):
+        number = whole_number(value)
+        if (number is None or number < least) and not (name == "workers" and value is None):
+            raise UsageError(
+                f"{name} must be a whole number of at least {least} for a training; got {value!r}."
+            )
+    threads = min(workers or _cores(), sessions)
+    kept = sessions * 2 * parameters.states(market.firms) * market.firms
+    kept *= 1 + 4 * parameters.points * keep_tables
+    tables = learning_tables(
+        market, parameters, outside, workers=threads, memory_limit=memory_limit, kept=kept
+    )
+    results = files.Results.empty(tables, sessions, keep_tables)
+    identifier = files.identity(tables, sessions, seed, keep_tables)
+    running: dict[int, Session] = {}
+    path = None if checkpoint is None else Path(checkpoint)
+    if path is not None:
+        if not path.parent.is_dir():
+            raise UsageError(f"There is no folder {path.parent} for the checkpoint: make it first.")
+        if path.exists():
+            running = files.load(
+                path, identifier, results, lambda number: start_session(tables, seed, number)
+            )
+    if not results.done.all():
+        tables.profits  # noqa: B018  # made once here, not by each thread
+        training = _Training(
+            tables=tables,
+            seed=seed,
+            results=results,
+            running=running,
+            identifier=identifier,
+            path=path,
+            every=every,
+            progress=progress,
+        )
+        training.run(threads)
+    return Sessions(
+        tables, seed, results.strategies, results.states, results.periods, results.converged, results.q
+    )
+
+
+class _Training:
+    """The threads of one training and what they share."""
+
+    def __init__(
+        self,
+        *,
+        tables: LearningTables,
+        seed: int,
+        results: files.Results,
+        running: dict[int, Session],
+        identifier: dict[str, object],
+        path: Path | None,
+        every: float,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self.tables, self.seed, self.results, self.snapshots = tables, seed, results, running
+        self.identifier, self.path, self.every, self.progress = identifier, path, every, progress
+        self.stop, self.lock = threading.Event(), threading.Lock()
+
+    def run(self, threads: int) -> None:
+        """Play all sessions that are not done; whatever ends it, what was played is kept in the file."""
+        waiting = [number for number, done in enumerate(self.results.done.tolist()) if not done]
+        # Those under way first: they hold memory in the file.
+        waiting.sort(key=lambda number: (number not in self.snapshots, number))
+        with ThreadPoolExecutor(threads, thread_name_prefix="qlearning") as pool:
+            futures = {pool.submit(self._play, number) for number in waiting}
+            try:
+                self._watch(futures)
+            finally:
+                self.stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                self._save()
+
+    def _watch(self, futures: set[Future[None]]) -> None:
+        saved, pause = time.monotonic(), self.every
+        while futures:
+            finished, futures = wait(futures, timeout=min(1.0, pause), return_when=FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+            if self.progress is not None:
+                self.progress(int(self.results.done.sum()), len(self.results.done))
+            if time.monotonic() - saved >= pause:
+                start = time.monotonic()
+                self._save()
+                saved = time.monotonic()
+                # Writing takes at most a twentieth of the time, however large the tables are.
+                pause = max(self.every, 20 * (saved - start))
+
+    def _play(self, number: int) -> None:
+        with self.lock:
+            kept = self.snapshots.get(number)
+        session = start_session(self.tables, self.seed, number) if kept is None else kept.copy()
+        copied = time.monotonic()
+        while not session.over and not self.stop.is_set():
+            session.advance(PIECE)
+            if self.path is not None and time.monotonic() - copied >= self.every:
+                copied = time.monotonic()
+                with self.lock:
+                    self.snapshots[number] = session.copy()
+        with self.lock:
+            if session.over:
+                self.results.put(number, session)
+                self.snapshots.pop(number, None)
+            elif self.path is not None:
+                self.snapshots[number] = session
+
+    def _save(self) -> None:
+        if self.path is not None:
+            with self.lock:
+                files.save(self.path, self.identifier, self.results, self.snapshots)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

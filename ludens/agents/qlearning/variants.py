@@ -1,0 +1,115 @@
+"""The learning loop's variants, compiled: Boltzmann exploration and synchronous updating.
+
+Everything else is as in `core`: states, slots of random numbers, arguments. Boltzmann exploration draws an
+action with probability ∝ exp(Q(s, a)/T), T = T₀·exp(−β·t), by the slot that otherwise tells whether to
+explore. With synchronous updating each firm also learns what every other price of its own would have earned
+and led to, the rivals' prices being what they were (Asker, Fershtman & Pakes, NBER 28535, 2021).
+"""
+
+# ruff: noqa: PLR0917  # compiled functions take their arguments in order
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ludens.agents.qlearning.core import BLOCK, CHANGED, PERIOD, STATE, compiled, search, uniform
+
+_U = np.uint64
+_1, _2 = np.uint64(1), np.uint64(2)
+_COLDEST = 1e-300
+
+
+@compiled
+def learn_variant(
+    q: Any,
+    best: Any,
+    greedy: Any,
+    profits: Any,
+    counters: Any,
+    key: Any,
+    sizes: Any,
+    rates: Any,
+    lowest: bool,
+    window: int,
+    stop: int,
+    boltzmann: bool,
+    synchronous: bool,
+) -> bool:
+    """`core.learn` with Boltzmann exploration, with synchronous updating, or with both; `rates` ends in T₀."""
+    firms, points, states, demands = _U(sizes[0]), _U(sizes[1]), _U(sizes[2]), sizes[3]
+    memory = sizes[4]
+    alpha, discount, beta = rates[0], rates[1], rates[2]
+    joints = points**firms
+    width = _U(3) * firms + _1
+    state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
+    actions, weights = np.empty(firms, np.uint64), np.empty(points)
+    values = np.empty(firms * points)
+    keep, decay, epsilon = 1.0 - alpha, math.exp(-beta), 0.0
+    scale = float(points)
+    place = _U(period) * width
+    done = False
+    while period < stop:
+        if period & (BLOCK - 1) == 0:
+            epsilon = math.exp(-beta * period)
+        cell = state * firms
+        joint = _U(0)
+        for i in range(firms):
+            draw = uniform(key, place + _1 + i)
+            action = _U(greedy[cell + i])
+            if boltzmann:
+                heat = max(rates[3] * epsilon, _COLDEST)
+                total = 0.0
+                for b in range(points):
+                    weights[b] = math.exp((q[(cell + i) * points + b] - best[cell + i]) / heat)
+                    total += weights[b]
+                draw *= total
+                action, below = _U(0), weights[0]
+                while below <= draw and action + _1 < points:
+                    action += _1
+                    below += weights[action]
+            elif draw < epsilon:
+                action = _U(uniform(key, place + _1 + firms + i) * scale)
+            actions[i] = action
+            joint = joint * points + action
+        demand = _U(uniform(key, place) * demands) * joints if demands > 1 else _U(0)
+        past = (state * joints) % states if memory > 1 else _U(0)
+        step = joints
+        for i in range(firms):
+            step //= points
+            for b in range(points):
+                if not synchronous and b != actions[i]:
+                    continue
+                met = joint - actions[i] * step + b * step
+                following = past + met if memory > 0 else _U(0)
+                earned = profits[(demand + met) * firms + i]
+                kept = q[(cell + i) * points + b]
+                values[i * points + b] = keep * kept + alpha * (
+                    earned + discount * best[following * firms + i]
+                )
+        moved = False
+        for i in range(firms):
+            at, slot = cell + i, place + _1 + _2 * firms + i
+            for b in range(points):
+                if synchronous or b == actions[i]:
+                    q[at * points + b] = values[i * points + b]
+            chosen = _U(greedy[at])
+            new, _ = search(q, at * points, points, lowest, key, slot)
+            best[at] = q[at * points + new]
+            # At random, an incumbent that is still among the best stays.
+            if new != chosen and (lowest or q[at * points + chosen] < best[at]):
+                greedy[at] = new
+                moved = True
+        state = past + joint if memory > 0 else _U(0)
+        period += 1
+        place += width
+        epsilon *= decay
+        if moved:
+            changed = period
+        elif period - changed >= window:
+            done = True
+            break
+    counters[STATE], counters[PERIOD], counters[CHANGED] = state, period, changed
+    return done
