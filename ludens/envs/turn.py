@@ -71,6 +71,8 @@ class Turn:
             advance.
         facts: anything else that a wording may need, by name; ``roles`` is ``"random"`` where they are
             drawn anew for every round.
+        interval: the lowest and the highest number that may be chosen, where the move is a number (a price)
+            and `options` is empty; None where there are options.
     """
 
     environment: str
@@ -86,3 +88,4 @@ class Turn:
     rounds: int = 1
     method: Method = "direct"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    interval: tuple[float, float] | None = None

@@ -1,0 +1,121 @@
+"""What a firm knows when it must set its price, read from the turn of a pricing environment.
+
+A firm sees every price that was charged, and of quantities and profits only its own. Nothing is remembered
+between turns: what a firm did before stands in the market's history, what it thought in its notes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs import Turn
+from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from ludens.envs.pricing import Market
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FirmView:
+    """A turn as the firm in one seat sees it.
+
+    Attributes:
+        market: the demand and the costs that the firms face.
+        firm: the firm's number in the market; `product` is the number of its only product.
+        period: of the price that is asked for, from 0.
+        prices: shape (periods, products), in money; NaN where a product was not on sale.
+        quantities, profits: the firm's own, shape (periods,), in units and in money.
+        limit: the price above which, as the firm is told, nothing can be sold; None if it is told of none.
+        notes: what the firm wrote down in the last period, by name.
+        messages: what firms said to one another in the last period, as (seat, text); None where they cannot.
+        notices: what happened in the market and is publicly known, one sentence each.
+        lowest, highest: the bounds of prices that the environment takes.
+    """
+
+    market: Market
+    firm: int
+    product: int
+    period: int
+    prices: Floats
+    quantities: Floats
+    profits: Floats
+    limit: float | None
+    notes: Mapping[str, str]
+    messages: tuple[tuple[str, str], ...] | None
+    notices: tuple[str, ...]
+    lowest: float
+    highest: float
+
+    @property
+    def cost(self) -> float:
+        """Of one unit of the firm's product, in money."""
+        return float(self.market.unit_costs[self.product])
+
+    @property
+    def rivals(self) -> tuple[int, ...]:
+        """The numbers of the products that are not the firm's."""
+        return tuple(number for number in range(self.market.products) if number != self.product)
+
+
+def firm_view(turn: Turn) -> FirmView:
+    """What the turn tells a firm.
+
+    Raises:
+        UsageError: the environment is no pricing market, or the firm sells more than one product.
+    """
+    facts = turn.facts
+    market, history = facts.get("market"), facts.get("prices")
+    if market is None or history is None:
+        raise UsageError(
+            f"A firm sets prices in a market, and {turn.environment} is none: seat it in ludens/bertrand-v0."
+        )
+    firm = int(turn.agent.rpartition("_")[2])
+    owned = np.flatnonzero(np.asarray(market.owners) == firm)
+    if len(owned) != 1:
+        raise UsageError(
+            f"A firm of ludens.agents.pricing sells one product, and {turn.agent} has {len(owned)}: give the "
+            "market one product for each firm."
+        )
+    low, high = turn.interval if turn.interval is not None else _ends(turn)
+    return FirmView(
+        market=market,
+        firm=firm,
+        product=int(owned[0]),
+        period=int(facts["period"]),
+        prices=np.asarray(history, dtype=np.float64).reshape(-1, market.products),
+        quantities=_own(facts.get("own_quantities")),
+        profits=_own(facts.get("own_profits")),
+        limit=facts.get("price_limit"),
+        notes=facts.get("notes") or {},
+        messages=_messages(facts.get("messages")),
+        notices=tuple(map(str, facts.get("notices") or ())),
+        lowest=low,
+        highest=high,
+    )
+
+
+def _own(values: object) -> Floats:
+    found = np.asarray(() if values is None else values, dtype=np.float64)
+    return found.reshape(len(found), -1).sum(axis=1) if found.ndim > 1 else found
+
+
+def _messages(
+    said: Mapping[str, str] | Sequence[tuple[str, str]] | None,
+) -> tuple[tuple[str, str], ...] | None:
+    if said is None:
+        return None
+    pairs = said.items() if isinstance(said, Mapping) else said
+    return tuple((str(seat), str(text)) for seat, text in pairs if text)
+
+
+def _ends(turn: Turn) -> tuple[float, float]:
+    prices = [float(option.name) for option in turn.options]
+    return (min(prices), max(prices)) if prices else (0.0, math.inf)

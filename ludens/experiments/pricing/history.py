@@ -1,0 +1,95 @@
+"""What happened in a pricing run, played back from its decisions: prices, quantities, profits, turns.
+
+Quantities and profits stand in no table; they follow from the prices and the episode's seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.agents.policy import Decision
+from ludens.envs import Turn
+from ludens.envs.pricing import Market
+from ludens.experiments.pricing.seating import PricingTable
+from ludens.experiments.pricing.setup import PricingSetup, check_kind, stored_setup
+from ludens.experiments.records import DecisionRecord, EpisodeRecord, EpisodeSpec
+from ludens.experiments.run import Run
+from ludens.experiments.seeds import environment_seed, episode_seeds
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """One episode as it went. T periods were played by F firms, one product each.
+
+    Attributes:
+        episode: how it stands.
+        market: at the episode's scale.
+        prices: (T, F), in money; NaN for a firm that was not in the market.
+        quantities, profits: likewise, in units and in money.
+        decisions: by (period, firm), the last period's of an aborted episode among them.
+    """
+
+    episode: EpisodeRecord
+    market: Market
+    prices: Floats
+    quantities: Floats
+    profits: Floats
+    decisions: dict[tuple[int, int], Decision]
+
+
+def histories(run: Run) -> list[History]:
+    """Every episode of a pricing run, as far as it was played, without asking anything.
+
+    Raises:
+        NoRunError: the run is none of a pricing market.
+        UsageError: a firm of it was a Python object that the file cannot describe.
+    """
+    setup = stored_setup(check_kind(run), run.path, replay=True)
+    return [_history(run, setup, episode) for episode in run.episodes()]
+
+
+def periods_of(
+    run: Run, setup: PricingSetup, episode: EpisodeRecord
+) -> Iterator[tuple[PricingTable, dict[str, Turn], dict[str, Decision]]]:
+    """The market before each period, the turns in it, and what was decided at them; the last period may lack
+    decisions.
+    """
+    spec = EpisodeSpec(episode.index, episode.labels)
+    table = PricingTable(setup, spec)
+    table.reset(environment_seed(episode_seeds(setup.seed, spec.index)))
+    kept = {record.step: record for record in run.decisions(spec.index)}
+    step = 0
+    while turns := table.turns():
+        decided = {seat: _decision(kept[number]) for number, seat in enumerate(turns, step) if number in kept}
+        step += len(turns)
+        yield table, turns, decided
+        if len(decided) < len(turns) or any(each.action is None for each in decided.values()):
+            return
+        table.step(decided)
+
+
+def _history(run: Run, setup: PricingSetup, episode: EpisodeRecord) -> History:
+    seats = list(setup.seats)
+    decisions: dict[tuple[int, int], Decision] = {}
+    played: list[dict[str, dict[str, float]]] = []
+    for table, _, decided in periods_of(run, setup, episode):
+        played = table.played
+        decisions |= {(table.period, seats.index(seat)): each for seat, each in decided.items()}
+
+    def column(name: str) -> Floats:
+        rows = [[period.get(seat, {}).get(name, np.nan) for seat in seats] for period in played]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(seats))
+
+    market = setup.scaled(float(episode.labels["scale"]))
+    return History(episode, market, column("price"), column("quantity"), column("profit"), decisions)
+
+
+def _decision(record: DecisionRecord) -> Decision:
+    assert isinstance(record.decision, Decision)
+    return record.decision
