@@ -9,9 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ludens.experiments.pricing.analysis import Analysis, analyse
     from ludens.experiments.pricing.measures import RunMeasures, measure
-    from ludens.experiments.pricing.panels import Note, Panel, panel
+    from ludens.experiments.pricing.panels import Note, Panel, panel_of
     from ludens.experiments.pricing.play import play_pricing, resume_pricing
+    from ludens.experiments.pricing.reading import panel
     from ludens.experiments.pricing.regression import Regression, myopic_null, regress
     from ludens.experiments.pricing.report import write_report
     from ludens.experiments.pricing.result import PricingResult, load_result
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 # Each name with the module that holds it.
 _HOME_OF = {
+    "Analysis": "analysis",
+    "analyse": "analysis",
     "Note": "panels",
     "Panel": "panels",
     "PricingResult": "result",
@@ -28,7 +32,8 @@ _HOME_OF = {
     "load_result": "result",
     "measure": "measures",
     "myopic_null": "regression",
-    "panel": "panels",
+    "panel": "reading",
+    "panel_of": "panels",
     "play_pricing": "play",
     "regress": "regression",
     "resume_pricing": "play",
@@ -36,16 +41,19 @@ _HOME_OF = {
 }
 
 __all__ = [
+    "Analysis",
     "Note",
     "Panel",
     "PricingResult",
     "Regression",
     "RunMeasures",
+    "analyse",
     "count_sentences",
     "load_result",
     "measure",
     "myopic_null",
     "panel",
+    "panel_of",
     "play_pricing",
     "regress",
     "resume_pricing",

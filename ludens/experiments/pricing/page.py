@@ -53,9 +53,8 @@ def page(panel: Panel, found: Analysis, contents: Contents) -> str:
 
     drawn = [*_figures(panel, found), *contents.figures]
     shown = [inlined(*each) for each in drawn]
-    here = template("ludens.experiments.pricing")
-    here.environment.filters["shown"] = printable
-    return here.render(
+    return template("ludens.experiments.pricing").render(
+        shown=printable,
         title=contents.title,
         lead=contents.lead,
         warnings=contents.warnings,
@@ -86,15 +85,15 @@ def _figures(panel: Panel, found: Analysis) -> list[tuple[str, str, str, Figure]
         drawn.append(("paths", "Prices", paths, figures.price_paths(panel, found.measures)))
     phase = (
         "Each firm's price against the other's price one period before, over the last two thirds of the "
-        "periods of the runs that are done. Dashed: what a firm that looks no further than this period would answer. "
-        "N and M: the Nash and the joint-profit price. A firm on the grey line matches what it saw last."
+        "periods of the runs that are done. Dashed: what a firm that looks no further than this period would "
+        "answer. N and M: the Nash and the joint-profit price. A firm on the grey line matches what it saw."
     )
     if figures.thinned(panel):
         phase += f" At most about {figures.MOST_POINTS} points are drawn, evenly picked."
     drawn.append(("phase", "What does a firm answer?", phase, figures.phase_plot(panel)))
     gains = (
-        "The profit gain over the last periods: 0 is the one-shot Nash profit, 1 a share in the largest joint "
-        "profit. Black: means over runs."
+        "The profit gain over the last periods: 0 is the one-shot Nash profit, 1 a share in the largest "
+        "joint profit. Black: means over runs."
     )
     drawn.append(
         ("gains", "How much of the collusive profit?", gains, figures.gain_distribution(found.measures))

@@ -11,6 +11,7 @@ from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
+from ludens.experiments.printable import printable
 from ludens.experiments.report.names import DASH, number, number_range, percent, policy_name, share_range
 from ludens.experiments.report.tables import Cell
 
@@ -152,7 +153,7 @@ def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
         row = [
             Cell(f"{each.scale:g}"),
             Cell(number(ceiling / each.scale, 2) if ceiling == ceiling else DASH),  # noqa: PLR0124 (NaN)
-            Cell(each.status, "", each.detail),
+            Cell(each.status, "", printable(each.detail)),
             Cell(str(each.played)),
             Cell(number(each.price, 3), _by_firm(each.prices, 3)),
             Cell(number(each.gain, 2), _by_firm(each.gains, 2)),

@@ -1,0 +1,170 @@
+"""A pricing run as measured, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ludens.experiments.costs import Costs, costs
+from ludens.experiments.database import StoreError, reason
+from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
+from ludens.experiments.pricing.panels import Panel
+from ludens.experiments.pricing.reading import panel
+from ludens.experiments.records import DecisionRecord
+from ludens.experiments.results import report_path
+from ludens.experiments.run import Run
+
+
+@dataclass(frozen=True)
+class PricingResult:
+    """A pricing run as measured.
+
+    Attributes:
+        run_path: the run's file.
+        report_path: the HTML report; None until one is written.
+        panel: what happened.
+        analysis: what was measured on it.
+        costs: what the decisions of each run took.
+        decisions: everything that was asked and answered.
+        manifest: of the run.
+    """
+
+    run_path: Path
+    report_path: Path | None
+    panel: Panel
+    analysis: Analysis
+    costs: tuple[Costs, ...]
+    decisions: tuple[DecisionRecord, ...]
+    manifest: Mapping[str, Any]
+
+    @property
+    def unfinished(self) -> int:
+        """How many runs were neither played to their end nor aborted."""
+        return self.analysis.groups[0].unfinished
+
+    @property
+    def calls(self) -> int:
+        """How many calls to models were made."""
+        return sum(each.calls for each in self.costs)
+
+
+def load_result(path: str | os.PathLike[str]) -> PricingResult:
+    """Measure a pricing run as it stands on disk, finished or not, without asking anything.
+
+    Raises:
+        NoRunError: the file is no pricing run.
+    """
+    with Run(path) as run:
+        played, manifest, decisions = panel(run), run.manifest, run.decisions()
+    by_run: dict[int, list[DecisionRecord]] = {}
+    for record in decisions:
+        by_run.setdefault(record.episode, []).append(record)
+    report = report_path(path)
+    return PricingResult(
+        run_path=Path(path),
+        report_path=report if report.exists() else None,
+        panel=played,
+        analysis=analyse(played, manifest["seed"]),
+        costs=tuple(costs(by_run.get(number, [])) for number in range(played.runs)),
+        decisions=tuple(decisions),
+        manifest=manifest,
+    )
+
+
+def to_json(result: PricingResult) -> dict[str, Any]:
+    """Everything measured, as JSON values: how the run came about, each run of a market, each estimate."""
+    null, regression = result.analysis.null, result.analysis.regression
+    return {
+        "run": str(result.run_path),
+        "report": None if result.report_path is None else str(result.report_path),
+        "unfinished": result.unfinished,
+        "seconds": result.manifest["seconds"],
+        "manifest": dict(result.manifest),
+        "runs": runs_as_json(result.analysis, result.costs),
+        "estimates": [plain(row) for row in estimates(result.analysis)],
+        "regression": plain(asdict(regression)),
+        "null": None if null is None else plain(asdict(null)),
+    }
+
+
+def runs_as_json(analysis: Analysis, spent: Sequence[Costs] = ()) -> list[dict[str, Any]]:
+    """Every run of a market with its measures."""
+    rows = []
+    for found in analysis.measures:
+        row = asdict(found)
+        row["converged_all"] = found.all_converged
+        if spent:
+            row["costs"] = asdict(spent[found.run])
+        rows.append(plain(row))
+    return rows
+
+
+def plain(value: Any) -> Any:
+    """The value with NaN as None, which JSON has no word for."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def write_estimates(analysis: Analysis, path: str | os.PathLike[str]) -> Path:
+    """Every estimate as one row of a CSV file. It is replaced whole or not at all.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    return _write(estimates(analysis), path)
+
+
+def write_panel(played: Panel, path: str | os.PathLike[str]) -> Path:
+    """Every firm of every period of every run as one row of a CSV file, prices and profits in money.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    return _write(panel_rows(played), path)
+
+
+def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
+    """One row for each run, period and firm that played: run, status, scale, period and firm counted from 1,
+    policy, price, quantity, profit, gain.
+    """
+    gains = played.gains
+    for run, period, firm in zip(*np.nonzero(np.isfinite(played.prices)), strict=True):
+        yield {
+            "run": int(run),
+            "status": played.status[run],
+            "scale": float(played.scale[run]),
+            "period": int(period) + 1,
+            "firm": int(firm) + 1,
+            "policy": played.firms[run][firm],
+            "price": float(played.prices[run, period, firm]),
+            "quantity": float(played.quantities[run, period, firm]),
+            "profit": float(played.profits[run, period, firm]),
+            "gain": plain(float(gains[run, period, firm])),
+        }
+
+
+def _write(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
+    found = list(rows)
+    target = Path(path)
+    draft = target.with_name(target.name + ".part")
+    try:
+        with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            writer = csv.DictWriter(file, list(found[0]) if found else [])
+            writer.writeheader()
+            writer.writerows(found)
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StoreError(
+            f"The table cannot be written to {target} ({reason(error)}): name another file; the run is kept."
+        ) from None
+    return target

@@ -1,0 +1,183 @@
+"""A pricing run in the terminal: the table of runs, 80 columns wide, and progress with current prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ludens.experiments.intervals import Estimate
+from ludens.experiments.pricing.analysis import Analysis
+from ludens.experiments.pricing.measures import RunMeasures
+from ludens.experiments.pricing.regression import Coefficient
+from ludens.experiments.printable import printable
+from ludens.experiments.recorder import OnProgress
+from ludens.experiments.recorder import Progress as Standing
+from ludens.experiments.report.names import DASH, number, number_range, policy_name
+from ludens.experiments.screens import dollars
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from ludens.experiments.pricing.play import PeriodNews
+    from ludens.experiments.pricing.result import PricingResult
+
+MOST_RUNS = 24
+_READING = (
+    "Means over the last periods, prices divided by α. Δ: 0 at the Nash profit, 1 at the joint-profit one. "
+    "Aborted runs enter no mean."
+)
+
+
+def print_result(result: PricingResult, console: Console) -> None:
+    """Print the runs, their means, the regression, and where the report lies. Names are never markup."""
+    print_analysis(result.analysis, console, [each.cost for each in result.costs] if result.calls else [])
+    found = result.analysis.groups[0]
+    if found.aborted:
+        for each in result.analysis.measures:
+            if each.status == "aborted":
+                console.print(f"Run {each.run}: {printable(each.detail)}", style="yellow", markup=False)
+    if found.unfinished:
+        _line(console, f"Unfinished: {found.unfinished} of {found.runs} runs are still to be played.", "bold")
+    console.print(f"Took {result.manifest['seconds']:.0f} s.", style="dim", highlight=False)
+    console.print()
+    lines = [("Report", str(result.report_path or "not written yet")), ("Run", str(result.run_path))]
+    if found.unfinished:
+        lines.append(("Go on", f"ludens resume {result.run_path}"))
+    for what, text in lines:
+        # A path is never broken: it must survive being copied.
+        console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_analysis(found: Analysis, console: Console, spent: Sequence[float] = ()) -> None:
+    """The tables of what was measured; `spent` is the cost of each run."""
+    from rich.text import Text
+
+    for seat in found.firms:
+        _line(console, f"firm {seat.firm + 1}: {policy_name(seat.name)}", "bold")
+    if found.measures:
+        nash, joint = found.measures[0].nash, found.measures[0].joint
+        _line(console, f"Nash price {nash:.3f}, joint-profit price {joint:.3f} (at α = 1)", "dim")
+    console.print(_runs(found.measures, spent))
+    more = len(found.measures) - MOST_RUNS
+    if more > 0:
+        _line(console, f"… and {more} more (the report has all)", "dim")
+    for each in found.groups:
+        console.print(
+            Text.assemble(
+                (f"{each.name}: ", "bold"),
+                f"price {_estimate(each.price, 3)}, Δ {_estimate(each.gain, 2)}; {each.runs} runs, "
+                f"{each.aborted} aborted",
+            )
+        )
+    regression, null = found.regression, found.null
+    if regression.own.value is not None:
+        console.print(f"lagged prices: own {_slope(regression.own)}, rival's {_slope(regression.rival)}")
+        if null is not None:
+            told = f"own {_slope(null.own)}, rival's {_slope(null.rival)}"
+            _line(console, f"myopic best replies would give: {told}", "dim")
+    for counted in found.sentences:
+        if counted.share.value is not None:
+            _line(console, f"{counted.rule.title}: {counted.found} of {counted.sentences} sentences", "dim")
+    console.print(_READING, style="dim", highlight=False)
+
+
+@contextmanager
+def live(console: Console, title: str, *, periods: int) -> Iterator[tuple[OnProgress, OnPeriod] | None]:
+    """A bar over all periods of all runs, with the cost so far and each open run's current prices, while the
+    block runs; nothing where `console` is no terminal.
+    """
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.live import Live
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[spent]}"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    task = bar.add_task(title, total=None, spent="")
+    standing: dict[int, PeriodNews] = {}
+    with Live(_screen(bar, standing), console=console, transient=True, refresh_per_second=4) as screen:
+
+        def report(now: Standing) -> None:
+            spent = f"{now.calls} calls · {dollars(now.cost)}" if now.calls else ""
+            bar.update(task, total=now.total * periods, spent=spent)
+
+        def heard(news: PeriodNews) -> None:
+            standing[news.episode] = news
+            bar.advance(task)
+            if news.period + 1 == news.periods:
+                del standing[news.episode]
+            screen.update(_screen(bar, standing))
+
+        yield report, heard
+
+
+OnPeriod = Callable[["PeriodNews"], None]
+
+
+def _screen(bar: Any, standing: dict[int, PeriodNews]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    lines = [Text(_news(standing[episode]), style="dim") for episode in sorted(standing)[:8]]
+    return Group(bar, *lines)
+
+
+def _news(news: PeriodNews) -> str:
+    scale = float(news.labels.get("scale", 1.0))
+    prices = ", ".join(f"{price / scale:.3f}" for price in news.prices.values())
+    return f"run {news.episode}, α = {scale:g}, period {news.period + 1} of {news.periods}: {prices}"
+
+
+def _runs(measures: Sequence[RunMeasures], spent: Sequence[float]) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("run", "α"):
+        table.add_column(name, justify="right")
+    table.add_column("status")
+    for name in ("periods", "price", "of each firm", "Δ", "of each firm", "converged"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if spent:
+        table.add_column("US $", justify="right")
+    for found in measures[:MOST_RUNS]:
+        settled = found.all_converged
+        row = [
+            *(str(found.run), f"{found.scale:g}", found.status, str(found.played)),
+            *(number(found.price, 3), _each(found.prices), number(found.gain, 2), _each(found.gains)),
+            DASH if settled is None else "yes" if settled else "no",
+        ]
+        row += [f"{spent[found.run]:.2f}"] if spent else []
+        table.add_row(*map(Text, row), style="yellow" if found.status == "aborted" else None)
+    return table
+
+
+def _each(values: tuple[float, ...] | None) -> str:
+    if values is None:
+        return DASH
+    shown = [number(value if value == value else None, 2) for value in values]  # noqa: PLR0124 (NaN)
+    return " ".join(shown[:4]) + (" …" if len(shown) > 4 else "")
+
+
+def _estimate(estimate: Estimate, digits: int) -> str:
+    between = number_range(estimate, digits)
+    return number(estimate.value, digits) + (f" ({between})" if between else "")
+
+
+def _slope(slope: Coefficient) -> str:
+    if slope.low is None or slope.high is None:
+        return number(slope.value, 2)
+    return f"{number(slope.value, 2)} ({number(slope.low, 2)} to {number(slope.high, 2)})"
+
+
+def _line(console: Console, text: str, style: str) -> None:
+    console.print(text, style=style, markup=False, highlight=False)
