@@ -61,7 +61,7 @@ def compare(
     """
     from ludens.preferences import homo_moralis, regret
 
-    believed = _strategies(beliefs)
+    believed = strategies(beliefs)
     agreed: list[float] = []
     at: list[tuple[str, str]] = []
     indifferent = 0
@@ -80,7 +80,7 @@ def compare(
         at.append(share.question)
     lost: list[float] = []
     protocols: list[str] = []
-    whole = _strategies(shares.found)
+    whole = strategies(shares.found)
     for (protocol, framing), plan in whole.items():
         belief = _belief(protocol, framing, believed if kind == "own" else None)
         if belief is not None:
@@ -111,7 +111,7 @@ def _optimal(game: GameTree, kappa: float, belief: bytes) -> Mapping[str, frozen
     return {node: frozenset(options) for node, options in found.items()}
 
 
-def _strategies(shares: Sequence[Share]) -> _Plans:
+def strategies(shares: Sequence[Share]) -> _Plans:
     """Behaviour strategies by protocol and framing, of those protocols of which every node is known."""
     known: dict[tuple[str, str], dict[str, NDArray[np.float64]]] = {}
     for share in shares:

@@ -26,7 +26,13 @@ DRAWS = 2000
 
 _BLOCK = 1 << 22  # resampled numbers held at once: bounds memory for runs with very many clusters
 
-Method = Literal["wilson", "cluster bootstrap", "the wider of wilson and cluster bootstrap", "none"]
+Method = Literal[
+    "wilson",
+    "cluster bootstrap",
+    "the wider of wilson and cluster bootstrap",
+    "the wider of cluster sandwich and inverse Hessian",
+    "none",
+]
 
 
 @dataclass(frozen=True)
