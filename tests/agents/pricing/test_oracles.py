@@ -1,0 +1,147 @@
+"""Firms that know the market charge what theory says, on a grid as well as freely, and remember nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ludens.agents.pricing import firm_names, firm_view, make_firm
+from ludens.envs import PROTOCOLS, questions
+from ludens.envs.pricing import Market
+from ludens.errors import UsageError
+from tests.agents.pricing.turns import BASELINE, pricing_turn
+
+NASH, JOINT = 1.472927, 1.924981
+
+
+def price(spec, *arguments, seed=0, **facts):
+    decision = make_firm(spec).decide(pricing_turn(*arguments, **facts), np.random.default_rng(seed))
+    assert isinstance(decision.action, float)
+    return decision.action
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [("nash", NASH), ("monopoly", JOINT), ("fixed:1.7", 1.7), ("myopic", NASH), ("grim", JOINT)],
+)
+def test_the_opening_price_is_the_known_one(spec, expected):
+    assert price(spec) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kappa", "expected"), [(0, 1.473), (0.1, 1.514), (0.25, 1.583), (0.5, 1.711), (0.75, 1.829), (1, 1.925)]
+)
+def test_moralis_firms_charge_the_known_prices(kappa, expected):
+    assert price(f"moralis:{kappa}") == pytest.approx(expected, abs=6e-4)
+
+
+def test_whom_the_maxim_is_universalised_over_is_named():
+    named = make_firm("moralis:kappa=0.5,universalise=firms_and_consumers")
+    assert named == make_firm(named.describe())
+    assert named != make_firm("moralis:0.5")
+    assert "consumers" in named.name
+    assert price(named.describe()) < price("moralis:0.5")
+
+
+def test_a_myopic_firm_replies_to_the_last_prices_alone():
+    assert price("myopic", [(1.2, 1.3), (JOINT, JOINT)]) == pytest.approx(1.6617, abs=1e-4)
+    assert price("myopic", [(1.2, NASH)]) == pytest.approx(NASH, abs=1e-5)
+    gone = np.array([[1.2, np.nan]])  # a rival that is not in the market is taken to charge its Nash price
+    assert price("myopic", [(1.2, 1.3)], prices=gone) == pytest.approx(NASH, abs=1e-5)
+
+
+def test_grim_punishes_one_cut_for_ever_and_nothing_else():
+    assert price("grim", [(1.2, JOINT), (1.2, 2.5)]) == pytest.approx(JOINT, abs=1e-6)
+    assert price("grim", [(JOINT, JOINT - 1e-5)]) == pytest.approx(JOINT, abs=1e-6)
+    assert price("grim", [(JOINT, 1.9), (JOINT, JOINT), (JOINT, JOINT)]) == pytest.approx(NASH, abs=1e-6)
+
+
+def test_grim_takes_the_grids_joint_price_for_no_cut():
+    grid = BASELINE.price_grid()
+    nearest = grid[np.argmin(np.abs(grid - JOINT))]
+    assert nearest != pytest.approx(JOINT, abs=1e-3)
+    assert make_firm("grim").decide(pricing_turn([(nearest, nearest)], grid=grid), None).action == int(
+        np.argmin(np.abs(grid - JOINT))
+    )
+    below = grid[np.argmin(np.abs(grid - JOINT)) - 1]
+    assert make_firm("grim").decide(pricing_turn([(nearest, below)], grid=grid), None).action == int(
+        np.argmin(np.abs(grid - NASH))
+    )
+
+
+@pytest.mark.parametrize("spec", ["nash", "monopoly", "fixed:1.7", "moralis:0.5", "myopic"])
+def test_on_a_grid_the_nearest_price_is_taken(spec):
+    grid = np.linspace(1.4, 2.0, 7)
+    action = make_firm(spec).decide(pricing_turn(grid=grid), None).action
+    assert isinstance(action, int)
+    assert abs(grid[action] - price(spec)) == pytest.approx(np.abs(grid - price(spec)).min())
+
+
+@pytest.mark.parametrize("scale", [1, 3.2, 10])
+@pytest.mark.parametrize("spec", ["nash", "monopoly", "moralis:0.25", "fixed:1.7"])
+def test_prices_scale_with_money(spec, scale):
+    market = Market.symmetric(price_scale=scale)
+    assert price(spec, market=market) == pytest.approx(scale * price(spec))
+
+
+def test_random_firms_draw_from_what_is_on_offer_with_the_generator_alone():
+    grid = BASELINE.price_grid()
+    firm = make_firm("random")
+    drawn = [firm.decide(pricing_turn(grid=grid), np.random.default_rng(seed)).action for seed in range(300)]
+    assert set(drawn) == set(range(15))
+    free = [price("random", seed=seed) for seed in range(300)]
+    assert grid[0] <= min(free) < max(free) <= grid[-1]
+    assert free[:3] == [price("random", seed=seed) for seed in range(3)]
+
+
+@pytest.mark.parametrize("firm", range(3))
+def test_each_seat_knows_its_own_product(firm):
+    market = Market([2.0, 2.2, 1.8], [1.0, 0.9, 1.1])
+    for spec, expected in (("nash", market.nash()), ("monopoly", market.monopoly())):
+        found = price(spec, market=market, agent=f"firm_{firm}")
+        assert found == pytest.approx(expected[firm])
+    view = firm_view(pricing_turn([(1.5, 1.6, 1.7)], market=market, agent=f"firm_{firm}"))
+    assert view.cost == market.unit_costs[firm]
+    assert view.quantities == market.quantities([1.5, 1.6, 1.7])[firm]
+
+
+@pytest.mark.parametrize("spec", [name for name in firm_names() if name != "qlearning"])
+def test_every_firm_is_made_again_from_what_it_says_of_itself(spec):
+    firm = make_firm(spec)
+    assert make_firm(firm.describe()) == firm
+    assert hash(make_firm(firm.describe())) == hash(firm)
+    assert firm != make_firm("fixed:3")
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ("nsh", "There is no firm 'nsh'; there are nash"),
+        ("nash:2", "There is no firm"),
+        ("moralis", "cannot be made with these settings"),
+        ("moralis:2", r"lies in \[0, 1\]"),
+        ("moralis:half", r"lies in \[0, 1\]"),
+        ("moralis:0.5,universalise=all", "one of firms, firms_and_consumers"),
+        ("moralis:0.5,kappa=0.4", "cannot be read at"),
+        ("fixed:-1", "at least 0"),
+        ("fixed:inf", "at least 0"),
+        ({"spec": "nash", "prefix": "P1"}, "cannot be made with these settings"),
+        ({"name": "mine"}, "has no specification"),
+        (7, "is named by a text"),
+    ],
+)
+def test_what_is_no_firm_is_a_sentence(spec, why):
+    with pytest.raises(UsageError, match=why):
+        make_firm(spec)
+
+
+def test_a_firm_outside_a_market_is_a_sentence():
+    turn = next(iter(questions(PROTOCOLS["TG1"]).values()))
+    with pytest.raises(UsageError, match=r"ludens/bertrand-v0"):
+        make_firm("nash").decide(turn, None)
+
+
+def test_a_firm_with_two_products_is_a_sentence():
+    market = Market([2.0, 2.0, 2.0], [1.0, 1.0, 1.0], owners=[0, 0, 1])
+    with pytest.raises(UsageError, match="has 2: give the market one product for each firm"):
+        firm_view(pricing_turn(market=market))
