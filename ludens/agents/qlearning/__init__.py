@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ludens.agents.qlearning.parameters import QLearning
+    from ludens.agents.qlearning.policy import QLearningPolicy
     from ludens.agents.qlearning.sessions import Sessions
     from ludens.agents.qlearning.tables import LearningTables, TableTooLargeError, learning_tables
-    from ludens.agents.qlearning.train import train
+    from ludens.agents.qlearning.training import train
 
-__all__ = ["LearningTables", "QLearning", "Sessions", "TableTooLargeError", "learning_tables", "train"]
+__all__ = [
+    "LearningTables",
+    "QLearning",
+    "QLearningPolicy",
+    "Sessions",
+    "TableTooLargeError",
+    "learning_tables",
+    "train",
+]
 
 # Each is loaded when it is first named: the loop needs numba, which takes a moment to load.
 _HOMES = {
     "parameters": ("QLearning",),
+    "policy": ("QLearningPolicy",),
     "sessions": ("Sessions",),
     "tables": ("LearningTables", "TableTooLargeError", "learning_tables"),
-    "train": ("train",),
+    "training": ("train",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -35,7 +35,7 @@ import numpy as np
 from numba import njit
 
 BLOCK = 1 << 16
-"""Periods between two fresh values of ε. A piece of a session ends at a multiple of it."""
+"""Periods between two fresh values of ε."""
 
 STATE, PERIOD, CHANGED = 0, 1, 2
 """Places in a session's counters: its state, the periods played, and the number of periods played when a
@@ -118,7 +118,10 @@ def learn_two(
     alpha, discount, beta = rates[0], rates[1], rates[2]
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     bound = np.full(best.size, np.inf)
-    keep, decay, epsilon = 1.0 - alpha, math.exp(-beta), 0.0
+    keep, decay = 1.0 - alpha, math.exp(-beta)
+    epsilon = math.exp(-beta * (period - period % BLOCK))
+    for _ in range(period % BLOCK):
+        epsilon *= decay
     scale = float(points)
     place = _U(period) * _U(7)
     done = False
@@ -213,7 +216,10 @@ def learn(
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     bound = np.full(best.size, np.inf)
     actions, values = np.empty(firms, np.uint64), np.empty(firms)
-    keep, decay, epsilon = 1.0 - alpha, math.exp(-beta), 0.0
+    keep, decay = 1.0 - alpha, math.exp(-beta)
+    epsilon = math.exp(-beta * (period - period % BLOCK))
+    for _ in range(period % BLOCK):
+        epsilon *= decay
     scale = float(points)
     place = _U(period) * width
     done = False

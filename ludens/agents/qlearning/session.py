@@ -66,10 +66,9 @@ class Session:
         return self.q.reshape(shape).swapaxes(0, 1).copy()
 
     def advance(self, periods: int) -> None:
-        """Play so many periods more, rounded up to whole blocks of `core.BLOCK`, or until it is over."""
+        """Play so many periods more, or fewer if it is over before; in pieces or at once is the same."""
         parameters, tables = self.tables.parameters, self.tables
-        blocks = -(-(self.periods + periods) // core.BLOCK)
-        stop = min(blocks * core.BLOCK, parameters.max_periods)
+        stop = min(self.periods + periods, parameters.max_periods)
         sizes = (tables.firms, tables.points, tables.states, len(tables.profits), parameters.memory)
         rates = (parameters.alpha, parameters.discount, parameters.beta, parameters.temperature)
         boltzmann = parameters.exploration == "boltzmann"

@@ -4,8 +4,8 @@ The joint action of firms with actions a_0 … a_{n−1} on m points is the numb
 with memory k holds the last k of them, the newest in the lowest digits.
 
 With an outside option that changes from period to period, grids and benchmarks are those of the authors'
-code: the grid runs from the lowest Nash to the highest joint-profit price of any firm and any value, and profit
-gains are taken against the mean, over the values, of each value's own Nash and joint profits.
+code: the grid runs from the lowest Nash to the highest joint-profit price of any firm and any value, and
+profit gains are taken against the mean, over the values, of each value's own Nash and joint profits.
 """
 
 from __future__ import annotations
@@ -92,11 +92,11 @@ class LearningTables:
         mean: Floats = self.profits.mean(axis=0)
         return mean
 
-    def prices(self, joints: NDArray[np.integer]) -> Floats:
+    def prices(self, joints: ArrayLike) -> Floats:
         """Prices (..., firms) of joint actions (...)."""
         return self.grid[np.arange(self.firms), self.digits(joints)]
 
-    def digits(self, joints: NDArray[np.integer]) -> Ints:
+    def digits(self, joints: ArrayLike) -> Ints:
         """Actions (..., firms) of joint actions (...)."""
         powers = self.points ** np.arange(self.firms - 1, -1, -1)
         actions: Ints = np.asarray(joints)[..., None] // powers % self.points
@@ -108,14 +108,14 @@ class LearningTables:
         number: Ints = np.asarray(actions, dtype=np.int64) @ powers
         return number
 
-    def next_state(self, states: NDArray[np.integer], joints: NDArray[np.integer]) -> Ints:
+    def next_state(self, states: ArrayLike, joints: ArrayLike) -> Ints:
         """The states that follow."""
         if self.parameters.memory == 0:
             return np.zeros_like(np.asarray(joints) + np.asarray(states))
-        following: Ints = np.asarray(states) * self.joints % self.states + joints
+        following: Ints = np.asarray(states, dtype=np.int64) * self.joints % self.states + np.asarray(joints)
         return following
 
-    def last_joint(self, states: NDArray[np.integer]) -> Ints:
+    def last_joint(self, states: ArrayLike) -> Ints:
         """The newest joint action in each state; needs a memory of at least 1."""
         newest: Ints = np.asarray(states) % self.joints
         return newest
@@ -125,7 +125,8 @@ class LearningTables:
         that is missing (NaN) counts as the highest, which sells least.
         """
         wanted = np.nan_to_num(np.asarray(prices, dtype=np.float64), nan=np.inf, posinf=1e300)
-        return np.abs(wanted[..., None] - self.grid).argmin(axis=-1)
+        actions: Ints = np.abs(wanted[..., None] - self.grid).argmin(axis=-1)
+        return actions
 
     def initial(self) -> Floats:
         """Q_0, shape (states, firms, points), contiguous.

@@ -38,7 +38,7 @@ def learn_variant(
     boltzmann: bool,
     synchronous: bool,
 ) -> bool:
-    """`core.learn` with Boltzmann exploration, with synchronous updating, or with both; `rates` ends in T₀."""
+    """`core.learn` with Boltzmann exploration, synchronous updating, or both; `rates` ends in T₀."""
     firms, points, states, demands = _U(sizes[0]), _U(sizes[1]), _U(sizes[2]), sizes[3]
     memory = sizes[4]
     alpha, discount, beta = rates[0], rates[1], rates[2]
@@ -47,7 +47,10 @@ def learn_variant(
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     actions, weights = np.empty(firms, np.uint64), np.empty(points)
     values = np.empty(firms * points)
-    keep, decay, epsilon = 1.0 - alpha, math.exp(-beta), 0.0
+    keep, decay = 1.0 - alpha, math.exp(-beta)
+    epsilon = math.exp(-beta * (period - period % BLOCK))
+    for _ in range(period % BLOCK):
+        epsilon *= decay
     scale = float(points)
     place = _U(period) * width
     done = False

@@ -1,0 +1,127 @@
+"""One Q-learning firm on its own, in plain Python: for play against others, a period at a time.
+
+It does what the compiled loop of `core` and `variants` does for one of its firms, and draws what that draws.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ludens.agents.qlearning.core import BLOCK
+from ludens.agents.qlearning.session import Session
+from ludens.agents.qlearning.tables import LearningTables
+
+_MASK = (1 << 64) - 1
+_GAMMA, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_COLDEST = 1e-300
+
+
+class Learner:
+    """A firm's table of values, and what it does with it.
+
+    Attributes:
+        q: its values, (states, points).
+        greedy: its greedy action in each state, (states,).
+        state: the number of the state that its next period starts in.
+        period: the periods it has played.
+    """
+
+    def __init__(self, session: Session, firm: int) -> None:
+        """Take over the table of one firm of a session, and go on from where that stands."""
+        tables = session.tables
+        shape = (tables.states, tables.firms)
+        self.tables: LearningTables = tables
+        self.firm, self.key = firm, int(session.key)
+        self.q = session.q.reshape(*shape, tables.points)[:, firm].copy()
+        self.greedy = session.greedy.reshape(shape)[:, firm].astype(np.int64)
+        self.state, self.period = session.state, session.periods
+        self._block, self._epsilon, self._at = -1, 1.0, 0
+
+    def draw(self, slot: int) -> float:
+        """The session's number in [0, 1) for this period; slots are those of `core`."""
+        place = self.period * (3 * self.tables.firms + 1) + slot
+        return stream_uniform(self.key, place)
+
+    def act(self, draw: Callable[[int], float] | None = None) -> int:
+        """Choose an action for this period.
+
+        Args:
+            draw: gives the number in [0, 1) of a slot; by default the session's own.
+        """
+        draw = self.draw if draw is None else draw
+        parameters, firms, firm = self.tables.parameters, self.tables.firms, self.firm
+        greedy = int(self.greedy[self.state])
+        first = draw(1 + firm)
+        if parameters.exploration == "epsilon":
+            explores = first < self.fade()
+            return int(draw(1 + firms + firm) * parameters.points) if explores else greedy
+        heat = max(parameters.temperature * self.fade(), _COLDEST)
+        row = self.q[self.state].tolist()
+        weights = [math.exp((value - row[greedy]) / heat) for value in row]
+        goal, below = first * sum(weights), weights[0]
+        action = 0
+        while below <= goal and action + 1 < len(weights):
+            action += 1
+            below += weights[action]
+        return action
+
+    def learn(self, joint: int, earned: float) -> None:
+        """Take in what happened in this period, and move on to the next.
+
+        Args:
+            joint: the joint action of all firms.
+            earned: the firm's own profit.
+        """
+        tables, parameters = self.tables, self.tables.parameters
+        following = int(tables.next_state(self.state, joint))
+        own = int(tables.digits(joint)[self.firm])
+        row = self.q[self.state]
+        if parameters.updating == "synchronous":
+            # What other prices would have earned comes from the market's expected profits; what the price
+            # taken did earn, from the market itself.
+            step = tables.points ** (tables.firms - 1 - self.firm)
+            met = joint + (np.arange(tables.points) - own) * step
+            profits = tables.expected[met, self.firm].copy()
+            profits[own] = earned
+            best = self.q[tables.next_state(self.state, met)].max(axis=-1)
+            row[:] = (1.0 - parameters.alpha) * row + parameters.alpha * (
+                profits + parameters.discount * best
+            )
+        else:
+            target = earned + parameters.discount * float(self.q[following].max())
+            row[own] = (1.0 - parameters.alpha) * row[own] + parameters.alpha * target
+        self._settle(row)
+        self.state = following
+        self.period += 1
+
+    def fade(self) -> float:
+        """exp(−β·t), as the compiled loop has it to the last bit."""
+        beta = self.tables.parameters.beta
+        block = self.period - self.period % BLOCK
+        if block != self._block or self._at > self.period:
+            self._block, self._at, self._epsilon = block, block, math.exp(-beta * block)
+        decay = math.exp(-beta)
+        while self._at < self.period:
+            self._epsilon *= decay
+            self._at += 1
+        return self._epsilon
+
+    def _settle(self, row: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+        best = np.flatnonzero(row == row.max())
+        chosen = int(self.greedy[self.state])
+        if self.tables.parameters.ties == "lowest":
+            self.greedy[self.state] = best[0]
+        elif chosen not in best:
+            place = int(self.draw(1 + 2 * self.tables.firms + self.firm) * len(best)) if len(best) > 1 else 0
+            self.greedy[self.state] = best[place]
+
+
+def stream_uniform(key: int, place: int) -> float:
+    """As `core.uniform`: SplitMix64's number at a place, in [0, 1)."""
+    z = (key + place * _GAMMA) & _MASK
+    z = ((z ^ (z >> 30)) * _FIRST) & _MASK
+    z = ((z ^ (z >> 27)) * _SECOND) & _MASK
+    return ((z ^ (z >> 31)) >> 11) * 2.0**-53
