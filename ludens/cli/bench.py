@@ -58,8 +58,17 @@ def bench(
 
 @app.command()
 def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
-    """Write a benchmark's report again, of one that broke off too."""
+    """Write the report of a benchmark or a pricing run again, of one that broke off too."""
+    from ludens.experiments import Run
     from ludens.experiments.report import write_report
     from ludens.experiments.results import load_result
+
+    with Run(file) as run:
+        kind = run.manifest["kind"]
+    if kind == "pricing":
+        from ludens.cli.price import report_pricing
+
+        report_pricing(file, as_json, csv)
+        return
 
     print_bench(write_report(load_result(file)), as_json, csv)

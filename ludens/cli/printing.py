@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ludens.experiments import Run
+    from ludens.experiments.pricing import PricingResult
     from ludens.experiments.results import BenchResult
 
 
@@ -50,6 +51,31 @@ def print_bench(result: BenchResult, as_json: bool, csv: Path | None = None) -> 
         render_summary(result, console())
     if csv is not None:
         write_csv(result, csv)
+
+
+def print_pricing(result: PricingResult, as_json: bool, csv: Path | None = None) -> None:
+    """A pricing run's tables, and its estimates as CSV where a file is named."""
+    from ludens.experiments.pricing.result import to_json, write_estimates
+    from ludens.experiments.pricing.terminal import print_result
+
+    if as_json:
+        print_json(to_json(result))
+    else:
+        print_result(result, console())
+    if csv is not None:
+        write_estimates(result.analysis, csv)
+
+
+def print_implant(run: Run, as_json: bool) -> None:
+    """What implanted sentences did to prices."""
+    from ludens.experiments.pricing.implant import effects
+    from ludens.experiments.pricing.terminal import print_effects
+
+    found = effects(run, seed=run.manifest["seed"])
+    if as_json:
+        print_json({"run": str(run.path), "effects": [asdict(effect) for effect in found]})
+    else:
+        print_effects(found, run, console())
 
 
 def run_as_json(run: Run) -> dict[str, Any]:

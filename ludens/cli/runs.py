@@ -11,7 +11,7 @@ import typer
 
 from ludens.cli.application import app
 from ludens.cli.options import Concurrency, Json, RunFile
-from ludens.cli.printing import console, print_bench, print_json, print_play, run_as_json
+from ludens.cli.printing import console, print_bench, print_implant, print_json, print_play, run_as_json
 
 
 @app.command()
@@ -28,6 +28,22 @@ def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False
         with progress_bar(console(stderr=True), "resume") as progress:
             result = resume_bench(file, concurrency=concurrency, progress=progress)
         print_bench(result, as_json)
+        return
+    if manifest["kind"] == "pricing":
+        from ludens.cli.price import report_pricing
+        from ludens.experiments.pricing import resume_pricing
+        from ludens.experiments.pricing.terminal import live
+
+        with live(console(stderr=True), "resume", periods=manifest["config"]["periods"]) as (heard, news):
+            resume_pricing(file, concurrency=concurrency, progress=heard, on_period=news)
+        report_pricing(file, as_json)
+        return
+    if manifest["kind"] == "implant":
+        from ludens.experiments.pricing.implant import resume_implant
+
+        with progress_bar(console(stderr=True), "resume") as progress:
+            implanted = resume_implant(file, concurrency=concurrency, progress=progress)
+        print_implant(implanted, as_json)
         return
     from ludens.experiments import resume as resume_play
 

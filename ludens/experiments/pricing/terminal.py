@@ -19,8 +19,10 @@ from ludens.experiments.screens import dollars
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from ludens.experiments.pricing.implant import Effect
     from ludens.experiments.pricing.play import PeriodNews
     from ludens.experiments.pricing.result import PricingResult
+    from ludens.experiments.run import Run
 
 MOST_RUNS = 24
 _READING = (
@@ -82,13 +84,37 @@ def print_analysis(found: Analysis, console: Console, spent: Sequence[float] = (
     console.print(_READING, style="dim", highlight=False)
 
 
+def print_effects(found: Sequence[Effect], run: Run, console: Console) -> None:
+    """What implanted sentences did to prices: a line for each group, below it its sentences."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("plans replaced by", overflow="fold", max_width=42)
+    for name in ("price change", "95 % interval", "n", "unread"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in found:
+        told = Text(each.group, style="bold") if each.sentence is None else Text(f"  {each.sentence}")
+        between = number_range(each.change, 3) or DASH
+        table.add_row(told, number(each.change.value, 3), between, str(each.change.n), str(each.invalid))
+    console.print(table)
+    reading = (
+        "Against the same place with empty plans, prices divided by α; intervals over runs of the market."
+    )
+    console.print(reading, style="dim", highlight=False)
+    console.print(f"{'Run':<13}{run.path}", markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
-def live(console: Console, title: str, *, periods: int) -> Iterator[tuple[OnProgress, OnPeriod] | None]:
+def live(
+    console: Console, title: str, *, periods: int
+) -> Iterator[tuple[OnProgress | None, OnPeriod | None]]:
     """A bar over all periods of all runs, with the cost so far and each open run's current prices, while the
     block runs; nothing where `console` is no terminal.
     """
     if not console.is_terminal:
-        yield None
+        yield None, None
         return
     from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -1,0 +1,185 @@
+"""`ludens price`: firms in a repeated pricing market."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ludens.cli.application import app
+from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed
+from ludens.cli.play import policy_with
+from ludens.cli.printing import console, print_implant, print_pricing
+from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from ludens.envs.pricing import Market
+
+LEARNER = "qlearning"
+
+PanelCsv = Annotated[
+    Path | None, typer.Option("--panel", help="Write every price to this CSV file.", show_default=False)
+]
+Judge = Annotated[
+    str | None,
+    typer.Option(help="A model that judges sentences of the notes too.", show_default=False),
+]
+
+price_app = typer.Typer(
+    help="Let firms price in a repeated market: models, oracles and Q-learners.", invoke_without_command=True
+)
+app.add_typer(price_app, name="price")
+
+
+@price_app.callback()
+def price(
+    ctx: typer.Context,
+    *,
+    firms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIRM,FIRM",
+            help="nash, monopoly, myopic, grim, moralis:0.5, fixed:1.7, random, qlearning, or a model's id.",
+            show_default=False,
+        ),
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="What models are after: P0, P1, P2 or P3.")] = "P0",
+    periods: Annotated[int, typer.Option(help="Of each run.")] = 300,
+    runs: Annotated[int, typer.Option(help="How many at each scale.")] = 1,
+    scale: Annotated[str, typer.Option(help="Price scales α, separated by commas.")] = "1",
+    seed: Seed = 0,
+    persona: Persona = None,
+    window: Annotated[
+        int | None, typer.Option(help="Past periods that models are shown.", show_default=False)
+    ] = None,
+    api_base: ApiBase = None,
+    qualities: Annotated[
+        str | None, typer.Option(help="Of each firm's product; by default 2.", show_default=False)
+    ] = None,
+    costs: Annotated[
+        str | None, typer.Option(help="Of one unit, of each firm; by default 1.", show_default=False)
+    ] = None,
+    mu: Annotated[float, typer.Option(help="μ: how different the products are to consumers.")] = 0.25,
+    sessions: Annotated[int, typer.Option(help="Where all firms are qlearning: how many to train.")] = 100,
+    judge: Judge = None,
+    concurrency: Concurrency = None,
+    out: Out = None,
+    as_json: Json = False,
+    csv: Csv = None,
+    panel: PanelCsv = None,
+) -> None:
+    """Play a market, keep the run and write a report; where all firms are qlearning, train them."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from ludens.experiments.pricing import play_pricing
+    from ludens.experiments.pricing.terminal import live
+
+    named = firm_names(firms)
+    market = _market(len(named), qualities, costs, mu)
+    settings = {"persona": persona, "window": window, "api_base": api_base}
+    with live(console(stderr=True), "price", periods=periods) as (progress, on_period):
+        run = play_pricing(
+            [policy_with(name, settings) for name in named],
+            market=market,
+            scales=_numbers("--scale", scale),
+            periods=periods,
+            runs=runs,
+            prefix=prefix,
+            seed=seed,
+            path=out,
+            concurrency=8 if concurrency is None else concurrency,
+            progress=progress,
+            on_period=on_period,
+        )
+    report_pricing(run.path, as_json, csv, panel)
+
+
+@price_app.command()
+def report(file: RunFile, as_json: Json = False, csv: Csv = None, panel: PanelCsv = None) -> None:
+    """Measure a run of the market again and write its report, of one that broke off too."""
+    report_pricing(file, as_json, csv, panel)
+
+
+def report_pricing(file: Path, as_json: bool, csv: Path | None = None, panel: Path | None = None) -> None:
+    """Measure a run, write its report, and print it."""
+    from ludens.experiments.pricing import load_result, write_report
+    from ludens.experiments.pricing.result import write_panel
+
+    result = write_report(load_result(file))
+    print_pricing(result, as_json, csv)
+    if panel is not None:
+        write_panel(result.panel, panel)
+
+
+@price_app.command()
+def implant(
+    file: RunFile,
+    *,
+    first: Annotated[int, typer.Option(help="First period to go back to.")] = 2,
+    last: Annotated[int, typer.Option(help="Last period to go back to.")] = 13,
+    places: Annotated[int, typer.Option(help="Periods drawn for each firm of each run.")] = 1,
+    replicates: Annotated[int, typer.Option(help="How often each sentence is put at each place.")] = 1,
+    seed: Seed = 0,
+    concurrency: Concurrency = 8,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a run's models again with one sentence in place of their plans: what does it do to prices?"""
+    from ludens.experiments.pricing import implant as make
+    from ludens.experiments.screens import progress_bar
+
+    with progress_bar(console(stderr=True), "implant") as progress:
+        run = make.implant(
+            file,
+            periods=(first, last),
+            places=places,
+            replicates=replicates,
+            seed=seed,
+            path=out,
+            concurrency=8 if concurrency is None else concurrency,
+            progress=progress,
+        )
+    print_implant(run, as_json)
+
+
+def firm_names(text: str | None) -> list[str]:
+    """Firms separated by commas; a part like ``universalise=firms`` belongs to the firm before it.
+
+    Raises:
+        UsageError: none is named.
+    """
+    found: list[str] = []
+    for part in (part.strip() for part in (text or "").split(",")):
+        if found and "=" in part and not {":", "/"} & set(part.split("=")[0]):
+            found[-1] += f",{part}"
+        elif part:
+            found.append(part)
+    if not found:
+        raise UsageError("Name the firms, as in --firms local/smollm2-135m,nash.")
+    return found
+
+
+def _market(firms: int, qualities: str | None, costs: str | None, mu: float) -> Market | None:
+    if qualities is None and costs is None and mu == 0.25:
+        return None
+    from ludens.envs.pricing import Market
+
+    def each(option: str, text: str | None, default: float) -> list[float]:
+        found = [default] if text is None else _numbers(option, text)
+        if len(found) not in {1, firms}:
+            raise UsageError(f"{option} takes one number, or one for each of {firms} firms; got {text!r}.")
+        return found * firms if len(found) == 1 else found
+
+    return Market(
+        each("--qualities", qualities, 2.0), each("--costs", costs, 1.0), mu=mu, quantity_scale=100.0
+    )
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(
+            f"{option} takes numbers separated by commas, as in 1,3.2,10; got {text!r}."
+        ) from None
