@@ -89,9 +89,10 @@ def zeta_margins(
         return min(_TOLERANCE * size + rounding, 1e-6 * abs(conduct.scale) * steep)
 
     begin = settle(floor * conduct.scale if start is None else start)
+    lowest = np.minimum(begin, floor * conduct.scale)  # margins of a solution are never below
     margins, wrong = _sweep(mapped, begin)
     if not wrong <= allowed(margins):
-        margins, wrong = _newton(mapped, slopes, [margins, begin], allowed)
+        margins, wrong = _newton(mapped, slopes, [margins, begin], lowest, allowed)
     if not wrong <= allowed(margins):
         raise EquilibriumError(
             f"Equilibrium prices were not found: the first-order conditions fail by {wrong:.3g} where"
@@ -118,7 +119,7 @@ def _sweep(mapped: Map, begin: Floats) -> tuple[Floats, float]:
 
 
 def _newton(
-    mapped: Map, slopes: Map, starts: list[Floats], allowed: Callable[[Floats], float]
+    mapped: Map, slopes: Map, starts: list[Floats], lowest: Floats, allowed: Callable[[Floats], float]
 ) -> tuple[Floats, float]:
     """The best of damped Newton steps on m − ζ(m) and Powell's hybrid method, from each start."""
     from scipy.optimize import root
@@ -133,15 +134,16 @@ def _newton(
     best: tuple[Floats, float] = (starts[0], np.inf)
     with np.errstate(all="ignore"):
         for start in starts:
-            best = min(best, _newton_from(gap, gap_slopes, start), key=_error)
+            best = min(best, _newton_from(gap, gap_slopes, start, lowest), key=_error)
         if not best[1] <= allowed(best[0]):
             hybrid: Any = partial(root, gap, jac=gap_slopes, method="hybr")
             for start in starts:
-                best = min(best, _newton_from(gap, gap_slopes, hybrid(start).x), key=_error)
+                best = min(best, _newton_from(gap, gap_slopes, hybrid(start).x, lowest), key=_error)
     return best
 
 
-def _newton_from(gap: Map, slopes: Map, margins: Floats) -> tuple[Floats, float]:
+def _newton_from(gap: Map, slopes: Map, margins: Floats, lowest: Floats) -> tuple[Floats, float]:
+    margins = np.maximum(margins, lowest)
     error = gap(margins)
     size = float(np.abs(error).max())
     for _ in range(_NEWTON):
@@ -150,7 +152,7 @@ def _newton_from(gap: Map, slopes: Map, margins: Floats) -> tuple[Floats, float]
         except np.linalg.LinAlgError:
             break
         for halving in range(40):
-            candidate = margins - step * 0.5**halving
+            candidate = np.maximum(margins - step * 0.5**halving, lowest)
             remaining = gap(candidate)
             length = float(np.abs(remaining).max())
             if length < size:

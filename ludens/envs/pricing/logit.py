@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ludens.envs.pricing.demand import Conduct, Fixed
 from ludens.envs.pricing.equilibrium import zeta_margins
+from ludens.envs.pricing.groups import Groups
 from ludens.envs.pricing.replies import inclusive, nash_margins, reply_margin
 
 Floats = NDArray[np.float64]
@@ -62,6 +63,8 @@ class Logit:
             part = Conduct(conduct.owners.restricted(free), conduct.scale, conduct.rival)
             margins[free] = self.equilibrium(surplus[free], float(value), part)
             return margins
+        if conduct.rival == 1:  # everybody is one firm
+            conduct = Conduct(Groups(np.zeros(len(surplus), dtype=np.intp)), conduct.scale)
         start = nash_margins(surplus, outside, conduct.owners, self.mu)
         if conduct.scale == 1 and conduct.rival == 0:
             return start

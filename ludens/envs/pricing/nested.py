@@ -20,10 +20,16 @@ from numpy.typing import NDArray
 
 from ludens.envs.pricing.demand import Conduct, Fixed
 from ludens.envs.pricing.equilibrium import zeta_margins
+from ludens.envs.pricing.errors import EquilibriumError
 from ludens.envs.pricing.groups import Groups
 from ludens.envs.pricing.logit import logit_shares
+from ludens.envs.pricing.nested_reply import Position, nest_margins
+from ludens.envs.pricing.replies import inclusive
 
 Floats = NDArray[np.float64]
+
+_ROUNDS = 1000
+_PATH = 33
 
 
 @dataclass(frozen=True)
@@ -78,11 +84,24 @@ class NestedLogit:
     def equilibrium(
         self, surplus: Floats, outside: float, conduct: Conduct, fixed: Fixed | None = None
     ) -> Floats:
-        """By ζ, then Newton."""
-        return zeta_margins(self, surplus, outside, conduct, fixed=fixed)
+        """By ζ, then Newton; where firms maximise profit and these fail, by repeated exact replies; other
+        conduct is then approached from there in small steps.
+        """
+        if conduct.rival == 1:
+            conduct = Conduct(Groups(np.zeros(len(surplus), dtype=np.intp)), conduct.scale)
+        try:
+            return zeta_margins(self, surplus, outside, conduct, fixed=fixed)
+        except EquilibriumError:
+            owners, start = conduct.owners, self._by_replies(surplus, outside, conduct.owners, fixed)
+            path = np.linspace(0, 1, _PATH)[1:].tolist() if conduct != Conduct(owners) else []
+            margins = zeta_margins(self, surplus, outside, Conduct(owners), fixed=fixed, start=start)
+            for part in path:
+                step = Conduct(owners, float(1 + part * (conduct.scale - 1)), float(part * conduct.rival))
+                margins = zeta_margins(self, surplus, outside, step, fixed=fixed, start=margins)
+            return margins
 
     def reply(self, own: NDArray[np.bool_], surplus: Floats, values: Floats, outside: Floats) -> Floats:
-        """By ζ, row by row; from the lowest margins and, for several products, also from high ones."""
+        """Exactly (see `nested_reply`), row by row."""
         shape = np.broadcast_shapes(values.shape[:-1], outside.shape)
         rows = np.broadcast_to(values, (*shape, len(own))).reshape(-1, len(own))
         worth = np.broadcast_to(outside, shape).reshape(-1)
@@ -148,17 +167,36 @@ class NestedLogit:
         return everyone
 
     def _reply(self, own: NDArray[np.bool_], surplus: Floats, values: Floats, outside: float) -> Floats:
-        # Rivals' products carry no margin here: then one firm may own everything.
-        conduct = Conduct(Groups(np.where(own, 0, 1) if not own.all() else np.zeros(len(own), dtype=np.intp)))
-        # Quality less cost of rivals is their net value, at margin 0.
-        worth, floor = np.where(own, surplus, values), self.floor(len(own))
-        starts = [floor]
-        if own.sum() > 1:  # one product's profit is log-concave in its price: one maximum
-            starts.append(floor + np.maximum(surplus - outside, 0.0))
-        found = [
-            zeta_margins(self, worth, outside, conduct, fixed=Fixed(~own, np.zeros(len(own))), start=start)
-            for start in starts
-        ]
-        value = np.asarray(outside)
-        profits = [float((margins * self.shares(worth - margins, value))[own].sum()) for margins in found]
-        return found[int(np.argmax(profits))]
+        """Margins (J,) of the firm's products; 0 for others."""
+        labels, scale = self._groups.labels, self._nest_scale
+        ours = np.unique(labels[own])
+        elsewhere = [outside]
+        at_cost, rivals = np.full(len(scale), -np.inf), np.full(len(scale), -np.inf)
+        for nest in range(len(scale)):
+            inside = labels == nest
+            if np.any(inside & own):
+                at_cost[nest] = inclusive(surplus[inside & own], None, scale[nest])
+            if np.any(inside & ~own):
+                rivals[nest] = inclusive(values[inside & ~own], None, scale[nest])
+            if not np.any(inside & own):
+                elsewhere.append(float(rivals[nest]))
+        rest = float(inclusive(np.array(elsewhere), None, self.mu))
+        sigma = np.array(self.nest_parameter)[ours]
+        margins = np.zeros(len(scale))
+        margins[ours] = nest_margins(Position(at_cost[ours], rivals[ours], sigma, rest, self.mu))
+        return np.where(own, margins[labels], 0.0)
+
+    def _by_replies(self, surplus: Floats, outside: float, owners: Groups, fixed: Fixed | None) -> Floats:
+        """One firm after another answers exactly, until nobody moves or for long enough."""
+        margins = self.floor(len(surplus))
+        if fixed is not None:
+            margins = np.where(fixed.products, fixed.margins, margins)
+        for _ in range(_ROUNDS):
+            before = margins
+            for firm in range(owners.count):
+                own = owners.labels == firm
+                if fixed is None or not fixed.products[own].any():
+                    margins = np.where(own, self._reply(own, surplus, surplus - margins, outside), margins)
+            if np.abs(margins - before).max() <= 1e-14 * np.abs(margins).max():
+                break
+        return margins
