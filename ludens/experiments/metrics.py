@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.comparisons import KAPPAS, Beliefs, Comparison, compare
 from ludens.experiments.costs import Costs, costs
+from ludens.experiments.estimates.answers import of_shares
+from ludens.experiments.estimates.revealed import Revealed, reveal
 from ludens.experiments.intervals import Estimate, cluster_mean, cluster_slopes, missing, wider, wilson
 from ludens.experiments.records import DecisionRecord
 from ludens.experiments.shares import Share, Shares, shares_by_policy
@@ -69,6 +71,8 @@ class Measures:
             on any of the options; the rest went to other words. Far below 1, the choice was forced on a model
             that was about to say something else. By framing too, in `mass_by_framing`.
         incomplete: questions × framings left out of `asked` because an order has no usable answer.
+        revealed: the preferences (α, β, κ, λ) that the choices reveal under uniform beliefs, and under the
+            policy's own where it was asked.
     """
 
     policy: str
@@ -91,6 +95,7 @@ class Measures:
     costs: Costs
     asked: int
     incomplete: int
+    revealed: tuple[Revealed, ...]
 
     def comparison(self, kappa: float, beliefs: Beliefs = "uniform") -> Comparison | None:
         """The comparison with that oracle, or None if it was not made."""
@@ -179,6 +184,10 @@ def _measures(
         costs=costs(records),
         asked=shares.asked,
         incomplete=shares.incomplete,
+        revealed=tuple(
+            reveal(of_shares(shares, beliefs, choices, kind), beliefs=kind, seed=seed)
+            for kind in (("uniform", "own") if own else ("uniform",))
+        ),
     )
 
 

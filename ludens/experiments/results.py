@@ -152,6 +152,9 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
             oracle = {"kappa": comparison.kappa, "beliefs": comparison.beliefs}
             yield _entry(found.policy, "agreement", comparison.agreement, **oracle)
             yield _entry(found.policy, "regret", comparison.regret, **oracle)
+        for revealed in found.revealed:
+            for name, estimate in revealed.parameters.items():
+                yield _entry(found.policy, f"preferences_{name}", estimate, beliefs=revealed.beliefs)
 
 
 _PLAIN = (
@@ -190,6 +193,7 @@ def _row(found: Measures, tested: bool) -> dict[str, Any]:
         "refused": found.refused,
         "answer_mass": found.answer_mass,
         "decisions": found.costs.decisions,
+        **dict(found.revealed[0].parameters),
         "cost": found.costs.cost,
         "call_seconds": found.costs.call_seconds,
     }

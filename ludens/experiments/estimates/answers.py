@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -148,15 +148,16 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
     return tuple(_played(policy, _of_policy(decisions, policy, label=False), game) for policy in policies)
 
 
-def as_choices(answers: PolicyAnswers, model: Model) -> Choices:
-    """One policy's answers in the form that estimators take: a row for each cluster.
+def as_choices(answers: PolicyAnswers, model: Model, weight: float = 1.0) -> Choices:
+    """One policy's answers in the form that estimators take, a row for each cluster, every answer counting
+    `weight` times.
 
     Raises:
         UsageError: there is no usable answer.
     """
-    return _choices(
-        [(entry.cluster, entry) for entry in answers.seen], model, answers.clustered_by, answers.policy
-    )
+    seen = [(entry.cluster, entry) for entry in answers.seen]
+    found = _choices(seen, model, answers.clustered_by, answers.policy)
+    return found if weight == 1 else replace(found, counts=found.counts * weight)
 
 
 def together(policies: Sequence[PolicyAnswers], model: Model) -> Choices:

@@ -2,16 +2,21 @@
 none.
 
 Standard errors come from the sandwich clustered by game × framing × order (of a play: by episode) and from
-the inverse Hessian; the wider is taken for each parameter. Exact probabilities have no sampling error: there
-the sandwich says how far the model of preferences misses the answers, and would vanish for a player who
-follows it; the inverse Hessian says what as many single sampled answers would have told.
+the inverse Hessian; the wider is taken for each parameter. Exact probabilities have no sampling error. There
+the sandwich says how far the model of preferences misses the answers, and vanishes for a player who follows
+it; the inverse Hessian says what one sampled answer to each question would have told. Whether a parameter is
+identified at all is judged on what is known, an exact answer standing for `EXACT` sampled ones.
+
+Choices that a clustered score test (5 %) cannot tell from chance have a precision of 0, and then no weight is
+identified, whatever an optimiser finds: so with a model that follows the place of an option alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,12 +28,20 @@ from ludens.experiments.intervals import Estimate, missing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ludens.preferences.estimation.choices import Choices
     from ludens.preferences.estimation.models import Model
     from ludens.preferences.estimation.results import Fit
 
 METHOD: Literal["the wider of cluster sandwich and inverse Hessian"] = (
     "the wider of cluster sandwich and inverse Hessian"
 )
+
+_EXACTLY = 1e-6  # per answer, what counts as no gain in log-likelihood where nothing was sampled
+
+_EXACTLY = 1e-6  # per answer, what counts as no gain in log-likelihood where nothing was sampled
+
+EXACT = 1000
+"""How many sampled answers an exact one stands for, where identification is judged; our choice."""
 
 NO_ANSWERS = "not estimated: no question was answered in every order"
 NO_REACTION = "not identified: choices do not react to payoffs"
@@ -37,7 +50,7 @@ NO_NOISE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Revealed:
     """The preferences of one policy, as its choices reveal them.
 
@@ -58,8 +71,8 @@ class Revealed:
     parameters: Mapping[str, Estimate]
     verdict: str
     notes: tuple[str, ...]
-    fit: Fit | None
-    answers: PolicyAnswers
+    fit: Fit | None = field(compare=False, repr=False)
+    answers: PolicyAnswers = field(compare=False, repr=False)
 
 
 def reveal(
@@ -90,8 +103,12 @@ def reveal(
     if not answers.seen:
         none = {name: missing(NO_ANSWERS) for name in chosen.names}
         return Revealed(answers.policy, chosen.name, beliefs, none, NO_ANSWERS, (), None, answers)
-    settings: dict[str, Any] = {"fix": fix, "draws": draws, "seed": seed}
-    found = fit(as_choices(answers, chosen), chosen, **settings)
+    weight = EXACT if answers.exact else 1
+    choices = as_choices(answers, chosen, weight)
+    found = fit(choices, chosen, fix=fix, draws=draws, seed=seed)
+    found = _by_answers(found, weight)
+    if chosen.linear and _no_reaction(found, choices, weight):
+        found = _silenced(found)
     verdict = verdict_of(found)
     return Revealed(
         answers.policy,
@@ -105,6 +122,19 @@ def reveal(
     )
 
 
+def reveal_all(
+    policies: Sequence[PolicyAnswers], model: str | Model = "moralis", **settings: Any
+) -> list[Revealed]:
+    """`reveal` for each of several policies, in their order.
+
+    Raises:
+        UsageError: as in `reveal`, or there are none.
+    """
+    if not policies:
+        raise UsageError("The run has no answers yet: `ludens resume` goes on with it.")
+    return [reveal(answers, model, **settings) for answers in policies]
+
+
 def wider_errors(fit: Fit) -> NDArray[np.float64]:
     """Per parameter the larger of the clustered and the inverse-Hessian standard error; NaN where neither is
     known.
@@ -114,29 +144,14 @@ def wider_errors(fit: Fit) -> NDArray[np.float64]:
     return wider
 
 
-def wider_fit(fit: Fit) -> Fit:
-    """The fit with the wider errors in place of the clustered ones, for tables.
-
-    The covariance of each kind is scaled by parameter, so that its diagonal holds the wider variances.
-    """
-    errors, clustered = wider_errors(fit), fit.standard_errors("cluster")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        usable = np.isfinite(clustered) & (clustered > 0)
-        scale = np.where(usable, errors / clustered, 0.0)
-    covariance = fit.covariance("cluster") * scale[:, None] * scale
-    np.fill_diagonal(covariance, errors**2)
-    return replace(fit, covariances={**fit.covariances, "cluster": covariance})
-
-
 def verdict_of(fit: Fit) -> str:
     """Why parameters of a fit have no value, in a few words; empty where all have one."""
     if not np.isnan(fit.values).any():
         return ""
     kinds = [(warning.kind, warning.parameters) for warning in fit.warnings]
-    scale = fit.names[-1]
     if any(kind == "separation" for kind, _ in kinds):
         return NO_NOISE
-    if any(kind == "bound" and scale in concerned for kind, concerned in kinds):
+    if any(kind == "bound" and fit.names[-1] in concerned for kind, concerned in kinds):
         return NO_REACTION
     silent = [name for name, value in zip(fit.names, fit.values, strict=True) if math.isnan(value)]
     symbols = {parameter.name: parameter.symbol for parameter in fit.model.parameters}
@@ -144,28 +159,68 @@ def verdict_of(fit: Fit) -> str:
     return f"not identified: {', '.join(symbols[name] for name in silent)}" + (f" ({why})" if why else "")
 
 
+def _by_answers(fit: Fit, weight: int) -> Fit:
+    """A fit to answers that counted `weight` times each, as if they had counted once; the sandwich stays as
+    it is.
+    """
+    if weight == 1:
+        return fit
+    covariances = {
+        kind: found * (weight if kind == "hessian" else 1) for kind, found in fit.covariances.items()
+    }
+    return replace(
+        fit, covariances=covariances, log_likelihood=fit.log_likelihood / weight, size=fit.size / weight
+    )
+
+
+def _no_reaction(fit: Fit, choices: Choices, weight: int) -> bool:
+    """Whether choices cannot be told from chance, all alternatives being equally likely (φ = 0).
+
+    A score test with the clusters' own variances, s′(Σ s_c s_c′)⁻s against χ²: it needs no maximum, holds
+    under any dependence within clusters (so the place of an option cancels between orders), and serves exact
+    answers too. It cannot exceed the number of clusters; with too few of them, the likelihood ratio is used,
+    and of exact answers whether there is any gain at all.
+    """
+    from scipy.special import chdtri
+
+    from ludens.preferences.estimation.errors import scores
+    from ludens.preferences.estimation.likelihood import levels, log_probabilities
+
+    critical = float(chdtri(len(fit.names), 0.05))
+    nothing = np.zeros(len(fit.names))
+    if fit.clusters > critical:
+        each = choices.by_cluster(scores(fit.model, choices, nothing) * fit.model.sizes(choices))
+        slope = each.sum(axis=0)
+        return float(slope @ np.linalg.pinv(each.T @ each, rcond=1e-9) @ slope) < critical
+    chance = float(levels(choices, log_probabilities(fit.model, choices, nothing), choices.total)) / weight
+    gain = 2 * (fit.log_likelihood - chance)
+    return gain < (critical if weight == 1 else _EXACTLY * fit.size)
+
+
+def _silenced(fit: Fit) -> Fit:
+    """The fit without values for anything that a precision of 0 leaves open."""
+    from ludens.preferences.estimation.results import FitWarning
+
+    told = FitWarning(
+        "bound",
+        fit.names,
+        "Choices cannot be told from chance, so that the precision is at its bound of 0 and no weight can "
+        "be read from "
+        "them: ask more, or read the shares as they are.",
+    )
+    none = {kind: np.full_like(found, np.nan) for kind, found in fit.covariances.items()}
+    return replace(fit, values=np.full_like(fit.values, np.nan), covariances=none, warnings=(told,))
+
+
 def _estimate(fit: Fit, place: int, verdict: str) -> Estimate:
     value, error = float(fit.values[place]), float(wider_errors(fit)[place])
     name, n, clusters = fit.names[place], round(fit.size), fit.clusters
+    if math.isnan(value):
+        told = next((warning.message for warning in fit.warnings if name in warning.parameters), "")
+        return missing(f"{verdict}. {told}" if told else verdict, n)
     if name in fit.fixed:
         return Estimate(value, n=n, clusters=clusters, note="held at this value")
-    if math.isnan(value):
-        told = next((warning.message for warning in fit.warnings if name in warning.parameters), verdict)
-        return missing(f"{verdict}. {told}" if told != verdict else verdict, n)
     if math.isnan(error):
         return Estimate(value, n=n, clusters=clusters, note="no standard error")
-    reach = 1.959963984540054 * error
+    reach = NormalDist().inv_cdf(0.975) * error
     return Estimate(value, value - reach, value + reach, n, clusters, METHOD)
-
-
-def reveal_all(
-    policies: Sequence[PolicyAnswers], model: str | Model = "moralis", **settings: Any
-) -> list[Revealed]:
-    """`reveal` for each of several policies that have answers to it, in their order.
-
-    Raises:
-        UsageError: as in `reveal`.
-    """
-    if not policies:
-        raise UsageError("The run has no answers yet: `ludens resume` goes on with it.")
-    return [reveal(answers, model, **settings) for answers in policies]
