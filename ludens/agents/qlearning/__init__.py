@@ -6,6 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ludens.agents.qlearning.equilibrium import EquilibriumTest, equilibrium_test
+    from ludens.agents.qlearning.exp3 import BanditSessions, train_exp3
+    from ludens.agents.qlearning.heatmap import HeatMap, heat_map
+    from ludens.agents.qlearning.impulse import ImpulseResponse, impulse_response
     from ludens.agents.qlearning.parameters import QLearning
     from ludens.agents.qlearning.policy import QLearningPolicy
     from ludens.agents.qlearning.sessions import Sessions
@@ -13,21 +17,49 @@ if TYPE_CHECKING:
     from ludens.agents.qlearning.training import train
 
 __all__ = [
+    "BanditSessions",
+    "EquilibriumTest",
+    "HeatMap",
+    "ImpulseResponse",
     "LearningTables",
     "QLearning",
     "QLearningPolicy",
     "Sessions",
     "TableTooLargeError",
+    "equilibrium_test",
+    "heat_map",
+    "impulse_response",
     "learning_tables",
     "train",
+    "train_exp3",
 ]
 
 # Each is loaded when it is first named: the loop needs numba, which takes a moment to load.
 _HOMES = {
+    "equilibrium": (
+        "EquilibriumTest",
+        "equilibrium_test",
+    ),
+    "exp3": (
+        "BanditSessions",
+        "train_exp3",
+    ),
+    "heatmap": (
+        "HeatMap",
+        "heat_map",
+    ),
+    "impulse": (
+        "ImpulseResponse",
+        "impulse_response",
+    ),
     "parameters": ("QLearning",),
     "policy": ("QLearningPolicy",),
     "sessions": ("Sessions",),
-    "tables": ("LearningTables", "TableTooLargeError", "learning_tables"),
+    "tables": (
+        "LearningTables",
+        "TableTooLargeError",
+        "learning_tables",
+    ),
     "training": ("train",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

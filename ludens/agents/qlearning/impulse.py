@@ -1,0 +1,173 @@
+"""What happens after a firm is made to deviate: impulse responses of limit strategies.
+
+From every state of a session's limit cycle, each firm in turn is forced to a price for one or more periods;
+all else follows the limit strategies. Responses are averaged over the cycle's states, then over deviating firms,
+then over sessions, so that a long cycle counts no more than a short one. As in Calvano et al. (AER 2020), the
+usual deviation is the static best reply to what the rivals are about to charge.
+
+(The authors' impulse-response routine looks the static best reply up by the state's place in the cycle, not
+by the state; here it is the state's own.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.agents.qlearning.sessions import Sessions
+from ludens.agents.qlearning.tables import LearningTables
+from ludens.agents.qlearning.values import Floats, Ints, path_values
+from ludens.errors import UsageError
+
+
+@dataclass(frozen=True, eq=False)
+class ImpulseResponse:
+    """Responses to forced deviations.
+
+    Prices are relative to what would have been charged in the same period without the deviation: 0 is no
+    change, −0.1 a tenth less.
+
+    Attributes:
+        deviator: relative price change of the firm that was forced, by session and period since the
+            deviation (the first column), (sessions, horizon).
+        rivals: of the others, mean over them, (sessions, horizon).
+        unprofitable: the share of a session's deviations by which the deviator loses, discounted for ever; NaN
+            where no forced price differs from the strategy's own, (sessions,).
+        gain: what the deviation earns, discounted for ever, as a share of what keeping to the strategy does,
+            mean, (sessions,); NaN likewise.
+        periods: from the last forced period until play is on the limit cycle again, mean over deviations
+            that return, (sessions,); NaN where none does.
+        returned: the share of deviations after which play returns to its cycle, not to another, (sessions,); NaN
+            as for `unprofitable`.
+    """
+
+    deviator: Floats
+    rivals: Floats
+    unprofitable: Floats
+    gain: Floats
+    periods: Floats
+    returned: Floats
+
+    def means(self) -> dict[str, float | Floats]:
+        """Means over sessions, those left out that have no deviation to speak of."""
+        found: dict[str, float | Floats] = {
+            "deviator": self.deviator.mean(axis=0),
+            "rivals": self.rivals.mean(axis=0),
+        }
+        for name in ("unprofitable", "gain", "periods", "returned"):
+            values = getattr(self, name)
+            known = values[~np.isnan(values)]
+            found[name] = float(known.mean()) if len(known) else float("nan")
+        return found
+
+
+def impulse_response(
+    sessions: Sessions,
+    *,
+    forced: int = 1,
+    price: Literal["best reply"] | int = "best reply",
+    horizon: int = 15,
+    among: NDArray[np.bool_] | None = None,
+) -> ImpulseResponse:
+    """Force deviations and follow what comes of them.
+
+    Args:
+        sessions: trained.
+        forced: for how many periods the firm is forced, at least 1.
+        price: ``"best reply"``: the static one to what rivals charge, anew in each forced period; or the
+            number of a price on the grid.
+        horizon: periods to report, at least 1.
+        among: the sessions to look at, (sessions,); all by default.
+
+    Raises:
+        UsageError: a number is out of its range, or the learners have no memory and so cannot respond.
+    """
+    tables = sessions.tables
+    if tables.parameters.memory == 0:
+        raise UsageError("Learners with memory 0 see no deviation and cannot respond: train with memory 1.")
+    if forced < 1 or horizon < 1:
+        raise UsageError(
+            f"forced and horizon must be at least 1 period for a deviation; got {forced} and {horizon}."
+        )
+    if price != "best reply" and not 0 <= int(price) < tables.points:
+        raise UsageError(f"A forced price is 'best reply' or a place on the grid, 0 to {tables.points - 1}.")
+    chosen = range(len(sessions)) if among is None else np.flatnonzero(among).tolist()
+    rows = [_respond(sessions, session, forced, price, horizon) for session in chosen]
+    parts = [np.array(part) for part in zip(*rows, strict=True)]
+    if not parts:
+        raise UsageError("No session is left to look at: `among` leaves all of them out.")
+    return ImpulseResponse(*parts)
+
+
+def _respond(
+    sessions: Sessions, session: int, forced: int, price: str | int, horizon: int
+) -> tuple[Floats, Floats, float, float, float, float]:
+    tables = sessions.tables
+    joint, following = sessions.joint_actions(session), sessions.next_states(session)
+    cycle = sessions.cycles[session]
+    values = path_values(tables.expected[joint], following, tables.parameters.discount)
+    deviator, rivals = np.zeros(horizon), np.zeros(horizon)
+    losses: list[bool] = []
+    gains, lengths = [], []
+    for firm in range(tables.firms):
+        others = [other for other in range(tables.firms) if other != firm]
+        for start in cycle.tolist():
+            state, usual = start, start
+            earned, weight, after = 0.0, 1.0, start
+            differs = False
+            for period in range(max(forced, horizon)):
+                played = int(joint[state])
+                if period < forced:
+                    played = _forced(tables, played, firm, price)
+                    differs |= played != int(joint[state])
+                    earned += weight * float(tables.expected[played, firm])
+                    weight *= tables.parameters.discount
+                if period < horizon:
+                    change = tables.prices(played) / tables.prices(joint[usual]) - 1
+                    deviator[period] += change[firm]
+                    rivals[period] += change[others].mean() if others else 0.0
+                state = int(tables.next_state(state, played))
+                usual = int(following[usual])
+                if period == forced - 1:
+                    earned += weight * float(values[state, firm])
+                    after = state
+            if differs:
+                keeps = float(values[start, firm])
+                losses.append(earned < keeps)
+                gains.append(earned / keeps - 1)
+                lengths.append(_until(following, after, cycle))
+    count = tables.firms * len(cycle)
+    back = [length for length in lengths if length is not None]
+    return (
+        deviator / count,
+        rivals / count,
+        float(np.mean(losses)) if losses else np.nan,
+        float(np.mean(gains)) if gains else np.nan,
+        float(np.mean(back)) if back else np.nan,
+        len(back) / len(lengths) if lengths else np.nan,
+    )
+
+
+def _forced(tables: LearningTables, played: int, firm: int, price: str | int) -> int:
+    points = tables.points
+    step = points ** (tables.firms - 1 - firm)
+    met = played - played // step % points * step + np.arange(points) * step
+    place = int(tables.expected[met, firm].argmax()) if price == "best reply" else int(price)
+    return int(met[place])
+
+
+def _until(following: Ints, state: int, cycle: Ints) -> int | None:
+    """Periods until play is in a state of the cycle; None if it never is."""
+    inside = set(cycle.tolist())
+    seen: set[int] = set()
+    periods = 0
+    while state not in inside:
+        if state in seen:
+            return None
+        seen.add(state)
+        state = int(following[state])
+        periods += 1
+    return periods
