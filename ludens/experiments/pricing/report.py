@@ -6,12 +6,20 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ludens.experiments.pricing.page import Contents, page
+from ludens.experiments.pricing import figures
+from ludens.experiments.pricing.analysis import Analysis
+from ludens.experiments.pricing.page import Contents, Drawn, page
+from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.result import PricingResult
+from ludens.experiments.pricing.tables import tables
 from ludens.experiments.report import write_page
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.results import report_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_report(result: PricingResult, path: str | os.PathLike[str] | None = None) -> PricingResult:
@@ -27,7 +35,7 @@ def write_report(result: PricingResult, path: str | os.PathLike[str] | None = No
     """
     target = report_path(result.run_path) if path is None else Path(path)
     again = f"`ludens report {result.run_path}` writes it; what was played is kept."
-    write_page(page(result.panel, result.analysis, contents(result)), target, again)
+    write_page(page(contents(result)), target, again)
     return replace(result, report_path=target)
 
 
@@ -45,16 +53,47 @@ def contents(result: PricingResult) -> Contents:
         f"{_count(runs, 'run')}. The one-shot Nash price and the price that maximises joint profit are the "
         "two lines to hold their prices against."
     )
-    called = result.calls > 0
     return Contents(
         title=title(result),
         lead=lead,
+        figures=pictures(result.panel, result.analysis),
+        tables=tables(result.analysis, result.panel, result.costs if result.calls else ()),
         warnings=tuple(_warnings(result)),
         facts=_facts(result),
-        costs=result.costs if called else (),
         decisions=result.decisions,
+        sentences=result.analysis.sentences,
         notes=tuple(_notes(result)),
     )
+
+
+def pictures(panel: Panel, found: Analysis) -> list[Drawn]:
+    """Price paths, phase plot and gains, those that there is something to show in."""
+    drawn: list[tuple[str, str, str, Figure | None]] = []
+    runs = figures.drawn_runs(panel)
+    if runs:
+        begun = int((panel.played > 0).sum())
+        more = "" if len(runs) == begun else f" The first {len(runs)} of {begun} runs; the table has all."
+        wild = " Prices far outside are cut off." if figures.cut_off(panel) else ""
+        paths = (
+            "Every run by itself, prices divided by α. A red line ends a run in which a firm gave no usable "
+            f"price after all tries.{wild}{more}"
+        )
+        drawn.append(("paths", "Prices", paths, figures.price_paths(panel, found.measures)))
+    phase = (
+        "Each firm's price against the other's price one period before, over the last two thirds of the "
+        "periods of the runs that are done. Dashed: what a firm that looks no further than this period would "
+        "answer. N and M: the Nash and the joint-profit price. A firm on the grey line matches what it saw."
+    )
+    if figures.thinned(panel):
+        phase += f" At most about {figures.MOST_POINTS} points are drawn, evenly picked."
+    drawn.append(("phase", "What does a firm answer?", phase, figures.phase_plot(panel)))
+    gains = (
+        "The profit gain over the last periods: 0 is the one-shot Nash profit, 1 a share in the largest "
+        "joint profit. Black: means over runs."
+    )
+    distribution = figures.gain_distribution(found.measures)
+    drawn.append(("gains", "How much of the collusive profit?", gains, distribution))
+    return [(name, title, caption, figure) for name, title, caption, figure in drawn if figure is not None]
 
 
 def _warnings(result: PricingResult) -> Iterator[str]:
