@@ -1,43 +1,27 @@
-"""One parameter vector for all choices, by maximum likelihood.
-
-Where each choice is of one alternative and the model is linear, the log-likelihood is concave in φ and is
-climbed from φ = 0, with scipy's trust region and the analytic gradient and Hessian. Elsewhere several maxima
-are possible: random starts climb together by Newton's method, and the highest is polished the same way.
+"""One parameter vector for all choices, by maximum likelihood, with errors and with what the data cannot
+tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from ludens.errors import UsageError
+from ludens.preferences.estimation.bounds import Bounds, check_bounds, climb_within
 from ludens.preferences.estimation.catalogue import find_model
 from ludens.preferences.estimation.choices import Choices
+from ludens.preferences.estimation.climbing import STARTS, Peak
+from ludens.preferences.estimation.diagnosis import FEW, Found, diagnose
 from ludens.preferences.estimation.errors import bootstrap, carried, cluster_count, inverse, meat, scores
-from ludens.preferences.estimation.likelihood import Function, Value, evaluator, restricted
 from ludens.preferences.estimation.models import Model
-from ludens.preferences.estimation.newton import maximise
-from ludens.preferences.estimation.restriction import Restriction
 from ludens.preferences.estimation.results import ErrorKind, Fit, FitWarning
 
 Floats = NDArray[np.float64]
 
-STARTS = 10
-"""Random starts where the log-likelihood may have several maxima."""
-
-_ONE = np.zeros(1, dtype=np.intp)
-
-
-class Peak(NamedTuple):
-    """Where one climb ended: ψ (q,), value, gradient and Hessian there, and whether it is a maximum."""
-
-    psi: Floats
-    value: Value
-    converged: bool
+_ENOUGH = 0.9  # share of bootstrap draws that must have a maximum
 
 
 def fit(
@@ -45,6 +29,7 @@ def fit(
     model: str | Model = "moralis",
     *,
     fix: Mapping[str, float] | None = None,
+    bounds: Bounds | None = None,
     draws: int = 0,
     seed: int = 0,
     starts: int = STARTS,
@@ -55,56 +40,26 @@ def fit(
         choices: the data.
         model: a name or a model.
         fix: parameters to hold at values, for example ``{"kappa": 0}``.
+        bounds: intervals, for example ``{"kappa": (0, 1)}``. A parameter outside is held at its end, the
+            rest is fitted again; it has no error, and the others' errors are those given its value.
         draws: cluster bootstrap draws; 0 for none.
         seed: of the random starts and the bootstrap.
         starts: random starts where the log-likelihood may have several maxima.
 
     Raises:
-        UsageError: there are no choices, they lack the model's attributes, or a parameter is unknown.
+        UsageError: there are no choices, they lack the model's attributes, or `fix` or `bounds` name no
+            parameter or values that it cannot have.
     """
-    chosen, fixed = find_model(model), dict(fix or {})
+    chosen, fixed, within = find_model(model), dict(fix or {}), dict(bounds or {})
     check_choices(choices, chosen)
-    restriction = chosen.restrict(fixed)
+    check_bounds(chosen, within, fixed)
+    if draws < 0 or starts < 1:
+        raise UsageError(f"Give draws ≥ 0 and starts ≥ 1; got draws={draws}, starts={starts}.")
     spawned = np.random.SeedSequence(seed).spawn(2)
-    peak = climb(chosen, choices, restriction, starts=starts, rng=np.random.default_rng(spawned[0]))
-    phi = restriction.expand(peak.psi)
-    bread = inverse(-peak.value.hessian, restriction.sizes(chosen.sizes(choices)))
-    jacobian = chosen.jacobian(phi) @ restriction.matrix
-    filling = restriction.matrix.T @ meat(choices, scores(chosen, choices, phi)) @ restriction.matrix
-    covariances: dict[ErrorKind, Floats] = {
-        "hessian": carried(bread, jacobian),
-        "cluster": carried(bread @ filling @ bread, jacobian),
-    }
-    drawn = None
-    if draws:
-        drawn, _ = bootstrap(
-            chosen,
-            choices,
-            restriction,
-            peak.psi,
-            draws=draws,
-            rng=np.random.default_rng(spawned[1]),
-        )
-        covariances["bootstrap"] = np.cov(drawn, rowvar=False)
-    values = chosen.reported(phi)
-    notes: tuple[FitWarning, ...] = ()
-    return Fit(
-        model=chosen,
-        names=chosen.names,
-        values=values,
-        optimum=phi,
-        covariances=covariances,
-        log_likelihood=float(peak.value.level),
-        size=choices.size,
-        subjects=len(choices.subjects),
-        clusters=cluster_count(choices),
-        clustered_by=choices.clustered_by,
-        fixed=fixed,
-        converged=peak.converged,
-        warnings=notes,
-        free=restriction.free,
-        draws=drawn,
+    peak, pinned = climb_within(
+        chosen, choices, fixed, within, starts=starts, rng=np.random.default_rng(spawned[0])
     )
+    return conclude(chosen, choices, peak, fixed, pinned, draws=draws, rng=np.random.default_rng(spawned[1]))
 
 
 def check_choices(choices: Choices, model: Model) -> None:
@@ -123,73 +78,117 @@ def check_choices(choices: Choices, model: Model) -> None:
         raise UsageError("There are no choices to fit.")
 
 
-def climb(
+def conclude(
     model: Model,
     choices: Choices,
-    restriction: Restriction,
+    peak: Peak,
+    fixed: Mapping[str, float],
+    pinned: Mapping[str, float],
     *,
-    starts: int = STARTS,
-    rng: np.random.Generator,
-) -> Peak:
-    """The maximum of the log-likelihood of all choices in ψ."""
-    function = restricted(evaluator(model, choices, choices.total[None]), restriction)
-    sizes = restriction.sizes(model.sizes(choices))
-    if restriction.free == 0:
-        return Peak(np.zeros(0), Value(*(part[0] for part in function(np.zeros((1, 0)), _ONE))), True)
-    if model.linear and choices.members is None:
-        start = restriction.reduce(np.zeros(len(model.parameters)))
-    else:
-        begin = restriction.reduce(model.starts(max(starts, 1), choices.attributes, rng))
-        start = _best_of_many(function, begin, sizes)
-    return polish(function, start, sizes, choices.size)
+    draws: int = 0,
+    rng: np.random.Generator | None = None,
+    clustered: bool = True,
+) -> Fit:
+    """Errors and diagnoses of a climb that has ended.
 
-
-def polish(function: Function, start: Floats, sizes: Floats, size: float) -> Peak:
-    """Climb from one point with scipy's trust region (Conn, Gould & Toint 2000), in parameters of size 1 and
-    per choice.
+    Args:
+        model: what was fitted.
+        choices: to what.
+        peak: where the climb ended, in the ψ of ``model.restrict({**fixed, **pinned})``.
+        fixed: the parameters held by the caller.
+        pinned: those at their bounds.
+        draws: of the bootstrap.
+        rng: for them.
+        clustered: whether clustered errors are wanted (not for a single subject).
     """
-    last: dict[bytes, Value] = {}
-
-    def at(point: Floats) -> Value:
-        key = point.tobytes()
-        if key not in last:
-            last.clear()
-            last[key] = Value(*(part[0] for part in function((point * sizes)[None], _ONE)))
-        return last[key]
-
-    def level(point: Floats) -> float:
-        return -float(at(point).level) / size
-
-    def slope(point: Floats) -> Floats:
-        return -at(point).gradient * sizes / size
-
-    def curvature(point: Floats) -> Floats:
-        return -at(point).hessian * sizes[:, None] * sizes / size
-
-    answer: Any = optimize.minimize(
-        level,
-        start / sizes,
-        method="trust-exact",
-        jac=slope,
-        hess=curvature,
-        options={"gtol": 1e-9, "maxiter": 200},
+    held = {**fixed, **pinned}
+    restriction = model.restrict(held)
+    phi = restriction.expand(peak.psi)
+    clusters = cluster_count(choices)
+    with np.errstate(all="ignore"):
+        values = model.reported(phi)
+        jacobian = model.jacobian(phi) @ restriction.matrix
+    bread = inverse(-peak.value.hessian, restriction.sizes(model.sizes(choices)))
+    covariances: dict[ErrorKind, Floats] = {"hessian": carried(bread, jacobian)}
+    sandwich, notes = None, [_pinned(name, end) for name, end in pinned.items()]
+    if clustered:
+        if clusters > restriction.free:
+            filling = restriction.matrix.T @ meat(choices, scores(model, choices, phi)) @ restriction.matrix
+            sandwich = bread @ filling @ bread
+            covariances["cluster"] = carried(sandwich, jacobian)
+        else:
+            covariances["cluster"] = np.full((len(phi), len(phi)), np.nan)
+        if clusters < FEW:
+            notes.append(_few(clusters, choices.clustered_by, restriction.free))
+    verdict = diagnose(
+        Found(model, choices, restriction, held, peak, bread, sandwich if clusters >= FEW else None)
     )
-    psi = np.asarray(answer.x, dtype=np.float64) * sizes
-    value = at(np.asarray(answer.x))
-    step = inverse(-value.hessian, sizes) @ value.gradient
-    # The last step is Newton's: near the top a trust region cannot tell rises below rounding.
-    better = Value(*(part[0] for part in function((psi + step)[None], _ONE)))
-    if np.all(np.isfinite(better.gradient)) and better.level >= value.level - 1e-9 * (1 + abs(value.level)):
-        psi, value = psi + step, better
-    gain = 0.5 * float(value.gradient @ inverse(-value.hessian, sizes) @ value.gradient)
-    steepest = float(np.abs(value.gradient * sizes).max()) / size
-    return Peak(psi, value, abs(gain) < 1e-7 and steepest < 1e-6)
+    drawn = None
+    if draws and rng is not None and restriction.free and not np.all(verdict.unknown[_free(model, held)]):
+        drawn, lost = bootstrap(model, choices, restriction, peak.psi, draws=draws, rng=rng)
+        if lost:
+            notes.append(_lost(lost, draws))
+        enough = len(drawn) >= max(2, _ENOUGH * draws)
+        covariances["bootstrap"] = (
+            np.cov(drawn, rowvar=False) if enough else np.full((len(phi), len(phi)), np.nan)
+        )
+    elif draws:
+        covariances["bootstrap"] = np.full((len(phi), len(phi)), np.nan)
+    silent = verdict.unknown | ~_free(model, held)
+    for table in covariances.values():
+        table[silent], table[:, silent] = np.nan, np.nan
+    return Fit(
+        model=model,
+        names=model.names,
+        values=_written(np.where(verdict.unknown, np.nan, values), held, model.names),
+        optimum=phi,
+        covariances=covariances,
+        log_likelihood=float(peak.value.level),
+        size=choices.size,
+        subjects=len(choices.subjects),
+        clusters=clusters,
+        clustered_by=choices.clustered_by,
+        fixed=dict(fixed),
+        converged=peak.converged,
+        warnings=(*verdict.warnings, *notes),
+        free=restriction.free,
+        draws=drawn,
+    )
 
 
-def _best_of_many(function: Function, begin: Floats, sizes: Floats) -> Floats:
-    def shared(points: Floats, which: NDArray[np.intp]) -> Value:
-        return function(points, np.zeros_like(which))
+def _free(model: Model, held: Mapping[str, float]) -> NDArray[np.bool_]:
+    return np.array([name not in held for name in model.names])
 
-    top = maximise(shared, begin, sizes)
-    best: Floats = top.phi[np.argmax(top.value.level)]
-    return best
+
+def _written(values: Floats, held: Mapping[str, float], names: tuple[str, ...]) -> Floats:
+    """What is held has its value to the last digit, and also where φ could not tell it."""
+    for place, name in enumerate(names):
+        if name in held:
+            values[place] = held[name]
+    return values
+
+
+def _pinned(name: str, end: float) -> FitWarning:
+    return FitWarning(
+        "bound",
+        (name,),
+        f"{name} is at its bound {end:g}: it has no error, and the other errors are those given its value.",
+    )
+
+
+def _few(clusters: int, clustered_by: str, free: int) -> FitWarning:
+    what = f"{clusters} cluster{'' if clusters == 1 else 's'} ({clustered_by})"
+    if clusters <= free:
+        text = f"{what} cannot give clustered errors of {free} parameters; take the inverse Hessian's."
+    else:
+        text = f"With {what} clustered errors are too small more often than not; they need {FEW} or more."
+    return FitWarning("few_clusters", (), text)
+
+
+def _lost(lost: int, draws: int) -> FitWarning:
+    return FitWarning(
+        "separation",
+        (),
+        f"{lost} of {draws} bootstrap draws have no maximum at a positive precision and are left out"
+        f"{'; there are no bootstrap errors' if lost > (1 - _ENOUGH) * draws else ''}.",
+    )
