@@ -1,9 +1,9 @@
 """What happens after a firm is made to deviate: impulse responses of limit strategies.
 
 From every state of a session's limit cycle, each firm in turn is forced to a price for one or more periods;
-all else follows the limit strategies. Responses are averaged over the cycle's states, then over deviating firms,
-then over sessions, so that a long cycle counts no more than a short one. As in Calvano et al. (AER 2020), the
-usual deviation is the static best reply to what the rivals are about to charge.
+all else follows the limit strategies. Responses are averaged over the cycle's states, then over deviating
+firms, then over sessions, so that a long cycle counts no more than a short one. As in Calvano et al. (AER
+2020), the usual deviation is the static best reply to what the rivals are about to charge.
 
 (The authors' impulse-response routine looks the static best reply up by the state's place in the cycle, not
 by the state; here it is the state's own.)
@@ -34,14 +34,14 @@ class ImpulseResponse:
         deviator: relative price change of the firm that was forced, by session and period since the
             deviation (the first column), (sessions, horizon).
         rivals: of the others, mean over them, (sessions, horizon).
-        unprofitable: the share of a session's deviations by which the deviator loses, discounted for ever; NaN
-            where no forced price differs from the strategy's own, (sessions,).
+        unprofitable: the share of a session's deviations by which the deviator loses, discounted for ever;
+            NaN where no forced price differs from the strategy's own, (sessions,).
         gain: what the deviation earns, discounted for ever, as a share of what keeping to the strategy does,
             mean, (sessions,); NaN likewise.
         periods: from the last forced period until play is on the limit cycle again, mean over deviations
             that return, (sessions,); NaN where none does.
-        returned: the share of deviations after which play returns to its cycle, not to another, (sessions,); NaN
-            as for `unprofitable`.
+        returned: the share of deviations after which play returns to its cycle, not to another, (sessions,);
+            NaN as for `unprofitable`.
     """
 
     deviator: Floats
