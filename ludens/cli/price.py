@@ -10,10 +10,11 @@ import typer
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed
 from ludens.cli.play import policy_with
-from ludens.cli.printing import console, print_implant, print_pricing
+from ludens.cli.printing import console, print_implant, print_json, print_pricing
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
+    from ludens.agents.qlearning import QLearning
     from ludens.envs.pricing import Market
 
 LEARNER = "qlearning"
@@ -77,6 +78,11 @@ def price(
 
     named = firm_names(firms)
     market = _market(len(named), qualities, costs, mu)
+    learners = _learners(named)
+    if learners is not None:
+        _learn(learners, market or _baseline(len(named)), sessions, seed,
+               workers=concurrency, out=out, as_json=as_json)  # fmt: skip
+        return
     settings = {"persona": persona, "window": window, "api_base": api_base}
     with live(console(stderr=True), "price", periods=periods) as (progress, on_period):
         run = play_pricing(
@@ -141,6 +147,57 @@ def implant(
             progress=progress,
         )
     print_implant(run, as_json)
+
+
+def _learners(named: list[str]) -> QLearning | None:
+    if not all(name.startswith(LEARNER) for name in named):
+        return None
+    from ludens.experiments.pricing.learning import learners
+
+    return learners(named)
+
+
+def _learn(
+    parameters: QLearning,
+    market: Market,
+    sessions: int,
+    seed: int,
+    *,
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from ludens.experiments.pricing.learning import to_json, train_sessions
+    from ludens.experiments.pricing.learning_report import print_learning, write_learning_report
+    from ludens.experiments.recorder import Progress
+    from ludens.experiments.screens import progress_bar
+
+    with progress_bar(console(stderr=True), "train") as bar:
+
+        def heard(done: int, total: int) -> None:
+            if bar is not None:
+                bar(Progress(done, total, 0, 0, 0.0))
+
+        found = train_sessions(
+            parameters,
+            market=market,
+            sessions=sessions,
+            seed=seed,
+            path=out,
+            workers=workers,
+            progress=heard,
+        )
+    result = write_learning_report(found)
+    if as_json:
+        print_json(to_json(result))
+    else:
+        print_learning(result, console())
+
+
+def _baseline(firms: int) -> Market:
+    from ludens.envs.pricing import Market
+
+    return Market.symmetric(firms)
 
 
 def firm_names(text: str | None) -> list[str]:

@@ -158,6 +158,27 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
     return figure
 
 
+def impulse_responses(deviator: Floats, rivals: Floats) -> Figure:
+    """Relative price changes after a forced deviation, (sessions, horizon) each: means thick, and the first
+    hundred sessions' others thin.
+    """
+    with marks.sheet(_WIDTH, 3.0) as figure:
+        axes = figure.subplots()
+        periods = np.arange(deviator.shape[1])
+        for each in rivals[:100]:
+            axes.plot(periods, 100 * each, color=MUTED, linewidth=0.5, alpha=0.25)
+        for values, name, seat in ((deviator, "the firm that was forced", 0), (rivals, "the others", 1)):
+            mean = 100 * values.mean(axis=0)
+            axes.plot(periods, mean, label=name, marker="o", markersize=3.5, **_line(seat, 1))
+        axes.axhline(0, color=INK, linewidth=0.9, linestyle=_NASH)
+        marks.quiet(axes)
+        axes.set_xlabel("periods since the deviation", fontsize=8, color=MUTED)
+        axes.set_ylabel("price change, %", fontsize=8, color=MUTED)
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+        _space(figure, left=0.6, top=0.15, bottom=0.45)
+    return figure
+
+
 def drawn_runs(panel: Panel) -> list[int]:
     """The runs whose paths are drawn."""
     return [run for run in range(panel.runs) if panel.played[run]][:MOST_RUNS]

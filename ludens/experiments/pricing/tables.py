@@ -46,9 +46,9 @@ def _groups(found: Analysis) -> Table:
             Cell(str(each.runs)),
             Cell(str(each.aborted)),
             Cell(str(each.unfinished)),
-            _estimate(each.price),
-            _estimate(each.gain),
-            _share(each.converged),
+            estimated(each.price),
+            estimated(each.gain),
+            shared(each.converged),
         )
         for each in found.groups
     ]
@@ -64,7 +64,7 @@ def _groups(found: Analysis) -> Table:
 
 
 def _firms(found: Analysis) -> Table:
-    rows = [(_estimate(each.price), _estimate(each.gain)) for each in found.firms]
+    rows = [(estimated(each.price), estimated(each.gain)) for each in found.firms]
     names = [f"firm {each.firm + 1}: {policy_name(each.name)}" for each in found.firms]
     caption = "The same for each seat, over runs."
     return Table("Each firm", caption, "firm", ("price / α", "profit gain Δ"), tuple(names), tuple(rows))
@@ -115,7 +115,7 @@ def _sentences(found: Analysis) -> Table:
         (
             Cell(str(each.found)),
             Cell(str(each.sentences)),
-            _share(each.share, 1),
+            shared(each.share, 1),
         )
         for each in found.sentences
     ]
@@ -175,11 +175,13 @@ def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
     return Table("Runs", caption, "run", tuple(headers), names, tuple(rows))
 
 
-def _estimate(estimate: Estimate, digits: int = 3) -> Cell:
+def estimated(estimate: Estimate, digits: int = 3) -> Cell:
+    """A number over its interval."""
     return Cell(number(estimate.value, digits), number_range(estimate, digits), _hint(estimate))
 
 
-def _share(estimate: Estimate, digits: int = 0) -> Cell:
+def shared(estimate: Estimate, digits: int = 0) -> Cell:
+    """A share in per cent over its interval."""
     if digits == 0:
         return Cell(percent(estimate.value), share_range(estimate), _hint(estimate))
     value = None if estimate.value is None else 100 * estimate.value

@@ -1,0 +1,242 @@
+"""Q-learners against each other: train many sessions, and see what they have learnt to charge.
+
+After Calvano, Calzolari, Denicolò & Pastorello (2020). Nothing is played period by period here: each
+session learns until its strategies stand still, and what is measured is the limit cycle that greedy play then
+follows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.agents.pricing import make_firm
+from ludens.envs.pricing import Market
+from ludens.errors import UsageError
+from ludens.experiments.intervals import Estimate, cluster_mean, missing, wilson
+from ludens.experiments.manifest import RUNS, new_run_path
+from ludens.experiments.pricing.measures import RunMeasures, measure
+from ludens.experiments.pricing.panels import Panel, panel_of
+from ludens.experiments.seeds import check_seed
+
+if TYPE_CHECKING:
+    from ludens.agents.qlearning import QLearning, Sessions
+    from ludens.agents.qlearning.equilibrium import EquilibriumTest
+    from ludens.agents.qlearning.impulse import ImpulseResponse
+
+NAME = "qlearning"
+SHOWN = 30
+"""Periods of each limit cycle that a panel holds."""
+
+Flags = NDArray[np.bool_]
+OnSessions = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class CycleGroup:
+    """Sessions whose limit cycles are of a kind, with 95 % intervals over sessions.
+
+    Attributes:
+        name: ``"1, same price"``, ``"1, different prices"``, ``"1"``, ``"2"``, ``"3 and more"``, ``"all"``.
+        sessions: how many; `share` of all.
+        gain: mean profit gain Δ of the sessions; `spread` is its standard deviation.
+        one_shot: the share in which no firm gains by deviating once from the cycle, and then going on with
+            its own strategy: the paper's equilibrium test.
+        best_reply: the share in which no firm gains by any other strategy: Nash equilibria on the path.
+    """
+
+    name: str
+    sessions: int
+    share: Estimate
+    gain: Estimate
+    spread: float | None
+    one_shot: Estimate
+    best_reply: Estimate
+
+
+@dataclass(frozen=True, eq=False)
+class LearningResult:
+    """Trained sessions as measured.
+
+    Attributes:
+        path: the file that holds the training.
+        report_path: the HTML report; None until one is written.
+        sessions: what was learnt.
+        panel, measures: the limit cycles, as runs of a market; gains are those of the whole cycle.
+        groups: by kind of cycle.
+        test: both equilibrium tests, and the Q-losses.
+        response: to one forced period of the static best reply.
+        unconverged: sessions that reached the limit of periods first.
+    """
+
+    path: Path
+    report_path: Path | None
+    sessions: Sessions
+    panel: Panel
+    measures: tuple[RunMeasures, ...]
+    groups: tuple[CycleGroup, ...]
+    test: EquilibriumTest
+    response: ImpulseResponse
+    unconverged: int
+
+
+def learners(firms: Sequence[str]) -> QLearning | None:
+    """The parameters of the learners, if all firms are trained Q-learners; else None.
+
+    Raises:
+        UsageError: they are learners of different kinds, which are not trained together.
+    """
+    if not all(name.partition(":")[0] == NAME for name in firms):
+        return None
+    made: list[Any] = [make_firm(name) for name in firms]
+    if any(each.mode != "trained" for each in made):
+        return None
+    if any(each.parameters != made[0].parameters for each in made):
+        raise UsageError("Q-learners that are trained together have the same parameters: name one for all.")
+    parameters: QLearning = made[0].parameters
+    return parameters
+
+
+def train_sessions(
+    parameters: QLearning | None = None,
+    *,
+    market: Market | None = None,
+    sessions: int = 100,
+    seed: int = 0,
+    path: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: OnSessions | None = None,
+) -> LearningResult:
+    """Train Q-learners against each other, and measure what they learnt.
+
+    Args:
+        parameters: of the learners; the published ones by default.
+        market: the published baseline by default.
+        sessions: how many.
+        seed: session r depends on it and on r alone.
+        path: the file that the training is kept in, and goes on from if it holds this very training; None
+            for a new name under ``runs/``.
+        workers: threads; all cores by default.
+        progress: called with sessions done and sessions in all.
+
+    Raises:
+        UsageError: an argument is wrong, or the file holds another training.
+        TableTooLargeError: the tables do not fit in memory.
+    """
+    from ludens.agents.qlearning import train
+
+    target = new_run_path(NAME).with_suffix(".npz") if path is None else Path(path)
+    if path is None:
+        RUNS.mkdir(exist_ok=True)
+    trained = train(
+        market, parameters, sessions, check_seed(seed), workers=workers, checkpoint=target, progress=progress
+    )
+    return measure_sessions(trained, target)
+
+
+def measure_sessions(trained: Sessions, path: str | os.PathLike[str]) -> LearningResult:
+    """Measure trained sessions."""
+    from ludens.agents.qlearning.equilibrium import equilibrium_test
+    from ludens.agents.qlearning.impulse import impulse_response
+
+    panel = session_panel(trained)
+    test = equilibrium_test(trained)
+    return LearningResult(
+        path=Path(path),
+        report_path=None,
+        sessions=trained,
+        panel=panel,
+        measures=_measures(trained, panel),
+        groups=_groups(trained, test),
+        test=test,
+        response=impulse_response(trained),
+        unconverged=int((~trained.converged).sum()),
+    )
+
+
+def session_panel(trained: Sessions, periods: int = SHOWN) -> Panel:
+    """Greedy play along each session's limit cycle, as a panel: one run per session."""
+    paths = [trained.path_prices(session) for session in range(len(trained))]
+    prices = np.stack([path[np.arange(periods) % len(path)] for path in paths])
+    market = trained.tables.market
+    return panel_of(prices, market, scale=market.price_scale, firms=(NAME,) * market.firms)
+
+
+def to_json(result: LearningResult) -> dict[str, Any]:
+    """Everything measured, as JSON values."""
+    from ludens.experiments.pricing.result import plain
+
+    means = result.response.means()
+    return {
+        "training": str(result.path),
+        "report": None if result.report_path is None else str(result.report_path),
+        "sessions": len(result.sessions),
+        "seed": result.sessions.seed,
+        "market": result.sessions.tables.market.parameters,
+        "parameters": result.sessions.tables.parameters.key(),
+        "unconverged": result.unconverged,
+        "median_periods": float(np.median(result.sessions.periods)),
+        "groups": [plain(asdict(group)) for group in result.groups],
+        "q_loss_path": float(result.test.loss_path.mean()),
+        "q_loss_all": float(result.test.loss_all.mean()),
+        "response": {
+            name: plain(value if isinstance(value, float) else np.asarray(value).tolist())
+            for name, value in means.items()
+        },
+    }
+
+
+def _measures(trained: Sessions, panel: Panel) -> tuple[RunMeasures, ...]:
+    """Those of the panel, with prices and gains over the whole cycle instead of its last periods."""
+    scale = trained.tables.market.price_scale
+    low, room = panel.nash_profits[0], panel.joint_profits[0] - panel.nash_profits[0]
+    found = []
+    for number, each in enumerate(measure(panel)):
+        prices = trained.path_prices(number).mean(axis=0) / scale
+        gains = (trained.profits[number] - low) / room
+        found.append(
+            replace(
+                each,
+                prices=tuple(prices.tolist()),
+                gains=tuple(gains.tolist()),
+                price=float(prices.mean()),
+                gain=float(trained.gains[number]),
+                window=int(trained.cycle_lengths[number]),
+            )
+        )
+    return tuple(found)
+
+
+def _groups(trained: Sessions, test: EquilibriumTest) -> tuple[CycleGroup, ...]:
+    lengths = trained.cycle_lengths
+    kinds: dict[str, Flags] = {
+        "1, same price": (lengths == 1) & trained.symmetric,
+        "1, different prices": (lengths == 1) & ~trained.symmetric,
+        "1": lengths == 1,
+        "2": lengths == 2,
+        "3 and more": lengths > 2,
+        "all": lengths > 0,
+    }
+    rng = np.random.default_rng(trained.seed)
+    return tuple(_group(name, chosen, trained, test, rng) for name, chosen in kinds.items())
+
+
+def _group(
+    name: str, chosen: Flags, trained: Sessions, test: EquilibriumTest, rng: np.random.Generator
+) -> CycleGroup:
+    count, gains = int(chosen.sum()), trained.gains[chosen]
+    return CycleGroup(
+        name=name,
+        sessions=count,
+        share=wilson(count, len(trained)),
+        gain=cluster_mean(gains, range(count), rng) if count else missing("no such session"),
+        spread=float(gains.std(ddof=1)) if count > 1 else None,
+        one_shot=wilson(int(test.one_shot_nash[chosen].sum()), count),
+        best_reply=wilson(int(test.nash[chosen].sum()), count),
+    )
