@@ -1,0 +1,132 @@
+"""`ludens estimate`: preferences from a run or a table of choices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ludens.cli.application import app
+from ludens.cli.options import Json, Seed
+from ludens.cli.printing import console, print_json
+from ludens.errors import UsageError
+
+
+@app.command()
+def estimate(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|FILE.csv", help="A run's .db file, or a CSV file of choices.", show_default=False
+        ),
+    ],
+    *,
+    model: Annotated[
+        str, typer.Option(help="moralis, fehr_schmidt, charness_rabin, bfs or ces.")
+    ] = "moralis",
+    types: Annotated[
+        str | None,
+        typer.Option(help="How many types, as 3, or several side by side, as 1..4.", show_default=False),
+    ] = None,
+    by: Annotated[
+        Literal["pooled", "subject"] | None,
+        typer.Option(
+            help="One estimate for all, or one each; by default a run's policies each.", show_default=False
+        ),
+    ] = None,
+    fix: Annotated[
+        str | None, typer.Option(help="Hold parameters at values, as kappa=0,noise=8.", show_default=False)
+    ] = None,
+    errors: Annotated[
+        Literal["cluster", "hessian", "bootstrap", "wider"] | None,
+        typer.Option(
+            help="Standard errors; by default clustered, of a run the wider of two.", show_default=False
+        ),
+    ] = None,
+    beliefs: Annotated[
+        Literal["uniform", "stated"], typer.Option(help="What the others are thought to do in games.")
+    ] = "uniform",
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="What the CSV file calls its columns, as subject=sid,cluster=session.", show_default=False
+        ),
+    ] = None,
+    draws: Annotated[int | None, typer.Option(help="Bootstrap draws.", show_default=False)] = None,
+    stars: Annotated[bool, typer.Option("--stars", help="Mark significance.")] = False,
+    latex: Annotated[
+        Path | None, typer.Option(help="Write the table as LaTeX (booktabs).", show_default=False)
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every number as CSV.", show_default=False)] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Draw the parameters with intervals (.png or .svg).", show_default=False),
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Estimate which preferences choices reveal, with standard errors."""
+    from ludens.experiments.estimates.estimate import Wishes
+    from ludens.experiments.estimates.estimate import estimate as run_estimate
+    from ludens.experiments.estimates.figures import check_picture, save_figure
+    from ludens.experiments.estimates.layout import print_sheet, to_csv, to_latex, write_text
+    from ludens.experiments.estimates.sheet import as_json as sheet_as_json
+
+    if figure is not None:
+        check_picture(figure)
+    wishes = Wishes(
+        model=model,
+        types=_types(types),
+        by=by,
+        fix=_numbers(fix),
+        errors=errors,
+        beliefs=beliefs,
+        columns=_pairs(columns, "--columns"),
+        draws=draws,
+        seed=seed,
+    )
+    sheet = run_estimate(source, wishes)
+    if latex is not None:
+        write_text(to_latex(sheet, stars=stars), latex)
+    if csv is not None:
+        write_text(to_csv(sheet), csv)
+    if figure is not None:
+        save_figure(sheet, figure)
+    if as_json:
+        print_json(sheet_as_json(sheet))
+    else:
+        print_sheet(sheet, console(), stars=stars)
+
+
+def _types(text: str | None) -> int | tuple[int, int] | None:
+    if text is None:
+        return None
+    low, dots, high = text.partition("..")
+    try:
+        first, last = int(low), int(high) if dots else int(low)
+    except ValueError:
+        first = last = 0
+    if not 1 <= first <= last:
+        raise UsageError(f"--types takes a number of types, as 3, or several, as 1..4; got {text!r}.")
+    return (first, last) if dots else first
+
+
+def _pairs(text: str | None, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in (text or "").split(","))):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not equals or not name or not value or name in pairs:
+            raise UsageError(f"{option} takes name=value, each name once, separated by commas; got {text!r}.")
+        pairs[name] = value
+    return pairs
+
+
+def _numbers(text: str | None) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in _pairs(text, "--fix").items():
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise UsageError(f"--fix takes a number for {name}; got {value!r}.") from None
+    return found

@@ -1,0 +1,119 @@
+"""Estimates from a run or a table, as the command line asks for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ludens.errors import UsageError
+from ludens.experiments.estimates.answers import run_answers, together
+from ludens.experiments.estimates.revealed import reveal_all
+from ludens.experiments.estimates.sheet import Errors, Sheet, of_fit, of_policies
+from ludens.experiments.run import Run
+
+if TYPE_CHECKING:
+    from ludens.preferences.estimation.choices import Choices
+
+By = Literal["pooled", "subject"]
+
+DRAWS = 1000
+"""Bootstrap draws where bootstrap errors are asked for and nobody says how many."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is to be estimated, and how.
+
+    Attributes:
+        model: its name.
+        types: None for no types, K for a mixture of K, (low, high) for all from low to high side by side.
+        by: one estimate for all, or one for each subject (a run: each policy, which is also the default
+            there).
+        fix: parameters held at values.
+        errors: kind of the standard errors; None for those clustered by subject (a run: the wider of two).
+        beliefs: ``"uniform"``, or ``"stated"`` by subjects or policies.
+        columns: what the table calls its columns.
+        draws: of the bootstrap.
+        seed: of all chance.
+    """
+
+    model: str = "moralis"
+    types: int | tuple[int, int] | None = None
+    by: By | None = None
+    fix: Mapping[str, float] | None = None
+    errors: Errors | None = None
+    beliefs: Literal["uniform", "stated"] = "uniform"
+    columns: Mapping[str, str] | None = None
+    draws: int | None = None
+    seed: int = 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What every fit takes."""
+        draws = self.draws
+        if draws is None:
+            draws = DRAWS if self.errors == "bootstrap" else 0
+        return {"fix": self.fix, "draws": draws, "seed": self.seed}
+
+
+def estimate(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
+    """Estimate preferences from a run or a CSV file.
+
+    Args:
+        source: a run's ``.db`` file, or a ``.csv`` file as `ludens.preferences.estimation.read_choices`
+            takes it.
+        wishes: what is to be estimated, and how.
+
+    Raises:
+        UsageError: the source holds no choices that the model can use, or the wishes contradict each other.
+        NoRunError: there is no such run.
+    """
+    if wishes.types is not None and wishes.by == "subject":
+        raise UsageError("Types are estimated of all subjects together: leave --by subject out, or --types.")
+    if Path(source).suffix.lower() == ".csv":
+        return _of_table(source, wishes)
+    return _of_run(source, wishes)
+
+
+def _of_table(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
+    from ludens.preferences.estimation import fit
+    from ludens.preferences.estimation.tables import read_choices
+
+    names: dict[str, Any] = dict(wishes.columns or {})
+    choices = read_choices(source, wishes.model, beliefs=wishes.beliefs, **names)
+    errors = wishes.errors or "cluster"
+    if wishes.types is not None:
+        return types_of(choices, wishes)
+    if wishes.by == "subject":
+        return subjects_of(choices, wishes)
+    return of_fit(fit(choices, wishes.model, **wishes.settings), errors)
+
+
+def _of_run(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
+    from ludens.preferences.estimation import find_model, fit
+
+    if wishes.columns:
+        raise UsageError("Columns are named for CSV files; a run has none: leave --columns out.")
+    model = find_model(wishes.model)
+    with Run(source) as run:
+        answers = run_answers(run, "own" if wishes.beliefs == "stated" else "uniform")
+    if wishes.types is not None:
+        return types_of(together(answers, model), wishes)
+    if wishes.by == "pooled":
+        return of_fit(fit(together(answers, model), model, **wishes.settings), wishes.errors or "cluster")
+    beliefs = "own" if wishes.beliefs == "stated" else "uniform"
+    found = reveal_all(answers, model, beliefs=beliefs, **wishes.settings)
+    return of_policies(found, wishes.errors or "wider")
+
+
+def types_of(choices: Choices, wishes: Wishes) -> Sheet:
+    """Types of subjects, of one number or of several side by side."""
+    raise UsageError("Types come with the next step.")
+
+
+def subjects_of(choices: Choices, wishes: Wishes) -> Sheet:
+    """Every subject by itself."""
+    raise UsageError("Subjects come with the next step.")

@@ -1,0 +1,167 @@
+"""Parameters with their intervals, a panel each: types against each other, a model beside people."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ludens.errors import UsageError
+from ludens.experiments.database import StoreError, reason
+from ludens.experiments.estimates.sheet import Column, Sheet, Value, people
+from ludens.experiments.printable import printable
+from ludens.experiments.report import marks
+from ludens.experiments.report.names import policy_name
+from ludens.experiments.report.svg import INK, MUTED, RULE, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MANY = 12  # columns beyond which they are drawn as a distribution, without names
+_ROW = 0.3  # inches
+_ABOUT = {"noise": "noise, points", "precision": "precision, per point"}
+_REACH = 3.0  # intervals are cut at so many times the range of the estimates
+
+
+def parameters(sheet: Sheet) -> Figure:
+    """Every parameter of every column with its 95 % interval, people in grey below where their numbers exist.
+
+    What is not identified is said in words. Above twelve columns (subjects) each panel shows them in the
+    order of their estimates.
+    """
+    others = people(sheet.model)
+    if len(sheet.columns) > _MANY:
+        return _caterpillars(sheet, others)
+    rows = [*sheet.columns, *others]
+    names = [_name(column, sheet.unit) for column in sheet.columns] + [_name(one, "") for one in others]
+    left = 0.3 + 0.083 * max(map(len, names))
+    panels = len(sheet.parameters)
+    with marks.sheet(max(6.0, left + 1.75 * panels), 0.95 + _ROW * len(rows)) as figure:
+        grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
+        for axes, parameter in zip(grid, sheet.parameters, strict=True):
+            values = [_of(column, parameter.name) for column in rows]
+            _frame(axes, parameter, values)
+            for row, value in enumerate(values):
+                ours = row < len(sheet.columns)
+                colour = marks.COLOURS[row % len(marks.COLOURS)] if ours else MUTED
+                _point(axes, row, value, colour, ours=ours)
+            axes.set_ylim(len(rows) - 0.4, -0.6)
+            axes.set_yticks(range(len(rows)), names, fontsize=8.5)
+            axes.grid(visible=False, axis="y")
+            axes.tick_params(axis="y", labelsize=8.5)
+            for place, label in enumerate(axes.get_yticklabels()):
+                label.set_color(INK if place < len(sheet.columns) else MUTED)
+        marks.margins(figure, left, 0.45, 0.42)
+    return figure
+
+
+def check_picture(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that is no picture before anything is computed.
+
+    Raises:
+        UsageError: the ending is neither ``.png`` nor ``.svg``.
+    """
+    if Path(path).suffix.lower() not in {".png", ".svg"}:
+        raise UsageError(f"A figure is written as .png or .svg; got {str(path)!r}.")
+
+
+def save_figure(sheet: Sheet, path: str | os.PathLike[str]) -> Path:
+    """Write `parameters` as PNG or SVG by the file's ending, on white, whole or not at all.
+
+    Raises:
+        UsageError: the ending is another.
+        StoreError: it cannot be written.
+    """
+    check_picture(path)
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    figure = parameters(sheet)
+    try:
+        if target.suffix.lower() == ".png":
+            figure.savefig(draft, format="png", dpi=200, facecolor="white", metadata={"Software": None})
+        else:
+            paper = '<rect width="100%" height="100%" fill="white"/>'
+            draft.write_text(
+                to_svg(figure, "ludens").replace("<defs>", f"{paper}<defs>", 1), encoding="utf-8"
+            )
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StoreError(
+            f"The figure cannot be written to {target} ({reason(error)}): name another file."
+        ) from None
+    return target
+
+
+def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
+    panels = len(sheet.parameters)
+    with marks.sheet(max(6.0, 2.0 * panels), 4.2) as figure:
+        grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
+        for axes, parameter in zip(grid, sheet.parameters, strict=True):
+            values = [_of(column, parameter.name) for column in sheet.columns]
+            known = sorted(
+                (value for value in values if not math.isnan(value.estimate)), key=lambda v: v.estimate
+            )
+            estimates = np.array([value.estimate for value in known])
+            places = (np.arange(len(known)) + 0.5) / max(len(known), 1)
+            _frame(axes, parameter, known)
+            ends = np.array([[value.low, value.high] for value in known]).reshape(-1, 2)
+            axes.hlines(places, ends[:, 0], ends[:, 1], color=marks.COLOURS[0], linewidth=0.6, alpha=0.35)
+            axes.plot(estimates, places, linestyle="none", marker="o", markersize=2.2, color=marks.COLOURS[0])
+            for column in others:
+                axes.axvline(
+                    _of(column, parameter.name).estimate, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2))
+                )
+            axes.set_ylim(0, 1)
+            axes.set_yticks([0, 0.5, 1], ["lowest", f"{len(known)} of {len(values)}", "highest"], fontsize=8)
+        marks.margins(figure, 0.75, 0.45, 0.42)
+    return figure
+
+
+def _frame(axes: Axes, parameter: Value, values: Sequence[Value]) -> None:
+    about = _ABOUT.get(parameter.name, parameter.name)
+    axes.set_title(f"{parameter.symbol}  {about}", fontsize=9, loc="left")
+    marks.quiet(axes)
+    low, high = _range(values)
+    axes.set_xlim(low, high)
+    if low < 0 < high:
+        axes.axvline(0, color=RULE, linewidth=1.2)
+    axes.locator_params(axis="x", nbins=4)
+
+
+def _range(values: Sequence[Value]) -> tuple[float, float]:
+    """The axis' ends: all estimates, 0, and intervals as far as they stay in proportion."""
+    points = [value.estimate for value in values if math.isfinite(value.estimate)] or [0.0]
+    inner = [*points, 0.0]
+    spread = max(max(inner) - min(inner), 1e-6)
+    ends = [end for value in values for end in (value.low, value.high) if math.isfinite(end)]
+    low = max(min([*inner, *ends]), min(inner) - _REACH * spread)
+    high = min(max([*inner, *ends]), max(inner) + _REACH * spread)
+    edge = 0.06 * (high - low)
+    return low - edge, high + edge
+
+
+def _point(axes: Axes, row: int, value: Value, colour: str, *, ours: bool) -> None:
+    if math.isnan(value.estimate):
+        middle: Any = {"transform": axes.get_yaxis_transform(), "fontsize": 7, "color": MUTED, "va": "center"}
+        axes.text(0.03, row, "not identified" if ours else "", **middle)
+        return
+    if math.isfinite(value.low) and math.isfinite(value.high):
+        axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
+    face = colour if ours else "white"
+    axes.plot([value.estimate], [row], marker="o", markersize=5, color=colour, markerfacecolor=face)
+
+
+def _of(column: Column, name: str) -> Value:
+    found = (value for value in column.values if value.name == name)
+    return next(found, Value(name, name, math.nan))
+
+
+def _name(column: Column, unit: str) -> str:
+    name = policy_name(column.title) if unit == "policy" else " ".join(printable(column.title).split())
+    return name if len(name) <= 40 else f"{name[:19]}…{name[-20:]}"
