@@ -108,7 +108,8 @@ def load(path: Path, identifier: dict[str, Any], results: Results, fresh: Any) -
         LudensError: it is no checkpoint, or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, so that it is closed where NumPy finds it damaged too.
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             stored = json.loads(str(file["identity"]))
             _check(path, stored, identifier)
             for name, value in vars(results).items():
