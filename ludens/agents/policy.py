@@ -180,7 +180,8 @@ class Policy(ABC):
 
 class CallablePolicy(Policy):
     """Any function from an observation (a dict of arrays) to an action number as a policy: a learner of
-    another library, for example.
+    another library, for example. Where the turn has an interval in place of options, it returns a number in
+    it.
     """
 
     def __init__(self, function: Callable[[Mapping[str, Any]], int], name: str | None = None) -> None:
@@ -194,11 +195,25 @@ class CallablePolicy(Policy):
             UsageError: it returned no legal action.
         """
         returned = self.function(turn.observation)
+        if turn.interval is not None:
+            return Decision(self._number(returned, turn, *turn.interval))
         action = whole_number(returned)
         legal = [option.action for option in turn.options]
         if action not in legal:
             raise UsageError(f"{self.name} returned {returned!r} at {turn.node!r}; legal are {legal}.")
         return Decision(action)
+
+    def _number(self, returned: Any, turn: Turn, low: float, high: float) -> float:
+        try:
+            number = float(np.asarray(returned).item())
+        except (TypeError, ValueError):
+            number = math.nan
+        if not low <= number <= high:
+            raise UsageError(
+                f"{self.name} returned {returned!r} at {turn.node!r}; it must be a number from {low:g} to "
+                f"{high:g}."
+            )
+        return number
 
 
 def draw(probabilities: Sequence[float], turn: Turn, rng: np.random.Generator, **known: Any) -> Decision:

@@ -8,6 +8,7 @@ specification                               policy
 ``homo_moralis:0.5``                        `OraclePolicy` with κ = 0.5
 ``oracle:alpha=0.3,beta=0.2,kappa=0.1``     `OraclePolicy`; numbers left out are 0
 ``quantal:kappa=0.5,noise=8``               `QuantalPolicy`; noise is λ in points
+``nash``, ``moralis:0.5``, ``qlearning`` …  a firm in a pricing market, see `ludens.agents.pricing`
 anything with a ``/``                       `LLMPolicy` of that LiteLLM model id
 ==========================================  =====================================================
 """
@@ -34,6 +35,8 @@ _PLAIN: dict[str, Callable[[], Policy]] = {
     policy.name: policy
     for policy in (RandomPolicy, AlwaysCooperate, AlwaysDefect, TitForTat, Reciprocator, Grim, HumanPolicy)
 }
+# Firms whose names are free here: `grim` and `random` are players of games with two options.
+_FIRMS = ("nash", "monopoly", "myopic", "moralis", "fixed", "qlearning")
 _PREFERENCES = ("alpha", "beta", "kappa")
 _SOLVERS = {
     "homo_economicus": ("belief",),
@@ -87,6 +90,10 @@ def make_policy(spec: str | Mapping[str, Any]) -> Policy:
         if settings:
             raise UsageError(f"The policy {head!r} takes no settings; got {', '.join(map(str, settings))}.")
         return _PLAIN[head]()
+    if head in _FIRMS:
+        from ludens.agents.pricing import make_firm
+
+        return make_firm(spec)
     raise UsageError(f"There is no policy {name!r}; there are {_known()}.")
 
 

@@ -17,6 +17,9 @@ from ludens.errors import UsageError
 from ludens.experiments.pricing.setup import ENVIRONMENT, PricingSetup
 from ludens.experiments.records import EpisodeSpec
 
+BOUND = 1000.0
+"""No price is above so many times the highest joint-profit price."""
+
 
 @dataclass(frozen=True)
 class _Rules:
@@ -46,6 +49,7 @@ class PricingTable:
         self.limit: float | None = spec.labels["ceiling"]
         self.played: list[dict[str, dict[str, float]]] = []
         self._notes: dict[str, Mapping[str, str]] = {}
+        self._highest = BOUND * float(np.max(self.market.monopoly()))
 
     def reset(self, seed: int) -> None:
         """Begin the first period."""
@@ -66,9 +70,18 @@ class PricingTable:
     def step(self, decisions: Mapping[str, Decision]) -> dict[str, dict[str, float]]:
         """Charge the prices, all valid.
 
+        Raises:
+            UsageError: a price is below 0 or beyond all bounds.
+
         Returns:
             per seat what came of it: ``"price"``, ``"quantity"`` and ``"profit"``; it is kept in `played`.
         """
+        for seat, decision in decisions.items():
+            if decision.action is None or not 0 <= decision.action <= self._highest:
+                raise UsageError(
+                    f"The price of {seat} in period {self.period + 1} must lie between 0 and "
+                    f"{self._highest:.6g}; got {decision.action!r}."
+                )
         prices = [float(decisions[seat].action or 0.0) for seat in self.seats]
         quantities, profits = self.market.quantities(prices), self.market.profits(prices)
         for seat, decision in decisions.items():
@@ -95,7 +108,7 @@ class PricingTable:
             game=_Rules(roles=("firm",) * len(self.seats)),
             round=self.period,
             rounds=self.setup.periods,
-            interval=(0.0, 1000.0 * float(np.max(self.market.monopoly()))),
+            interval=(0.0, self._highest),
             facts={
                 "market": self.market,
                 "period": self.period,

@@ -162,6 +162,8 @@ def pricing_setup(
         raise UsageError(f"The discount factor lies in [0, 1); got {discount!r}.")
     if ceiling is not None and not 0 < ceiling[0] <= ceiling[1] < math.inf:
         raise UsageError(f"A ceiling is an interval of factors above 0, or None; got {ceiling!r}.")
+    for intervention in interventions:
+        _described(intervention)
     return PricingSetup(
         market=market,
         firms=tuple(_made(firm, check_prefix(prefix)) for firm in given),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ludens.agents import CallablePolicy, make_policy
 from ludens.agents.pricing import firm_names, firm_view, make_firm
 from ludens.envs import PROTOCOLS, questions
 from ludens.envs.pricing import Market
@@ -111,6 +112,19 @@ def test_every_firm_is_made_again_from_what_it_says_of_itself(spec):
     assert make_firm(firm.describe()) == firm
     assert hash(make_firm(firm.describe())) == hash(firm)
     assert firm != make_firm("fixed:3")
+
+
+@pytest.mark.parametrize("spec", ["nash", "monopoly", "myopic", "moralis:0.5", "fixed:1.7"])
+def test_policies_by_name_know_the_firms_too(spec):
+    assert make_policy(spec) == make_firm(spec) == make_policy(make_firm(spec).describe())
+
+
+def test_a_function_of_ones_own_may_price():
+    turn = pricing_turn(interval=(0.0, 10.0))
+    assert CallablePolicy(lambda observation: np.float32(1.5)).decide(turn, None).action == 1.5
+    for wrong in (-1, 11, np.nan, "free", None):
+        with pytest.raises(UsageError, match="must be a number from 0 to 10"):
+            CallablePolicy(lambda observation, wrong=wrong: wrong).decide(turn, None)
 
 
 @pytest.mark.parametrize(
