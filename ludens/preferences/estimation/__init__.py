@@ -10,9 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ludens.preferences.estimation.catalogue import find_model, model_names
+    from ludens.preferences.estimation.catalogue import MODELS, find_model, model_names
+    from ludens.preferences.estimation.ces import CES
     from ludens.preferences.estimation.choices import Choices
     from ludens.preferences.estimation.fitting import fit
+    from ludens.preferences.estimation.individuals import Individuals, fit_individuals
     from ludens.preferences.estimation.models import (
         BRUHIN_FEHR_SCHUNK,
         CHARNESS_RABIN,
@@ -23,12 +25,15 @@ if TYPE_CHECKING:
         Model,
         Parameter,
     )
+    from ludens.preferences.estimation.nonlinear import UtilityModel
     from ludens.preferences.estimation.results import Fit, FitWarning, Row
 
 _HOMES = {
-    "catalogue": ("find_model", "model_names"),
+    "catalogue": ("MODELS", "find_model", "model_names"),
+    "ces": ("CES",),
     "choices": ("Choices",),
     "fitting": ("fit",),
+    "individuals": ("Individuals", "fit_individuals"),
     "models": (
         "BRUHIN_FEHR_SCHUNK",
         "CHARNESS_RABIN",
@@ -39,25 +44,31 @@ _HOMES = {
         "Model",
         "Parameter",
     ),
+    "nonlinear": ("UtilityModel",),
     "results": ("Fit", "FitWarning", "Row"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BRUHIN_FEHR_SCHUNK",
+    "CES",
     "CHARNESS_RABIN",
     "FEHR_SCHMIDT",
     "HOMO_MORALIS",
     "LINEAR_MODELS",
+    "MODELS",
     "Choices",
     "Fit",
     "FitWarning",
+    "Individuals",
     "LinearModel",
     "Model",
     "Parameter",
     "Row",
+    "UtilityModel",
     "find_model",
     "fit",
+    "fit_individuals",
     "model_names",
 ]
 

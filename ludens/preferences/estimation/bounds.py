@@ -47,11 +47,14 @@ def climb_within(
     *,
     starts: int = STARTS,
     rng: np.random.Generator | None = None,
+    first: Peak | None = None,
 ) -> tuple[Peak, dict[str, float]]:
-    """The maximum within bounds, and which parameters are pinned at which of their ends."""
+    """The maximum within bounds, and which parameters are pinned at which of their ends. `first` is the peak
+    without bounds, where it is known.
+    """
     pinned: dict[str, float] = {}
     restriction = model.restrict(fixed)
-    peak = climb(model, choices, restriction, starts=starts, rng=rng)
+    peak = climb(model, choices, restriction, starts=starts, rng=rng) if first is None else first
     seen: set[tuple[tuple[str, float], ...]] = set()
     for _ in range(_ROUNDS if bounds else 0):
         phi = restriction.expand(peak.psi)
@@ -67,6 +70,10 @@ def climb_within(
         seen.add(state)
         restriction = model.restrict({**fixed, **pinned})
         peak = climb(model, choices, restriction, starts=starts, rng=rng)
+    ends = {name: end for name, end in model.ends(restriction.expand(peak.psi)).items() if name not in fixed}
+    if ends.keys() - pinned.keys():
+        pinned = {**ends, **pinned}
+        peak = climb(model, choices, model.restrict({**fixed, **pinned}), starts=starts, rng=rng)
     return peak, pinned
 
 

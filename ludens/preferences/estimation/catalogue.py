@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ludens.errors import UsageError
+from ludens.preferences.estimation.ces import CES
 from ludens.preferences.estimation.models import LINEAR_MODELS, Model
+
+MODELS: Mapping[str, Model] = {**LINEAR_MODELS, CES.name: CES}
+"""Every model that has a name."""
 
 
 def model_names() -> tuple[str, ...]:
     """The names that `find_model` knows."""
-    return tuple(LINEAR_MODELS)
+    return tuple(MODELS)
 
 
 def find_model(model: str | Model) -> Model:
@@ -19,6 +25,6 @@ def find_model(model: str | Model) -> Model:
     """
     if isinstance(model, Model):
         return model
-    if model not in LINEAR_MODELS:
+    if model not in MODELS:
         raise UsageError(f"No model is called {model!r}; choose one of {', '.join(model_names())}.")
-    return LINEAR_MODELS[model]
+    return MODELS[model]

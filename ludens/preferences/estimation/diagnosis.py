@@ -301,8 +301,8 @@ def _leaning(found: Found) -> FitWarning | None:
     return FitWarning(
         "weak",
         names,
-        f"Only one alternative per situation tells {_listed([p.name for p in leaners])} from the noise, so that "
-        f"{_listed(names)} would rest on the noise model alone; hold {remedy}, for example "
+        f"Only one alternative per situation tells {_listed([one.name for one in leaners])} from the noise, "
+        f"so that {_listed(names)} would rest on the noise model alone; hold {remedy}, for example "
         f"fix={{{remedy!r}: 0}}, and the others can be estimated, or add games that identify it.",
     )
 

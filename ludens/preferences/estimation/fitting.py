@@ -76,6 +76,7 @@ def check_choices(choices: Choices, model: Model) -> None:
         )
     if not choices.size > 0:
         raise UsageError("There are no choices to fit.")
+    model.check(choices)
 
 
 def conclude(

@@ -4,7 +4,8 @@
 
 σ > 0 is the precision (it multiplies utilities); λ = 1/σ is the noise (it divides them). In the coefficients
 φ = (σ, σθ_1, …, σθ_m) the index V is linear, so that the log-likelihood of chosen alternatives is concave
-(McFadden 1974); the maximum is found there and carried over to θ exactly, its covariance by the delta method.
+(McFadden 1974); the maximum is found there and carried over to θ exactly, its covariance by the delta
+method.
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ class Parameter:
     low: float = -math.inf
     high: float = math.inf
     about: str = ""
+
+
+def scale_parameter(scale: Literal["noise", "precision"]) -> Parameter:
+    """The last parameter of a model: λ, which divides, or σ, which multiplies."""
+    if scale == "noise":
+        return Parameter("noise", "λ", 0, about="divides utilities, in their units")
+    return Parameter("precision", "σ", 0, about="multiplies utilities, per unit of them")
 
 
 class Model(ABC):
@@ -109,7 +117,9 @@ class Model(ABC):
         """σ (...) of φ (..., p): what multiplies utilities, however it is reported."""
 
     def bend(self, phi: Floats, attributes: Floats) -> Floats | None:
-        """∂²V/∂φ², shape (..., c, j, p, p); None where it is 0. Here: central differences of V's gradient."""
+        """∂²V/∂φ², shape (..., c, j, p, p); None where it is 0. Here: central differences of V's
+        gradient.
+        """
         parts = []
         for place in range(phi.shape[-1]):
             step = np.zeros(phi.shape[-1])
@@ -118,6 +128,19 @@ class Model(ABC):
             parts.append((above - below) / 2e-5)
         table = np.stack(parts, axis=-1)
         return (table + np.swapaxes(table, -1, -2)) / 2
+
+    def ends(self, phi: Floats) -> dict[str, float]:
+        """Parameters of φ (p,) that have run to an end of their range, and which; none for a linear
+        model.
+        """
+        return {}
+
+    def check(self, choices: Choices) -> None:  # noqa: B027  # a linear model takes all
+        """Refuse choices whose attributes the model cannot value.
+
+        Raises:
+            UsageError: saying which.
+        """
 
     def check_names(self, names: Iterable[str], what: str) -> None:
         """Refuse names that are no parameters.
@@ -157,11 +180,7 @@ class LinearModel(Model):
     @property
     def parameters(self) -> tuple[Parameter, ...]:  # type: ignore[override]  # a property serves an attribute
         """The weights, then noise or precision."""
-        if self.scale == "noise":
-            last = Parameter("noise", "λ", 0, about="divides utilities, in their units")
-        else:
-            last = Parameter("precision", "σ", 0, about="multiplies utilities, per unit of them")
-        return (*self.weights, last)
+        return (*self.weights, scale_parameter(self.scale))
 
     @property
     def linear(self) -> bool:
@@ -204,7 +223,9 @@ class LinearModel(Model):
         return
 
     def sizes(self, choices: Choices) -> Floats:
-        """1 by the spread of each attribute over the alternatives of a situation; 1 where it never varies."""
+        """1 by the spread of each attribute over the alternatives of a situation; 1 where it never
+        varies.
+        """
         here = choices.available[..., None]
         number = np.maximum(here.sum(axis=1, keepdims=True), 1)
         gaps = choices.attributes - (choices.attributes * here).sum(axis=1, keepdims=True) / number
