@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _MANY = 12  # columns beyond which they are drawn as a distribution, without names
 _ROW = 0.3  # inches
-_ABOUT = {"noise": "noise, points", "precision": "precision, per point"}
-_REACH = 3.0  # intervals are cut at so many times the range of the estimates
+_ABOUT = {"noise": "  noise, points", "precision": "  precision, per point"}
+_REACH = 2.0  # intervals are cut at so many times the range of the estimates, or the usual interval
 
 
 def parameters(sheet: Sheet) -> Figure:
@@ -124,32 +124,34 @@ def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
 
 
 def _frame(axes: Axes, parameter: Value, values: Sequence[Value]) -> None:
-    about = _ABOUT.get(parameter.name, parameter.name)
-    axes.set_title(f"{parameter.symbol}  {about}", fontsize=9, loc="left")
+    axes.set_title(f"{parameter.symbol}{_ABOUT.get(parameter.name, '')}", fontsize=9, loc="left")
     marks.quiet(axes)
     low, high = _range(values)
-    axes.set_xlim(low, high)
+    # The ends of a normal interval may lie where a scale cannot be.
+    axes.set_xlim(max(low, -0.04 * high) if parameter.name in _ABOUT and high > 0 else low, high)
     if low < 0 < high:
         axes.axvline(0, color=RULE, linewidth=1.2)
     axes.locator_params(axis="x", nbins=4)
 
 
 def _range(values: Sequence[Value]) -> tuple[float, float]:
-    """The axis' ends: all estimates, 0, and intervals as far as they stay in proportion."""
-    points = [value.estimate for value in values if math.isfinite(value.estimate)] or [0.0]
-    inner = [*points, 0.0]
-    spread = max(max(inner) - min(inner), 1e-6)
+    """The axis' ends: all estimates, 0, and intervals unless they are far longer than others."""
+    inner = [value.estimate for value in values if math.isfinite(value.estimate)] + [0.0]
     ends = [end for value in values for end in (value.low, value.high) if math.isfinite(end)]
-    low = max(min([*inner, *ends]), min(inner) - _REACH * spread)
-    high = min(max([*inner, *ends]), max(inner) + _REACH * spread)
-    edge = 0.06 * (high - low)
+    usual = float(np.median(np.abs(np.diff(np.reshape(ends, (-1, 2)))))) if ends else 0.0
+    reach = _REACH * max(max(inner) - min(inner), usual, 1e-6)
+    low = max(min([*inner, *ends]), min(inner) - reach)
+    high = min(max([*inner, *ends]), max(inner) + reach)
+    edge = 0.06 * (high - low) or 1.0
     return low - edge, high + edge
 
 
 def _point(axes: Axes, row: int, value: Value, colour: str, *, ours: bool) -> None:
     if math.isnan(value.estimate):
         middle: Any = {"transform": axes.get_yaxis_transform(), "fontsize": 7, "color": MUTED, "va": "center"}
-        axes.text(0.03, row, "not identified" if ours else "", **middle)
+        middle["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.9}
+        if ours:
+            axes.text(0.03, row, "not identified", **middle)
         return
     if math.isfinite(value.low) and math.isfinite(value.high):
         axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")

@@ -242,7 +242,7 @@ def people(model: str) -> tuple[Column, ...]:
             share = next(
                 (n.value for n in human.numbers(game) if n.measure == "share" and n.value is not None), None
             )
-            title = f"people, {title}" + (f" ({100 * share:.0f} %)" if share is not None else "")
+            title = f"people, {title}" + (f" ({100 * share:.1f} %)" if share is not None else "")
             found.append(Column(title, tuple(_of_people(number) for number in known)))
     return tuple(found)
 
