@@ -68,7 +68,7 @@ def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
     if kind == "pricing":
         from ludens.cli.price import report_pricing
 
-        report_pricing(file, as_json, csv)
+        report_pricing(file, as_json, csv=csv)
         return
 
     print_bench(write_report(load_result(file)), as_json, csv)

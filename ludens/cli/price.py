@@ -98,21 +98,42 @@ def price(
             progress=progress,
             on_period=on_period,
         )
-    report_pricing(run.path, as_json, csv, panel)
+    report_pricing(run.path, as_json, csv=csv, panel=panel, judge=judge, api_base=api_base)
 
 
 @price_app.command()
-def report(file: RunFile, as_json: Json = False, csv: Csv = None, panel: PanelCsv = None) -> None:
+def report(
+    file: RunFile,
+    *,
+    judge: Judge = None,
+    api_base: ApiBase = None,
+    as_json: Json = False,
+    csv: Csv = None,
+    panel: PanelCsv = None,
+) -> None:
     """Measure a run of the market again and write its report, of one that broke off too."""
-    report_pricing(file, as_json, csv, panel)
+    report_pricing(file, as_json, csv=csv, panel=panel, judge=judge, api_base=api_base)
 
 
-def report_pricing(file: Path, as_json: bool, csv: Path | None = None, panel: Path | None = None) -> None:
-    """Measure a run, write its report, and print it."""
+def report_pricing(
+    file: Path,
+    as_json: bool,
+    *,
+    csv: Path | None = None,
+    panel: Path | None = None,
+    judge: str | None = None,
+    api_base: str | None = None,
+) -> None:
+    """Measure a run, let a judge read its notes where one is named, write its report, and print it."""
     from ludens.experiments.pricing import load_result, write_report
-    from ludens.experiments.pricing.result import write_panel
+    from ludens.experiments.pricing.result import with_judge, write_panel
+    from ludens.experiments.screens import progress_bar
 
-    result = write_report(load_result(file))
+    result = load_result(file)
+    if judge is not None:
+        with progress_bar(console(stderr=True), "judge") as progress:
+            result = with_judge(result, judge, api_base=api_base, progress=progress)
+    result = write_report(result)
     print_pricing(result, as_json, csv)
     if panel is not None:
         write_panel(result.panel, panel)

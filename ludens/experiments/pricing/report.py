@@ -13,7 +13,7 @@ from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.page import Contents, Drawn, page
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.result import PricingResult
-from ludens.experiments.pricing.tables import tables
+from ludens.experiments.pricing.tables import judged_table, tables
 from ludens.experiments.report import write_page
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.results import report_path
@@ -53,11 +53,14 @@ def contents(result: PricingResult) -> Contents:
         f"{_count(runs, 'run')}. The one-shot Nash price and the price that maximises joint profit are the "
         "two lines to hold their prices against."
     )
+    shown = tables(result.analysis, result.panel, result.costs if result.calls else ())
+    if result.judged:
+        shown.insert(-1, judged_table(result.judged))
     return Contents(
         title=title(result),
         lead=lead,
         figures=pictures(result.panel, result.analysis),
-        tables=tables(result.analysis, result.panel, result.costs if result.calls else ()),
+        tables=shown,
         warnings=tuple(_warnings(result)),
         facts=_facts(result),
         decisions=result.decisions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy as np
 from ludens.experiments.costs import Costs, costs
 from ludens.experiments.database import StoreError, reason
 from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
+from ludens.experiments.pricing.judging import Judged, judge
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.reading import panel
+from ludens.experiments.recorder import OnProgress
 from ludens.experiments.records import DecisionRecord
 from ludens.experiments.results import report_path
 from ludens.experiments.run import Run
@@ -33,6 +35,7 @@ class PricingResult:
         costs: what the decisions of each run took.
         decisions: everything that was asked and answered.
         manifest: of the run.
+        judged: verdicts of a model on sentences of the notes; empty where none was asked.
     """
 
     run_path: Path
@@ -42,6 +45,7 @@ class PricingResult:
     costs: tuple[Costs, ...]
     decisions: tuple[DecisionRecord, ...]
     manifest: Mapping[str, Any]
+    judged: tuple[Judged, ...] = ()
 
     @property
     def unfinished(self) -> int:
@@ -77,6 +81,25 @@ def load_result(path: str | os.PathLike[str]) -> PricingResult:
     )
 
 
+def with_judge(
+    result: PricingResult,
+    model: str,
+    *,
+    api_base: str | None = None,
+    progress: OnProgress | None = None,
+) -> PricingResult:
+    """The result with a model's verdicts on its notes, which are kept beside the run, ending ``.judge.db``.
+
+    Raises:
+        UsageError: that file holds the verdicts of another judge.
+        LudensError: the model cannot be reached; verdicts so far are kept.
+    """
+    path = result.run_path.with_suffix(".judge.db")
+    seed = int(result.manifest["seed"])
+    found = judge(result.panel, model, path, seed=seed, api_base=api_base, progress=progress)
+    return replace(result, judged=found)
+
+
 def to_json(result: PricingResult) -> dict[str, Any]:
     """Everything measured, as JSON values: how the run came about, each run of a market, each estimate."""
     null, regression = result.analysis.null, result.analysis.regression
@@ -90,6 +113,7 @@ def to_json(result: PricingResult) -> dict[str, Any]:
         "estimates": [plain(row) for row in estimates(result.analysis)],
         "regression": plain(asdict(regression)),
         "null": None if null is None else plain(asdict(null)),
+        "judged": [plain(asdict(each)) for each in result.judged],
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ludens.experiments.costs import Costs
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
+from ludens.experiments.pricing.judging import Judged
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
@@ -38,6 +39,28 @@ def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]
         shown += [_sentences(found), _sentences_by_run(found)]
     shown.append(_runs(found, panel, costs))
     return shown
+
+
+def judged_table(found: Sequence[Judged]) -> Table:
+    """A model's verdicts on sentences of the notes beside the keyword rules'."""
+    rows = [
+        (
+            Cell(str(each.by_model)),
+            Cell(str(each.by_rule)),
+            Cell(str(each.by_both)),
+            Cell(str(each.read)),
+            shared(each.share),
+            shared(each.agreement),
+        )
+        for each in found
+    ]
+    caption = (
+        "Different sentences, drawn at random from runs that are done and read by a model one at a time; "
+        "beside it what the keyword rules say of the same sentences. Wilson's intervals."
+    )
+    headers = ("by the model", "by keywords", "by both", "read", "by the model, %", "both agree, %")
+    names = tuple(each.rule.title for each in found)
+    return Table("The same, read by a model", caption, "sentence", headers, names, tuple(rows))
 
 
 def _groups(found: Analysis) -> Table:

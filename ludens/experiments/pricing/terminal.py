@@ -34,6 +34,10 @@ _READING = (
 def print_result(result: PricingResult, console: Console) -> None:
     """Print the runs, their means, the regression, and where the report lies. Names are never markup."""
     print_analysis(result.analysis, console, [each.cost for each in result.costs] if result.calls else [])
+    for verdict in result.judged:
+        by_model = f"{verdict.by_model} of {verdict.read} by the judge"
+        told = f"{verdict.rule.title}: {by_model}, {verdict.by_rule} by words"
+        _line(console, told, "dim")
     found = result.analysis.groups[0]
     if found.aborted:
         for each in result.analysis.measures:

@@ -1,0 +1,274 @@
+"""A language model as a second reader of firms' notes: what kind of sentence is it?
+
+The keyword rules of `ludens.experiments.pricing.texts` see words and no meaning. A model reads a sample of
+the different sentences, one at a time, without knowing what the rules say of them, and its verdicts stand
+beside theirs. The question is ours. Verdicts are kept in a run of their own: none is paid for twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ludens.agents.llm.abilities import abilities
+from ludens.agents.llm.asking import Asking
+from ludens.agents.llm.client import Endpoint, Reply
+from ludens.agents.llm.faults import ModelError
+from ludens.agents.llm.loop import run as run_shared
+from ludens.agents.llm.loop import shared
+from ludens.agents.llm.replies import read_choice
+from ludens.agents.llm.settings import check_model
+from ludens.agents.llm.verdicts import Verdict, read_text
+from ludens.agents.llm.wording import Prompt
+from ludens.agents.policy import Decision, Policy, Wording
+from ludens.envs import Turn
+from ludens.envs.turn import Option
+from ludens.errors import UsageError
+from ludens.experiments.blocking import run_blocking
+from ludens.experiments.database import NoRunError
+from ludens.experiments.intervals import Estimate, wilson
+from ludens.experiments.pricing.panels import Panel
+from ludens.experiments.pricing.texts import FIELDS, RULES, Rule, split
+from ludens.experiments.recorder import OnProgress, Recorder
+from ludens.experiments.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.run import Run
+from ludens.experiments.runner import run_episodes, unplayed
+from ludens.experiments.store import Store, create_run
+
+KIND = "judge"
+SAMPLE = 100
+"""Different sentences that are read at most."""
+
+NONE = "none of these"
+KINDS: Mapping[str, str] = {
+    "price_war_avoidance": "it wants to avoid a price war, or retaliation",
+    "undercutting": "it wants to set a price below the competitor's",
+    "cooperation": "it wants both firms to earn well together, or to keep prices high in common",
+    NONE: "none of these",
+}
+"""What a sentence can be, as the model is asked; the names but the last are those of keyword rules."""
+
+_LABELS = "ABCD"
+_ASK = """A firm that sets its price anew in every period writes notes to itself. Here is one sentence:
+
+{sentence}
+
+What does the sentence say the firm wants?
+{options}
+
+Answer with one letter only."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One kind of sentence, as the model and as the keyword rule see it, among the same sentences.
+
+    Attributes:
+        rule: the keyword rule.
+        by_model, by_rule, by_both: how many sentences each takes for this kind.
+        read: how many the model gave a readable verdict on.
+        share: of these, by the model; Wilson's interval.
+        agreement: the share of sentences on which both say the same of this kind.
+    """
+
+    rule: Rule
+    by_model: int
+    by_rule: int
+    by_both: int
+    read: int
+    share: Estimate
+    agreement: Estimate
+
+
+@dataclass(frozen=True)
+class JudgeGame:
+    """The question put to the judge, in the place of a game."""
+
+    name: str = "judge"
+    roles: tuple[str, ...] = ("judge",)
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    protocol: str | None = None
+
+
+class JudgePolicy(Policy):
+    """A model that says what kind of sentence it is shown.
+
+    Args:
+        model: its LiteLLM id.
+        options: passed to LiteLLM, for example ``api_base``.
+    """
+
+    def __init__(self, model: str, **options: Any) -> None:
+        self.name = self.model = check_model(model)
+        self.options = {name: value for name, value in options.items() if value is not None}
+
+    def describe(self) -> dict[str, Any]:
+        """What the judge is."""
+        return {"name": self.name, "kind": "JudgePolicy"} | self.options
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Ask the model, waiting for it."""
+        return run_shared(self.adecide(turn, rng))
+
+    async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Ask the model; the kinds stand in an order drawn anew for each sentence."""
+        able = await shared(abilities(self.model))
+        prompt = _prompt(turn, int(rng.integers(len(turn.options))))
+        parameters: dict[str, Any] = {"temperature": 0.0}
+        if not able.thinks:
+            parameters["max_tokens"] = 16
+        sent = {name: value for name, value in parameters.items() if name in able.parameters}
+        asking = Asking(Endpoint(self.model, self.options), None)
+
+        def read(reply: Reply) -> Verdict:
+            return read_text(reply, prompt, reasoning=False, belief=False)
+
+        verdict = await asking.ask(prompt, sent, read, retries=2, may_be_rejected=False)
+        known: dict[str, Any] = {"wording": prompt.wording, "calls": tuple(asking.calls)}
+        if verdict.outcome == "error":
+            raise ModelError(f"{self.model} gave no verdict ({verdict.detail.rstrip('.')}): go on later.")
+        place = _letter(verdict.reply) if verdict.outcome == "ok" else None
+        if place is None:
+            return Decision(None, verdict.status if verdict.outcome != "ok" else "invalid", **known)
+        return Decision(turn.options[prompt.order[place]].action, **known)
+
+
+def judge(
+    panel: Panel,
+    model: str,
+    path: str | os.PathLike[str],
+    *,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    api_base: str | None = None,
+    concurrency: int = 8,
+    progress: OnProgress | None = None,
+) -> tuple[Judged, ...]:
+    """Let a model read sentences of a panel's notes, and set its verdicts beside the keyword rules'.
+
+    Args:
+        panel: with its notes; sentences are taken from runs that are done.
+        model: the judge's LiteLLM id.
+        path: the file that keeps the verdicts; one that holds the same questions is gone on with.
+        sample: how many different sentences are drawn at most.
+        seed: of the draw.
+        api_base: address of an OpenAI-compatible server for the judge.
+        concurrency: how many are read at once.
+        progress: called after each verdict.
+
+    Returns:
+        One per kind; empty if there are no sentences.
+
+    Raises:
+        UsageError: the file holds other questions.
+        LudensError: the model cannot be reached; verdicts so far are kept.
+    """
+    sentences = _drawn(panel, sample, seed)
+    if not sentences:
+        return ()
+    policy = JudgePolicy(model, api_base=api_base)
+    specs = [EpisodeSpec(number, {"sentence": text}) for number, text in enumerate(sentences)]
+    store = _store(Path(path), policy, specs, seed)
+
+    async def ask(spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence) -> EpisodeRecord:
+        turn = _turn(spec.labels["sentence"])
+        decision = await recorder.decide(policy, turn)
+        if decision.action is None:
+            return unplayed(spec, turn, decision, {"judge": 0.0}, policy.name)
+        return EpisodeRecord(spec.index, spec.labels, "done")
+
+    job = run_episodes(store, specs, ask, concurrency=concurrency, progress=progress, abort_run=False)
+    run_blocking(store, job)
+    return verdicts(Run(path))
+
+
+def verdicts(run: Run) -> tuple[Judged, ...]:
+    """What a run of a judge found."""
+    said: dict[str, str] = {}
+    for record in run.decisions():
+        decision = record.decision
+        if isinstance(decision, Decision) and decision.action is not None:
+            said[record.labels["sentence"]] = record.options[int(decision.action)]
+    return tuple(_judged(rule, said) for rule in RULES if rule.name in KINDS)
+
+
+def _judged(rule: Rule, said: Mapping[str, str]) -> Judged:
+    pairs = [(kind == rule.name, rule.matches(sentence)) for sentence, kind in said.items()]
+    by_model = sum(first for first, _ in pairs)
+    return Judged(
+        rule,
+        by_model=by_model,
+        by_rule=sum(second for _, second in pairs),
+        by_both=sum(first and second for first, second in pairs),
+        read=len(pairs),
+        share=wilson(by_model, len(pairs)),
+        agreement=wilson(sum(first == second for first, second in pairs), len(pairs)),
+    )
+
+
+def _drawn(panel: Panel, sample: int, seed: int) -> list[str]:
+    """Different sentences of runs that are done, in the order in which they were first written."""
+    found = dict.fromkeys(
+        sentence
+        for note in panel.notes
+        if panel.complete[note.run]
+        for name in FIELDS
+        for sentence in split(note.texts.get(name, ""))
+    )
+    texts = list(found)
+    if len(texts) <= sample:
+        return texts
+    chosen = np.random.default_rng(seed).choice(len(texts), size=sample, replace=False)
+    return [texts[number] for number in sorted(chosen.tolist())]
+
+
+def _store(path: Path, policy: JudgePolicy, specs: list[EpisodeSpec], seed: int) -> Store:
+    if not path.exists():
+        return create_run(path, KIND, {"judge": policy.describe()}, specs, seed)
+    with Run(path) as run:
+        manifest, episodes = run.manifest, run.episodes()
+    if manifest["kind"] != KIND:
+        raise NoRunError(f"{path} is a run of {manifest['kind']} and not of a judge: move it away.")
+    same = [dict(each.labels) for each in episodes] == [dict(spec.labels) for spec in specs]
+    if not same or manifest["config"]["judge"] != policy.describe():
+        raise UsageError(f"{path} holds the verdicts of another judge, or on other sentences: move it away.")
+    return Store(path)
+
+
+def _turn(sentence: str) -> Turn:
+    return Turn(
+        environment="ludens/judge",
+        agent="judge",
+        role="judge",
+        node="sentence",
+        options=tuple(Option(number, name) for number, name in enumerate(KINDS)),
+        observation={},
+        game=JudgeGame(),
+        facts={"sentence": sentence},
+    )
+
+
+def _prompt(turn: Turn, first: int) -> Prompt:
+    order = tuple((first + place) % len(KINDS) for place in range(len(KINDS)))
+    told = list(KINDS.values())
+    labels = tuple(_LABELS)
+    options = "\n".join(f"{label}. {told[number]}" for label, number in zip(labels, order, strict=True))
+    text = _ASK.format(sentence=turn.facts["sentence"], options=options)
+    return Prompt(
+        messages=({"role": "user", "content": text},),
+        labels=labels,
+        order=order,
+        words=(),
+        reread=lambda reason: f"{reason} Answer with one of the letters A, B, C and D only.",
+        wording=Wording("judge", "judge", hashlib.sha256(_ASK.encode()).hexdigest()[:12], (order,)),
+    )
+
+
+def _letter(reply: str | None) -> int | None:
+    return read_choice(reply, tuple(_LABELS)).place
