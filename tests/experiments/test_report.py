@@ -135,7 +135,7 @@ def test_pictures_come_before_tables_and_tables_before_transcripts(text):
         text.index(f'<section id="{name}"') for name in ("pictures", "tables", "transcripts", "reading")
     ]
     assert places == sorted(places)
-    assert text.count("<svg ") == 3
+    assert text.count("<svg ") == 4
     for words in (
         "How cooperative?",
         "react to incentives?",

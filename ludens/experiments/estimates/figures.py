@@ -16,7 +16,7 @@ from ludens.experiments.estimates.sheet import Column, Sheet, Value, people
 from ludens.experiments.printable import printable
 from ludens.experiments.report import marks
 from ludens.experiments.report.names import policy_name
-from ludens.experiments.report.svg import INK, MUTED, RULE, to_svg
+from ludens.experiments.report.svg import INK, MUTED, PAPER, RULE, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,11 +45,11 @@ def parameters(sheet: Sheet) -> Figure:
         grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
         for axes, parameter in zip(grid, sheet.parameters, strict=True):
             values = [_of(column, parameter.name) for column in rows]
-            _frame(axes, parameter, values)
+            frame(axes, parameter, values)
             for row, value in enumerate(values):
                 ours = row < len(sheet.columns)
                 colour = marks.COLOURS[row % len(marks.COLOURS)] if ours else MUTED
-                _point(axes, row, value, colour, ours=ours)
+                point(axes, row, value, colour, ours=ours)
             axes.set_ylim(len(rows) - 0.4, -0.6)
             axes.set_yticks(range(len(rows)), names, fontsize=8.5)
             axes.grid(visible=False, axis="y")
@@ -109,7 +109,7 @@ def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
             )
             estimates = np.array([value.estimate for value in known])
             places = (np.arange(len(known)) + 0.5) / max(len(known), 1)
-            _frame(axes, parameter, known)
+            frame(axes, parameter, known)
             ends = np.array([[value.low, value.high] for value in known]).reshape(-1, 2)
             axes.hlines(places, ends[:, 0], ends[:, 1], color=marks.COLOURS[0], linewidth=0.6, alpha=0.35)
             axes.plot(estimates, places, linestyle="none", marker="o", markersize=2.2, color=marks.COLOURS[0])
@@ -123,7 +123,8 @@ def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
     return figure
 
 
-def _frame(axes: Axes, parameter: Value, values: Sequence[Value]) -> None:
+def frame(axes: Axes, parameter: Value, values: Sequence[Value]) -> None:
+    """A panel for one parameter, wide enough for these values."""
     axes.set_title(f"{parameter.symbol}{_ABOUT.get(parameter.name, '')}", fontsize=9, loc="left")
     marks.quiet(axes)
     low, high = _range(values)
@@ -146,16 +147,17 @@ def _range(values: Sequence[Value]) -> tuple[float, float]:
     return low - edge, high + edge
 
 
-def _point(axes: Axes, row: int, value: Value, colour: str, *, ours: bool) -> None:
+def point(axes: Axes, row: int, value: Value, colour: str, *, ours: bool = True) -> None:
+    """An estimate with its interval, or the words that there is none; people's are hollow."""
     if math.isnan(value.estimate):
         middle: Any = {"transform": axes.get_yaxis_transform(), "fontsize": 7, "color": MUTED, "va": "center"}
-        middle["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.9}
+        middle["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.9}
         if ours:
             axes.text(0.03, row, "not identified", **middle)
         return
     if math.isfinite(value.low) and math.isfinite(value.high):
         axes.plot([value.low, value.high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
-    face = colour if ours else "white"
+    face = colour if ours else PAPER
     axes.plot([value.estimate], [row], marker="o", markersize=5, color=colour, markerfacecolor=face)
 
 

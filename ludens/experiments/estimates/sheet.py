@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.errors import UsageError
 from ludens.experiments.estimates.revealed import Revealed, wider_errors
+from ludens.experiments.intervals import Estimate
 from ludens.experiments.report.names import policy_name
 from ludens.preferences import human
 
@@ -44,6 +45,13 @@ class Value:
     p: float = math.nan
     fixed: bool = False
     about: str = ""
+
+    @classmethod
+    def of(cls, name: str, symbol: str, estimate: Estimate) -> Value:
+        """An estimate as a value: what it lacks is NaN."""
+        numbers = (estimate.value, estimate.low, estimate.high)
+        value, low, high = (math.nan if number is None else number for number in numbers)
+        return cls(name, symbol, value, low=low, high=high)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.database import StoreError
 from ludens.experiments.report import marks
-from ludens.experiments.report.names import oracle_name
+from ludens.experiments.report.names import PREFERENCES, oracle_name
 from ludens.experiments.report.svg import MUTED, to_svg
 
 if TYPE_CHECKING:
@@ -102,6 +102,25 @@ def agreement(result: BenchResult) -> Figure:
         grid = figure.subplots(1, len(kappas), sharey=True, squeeze=False).ravel().tolist()
         _agreement_panels(grid, result, kappas, "")
         marks.margins(figure, marks.margin(result), 0.35)
+    return figure
+
+
+def preferences(result: BenchResult) -> Figure:
+    """α, β, κ and λ of every policy under uniform beliefs, with 95 % intervals."""
+    from ludens.experiments.estimates.figures import frame, point
+    from ludens.experiments.estimates.sheet import Value
+
+    drawn = marks.styles(result)
+    with marks.sheet(8.6, 0.85 + 0.3 * len(result.measures)) as figure:
+        grid = figure.subplots(1, len(PREFERENCES), sharey=True, squeeze=False).ravel().tolist()
+        for axes, (name, letter) in zip(grid, PREFERENCES.items(), strict=True):
+            found = [(each.policy, each.revealed[0].parameters[name]) for each in result.measures]
+            values = [Value.of(name, letter, estimate) for _, estimate in found]
+            frame(axes, values[0], values)
+            for row, (policy, _) in enumerate(found):
+                point(axes, row, values[row], drawn[policy].colour)
+            marks.policy_rows(axes, result)
+        marks.margins(figure, marks.margin(result), 0.4, 0.4)
     return figure
 
 

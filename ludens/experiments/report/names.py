@@ -9,6 +9,9 @@ from ludens.experiments.printable import printable
 
 DASH = "–"
 
+PREFERENCES = {"alpha": "α", "beta": "β", "kappa": "κ", "noise": "λ"}
+"""The parameters of homo moralis with inequity aversion, and their letters."""
+
 
 def policy_name(label: str) -> str:
     """A policy's label for people: ``homo_moralis:0.5`` becomes ``homo moralis κ=0.5``; model ids stay."""
@@ -21,9 +24,8 @@ def policy_name(label: str) -> str:
         return name
     if "=" not in settings:
         return f"{name} κ={settings}"
-    letters = {"kappa": "κ", "alpha": "α", "beta": "β", "noise": "λ"}
     shown = [
-        re.sub(r"^\w+", lambda word: letters.get(word[0], word[0]), part) for part in settings.split(",")
+        re.sub(r"^\w+", lambda word: PREFERENCES.get(word[0], word[0]), part) for part in settings.split(",")
     ]
     return f"{name} {', '.join(shown)}"
 

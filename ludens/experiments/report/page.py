@@ -98,6 +98,14 @@ def _figures(result: BenchResult) -> list[dict[str, str]]:
             "intervals. Choosing at random agrees half of the time with everybody.",
             figures.agreement(result),
         ),
+        (
+            "preferences",
+            "Which preferences do the choices reveal?",
+            "Estimates with 95 % intervals: dislike of being behind (α) and ahead (β), weight on what would "
+            "follow if everybody chose alike (κ), noise (λ). Where choices do not tell them, there is no "
+            "number.",
+            figures.preferences(result),
+        ),
     ]
     return [
         inlined(name, title, caption, figure) for name, title, caption, figure in drawn if figure is not None

@@ -12,6 +12,7 @@ from ludens.experiments.comparisons import Beliefs
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.report.names import (
     DASH,
+    PREFERENCES,
     number,
     number_range,
     oracle_name,
@@ -20,6 +21,7 @@ from ludens.experiments.report.names import (
     share_range,
 )
 from ludens.experiments.suite import NO_FRAMING
+from ludens.preferences import human
 
 if TYPE_CHECKING:
     from ludens.experiments.metrics import Measures
@@ -63,6 +65,7 @@ def tables(result: BenchResult) -> list[Table]:
     found = [_summary(result), _cooperation(result), *_sensitivities(result), _oracles(result, "uniform")]
     if any(entry.beliefs == "own" for measures in result.measures for entry in measures.comparisons):
         found.append(_oracles(result, "own"))
+    found += [_preferences(result, kind) for kind in _kinds(result)]
     return [*found, _consistency(result), _reading(result), _costs(result)]
 
 
@@ -158,6 +161,42 @@ def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
     return _table(result, f"Agreement and regret, {whose}", caption, headers, rows)
 
 
+def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
+    rows = []
+    for found in result.measures:
+        revealed = next((entry for entry in found.revealed if entry.beliefs == beliefs), None)
+        if revealed is None:
+            rows.append([Cell(DASH, "", "not asked for its beliefs")] * (len(PREFERENCES) + 2))
+            continue
+        row = [_number(revealed.parameters[name], digits=2) for name in PREFERENCES]
+        fit = revealed.fit
+        row.append(Cell(DASH if fit is None else number(fit.log_likelihood), "", " ".join(revealed.notes)))
+        rows.append([*row, Cell(revealed.verdict or "identified", "", " ".join(revealed.notes))])
+    whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
+    headers = [("", letter) for letter in PREFERENCES.values()]
+    headers += [("", "log-likelihood"), ("", "remark")]
+    caption = (
+        f"The preferences that explain a policy's choices best, under {whose}: a logit over whole strategies "
+        "with (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead, and noise λ in points. In small the 95 % "
+        "interval "
+        "from the wider of two standard errors: clustered by game × framing × order, and the inverse "
+        "Hessian's. "
+        "Exact probabilities have no sampling error: there the second says what one sampled answer to each "
+        f"question would have told. {_without_people()}"
+    )
+    return _table(result, f"Revealed preferences, {whose}", caption, headers, rows)
+
+
+def _kinds(result: BenchResult) -> list[Beliefs]:
+    return list(dict.fromkeys(entry.beliefs for found in result.measures for entry in found.revealed))
+
+
+def _without_people() -> str:
+    games = (human.MORALIS, human.PROTOCOLS)
+    reasons = dict.fromkeys(entry.missing for game in games for entry in human.numbers(game) if entry.missing)
+    return f"People: no numbers ({'; '.join(reason for reason in reasons if reason)})."
+
+
 def _consistency(result: BenchResult) -> Table:
     framings = _framings(result)
     headers = [("same answer across", what) for what in ("orders", "framings")]
@@ -231,10 +270,12 @@ def _share(estimate: Estimate | None) -> Cell:
     return Cell(percent(estimate.value), share_range(estimate), _hint(estimate))
 
 
-def _number(estimate: Estimate | None, scale: float = 1.0) -> Cell:
+def _number(estimate: Estimate | None, scale: float = 1.0, digits: int = 1) -> Cell:
     if estimate is None or estimate.value is None:
         return _none(estimate)
-    return Cell(number(scale * estimate.value), number_range(estimate, 1, scale), _hint(estimate))
+    return Cell(
+        number(scale * estimate.value, digits), number_range(estimate, digits, scale), _hint(estimate)
+    )
 
 
 def _none(estimate: Estimate | None) -> Cell:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.report.names import (
     DASH,
+    PREFERENCES,
     number,
     number_range,
     percent,
@@ -28,6 +29,11 @@ _HEADERS = (
 _READING = (
     "Per cent, with 95 % intervals: cooperates; agrees with homo economicus and with homo moralis; takes the "
     "option shown first (50: no bias); unreadable or refused. Regret: points per game."
+)
+
+_PREFERENCES = (
+    "Preferences that explain the choices best: dislike of being behind (α) and ahead (β), weight on what "
+    "would follow if everybody chose alike (κ), noise in points (λ), with 95 % intervals."
 )
 
 _WIDE, _FOR_WIDE = 72, (3, 6)  # narrower terminals have no room for regret and dollars beside the names
@@ -53,6 +59,7 @@ def print_summary(result: BenchResult, console: Console) -> None:
         table.add_row(name, *(cells[place] for place in shown), end_section=end)
     console.print(table)
     console.print(_READING, style="dim", highlight=False)
+    print_preferences(result, console)
     for found in result.measures:
         mass = found.answer_mass.value
         if mass is not None and mass < _FORCED:
@@ -70,6 +77,35 @@ def print_summary(result: BenchResult, console: Console) -> None:
     ):
         # A path is never broken: it must survive being copied.
         console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_preferences(result: BenchResult, console: Console) -> None:
+    """Print what each policy's choices reveal: α, β, κ and λ with their intervals, or why there are none."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("preferences", overflow="fold", max_width=27)
+    for symbol in PREFERENCES.values():
+        table.add_column(symbol, justify="right", no_wrap=True)
+    verdicts: dict[str, list[str]] = {}
+    for found in result.measures:
+        revealed = found.revealed[0]
+        if revealed.verdict:
+            verdicts.setdefault(revealed.verdict, []).append(policy_name(found.policy))
+        numbers = [revealed.parameters[name] for name in PREFERENCES]
+        cells = [
+            _two(number(each.value, digits), number_range(each, digits).replace(" to ", " … "))
+            for each, digits in zip(numbers, (2, 2, 2, 1), strict=True)
+        ]
+        name = Text(policy_name(found.policy), style="bold" if found.policy in result.models else "")
+        table.add_row(name, *cells, end_section=found.policy == result.models[-1])
+    console.print(table)
+    console.print(_PREFERENCES, style="dim", highlight=False)
+    for verdict, policies in verdicts.items():
+        told = f"{', '.join(policies)}: {verdict}."
+        console.print(told, style="dim", markup=False, highlight=False)
 
 
 def _forced(policy: str, mass: float) -> str:
