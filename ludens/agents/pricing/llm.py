@@ -84,7 +84,7 @@ class PricingLLMPolicy(Policy):
         api_base: address of an OpenAI-compatible server, for models named ``openai/…``.
         options: anything else is handed to LiteLLM with every request.
 
-    An unreadable reply is asked again with the reason, the last one beside the question. After all tries the
+    What gives no usable price is asked again with the reason. After all tries the
     decision is invalid, and ends its episode as aborted. A refusal ends it at once. A provider that gives no
     reply at all stops the run with an error, to be resumed; such requests count as tries too.
 
@@ -225,16 +225,23 @@ class PricingLLMPolicy(Policy):
                     f"({verdict.detail.rstrip('.')}): see to the connection and the provider, then go on."
                 )
             if verdict.outcome == "invalid":
-                said = (verdict.reply or "").strip()[:QUOTED] or "(no text)"
-                again = (
-                    {"role": "assistant", "content": said},
-                    {"role": "user", "content": prompt.reread(verdict.detail)},
-                )
-                # Only the last one: ten replies would not fit a small context.
-                asked = replace(prompt, messages=(*prompt.messages, *again))
+                asked = self._again(prompt, verdict)
             elif verdict.outcome != "error":
                 break
         return verdict
+
+    def _again(self, prompt: Prompt, verdict: Verdict) -> Prompt:
+        """The question put again, with the reason. Only the last reply stands beside it: ten would not fit a
+        small context. In the compact layout not even that one does: small models repeat what they see, and a
+        prompt that begins as it did need not be read anew by a model on this machine.
+        """
+        reason = prompt.reread(verdict.detail)
+        if self.telling.layout == "compact":
+            *before, last = prompt.messages
+            return replace(prompt, messages=(*before, {**last, "content": f"{last['content']}\n{reason}"}))
+        said = (verdict.reply or "").strip()[:QUOTED] or "(no text)"
+        again = ({"role": "assistant", "content": said}, {"role": "user", "content": reason})
+        return replace(prompt, messages=(*prompt.messages, *again))
 
     def _read(self, turn: Turn, view: FirmView, text: str | None, cut: bool = False) -> FirmReading:
         reading = read_firm(text, lowest=0.0, highest=_sane(view), slots=slots(self.telling, view), cut=cut)
@@ -243,11 +250,8 @@ class PricingLLMPolicy(Policy):
         if turn.options and _action(turn, reading.price) is None:
             return FirmReading("invalid", detail=f"{reading.price:.6g} is none of the prices to choose from.")
         if not turn.options and not view.lowest <= reading.price <= view.highest:
-            return FirmReading(
-                "invalid",
-                detail=f"The price must lie between {view.lowest:.6g} and {view.highest:.6g}; "
-                f"got {reading.price:.6g}.",
-            )
+            # Without the bound, which may tell what the firm is to find out.
+            return FirmReading("invalid", detail=f"{reading.price:.6g} is no price that this market takes.")
         return reading
 
     async def _asking(self, rng: np.random.Generator) -> Asking:

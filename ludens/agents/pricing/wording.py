@@ -92,7 +92,12 @@ def render_firm(view: FirmView, telling: Telling, format_: Format, allowed: Sequ
     persona = environment.get_template(named).render() if named else telling.persona
     own = None if _exists("prefixes", telling.prefix) else telling.prefix
     prefix = own or environment.get_template(f"prefixes/{telling.prefix}.j2").render()
-    replying = {"format": format_, "keeps_notes": telling.notes, "talks": view.messages is not None}
+    replying = {
+        "layout": telling.layout,
+        "format": format_,
+        "keeps_notes": telling.notes,
+        "talks": view.messages is not None,
+    }
     context = replying | _context(view, telling) | {"prefix": prefix, "allowed": allowed}
     layout = f"{telling.layout}.j2"
     system = environment.get_template("system.j2").render(persona=persona)

@@ -6,6 +6,7 @@ prices of its grid.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,8 +18,8 @@ from ludens.errors import UsageError
 from ludens.experiments.pricing.setup import ENVIRONMENT, PricingSetup
 from ludens.experiments.records import EpisodeSpec
 
-BOUND = 1000.0
-"""No price is above so many times the highest joint-profit price."""
+ROOM = 1000.0
+"""Prices may go up to the power of ten that is next above so many times the highest joint-profit price."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class PricingTable:
         self.limit: float | None = spec.labels["ceiling"]
         self.played: list[dict[str, dict[str, float]]] = []
         self._notes: dict[str, Mapping[str, str]] = {}
-        self._highest = BOUND * float(np.max(self.market.monopoly()))
+        self._highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(self.market.monopoly()))))
 
     def reset(self, seed: int) -> None:
         """Begin the first period."""

@@ -79,6 +79,20 @@ def test_only_the_last_unreadable_reply_is_shown_beside_the_question():
     assert server.requests[-1]["messages"][2]["content"] == "maybe 4?"
 
 
+def test_in_the_compact_layout_the_prompt_begins_as_it_did_and_no_reply_is_repeated():
+    with Loopback([say("free"), say("-1"), say(slots("1.7"))]) as server:
+        assert decide(firm(server, layout="compact")).action == 1.7
+    first, second, third = (request["messages"] for request in server.requests)
+    assert [len(messages) for messages in (first, second, third)] == [2, 2, 2]
+    assert second[1]["content"] == (
+        first[1]["content"] + "\nYour last reply could not be used: The reply gives no price."
+    )
+    assert third[1]["content"].startswith(
+        first[1]["content"] + "\nYour last reply could not be used: A price"
+    )
+    assert third[1]["content"].rpartition("\n\n")[0] == first[1]["content"].rpartition("\n\n")[0]
+
+
 def test_after_ten_tries_there_is_no_price():
     with Loopback([], say("free")) as server:
         decision = decide(firm(server))
@@ -99,6 +113,9 @@ def test_above_the_stated_ceiling_is_allowed_and_beyond_all_bounds_is_not():
     with Loopback([say(slots("5")), say(slots("3851")), say(slots("3.9"))]) as server:
         assert decide(firm(server), price_limit=3.85).action == 5.0
         decision = decide(firm(server), price_limit=3.85)
+        server.script += [say(slots("20.5")), say(slots("1.5"))]
+        bounded = decide(firm(server), interval=(0.0, 20.0))
+    assert bounded.calls[0].detail == "20.5 is no price that this market takes."
     assert decision.action == 3.9
     assert "above 3850, the highest" in decision.calls[0].detail
 
