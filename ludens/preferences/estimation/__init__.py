@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ludens.preferences.estimation.choices import Choices
     from ludens.preferences.estimation.fitting import fit
     from ludens.preferences.estimation.individuals import Individuals, fit_individuals
+    from ludens.preferences.estimation.mixture import fit_types, select_types
+    from ludens.preferences.estimation.mixture_results import Mixture, MixtureWarning, Selection
     from ludens.preferences.estimation.models import (
         BRUHIN_FEHR_SCHUNK,
         CHARNESS_RABIN,
@@ -34,6 +36,8 @@ _HOMES = {
     "choices": ("Choices",),
     "fitting": ("fit",),
     "individuals": ("Individuals", "fit_individuals"),
+    "mixture": ("fit_types", "select_types"),
+    "mixture_results": ("Mixture", "MixtureWarning", "Selection"),
     "models": (
         "BRUHIN_FEHR_SCHUNK",
         "CHARNESS_RABIN",
@@ -62,14 +66,19 @@ __all__ = [
     "FitWarning",
     "Individuals",
     "LinearModel",
+    "Mixture",
+    "MixtureWarning",
     "Model",
     "Parameter",
     "Row",
+    "Selection",
     "UtilityModel",
     "find_model",
     "fit",
     "fit_individuals",
+    "fit_types",
     "model_names",
+    "select_types",
 ]
 
 
