@@ -7,9 +7,11 @@ two Markdown tables. `--rows` picks the variants whose name contains a text (`--
 take long have fewer sessions than the others, which the table shows. The published numbers are means over
 1,000 sessions; what ours may differ from them by chance is two standard errors.
 
-The input of the authors' own runs settles what the paper leaves open: prices on a grid of each firm's own, an
-outside option with three values (−x, 0, x), and the α and the decay of Boltzmann exploration. Not here: μ = 0,
-which is no logit market.
+The input of the authors' archived runs settles what the paper leaves open: prices on a grid of each firm's
+own, an outside option with three values (−x, 0, x), the α and the decay of Boltzmann exploration, and the first
+values of the row ξ = 0.5, which expect all firms at their third price for ever. With memory 2 their code reads
+the last state in another order than it was written (firms and periods change places), so that its limit path
+starts from a state that was not reached; the table has both starts. Not here: μ = 0, which is no logit market.
 """
 
 from __future__ import annotations
@@ -17,13 +19,20 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ludens.agents.qlearning import QLearning, Sessions, equilibrium_test, impulse_response, train
+from ludens.agents.qlearning import (
+    QLearning,
+    Sessions,
+    equilibrium_test,
+    impulse_response,
+    learning_tables,
+    train,
+)
 from ludens.envs.pricing import Market
 
 
@@ -39,6 +48,8 @@ class Row:
     nash: float | None = None
     share: float = 1.0
     """Of the sessions asked for: less than 1 where one takes long."""
+    misread: bool = False
+    """Whether to follow the limit path from the last state as the authors' code reads it."""
 
 
 def cost_row(cost: float, published: float) -> Row:
@@ -51,6 +62,13 @@ def demand_row(size: float, published: float) -> Row:
     return Row(f"outside option ±{size:g}", published, outside=(-size, 0.0, size))
 
 
+def third_price() -> np.ndarray:
+    """First values that expect every firm at its third price for ever, for a grid with ξ = 0.5."""
+    tables = learning_tables(Market.symmetric(), QLearning(extension=0.5))
+    profits = tables.expected[:, 0].reshape(tables.points, tables.points)
+    return profits[:, 2] + 0.95 / 0.05 * profits[2, 2]
+
+
 ROWS = [
     Row("three firms", 0.643, Market.symmetric(3), nash=0.184),
     *(
@@ -59,6 +77,7 @@ ROWS = [
     ),
     *(demand_row(*pair) for pair in ((0.05, 0.848), (0.1, 0.832), (0.15, 0.797), (0.2, 0.75), (0.25, 0.695))),
     Row("memory 2", 0.574, learner=QLearning(memory=2), share=0.5),
+    Row("memory 2, last state misread", 0.574, learner=QLearning(memory=2), share=0.5, misread=True),
     *(
         Row(f"μ = {mu:g}", gain, Market.symmetric(mu=mu))
         for mu, gain in ((0.5, 0.856), (0.1, 0.829), (0.01, 0.805))
@@ -69,7 +88,7 @@ ROWS = [
         learner=QLearning(alpha=0.05, exploration="boltzmann", beta=-math.log(1 - 10**-4.41414)),
     ),
     Row("δ = 0.35", 0.16, learner=QLearning(discount=0.35)),
-    Row("ξ = 0.5", 0.761, learner=QLearning(extension=0.5)),
+    Row("ξ = 0.5", 0.761, learner=QLearning(extension=0.5, initial=third_price())),
     Row("50 prices", 0.709, learner=QLearning(points=50), share=0.5),
     Row("100 prices", 0.704, learner=QLearning(points=100), share=0.25),
     Row(
@@ -137,7 +156,7 @@ def baseline(trained: Sessions) -> list[str]:
     """The baseline in full, as the lines of a table."""
     gains, lengths, symmetric = trained.gains, trained.cycle_lengths, trained.symmetric
     test = equilibrium_test(trained)
-    response = impulse_response(trained).means()
+    response: dict[str, Any] = impulse_response(trained).means()
     groups = {
         "1-symmetric": (lengths == 1) & symmetric,
         "1-asymmetric": (lengths == 1) & ~symmetric,
@@ -170,6 +189,7 @@ def baseline(trained: Sessions) -> list[str]:
             f"| {name} | {among.mean():.3f} | {frequency:.3f} | {gains[among].mean():.3f} | {gain:.3f} |"
             f" {test.one_shot_nash[among].mean():.3f} | {nash:.3f} |"
         )
+    back = response["periods"] + 1  # as the authors count: the deviation's own period is the first
     first_cut = float(np.asarray(response["rivals"])[1])
     further: list[tuple[str, float, str, str]] = [
         ("standard deviation of Δ", float(gains.std(ddof=1)), ".3f", "0.112"),
@@ -186,14 +206,25 @@ def baseline(trained: Sessions) -> list[str]:
             "Nash on path by full best replies",
             float(test.nash.mean()),
             ".3f",
-            "not reported (0.001, our reading)",
+            "not reported",
         ),
         ("rival's price change after a forced best reply", first_cut, ".3f", "-0.127"),
-        ("deviations that do not pay", float(response["unprofitable"]), ".3f", "0.936"),  # type: ignore[arg-type]
-        ("periods until play is back", float(response["periods"]), ".1f", "5.7"),  # type: ignore[arg-type]
+        ("deviations that do not pay", float(response["unprofitable"]), ".3f", "0.936"),
+        ("periods until play is back, the first included", float(back), ".1f", "5.7"),
     ]
     lines += ["", "| | ours | published |", "|---|---|---|"]
     return lines + [f"| {name} | {value:{style}} | {known} |" for name, value, style, known in further]
+
+
+def misread(trained: Sessions) -> Sessions:
+    """The same strategies, followed from the state in which firms and periods have changed places."""
+    joints = trained.tables.joints
+    newest, older = (
+        trained.tables.digits(part) for part in (trained.states % joints, trained.states // joints)
+    )
+    # Written as (newest of each firm, older of each firm), read as (both of one firm, both of the next).
+    first, second = np.stack([newest[:, 0], older[:, 0]], -1), np.stack([newest[:, 1], older[:, 1]], -1)
+    return replace(trained, states=trained.tables.joint(second) * joints + trained.tables.joint(first))
 
 
 def variant(row: Row, options: Any) -> str:
@@ -208,6 +239,8 @@ def variant(row: Row, options: Any) -> str:
         outside=row.outside or None,
         workers=options.workers,
     )
+    if row.misread:
+        trained = misread(trained)
     gains = trained.gains
     error = 2 * gains.std(ddof=1) / math.sqrt(sessions)
     nash = f"{equilibrium_test(trained).one_shot_nash.mean():.3f}"
