@@ -72,8 +72,18 @@ def show(
             print_json(run_as_json(run) | {"manifest": run.manifest})
         elif episode is not None:
             show_episode(run, episode, console())
+        elif run.manifest["kind"] == "pricing":
+            show_pricing(run.path)
         else:
             show_summary(run, console())
+
+
+def show_pricing(file: Path) -> None:
+    """A pricing run's tables as they stand; the report is not written anew."""
+    from ludens.cli.printing import print_pricing
+    from ludens.experiments.pricing import load_result
+
+    print_pricing(load_result(file), False)
 
 
 def _has_person(manifest: Mapping[str, Any]) -> bool:

@@ -81,11 +81,10 @@ def phase_plot(panel: Panel) -> Figure | None:
         return None
     across = min(firms, 3)
     down = -(-firms // across)
-    everything = np.concatenate([np.concatenate(pair) for pair in points])
     run = int(np.flatnonzero(panel.complete)[0])
     nash = float(panel.nash_prices[run].mean() / panel.scale[run])
     joint = float(panel.joint_prices[run].mean() / panel.scale[run])
-    low, high = _padded([*np.quantile(everything, [0.005, 0.995]), nash, joint])
+    low, high = _limits(panel, np.flatnonzero(panel.complete).tolist())
     with marks.sheet(_WIDTH, 0.75 + 3.3 * down) as figure:
         grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[firms:]:

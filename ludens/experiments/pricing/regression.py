@@ -196,8 +196,9 @@ def myopic_null(
     Args:
         panel: with its markets.
         rng: for the noise.
-        noise: standard deviation in prices at scale 1; by default that of the regression's residuals, and at
-            least 0.02.
+        noise: standard deviation in prices at scale 1; by default that of the regression's residuals, but at
+            least 0.02, and at most a quarter of the way from the Nash to the joint-profit price: noise beyond
+            that would throw the firms far from where their replies have the slope that they have at Nash.
         replications: how many.
 
     Returns:
@@ -212,10 +213,11 @@ def myopic_null(
     if not panel.markets:
         raise UsageError("The null is simulated in the run's market, and this panel does not know it.")
     market, scale = panel.markets[runs[0]], float(panel.scale[runs[0]])
-    if noise is None:
-        noise = max(_LEAST_NOISE, regress(panel).residual or 0.0)
     reply = Replies(market, scale)
     nash = np.asarray(market.nash(), dtype=np.float64) / scale
+    if noise is None:
+        room = float(np.mean(market.monopoly() / scale - nash))
+        noise = max(_LEAST_NOISE, min(regress(panel).residual or 0.0, room / 4))
     periods, firms = int(panel.played[runs].max()), len(nash)
     first = first_explained(periods)
     length = periods - first + 1

@@ -33,7 +33,7 @@ _READING = (
 
 def print_result(result: PricingResult, console: Console) -> None:
     """Print the runs, their means, the regression, and where the report lies. Names are never markup."""
-    print_analysis(result.analysis, console, [each.cost for each in result.costs] if result.calls else [])
+    print_analysis(result.analysis, console)
     for verdict in result.judged:
         by_model = f"{verdict.by_model} of {verdict.read} by the judge"
         told = f"{verdict.rule.title}: {by_model}, {verdict.by_rule} by words"
@@ -45,7 +45,9 @@ def print_result(result: PricingResult, console: Console) -> None:
                 console.print(f"Run {each.run}: {printable(each.detail)}", style="yellow", markup=False)
     if found.unfinished:
         _line(console, f"Unfinished: {found.unfinished} of {found.runs} runs are still to be played.", "bold")
-    console.print(f"Took {result.manifest['seconds']:.0f} s.", style="dim", highlight=False)
+    spent = sum(each.cost for each in result.costs)
+    calls = f" {result.calls} calls to models, {dollars(spent)}." if result.calls else ""
+    _line(console, f"Took {result.manifest['seconds']:.0f} s.{calls}", "dim")
     console.print()
     lines = [("Report", str(result.report_path or "not written yet")), ("Run", str(result.run_path))]
     if found.unfinished:
@@ -55,8 +57,8 @@ def print_result(result: PricingResult, console: Console) -> None:
         console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_analysis(found: Analysis, console: Console, spent: Sequence[float] = ()) -> None:
-    """The tables of what was measured; `spent` is the cost of each run."""
+def print_analysis(found: Analysis, console: Console) -> None:
+    """The tables of what was measured."""
     from rich.text import Text
 
     for seat in found.firms:
@@ -64,7 +66,7 @@ def print_analysis(found: Analysis, console: Console, spent: Sequence[float] = (
     if found.measures:
         nash, joint = found.measures[0].nash, found.measures[0].joint
         _line(console, f"Nash price {nash:.3f}, joint-profit price {joint:.3f} (at α = 1)", "dim")
-    console.print(_runs(found.measures, spent))
+    console.print(_runs(found.measures))
     more = len(found.measures) - MOST_RUNS
     if more > 0:
         _line(console, f"… and {more} more (the report has all)", "dim")
@@ -72,8 +74,8 @@ def print_analysis(found: Analysis, console: Console, spent: Sequence[float] = (
         console.print(
             Text.assemble(
                 (f"{each.name}: ", "bold"),
-                f"price {_estimate(each.price, 3)}, Δ {_estimate(each.gain, 2)}; {each.runs} runs, "
-                f"{each.aborted} aborted",
+                f"price {_estimate(each.price, 3)}, Δ {_estimate(each.gain, 2)}; "
+                f"{each.runs - each.aborted - each.unfinished} of {each.runs} played to the end",
             )
         )
     regression, null = found.regression, found.null
@@ -166,7 +168,7 @@ def _news(news: PeriodNews) -> str:
     return f"run {news.episode}, α = {scale:g}, period {news.period + 1} of {news.periods}: {prices}"
 
 
-def _runs(measures: Sequence[RunMeasures], spent: Sequence[float]) -> RenderableType:
+def _runs(measures: Sequence[RunMeasures]) -> RenderableType:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -174,11 +176,9 @@ def _runs(measures: Sequence[RunMeasures], spent: Sequence[float]) -> Renderable
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("run", "α"):
         table.add_column(name, justify="right")
-    table.add_column("status")
+    table.add_column("status", no_wrap=True)
     for name in ("periods", "price", "of each firm", "Δ", "of each firm", "converged"):
         table.add_column(name, justify="right", no_wrap=True)
-    if spent:
-        table.add_column("US $", justify="right")
     for found in measures[:MOST_RUNS]:
         settled = found.all_converged
         row = [
@@ -186,7 +186,6 @@ def _runs(measures: Sequence[RunMeasures], spent: Sequence[float]) -> Renderable
             *(number(found.price, 3), _each(found.prices), number(found.gain, 2), _each(found.gains)),
             DASH if settled is None else "yes" if settled else "no",
         ]
-        row += [f"{spent[found.run]:.2f}"] if spent else []
         table.add_row(*map(Text, row), style="yellow" if found.status == "aborted" else None)
     return table
 
