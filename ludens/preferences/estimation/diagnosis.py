@@ -20,7 +20,7 @@ profile
 A parameter is concerned by a direction v in φ if dθ/dφ·v moves it. Variances are the larger of the Hessian's
 and the clusters'. The test against a precision of 0 is a likelihood ratio test. Fractional choices (exact
 probabilities) have no sampling error, only an error over clusters: for them all tests are Wald's with the
-clustered covariance, and profiles are scaled by it (Chandler & Bate 2007), given `FEW` clusters.
+clustered covariance, and profiles are scaled by it (Chandler & Bate 2007).
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Found(NamedTuple):
         held: the parameters at fixed values, by the caller or at their bounds.
         peak: where the climb ended.
         bread: (−H)⁻¹ in ψ, shape (q, q).
-        sandwich: the clustered covariance in ψ, shape (q, q); None with fewer than `FEW` clusters.
+        clustered: the clustered covariance in ψ, shape (q, q); None with too few clusters for one.
+        clusters: how many there are.
     """
 
     model: Model
@@ -73,7 +74,8 @@ class Found(NamedTuple):
     held: Mapping[str, float]
     peak: Peak
     bread: Floats
-    sandwich: Floats | None
+    clustered: Floats | None
+    clusters: int
 
     @property
     def sizes(self) -> Floats:
@@ -96,6 +98,13 @@ class Found(NamedTuple):
         """Which coordinate of ψ is the precision; None where it is held."""
         place = np.flatnonzero(self.restriction.matrix[0])
         return int(place[0]) if len(place) else None
+
+    @property
+    def sandwich(self) -> Floats | None:
+        """The clustered covariance where diagnoses may use it: exact probabilities have no other error,
+        while counted choices are better judged without it than by fewer than `FEW` clusters.
+        """
+        return self.clustered if self.exact or self.clusters >= FEW else None
 
     def jacobian(self) -> Floats:
         """dθ/dψ per typical size of ψ, shape (p, q)."""
@@ -205,7 +214,7 @@ def _separation(found: Found, information0: Floats) -> FitWarning | None:
         left = np.linalg.eigvalsh(whitened.T @ information @ whitened)
         if peak.converged and left.min(initial=1.0) > _SYMPTOM:
             return None
-        moved = separating(found.choices, found.restriction, sizes)
+        moved = separating(found.choices, found.restriction, sizes, found.scale)
         if moved is None:
             return None
     else:

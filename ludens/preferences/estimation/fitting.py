@@ -121,9 +121,7 @@ def conclude(
             covariances["cluster"] = np.full((len(phi), len(phi)), np.nan)
         if clusters < FEW:
             notes.append(_few(clusters, choices.clustered_by, restriction.free))
-    verdict = diagnose(
-        Found(model, choices, restriction, held, peak, bread, sandwich if clusters >= FEW else None)
-    )
+    verdict = diagnose(Found(model, choices, restriction, held, peak, bread, sandwich, clusters))
     drawn = None
     if draws and rng is not None and restriction.free and not np.all(verdict.unknown[_free(model, held)]):
         drawn, lost = bootstrap(model, choices, restriction, peak.psi, draws=draws, rng=rng)

@@ -25,24 +25,30 @@ Floats = NDArray[np.float64]
 _MARGIN = 1e-7  # what a programme's solution must exceed to count as above 0
 
 
-def separating(choices: Choices, restriction: Restriction, sizes: Floats) -> NDArray[np.bool_] | None:
-    """Which coordinates ψ (q,) some separating direction moves, for linear models and events of one
-    alternative; None where the choices are not separated.
+def separating(
+    choices: Choices, restriction: Restriction, sizes: Floats, scale: int | None
+) -> NDArray[np.bool_] | None:
+    """Which coordinates ψ (q,) separating directions move, for linear models and events of one alternative;
+    None where the choices are not separated.
+
+    If they move the precision's coordinate, `scale`, all weights are concerned and the others are not looked
+    for.
     """
     rows = _differences(choices, restriction) * sizes
-    scale = np.abs(rows).max(axis=1, initial=0.0)
-    rows = np.unique(np.round(rows[scale > 0] / scale[scale > 0, None], 12), axis=0)
-    width = restriction.free
+    length = np.abs(rows).max(axis=1, initial=0.0)
+    rows = np.unique(np.round(rows[length > 0] / length[length > 0, None], 12), axis=0)
     if not len(rows):
         return None
-    if -_programme(-rows.sum(axis=0), rows) <= _MARGIN:
+    gain, direction = _programme(rows.sum(axis=0), rows)
+    if gain <= _MARGIN:
         return None
-    moved = np.zeros(width, dtype=bool)
-    for place in range(width):
-        for sign in (-1.0, 1.0):
-            aim = np.zeros(width)
-            aim[place] = sign
-            moved[place] |= -_programme(-aim, rows) > _MARGIN
+    moved: NDArray[np.bool_] = np.abs(direction) > _MARGIN
+    for place in [*([] if scale is None else [scale]), *range(restriction.free)]:
+        if scale is not None and moved[scale]:
+            break
+        for sign in (1.0, -1.0):
+            if not moved[place]:
+                moved[place] = _programme(sign * np.eye(restriction.free)[place], rows)[0] > _MARGIN
     return moved
 
 
@@ -81,9 +87,7 @@ def _differences(choices: Choices, restriction: Restriction) -> Floats:
     return gaps[other]
 
 
-def _programme(costs: Floats, rows: Floats) -> float:
-    """The least costs·v over v in [−1, 1] with rows·v ≥ 0."""
-    answer: Any = optimize.linprog(
-        costs, A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1, 1), method="highs"
-    )
-    return float(answer.fun)
+def _programme(aim: Floats, rows: Floats) -> tuple[float, Floats]:
+    """The most of aim·v over v in [−1, 1] with rows·v ≥ 0, and the v."""
+    answer: Any = optimize.linprog(-aim, A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1, 1), method="highs")
+    return -float(answer.fun), np.asarray(answer.x, dtype=np.float64)
