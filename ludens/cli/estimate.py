@@ -86,16 +86,19 @@ def estimate(
         draws=draws,
         seed=seed,
     )
-    sheet = run_estimate(source, wishes)
+    if figure is not None and isinstance(wishes.types, tuple):
+        raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")
+    sheets = run_estimate(source, wishes)
     if latex is not None:
-        write_text(to_latex(sheet, stars=stars), latex)
+        write_text("\n".join(to_latex(sheet, stars=stars) for sheet in sheets), latex)
     if csv is not None:
-        write_text(to_csv(sheet), csv)
+        write_text(to_csv(sheets), csv)
     if figure is not None:
-        save_figure(sheet, figure)
+        save_figure(sheets[0], figure)
     if as_json:
-        print_json(sheet_as_json(sheet))
-    else:
+        print_json([sheet_as_json(sheet) for sheet in sheets])
+        return
+    for sheet in sheets:
         print_sheet(sheet, console(), stars=stars)
 
 

@@ -59,8 +59,8 @@ class Wishes:
         return {"fix": self.fix, "draws": draws, "seed": self.seed}
 
 
-def estimate(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
-    """Estimate preferences from a run or a CSV file.
+def estimate(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ...]:
+    """Estimate preferences from a run or a CSV file; a sheet, or several where numbers of types are compared.
 
     Args:
         source: a run's ``.db`` file, or a ``.csv`` file as `ludens.preferences.estimation.read_choices`
@@ -78,7 +78,7 @@ def estimate(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
     return _of_run(source, wishes)
 
 
-def _of_table(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
+def _of_table(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ...]:
     from ludens.preferences.estimation import fit
     from ludens.preferences.estimation.tables import read_choices
 
@@ -88,11 +88,11 @@ def _of_table(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
     if wishes.types is not None:
         return types_of(choices, wishes)
     if wishes.by == "subject":
-        return subjects_of(choices, wishes)
-    return of_fit(fit(choices, wishes.model, **wishes.settings), errors)
+        return (subjects_of(choices, wishes),)
+    return (of_fit(fit(choices, wishes.model, **wishes.settings), errors),)
 
 
-def _of_run(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
+def _of_run(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ...]:
     from ludens.preferences.estimation import find_model, fit
 
     if wishes.columns:
@@ -103,17 +103,39 @@ def _of_run(source: str | os.PathLike[str], wishes: Wishes) -> Sheet:
     if wishes.types is not None:
         return types_of(together(answers, model), wishes)
     if wishes.by == "pooled":
-        return of_fit(fit(together(answers, model), model, **wishes.settings), wishes.errors or "cluster")
+        choices = together(answers, model)
+        return (of_fit(fit(choices, model, **wishes.settings), wishes.errors or "cluster"),)
     beliefs = "own" if wishes.beliefs == "stated" else "uniform"
     found = reveal_all(answers, model, beliefs=beliefs, **wishes.settings)
-    return of_policies(found, wishes.errors or "wider")
+    return (of_policies(found, wishes.errors or "wider"),)
 
 
-def types_of(choices: Choices, wishes: Wishes) -> Sheet:
-    """Types of subjects, of one number or of several side by side."""
-    raise UsageError("Types come with the next step.")
+def types_of(choices: Choices, wishes: Wishes) -> tuple[Sheet, ...]:
+    """Types of subjects: of one number, or the criteria of several and then each."""
+    from ludens.experiments.estimates.several import of_selection, of_types
+    from ludens.preferences.estimation.mixture import fit_types, select_types
+
+    errors = wishes.errors or "cluster"
+    if isinstance(wishes.types, tuple):
+        if errors == "bootstrap":
+            raise UsageError(
+                "Several numbers of types have no bootstrap errors: leave them out, or ask for one number."
+            )
+        low, high = wishes.types
+        found = select_types(choices, wishes.model, high, seed=wishes.seed, fix=wishes.fix)
+        shown = [of_types(mixture, errors) for mixture in found if len(mixture.types) >= low]
+        return of_selection(found, low), *shown
+    assert wishes.types is not None
+    return (of_types(fit_types(choices, wishes.model, wishes.types, **wishes.settings), errors),)
 
 
 def subjects_of(choices: Choices, wishes: Wishes) -> Sheet:
     """Every subject by itself."""
-    raise UsageError("Subjects come with the next step.")
+    from ludens.experiments.estimates.several import of_individuals
+    from ludens.preferences.estimation import fit_individuals
+
+    if wishes.errors not in {None, "hessian"}:
+        raise UsageError(
+            "One subject is one cluster: its errors are the inverse Hessian's, so leave --errors out."
+        )
+    return of_individuals(fit_individuals(choices, wishes.model, fix=wishes.fix, seed=wishes.seed))

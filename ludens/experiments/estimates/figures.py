@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MANY = 12  # columns beyond which they are drawn as a distribution, without names
 _ROW = 0.3  # inches
-_ABOUT = {"noise": "  noise, points", "precision": "  precision, per point"}
+_ABOUT = {"share": " of subjects", "noise": "  noise, points", "precision": "  precision, per point"}
 _REACH = 2.0  # intervals are cut at so many times the range of the estimates, or the usual interval
 
 
@@ -110,6 +110,7 @@ def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
             estimates = np.array([value.estimate for value in known])
             places = (np.arange(len(known)) + 0.5) / max(len(known), 1)
             frame(axes, parameter, known)
+            axes.set_xlabel(f"{len(known)} of {len(values)} identified", fontsize=7.5, color=MUTED)
             ends = np.array([[value.low, value.high] for value in known]).reshape(-1, 2)
             axes.hlines(places, ends[:, 0], ends[:, 1], color=marks.COLOURS[0], linewidth=0.6, alpha=0.35)
             axes.plot(estimates, places, linestyle="none", marker="o", markersize=2.2, color=marks.COLOURS[0])
@@ -118,8 +119,11 @@ def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
                     _of(column, parameter.name).estimate, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2))
                 )
             axes.set_ylim(0, 1)
-            axes.set_yticks([0, 0.5, 1], ["lowest", f"{len(known)} of {len(values)}", "highest"], fontsize=8)
-        marks.margins(figure, 0.75, 0.45, 0.42)
+            axes.set_yticks([0, 0.5, 1], ["lowest", "middle", "highest"], fontsize=8)
+        if others:
+            told = "dashed: " + "; ".join(column.title for column in others)
+            figure.text(0.99, 0.012, told, fontsize=7, color=MUTED, ha="right", va="bottom")
+        marks.margins(figure, 0.75, 0.45, 0.68)
     return figure
 
 

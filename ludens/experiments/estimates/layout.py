@@ -6,8 +6,9 @@ import csv
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import mean, quantiles, stdev
 from typing import TYPE_CHECKING
 
 from ludens.experiments.database import StoreError, reason
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SIDE_BY_SIDE = 5  # more columns than this are turned into rows
+_SUMMED = 20  # more subjects than this are summed up; CSV and JSON hold them all
 _STARS = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
 _LETTERS = {
     "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "δ": r"$\delta$", "κ": r"$\kappa$",
@@ -51,7 +53,7 @@ def print_sheet(sheet: Sheet, console: Console, *, stars: bool = False) -> None:
     console.print(Text(sheet.source, style="dim"))
     header, body = _cells(sheet, stars)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column(Text(header[0]), overflow="fold", max_width=27)
+    table.add_column(Text(header[0]), overflow="fold", max_width=28)
     for name in header[1:]:
         table.add_column(Text(name), justify="right", no_wrap=not turned(sheet), overflow="fold")
     for group in body:
@@ -93,25 +95,31 @@ def to_latex(sheet: Sheet, *, stars: bool = False) -> str:
     )
 
 
-def to_csv(sheet: Sheet) -> str:
-    """A row for each estimate and for each fact: column, name, symbol, estimate, se, low, high, p, errors."""
+def to_csv(sheets: Sequence[Sheet]) -> str:
+    """A row for each estimate and for each fact: table, column, name, symbol, estimate, se, low, high, p,
+    errors.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["column", "name", "symbol", "estimate", "se", "low", "high", "p", "errors"])
+    writer.writerow(["table", "column", "name", "symbol", "estimate", "se", "low", "high", "p", "errors"])
+    for number, sheet in enumerate(sheets, 1):
+        writer.writerows([number, *row] for row in _csv_rows(sheet))
+    return buffer.getvalue()
+
+
+def _csv_rows(sheet: Sheet) -> Iterator[list[str]]:
     for column in sheet.columns:
         for value in column.values:
             numbers = [value.estimate, value.se, value.low, value.high, value.p]
             texts = ["" if math.isnan(number) else repr(number) for number in numbers]
-            writer.writerow([column.title, value.name, value.symbol, *texts, sheet.errors])
+            yield [column.title, value.name, value.symbol, *texts, sheet.errors]
     for fact in sheet.facts:
         titles = [column.title for column in sheet.columns] if len(fact.numbers) > 1 else ["all"]
         if len(sheet.columns) == 1:
             titles = [sheet.columns[0].title]
         for title, number in zip(titles, fact.numbers, strict=True):
-            writer.writerow(
-                [title, fact.name, "", "" if math.isnan(number) else repr(float(number)), *[""] * 5]
-            )
-    return buffer.getvalue()
+            text = "" if math.isnan(number) else repr(float(number))
+            yield [title, fact.name, "", text, *[""] * 5]
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> Path:
@@ -147,6 +155,8 @@ def _cells(sheet: Sheet, stars: bool) -> tuple[list[str], list[list[list[str]]]]
         policy_name(column.title) if sheet.unit == "policy" else printable(column.title)
         for column in sheet.columns
     ]
+    if len(sheet.columns) > _SUMMED and sheet.unit == "subject":
+        return _summary(sheet)
     if turned(sheet):
         varying = [
             fact for fact in sheet.facts if len(fact.numbers) == len(sheet.columns) and fact.name == "choices"
@@ -167,7 +177,24 @@ def _cells(sheet: Sheet, stars: bool) -> tuple[list[str], list[list[list[str]]]]
     for place, value in enumerate(sheet.parameters):
         rows.append([value.symbol, *(_estimate(column.values[place], stars) for column in sheet.columns)])
         rows.append(["", *(_error(column.values[place]) for column in sheet.columns)])
-    return ["", *titles], [rows, [_fact(fact, len(sheet.columns)) for fact in sheet.facts]]
+    facts = [_fact(fact, len(sheet.columns)) for fact in sheet.facts]
+    return ["", *titles], [group for group in (rows, facts) if group]
+
+
+def _summary(sheet: Sheet) -> tuple[list[str], list[list[list[str]]]]:
+    """Of many subjects: in how many a parameter is identified, and how it is spread over them."""
+    rows = []
+    for place, parameter in enumerate(sheet.parameters):
+        known = [column.values[place].estimate for column in sheet.columns]
+        known = [number for number in known if not math.isnan(number)]
+        spread = (
+            [mean(known), stdev(known), *quantiles(known, method="inclusive")]
+            if len(known) > 1
+            else [math.nan] * 5
+        )
+        rows.append([parameter.symbol, str(len(known)), *map(figure_text, spread)])
+    header = [f"{len(sheet.columns)} {sheet.unit}s", "identified", "mean", "sd", "25 %", "median", "75 %"]
+    return header, [rows]
 
 
 def _estimate(value: Value, stars: bool) -> str:
@@ -189,7 +216,10 @@ def _fact(fact: Fact, columns: int) -> list[str]:
 def _below(sheet: Sheet, stars: bool) -> Sequence[str]:
     about = "; ".join(f"{value.symbol} {value.about}" for value in sheet.parameters if value.about)
     lines = [f"{about}."] if about else []
-    lines.append(f"In brackets: {sheet.errors}. {DASH}: not identified, see the notes.")
+    if len(sheet.columns) > _SUMMED and sheet.unit == "subject":
+        lines.append("Over the subjects for whom a parameter is identified; CSV and JSON hold every subject.")
+    elif sheet.parameters:
+        lines.append(f"In brackets: {sheet.errors}. {DASH}: not identified, see the notes.")
     shared = [fact for fact in sheet.facts if len(fact.numbers) == 1]
     if turned(sheet) and shared:
         told = ", ".join(

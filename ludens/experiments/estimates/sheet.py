@@ -19,6 +19,7 @@ from ludens.experiments.report.names import policy_name
 from ludens.preferences import human
 
 if TYPE_CHECKING:
+    from ludens.preferences.estimation.mixture_results import MixtureWarning
     from ludens.preferences.estimation.models import Model
     from ludens.preferences.estimation.results import Fit, FitWarning
 
@@ -212,7 +213,7 @@ def criteria(**numbers: float) -> tuple[Fact, ...]:
     )
 
 
-def told(warnings: Sequence[FitWarning], whose: str = "") -> tuple[str, ...]:
+def told(warnings: Sequence[FitWarning] | Sequence[MixtureWarning], whose: str = "") -> tuple[str, ...]:
     """Warnings as notes, by their names."""
     return tuple(f"{whose}{warning.kind.replace('_', ' ')}: {warning.message}" for warning in warnings)
 
@@ -251,7 +252,8 @@ def people(model: str) -> tuple[Column, ...]:
                 (n.value for n in human.numbers(game) if n.measure == "share" and n.value is not None), None
             )
             title = f"people, {title}" + (f" ({100 * share:.1f} %)" if share is not None else "")
-            found.append(Column(title, tuple(_of_people(number) for number in known)))
+            shares = () if share is None else (Value("share", "share", share),)
+            found.append(Column(title, (*shares, *(_of_people(number) for number in known))))
     return tuple(found)
 
 

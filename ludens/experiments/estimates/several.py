@@ -1,0 +1,125 @@
+"""Sheets of several parameter vectors from one data set: types, numbers of types side by side, subjects."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+from ludens.experiments.estimates.sheet import (
+    Column,
+    Errors,
+    Fact,
+    Sheet,
+    Value,
+    column,
+    error_words,
+    make,
+    told,
+)
+
+if TYPE_CHECKING:
+    from ludens.preferences.estimation.individuals import Individuals
+    from ludens.preferences.estimation.mixture_results import Mixture, Selection
+
+_CRITERIA = {
+    "log_likelihood": ("Log-likelihood", 3),
+    "free": ("Free parameters", 0),
+    "aic": ("AIC", 1),
+    "bic": ("BIC, n = choices", 1),
+    "bic_subjects": ("BIC, n = subjects", 1),
+    "icl": ("ICL, n = choices", 1),
+    "icl_subjects": ("ICL, n = subjects", 1),
+    "entropy": ("Entropy of membership", 2),
+    "nec": ("NEC", 4),
+}
+
+
+def of_types(mixture: Mixture, errors: Errors = "cluster") -> Sheet:
+    """The types of a mixture side by side, with their shares."""
+    columns = []
+    kind = "cluster" if errors == "wider" else errors
+    spreads = mixture.share_errors(kind).tolist()
+    for place, fit in enumerate(mixture.types):
+        share = _share(float(mixture.shares[place]), spreads[place])
+        found = column(fit, f"type {place + 1}", kind)
+        columns.append(Column(found.title, (share, *found.values)))
+    notes = [
+        note for place, fit in enumerate(mixture.types) for note in told(fit.warnings, f"type {place + 1}, ")
+    ]
+    notes = [*told(mixture.warnings), *notes]
+    starts = mixture.starts
+    notes.append(
+        f"Types are ordered by share. Of {starts.tried} random starts the best {starts.continued} were "
+        f"followed to "
+        f"their maximum, and {starts.reached} of these reached the best."
+    )
+    assigned = mixture.assigned.tolist()
+    facts = [
+        Fact(
+            "assigned",
+            "Most likely of this type",
+            tuple(float(assigned.count(k)) for k in range(len(columns))),
+        ),
+        Fact("choices", "Choices", (mixture.size,)),
+        Fact("subjects", "Subjects", (mixture.subjects,)),
+        Fact("clusters", "Clusters", (mixture.clusters,)),
+        *(
+            Fact(name, label, (float(getattr(mixture.criteria, name)),), digits)
+            for name, (label, digits) in _CRITERIA.items()
+            if name != "free"
+        ),
+    ]
+    words = error_words(kind, mixture.clustered_by)
+    return make(mixture.model, columns, facts, notes, errors=words, unit="type")
+
+
+def of_selection(selection: Selection, low: int = 1) -> Sheet:
+    """Numbers of types from `low` on, with all criteria side by side and what each of them suggests."""
+    from ludens.preferences.estimation.criteria import suggested
+
+    mixtures = [mixture for mixture in selection if len(mixture.types) >= low]
+    rows = [mixture.criteria for mixture in mixtures]
+    facts = [
+        Fact(name, label, tuple(float(getattr(row, name)) for row in rows), digits)
+        for name, (label, digits) in _CRITERIA.items()
+    ]
+    notes = [
+        "Less is better for every criterion but the log-likelihood; they need not agree, and none decides."
+    ]
+    agreed: dict[int, list[str]] = {}
+    for name, types in suggested(rows).items():
+        agreed.setdefault(types, []).append(_CRITERIA[name][0])
+    notes += [
+        f"{types} type{'s' * (types > 1)}: suggested by {'; '.join(names)}."
+        for types, names in agreed.items()
+    ]
+    for mixture in mixtures:
+        notes += told(mixture.warnings, f"{len(mixture.types)} types, ")
+    columns = [Column(f"{row.types} type{'s' * (row.types > 1)}", ()) for row in rows]
+    words = error_words("cluster", mixtures[0].clustered_by)
+    return make(mixtures[0].model, columns, facts, notes, errors=words, unit="types")
+
+
+def of_individuals(found: Individuals) -> Sheet:
+    """Every subject by itself; errors are the inverse Hessian's, since one subject is one cluster."""
+    columns = [column(fit, name, "hessian") for name, fit in zip(found.subjects, found.fits, strict=True)]
+    facts = [
+        Fact("choices", "Choices", tuple(fit.size for fit in found.fits)),
+        Fact("log_likelihood", "Log-likelihood", (found.log_likelihood,), 3),
+    ]
+    notes = [
+        f"{kind.replace('_', ' ')}: so with {count} of {len(columns)} subjects, whose parameters concerned "
+        f"have no number."
+        for kind, count in found.warned().items()
+        if kind != "few_clusters"
+    ]
+    words = error_words("hessian", "subject")
+    return make(found.fits[0].model, columns, facts, notes, errors=words, unit="subject")
+
+
+def _share(value: float, error: float) -> Value:
+    reach = NormalDist().inv_cdf(0.975) * error if math.isfinite(error) else math.nan
+    return Value(
+        "share", "share", value, se=error, low=value - reach, high=value + reach, about="of the subjects"
+    )
