@@ -8,10 +8,11 @@ take long have fewer sessions than the others, which the table shows. The publis
 1,000 sessions; what ours may differ from them by chance is two standard errors.
 
 The input of the authors' archived runs settles what the paper leaves open: prices on a grid of each firm's
-own, an outside option with three values (−x, 0, x), the α and the decay of Boltzmann exploration, and the first
-values of the row ξ = 0.5, which expect all firms at their third price for ever. With memory 2 their code reads
-the last state in another order than it was written (firms and periods change places), so that its limit path
-starts from a state that was not reached; the table has both starts. Not here: μ = 0, which is no logit market.
+own, an outside option with three values (−x, 0, x), the α and the decay of Boltzmann exploration, and the
+first values of the row ξ = 0.5, which expect all firms at their third price for ever. With memory 2 their
+code reads the last state in another order than it was written (firms and periods change places), so that
+its limit path starts from a state that was not reached; the table has both starts. Not here: μ = 0, which is
+no logit market.
 """
 
 from __future__ import annotations

@@ -124,7 +124,9 @@ class LearningTables:
         """The actions (..., firms) whose prices lie nearest to given ones, the lower of two as near; a price
         that is missing (NaN) counts as the highest, which sells least.
         """
-        wanted = np.nan_to_num(np.asarray(prices, dtype=np.float64), nan=np.inf, posinf=1e300)
+        wanted = np.nan_to_num(np.asarray(prices, dtype=np.float64), nan=np.inf)
+        # Within the grid's ends, or a very large price would lie as far from each of its points.
+        wanted = np.clip(wanted, self.grid[:, 0], self.grid[:, -1])
         actions: Ints = np.abs(wanted[..., None] - self.grid).argmin(axis=-1)
         return actions
 
