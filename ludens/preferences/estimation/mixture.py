@@ -217,7 +217,18 @@ def _type(
     warnings: tuple[FitWarning, ...] = ()
     lost = unknown
     if not unknown.all() and own.size > 0:
-        verdict = diagnose(Found(model, own, restriction, held, peak, bread[here, here], None))
+        verdict = diagnose(
+            Found(
+                model,
+                own,
+                restriction,
+                held,
+                peak,
+                bread[here, here],
+                clustered=None,
+                clusters=cluster_count(own),
+            )
+        )
         warnings, lost = verdict.warnings, unknown | verdict.unknown
     for place, name in enumerate(model.names):
         values[place] = held.get(name, np.nan if lost[place] else values[place])

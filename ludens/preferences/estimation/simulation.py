@@ -1,0 +1,204 @@
+"""Choices drawn from a model: whole strategies, allocations, or moves at single nodes.
+
+A *design* is `Choices` of which only the questions matter: which situations each subject faces, how often,
+and whether whole strategies or moves are seen. `design` makes one from games and beliefs; any data set is
+one as well, so that a study can be repeated on a computer.
+
+Where moves are seen, a subject draws a whole strategy x from the joint logit and each node shows its move
+x_h, as the model has it. Answers at the nodes of one game hang together then; where a node was asked more
+often than another, further strategies are drawn for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from ludens.envs import GameTree, Strategy, pure_strategies
+from ludens.errors import UsageError
+from ludens.preferences.estimation.catalogue import find_model
+from ludens.preferences.estimation.choices import Choices
+from ludens.preferences.estimation.design import counted
+from ludens.preferences.estimation.games import Answers, game_choices
+from ludens.preferences.estimation.models import Model
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.intp]
+
+
+def design(
+    situations: Sequence[tuple[GameTree, Strategy]],
+    model: str | Model = "moralis",
+    *,
+    subjects: int,
+    own: bool = False,
+    seen: Literal["strategies", "nodes"] = "strategies",
+) -> Choices:
+    """Questions that nobody has answered yet: every answer has the same probability.
+
+    Args:
+        situations: games, each with the belief under which it is played, a strategy of shape (width,).
+        model: a name or a model; it says which attributes the alternatives have.
+        subjects: how many there are; they are called ``"1"``, ``"2"``, …
+        own: whether subjects have situations of their own (their own beliefs): then `situations` are the
+            first subject's, the second's, …, the same number of each. Otherwise all face all of them.
+        seen: whether a whole strategy is answered or a move at each node.
+
+    Raises:
+        UsageError: there are no subjects or situations, or the situations do not divide by the subjects.
+    """
+    if subjects < 1 or not situations or (own and len(situations) % subjects):
+        raise UsageError(
+            "A design needs subjects and situations, with own=True the same number of situations for each "
+            f"subject; got {subjects} subjects and {len(situations)} situations."
+        )
+    each = len(situations) // subjects if own else len(situations)
+    faced = np.arange(subjects * each) % len(situations)
+    faces = np.repeat(np.arange(subjects), each)
+    options = [_options(game, seen) for game, _ in situations]
+    sizes = np.array([len(option) for option, _ in options])[faced]
+    answers = Answers(
+        np.repeat(faces, sizes),
+        np.repeat(faced, sizes),
+        np.full(int(sizes.sum()), seen == "strategies"),
+        np.concatenate([options[place][0] for place in faced]),
+        np.concatenate([options[place][1] for place in faced]),
+    )
+    names = [str(number + 1) for number in range(subjects)]
+    clusters = (np.arange(subjects), "subject")
+    return game_choices(answers, situations, find_model(model), subjects=names, clusters=clusters)
+
+
+def simulate(design: Choices, model: str | Model, theta: ArrayLike, rng: np.random.Generator) -> Choices:
+    """Draw every choice of a design anew.
+
+    Args:
+        design: who is asked what how often; its answers play no part.
+        model: a name or a model.
+        theta: parameters in the order of `Model.names`, shape (p,) for all subjects or (subjects, p). For
+            types, index their parameters by each subject's type: ``theta[types]``.
+        rng: draws.
+
+    Raises:
+        UsageError: `theta` has another shape or values that are not finite, or events of the design overlap
+            so that they cannot be drawn.
+    """
+    chosen = find_model(model)
+    people, width = len(design.subjects), len(chosen.names)
+    values = np.asarray(theta, dtype=np.float64)
+    if values.shape not in {(width,), (people, width)} or not np.all(np.isfinite(values)):
+        raise UsageError(
+            f"`theta` holds {', '.join(chosen.names)}, finite and of shape ({width},) or ({people}, {width})"
+            f"; got {values!r}."
+        )
+    if np.any(values[..., -1] <= 0):
+        raise UsageError(f"`theta` needs a {chosen.names[-1]} above 0; got {values[..., -1].min():g}.")
+    shape = (people, len(design.available), design.events)
+    rows, groups, places, numbers = _asked(design)
+    # One strategy for each time that the most frequent question of a situation is put.
+    cells, inverse = np.unique(rows * shape[1] + places, return_inverse=True)
+    most = np.zeros(len(cells), dtype=np.intp)
+    np.maximum.at(most, inverse, numbers)
+    first = np.concatenate([[0], np.cumsum(most)])
+    subject, situation = np.repeat(cells // shape[1], most), np.repeat(cells % shape[1], most)
+    random, drawn = rng.random(len(subject)), np.empty(len(subject), dtype=np.intp)
+    kinds, kind = np.unique(np.atleast_2d(values), axis=0, return_inverse=True)
+    of_subject = np.broadcast_to(kind.reshape(-1), (people,))
+    for number, one in enumerate(kinds):
+        these = np.flatnonzero(of_subject[subject] == number)
+        faced, at = np.unique(situation[these], return_inverse=True)
+        phi = chosen.internal(one)
+        drawn[these] = _draw(
+            _shares(chosen, phi, design.attributes[faced], design.available[faced]), at, random[these]
+        )
+    shows = _shows(design)
+    # The t-th strategy of a cell shows its move at each question that is put more than t times.
+    which = np.repeat(first[inverse], numbers) + _counting(numbers)
+    events = shows[np.repeat(places, numbers), np.repeat(groups, numbers), drawn[which]]
+    counts = counted(subject[which], situation[which], events, np.ones(len(which)), shape)
+    return replace(design, counts=counts)
+
+
+def _options(game: GameTree, seen: str) -> tuple[Whole, Floats]:
+    """Events and their equal probabilities, of strategies or of each node's options."""
+    if seen == "strategies":
+        number = len(pure_strategies(game))
+        return np.arange(number), np.full(number, 1 / number)
+    columns = [np.arange(game.width)[node.columns] for node in game.information_sets]
+    return np.concatenate(columns), np.concatenate([np.full(len(one), 1 / len(one)) for one in columns])
+
+
+def _groups(design: Choices) -> Whole:
+    """Which question each event answers, numbered within its situation, shape (situations, events).
+
+    Events that answer one question hold each alternative once between them; padding is −1.
+    """
+    found = np.full((len(design.available), design.events), -1, dtype=np.intp)
+    if design.members is None:
+        found[design.available] = 0
+        return found
+    for place, (members, available) in enumerate(zip(design.members, design.available, strict=True)):
+        covered, number = np.zeros_like(available), 0
+        for event in np.flatnonzero(members.any(axis=1)):
+            if np.any(covered & members[event]):
+                raise UsageError(
+                    f"Events of situation {place + 1} overlap, so that their answers cannot be drawn."
+                )
+            covered |= members[event]
+            found[place, event] = number
+            if np.array_equal(covered, available):
+                covered, number = np.zeros_like(available), number + 1
+    return found
+
+
+def _asked(design: Choices) -> tuple[Whole, Whole, Whole, Whole]:
+    """Subject, question, situation, and how often: a row for each question that somebody was asked."""
+    table = design.counts.tocoo()
+    rows, columns = table.coords
+    situations, events = columns // design.events, columns % design.events
+    groups = _groups(design)
+    number = int(groups.max()) + 1
+    keys = (rows.astype(np.intp) * len(groups) + situations) * number + groups[situations, events]
+    there, inverse = np.unique(keys, return_inverse=True)
+    times = np.rint(np.bincount(inverse, weights=table.data)).astype(np.intp)
+    kept = times > 0
+    there, times = there[kept], times[kept]
+    return there // number // len(groups), there % number, there // number % len(groups), times
+
+
+def _shows(design: Choices) -> Whole:
+    """The event that an alternative shows at each question, shape (situations, questions, alternatives)."""
+    groups = _groups(design)
+    number = int(groups.max()) + 1
+    found = np.full((len(groups), number, design.available.shape[1]), -1, dtype=np.intp)
+    if design.members is None:
+        found[:, 0] = np.arange(design.events)
+        return found
+    for place, event in zip(*np.nonzero(groups >= 0), strict=True):
+        found[place, groups[place, event], design.members[place, event]] = event
+    return found
+
+
+def _draw(shares: Floats, rows: Whole, random: Floats) -> Whole:
+    """Alternatives by their shares (situations, alternatives), in the situations `rows` (n,)."""
+    ends = np.cumsum(shares, axis=1)
+    # The last end is 1 but for rounding; a padded alternative has no share and is never drawn.
+    ends /= ends[:, -1:]
+    found: Whole = (random[:, None] >= ends[rows]).sum(axis=1)
+    return found
+
+
+def _shares(model: Model, phi: Floats, attributes: Floats, available: NDArray[np.bool_]) -> Floats:
+    level, _ = model.index(phi, attributes)
+    return np.asarray(special.softmax(np.where(available, level, -np.inf), axis=-1))
+
+
+def _counting(numbers: Whole) -> Whole:
+    """0, …, n−1 for each n, one after another."""
+    ends = np.cumsum(numbers)
+    return np.arange(int(numbers.sum())) - np.repeat(ends - numbers, numbers)
