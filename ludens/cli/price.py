@@ -10,6 +10,7 @@ import typer
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed
 from ludens.cli.play import policy_with
+from ludens.cli.pricing import firm_names, intervention, market_of, numbers
 from ludens.cli.printing import console, print_implant, print_json, print_pricing
 from ludens.errors import UsageError
 
@@ -62,6 +63,15 @@ def price(
         str | None, typer.Option(help="Of one unit, of each firm; by default 1.", show_default=False)
     ] = None,
     mu: Annotated[float, typer.Option(help="μ: how different the products are to consumers.")] = 0.25,
+    interventions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="EVENT",
+            help="From outside, as cheap-talk or entrant:period=150,firm=2; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     sessions: Annotated[int, typer.Option(help="Where all firms are qlearning: how many to train.")] = 100,
     judge: Judge = None,
     concurrency: Concurrency = None,
@@ -77,23 +87,25 @@ def price(
     from ludens.experiments.pricing.terminal import live
 
     named = firm_names(firms)
-    market = _market(len(named), qualities, costs, mu)
+    market = market_of(len(named), qualities, costs, mu)
     learners = _learners(named)
     if learners is not None:
-        _learn(learners, market or _baseline(len(named)), sessions, seed,
-               workers=concurrency, out=out, as_json=as_json)  # fmt: skip
+        if interventions:
+            raise UsageError("Q-learners are trained in a market without interventions: leave --with out.")
+        _learn(learners, market, sessions, seed, workers=concurrency, out=out, as_json=as_json)
         return
     settings = {"persona": persona, "window": window, "api_base": api_base}
     with live(console(stderr=True), "price", periods=periods) as (progress, on_period):
         run = play_pricing(
             [policy_with(name, settings) for name in named],
             market=market,
-            scales=_numbers("--scale", scale),
+            scales=numbers("--scale", scale),
             periods=periods,
             runs=runs,
             prefix=prefix,
             seed=seed,
             path=out,
+            interventions=[intervention(text) for text in interventions or ()],
             concurrency=8 if concurrency is None else concurrency,
             progress=progress,
             on_period=on_period,
@@ -213,51 +225,3 @@ def _learn(
         print_json(to_json(result))
     else:
         print_learning(result, console())
-
-
-def _baseline(firms: int) -> Market:
-    from ludens.envs.pricing import Market
-
-    return Market.symmetric(firms)
-
-
-def firm_names(text: str | None) -> list[str]:
-    """Firms separated by commas; a part like ``universalise=firms`` belongs to the firm before it.
-
-    Raises:
-        UsageError: none is named.
-    """
-    found: list[str] = []
-    for part in (part.strip() for part in (text or "").split(",")):
-        if found and "=" in part and not {":", "/"} & set(part.split("=")[0]):
-            found[-1] += f",{part}"
-        elif part:
-            found.append(part)
-    if not found:
-        raise UsageError("Name the firms, as in --firms local/smollm2-135m,nash.")
-    return found
-
-
-def _market(firms: int, qualities: str | None, costs: str | None, mu: float) -> Market | None:
-    if qualities is None and costs is None and mu == 0.25:
-        return None
-    from ludens.envs.pricing import Market
-
-    def each(option: str, text: str | None, default: float) -> list[float]:
-        found = [default] if text is None else _numbers(option, text)
-        if len(found) not in {1, firms}:
-            raise UsageError(f"{option} takes one number, or one for each of {firms} firms; got {text!r}.")
-        return found * firms if len(found) == 1 else found
-
-    return Market(
-        each("--qualities", qualities, 2.0), each("--costs", costs, 1.0), mu=mu, quantity_scale=100.0
-    )
-
-
-def _numbers(option: str, text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(
-            f"{option} takes numbers separated by commas, as in 1,3.2,10; got {text!r}."
-        ) from None

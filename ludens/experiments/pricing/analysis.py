@@ -75,7 +75,7 @@ def estimates(found: Analysis) -> Iterator[dict[str, Any]]:
             yield {"measure": name, "of": each.name} | asdict(getattr(each, name))
     for firm in found.firms:
         for name in ("price", "gain"):
-            yield {"measure": name, "of": f"firm {firm.firm + 1}: {firm.name}"} | asdict(getattr(firm, name))
+            yield {"measure": name, "of": f"firm {firm.firm}: {firm.name}"} | asdict(getattr(firm, name))
     regression = found.regression
     for name in ("own", "rival"):
         slope = getattr(regression, name)

@@ -124,7 +124,7 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
     firms = done[0].firms
     values = [np.array([found.gains[firm] for found in done if found.gains]) for firm in range(len(firms))]
     rows = len(firms)
-    labels = [f"firm {seat + 1}: {_short(policy_name(name))}" for seat, name in enumerate(firms)]
+    labels = [f"firm {seat}: {_short(policy_name(name))}" for seat, name in enumerate(firms)]
     everything = np.concatenate(values)
     low, high = _padded([*everything[np.isfinite(everything)], 0.0, 1.0])
     with marks.sheet(_WIDTH, 0.85 + 0.62 * rows) as figure:
@@ -263,7 +263,7 @@ def _firm_name(panel: Panel, firm: int) -> str:
     """The firm's name where all runs agree on it, with its seat's number, since two firms may be alike."""
     names = {run[firm] for run in panel.firms}
     name = policy_name(names.pop()) if len(names) == 1 else "several"
-    return f"firm {firm + 1}: {_short(name)}"
+    return f"firm {firm}: {_short(name)}"
 
 
 def _short(name: str) -> str:

@@ -116,7 +116,10 @@ def _warnings(result: PricingResult) -> Iterator[str]:
 def _notes(result: PricingResult) -> Iterator[str]:
     names = {name for firms in result.panel.firms for name in firms}
     if result.manifest["config"]["interventions"]:
-        yield "Nash and joint-profit prices, and the null, are those of the market without interventions."
+        yield (
+            "Nash and joint-profit prices, and the null, are those of the market with all its firms and "
+            "without what came from outside."
+        )
     if any("smollm2-135m" in name for name in names):
         yield (
             "SmolLM2-135M is a very small model, far too small to calculate: what its prices come to is no "

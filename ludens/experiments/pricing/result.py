@@ -157,7 +157,7 @@ def write_panel(played: Panel, path: str | os.PathLike[str]) -> Path:
 
 
 def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
-    """One row for each run, period and firm that played: run, status, scale, period and firm counted from 1,
+    """One row for each run, period and firm that played: run, status, scale, period (from 1), firm (from 0),
     policy, price, quantity, profit, gain.
     """
     gains = played.gains
@@ -167,7 +167,7 @@ def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
             "status": played.status[run],
             "scale": float(played.scale[run]),
             "period": int(period) + 1,
-            "firm": int(firm) + 1,
+            "firm": int(firm),
             "policy": played.firms[run][firm],
             "price": float(played.prices[run, period, firm]),
             "quantity": float(played.quantities[run, period, firm]),

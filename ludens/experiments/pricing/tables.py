@@ -88,7 +88,7 @@ def _groups(found: Analysis) -> Table:
 
 def _firms(found: Analysis) -> Table:
     rows = [(estimated(each.price), estimated(each.gain)) for each in found.firms]
-    names = [f"firm {each.firm + 1}: {policy_name(each.name)}" for each in found.firms]
+    names = [f"firm {each.firm}: {policy_name(each.name)}" for each in found.firms]
     caption = "The same for each seat, over runs."
     return Table("Each firm", caption, "firm", ("price / α", "profit gain Δ"), tuple(names), tuple(rows))
 

@@ -62,7 +62,7 @@ def print_analysis(found: Analysis, console: Console) -> None:
     from rich.text import Text
 
     for seat in found.firms:
-        _line(console, f"firm {seat.firm + 1}: {policy_name(seat.name)}", "bold")
+        _line(console, f"firm {seat.firm}: {policy_name(seat.name)}", "bold")
     if found.measures:
         nash, joint = found.measures[0].nash, found.measures[0].joint
         _line(console, f"Nash price {nash:.3f}, joint-profit price {joint:.3f} (at α = 1)", "dim")

@@ -50,7 +50,7 @@ def _entry(record: DecisionRecord, lines: _Lines) -> dict[str, Any]:
     return {
         "run": record.episode,
         "period": record.round + 1,
-        "firm": f"firm {int(record.agent.rpartition('_')[2]) + 1}",
+        "firm": record.agent.replace("_", " "),
         "policy": record.policy,
         "status": decision.status,
         "price": record.choice,

@@ -160,11 +160,8 @@ def test_every_decision_can_be_read_with_its_prompt_reply_and_notes(text, result
     assert len(data["decisions"]) == len(result.decisions) == 18
     for entry, record in zip(data["decisions"], result.decisions, strict=True):
         (call,), (kept,) = entry["calls"], record.decision.calls
-        assert (entry["run"], entry["period"], entry["firm"]) == (
-            record.episode,
-            record.round + 1,
-            record.agent,
-        )
+        firm = f"firm {record.agent[-1]}"
+        assert (entry["run"], entry["period"], entry["firm"]) == (record.episode, record.round + 1, firm)
         assert entry["price"] == "1.7"
         assert whole(call["reply"]) == kept.reply == NASTY
         assert whole(call["messages"][0][1]) == kept.messages[0]["content"]
@@ -293,7 +290,7 @@ def test_tables_are_written_as_csv_whole(result, tmp_path):
     with write_panel(result.panel, tmp_path / "panel.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == (30 + 17 + 30) * 2
-    assert rows[0]["period"] == rows[0]["firm"] == "1"
+    assert (rows[0]["period"], rows[0]["firm"]) == ("1", "0")
     assert float(rows[2]["price"]) == result.panel.prices[0, 1, 0]
     assert {row["status"] for row in rows if row["run"] == "1"} == {"aborted"}
     with write_estimates(result.analysis, tmp_path / "estimates.csv").open(encoding="utf-8") as file:
