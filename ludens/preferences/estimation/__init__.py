@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from ludens.preferences.estimation.nonlinear import UtilityModel
     from ludens.preferences.estimation.results import Fit, FitWarning, Row
+    from ludens.preferences.estimation.tables import read_choices
 
 _HOMES = {
     "catalogue": ("MODELS", "find_model", "model_names"),
@@ -50,6 +51,7 @@ _HOMES = {
     ),
     "nonlinear": ("UtilityModel",),
     "results": ("Fit", "FitWarning", "Row"),
+    "tables": ("read_choices",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -78,6 +80,7 @@ __all__ = [
     "fit_individuals",
     "fit_types",
     "model_names",
+    "read_choices",
     "select_types",
 ]
 
