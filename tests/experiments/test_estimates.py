@@ -1,0 +1,279 @@
+"""What runs reveal: known preferences come back, what choices do not tell has no number, and nothing is
+imputed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from ludens.agents.registry import make_policy
+from ludens.envs import PROTOCOLS
+from ludens.errors import UsageError
+from ludens.experiments import bench, play
+from ludens.experiments.estimates import Wishes, bench_answers, estimate, reveal
+from ludens.experiments.estimates.answers import as_choices, run_answers, together
+from ludens.experiments.estimates.figures import parameters, save_figure
+from ludens.experiments.estimates.layout import print_sheet, to_csv, to_latex
+from ludens.experiments.estimates.revealed import NO_ANSWERS, NO_NOISE, NO_REACTION, wider_errors
+from ludens.experiments.estimates.sheet import Column, Sheet, Value, as_json, of_policies, people
+from ludens.experiments.run import Run
+from ludens.preferences.estimation import find_model
+from tests.experiments.synthetic import answers, believed, cooperative, worded
+
+FRAMINGS = ("neutral", "story", "twin")
+NASTY = "a\n& b_c $x$ 100% \\input{x} [bold]"
+
+
+def of_policy(spec, **settings):
+    (found,) = bench_answers(answers(make_policy(spec), spec), **settings)
+    return found
+
+
+def of_rule(rule, **settings):
+    (found,) = bench_answers(worded(rule, framings=FRAMINGS, **settings))
+    return found
+
+
+def printed(sheet, width=80):
+    out = io.StringIO()
+    print_sheet(sheet, Console(file=out, width=width))
+    return out.getvalue()
+
+
+def holds(estimate, truth):
+    return estimate.low <= truth <= estimate.high
+
+
+@pytest.mark.parametrize(
+    ("spec", "truth"),
+    [
+        ("quantal:kappa=0.5,noise=8", (0, 0, 0.5, 8)),
+        ("quantal:kappa=0,noise=8", (0, 0, 0, 8)),
+        ("quantal:alpha=0.3,beta=0.2,kappa=0.2,noise=8", (0.3, 0.2, 0.2, 8)),
+        ("quantal:alpha=0.1,beta=0.4,kappa=0.7,noise=4", (0.1, 0.4, 0.7, 4)),
+    ],
+)
+def test_noisy_maximisers_get_their_preferences_back(spec, truth):
+    found = reveal(of_policy(spec))
+    for parameter, value in zip(found.parameters.values(), truth, strict=True):
+        assert parameter.value == pytest.approx(value, abs=1e-4)
+        assert holds(parameter, value)
+    assert found.verdict == ""
+    assert (found.fit.size, found.fit.clusters) == (42, 18)
+
+
+def test_sampled_answers_of_a_homo_moralis_with_noise_tell_kappa():
+    policy = make_policy("quantal:kappa=0.5,noise=8")
+    rng = np.random.default_rng(0)
+
+    def rule(turn, framing, order):
+        return policy.decide(turn, rng).action
+
+    found = reveal(of_rule(rule, replicates=10))
+    assert not found.answers.exact
+    assert found.fit.size == 42 * 6 * 10
+    assert all(holds(found.parameters[name], truth) for name, truth in (("kappa", 0.5), ("noise", 8)))
+    assert found.parameters["kappa"].high - found.parameters["kappa"].low < 1
+
+
+def test_errors_are_the_wider_of_two_and_exact_answers_have_no_sandwich():
+    found = reveal(of_policy("quantal:kappa=0.5,noise=8"))
+    assert np.all(found.fit.standard_errors("cluster") < 1e-3)
+    np.testing.assert_array_equal(wider_errors(found.fit), found.fit.standard_errors("hessian"))
+    half = found.parameters["kappa"].high - found.parameters["kappa"].value
+    assert half == pytest.approx(1.96 * wider_errors(found.fit)[2], rel=1e-3)
+
+
+def test_a_liking_for_the_first_place_is_no_preference():
+    """Neither exactly, nor with leanings that differ from question to question."""
+    rng = np.random.default_rng(1)
+
+    def leaning(turn, framing, order):
+        share = 0.85 + rng.normal(0, 0.03) if order == 0 else 0.15 + rng.normal(0, 0.03)
+        return share, 1 - share
+
+    for answered in (of_rule(lambda turn, framing, order: order), of_rule(leaning)):
+        found = reveal(answered)
+        assert found.verdict == NO_REACTION
+        assert all(parameter.value is None for parameter in found.parameters.values())
+        assert all(NO_REACTION in parameter.note for parameter in found.parameters.values())
+        assert np.isnan(found.fit.values).all()
+
+
+def test_a_bias_on_top_of_preferences_leaves_them_recognisable():
+    policy = make_policy("quantal:kappa=0.5,noise=8")
+
+    def rule(turn, framing, order):
+        shares = np.array(policy.decide(turn, np.random.default_rng(0)).probabilities)
+        shares = shares * np.exp([0.5, -0.5] if order == 0 else [-0.5, 0.5])
+        return tuple(shares / shares.sum())
+
+    found = reveal(of_rule(rule))
+    assert found.verdict == ""
+    assert holds(found.parameters["kappa"], 0.5)
+
+
+def test_players_without_noise_and_players_of_chance():
+    assert reveal(of_policy("homo_economicus")).verdict == NO_NOISE
+    assert reveal(of_policy("homo_moralis:0.5")).verdict == NO_NOISE
+    assert reveal(of_policy("random")).verdict == NO_REACTION
+
+
+def test_unreadable_answers_are_counted_and_never_used():
+    def rule(turn, framing, order):
+        if turn.game.protocol == "UG2" and order:
+            return None
+        return cooperative(turn, 0.8 if turn.node == "opening" else 0.4)
+
+    answered = of_rule(rule)
+    assert (answered.invalid, answered.refused) == (2 * 3, 0)
+    assert answered.left_out == 2 * 3  # their counterparts in the other order
+    assert not any(entry.game == PROTOCOLS["UG2"] for entry in answered.seen)
+    silent = reveal(of_rule(lambda turn, framing, order: None))
+    assert silent.verdict == NO_ANSWERS
+    assert all(parameter.value is None for parameter in silent.parameters.values())
+
+
+def test_answers_are_clustered_by_game_framing_and_order():
+    choices = as_choices(of_rule(lambda turn, framing, order: cooperative(turn, 0.7)), find_model("moralis"))
+    assert len(choices.subjects) == len(set(choices.clusters.tolist())) == 18 * 3 * 2
+    assert choices.clustered_by == "game × framing × order"
+    assert choices.size == pytest.approx(42 * 3 * 2)
+
+
+def test_stated_beliefs_are_used_and_protocols_without_them_left_out():
+    policy = make_policy("quantal:kappa=0.5,noise=8")
+    records = answers(policy, "model") + believed(lambda turn: (0.8, 0.2), "model")
+    (own,) = bench_answers(records, beliefs="own")
+    assert {tuple(entry.belief.tolist()) for entry in own.seen} == {(0.8, 0.2) * 2, (0.8, 0.2) * 3}
+    half = [record for record in records if record.question == "choice" or record.protocol.startswith("TG")]
+    (own,) = bench_answers(half, beliefs="own")
+    assert {entry.game.protocol for entry in own.seen} == {f"TG{number}" for number in range(1, 7)}
+    assert own.left_out == 30
+
+
+def test_a_benchmark_holds_the_estimates(tmp_path):
+    result = bench(["quantal:kappa=0.5,noise=8"], path=tmp_path / "run.db")
+    found = result.measures[0].revealed[0]
+    assert found.parameters["kappa"].value == pytest.approx(0.5, abs=1e-4)
+    rows = {(row["policy"], row["measure"]): row for row in _rows(result)}
+    assert rows[result.models[0], "preferences_kappa"]["value"] == found.parameters["kappa"].value
+    assert rows["random", "preferences_kappa"]["value"] is None
+    assert result.table[0]["kappa"] == found.parameters["kappa"]
+    (sheet,) = estimate(tmp_path / "run.db", Wishes())
+    assert sheet.columns[0].values[2].estimate == pytest.approx(0.5, abs=1e-4)
+    page = result.report_path.read_text(encoding="utf-8")
+    assert "Revealed preferences, uniform beliefs" in page
+    assert "their tables are not available" in page
+
+
+def _rows(result):
+    from ludens.experiments.results import estimates
+
+    return list(estimates(result))
+
+
+@pytest.mark.parametrize("method", ["direct", "strategy"])
+def test_a_play_tells_the_preferences_of_its_policies(tmp_path, method):
+    policies = ["quantal:kappa=0.3,noise=10", "random"]
+    run = play(
+        ("trust-v0", {"protocol": "TG5", "method": method}), policies, episodes=40, path=tmp_path / "r.db"
+    )
+    by_policy = {found.policy: found for found in run_answers(run)}
+    assert set(by_policy) == {"quantal homo moralis κ=0.3 λ=10", "random"}
+    first = by_policy["quantal homo moralis κ=0.3 λ=10"]
+    assert first.clustered_by == "episode"
+    assert first.exact
+    # One game has two nodes: it tells two shares, and four parameters of them only if three are held.
+    found = reveal(first, fix={"alpha": 0, "beta": 0, "kappa": 0.3})
+    assert found.parameters["noise"].value == pytest.approx(10, rel=1e-3)
+    assert found.parameters["kappa"].note == "held at this value"
+    with pytest.raises(UsageError, match="nobody states beliefs"):
+        run_answers(run, "own")
+
+
+def test_types_of_policies_and_all_together(tmp_path):
+    bench(["quantal:kappa=0.5,noise=8"], path=tmp_path / "run.db")
+    with Run(tmp_path / "run.db") as run:
+        choices = together(run_answers(run), find_model("moralis"))
+    assert choices.subjects[0].startswith("quantal:kappa=0.5")
+    assert choices.clustered_by == "policy"
+    (pooled,) = estimate(tmp_path / "run.db", Wishes(by="pooled"))
+    assert pooled.unit == "sample"
+    with pytest.raises(UsageError, match="leave --columns out"):
+        estimate(tmp_path / "run.db", Wishes(columns={"subject": "sid"}))
+    with pytest.raises(UsageError, match="leave --by subject out"):
+        estimate(tmp_path / "run.db", Wishes(types=2, by="subject"))
+
+
+def sheet_of(*columns, unit="type", notes=()):
+    made = tuple(
+        Column(title, tuple(Value(name, letter, *numbers) for name, letter, *numbers in values))
+        for title, values in columns
+    )
+    return Sheet("bfs", "A & B", "C_D", made, (), "standard errors", notes, unit)
+
+
+def test_the_table_in_every_form():
+    values = [("alpha", "α", 0.0835, 0.0148, 0.0545, 0.1125, 1e-8), ("beta", "β", math.nan)]
+    sheet = sheet_of((NASTY, values), notes=(NASTY,))
+    text = printed(sheet)
+    assert "0.084" in text
+    assert "(0.015)" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "***" not in text
+    latex = to_latex(sheet, stars=True)
+    assert r"0.084***" in latex
+    assert r"$\alpha$" in latex
+    assert r"\textbackslash{}input\{x\}" in latex
+    assert r"100\%" in latex
+    assert r"\caption{A \& B (C\_D)}" in latex
+    assert not re.search(r"(?<!\\)[%&#_$](?!\\)", re.sub(r"\$\S+\$|^%.*$| & ", "", latex, flags=re.MULTILINE))
+    rows = list(csv.DictReader(io.StringIO(to_csv([sheet]))))
+    assert (rows[0]["column"], rows[0]["estimate"], rows[1]["estimate"]) == (NASTY, "0.0835", "")
+    found = json.loads(json.dumps(as_json(sheet)))
+    assert found["estimates"][1]["estimate"] is None
+
+
+def test_many_subjects_are_summed_up_and_kept_whole_in_files():
+    columns = [(f"s{number}", [("alpha", "α", number / 30)]) for number in range(31)]
+    columns.append(("dark", [("alpha", "α", math.nan)]))
+    sheet = sheet_of(*columns, unit="subject")
+    text = printed(sheet)
+    assert re.search(r"32 subjects +identified +mean", text)
+    assert re.search(r"α +31 +0.500 +0.303 +0.250 +0.500 +0.750", text)
+    assert len(to_csv([sheet]).splitlines()) == 33
+
+
+def test_figures_show_people_beside_a_model_and_words_where_nothing_is_known(tmp_path):
+    columns = [("one", [("alpha", "α", 0.1, 0.02, 0.06, 0.14)]), ("two", [("alpha", "α", math.nan)])]
+    figure = parameters(sheet_of(*columns))
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert texts.count("not identified") == 1
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels[:2] == ["one", "two"]
+    assert labels[2:] == [column.title for column in people("bfs")]
+    for name in ("f.png", "f.svg"):
+        assert save_figure(sheet_of(*columns), tmp_path / name).stat().st_size > 1000
+    with pytest.raises(UsageError, match=r"\.png or \.svg"):
+        save_figure(sheet_of(*columns), tmp_path / "f.pdf")
+    many = sheet_of(
+        *[(f"s{number}", [("alpha", "α", number / 30, 0.1, 0, 1)]) for number in range(31)], unit="subject"
+    )
+    assert parameters(many).axes[0].get_xlabel() == "31 of 31 identified"
+
+
+def test_people_stand_beside_models_of_the_same_parameters_only():
+    assert next(column.title for column in people("bfs")) == "people, pooled"
+    assert people("moralis") == ()
+    found = of_policies([reveal(of_policy("quantal:kappa=0.5,noise=8"))])
+    assert any("their tables are not available" in note for note in found.notes)
+    assert any("no sampling error" in note for note in found.notes)
