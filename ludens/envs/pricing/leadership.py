@@ -48,8 +48,9 @@ def leader_margins(demand: Demand, surplus: Floats, outside: float, owners: Grou
         margins = answered(margin)
         return float((margins * demand.shares(surplus - margins, np.asarray(outside)))[own].sum())
 
+    everybody = Groups(np.zeros(len(surplus), dtype=np.intp))
     start = float(nash[own][0])
-    joint = float(demand.equilibrium(surplus, outside, Conduct(owners, 1.0, 1.0))[own][0])
+    joint = float(demand.equilibrium(surplus, outside, Conduct(everybody))[own][0])
     reach = max(joint - start, start)
     grid = np.linspace(max(start - reach / 4, 0.0), start + 1.5 * reach, _SCAN)
     best = int(np.argmax([profit(margin) for margin in grid]))

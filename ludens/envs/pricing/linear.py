@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _BISECTIONS = 80
-_ROUNDS = 2000
+_ROUNDS = 300
 
 
 @dataclass(frozen=True)
@@ -193,24 +193,21 @@ class Linear:
 
     def _bisected(self, product: int, surplus: Floats, values: Floats) -> Floats:
         """The margin (...) at which the product's own marginal profit changes its sign."""
-        from ludens.envs.pricing.groups import Groups
-
-        conduct = Conduct(Groups(np.arange(len(surplus))))
-        at = np.array(values)
-        low = np.zeros(values.shape[:-1])
+        at = np.array(values.reshape(-1, len(surplus)))
+        low = np.zeros(len(at))
         # At its own value 0 nobody buys the product.
-        high = np.full(values.shape[:-1], max(float(surplus[product]), 0.0))
+        high = np.full(len(at), max(float(surplus[product]), 0.0))
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            at[..., product] = surplus[product] - middle
-            weights = np.zeros(at.shape)
-            weights[..., product] = middle
-            lost = self.marginal(at, np.zeros(()), weights, conduct)[..., product]
+            at[:, product] = surplus[product] - middle
             sold, idle = self._sold(at)
-            rising = ~idle[..., product] & (sold[..., product] > lost)
+            slope = np.empty(len(at))
+            for rows, out in _patterns(idle):
+                slope[rows] = self._slopes(out)[product, product]
+            rising = ~idle[:, product] & (sold[:, product] > middle * slope)
             low, high = np.where(rising, middle, low), np.where(rising, high, middle)
         found: Floats = (low + high) / 2
-        return found
+        return found.reshape(values.shape[:-1])
 
     def _by_replies(self, margins: Floats, surplus: Floats, moving: Mask) -> Floats:
         """One firm after another answers exactly until nobody moves."""
@@ -259,7 +256,7 @@ def _patterns(masks: Mask) -> Iterator[tuple[Any, Mask]]:
     """Each distinct row of `masks`, (N, J), with the rows that equal it."""
     if len(masks) == 0:
         return
-    if not masks.any():
+    if len(masks) == 1 or not masks.any():
         yield slice(None), masks[0]
         return
     kinds, which = np.unique(masks, axis=0, return_inverse=True)
