@@ -1,0 +1,202 @@
+"""`ludens estimate`: a table for a paper in the terminal, as LaTeX, CSV, JSON and figure; one sentence for
+mistakes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ludens import cli
+from ludens.experiments import bench
+
+DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
+
+
+@pytest.fixture
+def ran(tmp_path, monkeypatch, capsys):
+    """Runs the command in an empty folder with a terminal 80 wide; returns code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments):
+        code = cli.main(["estimate", *(str(argument) for argument in arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def allocations(path, people=40, questions=30, seed=0):
+    """Two types of people, who like the other ahead or behind more or less, choosing between two
+    allocations.
+    """
+    rng = np.random.default_rng(seed)
+    payoffs = rng.integers(100, 1000, (questions, 4))
+    weights = [(0.1, 0.4, 0.02), (-0.2, -0.1, 0.01)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["sid", "self_x", "other_x", "self_y", "other_y", "choice_x", "q", "v"])
+        for person in range(people):
+            alpha, beta, precision = weights[person % 2]
+            for own, other, own_y, other_y in payoffs.tolist():
+                values = []
+                for mine, theirs in ((own, other), (own_y, other_y)):
+                    values.append(mine + (alpha if mine < theirs else beta) * (theirs - mine))
+                taken = rng.random() < 1 / (1 + np.exp(-precision * (values[0] - values[1])))
+                kind, unkind = int(rng.integers(2)), int(rng.integers(2))
+                writer.writerow([person, own, other, own_y, other_y, int(taken), kind, unkind])
+    return path
+
+
+def test_a_table_for_a_paper(ran, tmp_path):
+    table = allocations(tmp_path / "t.csv")
+    code, out, err = ran(table, "--model", "bfs", "--stars")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    for word in (
+        "α",
+        "σ",
+        "Choices",
+        "1200",
+        "Clusters",
+        "40",
+        "Log-likelihood",
+        "BIC",
+        "clustered by subject",
+        "***",
+    ):
+        assert word in out
+    plain = ran(table, "--model", "bfs")[1]
+    assert "***" not in plain
+    found = json.loads(ran(table, "--model", "bfs", "--json")[1])[0]
+    assert found["facts"]["subjects"] == [40]
+    assert {entry["name"] for entry in found["estimates"]} == {"alpha", "beta", "gamma", "delta", "precision"}
+    hessian = json.loads(ran(table, "--model", "bfs", "--errors", "hessian", "--json")[1])[0]
+    assert hessian["estimates"][0]["se"] != found["estimates"][0]["se"]
+    assert hessian["estimates"][0]["estimate"] == found["estimates"][0]["estimate"]
+
+
+def test_files_are_written_beside_the_table(ran, tmp_path):
+    table = allocations(tmp_path / "t.csv")
+    code, _, err = ran(table, "--model", "bfs", "--latex", "t.tex", "--csv", "out.csv", "--figure", "f.png")
+    assert (code, err) == (0, "")
+    assert r"\begin{tabular}{lr}" in Path("t.tex").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(Path("out.csv").read_text(encoding="utf-8").splitlines()))
+    assert {"alpha", "log_likelihood"} <= {row["name"] for row in rows}
+    assert Path("f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_types_side_by_side_and_numbers_of_types(ran, tmp_path):
+    table = allocations(tmp_path / "t.csv")
+    code, out, _ = ran(table, "--model", "bfs", "--types", 2, "--figure", "f.svg")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert "type 2" in out
+    assert "share" in out
+    one = json.loads(ran(table, "--model", "bfs", "--types", 2, "--json")[1])
+    assert one == json.loads(ran(table, "--model", "bfs", "--types", 2, "--json")[1])
+    shares = [entry["estimate"] for entry in one[0]["estimates"] if entry["name"] == "share"]
+    assert shares == pytest.approx([0.5, 0.5], abs=0.06)
+    code, out, _ = ran(table, "--model", "bfs", "--types", "1..3")
+    assert code == 0
+    assert "2 types: suggested by" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_parameter_is_held_and_every_subject_is_fitted(ran, tmp_path):
+    table = allocations(tmp_path / "t.csv")
+    code, out, _ = ran(table, "--model", "bfs", "--fix", "gamma=0,delta=0")
+    assert code == 0
+    assert out.count("fixed") == 2
+    code, out, _ = ran(table, "--model", "fehr_schmidt", "--by", "subject", "--csv", "s.csv")
+    assert code == 0
+    assert "40 subjects" in out
+    rows = list(csv.DictReader(Path("s.csv").read_text(encoding="utf-8").splitlines()))
+    assert len({row["column"] for row in rows}) == 41  # all of them, and what is of all
+
+
+def test_columns_are_named_on_the_command_line(ran, tmp_path):
+    table = allocations(tmp_path / "t.csv")
+    text = table.read_text(encoding="utf-8").replace("sid,", "who,", 1)
+    table.write_text(text, encoding="utf-8")
+    assert ran(table, "--model", "bfs")[0] == 2
+    code, out, _ = ran(table, "--model", "bfs", "--columns", "subject=who,cluster=who")
+    assert code == 0
+    assert "clustered by who" in out
+
+
+def test_a_run_has_a_row_for_each_policy(ran, tmp_path):
+    bench(["quantal:kappa=0.5,noise=8"], path=tmp_path / "run.db")
+    code, out, err = ran("run.db", "--latex", "t.tex", "--figure", "f.png")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "random: not identified: choices do not react to payoffs." in out
+    assert "quantal κ=0.5, λ=8" in out
+    assert "0.500" in out
+    found = json.loads(ran("run.db", "--json")[1])[0]
+    kappa = next(entry for entry in found["estimates"] if entry["name"] == "kappa")
+    assert kappa["low"] < 0.5 < kappa["high"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nowhere.csv"], "cannot be read"),
+        (["nowhere.db"], "nowhere.db"),
+        (["t.csv", "--model", "utilitarian"], "'utilitarian'"),
+        (["t.csv", "--model", "bfs", "--types", "many"], "--types takes"),
+        (["t.csv", "--model", "bfs", "--types", "3..1"], "--types takes"),
+        (["t.csv", "--model", "bfs", "--fix", "alpha"], "--fix takes name=value"),
+        (["t.csv", "--model", "bfs", "--fix", "alpha=x"], "a number for alpha"),
+        (["t.csv", "--model", "bfs", "--fix", "phi=1"], "'phi'"),
+        (["t.csv", "--model", "bfs", "--columns", "self_x=mine"], "no column 'mine'"),
+        (["t.csv", "--model", "bfs", "--figure", "f.pdf"], ".png or .svg"),
+        (["t.csv", "--model", "bfs", "--types", "2", "--by", "subject"], "leave --by subject out"),
+        (["t.csv", "--model", "bfs", "--types", "1..2", "--figure", "f.png"], "one number of types"),
+        (["t.csv", "--model", "moralis"], "everybody chose alike"),
+    ],
+)
+def test_a_mistake_is_one_sentence(ran, tmp_path, arguments, told):
+    allocations(tmp_path / "t.csv", people=4, questions=10)
+    code, out, err = ran(*arguments)
+    assert code == 2
+    assert out == ""
+    assert told in err
+    assert len(err.splitlines()) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"t.csv"}
+
+
+def test_a_file_that_cannot_be_written_is_told_in_one_sentence(ran, tmp_path):
+    allocations(tmp_path / "t.csv", people=10)
+    code, _, err = ran("t.csv", "--model", "bfs", "--latex", "no/such/folder.tex")
+    assert code == 1
+    assert "cannot be written" in err
+
+
+@pytest.mark.skipif(
+    not (DATA / "bfs2019_choices_exp1.csv").exists(), reason="the replication data is not here"
+)
+def test_the_published_types_come_out_of_the_command(ran, tmp_path):
+    dropped = set((DATA / "bfs2019_dropped_subjects.csv").read_text(encoding="utf-8").split())
+    lines = (DATA / "bfs2019_choices_exp1.csv").read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if line.split(",", 1)[0] not in dropped]
+    (tmp_path / "kept.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    pooled = json.loads(ran("kept.csv", "--model", "bfs", "--json")[1])[0]
+    assert pooled["facts"]["log_likelihood"][0] == pytest.approx(-5472.314, abs=5e-4)
+    numbers = {entry["name"]: (entry["estimate"], entry["se"]) for entry in pooled["estimates"]}
+    assert numbers["alpha"] == pytest.approx((0.083, 0.015), abs=6e-4)
+    assert numbers["beta"] == pytest.approx((0.261, 0.019), abs=6e-4)
+    types = json.loads(ran("kept.csv", "--model", "bfs", "--types", 3, "--json")[1])[0]
+    shares = [entry["estimate"] for entry in types["estimates"] if entry["name"] == "share"]
+    assert shares == pytest.approx([0.474, 0.405, 0.121], abs=5e-3)
+
+
+def test_the_command_s_help_fits_80_columns(ran):
+    code, out, _ = ran("--help")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
