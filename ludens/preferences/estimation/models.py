@@ -289,9 +289,9 @@ CHARNESS_RABIN = LinearModel(
         Parameter("sigma", "σ", about="weight on the other's payoff when behind"),
         Parameter("theta", "θ", about="weight on the other's payoff after it misbehaved"),
     ),
-    ("own", "r·(other−own)", "s·(other−own)", "q·(other−own)"),
+    ("own", "r·(other−own)", "s·(other−own)", "misbehaved·(other−own)"),
 )
-"""u = own + (ρr + σs + θq)·(other − own); q = 1 after misbehaviour."""
+"""u = own + (ρr + σs + θq)·(other − own); q = 1 after misbehaviour, in tables a column `misbehaved`."""
 
 BRUHIN_FEHR_SCHUNK = LinearModel(
     "bfs",

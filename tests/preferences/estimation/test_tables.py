@@ -101,6 +101,14 @@ def test_two_allocations_by_hand():
     assert (choices.size, choices.clustered_by) == (3, "subject")
 
 
+def test_misbehaviour_has_a_column_of_its_own():
+    """What Charness & Rabin write q is not what Bruhin, Fehr & Schunk do."""
+    with pytest.raises(UsageError, match="no column 'misbehaved'"):
+        read_choices(WIDE, "charness_rabin")
+    choices = read_choices(WIDE, "charness_rabin", misbehaved="q")
+    assert choices.attributes[1].tolist() == [[4, 0, 5, 5], [6, 0, 0, 0]]
+
+
 def test_inequity_aversion_by_hand_with_two_others():
     table = {**without(LONG, "other"), "other_1": [2, 6, 9, 0, 5], "other_2": [12, 6, 3, 4, 2]}
     choices = read_choices(table, "fehr_schmidt")
