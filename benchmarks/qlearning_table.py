@@ -1,11 +1,13 @@
 """Q-learners in the published market, ours beside the published numbers.
 
     python benchmarks/qlearning_table.py [--baseline 1000] [--sessions 100] [--rows TEXT] [--write FILE]
+        [--keep FOLDER]
 
 Trains the baseline of Calvano, Calzolari, Denicolò & Pastorello (AER 2020) and its variants anew and prints
 two Markdown tables. `--rows` picks the variants whose name contains a text (`--rows costs`, say); those that
-take long have fewer sessions than the others, which the table shows. The published numbers are means over
-1,000 sessions; what ours may differ from them by chance is two standard errors.
+take long have fewer sessions than the others, which the table shows. With `--keep`, trainings are kept, and
+one that was interrupted goes on. The published numbers are means over 1,000 sessions; what ours may differ
+from them by chance is two standard errors.
 
 The input of the authors' archived runs settles what the paper leaves open: prices on a grid of each firm's
 own, an outside option with three values (−x, 0, x), the α and the decay of Boltzmann exploration, and the
@@ -117,6 +119,7 @@ def main() -> None:
     parser.add_argument("--rows", default="", help="only variants whose name contains this")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="a folder to keep trainings in")
     parser.add_argument("--write", type=Path, help="a file for the tables, besides the screen")
     options = parser.parse_args()
     lines: list[str] = []
@@ -127,7 +130,12 @@ def main() -> None:
 
     if options.baseline:
         start = time.perf_counter()
-        trained = train(sessions=options.baseline, seed=options.seed, workers=options.workers)
+        trained = train(
+            sessions=options.baseline,
+            seed=options.seed,
+            workers=options.workers,
+            checkpoint=kept("baseline", options.baseline, options),
+        )
         say(f"## Baseline: {options.baseline:,} sessions, seed {options.seed}", "")
         say(*baseline(trained), "")
         print(f"({time.perf_counter() - start:.0f} s)\n", flush=True)
@@ -140,6 +148,16 @@ def main() -> None:
             say(variant(row, options))
     if options.write is not None:
         options.write.write_text(heading(options) + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def kept(name: str, sessions: int, options: argparse.Namespace) -> Path | None:
+    """The file of one training, if trainings are kept."""
+    if options.keep is None:
+        return None
+    options.keep.mkdir(parents=True, exist_ok=True)
+    # Both rows with memory 2 are one training.
+    plain = name.removesuffix(", last state misread")
+    return options.keep / f"{plain.replace(' ', '_')}-{sessions}-{options.seed}.npz"
 
 
 def heading(options: argparse.Namespace) -> str:
@@ -157,7 +175,10 @@ def baseline(trained: Sessions) -> list[str]:
     """The baseline in full, as the lines of a table."""
     gains, lengths, symmetric = trained.gains, trained.cycle_lengths, trained.symmetric
     test = equilibrium_test(trained)
-    response: dict[str, Any] = impulse_response(trained).means()
+    full = impulse_response(trained)
+    response: dict[str, Any] = full.means()
+    # As the authors count: a best reply that is the strategy's own price is a deviation that pays.
+    unprofitable = np.nan_to_num(full.unprofitable * full.deviations).mean()
     groups = {
         "1-symmetric": (lengths == 1) & symmetric,
         "1-asymmetric": (lengths == 1) & ~symmetric,
@@ -210,7 +231,7 @@ def baseline(trained: Sessions) -> list[str]:
             "not reported",
         ),
         ("rival's price change after a forced best reply", first_cut, ".3f", "-0.127"),
-        ("deviations that do not pay", float(response["unprofitable"]), ".3f", "0.936"),
+        ("deviations that do not pay", float(unprofitable), ".3f", "0.936"),
         ("periods until play is back, the first included", float(back), ".1f", "5.7"),
     ]
     lines += ["", "| | ours | published |", "|---|---|---|"]
@@ -239,6 +260,7 @@ def variant(row: Row, options: Any) -> str:
         options.seed,
         outside=row.outside or None,
         workers=options.workers,
+        checkpoint=kept(row.name, sessions, options),
     )
     if row.misread:
         trained = misread(trained)

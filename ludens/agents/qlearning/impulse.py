@@ -42,6 +42,9 @@ class ImpulseResponse:
             that return, (sessions,); NaN where none does.
         returned: the share of deviations after which play returns to its cycle, not to another, (sessions,);
             NaN as for `unprofitable`.
+        deviations: the share of a session's starts from which a forced price differs from the strategy's own,
+            (sessions,). The authors count starts from which none does as deviations that pay: their share of
+            unprofitable ones is the mean of ``unprofitable * deviations``.
     """
 
     deviator: Floats
@@ -50,6 +53,7 @@ class ImpulseResponse:
     gain: Floats
     periods: Floats
     returned: Floats
+    deviations: Floats
 
     def means(self) -> dict[str, float | Floats]:
         """Means over sessions, those left out that have no deviation to speak of."""
@@ -57,7 +61,7 @@ class ImpulseResponse:
             "deviator": self.deviator.mean(axis=0),
             "rivals": self.rivals.mean(axis=0),
         }
-        for name in ("unprofitable", "gain", "periods", "returned"):
+        for name in ("unprofitable", "gain", "periods", "returned", "deviations"):
             values = getattr(self, name)
             known = values[~np.isnan(values)]
             found[name] = float(known.mean()) if len(known) else float("nan")
@@ -104,7 +108,7 @@ def impulse_response(
 
 def _respond(
     sessions: Sessions, session: int, forced: int, price: str | int, horizon: int
-) -> tuple[Floats, Floats, float, float, float, float]:
+) -> tuple[Floats, Floats, float, float, float, float, float]:
     tables = sessions.tables
     joint, following = sessions.joint_actions(session), sessions.next_states(session)
     cycle = sessions.cycles[session]
@@ -148,6 +152,7 @@ def _respond(
         float(np.mean(gains)) if gains else np.nan,
         float(np.mean(back)) if back else np.nan,
         len(back) / len(lengths) if lengths else np.nan,
+        len(losses) / count,
     )
 
 
