@@ -18,13 +18,17 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test env lint bench clean
+.PHONY: help demo demo-price test env lint bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.stamp-run ## build .venv if needed, then benchmark the embedded model (MODEL=... for another)
 	$(BIN)/ludens bench $(MODEL)
+
+demo-price: $(VENV)/.stamp-run ## let the embedded model price for 30 periods against an oracle, and against a Q-learner
+	$(BIN)/ludens price --firms $(MODEL),myopic --periods 30
+	$(BIN)/ludens price --firms $(MODEL),qlearning --periods 30
 
 test: lint ## build .venv if needed, then lint, types, import contracts and the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

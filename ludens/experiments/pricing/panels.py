@@ -101,8 +101,8 @@ class Panel:
     def played(self) -> NDArray[np.intp]:
         """(R,): how many periods of each run were played; a firm may be absent from some of them."""
         some = np.asarray(known(self.prices).any(axis=2))
-        ever = np.asarray(some.any(axis=1))
-        return np.where(ever, self.periods - np.argmax(some[:, ::-1], axis=1), 0)
+        last = np.where(some, np.arange(1, self.periods + 1), 0)
+        return np.asarray(last.max(axis=1, initial=0), dtype=np.intp)
 
     @property
     def complete(self) -> NDArray[np.bool_]:

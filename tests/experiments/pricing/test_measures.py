@@ -65,6 +65,13 @@ def test_where_no_run_is_done_there_is_no_average():
     assert (found.aborted, found.unfinished) == (0, 1)
 
 
+def test_a_panel_in_which_nothing_was_played_at_all_is_measured_as_such():
+    panel = panel_from(np.empty((2, 0, 2)), ["aborted", "planned"])
+    assert panel.played.tolist() == [0, 0]
+    found = group("all", measure(panel), rng())
+    assert (found.runs, found.aborted, found.unfinished, found.price.value) == (2, 1, 1, None)
+
+
 def test_convergence_is_the_published_rule():
     calm = np.full((300, 1), 1.0)
     calm[:200] = np.linspace(1, 9, 200)[:, None]

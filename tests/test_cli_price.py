@@ -1,0 +1,243 @@
+"""`ludens price` and what other commands make of its runs: output, exit codes, one sentence for a mistake."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ludens import cli
+from ludens.experiments import Run
+from tests.loopback import Loopback, say
+
+REPLY = json.dumps(
+    {"observations": "Sold.", "plans": "Undercut the rival.", "insights": "Avoid a price war.", "price": 1.7}
+)
+
+
+@pytest.fixture
+def ran(tmp_path, monkeypatch, capsys):
+    """Runs the command in an empty folder with a terminal 80 wide; returns code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments):
+        code = cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def sentence(code, out, err, expected):
+    """One sentence on stderr and nothing on stdout."""
+    assert code == expected
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    return err.strip()
+
+
+def test_a_market_is_played_kept_and_reported(ran):
+    code, out, err = ran(
+        "price", "--firms", "myopic,random", "--periods", 24, "--runs", 2, "--scale", "1,10", "--out", "r.db"
+    )
+    assert (code, err) == (0, "")
+    assert "Nash price 1.473, joint-profit price 1.925" in out
+    assert "r.html" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert "myopic against random" in page
+    labels = [record.labels for record in Run("r.db").episodes()]
+    assert [label["scale"] for label in labels] == [1, 1, 10, 10]
+    assert Run("r.db").manifest["kind"] == "pricing"
+
+
+def test_json_csv_and_panel_hold_the_same_numbers(ran):
+    code, out, err = ran("price", "--firms", "myopic,fixed:1.7", "--periods", 12, "--seed", 3, "--json",
+                         "--csv", "e.csv", "--panel", "p.csv", "--out", "r.db")  # fmt: skip
+    assert (code, err) == (0, "")
+    data = json.loads(out)
+    with Path("e.csv").open(encoding="utf-8") as file:
+        (price,) = [
+            row for row in csv.DictReader(file) if (row["measure"], row["of"]) == ("price", "all runs")
+        ]
+    assert float(price["value"]) == data["runs"][0]["price"]
+    with Path("p.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    last = [float(row["price"]) for row in rows if row["firm"] == "1" and int(row["period"]) > 6]
+    assert sum(last) / len(last) == pytest.approx(data["runs"][0]["prices"][1]) == 1.7
+    assert json.loads(ran("report", "r.db", "--json")[1])["estimates"] == data["estimates"]
+    assert json.loads(ran("price", "report", "r.db", "--json")[1])["runs"] == data["runs"]
+    assert json.loads(ran("resume", "r.db", "--json")[1])["runs"] == data["runs"]
+
+
+def test_the_same_seed_gives_the_same_run(ran):
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        ran("price", "--firms", "random,random", "--periods", 6, "--seed", seed, "--out", f"{name}.db")
+    tables = [Run(f"{name}.db").final_table() for name in "abc"]
+    assert tables[0] == tables[1] != tables[2]
+
+
+def broken_off(path):
+    """A run as a kill leaves it: the last episode lacks its second half."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM decisions WHERE episode = 1 AND step >= 11")
+        database.execute("UPDATE episodes SET status = 'running', payoffs = '{}' WHERE episode = 1")
+        database.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
+
+
+def test_a_run_that_broke_off_is_shown_reported_and_resumed(ran):
+    ran("price", "--firms", "random,myopic", "--periods", 12, "--runs", 2, "--out", "r.db")
+    whole = Run("r.db").final_table()
+    broken_off("r.db")
+    code, out, _ = ran("report", "r.db")
+    assert code == 0
+    assert "1 of 2 runs are still to be played" in out
+    assert "ludens resume r.db" in out
+    assert "This run is unfinished" in Path("r.html").read_text(encoding="utf-8")
+    assert "running" in ran("show", "r.db")[1]
+    code, out, err = ran("resume", "r.db")
+    assert (code, err) == (0, "")
+    assert "Unfinished" not in out
+    assert Run("r.db").final_table() == whole
+
+
+def test_show_tells_a_run_and_one_of_its_episodes(ran):
+    ran("price", "--firms", "grim,nash", "--periods", 3, "--out", "r.db")
+    code, out, _ = ran("show", "r.db")
+    assert code == 0
+    assert "firm 0: grim" in out
+    assert "Report       not written yet" not in out
+    code, out, _ = ran("show", "r.db", "--episode", 0)
+    assert code == 0
+    assert "firm_0 (firm), round 1, at price: 1.92498" in out
+
+
+def test_a_model_plays_and_a_judge_reads_its_notes(ran):
+    def answer(request):
+        asked = request["messages"][-1]["content"]
+        return say("A") if "Answer with one letter" in asked else say(REPLY)
+
+    with Loopback([], otherwise=answer) as server:
+        code, out, err = ran(
+            "price", "--firms", "openai/loopback,nash", "--periods", 4, "--prefix", "P2",
+            "--api-base", server.url, "--judge", "openai/loopback", "--out", "r.db",
+        )  # fmt: skip
+        assert (code, err) == (0, "")
+        assert "wants to undercut: 4 of 8 sentences" in out
+        assert "by the judge" in out
+        asked = server.count
+        assert asked == 4 + 2
+        assert ran("resume", "r.db")[0] == 0
+        assert ran("price", "report", "r.db", "--judge", "openai/loopback", "--api-base", server.url)[0] == 0
+        assert server.count == asked
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert "The same, read by a model" in page
+    assert "Avoid a price war." in page
+    with Run("r.db") as run:
+        assert run.decisions()[0].decision.notes["plans"] == "Undercut the rival."
+
+
+def test_an_unreadable_model_aborts_its_run_and_the_command_says_so(ran):
+    with Loopback([], otherwise=say("free")) as server:
+        code, out, err = ran("price", "--firms", "openai/loopback,nash", "--periods", 4,
+                             "--api-base", server.url, "--out", "r.db")  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "aborted" in out
+    assert "0 of 1 played to the end" in out
+    data = json.loads(ran("report", "r.db", "--json")[1])
+    assert data["runs"][0]["status"] == "aborted"
+    assert data["runs"][0]["price"] is None
+    assert "runs were aborted" in Path("r.html").read_text(encoding="utf-8")
+
+
+def test_implanted_sentences_are_put_and_their_effects_shown(ran):
+    def answer(request):
+        cut = "nder" in request["messages"][-1]["content"].split("PLANS")[-1]
+        return say(REPLY.replace("1.7", "1.5") if cut else REPLY.replace("Undercut the rival.", "Hold."))
+
+    with Loopback([], otherwise=answer) as server:
+        ran(
+            "price",
+            "--firms",
+            "openai/loopback,nash",
+            "--periods",
+            4,
+            "--api-base",
+            server.url,
+            "--out",
+            "r.db",
+        )
+        code, out, err = ran("price", "implant", "r.db", "--out", "i.db")
+        assert (code, err) == (0, "")
+        assert "price war" in out
+        data = json.loads(ran("resume", "i.db", "--json")[1])
+    assert {effect["group"] for effect in data["effects"]} == {"avoid a price war", "undercut"}
+
+
+def test_learners_are_trained_and_reported(ran):
+    learner = "qlearning:points=4,beta=0.001,window=300"
+    code, out, err = ran("price", "--firms", f"{learner},{learner}", "--sessions", 5, "--out", "l.npz")
+    assert (code, err) == (0, "")
+    assert "limit cycle" in out
+    assert Path("l.html").exists()
+    data = json.loads(
+        ran("price", "--firms", f"{learner},{learner}", "--sessions", 5, "--out", "l.npz", "--json")[1]
+    )
+    assert data["sessions"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Name the firms, as in --firms local/smollm2-135m,nash."),
+        (["--firms", "nosuch,nash"], "There is no firm 'nosuch'; there are nash"),
+        (["--firms", "nash,nash", "--periods", 0], "The number of periods is a whole number of at least 1"),
+        (["--firms", "nash,nash", "--scale", "1,x"], "--scale takes numbers separated by commas"),
+        (
+            ["--firms", "nash,nash", "--costs", "1,1,1"],
+            "--costs takes one number, or one for each of 2 firms",
+        ),
+        (["--firms", "nash,nash", "--prefix", "P9"], "P9"),
+        (["--firms", "nash,nash", "--with", "flood"], "--with knows no 'flood'; there are cheap-talk"),
+        (["--firms", "nash,nash", "--with", "entrant:period"], "cannot be read at 'period'"),
+        (["--firms", "qlearning,qlearning", "--with", "cheap-talk"], "leave --with out"),
+        (["--firms", "qlearning:alpha=0.1,qlearning"], "have the same parameters"),
+        (["report", "nosuch.db"], "nosuch.db"),
+        (["implant", "nosuch.db"], "nosuch.db"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_leaves_nothing(ran, tmp_path, arguments, message):
+    expected = 2
+    assert message in sentence(*ran("price", *arguments), expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_of_another_kind_is_a_sentence(ran):
+    ran("play", "trust-v0", "-p", "random", "--out", "r.db")
+    assert "is a run of play" in sentence(*ran("price", "report", "r.db"), 2)
+    assert "is a run of play" in sentence(*ran("price", "implant", "r.db"), 2)
+
+
+def test_interventions_reach_the_run(ran):
+    code, _, err = ran(
+        "price", "--firms", "nash,nash", "--periods", 6, "--with", "exit:period=3,firm=1",
+        "--with", "demand-shock:period=2,qualities=-0.1", "--out", "r.db", "--panel", "p.csv",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    kinds = [each["kind"] for each in Run("r.db").manifest["config"]["interventions"]]
+    assert kinds == ["Exit", "DemandShock"]
+    with Path("p.csv").open(encoding="utf-8") as file:
+        assert [row["period"] for row in csv.DictReader(file) if row["firm"] == "1"] == ["1", "2", "3"]
+    assert "without what came from outside" in Path("r.html").read_text(encoding="utf-8")
+
+
+def test_the_command_fits_80_columns(ran):
+    for arguments in (["price", "--help"], ["price", "implant", "--help"], ["price", "report", "--help"]):
+        code, out, _ = ran(*arguments)
+        assert code == 0
+        assert max(map(len, out.splitlines())) <= 80
