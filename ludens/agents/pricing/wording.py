@@ -140,11 +140,15 @@ def reply_schema(names: Sequence[str], longest: int | None = None) -> dict[str, 
     return {"type": "json_schema", "json_schema": {"name": "price", "schema": schema, "strict": True}}
 
 
-def number(value: float, digits: int = 6) -> str:
-    """A number in at most so many significant digits, without an exponent; a dash for what is not known."""
+def number(value: float, digits: int = 6, decimals: int | None = None) -> str:
+    """A number in at most so many significant digits and decimals, without an exponent; a dash for what is
+    not known.
+    """
     if not np.isfinite(value):
         return "-"
-    return np.format_float_positional(float(f"{value:.{digits}g}"), trim="-")
+    short = float(f"{value:.{digits}g}")
+    # What hardly sells anything would be a long row of zeros.
+    return np.format_float_positional(short if decimals is None else round(short, decimals) + 0.0, trim="-")
 
 
 def _context(view: FirmView, telling: Telling) -> dict[str, Any]:
@@ -158,8 +162,8 @@ def _context(view: FirmView, telling: Telling) -> dict[str, Any]:
             "period": period + 1,
             "own": number(view.prices[period, view.product], digits),
             "others": [number(view.prices[period, rival], digits) for rival in rivals],
-            "quantity": number(view.quantities[period], digits - 1),
-            "profit": number(view.profits[period], digits - 1),
+            "quantity": number(view.quantities[period], digits - 1, digits - 1),
+            "profit": number(view.profits[period], digits - 1, digits - 1),
         }
         for period in range(first, played)
     ]

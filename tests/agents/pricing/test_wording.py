@@ -143,6 +143,12 @@ def test_numbers_are_short_and_have_no_exponent(value, shown):
     assert number(value) == shown
 
 
+def test_what_hardly_sells_is_no_long_row_of_zeros():
+    rows = [line for line in text(Telling(), history=[(40.0, 1.5)]).splitlines() if line.startswith("1 |")]
+    assert rows == ["1 | 40 | 1.5 | 0 | 0"]
+    assert number(-1e-9, 5, 4) == "0"
+
+
 if __name__ == "__main__":
     for name in prefixes():
         (GOLDEN / f"{name}.txt").write_text(transcript(name) + "\n", encoding="utf-8")
