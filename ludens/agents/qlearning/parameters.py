@@ -85,6 +85,8 @@ class QLearning:
             object.__setattr__(self, name, number)
         if self.points > _MOST_POINTS:
             raise UsageError(f"A price grid holds at most {_MOST_POINTS} points; got {self.points}.")
+        for name in ("alpha", "beta", "discount", "extension", "temperature"):
+            self._number(name)
         self._within("alpha", 0 < self.alpha <= 1, "in (0, 1]")
         self._within("beta", self.beta >= 0, "at least 0")
         self._within("discount", 0 <= self.discount < 1, "in [0, 1)")
@@ -99,6 +101,13 @@ class QLearning:
             start = np.asarray(self.initial)
             if not np.issubdtype(start.dtype, np.number) or not np.all(np.isfinite(start)):
                 raise UsageError("The initial values of Q-learners must be finite numbers; mend the array.")
+
+    def _number(self, name: str) -> None:
+        value = getattr(self, name)
+        try:
+            object.__setattr__(self, name, float(value))
+        except (TypeError, ValueError):
+            raise UsageError(f"{name} must be a number for Q-learners; got {value!r}.") from None
 
     def _within(self, name: str, holds: bool, where: str) -> None:
         value = getattr(self, name)

@@ -43,9 +43,7 @@ class Sessions:
     @cached_property
     def cycles(self) -> tuple[Ints, ...]:
         """The states of each session's limit cycle, in order: where greedy play leads from its last state."""
-        return tuple(
-            limit_cycle(following, state) for following, state in zip(self._next, self.states, strict=True)
-        )
+        return tuple(limit_cycle(self.next_states(r), state) for r, state in enumerate(self.states.tolist()))
 
     @cached_property
     def cycle_lengths(self) -> Ints:
@@ -57,10 +55,7 @@ class Sessions:
         """Mean profit of each firm on the limit cycle, (sessions, firms); expected where demand is random."""
         expected = self.tables.expected
         return np.stack(
-            [
-                expected[joint[cycle]].mean(axis=0)
-                for joint, cycle in zip(self._joint, self.cycles, strict=True)
-            ]
+            [expected[self.joint_actions(r)[cycle]].mean(axis=0) for r, cycle in enumerate(self.cycles)]
         )
 
     @cached_property
@@ -79,25 +74,15 @@ class Sessions:
 
     def path_prices(self, session: int) -> Floats:
         """Prices along one session's limit cycle, (length, firms)."""
-        return self.tables.prices(self._joint[session][self.cycles[session]])
+        return self.tables.prices(self.joint_actions(session)[self.cycles[session]])
 
     def joint_actions(self, session: int) -> Ints:
         """The joint action that follows each state, (states,)."""
-        joint: Ints = self._joint[session]
-        return joint
+        return self.tables.joint(self.strategies[session].T)
 
     def next_states(self, session: int) -> Ints:
         """The state that follows each state, (states,)."""
-        following: Ints = self._next[session]
-        return following
-
-    @cached_property
-    def _joint(self) -> Ints:
-        return self.tables.joint(np.swapaxes(self.strategies, 1, 2))
-
-    @cached_property
-    def _next(self) -> Ints:
-        return self.tables.next_state(np.arange(self.tables.states), self._joint)
+        return self.tables.next_state(np.arange(self.tables.states), self.joint_actions(session))
 
 
 def limit_cycle(following: Ints, state: int) -> Ints:

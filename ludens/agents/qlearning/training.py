@@ -76,7 +76,7 @@ def train(
         market, parameters, outside, workers=threads, memory_limit=memory_limit, kept=kept
     )
     results = files.Results.empty(tables, sessions, keep_tables)
-    identifier = files.identity(tables, sessions, seed, keep_tables)
+    identifier = files.identity(tables, int(sessions), int(seed), keep_tables)
     running: dict[int, Session] = {}
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None:

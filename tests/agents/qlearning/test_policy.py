@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import pettingzoo
 import pytest
 
 from ludens.agents.pricing.firms import make_firm
@@ -160,6 +161,25 @@ def test_options_are_taken_by_their_number():
     decision = QLearningPolicy().decide(turn(market, 1, [], [], grid), np.random.default_rng(0))
     limit = policy.limit_strategies(market, QLearning())
     assert decision.action == limit.strategies[1, limit.state]
+
+
+@pytest.mark.parametrize("actions", ["grid", "continuous"])
+@pytest.mark.parametrize("mode", ["trained", "online"])
+def test_it_plays_in_the_environment(mode, actions):
+    settings = FAST | {"mode": mode, "draws": "session", "points": 15}
+    env = pettingzoo.make("parallel", "ludens/bertrand-v0", periods=60, actions=actions)
+    learner = QLearningPolicy(**settings)
+    env.reset(seed=1)
+    played = []
+    while env.agents:
+        turns = {agent: env.unwrapped.turn(agent) for agent in env.agents}
+        env.step(
+            {agent: learner.decide(seen, np.random.default_rng(0)).action for agent, seen in turns.items()}
+        )
+        played.append(turns["firm_0"].facts["prices"])
+    market = Market.symmetric()
+    prices, _ = play(market, [QLearningPolicy(**settings)] * 2, 60)
+    np.testing.assert_allclose(played[-1], prices[:-1], rtol=1e-6)
 
 
 def test_trainings_are_kept_on_disk_only_if_asked(tmp_path, monkeypatch):

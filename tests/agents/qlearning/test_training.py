@@ -147,6 +147,7 @@ def test_tables_that_do_not_fit_are_refused_with_their_size():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("alpha", "much"), ("discount", None),
         ("alpha", 0.0), ("alpha", 1.1), ("alpha", float("nan")), ("beta", -1.0), ("discount", 1.0),
         ("memory", -1), ("memory", 0.5), ("points", 1), ("extension", -0.1), ("initial", "one"),
         ("initial", float("inf")), ("ties", "first"), ("window", 0), ("max_periods", 0),
@@ -191,6 +192,25 @@ def test_random_demand_has_the_grid_and_benchmarks_of_the_published_runs():
         each = [market.profits([pair[place]] * 2, outside=value) for value, pair in prices.items()]
         np.testing.assert_allclose(benchmark, np.mean(each, axis=0), atol=1e-5)
     np.testing.assert_allclose(made.expected, made.profits.mean(axis=0))
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    settings = {
+        "alpha": np.float32(0.5),
+        "memory": np.int64(1),
+        "points": np.int8(4),
+        "window": np.int64(500),
+    }
+    found = train(
+        parameters=QLearning(**settings, beta=np.float64(1e-3)),
+        sessions=np.int64(2),
+        seed=np.uint8(3),
+        outside=np.array([-0.1, 0.1]),
+        workers=np.int64(1),
+        checkpoint=tmp_path / "training.npz",
+    )
+    plain = QLearning(alpha=0.5, memory=1, points=4, window=500, beta=1e-3)
+    same(found, train(parameters=plain, sessions=2, seed=3, outside=(-0.1, 0.1)))
 
 
 def test_firms_that_differ_have_grids_of_their_own():
