@@ -154,7 +154,8 @@ def learn_two(
                     continue
                 new, bound[at] = search(q, at * points, points, lowest, key, place + _U(5 + i))
                 best[at] = q[at * points + new]
-                if new != chosen:
+                # A tie that it is part of leaves the incumbent, unless the lowest price wins ties.
+                if new != chosen and (lowest or value < best[at]):
                     greedy[at] = new
                     moved = True
             elif value > best[at] or (lowest and value == best[at] and action < chosen):
@@ -256,7 +257,8 @@ def learn(
                 slot = place + _1 + _2 * firms + i
                 new, bound[at] = search(q, at * points, points, lowest, key, slot)
                 best[at] = q[at * points + new]
-                if new != chosen:
+                # A tie that it is part of leaves the incumbent, unless the lowest price wins ties.
+                if new != chosen and (lowest or value < best[at]):
                     greedy[at] = new
                     moved = True
             elif value > best[at] or (lowest and value == best[at] and action < chosen):

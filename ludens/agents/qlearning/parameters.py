@@ -40,7 +40,7 @@ class QLearning:
             price at random: Σ_{a_−i} π_i/[(1−δ)·m^(n−1)]; ``"zero"``; a number; or an array that broadcasts
             to (firms, states, points).
         ties: which of several highest actions is greedy. ``"random"``, as in the authors' code: drawn, and
-            only when the incumbent has fallen; ``"lowest"``, as in the paper: the lowest price.
+            only when the incumbent has fallen below them; ``"lowest"``, as in the paper: the lowest price.
         window: a session has converged when no greedy action of any firm and state has changed for so many
             periods.
         max_periods: where a session ends if it does not converge.

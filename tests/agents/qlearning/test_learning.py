@@ -55,17 +55,33 @@ def tables(market: Market | None = None, outside: tuple[float, ...] = (), **sett
     return learning_tables(market or Market.symmetric(), QLearning(**(SHORT | settings)), outside)
 
 
+def endless(*arguments, **settings) -> LearningTables:
+    """Tables of learners whose sessions do not converge."""
+    return tables(*arguments, **({"window": 10**6} | settings))
+
+
+def coarse(**settings) -> LearningTables:
+    """Profits of few values and no memory of older ones: actions tie all the time."""
+    made = endless(alpha=1.0, discount=0.0, **settings)
+    made.__dict__["profits"] = np.round(made.profits, 1)
+    return made
+
+
 CASES = {
-    "two firms": tables(),
-    "three firms": tables(Market.symmetric(3), points=3),
-    "unequal costs": tables(Market([2.0, 2.0], [1.0, 0.6])),
-    "memory 2": tables(points=3, memory=2),
-    "memory 0": tables(memory=0),
-    "lowest price on ties": tables(ties="lowest", initial="zero"),
-    "random ties": tables(initial="zero"),
-    "random ties, three firms": tables(Market.symmetric(3), points=3, initial=1.0),
-    "two states of demand": tables(outside=(-0.2, 0.2)),
-    "no discounting": tables(discount=0.0, alpha=1.0),
+    "two firms": endless(),
+    "three firms": endless(Market.symmetric(3), points=3),
+    "unequal costs": endless(Market([2.0, 2.0], [1.0, 0.6])),
+    "memory 2": endless(points=3, memory=2),
+    "memory 0": endless(memory=0),
+    "lowest price on ties": endless(ties="lowest", initial="zero"),
+    "random ties": endless(initial="zero"),
+    "random ties, three firms": endless(Market.symmetric(3), points=3, initial=1.0),
+    "two states of demand": endless(outside=(-0.2, 0.2)),
+    "ties all the time, drawn": coarse(),
+    "ties all the time, the lowest": coarse(ties="lowest"),
+    "ties all the time, three firms": coarse(market=Market.symmetric(3), points=3),
+    "ties all the time, three firms, the lowest": coarse(market=Market.symmetric(3), points=3, ties="lowest"),
+    "no discounting": endless(discount=0.0, alpha=1.0),
 }
 
 
@@ -73,11 +89,6 @@ CASES = {
 def test_the_loop_is_the_algorithm(case):
     fast = start_session(CASES[case], seed=3, number=1)
     q, greedy, state = by_the_book(fast, 2000)
-    fast.tables = learning_tables(
-        CASES[case].market,
-        QLearning(**(CASES[case].parameters.key() | {"window": 10**6})),
-        CASES[case].outside,
-    )
     fast.advance(2000)
     assert fast.periods == 2000
     np.testing.assert_array_equal(fast.q, q.ravel())
