@@ -247,6 +247,12 @@ class PricingLLMPolicy(Policy):
         reading = read_firm(text, lowest=0.0, highest=_sane(view), slots=slots(self.telling, view), cut=cut)
         if reading.price is None:
             return reading
+        said = len(reading.notes.get("message", ""))
+        if view.message_limit is not None and said > view.message_limit:
+            return FirmReading(
+                "invalid",
+                detail=f"The message has {said} characters; it may have {view.message_limit} at most.",
+            )
         if turn.options and _action(turn, reading.price) is None:
             return FirmReading("invalid", detail=f"{reading.price:.6g} is none of the prices to choose from.")
         if not turn.options and not view.lowest <= reading.price <= view.highest:

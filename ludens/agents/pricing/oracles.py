@@ -60,13 +60,13 @@ def priced(turn: Turn, price: float) -> Decision:
 
 
 class NashFirm(PricingPolicy):
-    """The one-shot Bertrand-Nash price of the market."""
+    """The one-shot Bertrand-Nash price of the market of those firms that are in it."""
 
     name = "nash"
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The Nash price of the firm's product."""
-        return float(view.market.nash()[view.product])
+        return float(view.present.nash()[view.place])
 
 
 class MonopolyFirm(PricingPolicy):
@@ -76,7 +76,7 @@ class MonopolyFirm(PricingPolicy):
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The joint-profit price of the firm's product."""
-        return float(view.market.monopoly()[view.product])
+        return float(view.present.monopoly()[view.place])
 
 
 class MyopicFirm(PricingPolicy):
@@ -87,9 +87,12 @@ class MyopicFirm(PricingPolicy):
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The price that would have earned the most against the rivals' last prices."""
         if not len(view.prices):
-            return float(view.market.nash()[view.product])
-        last = np.where(np.isfinite(view.prices[-1]), view.prices[-1], view.market.nash())
-        return float(view.market.best_response(view.firm, last)[view.product])
+            return float(view.present.nash()[view.place])
+        last = view.prices[-1, list(view.active)]
+        # A firm that has just come has no price yet.
+        last = np.where(np.isfinite(last), last, view.present.nash())
+        firm = int(view.present.owners[view.place])
+        return float(view.present.best_response(firm, last)[view.place])
 
 
 class GrimFirm(PricingPolicy):
@@ -97,7 +100,8 @@ class GrimFirm(PricingPolicy):
 
     The trigger strategy of Friedman (Review of Economic Studies 38(1), 1971). A rival undercuts with a price
     below its own joint-profit price by more than 0.1 % of the distance from there to the Nash price, on a
-    grid by more than the grid's rounding.
+    grid by more than the grid's rounding. Where firms come, go, or demand changes, it holds the past against
+    the joint-profit prices of today, and forgives those that left.
     """
 
     name = "grim"
@@ -105,16 +109,16 @@ class GrimFirm(PricingPolicy):
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Hold the joint-profit price, or the Nash price once it was undercut."""
         view = firm_view(turn)
-        monopoly, nash = view.market.monopoly(), view.market.nash()
+        monopoly, nash = view.present.monopoly(), view.present.nash()
         agreed = np.array([_offered(turn, float(price)) for price in monopoly])
         slack = 1e-3 * np.abs(monopoly - nash)
-        undercut = view.prices < agreed - slack  # False where a price is not there
-        betrayed = bool(undercut[:, list(view.rivals)].any())
-        return priced(turn, float((nash if betrayed else monopoly)[view.product]))
+        undercut = view.prices[:, list(view.active)] < agreed - slack  # False where a price is not there
+        betrayed = bool(np.delete(undercut, view.place, axis=1).any())
+        return priced(turn, float((nash if betrayed else monopoly)[view.place]))
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The joint-profit price, at which it opens."""
-        return float(view.market.monopoly()[view.product])
+        return float(view.present.monopoly()[view.place])
 
 
 class MoralisFirm(PricingPolicy):
@@ -144,7 +148,7 @@ class MoralisFirm(PricingPolicy):
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The equilibrium price of the firm's product."""
-        return float(view.market.moralis(self.kappa, self.universalise)[view.product])
+        return float(view.present.moralis(self.kappa, self.universalise)[view.place])
 
 
 class FixedFirm(PricingPolicy):
@@ -181,7 +185,7 @@ class RandomFirm(PricingPolicy):
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """Draw a price between the grid's ends."""
-        nash, monopoly = view.market.nash()[view.product], view.market.monopoly()[view.product]
+        nash, monopoly = view.present.nash()[view.place], view.present.monopoly()[view.place]
         margin = 0.1 * (monopoly - nash)
         return float(rng.uniform(nash - margin, monopoly + margin))
 

@@ -28,14 +28,17 @@ class FirmView:
     """A turn as the firm in one seat sees it.
 
     Attributes:
-        market: the demand and the costs that the firms face.
-        firm: the firm's number in the market; `product` is the number of its only product.
+        market: the demand and the costs of all firms, those not in the market now among them.
+        firm: the firm's number in it; `product` is the number of its only product.
+        present: the market of the firms that are there now, numbered anew; `place` is the firm's product in
+            it, and `active` are the numbers of its products in `market`.
         period: of the price that is asked for, from 0.
         prices: shape (periods, products), in money; NaN where a product was not on sale.
         quantities, profits: the firm's own, shape (periods,), in units and in money.
         limit: the price above which, as the firm is told, nothing can be sold; None if it is told of none.
         notes: what the firm wrote down in the last period, by name.
         messages: what firms said to one another in the last period, as (seat, text); None where they cannot.
+        message_limit: the most characters of a message; None for any.
         notices: what happened in the market and is publicly known, one sentence each.
         lowest, highest: the bounds of prices that the environment takes.
     """
@@ -43,6 +46,9 @@ class FirmView:
     market: Market
     firm: int
     product: int
+    present: Market
+    place: int
+    active: tuple[int, ...]
     period: int
     prices: Floats
     quantities: Floats
@@ -50,6 +56,7 @@ class FirmView:
     limit: float | None
     notes: Mapping[str, str]
     messages: tuple[tuple[str, str], ...] | None
+    message_limit: int | None
     notices: tuple[str, ...]
     lowest: float
     highest: float
@@ -61,8 +68,15 @@ class FirmView:
 
     @property
     def rivals(self) -> tuple[int, ...]:
-        """The numbers of the products that are not the firm's."""
-        return tuple(number for number in range(self.market.products) if number != self.product)
+        """The numbers of the products that are not the firm's and that it has met: those on sale now or
+        before. A firm that is still to enter is not among them.
+        """
+        met = [bool(np.isfinite(column).any()) for column in self.prices.T]
+        return tuple(
+            number
+            for number in range(self.market.products)
+            if number != self.product and (met[number] or number in self.active)
+        )
 
 
 def firm_view(turn: Turn) -> FirmView:
@@ -84,11 +98,16 @@ def firm_view(turn: Turn) -> FirmView:
             f"A firm of ludens.agents.pricing sells one product, and {turn.agent} has {len(owned)}: give the "
             "market one product for each firm."
         )
+    product = int(owned[0])
+    active = tuple(facts.get("active") or range(market.products))
     low, high = turn.interval if turn.interval is not None else _ends(turn)
     return FirmView(
         market=market,
         firm=firm,
-        product=int(owned[0]),
+        product=product,
+        present=facts.get("present") or market,
+        place=active.index(product),
+        active=active,
         period=int(facts["period"]),
         prices=np.asarray(history, dtype=np.float64).reshape(-1, market.products),
         quantities=_own(facts.get("own_quantities")),
@@ -96,6 +115,7 @@ def firm_view(turn: Turn) -> FirmView:
         limit=facts.get("price_limit"),
         notes=facts.get("notes") or {},
         messages=_messages(facts.get("messages")),
+        message_limit=facts.get("message_limit"),
         notices=tuple(map(str, facts.get("notices") or ())),
         lowest=low,
         highest=high,

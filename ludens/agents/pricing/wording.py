@@ -9,6 +9,7 @@ small contexts. Every number is read from the turn.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -97,6 +98,7 @@ def render_firm(view: FirmView, telling: Telling, format_: Format, allowed: Sequ
         "format": format_,
         "keeps_notes": telling.notes,
         "talks": view.messages is not None,
+        "message_limit": view.message_limit,
     }
     context = replying | _context(view, telling) | {"prefix": prefix, "allowed": allowed}
     layout = f"{telling.layout}.j2"
@@ -171,14 +173,14 @@ def _context(view: FirmView, telling: Telling) -> dict[str, Any]:
         "period": view.period + 1,
         "cost": number(view.cost),
         "ceiling": None if view.limit is None else number(view.limit),
-        "rivals": view.market.firms - 1,
+        "rivals": view.present.firms - 1,
         "names": names if len(names) > 1 else ["competitor's price"],
         "rows": rows,
         "hidden": first,
         "plans": _shown(view.notes, "plans", telling),
         "insights": _shown(view.notes, "insights", telling),
         "note_limit": telling.note_limit,
-        "notices": view.notices,
+        "notices": [_said(notice, view) for notice in view.notices],
         "messages": [(_sender(seat, view), text) for seat, text in view.messages or ()],
     }
 
@@ -190,11 +192,20 @@ def _shown(notes: Mapping[str, str], name: str, telling: Telling) -> str:
 
 
 def _sender(seat: str, view: FirmView) -> str:
+    """What a seat is called: firms know one another by the columns of their tables."""
     firm = int(seat.rpartition("_")[2])
     if firm == view.firm:
         return "you"
-    others = [number for number in range(view.market.firms) if number != view.firm]
-    return "competitor" if len(others) == 1 else f"competitor {others.index(firm) + 1}"
+    met = [int(view.market.owners[rival]) for rival in view.rivals]
+    if firm not in met:
+        return "another firm"
+    return "competitor" if len(met) == 1 else f"competitor {met.index(firm) + 1}"
+
+
+def _said(notice: str, view: FirmView) -> str:
+    """An environment's sentence with what seats are called in place of their names."""
+    called = re.sub(r"\bfirm_\d+\b", lambda hit: _sender(hit[0], view).replace("you", "your firm"), notice)
+    return called[:1].upper() + called[1:]
 
 
 def _exists(folder: str, name: str | None) -> bool:

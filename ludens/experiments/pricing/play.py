@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
-from ludens.envs.pricing import Market
+from ludens.envs.pricing import Intervention, Market
 from ludens.experiments.blocking import run_blocking
 from ludens.experiments.pricing.seating import PricingTable
 from ludens.experiments.pricing.setup import KIND, Firm, PricingSetup, check_kind, pricing_setup, stored_setup
@@ -64,7 +64,7 @@ def play_pricing(
     path: str | os.PathLike[str] | None = None,
     discount: float = 0.95,
     ceiling: tuple[float, float] | None = (1.5, 2.5),
-    interventions: Sequence[Any] = (),
+    interventions: Sequence[Intervention | Mapping[str, Any]] = (),
     concurrency: int = 8,
     progress: OnProgress | None = None,
     on_period: OnPeriod | None = None,
@@ -87,7 +87,8 @@ def play_pricing(
         discount: δ, told to policies that compute with it.
         ceiling: the interval of k for the stated ceiling, see `ludens.experiments.pricing.setup`; None
             states none.
-        interventions: of the environment, see `ludens.envs.pricing`.
+        interventions: of the environment, see `ludens.envs.pricing.interventions`; a regulator's money is
+            that of scale 1.
         concurrency: how many episodes are played at once; the firms of one period are always asked together.
         progress: called after each decision and each episode.
         on_period: called after each period, those played back from an earlier life of the run among them.

@@ -1,33 +1,28 @@
 """One market with its firms in their seats: the environment, stepped on decisions, and what firms are told.
 
-Prices are continuous, so that models, oracles and learners meet in one market; a firm that knows a grid names
-prices of its grid.
+The environment is ``ludens/bertrand-v0`` with continuous prices, so that models, oracles and learners meet in
+one market; a firm that knows a grid names prices of its grid.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pettingzoo
 
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
-from ludens.errors import UsageError
-from ludens.experiments.pricing.setup import ENVIRONMENT, PricingSetup
+from ludens.envs.pricing import CheapTalk
+from ludens.experiments.pricing.setup import ENVIRONMENT, PricingSetup, with_facts
 from ludens.experiments.records import EpisodeSpec
 
 ROOM = 1000.0
-"""Prices may go up to the power of ten that is next above so many times the highest joint-profit price."""
-
-
-@dataclass(frozen=True)
-class _Rules:
-    name: str = "bertrand"
-    roles: tuple[str, ...] = ("firm",)
-    parameters: Mapping[str, float] = field(default_factory=dict)
-    protocol: None = None
+"""Prices may go up to the power of ten that is next above so many times the highest joint-profit price: a
+bound that keeps slips out, and from which a firm that runs into it cannot learn that price.
+"""
 
 
 class PricingTable:
@@ -37,23 +32,36 @@ class PricingTable:
         setup: of the run.
         spec: the episode, whose labels hold its scale and its stated ceiling.
 
+    Attributes:
+        played: of each period so far, by seat, what came of it: ``"price"``, ``"quantity"`` and ``"profit"``
+            (less fines).
+
     Raises:
         UsageError: the environment does not take the setup.
     """
 
     def __init__(self, setup: PricingSetup, spec: EpisodeSpec) -> None:
-        if setup.interventions:
-            raise UsageError("Interventions are not there yet.")
-        self.market = setup.scaled(float(spec.labels["scale"]))
-        self.setup = setup
-        self.seats = setup.seats
-        self.limit: float | None = spec.labels["ceiling"]
+        scale = float(spec.labels["scale"])
+        market, interventions = setup.scaled(scale), setup.scaled_interventions(scale)
         self.played: list[dict[str, dict[str, float]]] = []
         self._notes: dict[str, Mapping[str, str]] = {}
-        self._highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(self.market.monopoly()))))
+        self._talk = next((each.limit for each in interventions if isinstance(each, CheapTalk)), None)
+        highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(market.monopoly()))))
+        self._env: Any = pettingzoo.make(
+            "parallel",
+            ENVIRONMENT,
+            market=market,
+            actions="continuous",
+            bounds=(0.0, highest),
+            periods=setup.periods,
+            discount=setup.discount,
+            interventions=interventions,
+            price_limit=spec.labels["ceiling"],
+        ).unwrapped
 
     def reset(self, seed: int) -> None:
         """Begin the first period."""
+        self._env.reset(seed=seed)
         self._notes = {}
         self.played = []
 
@@ -64,63 +72,34 @@ class PricingTable:
 
     def turns(self) -> dict[str, Turn]:
         """What each firm that sets a price now may know, its own notes among it; empty at the end."""
-        if self.period == self.setup.periods:
-            return {}
-        return {seat: self._turn(seat) for seat in self.seats}
+        return {
+            seat: with_facts(self._env.turn(seat), notes=self._notes.get(seat, {}), message_limit=self._talk)
+            for seat in self._env.agents
+        }
 
     def step(self, decisions: Mapping[str, Decision]) -> dict[str, dict[str, float]]:
-        """Charge the prices, all valid.
-
-        Raises:
-            UsageError: a price is below 0 or beyond all bounds.
+        """Charge the prices, all valid, and send the messages that stand in the decisions' notes.
 
         Returns:
-            per seat what came of it: ``"price"``, ``"quantity"`` and ``"profit"``; it is kept in `played`.
+            what came of it, as it is kept in `played`.
+
+        Raises:
+            UsageError: a price is out of bounds, or a message is too long.
         """
-        for seat, decision in decisions.items():
-            if decision.action is None or not 0 <= decision.action <= self._highest:
-                raise UsageError(
-                    f"The price of {seat} in period {self.period + 1} must lie between 0 and "
-                    f"{self._highest:.6g}; got {decision.action!r}."
-                )
-        prices = [float(decisions[seat].action or 0.0) for seat in self.seats]
-        quantities, profits = self.market.quantities(prices), self.market.profits(prices)
         for seat, decision in decisions.items():
             if decision.notes is not None:
                 self._notes[seat] = decision.notes
+                if self._talk is not None and decision.notes.get("message"):
+                    self._env.say(seat, decision.notes["message"])
+        prices = {seat: decision.action for seat, decision in decisions.items()}
+        _, rewards, _, _, infos = self._env.step(prices)
         came = {
-            seat: {"price": price, "quantity": float(quantity), "profit": float(profit)}
-            for seat, price, quantity, profit in zip(self.seats, prices, quantities, profits, strict=True)
+            seat: {
+                "price": float(price or 0.0),
+                "quantity": float(infos[seat]["quantity"]),
+                "profit": float(rewards[seat]),
+            }
+            for seat, price in prices.items()
         }
         self.played.append(came)
         return came
-
-    def _turn(self, seat: str) -> Turn:
-        def of(name: str, seats: tuple[str, ...]) -> list[list[float]]:
-            return [[period[each][name] for each in seats] for period in self.played]
-
-        return Turn(
-            environment=ENVIRONMENT,
-            agent=seat,
-            role="firm",
-            node="price",
-            options=(),
-            observation={},
-            game=_Rules(roles=("firm",) * len(self.seats)),
-            round=self.period,
-            rounds=self.setup.periods,
-            interval=(0.0, self._highest),
-            facts={
-                "market": self.market,
-                "period": self.period,
-                "periods": self.setup.periods,
-                "prices": np.array(of("price", self.seats)).reshape(-1, len(self.seats)),
-                "own_quantities": np.array(of("quantity", (seat,))).reshape(-1),
-                "own_profits": np.array(of("profit", (seat,))).reshape(-1),
-                "discount": self.setup.discount,
-                "price_limit": self.limit,
-                "messages": None,
-                "notices": (),
-                "notes": self._notes.get(seat, {}),
-            },
-        )

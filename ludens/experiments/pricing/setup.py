@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +20,8 @@ from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing import make_firm
 from ludens.agents.pricing.wording import check_prefix
 from ludens.envs import Turn
-from ludens.envs.pricing import Market
+from ludens.envs.pricing import Intervention, Market, Regulator
+from ludens.envs.pricing.interventions import as_interventions
 from ludens.errors import UsageError
 from ludens.experiments.database import NoRunError
 from ludens.experiments.records import EpisodeSpec
@@ -48,7 +49,7 @@ class PricingSetup:
         seed: the root of the run's tree of seeds.
         discount: δ, which firms and measures may use; play does not depend on it.
         ceiling: the interval from which k is drawn; None states no ceiling.
-        interventions: of the environment, in their order.
+        interventions: of the environment, in their order; money in them is that of scale 1.
         concurrency: how many episodes are played at once.
     """
 
@@ -61,7 +62,7 @@ class PricingSetup:
     seed: int
     discount: float
     ceiling: tuple[float, float] | None
-    interventions: tuple[Any, ...]
+    interventions: tuple[Intervention, ...]
     concurrency: int
 
     @property
@@ -76,7 +77,7 @@ class PricingSetup:
             "prefix": self.prefix,
             "discount": self.discount,
             "ceiling": None if self.ceiling is None else list(self.ceiling),
-            "interventions": [_described(each) for each in self.interventions],
+            "interventions": [{"kind": type(each).__name__, **asdict(each)} for each in self.interventions],
             "concurrency": self.concurrency,
         }
 
@@ -94,6 +95,15 @@ class PricingSetup:
     def scaled(self, scale: float) -> Market:
         """The market in which an episode of this price scale is played."""
         return scaled_market(self.market, scale)
+
+    def scaled_interventions(self, scale: float) -> tuple[Intervention, ...]:
+        """What happens in an episode of this price scale: regulators' money is multiplied as all money is."""
+        return tuple(
+            replace(each, threshold=scale * each.threshold, fine=scale * each.fine)
+            if isinstance(each, Regulator)
+            else each
+            for each in self.interventions
+        )
 
     def _labels(self, index: int, scale: float, run: int) -> dict[str, Any]:
         names = [firm.name for firm in self.firms]
@@ -128,7 +138,7 @@ def pricing_setup(
     seed: int = 0,
     discount: float = 0.95,
     ceiling: tuple[float, float] | None = (1.5, 2.5),
-    interventions: Sequence[Any] = (),
+    interventions: Sequence[Intervention | Mapping[str, Any]] = (),
     concurrency: int = 8,
 ) -> PricingSetup:
     """Check all that a run is made of.
@@ -162,8 +172,7 @@ def pricing_setup(
         raise UsageError(f"The discount factor lies in [0, 1); got {discount!r}.")
     if ceiling is not None and not 0 < ceiling[0] <= ceiling[1] < math.inf:
         raise UsageError(f"A ceiling is an interval of factors above 0, or None; got {ceiling!r}.")
-    for intervention in interventions:
-        _described(intervention)
+    events = as_interventions(interventions)
     return PricingSetup(
         market=market,
         firms=tuple(_made(firm, check_prefix(prefix)) for firm in given),
@@ -174,7 +183,7 @@ def pricing_setup(
         seed=seed,
         discount=discount,
         ceiling=None if ceiling is None else (float(ceiling[0]), float(ceiling[1])),
-        interventions=tuple(interventions),
+        interventions=events,
         concurrency=concurrency,
     )
 
@@ -218,7 +227,7 @@ def stored_setup(
         seed=manifest["seed"],
         discount=config["discount"],
         ceiling=None if config["ceiling"] is None else tuple(config["ceiling"]),
-        interventions=[_rebuilt(each) for each in config["interventions"]],
+        interventions=config["interventions"],
         concurrency=config["concurrency"] if concurrency is None else concurrency,
     )
 
@@ -261,17 +270,3 @@ class _Played(Policy):
 
 def _made(firm: Firm, prefix: str) -> Policy:
     return firm if isinstance(firm, Policy) else make_firm(firm, prefix=prefix)
-
-
-def _described(intervention: Any) -> dict[str, Any]:
-    if not is_dataclass(intervention) or isinstance(intervention, type):
-        raise UsageError(f"An intervention is one of ludens.envs.pricing; got {intervention!r}.")
-    values = {field.name: getattr(intervention, field.name) for field in fields(intervention)}
-    return {"kind": type(intervention).__name__} | values
-
-
-def _rebuilt(description: Mapping[str, Any]) -> Any:
-    from ludens.envs.pricing import interventions
-
-    values = {name: value for name, value in description.items() if name != "kind"}
-    return getattr(interventions, description["kind"])(**values)
