@@ -1,4 +1,4 @@
-"""Both PettingZoo faces of every family, under ``ludens/<name>-v0``."""
+"""Both PettingZoo faces of every family and of the pricing markets, under ``ludens/<name>-v0``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
 from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, add_family
+from ludens.envs.pricing.registration import register_pricing
 from ludens.envs.sequential import SequentialEnv
 from ludens.errors import UsageError
 
@@ -79,3 +80,4 @@ def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
 
 for _family in FAMILIES.values():
     register_family(_family)
+register_pricing()

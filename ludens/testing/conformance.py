@@ -64,8 +64,13 @@ class EnvironmentConformance:
 
     @property
     def stochastic(self) -> bool:
-        """Whether the seed matters: roles are drawn or nature moves. Override it where there is no tree."""
+        """Whether the seed matters: roles are drawn or nature moves. An environment without a tree says so
+        itself by an attribute `stochastic`, or this is overridden.
+        """
         env = self.make().unwrapped
+        declared = getattr(env, "stochastic", None)
+        if isinstance(declared, bool):
+            return declared
         if getattr(env, "roles", None) == "random":
             return True
         game = getattr(env, "game", None)
@@ -339,7 +344,14 @@ class EnvironmentConformance:
                 if mask is not None:
                     assert [option.action for option in turn.options] == np.flatnonzero(mask).tolist()
                 assert turn.role in turn.game.roles
-                assert len(turn.past) == turn.round < turn.rounds
+                assert turn.round < turn.rounds
+                # Without a tree there are no paths to tell: the past may stand in the facts alone.
+                told = {turn.round} if isinstance(turn.game, GameTree) else {0, turn.round}
+                assert len(turn.past) in told
+                if turn.interval is not None:
+                    space = env.action_space(turn.agent)
+                    assert turn.options == ()
+                    assert turn.interval == (float(space.low.min()), float(space.high.max()))
                 assert pickle.loads(pickle.dumps(turn)).options == turn.options
             env.step(first_legal(env))
 

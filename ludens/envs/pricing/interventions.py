@@ -1,0 +1,229 @@
+"""What may happen to a pricing market from outside: options of its environments, each a small frozen record.
+
+Periods are counted from 0, money is the market's. Records hold JSON values only, so that a run's file can
+name them; `as_intervention` makes them from ``{"kind": "Exit", "period": 10, "firm": 1}``.
+
+The interventions are those of the literature on pricing algorithms (message channels, entrants, regulators,
+platforms); their numbers are the caller's, and what exactly each does is ours and said here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ludens.envs.arguments import whole_number
+from ludens.errors import UsageError
+
+
+@dataclass(frozen=True)
+class CheapTalk:
+    """Firms may say something with every price; all read it before the next one. It binds nobody.
+
+    Attributes:
+        limit: the longest message, in characters.
+    """
+
+    limit: int = 500
+
+    def __post_init__(self) -> None:
+        _whole(self, "limit", 1)
+
+
+@dataclass(frozen=True)
+class DemandShock:
+    """Products are worth more or less to consumers for some time.
+
+    Attributes:
+        period: the first one concerned.
+        qualities: what is added to the qualities a, one number for all products or one each.
+        outside: what is added to the outside good's a_0 (not under linear demand, which has none).
+        until: the first period in which all is as before; None for never.
+        announced: whether firms are told.
+    """
+
+    period: int
+    qualities: float | tuple[float, ...] = 0.0
+    outside: float = 0.0
+    until: int | None = None
+    announced: bool = False
+
+    def __post_init__(self) -> None:
+        _whole(self, "period", 0)
+        if self.until is not None:
+            _whole(self, "until", self.period + 1)
+        if not isinstance(self.qualities, int | float):
+            object.__setattr__(self, "qualities", tuple(float(each) for each in self.qualities))
+        values = self.qualities if isinstance(self.qualities, tuple) else (self.qualities,)
+        if not all(math.isfinite(value) for value in (*values, self.outside)):
+            raise UsageError(f"A demand shock is made of finite numbers; got {self!r}.")
+
+
+@dataclass(frozen=True)
+class OutsideOption:
+    """The outside good is worth one of two values, drawn anew for each period; firms are not told which.
+
+    After the stochastic demand of Calvano et al. (AER 2020): values -x and x, equally likely.
+
+    Attributes:
+        values: a_0 in the one state and in the other.
+        probability: of the second.
+    """
+
+    values: tuple[float, float]
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(float(value) for value in self.values))
+        if len(self.values) != 2 or not all(map(math.isfinite, self.values)):
+            raise UsageError(f"A stochastic outside option has two finite values; got {self.values!r}.")
+        _share(self, "probability")
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A firm of the market that is not there before a period: its seat is empty, nobody is asked for it.
+
+    Attributes:
+        period: its first one, at least 1.
+        firm: its number among the market's firms, which count it from the start.
+    """
+
+    period: int
+    firm: int
+
+    def __post_init__(self) -> None:
+        _whole(self, "period", 1)
+        _whole(self, "firm", 0)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A firm that leaves for good: its products are gone and its seat is done.
+
+    Attributes:
+        period: the first one without it, at least 1.
+        firm: its number.
+    """
+
+    period: int
+    firm: int
+
+    def __post_init__(self) -> None:
+        _whole(self, "period", 1)
+        _whole(self, "firm", 0)
+
+
+@dataclass(frozen=True)
+class Regulator:
+    """An authority that inspects the market now and then and fines high prices; firms know the rule.
+
+    Attributes:
+        threshold: the highest price that is not fined, in money.
+        fine: what a firm pays for one inspected period, in money.
+        probability: of an inspection, in each period, drawn from the seed.
+        measure: ``"own"`` fines a firm for a price of its own; ``"average"`` fines all firms where the mean
+            price of what is on sale is too high.
+        period: the first one in which it inspects.
+    """
+
+    threshold: float
+    fine: float
+    probability: float = 1.0
+    measure: str = "own"
+    period: int = 0
+
+    def __post_init__(self) -> None:
+        _share(self, "probability")
+        _whole(self, "period", 0)
+        if self.measure not in {"own", "average"}:
+            raise UsageError(f"A regulator measures 'own' or 'average' prices; got {self.measure!r}.")
+        if not (0 <= self.threshold < math.inf and 0 <= self.fine < math.inf):
+            raise UsageError(f"A regulator's threshold and fine are at least 0; got {self!r}.")
+
+
+@dataclass(frozen=True)
+class Prominence:
+    """A platform that steers consumers to the cheapest products; firms know the rule.
+
+    After the price-directed prominence of Johnson, Rhodes & Wildenbeest (Econometrica 2023), which shows
+    consumers only the cheapest. Equal prices are put in an order drawn from the seed.
+
+    Attributes:
+        shown: how many products are prominent.
+        bonus: None hides the others from consumers; a number keeps them and adds it to the qualities of the
+            prominent ones.
+        period: the first one concerned.
+    """
+
+    shown: int = 1
+    bonus: float | None = None
+    period: int = 0
+
+    def __post_init__(self) -> None:
+        _whole(self, "shown", 1)
+        _whole(self, "period", 0)
+        if self.bonus is not None and not 0 <= self.bonus < math.inf:
+            raise UsageError(f"The bonus of prominence is at least 0; got {self.bonus!r}.")
+
+
+Intervention: TypeAlias = CheapTalk | DemandShock | OutsideOption | Entrant | Exit | Regulator | Prominence
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (CheapTalk, DemandShock, OutsideOption, Entrant, Exit, Regulator, Prominence)
+}
+
+
+def as_intervention(given: Intervention | Mapping[str, Any]) -> Intervention:
+    """An intervention from itself, or from its kind and numbers.
+
+    Raises:
+        UsageError: there is no such kind, or a number is missing, unknown or out of its range.
+    """
+    if isinstance(given, Intervention):
+        return given
+    kind = KINDS.get(str(given.get("kind"))) if isinstance(given, Mapping) else None
+    if kind is None:
+        raise UsageError(f"{given!r} is no intervention; there are {', '.join(KINDS)}.")
+    values = {name: value for name, value in given.items() if name != "kind"}
+    try:
+        made: Intervention = kind(**values)
+    except TypeError as why:
+        raise UsageError(f"{kind.__name__} cannot be made of {values}: {why}.") from None
+    return made
+
+
+def as_interventions(given: Sequence[Intervention | Mapping[str, Any]]) -> tuple[Intervention, ...]:
+    """All of them, checked against each other.
+
+    Raises:
+        UsageError: as `as_intervention`; or two of a kind of which there can be one only.
+    """
+    made = tuple(as_intervention(each) for each in given)
+    for once in (CheapTalk, OutsideOption, Prominence):
+        if sum(isinstance(each, once) for each in made) > 1:
+            raise UsageError(f"A market has at most one {once.__name__}; got several.")
+    for kind, moves in (
+        ("Entrant", [each.firm for each in made if isinstance(each, Entrant)]),
+        ("Exit", [each.firm for each in made if isinstance(each, Exit)]),
+    ):
+        if len(set(moves)) < len(moves):
+            raise UsageError(f"A firm has at most one {kind}; got firms {sorted(moves)}.")
+    return made
+
+
+def _whole(of: object, name: str, least: int) -> None:
+    number = whole_number(getattr(of, name))
+    if number is None or number < least:
+        raise UsageError(
+            f"{type(of).__name__} got {name}={getattr(of, name)!r}; it must be a whole number of at least"
+            f" {least}."
+        )
+
+
+def _share(of: object, name: str) -> None:
+    value = getattr(of, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UsageError(f"{type(of).__name__} got {name}={value!r}; it must lie in [0, 1].")

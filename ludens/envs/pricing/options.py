@@ -1,0 +1,159 @@
+"""What the environments of a pricing market are made with, checked once: market, prices, horizon."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs.arguments import check_choice, check_count
+from ludens.envs.pricing.homogeneous import HomogeneousMarket
+from ludens.envs.pricing.interventions import Intervention, as_interventions
+from ludens.envs.pricing.market import Market
+from ludens.envs.pricing.shocks import AnyMarket, Schedule
+from ludens.errors import UsageError
+
+Floats = NDArray[np.float64]
+Actions = Literal["grid", "continuous"]
+RenderMode = Literal["ansi", "human", "rgb_array"]
+
+HEADROOM = 3.0
+"""How far prices reach above the highest joint-profit price where they are not bounded otherwise; ours."""
+
+
+@dataclass(frozen=True, eq=False)
+class PricingOptions:
+    """The options of a pricing environment.
+
+    Attributes:
+        environment: its id.
+        market: of all firms, entrants among them.
+        interventions: as records.
+        grid: the prices to choose from, (J, m), or None where any price within `low` and `high` may be set.
+        low, high: the lowest and the highest price, in money.
+        memory: k, how many past periods are observed.
+        periods: how many are played.
+        discount: δ, which turns and infos tell; rewards are not discounted.
+        price_limit: the price above which firms are told not to expect sales; nobody enforces it.
+        render_mode: PettingZoo's.
+    """
+
+    environment: str
+    market: AnyMarket
+    interventions: tuple[Intervention, ...]
+    grid: Floats | None
+    low: float
+    high: float
+    memory: int
+    periods: int
+    discount: float
+    price_limit: float | None
+    render_mode: RenderMode | None
+
+
+def pricing_options(
+    environment: str,
+    market: AnyMarket,
+    *,
+    actions: Actions = "grid",
+    points: int = 15,
+    extension: float = 0.1,
+    grid: ArrayLike | None = None,
+    bounds: tuple[float, float] | None = None,
+    memory: int = 1,
+    periods: int = 100,
+    max_cycles: int | None = None,
+    discount: float = 0.95,
+    interventions: Sequence[Intervention | Mapping[str, Any]] = (),
+    price_limit: float | None = None,
+    render_mode: RenderMode | None = None,
+) -> PricingOptions:
+    """Check them all; `BertrandEnv` says what each is.
+
+    Raises:
+        UsageError: one is wrong.
+    """
+    check_choice(environment, "actions", actions, get_args(Actions))
+    check_choice(environment, "render_mode", render_mode, (None, *get_args(RenderMode)))
+    horizon = check_count(environment, "periods", periods)
+    if max_cycles is not None:
+        horizon = min(horizon, check_count(environment, "max_cycles", max_cycles))
+    if isinstance(discount, bool | str) or not 0 <= discount < 1:
+        raise UsageError(f"{environment} got discount={discount!r}; it must lie in [0, 1).")
+    if price_limit is not None and not 0 < price_limit < math.inf:
+        raise UsageError(f"{environment} got price_limit={price_limit!r}; it must be above 0, or None.")
+    events = as_interventions(interventions)
+    Schedule(market, events)
+    prices = None
+    if actions == "grid":
+        prices = _grid(environment, market, market.price_grid(points, extension) if grid is None else grid)
+    elif grid is not None:
+        raise UsageError(f"{environment} has no grid where actions are continuous: leave one of them out.")
+    low, high = _bounds(environment, market, prices, bounds)
+    return PricingOptions(
+        environment=environment,
+        market=market,
+        interventions=events,
+        grid=prices,
+        low=low,
+        high=high,
+        memory=check_count(environment, "memory", memory, least=0),
+        periods=horizon,
+        discount=float(discount),
+        price_limit=None if price_limit is None else float(price_limit),
+        render_mode=render_mode,
+    )
+
+
+def as_market(given: AnyMarket | Mapping[str, Any] | None, default: AnyMarket) -> AnyMarket:
+    """A market from itself, or from its `parameters`; the default for None.
+
+    Raises:
+        UsageError: it is neither, or its numbers make no market.
+    """
+    if given is None:
+        return default
+    if isinstance(given, Market | HomogeneousMarket):
+        return given
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"A market is a Market, a HomogeneousMarket or the parameters of one; got {given!r}."
+        )
+    numbers = dict(given)
+    try:
+        if numbers.get("demand") == "homogeneous":
+            del numbers["demand"]
+            return HomogeneousMarket(**numbers)
+        return Market(**numbers)
+    except TypeError as why:
+        raise UsageError(f"No market can be made of {dict(given)}: {why}.") from None
+
+
+def _grid(environment: str, market: AnyMarket, grid: ArrayLike) -> Floats:
+    if market.products != market.firms:
+        raise UsageError(
+            f"{environment} has a price grid for firms of one product each only: set actions='continuous'."
+        )
+    array = np.array(grid, dtype=np.float64)
+    return np.broadcast_to(array, (market.products, array.shape[-1])).copy() if array.ndim == 1 else array
+
+
+def _bounds(
+    environment: str, market: AnyMarket, grid: Floats | None, bounds: tuple[float, float] | None
+) -> tuple[float, float]:
+    if grid is not None:
+        if bounds is not None:
+            raise UsageError(
+                f"{environment} takes bounds with actions='continuous' only: the grid has its own."
+            )
+        return float(grid.min()), float(grid.max())
+    low, high = (0.0, HEADROOM * float(np.max(market.monopoly()))) if bounds is None else bounds
+    # Spaces are float32: what a learner draws from one must be legal here.
+    low, high = float(np.float32(low)), float(np.float32(high))
+    if not 0 <= low < high < math.inf:
+        raise UsageError(f"{environment} got bounds={bounds!r}; they must be prices, the lower one first.")
+    return low, high

@@ -1,0 +1,159 @@
+"""A pricing market for the eye: price and profit paths against Nash and joint-profit lines, in text or drawn.
+
+What is drawn is the whole market, for spectators; a firm's own knowledge is what its turn says.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ludens.envs.pricing.face import PricingFace
+
+Floats = NDArray[np.float64]
+
+ROWS = 10
+WIDTH = 60
+SIZE, DPI = (9.0, 6.0), 100
+
+_BARS = "▁▂▃▄▅▆▇█"
+# Okabe & Ito's palette, which colour-blind readers can tell apart.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_STYLES = ("-", "--", "-.", ":")
+
+
+def benchmarks(face: PricingFace) -> tuple[Floats, Floats]:
+    """Nash and joint-profit prices in each period played and the one to come, (period + 1, J) each; NaN for
+    products that are not there.
+    """
+    regimes = [face.core.schedule.regime(period) for period in range(face.period + 1)]
+    nash = np.array([regime.nash for regime in regimes])
+    return nash, np.array([regime.monopoly for regime in regimes])
+
+
+def profit_benchmarks(face: PricingFace) -> tuple[Floats, Floats]:
+    """Each firm's profits at those prices, (period + 1, F) each; NaN for firms that are not there."""
+    known: dict[int, tuple[Floats, Floats]] = {}
+    for regime in face.core.schedule.regimes:
+        low, high = (np.full(face.game.market.firms, np.nan) for _ in range(2))
+        there, present = list(regime.firms), regime.present
+        low[there] = present.profits(present.nash())
+        high[there] = present.profits(present.monopoly())
+        known[regime.start] = low, high
+    starts = [face.core.schedule.regime(period).start for period in range(face.period + 1)]
+    return np.array([known[start][0] for start in starts]), np.array([known[start][1] for start in starts])
+
+
+def text(face: PricingFace) -> str:
+    """The last periods as a table, and each product's path as bars from the Nash price (the lowest bar) or
+    below to the joint-profit price or above.
+    """
+    owners = list(face.game.market.owners)
+    names = [f"firm_{owner}" for owner in owners]
+    if len(set(owners)) < len(owners):
+        names = [f"{name}, product {number}" for number, name in enumerate(names)]
+    prices, profits, (nash, monopoly) = face.prices, face.profits, benchmarks(face)
+    lines = [f"{face.environment}: {face.period} of {face.options.periods} periods", ""]
+    width = max(10, *(len(name) for name in names))
+    head = "  ".join(f"{name:>{width}}" for name in names)
+    lines.append(f"{'prices':<8}  {head}   profits by firm")
+    for period in range(max(0, face.period - ROWS), face.period):
+        row = "  ".join(f"{_number(price):>{width}}" for price in prices[period])
+        earned = "  ".join(_number(profit) for profit in profits[period])
+        lines.append(f"{period + 1:>8}  {row}   {earned}")
+    for name, line in (("Nash", nash[-1]), ("joint", monopoly[-1])):
+        lines.append(f"{name:>8}  " + "  ".join(f"{_number(price):>{width}}" for price in line))
+    if face.period:
+        lines.append("")
+        shown = slice(max(0, face.period - WIDTH), face.period)
+        for number, name in enumerate(names):
+            path = prices[shown, number]
+            lines.append(f"{name:>{width}} {_bars(path, nash[shown, number], monopoly[shown, number])}")
+    return "\n".join(lines)
+
+
+def show(face: PricingFace) -> None:
+    """Print `text`."""
+    sys.stdout.write(text(face) + "\n")
+
+
+def figure(face: PricingFace) -> Figure:
+    """Price paths above profit paths, as a figure of its own (no pyplot)."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    above, below = drawn.subplots(2, 1, sharex=True)
+    owners = list(face.game.market.owners)
+    products = [f"firm_{owner}" for owner in owners]
+    if len(set(owners)) < len(owners):
+        products = [f"firm_{owner}, product {number}" for number, owner in enumerate(owners)]
+    _panel(above, face.prices, benchmarks(face), products, "price")
+    _panel(below, face.profits, profit_benchmarks(face), face.possible_agents, "profit per period")
+    below.set_xlabel("period")
+    below.set_xlim(0.5, max(face.period, 1) + 0.5)
+    above.set_title(f"{face.environment}, {face.period} of {face.options.periods} periods", loc="left")
+    above.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return drawn
+
+
+def pixels(face: PricingFace) -> NDArray[np.uint8]:
+    """The figure as pixels, shape (height, width, 3), uint8; always of the same size."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure(face))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _panel(axes: Axes, paths: Floats, lines: tuple[Floats, Floats], names: list[str], label: str) -> None:
+    periods = np.arange(1, len(paths) + 1)
+    for number, name in enumerate(names):
+        colour, style = _COLOURS[number % len(_COLOURS)], _STYLES[number // len(_COLOURS) % len(_STYLES)]
+        # The marker shows a path of one period, which has no line.
+        marker = "o" if len(paths) == 1 else None
+        axes.plot(periods, paths[:, number], style, color=colour, marker=marker, label=name, linewidth=1.3)
+    for values, style, name in ((lines[0], ":", "Nash"), (lines[1], "--", "joint profit")):
+        # Firms that are alike share their lines.
+        kinds = _distinct(values)
+        edges = np.arange(0.5, len(values) + 1)
+        for number, kind in enumerate(kinds):
+            axes.stairs(
+                kind, edges, baseline=None, color="#444444", linestyle=style, linewidth=1.0,
+                label=name if number == 0 else None,
+            )  # fmt: skip
+    axes.set_ylabel(label)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _distinct(values: Floats) -> Floats:
+    """The different columns of (T, N), as rows; one row where columns agree wherever they are there."""
+    everyone = np.array(
+        [row[~np.isnan(row)][:1].sum() if not np.isnan(row).all() else np.nan for row in values]
+    )
+    if np.all(np.isnan(values) | (np.abs(values - everyone[:, None]) < 1e-9)):
+        return everyone[None]
+    different: Floats = np.unique(np.round(values.T, 9), axis=0)
+    return different
+
+
+def _bars(path: Floats, low: Floats, high: Floats) -> str:
+    """One character for each period; a space where nothing was on sale."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = (path - low) / (high - low)
+    levels = (
+        np.clip(np.nan_to_num(shares, nan=-1.0) * (len(_BARS) - 1), 0, len(_BARS) - 1).round().astype(int)
+    )
+    return "".join(
+        " " if np.isnan(price) else _BARS[level] for price, level in zip(path, levels, strict=True)
+    )
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.5g}"
