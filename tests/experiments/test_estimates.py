@@ -18,6 +18,7 @@ from ludens.agents.registry import make_policy
 from ludens.envs import PROTOCOLS
 from ludens.errors import UsageError
 from ludens.experiments import bench, play
+from ludens.experiments.bench import render_summary
 from ludens.experiments.estimates import Wishes, bench_answers, estimate, reveal
 from ludens.experiments.estimates.answers import as_choices, run_answers, together
 from ludens.experiments.estimates.figures import parameters, save_figure
@@ -27,6 +28,7 @@ from ludens.experiments.estimates.sheet import Column, Sheet, Value, as_json, of
 from ludens.experiments.run import Run
 from ludens.preferences.estimation import find_model
 from tests.experiments.synthetic import answers, believed, cooperative, worded
+from tests.loopback import Loopback, weighing
 
 FRAMINGS = ("neutral", "story", "twin")
 NASTY = "a\n& b_c $x$ 100% \\input{x} [bold]"
@@ -173,6 +175,18 @@ def test_a_benchmark_holds_the_estimates(tmp_path):
     page = result.report_path.read_text(encoding="utf-8")
     assert "Revealed preferences, uniform beliefs" in page
     assert "their tables are not available" in page
+
+
+def test_a_served_model_that_follows_letters_gets_its_row_and_no_number(tmp_path):
+    with Loopback(otherwise=lambda request: weighing(A=0.6, B=0.3)) as server:
+        model = {"spec": "openai/loopback", "api_base": server.url, "api_key": "none"}
+        settings = {"protocols": ("SPD3", "TG3", "UG3"), "framings": ("neutral",), "elicit": "logprobs"}
+        result = bench([model], path=tmp_path / "run.db", **settings)
+    found = result.measures[0].revealed[0]
+    assert (found.policy, found.verdict, found.answers.exact) == ("openai/loopback", NO_REACTION, True)
+    out = io.StringIO()
+    render_summary(result, Console(file=out, width=80))
+    assert "openai/loopback, random: not identified: choices do not react to payoffs." in out.getvalue()
 
 
 def _rows(result):
