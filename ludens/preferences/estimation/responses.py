@@ -13,48 +13,24 @@ strategy: the probability that others take the node's first option.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs import (
-    FAMILIES,
-    PROTOCOLS,
-    GameTree,
-    InformationSet,
-    Strategy,
-    pure_strategies,
-    uniform_strategy,
-)
+from ludens.envs import GameTree, pure_strategies
 from ludens.errors import UsageError
-from ludens.preferences.beliefs import resolve_belief
 from ludens.preferences.estimation.choices import Choices
 from ludens.preferences.estimation.columns import Codes, Table, combined, first_seen
 from ludens.preferences.estimation.design import clusters_of
 from ludens.preferences.estimation.games import Answers, game_choices
 from ludens.preferences.estimation.models import Model
-from ludens.preferences.preference import HOMO_ECONOMICUS
+from ludens.preferences.estimation.sittings import Sittings, read_sittings
+from ludens.preferences.estimation.stated import read_beliefs
 
 Floats = NDArray[np.float64]
 
 _TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class _Read:
-    """What every row says: subject, game, and the sitting (one subject in one round of one game) it belongs
-    to.
-    """
-
-    table: Table
-    subjects: Codes
-    names: list[str]
-    games: list[GameTree]
-    game: Codes
-    sittings: Codes
-    starts: Codes
 
 
 def read_games(
@@ -65,17 +41,14 @@ def read_games(
     Raises:
         UsageError: a column is missing or a cell wrong.
     """
-    read = _read(table, games)
+    read = read_sittings(table, games)
     by_sitting = "strategy" in table
     if by_sitting and whole == "nodes":
         raise UsageError(
             "The table holds whole strategies, which whole='nodes' cannot take apart: leave that out."
         )
     answers = _strategies(read) if by_sitting else _moves(read, whole)
-    if isinstance(beliefs, str) and beliefs == "stated":
-        believed, vectors = _stated(read, by_sitting)
-    else:
-        believed, vectors = read.game, [_given(game, beliefs) for game in read.games]
+    believed, vectors = read_beliefs(read, beliefs, by_sitting=by_sitting)
     # A situation is a game with a belief: equal ones are counted together.
     game_of = np.zeros(len(vectors), dtype=np.intp)
     game_of[believed] = read.game
@@ -90,41 +63,7 @@ def read_games(
     return game_choices(found, situations, model, subjects=read.names, clusters=clusters)
 
 
-def _read(table: Table, known: Mapping[str, GameTree]) -> _Read:
-    subjects, names = table.keys("subject")
-    game, games = _games(table, known)
-    rounds = table.keys("round")[0] if "round" in table else np.zeros(len(table), dtype=np.intp)
-    sittings, starts = combined(subjects, game, rounds)
-    return _Read(table, subjects, names, games, game, sittings, starts)
-
-
-def _games(table: Table, known: Mapping[str, GameTree]) -> tuple[Codes, list[GameTree]]:
-    if "protocol" in table:
-        codes, called = table.keys("protocol")
-        there = {**PROTOCOLS, **known}
-        for number, name in enumerate(called):
-            if name not in there:
-                row = int(np.argmax(codes == number))
-                raise table.error(row, "protocol", f"names {name}, and there are only {', '.join(there)}")
-        return codes, [there[name] for name in called]
-    families, called = table.keys("game")
-    for number, name in enumerate(called):
-        if name not in FAMILIES:
-            row = int(np.argmax(families == number))
-            raise table.error(row, "game", f"names {name}, and there are only {', '.join(FAMILIES)}")
-    numbers = {name: table.numbers(name) for family in called for name in FAMILIES[family].parameters}
-    codes, firsts = combined(families, *numbers.values())
-    games = []
-    for row in firsts:
-        family = FAMILIES[called[families[row]]]
-        try:
-            games.append(family.game(payoffs=[float(numbers[name][row]) for name in family.parameters]))
-        except UsageError as error:
-            raise table.error(row, "game", f"is {family.name}, but {str(error).rstrip('.')}") from None
-    return codes, games
-
-
-def _moves(read: _Read, whole: str) -> Answers:
+def _moves(read: Sittings, whole: str) -> Answers:
     table = read.table
     columns, sets = _columns(read)
     fractional = "probability" in table
@@ -159,7 +98,7 @@ def _moves(read: _Read, whole: str) -> Answers:
     return _put_together(read, columns, whole)
 
 
-def _put_together(read: _Read, columns: Codes, whole: str) -> Answers:
+def _put_together(read: Sittings, columns: Codes, whole: str) -> Answers:
     """Whole strategies where every node of a sitting is answered, single moves elsewhere."""
     needed = np.array([len(game.information_sets) for game in read.games])[read.game[read.starts]]
     given = np.bincount(read.sittings, minlength=len(read.starts))
@@ -199,7 +138,7 @@ def _worths(game: GameTree) -> Codes:
     ).astype(np.intp)
 
 
-def _columns(read: _Read) -> tuple[Codes, Codes]:
+def _columns(read: Sittings) -> tuple[Codes, Codes]:
     """Each row's column in its game's strategy vector, and the number of its node in the game."""
     table = read.table
     nodes, labels = table.keys("node")
@@ -222,7 +161,7 @@ def _columns(read: _Read) -> tuple[Codes, Codes]:
     return columns[asked], sets[asked]
 
 
-def _strategies(read: _Read) -> Answers:
+def _strategies(read: Sittings) -> Answers:
     table = read.table
     codes, texts = table.keys("strategy")
     asked, firsts = combined(read.game, codes)
@@ -267,68 +206,6 @@ def _strategy(table: Table, row: int, game: GameTree, text: str) -> int:
             )
         number = number * len(node.options) + node.options.index(part)
     return number
-
-
-def _given(game: GameTree, beliefs: str | Mapping[str, Any]) -> Strategy:
-    """The belief that all subjects are taken to hold in a game."""
-    if isinstance(beliefs, Mapping):
-        name = game.protocol or game.name
-        if name not in beliefs:
-            raise UsageError(f"The beliefs say nothing of {name!r}; add it, or give beliefs='uniform'.")
-        return resolve_belief(game, HOMO_ECONOMICUS, beliefs[name])
-    if beliefs != "uniform":
-        raise UsageError(
-            f"Beliefs are 'uniform', 'stated' (a column of the table) or a mapping from games to beliefs; "
-            f"got {beliefs!r}."
-        )
-    return uniform_strategy(game)
-
-
-def _stated(read: _Read, by_sitting: bool) -> tuple[Codes, list[Strategy]]:
-    """Each row's belief, as a number, and the beliefs: one for each sitting, from what was stated in it."""
-    table = read.table
-    vectors = [np.full(read.games[read.game[row]].width, np.nan) for row in read.starts]
-    if by_sitting:
-        for sitting, row in enumerate(read.starts):
-            for node in read.games[read.game[row]].information_sets:
-                column = f"belief {node.label}"
-                _state(table, row, node, table.shares(column), vectors[sitting], column=column)
-    else:
-        shares = table.shares("belief")
-        nodes, labels = table.keys("node")
-        for row, sitting in enumerate(read.sittings):
-            node = read.games[read.game[row]].information_set(labels[nodes[row]])
-            _state(table, row, node, shares, vectors[sitting])
-    for vector, row in zip(vectors, read.starts, strict=True):
-        if np.isnan(vector).any():
-            game = read.games[read.game[row]]
-            missing = next(
-                node.label for node in game.information_sets if np.isnan(vector[node.columns]).any()
-            )
-            told = (
-                f"has no counterpart at {missing!r} of {game!r}: what others do there was not stated by this "
-                "subject; add it, or give beliefs='uniform'"
-            )
-            raise table.error(row, "belief", told)
-    return read.sittings, vectors
-
-
-def _state(
-    table: Table, row: int, node: InformationSet, shares: Floats, vector: Floats, *, column: str = "belief"
-) -> None:
-    share = float(shares[row])
-    if len(node.options) != 2:
-        raise table.error(
-            row,
-            column,
-            f"is one number, and {node.label!r} has {len(node.options)} options; give a mapping of beliefs",
-        )
-    said = vector[node.columns.start]
-    if not np.isnan(said) and said != share:
-        raise table.error(
-            row, column, f"states {share:g} where the same subject stated {said:g} of the same node"
-        )
-    vector[node.columns] = share, 1 - share
 
 
 def strategy_text(game: GameTree, number: int) -> str:

@@ -1,0 +1,98 @@
+"""What subjects are taken to think that others do: given for all, or stated by each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs import GameTree, InformationSet, Strategy, uniform_strategy
+from ludens.errors import UsageError
+from ludens.preferences.beliefs import resolve_belief
+from ludens.preferences.estimation.columns import Codes, Table
+from ludens.preferences.estimation.sittings import Sittings
+from ludens.preferences.preference import HOMO_ECONOMICUS
+
+Floats = NDArray[np.float64]
+
+
+def read_beliefs(
+    read: Sittings, beliefs: str | Mapping[str, Any], *, by_sitting: bool
+) -> tuple[Codes, list[Strategy]]:
+    """Each row's belief, as a number, and the beliefs.
+
+    Args:
+        read: the sittings.
+        beliefs: ``"uniform"``, ``"stated"``, or a mapping from games' names to beliefs.
+        by_sitting: whether a row of the table is a whole strategy.
+
+    Raises:
+        UsageError: a belief is missing or wrong.
+    """
+    if isinstance(beliefs, str) and beliefs == "stated":
+        return _stated(read, by_sitting)
+    return read.game, [_given(game, beliefs) for game in read.games]
+
+
+def _given(game: GameTree, beliefs: str | Mapping[str, Any]) -> Strategy:
+    """The belief that all subjects are taken to hold in a game."""
+    if isinstance(beliefs, Mapping):
+        name = game.protocol or game.name
+        if name not in beliefs:
+            raise UsageError(f"The beliefs say nothing of {name!r}; add it, or give beliefs='uniform'.")
+        return resolve_belief(game, HOMO_ECONOMICUS, beliefs[name])
+    if beliefs != "uniform":
+        raise UsageError(
+            f"Beliefs are 'uniform', 'stated' (a column of the table) or a mapping from games to beliefs; "
+            f"got {beliefs!r}."
+        )
+    return uniform_strategy(game)
+
+
+def _stated(read: Sittings, by_sitting: bool) -> tuple[Codes, list[Strategy]]:
+    """Each row's belief, as a number, and the beliefs: one for each sitting, from what was stated in it."""
+    table = read.table
+    vectors = [np.full(read.games[read.game[row]].width, np.nan) for row in read.starts]
+    if by_sitting:
+        for sitting, row in enumerate(read.starts):
+            for node in read.games[read.game[row]].information_sets:
+                column = f"belief {node.label}"
+                _state(table, row, node, table.shares(column), vectors[sitting], column=column)
+    else:
+        shares = table.shares("belief")
+        nodes, labels = table.keys("node")
+        for row, sitting in enumerate(read.sittings):
+            node = read.games[read.game[row]].information_set(labels[nodes[row]])
+            _state(table, row, node, shares, vectors[sitting])
+    for vector, row in zip(vectors, read.starts, strict=True):
+        if np.isnan(vector).any():
+            game = read.games[read.game[row]]
+            missing = next(
+                node.label for node in game.information_sets if np.isnan(vector[node.columns]).any()
+            )
+            told = (
+                f"has no counterpart at {missing!r} of {game!r}: what others do there was not stated by this "
+                "subject; add it, or give beliefs='uniform'"
+            )
+            raise table.error(row, "belief", told)
+    return read.sittings, vectors
+
+
+def _state(
+    table: Table, row: int, node: InformationSet, shares: Floats, vector: Floats, *, column: str = "belief"
+) -> None:
+    share = float(shares[row])
+    if len(node.options) != 2:
+        raise table.error(
+            row,
+            column,
+            f"is one number, and {node.label!r} has {len(node.options)} options; give a mapping of beliefs",
+        )
+    said = vector[node.columns.start]
+    if not np.isnan(said) and said != share:
+        raise table.error(
+            row, column, f"states {share:g} where the same subject stated {said:g} of the same node"
+        )
+    vector[node.columns] = share, 1 - share
