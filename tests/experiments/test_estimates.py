@@ -129,6 +129,14 @@ def test_players_without_noise_and_players_of_chance():
     assert reveal(of_policy("random")).verdict == NO_REACTION
 
 
+def test_what_is_held_keeps_its_value_where_nothing_else_is_known():
+    found = reveal(of_policy("random"), fix={"kappa": 0.2})
+    assert found.verdict == NO_REACTION
+    assert found.parameters["kappa"].value == 0.2
+    assert found.parameters["alpha"].value is None
+    assert "kappa" not in found.fit.warnings[0].parameters
+
+
 def test_unreadable_answers_are_counted_and_never_used():
     def rule(turn, framing, order):
         if turn.game.protocol == "UG2" and order:
@@ -222,6 +230,8 @@ def test_types_of_policies_and_all_together(tmp_path):
     assert choices.clustered_by == "policy"
     (pooled,) = estimate(tmp_path / "run.db", Wishes(by="pooled"))
     assert pooled.unit == "sample"
+    with pytest.raises(UsageError, match="holds no stated beliefs"):
+        estimate(tmp_path / "run.db", Wishes(beliefs="stated"))
     with pytest.raises(UsageError, match="leave --columns out"):
         estimate(tmp_path / "run.db", Wishes(columns={"subject": "sid"}))
     with pytest.raises(UsageError, match="leave --by subject out"):

@@ -1,7 +1,8 @@
-"""Preferences estimated from runs and tables: what policies' answers reveal, and the tables and figures of it.
+"""Preferences estimated from runs and tables: what policies' answers reveal, and the tables and figures of
+it.
 
-    from ludens.experiments.estimates import Wishes, estimate
-    sheets = estimate("runs/bench.db", Wishes(model="moralis"))
+from ludens.experiments.estimates import Wishes, estimate
+sheets = estimate("runs/bench.db", Wishes(model="moralis"))
 """
 
 from __future__ import annotations

@@ -134,6 +134,11 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
     """
     manifest, decisions = run.manifest, run.decisions()
     if manifest["kind"] == "bench":
+        if beliefs == "own" and not any(record.question == "belief" for record in decisions):
+            raise UsageError(
+                f"{run.path} holds no stated beliefs: `ludens bench --beliefs` asks models for them; give "
+                f"uniform ones."
+            )
         return bench_answers(decisions, [episode.labels for episode in run.episodes()], beliefs)
     if manifest["kind"] != "play":
         raise UsageError(

@@ -151,7 +151,10 @@ def verdict_of(fit: Fit) -> str:
     kinds = [(warning.kind, warning.parameters) for warning in fit.warnings]
     if any(kind == "separation" for kind, _ in kinds):
         return NO_NOISE
-    if any(kind == "bound" and fit.names[-1] in concerned for kind, concerned in kinds):
+    if any(
+        kind == "bound" and (fit.names[-1] in concerned or fit.names[-1] in fit.fixed)
+        for kind, concerned in kinds
+    ):
         return NO_REACTION
     silent = [name for name, value in zip(fit.names, fit.values, strict=True) if math.isnan(value)]
     symbols = {parameter.name: parameter.symbol for parameter in fit.model.parameters}
@@ -203,13 +206,14 @@ def _silenced(fit: Fit) -> Fit:
 
     told = FitWarning(
         "bound",
-        fit.names,
+        tuple(name for name in fit.names if name not in fit.fixed),
         "Choices cannot be told from chance, so that the precision is at its bound of 0 and no weight can "
         "be read from "
         "them: ask more, or read the shares as they are.",
     )
     none = {kind: np.full_like(found, np.nan) for kind, found in fit.covariances.items()}
-    return replace(fit, values=np.full_like(fit.values, np.nan), covariances=none, warnings=(told,))
+    values = np.array([fit.fixed.get(name, np.nan) for name in fit.names])
+    return replace(fit, values=values, covariances=none, warnings=(told,))
 
 
 def _estimate(fit: Fit, place: int, verdict: str) -> Estimate:

@@ -148,11 +148,16 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> Sheet:
     )
     notes = [f"{policy_name(entry.policy)}: {entry.verdict}." for entry in rows if entry.verdict]
     if any(entry.answers.exact and entry.fit for entry in rows):
-        notes.append(
-            "Choice probabilities have no sampling error; the errors are the wider of how far the model "
-            "misses them "
-            "and what one sampled answer to each question would have told."
+        told_by = {
+            "wider": "the errors are the wider of how far the model misses them and what one sampled answer "
+            "to each "
+            "question would have told",
+            "hessian": "the errors say what one sampled answer to each question would have told",
+        }
+        words = told_by.get(
+            errors, "the errors say how far the model misses them, and vanish where it does not"
         )
+        notes.append(f"Choice probabilities have no sampling error; {words}.")
     notes.append(
         f"Beliefs: {'as stated by the policy' if rows[0].beliefs == 'own' else 'others choose at random'}."
     )
