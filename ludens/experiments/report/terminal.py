@@ -33,11 +33,12 @@ _READING = (
 
 _PREFERENCES = (
     "Preferences that explain the choices best: dislike of being behind (α) and ahead (β), weight on what "
-    "would follow if everybody chose alike (κ), noise in points (λ), with 95 % intervals."
+    "would follow if everybody chose alike (κ), noise in points (λ); "
 )
 
 _WIDE, _FOR_WIDE = 72, (3, 6)  # narrower terminals have no room for regret and dollars beside the names
 _FORCED = 0.5
+_ENDLESS = 20_000  # an interval of preferences this long says nothing
 
 
 def print_summary(result: BenchResult, console: Console) -> None:
@@ -90,22 +91,38 @@ def print_preferences(result: BenchResult, console: Console) -> None:
     for symbol in PREFERENCES.values():
         table.add_column(symbol, justify="right", no_wrap=True)
     verdicts: dict[str, list[str]] = {}
+    wide = console.width >= _WIDE
     for found in result.measures:
         revealed = found.revealed[0]
         if revealed.verdict:
             verdicts.setdefault(revealed.verdict, []).append(policy_name(found.policy))
         numbers = [revealed.parameters[name] for name in PREFERENCES]
         cells = [
-            _two(number(each.value, digits), number_range(each, digits).replace(" to ", " … "))
+            _two(number(each.value, _digits(each, digits)), _ends(each, digits) if wide else "")
             for each, digits in zip(numbers, (2, 2, 2, 1), strict=True)
         ]
         name = Text(policy_name(found.policy), style="bold" if found.policy in result.models else "")
         table.add_row(name, *cells, end_section=found.policy == result.models[-1])
     console.print(table)
-    console.print(_PREFERENCES, style="dim", highlight=False)
+    intervals = "with 95 % intervals." if wide else "the report has their intervals."
+    console.print(_PREFERENCES + intervals, style="dim", highlight=False)
     for verdict, policies in verdicts.items():
         told = f"{', '.join(policies)}: {verdict}."
         console.print(told, style="dim", markup=False, highlight=False)
+
+
+def _digits(estimate: Estimate, digits: int) -> int:
+    """Fewer digits where an interval is long, so that four of them fit the line."""
+    longest = max(
+        abs(each) for each in (estimate.value, estimate.low, estimate.high, 0.0) if each is not None
+    )
+    return digits if longest < 10 else min(digits, 1) if longest < 100 else 0
+
+
+def _ends(estimate: Estimate, digits: int) -> str:
+    if estimate.low is not None and estimate.high is not None and estimate.high - estimate.low >= _ENDLESS:
+        return "any number"
+    return number_range(estimate, _digits(estimate, digits)).replace(" to ", " … ")
 
 
 def _forced(policy: str, mass: float) -> str:
