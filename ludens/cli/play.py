@@ -54,7 +54,9 @@ def play(
     from ludens import experiments
     from ludens.experiments.screens import progress_bar
 
-    options: dict[str, Any] = {"method": method, "rounds": rounds, "roles": roles}
+    # What is as it always is needs no saying, and markets have no such options.
+    said = {"method": (method, "direct"), "rounds": (rounds, 1), "roles": (roles, "random")}
+    options: dict[str, Any] = {name: value for name, (value, usual) in said.items() if value != usual}
     if protocol is not None:
         options["protocol"] = protocol
     if payoffs is not None:

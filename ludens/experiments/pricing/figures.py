@@ -43,7 +43,7 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
     tall = 2.6 if across <= 2 else 1.75
     prices = panel.relative_prices
     low, high = _limits(panel, shown)
-    with marks.sheet(_WIDTH, 0.55 + (tall + 0.28) * down) as figure:
+    with marks.sheet(_WIDTH, 0.75 + (tall + 0.28) * down) as figure:
         grid = figure.subplots(down, max(across, 1), sharex=True, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
@@ -66,8 +66,8 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
                 axes.set_xlabel("period", fontsize=8, color=MUTED)
             if place % across == 0:
                 axes.set_ylabel("price / α", fontsize=8, color=MUTED)
-        _legend(figure, panel, benchmarks=True)
-        _space(figure, left=0.56, top=0.62, bottom=0.42)
+        rows = _legend(figure, panel, benchmarks=True)
+        _space(figure, left=0.56, top=0.42 + 0.2 * rows, bottom=0.42)
     return figure
 
 
@@ -85,7 +85,7 @@ def phase_plot(panel: Panel) -> Figure | None:
     nash = float(panel.nash_prices[run].mean() / panel.scale[run])
     joint = float(panel.joint_prices[run].mean() / panel.scale[run])
     low, high = _limits(panel, np.flatnonzero(panel.complete).tolist())
-    with marks.sheet(_WIDTH, 0.75 + 3.3 * down) as figure:
+    with marks.sheet(_WIDTH, 0.9 + (2.4 if across > 2 else 3.3) * down) as figure:
         grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[firms:]:
             axes.set_visible(False)
@@ -233,7 +233,8 @@ def _benchmarks(axes: Axes, panel: Panel, run: int) -> None:
             axes.axhline(price, color=INK, linewidth=0.9, linestyle=dashes, zorder=1.5)
 
 
-def _legend(figure: Figure, panel: Panel, *, benchmarks: bool) -> None:
+def _legend(figure: Figure, panel: Panel, *, benchmarks: bool) -> int:
+    """Names above the panels; returns how many rows they take."""
     from matplotlib.lines import Line2D
 
     firms = range(panel.prices.shape[2])
@@ -243,7 +244,9 @@ def _legend(figure: Figure, panel: Panel, *, benchmarks: bool) -> None:
         handles += [Line2D([], [], color=INK, linewidth=0.9, linestyle=dashes) for dashes in (_JOINT, _NASH)]
         names += ["joint-profit price", "Nash price"]
     look: Any = {"frameon": False, "fontsize": 8, "borderaxespad": 0.1, "handlelength": 2.4}
-    figure.legend(handles, names, loc="upper left", ncols=max(1, min(len(names), 4)), **look)
+    across = max(1, min(len(names), 100 // (8 + max(map(len, names)))))
+    figure.legend(handles, names, loc="upper left", ncols=across, **look)
+    return -(-len(names) // across)
 
 
 def _line(firm: int, periods: int) -> dict[str, Any]:

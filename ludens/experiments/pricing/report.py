@@ -87,6 +87,8 @@ def pictures(panel: Panel, found: Analysis) -> list[Drawn]:
         "periods of the runs that are done. Dashed: what a firm that looks no further than this period would "
         "answer. N and M: the Nash and the joint-profit price. A firm on the grey line matches what it saw."
     )
+    if panel.prices.shape[2] > 2:
+        phase += " The dashed line is for rivals that all charge the same."
     if figures.thinned(panel):
         phase += f" At most about {figures.MOST_POINTS} points are drawn, evenly picked."
     drawn.append(("phase", "What does a firm answer?", phase, figures.phase_plot(panel)))

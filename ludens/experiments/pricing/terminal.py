@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 24
 _READING = (
-    "Means over the last periods, prices divided by α. Δ: 0 at the Nash profit, 1 at the joint-profit one. "
-    "Aborted runs enter no mean."
+    "T periods; means over the last ones, prices divided by α. Δ: 0 at the Nash profit, 1 at the "
+    "joint-profit one. Aborted runs enter no mean."
 )
 
 
@@ -175,10 +175,10 @@ def _runs(measures: Sequence[RunMeasures]) -> RenderableType:
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("run", "α"):
-        table.add_column(name, justify="right")
-    table.add_column("status", no_wrap=True)
-    for name in ("periods", "price", "of each firm", "Δ", "of each firm", "converged"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(str(len(measures))))
+    table.add_column("status", no_wrap=True, min_width=7)
+    for name in ("T", "price", "each firm's", "Δ", "each firm's", "settled"):
+        table.add_column(name, justify="right", no_wrap=True, overflow="ellipsis")
     for found in measures[:MOST_RUNS]:
         settled = found.all_converged
         row = [
