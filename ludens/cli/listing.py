@@ -13,9 +13,10 @@ from ludens.cli.printing import console, print_json
 def envs(as_json: Json = False) -> None:
     """List the environments with their roles, parameters and protocols."""
     from ludens.envs import FAMILIES
+    from ludens.envs.pricing.registration import PRICING
 
     if as_json:
-        print_json([_family(family) for family in FAMILIES.values()])
+        print_json([*(_family(family) for family in FAMILIES.values()), *map(_market, PRICING)])
         return
     from rich import box
     from rich.table import Table
@@ -30,6 +31,10 @@ def envs(as_json: Json = False) -> None:
         screen.print(f"[bold]{family.environment}[/bold]")
         screen.print(f"{family.title}, {family.source}; roles: {', '.join(family.roles)}", style="dim")
         screen.print(table)
+    for kind in PRICING:
+        screen.print(f"[bold]{kind.environment}[/bold]")
+        screen.print(f"{kind.title}, {kind.source}; roles: {', '.join(kind.roles)}", style="dim")
+        screen.print(f"options: {', '.join(kind.options)}\n", style="dim")
 
 
 @app.command()
@@ -55,4 +60,16 @@ def _family(family: Any) -> dict[str, Any]:
             name: dict(zip(family.parameters, numbers, strict=True))
             for name, numbers in family.protocols.items()
         },
+    }
+
+
+def _market(kind: Any) -> dict[str, Any]:
+    return {
+        "id": kind.environment,
+        "title": kind.title,
+        "source": kind.source,
+        "roles": list(kind.roles),
+        "parameters": [],
+        "protocols": {},
+        "options": list(kind.options),
     }

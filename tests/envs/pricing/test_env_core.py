@@ -1,0 +1,153 @@
+"""The core: many markets are as many alone, interventions do what they say, tables change nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ludens.envs.pricing import (
+    CheapTalk,
+    DemandShock,
+    Entrant,
+    Exit,
+    HomogeneousMarket,
+    Market,
+    OutsideOption,
+    PricingCore,
+    Prominence,
+    Regulator,
+    shubik_levitan,
+)
+from ludens.errors import UsageError
+
+EVENTS = (
+    Entrant(4, 2),
+    Exit(9, 0),
+    DemandShock(6, qualities=(0.1, 0.2, 0.3), outside=0.1, until=11),
+    OutsideOption((-0.3, 0.3), probability=0.4),
+    Regulator(1.7, 0.1, probability=0.3),
+    Regulator(1.6, 0.2, measure="average", period=5),
+    CheapTalk(),
+)
+LINEAR = Market([2, 2, 2], [1, 1, 1], demand="linear", slopes=shubik_levitan(3, 2.0))
+NESTED = Market([2, 2, 2], [1, 1, 1], demand="nested", nests=[0, 0, 1], nest_parameter=0.4)
+
+
+def drawn(core, periods, seed=0):
+    rng = np.random.default_rng(seed)
+    shape = (periods, core.markets, core.market.products)
+    return rng.uniform(1.2, 2.0, shape) if core.grid is None else rng.integers(core.grid.shape[1], size=shape)
+
+
+@pytest.mark.parametrize("grid", [False, True])
+@pytest.mark.parametrize("events", [(), EVENTS, (*EVENTS, Prominence(2)), (Prominence(1, bonus=0.5),)])
+def test_a_batch_is_a_loop_over_its_markets(events, grid):
+    market = Market.symmetric(3)
+    points = market.price_grid(5) if grid else None
+
+    def made(markets):
+        return PricingCore(market, markets=markets, memory=2, grid=points, interventions=events)
+
+    batch, seeds = made(6), np.random.SeedSequence(3).spawn(6)
+    batch.reset(seeds)
+    alone = [made(1) for _ in range(6)]
+    for core, seed in zip(alone, seeds, strict=True):
+        core.reset([seed])
+    for moves in drawn(batch, 300):
+        together = batch.step(moves)
+        for number, core in enumerate(alone):
+            for one, many in zip(core.step(moves[[number]]), together, strict=True):
+                np.testing.assert_allclose(many[number], one[0], rtol=1e-13, atol=1e-15)
+            np.testing.assert_array_equal(batch.history[number], core.history[0])
+
+
+def test_tables_are_the_market():
+    market = Market([2, 2.1], [1, 0.9])
+    grid = market.price_grid()
+    core = PricingCore(market, markets=500, grid=grid)
+    moves = drawn(core, 1)[0]
+    outcome = core.step(moves)
+    prices = grid[np.arange(2), moves]
+    np.testing.assert_array_equal(outcome.prices, prices)
+    np.testing.assert_allclose(outcome.profits, market.profits(prices), rtol=1e-13)
+    np.testing.assert_allclose(outcome.quantities, market.quantities(prices), rtol=1e-13)
+
+
+@pytest.mark.parametrize("market", [Market.symmetric(3), LINEAR, NESTED, HomogeneousMarket(3, 2.0, 1.0)])
+def test_a_firm_that_is_not_there_is_as_if_the_market_did_not_have_it(market):
+    core = PricingCore(market, markets=50, interventions=(Exit(1, 1),))
+    prices = np.random.default_rng(1).uniform(1.0, 1.6, (50, 3))
+    np.testing.assert_allclose(core.step(prices).profits, market.profits(prices), atol=1e-14)
+    outcome, rest = core.step(prices), market.without_firm(1)
+    np.testing.assert_allclose(outcome.quantities[:, [0, 2]], rest.quantities(prices[:, [0, 2]]), atol=1e-12)
+    np.testing.assert_allclose(outcome.profits[:, [0, 2]], rest.profits(prices[:, [0, 2]]), atol=1e-12)
+    assert np.all(outcome.profits[:, 1] == 0)
+    assert np.isnan(outcome.prices[:, 1]).all()
+    np.testing.assert_allclose(core.regime.nash[[0, 2]], rest.nash())
+
+
+def test_demand_shocks_come_and_go():
+    market = Market.symmetric()
+    core = PricingCore(market, interventions=(DemandShock(1, qualities=0.5, outside=-0.2, until=2),))
+    after = Market([2.5, 2.5], [1, 1], outside=-0.2)
+    for expected in (market, after, market):
+        np.testing.assert_allclose(core.step([[1.5, 1.6]]).profits[0], expected.profits([1.5, 1.6]))
+
+
+def test_the_outside_good_has_two_values_as_often_as_said():
+    market = Market.symmetric()
+    core = PricingCore(market, markets=400, interventions=(OutsideOption((-0.2, 0.3), probability=0.25),))
+    core.reset(5)
+    low, high = (market.quantities([1.5, 1.5], outside)[0] for outside in (-0.2, 0.3))
+    seconds = []
+    for _ in range(30):
+        sold = core.step(np.full((400, 2), 1.5)).quantities[:, 0]
+        is_low, is_high = np.isclose(sold, low), np.isclose(sold, high)
+        assert np.all(is_low ^ is_high)
+        seconds.append(is_high.mean())
+    assert np.mean(seconds) == pytest.approx(0.25, abs=4 * np.sqrt(0.25 * 0.75 / 12000))
+
+
+def test_only_the_cheapest_are_shown_and_ties_are_drawn():
+    market = Market.symmetric(3)
+    core = PricingCore(market, markets=600, interventions=(Prominence(1),))
+    core.reset(2)
+    sold = core.step(np.tile([1.5, 1.4, 1.6], (600, 1))).quantities
+    np.testing.assert_allclose(sold, np.tile([0, Market.symmetric(1).quantities([1.4])[0], 0], (600, 1)))
+    tied = core.step(np.tile([1.5, 1.5, 1.6], (600, 1))).quantities > 0
+    assert tied.sum() == 600
+    assert tied[:, 0].mean() == pytest.approx(0.5, abs=4 * np.sqrt(0.25 / 600))
+    bonus = PricingCore(market, interventions=(Prominence(2, bonus=0.3),))
+    better = Market([2.3, 2.3, 2.0], [1, 1, 1])
+    sold = bonus.step([[1.5, 1.4, 1.6]]).quantities[0]
+    np.testing.assert_allclose(sold, better.quantities([1.5, 1.4, 1.6]))
+
+
+def test_average_prices_can_be_what_is_fined():
+    core = PricingCore(Market.symmetric(), interventions=(Regulator(1.6, 0.2, measure="average"),))
+    assert core.step([[1.5, 1.71]]).fines.tolist() == [[0.2, 0.2]]
+    assert core.step([[1.5, 1.69]]).fines.tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize("moves", [[[1, 2, 3]], [[1.5, 0.0]], [[-1, 0]], [[15, 0]]])
+def test_wrong_moves_change_nothing(moves):
+    core = PricingCore(Market.symmetric(), grid=Market.symmetric().price_grid())
+    with pytest.raises(UsageError):
+        core.step(moves)
+    assert core.period == 0
+
+
+def test_homogeneous_markets_are_kleins():
+    market = HomogeneousMarket()
+    assert market.price_grid(7).tolist() == pytest.approx([number / 6 for number in range(7)])
+    assert market.monopoly().tolist() == [0.5, 0.5]
+    assert market.profits([[0.5, 0.5], [0.25, 0.5], [0.0, 0.5]]).tolist() == [
+        [0.125, 0.125], [0.1875, 0.0], [0.0, 0.0],
+    ]  # fmt: skip
+    assert market.gain_of_profits([0.125, 0.125]).tolist() == [1, 1]
+    scaled = HomogeneousMarket(price_scale=10, quantity_scale=3)
+    assert scaled.profits([2.5, 5]).tolist() == pytest.approx([0.1875 * 30, 0])
+    with pytest.raises(UsageError, match="no best reply"):
+        market.best_response(0, [0.5, 0.5])
+    with pytest.raises(UsageError, match="no outside good"):
+        PricingCore(market, interventions=(OutsideOption((0, 1)),))
