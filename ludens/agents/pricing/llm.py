@@ -54,7 +54,7 @@ SETTINGS = (
 )  # fmt: skip
 SECRET = ("key", "token", "secret", "password", "headers", "credentials")
 # What a small context has room for.
-SMALL_WINDOW, SMALL_NOTE, SMALL_REPLY = 4, 40, 200
+SMALL_WINDOW, SMALL_NOTE, SMALL_REPLY = 4, 32, 200
 WINDOW, LONG_REPLY = 100, 2048
 
 
@@ -70,7 +70,7 @@ class PricingLLMPolicy(Policy):
             machine.
         window: how many of the last periods are shown; None for 100, and for 4 in the compact layout.
         notes: whether the firm keeps PLANS and INSIGHTS.
-        note_limit: how many characters of each note are shown again; None for all, and for 40 in the
+        note_limit: how many characters of each note are shown again; None for all, and for 32 in the
             compact layout.
         schema: ask for a JSON object held to a schema where the model takes one; else for slots in a text.
         tries: how many requests a price may take, at least 1.
