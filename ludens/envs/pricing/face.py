@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -228,10 +229,11 @@ class PricingFace:
             self._profits[place, absent] = self._fines[place, absent] = np.nan
             self._quantities[place, np.isnan(self._prices[place])] = np.nan
         self._played += 1
-        self._said = tuple(
-            (agent, self._saying[agent]) for agent in self.possible_agents if self._saying.get(agent)
-        )
-        self._saying = {}
+        self._said = ()
+        if self._saying:
+            said = ((agent, self._saying.get(agent, "")) for agent in self.possible_agents)
+            self._said = tuple((agent, text) for agent, text in said if text)
+            self._saying = {}
         return outcome
 
     def _info(self, agent: str, gains: Floats) -> dict[str, Any]:
@@ -249,11 +251,15 @@ class PricingFace:
     def _observations(self, agents: list[str]) -> dict[str, Observation]:
         shared = shared_part(self.core)
         last = self._played - 1
-        quantities = None if last < 0 else np.nan_to_num(self._quantities[last])
+        quantities = None
+        if last >= 0:
+            sold = self._quantities[last]
+            quantities = np.where(np.isnan(sold), 0.0, sold)
         share = 1.0 - self._played / self.options.periods
         found: dict[str, Observation] = {}
         for agent in agents:
-            profit = 0.0 if last < 0 else float(np.nan_to_num(self._profits[last, self._firm[agent]]))
+            profit = 0.0 if last < 0 else float(self._profits[last, self._firm[agent]])
+            profit = 0.0 if math.isnan(profit) else profit
             found[agent] = {"observation": self._encodings[agent].vector(shared, quantities, profit, share)}
             if self.options.grid is not None:
                 found[agent]["action_mask"] = np.ones(self.options.grid.shape[1], dtype=np.int8)

@@ -83,9 +83,8 @@ class Regime:
         those at the market's own a_0.
         """
         low, width = self._yardstick
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share: Floats = (profits - low) / width
-        return np.where(width != 0, share, np.nan)
+        share: Floats = (profits - low) / width
+        return share
 
     @cached_property
     def _yardstick(self) -> tuple[Floats, Floats]:
@@ -94,6 +93,7 @@ class Regime:
             there = list(self.firms)
             low[there] = self.present.profits(self.present.nash())
             width[there] = self.present.profits(self.present.monopoly()) - low[there]
+        width[width == 0] = np.nan
         return low, width
 
     def _placed(self, prices: Floats) -> Floats:
