@@ -168,7 +168,8 @@ class Linear:
 
     def _sold(self, values: Floats) -> tuple[Floats, Mask]:
         """Quantities and which products are idle, (..., J); quantities of idle ones mean nothing."""
-        flat = values.reshape(-1, values.shape[-1])
+        # Far below 0 a value means no sales, however far: sums with it must not overflow.
+        flat = np.maximum(values, -1e150).reshape(-1, values.shape[-1])
         sold = flat @ self.matrix.T
         idle = sold < 0
         while True:

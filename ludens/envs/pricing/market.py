@@ -150,7 +150,7 @@ class Market:
         """∂π_f/∂p_j for each product j and its own firm f, (..., J), at prices (..., J)."""
         array, worth = self._checked(prices, outside)
         values = self._values(array)
-        margins = (array - self.unit_costs) / self.price_scale
+        margins = self.qualities - self.costs - values
         lost = self.demand.marginal(values, worth, margins, Conduct(self.groups))
         return self.quantity_scale * (self.demand.shares(values, worth) - lost)
 
@@ -314,7 +314,13 @@ class Market:
         return prices
 
     def _values(self, prices: Floats) -> Floats:
-        scaled = prices if self.price_scale == 1 else prices / self.price_scale
+        if self.price_scale == 1:
+            scaled = prices
+        elif self.price_scale > 1:
+            scaled = prices / self.price_scale
+        else:  # a finite price may be more units of quality than there are numbers
+            with np.errstate(over="ignore"):
+                scaled = np.nan_to_num(prices / self.price_scale)
         values: Floats = self.qualities - scaled
         return values
 
