@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.envs.pricing.errors import EquilibriumError
 from ludens.envs.pricing.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.interventions import (
     CheapTalk,
@@ -78,9 +80,9 @@ class Regime:
         return self._placed(self.present.monopoly())
 
     def gain(self, profits: Floats) -> Floats:
-        """Δ of each firm at profits (..., F): NaN for firms that are not there, for a firm alone, and where
-        joint profit gives a firm what Nash does. With a stochastic outside good, Nash and joint profits are
-        those at the market's own a_0.
+        """Δ of each firm at profits (..., F): NaN for firms that are not there, for a firm alone, where no
+        equilibrium was found, and where joint profit gives a firm what Nash does. With a stochastic outside
+        good, Nash and joint profits are those at the market's own a_0.
         """
         low, width = self._yardstick
         share: Floats = (profits - low) / width
@@ -91,8 +93,10 @@ class Regime:
         low, width = np.full(self.market.firms, np.nan), np.full(self.market.firms, np.nan)
         if self.present.firms > 1:
             there = list(self.firms)
-            low[there] = self.present.profits(self.present.nash())
-            width[there] = self.present.profits(self.present.monopoly()) - low[there]
+            # A market can be played where theory has no price for it: then nothing is measured against it.
+            with suppress(EquilibriumError):
+                low[there] = self.present.profits(self.present.nash())
+                width[there] = self.present.profits(self.present.monopoly()) - low[there]
         width[width == 0] = np.nan
         return low, width
 

@@ -14,6 +14,7 @@ from pettingzoo.utils.conversions import parallel_to_aec
 from ludens.envs import make_env
 from ludens.envs.pricing import BertrandEnv, CheapTalk, Entrant, Exit, HomogeneousMarket, Market
 from ludens.errors import UsageError
+from ludens.experiments import play
 from ludens.testing import EnvironmentConformance
 
 EVENTS = [
@@ -188,6 +189,21 @@ def test_fines_are_paid_and_told():
     rule, fined = env.turn("firm_0").facts["notices"]
     assert "more than 1.6" in rule
     assert fined == "In period 1 the regulator fined firm_1: it paid 0.25."
+
+
+@pytest.mark.parametrize("environment", ["bertrand", "bertrand_sequential"])
+def test_ordinary_play_seats_ordinary_policies(environment, tmp_path):
+    options = {"periods": 12, "market": Market.symmetric(3).parameters, "interventions": EVENTS[3:]}
+    runs = [
+        play((environment, options), "random", episodes=3, seed=5, path=tmp_path / f"{number}.db")
+        for number in range(2)
+    ]
+    kept = [[(record.episode, record.decision.action) for record in run.decisions()] for run in runs]
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 3 * 12 * (3 if environment == "bertrand" else 1)
+    paid = [[episode.payoffs for episode in run.episodes()] for run in runs]
+    assert paid[0] == paid[1]
+    assert len({str(each) for each in paid[0]}) == 3
 
 
 def test_options_can_be_json():
