@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ludens.preferences.estimation.bayes import Posterior, PosteriorWarning, fit_bayes
     from ludens.preferences.estimation.catalogue import MODELS, find_model, model_names
     from ludens.preferences.estimation.ces import CES
     from ludens.preferences.estimation.choices import Choices
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     )
     from ludens.preferences.estimation.nonlinear import UtilityModel
     from ludens.preferences.estimation.results import Fit, FitWarning, Row
+    from ludens.preferences.estimation.simulation import questions, simulate
     from ludens.preferences.estimation.tables import read_choices
 
 _HOMES = {
+    "bayes": ("Posterior", "PosteriorWarning", "fit_bayes"),
     "catalogue": ("MODELS", "find_model", "model_names"),
     "ces": ("CES",),
     "choices": ("Choices",),
@@ -51,6 +54,7 @@ _HOMES = {
     ),
     "nonlinear": ("UtilityModel",),
     "results": ("Fit", "FitWarning", "Row"),
+    "simulation": ("questions", "simulate"),
     "tables": ("read_choices",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -72,16 +76,21 @@ __all__ = [
     "MixtureWarning",
     "Model",
     "Parameter",
+    "Posterior",
+    "PosteriorWarning",
     "Row",
     "Selection",
     "UtilityModel",
     "find_model",
     "fit",
+    "fit_bayes",
     "fit_individuals",
     "fit_types",
     "model_names",
+    "questions",
     "read_choices",
     "select_types",
+    "simulate",
 ]
 
 

@@ -1,7 +1,7 @@
 """Choices drawn from a model: whole strategies, allocations, or moves at single nodes.
 
 A *design* is `Choices` of which only the questions matter: which situations each subject faces, how often,
-and whether whole strategies or moves are seen. `design` makes one from games and beliefs; any data set is
+and whether whole strategies or moves are seen. `questions` makes one from games and beliefs; any data set is
 one as well, so that a study can be repeated on a computer.
 
 Where moves are seen, a subject draws a whole strategy x from the joint logit and each node shows its move
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
 
 
-def design(
+def questions(
     situations: Sequence[tuple[GameTree, Strategy]],
     model: str | Model = "moralis",
     *,
