@@ -86,7 +86,8 @@ def test_linear_closed_form(kappa):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pyblp and what it imports, on newer numpy
-@pytest.mark.parametrize("seed", range(12))
+# Without 3, a nested market on which pyblp's own iteration does not converge.
+@pytest.mark.parametrize("seed", [0, 1, 2, *range(4, 13)])
 def test_agrees_with_pyblp(seed):
     pyblp = pytest.importorskip("pyblp")
     pyblp.options.verbose = False
