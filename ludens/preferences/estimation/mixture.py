@@ -31,7 +31,7 @@ from ludens.preferences.estimation.errors import carried, cluster_count, inverse
 from ludens.preferences.estimation.fitting import check_choices
 from ludens.preferences.estimation.likelihood import Value
 from ludens.preferences.estimation.mixture_climb import SAME, Top, climb_types, sizes_of
-from ludens.preferences.estimation.mixture_errors import bootstrap, jacobian, problems
+from ludens.preferences.estimation.mixture_errors import bootstrap, flat, jacobian, problems
 from ludens.preferences.estimation.mixture_likelihood import MixtureLikelihood, Parts
 from ludens.preferences.estimation.mixture_results import Mixture, Selection, Starts
 from ludens.preferences.estimation.models import Model
@@ -144,7 +144,7 @@ def _conclude(
     bread, clusters = inverse(information, sizes_of(function)), cluster_count(choices)
     reached = int((top.levels > top.levels[0] - SAME).sum())
     starts = Starts(len(top.short), len(top.levels), reached, tuple(top.levels.tolist()))
-    found = problems(function, psi, shares, information, converged=top.converged, starts=starts)
+    found = problems(function, psi, shares, converged=top.converged, starts=starts)
     none = np.full((len(table), len(table)), np.nan)
     covariances: dict[ErrorKind, Floats] = {"hessian": carried(bread, table), "cluster": none.copy()}
     if clusters > function.size:
@@ -158,6 +158,11 @@ def _conclude(
         for k in range(types)
     ]
     free = np.array([name not in held for name in model.names])
+    known = np.array([np.isnan(told.values) for told in fits])
+    singular, moved = flat(function, psi, shares, information, known | ~free)
+    fits = [
+        replace(one, values=np.where(lost, np.nan, one.values)) for one, lost in zip(fits, moved, strict=True)
+    ]
     silent = np.concatenate([*(np.isnan(told.values) | ~free for told in fits), found.shares])
     for covariance in covariances.values():
         covariance[silent], covariance[:, silent] = np.nan, np.nan
@@ -186,7 +191,7 @@ def _conclude(
             parts.membership[0], free=function.size, log_likelihood=level, pooled=pooled, size=choices.size
         ),
         starts=starts,
-        warnings=found.warnings,
+        warnings=found.warnings if singular is None else (*found.warnings, singular),
         free=function.size,
         draws=drawn,
     )

@@ -5,7 +5,7 @@ What is looked for, in this order:
 unconverged   the climb did not reach a maximum
 empty         a type has less than one subject: its share goes to 0, and its parameters mean nothing
 equal         two types between which no subject's log-likelihood differs by more than `ALIKE`
-singular      a direction of relative curvature below `FLAT` that neither of these explains
+singular      a direction of relative curvature below `FLAT` that neither these nor a type's own warnings explain
 few_clusters  clusters are too few for clustered errors
 one_start     of several starts that were followed only one ended at the best maximum
 
@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from ludens.preferences.estimation.diagnosis import FEW
 from ludens.preferences.estimation.errors import FLAT, cluster_count
+from ludens.preferences.estimation.found import FEW
 from ludens.preferences.estimation.mixture_climb import expect, sizes_of
 from ludens.preferences.estimation.mixture_likelihood import MixtureLikelihood
 from ludens.preferences.estimation.mixture_results import MixtureWarning, Starts
@@ -92,12 +92,11 @@ def problems(
     function: MixtureLikelihood,
     psi: Floats,
     shares: Floats,
-    information: Floats,
     *,
     converged: bool,
     starts: Starts,
 ) -> Problems:
-    """What the module's docstring lists, at ψ (K, q) and shares (K,) with the observed information (P, P)."""
+    """What the module's docstring lists, but *singular*, at ψ (K, q) and shares (K,)."""
     types, width = function.types, len(function.model.names)
     warnings: list[MixtureWarning] = []
     parameters, lost = np.zeros((types, width), dtype=bool), np.zeros(types, dtype=bool)
@@ -117,17 +116,32 @@ def problems(
         warnings.append(MixtureWarning("equal", (one, other), f"{text}fit fewer types."))
     for warning in warnings:
         parameters[list(warning.types)], lost[list(warning.types)] = True, types > 1
-    moved = _flat(function, psi, shares, information, parameters)
-    if moved.any():
-        concerned = tuple(int(k) for k in np.flatnonzero(moved.any(axis=1)))
-        text = f"The likelihood has no curvature along a direction of {_listed(concerned)}; "
-        warnings.append(MixtureWarning("singular", concerned, f"{text}hold a parameter with fix."))
-        parameters |= moved
     warnings += _few(function)
     if types > 1 and len(starts.levels) > 1 and starts.reached == 1:
         text = f"Only one of {starts.tried} starts reached the best maximum; try more starts."
         warnings.append(MixtureWarning("one_start", (), text))
     return Problems(tuple(warnings), parameters, lost)
+
+
+def flat(
+    function: MixtureLikelihood, psi: Floats, shares: Floats, information: Floats, known: Mask
+) -> tuple[MixtureWarning | None, Mask]:
+    """A warning of directions without curvature that nothing known explains, and which parameters (K, p) they
+    move; `known` (K, p) are those that are not identified for a reason already told.
+    """
+    sizes, types, width = sizes_of(function), function.types, len(function.model.names)
+    moved = np.zeros((types, width), dtype=bool)
+    curvature, axes = np.linalg.eigh(information * sizes[:, None] * sizes)
+    table = (jacobian(function, psi, shares) * sizes)[: types * width]
+    for axis in axes[:, curvature < FLAT * max(curvature[-1], 0.0)].T:
+        reach = np.abs(table @ axis)
+        moved |= (reach > 1e-6 * np.linalg.norm(table, axis=1)).reshape(types, width)
+    moved &= ~known
+    if not moved.any():
+        return None, moved
+    concerned = tuple(int(k) for k in np.flatnonzero(moved.any(axis=1)))
+    text = f"The likelihood has no curvature along a direction of {_listed(concerned)}; "
+    return MixtureWarning("singular", concerned, f"{text}hold a parameter with fix."), moved
 
 
 def _equal(function: MixtureLikelihood, psi: Floats, empty: Mask) -> list[tuple[int, int]]:
@@ -138,20 +152,6 @@ def _equal(function: MixtureLikelihood, psi: Floats, empty: Mask) -> list[tuple[
         for other in range(one + 1, function.types)
         if not (empty[one] or empty[other]) and np.abs(by_type[:, one] - by_type[:, other]).max() < ALIKE
     ]
-
-
-def _flat(function: MixtureLikelihood, psi: Floats, shares: Floats, information: Floats, known: Mask) -> Mask:
-    """Parameters (K, p) that a direction without curvature moves, where nothing else explains it."""
-    sizes, types, width = sizes_of(function), function.types, len(function.model.names)
-    moved = np.zeros((types, width), dtype=bool)
-    if known.any():
-        return moved  # which has directions without curvature of its own
-    curvature, axes = np.linalg.eigh(information * sizes[:, None] * sizes)
-    table = (jacobian(function, psi, shares) * sizes)[: types * width]
-    for axis in axes[:, curvature < FLAT * max(curvature[-1], 0.0)].T:
-        reach = np.abs(table @ axis)
-        moved |= (reach > 1e-6 * np.linalg.norm(table, axis=1)).reshape(types, width)
-    return moved
 
 
 def _few(function: MixtureLikelihood) -> list[MixtureWarning]:

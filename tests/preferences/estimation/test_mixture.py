@@ -150,13 +150,10 @@ def test_criteria_of_a_known_membership():
 
 def judged(choices, psi, shares, converged=True, levels=(-1.0, -1.0)):
     function = MixtureLikelihood(HOMO_MORALIS, choices, HOMO_MORALIS.restrict({}), len(shares))
-    omega = function.join(psi[None], shares[None])
-    information = -function.parts(omega).hessian[0]
     return problems(
         function,
         psi,
         shares,
-        information,
         converged=converged,
         starts=Starts(2, 2, 1 if levels[0] > levels[1] else 2, levels),
     )
