@@ -146,9 +146,8 @@ def compare(title: str, choices: Choices, starts: int) -> None:
     fit(choices, "bfs")  # what is loaded at the first call is no part of a fit
     ours, quick = timed(lambda: fit(choices, "bfs"), 5)
     theirs, slow = timed(lambda: script_pooled(rows), 5)
-    print(
-        f"| pooled | {slow:.3f} | {quick:.4f} | **{slow / quick:.0f}** | 10 | {ours.log_likelihood - theirs:+.1e} |"
-    )
+    over = ours.log_likelihood - theirs
+    print(f"| pooled | {slow:.3f} | {quick:.4f} | **{slow / quick:.0f}** | 10 | {over:+.1e} |")
     people, quick = timed(lambda: fit_individuals(choices, "bfs"), 3)
     singles, slow = timed(lambda: script_individuals(rows), 1)
     sound = np.array([one.converged and not np.isnan(one.values).any() for one in people.fits])

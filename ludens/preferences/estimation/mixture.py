@@ -26,9 +26,10 @@ from ludens.preferences.estimation.catalogue import find_model
 from ludens.preferences.estimation.choices import Choices
 from ludens.preferences.estimation.climbing import Peak, climb
 from ludens.preferences.estimation.criteria import criteria
-from ludens.preferences.estimation.diagnosis import Found, diagnose
+from ludens.preferences.estimation.diagnosis import diagnose
 from ludens.preferences.estimation.errors import carried, cluster_count, inverse, meat
 from ludens.preferences.estimation.fitting import check_choices
+from ludens.preferences.estimation.found import Found
 from ludens.preferences.estimation.likelihood import Value
 from ludens.preferences.estimation.mixture_climb import SAME, Top, climb_types, sizes_of
 from ludens.preferences.estimation.mixture_errors import bootstrap, flat, jacobian, problems

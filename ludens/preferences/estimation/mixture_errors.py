@@ -5,7 +5,7 @@ What is looked for, in this order:
 unconverged   the climb did not reach a maximum
 empty         a type has less than one subject: its share goes to 0, and its parameters mean nothing
 equal         two types between which no subject's log-likelihood differs by more than `ALIKE`
-singular      a direction of relative curvature below `FLAT` that neither these nor a type's own warnings explain
+singular      a direction of relative curvature below `FLAT` that nothing told before explains
 few_clusters  clusters are too few for clustered errors
 one_start     of several starts that were followed only one ended at the best maximum
 
