@@ -29,6 +29,8 @@ from ludens.preferences.estimation.nonlinear import NonlinearModel
 Floats = NDArray[np.float64]
 
 _SMALL = 1e-3  # |ρd| below which f comes from its series: both ways then err by about 1e-13
+_EDGE = 1e-12
+_NIL = 1e-6  # ρ from which a payoff of 0 leaves anything of the other
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,18 @@ class CESModel(NonlinearModel):
 
     def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
         """See `NonlinearModel.utility`."""
-        share, rho = theta[..., 0, None, None], theta[..., 1, None, None]
+        # Log-odds far out round to the very ends, where payoffs of 0 have no logarithm.
+        share = np.clip(theta[..., 0, None, None], _EDGE, 1 - _EDGE)
+        rho = theta[..., 1, None, None]
         own, other = attributes[..., 0], attributes[..., 1]
         both, alone, given = (own > 0) & (other > 0), (own > 0) & (other == 0), (own == 0) & (other > 0)
         level, by_share, by_rho = _inner(np.where(both, own, 1.0), np.where(both, other, 1.0), share, rho)
         value = np.where(both, np.where(both, other, 1.0) * np.exp(level), 0.0)
         slope = np.stack([value * by_share, value * by_rho], axis=-1)
-        safe = np.where(rho > 0, rho, 1.0)
+        edged = rho > _NIL
+        safe = np.where(edged, rho, 1.0)
         for mask, payoff, weight, sign in ((alone, own, share, 1.0), (given, other, 1 - share, -1.0)):
-            edge = np.where(mask & (rho > 0), payoff * np.exp(np.log(weight) / safe), 0.0)
+            edge = np.where(mask & edged, payoff * np.exp(np.log(weight) / safe), 0.0)
             value = value + edge
             slope = slope + np.stack(
                 [edge * sign / (weight * safe), -edge * np.log(weight) / safe**2], axis=-1
@@ -88,7 +93,7 @@ def _inner(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floa
     safe = np.where(near, 1.0, rho)
     folded = np.exp(-np.abs(x))  # never overflows
     mixed = np.where(x > 0, share + (1 - share) * folded, 1 - share + share * folded)
-    log_mixed = np.where(x > 0, x + np.log1p((1 - share) * (folded - 1)), np.log1p(share * (folded - 1)))
+    log_mixed = np.maximum(x, 0.0) + np.log1p(np.where(x > 0, 1 - share, share) * (folded - 1))
     cumulants = _cumulants(share, gap)
     series = cumulants[0] + rho * (cumulants[1] / 2 + rho * (cumulants[2] / 6 + rho * cumulants[3] / 24))
     level = np.where(near, series, log_mixed / safe)

@@ -64,8 +64,9 @@ def cluster_count(choices: Choices) -> int:
 
 
 def carried(covariance: Floats, jacobian: Floats) -> Floats:
-    """A covariance of ψ (..., q, q) in θ by dθ/dψ (..., p, q)."""
-    found: Floats = jacobian @ covariance @ np.swapaxes(jacobian, -1, -2)
+    """A covariance of ψ (..., q, q) in θ by dθ/dψ (..., p, q); no numbers where the precision is 0."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found: Floats = jacobian @ covariance @ np.swapaxes(jacobian, -1, -2)
     return found
 
 

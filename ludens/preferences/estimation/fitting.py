@@ -5,6 +5,7 @@ tell.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,9 @@ from ludens.preferences.estimation.bounds import Bounds, check_bounds, climb_wit
 from ludens.preferences.estimation.catalogue import find_model
 from ludens.preferences.estimation.choices import Choices
 from ludens.preferences.estimation.climbing import STARTS, Peak
-from ludens.preferences.estimation.diagnosis import FEW, Found, diagnose
+from ludens.preferences.estimation.diagnosis import diagnose
 from ludens.preferences.estimation.errors import bootstrap, carried, cluster_count, inverse, meat, scores
+from ludens.preferences.estimation.found import FEW, Found
 from ludens.preferences.estimation.models import Model
 from ludens.preferences.estimation.results import ErrorKind, Fit, FitWarning
 
@@ -122,8 +124,14 @@ def conclude(
         if clusters < FEW:
             notes.append(_few(clusters, choices.clustered_by, restriction.free))
     verdict = diagnose(Found(model, choices, restriction, held, peak, bread, sandwich, clusters))
+    unknown, told = verdict.unknown, verdict.warnings
+    if pinned and np.all(unknown[_free(model, held)]) and told:
+        # Where no weight is identified, it means nothing that one of them ran to an end.
+        unknown = _free(model, fixed)
+        names = tuple(name for name in model.names if name not in fixed)
+        told, notes = (replace(told[0], parameters=names), *told[1:]), notes[len(pinned) :]
     drawn = None
-    if draws and rng is not None and restriction.free and not np.all(verdict.unknown[_free(model, held)]):
+    if draws and rng is not None and restriction.free and not np.all(unknown[_free(model, held)]):
         drawn, lost = bootstrap(model, choices, restriction, peak.psi, draws=draws, rng=rng)
         if lost:
             notes.append(_lost(lost, draws))
@@ -133,13 +141,13 @@ def conclude(
         )
     elif draws:
         covariances["bootstrap"] = np.full((len(phi), len(phi)), np.nan)
-    silent = verdict.unknown | ~_free(model, held)
+    silent = unknown | ~_free(model, held)
     for table in covariances.values():
         table[silent], table[:, silent] = np.nan, np.nan
     return Fit(
         model=model,
         names=model.names,
-        values=_written(np.where(verdict.unknown, np.nan, values), held, model.names),
+        values=_written(values, held, model.names, unknown),
         optimum=phi,
         covariances=covariances,
         log_likelihood=float(peak.value.level),
@@ -149,7 +157,7 @@ def conclude(
         clustered_by=choices.clustered_by,
         fixed=dict(fixed),
         converged=peak.converged,
-        warnings=(*verdict.warnings, *notes),
+        warnings=(*told, *notes),
         free=restriction.free,
         draws=drawn,
     )
@@ -159,12 +167,16 @@ def _free(model: Model, held: Mapping[str, float]) -> NDArray[np.bool_]:
     return np.array([name not in held for name in model.names])
 
 
-def _written(values: Floats, held: Mapping[str, float], names: tuple[str, ...]) -> Floats:
-    """What is held has its value to the last digit, and also where φ could not tell it."""
+def _written(
+    values: Floats, held: Mapping[str, float], names: tuple[str, ...], unknown: NDArray[np.bool_]
+) -> Floats:
+    """What is held has its value to the last digit, and also where φ could not tell it; the unknown is
+    NaN.
+    """
     for place, name in enumerate(names):
         if name in held:
             values[place] = held[name]
-    return values
+    return np.where(unknown, np.nan, values)
 
 
 def _pinned(name: str, end: float) -> FitWarning:
