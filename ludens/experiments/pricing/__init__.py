@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ludens.experiments.pricing.analysis import Analysis, analyse
     from ludens.experiments.pricing.measures import RunMeasures, measure
+    from ludens.experiments.pricing.null import Null, myopic_null
     from ludens.experiments.pricing.panels import Note, Panel, panel_of
     from ludens.experiments.pricing.play import play_pricing, resume_pricing
     from ludens.experiments.pricing.reading import panel
-    from ludens.experiments.pricing.regression import Regression, myopic_null, regress
+    from ludens.experiments.pricing.regression import Regression, regress
     from ludens.experiments.pricing.report import write_report
     from ludens.experiments.pricing.result import PricingResult, load_result
     from ludens.experiments.pricing.texts import count_sentences
@@ -24,6 +25,7 @@ _HOME_OF = {
     "Analysis": "analysis",
     "analyse": "analysis",
     "Note": "panels",
+    "Null": "null",
     "Panel": "panels",
     "PricingResult": "result",
     "Regression": "regression",
@@ -31,7 +33,7 @@ _HOME_OF = {
     "count_sentences": "texts",
     "load_result": "result",
     "measure": "measures",
-    "myopic_null": "regression",
+    "myopic_null": "null",
     "panel": "reading",
     "panel_of": "panels",
     "play_pricing": "play",
@@ -43,6 +45,7 @@ _HOME_OF = {
 __all__ = [
     "Analysis",
     "Note",
+    "Null",
     "Panel",
     "PricingResult",
     "Regression",

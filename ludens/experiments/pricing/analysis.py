@@ -17,8 +17,9 @@ from ludens.experiments.pricing.measures import (
     group,
     measure,
 )
+from ludens.experiments.pricing.null import Null, myopic_null
 from ludens.experiments.pricing.panels import Panel
-from ludens.experiments.pricing.regression import Null, Regression, myopic_null, regress
+from ludens.experiments.pricing.regression import Regression, regress
 from ludens.experiments.pricing.texts import Counted, count_sentences
 
 ALL = "all runs"

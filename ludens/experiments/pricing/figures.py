@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.experiments.pricing.measures import RunMeasures
+from ludens.experiments.pricing.null import Replies
 from ludens.experiments.pricing.panels import Panel
-from ludens.experiments.pricing.regression import Replies, first_explained
+from ludens.experiments.pricing.regression import first_explained
 from ludens.experiments.report import marks
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.svg import INK, MUTED, PAPER

@@ -9,8 +9,9 @@ import statsmodels.api as sm
 
 from ludens.envs.pricing import Market
 from ludens.errors import UsageError
+from ludens.experiments.pricing.null import Replies, myopic_null
 from ludens.experiments.pricing.panels import panel_of
-from ludens.experiments.pricing.regression import Replies, fixed_effects, lagged, myopic_null, regress
+from ludens.experiments.pricing.regression import fixed_effects, lagged, regress
 from tests.experiments.pricing.panels_for_tests import panel_from
 
 

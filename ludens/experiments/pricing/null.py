@@ -1,0 +1,172 @@
+"""What the regression on lagged prices finds where nobody colludes.
+
+Whoever just maximises this period's profit against the rival's last price reacts to it too: best replies
+slope upwards, by .420 at the Nash prices of the baseline duopoly. Such firms are simulated here in a run's
+own market, and the same regression is put to them. The null, its noise included, is ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.errors import UsageError
+from ludens.experiments.pricing.panels import Panel
+from ludens.experiments.pricing.regression import Coefficient, first_explained, lagged, regress
+
+Floats = NDArray[np.float64]
+
+REPLICATIONS = 200
+"""Simulated data sets behind the null."""
+
+_LEAST_NOISE = 0.02  # price units: firms that never vary would tell nothing of their replies
+_POINTS = 241
+
+
+@dataclass(frozen=True)
+class Null:
+    """What the regression finds among noisy myopic best responders in the same market.
+
+    Attributes:
+        own, rival: mean slopes over the replications, with the range that holds 95 % of them; no error.
+        slope: the exact slope of the best reply in the rivals' mean price, at the Nash prices.
+        noise: standard deviation of the normal noise on their prices, at scale 1.
+        replications: how many data sets of the same size were simulated.
+    """
+
+    own: Coefficient
+    rival: Coefficient
+    slope: float
+    noise: float
+    replications: int
+
+
+def myopic_null(
+    panel: Panel,
+    rng: np.random.Generator,
+    *,
+    noise: float | None = None,
+    replications: int = REPLICATIONS,
+) -> Null | None:
+    """The regression's slopes where every firm plays its best reply to the last prices, plus normal noise.
+
+    Every replication has the panel's own number of runs and periods and its market (without shocks), starts
+    at Nash prices, and enters the same regression. The spread of the replications is what a study of this
+    size finds by chance.
+
+    Args:
+        panel: with its markets.
+        rng: for the noise.
+        noise: standard deviation in prices at scale 1; by default that of the regression's residuals, but at
+            least 0.02, and at most a quarter of the way from the Nash to the joint-profit price: noise beyond
+            that would throw the firms far from where their replies have the slope that they have at Nash.
+        replications: how many.
+
+    Returns:
+        None where the panel has no run that is done, or a single firm.
+
+    Raises:
+        UsageError: the panel does not know its markets.
+    """
+    runs = np.flatnonzero(panel.complete & (panel.played > 1))
+    if not len(runs) or panel.prices.shape[2] < 2:
+        return None
+    if not panel.markets:
+        raise UsageError("The null is simulated in the run's market, and this panel does not know it.")
+    market, scale = panel.markets[runs[0]], float(panel.scale[runs[0]])
+    reply = Replies(market, scale)
+    nash = np.asarray(market.nash(), dtype=np.float64) / scale
+    if noise is None:
+        room = float(np.mean(market.monopoly() / scale - nash))
+        noise = max(_LEAST_NOISE, min(regress(panel).residual or 0.0, room / 4))
+    periods, firms = int(panel.played[runs].max()), len(nash)
+    first = first_explained(periods)
+    length = periods - first + 1
+    prices = np.empty((replications, len(runs), length, firms))
+    current = np.broadcast_to(nash, (replications, len(runs), firms))
+    for period in range(-first + 1, length):
+        current = reply(current) + rng.normal(0.0, noise, current.shape)
+        if period >= 0:
+            prices[:, :, period] = current
+    own, rival = _many(prices)
+    return Null(_range(own), _range(rival), reply.slope(nash), noise, replications)
+
+
+class Replies:
+    """Best replies to batches of prices at scale 1: from a table for two firms, else searched for.
+
+    The market's own best reply takes one price vector at a time, and the null asks for hundreds of thousands.
+
+    Args:
+        market: with one product per firm.
+        scale: what its prices are divided by.
+    """
+
+    def __init__(self, market: Any, scale: float) -> None:
+        self._market, self._scale = market, scale
+        self._costs = np.asarray(market.unit_costs, dtype=np.float64) / scale
+        top = float(np.max(market.monopoly())) / scale
+        # Best replies lie between cost and well above the joint price, whatever the others ask.
+        self._low, self._high = self._costs, self._costs + 2.0 * np.max(top - self._costs)
+        self._table: tuple[Floats, Floats] | None = None
+        if len(self._costs) == 2:
+            grid = np.linspace(float(self._low.min()), float(self._high.max()), _POINTS)
+            both = self._search(np.stack([grid, grid], axis=1))
+            self._table = (grid, both)
+
+    def __call__(self, prices: Floats) -> Floats:
+        """Prices (…, F) to replies (…, F); firm i answers the others' prices."""
+        if self._table is None:
+            return self._search(prices)
+        grid, replies = self._table
+        first = np.interp(prices[..., 1], grid, replies[:, 0])
+        return np.stack([first, np.interp(prices[..., 0], grid, replies[:, 1])], axis=-1)
+
+    def slope(self, prices: Floats, step: float = 1e-3) -> float:
+        """How much the mean reply rises when all rivals' prices rise by one."""
+        moved = []
+        for firm in range(len(prices)):
+            up = np.stack([prices - step, prices + step])
+            up[:, firm] = prices[firm]
+            low, high = self._search(up, steps=80)[:, firm]
+            moved.append((high - low) / (2 * step))
+        return float(np.mean(moved))
+
+    def _search(self, prices: Floats, steps: int = 45) -> Floats:
+        """Golden-section search in each firm's own price: profit has a single peak there."""
+        shrink = (np.sqrt(5) - 1) / 2
+        found = np.empty(prices.shape)
+        for firm in range(prices.shape[-1]):
+            tried = np.array(prices, dtype=np.float64)
+            low = np.full(prices.shape[:-1], self._low[firm])
+            high = np.full(prices.shape[:-1], self._high[firm])
+            for _ in range(steps):
+                left, right = high - shrink * (high - low), low + shrink * (high - low)
+                better = self._profit(tried, firm, left) > self._profit(tried, firm, right)
+                low, high = np.where(better, low, left), np.where(better, right, high)
+            found[..., firm] = (low + high) / 2
+        return found
+
+    def _profit(self, prices: Floats, firm: int, own: Floats) -> Floats:
+        prices[..., firm] = own
+        profits: Floats = self._market.profits(prices * self._scale)[..., firm]
+        return profits
+
+
+def _many(prices: Floats) -> tuple[Floats, Floats]:
+    """The slopes of many data sets at once: prices (replications, runs, T, F) to two arrays."""
+    y, x = lagged(prices)
+    y = y - y.mean(axis=-2, keepdims=True)
+    x = x - x.mean(axis=-3, keepdims=True)
+    gram = np.einsum("srtfa,srtfb->sab", x, x)
+    moment = np.einsum("srtfa,srtf->sa", x, y)
+    slopes = np.linalg.solve(gram, moment[..., None])[..., 0]
+    return slopes[:, 0], slopes[:, 1]
+
+
+def _range(slopes: Floats) -> Coefficient:
+    low, high = np.quantile(slopes, [0.025, 0.975])
+    return Coefficient(float(slopes.mean()), None, float(low), float(high))
