@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ludens.envs import PROTOCOLS, uniform_strategy
 from ludens.preferences.estimation import HOMO_MORALIS, Choices, fit
 from ludens.preferences.estimation.likelihood import events
-from ludens.preferences.estimation.simulation import design, simulate
+from ludens.preferences.estimation.simulation import questions, simulate
 
 PEOPLE = 100
 TRUTH = np.array([0.2, 0.2, 0.3, 8.0])
@@ -30,7 +30,7 @@ SETS = {"SPD": ["SPD"], "TG": ["TG"], "UG": ["UG"], "TG and UG": ["TG", "UG"], "
 def questions(families: list[str], seen: Literal["strategies", "nodes"]) -> Choices:
     """All protocols of some families, put to everybody."""
     games = [game for name, game in PROTOCOLS.items() if name.rstrip("123456") in families]
-    return design([(game, uniform_strategy(game)) for game in games], subjects=PEOPLE, seen=seen)
+    return questions([(game, uniform_strategy(game)) for game in games], subjects=PEOPLE, seen=seen)
 
 
 def expected_errors(choices: Choices) -> NDArray[np.float64]:

@@ -1,0 +1,33 @@
+"""A game of your own is a tree: two firms set a low or a high price at once, in the market of Calvano et al. (2020).
+
+The firms are run by owners of different preferences; profits are in hundredths.
+"""
+
+from __future__ import annotations
+
+from ludens.agents import OraclePolicy, QuantalPolicy
+from ludens.envs import DecisionNode, GameTree, PayoffNode, SequentialEnv
+from ludens.envs.pricing import Market
+from ludens.experiments import play
+from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
+
+market = Market.symmetric()
+prices = {"low": market.nash()[0], "high": market.monopoly()[0]}
+
+
+def second_firm(first: str) -> DecisionNode:
+    """The second firm's node, which it cannot tell from the other one: it does not see the first price."""
+    ends = {
+        name: PayoffNode(tuple(100 * market.profits([prices[first], price])))
+        for name, price in prices.items()
+    }
+    return DecisionNode(f"after {first}", "firm 2", ends, information_set="second price")
+
+
+root = DecisionNode("first price", "firm 1", {name: second_firm(name) for name in prices})
+duopoly = GameTree("duopoly", ("firm 1", "firm 2"), root)
+env = SequentialEnv(duopoly, rounds=20)
+
+for owner in (HOMO_ECONOMICUS, homo_moralis(0.9)):
+    run = play(env, [OraclePolicy(owner), QuantalPolicy(owner, noise=0.5)], episodes=10, seed=1)
+    print(owner, run.summary().payoffs)
