@@ -27,7 +27,7 @@ TRUTH = np.array([0.2, 0.2, 0.3, 8.0])
 SETS = {"SPD": ["SPD"], "TG": ["TG"], "UG": ["UG"], "TG and UG": ["TG", "UG"], "all 18": ["SPD", "TG", "UG"]}
 
 
-def questions(families: list[str], seen: Literal["strategies", "nodes"]) -> Choices:
+def asked(families: list[str], seen: Literal["strategies", "nodes"]) -> Choices:
     """All protocols of some families, put to everybody."""
     games = [game for name, game in PROTOCOLS.items() if name.rstrip("123456") in families]
     return questions([(game, uniform_strategy(game)) for game in games], subjects=PEOPLE, seen=seen)
@@ -49,7 +49,7 @@ if __name__ == "__main__":
     print("| games | answers seen | α | β | κ | λ | one sample |")
     print("|---|---|---|---|---|---|---|")
     for (name, families), seen in product(SETS.items(), ("strategies", "nodes")):
-        choices = questions(families, seen)
+        choices = asked(families, seen)
         errors = " | ".join(f"{error:.3f}" for error in expected_errors(choices))
         sample = fit(simulate(choices, "moralis", TRUTH, np.random.default_rng(1)))
         warned = [

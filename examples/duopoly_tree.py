@@ -1,6 +1,6 @@
-"""A game of your own is a tree: two firms set a low or a high price at once, in the market of Calvano et al. (2020).
+"""A game of your own is a tree: two firms set a low or a high price at once, with the logit demand.
 
-The firms are run by owners of different preferences; profits are in hundredths.
+The market is that of Calvano et al. (2020); owners differ in their preferences; profits are in hundredths.
 """
 
 from __future__ import annotations
