@@ -13,10 +13,11 @@ from ludens.cli.printing import console, print_json
 def envs(as_json: Json = False) -> None:
     """List the environments with their roles, parameters and protocols."""
     from ludens.envs import FAMILIES
+    from ludens.envs.av.registration import KINDS
     from ludens.envs.pricing.registration import PRICING
 
     if as_json:
-        print_json([*(_family(family) for family in FAMILIES.values()), *map(_market, PRICING)])
+        print_json([*(_family(family) for family in FAMILIES.values()), *map(_kind, (*PRICING, *KINDS))])
         return
     from rich import box
     from rich.table import Table
@@ -31,7 +32,7 @@ def envs(as_json: Json = False) -> None:
         screen.print(f"[bold]{family.environment}[/bold]")
         screen.print(f"{family.title}, {family.source}; roles: {', '.join(family.roles)}", style="dim")
         screen.print(table)
-    for kind in PRICING:
+    for kind in (*PRICING, *KINDS):
         screen.print(f"[bold]{kind.environment}[/bold]")
         screen.print(f"{kind.title}, {kind.source}; roles: {', '.join(kind.roles)}", style="dim")
         screen.print(f"options: {', '.join(kind.options)}\n", style="dim")
@@ -63,7 +64,7 @@ def _family(family: Any) -> dict[str, Any]:
     }
 
 
-def _market(kind: Any) -> dict[str, Any]:
+def _kind(kind: Any) -> dict[str, Any]:
     return {
         "id": kind.environment,
         "title": kind.title,

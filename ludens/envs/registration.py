@@ -10,6 +10,7 @@ from typing import Any
 from pettingzoo import AECEnv, ParallelEnv, aec_registry, make, parallel_registry, register
 from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
+from ludens.envs.av.registration import register_av
 from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, add_family
 from ludens.envs.pricing.registration import register_pricing
@@ -81,3 +82,4 @@ def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
 for _family in FAMILIES.values():
     register_family(_family)
 register_pricing()
+register_av()

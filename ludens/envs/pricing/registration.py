@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from pettingzoo import AECEnv, ParallelEnv, aec_registry, parallel_registry, register
 from pettingzoo.utils.conversions import parallel_to_aec, turn_based_aec_to_parallel
 
-from ludens.errors import UsageError
-
-
-@dataclass(frozen=True)
-class PricingKind:
-    """A pricing environment as lists show it.
-
-    Attributes:
-        environment: its id.
-        title, source: for people.
-        roles: of its seats; there are as many as firms.
-        options: the names of what it can be made with.
-    """
-
-    environment: str
-    title: str
-    source: str
-    roles: tuple[str, ...]
-    options: tuple[str, ...]
-
+from ludens.envs.kind import EnvironmentKind
 
 OPTIONS = (
     "market", "firms", "actions", "points", "extension", "grid", "bounds", "memory", "periods", "max_cycles",
     "discount", "interventions", "price_limit", "render_mode",
 )  # fmt: skip
-BERTRAND = PricingKind(
+BERTRAND = EnvironmentKind(
     "ludens/bertrand-v0",
     "Repeated Bertrand market, firms move at once",
     "Calvano, Calzolari, Denicolò & Pastorello (2020)",
     ("firm",),
     OPTIONS,
 )
-SEQUENTIAL = PricingKind(
+SEQUENTIAL = EnvironmentKind(
     "ludens/bertrand_sequential-v0",
     "Repeated Bertrand market, firms move in turns",
     "Klein (2021)",
@@ -54,7 +34,7 @@ def bertrand_parallel(**options: Any) -> ParallelEnv[str, Any, Any]:
     """`BertrandEnv`, with unknown options told in one sentence."""
     from ludens.envs.pricing.env import BertrandEnv
 
-    return BertrandEnv(**_known(BERTRAND, options))
+    return BertrandEnv(**BERTRAND.known(options))
 
 
 def bertrand_aec(**options: Any) -> AECEnv[str, Any, Any]:
@@ -67,7 +47,7 @@ def sequential_aec(**options: Any) -> AECEnv[str, Any, Any]:
     """`SequentialBertrandEnv`, with unknown options told in one sentence."""
     from ludens.envs.pricing.sequential_env import SequentialBertrandEnv
 
-    return SequentialBertrandEnv(**_known(SEQUENTIAL, options))
+    return SequentialBertrandEnv(**SEQUENTIAL.known(options))
 
 
 def sequential_parallel(**options: Any) -> ParallelEnv[str, Any, Any]:
@@ -86,12 +66,3 @@ def register_pricing() -> None:
     ):
         if kind.environment not in registry:
             register(face, kind.environment, entry)
-
-
-def _known(kind: PricingKind, options: dict[str, Any]) -> dict[str, Any]:
-    unknown = set(options) - set(kind.options)
-    if unknown:
-        raise UsageError(
-            f"{kind.environment} has no option {min(unknown)!r}; it has {', '.join(kind.options)}."
-        )
-    return options

@@ -1,0 +1,1 @@
+"""The autonomous-vehicle dilemma: judging it, playing it as a population, and the Moral Machine."""

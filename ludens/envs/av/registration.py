@@ -1,0 +1,12 @@
+"""Both PettingZoo faces of the environments of this package. Each is loaded when the first one is made."""
+
+from __future__ import annotations
+
+from ludens.envs.kind import EnvironmentKind
+
+KINDS: tuple[EnvironmentKind, ...] = ()
+"""All of them, in the order of lists."""
+
+
+def register_av() -> None:
+    """Add them to both registries. Doing it twice changes nothing."""
