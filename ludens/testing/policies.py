@@ -47,8 +47,8 @@ class PolicyConformance:
             if decision.probabilities is not None:
                 assert len(decision.probabilities) == len(turn.options)
                 assert sum(decision.probabilities) == pytest.approx(1)
-                place = [option.action for option in turn.options].index(decision.action)
-                assert decision.probabilities[place] > 0
+                places = {option.action: place for place, option in enumerate(turn.options)}
+                assert decision.probabilities[places[int(decision.action)]] > 0
 
     def test_the_same_stream_gives_the_same_decisions(self) -> None:
         """All chance comes from the generator that is passed in."""
