@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ludens.envs.av.adoption_registration import ADOPTION, register_adoption
 from ludens.envs.kind import EnvironmentKind
 
-KINDS: tuple[EnvironmentKind, ...] = ()
+KINDS: tuple[EnvironmentKind, ...] = (ADOPTION,)
 """All of them, in the order of lists."""
 
 
 def register_av() -> None:
     """Add them to both registries. Doing it twice changes nothing."""
+    register_adoption()

@@ -1,0 +1,254 @@
+"""Choosers of a car program in the adoption game, and their names.
+
+====================================  ================================================================
+specification                         policy
+====================================  ================================================================
+``adopter:kappa=0.5``                 `AdopterPolicy`; further ``altruism=``, ``reading=``, ``noise=``
+``homo_economicus``                   the same with κ = 0
+``homo_moralis:0.5``                  the same with that κ
+``altruist:0.3``                      κ = 0 and weight 0.3 on each other life
+``utilitarian``                       the same with weight 1: all lives count alike
+``always:utilitarian``                `FixedProgram`; or ``always:self-protective``
+``random``                            `ludens.agents.RandomPolicy`
+anything with a ``/``                 `ludens.agents.LLMPolicy` of that LiteLLM model id
+====================================  ================================================================
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ludens.agents.policy import Decision, Policy, draw
+from ludens.agents.scripted import RandomPolicy
+from ludens.envs import Turn
+from ludens.envs.av.adoption import PROGRAMS, AdoptionGame
+from ludens.errors import UsageError
+from ludens.preferences.av_adoption import (
+    AdoptionPreferences,
+    adoption_gains,
+    adoption_probabilities,
+    adoption_utilities,
+)
+
+_FOR_READERS = {"name", "kind"}
+
+
+class AdopterPolicy(Policy):
+    """Chooses the program that is better for its preferences, or by a logit with noise.
+
+    What others drive matters to it only where there are economies of scale; it then expects the shares of
+    the last round, and before the first one `expected`.
+
+    Args:
+        preferences: κ, the weight on others' lives, and the reading.
+        noise: λ ≥ 0 in units of the own life's value per round; 0 chooses the better program.
+        expected: the share of utilitarian cars among the others before the first round, in [0, 1].
+
+    Raises:
+        UsageError: an argument is out of its range.
+    """
+
+    def __init__(
+        self, preferences: AdoptionPreferences, *, noise: float = 0.0, expected: float = 0.0
+    ) -> None:
+        if not isinstance(preferences, AdoptionPreferences):
+            raise UsageError(f"AdopterPolicy needs AdoptionPreferences; got {preferences!r}.")
+        adoption_probabilities(0.0, noise)  # checks the noise
+        if isinstance(expected, bool | str) or not 0 <= expected <= 1:
+            raise UsageError(f"The share that an adopter expects lies in [0, 1]; got {expected!r}.")
+        self.preferences = preferences
+        self.noise, self.expected = float(noise), float(expected)
+        self.name = preferences.name + (f" λ={noise:g}" if noise else "")
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Draw a program from the exact probabilities.
+
+        Raises:
+            UsageError: the turn's game is no adoption game.
+        """
+        game, wanted = adoption_game(turn, self.name), self.preferences
+        others = turn.facts["others"]
+        share, period = (others[-1] if others else self.expected), int(turn.facts["period"])
+        if len(turn.options) == 1:
+            reasoning = f"The law leaves the {turn.options[0].name} program alone."
+            return draw([1.0], turn, rng, provenance="exact", reasoning=reasoning)
+        gain = adoption_gains(
+            game,
+            wanted.kappa,
+            share,
+            altruism=wanted.altruism,
+            reading=wanted.reading,
+            period=period,
+        )
+        chance = float(adoption_probabilities(gain, self.noise))
+        worth = adoption_utilities(game, wanted, share, period=period)
+        told = " and ".join(f"{value:.6g} as {name}" for value, name in zip(worth, PROGRAMS, strict=True))
+        reasoning = f"To me a round is worth {told}; I choose utilitarian with probability {chance:.2f}."
+        return draw([chance, 1 - chance], turn, rng, provenance="exact", reasoning=reasoning)
+
+    def describe(self) -> dict[str, Any]:
+        """JSON values from which an equal policy can be made."""
+        wanted = self.preferences
+        settings = {
+            "kappa": wanted.kappa,
+            "altruism": wanted.altruism,
+            "reading": wanted.reading,
+            "noise": self.noise,
+            "expected": self.expected,
+        }
+        return {**super().describe(), "spec": "adopter", **settings}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AdopterPolicy) and self.describe() == other.describe()
+
+    def __hash__(self) -> int:
+        return hash((self.preferences, self.noise, self.expected))
+
+
+class FixedProgram(Policy):
+    """One program for ever; the one that the law leaves where it forbids it.
+
+    Raises:
+        UsageError: there is no such program.
+    """
+
+    def __init__(self, program: str) -> None:
+        if program not in PROGRAMS:
+            raise UsageError(f"A program is {' or '.join(PROGRAMS)}; got {program!r}.")
+        self.program = program
+        self.name = f"always:{program}"
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Take it.
+
+        Raises:
+            UsageError: the turn's game is no adoption game.
+        """
+        adoption_game(turn, self.name)
+        shares = [float(option.name == self.program) for option in turn.options]
+        return draw(shares if any(shares) else [1.0], turn, rng, provenance="exact")
+
+    def describe(self) -> dict[str, Any]:
+        """JSON values from which an equal policy can be made."""
+        return {**super().describe(), "spec": self.name}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FixedProgram) and self.program == other.program
+
+    def __hash__(self) -> int:
+        return hash((FixedProgram, self.program))
+
+
+def adoption_game(turn: Turn, name: str) -> AdoptionGame:
+    """The turn's game, if it is the adoption game.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not isinstance(turn.game, AdoptionGame):
+        raise UsageError(
+            f"{name} chooses car programs, and {turn.environment} has none: seat it in ludens/av_adoption-v0."
+        )
+    return turn.game
+
+
+def adopter_names() -> list[str]:
+    """The specifications that need no model, with an example's numbers where they take some."""
+    return [
+        "homo_economicus", "homo_moralis:0.5", "altruist:0.3", "utilitarian",
+        "adopter:kappa=0.5,reading=passenger,noise=0.01", "always:utilitarian", "always:self-protective",
+        "random",
+    ]  # fmt: skip
+
+
+def make_adopter(spec: str | Mapping[str, Any] | Policy, **defaults: Any) -> Policy:
+    """The chooser that a specification names.
+
+    Args:
+        spec: a name as in the table above; or a mapping with that under ``"spec"`` and further settings
+            beside it. What `Policy.describe` returns is such a mapping. A policy is returned as it is.
+        defaults: settings of a language model that the specification does not set itself.
+
+    Raises:
+        UsageError: there is no such chooser, or a setting is unknown or out of its range.
+    """
+    if isinstance(spec, Policy):
+        return spec
+    settings: dict[str, Any] = {}
+    name: object = spec
+    if isinstance(spec, Mapping):
+        settings = {key: value for key, value in spec.items() if key != "spec" and key not in _FOR_READERS}
+        name = spec.get("spec")
+    if not isinstance(name, str):
+        raise UsageError(f"A chooser is named by a text; got {spec!r}; there are {_known()}.")
+    name = name.strip()
+    if "/" in name:
+        from ludens.agents.registry import make_policy
+
+        return make_policy({"spec": name, **defaults, **settings})
+    head, _, tail = name.partition(":")
+    if name == "random":
+        return _made(RandomPolicy, name, settings)
+    if head == "always":
+        return _made(FixedProgram, name, {"program": tail.strip(), **settings})
+    fixed, first = _HEADS.get(head, ({}, None))
+    if head not in _HEADS or (head == "utilitarian" and tail):
+        raise UsageError(f"There is no chooser {name!r}; there are {_known()}.")
+    told = _parse(name, tail, first)
+    if head in {"homo_moralis", "altruist"} and first not in {*told, *settings}:
+        raise UsageError(f"The chooser {head!r} needs its weight: write {head}:0.5, for example.")
+    return _made(_adopter, name, {**fixed, **told, **settings})
+
+
+# What a head sets, and the setting that a bare value after the colon stands for.
+_HEADS: Mapping[str, tuple[Mapping[str, float], str | None]] = {
+    "adopter": ({}, "kappa"),
+    "homo_economicus": ({"kappa": 0.0}, None),
+    "homo_moralis": ({}, "kappa"),
+    "altruist": ({}, "altruism"),
+    "utilitarian": ({"altruism": 1.0}, None),
+}
+
+
+def _adopter(
+    kappa: float = 0.0,
+    altruism: float = 0.0,
+    reading: Any = "veil",
+    noise: float = 0.0,
+    expected: float = 0.0,
+) -> Policy:
+    return AdopterPolicy(AdoptionPreferences(kappa, altruism, reading), noise=noise, expected=expected)
+
+
+def _known() -> str:
+    return ", ".join(adopter_names()) + ", and every model id with a slash, for example local/smollm2-135m"
+
+
+def _made(make: Callable[..., Policy], name: str, settings: Mapping[str, Any]) -> Policy:
+    try:
+        inspect.signature(make).bind(**settings)
+    except TypeError as why:
+        raise UsageError(f"The chooser {name!r} cannot be made with these settings: {why}.") from None
+    return make(**settings)
+
+
+def _parse(name: str, tail: str, first: str | None) -> dict[str, Any]:
+    """Settings written as ``key=value,…``; a bare value at the beginning is that of the key `first`."""
+    found: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in tail.split(","))):
+        key, equals, value = (word.strip() for word in part.partition("="))
+        if not equals and first is not None and not found:
+            key, value = first, key
+        if key in found or not value:
+            raise UsageError(
+                f"The chooser {name!r} cannot be read at {part!r}: write key=value, each key once."
+            )
+        try:
+            found[key] = value if key == "reading" else float(value)
+        except ValueError:
+            raise UsageError(f"The chooser {name!r} needs a number for {key}; got {value!r}.") from None
+    return found

@@ -1,0 +1,242 @@
+"""Preferences in the adoption game: what each program is worth, the better one, noisy choice, equilibria.
+
+    u(x) = (1 − κ)·π(x, y) + κ·π(x, x) + a·(expected number of others who survive)
+
+with x the own program, y the share of utilitarian cars among the others (`ludens.envs.av.adoption`).
+κ = a = 0 is homo economicus; κ homo moralis (Alger & Weibull, Econometrica 81(6), 2013); a the altruist's
+weight on each other life, pedestrians without a car among them; a = 1 is the utilitarian, to whom all lives
+count alike. The closed forms are those of `ludens.envs.av.adoption_threshold`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs.av.adoption import AdoptionGame
+from ludens.envs.av.adoption_threshold import (
+    Reading,
+    altruism_threshold,
+    check_reading,
+    gain_terms,
+    kappa_threshold,
+    role_payoff,
+)
+from ludens.errors import UsageError
+
+__all__ = [
+    "AdoptionEquilibria",
+    "AdoptionPreferences",
+    "Reading",
+    "adoption_equilibria",
+    "adoption_gains",
+    "adoption_probabilities",
+    "adoption_utilities",
+    "altruism_threshold",
+    "check_reading",
+    "equilibrium_shares",
+    "kappa_threshold",
+]
+
+Floats = NDArray[np.float64]
+
+TOLERANCE = 1e-12
+"""Programs whose utilities differ by less than this share of the stakes are equally good."""
+
+
+@dataclass(frozen=True)
+class AdoptionPreferences:
+    """What a chooser of a car program wants.
+
+    Args:
+        kappa: κ in [0, 1], the weight on the payoff if everybody chose the same program.
+        altruism: a ≥ 0, the weight on each other life; 1 counts it as the own one.
+        reading: in which roles the chooser thinks of itself, see `Reading`.
+
+    Raises:
+        UsageError: a number is out of its range, or there is no such reading.
+    """
+
+    kappa: float = 0.0
+    altruism: float = 0.0
+    reading: Reading = "veil"
+
+    def __post_init__(self) -> None:
+        for name, most in (("kappa", 1.0), ("altruism", math.inf)):
+            value = getattr(self, name)
+            try:
+                number = math.nan if isinstance(value, bool | str) else float(value)
+            except (TypeError, ValueError):
+                number = math.nan
+            if not (0 <= number <= most and math.isfinite(number)):
+                within = "in [0, 1]" if most == 1 else "a finite number of at least 0"
+                raise UsageError(f"Adoption preferences need {name} {within}; got {value!r}.")
+            object.__setattr__(self, name, number + 0.0)
+        check_reading(self.reading)
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        if self.altruism:
+            known = "utilitarian" if self.altruism == 1 else f"altruist a={self.altruism:g}"
+            found = f"{known} κ={self.kappa:g}" if self.kappa else known
+        else:
+            found = f"homo moralis κ={self.kappa:g}" if self.kappa else "homo economicus"
+        return found if self.reading == "veil" else f"{found} as {self.reading}"
+
+
+def adoption_utilities(
+    game: AdoptionGame, preferences: AdoptionPreferences, share: ArrayLike = 0.0, *, period: int = 0
+) -> Floats:
+    """The utility of the utilitarian and of the self-protective program, in that order.
+
+    Args:
+        game: the rules.
+        preferences: κ, a and the reading.
+        share: y in [0, 1], of utilitarian cars among the others, of any shape (...).
+        period: whose regulation holds.
+
+    Returns:
+        (..., 2), in units of the own life's value per round. Others' survival is counted up to a constant:
+        by the lives that the own car spares.
+    """
+    y = np.asarray(share, dtype=np.float64)
+    found = np.empty((*y.shape, 2))
+    for place, program in enumerate((1.0, 0.0)):
+        actual = role_payoff(game, program, y, reading=preferences.reading, period=period)
+        everyone = role_payoff(game, program, program, reading=preferences.reading, period=period)
+        spared = game.walkers * game.accident * program
+        found[..., place] = (
+            (1 - preferences.kappa) * actual + preferences.kappa * everyone + preferences.altruism * spared
+        )
+    return found
+
+
+def adoption_gains(
+    game: AdoptionGame,
+    kappa: ArrayLike,
+    share: ArrayLike = 0.0,
+    *,
+    altruism: ArrayLike = 0.0,
+    reading: Reading = "veil",
+    period: int = 0,
+) -> Floats:
+    """What the utilitarian program is worth more than the self-protective one, u(1) − u(0).
+
+    Arguments are those of `gain_terms` and κ, broadcast together; exactly 0 where the two are equally good
+    up to rounding.
+    """
+    own, everyone = gain_terms(game, share, altruism=altruism, reading=reading, period=period)
+    moral = np.asarray(kappa, dtype=np.float64) * everyone
+    gains = own + moral
+    stakes = np.abs(moral) + game.accident * (1.0 + game.walkers * np.asarray(altruism, dtype=np.float64))
+    stakes = stakes + np.abs(game.extra_cost(share, period))
+    found: Floats = np.where(np.abs(gains) <= TOLERANCE * stakes, 0.0, gains)
+    return found
+
+
+def adoption_probabilities(gains: ArrayLike, noise: float = 0.0) -> Floats:
+    """The probability to choose the utilitarian program.
+
+    Args:
+        gains: u(1) − u(0), of any shape.
+        noise: λ ≥ 0 in units of utility, 1/(1 + exp(−gain/λ)); with 0 the better program is chosen, and each
+            with one half where they are equally good.
+
+    Raises:
+        UsageError: the noise is negative or not finite.
+    """
+    values = np.asarray(gains, dtype=np.float64)
+    if isinstance(noise, bool | str) or not 0 <= noise < math.inf:
+        raise UsageError(f"The noise of a choice is a finite number of at least 0; got {noise!r}.")
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        scaled = values / noise if noise > 0 else np.sign(values) * np.inf
+    scaled = np.where(values == 0, 0.0, scaled)
+    found: Floats = 0.5 * (1.0 + np.tanh(0.5 * scaled))
+    return found
+
+
+class AdoptionEquilibria(NamedTuple):
+    """The equilibria with the fewest and with the most utilitarian cars, (n,) each: who chooses one.
+
+    Without economies of scale they differ by those alone to whom both programs are equally good.
+    """
+
+    lowest: NDArray[np.bool_]
+    highest: NDArray[np.bool_]
+
+
+def adoption_equilibria(
+    game: AdoptionGame,
+    kappa: ArrayLike,
+    *,
+    altruism: ArrayLike = 0.0,
+    reading: Reading = "veil",
+    period: int = 0,
+) -> AdoptionEquilibria:
+    """Profiles in which everybody's program is a best choice given the others'; a mandate is not looked at.
+
+    A utilitarian car is never worth less where more others drive one (strategic complements), so that best
+    replies that start from no such car climb to the lowest equilibrium, and from all of them fall to the
+    highest (Topkis).
+
+    Args:
+        game: the rules.
+        kappa: (n,), or one number for all.
+        altruism: likewise.
+        reading: of all.
+        period: whose regulation holds.
+    """
+    weights, lives = (np.broadcast_to(np.asarray(each, dtype=np.float64), game.people)
+                      for each in (kappa, altruism))  # fmt: skip
+
+    def settled(start: bool) -> NDArray[np.bool_]:
+        chosen = np.full(game.people, start)
+        while True:
+            gains = adoption_gains(
+                game, weights, game.others(chosen), altruism=lives, reading=reading, period=period
+            )
+            # Who is indifferent stays on the side that it starts from.
+            better = gains >= 0 if start else gains > 0
+            if np.array_equal(better, chosen):
+                return chosen
+            chosen = better
+
+    return AdoptionEquilibria(settled(False), settled(True))
+
+
+def equilibrium_shares(
+    game: AdoptionGame,
+    above: Callable[[float], float],
+    *,
+    altruism: float = 0.0,
+    reading: Reading = "veil",
+    period: int = 0,
+) -> tuple[float, float]:
+    """The lowest and the highest equilibrium share of utilitarian cars in a large population.
+
+    Args:
+        game: the rules.
+        above: the share of people whose κ is above a number: ``scipy.stats.beta(2, 5).sf`` for example, or
+            any falling function. Without economies of scale the answer is above(κ*), twice.
+        altruism: a, of all.
+        reading: of all.
+        period: whose regulation holds.
+    """
+
+    def settled(share: float) -> float:
+        for _ in range(10_000):
+            limit = float(kappa_threshold(game, share, altruism=altruism, reading=reading, period=period))
+            # Where both programs are equally good whatever κ, there is no share to be told.
+            following = math.nan if math.isnan(limit) else float(above(limit))
+            if following == share or math.isnan(following) or abs(following - share) < TOLERANCE:
+                return following
+            share = following
+        return share
+
+    return settled(0.0), settled(1.0)
