@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from ludens.cli.printing import fail
 from ludens.errors import LudensError, UsageError
 
-ORDER = ("envs", "play", "bench", "price", "av", "estimate", "resume", "report", "show", "models")
+ORDER = ("envs", "play", "bench", "price", "av", "estimate", "align", "resume", "report", "show", "models")
 """How help lists the commands, whichever module was imported first."""
 
 
