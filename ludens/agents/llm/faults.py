@@ -37,7 +37,9 @@ def passes(error: BaseException) -> bool:
 
 def wait(error: BaseException | None, attempt: int, first: float) -> float:
     """Seconds to wait after an attempt (counted from 1): what the server asked for, or `first`, doubling."""
-    headers = getattr(error, "litellm_response_headers", None) or {}
+    headers = getattr(error, "litellm_response_headers", None)
+    if headers is None:  # an error that LiteLLM passed on as its client raised it
+        headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
         told = float(headers.get("retry-after", "nan"))
     except ValueError:

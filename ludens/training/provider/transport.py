@@ -1,0 +1,209 @@
+"""LiteLLM's file and tuning calls, repeated after faults of the transport.
+
+LiteLLM passes these calls' errors on as its provider's client raised them, not as its own, so what passes is
+decided here; waiting heeds Retry-After as for chat requests.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from ludens.agents.llm.abilities import check_key, load, missing_keys
+from ludens.agents.llm.faults import lasting, wait, words
+from ludens.errors import UsageError
+from ludens.training.provider.record import ProviderError
+
+TIMEOUT = 600.0
+"""Seconds for one request: uploads are long."""
+
+LISTED = 1000
+"""How many of the newest jobs and files are looked through."""
+
+UNREADABLE = (ValueError, AttributeError, TypeError)
+"""What LiteLLM and the client underneath raise for a reply that is not what the API promises."""
+
+
+@dataclass
+class Transport:
+    """A provider, asked through LiteLLM.
+
+    Attributes:
+        model: as provider/model.
+        options: passed to LiteLLM as they are.
+        retries: how often a request is repeated.
+        retry_wait: seconds before the first repetition; the wait doubles each time, up to a minute.
+        patience: seconds for which a job is asked after while nobody answers.
+    """
+
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    retries: int = 4
+    retry_wait: float = 1.0
+    patience: float = 3600.0
+
+    @property
+    def provider(self) -> str:
+        """LiteLLM's name of the provider."""
+        return self.model.split("/", 1)[0]
+
+    @property
+    def where(self) -> str:
+        """Who is asked, for messages."""
+        return str(self.options.get("api_base") or self.provider)
+
+    def check(self) -> None:
+        """See that there is a key before anything is done.
+
+        Raises:
+            ModelError: there is none, or LiteLLM cannot speak to the provider here.
+        """
+        check_key(self.model, self.options)
+        if self.provider == "vertex_ai":
+            self._check_google()
+
+    def upload(self, name: str, content: bytes) -> Any:
+        """Send a file."""
+        file = (name, content, "application/jsonl")
+        return self._ask("create_file", file=file, purpose="fine-tune", custom_llm_provider=self.provider)
+
+    def file(self, file_id: str) -> Any:
+        """How a file stands."""
+        return self._ask("file_retrieve", file_id=file_id, custom_llm_provider=self.provider)
+
+    def files(self) -> list[Any]:
+        """The newest files for tuning."""
+        return list(self._ask("file_list", _newest, purpose="fine-tune", custom_llm_provider=self.provider))
+
+    def jobs(self) -> list[Any]:
+        """The newest tuning jobs, newest first."""
+        return list(self._ask("list_fine_tuning_jobs", _newest, limit=100, custom_llm_provider=self.provider))
+
+    def create_once(self, **request: Any) -> Any:
+        """Create a tuning job. Not repeated: a request whose answer was lost may have been heard."""
+        return self._request("create_fine_tuning_job", custom_llm_provider=self.provider, **request)
+
+    def job(self, job_id: str) -> Any:
+        """How a job stands; asked again for as long as `patience` says."""
+        from tenacity import stop_after_delay
+
+        return self._ask(
+            "retrieve_fine_tuning_job",
+            stop=stop_after_delay(self.patience),
+            fine_tuning_job_id=job_id,
+            custom_llm_provider=self.provider,
+        )
+
+    def cancel(self, job_id: str) -> Any:
+        """Stop a job."""
+        return self._ask(
+            "cancel_fine_tuning_job", fine_tuning_job_id=job_id, custom_llm_provider=self.provider
+        )
+
+    def error(self, error: BaseException, what: str) -> Exception:
+        """The error for a fault that does not pass, or did not in time."""
+        status, said = getattr(error, "status_code", None), says(error)
+        if passes(error):
+            return ProviderError(f"{self.where} did not answer {what}: {said}.")
+        if status in (400, 413, 415, 422):
+            return ProviderError(f"{self.where} rejected {what}: {said}.")
+        if status == 404 and what != "the job":  # a job names a model; nothing else does
+            return ProviderError(
+                f"{self.where} knows nothing {what} ({said}): check the address and the key."
+            )
+        keys = missing_keys(self.model) or f"{self.provider.upper()}_API_KEY"
+        return lasting(_Said(said, status), self.model, self.where, keys)
+
+    def pause(self, error: BaseException | None, attempt: int) -> None:
+        """Wait after an attempt, counted from 1."""
+        time.sleep(wait(error, attempt, self.retry_wait))
+
+    def _ask(
+        self,
+        call: str,
+        read: Callable[[Any], Any] = lambda reply: reply,
+        *,
+        stop: Any = None,
+        **request: Any,
+    ) -> Any:
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+        tries = Retrying(
+            retry=retry_if_exception(passes),
+            stop=stop or stop_after_attempt(1 + self.retries),
+            wait=lambda state: wait(
+                state.outcome.exception() if state.outcome else None, state.attempt_number, self.retry_wait
+            ),
+            reraise=True,
+        )
+        return tries(lambda: read(self._request(call, **request)))
+
+    def _request(self, call: str, **request: Any) -> Any:
+        options = dict(self.options)
+        if "api_base" in options and self.provider == "openai" and not os.environ.get("OPENAI_API_KEY"):
+            # A server of one's own seldom asks for a key, but the client underneath insists on having one.
+            options.setdefault("api_key", "none")
+        litellm = load(self.model)
+        return getattr(litellm, call)(timeout=TIMEOUT, max_retries=0, **request, **options)
+
+    def _check_google(self) -> None:
+        from importlib.util import find_spec
+
+        try:
+            there = find_spec("google.auth") is not None
+        except ModuleNotFoundError:
+            there = False
+        if not there:
+            raise UsageError("Tuning at vertex_ai needs Google's sign-in: pip install google-auth.")
+        for option, variable in (
+            ("vertex_project", "VERTEXAI_PROJECT"),
+            ("vertex_location", "VERTEXAI_LOCATION"),
+            ("gcs_bucket_name", "GCS_BUCKET_NAME"),
+        ):
+            if option not in self.options and not os.environ.get(variable):
+                raise UsageError(
+                    f"Tuning at vertex_ai needs {option}: set the environment variable {variable}."
+                )
+
+
+def _newest(page: Iterable[Any]) -> list[Any]:
+    """The entries of a listing; going through it fetches the pages after the first."""
+    return list(islice(page, LISTED))
+
+
+def passes(error: BaseException) -> bool:
+    """Whether asking again may help."""
+    # The client's own class, by name: ludens imports no other client of models than LiteLLM.
+    if isinstance(error, TimeoutError) or "APIConnectionError" in (
+        kind.__name__ for kind in type(error).__mro__
+    ):
+        return True
+    status = getattr(error, "status_code", None)
+    if isinstance(error, UNREADABLE) and status is None:
+        return True
+    if not isinstance(status, int):
+        return type(error).__module__.split(".")[0] == "httpx"
+    if status == 429:
+        return "insufficient_quota" not in str(error)
+    return status in (408, 409, 425) or status >= 500
+
+
+def says(error: BaseException) -> str:
+    """The provider's own words in one short line."""
+    if isinstance(error, UNREADABLE) and getattr(error, "status_code", None) is None:
+        return f"the reply could not be read ({words(error)})"
+    body = getattr(error, "body", None)
+    message = body.get("message") if isinstance(body, Mapping) else None
+    return words(Exception(message) if isinstance(message, str) and message else error)
+
+
+class _Said(Exception):
+    """A provider's words with the status, in the shape that the sentences for chat requests are made from."""
+
+    def __init__(self, said: str, status: object) -> None:
+        super().__init__(said)
+        self.status_code = status
