@@ -6,8 +6,20 @@ Libraries are imported by the command that needs them. Each module below adds it
 
 from __future__ import annotations
 
-from ludens.cli import align, av, bench, estimate, listing, play, price, runs
+from ludens.cli import align, align_provider, av, bench, estimate, listing, play, price, runs
 from ludens.cli.application import app
 from ludens.cli.entry import main
 
-__all__ = ["align", "app", "av", "bench", "estimate", "listing", "main", "play", "price", "runs"]
+__all__ = [
+    "align",
+    "align_provider",
+    "app",
+    "av",
+    "bench",
+    "estimate",
+    "listing",
+    "main",
+    "play",
+    "price",
+    "runs",
+]

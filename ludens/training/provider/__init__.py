@@ -6,14 +6,13 @@ LLMPolicy(job.policy)
 
 from __future__ import annotations
 
+from ludens.training.provider.preparation import Prepared, prepare
 from ludens.training.provider.prices import Estimate, TrainingPrice
 from ludens.training.provider.record import ProviderError, ProviderJob, SentFile
 from ludens.training.provider.rules import RULES, Rules
 from ludens.training.provider.tuning import (
-    Prepared,
     TuningProgress,
     cancel_provider_tune,
-    prepare,
     provider_tune,
     resume_provider_tune,
 )

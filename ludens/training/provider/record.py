@@ -21,7 +21,7 @@ ENDED = ("succeeded", "failed", "cancelled")
 
 
 class ProviderError(LudensError):
-    """A provider did not tune: it rejected the file, the job failed or was cancelled, or it cannot be reached."""
+    """A provider did not tune: it rejected the file, the job failed or was cancelled, or nobody answered."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class ProviderJob:
 
     @property
     def policy(self) -> str | None:
-        """The tuned model as a policy's name, for ``LLMPolicy`` and the command line; None before its success.
+        """The tuned model as a policy's name, for ``LLMPolicy`` and the command line; None before success.
 
         At Azure the model must first be deployed; this is the policy's name if the deployment is given the
         model's name.
@@ -136,7 +136,8 @@ class ProviderJob:
             return cls(folder=file.parent, files=files, history=history, **found)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as why:
             raise UsageError(
-                f"{file} is no record of a tuning job ({why}); name the folder that `ludens align provider` made."
+                f"{file} is no record of a tuning job ({why}); name the folder that "
+                "`ludens align provider` made."
             ) from None
 
 

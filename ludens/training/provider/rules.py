@@ -28,7 +28,7 @@ class Rules:
         example_tokens: tokens that one example may have; longer ones are cut or refused by the provider.
         suffix: characters that the tuned model's suffix may have.
         mark: whether the file must begin with a byte-order mark.
-        contents: whether the file is in Google's shape (``systemInstruction``, ``contents``), not in OpenAI's.
+        contents: whether the file is in Google's shape (``contents``), not in OpenAI's (``messages``).
         source: the page.
         date: when the page said so.
         verified: whether it was checked against the provider itself.
@@ -113,6 +113,7 @@ def check_file(
     base: str,
     split: str,
     conversations: Sequence[Conversation],
+    *,
     size: int,
     tokens: Callable[[Conversation], int],
 ) -> list[int]:
@@ -146,7 +147,8 @@ def check_file(
         )
     if most is not None and len(conversations) > most:
         raise UsageError(
-            f"{where}: it holds {len(conversations):,} examples and at most {most:,} are taken; leave some out."
+            f"{where}: it holds {len(conversations):,} examples and at most {most:,} are taken; "
+            "leave some out."
         )
     if size > rules.file_bytes:
         raise UsageError(
@@ -156,7 +158,8 @@ def check_file(
     for number, count in enumerate(counts, 1):
         if count > limit:
             raise UsageError(
-                f"{where}: example {number} has about {count:,} tokens and {base} takes {limit:,}; shorten it."
+                f"{where}: example {number} has about {count:,} tokens and {base} takes {limit:,}; "
+                "shorten it."
             )
     return counts
 
@@ -171,7 +174,7 @@ def _broken(conversation: Conversation, rules: Rules) -> str:
         if role not in ROLES:
             return f"has the role {role!r}, which is none of {', '.join(ROLES)}"
         if not isinstance(content, str) or not content.strip():
-            return f"has a {role} message without text"
+            return f"has a message of the {role} without text"
     roles = [message["role"] for message in conversation]
     if roles[-1] != "assistant":
         return "does not end with a message of the assistant, which is what is learned"

@@ -24,6 +24,9 @@ TIMEOUT = 600.0
 LISTED = 1000
 """How many of the newest jobs and files are looked through."""
 
+REJECTED = (400, 413, 415, 422)
+"""Statuses by which a server says that it does not take a request."""
+
 UNREADABLE = (ValueError, AttributeError, TypeError)
 """What LiteLLM and the client underneath raise for a reply that is not what the API promises."""
 
@@ -109,7 +112,7 @@ class Transport:
         status, said = getattr(error, "status_code", None), says(error)
         if passes(error):
             return ProviderError(f"{self.where} did not answer {what}: {said}.")
-        if status in (400, 413, 415, 422):
+        if status in REJECTED:
             return ProviderError(f"{self.where} rejected {what}: {said}.")
         if status == 404 and what != "the job":  # a job names a model; nothing else does
             return ProviderError(

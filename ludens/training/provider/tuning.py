@@ -1,15 +1,9 @@
-"""Tune a model at its provider: check, price, ask, send, create, follow, record.
-
-Nothing is paid for twice. The training file has a name of its own and, at the provider, an id of its own, so a
-job that was created but whose answer was lost (a kill, a broken connection, a 5xx) is found again among the
-provider's jobs by that id before another is created.
-"""
+"""Tune a model at its provider: check, price, ask, send, create, follow, record."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,14 +14,14 @@ from uuid import uuid4
 
 from ludens.errors import UsageError
 from ludens.experiments.lock import RunLock
-from ludens.training.provider.conversations import chat_lines, contents_lines, conversations
-from ludens.training.provider.prices import Estimate, estimate
-from ludens.training.provider.record import ENDED, NAME, ProviderError, ProviderJob, SentFile, write_whole
-from ludens.training.provider.rules import RULES, check_file, check_suffix
-from ludens.training.provider.transport import Transport, passes, says
+from ludens.training.provider.preparation import Prepared, prepare
+from ludens.training.provider.prices import Estimate
+from ludens.training.provider.record import NAME, ProviderError, ProviderJob, SentFile, write_whole
+from ludens.training.provider.rules import check_suffix
+from ludens.training.provider.steps import create, find_job, news, send
+from ludens.training.provider.transport import Transport
 
 SECRETS = ("key", "token", "credential", "secret", "password")
-WAITING = ("pending", "running", "notRunning")
 LONGEST_POLL = 60.0
 
 
@@ -49,73 +43,6 @@ class TuningProgress:
 
 
 Progress = Callable[[TuningProgress], None]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A job that is ready to start and has cost nothing: the files that would be sent, and the estimate."""
-
-    model: str
-    files: Mapping[str, tuple[bytes, int]]
-    estimate: Estimate
-    epochs: int | None
-
-    @property
-    def key(self) -> str:
-        """Eight characters that the same model, files and epochs have in common."""
-        parts = [
-            self.model,
-            str(self.epochs),
-            *(hashlib.sha256(f[0]).hexdigest() for f in self.files.values()),
-        ]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
-
-    @property
-    def folder(self) -> Path:
-        """Where the job lies if no other place is named. The same job has the same place, so that a command
-        given again after a kill does not start, and pay for, a second one.
-        """
-        return Path("tuned") / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', self.model)}-{self.key}"
-
-
-def prepare(model: str, data: object, *, epochs: int | None = None) -> Prepared:
-    """Check a data set by the provider's rules and estimate the price. Sends nothing.
-
-    Args:
-        model: ``openai/…``, ``azure/…`` or ``vertex_ai/…``.
-        data: see `conversations`.
-        epochs: how often each example is seen, at least 1; None lets the provider choose.
-
-    Raises:
-        UsageError: a rule is broken, or an argument is wrong.
-    """
-    provider, _, base = model.partition("/")
-    if provider not in RULES or not base:
-        raise UsageError(
-            f"Tuning is offered at {', '.join(RULES)}, named as openai/gpt-4.1-mini-2025-04-14; got {model!r}."
-        )
-    if epochs is not None and epochs < 1:
-        raise UsageError(f"epochs is at least 1; got {epochs}.")
-    from ludens.agents.llm.abilities import load
-
-    litellm, rules, found = load(model), RULES[provider], conversations(data)
-
-    def tokens(one: Any) -> int:
-        return int(litellm.token_counter(model=model, messages=[dict(message) for message in one]))
-
-    files: dict[str, tuple[bytes, int]] = {}
-    counts: list[int] = []
-    for split, examples in (("train", found.train), ("validation", found.validation)):
-        if split == "validation" and not examples:
-            continue
-        # What a rule finds wrong could not always be converted, so the size is that of OpenAI's shape, which
-        # is close to that of Google's.
-        size = len(chat_lines(examples, mark=rules.mark))
-        counted = check_file(provider, base, split, examples, size, tokens)
-        counts = counts or counted
-        content = contents_lines(examples) if rules.contents else chat_lines(examples, mark=rules.mark)
-        files[split] = (content, len(examples))
-    return Prepared(model, files, estimate(provider, base, counts, epochs), epochs)
 
 
 def provider_tune(
@@ -140,12 +67,13 @@ def provider_tune(
     Args:
         model: ``openai/…``, ``azure/…`` or ``vertex_ai/…``.
         data: a data set, its folder, or a JSONL file.
-        out: folder for the job's record and files; by default one under ``tuned/``, the same for the same job.
+        out: folder for the job's record and files; by default one under ``tuned/`` that is the same for the
+            same job.
         epochs: how often each example is seen; None lets the provider choose.
         suffix: part of the tuned model's name; by default ``ludens-`` and eight characters.
         api_base: address of a server that speaks the provider's API.
         max_cost: US dollars; what is estimated to cost more, or what has no known price, is not started.
-        confirm: is told the estimate and says whether to go on. One of `max_cost` and `confirm` must be given.
+        confirm: is told the estimate and says whether to go on. One of it and `max_cost` must be given.
         progress: is told how the job stands, whenever it was asked after.
         poll: seconds between askings; up to a minute for a job that runs long.
         transport_retries: how often a request is repeated after 429, 5xx or a broken connection.
@@ -187,6 +115,7 @@ def provider_tune(
 def resume_provider_tune(
     path: str | os.PathLike[str],
     *,
+    tuned_model: str | None = None,
     progress: Progress | None = None,
     poll: float = 15.0,
     transport_retries: int = 4,
@@ -198,8 +127,15 @@ def resume_provider_tune(
 
     Args:
         path: the job's folder, or the record in it.
-        options: as for `provider_tune`, above those of the record; a key that is not in the environment
-            must be given again.
+        tuned_model: what the provider calls the result, to be recorded as it is; for Vertex AI, whose jobs
+            LiteLLM creates and cannot ask after.
+        progress: as for `provider_tune`.
+        poll: likewise.
+        transport_retries: likewise.
+        retry_wait: likewise.
+        patience: likewise.
+        options: likewise, above those of the record; a key that is not in the environment must be given
+            again.
 
     Raises:
         UsageError: there is no record, or another process follows the job.
@@ -208,6 +144,12 @@ def resume_provider_tune(
     folder = ProviderJob.read(path).folder
     with _writing(folder):
         job = ProviderJob.read(folder)
+        if tuned_model is not None:
+            if job.ended or job.job_id is None:
+                raise UsageError(f"The job in {folder} is {job.status}: it has no result to be named.")
+            return job.moved("succeeded", tuned_model=tuned_model)
+        if job.status == "succeeded":
+            return job
         transport = _transport(job, options, transport_retries, retry_wait, patience)
         return _go_on(job, transport, progress, poll)
 
@@ -235,7 +177,7 @@ def cancel_provider_tune(path: str | os.PathLike[str], **options: Any) -> Provid
                 )
             if "train" not in job.files or job.files["train"].id is None:
                 return job.moved("cancelled")
-            made = _find_job(job, transport)
+            made = find_job(job, transport)
             if made is None:
                 return job.moved("cancelled")
             job = replace(job, job_id=str(made.id))
@@ -243,7 +185,7 @@ def cancel_provider_tune(path: str | os.PathLike[str], **options: Any) -> Provid
             state = transport.cancel(str(job.job_id))
         except Exception as error:
             raise transport.error(error, f"the wish to cancel the job {job.job_id}") from error
-        changed = replace(job, **_news(job, state))
+        changed = replace(job, **news(job, state))
         return changed.moved(str(state.status)) if alone else replace(changed, status=str(state.status))
     finally:
         if alone:
@@ -254,8 +196,8 @@ def _agree(found: Estimate, max_cost: float | None, confirm: Callable[[Estimate]
     if max_cost is not None:
         if found.cost is None:
             raise UsageError(
-                f"The price of training {found.model} is not known here, so it cannot be held to ${max_cost:g}; "
-                "see the provider's page and start without a limit."
+                f"The price of training {found.model} is not known here, so it cannot be held "
+                f"to ${max_cost:g}; see the provider's page and start without a limit."
             )
         if found.cost > max_cost:
             raise UsageError(
@@ -337,16 +279,26 @@ def _go_on(job: ProviderJob, transport: Transport, progress: Progress | None, po
             progress(TuningProgress(job.status, time.monotonic() - begun, job.trained_tokens, finish))
 
     if job.job_id is None and not job.ended:
-        job = _send(job, transport, tell, poll)
-        job = _create(job, transport)
+        job = send(job, transport, tell, poll)
+        job = create(job, transport)
     tell(job)
+    try:
+        return _follow(job, transport, tell, poll)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Interrupted; the job {job.job_id} goes on at {transport.where}: follow it again with "
+            f"`ludens align provider --resume {job.folder}`, or stop it with --cancel."
+        ) from None
+
+
+def _follow(job: ProviderJob, transport: Transport, tell: Callable[..., None], poll: float) -> ProviderJob:
     pause = poll
     while not job.ended:
         if job.provider == "vertex_ai":
             raise ProviderError(
                 f"The job {job.job_id} was created, and LiteLLM cannot ask Vertex AI after it: follow it in "
-                "Google's console, which names the tuned model's endpoint; "
-                "the policy is vertex_ai/ and that name."
+                "Google's console, and when it names the tuned model's endpoint record that with "
+                f"`ludens align provider --resume {job.folder} --tuned NAME`."
             )
         try:
             state = transport.job(str(job.job_id))
@@ -356,7 +308,7 @@ def _go_on(job: ProviderJob, transport: Transport, progress: Progress | None, po
                 f"{str(told).rstrip('.')}; the job goes on there: follow it again with "
                 f"`ludens align provider --resume {job.folder}`."
             ) from error
-        changes = _news(job, state)
+        changes = news(job, state)
         if str(state.status) != job.status or any(getattr(job, name) != new for name, new in changes.items()):
             job = job.moved(str(state.status), **changes)
         tell(job, state)
@@ -370,150 +322,3 @@ def _go_on(job: ProviderJob, transport: Transport, progress: Progress | None, po
     if job.status == "cancelled":
         raise ProviderError(f"The job {job.job_id or job.folder} was cancelled; a new one can be started.")
     return job
-
-
-def _news(job: ProviderJob, state: Any) -> dict[str, Any]:
-    error = getattr(state, "error", None)
-    return {
-        "tuned_model": state.fine_tuned_model or job.tuned_model,
-        "trained_tokens": state.trained_tokens if state.trained_tokens is not None else job.trained_tokens,
-        "error": str(getattr(error, "message", "") or "").rstrip(".") if error is not None else job.error,
-    }
-
-
-def _send(
-    job: ProviderJob, transport: Transport, tell: Callable[[ProviderJob], None], poll: float
-) -> ProviderJob:
-    broke_off = job.status == "uploading"
-    for split, sent in job.files.items():
-        if sent.id is not None:
-            continue
-        path = job.folder / f"{split}.jsonl"
-        content = path.read_bytes() if path.exists() else b""
-        if hashlib.sha256(content).hexdigest() != sent.sha256:
-            raise UsageError(f"{path} is not the file that was checked; start again under another folder.")
-        found = None
-        if broke_off:  # it may have arrived all the same
-            found = _find_file(sent.name, transport)
-        job = job.moved("uploading")
-        tell(job)
-        if found is None:
-            try:
-                found = transport.upload(sent.name, content)
-            except Exception as error:
-                raise _rejected(job, transport, error, f"the {split} file") from error
-        job = replace(job, files={**job.files, split: replace(sent, id=str(found.id))}).moved("uploading")
-    for split, sent in job.files.items():
-        _await_file(job, transport, split, str(sent.id), poll)
-    return job
-
-
-def _find_file(name: str, transport: Transport) -> Any:
-    if transport.provider == "vertex_ai":
-        return None
-    try:
-        return next((file for file in transport.files() if file.filename == name), None)
-    except Exception as error:
-        if passes(error):
-            raise transport.error(error, "about the files it has") from error
-        return None  # a server without a listing of files: to send one again costs nothing
-
-
-def _await_file(job: ProviderJob, transport: Transport, split: str, file_id: str, poll: float) -> None:
-    """Azure reads a file before it takes a job on it."""
-    if transport.provider != "azure":
-        return
-    while True:
-        try:
-            file = transport.file(file_id)
-        except Exception as error:
-            raise transport.error(error, f"about the {split} file") from error
-        if str(file.status) in ("error", "failed"):
-            why = getattr(file, "status_details", None) or "no reason was given"
-            job.moved("failed", error=str(why).rstrip("."))
-            raise ProviderError(f"{transport.where} rejected the {split} file: {str(why).rstrip('.')}.")
-        if str(file.status) not in WAITING:
-            return
-        time.sleep(poll)
-
-
-def _create(job: ProviderJob, transport: Transport) -> ProviderJob:
-    if job.status == "creating":
-        if job.provider == "vertex_ai":
-            raise ProviderError(
-                "Whether the job was created cannot be told, since LiteLLM lists no jobs of Vertex AI: look in "
-                f"Google's console for {job.suffix}, and start under another folder if it is not there."
-            )
-        made = _find_job(job, transport)
-        if made is not None:
-            return _created(job, made)
-    job = job.moved("creating")
-    validation = job.files.get("validation")
-    request = {
-        "model": job.base,
-        "training_file": job.files["train"].id,
-        "validation_file": validation.id if validation else None,
-        "suffix": job.suffix,
-        "hyperparameters": {} if job.epochs is None else {"n_epochs": job.epochs},
-    }
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            made = transport.create_once(**request)
-        except Exception as error:
-            if not passes(error) or job.provider == "vertex_ai":
-                raise _rejected(job, transport, error, "the job") from error
-            if attempt > transport.retries:
-                raise ProviderError(
-                    f"{transport.where} did not answer the request to create the job after {attempt} tries: "
-                    f"{says(error)}; go on with `ludens align provider --resume {job.folder}`, "
-                    "which first looks whether it was created."
-                ) from error
-            transport.pause(error, attempt)
-            made = _find_job(job, transport)
-            if made is None:
-                continue
-        if job.provider == "azure":
-            # LiteLLM's client for Azure repeats requests by itself, and may so have created two.
-            made = _find_job(job, transport) or made
-        return _created(job, made)
-
-
-def _created(job: ProviderJob, made: Any) -> ProviderJob:
-    return job.moved(str(made.status), job_id=str(made.id), **_news(job, made))
-
-
-def _find_job(job: ProviderJob, transport: Transport) -> Any:
-    """The job on our training file, if one was created; of several, all but one are cancelled."""
-    file = job.files["train"].id
-    try:
-        ours = [other for other in transport.jobs() if other.training_file == file]
-    except Exception as error:
-        told = str(transport.error(error, "about the jobs it has")).rstrip(".")
-        raise ProviderError(
-            f"{told}; whether the job was created is not known: go on with "
-            f"`ludens align provider --resume {job.folder}`, which looks again."
-        ) from error
-    if not ours:
-        return None
-    ours.sort(key=lambda other: (_rank(str(other.status)), other.created_at))
-    for extra in ours[1:]:
-        if str(extra.status) not in ENDED:
-            transport.cancel(str(extra.id))
-    return ours[0]
-
-
-def _rank(status: str) -> int:
-    return 0 if status == "succeeded" else 2 if status in ENDED else 1
-
-
-def _rejected(job: ProviderJob, transport: Transport, error: Exception, what: str) -> Exception:
-    told = transport.error(error, what)
-    if getattr(error, "status_code", None) in (400, 413, 415, 422):
-        job.moved("failed", error=says(error))
-    elif passes(error):
-        return ProviderError(
-            f"{str(told).rstrip('.')}; go on with `ludens align provider --resume {job.folder}`."
-        )
-    return told

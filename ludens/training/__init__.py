@@ -1,0 +1,1 @@
+"""Oracle-labelled turns as data sets, and models tuned on them."""

@@ -1,0 +1,85 @@
+"""What comes before any money is spent: the files by the provider's rules, and the estimate of the price."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ludens.errors import UsageError
+from ludens.training.provider.conversations import chat_lines, contents_lines, conversations
+from ludens.training.provider.prices import Estimate, estimate
+from ludens.training.provider.rules import RULES, check_file
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job that is ready to start and has cost nothing: the files that would be sent, and the estimate."""
+
+    model: str
+    files: Mapping[str, tuple[bytes, int]]
+    estimate: Estimate
+    epochs: int | None
+
+    @property
+    def key(self) -> str:
+        """Eight characters that the same model, files and epochs have in common."""
+        parts = [
+            self.model,
+            str(self.epochs),
+            *(hashlib.sha256(f[0]).hexdigest() for f in self.files.values()),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+    @property
+    def folder(self) -> Path:
+        """Where the job lies if no other place is named. The same job has the same place, so that a command
+        given again after a kill does not start, and pay for, a second one.
+        """
+        return Path("tuned") / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', self.model)}-{self.key}"
+
+
+def prepare(model: str, data: object, *, epochs: int | None = None) -> Prepared:
+    """Check a data set by the provider's rules and estimate the price. Sends nothing.
+
+    Args:
+        model: ``openai/…``, ``azure/…`` or ``vertex_ai/…``.
+        data: see `conversations`.
+        epochs: how often each example is seen, at least 1; None lets the provider choose.
+
+    Raises:
+        UsageError: a rule is broken, or an argument is wrong.
+    """
+    provider, _, base = model.partition("/")
+    if provider not in RULES or not base:
+        raise UsageError(
+            f"Tuning is offered at {', '.join(RULES)}, named as openai/gpt-4.1-mini-2025-04-14; "
+            f"got {model!r}."
+        )
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"epochs is at least 1; got {epochs}.")
+    from ludens.agents.llm.abilities import load
+
+    litellm, rules, found = load(model), RULES[provider], conversations(data)
+
+    def tokens(one: Any) -> int:
+        return int(litellm.token_counter(model=model, messages=[dict(message) for message in one]))
+
+    files: dict[str, tuple[bytes, int]] = {}
+    counts: list[int] = []
+    for split, examples in (("train", found.train), ("validation", found.validation)):
+        if split == "validation" and not examples:
+            continue
+        # What a rule finds wrong could not always be converted, so the size is that of OpenAI's shape, which
+        # is close to that of Google's.
+        size = len(chat_lines(examples, mark=rules.mark))
+        counted = check_file(provider, base, split, examples, size=size, tokens=tokens)
+        counts = counts or counted
+        if split == "validation" and rules.contents:
+            continue  # LiteLLM names the field for it otherwise than Google's API does
+        content = contents_lines(examples) if rules.contents else chat_lines(examples, mark=rules.mark)
+        files[split] = (content, len(examples))
+    return Prepared(model, files, estimate(provider, base, counts, epochs), epochs)
