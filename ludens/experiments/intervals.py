@@ -31,6 +31,7 @@ Method = Literal[
     "cluster bootstrap",
     "the wider of wilson and cluster bootstrap",
     "the wider of cluster sandwich and inverse Hessian",
+    "profile likelihood",
     "none",
 ]
 

@@ -19,6 +19,7 @@ from ludens.agents.llm.logprobs import NEVER, normalised
 from ludens.agents.llm.loop import run, shared
 from ludens.agents.llm.replies import read_choice, read_shares
 from ludens.agents.llm.settings import (
+    AnswerFormat,
     Elicit,
     Order,
     check_amount,
@@ -38,7 +39,7 @@ from ludens.errors import UsageError
 # The embedded engine can list as many tokens as one likes; hosted models list twenty at most.
 TOP_LOGPROBS, TOP_LOGPROBS_LOCAL = 20, 200
 SETTINGS = (
-    "framing", "elicit", "reasoning", "temperature", "invalid", "persona", "order", "retries",
+    "framing", "elicit", "reasoning", "format", "temperature", "invalid", "persona", "order", "retries",
     "timeout", "transport_retries", "retry_wait", "max_tokens", "seed", "api_base",
 )  # fmt: skip
 SECRET = ("key", "token", "secret", "password", "headers", "credentials")
@@ -54,6 +55,8 @@ class LLMPolicy(Policy):
             draws the action from them; ``"sample"`` takes the reply itself; ``"auto"`` the former where the
             model gives log-probabilities and is not asked to reason.
         reasoning: let the model think before it answers.
+        format: ``"letter"`` asks for plain text that ends in a letter, as models tuned by ludens have learnt
+            it; ``"auto"`` asks for JSON where the model can be held to a schema.
         temperature: of sampling; with log-probabilities p ∝ probability^(1/temperature).
         invalid: what becomes of an episode in which no reply could be read: it is dropped, the seat forfeits
             it, or the run is aborted.
@@ -86,6 +89,7 @@ class LLMPolicy(Policy):
         framing: str = "neutral",
         elicit: Elicit = "auto",
         reasoning: bool = False,
+        format: AnswerFormat = "auto",
         temperature: float = 1.0,
         invalid: OnInvalid = "drop",
         persona: str | None = None,
@@ -100,6 +104,7 @@ class LLMPolicy(Policy):
         **options: Any,
     ) -> None:
         check_word("elicit", elicit, Elicit)
+        check_word("format", format, AnswerFormat)
         check_word("invalid", invalid, OnInvalid)
         if reasoning and elicit == "logprobs":
             raise UsageError(
@@ -110,6 +115,7 @@ class LLMPolicy(Policy):
         self.framing = check_framing(framing)
         self.elicit = elicit
         self.reasoning = reasoning
+        self.format = format
         self.temperature = check_amount("temperature", temperature)
         self.invalid = invalid
         self.persona = check_persona(persona)
@@ -302,7 +308,7 @@ class LLMPolicy(Policy):
     def _by_schema(self, asking: Asking) -> bool:
         if (earlier := asking.upcoming()) is not None:
             return "response_format" in earlier.parameters
-        return self._takes_schema is not False and self._able.schema
+        return self.format == "auto" and self._takes_schema is not False and self._able.schema
 
     def _give_up_logprobs(self, detail: str) -> None:
         if self.elicit == "logprobs":

@@ -12,6 +12,7 @@ from ludens.envs.arguments import check_choice, check_count, whole_number
 from ludens.errors import UsageError
 
 Elicit = Literal["auto", "logprobs", "sample"]
+AnswerFormat = Literal["auto", "letter"]
 Order = Literal["auto", "random", "both"]
 
 NAME = "LLMPolicy"

@@ -143,6 +143,19 @@ def test_a_json_schema_is_sent_where_the_model_takes_one():
     assert decision.calls[0].cost > 0
 
 
+def test_a_plain_letter_can_be_asked_for_where_the_model_takes_a_schema():
+    with Loopback([], say("More is better.\nAnswer: B")) as server:
+        asked = policy(server, "openai/gpt-4o-mini", reasoning=True, order=0, format="letter")
+        decision = asked.decide(TURN, rng())
+    (request,) = server.requests
+    assert "response_format" not in request
+    assert "JSON" not in request["messages"][1]["content"]
+    assert decision.action == 1
+    assert make_policy(asked.describe()) == asked
+    with pytest.raises(UsageError, match="format"):
+        policy(server, format="xml")
+
+
 def test_a_schema_that_the_server_rejects_is_left_out_from_then_on():
     with Loopback([], say("B"), schema=False) as server:
         asked = policy(server, "openai/gpt-4o-mini", elicit="sample", order=0)
