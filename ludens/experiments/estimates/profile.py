@@ -130,8 +130,7 @@ def profile(
     if separated and best:
         value = (min(best) + max(best)) / 2
         note = f"choices are free of noise: all from {min(best):.2f} to {max(best):.2f} explain every one"
-    method = "profile likelihood"
-    estimate = Estimate(value, low, high, n, clusters, method, note)
+    estimate = Estimate(value, low, high, n, clusters, "profile likelihood", note)
     return Profile(
         answers.policy,
         parameter,
