@@ -9,7 +9,7 @@ specification                               policy
 ``oracle:alpha=0.3,beta=0.2,kappa=0.1``     `OraclePolicy`; numbers left out are 0
 ``quantal:kappa=0.5,noise=8``               `QuantalPolicy`; noise is λ in points
 ``nash``, ``moralis:0.5``, ``qlearning`` …  a firm in a pricing market, see `ludens.agents.pricing`
-``adopter:0.5``, ``altruist:0.3`` …         a chooser of car programs, see `ludens.agents.av.adopters`
+``adopter:0.5``, ``always:utilitarian`` …   a chooser of car programs, see `ludens.agents.av.adopters`
 anything with a ``/``                       `LLMPolicy` of that LiteLLM model id
 ==========================================  =====================================================
 """
@@ -39,7 +39,7 @@ _PLAIN: dict[str, Callable[[], Policy]] = {
 # Firms whose names are free here: `grim` and `random` are players of games with two options.
 _FIRMS = ("nash", "monopoly", "myopic", "moralis", "fixed", "qlearning")
 # Choosers in the adoption game whose names are free here.
-_ADOPTERS = ("adopter", "altruist", "utilitarian", "always")
+_ADOPTERS = ("adopter", "always")
 _PREFERENCES = ("alpha", "beta", "kappa")
 _SOLVERS = {
     "homo_economicus": ("belief",),

@@ -6,7 +6,7 @@ Libraries are imported by the command that needs them. Each module below adds it
 
 from __future__ import annotations
 
-from ludens.cli import align, align_provider, av, bench, estimate, listing, play, price, runs
+from ludens.cli import align, align_provider, av, av_adopt, bench, estimate, listing, play, price, runs
 from ludens.cli.application import app
 from ludens.cli.entry import main
 
@@ -15,6 +15,7 @@ __all__ = [
     "align_provider",
     "app",
     "av",
+    "av_adopt",
     "bench",
     "estimate",
     "listing",

@@ -27,7 +27,7 @@ from ludens.agents.scripted import RandomPolicy
 from ludens.envs import Turn
 from ludens.envs.av.adoption import PROGRAMS, AdoptionGame
 from ludens.errors import UsageError
-from ludens.preferences.av_adoption import (
+from ludens.preferences.av.adoption import (
     AdoptionPreferences,
     adoption_gains,
     adoption_probabilities,

@@ -11,7 +11,7 @@ from ludens.agents.llm.wording import render
 from ludens.envs import make_env
 from ludens.errors import UsageError
 from ludens.experiments import play
-from ludens.preferences.av_adoption import AdoptionPreferences, kappa_threshold
+from ludens.preferences.av.adoption import AdoptionPreferences, kappa_threshold
 from ludens.testing.policies import PolicyConformance
 
 
@@ -113,7 +113,7 @@ def test_a_chooser_needs_the_adoption_game():
 
 
 def test_a_run_is_kept_and_its_policies_can_be_made_again(tmp_path):
-    seats = ["adopter:0.9", "adopter:0.1", "altruist:0.6", "always:self-protective"]
+    seats = ["adopter:0.9", "adopter:0.1", "adopter:altruism=0.6", "always:self-protective"]
     run = play(("av_adoption", {"people": 4, "rounds": 3}), seats, path=tmp_path / "run.db")
     chosen = {record.agent: record.choice for record in run.decisions()}
     assert list(chosen.values()) == ["utilitarian", "self-protective", "utilitarian", "self-protective"]

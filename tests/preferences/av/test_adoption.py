@@ -12,7 +12,7 @@ from scipy.stats import beta
 
 from ludens.envs.av.adoption import AdoptionGame, Regulation
 from ludens.errors import UsageError
-from ludens.preferences.av_adoption import (
+from ludens.preferences.av.adoption import (
     AdoptionPreferences,
     adoption_equilibria,
     adoption_gains,

@@ -1,0 +1,43 @@
+"""Dilemmas of autonomous vehicles: ask respondents, let populations choose cars, measure, and report.
+
+Everything is loaded when it is first named: a command that lists environments does not wait for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ludens.experiments.av.adopting import AdoptionResult, adopt, load_adoption, seat_adoption
+    from ludens.experiments.av.adoption import AdoptionPaths, simulate_adoption
+
+# Each name with the module that holds it.
+_HOME_OF = {
+    "AdoptionPaths": "adoption",
+    "AdoptionResult": "adopting",
+    "adopt": "adopting",
+    "load_adoption": "adopting",
+    "seat_adoption": "adopting",
+    "simulate_adoption": "adoption",
+}
+
+__all__ = [
+    "AdoptionPaths",
+    "AdoptionResult",
+    "adopt",
+    "load_adoption",
+    "seat_adoption",
+    "simulate_adoption",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a name when it is first asked for (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'ludens.experiments.av' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"ludens.experiments.av.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

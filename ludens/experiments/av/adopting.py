@@ -1,0 +1,157 @@
+"""A study of the adoption game in one call: populations with and without their law, and shares against κ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ludens.envs.av.adoption import AdoptionGame
+from ludens.envs.av.adoption_threshold import kappa_threshold
+from ludens.errors import UsageError
+from ludens.experiments.av.adoption import OnRound, share_by_kappa, simulate_adoption
+from ludens.experiments.av.adoption_result import (
+    AdoptionResult,
+    KappaCurve,
+    check_target,
+    to_json,
+    write_csv,
+    write_json,
+)
+from ludens.experiments.av.adoption_seats import load_adoption, seat_adoption
+from ludens.experiments.av.groups import Named, make_groups
+from ludens.experiments.manifest import new_run_path
+from ludens.experiments.recorder import OnProgress
+
+__all__ = ["AdoptionResult", "adopt", "load_adoption", "seat_adoption", "to_json", "write_csv", "write_json"]
+
+MOST_SEATS = 100
+"""Populations with models have at most so many seats, each of which is asked in every round."""
+
+SPREAD = 8.0
+"""a + b of the Beta distributions in mixed populations of `kappa_curves`; ours."""
+
+_POINTS = 41
+_SETTLED = 50
+
+
+def adopt(
+    agents: Sequence[Named],
+    *,
+    game: AdoptionGame | None = None,
+    sizes: Sequence[int] | None = None,
+    rounds: int = 100,
+    revision: float = 1.0,
+    noise: float | None = None,
+    start: float = 0.0,
+    populations: int = 1,
+    realised: bool = False,
+    seed: int = 0,
+    path: str | os.PathLike[str] | None = None,
+    concurrency: int = 8,
+    progress: OnProgress | None = None,
+    on_round: OnRound | None = None,
+    **defaults: Any,
+) -> AdoptionResult:
+    """Let populations of these groups choose car programs.
+
+    Where a group is a language model, or another policy that must be asked, everybody sits in a seat: see
+    `seat_adoption`. Otherwise all is simulated: see `simulate_adoption`; with a regulation it is simulated
+    without it too, from the same seed, and the shares against κ are simulated beside it.
+
+    Args:
+        agents: the groups, see `ludens.experiments.av.groups`.
+        game: the rules; None for the defaults of `AdoptionGame`.
+        sizes: of the groups; None for groups as equal as can be.
+        rounds: how many are played.
+        revision: the probability to choose in a round; of simulations only.
+        noise: λ of everybody's choice; of simulations only.
+        start: the share of utilitarian cars at the beginning; of simulations only.
+        populations: how many, each with chances of its own.
+        realised: whether accidents are drawn.
+        seed: the same seed gives the same study.
+        path: the file to keep: ``.db`` for seats, ``.json`` for a simulation; None for a new name under
+            ``runs/``.
+        concurrency: how many populations of seats are played at once.
+        progress: of seats, called after each decision.
+        on_round: of simulations, called after each round.
+        defaults: settings of language models.
+
+    Raises:
+        UsageError: an argument is wrong; nothing was written.
+        StoreError: a file cannot be written.
+        LudensError: a model cannot be reached at all; what was played is kept.
+    """
+    rules = AdoptionGame() if game is None else game
+    groups = make_groups(agents, rules.people, sizes, **defaults)
+    asked = [group.name for group in groups if not group.simulated]
+    if asked:
+        given = {"revision": revision != 1, "start": start != 0, "noise": noise is not None}
+        wrong = [name for name, is_given in given.items() if is_given]
+        if wrong:
+            raise UsageError(
+                f"{wrong[0]} belongs to simulated populations, and {asked[0]} is asked in every round: leave"
+                " it out."
+            )
+        if rules.people > MOST_SEATS:
+            raise UsageError(
+                f"{asked[0]} would be asked in {rules.people} seats in every round: take at most {MOST_SEATS}"
+                " people."
+            )
+        return seat_adoption(
+            rules, groups, rounds=rounds, populations=populations, realised=realised, seed=seed,
+            path=None if path is None else check_target(path, ".db"), concurrency=concurrency,
+            progress=progress,
+        )  # fmt: skip
+    target = new_run_path("adopt").with_suffix(".json") if path is None else check_target(path, ".json")
+    settings: dict[str, Any] = {
+        "rounds": rounds, "revision": revision, "noise": noise, "start": start, "populations": populations,
+        "realised": realised, "seed": seed,
+    }  # fmt: skip
+    paths = simulate_adoption(rules, groups, on_round=on_round, **settings)
+    free = None
+    if rules.law is not None:
+        free = simulate_adoption(replace(rules, regulation=None), groups, **settings)
+    result = AdoptionResult(
+        Path(target),
+        settings | {"agents": [group.name for group in groups], "sizes": [group.people for group in groups]},
+        paths,
+        free,
+        kappa_curves(rules, noise=noise or 0.0, seed=seed),
+    )
+    write_json(result, target)
+    return result
+
+
+def kappa_curves(
+    game: AdoptionGame, *, noise: float = 0.0, seed: int = 0, points: int = _POINTS
+) -> tuple[KappaCurve, ...]:
+    """Simulated shares of utilitarian cars against κ: without the law and, if there is one, with it.
+
+    Where there are economies of scale, shares are those that the populations settle at from none.
+    """
+    laws = [None] if game.law is None else [None, replace(game.law, period=0, until=None)]
+    kappas = np.linspace(0.0, 1.0, points)
+    rounds = _SETTLED if game.economies else 1
+    found = []
+    for law in laws:
+        rules = replace(game, regulation=law)
+        shares = {
+            kind: share_by_kappa(rules, kappas.tolist(), spread=spread, noise=noise, rounds=rounds, seed=seed)
+            for kind, spread in (("alike", None), ("mixed", SPREAD))
+        }
+        found.append(
+            KappaCurve(
+                law is not None,
+                float(kappa_threshold(rules)),
+                tuple(kappas.tolist()),
+                tuple(shares["alike"].tolist()),
+                tuple(shares["mixed"].tolist()),
+                SPREAD,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,237 @@
+"""What a study of the adoption game found: paths of adoption, thresholds, shares by κ; tables and JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs.av.adoption import AdoptionGame
+from ludens.errors import UsageError
+from ludens.experiments.av.adoption import AdoptionPaths
+from ludens.experiments.database import StoreError
+from ludens.preferences.av.adoption import altruism_threshold, kappa_threshold
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class KappaCurve:
+    """The share of utilitarian cars against κ, in simulated populations.
+
+    Attributes:
+        law: whether the regulation held.
+        threshold: κ* behind the veil, at the shares before anybody chose.
+        kappas: (m,), κ of everybody, and the mean κ of mixed populations.
+        alike: (m,), shares in populations whose people are all alike.
+        mixed: (m,), shares in populations whose κ is drawn from a Beta distribution with a + b = `spread`.
+        spread: of the mixed populations.
+    """
+
+    law: bool
+    threshold: float
+    kappas: tuple[float, ...]
+    alike: tuple[float, ...]
+    mixed: tuple[float, ...]
+    spread: float
+
+
+@dataclass(frozen=True)
+class GroupFound:
+    """A group in a few numbers, means over populations that were played to their end.
+
+    Attributes:
+        name: of the group.
+        people: in each population.
+        before, after: the share of utilitarian cars at the beginning and in the last round; None where there
+            is none to be told (nobody has a car before the first round of seats; no population was finished).
+        without_law: the share in the last round without the regulation; None if there is none.
+        payoff: mean per round.
+    """
+
+    name: str
+    people: int
+    before: float | None
+    after: float | None
+    without_law: float | None
+    payoff: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class AdoptionResult:
+    """A study of the adoption game.
+
+    Attributes:
+        path: of its file: a run's ``.db`` where models played, JSON where all was simulated; None if unkept.
+        settings: rounds, revision, noise and so on, JSON values.
+        paths: what came of the populations.
+        unregulated: the same without the regulation, from the same seed; None if there is none.
+        curves: shares against κ, without the law and, if there is one, with it; empty where models played.
+        decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``; None where all
+            was simulated.
+    """
+
+    path: Path | None
+    settings: Mapping[str, Any]
+    paths: AdoptionPaths
+    unregulated: AdoptionPaths | None = None
+    curves: tuple[KappaCurve, ...] = ()
+    decisions: Mapping[str, int] | None = None
+
+    @property
+    def game(self) -> AdoptionGame:
+        """The rules."""
+        return self.paths.game
+
+    @property
+    def groups(self) -> tuple[GroupFound, ...]:
+        """Each group in a few numbers."""
+        other = None if self.unregulated is None else self.unregulated.shares
+        return tuple(
+            GroupFound(
+                group.name,
+                group.people,
+                _mean(self.paths.shares[:, 0, place]),
+                _mean(self.paths.shares[:, -1, place]),
+                None if other is None else _mean(other[:, -1, place]),
+                _mean(self.paths.payoffs[:, :, place]),
+            )
+            for place, group in enumerate(self.paths.groups)
+        )
+
+    @property
+    def thresholds(self) -> dict[str, float | None]:
+        """κ* behind the veil and a*, without the law (``kappa``, ``altruism``) and in the last round
+        (``kappa_last``, ``altruism_last``), at the shares before that round; None where it is infinite.
+        """
+        total, last = self.paths.total, self.paths.shares.shape[1] - 2
+        free = AdoptionGame(**self.game.config | {"regulation": None})
+        share = [_mean(total[:, 0]) or 0.0, _mean(total[:, last]) or 0.0]
+        found = {
+            "kappa": kappa_threshold(free, share[0]),
+            "altruism": altruism_threshold(free, share[0]),
+            "kappa_last": kappa_threshold(self.game, share[1], period=last),
+            "altruism_last": altruism_threshold(self.game, share[1], period=last),
+        }
+        return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
+
+    @property
+    def deaths_per_round(self) -> tuple[float, float, float] | None:
+        """Lives lost per round: passengers, pedestrians, outsiders; None if no population was finished."""
+        means = [_mean(self.paths.deaths[:, :, place]) for place in range(3)]
+        return None if None in means else (means[0] or 0.0, means[1] or 0.0, means[2] or 0.0)
+
+
+def to_json(result: AdoptionResult) -> dict[str, Any]:
+    """Everything found, as JSON values; paths are means over populations, NaN is None."""
+    return {
+        "path": None if result.path is None else str(result.path),
+        "game": result.game.config,
+        "settings": dict(result.settings),
+        "thresholds": result.thresholds,
+        "groups": [vars(group) for group in result.groups],
+        "deaths_per_round": result.deaths_per_round,
+        "decisions": None if result.decisions is None else dict(result.decisions),
+        "curves": [vars(curve) for curve in result.curves],
+        "paths": [_plain(row) for row in path_rows(result)],
+    }
+
+
+def path_rows(result: AdoptionResult) -> Iterator[dict[str, Any]]:
+    """Adoption, tidily: law (``"as set"`` or ``"none"``), population, round (0 is the beginning), group,
+    people, share, payoff (None at the beginning).
+    """
+    for law, paths in (("as set", result.paths), ("none", result.unregulated)):
+        if paths is None:
+            continue
+        populations, rounds, _ = paths.shares.shape
+        for population in range(populations):
+            for number in range(rounds):
+                for place, group in enumerate(paths.groups):
+                    paid = math.nan if number == 0 else paths.payoffs[population, number - 1, place]
+                    yield {
+                        "law": law,
+                        "population": population,
+                        "round": number,
+                        "group": group.name,
+                        "people": group.people,
+                        "share": float(paths.shares[population, number, place]),
+                        "payoff": float(paid),
+                    }
+
+
+def write_csv(result: AdoptionResult, path: str | os.PathLike[str]) -> Path:
+    """`path_rows` as a CSV file, which is replaced whole or not at all; NaN is an empty cell.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    rows = [_plain(row) for row in path_rows(result)]
+
+    def write(draft: Path) -> None:
+        with draft.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    return written(Path(path), write)
+
+
+def write_json(result: AdoptionResult, path: str | os.PathLike[str]) -> Path:
+    """`to_json` as a file, which is replaced whole or not at all.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    text = json.dumps(to_json(result), indent=1) + "\n"
+    return written(Path(path), lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def written(target: Path, write: Callable[[Path], object]) -> Path:
+    """Let `write` fill a draft beside the target and put it in its place; folders are made.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    draft = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(draft)
+        draft.replace(target)
+    except OSError as error:
+        with suppress(OSError):  # where the folder is none, there is no draft either
+            draft.unlink()
+        raise StoreError(f"{target} cannot be written ({error.strerror}): name another file.") from None
+    return target
+
+
+def check_target(path: str | os.PathLike[str], ending: str) -> Path:
+    """The path of a file that is to be written, if it has the ending.
+
+    Raises:
+        UsageError: it has not.
+    """
+    target = Path(path)
+    if target.suffix != ending:
+        raise UsageError(f"{target} must end in {ending}: name another file.")
+    return target
+
+
+def _mean(values: Floats) -> float | None:
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if there.size else None
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()
+    }
