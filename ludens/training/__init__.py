@@ -1,1 +1,10 @@
 """Oracle-labelled turns as data sets, and models tuned on them."""
+
+from __future__ import annotations
+
+from ludens.training.build import build_dataset
+from ludens.training.dataset import DataSet, DataSetError
+from ludens.training.example import Example, Reasoning
+from ludens.training.games import Payoffs
+
+__all__ = ["DataSet", "DataSetError", "Example", "Payoffs", "Reasoning", "build_dataset"]

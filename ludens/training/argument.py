@@ -1,0 +1,457 @@
+"""The smallest argument that shows an option to be optimal, as numbers.
+
+For a game of two roles in which one moves, and the other then replies or is not asked, write z for what a
+cell is worth to the one who moves, (1−κ)·payoff − α·behind − β·ahead, and W for the sum of both payoffs. Let
+the first mover's option b be believed with probability q_b, the reply r to it with probability p_br, and let
+
+    F_b  = Σ_r p_br·z_first(b, r)                          what b is expected to give the first mover
+    K_br = κ·W(b, r) − q_b·(z_second(b, d) − z_second(b, r))
+
+where d is the reply to b that is best for oneself. K is what everybody has of a rule that ends in (b, r),
+less what one gives up by it as second mover. Twice the utility of the best whole strategy that begins with b
+is then F_b + max_r K_br plus a number that is the same for every b, for at information sets which the
+strategy itself does not reach it takes d. So
+
+* the first mover's best option has the largest F_b + max_r K_br;
+* a reply that is best for oneself *and* has the largest K is optimal whether or not the rule comes there;
+  only where the two differ does it matter whether the rule comes there: if F_b + max_r K_br is largest at
+  this b, the reply with the largest K is optimal, otherwise d.
+
+With κ = 0 nothing but F and z is left. All of it is multiplied by the smallest number that makes the weights
+whole numbers with no common divisor: sums are compared in place of averages, and no decimal is needed where
+payoffs are whole. The form of the argument is our choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd, lcm
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs import GameTree
+from ludens.errors import UsageError
+from ludens.preferences import Preferences
+from ludens.training.games import shape_of
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What follows one option of the first mover.
+
+    Attributes:
+        option: its name.
+        node: the information set that replies to it, or None where the game ends.
+        replies: per reply its name (None where the game ends) and the number of its leaf.
+    """
+
+    option: str
+    node: str | None
+    replies: tuple[tuple[str | None, int], ...]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A game of two roles in which one moves and the other may reply.
+
+    Attributes:
+        first, second: the roles' numbers.
+        node: the first mover's information set.
+        branches: by its options, in the game's own order.
+    """
+
+    first: int
+    second: int
+    node: str
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Whole numbers that every term of the argument is multiplied by.
+
+    Attributes:
+        first: per branch and reply, p_br.
+        second: per branch, q_b.
+        everybody: κ.
+        own, behind, ahead: of the payoff, and of the distances, within a cell: 1 − κ, α and β, in their
+            smallest whole numbers; the factor that this takes off stands in `first` and `second`.
+    """
+
+    first: tuple[tuple[int, ...], ...]
+    second: tuple[int, ...]
+    everybody: int
+    own: int
+    behind: int
+    ahead: int
+
+
+def stages(game: GameTree) -> Stages | None:
+    """The game in two stages, or None if it is no such game."""
+    shape = shape_of(game)
+    if shape not in _STAGES:
+        _STAGES[shape] = _stages(game)
+    return _STAGES[shape]
+
+
+_STAGES: dict[tuple[object, ...], Stages | None] = {}
+"""Stages by shape: a handful, looked up for every example."""
+
+
+def _stages(game: GameTree) -> Stages | None:
+    roles, sets = game.roles, game.information_sets
+    if len(roles) != 2 or not sets:
+        return None
+    opening = sets[0]
+    branches: dict[str, tuple[str | None, list[tuple[str | None, int]]]] = {}
+    for place, leaf in enumerate(game.leaves):
+        path = leaf.path
+        if not 1 <= len(path) <= 2 or path[0].label != opening.label or path[0].role != opening.role:
+            return None
+        if len(path) == 2 and path[1].role in (None, opening.role):
+            return None
+        node, option = (path[1].label, path[1].option) if len(path) == 2 else (None, None)
+        known, replies = branches.setdefault(path[0].option, (node, []))
+        if known != node:
+            return None
+        replies.append((option, place))
+    nodes = [node for node, _ in branches.values() if node is not None]
+    if len(set(nodes)) < len(nodes):
+        return None
+    first = roles.index(opening.role)
+    return Stages(
+        first,
+        1 - first,
+        opening.label,
+        tuple(Branch(option, node, tuple(replies)) for option, (node, replies) in branches.items()),
+    )
+
+
+def exact(value: float) -> Fraction:
+    """The number that a float was written as: 0.1 is one tenth, 1/3 is a third."""
+    near = Fraction(value).limit_denominator(10_000)
+    return near if abs(float(near) - value) <= 1e-12 * max(1.0, abs(value)) else Fraction(repr(value))
+
+
+def weights(game: GameTree, plan: Stages, preferences: Preferences, belief: NDArray[np.float64]) -> Weights:
+    """The whole numbers that the argument is written with."""
+    alpha, beta, kappa = (exact(v) for v in (preferences.alpha, preferences.beta, preferences.kappa))
+    parts = (1 - kappa, alpha, beta)
+    common = lcm(*(value.denominator for value in parts))
+    divided = gcd(*(int(value * common) for value in parts))
+    unit = Fraction(divided, common)
+    own, behind, ahead = (int(value / unit) for value in parts) if divided else (1, 0, 0)
+    opening = belief[game.information_set(plan.node).columns]
+    first, second = [], []
+    for branch, share in zip(plan.branches, opening, strict=True):
+        replies = [1.0] if branch.node is None else belief[game.information_set(branch.node).columns]
+        first.append([unit * exact(float(value)) for value in replies])
+        second.append(unit * exact(float(share)))
+    listed = [value for row in first for value in row] + second + [kappa]
+    whole = lcm(*(value.denominator for value in listed))
+    scale = Fraction(whole, gcd(*(int(value * whole) for value in listed)) or 1)
+    return Weights(
+        tuple(tuple(int(value * scale) for value in row) for row in first),
+        tuple(int(value * scale) for value in second),
+        int(kappa * scale),
+        own,
+        behind,
+        ahead,
+    )
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A line that repeats what the prompt says of a leaf: all of it, or one role's payoff."""
+
+    leaf: int
+    role: int | None
+
+
+@dataclass(frozen=True)
+class Worked:
+    """Sums in small steps, the last of which is the value.
+
+    Attributes:
+        what: ``"cell"`` (what a payoff is worth), ``"expected"`` (F), ``"reply"`` (K) or ``"rule"`` (F + K).
+        branch: the first mover's option.
+        reply: the second mover's, or None.
+        sums: ``"6 + 1 = 7"``, ….
+    """
+
+    what: str
+    branch: str
+    reply: str | None
+    sums: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Numbers set against each other.
+
+    Attributes:
+        what: ``"expected"``, ``"own"`` (replies by their worth to oneself), ``"reply"`` or ``"rule"``.
+        branch: the first mover's option whose replies are compared; None for comparing those options.
+        text: ``"7 < 12"``.
+    """
+
+    what: str
+    branch: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """Whether the best rule comes to this information set.
+
+    Attributes:
+        branch: the option with which the best rule begins.
+        reply: the reply that the rule then has; None where the game ends.
+        here: whether the rule comes here.
+        text: the replies' comparison by one's own worth, told again where the rule does not come here.
+    """
+
+    branch: str
+    reply: str | None
+    here: bool
+    text: str
+
+
+Item = Copied | Worked | Compared | Ruled
+
+
+class Arguer:
+    """Writes down the argument for one information set of one game.
+
+    Args:
+        game: the rules, in two stages.
+        preferences: whose utility is maximal.
+        belief: what the others play, a strategy vector.
+        shown: the leaves' numbers in the order in which the prompt tells them.
+
+    Raises:
+        UsageError: the game does not have two stages.
+    """
+
+    def __init__(
+        self, game: GameTree, preferences: Preferences, belief: NDArray[np.float64], shown: Sequence[int]
+    ) -> None:
+        plan = stages(game)
+        if plan is None:
+            raise UsageError(
+                f"{game!r} is no game in which one moves and the other may reply; use reasoning='none'."
+            )
+        self.plan = plan
+        self.weights = weights(game, plan, preferences, belief)
+        self.payoffs = [tuple(exact(value) for value in leaf.payoffs) for leaf in game.leaves]
+        rank = {leaf: place for place, leaf in enumerate(shown)}
+        order = sorted(range(len(plan.branches)), key=lambda b: rank[plan.branches[b].replies[0][1]])
+        self.order = order
+        self.replies = [
+            sorted(range(len(branch.replies)), key=lambda r: rank[branch.replies[r][1]])
+            for branch in plan.branches
+        ]
+        self.order = sorted(order, key=lambda b: min(rank[leaf] for _, leaf in plan.branches[b].replies))
+        self.moral = self.weights.everybody != 0
+        self.whole_rows = self.moral or bool(self.weights.behind or self.weights.ahead)
+
+    def argue(self, node: str) -> tuple[list[Item], frozenset[str]]:
+        """The argument at an information set, and the options that it finds optimal."""
+        if node == self.plan.node:
+            return self._open()
+        place = next(b for b, branch in enumerate(self.plan.branches) if branch.node == node)
+        return self._reply(place)
+
+    def _open(self) -> tuple[list[Item], frozenset[str]]:
+        items: list[Item] = []
+        totals: dict[int, Fraction] = {}
+        for b in self.order:
+            items += self._copies(b, None if self.whole_rows else self.plan.first)
+            if self.moral:
+                found, _, _ = self._values(b)
+                more, totals[b] = self._rule(b, found)
+                items += more
+            else:
+                sums, totals[b] = self._expected(b)
+                items += sums
+        what = "rule" if self.moral else "expected"
+        items.append(Compared(what, None, compared([totals[b] for b in self.order])))
+        top = max(totals.values())
+        return items, frozenset(self.plan.branches[b].option for b in totals if totals[b] == top)
+
+    def _reply(self, b: int) -> tuple[list[Item], frozenset[str]]:
+        branch = self.plan.branches[b]
+        items = self._copies(b, None if self.whole_rows else self.plan.second)
+        if not self.moral:
+            cells, own = self._owns(b)
+            items += cells
+            items.append(Compared("own", branch.option, compared([own[r] for r in self.replies[b]])))
+            return items, self._names(b, own)
+        found, own, moral = self._values(b)
+        items += found
+        items.append(Compared("reply", branch.option, compared([moral[r] for r in self.replies[b]])))
+        selfish, kantian = self._names(b, own), self._names(b, moral)
+        if selfish == kantian:
+            return items, selfish  # best both ways, so it does not matter whether the rule comes here
+        more, total = self._expected(b)
+        totals = {b: total + max(moral.values())}
+        items += more
+        items.append(Worked("rule", branch.option, None, (_plus(total, max(moral.values())),)))
+        for other in self.order:
+            if other != b:
+                items += self._copies(other, None)
+                values, _, _ = self._values(other)
+                added, totals[other] = self._rule(other, values)
+                items += added
+        items.append(
+            Compared("rule", None, compared([totals[o] for o in (b, *(o for o in self.order if o != b))]))
+        )
+        top = max(totals.values())
+        here = totals[b] == top
+        best = frozenset[str]()
+        if here:
+            best |= kantian
+        if not here or any(totals[o] == top for o in totals if o != b):
+            best |= selfish
+        begun = self.plan.branches[max(totals, key=lambda o: totals[o])]
+        reply = next(iter(sorted(kantian))) if here else None
+        items.append(
+            Ruled(
+                branch.option if here else begun.option,
+                reply,
+                here,
+                compared([own[r] for r in self.replies[b]]),
+            )
+        )
+        return items, best
+
+    def _copies(self, b: int, role: int | None) -> list[Item]:
+        return [Copied(self.plan.branches[b].replies[r][1], role) for r in self.replies[b]]
+
+    def _names(self, b: int, values: dict[int, Fraction]) -> frozenset[str]:
+        top = max(values.values())
+        replies = self.plan.branches[b].replies
+        return frozenset(str(replies[r][0]) for r, value in values.items() if value == top)
+
+    def _cell(self, leaf: int, role: int) -> tuple[tuple[str, ...], Fraction]:
+        """What a leaf is worth to a role, less what being behind or ahead costs."""
+        own, other = self.payoffs[leaf][role], self.payoffs[leaf][1 - role]
+        sums: list[str] = []
+        value = _multiplied(sums, self.weights.own, own)
+        gap = abs(own - other)
+        weight = self.weights.behind if other > own else self.weights.ahead
+        if gap and weight:
+            sums.append(f"{told(max(own, other))} - {told(min(own, other))} = {told(gap)}")
+            cost = _multiplied(sums, abs(weight), gap)
+            sums.append(_minus(value, cost) if weight > 0 else _plus(value, cost))
+            value += -cost if weight > 0 else cost
+        return tuple(sums), value
+
+    def _owns(self, b: int) -> tuple[list[Item], dict[int, Fraction]]:
+        branch = self.plan.branches[b]
+        items: list[Item] = []
+        values: dict[int, Fraction] = {}
+        if not self.weights.second[b]:
+            # Nobody is expected here, or only the universal counts: all replies are as good for oneself.
+            return [], dict.fromkeys(self.replies[b], Fraction(0))
+        for r in self.replies[b]:
+            option, leaf = branch.replies[r]
+            sums, values[r] = self._cell(leaf, self.plan.second)
+            if sums:
+                items.append(Worked("cell", branch.option, option, sums))
+        return items, values
+
+    def _expected(self, b: int) -> tuple[list[Item], Fraction]:
+        branch = self.plan.branches[b]
+        sums: list[str] = []
+        parts: list[Fraction] = []
+        for r in self.replies[b]:
+            weight = self.weights.first[b][r]
+            if weight:
+                steps, value = self._cell(branch.replies[r][1], self.plan.first)
+                sums += steps
+                parts.append(_multiplied(sums, weight, value))
+        total = parts[0] if parts else Fraction(0)
+        for part in parts[1:]:
+            sums.append(_plus(total, part))
+            total += part
+        return ([Worked("expected", branch.option, None, tuple(sums))] if sums else []), total
+
+    def _values(self, b: int) -> tuple[list[Item], dict[int, Fraction], dict[int, Fraction]]:
+        """Items and K of every reply to b; own worths too. A branch that ends has one reply that costs
+        nothing.
+        """
+        branch = self.plan.branches[b]
+        items, own = self._owns(b) if branch.node is not None else ([], {0: Fraction(0)})
+        if len(own) > 1 and self.weights.second[b]:
+            items.append(Compared("own", branch.option, compared([own[r] for r in self.replies[b]])))
+        best = max(own.values())
+        moral: dict[int, Fraction] = {}
+        for r in self.replies[b]:
+            option, leaf = branch.replies[r]
+            mine, others = self.payoffs[leaf]
+            sums = [_plus(mine, others)]
+            value = _multiplied(sums, self.weights.everybody, mine + others)
+            if self.weights.second[b] and own[r] != best:
+                sums.append(_minus(best, own[r]))
+                cost = _multiplied(sums, self.weights.second[b], best - own[r])
+                sums.append(_minus(value, cost))
+                value -= cost
+            moral[r] = value
+            items.append(Worked("reply", branch.option, option, tuple(sums)))
+        return items, own, moral
+
+    def _rule(self, b: int, found: list[Item]) -> tuple[list[Item], Fraction]:
+        _, _, moral = self._values(b)
+        expected, total = self._expected(b)
+        best = max(moral.values())
+        items = [*found, *expected]
+        items.append(Worked("rule", self.plan.branches[b].option, None, (_plus(total, best),)))
+        return items, total + best
+
+
+def told(value: Fraction) -> str:
+    """A number as it is written: whole, with its decimals, or as a fraction where these would not end."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest == 1:
+        return f"{float(value):.10g}"
+    return f"{value.numerator}/{value.denominator}"
+
+
+def compared(values: Sequence[Fraction]) -> str:
+    """``"7 < 12"`` for two numbers; the largest against each of the others for more."""
+    if len(values) == 2:
+        one, other = values
+        return f"{told(one)} {_sign(one, other)} {told(other)}"
+    top = max(range(len(values)), key=lambda place: values[place])
+    rest = [value for place, value in enumerate(values) if place != top]
+    return ", ".join(f"{told(values[top])} {_sign(values[top], value)} {told(value)}" for value in rest)
+
+
+def _sign(one: Fraction, other: Fraction) -> str:
+    return "<" if one < other else ">" if one > other else "="
+
+
+def _plus(one: Fraction, other: Fraction) -> str:
+    return f"{told(one)} + {told(other)} = {told(one + other)}"
+
+
+def _minus(one: Fraction, other: Fraction) -> str:
+    return f"{told(one)} - {told(other)} = {told(one - other)}"
+
+
+def _multiplied(sums: list[str], times: int, value: Fraction) -> Fraction:
+    """The product, with the step that gives it added to `sums`."""
+    if times == 2:
+        sums.append(_plus(value, value))
+    elif times != 1:
+        sums.append(f"{times} x {told(value)} = {told(times * value)}")
+    return times * value

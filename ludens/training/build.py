@@ -1,0 +1,229 @@
+"""Building a data set: games drawn, labelled, worded and reasoned, as many of each kind as asked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.agents.llm.wording import check_framing
+from ludens.envs import GameTree
+from ludens.errors import UsageError
+from ludens.preferences import Belief, Preferences, resolve_belief
+from ludens.training.dataset import DataSet
+from ludens.training.example import Example, Reasoning, check_reasoning
+from ludens.training.games import Payoffs, draw_games, find_families, game_key, split_of
+from ludens.training.labels import Label, label_games
+from ludens.training.prompts import Teller
+from ludens.training.reasoning import completion
+
+Ties = Literal["drop", "split"]
+FRAMINGS = ("neutral",)
+
+
+def build_dataset(
+    preferences: Preferences,
+    *,
+    families: Sequence[str] | None = None,
+    examples: int = 768,
+    validation: int = 64,
+    test: int = 64,
+    seed: int = 0,
+    reasoning: str = "steps",
+    belief: Belief = "uniform",
+    framings: Sequence[str] = FRAMINGS,
+    payoffs: Payoffs | tuple[int, int] = (1, 9),
+    ties: Ties = "drop",
+    near: float = 0.1,
+    near_margin: float = 0.02,
+    phrasings: int = 1,
+) -> DataSet:
+    """Turns of games drawn at random with the optimal option of `preferences` as the reply to learn.
+
+    Args:
+        preferences: α, β, κ.
+        families: names of families; None for the prisoner's dilemma, trust and ultimatum games of van Leeuwen
+            & Alger (2024).
+        examples: how many to train on.
+        validation: how many to stop early by.
+        test: how many to measure with; the three splits share no game.
+        seed: the same seed gives the same data set.
+        reasoning: ``"steps"``, ``"prose"`` or ``"none"``.
+        belief: as for `ludens.agents.OraclePolicy`.
+        framings: wordings, each used equally often.
+        payoffs: whole numbers from … to …, in points.
+        ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
+            reply takes each equally often.
+        near: at most this share of each kind of turn is near indifference.
+        near_margin: a turn is so if the margin is at most this share of the payoff scale.
+        phrasings: in how many ways the reasoning is said.
+
+    Raises:
+        UsageError: an argument is out of its range, or the games in range do not suffice.
+    """
+    drawn = payoffs if isinstance(payoffs, Payoffs) else Payoffs(*payoffs)
+    kinds = find_families(families)
+    form = check_reasoning(reasoning)
+    if ties not in ("drop", "split"):
+        raise UsageError(f"Ties are dropped or split: ties='drop' or 'split'; got {ties!r}.")
+    if not isinstance(preferences, Preferences):
+        raise UsageError(f"A data set needs Preferences(alpha, beta, kappa); got {preferences!r}.")
+    wanted = {"train": examples, "validation": validation, "test": test}
+    for name, count in wanted.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < (name == "train"):
+            raise UsageError(f"The number of examples to {name} is a whole number; got {count!r}.")
+    for framing in framings:
+        check_framing(framing)
+    if isinstance(framings, str) or not framings:
+        raise UsageError(f"Name at least one framing, as a list; got {framings!r}.")
+    maker = _Maker(
+        preferences, belief, reasoning=form, framings=tuple(framings), ties=ties, phrasings=phrasings
+    )
+    seeds = np.random.SeedSequence(seed)
+    draw_seed, pick_seed = seeds.spawn(2)
+    rng = np.random.default_rng(draw_seed)
+    labels: dict[str, list[Label]] = {name: [] for name in wanted}
+    shares = _shares(wanted)
+    for family in kinds:
+        most = max(64, 4 * sum(wanted.values()) // len(kinds))
+        games = draw_games(family, drawn, most, rng)
+        for label in label_games(games, preferences, belief):
+            labels[split_of(game_key(label.game), seed, shares)].append(label)
+    picker = np.random.default_rng(pick_seed)
+    splits = {
+        name: maker.make(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
+    }
+    settings: dict[str, Any] = {
+        "preferences": preferences.name,
+        **asdict(preferences),
+        "belief": belief if isinstance(belief, str) else "given",
+        "families": [family.name for family in kinds],
+        "payoffs": drawn.name,
+        "reasoning": form,
+        "framings": list(framings),
+        "phrasings": phrasings,
+        "ties": ties,
+        "near": near,
+        "near_margin": near_margin,
+        "seed": seed,
+    }
+    return DataSet.of(splits["train"], splits["validation"], splits["test"], settings)
+
+
+def _shares(wanted: dict[str, int]) -> tuple[float, float]:
+    """Shares of games for validation and test: by examples, yet enough to vary."""
+    total = sum(wanted.values())
+    least = 0.1
+    return tuple(max(least, wanted[name] / total) if wanted[name] else 0.0 for name in ("validation", "test"))  # type: ignore[return-value]
+
+
+class _Maker:
+    def __init__(
+        self,
+        preferences: Preferences,
+        belief: Belief,
+        *,
+        reasoning: Reasoning,
+        framings: tuple[str, ...],
+        ties: Ties,
+        phrasings: int,
+    ) -> None:
+        self.preferences = preferences
+        self.belief = belief
+        self.reasoning = reasoning
+        self.framings = framings
+        self.ties = ties
+        self.phrasings = phrasings
+        self.teller = Teller()
+        self._beliefs: dict[GameTree, NDArray[np.float64]] = {}
+
+    def make(
+        self, labels: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
+    ) -> list[Example]:
+        """So many examples, information sets, optimal options, orders and framings balanced."""
+        kept = [label for label in labels if self.ties == "split" or not label.tied]
+        if not count:
+            return []
+        if not kept:
+            raise UsageError("No game in range has a turn with one optimal option; widen the payoffs.")
+        cells: dict[tuple[str, str], dict[tuple[str, ...], list[Label]]] = {}
+        for label in kept:
+            cells.setdefault((label.game.name, label.node), {}).setdefault(label.best, []).append(label)
+        quotas = _even(count, len(cells), rng)
+        chosen: list[tuple[Label, int]] = []
+        for strata, quota in zip(cells.values(), quotas, strict=True):
+            for found, part in zip(strata.values(), _even(quota, len(strata), rng), strict=True):
+                chosen += self._pick(found, part, near, near_margin, rng)
+        made = [self._example(label, turn, rng) for label, turn in chosen]
+        return [made[place] for place in rng.permutation(len(made))]
+
+    def _pick(
+        self, found: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
+    ) -> list[tuple[Label, int]]:
+        """Labels of one stratum, each in as many wordings as are needed, games as different as can be."""
+        places = rng.permutation(len(found)).tolist()
+        close = [place for place in places if found[place].relative_margin <= near_margin]
+        clear = [place for place in places if found[place].relative_margin > near_margin]
+        most = len(close) if not clear else int(near * count)
+        taken = clear + close[:most] if clear else close
+        ordered = [taken[place] for place in rng.permutation(len(taken))]
+        start = int(rng.integers(1_000_000))
+        endless = itertools.cycle(ordered)
+        rounds = len(ordered)
+        return [(found[next(endless)], start + turn + turn // rounds) for turn in range(count)]
+
+    def _example(self, label: Label, turn: int, rng: np.random.Generator) -> Example:
+        game, options = label.game, label.options
+        order = turn % len(options)
+        framing = self.framings[turn // len(options) % len(self.framings)]
+        told = self.teller.tell(game, label.node, framing, order, reasoning=self.reasoning != "none")
+        names = tuple(options[place] for place in told.order)
+        best = label.best
+        option = best[int(rng.integers(len(best)))] if len(best) > 1 else best[0]
+        answer = told.labels[names.index(option)]
+        phrasing = int(rng.integers(self.phrasings)) if self.phrasings > 1 else 0
+        text = completion(
+            game,
+            label.node,
+            told,
+            answer,
+            preferences=self.preferences,
+            belief=self._belief(game),
+            reasoning=self.reasoning,
+            phrasing=phrasing,
+        )
+        return Example(
+            prompt=told.messages,
+            completion=text,
+            family=game.name,
+            payoffs=tuple(game.parameters.values()),
+            game=game_key(game),
+            role=label.information_set.role,
+            node=label.node,
+            framing=framing,
+            order=order,
+            options=names,
+            labels=told.labels,
+            answer=answer,
+            optimal=best,
+            utilities=tuple(label.utilities[place] for place in told.order),
+            margin=label.margin,
+            reasoning=self.reasoning,
+            label_shares=tuple((name in best) / len(best) for name in names),
+        )
+
+    def _belief(self, game: GameTree) -> NDArray[np.float64]:
+        if game not in self._beliefs:
+            self._beliefs[game] = resolve_belief(game, self.preferences, self.belief)
+        return self._beliefs[game]
+
+
+def _even(count: int, parts: int, rng: np.random.Generator) -> list[int]:
+    """`count` in so many parts that differ by at most one, the larger ones drawn."""
+    base, rest = divmod(count, parts)
+    more = set(rng.permutation(parts)[:rest].tolist())
+    return [base + (place in more) for place in range(parts)]

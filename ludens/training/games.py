@@ -1,0 +1,153 @@
+"""Drawing games: payoffs at random for any family, and keys that tell when two games are the same.
+
+Two games of one family are the *same game* here if a positive affine rescaling of all payoffs, one for both
+roles, turns one into the other: every preference of `ludens.preferences` then has the same optimal options in
+both. Roles and options keep their places. A game that is the same as one that models are measured on, a
+published protocol of any family, is never drawn for training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+
+import numpy as np
+
+from ludens.envs import FAMILIES, PROTOCOLS, Family, GameTree
+from ludens.errors import UsageError
+
+MOST_LISTED = 50_000
+"""Families with at most this many candidate payoffs in range are listed in full, others are drawn from."""
+
+
+@dataclass(frozen=True)
+class Payoffs:
+    """Where payoffs are drawn from: whole numbers from `low` to `high`, both included, in points.
+
+    Raises:
+        UsageError: the range is empty.
+    """
+
+    low: int = 1
+    high: int = 9
+
+    def __post_init__(self) -> None:
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (self.low, self.high))
+        if not whole or self.low >= self.high:
+            raise UsageError(
+                f"Payoffs are drawn between two whole numbers, low < high; got {self.low!r}, {self.high!r}."
+            )
+
+    @property
+    def name(self) -> str:
+        """What cards call it, for example ``"1-9"``."""
+        return f"{self.low}-{self.high}"
+
+
+def find_families(names: Sequence[str] | None) -> tuple[Family, ...]:
+    """Families by name; None for the three of van Leeuwen & Alger (2024).
+
+    Raises:
+        UsageError: none is named, or one is unknown.
+    """
+    if names is None:
+        names = ("sequential_prisoners_dilemma", "trust", "ultimatum")
+    if isinstance(names, str) or not names:
+        raise UsageError(f"Name at least one family, as a list; got {names!r}.")
+    unknown = [name for name in names if name not in FAMILIES]
+    if unknown:
+        raise UsageError(f"There is no family {unknown[0]!r}; there are {', '.join(FAMILIES)}.")
+    return tuple(FAMILIES[name] for name in dict.fromkeys(names))
+
+
+def shape_of(game: GameTree) -> tuple[object, ...]:
+    """What games of one shape share, payoffs apart: equal for two games if and only if they do."""
+    sets = tuple((node.label, node.role, node.options) for node in game.information_sets)
+    return (game.name, game.roles, sets, tuple((leaf.path, leaf.chance) for leaf in game.leaves))
+
+
+def game_key(game: GameTree) -> str:
+    """A text that two games share if and only if one is the other up to a positive affine rescaling.
+
+    Payoffs are taken as the exact numbers that they are, less the lowest, divided by their greatest common
+    measure. The family, roles and the tree's paths are part of the key.
+    """
+    cells = [Fraction(value) for leaf in game.leaves for value in leaf.payoffs]
+    return _key(game, cells)
+
+
+def _key(game: GameTree, cells: Sequence[Fraction]) -> str:
+    low = min(cells)
+    common = 1
+    for value in cells:
+        common = common * value.denominator // gcd(common, value.denominator)
+    whole = [int((value - low) * common) for value in cells]
+    measure = gcd(*whole) or 1
+    return f"{game.name} " + " ".join(str(value // measure) for value in whole)
+
+
+def reserved_keys() -> frozenset[str]:
+    """The keys of all games that models are measured on: every protocol of every family in ludens."""
+    return frozenset(game_key(game) for game in PROTOCOLS.values())
+
+
+def draw_games(family: Family, payoffs: Payoffs, most: int, rng: np.random.Generator) -> tuple[GameTree, ...]:
+    """Different games of a family, in random order, none of them reserved.
+
+    Where few payoffs are possible all of them are listed and `most` is an upper bound; otherwise they are
+    drawn uniformly among those that satisfy the family's own check.
+
+    Raises:
+        UsageError: no such payoffs make a game of the family that is not reserved.
+    """
+    size = payoffs.high - payoffs.low + 1
+    count = len(family.parameters)
+    values = range(payoffs.low, payoffs.high + 1)
+    if size**count <= MOST_LISTED:
+        listed = [row for row in itertools.product(values, repeat=count) if family.check(*row) is None]
+        rows = [listed[place] for place in rng.permutation(len(listed))]
+    else:
+        rows = _drawn(family, payoffs, most, rng)
+    reserved = reserved_keys()
+    games = []
+    for row in rows:
+        game = family.game(payoffs=row)
+        if game_key(game) not in reserved:
+            games.append(game)
+            if len(games) == most:
+                break
+    if not games:
+        raise UsageError(f"No payoffs from {payoffs.name} make a new game of {family.name}; widen the range.")
+    return tuple(games)
+
+
+def _drawn(family: Family, payoffs: Payoffs, most: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    found: dict[tuple[int, ...], None] = {}
+    # Families' conditions are mostly orders of their numbers: of k! orders at least one fits.
+    for _ in range(200):
+        block = rng.integers(payoffs.low, payoffs.high + 1, size=(4096, len(family.parameters)))
+        for row in block.tolist():
+            if family.check(*row) is None:
+                found[tuple(row)] = None
+        if len(found) >= most + 64:
+            break
+    return list(found)
+
+
+def split_of(key: str, seed: int, shares: tuple[float, float]) -> str:
+    """``"train"``, ``"validation"`` or ``"test"``: a game's split follows from its key and the seed alone.
+
+    Args:
+        key: from `game_key`.
+        seed: of the data set.
+        shares: of validation and of test, as shares of all games.
+    """
+    digest = hashlib.sha256(f"{seed} {key}".encode()).digest()
+    place = int.from_bytes(digest[:8]) / 2**64
+    if place < shares[0]:
+        return "validation"
+    return "test" if place < shares[0] + shares[1] else "train"

@@ -1,0 +1,153 @@
+"""From an argument to the words of a completion: ``"steps"``, ``"prose"`` or ``"none"``.
+
+``"steps"`` copies the cells in the prompt's own words, one a line, and goes on in small sums, one line per
+option: what a model of a hundred million parameters can learn. ``"prose"`` says the same in sentences.
+``"none"`` is the answer alone. All end in the answer as the prompt asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs import GameTree
+from ludens.errors import UsageError
+from ludens.preferences import Preferences
+from ludens.training.argument import Arguer, Compared, Copied, Item, Ruled, Worked
+from ludens.training.example import Reasoning
+from ludens.training.prompts import Told
+
+
+def completion(
+    game: GameTree,
+    node: str,
+    told: Told,
+    answer: str,
+    *,
+    preferences: Preferences,
+    belief: NDArray[np.float64],
+    reasoning: Reasoning,
+    phrasing: int = 0,
+) -> str:
+    """What the model should reply.
+
+    Args:
+        game: the rules.
+        node: the information set.
+        told: its prompt.
+        answer: the label of the option to take.
+        preferences: whose optimum the answer is.
+        belief: what the others play, a strategy vector.
+        reasoning: the form.
+        phrasing: the number of the way in which it is said, see `phrasings`.
+
+    Raises:
+        UsageError: there is no argument for this game, or it does not lead to the answer.
+    """
+    if reasoning == "none":
+        return answer
+    items, best = Arguer(game, preferences, belief, told.shown).argue(node)
+    options = game.information_set(node).options
+    option = options[told.order[told.labels.index(answer)]]
+    if option not in best:
+        raise UsageError(
+            f"The argument at {node!r} of {game!r} leads to {' or '.join(sorted(best))}, not to {option!r}."
+        )
+    writer = _Writer(game, told, phrasing)
+    lines = [writer.step(item) for item in items] if reasoning == "steps" else writer.prose(items)
+    return "\n".join([*lines, f"Answer: {answer}"])
+
+
+def phrasings(reasoning: Reasoning) -> int:
+    """How many ways there are to say it."""
+    return {"steps": len(_RULED), "prose": len(_PROSE), "none": 1}[reasoning]
+
+
+_RULED = (
+    ("So the rule is {rule}.", "So the rule is {rule}, and here I take the most for me: {own}"),
+    ("The best rule is {rule}.", "The best rule is {rule}. It does not come here: {own}"),
+    ("{rule} is best for everybody.", "{rule} is best for everybody, so here I look at my own: {own}"),
+)
+
+_PROSE: tuple[dict[str, str], ...] = (
+    {
+        "copied": "The table says: {text}.",
+        "cell": "To me {place} is worth this: {sums}.",
+        "expected": "Counting every reply to {place} as I expect it gives {sums}.",
+        "reply": "For everybody together, less what I give up, {place} is worth this: {sums}.",
+        "rule": "A rule that begins with {place} comes to {sums}.",
+        "compared": "Compare: {text}.",
+    },
+    {
+        "copied": "I read {text}.",
+        "cell": "What {place} is worth to me: {sums}.",
+        "expected": "What I expect of {place}: {sums}.",
+        "reply": "If everybody did {place}, and I subtract my own sacrifice: {sums}.",
+        "rule": "All told, beginning with {place} is worth {sums}.",
+        "compared": "Now {text}.",
+    },
+)
+
+
+class _Writer:
+    def __init__(self, game: GameTree, told: Told, phrasing: int) -> None:
+        self._told = told
+        self._phrasing = phrasing
+        self._names: dict[tuple[str, str | None], str] = {}
+        for leaf, row in zip(game.leaves, told.rows, strict=True):
+            first = leaf.path[0].option
+            parts = row.steps if len(row.steps) == len(leaf.path) else ()
+            self._names[first, None] = parts[0] if parts else self._label(game, leaf.path[0].label, first)
+            if len(leaf.path) > 1:
+                second = leaf.path[1].option
+                self._names[first, second] = (
+                    parts[1] if parts else self._label(game, leaf.path[1].label, second)
+                )
+
+    def _label(self, game: GameTree, node: str, option: str) -> str:
+        options = game.information_set(node).options
+        turned = (options.index(option) - self._told.order[0]) % len(options)
+        return self._told.labels[turned]
+
+    def step(self, item: Item) -> str:
+        if isinstance(item, Copied):
+            return self._copied(item)
+        if isinstance(item, Worked):
+            return f"{self._place(item)}: {', '.join(item.sums)}"
+        if isinstance(item, Compared):
+            return item.text
+        return self._ruled(item)
+
+    def prose(self, items: Sequence[Item]) -> list[str]:
+        say = _PROSE[self._phrasing % len(_PROSE)]
+        sentences = []
+        for item in items:
+            if isinstance(item, Copied):
+                sentences.append(say["copied"].format(text=self._copied(item)))
+            elif isinstance(item, Worked):
+                sentences.append(
+                    say[item.what].format(place=self._place(item), sums=", and ".join(item.sums))
+                )
+            elif isinstance(item, Compared):
+                sentences.append(say["compared"].format(text=item.text))
+            else:
+                sentences.append(self._ruled(item).removesuffix(".") + ".")
+        return [" ".join(sentences)]
+
+    def _copied(self, item: Copied) -> str:
+        row = self._told.rows[item.leaf]
+        if item.role is None or row.head is None:
+            return row.line
+        return f"{row.head}: {row.cells[item.role]}"
+
+    def _place(self, item: Worked) -> str:
+        return self._names[item.branch, item.reply]
+
+    def _ruled(self, item: Ruled) -> str:
+        here, elsewhere = _RULED[self._phrasing % len(_RULED)]
+        rule = self._names[item.branch, None]
+        if item.here and item.reply is not None:
+            rule = f"{rule}, {self._names[item.branch, item.reply]}"
+        return (here if item.here else elsewhere).format(rule=rule, own=item.text)

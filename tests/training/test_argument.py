@@ -1,0 +1,115 @@
+"""Every number of a reasoning is right, copied cells stand in the prompt, and it ends as the oracle does."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ludens.envs import FAMILIES, strategy
+from ludens.preferences import Preferences, optimal_options, uniform_belief
+from ludens.training.argument import Arguer
+from ludens.training.prompts import Teller
+from ludens.training.reasoning import completion, phrasings
+
+NUMBER = r"-?\d+(?:\.\d+)?(?:/\d+)?"
+SUM = re.compile(rf"(?<![\w.])({NUMBER}) ([+x-]) ({NUMBER}) = ({NUMBER})")
+COMPARISON = re.compile(rf"(?<![\w.])({NUMBER}) ([<=>]) ({NUMBER})(?!\w)")
+WORK = {"+": Fraction.__add__, "-": Fraction.__sub__, "x": Fraction.__mul__}
+HOLDS = {"<": Fraction.__lt__, "=": Fraction.__eq__, ">": Fraction.__gt__}
+TELLER = Teller()
+
+
+def check_numbers(text, prompt):
+    """Every sum and comparison holds, and each of their inputs was read from the prompt, worked out before,
+    or is one of the preference's weights (the first factor of a product).
+    """
+    known = {Fraction(number) for number in re.findall(NUMBER, prompt)} | {Fraction(0)}
+    said = re.sub(r"(?i)person \d", "", text)
+    places = sorted(
+        [(hit.start(), hit, True) for hit in SUM.finditer(said)]
+        + [
+            (hit.start(), hit, False) for hit in COMPARISON.finditer(SUM.sub(lambda m: " " * len(m[0]), said))
+        ],
+        key=lambda entry: entry[0],
+    )
+    assert places
+    for _, hit, is_sum in places:
+        one, other = Fraction(hit[1]), Fraction(hit[3])
+        assert one in known or hit[2] == "x", hit[0]
+        assert other in known, hit[0]
+        if is_sum:
+            assert WORK[hit[2]](one, other) == Fraction(hit[4]), hit[0]
+            known.add(Fraction(hit[4]))
+        else:
+            assert HOLDS[hit[2]](one, other), hit[0]
+
+
+wishes = st.builds(
+    Preferences,
+    alpha=st.sampled_from((0, 0, 0.5, 0.3, -0.25)),
+    beta=st.sampled_from((0, 0, 0.25, 0.6)),
+    kappa=st.sampled_from((0, 0.1, 0.25, 0.5, 0.75, 1)),
+)
+
+
+def ordered_games():
+    """Payoffs that make a game, without discarding most draws."""
+
+    def arranged(family, numbers):
+        low, mid, high, top = sorted(numbers)
+        chosen = (top, high, low, mid) if family == "ultimatum" else (top, high, mid, low)
+        return family, chosen
+
+    distinct = st.lists(st.integers(1, 99), min_size=4, max_size=4, unique=True)
+    families = st.sampled_from(("sequential_prisoners_dilemma", "trust", "ultimatum"))
+    return st.builds(arranged, families, distinct)
+
+
+@given(ordered_games(), wishes, st.integers(0, 1), st.sampled_from(("steps", "prose")), st.integers(0, 5))
+def test_every_number_is_right_and_the_end_is_the_oracles(drawn, preferences, order, reasoning, phrasing):
+    family, payoffs = drawn
+    game = FAMILIES[family].game(payoffs=payoffs)
+    belief = uniform_belief(game)
+    for node, best in optimal_options(game, preferences, belief).items():
+        told = TELLER.tell(game, node, "neutral", order, reasoning=True)
+        options = game.information_set(node).options
+        found = Arguer(game, preferences, belief, told.shown).argue(node)[1]
+        assert found == best
+        answer = told.labels[told.order.index(options.index(min(best)))]
+        text = completion(
+            game, node, told, answer, preferences=preferences, belief=belief, reasoning=reasoning,
+            phrasing=phrasing % phrasings(reasoning),
+        )  # fmt: skip
+        assert text.splitlines()[-1] == f"Answer: {answer}"
+        prompt = told.messages[1]["content"]
+        check_numbers(text, prompt)
+        if reasoning == "steps":
+            rows = prompt.splitlines()
+            copied = [line for line in text.splitlines() if " gets " in line]
+            assert copied
+            for line in copied:
+                head, _, body = line.partition(": ")
+                assert any(row.startswith(f"{head}: ") and body in row for row in rows), line
+
+
+@given(ordered_games(), wishes, st.tuples(*[st.integers(0, 10)] * 3))
+def test_the_argument_holds_for_any_belief(drawn, preferences, shares):
+    family, payoffs = drawn
+    game = FAMILIES[family].game(payoffs=payoffs)
+    nodes = game.information_sets
+    belief = strategy(game, {n.label: share / 10 for n, share in zip(nodes, shares, strict=False)})
+    for node, best in optimal_options(game, preferences, belief).items():
+        assert Arguer(game, preferences, belief, range(len(game.leaves))).argue(node)[1] == best
+
+
+def test_the_checker_finds_wrong_numbers():
+    with pytest.raises(AssertionError):
+        check_numbers("Person 1 A: 6 + 1 = 8", "6 1")
+    with pytest.raises(AssertionError):
+        check_numbers("7 > 12", "7 12")
+    with pytest.raises(AssertionError):
+        check_numbers("5 + 1 = 6", "6 1")
