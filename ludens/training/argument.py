@@ -37,6 +37,8 @@ from ludens.errors import UsageError
 from ludens.preferences import Preferences
 from ludens.training.games import shape_of
 
+Number = Fraction | int
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -130,8 +132,10 @@ def _stages(game: GameTree) -> Stages | None:
     )
 
 
-def exact(value: float) -> Fraction:
-    """The number that a float was written as: 0.1 is one tenth, 1/3 is a third."""
+def exact(value: float) -> Number:
+    """The number that a float was written as: 0.1 is one tenth, 1/3 is a third, 7.0 is the whole number 7."""
+    if float(value).is_integer():
+        return int(value)  # an int counts ten times as fast as a Fraction
     near = Fraction(value).limit_denominator(10_000)
     return near if abs(float(near) - value) <= 1e-12 * max(1.0, abs(value)) else Fraction(repr(value))
 
@@ -161,6 +165,28 @@ def weights(game: GameTree, plan: Stages, preferences: Preferences, belief: NDAr
         behind,
         ahead,
     )
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the arguments for games of one shape have in common, given preferences and a belief."""
+
+    plan: Stages
+    weights: Weights
+
+
+def terms_of(game: GameTree, preferences: Preferences, belief: NDArray[np.float64]) -> Terms:
+    """Stages and weights.
+
+    Raises:
+        UsageError: the game does not have two stages.
+    """
+    plan = stages(game)
+    if plan is None:
+        raise UsageError(
+            f"{game!r} is no game in which one moves and the other may reply; use reasoning='none'."
+        )
+    return Terms(plan, weights(game, plan, preferences, belief))
 
 
 @dataclass(frozen=True)
@@ -228,24 +254,13 @@ class Arguer:
 
     Args:
         game: the rules, in two stages.
-        preferences: whose utility is maximal.
-        belief: what the others play, a strategy vector.
+        terms: from `terms_of`; games of one shape with one belief share them.
         shown: the leaves' numbers in the order in which the prompt tells them.
-
-    Raises:
-        UsageError: the game does not have two stages.
     """
 
-    def __init__(
-        self, game: GameTree, preferences: Preferences, belief: NDArray[np.float64], shown: Sequence[int]
-    ) -> None:
-        plan = stages(game)
-        if plan is None:
-            raise UsageError(
-                f"{game!r} is no game in which one moves and the other may reply; use reasoning='none'."
-            )
-        self.plan = plan
-        self.weights = weights(game, plan, preferences, belief)
+    def __init__(self, game: GameTree, terms: Terms, shown: Sequence[int]) -> None:
+        plan = self.plan = terms.plan
+        self.weights = terms.weights
         self.payoffs = [tuple(exact(value) for value in leaf.payoffs) for leaf in game.leaves]
         rank = {leaf: place for place, leaf in enumerate(shown)}
         order = sorted(range(len(plan.branches)), key=lambda b: rank[plan.branches[b].replies[0][1]])
@@ -267,12 +282,12 @@ class Arguer:
 
     def _open(self) -> tuple[list[Item], frozenset[str]]:
         items: list[Item] = []
-        totals: dict[int, Fraction] = {}
+        totals: dict[int, Number] = {}
         for b in self.order:
             items += self._copies(b, None if self.whole_rows else self.plan.first)
             if self.moral:
-                found, _, _ = self._values(b)
-                more, totals[b] = self._rule(b, found)
+                found, _, moral = self._values(b)
+                more, totals[b] = self._rule(b, found, moral)
                 items += more
             else:
                 sums, totals[b] = self._expected(b)
@@ -303,8 +318,8 @@ class Arguer:
         for other in self.order:
             if other != b:
                 items += self._copies(other, None)
-                values, _, _ = self._values(other)
-                added, totals[other] = self._rule(other, values)
+                values, _, others_moral = self._values(other)
+                added, totals[other] = self._rule(other, values, others_moral)
                 items += added
         items.append(
             Compared("rule", None, compared([totals[o] for o in (b, *(o for o in self.order if o != b))]))
@@ -331,17 +346,17 @@ class Arguer:
     def _copies(self, b: int, role: int | None) -> list[Item]:
         return [Copied(self.plan.branches[b].replies[r][1], role) for r in self.replies[b]]
 
-    def _names(self, b: int, values: dict[int, Fraction]) -> frozenset[str]:
+    def _names(self, b: int, values: dict[int, Number]) -> frozenset[str]:
         top = max(values.values())
         replies = self.plan.branches[b].replies
         return frozenset(str(replies[r][0]) for r, value in values.items() if value == top)
 
-    def _cell(self, leaf: int, role: int) -> tuple[tuple[str, ...], Fraction]:
+    def _cell(self, leaf: int, role: int) -> tuple[tuple[str, ...], Number]:
         """What a leaf is worth to a role, less what being behind or ahead costs."""
         own, other = self.payoffs[leaf][role], self.payoffs[leaf][1 - role]
         sums: list[str] = []
         value = _multiplied(sums, self.weights.own, own)
-        gap = abs(own - other)
+        gap: Number = max(own, other) - min(own, other)
         weight = self.weights.behind if other > own else self.weights.ahead
         if gap and weight:
             sums.append(f"{told(max(own, other))} - {told(min(own, other))} = {told(gap)}")
@@ -350,13 +365,13 @@ class Arguer:
             value += -cost if weight > 0 else cost
         return tuple(sums), value
 
-    def _owns(self, b: int) -> tuple[list[Item], dict[int, Fraction]]:
+    def _owns(self, b: int) -> tuple[list[Item], dict[int, Number]]:
         branch = self.plan.branches[b]
         items: list[Item] = []
-        values: dict[int, Fraction] = {}
+        values: dict[int, Number] = {}
         if not self.weights.second[b]:
             # Nobody is expected here, or only the universal counts: all replies are as good for oneself.
-            return [], dict.fromkeys(self.replies[b], Fraction(0))
+            return [], dict.fromkeys(self.replies[b], 0)
         for r in self.replies[b]:
             option, leaf = branch.replies[r]
             sums, values[r] = self._cell(leaf, self.plan.second)
@@ -364,32 +379,32 @@ class Arguer:
                 items.append(Worked("cell", branch.option, option, sums))
         return items, values
 
-    def _expected(self, b: int) -> tuple[list[Item], Fraction]:
+    def _expected(self, b: int) -> tuple[list[Item], Number]:
         branch = self.plan.branches[b]
         sums: list[str] = []
-        parts: list[Fraction] = []
+        parts: list[Number] = []
         for r in self.replies[b]:
             weight = self.weights.first[b][r]
             if weight:
                 steps, value = self._cell(branch.replies[r][1], self.plan.first)
                 sums += steps
                 parts.append(_multiplied(sums, weight, value))
-        total = parts[0] if parts else Fraction(0)
+        total = parts[0] if parts else 0
         for part in parts[1:]:
             sums.append(_plus(total, part))
             total += part
         return ([Worked("expected", branch.option, None, tuple(sums))] if sums else []), total
 
-    def _values(self, b: int) -> tuple[list[Item], dict[int, Fraction], dict[int, Fraction]]:
+    def _values(self, b: int) -> tuple[list[Item], dict[int, Number], dict[int, Number]]:
         """Items and K of every reply to b; own worths too. A branch that ends has one reply that costs
         nothing.
         """
         branch = self.plan.branches[b]
-        items, own = self._owns(b) if branch.node is not None else ([], {0: Fraction(0)})
+        items, own = self._owns(b) if branch.node is not None else ([], {0: 0})
         if len(own) > 1 and self.weights.second[b]:
             items.append(Compared("own", branch.option, compared([own[r] for r in self.replies[b]])))
         best = max(own.values())
-        moral: dict[int, Fraction] = {}
+        moral: dict[int, Number] = {}
         for r in self.replies[b]:
             option, leaf = branch.replies[r]
             mine, others = self.payoffs[leaf]
@@ -404,8 +419,7 @@ class Arguer:
             items.append(Worked("reply", branch.option, option, tuple(sums)))
         return items, own, moral
 
-    def _rule(self, b: int, found: list[Item]) -> tuple[list[Item], Fraction]:
-        _, _, moral = self._values(b)
+    def _rule(self, b: int, found: list[Item], moral: dict[int, Number]) -> tuple[list[Item], Number]:
         expected, total = self._expected(b)
         best = max(moral.values())
         items = [*found, *expected]
@@ -413,7 +427,7 @@ class Arguer:
         return items, total + best
 
 
-def told(value: Fraction) -> str:
+def told(value: Number) -> str:
     """A number as it is written: whole, with its decimals, or as a fraction where these would not end."""
     if value.denominator == 1:
         return str(value.numerator)
@@ -426,7 +440,7 @@ def told(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def compared(values: Sequence[Fraction]) -> str:
+def compared(values: Sequence[Number]) -> str:
     """``"7 < 12"`` for two numbers; the largest against each of the others for more."""
     if len(values) == 2:
         one, other = values
@@ -436,19 +450,19 @@ def compared(values: Sequence[Fraction]) -> str:
     return ", ".join(f"{told(values[top])} {_sign(values[top], value)} {told(value)}" for value in rest)
 
 
-def _sign(one: Fraction, other: Fraction) -> str:
+def _sign(one: Number, other: Number) -> str:
     return "<" if one < other else ">" if one > other else "="
 
 
-def _plus(one: Fraction, other: Fraction) -> str:
+def _plus(one: Number, other: Number) -> str:
     return f"{told(one)} + {told(other)} = {told(one + other)}"
 
 
-def _minus(one: Fraction, other: Fraction) -> str:
+def _minus(one: Number, other: Number) -> str:
     return f"{told(one)} - {told(other)} = {told(one - other)}"
 
 
-def _multiplied(sums: list[str], times: int, value: Fraction) -> Fraction:
+def _multiplied(sums: list[str], times: int, value: Number) -> Number:
     """The product, with the step that gives it added to `sums`."""
     if times == 2:
         sums.append(_plus(value, value))

@@ -8,21 +8,22 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ludens.agents.llm.wording import check_framing
-from ludens.envs import GameTree
 from ludens.errors import UsageError
 from ludens.preferences import Belief, Preferences, resolve_belief
+from ludens.training.argument import Terms, terms_of
 from ludens.training.dataset import DataSet
 from ludens.training.example import Example, Reasoning, check_reasoning
-from ludens.training.games import Payoffs, draw_games, find_families, game_key, split_of
+from ludens.training.games import Payoffs, draw_games, find_families, split_of
 from ludens.training.labels import Label, label_games
 from ludens.training.prompts import Teller
 from ludens.training.reasoning import completion
 
 Ties = Literal["drop", "split"]
 FRAMINGS = ("neutral",)
+OVERSAMPLED = 2
+"""Games drawn per family for each example of one of its turns; more leave more to balance labels from."""
 
 
 def build_dataset(
@@ -88,11 +89,12 @@ def build_dataset(
     rng = np.random.default_rng(draw_seed)
     labels: dict[str, list[Label]] = {name: [] for name in wanted}
     shares = _shares(wanted)
+    kinds_of_turn = sum(len(family.prosocial) for family in kinds) or len(kinds)
+    most = max(64, OVERSAMPLED * sum(wanted.values()) // kinds_of_turn)
     for family in kinds:
-        most = max(64, 4 * sum(wanted.values()) // len(kinds))
         games = draw_games(family, drawn, most, rng)
         for label in label_games(games, preferences, belief):
-            labels[split_of(game_key(label.game), seed, shares)].append(label)
+            labels[split_of(label.key, seed, shares)].append(label)
     picker = np.random.default_rng(pick_seed)
     splits = {
         name: maker.make(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
@@ -139,7 +141,7 @@ class _Maker:
         self.ties = ties
         self.phrasings = phrasings
         self.teller = Teller()
-        self._beliefs: dict[GameTree, NDArray[np.float64]] = {}
+        self._terms: dict[tuple[object, ...], Terms] = {}
 
     def make(
         self, labels: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
@@ -180,7 +182,9 @@ class _Maker:
         game, options = label.game, label.options
         order = turn % len(options)
         framing = self.framings[turn // len(options) % len(self.framings)]
-        told = self.teller.tell(game, label.node, framing, order, reasoning=self.reasoning != "none")
+        told = self.teller.tell(
+            game, label.node, framing, order, reasoning=self.reasoning != "none", shape=label.shape
+        )
         names = tuple(options[place] for place in told.order)
         best = label.best
         option = best[int(rng.integers(len(best)))] if len(best) > 1 else best[0]
@@ -191,8 +195,7 @@ class _Maker:
             label.node,
             told,
             answer,
-            preferences=self.preferences,
-            belief=self._belief(game),
+            terms=self._terms_of(label),
             reasoning=self.reasoning,
             phrasing=phrasing,
         )
@@ -201,7 +204,7 @@ class _Maker:
             completion=text,
             family=game.name,
             payoffs=tuple(game.parameters.values()),
-            game=game_key(game),
+            game=label.key,
             role=label.information_set.role,
             node=label.node,
             framing=framing,
@@ -216,10 +219,16 @@ class _Maker:
             label_shares=tuple((name in best) / len(best) for name in names),
         )
 
-    def _belief(self, game: GameTree) -> NDArray[np.float64]:
-        if game not in self._beliefs:
-            self._beliefs[game] = resolve_belief(game, self.preferences, self.belief)
-        return self._beliefs[game]
+    def _terms_of(self, label: Label) -> Terms | None:
+        if self.reasoning == "none":
+            return None
+        game, shape = label.game, label.shape
+        if self.belief == "equilibrium":  # the belief is another one in every game
+            return terms_of(game, self.preferences, resolve_belief(game, self.preferences, self.belief))
+        if shape not in self._terms:
+            belief = resolve_belief(game, self.preferences, self.belief)
+            self._terms[shape] = terms_of(game, self.preferences, belief)
+        return self._terms[shape]
 
 
 def _even(count: int, parts: int, rng: np.random.Generator) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ludens.errors import UsageError
@@ -76,7 +76,7 @@ class Example:
 
         An infinite margin is written as None.
         """
-        row = asdict(self)
+        row = dict(vars(self))
         row["prompt"] = [dict(message) for message in self.prompt]
         row["completion"] = [{"role": "assistant", "content": self.completion}]
         row["margin"] = self.margin if self.margin != float("inf") else None

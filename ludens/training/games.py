@@ -13,7 +13,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd
+from functools import lru_cache
+from math import gcd, lcm
 
 import numpy as np
 
@@ -76,23 +77,27 @@ def game_key(game: GameTree) -> str:
     Payoffs are taken as the exact numbers that they are, less the lowest, divided by their greatest common
     measure. The family, roles and the tree's paths are part of the key.
     """
-    cells = [Fraction(value) for leaf in game.leaves for value in leaf.payoffs]
-    return _key(game, cells)
-
-
-def _key(game: GameTree, cells: Sequence[Fraction]) -> str:
-    low = min(cells)
-    common = 1
-    for value in cells:
-        common = common * value.denominator // gcd(common, value.denominator)
-    whole = [int((value - low) * common) for value in cells]
+    cells = [value for leaf in game.leaves for value in leaf.payoffs]
+    if all(value.is_integer() for value in cells):
+        whole = [int(value) for value in cells]
+    else:
+        fractions = [Fraction(value) for value in cells]
+        common = lcm(*(value.denominator for value in fractions))
+        whole = [int(value * common) for value in fractions]
+    low = min(whole)
+    whole = [value - low for value in whole]
     measure = gcd(*whole) or 1
     return f"{game.name} " + " ".join(str(value // measure) for value in whole)
 
 
 def reserved_keys() -> frozenset[str]:
     """The keys of all games that models are measured on: every protocol of every family in ludens."""
-    return frozenset(game_key(game) for game in PROTOCOLS.values())
+    return _keys(tuple(PROTOCOLS.values()))
+
+
+@lru_cache(maxsize=4)
+def _keys(games: tuple[GameTree, ...]) -> frozenset[str]:
+    return frozenset(game_key(game) for game in games)
 
 
 def draw_games(family: Family, payoffs: Payoffs, most: int, rng: np.random.Generator) -> tuple[GameTree, ...]:
@@ -112,8 +117,7 @@ def draw_games(family: Family, payoffs: Payoffs, most: int, rng: np.random.Gener
         rows = [listed[place] for place in rng.permutation(len(listed))]
     else:
         rows = _drawn(family, payoffs, most, rng)
-    reserved = reserved_keys()
-    games = []
+    reserved, games = reserved_keys(), []
     for row in rows:
         game = family.game(payoffs=row)
         if game_key(game) not in reserved:

@@ -6,14 +6,15 @@ worth; the optimal options are those that some optimal strategy uses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ludens.envs import GameTree, InformationSet
 from ludens.preferences import Belief, Preferences, payoff_table, resolve_belief, solve_grid
-from ludens.preferences.grid import TOLERANCE, same_shape
+from ludens.preferences.grid import TOLERANCE
+from ludens.training.games import game_key, shape_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Label:
 
     Attributes:
         game: the rules.
+        key: the game's key, from `ludens.training.games.game_key`.
+        shape: from `ludens.training.games.shape_of`.
         node: the information set's label.
         options: their names, in the game's own order.
         utilities: of the best whole strategy with each option, in points.
@@ -32,6 +35,8 @@ class Label:
     """
 
     game: GameTree
+    key: str
+    shape: tuple[object, ...]
     node: str
     options: tuple[str, ...]
     utilities: tuple[float, ...]
@@ -66,9 +71,13 @@ def label_games(
         UsageError: the belief makes no sense in a game.
     """
     places: list[list[Label]] = [[] for _ in games]
-    for group in _shapes(games):
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for place, game in enumerate(games):
+        groups.setdefault(shape_of(game), []).append(place)
+    for shape, group in groups.items():
         alike = [games[place] for place in group]
         first = alike[0]
+        keys = [game_key(game) for game in alike]
         if isinstance(belief, str) and belief != "uniform":
             beliefs = np.stack([resolve_belief(game, preferences, belief) for game in alike])
         else:
@@ -89,22 +98,21 @@ def label_games(
                 (margin / np.where(solution.scale > 0, solution.scale, 1.0)).tolist(),
                 group,
                 alike,
+                keys,
                 strict=True,
             )
-            for utilities, best, lead, relative, place, game in rows:
+            for utilities, best, lead, relative, place, game, key in rows:
                 places[place].append(
-                    Label(game, node.label, node.options, tuple(utilities), tuple(best), lead, relative)
+                    Label(
+                        game,
+                        key,
+                        shape,
+                        node.label,
+                        node.options,
+                        tuple(utilities),
+                        tuple(best),
+                        lead,
+                        relative,
+                    )
                 )
     return [label for found in places for label in found]
-
-
-def _shapes(games: Sequence[GameTree]) -> Iterable[list[int]]:
-    groups: list[list[int]] = []
-    for place, game in enumerate(games):
-        for group in groups:
-            if same_shape(games[group[0]], game):
-                group.append(place)
-                break
-        else:
-            groups.append([place])
-    return groups

@@ -66,7 +66,15 @@ class Teller:
         self._turns: dict[tuple[object, ...], Mapping[str, Turn]] = {}
 
     def tell(
-        self, game: GameTree, node: str, framing: str, order: int, *, reasoning: bool, direct: bool = False
+        self,
+        game: GameTree,
+        node: str,
+        framing: str,
+        order: int,
+        *,
+        reasoning: bool,
+        direct: bool = False,
+        shape: tuple[object, ...] | None = None,
     ) -> Told:
         """The prompt of a game's information set.
 
@@ -76,12 +84,13 @@ class Teller:
             framing: a name from `ludens.agents.llm.framings`.
             order: the number of the order in which options are shown.
             reasoning: ask for thoughts before the answer.
+            shape: of the game, from `shape_of`, if it is known already.
             direct: the node is really reached, in place of being asked for every case in advance.
 
         Raises:
             WordingError: the framing is unknown, or cannot word this game.
         """
-        key = (shape_of(game), framing, node, order, reasoning, direct)
+        key = (shape or shape_of(game), framing, node, order, reasoning, direct)
         skeleton = self._skeletons.get(key)
         if skeleton is None:
             turn = self._turn(game, node)

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ludens.envs import GameTree
 from ludens.errors import UsageError
-from ludens.preferences import Preferences
-from ludens.training.argument import Arguer, Compared, Copied, Item, Ruled, Worked
+from ludens.training.argument import Arguer, Compared, Copied, Item, Ruled, Terms, Worked
 from ludens.training.example import Reasoning
 from ludens.training.prompts import Told
 
@@ -26,8 +22,7 @@ def completion(
     told: Told,
     answer: str,
     *,
-    preferences: Preferences,
-    belief: NDArray[np.float64],
+    terms: Terms | None,
     reasoning: Reasoning,
     phrasing: int = 0,
 ) -> str:
@@ -38,17 +33,16 @@ def completion(
         node: the information set.
         told: its prompt.
         answer: the label of the option to take.
-        preferences: whose optimum the answer is.
-        belief: what the others play, a strategy vector.
+        terms: from `ludens.training.argument.terms_of`; not needed for ``"none"``.
         reasoning: the form.
         phrasing: the number of the way in which it is said, see `phrasings`.
 
     Raises:
         UsageError: there is no argument for this game, or it does not lead to the answer.
     """
-    if reasoning == "none":
+    if reasoning == "none" or terms is None:
         return answer
-    items, best = Arguer(game, preferences, belief, told.shown).argue(node)
+    items, best = Arguer(game, terms, told.shown).argue(node)
     options = game.information_set(node).options
     option = options[told.order[told.labels.index(answer)]]
     if option not in best:

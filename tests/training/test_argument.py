@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ludens.envs import FAMILIES, strategy
 from ludens.preferences import Preferences, optimal_options, uniform_belief
-from ludens.training.argument import Arguer
+from ludens.training.argument import Arguer, terms_of
 from ludens.training.prompts import Teller
 from ludens.training.reasoning import completion, phrasings
 
@@ -74,14 +74,15 @@ def test_every_number_is_right_and_the_end_is_the_oracles(drawn, preferences, or
     family, payoffs = drawn
     game = FAMILIES[family].game(payoffs=payoffs)
     belief = uniform_belief(game)
+    terms = terms_of(game, preferences, belief)
     for node, best in optimal_options(game, preferences, belief).items():
         told = TELLER.tell(game, node, "neutral", order, reasoning=True)
         options = game.information_set(node).options
-        found = Arguer(game, preferences, belief, told.shown).argue(node)[1]
+        found = Arguer(game, terms, told.shown).argue(node)[1]
         assert found == best
         answer = told.labels[told.order.index(options.index(min(best)))]
         text = completion(
-            game, node, told, answer, preferences=preferences, belief=belief, reasoning=reasoning,
+            game, node, told, answer, terms=terms, reasoning=reasoning,
             phrasing=phrasing % phrasings(reasoning),
         )  # fmt: skip
         assert text.splitlines()[-1] == f"Answer: {answer}"
@@ -102,8 +103,9 @@ def test_the_argument_holds_for_any_belief(drawn, preferences, shares):
     game = FAMILIES[family].game(payoffs=payoffs)
     nodes = game.information_sets
     belief = strategy(game, {n.label: share / 10 for n, share in zip(nodes, shares, strict=False)})
+    terms = terms_of(game, preferences, belief)
     for node, best in optimal_options(game, preferences, belief).items():
-        assert Arguer(game, preferences, belief, range(len(game.leaves))).argue(node)[1] == best
+        assert Arguer(game, terms, range(len(game.leaves))).argue(node)[1] == best
 
 
 def test_the_checker_finds_wrong_numbers():
