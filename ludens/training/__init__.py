@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from ludens.training.build import build_dataset
+from ludens.training.build import HELD_OUT, build_dataset, training_framings
 from ludens.training.dataset import DataSet, DataSetError
 from ludens.training.example import Example, Reasoning
 from ludens.training.games import Payoffs
 
-__all__ = ["DataSet", "DataSetError", "Example", "Payoffs", "Reasoning", "build_dataset"]
+__all__ = [
+    "HELD_OUT",
+    "DataSet",
+    "DataSetError",
+    "Example",
+    "Payoffs",
+    "Reasoning",
+    "build_dataset",
+    "training_framings",
+]

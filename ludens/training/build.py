@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ludens.agents.llm.wording import check_framing
+from ludens.agents.llm.wording import check_framing, paraphrases
 from ludens.errors import UsageError
 from ludens.preferences import Belief, Preferences, resolve_belief
 from ludens.training.argument import Terms, terms_of
@@ -22,6 +22,8 @@ from ludens.training.reasoning import completion
 
 Ties = Literal["drop", "split"]
 FRAMINGS = ("neutral",)
+HELD_OUT = ("paraphrases/paid", "paraphrases/wins")
+"""Paraphrases of the neutral framing that are kept for measuring transfer."""
 OVERSAMPLED = 2
 """Games drawn per family for each example of one of its turns; more leave more to balance labels from."""
 
@@ -55,7 +57,8 @@ def build_dataset(
         seed: the same seed gives the same data set.
         reasoning: ``"steps"``, ``"prose"`` or ``"none"``.
         belief: as for `ludens.agents.OraclePolicy`.
-        framings: wordings, each used equally often.
+        framings: wordings, each used equally often; `training_framings` gives the neutral one with its
+            paraphrases.
         payoffs: whole numbers from … to …, in points.
         ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
             reply takes each equally often.
@@ -114,6 +117,11 @@ def build_dataset(
         "seed": seed,
     }
     return DataSet.of(splits["train"], splits["validation"], splits["test"], settings)
+
+
+def training_framings() -> tuple[str, ...]:
+    """The neutral framing and those of its paraphrases that are not `HELD_OUT`."""
+    return (*FRAMINGS, *(name for name in paraphrases() if name not in HELD_OUT))
 
 
 def _shares(wanted: dict[str, int]) -> tuple[float, float]:

@@ -28,6 +28,7 @@ Format = Literal["letter", "json"]
 
 FOLDER = Path(__file__).parent.parent / "wordings"
 ANY = "any.j2"
+PARAPHRASES = "paraphrases"
 
 
 class WordingError(UsageError):
@@ -61,6 +62,12 @@ def framings() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in FOLDER.glob(f"*/{ANY}")))
 
 
+def paraphrases() -> tuple[str, ...]:
+    """The names of the paraphrases of the neutral framing: framings too, which no benchmark asks in."""
+    found = sorted(path.parent.name for path in FOLDER.glob(f"{PARAPHRASES}/*/{ANY}"))
+    return tuple(f"{PARAPHRASES}/{name}" for name in found)
+
+
 def personas() -> tuple[str, ...]:
     """The names of the personas that come with ludens; any other text is a persona of its own."""
     return tuple(sorted(path.stem for path in (FOLDER / "personas").glob("*.j2")))
@@ -72,7 +79,7 @@ def check_framing(framing: str) -> str:
     Raises:
         WordingError: it does not; the message lists those that do.
     """
-    if framing not in framings():
+    if framing not in framings() and framing not in paraphrases():
         raise WordingError(f"There is no framing {framing!r}; choose one of {', '.join(framings())}.")
     return framing
 
@@ -96,7 +103,7 @@ def render(
 
     Args:
         turn: what the agent may know.
-        framing: a name from `framings`.
+        framing: a name from `framings` or `paraphrases`.
         order: the number of the order in which options are shown, see the module's text.
         persona: a name from `personas`, or a text, put into the system message.
         reasoning: ask for thoughts before the answer.
