@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,16 +190,14 @@ def terms_of(game: GameTree, preferences: Preferences, belief: NDArray[np.float6
     return Terms(plan, weights(game, plan, preferences, belief))
 
 
-@dataclass(frozen=True)
-class Copied:
+class Copied(NamedTuple):
     """A line that repeats what the prompt says of a leaf: all of it, or one role's payoff."""
 
     leaf: int
     role: int | None
 
 
-@dataclass(frozen=True)
-class Worked:
+class Worked(NamedTuple):
     """Sums in small steps, the last of which is the value.
 
     Attributes:
@@ -214,8 +213,7 @@ class Worked:
     sums: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(NamedTuple):
     """Numbers set against each other.
 
     Attributes:
@@ -229,8 +227,7 @@ class Compared:
     text: str
 
 
-@dataclass(frozen=True)
-class Ruled:
+class Ruled(NamedTuple):
     """Whether the best rule comes to this information set.
 
     Attributes:
@@ -429,6 +426,8 @@ class Arguer:
 
 def told(value: Number) -> str:
     """A number as it is written: whole, with its decimals, or as a fraction where these would not end."""
+    if isinstance(value, int):
+        return str(value)
     if value.denominator == 1:
         return str(value.numerator)
     rest = value.denominator

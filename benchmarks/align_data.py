@@ -1,0 +1,74 @@
+"""Building a data set of 20,000 examples, against a plain loop that solves and words one turn after another.
+
+    python benchmarks/align_data.py
+
+Both label turns of games with payoffs from 1 to 99 by the oracle and write prompt and completion with
+reasoning in steps; the loop, on the first 400 turns of the same data, takes each game through
+`optimal_options` and `render` and shares nothing between turns. Their texts must agree.
+The limit is 5,000 examples per second; times are CPU seconds of one core.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ludens.agents.llm.wording import render
+from ludens.envs import FAMILIES, questions
+from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis, optimal_options, uniform_belief
+from ludens.training import Example, build_dataset
+from ludens.training.argument import terms_of
+from ludens.training.prompts import Teller
+from ludens.training.reasoning import completion
+
+EXAMPLES = 20_000
+LOOPED = 400
+LIMIT = 5000
+
+
+def built(preferences: Preferences, examples: int) -> tuple[Example, ...]:
+    """The data set's training examples."""
+    return build_dataset(preferences, examples=examples, validation=0, test=0, payoffs=(1, 99)).train
+
+
+def looped(preferences: Preferences, wanted: tuple[Example, ...]) -> list[tuple[str, str]]:
+    """Prompt and completion of each turn, made from the start each time."""
+    made = []
+    for example in wanted:
+        game = FAMILIES[example.family].game(payoffs=example.payoffs)
+        belief = uniform_belief(game)
+        (option,) = optimal_options(game, preferences, belief)[example.node]
+        prompt = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
+        names = [game.information_set(example.node).options[place] for place in prompt.order]
+        told = Teller().tell(game, example.node, example.framing, example.order, reasoning=True)
+        text = completion(
+            game,
+            example.node,
+            told,
+            prompt.labels[names.index(option)],
+            terms=terms_of(game, preferences, belief),
+            reasoning="steps",
+        )
+        made.append((prompt.messages[1]["content"], text))
+    return made
+
+
+def main() -> None:
+    """Measure both for two preferences and print the ratios."""
+    for preferences in (HOMO_ECONOMICUS, homo_moralis(0.5)):
+        built(preferences, 100)  # templates, imports
+        start = time.process_time()
+        examples = built(preferences, EXAMPLES)
+        rate = len(examples) / (time.process_time() - start)
+        few = examples[:LOOPED]
+        start = time.process_time()
+        slow = looped(preferences, few)
+        plain = len(few) / (time.process_time() - start)
+        assert slow == [(example.prompt[1]["content"], example.completion) for example in few]
+        print(
+            f"{preferences.name}: {rate:,.0f} examples/s, {rate / LIMIT:.2f} of the limit; "
+            f"plain loop {plain:,.0f}/s, ratio {rate / plain:.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
