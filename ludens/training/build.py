@@ -87,7 +87,7 @@ def build_dataset(
         check_framing(framing)
     if isinstance(framings, str) or not framings:
         raise UsageError(f"Name at least one framing, as a list; got {framings!r}.")
-    maker = _Maker(
+    maker = Maker(
         preferences, belief, reasoning=form, framings=tuple(framings), ties=ties, phrasings=phrasings
     )
     with _uncollected():
@@ -110,7 +110,7 @@ def build_dataset(
 
 
 def _made(
-    maker: _Maker,
+    maker: Maker,
     kinds: Sequence[Family],
     drawn: Payoffs,
     wanted: Mapping[str, int],
@@ -160,7 +160,9 @@ def _shares(wanted: Mapping[str, int]) -> tuple[float, float]:
     return tuple(max(least, wanted[name] / total) if wanted[name] else 0.0 for name in ("validation", "test"))  # type: ignore[return-value]
 
 
-class _Maker:
+class Maker:
+    """Makes examples from labels, keeping what they share: prompts of one shape, weights, beliefs."""
+
     def __init__(
         self,
         preferences: Preferences,
@@ -197,7 +199,7 @@ class _Maker:
         for strata, quota in zip(cells.values(), quotas, strict=True):
             for found, part in zip(strata.values(), _even(quota, len(strata), rng), strict=True):
                 chosen += self._pick(found, part, near, near_margin, rng)
-        made = [self._example(label, turn, rng) for label, turn in chosen]
+        made = [self.example(label, turn, rng) for label, turn in chosen]
         return [made[place] for place in rng.permutation(len(made))]
 
     def _pick(
@@ -215,7 +217,8 @@ class _Maker:
         rounds = len(ordered)
         return [(found[next(endless)], start + turn + turn // rounds) for turn in range(count)]
 
-    def _example(self, label: Label, turn: int, rng: np.random.Generator) -> Example:
+    def example(self, label: Label, turn: int, rng: np.random.Generator) -> Example:
+        """The example of a label; orders and framings follow one another with the number `turn`."""
         game, options = label.game, label.options
         order = turn % len(options)
         framing = self.framings[turn // len(options) % len(self.framings)]

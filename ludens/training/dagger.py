@@ -1,0 +1,158 @@
+"""DAgger (Ross, Gordon & Bagnell, AISTATS 2011): a policy plays, the oracle relabels the turns it came to.
+
+The turns of a data set of drawn games are those of the strategy method, in one round. In repeated games and
+in markets a tuned model comes to histories that only its own play leads to; here it plays on, and each of its
+turns is labelled as the oracle would have played it. What the policy itself did stays in the history.
+
+In a game of rounds against others whose play is believed not to depend on the past, the oracle of a round is
+the oracle of the whole. In a market the teacher is any pricing policy: `MyopicFirm`, the best reply to the
+rivals' last prices, or `MoralisFirm`, the moral price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ludens.agents.llm.wording import render
+from ludens.agents.policy import Decision, Policy
+from ludens.envs import GameTree, Turn
+from ludens.errors import UsageError
+from ludens.preferences import Belief, Preferences
+from ludens.training.build import Maker
+from ludens.training.example import Example, check_reasoning
+from ludens.training.labels import label_games
+
+
+@dataclass(frozen=True, eq=False)
+class Relabelled:
+    """A turn that a policy came to, what it did, and what the teacher would have done.
+
+    `taught` is None where no teacher was given.
+    """
+
+    turn: Turn
+    taken: Decision
+    taught: Decision | None
+
+
+def roll_out(
+    env: Any,
+    policies: Mapping[str, Policy],
+    learners: Sequence[str],
+    *,
+    teacher: Policy | None = None,
+    episodes: int = 1,
+    seed: int = 0,
+) -> list[Relabelled]:
+    """Play, and keep every turn of the learners' seats with the teacher's decision beside.
+
+    An episode in which a policy gives no valid decision ends there: nothing is played in its place.
+
+    Args:
+        env: an AEC environment that has ``turn(agent)``.
+        policies: per seat.
+        learners: the seats whose turns are kept.
+        teacher: whose decisions are the labels.
+        episodes: how many, at least 1.
+        seed: the same seed gives the same play of policies that draw.
+
+    Raises:
+        UsageError: a seat has no policy, a learner has no seat, or the number of episodes is below 1.
+    """
+    seats = list(env.possible_agents)
+    missing = [seat for seat in (*seats, *learners) if seat not in policies or seat not in seats]
+    if missing:
+        raise UsageError(f"Seat {missing[0]!r} needs a policy and a place among {', '.join(seats)}.")
+    if not isinstance(episodes, int) or episodes < 1:
+        raise UsageError(f"The number of episodes is a whole number of at least 1; got {episodes!r}.")
+    found: list[Relabelled] = []
+    for seeds in np.random.SeedSequence(seed).spawn(episodes):
+        drawn, taught = seeds.spawn(2)
+        rng, teaching = np.random.default_rng(drawn), np.random.default_rng(taught)
+        env.reset(seed=int(rng.integers(2**31)))
+        for agent in env.agent_iter():
+            _, _, terminated, truncated, _ = env.last(observe=False)
+            if terminated or truncated:
+                env.step(None)
+                continue
+            turn = env.unwrapped.turn(agent)
+            decision = policies[agent].decide(turn, rng)
+            if decision.action is None:
+                break
+            if agent in learners:
+                found.append(Relabelled(turn, decision, teacher.decide(turn, teaching) if teacher else None))
+            env.step(decision.action)
+    return found
+
+
+def relabel(
+    turns: Sequence[Relabelled],
+    preferences: Preferences,
+    *,
+    belief: Belief = "uniform",
+    reasoning: str = "steps",
+    framing: str = "neutral",
+    seed: int = 0,
+) -> list[Example]:
+    """Examples from turns of game trees: the prompt with its history, the oracle's option as the answer.
+
+    Turns at which more than one option is optimal are left out.
+
+    Raises:
+        UsageError: a turn is of no game tree.
+    """
+    if any(not isinstance(entry.turn.game, GameTree) for entry in turns):
+        raise UsageError(
+            "Only turns of game trees have an oracle of preferences; use pricing_rows for prices."
+        )
+    rng = np.random.default_rng(seed)
+    form = check_reasoning(reasoning)
+    maker = Maker(preferences, belief, reasoning=form, framings=(framing,), ties="drop", phrasings=1)
+    examples = []
+    for entry in turns:
+        game = entry.turn.game
+        assert isinstance(game, GameTree)
+        (label,) = (one for one in label_games([game], preferences, belief) if one.node == entry.turn.node)
+        if label.tied:
+            continue
+        made = maker.example(label, int(rng.integers(len(label.options))), rng)
+        prompt = render(entry.turn, framing, made.order, reasoning=form != "none")
+        examples.append(replace(made, prompt=prompt.messages))
+    return examples
+
+
+def pricing_rows(turns: Sequence[Relabelled], telling: Any = None) -> list[dict[str, Any]]:
+    """Turns of a market in TRL's conversational prompt/completion shape, the teacher's price as the answer.
+
+    Args:
+        turns: with a teacher's decision each.
+        telling: a `ludens.agents.pricing.Telling`; None for the compact one without notes.
+
+    Raises:
+        UsageError: a turn is none of a market, or has no teacher's decision.
+    """
+    from ludens.agents.pricing import Telling, firm_view, render_firm
+    from ludens.agents.pricing.wording import number, slots
+
+    told = telling or Telling(layout="compact", notes=False)
+    rows = []
+    for entry in turns:
+        view = firm_view(entry.turn)
+        if entry.taught is None or entry.taught.action is None:
+            raise UsageError("A row needs the teacher's price: give roll_out a teacher.")
+        offered = {option.action: option.name for option in entry.turn.options}
+        action = entry.taught.action
+        price = offered[int(action)] if offered else number(float(action), 4)
+        notes = "".join(f'"{name}": "", ' for name in slots(told, view))
+        prompt = render_firm(view, told, "json", tuple(offered.values()))
+        rows.append(
+            {
+                "prompt": [dict(message) for message in prompt.messages],
+                "completion": [{"role": "assistant", "content": f'{{{notes}"price": {price}}}'}],
+            }
+        )
+    return rows

@@ -1,0 +1,76 @@
+"""A policy plays, the oracle relabels: histories are the policy's own, labels the oracle's."""
+
+from __future__ import annotations
+
+import pytest
+
+from ludens.agents import OraclePolicy, RandomPolicy
+from ludens.agents.llm.replies import read_choice
+from ludens.agents.pricing import MoralisFirm, MyopicFirm, RandomFirm, firm_view, read_firm
+from ludens.envs import make_env
+from ludens.errors import UsageError
+from ludens.preferences import homo_moralis
+from ludens.training.dagger import pricing_rows, relabel, roll_out
+
+MORALIS = homo_moralis(0.5)
+
+
+def test_turns_of_a_repeated_game_carry_their_history_and_the_oracles_answer():
+    env = make_env("sequential_prisoners_dilemma", payoffs=(9, 7, 3, 1), rounds=3)
+    seats = env.possible_agents
+    turns = roll_out(env, dict.fromkeys(seats, RandomPolicy()), seats[:1], episodes=6, seed=1)
+    assert {entry.turn.agent for entry in turns} == {seats[0]}
+    assert max(len(entry.turn.past) for entry in turns) == 2
+    examples = relabel(turns, MORALIS)
+    assert len(examples) == len(turns)
+    oracle = OraclePolicy(MORALIS)
+    for entry, example in zip(turns, examples, strict=True):
+        told = example.prompt[1]["content"]
+        assert told.count("Round ") == len(entry.turn.past)
+        reading = read_choice(example.completion, example.labels, (), True)
+        option = example.options[reading.place]
+        node = entry.turn.game.information_set(entry.turn.node)
+        assert oracle.strategy(entry.turn.game)[node.columns][node.options.index(option)] == pytest.approx(1)
+    assert len({entry.taken.action for entry in turns}) == 2
+
+
+def test_the_same_seed_plays_the_same():
+    env = make_env("trust", rounds=2)
+    policies = dict.fromkeys(env.possible_agents, RandomPolicy())
+    played = [
+        [entry.taken.action for entry in roll_out(env, policies, env.possible_agents, episodes=5, seed=seed)]
+        for seed in (0, 0, 1)
+    ]
+    assert played[0] == played[1] != played[2]
+
+
+@pytest.mark.parametrize("teacher", [MyopicFirm(), MoralisFirm(0.5)], ids=lambda t: t.name)
+def test_rows_of_a_market_end_in_the_teachers_price(teacher):
+    env = make_env("bertrand", periods=4)
+    seats = env.possible_agents
+    turns = roll_out(env, dict.fromkeys(seats, RandomFirm()), seats[:1], teacher=teacher, seed=3)
+    rows = pricing_rows(turns)
+    assert len(rows) == 4
+    for row, entry in zip(rows, turns, strict=True):
+        view = firm_view(entry.turn)
+        reading = read_firm(row["completion"][0]["content"], slots=("observations",))
+        assert reading.outcome == "ok"
+        offered = [float(option.name) for option in entry.turn.options]
+        wanted = teacher.price(view, None)
+        nearest = min(offered, key=lambda price: abs(price - wanted)) if offered else wanted
+        assert reading.price == pytest.approx(nearest, rel=1e-3)
+
+
+def test_wrong_seats_and_missing_teachers_are_told():
+    env = make_env("trust")
+    seats = env.possible_agents
+    with pytest.raises(UsageError, match="needs a policy"):
+        roll_out(env, {seats[0]: RandomPolicy()}, seats)
+    with pytest.raises(UsageError, match="at least 1"):
+        roll_out(env, dict.fromkeys(seats, RandomPolicy()), seats, episodes=0)
+    market = make_env("bertrand", periods=2)
+    turns = roll_out(market, dict.fromkeys(market.possible_agents, RandomFirm()), market.possible_agents)
+    with pytest.raises(UsageError, match="teacher"):
+        pricing_rows(turns)
+    with pytest.raises(UsageError, match="pricing_rows"):
+        relabel(turns, MORALIS)
