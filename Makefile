@@ -71,5 +71,5 @@ $(VENV)/.stamp-run: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-run
-	$(INSTALL) --editable '.[local,bayes,dev]'
+	$(INSTALL) --editable '.[local,train,bayes,dev]'
 	@touch $@

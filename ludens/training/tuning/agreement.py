@@ -1,0 +1,111 @@
+"""How often a model in training takes an optimal option on held-out turns; a training may stop by it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ludens.agents.llm.replies import read_choice
+from ludens.training.tuning.recipe import Recipe
+
+BATCH = 32
+
+
+class AgreementCheck:
+    """Asks the model every few steps, greedily; an unreadable reply agrees with nothing.
+
+    Attributes:
+        found: pairs [step, agreement], 0–1, of a training that was resumed too.
+    """
+
+    def __init__(
+        self, held_out: Sequence[Mapping[str, Any]], tokenizer: Any, recipe: Recipe, record: Path
+    ) -> None:
+        self._held_out = held_out
+        self._tokenizer = tokenizer
+        self._recipe = recipe
+        self._record = record
+        self.found: list[list[float]] = []
+        if record.is_file():
+            self.found = json.loads(record.read_text(encoding="utf-8"))
+
+    def callback(self) -> Any:
+        """The check as the trainer takes it."""
+        from transformers import TrainerCallback
+
+        check = self
+
+        class OnStep(TrainerCallback):  # type: ignore[misc]  # Transformers is read as untyped
+            def on_step_end(
+                self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+            ) -> None:
+                assert check._recipe.check_steps is not None
+                if state.global_step % check._recipe.check_steps or state.global_step == state.max_steps:
+                    return
+                if check.stops(state.global_step, model):
+                    control.should_training_stop = True
+
+        return OnStep()
+
+    def stops(self, step: int, model: Any) -> bool:
+        """Measure, keep, and say whether the training has come far enough or no further."""
+        self.found = [entry for entry in self.found if entry[0] < step]
+        self.found.append([step, agreement(model, self._tokenizer, self._held_out)])
+        self._record.write_text(json.dumps(self.found), encoding="utf-8")
+        values = [value for _, value in self.found]
+        sys.stderr.write(f"step {step}: agreement {values[-1]:.2f}\n")
+        patience = self._recipe.patience
+        stale = (
+            patience is not None
+            and len(values) > patience
+            and max(values[-patience:]) <= max(values[:-patience])
+        )
+        return values[-1] >= self._recipe.enough or stale
+
+
+def agreement(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> float:
+    """The share of turns at which the model's greedy reply takes an optimal option.
+
+    Args:
+        model: a causal language model.
+        tokenizer: its own, with a chat template.
+        rows: ``prompt`` messages, ``completion`` (for its length), ``labels``, ``optimal`` and ``thinks``.
+    """
+    import torch
+
+    if not rows:
+        return float("nan")
+    was_training, side = model.training, tokenizer.padding_side
+    model.eval()
+    tokenizer.padding_side = "left"
+    right = 0
+    try:
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            prompts = [
+                tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False)
+                for row in batch
+            ]
+            given = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(
+                model.device
+            )
+            longest = max(len(tokenizer(row["completion"][0]["content"])["input_ids"]) for row in batch)
+            with torch.no_grad(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+                replies = model.generate(
+                    **given,
+                    max_new_tokens=longest + longest // 4 + 8,
+                    do_sample=False,
+                    pad_token_id=tokenizer.pad_token_id,
+                )
+            for row, reply in zip(batch, replies, strict=True):
+                text = tokenizer.decode(reply[given["input_ids"].shape[1] :], skip_special_tokens=True)
+                reading = read_choice(text, row["labels"], reasoning=row["thinks"])
+                if reading.place is not None:
+                    right += row["labels"][reading.place] in row["optimal"]
+    finally:
+        tokenizer.padding_side = side
+        model.train(was_training)
+    return right / len(rows)

@@ -1,0 +1,287 @@
+"""Tune a model on this machine: prepare a folder, let a process of its own train, and write the card.
+
+The trainer is TRL's `SFTTrainer`, which sets the global generators of Python, NumPy and torch; in a process
+of its own it disturbs nobody's, gives all memory back, and can be killed: the same call then goes on from the
+last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ludens.agents.local.resolve import Reference, resolve
+from ludens.errors import LudensError, UsageError
+from ludens.experiments.recorder import Progress
+from ludens.training.dataset import DataSet
+from ludens.training.tuning.recipe import Recipe
+
+CARD = "card.json"
+WORK = "work"
+LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
+_KIND = "ludens tuned model"
+
+
+class TuningError(LudensError):
+    """A model was not tuned: the training failed, or what it needs is not there."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A tuned model.
+
+    Attributes:
+        folder: where it lies; ``local/<folder>`` is a policy.
+        card: base, data, recipe, versions, losses and seconds, as JSON values. ``losses`` and ``agreement``
+            are lists of [step, value].
+    """
+
+    folder: Path
+    card: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The model's name for `ludens.agents.LLMPolicy`."""
+        return f"local/{self.folder}"
+
+
+def tune(
+    base: str,
+    data: DataSet | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    recipe: Recipe | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    **changes: Any,
+) -> Tuned:
+    """Tune a model on the training examples of a data set, on their completions only.
+
+    A tuning that was killed goes on from its last checkpoint when it is called again with the same arguments;
+    one that is done is returned as it is.
+
+    Args:
+        base: ``smollm2-135m``, a GGUF file, a directory or a Hugging Face id, with or without ``local/``.
+        data: a data set, or the folder that holds one.
+        out: the folder for the adapter (or the whole model) and its card.
+        recipe: hyper-parameters; None for the defaults.
+        progress: called after each training step.
+        changes: hyper-parameters that differ from the recipe, by name (``seed=1``, ``epochs=2``).
+
+    Raises:
+        UsageError: an argument is wrong, or the folder holds something else; nothing was written.
+        TuningError: a library is missing, or the training failed; its checkpoints are kept.
+        LocalModelError: there is no such base.
+        DataSetError: there is no such data set.
+    """
+    plan = _recipe(recipe, changes)
+    for library in LIBRARIES:
+        if find_spec(library) is None:
+            raise TuningError(
+                f"Tuning needs {library}, which is not installed: run `pip install 'ludens[train]'`."
+            )
+    reference = resolve(base)
+    if reference.kind == "adapter":
+        raise UsageError(
+            f"{base} is an adapter itself: merge it into its base first (`ludens align export {base} "
+            "--format safetensors`) and tune the result."
+        )
+    examples = data if isinstance(data, DataSet) else DataSet.read(data)
+    if not examples.train:
+        raise UsageError("The data set has no training examples; build one with more.")
+    folder = Path(out)
+    job = {
+        "kind": _KIND,
+        "base": _portable(reference),
+        "data": {"hash": examples.card.hash, **dict(examples.card.settings)},
+        "recipe": plan.to_json(),
+    }
+    if (folder / CARD).is_file():
+        done = read_tuned(folder)
+        if any(done.card.get(key) != _plain(value) for key, value in job.items()):
+            raise UsageError(
+                f"{folder} holds a model tuned in another way: name another folder, or remove it."
+            )
+        return done
+    work = _work_folder(folder, job, examples)
+    _train(work, plan, progress)
+    return _finish(folder, work)
+
+
+def read_tuned(folder: str | os.PathLike[str]) -> Tuned:
+    """The tuned model in a folder.
+
+    Raises:
+        TuningError: the folder holds none.
+    """
+    path = Path(folder)
+    try:
+        card = json.loads((path / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as why:
+        raise TuningError(f"{path} holds no tuned model: its {CARD} cannot be read ({why}).") from why
+    if not isinstance(card, dict) or card.get("kind") != _KIND:
+        raise TuningError(f"{path} holds no tuned model: its {CARD} is another program's.")
+    return Tuned(path, card)
+
+
+def _recipe(recipe: Recipe | None, changes: Mapping[str, Any]) -> Recipe:
+    plan = recipe or Recipe()
+    unknown = set(changes) - set(plan.to_json())
+    if unknown:
+        raise UsageError(f"A recipe has no {min(unknown)!r}; it has {', '.join(plan.to_json())}.")
+    given = {name: value for name, value in changes.items() if value is not None}
+    return replace(plan, **given)
+
+
+def _portable(reference: Reference) -> str:
+    """What an adapter's configuration says of its base: a name that `resolve` finds from any directory."""
+    return reference.name if reference.kind in ("embedded", "hub") else reference.path
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Path:
+    """The folder in which a training goes on, made whole or not at all.
+
+    Raises:
+        UsageError: another training is there, or other files are.
+    """
+    work = folder / WORK
+    if work.is_dir():
+        found = json.loads((work / "job.json").read_text(encoding="utf-8"))
+        if found != _plain(job):
+            raise UsageError(
+                f"{folder} holds an unfinished tuning of another kind: name another folder, or remove it."
+            )
+        return work
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} holds something that is no tuned model; name another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
+            draft = Path(place) / WORK
+            draft.mkdir()
+            (draft / "job.json").write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
+            for split in ("train", "validation"):
+                rows = [
+                    {
+                        "prompt": [dict(message) for message in example.prompt],
+                        "completion": [{"role": "assistant", "content": example.completion}],
+                        "labels": list(example.labels),
+                        "optimal": [
+                            label
+                            for label, option in zip(example.labels, example.options, strict=True)
+                            if option in example.optimal
+                        ],
+                        "thinks": example.reasoning != "none",
+                    }
+                    for example in examples.splits[split]
+                ]
+                text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+                (draft / f"{split}.jsonl").write_text(text, encoding="utf-8")
+            draft.rename(work)
+    except OSError as why:
+        raise TuningError(f"The tuning could not be prepared in {folder}: {why}.") from why
+    return work
+
+
+def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | None) -> None:
+    """Train in a process of its own, and tell how far it is."""
+    command = [sys.executable, "-m", "ludens.training.tuning.worker", str(work)]
+    if recipe.processes > 1:
+        place = ["--cpu"] if recipe.device == "cpu" else []
+        command = [
+            *(sys.executable, "-m", "accelerate.commands.launch", *place, "--num_processes"),
+            *(str(recipe.processes), "-m", "ludens.training.tuning.worker", str(work)),
+        ]
+    with (work / "log.txt").open("a", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=_surroundings(),
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                told = _told(line)
+                if told and progress is not None:
+                    progress(Progress(told["step"], told["steps"], 0, 0, 0.0))
+            code = process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+            process.stdout.close()
+    if code:
+        said = (work / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        reason = said[-1] if said else f"exit code {code}"
+        raise TuningError(
+            f"The training stopped ({reason}): see {work / 'log.txt'}; called again with the same arguments, "
+            "it goes on from its last checkpoint."
+        )
+
+
+def _surroundings() -> dict[str, str]:
+    """The environment of the training process.
+
+    Each step allocates and frees the same hundreds of megabytes: kept by the process they cost nothing, given
+    back to the system they are zeroed anew. Threads that wait for each other sleep, so that a busy machine
+    does not stall them.
+    """
+    steady = {
+        "MALLOC_MMAP_THRESHOLD_": "4294967296",
+        "MALLOC_TRIM_THRESHOLD_": "17179869184",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    return steady | dict(os.environ)
+
+
+def _told(line: str) -> dict[str, Any] | None:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and "step" in told else None
+
+
+def _finish(folder: Path, work: Path) -> Tuned:
+    """Move the model out of the work folder; the card comes last, and says that all is there."""
+    try:
+        for path in sorted((work / "model").iterdir()):
+            path.replace(folder / path.name)
+        job = json.loads((work / "job.json").read_text(encoding="utf-8"))
+        measured = json.loads((work / "measured.json").read_text(encoding="utf-8"))
+        card = job | {"versions": _versions()} | measured
+        draft = work / CARD
+        draft.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        draft.replace(folder / CARD)
+    except (OSError, ValueError) as why:
+        raise TuningError(f"The tuned model could not be put into {folder}: {why}.") from why
+    shutil.rmtree(work, ignore_errors=True)
+    return read_tuned(folder)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("ludens", *LIBRARIES):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

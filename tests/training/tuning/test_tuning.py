@@ -1,0 +1,254 @@
+"""Tuning for real: a few steps on the embedded model, and on a tiny one that is killed and goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra `train`")
+pytest.importorskip("trl", reason="needs the extra `train`")
+
+from ludens.agents.local import close_all
+from ludens.agents.local.engine import ChatParams, Settings
+from ludens.agents.local.llamacpp import LlamaCppEngine
+from ludens.agents.local.resolve import LocalModelError, embedded_file, resolve
+from ludens.errors import UsageError
+from ludens.preferences import HOMO_ECONOMICUS
+from ludens.training import build_dataset
+from ludens.training.tuning import Recipe, TuningError, export, read_tuned, tune
+
+pytestmark = [
+    # Libraries of the extra warn about one another's deprecations.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+TEMPLATE = (
+    "{% for m in messages %}{{ m['role'] + ' : ' + m['content'] + ' <end> ' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'assistant : ' }}{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return build_dataset(HOMO_ECONOMICUS, families=["trust"], examples=24, validation=4, test=4, seed=0)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, data):
+    """A Llama of two small layers with random weights, whose words are those of the data set."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    place = tmp_path_factory.mktemp("tiny")
+    texts = [message["content"] for example in data.train for message in example.prompt]
+    texts += [example.completion for example in data.train]
+    cut = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
+    words = {word for text in texts for word, _ in cut.pre_tokenize_str(text)}
+    first = ["<unk>", "<end>", *map(str, range(20)), "user", "assistant", "system", "<", "end", ">", ":"]
+    order = [*first, *sorted(words - set(first))]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(order)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = cut
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="<end>", chat_template=TEMPLATE
+    )
+    fast.save_pretrained(place)
+    generator = torch.get_rng_state()
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = LlamaConfig(vocab_size=len(order), max_position_embeddings=512, eos_token_id=1, **sizes)
+    LlamaForCausalLM(config).save_pretrained(place)
+    torch.set_rng_state(generator)
+    return place
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory, data):
+    """The embedded model after six steps."""
+    heard = []
+    made = tune(
+        "local/smollm2-135m",
+        data,
+        tmp_path_factory.mktemp("tuned") / "model",
+        batch_size=4,
+        threads=2,
+        progress=lambda told: heard.append((told.done, told.total)),
+    )
+    return made, heard
+
+
+def test_the_loss_of_the_embedded_model_falls(embedded):
+    made, heard = embedded
+    losses = [loss for _, loss in made.card["losses"]]
+    assert heard == [(step, 6) for step in range(1, 7)]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0] - 0.1
+
+
+def test_the_adapter_answers_at_once_as_a_local_model(embedded, data):
+    made, _ = embedded
+    reference = resolve(made.name)
+    assert reference.kind == "adapter"
+    assert reference.base is not None
+    assert reference.base.kind == "embedded"
+    from ludens.agents.local.hf import TransformersEngine
+
+    engine = TransformersEngine(reference, Settings(threads=1))
+    try:
+        prompt = [dict(message) for message in data.test[0].prompt]
+        reply = engine.submit(prompt, ChatParams(max_tokens=12, temperature=0.0)).result(timeout=120)
+    finally:
+        engine.close()
+    # What six steps teach: to begin by copying from the prompt.
+    assert reply.choices[0].text.startswith("Person")
+
+
+def test_the_card_says_how_it_was_made(embedded, data):
+    card = read_tuned(embedded[0].folder).card
+    assert card["base"] == "smollm2-135m"
+    assert card["data"]["hash"] == data.card.hash
+    assert card["recipe"]["seed"] == 0
+    assert card["versions"]["trl"]
+    assert card["seconds"] > 0
+
+
+def test_an_exported_file_holds_the_merged_weights(embedded, tmp_path):
+    """Read back by Transformers' own reader of GGUF files, which knows llama.cpp's order of rows."""
+    import torch
+
+    from ludens.training.tuning.base import load_base
+    from ludens.training.tuning.export import merge
+
+    made, _ = embedded
+    file = export(made.folder, tmp_path / "tuned.gguf", weights="BF16")
+    merged, _ = merge(resolve(made.name))
+    back, _ = load_base(resolve(str(file)), trained=False)
+    before, _ = load_base(resolve("smollm2-135m"), trained=False)
+    mine, theirs, old = merged.state_dict(), back.state_dict(), before.state_dict()
+    assert set(theirs) == set(mine)
+    for name, values in mine.items():
+        assert torch.equal(values.bfloat16(), theirs[name].bfloat16()), name
+    changed = "model.layers.0.self_attn.q_proj.weight"
+    assert not torch.equal(theirs[changed], old[changed])
+
+    engine = LlamaCppEngine(resolve(str(file)), Settings(threads=1))
+    try:
+        said = engine.submit(
+            [{"role": "user", "content": "Say hello."}], ChatParams(max_tokens=8, temperature=0.0)
+        ).result(timeout=120)
+    finally:
+        engine.close()
+        close_all()
+    assert said.choices[0].text.strip()
+
+
+def test_a_killed_tuning_goes_on_to_the_same_model(tiny, data, tmp_path):
+    from safetensors.torch import load_file
+
+    data.write(tmp_path / "data")
+    recipe = {"epochs": 4, "batch_size": 4, "checkpoint_steps": 4, "threads": 1, "seed": 3}
+    whole = tune(str(tiny), data, tmp_path / "whole", **recipe)
+    script = (
+        "from ludens.training.tuning import tune\n"
+        f"tune({str(tiny)!r}, {str(tmp_path / 'data')!r}, {str(tmp_path / 'killed')!r}, **{recipe!r})\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    checkpoints = tmp_path / "killed" / "work" / "checkpoints"
+    until = time.monotonic() + 120
+    while not list(checkpoints.glob("checkpoint-*/trainer_state.json")):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "card.json").exists()
+
+    heard = []
+    again = tune(
+        str(tiny), data, tmp_path / "killed", progress=lambda told: heard.append(told.done), **recipe
+    )
+    assert heard[0] > 1  # it did not begin anew
+    one, other = (load_file(made.folder / "adapter_model.safetensors") for made in (whole, again))
+    assert all((one[name] == other[name]).all() for name in one)
+    assert again.card["losses"] == whole.card["losses"]
+    assert tune(str(tiny), data, tmp_path / "killed", **recipe).card == again.card
+
+
+def test_a_tuning_stops_once_it_agrees_enough(tiny, data, tmp_path):
+    # Random weights agree with nothing readable, so only patience can end it.
+    made = tune(
+        str(tiny),
+        data,
+        tmp_path / "early",
+        epochs=4,
+        batch_size=4,
+        check_steps=2,
+        check_examples=2,
+        patience=2,
+        threads=1,
+    )
+    assert made.card["stopped_early"]
+    assert [step for step, _ in made.card["agreement"]] == [2, 4, 6]
+    assert made.card["steps"] == 6
+
+
+def test_full_tuning_leaves_a_whole_model(tiny, data, tmp_path):
+    made = tune(str(tiny), data, tmp_path / "full", method="full", epochs=0.5, batch_size=4, threads=1)
+    assert resolve(made.name).kind == "directory"
+    assert made.card["trained_parameters"] > 10_000
+    merged = export(made.folder, tmp_path / "merged", format="safetensors")
+    assert json.loads((merged / "config.json").read_text())["model_type"] == "llama"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rank": 0}, "rank"),
+        ({"method": "prompt"}, "method"),
+        ({"epochs": -1}, "epochs"),
+        ({"warmup": 1}, "warmup"),
+        ({"learning": 1}, "no 'learning'"),
+        ({"batch_size": 8, "processes": 3}, "divide"),
+    ],
+)
+def test_a_wrong_recipe_is_said_before_anything_is_written(tiny, data, tmp_path, changes, said):
+    with pytest.raises(UsageError, match=said):
+        tune(str(tiny), data, tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_other_things_is_left_alone(tiny, data, tmp_path):
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(UsageError, match="name another folder"):
+        tune(str(tiny), data, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_model_tuned_in_another_way_is_not_taken_for_this_one(tiny, data, tmp_path):
+    made = tune(str(tiny), data, tmp_path / "out", epochs=0.2, batch_size=4, threads=1)
+    with pytest.raises(UsageError, match="another way"):
+        tune(str(tiny), data, made.folder, epochs=0.2, batch_size=4, threads=1, seed=5)
+    with pytest.raises(UsageError, match="adapter itself"):
+        tune(str(made.folder), data, tmp_path / "twice")
+    with pytest.raises(TuningError, match="no GGUF file"):
+        export(made.folder, tmp_path / "tiny.gguf")
+    assert not (tmp_path / "tiny.gguf").exists()
+
+
+def test_a_missing_base_is_said(data, tmp_path):
+    with pytest.raises(LocalModelError, match="No file or directory"):
+        tune("local/./nowhere", data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_recipe_is_the_same_in_json():
+    recipe = Recipe(seed=2, epochs=0.5)
+    assert Recipe(**json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert embedded_file().is_file()
