@@ -47,7 +47,7 @@ def test_tune_and_see_the_policy(ran):
     assert code == 0
     assert "The tuned model is the policy openai/ft:gpt-4.1-nano-2025-04-14:loopback:kind:1" in out
     assert "10 examples of" in err
-    assert "about $0.00" in err
+    assert "about $0.0007" in err
     assert "not verified" in err
 
 

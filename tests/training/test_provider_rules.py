@@ -100,6 +100,7 @@ def test_a_prompt_without_system_message_has_no_instruction():
         ([], "has no messages"),
         ([{"role": "tutor", "content": "A"}, *said()[1:]], "the role 'tutor'"),
         (said(assistant="  "), "message of the assistant without text"),
+        (said(user="half \ud800"), "half a character"),
         (said(user=None), "message of the user without text"),
         ([{**said()[0], "note": "x"}, *said()[1:]], "unknown fields"),
     ],

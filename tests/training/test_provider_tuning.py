@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ludens.agents import LLMPolicy
 from ludens.agents.llm.faults import ModelError
@@ -91,6 +93,8 @@ def test_nothing_is_sent_that_is_not_agreed_to(data, out, tmp_path):
         for settings, why in (
             ({"confirm": lambda estimate: False}, "not agreed to"),
             ({"max_cost": 1e-9}, "more than the limit"),
+            ({"max_cost": float("nan")}, "more than the limit"),
+            ({"poll": 0.0}, "poll is a number"),
             ({"max_cost": None}, "Tuning costs money"),
             ({"epochs": 0}, "epochs is at least 1"),
             ({"suffix": "x" * 65}, "suffix must have"),
@@ -303,6 +307,43 @@ def test_a_killed_process_is_resumed_and_pays_once(data, out, place):
         assert resume_provider_tune(out, **SOON).status == "succeeded"
         assert (len(server.files), len(server.jobs)) == (2, 1)
         assert server.count("POST jobs") == 1
+
+
+FAULTS = st.sampled_from(
+    [
+        limited(0),
+        gone(),
+        lost(),
+        page(),
+        Fault(500),
+        Fault(500, heard=True),
+        Fault(401, "no"),
+        Fault(409, "wait"),
+    ]
+)
+PLACES = st.sampled_from(["POST files", "GET files", "POST jobs", "GET jobs", "GET job"])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(PLACES, st.lists(FAULTS, max_size=8)))
+def test_whatever_goes_wrong_one_job_is_paid_for(data, tmp_path_factory, faults):
+    out = tmp_path_factory.mktemp("any") / "job"
+    with TuningServer() as server:
+        server.faults = {place: list(several) for place, several in faults.items()}
+        job = None
+        for attempt in range(60):
+            try:
+                job = (
+                    tune(server, data, out, transport_retries=1, patience=0.01)
+                    if attempt == 0
+                    else resume_provider_tune(out, transport_retries=1, patience=0.01, **SOON)
+                )
+                break
+            except (ProviderError, ModelError):
+                continue
+        assert job is not None
+        assert job.status == "succeeded"
+        assert [made["id"] for made in server.jobs.values()] == [job.job_id]
 
 
 def test_a_file_changed_since_is_not_sent(data, out):

@@ -54,7 +54,8 @@ def chat_lines(examples: Iterable[Conversation], *, mark: bool = False) -> bytes
     text = "".join(
         json.dumps({"messages": [dict(m) for m in one]}, ensure_ascii=False) + "\n" for one in examples
     )
-    return text.encode("utf-8-sig" if mark else "utf-8")
+    # Half a character is refused by the rules, which this is made for too.
+    return text.encode("utf-8-sig" if mark else "utf-8", "surrogatepass")
 
 
 def contents_lines(examples: Iterable[Conversation]) -> bytes:

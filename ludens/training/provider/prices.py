@@ -47,7 +47,8 @@ class Estimate:
     Attributes:
         model: the model, with its provider.
         examples: to train on.
-        tokens: of one epoch, counted by LiteLLM's tokenizer for the model, which is a stand-in for Google's.
+        tokens: of one epoch of training (validation is not billed), counted by LiteLLM's tokenizer for the
+            model, which is a stand-in for Google's.
         epochs: how often each example is seen.
         epochs_assumed: the provider will choose the epochs; this is the guess.
         price: what the training tokens cost; None where we do not know it.
@@ -67,6 +68,13 @@ class Estimate:
             return None
         return self.tokens * self.epochs * self.price.dollars / 1e6
 
+    @property
+    def dollars(self) -> str:
+        """The cost in words, with as many digits as small prices need."""
+        if self.cost is None:
+            return "an unknown price"
+        return f"${self.cost:,.2f}" if self.cost >= 1 or self.cost == 0 else f"${self.cost:.4f}"
+
     def sentence(self) -> str:
         """The estimate in words."""
         epochs = f"{self.epochs} {'epoch' if self.epochs == 1 else 'epochs'}"
@@ -74,10 +82,10 @@ class Estimate:
             f"{self.examples:,} examples of {self.tokens:,} tokens in all, "
             f"{epochs}{' (assumed)' if self.epochs_assumed else ''}"
         )
-        if self.price is None or self.cost is None:
+        if self.price is None:
             return f"{self.model}: {work}; the price of training is not known here: see the provider's page."
         return (
-            f"{self.model}: {work}, at ${self.price.dollars:g} for a million tokens about ${self.cost:,.2f} "
+            f"{self.model}: {work}, at ${self.price.dollars:g} for a million tokens about {self.dollars} "
             f"(price of {self.price.date}, not verified: {self.price.source})."
         )
 

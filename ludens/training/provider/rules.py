@@ -175,6 +175,8 @@ def _broken(conversation: Conversation, rules: Rules) -> str:
             return f"has the role {role!r}, which is none of {', '.join(ROLES)}"
         if not isinstance(content, str) or not content.strip():
             return f"has a message of the {role} without text"
+        if not content.isprintable() and any("\ud800" <= c <= "\udfff" for c in content):
+            return f"has a message of the {role} with half a character (a lone surrogate)"
     roles = [message["role"] for message in conversation]
     if roles[-1] != "assistant":
         return "does not end with a message of the assistant, which is what is learned"

@@ -112,7 +112,8 @@ def create(job: ProviderJob, transport: Transport) -> ProviderJob:
                     "which first looks whether it was created."
                 ) from error
             transport.pause(error, attempt)
-            made = find_job(job, transport)
+            # 429 is said before a job is made; after anything else there may be one.
+            made = None if getattr(error, "status_code", None) == 429 else find_job(job, transport)
             if made is None:
                 continue
         if job.provider == "azure":

@@ -86,8 +86,8 @@ def provider_tune(
         The job, with `policy` as the tuned model's name.
 
     Raises:
-        UsageError: the file breaks a rule, the price is above `max_cost`, the answer was no, or the folder
-            holds another job. Nothing was sent.
+        UsageError: the file breaks a rule, the price is above `max_cost`, the answer was no, the folder
+            holds another job, or an argument is wrong. Nothing was sent.
         ModelError: there is no key, or the provider does not know the model.
         ProviderError: the provider rejected the file, the job failed or was cancelled, or nobody answered.
             Where the job goes on, the message says how to follow it again.
@@ -96,6 +96,8 @@ def provider_tune(
         raise UsageError(
             "Tuning costs money: give max_cost, or confirm (lambda estimate: True agrees to all)."
         )
+    if not poll > 0:
+        raise UsageError(f"poll is a number of seconds above 0; got {poll}.")
     if api_base is not None:
         options["api_base"] = api_base
     prepared = prepare(model, data, epochs=epochs)
@@ -141,6 +143,8 @@ def resume_provider_tune(
         UsageError: there is no record, or another process follows the job.
         ProviderError: as for `provider_tune`.
     """
+    if not poll > 0:
+        raise UsageError(f"poll is a number of seconds above 0; got {poll}.")
     folder = ProviderJob.read(path).folder
     with _writing(folder):
         job = ProviderJob.read(folder)
@@ -199,9 +203,9 @@ def _agree(found: Estimate, max_cost: float | None, confirm: Callable[[Estimate]
                 f"The price of training {found.model} is not known here, so it cannot be held "
                 f"to ${max_cost:g}; see the provider's page and start without a limit."
             )
-        if found.cost > max_cost:
+        if not found.cost <= max_cost:  # a limit that is no number allows nothing
             raise UsageError(
-                f"Tuning would cost about ${found.cost:,.2f}, more than the limit of ${max_cost:g}; "
+                f"Tuning would cost about {found.dollars}, more than the limit of ${max_cost:g}; "
                 "take fewer examples or epochs, or raise the limit."
             )
     if confirm is not None and not confirm(found):
@@ -210,13 +214,11 @@ def _agree(found: Estimate, max_cost: float | None, confirm: Callable[[Estimate]
 
 def _check_free(folder: Path) -> None:
     if not (folder / NAME).exists():
-        if folder.exists() and (
-            not folder.is_dir() or any(p.name != f"{NAME}.lock" for p in folder.iterdir())
-        ):
+        if folder.exists() and (not folder.is_dir() or any(NAME not in p.name for p in folder.iterdir())):
             raise UsageError(f"{folder} holds something that is no tuning job; name another folder.")
         return
     job = ProviderJob.read(folder)
-    if job.status not in ("failed", "cancelled"):
+    if job.status not in ("prepared", "failed", "cancelled"):
         raise UsageError(
             f"{folder} holds a job that {'is done' if job.ended else 'is under way'} ({job.status}); "
             f"go on with `ludens align provider --resume {folder}`, or name another folder."
@@ -240,13 +242,11 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _start(prepared: Prepared, folder: Path, suffix: str | None, options: Mapping[str, Any]) -> ProviderJob:
-    old = folder / NAME
-    if old.exists():  # of a job that failed or was cancelled
-        old.rename(folder / f"job-{ProviderJob.read(folder).token}.json")
+    if (folder / NAME).exists() and (old := ProviderJob.read(folder)).ended:
+        write_whole(folder / f"job-{old.token}.json", old.path.read_bytes())
     token = uuid4().hex[:8]
     files = {}
     for split, (content, examples) in prepared.files.items():
-        write_whole(folder / f"{split}.jsonl", content)
         digest = hashlib.sha256(content).hexdigest()
         files[split] = SentFile(f"ludens-{token}-{split}.jsonl", digest, len(content), examples)
     plain = {name: value for name, value in options.items() if not any(secret in name for secret in SECRETS)}
@@ -261,7 +261,11 @@ def _start(prepared: Prepared, folder: Path, suffix: str | None, options: Mappin
         plain,
         {**asdict(prepared.estimate), "cost": prepared.estimate.cost},
     )
-    return job.moved("prepared")
+    # The record first: it marks the folder as ours, and until something was sent a job may be started anew.
+    job = job.moved("prepared")
+    for split, (content, _) in prepared.files.items():
+        write_whole(folder / f"{split}.jsonl", content)
+    return job
 
 
 def _transport(job: ProviderJob, options: Mapping[str, Any], *settings: Any) -> Transport:
@@ -278,17 +282,24 @@ def _go_on(job: ProviderJob, transport: Transport, progress: Progress | None, po
             finish = getattr(state, "estimated_finish", None)
             progress(TuningProgress(job.status, time.monotonic() - begun, job.trained_tokens, finish))
 
-    if job.job_id is None and not job.ended:
-        job = send(job, transport, tell, poll)
-        job = create(job, transport)
-    tell(job)
     try:
+        if job.job_id is None and not job.ended:
+            job = send(job, transport, tell, poll)
+            job = create(job, transport)
+        tell(job)
         return _follow(job, transport, tell, poll)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"Interrupted; the job {job.job_id} goes on at {transport.where}: follow it again with "
-            f"`ludens align provider --resume {job.folder}`, or stop it with --cancel."
-        ) from None
+        known = ProviderJob.read(job.folder)
+        if known.job_id is None:
+            said = (
+                f"Interrupted while {known.status}: go on with `ludens align provider --resume {job.folder}`"
+            )
+        else:
+            said = (
+                f"Interrupted; the job {known.job_id} goes on at {transport.where}: follow it again with "
+                f"`ludens align provider --resume {job.folder}`"
+            )
+        raise KeyboardInterrupt(f"{said}, or stop it with --cancel.") from None
 
 
 def _follow(job: ProviderJob, transport: Transport, tell: Callable[..., None], poll: float) -> ProviderJob:
