@@ -222,3 +222,17 @@ def test_the_page_gives_the_rules_as_they_are():
         (row,) = [line for line in page.splitlines() if line.startswith("|") and rules.source in line]
         for number in (rules.least, rules.example_tokens, rules.file_bytes, rules.suffix):
             assert f" {number:,}" in row
+
+
+@pytest.mark.parametrize("model", [NANO, "azure/gpt-4.1-nano", "vertex_ai/gemini-2.0-flash-001"])
+def test_an_oracle_labelled_data_set_keeps_every_providers_rules(tmp_path, model):
+    from ludens.preferences import homo_moralis
+    from ludens.training import build_dataset
+
+    data = build_dataset(homo_moralis(0.5), examples=24, validation=6, test=6, seed=1)
+    folder = data.write(tmp_path / "data")
+    found = prepare(model, data, epochs=3)
+    assert found.files == prepare(model, folder, epochs=3).files
+    assert found.estimate.examples == 24
+    # What the data set writes for OpenAI's models is the same conversations.
+    assert conversations(folder / "openai" / "train.jsonl").train == conversations(data).train
