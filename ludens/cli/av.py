@@ -4,12 +4,16 @@ read by the command that asks models.
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from ludens.cli.application import app
+from ludens.cli.options import ApiBase, Concurrency, Csv, Elicit, Json, Out, Persona, Seed, names
+from ludens.cli.printing import console, print_json
+from ludens.errors import UsageError
 
 ASK = "ask"
 """The command that `ludens av MODEL…` is short for."""
@@ -32,3 +36,91 @@ class Dilemmas(TyperGroup):
 
 av_app = typer.Typer(cls=Dilemmas, help="Ask models and oracles about dilemmas of autonomous vehicles.")
 app.add_typer(av_app, name="av")
+
+
+@av_app.command(
+    ASK, hidden=True, epilog="`ludens av adopt --help`: the game in which a population buys cars."
+)
+def ask(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Models by their ids, or homo_moralis:0.5, altruist:0.2, utilitarian, random.",
+        ),
+    ],
+    *,
+    study: Annotated[
+        str | None,
+        typer.Option(help="1 to 6, separated by commas; by default 1,2,3.", show_default=False),
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE/VALUE",
+            help="A design of your own, as pedestrians=1/10/100 or passengers=self+child; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    perspectives: Annotated[
+        str, typer.Option(help="passenger, pedestrian, bystander, programmer, regulator; by commas.")
+    ] = "passenger",
+    framings: Annotated[str, typer.Option(help="Wordings, separated by commas.")] = "neutral,story",
+    replicates: Annotated[int, typer.Option(help="How often models are asked each question.")] = 1,
+    elicit: Elicit = "auto",
+    persona: Persona = None,
+    api_base: ApiBase = None,
+    seed: Seed = 0,
+    concurrency: Concurrency = None,
+    out: Out = None,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """Ask models and oracles what a car should do, how moral it is, and whether they would buy it."""
+    from ludens.cli.av_design import design_of
+    from ludens.experiments.av import ask as ask_them
+    from ludens.experiments.screens import progress_bar
+
+    settings = {"elicit": elicit, "persona": persona, "api_base": api_base}
+    with progress_bar(console(stderr=True), "av") as progress:
+        run = ask_them(
+            models,
+            studies=None if study is None else _studies(study),
+            design=design_of(vary, names(perspectives)) if vary else None,
+            perspectives=names(perspectives),
+            framings=names(framings),
+            replicates=replicates,
+            seed=seed,
+            path=out,
+            concurrency=8 if concurrency is None else concurrency,
+            progress=progress,
+            **{name: value for name, value in settings.items() if value is not None},
+        )
+    report_av(run.path, as_json, csv=csv)
+
+
+def report_av(file: Path, as_json: bool, *, csv: Path | None = None) -> None:
+    """Measure a run of the dilemma, write its report, and print it."""
+    from ludens.experiments.av import load_result
+
+    print_av(load_result(file), as_json, csv)
+
+
+def print_av(result: Any, as_json: bool, csv: Path | None = None) -> None:
+    """A run's table, and its estimates as CSV where a file is named."""
+    from ludens.experiments.av.result import to_json, write_estimates
+    from ludens.experiments.av.terminal import print_result
+
+    if as_json:
+        print_json(to_json(result))
+    else:
+        print_result(result, console())
+    if csv is not None:
+        write_estimates(result, csv)
+
+
+def _studies(text: str) -> list[int]:
+    try:
+        return [int(part) for part in names(text)]
+    except ValueError:
+        raise UsageError(f"--study takes numbers from 1 to 6, as in 1,3; got {text!r}.") from None

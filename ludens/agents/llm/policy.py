@@ -30,8 +30,17 @@ from ludens.agents.llm.settings import (
     check_whole,
     check_word,
 )
-from ludens.agents.llm.verdicts import Verdict, answer_schema, in_game_order, read_masses, read_text
-from ludens.agents.llm.wording import Format, Prompt, check_framing, orders, render
+from ludens.agents.llm.verdicts import (
+    Verdict,
+    answer_schema,
+    in_game_order,
+    points_of,
+    points_schema,
+    read_masses,
+    read_points,
+    read_text,
+)
+from ludens.agents.llm.wording import Format, Prompt, check_framing, orders, render, render_scale
 from ludens.agents.policy import BeliefReport, Decision, OnInvalid, Policy, Wording, draw
 from ludens.envs import Turn
 from ludens.errors import UsageError
@@ -158,6 +167,8 @@ class LLMPolicy(Policy):
             WordingError: the framing cannot word this game.
         """
         asking = await self._asking(rng)
+        if turn.facts.get("scale"):
+            return await self._pointed(turn, rng, asking)
         if self._by_logprobs(asking):
             decision = await self._weighed(turn, rng, asking)
             if decision is not None:
@@ -239,6 +250,52 @@ class LLMPolicy(Policy):
             provenance="sample",
             reasoning=thoughts,
             wording=wording,
+            calls=tuple(asking.calls),
+            on_invalid=self.invalid,
+        )
+
+    async def _pointed(self, turn: Turn, rng: np.random.Generator, asking: Asking) -> Decision:
+        """A number of points, read from the reply: the rating, or those of 100 points that go to the second
+        of the game's two things. One order is shown; points are a sample, with no distribution over
+        options.
+        """
+        order = self.order % 2 if isinstance(self.order, int) else int(rng.integers(2))
+        formats: tuple[Format, ...] = ("json", "letter") if self._by_schema(asking) else ("letter",)
+        verdict, prompt = Verdict("invalid"), None
+        for format_ in formats:
+            prompt = render_scale(
+                turn,
+                self.framing,
+                order,
+                persona=self.persona,
+                reasoning=self.reasoning,
+                format=format_,
+            )
+
+            def read(reply: Reply, prompt: Prompt = prompt) -> Verdict:
+                return read_points(reply, prompt)
+
+            parameters = self._parameters(prompt, "letter", belief=False)
+            if format_ == "json":
+                parameters["response_format"] = points_schema(
+                    prompt, self.reasoning, local=self.model.startswith(LOCAL)
+                )
+            verdict = await asking.ask(
+                prompt, parameters, read, self.retries, may_be_rejected=format_ == "json"
+            )
+            if verdict.outcome != "rejected":
+                break
+            self._takes_schema = False
+        assert prompt is not None
+        if verdict.outcome != "ok":
+            return self._undecided(verdict, prompt.wording, asking)
+        reading = points_of(verdict.reply, prompt)
+        # Which of the two an allocation's label names depends on the order shown.
+        point = reading.points[prompt.order.index(1)] if len(reading.points) > 1 else reading.points[0]
+        return Decision(
+            turn.options[point].action,
+            reasoning=reading.reasoning,
+            wording=prompt.wording,
             calls=tuple(asking.calls),
             on_invalid=self.invalid,
         )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ludens.agents.llm.client import Reply
 from ludens.agents.llm.logprobs import option_masses
+from ludens.agents.llm.points import HIGHEST, PointsReading, read_allocation, read_rating
 from ludens.agents.llm.replies import read_choice, read_shares
 from ludens.agents.llm.wording import Prompt
 from ludens.agents.policy import Status
@@ -58,6 +59,37 @@ def read_text(reply: Reply, prompt: Prompt, reasoning: bool, belief: bool) -> Ve
     if reading.outcome == "invalid" and reply.cut:
         return Verdict("invalid", "The reply was cut off before it gave an answer.", reply.text)
     return Verdict(reading.outcome, reading.detail, reply.text)
+
+
+def read_points(reply: Reply, prompt: Prompt) -> Verdict:
+    """Read the text: a rating, or points for each label of the prompt."""
+    if reply.refused:
+        return Verdict("refused", "The model declined to answer.", reply.text)
+    reading = points_of(reply.text, prompt, cut=reply.cut)
+    return Verdict(reading.outcome, reading.detail, reply.text)
+
+
+def points_of(text: str | None, prompt: Prompt, *, cut: bool = False) -> PointsReading:
+    """What a reply says in points: a rating where the prompt has no labels, else an allocation."""
+    return read_allocation(text, prompt.labels, cut=cut) if prompt.labels else read_rating(text, cut=cut)
+
+
+def points_schema(prompt: Prompt, reasoning: bool, *, local: bool) -> dict[str, Any]:
+    """The response format that holds a reply to points. Models on this machine are held to the scale's range
+    too, which hosted ones may not take.
+    """
+    number: dict[str, Any] = {"type": "integer"}
+    if local:
+        number |= {"minimum": 0, "maximum": HIGHEST}
+    thoughts: dict[str, Any] = {"reasoning": {"type": "string"}} if reasoning else {}
+    properties = thoughts | dict.fromkeys(prompt.labels or ("rating",), number)
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": "points", "schema": schema, "strict": True}}
 
 
 def answer_schema(prompt: Prompt, reasoning: bool, belief: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -143,6 +143,55 @@ def render(
     )
 
 
+def render_scale(
+    turn: Turn,
+    framing: str = "neutral",
+    order: int = 0,
+    *,
+    persona: str | None = None,
+    reasoning: bool = False,
+    format: Format = "letter",  # the word for it
+) -> Prompt:
+    """The text for a turn that asks for points of a scale: ``turn.facts["scale"]`` is ``"rating"``, or
+    ``"allocation"`` where 100 points are shared out over two things, each with a label.
+
+    Args:
+        turn: what the agent may know.
+        framing: a name from `framings`.
+        persona: a name from `personas`, or a text.
+        reasoning: ask for thoughts before the answer.
+        order: 0 tells of the two cases in the game's own order, 1 the other way round.
+        format: ``"letter"`` asks for bare numbers, ``"json"`` for a JSON object.
+
+    Raises:
+        WordingError: the framing is unknown, or has no wording for this game.
+    """
+    name = _template_name(check_framing(framing), turn)
+    letters = _letters(framing)
+    shown = rotation(2, order)
+    labels = letters[:2] if turn.facts["scale"] == "allocation" else ()
+    answering = {"labels": labels, "reasoning": reasoning, "format": format, "scale": turn.facts["scale"]}
+    things = ("stay", "swerve")
+    programs = [{"label": letters[place], "name": things[number]} for place, number in enumerate(shown)]
+    plain = _context(replace(turn, options=()), order, letters)
+    text = (
+        _environment().get_template(name).render(plain | answering | {"shown": shown, "programs": programs})
+    )
+    named = f"personas/{persona}.j2" if persona in personas() else None
+    spoken = _environment().get_template(named).render() if named else persona
+    system = _environment().get_template("system.j2").render(persona=spoken).strip()
+    return Prompt(
+        messages=({"role": "system", "content": system}, {"role": "user", "content": text.strip()}),
+        labels=labels,
+        order=shown,
+        words=(),
+        reread=lambda reason: (
+            _environment().get_template("again_scale.j2").render(reason=reason, **answering).strip()
+        ),
+        wording=Wording(framing, name, _hash((name, named), framing, None if named else persona), (shown,)),
+    )
+
+
 def _template_name(framing: str, turn: Turn) -> str:
     own = f"{framing}/{turn.game.name}.j2"
     if (FOLDER / own).is_file():
@@ -223,6 +272,8 @@ def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
         "rounds": turn.rounds,
         "method": turn.method,
         "names": lambda macro: [str(macro(number + 1)) for number in range(len(roles))],
+        "shown": shown,
+        "programs": [],
         "options": [
             {"label": letters[place], "option": turn.options[number].name, "node": turn.node}
             for place, number in enumerate(shown)

@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ludens.experiments.av.adopting import AdoptionResult, adopt, load_adoption, seat_adoption
     from ludens.experiments.av.adoption import AdoptionPaths, simulate_adoption
+    from ludens.experiments.av.measures import DilemmaMeasures, measure
+    from ludens.experiments.av.play import ask, resume_ask
+    from ludens.experiments.av.result import DilemmaResult, load_result
 
 # Each name with the module that holds it.
 _HOME_OF = {
     "AdoptionPaths": "adoption",
     "AdoptionResult": "adopting",
+    "DilemmaMeasures": "measures",
+    "DilemmaResult": "result",
     "adopt": "adopting",
+    "ask": "play",
     "load_adoption": "adopting",
+    "load_result": "result",
+    "measure": "measures",
+    "resume_ask": "play",
     "seat_adoption": "adopting",
     "simulate_adoption": "adoption",
 }
@@ -25,8 +34,14 @@ _HOME_OF = {
 __all__ = [
     "AdoptionPaths",
     "AdoptionResult",
+    "DilemmaMeasures",
+    "DilemmaResult",
     "adopt",
+    "ask",
     "load_adoption",
+    "load_result",
+    "measure",
+    "resume_ask",
     "seat_adoption",
     "simulate_adoption",
 ]

@@ -1,0 +1,93 @@
+"""A respondent that maximises preferences: the oracle of the dilemma, and its rating of programs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ludens.agents.policy import Decision, Policy, draw
+from ludens.envs import Turn
+from ludens.envs.av.vignette import Vignette
+from ludens.errors import UsageError
+from ludens.preferences.av.dilemma import DilemmaPreferences
+from ludens.preferences.av.ratings import SCALE, RatingMap, Shape, difference, rating
+
+Act = Literal["best", "logit"]
+
+HEADS = {"moralis": "homo_moralis", "altruist": "altruist", "utilitarian": "utilitarian"}
+
+
+class DilemmaOracle(Policy):
+    """Answers vignettes by what swerving is worth to its preferences.
+
+    Args:
+        preferences: whose.
+        scale, shape: the map from utility differences to points, see `RatingMap`.
+        act: ``"best"`` takes the better of stay and swerve (each with one half where they are as good);
+            ``"logit"`` swerves with the probability that the map gives.
+
+    Raises:
+        UsageError: a setting is out of its range.
+    """
+
+    def __init__(
+        self,
+        preferences: DilemmaPreferences,
+        *,
+        scale: float = SCALE,
+        shape: Shape = "logistic",
+        act: Act = "best",
+    ) -> None:
+        if act not in get_args(Act):
+            raise UsageError(f"A respondent acts by {' or by '.join(get_args(Act))}; got {act!r}.")
+        self.preferences = preferences
+        self.map = RatingMap(shape, scale)
+        self.act_by = act
+        self.name = preferences.name + ("" if act == "best" else f" logit λ={self.map.scale:g}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DilemmaOracle) and self.describe() == other.describe()
+
+    def __hash__(self) -> int:
+        return hash((self.preferences, self.map, self.act_by))
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Answer; the probabilities of an act are exact, and a rating is the nearest whole number of points.
+
+        Raises:
+            UsageError: the turn asks about no vignette.
+        """
+        vignette = vignette_of(turn, self.name)
+        found = difference(vignette, self.preferences)
+        told = f"Swerving is worth {found:+.3f} of a life to me here"
+        if vignette.question == "act":
+            chance = RatingMap("step")(found) if self.act_by == "best" else self.map(found)
+            return draw([1 - chance, chance], turn, rng, provenance="exact", reasoning=f"{told}.")
+        points = round(rating(vignette, self.preferences, self.map))
+        return Decision(
+            turn.options[points].action, provenance="exact", reasoning=f"{told}: {points} points."
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """JSON values from which an equal respondent can be made."""
+        wants = self.preferences
+        numbers: dict[str, Any] = {"family": wants.family}
+        if wants.kind == "moralis":
+            numbers |= {"kappa": wants.kappa, "reading": wants.reading}
+        if wants.kind == "altruist":
+            numbers |= {"altruism": wants.altruism}
+        shown = {"scale": self.map.scale, "shape": self.map.shape, "act": self.act_by}
+        return {**super().describe(), "spec": HEADS[wants.kind], **numbers, **shown}
+
+
+def vignette_of(turn: Turn, name: str) -> Vignette:
+    """The vignette that a turn asks about.
+
+    Raises:
+        UsageError: it asks about none.
+    """
+    vignette = turn.facts.get("vignette")
+    if not isinstance(vignette, Vignette):
+        raise UsageError(f"{name} answers vignettes of ludens/av_dilemma-v0; {turn.environment} has none.")
+    return vignette
