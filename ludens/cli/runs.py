@@ -45,6 +45,14 @@ def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False
             implanted = resume_implant(file, concurrency=concurrency, progress=progress)
         print_implant(implanted, as_json)
         return
+    if manifest["kind"] == "av":
+        from ludens.cli.av import report_av
+        from ludens.experiments.av import resume_ask
+
+        with progress_bar(console(stderr=True), "resume") as progress:
+            resume_ask(file, concurrency=concurrency, progress=progress)
+        report_av(file, as_json)
+        return
     from ludens.experiments import resume as resume_play
 
     with progress_bar(console(stderr=True), "resume", hidden=_has_person(manifest)) as progress:
@@ -74,6 +82,8 @@ def show(
             show_episode(run, episode, console())
         elif run.manifest["kind"] == "pricing":
             show_pricing(run.path)
+        elif run.manifest["kind"] == "av":
+            show_dilemmas(run.path)
         else:
             show_summary(run, console())
 
@@ -84,6 +94,13 @@ def show_pricing(file: Path) -> None:
     from ludens.experiments.pricing import load_result
 
     print_pricing(load_result(file), False)
+
+
+def show_dilemmas(file: Path) -> None:
+    """The table of a run of the dilemma as it stands."""
+    from ludens.cli.av import report_av
+
+    report_av(file, False)
 
 
 def _has_person(manifest: Mapping[str, Any]) -> bool:
