@@ -66,7 +66,9 @@ def print_result(result: DilemmaResult, console: Console) -> None:
     )
     console.print(f"Took {result.manifest['seconds']:.0f} s.{spent}", style="dim", highlight=False)
     console.print()
-    lines = [("Report", str(result.report_path or "not written yet")), ("Run", str(result.run_path))]
+    lines = [("Run", str(result.run_path))]
+    if result.report_path is not None:
+        lines.insert(0, ("Report", str(result.report_path)))
     if result.ended < result.planned:
         lines.append(("Go on", f"ludens resume {result.run_path}"))
     for what, text in lines:
