@@ -6,12 +6,25 @@ Libraries are imported by the command that needs them. Each module below adds it
 
 from __future__ import annotations
 
-from ludens.cli import align, align_provider, av, av_adopt, bench, estimate, listing, play, price, runs
+from ludens.cli import (
+    align,
+    align_model,
+    align_provider,
+    av,
+    av_adopt,
+    bench,
+    estimate,
+    listing,
+    play,
+    price,
+    runs,
+)
 from ludens.cli.application import app
 from ludens.cli.entry import main
 
 __all__ = [
     "align",
+    "align_model",
     "align_provider",
     "app",
     "av",

@@ -1,0 +1,177 @@
+"""`ludens align BASE`, and the stages of it by themselves: `data`, `report`, `export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ludens.cli.align import ALIGN, align_app
+from ludens.cli.options import Json, Seed, names
+from ludens.cli.printing import console, print_json
+
+if TYPE_CHECKING:
+    from ludens.experiments.recorder import OnProgress
+
+To = Annotated[
+    Literal["economicus", "moralis"],
+    typer.Option(help="Homo economicus, or homo moralis.", show_default=False),
+]
+Kappa = Annotated[
+    float | None, typer.Option(help="κ of homo moralis, above 0 and at most 1.", show_default=False)
+]
+Alpha = Annotated[float, typer.Option(help="α, dislike of being behind.")]
+Beta = Annotated[float, typer.Option(help="β, dislike of being ahead.")]
+Games = Annotated[
+    str | None,
+    typer.Option(help="Families, separated by commas; by default the three published.", show_default=False),
+]
+Examples = Annotated[int, typer.Option(help="How many to train on.")]
+Reasoning = Annotated[
+    Literal["steps", "prose", "none"], typer.Option(help="What the model learns to say before it answers.")
+]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of an alignment.", show_default=False)
+]
+
+
+@align_app.command(ALIGN)
+def model(
+    base: Annotated[
+        str, typer.Argument(metavar="BASE", help="A model here, as local/smollm2-135m.", show_default=False)
+    ],
+    *,
+    to: To,
+    kappa: Kappa = None,
+    alpha: Alpha = 0.0,
+    beta: Beta = 0.0,
+    games: Games = None,
+    examples: Examples = 768,
+    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 1,
+    method: Annotated[Literal["lora", "full"], typer.Option(help="What is trained.")] = "lora",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    reasoning: Reasoning = "steps",
+    seed: Seed = 0,
+    questions: Annotated[int, typer.Option(help="Held-out questions before and after.")] = 64,
+    protocols: Annotated[
+        str | None, typer.Option(help="Names separated by commas; by default all.", show_default=False)
+    ] = None,
+    periods: Annotated[int, typer.Option(help="Of the pricing run; 0 for none.")] = 20,
+    small: Annotated[bool, typer.Option("--small", help="Ask as little as the demonstration does.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder; by default one under runs/ named after the target.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fine-tune a model toward chosen preferences, measure it before and after, and write a report.
+
+    The same command goes on where it was stopped. Further commands: data, report, export, provider.
+    """
+    from dataclasses import replace
+
+    from ludens.training.alignment import align, make_plan
+    from ludens.training.alignment.plan import SMALL, Sizes
+
+    listed = None if protocols is None else tuple(names(protocols))
+    sizes = SMALL if small else Sizes(held_out=questions, protocols=listed, periods=periods)
+    if small and listed is not None:
+        sizes = replace(sizes, protocols=listed)
+    plan = make_plan(
+        base,
+        to,
+        alpha=alpha,
+        beta=beta,
+        kappa=kappa,
+        families=None if games is None else names(games),
+        examples=examples,
+        seed=seed,
+        method=method,
+        device=device,
+        epochs=epochs,
+        reasoning=reasoning,
+        sizes=sizes,
+    )
+    folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
+    files = align(plan, folder, stage=_stage)
+    _print(files.folder, as_json)
+
+
+@align_app.command()
+def data(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.", show_default=False)],
+    *,
+    to: To,
+    kappa: Kappa = None,
+    alpha: Alpha = 0.0,
+    beta: Beta = 0.0,
+    games: Games = None,
+    examples: Examples = 768,
+    reasoning: Reasoning = "steps",
+    framings: Annotated[str, typer.Option(help="Wordings, separated by commas.")] = "neutral",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Build a data set: games drawn at random, labelled by the oracle, with the reasoning in steps."""
+    from ludens.training import build_dataset
+    from ludens.training.alignment.plan import preferences_of
+
+    made = build_dataset(
+        preferences_of(to, alpha, beta, kappa),
+        families=None if games is None else names(games),
+        examples=examples,
+        seed=seed,
+        reasoning=reasoning,
+        framings=names(framings),
+    )
+    written = made.write(out)
+    counts = {name: len(found) for name, found in made.splits.items()}
+    if as_json:
+        print_json({"data": str(written), "examples": counts, "hash": made.card.hash})
+        return
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    console().print(f"{told} (hash {made.card.hash})", markup=False)
+    console().print(f"Data         {written}", markup=False, soft_wrap=True)
+
+
+@align_app.command()
+def report(folder: Folder, *, as_json: Json = False) -> None:
+    """Measure an alignment again and write its report, of one that broke off too."""
+    from ludens.training.alignment.report import write_report
+
+    write_report(folder)
+    _print(folder, as_json)
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[OnProgress | None]:
+    from ludens.experiments.screens import progress_bar
+
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        screen.print(name, markup=False)
+    with progress_bar(screen, name) as progress:
+        yield progress
+
+
+def _print(folder: Path, as_json: bool) -> None:
+    from ludens.experiments.pricing.result import plain
+    from ludens.training.alignment import load_result, to_json
+    from ludens.training.alignment.terminal import print_result
+
+    result = load_result(folder)
+    if as_json:
+        print_json(plain(to_json(result)))
+    else:
+        print_result(result, console())
+
+
+def _folder_name(base: str, to: str, kappa: float | None, seed: int) -> str:
+    """The same command finds the same folder again, and goes on there."""
+    name = base.removeprefix("local/").rstrip("/").rpartition("/")[2].removesuffix(".gguf") or "model"
+    return f"align-{name}-{to}" + (f"-{kappa:g}" if kappa else "") + (f"-seed{seed}" if seed else "")

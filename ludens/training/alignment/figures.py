@@ -1,0 +1,188 @@
+"""The pictures of an alignment: the base and the persona in cool colours, the tuned model in orange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ludens.experiments.estimates.profile import CRITICAL
+from ludens.experiments.report import marks
+from ludens.experiments.report.svg import INK, MUTED, PAPER, RULE
+from ludens.training.alignment.stages import BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED
+from ludens.training.evaluation.sets import SETS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ludens.training.alignment.result import AlignmentResult
+
+COLOURS: Mapping[str, str] = {
+    BASE: "#56b4e9",
+    BASE_AT_ONCE: "#0072b2",
+    PERSONA: "#cc79a7",
+    PERSONA_AT_ONCE: "#009e73",
+    TUNED: "#d55e00",
+}
+_MARKERS = {BASE: "v", BASE_AT_ONCE: "o", PERSONA: "^", PERSONA_AT_ONCE: "s", TUNED: "D"}
+_WIDTH = 8.6
+_MOST_DROP = 12.0
+
+
+def agreement(result: AlignmentResult) -> Figure | None:
+    """Agreement with the target on every set, a dot and a 95 % interval for everybody; None where nobody was
+    asked.
+    """
+    sets = [name for name in SETS if any(found.set == name for found in result.marks)]
+    if not sets:
+        return None
+    who = result.contenders
+    row = 0.19 * len(who) + 0.16
+    with marks.sheet(_WIDTH, 0.9 + row * len(sets)) as figure:
+        axes = figure.subplots()
+        axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
+        for place, name in enumerate(sets):
+            for turn, contender in enumerate(who):
+                found = result.mark(contender, name)
+                height = place + (turn - (len(who) - 1) / 2) * 0.8 / len(who)
+                if found is None or found.agreement.value is None:
+                    continue
+                _point(axes, found.agreement, height, contender)
+            if place:
+                axes.axhline(place - 0.5, color=RULE, linewidth=0.6)
+        axes.set_ylim(len(sets) - 0.5, -0.5)
+        axes.set_yticks(range(len(sets)), sets, fontsize=8.5)
+        marks.percent_axis(axes)
+        axes.set_xlim(-0.015, 1.015)
+        axes.grid(visible=False, axis="y")
+        _legend(figure, who)
+        marks.margins(figure, 1.5, 0.45, 0.32)
+    return figure
+
+
+def cooperation(result: AlignmentResult) -> Figure | None:
+    """Cooperation with a cooperating partner against T − R: means at each temptation, with the oracle's."""
+    shown = [found for found in result.slopes if found.points]
+    if not shown:
+        return None
+    with marks.sheet(_WIDTH, 3.3) as figure:
+        axes = figure.subplots()
+        for found in shown:
+            _means(axes, found.points, COLOURS[found.contender], _MARKERS[found.contender], "solid")
+        oracle = _oracle(result)
+        if oracle:
+            _means(axes, oracle, INK, ".", (0, (2, 1.5)))
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
+        axes.set_xlabel("temptation T − R, points", fontsize=8, color=MUTED)
+        marks.quiet(axes)
+        _legend(figure, [found.contender for found in shown], oracle=bool(oracle))
+        marks.margins(figure, 0.6, 0.5, 0.5)
+    return figure
+
+
+def kappas(result: AlignmentResult) -> Figure | None:
+    """What the protocols say of κ: the likelihood-ratio statistic of every value, and the 95 % cut."""
+    shown = [found for found in result.kappas if found.alone.grid]
+    if not shown:
+        return None
+    with marks.sheet(_WIDTH, 3.4) as figure:
+        for axes, kind in zip(figure.subplots(1, 2, sharey=True).tolist(), ("alone", "free"), strict=True):
+            axes.axhline(CRITICAL, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
+            axes.axvline(result.plan.preferences.kappa, color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)))
+            for found in shown:
+                curve = getattr(found, kind)
+                drop = np.minimum(np.array(curve.drop), _MOST_DROP + 1)
+                axes.plot(curve.grid, drop, color=COLOURS[found.contender], linewidth=1.8)
+            axes.set_xlim(-1, 1)
+            axes.set_ylim(0, _MOST_DROP)
+            title = "with α = β = 0" if kind == "alone" else "with α and β free"
+            axes.set_title(title, fontsize=8.5, loc="left")
+            axes.set_xlabel("κ", fontsize=8, color=MUTED)
+            marks.quiet(axes)
+        figure.axes[0].set_ylabel("2 × log-likelihood lost", fontsize=8, color=MUTED)
+        _legend(figure, [found.contender for found in shown], markers=False)
+        marks.margins(figure, 0.6, 0.72, 0.48)
+    return figure
+
+
+def prices(result: AlignmentResult) -> Figure | None:
+    """The model's prices before and after, with the Nash and the joint-profit price."""
+    if not any(path.prices for path in result.markets.values()):
+        return None
+    named = {"before": (BASE_AT_ONCE, "base"), "after": (TUNED, "tuned")}
+    first = next(iter(result.markets.values()))
+    with marks.sheet(_WIDTH, 3.0) as figure:
+        axes = figure.subplots()
+        top = max(3.0, *(min(10.0, max(path.prices, default=0.0)) for path in result.markets.values()))
+        for value, text in ((first.nash, "Nash"), (first.joint, "joint profit")):
+            axes.axhline(value, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
+            axes.annotate(
+                text, (1.0, value), (2, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
+                fontsize=7.5, color=MUTED, ha="right", annotation_clip=False,
+            )  # fmt: skip
+        for when, path in result.markets.items():
+            contender, name = named[when]
+            periods = range(1, len(path.prices) + 1)
+            look: Any = {"color": COLOURS[contender], "marker": _MARKERS[contender], "markersize": 3.6}
+            axes.plot(periods, np.minimum(path.prices, top * 1.02), linewidth=1.6, label=name, **look)
+            if path.status == "aborted":
+                axes.plot(len(path.prices) + 1, path.nash, marker="x", color=COLOURS[contender], markersize=8)
+        axes.set_ylim(0, top * 1.05)
+        axes.set_xlim(0.5, max(path.periods for path in result.markets.values()) + 0.7)
+        axes.set_xlabel("period", fontsize=8, color=MUTED)
+        axes.set_ylabel("price", fontsize=8, color=MUTED)
+        marks.quiet(axes)
+        axes.legend(loc="upper left", frameon=False, fontsize=8, ncols=2, bbox_to_anchor=(0, 1.14))
+        marks.margins(figure, 0.6, 0.35, 0.48)
+    return figure
+
+
+def _point(axes: Axes, estimate: Any, height: float, contender: str) -> None:
+    look: Any = {"color": COLOURS[contender], "zorder": 3}
+    if estimate.low is not None:
+        axes.plot(
+            [estimate.low, estimate.high], [height, height], linewidth=1.6, solid_capstyle="butt", **look
+        )
+    edge: Any = {"markeredgecolor": PAPER, "markeredgewidth": 0.5}
+    axes.plot(estimate.value, height, marker=_MARKERS[contender], markersize=5.2, **edge, **look)
+
+
+def _means(axes: Axes, points: Any, colour: str, marker: str, dashes: Any) -> None:
+    by_place: dict[float, list[float]] = {}
+    for x, y in points:
+        by_place.setdefault(x, []).append(y)
+    places = sorted(by_place)
+    means = [float(np.mean(by_place[place])) for place in places]
+    axes.plot(places, means, color=colour, linewidth=1.8, linestyle=dashes, marker=marker, markersize=4.5)
+
+
+def _oracle(result: AlignmentResult) -> list[tuple[float, float]]:
+    """The oracle's cooperation on the same dilemmas."""
+    from ludens.training.evaluation.marks import oracle_points
+
+    return oracle_points(result.files.run("before", "exam"), result.plan.preferences)
+
+
+def _legend(figure: Figure, who: Any, *, oracle: bool = False, markers: bool = True) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=COLOURS[name],
+            linewidth=1.8,
+            marker=_MARKERS[name] if markers else None,
+            markersize=5,
+        )
+        for name in who
+    ]
+    labels = list(who)
+    if oracle:
+        handles.append(Line2D([], [], color=INK, linewidth=1.8, linestyle=(0, (2, 1.5)), marker="."))
+        labels.append("the target's oracle")
+    look: Any = {"frameon": False, "fontsize": 8.5, "borderaxespad": 0.1}
+    figure.legend(handles, labels, loc="upper left", ncols=6, **look)

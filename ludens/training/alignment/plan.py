@@ -1,0 +1,246 @@
+"""What an alignment is made of: the base, the preferences aimed at, and how much is trained and asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ludens.agents.local.resolve import PREFIX, resolve
+from ludens.envs import PROTOCOLS
+from ludens.errors import LudensError, UsageError
+from ludens.experiments.seeds import check_seed
+from ludens.preferences import Preferences
+
+PLAN = "plan.json"
+
+METHODS = ("lora", "full")
+
+
+class AlignmentError(LudensError):
+    """A folder cannot be written, or what lies in it is damaged."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is asked before and after; our choice, see `docs/align.md`.
+
+    Attributes:
+        held_out: questions of the sets *held-out* and *partner cooperates*.
+        others: questions of each other set.
+        thinking: how many of the held-out questions the base is also asked to think about first: it writes at
+            length, so these cost most.
+        protocols: names of published protocols; None for all 18.
+        replicates: how often a model that is sampled answers each question of the protocols.
+        periods: of the pricing run; 0 for none.
+        dilemmas: of the autonomous-vehicle study; 0 for none.
+        perplexity: whether the general-ability check is made (it loads the model twice).
+    """
+
+    held_out: int = 64
+    others: int = 24
+    thinking: int = 24
+    protocols: tuple[str, ...] | None = None
+    replicates: int = 1
+    periods: int = 20
+    dilemmas: int = 24
+    perplexity: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("held_out", "others", "thinking", "replicates", "periods", "dilemmas"):
+            value, least = getattr(self, name), 1 if name in ("held_out", "replicates") else 0
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise UsageError(f"The number {name} is a whole number of at least {least}; got {value!r}.")
+        unknown = [name for name in self.protocols or () if name not in PROTOCOLS]
+        if unknown:
+            raise UsageError(f"There is no protocol {unknown[0]!r}; there are {', '.join(PROTOCOLS)}.")
+
+
+SMALL = Sizes(
+    held_out=16,
+    others=6,
+    thinking=6,
+    protocols=("SPD1", "SPD3", "SPD5", "TG3", "TG6"),
+    periods=4,
+    dilemmas=4,
+)
+"""The sizes of the demonstration."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An alignment before it begins.
+
+    Attributes:
+        base: the model, ``local/…``.
+        preferences: what it is moved toward.
+        families: games to train on; None for the three of van Leeuwen & Alger (2024).
+        examples: how many to train on.
+        seed: root of all chance.
+        method: ``"lora"`` or ``"full"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``.
+        epochs: passes over the data.
+        reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
+        sizes: how much is asked.
+    """
+
+    base: str
+    preferences: Preferences
+    families: tuple[str, ...] | None = None
+    examples: int = 768
+    seed: int = 0
+    method: str = "lora"
+    device: str = "auto"
+    epochs: int = 1
+    reasoning: str = "steps"
+    sizes: Sizes = field(default_factory=Sizes)
+
+    @property
+    def persona(self) -> str:
+        """The persona that asks for what is trained: the nearer of the two that come with ludens."""
+        return "homo_moralis" if self.preferences.kappa > 0 else "homo_economicus"
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON values from which `from_config` builds an equal plan."""
+        found = asdict(self)
+        found["families"] = None if self.families is None else list(self.families)
+        found["sizes"]["protocols"] = None if self.sizes.protocols is None else list(self.sizes.protocols)
+        return found
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Plan:
+        """The plan that a folder holds."""
+        values = dict(config)
+        sizes = dict(values["sizes"])
+        sizes["protocols"] = None if sizes["protocols"] is None else tuple(sizes["protocols"])
+        values["sizes"] = Sizes(**sizes)
+        values["preferences"] = Preferences(**values["preferences"])
+        values["families"] = None if values["families"] is None else tuple(values["families"])
+        return cls(**values)
+
+
+def make_plan(
+    base: str,
+    to: str,
+    *,
+    alpha: float = 0.0,
+    beta: float = 0.0,
+    kappa: float | None = None,
+    families: Sequence[str] | None = None,
+    **settings: Any,
+) -> Plan:
+    """A plan from what users write.
+
+    Args:
+        base: the model; hosted ones are tuned by their provider, see `ludens.training.provider`.
+        to: ``"economicus"`` or ``"moralis"``.
+        alpha: dislike of being behind.
+        beta: dislike of being ahead.
+        kappa: the Kantian weight, in (0, 1], for ``"moralis"`` alone.
+        families: names of families of games.
+        settings: the other attributes of `Plan`.
+
+    Raises:
+        UsageError: they contradict each other.
+        LocalModelError: there is no such model on this machine.
+    """
+    from ludens.training.games import find_families
+
+    preferences = preferences_of(to, alpha, beta, kappa)
+    if not base.startswith(PREFIX):
+        raise UsageError(
+            f"{base} is not on this machine: its provider tunes it, with `ludens align provider`; models "
+            f"here are named {PREFIX}…."
+        )
+    resolve(base)
+    check_seed(settings.get("seed", 0))
+    for name in ("examples", "epochs"):
+        value = settings.get(name, 1)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UsageError(f"The number of {name} is a whole number of at least 1; got {value!r}.")
+    if settings.get("method", METHODS[0]) not in METHODS:
+        raise UsageError(f"The method is one of {', '.join(METHODS)}; got {settings['method']!r}.")
+    find_families(families)
+    return Plan(base, preferences, None if families is None else tuple(families), **settings)
+
+
+def preferences_of(to: str, alpha: float = 0.0, beta: float = 0.0, kappa: float | None = None) -> Preferences:
+    """The preferences that a target names; α and β may be given to either.
+
+    Raises:
+        UsageError: homo moralis has no κ, or homo economicus one.
+    """
+    if to not in ("economicus", "moralis"):
+        raise UsageError(f"A model is moved to economicus or to moralis; got {to!r}.")
+    if to == "economicus" and kappa:
+        raise UsageError(f"Homo economicus has κ = 0: say --to moralis --kappa {kappa:g}, or leave it out.")
+    if to == "moralis" and not kappa:
+        raise UsageError("Homo moralis needs its weight, above 0: say --to moralis --kappa 0.5, for example.")
+    return Preferences(alpha=alpha, beta=beta, kappa=kappa or 0.0)
+
+
+def open_folder(directory: str | os.PathLike[str], plan: Plan) -> Path:
+    """The folder of this very plan: made where there is none, gone on with where it is there.
+
+    Raises:
+        UsageError: the folder holds something else, or another plan.
+        AlignmentError: it cannot be written.
+    """
+    folder = Path(directory)
+    if (folder / PLAN).exists():
+        held = read_plan(folder)
+        if held != plan:
+            other = ", ".join(
+                f"{each.name} {getattr(held, each.name)!r}"
+                for each in fields(Plan)
+                if getattr(held, each.name) != getattr(plan, each.name)
+            )
+            raise UsageError(f"{folder} holds another alignment ({other}): name another folder with --out.")
+        return folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty and holds no alignment: name another folder with --out.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / PLAN, json.dumps(plan.to_config(), indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise AlignmentError(
+            f"The folder {folder} cannot be written ({error.strerror}): name another."
+        ) from None
+    return folder
+
+
+def read_plan(directory: str | os.PathLike[str]) -> Plan:
+    """The plan of a folder.
+
+    Raises:
+        UsageError: the folder holds none.
+        AlignmentError: it is damaged.
+    """
+    path = Path(directory) / PLAN
+    try:
+        return Plan.from_config(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UsageError(
+            f"{directory} holds no alignment: `ludens align BASE --out {directory}` makes one."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AlignmentError(
+            f"{path} cannot be read ({error}): restore it, or start anew elsewhere."
+        ) from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; one that was there before still is.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

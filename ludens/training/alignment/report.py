@@ -1,0 +1,148 @@
+"""The before/after report: one self-contained page, and every number as JSON beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from ludens.experiments.database import StoreError, reason
+from ludens.experiments.manifest import versions
+from ludens.experiments.pricing.result import plain
+from ludens.experiments.printable import printable
+from ludens.experiments.report import write_page
+from ludens.experiments.report.page import inlined, template
+from ludens.training.alignment.plan import write_whole
+from ludens.training.alignment.result import AlignmentResult, load_result, to_json
+from ludens.training.alignment.tables import headline, tables
+from ludens.training.evaluation.sets import SETS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HERE = "ludens.training.alignment"
+
+_MUCH = 0.2  # of a contender's replies: when so many are unreadable, the page says so above everything
+
+
+def write_report(directory: str | os.PathLike[str]) -> AlignmentResult:
+    """Measure an alignment as it lies in its folder, and write ``report.html`` and ``report.json`` there.
+
+    Raises:
+        UsageError: the folder holds none.
+        StoreError: they cannot be written.
+    """
+    result = load_result(directory)
+    found = result.files
+    again = f"`ludens align report {result.folder}` writes it; what was measured is kept."
+    write_page(page(result), found.report, again)
+    try:
+        write_whole(found.numbers, json.dumps(plain(to_json(result)), indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise StoreError(
+            f"The numbers cannot be written to {found.numbers} ({reason(error)}): {again}"
+        ) from None
+    return result
+
+
+def page(result: AlignmentResult) -> str:
+    """The page's text."""
+    from markupsafe import Markup
+
+    figures = [inlined(*each) for each in _figures(result)]
+    return template(HERE).render(
+        shown=printable,
+        title=f"{result.plan.base} toward {result.plan.preferences.name}",
+        lead=" ".join(headline(result)) or "Nothing has been measured yet.",
+        warnings=_warnings(result),
+        figures=[{**figure, "svg": Markup(figure["svg"])} for figure in figures],
+        tables=tables(result),
+        samples=result.samples,
+        sets=SETS,
+        facts=_facts(result),
+        style=Markup(files("ludens.experiments.report").joinpath("page.css").read_text(encoding="utf-8")),
+    )
+
+
+def _figures(result: AlignmentResult) -> list[tuple[str, str, str, Figure]]:
+    from ludens.experiments.report import figures as bench_figures
+    from ludens.training.alignment import figures, training
+
+    drawn: list[tuple[str, str, str, Figure | None]] = [
+        (
+            "agreement",
+            "Whose choices are they?",
+            "Agreement with the target's oracle on every set of questions, with 95 % intervals. The dashed "
+            "line is a coin. What matters is how far down the list the tuned model stays right.",
+            figures.agreement(result),
+        ),
+        (
+            "temptation",
+            "Does it react to incentives?",
+            "Cooperation with a partner who cooperated, against the temptation T − R, on dilemmas that were "
+            "not trained on.",
+            figures.cooperation(result),
+        ),
+        (
+            "kappa",
+            "Which weight do the choices reveal?",
+            "How much worse each value of κ explains the answers to the published protocols than the best "
+            "value does. Values below the dashed line form the 95 % interval; the dotted line is the "
+            "target. A "
+            "flat curve means that the answers do not tell.",
+            figures.kappas(result),
+        ),
+        ("prices", "What does it do in a market?",
+         "Prices of the model as one firm of a duopoly that it was never trained on; a cross is where the "
+         "run was aborted. Prices beyond the frame are drawn at its top.",
+         figures.prices(result)),
+        ("training", "How was it trained?",
+         "The loss on the completions as the training went on.",
+         training.curve(result)),
+    ]  # fmt: skip
+    if result.protocols is not None:
+        drawn.insert(
+            3,
+            (
+                "cells",
+                "What changed in the published protocols?",
+                "Share of the prosocial option, in per cent, for every protocol and node; both orders "
+                "averaged. "
+                "Hatched: no usable answer in every order.",
+                bench_figures.heat_map(result.protocols),
+            ),
+        )
+    return [(name, title, caption, figure) for name, title, caption, figure in drawn if figure is not None]
+
+
+def _warnings(result: AlignmentResult) -> list[str]:
+    said: list[str] = []
+    if result.missing:
+        said.append(f"Unfinished: {', '.join(result.missing)}. The same command goes on.")
+    said += [
+        f"{mark.contender}: {100 * (mark.invalid.value or 0):.0f} % of its replies could not be read; its "
+        "agreement is of the others."
+        for mark in result.marks
+        if mark.set == "all" and (mark.invalid.value or 0) > _MUCH
+    ]
+    note = result.folder / "no-gguf.txt"
+    if note.exists():
+        said.append(f"No GGUF file was made: {note.read_text(encoding='utf-8').strip()}")
+    return said
+
+
+def _facts(result: AlignmentResult) -> dict[str, Any]:
+    plan, data = result.plan, result.data
+    facts = {
+        "target": plan.preferences.name,
+        "games": ", ".join(data.get("families", plan.families or ())),
+        "examples": ", ".join(f"{count} {name}" for name, count in data.get("examples", {}).items()),
+        "reasoning": plan.reasoning,
+        "method": f"{plan.method}, {plan.epochs} epoch{'s' * (plan.epochs > 1)}, device {plan.device}",
+        "seed": str(plan.seed),
+        "data hash": str(data.get("hash", "")),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        "folder": result.folder.name,
+    }
+    return {name: value for name, value in facts.items() if value}

@@ -1,0 +1,267 @@
+"""All that an alignment measured, read from its folder as it stands: finished or not, nothing is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ludens.experiments.estimates.answers import of_shares
+from ludens.experiments.estimates.profile import Profile, profile
+from ludens.experiments.records import DecisionRecord, EpisodeRecord
+from ludens.experiments.results import BenchResult, estimates
+from ludens.experiments.results import load_result as load_bench
+from ludens.experiments.shares import shares_by_policy
+from ludens.training.alignment.plan import Plan, read_plan
+from ludens.training.alignment.stages import BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED, Files
+from ludens.training.dataset import DataSet
+from ludens.training.evaluation.exam import read_exam
+from ludens.training.evaluation.marks import Mark, Slope, mark, temptation
+from ludens.training.evaluation.sets import SETS
+from ludens.training.evaluation.transfer import MarketPath, read_market
+
+ALONE: Mapping[str, float] = {"alpha": 0.0, "beta": 0.0}
+"""What is held where κ is asked for by itself."""
+
+ORDER = (BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED)
+
+
+@dataclass(frozen=True)
+class Kappa:
+    """What the choices in the published protocols say of κ.
+
+    Attributes:
+        alone: with α and β held at 0.
+        free: with α and β free.
+    """
+
+    contender: str
+    alone: Profile
+    free: Profile
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question with what the base and the tuned model replied; None where nothing was."""
+
+    question: str
+    base: str | None
+    tuned: str | None
+    optimal: str
+
+
+@dataclass(frozen=True)
+class AlignmentResult:
+    """An alignment as measured.
+
+    Attributes:
+        folder, plan: where and what.
+        marks: of every contender on every set.
+        slopes: cooperation with a cooperating partner against T − R.
+        protocols: everybody on the published protocols, models first; None before anything was asked.
+        kappas: of everybody in the protocols.
+        markets: the pricing run before and after, as far as they are there.
+        ability: perplexities, by ``"before"`` and ``"after"``; empty where not measured.
+        samples: a few questions in full.
+        data: counts and settings of the data set; empty before it is built.
+        tuning: what the training left of itself; empty before it is done.
+        missing: the stages that are still to be done.
+    """
+
+    folder: Path
+    plan: Plan
+    marks: tuple[Mark, ...]
+    slopes: tuple[Slope, ...]
+    protocols: BenchResult | None
+    kappas: tuple[Kappa, ...]
+    markets: Mapping[str, MarketPath]
+    ability: Mapping[str, Mapping[str, Any]]
+    samples: tuple[Sample, ...]
+    data: Mapping[str, Any]
+    tuning: Mapping[str, Any]
+    missing: tuple[str, ...]
+
+    @property
+    def files(self) -> Files:
+        """Where everything lies."""
+        return Files(self.folder)
+
+    @property
+    def contenders(self) -> tuple[str, ...]:
+        """Those who were asked anything, in the order of tables."""
+        return tuple(who for who in ORDER if any(found.contender == who for found in self.marks))
+
+    def mark(self, contender: str, name: str) -> Mark | None:
+        """The mark of a contender on a set, or None."""
+        return next((m for m in self.marks if (m.contender, m.set) == (contender, name)), None)
+
+    def kappa(self, contender: str) -> Kappa | None:
+        """What is known of a contender's κ."""
+        return next((found for found in self.kappas if found.contender == contender), None)
+
+
+def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
+    """Measure an alignment as it lies on disk.
+
+    Raises:
+        UsageError: the folder holds none.
+    """
+    folder = Path(directory)
+    plan, files = read_plan(folder), Files(folder)
+    exams = [files.run("before", "thinking"), files.run("before", "exam"), files.run("after", "exam")]
+    there = [read_exam(path) for path in exams if path.exists()]
+    marks = [
+        m
+        for episodes, decisions in there
+        for m in mark(episodes, decisions, plan.preferences, seed=plan.seed)
+    ]
+    slopes = [s for episodes, decisions in there for s in temptation(episodes, decisions, seed=plan.seed)]
+    rank = {who: place for place, who in enumerate(ORDER)}
+    places = {name: place for place, name in enumerate((*SETS, "all"))}
+    marks.sort(key=lambda m: (places[m.set], rank[m.contender]))
+    slopes.sort(key=lambda s: rank[s.contender])
+    benches = [
+        load_bench(path) for when in ("before", "after") if (path := files.run(when, "protocols")).exists()
+    ]
+    return AlignmentResult(
+        folder,
+        plan,
+        tuple(marks),
+        tuple(slopes),
+        _together(benches),
+        tuple(found for result in benches for found in _kappas(result)),
+        {
+            when: read_market(path)
+            for when in ("before", "after")
+            if (path := files.run(when, "pricing")).exists()
+        },
+        _read(files.ability),
+        _samples(there),
+        _data(files),
+        _read(files.tuned / "card.json"),
+        _missing(plan, files),
+    )
+
+
+def to_json(result: AlignmentResult) -> dict[str, Any]:
+    """Everything measured, as JSON values."""
+    files = result.files
+    return {
+        "folder": str(result.folder),
+        "report": str(files.report) if files.report.exists() else None,
+        "tuned": str(files.tuned) if files.tuned.exists() else None,
+        "gguf": str(files.gguf) if files.gguf.exists() else None,
+        "plan": result.plan.to_config(),
+        "missing": list(result.missing),
+        "data": dict(result.data),
+        "tuning": dict(result.tuning),
+        "marks": [asdict(found) for found in result.marks],
+        "temptation": [{"contender": s.contender, "slope": asdict(s.slope)} for s in result.slopes],
+        "kappa": [
+            {"contender": found.contender, "alone": _told(found.alone), "free": _told(found.free)}
+            for found in result.kappas
+        ],
+        "protocols": [] if result.protocols is None else list(estimates(result.protocols)),
+        "pricing": {when: asdict(path) for when, path in result.markets.items()},
+        "ability": dict(result.ability),
+    }
+
+
+def _told(found: Profile) -> dict[str, Any]:
+    flags = {"open_low": found.open_low, "open_high": found.open_high, "free_of_noise": found.separated}
+    return asdict(found.estimate) | flags
+
+
+def _together(benches: Sequence[BenchResult]) -> BenchResult | None:
+    """Before and after as one benchmark: all models, then the reference policies once."""
+    if not benches:
+        return None
+    models = tuple(model for result in benches for model in result.models)
+    tested = [found for result in benches for found in result.measures if found.policy in result.models]
+    references = [found for found in benches[-1].measures if found.policy not in benches[-1].models]
+    decisions = tuple(record for result in benches for record in result.decisions)
+    return replace(benches[-1], models=models, measures=(*tested, *references), decisions=decisions)
+
+
+def _kappas(result: BenchResult) -> list[Kappa]:
+    found = []
+    for who, shares in shares_by_policy(result.decisions).items():
+        if who not in result.models:
+            continue
+        records = [
+            each for each in result.decisions if each.labels["policy"] == who and each.question == "choice"
+        ]
+        answers = of_shares(shares, None, records)
+        questions = max(len(shares.found), 1)
+        each = max(sum(entry.weight for entry in answers.seen) / questions, 1e-9)
+        found.append(
+            Kappa(
+                who,
+                profile(answers, fix=ALONE, per_question=each),
+                profile(answers, per_question=each),
+            )
+        )
+    return found
+
+
+def _samples(
+    exams: Sequence[tuple[Sequence[EpisodeRecord], Sequence[DecisionRecord]]], most: int = 3
+) -> tuple[Sample, ...]:
+    """The first held-out questions that the tuned model was asked, with the base's words on them."""
+    replies: dict[tuple[Any, ...], dict[str, DecisionRecord]] = {}
+    for _, decisions in exams:
+        for record in decisions:
+            labels = record.labels
+            if labels["set"] == "held-out":
+                names = ("family", "node", "framing", "order")
+                key = (tuple(labels["payoffs"]), *(labels[name] for name in names))
+                replies.setdefault(key, {})[str(labels["policy"])] = record
+    found: list[Sample] = []
+    for by_policy in replies.values():
+        if TUNED in by_policy and len(found) < most:
+            base = by_policy.get(BASE) or by_policy.get(BASE_AT_ONCE)
+            call = by_policy[TUNED].decision.calls[0]
+            found.append(
+                Sample(
+                    call.messages[-1]["content"],
+                    None if base is None else base.decision.calls[0].reply,
+                    call.reply,
+                    str(by_policy[TUNED].choice or by_policy[TUNED].decision.status),
+                )
+            )
+    return tuple(found)
+
+
+def _data(files: Files) -> dict[str, Any]:
+    if not files.data.exists():
+        return {}
+    data = DataSet.read(files.data)
+    sizes = {name: len(examples) for name, examples in data.splits.items()}
+    return {"examples": sizes, "hash": data.card.hash, **dict(data.card.settings)}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
+    wanted = {
+        "data": files.data,
+        "before: exam": files.run("before", "exam"),
+        "before: protocols": files.run("before", "protocols"),
+        "tune": files.tuned,
+        "after: exam": files.run("after", "exam"),
+        "after: protocols": files.run("after", "protocols"),
+    }
+    if plan.sizes.periods:
+        wanted |= {f"{when}: pricing": files.run(when, "pricing") for when in ("before", "after")}
+    if plan.sizes.perplexity:
+        wanted["general ability"] = files.ability
+    return tuple(name for name, path in wanted.items() if not path.exists())

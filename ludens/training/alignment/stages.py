@@ -1,0 +1,300 @@
+"""An alignment from beginning to end, stage by stage in one folder.
+
+The stages are data, before, tune, export, after, general ability, report. Each leaves its outcome in the
+folder and is not done again: the same command goes on where the last one was stopped, in the middle of a run
+of questions or of the training too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ludens.errors import LudensError
+from ludens.experiments.bench import bench
+from ludens.experiments.bench import resume as resume_bench
+from ludens.experiments.database import StoreError
+from ludens.experiments.lock import RunLock
+from ludens.experiments.recorder import OnProgress
+from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder, write_whole
+from ludens.training.build import build_dataset
+from ludens.training.dataset import DataSet
+from ludens.training.evaluation.exam import Contender, contender, examine
+from ludens.training.evaluation.sets import Question, question_sets
+
+Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
+"""Called with a stage's name when it begins; what it gives is told how far the stage is."""
+
+BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED = (
+    "base",
+    "base, at once",
+    "persona",
+    "persona, at once",
+    "tuned",
+)
+"""Whom the tables know: the base asked to think first, and for a letter at once; likewise under
+the persona.
+"""
+
+REPLIES = 0.8
+"""Tokens allowed per character of the longest completion trained on; a model's replies are a little shorter
+than that in tokens. Our choice."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where everything of an alignment lies."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        """The data set."""
+        return self.folder / "data"
+
+    @property
+    def tuned(self) -> Path:
+        """The tuned model: an adapter, or a whole model."""
+        return self.folder / "tuned"
+
+    @property
+    def gguf(self) -> Path:
+        """The same as one GGUF file, which the light engine plays."""
+        return self.folder / "tuned.gguf"
+
+    @property
+    def ability(self) -> Path:
+        """Perplexities before and after."""
+        return self.folder / "ability.json"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+    @property
+    def numbers(self) -> Path:
+        """Everything measured, as JSON."""
+        return self.folder / "report.json"
+
+    def run(self, when: str, what: str) -> Path:
+        """A run's file: `when` is ``"before"`` or ``"after"``."""
+        return self.folder / f"{when}-{what}.db"
+
+
+def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None) -> Files:
+    """Do what is still to be done of an alignment.
+
+    Args:
+        plan: what is wanted; see `make_plan`.
+        out: the folder, new, empty, or of this very plan.
+        stage: told of each stage.
+
+    Raises:
+        UsageError: the folder holds something else, or another plan.
+        StoreError: another process aligns in this folder, or it cannot be written.
+        LudensError: a stage failed; what was done is kept.
+    """
+    begin: Stage = stage or (lambda name: nullcontext())
+    need_training()
+    folder = open_folder(out, plan)
+    lock = RunLock(folder / PLAN)
+    if not lock.acquire():
+        raise StoreError(f"Another process aligns in {folder}: wait for it, or name another folder.")
+    try:
+        return _align(plan, Files(folder), begin)
+    finally:
+        lock.release()
+
+
+def need_training() -> None:
+    """Raise LudensError unless everything that training needs is installed."""
+    from importlib.util import find_spec
+
+    missing = [
+        name for name in ("torch", "transformers", "trl", "peft", "datasets", "gguf") if not find_spec(name)
+    ]
+    if missing:
+        raise LudensError(
+            f"Aligning a model needs {', '.join(missing)}, not installed here: run `pip install "
+            f"'ludens[train]'`."
+        )
+
+
+def _align(plan: Plan, files: Files, begin: Stage) -> Files:
+    with begin("data"):
+        data = data_of(plan, files)
+    asked = questions_of(plan, data)
+    _ask(plan, files, asked, "before", begin)
+    _let_go()
+    with begin("tune") as progress:
+        _tune(plan, data, files, progress)
+    with begin("export"):
+        _export(files)
+    _ask(plan, files, asked, "after", begin)
+    _let_go()
+    if plan.sizes.perplexity:
+        with begin("general ability"):
+            _check_ability(plan, files)
+    with begin("report"):
+        from ludens.training.alignment.report import write_report
+
+        write_report(files.folder)
+    return files
+
+
+def data_of(plan: Plan, files: Files) -> DataSet:
+    """The data set of a plan: read where it lies there, built where it does not."""
+    if files.data.exists():
+        return DataSet.read(files.data)
+    data = build_dataset(
+        plan.preferences,
+        families=plan.families,
+        examples=plan.examples,
+        test=max(64, plan.sizes.held_out),
+        seed=plan.seed,
+        reasoning=plan.reasoning,
+    )
+    data.write(files.data)
+    return data
+
+
+def questions_of(plan: Plan, data: DataSet) -> tuple[Question, ...]:
+    """The exam's questions: the same before and after, and after every interruption."""
+    return question_sets(
+        data,
+        plan.preferences,
+        held_out=plan.sizes.held_out,
+        others=plan.sizes.others,
+        rewordings=rewordings(data),
+        seed=plan.seed,
+    )
+
+
+def rewordings(data: DataSet) -> tuple[str, ...]:
+    """Paraphrases of the neutral framing that the data set was not worded in."""
+    from ludens.agents.llm.wording import framings
+
+    used = {example.framing for example in data.train}
+    return tuple(name for name in framings() if name.startswith("neutral") and name not in used)
+
+
+def contenders(plan: Plan, files: Files, when: str, data: DataSet | None = None) -> tuple[Contender, ...]:
+    """Who sits the exam: before, the base and the persona; after, the tuned model."""
+    longest = max(len(example.completion) for example in (data or DataSet.read(files.data)).train)
+    thinking = {"reasoning": plan.reasoning != "none", "max_tokens": max(48, round(REPLIES * longest))}
+    if when == "after":
+        return (contender(TUNED, tuned_model(files), **thinking),)
+    some = {"sets": ("held-out", "partner cooperates")}
+    found = [contender(BASE_AT_ONCE, plan.base), contender(PERSONA_AT_ONCE, plan.base, persona=plan.persona)]
+    if thinking["reasoning"]:
+        found.insert(0, contender(BASE, plan.base, **thinking, **some))
+        found.append(contender(PERSONA, plan.base, persona=plan.persona, **thinking, **some))
+    return tuple(found)
+
+
+def tuned_model(files: Files) -> str:
+    """The tuned model's name: the GGUF file where it could be made."""
+    return f"local/{files.gguf if files.gguf.exists() else files.tuned}"
+
+
+def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
+    """The exam, the protocols, and the transfer studies."""
+    sizes = plan.sizes
+    who = contenders(plan, files, when)
+    if when == "before":
+        # The base writes at length when it may think: it is given the first of the questions alone.
+        few = tuple(
+            question for name in ("held-out", "partner cooperates") for question in _first(asked, name, sizes)
+        )
+        thinking = tuple(each for each in who if each.sets is not None)
+        who = tuple(each for each in who if each.sets is None)
+        if thinking and few:
+            with begin("before: thinking first") as progress:
+                examine(thinking, few, files.run(when, "thinking"), seed=plan.seed, progress=progress)
+    with begin(f"{when}: exam") as progress:
+        examine(who, asked, files.run(when, "exam"), seed=plan.seed, progress=progress)
+    with begin(f"{when}: protocols") as progress:
+        _protocols(plan, who, files.run(when, "protocols"), progress)
+    if sizes.periods:
+        from ludens.training.evaluation.transfer import play_market
+
+        with begin(f"{when}: pricing") as progress:
+            model = plan.base if when == "before" else tuned_model(files)
+            play_market(model, files.run(when, "pricing"), sizes.periods, seed=plan.seed, progress=progress)
+
+
+def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Question, ...]:
+    return tuple(question for question in asked if question.set == name)[: sizes.thinking]
+
+
+def _protocols(plan: Plan, who: tuple[Contender, ...], path: Path, progress: OnProgress | None) -> None:
+    if path.exists():
+        resume_bench(path, progress=progress)
+        return
+    bench(
+        [{"label": each.label, **each.spec} for each in who],
+        framings=("neutral",),
+        replicates=plan.sizes.replicates,
+        protocols=plan.sizes.protocols,
+        seed=plan.seed,
+        path=path,
+        progress=progress,
+    )
+
+
+def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
+    from ludens.training.tuning import tune
+
+    tune(
+        plan.base,
+        data,
+        files.tuned,
+        method=plan.method,
+        seed=plan.seed,
+        device=plan.device,
+        epochs=plan.epochs,
+        progress=progress,
+    )
+
+
+def _export(files: Files) -> None:
+    """The GGUF file, where this model's kind can be written as one; the folder is played otherwise."""
+    from ludens.training.tuning import export
+
+    if files.gguf.exists():
+        return
+    note = files.folder / "no-gguf.txt"
+    if note.exists():
+        return
+    draft = files.folder / "tuned-part.gguf"
+    try:
+        draft.unlink(missing_ok=True)
+        export(files.tuned, draft, format="gguf")
+    except LudensError as error:
+        write_whole(note, f"{error}\n")
+        return
+    draft.replace(files.gguf)
+
+
+def _check_ability(plan: Plan, files: Files) -> None:
+    from ludens.training.evaluation.ability import perplexities
+
+    if files.ability.exists():
+        return
+    before, after = perplexities(plan.base, f"local/{files.tuned}")
+    write_whole(
+        files.ability, json.dumps({"before": asdict(before), "after": asdict(after)}, indent=2) + "\n"
+    )
+
+
+def _let_go() -> None:
+    """Free the memory that models take before the next stage needs it."""
+    from ludens.agents.local import close_all
+
+    close_all()

@@ -1,0 +1,257 @@
+"""The tables of an alignment's report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ludens.experiments.intervals import Estimate
+from ludens.experiments.pricing.tables import Table
+from ludens.experiments.report.names import (
+    DASH,
+    PREFERENCES,
+    number,
+    number_range,
+    oracle_name,
+    percent,
+    policy_name,
+    share_range,
+)
+from ludens.experiments.report.tables import Cell
+from ludens.training.evaluation.sets import SETS
+
+if TYPE_CHECKING:
+    from ludens.experiments.estimates.profile import Profile
+    from ludens.training.alignment.result import AlignmentResult
+
+
+def tables(result: AlignmentResult) -> list[Table]:
+    """All tables, in the order of the page."""
+    found = [_agreement(result), _behaviour(result)]
+    if result.kappas:
+        found.append(_kappas(result))
+    if result.protocols is not None:
+        found += [_protocols(result), _revealed(result)]
+    if result.markets:
+        found.append(_markets(result))
+    if result.ability:
+        found.append(_ability(result))
+    return found
+
+
+def kappa_text(found: Profile) -> str:
+    """A weight's interval in words: ``0.45 to 0.78``, open where it is open."""
+    estimate = found.estimate
+    if estimate.low is None or estimate.high is None:
+        return "not identified"
+    if found.open_low and found.open_high:
+        return "any value"
+    if found.open_low:
+        return f"at most {number(estimate.high, 2)}"
+    if found.open_high:
+        return f"at least {number(estimate.low, 2)}"
+    return f"{number(estimate.low, 2)} to {number(estimate.high, 2)}"
+
+
+def _agreement(result: AlignmentResult) -> Table:
+    who, sets = result.contenders, [name for name in SETS if any(m.set == name for m in result.marks)]
+    rows = [tuple(_share_of(result, contender, name) for contender in who) for name in sets]
+    caption = (
+        "Per cent of readable answers that are optimal for the target, with 95 % intervals; below, how many "
+        "questions were asked. Where replies were unreadable or refused, their share is given."
+    )
+    return Table("Agreement with the target", caption, "set", tuple(who), tuple(sets), tuple(rows))
+
+
+def _share_of(result: AlignmentResult, contender: str, name: str) -> Cell:
+    found = result.mark(contender, name)
+    if found is None:
+        return Cell(DASH, "", "not asked")
+    lost = (found.invalid.value or 0) + (found.refused.value or 0)
+    below = f"{share_range(found.agreement)}, n={found.asked}" if found.agreement.value is not None else ""
+    below += f", {percent(lost)} % lost" if lost else ""
+    return Cell(percent(found.agreement.value), below, found.agreement.note or found.agreement.method)
+
+
+def _behaviour(result: AlignmentResult) -> Table:
+    rows, names = [], []
+    slopes = {found.contender: found.slope for found in result.slopes}
+    for contender in result.contenders:
+        for name in ("held-out", "partner cooperates"):
+            found = result.mark(contender, name)
+            if found is None:
+                continue
+            names.append(f"{contender}: {name}")
+            rows.append(
+                (
+                    _shared(found.cooperation),
+                    Cell(percent(found.oracle)),
+                    _shared(found.selfish),
+                    _shared(found.regret),
+                    _numbered(slopes[contender], 2) if name == "partner cooperates" else Cell(""),
+                    _shared(found.right),
+                    _shared(found.invalid),
+                    _shared(found.refused),
+                )
+            )
+    caption = (
+        "Per cent. Cooperation and, beside it, what the target's oracle does on the same questions; "
+        "regret as "
+        "a share of the game's payoff range; the slope is the change of cooperation, as a share, per "
+        "point of "
+        "temptation T − R; right of all counts unreadable and refused replies as not right."
+    )
+    headers = (
+        "cooperates", "the oracle", "agrees with economicus", "regret", "slope in T − R", "right of all",
+        "unreadable", "refused",
+    )  # fmt: skip
+    return Table("Behaviour", caption, "who: set", headers, tuple(names), tuple(rows))
+
+
+def _kappas(result: AlignmentResult) -> Table:
+    rows = [
+        (
+            Cell(number(found.alone.estimate.value, 2), kappa_text(found.alone), found.alone.estimate.note),
+            Cell(number(found.free.estimate.value, 2), kappa_text(found.free), found.free.estimate.note),
+            Cell(str(found.alone.estimate.n)),
+            Cell("yes" if found.alone.separated else "no"),
+        )
+        for found in result.kappas
+    ]
+    caption = (
+        "Profile-likelihood estimates of κ from the answers to the published protocols with 95 % intervals, "
+        "each question counting once. Free of noise: a whole range explains every answer, and its middle is "
+        "shown."
+    )
+    headers = ("κ, α = β = 0", "κ, α and β free", "questions", "free of noise")
+    names = tuple(found.contender for found in result.kappas)
+    return Table("The weight κ", caption, "who", headers, names, tuple(rows))
+
+
+def _protocols(result: AlignmentResult) -> Table:
+    assert result.protocols is not None
+    target = result.plan.preferences.kappa
+    near = min(
+        (entry.kappa for entry in result.protocols.measures[0].comparisons),
+        key=lambda kappa: abs(kappa - target),
+    )
+    rows = []
+    for found in result.protocols.measures:
+        economicus, moral = found.comparison(0.0), found.comparison(near or 0.5)
+        assert economicus is not None
+        assert moral is not None
+        rows.append(
+            (
+                _shared(found.overall),
+                _shared(economicus.agreement),
+                _shared(moral.agreement),
+                _numbered(economicus.regret, 1),
+                _numbered(moral.regret, 1),
+                _shared(found.order_consistency),
+                _shared(found.invalid),
+                _shared(found.refused),
+            )
+        )
+    kappa = near or 0.5
+    headers = (
+        "cooperates", "agrees with homo economicus", f"agrees with {oracle_name(kappa)}", "regret, "
+        "economicus",
+        f"regret, κ={kappa:g}", "same in both orders", "unreadable", "refused",
+    )  # fmt: skip
+    caption = (
+        "The published protocols, which nothing was trained on: per cent with 95 % intervals, regret in "
+        "points "
+        "per protocol. Reference policies below the models."
+    )
+    names = tuple(policy_name(found.policy) for found in result.protocols.measures)
+    return Table("Published protocols", caption, "who", headers, names, tuple(rows))
+
+
+def _revealed(result: AlignmentResult) -> Table:
+    assert result.protocols is not None
+    rows = [
+        tuple(_numbered(found.revealed[0].parameters[name], 2) for name in PREFERENCES)
+        for found in result.protocols.measures
+    ]
+    caption = (
+        "Maximum-likelihood estimates with 95 % intervals: dislike of being behind (α) and ahead (β), "
+        "weight on "
+        "what would follow if everybody chose alike (κ), noise in points (λ). A dash: the choices do not "
+        "tell "
+        "(hover for the reason); a model that hardly errs has no finite estimate, and the table above "
+        "has its "
+        "interval."
+    )
+    names = tuple(policy_name(found.policy) for found in result.protocols.measures)
+    return Table("Preferences revealed", caption, "who", tuple(PREFERENCES.values()), names, tuple(rows))
+
+
+def _markets(result: AlignmentResult) -> Table:
+    rows = []
+    for path in result.markets.values():
+        prices = path.prices[len(path.prices) // 2 :]
+        mean = sum(prices) / len(prices) if prices else None
+        rows.append(
+            (
+                Cell(f"{len(path.prices)} of {path.periods}", "", path.detail),
+                Cell(path.status),
+                Cell(number(mean, 2)),
+                Cell(number(path.nash, 2)),
+                Cell(number(path.joint, 2)),
+                Cell(number(path.gain, 2)),
+            )
+        )
+    caption = (
+        "One firm of the duopoly is the model, the other replies best to last period's prices. Mean "
+        "price over "
+        "the last half of what was played; an aborted run stopped where a reply stayed unreadable."
+    )
+    headers = ("periods", "status", "mean price", "Nash", "joint profit", "profit gain Δ")
+    return Table("Pricing, as transfer", caption, "when", headers, tuple(result.markets), tuple(rows))
+
+
+def _ability(result: AlignmentResult) -> Table:
+    before, after = result.ability["before"], result.ability["after"]
+    cells = (Cell(number(before["value"], 1)), Cell(number(after["value"], 1)))
+    ratio = Cell(f"{after['value'] / before['value']:.2f}")
+    caption = (
+        f"Perplexity of a fixed text of {before['tokens']} tokens on everyday subjects; a ratio far above 1 "
+        "would mean that the model forgot its language for the sake of the games."
+    )
+    headers = ("before", "after", "after / before")
+    return Table("General ability", caption, "", headers, ("perplexity",), ((*cells, ratio),))
+
+
+def _shared(estimate: Estimate) -> Cell:
+    return Cell(percent(estimate.value), share_range(estimate), estimate.note or f"n={estimate.n}")
+
+
+def _numbered(estimate: Estimate, digits: int) -> Cell:
+    return Cell(
+        number(estimate.value, digits), number_range(estimate, digits), estimate.note or f"n={estimate.n}"
+    )
+
+
+def headline(result: AlignmentResult) -> Sequence[str]:
+    """What changed, in sentences; nothing that was not measured."""
+    from ludens.training.alignment.stages import BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED
+
+    said = []
+    base, persona, tuned = (result.mark(who, "held-out") for who in (BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED))
+    if base and tuned and tuned.agreement.value is not None and base.agreement.value is not None:
+        said.append(
+            f"On held-out payoffs {percent(tuned.agreement.value)} % of the tuned model's readable "
+            f"answers are "
+            f"optimal ({share_range(tuned.agreement)} %; {percent(tuned.right.value)} % of all "
+            f"questions), the "
+            f"base's {percent(base.agreement.value)} %"
+            + (f", under the persona {percent(persona.agreement.value)} %" if persona else "")
+            + "."
+        )
+    first, second = result.kappa(BASE_AT_ONCE), result.kappa(TUNED)
+    if first and second:
+        said.append(
+            f"In the published protocols κ (with α = β = 0) is {kappa_text(second.alone)} after and "
+            f"{kappa_text(first.alone)} before."
+        )
+    return said
