@@ -39,7 +39,7 @@ def agreement(result: AlignmentResult) -> Figure | None:
     if not sets:
         return None
     who = result.contenders
-    row = 0.19 * len(who) + 0.16
+    row = 0.12 * len(who) + 0.12
     with marks.sheet(_WIDTH, 0.9 + row * len(sets)) as figure:
         axes = figure.subplots()
         axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
@@ -64,6 +64,8 @@ def agreement(result: AlignmentResult) -> Figure | None:
 
 def cooperation(result: AlignmentResult) -> Figure | None:
     """Cooperation with a cooperating partner against T − R: means at each temptation, with the oracle's."""
+    from matplotlib.ticker import MaxNLocator
+
     shown = [found for found in result.slopes if found.points]
     if not shown:
         return None
@@ -76,6 +78,7 @@ def cooperation(result: AlignmentResult) -> Figure | None:
             _means(axes, oracle, INK, ".", (0, (2, 1.5)))
         axes.set_ylim(-0.04, 1.04)
         axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("temptation T − R, points", fontsize=8, color=MUTED)
         marks.quiet(axes)
         _legend(figure, [found.contender for found in shown], oracle=bool(oracle))

@@ -155,7 +155,10 @@ def make_plan(
             f"{base} is not on this machine: its provider tunes it, with `ludens align provider`; models "
             f"here are named {PREFIX}…."
         )
-    resolve(base)
+    if resolve(base).kind == "adapter":
+        raise UsageError(
+            f"{base} is an adapter itself: merge it first, with `ludens align export`, and align the result."
+        )
     check_seed(settings.get("seed", 0))
     for name in ("examples", "epochs"):
         value = settings.get(name, 1)

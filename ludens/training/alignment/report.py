@@ -126,9 +126,8 @@ def _warnings(result: AlignmentResult) -> list[str]:
         for mark in result.marks
         if mark.set == "all" and (mark.invalid.value or 0) > _MUCH
     ]
-    note = result.folder / "no-gguf.txt"
-    if note.exists():
-        said.append(f"No GGUF file was made: {note.read_text(encoding='utf-8').strip()}")
+    if result.files.no_gguf.exists():
+        said.append(f"No GGUF file was made: {result.files.no_gguf.read_text(encoding='utf-8').strip()}")
     return said
 
 

@@ -141,7 +141,7 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
         _read(files.ability),
         _samples(there),
         _data(files),
-        _read(files.tuned / "card.json"),
+        _read(files.card),
         _missing(plan, files),
     )
 
@@ -152,7 +152,7 @@ def to_json(result: AlignmentResult) -> dict[str, Any]:
     return {
         "folder": str(result.folder),
         "report": str(files.report) if files.report.exists() else None,
-        "tuned": str(files.tuned) if files.tuned.exists() else None,
+        "tuned": str(files.tuned) if files.card.exists() else None,
         "gguf": str(files.gguf) if files.gguf.exists() else None,
         "plan": result.plan.to_config(),
         "missing": list(result.missing),
@@ -221,13 +221,13 @@ def _samples(
                 replies.setdefault(key, {})[str(labels["policy"])] = record
     found: list[Sample] = []
     for by_policy in replies.values():
-        if TUNED in by_policy and len(found) < most:
+        if TUNED in by_policy and by_policy[TUNED].decision.calls and len(found) < most:
             base = by_policy.get(BASE) or by_policy.get(BASE_AT_ONCE)
             call = by_policy[TUNED].decision.calls[0]
             found.append(
                 Sample(
                     call.messages[-1]["content"],
-                    None if base is None else base.decision.calls[0].reply,
+                    base.decision.calls[0].reply if base and base.decision.calls else None,
                     call.reply,
                     str(by_policy[TUNED].choice or by_policy[TUNED].decision.status),
                 )
@@ -256,7 +256,7 @@ def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
         "data": files.data,
         "before: exam": files.run("before", "exam"),
         "before: protocols": files.run("before", "protocols"),
-        "tune": files.tuned,
+        "tune": files.card,
         "after: exam": files.run("after", "exam"),
         "after: protocols": files.run("after", "protocols"),
     }

@@ -68,6 +68,16 @@ class Files:
         return self.folder / "tuned.gguf"
 
     @property
+    def card(self) -> Path:
+        """What the training left of itself; there once it is done."""
+        return self.tuned / "card.json"
+
+    @property
+    def no_gguf(self) -> Path:
+        """Why there is no GGUF file, where there is none."""
+        return self.folder / "no-gguf.txt"
+
+    @property
     def ability(self) -> Path:
         """Perplexities before and after."""
         return self.folder / "ability.json"
@@ -265,21 +275,14 @@ def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
 
 def _export(files: Files) -> None:
     """The GGUF file, where this model's kind can be written as one; the folder is played otherwise."""
-    from ludens.training.tuning import export
+    from ludens.training.tuning import TuningError, export
 
-    if files.gguf.exists():
+    if files.gguf.exists() or files.no_gguf.exists():
         return
-    note = files.folder / "no-gguf.txt"
-    if note.exists():
-        return
-    draft = files.folder / "tuned-part.gguf"
     try:
-        draft.unlink(missing_ok=True)
-        export(files.tuned, draft, format="gguf")
-    except LudensError as error:
-        write_whole(note, f"{error}\n")
-        return
-    draft.replace(files.gguf)
+        export(files.tuned, files.gguf, format="gguf")
+    except TuningError as error:
+        write_whole(files.no_gguf, f"{error}\n")
 
 
 def _check_ability(plan: Plan, files: Files) -> None:

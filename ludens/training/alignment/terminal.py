@@ -64,7 +64,7 @@ def print_result(result: AlignmentResult, console: Console) -> None:
     lines = {
         "Report": str(files.report) if files.report.exists() else "not written yet",
         "Tuned model": f"local/{files.gguf}" if files.gguf.exists() else "",
-        "Adapter": f"local/{files.tuned}" if files.tuned.exists() else "",
+        "Adapter": f"local/{files.tuned}" if files.card.exists() else "",
         "Data": str(files.data) if files.data.exists() else "",
     }
     for what, text in lines.items():

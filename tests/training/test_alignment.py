@@ -1,0 +1,191 @@
+"""An alignment's folder: what goes in, how it goes on, and what its report says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from ludens.cli import app
+from ludens.errors import UsageError
+from ludens.experiments.bench import bench
+from ludens.training.alignment import Sizes, load_result, make_plan, read_plan, to_json
+from ludens.training.alignment.plan import AlignmentError, open_folder
+from ludens.training.alignment.report import write_report
+from ludens.training.alignment.stages import (
+    BASE_AT_ONCE,
+    PERSONA_AT_ONCE,
+    TUNED,
+    Files,
+    data_of,
+    questions_of,
+)
+from ludens.training.alignment.tables import kappa_text
+from ludens.training.alignment.terminal import print_result
+from ludens.training.evaluation.exam import Contender, examine
+from ludens.training.evaluation.transfer import play_market
+
+EMBEDDED = "local/smollm2-135m"
+SIZES = Sizes(held_out=24, others=8, thinking=0, periods=6)
+
+
+def plan(**settings):
+    return make_plan(EMBEDDED, "moralis", kappa=0.5, examples=128, sizes=SIZES, **settings)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Everything but the training, with policies whose marks are known in the places of models."""
+    wanted = plan()
+    files = Files(open_folder(tmp_path_factory.mktemp("align") / "moral", wanted))
+    asked = questions_of(wanted, data_of(wanted, files))
+    chairs = {
+        "before": {BASE_AT_ONCE: "random", PERSONA_AT_ONCE: "quantal:kappa=0,noise=2"},
+        "after": {TUNED: "homo_moralis:0.5"},
+    }
+    for when, who in chairs.items():
+        examine(
+            [Contender(label, {"spec": spec}) for label, spec in who.items()], asked, files.run(when, "exam")
+        )
+        models = [{"label": label, "spec": spec} for label, spec in who.items()]
+        bench(models, framings=("neutral",), path=files.run(when, "protocols"))
+        play_market("random" if when == "before" else "nash", files.run(when, "pricing"), SIZES.periods)
+    return files
+
+
+def test_known_players_come_out_as_they_are(folder):
+    found = load_result(folder.folder)
+    assert found.contenders == (BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED)
+    for name in ("held-out", "new families", "two digits", "story", "twin"):
+        assert found.mark(TUNED, name).agreement.value == 1
+        assert found.mark(BASE_AT_ONCE, name).agreement.value == pytest.approx(0.5)
+    tuned, base, persona = (found.kappa(who).alone for who in (TUNED, BASE_AT_ONCE, PERSONA_AT_ONCE))
+    assert tuned.above(persona)
+    assert kappa_text(base) == "not identified"
+    assert tuned.estimate.low < 0.5 < tuned.estimate.high
+    assert found.missing == ("tune", "general ability")
+    assert found.markets["after"].prices == pytest.approx([found.markets["after"].nash] * 6)
+
+
+def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder):
+    write_report(folder.folder)
+    text = folder.report.read_text(encoding="utf-8")
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
+    for words in ("Whose choices are they?", "Does it react to incentives?", "Which weight do the choices reveal?",
+                  "What changed in the published protocols?", "What does it do in a market?",
+                  "Unfinished: tune, general ability", "homo moralis κ=0.5", "free of noise"):  # fmt: skip
+        assert words in text
+    numbers = json.loads(folder.numbers.read_text(encoding="utf-8"))
+    assert numbers["plan"]["preferences"]["kappa"] == 0.5
+    assert {mark["contender"] for mark in numbers["marks"]} == {BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED}
+    assert numbers == json.loads(json.dumps(numbers, allow_nan=False))
+
+
+def test_the_terminal_shows_every_set_in_eighty_columns(folder):
+    import io
+
+    from rich.console import Console
+
+    out = io.StringIO()
+    print_result(load_result(folder.folder), Console(file=out, width=80))
+    for words in (
+        "held-out",
+        "partner cooperates",
+        "two digits",
+        "tuned",
+        "κ in the protocols",
+        "report.html",
+    ):
+        assert words in out.getvalue()
+
+
+def test_the_report_command_prints_json(folder):
+    from typer.testing import CliRunner
+
+    ran = CliRunner().invoke(app, ["align", "report", str(folder.folder), "--json"])
+    assert ran.exit_code == 0
+    assert json.loads(ran.stdout)["missing"] == ["tune", "general ability"]
+    assert to_json(load_result(folder.folder))["kappa"][-1]["alone"]["free_of_noise"]
+
+
+def test_a_plan_survives_its_file_and_a_folder_holds_one_plan(tmp_path):
+    wanted = plan(families=("trust",), seed=4)
+    open_folder(tmp_path / "a", wanted)
+    assert read_plan(tmp_path / "a") == wanted
+    assert open_folder(tmp_path / "a", wanted) == tmp_path / "a"
+    with pytest.raises(UsageError, match=r"another alignment .*seed"):
+        open_folder(tmp_path / "a", plan(families=("trust",), seed=5))
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "diary.txt").write_text("dear diary", encoding="utf-8")
+    with pytest.raises(UsageError, match="not empty"):
+        open_folder(tmp_path, plan())
+    assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
+    with pytest.raises(UsageError, match="holds no alignment"):
+        read_plan(tmp_path)
+    (tmp_path / "plan.json").write_text("{", encoding="utf-8")
+    with pytest.raises(AlignmentError, match="cannot be read"):
+        read_plan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["local/smollm2-135m", "--to", "moralis"], "needs its weight"),
+        (["local/smollm2-135m", "--to", "economicus", "--kappa", "0.3"], "κ = 0"),
+        (["local/smollm2-135m", "--to", "moralis", "--kappa", "1.5"], "kappa"),
+        (["openai/gpt-4o-mini", "--to", "economicus"], "ludens align provider"),
+        (["local/./nowhere.gguf", "--to", "economicus"], "nowhere.gguf"),
+        (["local/smollm2-135m", "--to", "economicus", "--games", "chess"], "chess"),
+        (["local/smollm2-135m", "--to", "economicus", "--protocols", "SPD9"], "SPD9"),
+        (["local/smollm2-135m", "--to", "economicus", "--examples", "0"], "examples"),
+        (["local/smollm2-135m", "--to", "economicus", "--questions", "0"], "held_out"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_writes_nothing(arguments, words, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(app, ["align", *arguments])
+    assert ran.exit_code in (1, 2)
+    assert words in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_training_needs_is_said_before_anything_is_done(tmp_path, monkeypatch):
+    import importlib.util
+
+    from typer.testing import CliRunner
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "trl" else real(name, *more)
+    )
+    ran = CliRunner().invoke(app, ["align", EMBEDDED, "--to", "economicus", "--out", str(tmp_path / "a")])
+    assert ran.exit_code == 1
+    assert "ludens[train]" in ran.stderr
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_data_set_alone(tmp_path):
+    from typer.testing import CliRunner
+
+    line = [
+        "align",
+        "data",
+        str(tmp_path / "d"),
+        "--to",
+        "moralis",
+        "--kappa",
+        "0.5",
+        "--examples",
+        "40",
+        "--json",
+    ]
+    ran = CliRunner().invoke(app, line)
+    assert ran.exit_code == 0
+    assert json.loads(ran.stdout)["examples"]["train"] == 40
+    assert (tmp_path / "d" / "train.jsonl").exists()

@@ -1,0 +1,207 @@
+"""Before and after: known players get their known marks, and nothing is imputed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from ludens.envs import FAMILIES
+from ludens.errors import UsageError
+from ludens.experiments.database import NoRunError
+from ludens.experiments.play import play
+from ludens.experiments.run import Run
+from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis
+from ludens.training import build_dataset
+from ludens.training.evaluation.ability import general_text
+from ludens.training.evaluation.exam import contender, examine, read_exam
+from ludens.training.evaluation.marks import mark, oracle_points, temptation
+from ludens.training.evaluation.sets import SETS, Question, optimal, question_sets, worth
+from ludens.training.evaluation.transfer import play_market, read_market
+from ludens.training.evaluation.unseen import UNSEEN
+from ludens.training.games import game_key
+from tests.loopback import Loopback, say
+
+MORAL = homo_moralis(0.5)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return build_dataset(MORAL, examples=256, seed=3)
+
+
+@pytest.fixture(scope="module")
+def asked(data):
+    return question_sets(data, MORAL, held_out=32, others=12, seed=3)
+
+
+@pytest.fixture(scope="module")
+def exam(asked, tmp_path_factory):
+    path = tmp_path_factory.mktemp("exam") / "exam.db"
+    who = [contender("oracle", "homo_moralis:0.5"), contender("random", "random"),
+           contender("selfish", "homo_economicus")]  # fmt: skip
+    examine(who, asked, path, seed=3)
+    return path
+
+
+def test_the_oracle_agrees_with_itself_everywhere_and_regrets_nothing(exam):
+    found = [m for m in mark(*read_exam(exam), MORAL) if m.contender == "oracle"]
+    assert {m.set for m in found} == {*SETS, "all"} - {"rewordings"}
+    for m in found:
+        assert (m.agreement.value, m.right.value, m.invalid.value, m.refused.value) == (1, 1, 0, 0)
+        assert m.regret.value == pytest.approx(0, abs=1e-12)
+        assert m.cooperation.value == pytest.approx(m.oracle)
+
+
+def test_random_play_agrees_half_of_the_time_and_regrets_something(exam):
+    for m in mark(*read_exam(exam), MORAL):
+        if m.contender == "random":
+            assert m.agreement.value == pytest.approx(0.5)
+            assert 0 < m.regret.value < 0.5
+
+
+def test_homo_economicus_never_cooperates_with_a_partner_who_did(exam):
+    (m,) = (
+        m for m in mark(*read_exam(exam), MORAL) if (m.contender, m.set) == ("selfish", "partner cooperates")
+    )
+    assert m.cooperation.value == 0
+    assert m.selfish.value == 1
+    assert 0 < m.agreement.value < 1
+
+
+def test_temptation_lowers_the_cooperation_of_homo_moralis_alone(exam):
+    slopes = {found.contender: found for found in temptation(*read_exam(exam))}
+    assert slopes["oracle"].slope.value < -0.2
+    assert slopes["random"].slope.value == pytest.approx(0, abs=1e-9)
+    assert sorted(set(slopes["oracle"].points)) == sorted(set(oracle_points(exam, MORAL)))
+
+
+def test_no_question_is_on_a_game_that_was_trained_on(data, asked):
+    trained = {example.game for example in data.train}
+    assert not trained & {game_key(question.game) for question in asked}
+    families = {question.family for question in asked if question.set == "new families"}
+    assert families
+    assert not families & {example.family for example in data.train}
+    assert not set(UNSEEN) & set(FAMILIES)
+
+
+def test_sets_hold_what_their_names_say(asked):
+    for question in asked:
+        assert len(optimal(question.family, question.payoffs, question.node, MORAL)) == 1
+        if question.set == "two digits":
+            assert all(10 <= value <= 99 for value in question.payoffs)
+        if question.set == "partner cooperates":
+            T, R, P, S = question.payoffs
+            assert T > R > P > S
+            assert 2 * R > T + S
+            assert question.node == "reply to cooperation"
+        if question.set in ("story", "twin"):
+            assert question.framing == question.set
+        assert Question.of(question.labels()) == question
+
+
+def test_the_same_seed_asks_the_same_questions(data, asked):
+    assert question_sets(data, MORAL, held_out=32, others=12, seed=3) == asked
+    assert question_sets(data, MORAL, held_out=32, others=12, seed=4) != asked
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_unseen_families_are_games_with_their_own_conditions(name):
+    family = UNSEEN[name]
+    falling = tuple(float(9 - place) for place in range(len(family.parameters)))
+    game = family.game(payoffs=falling)
+    assert {node.label for node in game.information_sets} == set(family.prosocial)
+    with pytest.raises(UsageError, match="is needed"):
+        family.game(payoffs=falling[::-1])
+
+
+def test_what_an_option_is_worth_is_what_the_players_get():
+    # A dictator gets T or R; with one role drawn at random and no reply, half of it is expected.
+    T, R, S = 9.0, 6.0, 1.0
+    equal, unequal = worth("mini_dictator", (T, R, S), "sharing", HOMO_ECONOMICUS)
+    assert unequal - equal == pytest.approx((T - R) / 2)
+    equal, unequal = worth("mini_dictator", (T, R, S), "sharing", Preferences(kappa=1.0))
+    assert unequal - equal == pytest.approx((T + S) / 2 - R)
+
+
+def test_unreadable_and_refused_replies_are_counted_and_never_become_answers(asked, tmp_path):
+    some = [question for question in asked if question.set == "held-out"][:8]
+    with Loopback(
+        [say("Answer: A"), say("What a game!"), say("I cannot help with that.")], say("Answer: A")
+    ) as server:
+        who = contender("m", "openai/x", api_base=server.url, api_key="k", reasoning=True)
+        examine([who], some, tmp_path / "e.db", concurrency=1)
+    (m,) = mark(*read_exam(tmp_path / "e.db"), MORAL)
+    assert (m.asked, m.answered) == (8, 8)
+    assert m.invalid.value == pytest.approx(1 / 8)
+    assert m.refused.value == pytest.approx(1 / 8)
+    assert m.agreement.n == 6
+    assert m.right.value == pytest.approx(m.agreement.value * 6 / 8)
+    assert all("Answer:" in request["messages"][-1]["content"] for request in server.requests)
+
+
+def test_an_exam_goes_on_where_it_broke_off_and_is_never_asked_twice(asked, tmp_path):
+    some = [question for question in asked if question.set == "held-out"][:6]
+    path = tmp_path / "e.db"
+    with Loopback([say("Answer: A")] * 3, say("Answer: B")) as server:
+        who = contender("m", "openai/x", api_base=server.url, api_key="k", reasoning=True)
+
+        def stop(progress):
+            if progress.decisions == 3:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            examine([who], some, path, concurrency=1, progress=stop)
+        examine([who], some, path, concurrency=1)
+        assert len(server.requests) == 6
+        examine([who], some, path, concurrency=1)
+        assert len(server.requests) == 6
+    with pytest.raises(UsageError, match="another exam"):
+        examine([who], some[:5], path)
+
+
+def test_faults_of_an_exam(asked, tmp_path):
+    with pytest.raises(UsageError, match="labels of their own"):
+        examine([contender("a", "random"), contender("a", "random")], asked, tmp_path / "e.db")
+    with pytest.raises(UsageError, match="no policy"):
+        examine([contender("a", "nobody")], asked, tmp_path / "e.db")
+    assert not (tmp_path / "e.db").exists()
+    play("ludens/trust-v0", ["random", "random"], path=tmp_path / "p.db")
+    with pytest.raises(NoRunError, match="not an exam"):
+        examine([contender("a", "random")], asked, tmp_path / "p.db")
+    with pytest.raises(NoRunError, match="not an exam"):
+        read_exam(tmp_path / "p.db")
+
+
+def test_a_market_is_played_resumed_and_read(tmp_path):
+    play_market("nash", tmp_path / "m.db", 6)
+    with Run(tmp_path / "m.db") as run:
+        before = run.final_table()
+    play_market("nash", tmp_path / "m.db", 6)
+    with Run(tmp_path / "m.db") as run:
+        assert run.final_table() == before
+    found = read_market(tmp_path / "m.db")
+    assert found.status == "done"
+    assert len(found.prices) == found.periods == 6
+    assert found.prices == pytest.approx([found.nash] * 6)
+    assert found.gain == pytest.approx(0, abs=1e-3)
+
+
+def test_the_fixed_text_is_plain_and_speaks_of_no_game():
+    text = " ".join(general_text())
+    assert len(text.split()) > 300
+    assert text.isascii()
+    for word in ("payoff", "cooperate", "option", "Person 1", "points"):
+        assert word not in text
+
+
+def test_marks_of_nothing_are_missing_and_not_zero(asked, tmp_path):
+    path = tmp_path / "e.db"
+    examine([contender("a", "random")], asked[:2], path)
+    episodes, _ = read_exam(path)
+    (m,) = mark(episodes, [], MORAL)
+    assert (m.asked, m.answered) == (2, 0)
+    assert m.agreement.value is None
+    assert m.invalid.value is None
+    assert not math.isnan(np.nan if m.oracle is None else m.oracle)
