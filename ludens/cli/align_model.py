@@ -14,6 +14,7 @@ from ludens.cli.options import Json, Seed, names
 from ludens.cli.printing import console, print_json
 
 if TYPE_CHECKING:
+    from ludens.training.alignment import AlignmentResult
     from ludens.experiments.recorder import OnProgress
 
 To = Annotated[
@@ -54,6 +55,9 @@ def model(
     method: Annotated[Literal["lora", "full"], typer.Option(help="What is trained.")] = "lora",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     reasoning: Reasoning = "steps",
+    paraphrases: Annotated[
+        bool, typer.Option(help="Train on paraphrases of the neutral wording too.")
+    ] = True,
     seed: Seed = 0,
     questions: Annotated[int, typer.Option(help="Held-out questions before and after.")] = 64,
     protocols: Annotated[
@@ -75,7 +79,7 @@ def model(
     """
     from dataclasses import replace
 
-    from ludens.training.alignment import align, make_plan
+    from ludens.training.alignment import align, load_result, make_plan
     from ludens.training.alignment.plan import SMALL, Sizes
 
     listed = None if protocols is None else tuple(names(protocols))
@@ -95,11 +99,12 @@ def model(
         device=device,
         epochs=epochs,
         reasoning=reasoning,
+        paraphrases=paraphrases,
         sizes=sizes,
     )
     folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
     files = align(plan, folder, stage=_stage)
-    _print(files.folder, as_json)
+    _print(load_result(files.folder), as_json)
 
 
 @align_app.command()
@@ -140,12 +145,39 @@ def data(
 
 
 @align_app.command()
+def export(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="A tuned model's folder, or that of an alignment.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new file or folder.", show_default=False)],
+    *,
+    format: Annotated[  # the word for it
+        Literal["safetensors", "gguf"],
+        typer.Option(help="A folder for Transformers and vLLM, or one file for llama.cpp and Ollama."),
+    ] = "gguf",
+    as_json: Json = False,
+) -> None:
+    """Merge a tuned model into one that needs no adapter."""
+    from ludens.training.alignment.stages import Files
+    from ludens.training.tuning import export as write
+
+    tuned = Files(folder).tuned
+    written = write(tuned if tuned.is_dir() else folder, out, format=format)
+    if as_json:
+        print_json({"model": f"local/{written}", "format": format})
+    else:
+        console().print(f"Model        local/{written}", markup=False, highlight=False, soft_wrap=True)
+
+
+@align_app.command()
 def report(folder: Folder, *, as_json: Json = False) -> None:
     """Measure an alignment again and write its report, of one that broke off too."""
     from ludens.training.alignment.report import write_report
 
-    write_report(folder)
-    _print(folder, as_json)
+    _print(write_report(folder), as_json)
 
 
 @contextmanager
@@ -159,12 +191,11 @@ def _stage(name: str) -> Iterator[OnProgress | None]:
         yield progress
 
 
-def _print(folder: Path, as_json: bool) -> None:
+def _print(result: AlignmentResult, as_json: bool) -> None:
     from ludens.experiments.pricing.result import plain
-    from ludens.training.alignment import load_result, to_json
+    from ludens.training.alignment import to_json
     from ludens.training.alignment.terminal import print_result
 
-    result = load_result(folder)
     if as_json:
         print_json(plain(to_json(result)))
     else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 
 import pytest
 
 from ludens.cli import app
 from ludens.errors import UsageError
 from ludens.experiments.bench import bench
-from ludens.training.alignment import Sizes, load_result, make_plan, read_plan, to_json
+from ludens.training.alignment import Sizes, align, load_result, make_plan, read_plan
 from ludens.training.alignment.plan import AlignmentError, open_folder
 from ludens.training.alignment.report import write_report
 from ludens.training.alignment.stages import (
@@ -54,8 +55,13 @@ def folder(tmp_path_factory):
     return files
 
 
-def test_known_players_come_out_as_they_are(folder):
-    found = load_result(folder.folder)
+@pytest.fixture(scope="module")
+def written(folder):
+    return write_report(folder.folder)
+
+
+def test_known_players_come_out_as_they_are(written):
+    found = written
     assert found.contenders == (BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED)
     for name in ("held-out", "new families", "two digits", "story", "twin"):
         assert found.mark(TUNED, name).agreement.value == 1
@@ -68,12 +74,11 @@ def test_known_players_come_out_as_they_are(folder):
     assert found.markets["after"].prices == pytest.approx([found.markets["after"].nash] * 6)
 
 
-def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder):
-    write_report(folder.folder)
+def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder, written):
     text = folder.report.read_text(encoding="utf-8")
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
-    for words in ("Whose choices are they?", "Does it react to incentives?", "Which weight do the choices reveal?",
-                  "What changed in the published protocols?", "What does it do in a market?",
+    for words in ("Whose choices are they?", "Does it react to incentives?",
+                  "Which weight do the choices reveal?", "What changed in the published protocols?", "What does it do in a market?",
                   "Unfinished: tune, general ability", "homo moralis κ=0.5", "free of noise"):  # fmt: skip
         assert words in text
     numbers = json.loads(folder.numbers.read_text(encoding="utf-8"))
@@ -82,13 +87,13 @@ def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder):
     assert numbers == json.loads(json.dumps(numbers, allow_nan=False))
 
 
-def test_the_terminal_shows_every_set_in_eighty_columns(folder):
+def test_the_terminal_shows_every_set_in_eighty_columns(written):
     import io
 
     from rich.console import Console
 
     out = io.StringIO()
-    print_result(load_result(folder.folder), Console(file=out, width=80))
+    print_result(written, Console(file=out, width=80))
     for words in (
         "held-out",
         "partner cooperates",
@@ -106,7 +111,7 @@ def test_the_report_command_prints_json(folder):
     ran = CliRunner().invoke(app, ["align", "report", str(folder.folder), "--json"])
     assert ran.exit_code == 0
     assert json.loads(ran.stdout)["missing"] == ["tune", "general ability"]
-    assert to_json(load_result(folder.folder))["kappa"][-1]["alone"]["free_of_noise"]
+    assert json.loads(ran.stdout)["kappa"][-1]["alone"]["free_of_noise"]
 
 
 def test_a_plan_survives_its_file_and_a_folder_holds_one_plan(tmp_path):
@@ -189,3 +194,38 @@ def test_a_data_set_alone(tmp_path):
     assert ran.exit_code == 0
     assert json.loads(ran.stdout)["examples"]["train"] == 40
     assert (tmp_path / "d" / "train.jsonl").exists()
+
+
+@pytest.mark.timeout(600)
+def test_the_embedded_model_is_aligned_stopped_anywhere_and_gone_on_with(tmp_path):
+    """Eight examples teach nothing; what counts is that every stage does its real work, once."""
+    pytest.importorskip("trl")
+    sizes = Sizes(held_out=1, others=0, thinking=1, protocols=("UG1",), periods=0, perplexity=False)
+    wanted = make_plan(
+        EMBEDDED, "economicus", families=("ultimatum",), examples=8, paraphrases=False, sizes=sizes
+    )
+    begun = []
+
+    @contextmanager
+    def stop(name):
+        begun.append(name)
+        if name == "tune":
+            raise KeyboardInterrupt
+        yield None
+
+    with pytest.raises(KeyboardInterrupt):
+        align(wanted, tmp_path / "a", stage=stop)
+    exam = (tmp_path / "a" / "before-exam.db").read_bytes()
+    files = align(wanted, tmp_path / "a")
+    assert files.run("before", "exam").read_bytes() == exam
+    assert files.gguf.stat().st_size > 1_000_000
+    found = load_result(files.folder)
+    assert found.missing == ()
+    assert found.tuning["losses"]
+    tuned = found.mark(TUNED, "held-out")
+    assert tuned.answered == tuned.asked == 1
+    assert found.samples[0].tuned
+    trained, page = files.card.read_bytes(), files.report.read_text(encoding="utf-8")
+    assert "How was it trained?" in page or len(found.tuning["losses"]) < 2
+    align(wanted, tmp_path / "a")
+    assert files.card.read_bytes() == trained

@@ -60,12 +60,12 @@ class Sizes:
 
 
 SMALL = Sizes(
-    held_out=16,
-    others=6,
-    thinking=6,
-    protocols=("SPD1", "SPD3", "SPD5", "TG3", "TG6"),
+    held_out=12,
+    others=4,
+    thinking=4,
+    protocols=("SPD1", "SPD3", "SPD5"),
     periods=4,
-    dilemmas=4,
+    dilemmas=0,
 )
 """The sizes of the demonstration."""
 
@@ -84,6 +84,8 @@ class Plan:
         device: ``"auto"``, ``"cpu"``, ``"cuda"``.
         epochs: passes over the data.
         reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
+        paraphrases: train on the neutral wording and on five paraphrases of it, in place of it alone; two
+            more are held out either way.
         sizes: how much is asked.
     """
 
@@ -96,6 +98,7 @@ class Plan:
     device: str = "auto"
     epochs: int = 1
     reasoning: str = "steps"
+    paraphrases: bool = True
     sizes: Sizes = field(default_factory=Sizes)
 
     @property

@@ -22,7 +22,7 @@ from ludens.experiments.database import StoreError
 from ludens.experiments.lock import RunLock
 from ludens.experiments.recorder import OnProgress
 from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder, write_whole
-from ludens.training.build import build_dataset
+from ludens.training.build import HELD_OUT, build_dataset, training_framings
 from ludens.training.dataset import DataSet
 from ludens.training.evaluation.exam import Contender, contender, examine
 from ludens.training.evaluation.sets import Question, question_sets
@@ -169,6 +169,7 @@ def data_of(plan: Plan, files: Files) -> DataSet:
         test=max(64, plan.sizes.held_out),
         seed=plan.seed,
         reasoning=plan.reasoning,
+        framings=training_framings() if plan.paraphrases else ("neutral",),
     )
     data.write(files.data)
     return data
@@ -181,17 +182,9 @@ def questions_of(plan: Plan, data: DataSet) -> tuple[Question, ...]:
         plan.preferences,
         held_out=plan.sizes.held_out,
         others=plan.sizes.others,
-        rewordings=rewordings(data),
+        rewordings=HELD_OUT,
         seed=plan.seed,
     )
-
-
-def rewordings(data: DataSet) -> tuple[str, ...]:
-    """Paraphrases of the neutral framing that the data set was not worded in."""
-    from ludens.agents.llm.wording import framings
-
-    used = {example.framing for example in data.train}
-    return tuple(name for name in framings() if name.startswith("neutral") and name not in used)
 
 
 def contenders(plan: Plan, files: Files, when: str, data: DataSet | None = None) -> tuple[Contender, ...]:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.llm.wording import framings
 from ludens.envs import FAMILIES, Family, GameTree, Turn
 from ludens.envs.questions import questions
 from ludens.errors import UsageError
@@ -28,7 +27,7 @@ from ludens.training.games import Payoffs, draw_games, game_key
 DILEMMA, REPLY = "sequential_prisoners_dilemma", "reply to cooperation"
 
 SETS: Mapping[str, str] = {
-    "held-out": "new payoffs of the trained families, in the trained wording",
+    "held-out": "new payoffs of the trained families, in trained wordings",
     "partner cooperates": "the second mover of strict prisoner's dilemmas, after the partner cooperated",
     "new families": "families of games that nothing was trained on",
     "two digits": "the trained families with payoffs from 10 to 99",
@@ -167,11 +166,12 @@ def question_sets(
     taken = {example.game for example in (*data.train, *data.validation)}
     families = tuple(dict.fromkeys(example.family for example in data.train))
     trained = tuple(dict.fromkeys(example.framing for example in data.train))
+    plainest = "neutral" if "neutral" in trained else trained[0]
     tested = [
         Question("held-out", each.family, each.payoffs, each.node, each.framing, each.order)
         for each in _balanced(data.test, held_out)
     ]
-    drawer = _Drawer(preferences, taken, trained[0], rng)
+    drawer = _Drawer(preferences, taken, plainest, rng)
     strict = drawer.draw("partner cooperates", (DILEMMA,), held_out, Payoffs(1, 9), only=REPLY)
     new = [name for name in (*FAMILIES, *UNSEEN) if name not in families]
     unseen = drawer.draw("new families", new, others, Payoffs(1, 9))
@@ -180,9 +180,7 @@ def question_sets(
     worded = [("story", "story"), ("twin", "twin"), *(("rewordings", name) for name in rewordings)]
     several = {name: [framing for key, framing in worded if key == name] for name, _ in worded}
     for name in SETS:
-        usable = [
-            framing for framing in several.get(name, ()) if framing not in trained and framing in framings()
-        ]
+        usable = [framing for framing in several.get(name, ()) if framing not in trained]
         for place, question in enumerate(tested[:others] if usable else ()):
             framing = usable[place % len(usable)]
             changed = (question.family, question.payoffs, question.node, framing, question.order)

@@ -1,0 +1,50 @@
+"""The alignment of `make demo-align`, in seconds, against its limit of six minutes on two cores.
+
+python benchmarks/demo_align.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ludens.training.alignment import align, load_result, make_plan
+from ludens.training.alignment.plan import SMALL
+from ludens.training.alignment.stages import BASE_AT_ONCE, TUNED
+
+LIMIT = 360.0
+MODEL = "local/smollm2-135m"
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Print how long a stage took."""
+    begun = time.perf_counter()
+    yield None
+    print(f"{name}: {time.perf_counter() - begun:.1f} s", flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        plan = make_plan(
+            MODEL, "economicus", families=("sequential_prisoners_dilemma",), examples=256, paraphrases=False,
+            sizes=SMALL,
+        )  # fmt: skip
+        found = load_result(align(plan, Path(folder) / "demo", stage=stage).folder)
+        for who in (BASE_AT_ONCE, TUNED):
+            for name in ("held-out", "partner cooperates"):
+                mark = found.mark(who, name)
+                if mark is not None and mark.agreement.value is not None:
+                    told = f"agreement {mark.agreement.value:.2f}, right of all {mark.right.value:.2f}"
+                    print(f"{who}, {name}: {told} (n={mark.asked})")
+    spent = time.perf_counter() - start
+    print(f"all with the report: {spent:.1f} s, {spent / LIMIT:.2f} of the limit of {LIMIT:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
