@@ -14,8 +14,8 @@ from ludens.cli.options import Json, Seed, names
 from ludens.cli.printing import console, print_json
 
 if TYPE_CHECKING:
-    from ludens.training.alignment import AlignmentResult
     from ludens.experiments.recorder import OnProgress
+    from ludens.training.alignment import AlignmentResult
 
 To = Annotated[
     Literal["economicus", "moralis"],

@@ -77,9 +77,16 @@ def test_known_players_come_out_as_they_are(written):
 def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder, written):
     text = folder.report.read_text(encoding="utf-8")
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
-    for words in ("Whose choices are they?", "Does it react to incentives?",
-                  "Which weight do the choices reveal?", "What changed in the published protocols?", "What does it do in a market?",
-                  "Unfinished: tune, general ability", "homo moralis κ=0.5", "free of noise"):  # fmt: skip
+    for words in (
+        "Whose choices are they?",
+        "Does it react to incentives?",
+        "Which weight do the choices reveal?",
+        "What changed in the published protocols?",
+        "What does it do in a market?",
+        "Unfinished: tune, general ability",
+        "homo moralis κ=0.5",
+        "free of noise",
+    ):
         assert words in text
     numbers = json.loads(folder.numbers.read_text(encoding="utf-8"))
     assert numbers["plan"]["preferences"]["kappa"] == 0.5
