@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -273,7 +274,8 @@ def _export(files: Files) -> None:
     if files.gguf.exists() or files.no_gguf.exists():
         return
     try:
-        export(files.tuned, files.gguf, format="gguf")
+        with _quiet():
+            export(files.tuned, files.gguf, format="gguf")
     except TuningError as error:
         write_whole(files.no_gguf, f"{error}\n")
 
@@ -283,10 +285,21 @@ def _check_ability(plan: Plan, files: Files) -> None:
 
     if files.ability.exists():
         return
-    before, after = perplexities(plan.base, f"local/{files.tuned}")
+    with _quiet():
+        before, after = perplexities(plan.base, f"local/{files.tuned}")
     write_whole(
         files.ability, json.dumps({"before": asdict(before), "after": asdict(after)}, indent=2) + "\n"
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what PEFT and Transformers say of each other's deprecated names, which is nobody's business
+    here.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def _let_go() -> None:
