@@ -62,6 +62,14 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    moral_machine: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Ask about N scenarios of the Moral Machine in place of studies.",
+            show_default=False,
+        ),
+    ] = None,
     perspectives: Annotated[
         str, typer.Option(help="passenger, pedestrian, bystander, programmer, regulator; by commas.")
     ] = "passenger",
@@ -82,6 +90,23 @@ def ask(
     from ludens.experiments.screens import progress_bar
 
     settings = {"elicit": elicit, "persona": persona, "api_base": api_base}
+    if moral_machine is not None:
+        if study is not None or vary:
+            raise UsageError("Ask about studies, a design of your own, or the Moral Machine; not at once.")
+        from ludens.experiments.av import moral_machine as put
+
+        with progress_bar(console(stderr=True), "av") as progress:
+            run = put(
+                models,
+                scenarios=moral_machine,
+                seed=seed,
+                path=out,
+                concurrency=8 if concurrency is None else concurrency,
+                progress=progress,
+                **{name: value for name, value in settings.items() if value is not None},
+            )
+        report_moral(run.path, as_json)
+        return
     with progress_bar(console(stderr=True), "av") as progress:
         run = ask_them(
             models,
@@ -104,6 +129,20 @@ def report_av(file: Path, as_json: bool, *, csv: Path | None = None) -> None:
     from ludens.experiments.av import load_result
 
     print_av(load_result(file), as_json, csv)
+
+
+def report_moral(file: Path, as_json: bool) -> None:
+    """Measure a run of the Moral Machine, and print it."""
+    from ludens.experiments.av.moral import measure_moral_machine, to_json
+
+    if as_json:
+        print_json(to_json(file))
+        return
+    from ludens.experiments.av.moral_terminal import print_effects
+
+    screen = console()
+    print_effects(measure_moral_machine(file), screen)
+    screen.print(f"\nRun          {file}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_av(result: Any, as_json: bool, csv: Path | None = None) -> None:

@@ -53,6 +53,14 @@ def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False
             resume_ask(file, concurrency=concurrency, progress=progress)
         report_av(file, as_json)
         return
+    if manifest["kind"] == "moral_machine":
+        from ludens.cli.av import report_moral
+        from ludens.experiments.av import resume_moral_machine
+
+        with progress_bar(console(stderr=True), "resume") as progress:
+            resume_moral_machine(file, concurrency=concurrency, progress=progress)
+        report_moral(file, as_json)
+        return
     from ludens.experiments import resume as resume_play
 
     with progress_bar(console(stderr=True), "resume", hidden=_has_person(manifest)) as progress:
@@ -82,8 +90,8 @@ def show(
             show_episode(run, episode, console())
         elif run.manifest["kind"] == "pricing":
             show_pricing(run.path)
-        elif run.manifest["kind"] == "av":
-            show_dilemmas(run.path)
+        elif run.manifest["kind"] in ("av", "moral_machine"):
+            show_dilemmas(run.path, run.manifest["kind"])
         else:
             show_summary(run, console())
 
@@ -96,11 +104,11 @@ def show_pricing(file: Path) -> None:
     print_pricing(load_result(file), False)
 
 
-def show_dilemmas(file: Path) -> None:
-    """The table of a run of the dilemma as it stands."""
-    from ludens.cli.av import report_av
+def show_dilemmas(file: Path, kind: str) -> None:
+    """The table of a run of the dilemma or the Moral Machine as it stands."""
+    from ludens.cli.av import report_av, report_moral
 
-    report_av(file, False)
+    (report_av if kind == "av" else report_moral)(file, False)
 
 
 def _has_person(manifest: Mapping[str, Any]) -> bool:

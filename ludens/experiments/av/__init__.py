@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from ludens.experiments.av.adopting import AdoptionResult, adopt, load_adoption, seat_adoption
     from ludens.experiments.av.adoption import AdoptionPaths, simulate_adoption
     from ludens.experiments.av.measures import DilemmaMeasures, measure
+    from ludens.experiments.av.moral import (
+        MoralMeasures,
+        measure_moral_machine,
+        moral_machine,
+        resume_moral_machine,
+    )
     from ludens.experiments.av.play import ask, resume_ask
     from ludens.experiments.av.result import DilemmaResult, load_result
 
@@ -21,12 +27,16 @@ _HOME_OF = {
     "AdoptionResult": "adopting",
     "DilemmaMeasures": "measures",
     "DilemmaResult": "result",
+    "MoralMeasures": "moral",
     "adopt": "adopting",
     "ask": "play",
     "load_adoption": "adopting",
     "load_result": "result",
     "measure": "measures",
+    "measure_moral_machine": "moral",
+    "moral_machine": "moral",
     "resume_ask": "play",
+    "resume_moral_machine": "moral",
     "seat_adoption": "adopting",
     "simulate_adoption": "adoption",
 }
@@ -36,12 +46,16 @@ __all__ = [
     "AdoptionResult",
     "DilemmaMeasures",
     "DilemmaResult",
+    "MoralMeasures",
     "adopt",
     "ask",
     "load_adoption",
     "load_result",
     "measure",
+    "measure_moral_machine",
+    "moral_machine",
     "resume_ask",
+    "resume_moral_machine",
     "seat_adoption",
     "simulate_adoption",
 ]

@@ -1,0 +1,132 @@
+"""Scenarios of the Moral Machine put to respondents: known answers, bad ones, runs that go on, the command."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ludens.agents import CallablePolicy
+from ludens.agents.llm.wording import render
+from ludens.cli import app
+from ludens.envs import make_env
+from ludens.envs.av.moral_machine import CHARACTERS, draw_scenarios
+from ludens.envs.av.moral_machine_env import moral_turn
+from ludens.errors import UsageError
+from ludens.experiments.av import measure_moral_machine, moral_machine, resume_moral_machine
+from ludens.experiments.av.amce import ATTRIBUTES
+from tests.loopback import Loopback, say
+
+
+def _heads(observation):
+    """Spares the larger group, the first where they are alike."""
+    sides = observation["observation"].reshape(2, -1)[:, : len(CHARACTERS)].sum(axis=1)
+    return int(sides[1] > sides[0] + 1e-6)
+
+
+def test_who_counts_heads_is_found_out(tmp_path):
+    run = moral_machine([CallablePolicy(_heads, "heads"), "random"], scenarios=210, path=tmp_path / "run.db")
+    heads, lots = measure_moral_machine(run)
+    assert heads.effects["number"].value == pytest.approx(1)
+    assert heads.answered == lots.answered == 210
+    assert all(effect.value == pytest.approx(0, abs=1e-9) for effect in lots.effects.values())
+    assert lots.distance == pytest.approx(1.14, abs=0.005)  # the length of people's own effects
+
+
+def test_unreadable_and_refused_answers_are_counted_and_left_out(tmp_path):
+    def answer(request):
+        text = request["messages"][-1]["content"]
+        if "a dog" in text:
+            return say(None, refusal="I will not choose.")
+        return say("both of them" if "a girl" in text else "A")
+
+    with Loopback(otherwise=answer) as server:
+        run = moral_machine(
+            ["openai/loopback"],
+            scenarios=40,
+            seed=2,
+            path=tmp_path / "run.db",
+            api_base=server.url,
+            api_key="none",
+            elicit="sample",
+            retries=0,
+        )
+    (found,) = measure_moral_machine(run)
+    assert found.invalid > 0
+    assert found.refused > 0
+    assert found.answered + found.invalid + found.refused == 40
+
+
+def test_a_run_that_broke_off_goes_on(tmp_path):
+    path = tmp_path / "run.db"
+
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.decisions == 5:
+            raise Enough
+
+    with pytest.raises(Enough):
+        moral_machine(["random"], scenarios=20, seed=3, path=path, concurrency=1, progress=stop)
+    resume_moral_machine(path)
+    whole = moral_machine(["random"], scenarios=20, seed=3, path=tmp_path / "whole.db")
+    actions = [
+        [record.decision.action for record in run.decisions()] for run in (resume_moral_machine(path), whole)
+    ]
+    assert actions[0] == actions[1]
+    assert len(actions[0]) == 20
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_prompt_says_who_lives_and_who_dies(order):
+    scenarios = draw_scenarios(60, seed=1)
+    for place in range(60):
+        turn = moral_turn(scenarios, place)
+        prompt = render(turn, "neutral", order)
+        text = prompt.messages[-1]["content"]
+        first = text.index("A: The car")
+        assert first < text.index("B: The car")
+        # The option shown first spares the group that its number names.
+        spared = turn.game.groups[prompt.order[0]]
+        said = text[first : text.index("B: The car")]
+        assert ("stays on course" in said) == spared.inaction
+        unharmed = said[said.index("Unharmed") :]
+        assert ("in the car" in unharmed) == spared.passengers
+        assert ("green signal" in unharmed) == (spared.crossing == "lawfully")
+
+
+def test_the_reward_is_the_respondents_own_survival():
+    env = make_env("moral_machine-v0", scenarios=3, perspective="second")
+    env.reset(seed=0)
+    env.step(0)
+    assert env.rewards["respondent_0"] == 0.0
+    env.step(1)
+    assert env.rewards["respondent_0"] == 1.0
+    lost = env.infos["respondent_0"]["lives_lost"]
+    assert lost["people"] + lost["pets"] >= 1
+
+
+def test_the_command_prints_effects_beside_people(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["av", "random", "--moral-machine", "30", "--out", "run.db", "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert set(found["respondents"][0]["effects"]) == set(ATTRIBUTES)
+    shown = CliRunner().invoke(app, ["show", "run.db"])
+    assert "pedestrians" in shown.stdout
+    wrong = CliRunner().invoke(app, ["av", "random", "--moral-machine", "5", "--study", "1"])
+    assert wrong.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"policies": []}, {"policies": "random"}, {"policies": ["random"], "scenarios": 0}]
+)
+def test_wrong_arguments_are_said_and_nothing_is_written(tmp_path, wrong):
+    with pytest.raises(UsageError):
+        moral_machine(**wrong, path=tmp_path / "run.db")
+    assert not (tmp_path / "run.db").exists()
+    assert np.all(draw_scenarios(4).size > 0)
