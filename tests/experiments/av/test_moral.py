@@ -1,4 +1,4 @@
-"""Scenarios of the Moral Machine put to respondents: known answers, bad ones, runs that go on, the command."""
+"""Scenarios of the Moral Machine put to respondents: what is found out, bad answers, runs that go on."""
 
 from __future__ import annotations
 
