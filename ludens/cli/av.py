@@ -70,6 +70,14 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Draw the Moral Machine's effects (.png, .svg or .pdf).", show_default=False),
+    ] = None,
+    others: Annotated[
+        Path | None,
+        typer.Option(help="A table of other models' effects to draw beside them.", show_default=False),
+    ] = None,
     perspectives: Annotated[
         str, typer.Option(help="passenger, pedestrian, bystander, programmer, regulator; by commas.")
     ] = "passenger",
@@ -94,6 +102,9 @@ def ask(
         if study is not None or vary:
             raise UsageError("Ask about studies, a design of your own, or the Moral Machine; not at once.")
         from ludens.experiments.av import moral_machine as put
+        from ludens.experiments.av.amce import read_effects
+
+        table = None if others is None else read_effects(others)
 
         with progress_bar(console(stderr=True), "av") as progress:
             run = put(
@@ -106,6 +117,14 @@ def ask(
                 **{name: value for name, value in settings.items() if value is not None},
             )
         report_moral(run.path, as_json)
+        if figure is not None:
+            from ludens.experiments.av import measure_moral_machine
+            from ludens.experiments.av.moral_figures import save_figures
+
+            drawn = save_figures(measure_moral_machine(run), figure, table)
+            console(stderr=True).print(
+                f"Drew {' and '.join(map(str, drawn))}.", highlight=False, soft_wrap=True
+            )
         return
     with progress_bar(console(stderr=True), "av") as progress:
         run = ask_them(

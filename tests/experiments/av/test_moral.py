@@ -15,7 +15,8 @@ from ludens.envs.av.moral_machine import CHARACTERS, draw_scenarios
 from ludens.envs.av.moral_machine_env import moral_turn
 from ludens.errors import UsageError
 from ludens.experiments.av import measure_moral_machine, moral_machine, resume_moral_machine
-from ludens.experiments.av.amce import ATTRIBUTES
+from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE
+from ludens.experiments.av.moral_figures import bars, save_figures
 from tests.loopback import Loopback, say
 
 
@@ -120,6 +121,20 @@ def test_the_command_prints_effects_beside_people(tmp_path, monkeypatch):
     assert "pedestrians" in shown.stdout
     wrong = CliRunner().invoke(app, ["av", "random", "--moral-machine", "5", "--study", "1"])
     assert wrong.exit_code == 2
+
+
+def test_the_figures_show_every_attribute_with_people_beside_it(tmp_path):
+    run = moral_machine([CallablePolicy(_heads, "heads")], scenarios=60, path=tmp_path / "run.db")
+    found = measure_moral_machine(run)
+    others = {"other": dict.fromkeys(ATTRIBUTES, 0.1)}
+    axes = bars(found, others).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(ATTRIBUTES.values())
+    marks = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
+    assert marks == list(PEOPLE.values())
+    files = save_figures(found, tmp_path / "effects.png", others)
+    assert all(file.stat().st_size > 10_000 for file in files)
+    with pytest.raises(UsageError, match=r"\.png"):
+        save_figures(found, tmp_path / "effects.txt")
 
 
 @pytest.mark.parametrize(
