@@ -54,7 +54,9 @@ def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure
             axes.plot(_ends(effect), [place, place], color=colour, linewidth=2, solid_capstyle="butt")
             axes.plot([effect.value], [place], "o", color=colour, markersize=5)
         axes.plot([PEOPLE[name]], [row], "D", color=_PEOPLE, markersize=5, zorder=3)
-    axes.set(xlim=(-1.02, 1.02), ylim=(len(names) - 0.4, -0.6), xlabel="spared more often by (share of scenarios)")
+    axes.set(
+        xlim=(-1.02, 1.02), ylim=(len(names) - 0.4, -0.6), xlabel="spared more often by (share of scenarios)"
+    )
     axes.set_yticks(range(len(names)), list(ATTRIBUTES.values()))
     axes.tick_params(left=False)
     _legend(figure, found, others)
