@@ -97,7 +97,7 @@ def kappa_threshold(
     equally good whatever κ.
     """
     own, everyone = gain_terms(game, share, altruism=altruism, reading=reading, period=period)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found: Floats = np.where(everyone > 0, -own / everyone, -np.sign(own) * np.inf)
     return found
 

@@ -12,7 +12,7 @@ from ludens.envs import make_env
 from ludens.errors import UsageError
 from ludens.experiments import play
 from ludens.preferences.av.adoption import AdoptionPreferences, kappa_threshold
-from ludens.testing.policies import PolicyConformance
+from ludens.testing import PolicyConformance
 
 
 def turns(**options):
