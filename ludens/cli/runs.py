@@ -12,6 +12,7 @@ import typer
 from ludens.cli.application import app
 from ludens.cli.options import Concurrency, Json, RunFile
 from ludens.cli.printing import console, print_bench, print_implant, print_json, print_play, run_as_json
+from ludens.errors import UsageError
 
 
 @app.command()
@@ -22,6 +23,8 @@ def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False
 
     with Run(file) as run:
         manifest = run.manifest
+    if manifest["kind"] == "exam":
+        raise UsageError(f"{file} is part of an alignment: the `ludens align` command that began it goes on.")
     if manifest["kind"] == "bench":
         from ludens.experiments.bench import resume as resume_bench
 

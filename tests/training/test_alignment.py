@@ -118,6 +118,8 @@ def test_the_report_command_prints_json(folder):
     ran = CliRunner().invoke(app, ["align", "report", str(folder.folder), "--json"])
     assert ran.exit_code == 0
     assert json.loads(ran.stdout)["missing"] == ["tune", "general ability"]
+    told = CliRunner().invoke(app, ["resume", str(folder.run("after", "exam"))])
+    assert (told.exit_code, "ludens align" in told.stderr) == (2, True)
     assert json.loads(ran.stdout)["kappa"][-1]["alone"]["free_of_noise"]
 
 
