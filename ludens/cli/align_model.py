@@ -12,6 +12,7 @@ import typer
 from ludens.cli.align import ALIGN, align_app
 from ludens.cli.options import Json, Seed, names
 from ludens.cli.printing import console, print_json
+from ludens.errors import UsageError
 
 if TYPE_CHECKING:
     from ludens.experiments.recorder import OnProgress
@@ -64,6 +65,9 @@ def model(
         str | None, typer.Option(help="Names separated by commas; by default all.", show_default=False)
     ] = None,
     periods: Annotated[int, typer.Option(help="Of the pricing run; 0 for none.")] = 20,
+    studies: Annotated[
+        str, typer.Option(help="Of autonomous vehicles, numbers separated by commas; none for none.")
+    ] = "2,3",
     small: Annotated[bool, typer.Option("--small", help="Ask as little as the demonstration does.")] = False,
     out: Annotated[
         Path | None,
@@ -83,7 +87,9 @@ def model(
     from ludens.training.alignment.plan import SMALL, Sizes
 
     listed = None if protocols is None else tuple(names(protocols))
-    sizes = SMALL if small else Sizes(held_out=questions, protocols=listed, periods=periods)
+    sizes = SMALL
+    if not small:
+        sizes = Sizes(held_out=questions, protocols=listed, periods=periods, studies=_numbers(studies))
     if small and listed is not None:
         sizes = replace(sizes, protocols=listed)
     plan = make_plan(
@@ -178,6 +184,15 @@ def report(folder: Folder, *, as_json: Json = False) -> None:
     from ludens.training.alignment.report import write_report
 
     _print(write_report(folder), as_json)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return () if text.strip() == "none" else tuple(int(part) for part in names(text))
+    except ValueError:
+        raise UsageError(
+            f"--studies takes numbers separated by commas, as 2,3, or none; got {text!r}."
+        ) from None
 
 
 @contextmanager

@@ -25,10 +25,10 @@ from ludens.training.alignment.stages import (
 from ludens.training.alignment.tables import kappa_text
 from ludens.training.alignment.terminal import print_result
 from ludens.training.evaluation.exam import Contender, examine
-from ludens.training.evaluation.transfer import play_market
+from ludens.training.evaluation.transfer import ask_dilemmas, play_market
 
 EMBEDDED = "local/smollm2-135m"
-SIZES = Sizes(held_out=24, others=8, thinking=0, periods=6)
+SIZES = Sizes(held_out=24, others=8, thinking=0, periods=6, studies=(2,))
 
 
 def plan(**settings):
@@ -51,6 +51,8 @@ def folder(tmp_path_factory):
         )
         models = [{"label": label, "spec": spec} for label, spec in who.items()]
         bench(models, framings=("neutral",), path=files.run(when, "protocols"))
+        respondent = "homo_economicus" if when == "before" else "homo_moralis:0.5"
+        ask_dilemmas(respondent, files.run(when, "vehicles"), SIZES.studies)
         play_market("random" if when == "before" else "nash", files.run(when, "pricing"), SIZES.periods)
     return files
 
@@ -70,6 +72,8 @@ def test_known_players_come_out_as_they_are(written):
     assert tuned.above(persona)
     assert kappa_text(base) == "not identified"
     assert tuned.estimate.low < 0.5 < tuned.estimate.high
+    before, after = (measures[0] for measures in found.dilemmas.values())
+    assert max(e.value for e in before.approval.values()) < max(e.value for e in after.approval.values())
     assert found.missing == ("tune", "general ability")
     assert found.markets["after"].prices == pytest.approx([found.markets["after"].nash] * 6)
 
@@ -83,6 +87,7 @@ def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder, written):
         "Which weight do the choices reveal?",
         "What changed in the published protocols?",
         "What does it do in a market?",
+        "Vehicles, as transfer",
         "Unfinished: tune, general ability",
         "homo moralis κ=0.5",
         "free of noise",
@@ -156,6 +161,8 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
         (["local/smollm2-135m", "--to", "economicus", "--protocols", "SPD9"], "SPD9"),
         (["local/smollm2-135m", "--to", "economicus", "--examples", "0"], "examples"),
         (["local/smollm2-135m", "--to", "economicus", "--questions", "0"], "held_out"),
+        (["local/smollm2-135m", "--to", "economicus", "--studies", "9"], "no study 9"),
+        (["local/smollm2-135m", "--to", "economicus", "--studies", "x"], "--studies"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_writes_nothing(arguments, words, tmp_path, monkeypatch):
@@ -209,7 +216,9 @@ def test_a_data_set_alone(tmp_path):
 def test_the_embedded_model_is_aligned_stopped_anywhere_and_gone_on_with(tmp_path):
     """Eight examples teach nothing; what counts is that every stage does its real work, once."""
     pytest.importorskip("trl")
-    sizes = Sizes(held_out=1, others=0, thinking=1, protocols=("UG1",), periods=0, perplexity=False)
+    sizes = Sizes(
+        held_out=1, others=0, thinking=1, protocols=("UG1",), periods=0, studies=(), perplexity=False
+    )
     wanted = make_plan(
         EMBEDDED, "economicus", families=("ultimatum",), examples=8, paraphrases=False, sizes=sizes
     )

@@ -36,7 +36,7 @@ class Sizes:
         protocols: names of published protocols; None for all 18.
         replicates: how often a model that is sampled answers each question of the protocols.
         periods: of the pricing run; 0 for none.
-        dilemmas: of the autonomous-vehicle study; 0 for none.
+        studies: numbers of the studies on autonomous vehicles, see `ludens.envs.av.studies`; empty for none.
         perplexity: whether the general-ability check is made (it loads the model twice).
     """
 
@@ -46,26 +46,31 @@ class Sizes:
     protocols: tuple[str, ...] | None = None
     replicates: int = 1
     periods: int = 20
-    dilemmas: int = 24
+    studies: tuple[int, ...] = (2, 3)
     perplexity: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("held_out", "others", "thinking", "replicates", "periods", "dilemmas"):
+        for name in ("held_out", "others", "thinking", "replicates", "periods"):
             value, least = getattr(self, name), 1 if name in ("held_out", "replicates") else 0
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UsageError(f"The number {name} is a whole number of at least {least}; got {value!r}.")
+        from ludens.envs.av.studies import STUDIES
+
+        strange = [number for number in self.studies if number not in STUDIES]
+        if strange:
+            raise UsageError(f"There is no study {strange[0]!r}; there are 1 to {max(STUDIES)}.")
         unknown = [name for name in self.protocols or () if name not in PROTOCOLS]
         if unknown:
             raise UsageError(f"There is no protocol {unknown[0]!r}; there are {', '.join(PROTOCOLS)}.")
 
 
 SMALL = Sizes(
-    held_out=12,
-    others=4,
-    thinking=4,
-    protocols=("SPD1", "SPD3", "SPD5"),
+    held_out=10,
+    others=2,
+    thinking=2,
+    protocols=("SPD1", "SPD5"),
     periods=4,
-    dilemmas=0,
+    studies=(),
 )
 """The sizes of the demonstration."""
 
@@ -110,6 +115,7 @@ class Plan:
         """JSON values from which `from_config` builds an equal plan."""
         found = asdict(self)
         found["families"] = None if self.families is None else list(self.families)
+        found["sizes"]["studies"] = list(self.sizes.studies)
         found["sizes"]["protocols"] = None if self.sizes.protocols is None else list(self.sizes.protocols)
         return found
 
@@ -119,6 +125,7 @@ class Plan:
         values = dict(config)
         sizes = dict(values["sizes"])
         sizes["protocols"] = None if sizes["protocols"] is None else tuple(sizes["protocols"])
+        sizes["studies"] = tuple(sizes["studies"])
         values["sizes"] = Sizes(**sizes)
         values["preferences"] = Preferences(**values["preferences"])
         values["families"] = None if values["families"] is None else tuple(values["families"])

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ludens.experiments.av import DilemmaMeasures
 from ludens.experiments.estimates.answers import of_shares
 from ludens.experiments.estimates.profile import Profile, profile
 from ludens.experiments.records import DecisionRecord, EpisodeRecord
@@ -21,7 +22,7 @@ from ludens.training.dataset import DataSet
 from ludens.training.evaluation.exam import read_exam
 from ludens.training.evaluation.marks import Mark, Slope, mark, temptation
 from ludens.training.evaluation.sets import SETS
-from ludens.training.evaluation.transfer import MarketPath, read_market
+from ludens.training.evaluation.transfer import MarketPath, read_dilemmas, read_market
 
 ALONE: Mapping[str, float] = {"alpha": 0.0, "beta": 0.0}
 """What is held where κ is asked for by itself."""
@@ -64,6 +65,7 @@ class AlignmentResult:
         protocols: everybody on the published protocols, models first; None before anything was asked.
         kappas: of everybody in the protocols.
         markets: the pricing run before and after, as far as they are there.
+        dilemmas: the autonomous-vehicle study, likewise: the model, then respondents to compare with.
         ability: perplexities, by ``"before"`` and ``"after"``; empty where not measured.
         samples: a few questions in full.
         data: counts and settings of the data set; empty before it is built.
@@ -78,6 +80,7 @@ class AlignmentResult:
     protocols: BenchResult | None
     kappas: tuple[Kappa, ...]
     markets: Mapping[str, MarketPath]
+    dilemmas: Mapping[str, tuple[DilemmaMeasures, ...]]
     ability: Mapping[str, Mapping[str, Any]]
     samples: tuple[Sample, ...]
     data: Mapping[str, Any]
@@ -138,6 +141,11 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
             for when in ("before", "after")
             if (path := files.run(when, "pricing")).exists()
         },
+        {
+            when: read_dilemmas(path)
+            for when in ("before", "after")
+            if (path := files.run(when, "vehicles")).exists()
+        },
         _read(files.ability),
         _samples(there),
         _data(files),
@@ -166,8 +174,16 @@ def to_json(result: AlignmentResult) -> dict[str, Any]:
         ],
         "protocols": [] if result.protocols is None else list(estimates(result.protocols)),
         "pricing": {when: asdict(path) for when, path in result.markets.items()},
+        "vehicles": {when: _rated(found[0]) for when, found in result.dilemmas.items()},
         "ability": dict(result.ability),
     }
+
+
+def _rated(found: DilemmaMeasures) -> dict[str, Any]:
+    shares = {"invalid": asdict(found.invalid["all"]), "refused": asdict(found.refused["all"])}
+    approval = {str(number): asdict(estimate) for number, estimate in found.approval.items()}
+    named = {name: asdict(getattr(found, name)) for name in ("moral", "buys", "all_gaps", "protection")}
+    return {"approval": approval, **named, **shares, "asked": found.asked, "incomplete": found.incomplete}
 
 
 def _told(found: Profile) -> dict[str, Any]:
@@ -262,6 +278,8 @@ def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
     }
     if plan.sizes.periods:
         wanted |= {f"{when}: pricing": files.run(when, "pricing") for when in ("before", "after")}
+    if plan.sizes.studies:
+        wanted |= {f"{when}: vehicles": files.run(when, "vehicles") for when in ("before", "after")}
     if plan.sizes.perplexity:
         wanted["general ability"] = files.ability
     return tuple(name for name, path in wanted.items() if not path.exists())

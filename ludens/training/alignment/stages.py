@@ -232,6 +232,13 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
             model = plan.base if when == "before" else tuned_model(files)
             play_market(model, files.run(when, "pricing"), sizes.periods, seed=plan.seed, progress=progress)
 
+    if sizes.studies:
+        from ludens.training.evaluation.transfer import ask_dilemmas
+
+        with begin(f"{when}: autonomous vehicles") as progress:
+            model = plan.base if when == "before" else tuned_model(files)
+            ask_dilemmas(model, files.run(when, "vehicles"), sizes.studies, seed=plan.seed, progress=progress)
+
 
 def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Question, ...]:
     return tuple(question for question in asked if question.set == name)[: sizes.thinking]

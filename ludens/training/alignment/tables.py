@@ -34,6 +34,8 @@ def tables(result: AlignmentResult) -> list[Table]:
         found += [_protocols(result), _revealed(result)]
     if result.markets:
         found.append(_markets(result))
+    if result.dilemmas:
+        found.append(_dilemmas(result))
     if result.ability:
         found.append(_ability(result))
     return found
@@ -208,6 +210,40 @@ def _markets(result: AlignmentResult) -> Table:
     )
     headers = ("periods", "status", "mean price", "Nash", "joint profit", "profit gain Δ")
     return Table("Pricing, as transfer", caption, "when", headers, tuple(result.markets), tuple(rows))
+
+
+def _dilemmas(result: AlignmentResult) -> Table:
+    shown = [(when, found[0]) for when, found in result.dilemmas.items()]
+    shown += [(policy_name(each.policy), each) for each in next(iter(result.dilemmas.values()))[1:]]
+    numbers = sorted({number for _, each in shown for number in each.approval})
+    few = [numbers[0], numbers[-1]] if len(numbers) > 1 else numbers
+    rows = [
+        (
+            *(_shared(each.approval[n]) if n in each.approval else Cell(DASH) for n in few),
+            _numbered(each.moral, 0),
+            _numbered(each.buys, 0),
+            _numbered(each.all_gaps, 0),
+            _shared(each.invalid["all"]),
+            _shared(each.refused["all"]),
+        )
+        for _, each in shown
+    ]
+    caption = (
+        "Studies of autonomous vehicles, which nothing was trained on: approval of swerving, in per "
+        "cent, where so "
+        "many pedestrians are at stake; ratings from 0 to 100 of how moral the utilitarian program is "
+        "and how "
+        "willingly it would be bought, and the first less the second. Questions are used where both "
+        "orders of "
+        "telling were answered."
+    )
+    headers = (
+        *(f"swerve for {number}" for number in few), "moral", "would buy", "moral − buy", "unreadable",
+        "refused",
+    )  # fmt: skip
+    return Table(
+        "Vehicles, as transfer", caption, "who", headers, tuple(name for name, _ in shown), tuple(rows)
+    )
 
 
 def _ability(result: AlignmentResult) -> Table:

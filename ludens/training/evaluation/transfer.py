@@ -1,7 +1,9 @@
-"""Transfer: what a model that learnt preferences in small games does in a market that it never saw.
+"""Transfer: what a model that learnt preferences in small games does where it was never trained.
 
-One firm of the pricing duopoly is the model, the other replies best to last period's prices. Nothing of the
-training speaks of markets, so whatever moves here has carried over.
+In a market one firm of the duopoly is the model, the other replies best to last period's prices. In the
+dilemmas of autonomous vehicles the model says whether a car should swerve, rates programs and says what it
+would buy, beside homo economicus and homo moralis. Nothing of the training speaks of markets or of cars, so
+whatever moves here has carried over.
 """
 
 from __future__ import annotations
@@ -11,11 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ludens.experiments.av import DilemmaMeasures, ask, resume_ask
+from ludens.experiments.av import load_result as load_dilemmas
 from ludens.experiments.pricing import play_pricing, resume_pricing
 from ludens.experiments.pricing.result import load_result
 from ludens.experiments.recorder import OnProgress
 
 RIVAL = "myopic"
+
+RESPONDENTS = ("homo_economicus", "homo_moralis:0.5")
+"""Whom a model is compared with in the dilemmas."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,42 @@ def read_market(path: str | os.PathLike[str]) -> MarketPath:
         found.joint,
         None if found.gains is None else found.gains[0],
     )
+
+
+def ask_dilemmas(
+    model: str,
+    path: str | os.PathLike[str],
+    studies: Sequence[int],
+    *,
+    seed: int = 0,
+    progress: OnProgress | None = None,
+) -> None:
+    """Ask a model the questions of studies on autonomous vehicles, in both orders, or go on with that run.
+
+    Raises:
+        LudensError: a model cannot be reached, or the run cannot be written; what was answered is kept.
+    """
+    if Path(path).exists():
+        resume_ask(path, progress=progress)
+        return
+    ask(
+        [model],
+        studies=studies,
+        framings=("neutral",),
+        references=RESPONDENTS,
+        seed=seed,
+        path=path,
+        progress=progress,
+    )
+
+
+def read_dilemmas(path: str | os.PathLike[str]) -> tuple[DilemmaMeasures, ...]:
+    """A run of `ask_dilemmas` as it stands on disk: the model, then the respondents to compare with.
+
+    Raises:
+        NoRunError: the file holds none.
+    """
+    return load_dilemmas(path).measures
 
 
 def _known(values: Sequence[float]) -> tuple[float, ...]:
