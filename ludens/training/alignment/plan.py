@@ -65,11 +65,11 @@ class Sizes:
 
 
 SMALL = Sizes(
-    held_out=10,
-    others=2,
-    thinking=2,
-    protocols=("SPD1", "SPD5"),
-    periods=4,
+    held_out=8,
+    others=1,
+    thinking=0,
+    protocols=("SPD5",),
+    periods=3,
     studies=(),
 )
 """The sizes of the demonstration."""
