@@ -4,7 +4,7 @@ PYTHON ?= python3
 MODEL ?= local/smollm2-135m
 WORKERS ?= 2
 # Of `make demo-align`; benchmarks/demo_align.py measures the same.
-DEMO_ALIGN := --to economicus --games sequential_prisoners_dilemma --examples 128 --no-paraphrases --small
+DEMO_ALIGN := --to economicus --games trust --examples 128 --no-paraphrases --small
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -68,7 +68,7 @@ SMALL = Sizes(
     held_out=8,
     others=1,
     thinking=0,
-    protocols=("SPD5",),
+    protocols=("TG5",),
     periods=3,
     studies=(),
 )
