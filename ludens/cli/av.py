@@ -145,9 +145,9 @@ def ask(
 
 def report_av(file: Path, as_json: bool, *, csv: Path | None = None) -> None:
     """Measure a run of the dilemma, write its report, and print it."""
-    from ludens.experiments.av import load_result
+    from ludens.experiments.av import load_result, write_report
 
-    print_av(load_result(file), as_json, csv)
+    print_av(write_report(load_result(file)), as_json, csv)
 
 
 def report_moral(file: Path, as_json: bool) -> None:
