@@ -75,5 +75,10 @@ def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
 
         report_av(file, as_json, csv=csv)
         return
+    if kind == "moral_machine":
+        from ludens.cli.av import report_moral
+
+        report_moral(file, as_json)
+        return
 
     print_bench(write_report(load_result(file)), as_json, csv)

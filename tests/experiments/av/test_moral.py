@@ -93,9 +93,12 @@ def test_a_prompt_says_who_lives_and_who_dies(order):
         spared = turn.game.groups[prompt.order[0]]
         said = text[first : text.index("B: The car")]
         assert ("stays on course" in said) == spared.inaction
-        unharmed = said[said.index("Unharmed") :]
-        assert ("in the car" in unharmed) == spared.passengers
-        assert ("green signal" in unharmed) == (spared.crossing == "lawfully")
+        lost = turn.game.groups[1 - prompt.order[0]]
+        dead = said[said.index("Dead") :]
+        assert ("in the car" in dead) == lost.passengers
+        assert ("green signal" in dead) == (lost.crossing == "lawfully")
+        # Each group is named, as dead, under the option that spares the other.
+        assert ("in the car" in text[text.index("B: The car") :]) == spared.passengers
 
 
 def test_the_reward_is_the_respondents_own_survival():
