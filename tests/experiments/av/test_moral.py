@@ -154,7 +154,7 @@ def test_oracles_count_lives_and_pedestrians_are_spared_above_the_threshold(tmp_
     names = ["homo_economicus", "homo_moralis:0.9", "utilitarian"]
     run = moral_machine(names, scenarios=210, seed=1, path=tmp_path / "run.db")
     economicus, moralis, utilitarian = measure_moral_machine(run)
-    assert utilitarian.effects["number"].value > 0.9  # groups that differ by pets alone are a tie
+    assert utilitarian.effects["number"].value > 0.8  # groups that differ by pets alone are a tie
     assert utilitarian.effects["species"].value == pytest.approx(1)
     assert utilitarian.effects["gender"].value == pytest.approx(0)
     assert economicus.effects["relation"].value < -0.7  # passengers, who might be oneself
