@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 MODEL ?= local/smollm2-135m
+AV_ORACLES ?= homo_economicus homo_moralis:0.5 altruist:0.2 utilitarian
 WORKERS ?= 2
 # Of `make demo-align`; benchmarks/demo_align.py measures the same.
 DEMO_ALIGN := --to economicus --games trust --examples 128 --no-paraphrases --small
@@ -20,7 +21,7 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-price demo-align test env lint bench clean
+.PHONY: help demo demo-price demo-av demo-align test env lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +32,10 @@ demo: $(VENV)/.stamp-run ## build .venv if needed, then benchmark the embedded m
 demo-price: $(VENV)/.stamp-run ## let the embedded model price for 30 periods against an oracle, and against a Q-learner
 	$(BIN)/ludens price --firms $(MODEL),myopic --periods 30
 	$(BIN)/ludens price --firms $(MODEL),qlearning --periods 30
+
+demo-av: $(VENV)/.stamp-run ## ask the embedded model and the oracles about dilemmas of autonomous vehicles, with pictures
+	$(BIN)/ludens av $(MODEL) --study 1,2,3 --framings neutral
+	$(BIN)/ludens av $(MODEL) $(AV_ORACLES) --moral-machine 300 --order random
 
 demo-align: $(VENV)/.stamp-train ## move the embedded model toward homo economicus, a small version, with the report
 	$(BIN)/ludens align $(MODEL) $(DEMO_ALIGN) --out runs/demo-align

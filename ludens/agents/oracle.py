@@ -23,6 +23,7 @@ from ludens.preferences import (
 )
 
 _CACHE_LIMIT = 4096
+_DILEMMAS = ("av_dilemma", "moral_machine")
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +159,19 @@ class OraclePolicy(_PreferencePolicy):
         super().__init__(preferences, belief)
         social = preferences.alpha or preferences.beta
         self.name = ("oracle " if social else "") + preferences.name + self._suffix()
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """As in game trees; in a dilemma of autonomous vehicles, what the same κ chooses behind the veil.
+
+        Raises:
+            UsageError: the turn's game is neither, or the belief makes no sense in it.
+        """
+        if turn.game.name not in _DILEMMAS or self.preferences.alpha or self.preferences.beta:
+            return super().decide(turn, rng)
+        from ludens.agents.av.oracle import DilemmaOracle
+        from ludens.preferences.av.dilemma import DilemmaPreferences
+
+        return DilemmaOracle(DilemmaPreferences(kappa=self.preferences.kappa)).decide(turn, rng)
 
     def _choose(
         self, game: GameTree, belief: NDArray[np.float64]

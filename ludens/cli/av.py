@@ -5,7 +5,7 @@ read by the command that asks models.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -83,6 +83,10 @@ def ask(
     ] = "passenger",
     framings: Annotated[str, typer.Option(help="Wordings, separated by commas.")] = "neutral,story",
     replicates: Annotated[int, typer.Option(help="How often models are asked each question.")] = 1,
+    order: Annotated[
+        Literal["auto", "both", "random"],
+        typer.Option(help="Tell each scenario of the Moral Machine in both orders, or in one drawn by lot."),
+    ] = "auto",
     elicit: Elicit = "auto",
     persona: Persona = None,
     api_base: ApiBase = None,
@@ -114,6 +118,7 @@ def ask(
                 path=out,
                 concurrency=8 if concurrency is None else concurrency,
                 progress=progress,
+                order=order,
                 **{name: value for name, value in settings.items() if value is not None},
             )
         report_moral(run.path, as_json)
@@ -145,23 +150,33 @@ def ask(
 
 def report_av(file: Path, as_json: bool, *, csv: Path | None = None) -> None:
     """Measure a run of the dilemma, write its report, and print it."""
-    from ludens.experiments.av import load_result
+    from ludens.experiments.av import load_result, write_report
 
-    print_av(load_result(file), as_json, csv)
+    print_av(write_report(load_result(file)), as_json, csv)
 
 
 def report_moral(file: Path, as_json: bool) -> None:
-    """Measure a run of the Moral Machine, and print it."""
-    from ludens.experiments.av.moral import measure_moral_machine, to_json
+    """Measure a run of the Moral Machine, write its report, and print it."""
+    from ludens.experiments.av.moral_report import write_moral_report
 
-    if as_json:
-        print_json(to_json(file))
-        return
+    report = write_moral_report(file)
+    print_moral(file, as_json, report)
+
+
+def print_moral(file: Path, as_json: bool, report: Path | None = None) -> None:
+    """A run's effects, and where it and its report lie."""
+    from ludens.experiments.av.moral import measure_moral_machine, to_json
     from ludens.experiments.av.moral_terminal import print_effects
 
+    if as_json:
+        print_json(to_json(file) | {"report": None if report is None else str(report)})
+        return
     screen = console()
     print_effects(measure_moral_machine(file), screen)
-    screen.print(f"\nRun          {file}", markup=False, highlight=False, soft_wrap=True)
+    screen.print()
+    for what, path in (("Report", report), ("Run", file)):
+        if path is not None:
+            screen.print(f"{what:<13}{path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_av(result: Any, as_json: bool, csv: Path | None = None) -> None:

@@ -58,7 +58,7 @@ def bench(
 
 @app.command()
 def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
-    """Write the report of a benchmark or a pricing run again, of one that broke off too."""
+    """Write the report of a run again, of one that broke off too."""
     from ludens.experiments import Run
     from ludens.experiments.report import write_report
     from ludens.experiments.results import load_result
@@ -69,6 +69,16 @@ def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
         from ludens.cli.price import report_pricing
 
         report_pricing(file, as_json, csv=csv)
+        return
+    if kind == "av":
+        from ludens.cli.av import report_av
+
+        report_av(file, as_json, csv=csv)
+        return
+    if kind == "moral_machine":
+        from ludens.cli.av import report_moral
+
+        report_moral(file, as_json)
         return
 
     print_bench(write_report(load_result(file)), as_json, csv)

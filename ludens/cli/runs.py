@@ -108,10 +108,14 @@ def show_pricing(file: Path) -> None:
 
 
 def show_dilemmas(file: Path, kind: str) -> None:
-    """The table of a run of the dilemma or the Moral Machine as it stands."""
-    from ludens.cli.av import report_av, report_moral
+    """The table of a run of the dilemma or the Moral Machine as it stands; no report is written anew."""
+    from ludens.cli.av import print_av, print_moral
+    from ludens.experiments.av import load_result
 
-    (report_av if kind == "av" else report_moral)(file, False)
+    if kind == "av":
+        print_av(load_result(file), False)
+    else:
+        print_moral(file, False)
 
 
 def _has_person(manifest: Mapping[str, Any]) -> bool:

@@ -8,9 +8,11 @@ import numpy as np
 
 from ludens.agents.policy import Decision, Policy, draw
 from ludens.envs import Turn
+from ludens.envs.av.moral_machine_env import MoralScenario
 from ludens.envs.av.vignette import Vignette
 from ludens.errors import UsageError
 from ludens.preferences.av.dilemma import DilemmaPreferences
+from ludens.preferences.av.moral import sparing_worth
 from ludens.preferences.av.ratings import SCALE, RatingMap, Shape, difference, rating
 
 Act = Literal["best", "logit"]
@@ -19,7 +21,8 @@ HEADS = {"moralis": "homo_moralis", "altruist": "altruist", "utilitarian": "util
 
 
 class DilemmaOracle(Policy):
-    """Answers vignettes by what swerving is worth to its preferences.
+    """Answers vignettes by what swerving is worth to its preferences, and scenarios of the Moral Machine by
+    what it is worth to spare one group (`ludens.preferences.av.moral`).
 
     Args:
         preferences: whose.
@@ -58,6 +61,8 @@ class DilemmaOracle(Policy):
         Raises:
             UsageError: the turn asks about no vignette.
         """
+        if isinstance(turn.game, MoralScenario):
+            return self._spared(turn, turn.game, rng)
         vignette = vignette_of(turn, self.name)
         found = difference(vignette, self.preferences)
         told = f"Swerving is worth {found:+.3f} of a life to me here"
@@ -68,6 +73,18 @@ class DilemmaOracle(Policy):
         return Decision(
             turn.options[points].action, provenance="exact", reasoning=f"{told}: {points} points."
         )
+
+    def _spared(self, turn: Turn, game: MoralScenario, rng: np.random.Generator) -> Decision:
+        first, second = game.groups
+        found = sparing_worth(
+            (first.humans, second.humans),
+            (first.passengers, second.passengers),
+            self.preferences,
+            {"first": 0, "second": 1}.get(turn.role),
+        )
+        chance = RatingMap("step")(found) if self.act_by == "best" else self.map(found)
+        told = f"Sparing the first group is worth {found:+.3f} of a life to me."
+        return draw([chance, 1 - chance], turn, rng, provenance="exact", reasoning=told)
 
     def describe(self) -> dict[str, Any]:
         """JSON values from which an equal respondent can be made."""

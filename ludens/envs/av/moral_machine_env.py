@@ -32,6 +32,7 @@ Five = tuple[
     dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
 ]
 
+PETS = ("dog", "cat")
 OPTIONS = (Option(0, "spare the first"), Option(1, "spare the second"))
 SIZE = 2 * (len(CHARACTERS) + 4)
 
@@ -56,6 +57,11 @@ class Group:
     def size(self) -> int:
         """How many it is."""
         return sum(count for _, count in self.characters)
+
+    @property
+    def humans(self) -> int:
+        """How many of them are people and no pets."""
+        return sum(count for name, count in self.characters if name not in PETS)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         resume_moral_machine,
     )
     from ludens.experiments.av.play import ask, resume_ask
+    from ludens.experiments.av.report import write_report
     from ludens.experiments.av.result import DilemmaResult, load_result
 
 # Each name with the module that holds it.
@@ -39,6 +40,7 @@ _HOME_OF = {
     "resume_moral_machine": "moral",
     "seat_adoption": "adopting",
     "simulate_adoption": "adoption",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "resume_moral_machine",
     "seat_adoption",
     "simulate_adoption",
+    "write_report",
 ]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ludens.agents.av.respondents import make_respondent
 from ludens.agents.policy import BeliefReport, Policy
-from ludens.agents.registry import make_policy
 from ludens.envs.av.moral_machine import Scenarios, draw_scenarios
 from ludens.envs.av.moral_machine_env import moral_turn
 from ludens.errors import UsageError
@@ -63,7 +63,7 @@ def moral_machine(
     """Put the same scenarios to every respondent, and keep the answers.
 
     Args:
-        policies: policies, or what `ludens.agents.registry.make_policy` takes.
+        policies: policies, or what `ludens.agents.av.respondents.make_respondent` takes.
         scenarios: how many.
         seed: of the scenarios and of all other chance.
         path: the run's file; None for a new name under ``runs/``.
@@ -123,7 +123,7 @@ def resume_moral_machine(
                 f"The respondent {label!r} of {path} was a Python object, which its file cannot describe: "
                 "start anew."
             )
-        named[label] = make_policy(description)
+        named[label] = make_respondent(description)
     drawn = draw_scenarios(config["scenarios"], seed=manifest["seed"])
     store = Store(path)
     specs = [EpisodeSpec(record.index, record.labels) for record in store.episodes()]
@@ -202,9 +202,7 @@ def to_json(run: Run | str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _made(given: str | Mapping[str, Any], settings: Mapping[str, Any]) -> Policy:
-    if isinstance(given, str) and "/" in given:
-        return make_policy({"spec": given, **settings})
-    return make_policy(given)
+    return make_respondent(given, **settings)
 
 
 def _manifest(run: Run) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral import MoralMeasures
 from ludens.experiments.report.marks import COLOURS
 from ludens.experiments.report.names import policy_name
+from ludens.experiments.report.svg import INK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Others = Mapping[str, Mapping[str, float]]
 """Effects of other models by name, as `read_effects` gives them."""
 
-_PEOPLE, _OTHERS = "#222222", "#b9bec7"
+_PEOPLE, _OTHERS = INK, "#b9bec7"
 
 
 def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure:

@@ -34,7 +34,8 @@ class Approval:
     """The fit of an approval curve.
 
     Attributes:
-        kappa, scale: κ and λ; None where the answers do not tell them, `note` then says why.
+        kappa, scale: κ and λ; None where the answers do not tell them, `note` then says why. There is no κ
+            where λ cannot be told from 0 (at 5 %).
         kappa_error, scale_error: clustered standard errors; None with a single cluster.
         bounds: where answers switch at once from staying to swerving, the largest threshold that was not
             passed and the smallest that was, between which κ lies.
@@ -127,6 +128,11 @@ def fit_approval(
     errors = _errors(x, y, w, b, names) if count > 2 else None
     if errors is None:
         return Approval(kappa, scale, n=len(y), clusters=count, note="no interval: too few clusters")
+    if scale < _Z * math.sqrt(float(errors[1, 1])):
+        note = "approval hardly changes with the lives at stake: no κ"
+        return Approval(
+            None, scale, None, math.sqrt(float(errors[1, 1])), n=len(y), clusters=count, note=note
+        )
     gradient = np.array([1 / scale, kappa / scale])
     return Approval(
         kappa,

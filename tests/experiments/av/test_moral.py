@@ -9,7 +9,7 @@ import pytest
 
 from ludens.agents import CallablePolicy
 from ludens.agents.llm.wording import render
-from ludens.cli import app
+from ludens.cli import app, main
 from ludens.envs import make_env
 from ludens.envs.av.moral_machine import CHARACTERS, draw_scenarios
 from ludens.envs.av.moral_machine_env import moral_turn
@@ -93,9 +93,12 @@ def test_a_prompt_says_who_lives_and_who_dies(order):
         spared = turn.game.groups[prompt.order[0]]
         said = text[first : text.index("B: The car")]
         assert ("stays on course" in said) == spared.inaction
-        unharmed = said[said.index("Unharmed") :]
-        assert ("in the car" in unharmed) == spared.passengers
-        assert ("green signal" in unharmed) == (spared.crossing == "lawfully")
+        lost = turn.game.groups[1 - prompt.order[0]]
+        dead = said[said.index("Dead") :]
+        assert ("in the car" in dead) == lost.passengers
+        assert ("green signal" in dead) == (lost.crossing == "lawfully")
+        # Each group is named, as dead, under the option that spares the other.
+        assert ("in the car" in text[text.index("B: The car") :]) == spared.passengers
 
 
 def test_the_reward_is_the_respondents_own_survival():
@@ -145,3 +148,29 @@ def test_wrong_arguments_are_said_and_nothing_is_written(tmp_path, wrong):
         moral_machine(**wrong, path=tmp_path / "run.db")
     assert not (tmp_path / "run.db").exists()
     assert np.all(draw_scenarios(4).size > 0)
+
+
+def test_oracles_count_lives_and_pedestrians_are_spared_above_the_threshold(tmp_path):
+    names = ["homo_economicus", "homo_moralis:0.9", "utilitarian"]
+    run = moral_machine(names, scenarios=210, seed=1, path=tmp_path / "run.db")
+    economicus, moralis, utilitarian = measure_moral_machine(run)
+    assert utilitarian.effects["number"].value > 0.8  # groups that differ by pets alone are a tie
+    assert utilitarian.effects["species"].value == pytest.approx(1)
+    assert utilitarian.effects["gender"].value == pytest.approx(0)
+    assert economicus.effects["relation"].value < -0.7  # passengers, who might be oneself
+    assert moralis.effects["relation"].value > economicus.effects["relation"].value
+
+
+def test_the_report_has_pictures_tables_and_transcripts(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    told = ["av", "utilitarian", "random", "--moral-machine", "42", "--order", "random", "--out", "run.db"]
+    assert main(told) == 0
+    assert "run.html" in capsys.readouterr().out
+    page = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert len(data["decisions"]) == 84
+    (tmp_path / "run.html").unlink()
+    assert main(["report", "run.db"]) == 0
+    assert (tmp_path / "run.html").exists()
+    assert main(["show", "run.db"]) == main(["resume", "run.db"]) == 0

@@ -1,0 +1,251 @@
+"""The tables of a run of the dilemma: what stands in each cell, and the interval under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from ludens.experiments.av.measures import DilemmaMeasures
+from ludens.experiments.av.result import DilemmaResult, curve_estimate
+from ludens.experiments.av.terminal import kappa
+from ludens.experiments.intervals import Estimate
+from ludens.experiments.report.names import DASH, number, number_range, percent, policy_name, share_range
+from ludens.experiments.report.tables import Cell, Header, Table
+from ludens.preferences.av.people import APPROVAL, PURCHASE, PURCHASE_REGULATED
+
+PEOPLE = "people (recalled, not verified)"
+
+
+def tables(result: DilemmaResult) -> list[Table]:
+    """All that there is something to show in, in the report's order."""
+    found = [_approval(result), _morality(result), _gaps(result), _ratings(result)]
+    found += [_law(result), _points(result), _consistency(result), _reading(result)]
+    return [table for table in (*found, _costs(result)) if table is not None]
+
+
+def _table(
+    result: DilemmaResult,
+    title: str,
+    caption: str,
+    headers: Sequence[Header],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    people: Sequence[Cell] | None = None,
+) -> Table:
+    groups = [(name, len(list(members))) for name, members in groupby(group for group, _ in headers)]
+    names = [policy_name(each.policy) for each in result.measures] + [PEOPLE] * (people is not None)
+    return Table(
+        title,
+        caption,
+        tuple(groups) if any(name for name, _ in groups) else (),
+        tuple(header for _, header in headers),
+        tuple(names),
+        tuple(each.policy in result.tested for each in result.measures) + (False,) * (people is not None),
+        tuple(map(tuple, rows)) + ((tuple(people),) if people is not None else ()),
+    )
+
+
+def _approval(result: DilemmaResult) -> Table | None:
+    numbers = sorted({n for each in result.measures for n in each.approval})
+    if not numbers:
+        return None
+    headers: list[Header] = [("swerves for so many pedestrians", str(n)) for n in numbers]
+    headers += [("the curve", "κ"), ("the curve", "λ")]
+    rows = [
+        [
+            *(_share(each.approval.get(n)) for n in numbers),
+            _kappa(each),
+            _number(curve_estimate(each, "scale"), 1),
+        ]
+        for each in result.measures
+    ]
+    people = [
+        _known(100 * float(APPROVAL[n].value or 0), APPROVAL[n].source) if n in APPROVAL else Cell(DASH)
+        for n in numbers
+    ]
+    caption = (
+        "Per cent that swerve and sacrifice the passengers, acts only; in small the 95 % interval. κ and "
+        "λ of σ(λ[κ(1−ρ) − ρ]), ρ = m/(m+n), behind the veil; where answers switch at once, the "
+        "thresholds between which κ lies."
+    )
+    return _table(
+        result,
+        "Approval by the number of lives",
+        caption,
+        headers,
+        rows,
+        people=[*people, Cell(DASH), Cell(DASH)],
+    )
+
+
+def _morality(result: DilemmaResult) -> Table | None:
+    numbers = sorted({n for each in result.measures for n in each.morality})
+    if not numbers:
+        return None
+    headers = [("pedestrians", str(n)) for n in numbers]
+    rows = [[_share(each.morality.get(n)) for n in numbers] for each in result.measures]
+    caption = "Points from 0 to 100 for how moral it is to program cars to swerve, one passenger in the car."
+    return _table(result, "How moral is the utilitarian program?", caption, headers, rows)
+
+
+def _gaps(result: DilemmaResult) -> Table | None:
+    groups = list(dict.fromkeys(group for each in result.measures for group in each.gaps))
+    if not groups:
+        return None
+    headers: list[Header] = [("all", "moral"), ("all", "buys"), ("all", "gap")]
+    headers += [
+        ("gap, with …", company if eyes == "passenger" else f"{company} ({eyes})") for company, eyes in groups
+    ]
+    headers += [("", "prefers to buy protection by")]
+    rows = [
+        [
+            _share(each.moral),
+            _share(each.buys),
+            _points_cell(each.all_gaps),
+            *(_points_cell(each.gaps.get(group)) for group in groups),
+            _points_cell(each.protection),
+        ]
+        for each in result.measures
+    ]
+    caption = (
+        "The social dilemma: how moral the utilitarian program is, less how likely one is to buy it, in "
+        "points of 100, where both were asked about the same case. Last, the purchase rating of the "
+        "protective program less that of the utilitarian one."
+    )
+    return _table(result, "The social dilemma", caption, headers, rows)
+
+
+def _ratings(result: DilemmaResult) -> Table | None:
+    keys = list(dict.fromkeys(key for each in result.measures for key in each.ratings))
+    if not keys:
+        return None
+    headers = [(_kind(key[0], key[1]), _circumstances(*key[2:])) for key in keys]
+    rows = [[_share(each.ratings.get(key)) for key in keys] for each in result.measures]
+    caption = "Mean points of 100 for every kind of question."
+    return _table(result, "All ratings", caption, headers, rows)
+
+
+def _law(result: DilemmaResult) -> Table | None:
+    asked = [(each.legal_gap, each.regulated) for each in result.measures]
+    if all(estimate.value is None for pair in asked for estimate in pair):
+        return None
+    headers: list[Header] = [
+        ("", "moral minus law"),
+        ("", "buys less under the law by"),
+    ]
+    rows = [[_points_cell(each.legal_gap), _points_cell(each.regulated)] for each in result.measures]
+    drop = float(PURCHASE.value or 0) - float(PURCHASE_REGULATED.value or 0)
+    people = [Cell(DASH), _known(drop, PURCHASE.source)]
+    caption = (
+        "The regulation gap, in points of 100: how moral sacrifice is less how far the law should "
+        "require it; and the purchase rating of a protective car without a law less that of a "
+        "utilitarian one where the law requires it (people were asked about any self-driving car)."
+    )
+    return _table(result, "Regulation", caption, headers, rows, people=people)
+
+
+def _points(result: DilemmaResult) -> Table | None:
+    questions = list(dict.fromkeys(question for each in result.measures for question in each.points))
+    if not questions:
+        return None
+    headers = [("of 100 points, by", question.removeprefix("allocate_")) for question in questions]
+    rows = [[_share(each.points.get(question)) for question in questions] for each in result.measures]
+    caption = "Points that go to the utilitarian program; the others go to the protective one."
+    return _table(result, "100 points", caption, headers, rows)
+
+
+def _consistency(result: DilemmaResult) -> Table:
+    headers = [("same answer across", "orders"), ("same answer across", "framings")]
+    rows = [[_share(each.order_consistency), _share(each.framing_consistency)] for each in result.measures]
+    caption = (
+        "100 minus the mean distance between the answers to one question when the two cases are told in "
+        "the other order, or in another wording. Oracles see no text. Sampled answers also differ by "
+        "chance."
+    )
+    return _table(result, "Consistency", caption, headers, rows)
+
+
+def _reading(result: DilemmaResult) -> Table:
+    kinds = [
+        kind
+        for kind in ("all", "act", "rating", "allocation")
+        if any(kind in each.invalid for each in result.measures)
+    ]
+    headers: list[Header] = [("unreadable", kind) for kind in kinds] + [("refused", kind) for kind in kinds]
+    headers.append(("", "questions left out"))
+    rows = [
+        [
+            *(_share(each.invalid.get(kind)) for kind in kinds),
+            *(_share(each.refused.get(kind)) for kind in kinds),
+            Cell(f"{each.incomplete} of {each.asked}"),
+        ]
+        for each in result.measures
+    ]
+    caption = (
+        "Per cent of replies from which, after all tries, no answer could be read, and of those that "
+        "declined; with Wilson's intervals. None is replaced by a guess: a question not read in both "
+        "orders is left out."
+    )
+    return _table(result, "Unreadable and refused", caption, headers, rows)
+
+
+def _costs(result: DilemmaResult) -> Table | None:
+    if not any(each.calls for each in result.costs.values()):
+        return None
+    headers = [
+        ("", name)
+        for name in ("answers", "calls", "tokens in", "tokens out", "US dollars", "repeated requests")
+    ]
+    rows = []
+    for each in result.measures:
+        spent = result.costs[each.policy]
+        counts = [spent.decisions, spent.calls, spent.prompt_tokens, spent.completion_tokens]
+        texts = [f"{count:,}".replace(",", " ") for count in counts]
+        rows.append([Cell(text) for text in (*texts, f"{spent.cost:.4f}", str(spent.transport_retries))])
+    return _table(result, "Cost", "Dollars by LiteLLM's prices, 0 where it has none.", headers, rows)
+
+
+def _kind(question: str, program: str) -> str:
+    return {"morality": "how moral", "purchase": "would buy", "law": "law should require"}[
+        question
+    ] + f": {program}"
+
+
+def _circumstances(company: str, perspective: str, regime: str, decider: str) -> str:
+    parts = [company]
+    parts += [perspective] * (perspective != "passenger")
+    parts += [f"law: {regime}"] * (regime != "none")
+    parts += ["human driver"] * (decider == "driver")
+    return ", ".join(parts)
+
+
+def _share(estimate: Estimate | None) -> Cell:
+    if estimate is None or estimate.value is None:
+        return Cell(DASH, "", estimate.note if estimate else "not asked, or not read")
+    return Cell(percent(estimate.value), share_range(estimate), _hint(estimate))
+
+
+def _points_cell(estimate: Estimate | None) -> Cell:
+    return _number(estimate, 0, 100.0)
+
+
+def _number(estimate: Estimate | None, digits: int, scale: float = 1.0) -> Cell:
+    if estimate is None or estimate.value is None:
+        return Cell(DASH, "", estimate.note if estimate else "not asked, or not read")
+    return Cell(
+        number(scale * estimate.value, digits), number_range(estimate, digits, scale), _hint(estimate)
+    )
+
+
+def _kappa(found: DilemmaMeasures) -> Cell:
+    value, _, below = kappa(found).partition("\n")
+    return Cell(value, below, found.curve.note or "clustered errors")
+
+
+def _known(value: float, source: str) -> Cell:
+    return Cell(f"{value:.0f}", "", source)
+
+
+def _hint(estimate: Estimate) -> str:
+    clusters = f", {estimate.clusters} clusters" if estimate.clusters is not None else ""
+    return f"n = {estimate.n}{clusters}; {estimate.method if estimate.method != 'none' else estimate.note}"
