@@ -67,8 +67,8 @@ class Effect:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval."""
-        return self.value - _Z * self.error, self.value + _Z * self.error
+        """The 95 % interval, within [−1, 1]."""
+        return max(-1.0, self.value - _Z * self.error), min(1.0, self.value + _Z * self.error)
 
 
 def effects(

@@ -13,6 +13,8 @@ from ludens.experiments.report.names import DASH, policy_name
 if TYPE_CHECKING:
     from rich.console import Console
 
+_WIDTH = 11
+_SHORT = {"higher status": "high status"}
 _READING = (
     "How much more often a group is spared if it has the attribute, in percentage points, with 95 % "
     "intervals; people: Awad et al. (2018). Distance: Euclidean over the nine, people at 0. First place: per "
@@ -26,14 +28,20 @@ def print_effects(found: Sequence[MoralMeasures], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("favours")
-    table.add_column("people", justify="right")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("favours", no_wrap=True)
+    table.add_column("people", justify="right", no_wrap=True)
     for each in found:
-        table.add_column(Text(policy_name(each.policy)), justify="right", overflow="fold", max_width=18)
+        # As wide as the longest interval, so that five fit into 80 columns.
+        table.add_column(Text(policy_name(each.policy)), justify="right", overflow="fold", width=_WIDTH)
     for name, favoured in ATTRIBUTES.items():
         effects = [_effect(each.effects[name]) for each in found]
-        table.add_row(favoured, f"{100 * PEOPLE[name]:+.0f}", *effects, end_section=name == "intervention")
+        table.add_row(
+            _SHORT.get(favoured, favoured),
+            f"{100 * PEOPLE[name]:+.0f}",
+            *effects,
+            end_section=name == "intervention",
+        )
     table.add_row("distance", "0", *(_plain(each.distance, 2) for each in found))
     table.add_row("first place", DASH, *(_plain(100 * (each.first.value or math.nan), 0) for each in found))
     table.add_row("unreadable", DASH, *(str(each.invalid) for each in found))
