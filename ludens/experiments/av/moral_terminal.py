@@ -28,7 +28,7 @@ def print_effects(found: Sequence[MoralMeasures], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     table.add_column("favours", no_wrap=True)
     table.add_column("people", justify="right", no_wrap=True)
     for each in found:
