@@ -180,6 +180,27 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
                 "`pip install 'ludens[train]'`."
             )
     import torch
+
+    cuda = torch.cuda.is_available()
+    if threads:
+        torch.set_num_threads(threads)
+    model, tokenizer = read_weights(reference, "auto" if cuda else torch.bfloat16)
+    _sharpen(model)
+    model.to("cuda" if cuda else "cpu")
+    model.eval()
+    return model, tokenizer
+
+
+def read_weights(reference: Reference, dtype: Any) -> tuple[Any, Any]:
+    """The model in Transformers, an adapter merged into it, a GGUF file dequantised; and its tokenizer.
+
+    Args:
+        reference: where it lies.
+        dtype: torch's type of the weights, or ``"auto"`` for their own.
+
+    Raises:
+        LocalModelError: it cannot be loaded, or is no chat model.
+    """
     import transformers
 
     base = reference.base or reference
@@ -192,9 +213,6 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
     where = str(Path(base.path).parent) if gguf else base.path
     options: dict[str, Any] = {"gguf_file": Path(base.path).name} if gguf else {}
     weights = {"quantization_config": transformers.GgufConfig(dequantize=True)} if gguf else {}
-    cuda = torch.cuda.is_available()
-    if threads:
-        torch.set_num_threads(threads)
     quiet = transformers.utils.logging
     said, shown = quiet.get_verbosity(), quiet.is_progress_bar_enabled()
     quiet.set_verbosity_error()
@@ -207,7 +225,7 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
                 _tokenizer_place(reference, where), **options
             )
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                where, dtype="auto" if cuda else torch.bfloat16, **options, **weights
+                where, dtype=dtype, **options, **weights
             )
             if reference.base is not None:
                 from peft import PeftModel
@@ -226,9 +244,6 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    _sharpen(model)
-    model.to("cuda" if cuda else "cpu")
-    model.eval()
     return model, tokenizer
 
 

@@ -77,9 +77,5 @@ def merge(reference: Reference) -> tuple[Any, Any]:
     """
     import torch
 
-    model, tokenizer = load_base(reference.base or reference, trained=True)
-    if reference.base is not None:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, reference.path).merge_and_unload()
+    model, tokenizer = load_base(reference, trained=True)
     return model.to(torch.bfloat16), tokenizer
