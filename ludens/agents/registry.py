@@ -16,7 +16,6 @@ anything with a ``/``                       `LLMPolicy` of that LiteLLM model id
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +29,7 @@ from ludens.agents.scripted import (
     Reciprocator,
     TitForTat,
 )
+from ludens.agents.specs import Specifications
 from ludens.errors import UsageError
 
 _PLAIN: dict[str, Callable[[], Policy]] = {
@@ -47,8 +47,6 @@ _SOLVERS = {
     "oracle": (*_PREFERENCES, "belief"),
     "quantal": (*_PREFERENCES, "noise", "belief"),
 }
-# What `describe` adds for readers: it follows from the specification.
-_FOR_READERS = {"name", "kind"}
 
 
 def policy_names() -> list[str]:
@@ -62,6 +60,9 @@ def policy_names() -> list[str]:
     return [*_PLAIN, *examples]
 
 
+_POLICIES = Specifications("policy", policy_names)
+
+
 def make_policy(spec: str | Mapping[str, Any]) -> Policy:
     """The policy that a specification names.
 
@@ -72,23 +73,13 @@ def make_policy(spec: str | Mapping[str, Any]) -> Policy:
     Raises:
         UsageError: there is no such policy, or a setting is unknown or out of its range.
     """
-    if isinstance(spec, Mapping):
-        settings = {key: value for key, value in spec.items() if key != "spec" and key not in _FOR_READERS}
-        name = spec.get("spec")
-        if not isinstance(name, str):
-            called = spec.get("name", dict(spec))
-            raise UsageError(
-                f"The policy {called!r} has no specification to make it from: pass the policy itself."
-            )
-    else:
-        name, settings = spec, {}
-    if not isinstance(name, str):
-        raise UsageError(f"A policy is named by a text, not by {name!r}; there are {_known()}.")
+    name, settings = _POLICIES.unfold(spec)
     if "/" in name:
-        return _language_model(name, settings)
+        return language_model(name, settings)
     head, _, tail = name.strip().partition(":")
     if head in _SOLVERS:
-        return _solver(head, _parse(name, head, tail) | settings)
+        first = "kappa" if head == "homo_moralis" else None
+        return _solver(head, _POLICIES.parse(name, tail, first, words=("belief",)) | settings)
     if head in _PLAIN and not tail:
         if settings:
             raise UsageError(f"The policy {head!r} takes no settings; got {', '.join(map(str, settings))}.")
@@ -101,32 +92,7 @@ def make_policy(spec: str | Mapping[str, Any]) -> Policy:
         from ludens.agents.av.adopters import make_adopter
 
         return make_adopter(spec)
-    raise UsageError(f"There is no policy {name!r}; there are {_known()}.")
-
-
-def _known() -> str:
-    return ", ".join(policy_names()) + ", and every model id with a slash, for example local/smollm2-135m"
-
-
-def _parse(name: str, head: str, tail: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in tail.split(","))):
-        key, equals, value = (word.strip() for word in part.partition("="))
-        if not equals and head == "homo_moralis" and not found:
-            key, value = "kappa", key
-        if key in found or not value:
-            raise UsageError(
-                f"The policy {name!r} cannot be read at {part!r}: write key=value, each key once."
-            )
-        found[key] = value if key == "belief" else _number(name, key, value)
-    return found
-
-
-def _number(name: str, key: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise UsageError(f"The policy {name!r} needs a number for {key}; got {value!r}.") from None
+    raise UsageError(f"There is no policy {name!r}; there are {_POLICIES.known}.")
 
 
 def _solver(head: str, settings: dict[str, Any]) -> Policy:
@@ -149,11 +115,12 @@ def _solver(head: str, settings: dict[str, Any]) -> Policy:
     return OraclePolicy(preferences, belief)
 
 
-def _language_model(model: str, settings: dict[str, Any]) -> Policy:
+def language_model(model: str, settings: Mapping[str, Any]) -> Policy:
+    """The `LLMPolicy` of a model id.
+
+    Raises:
+        UsageError: a setting is unknown, or out of its range.
+    """
     from ludens.agents.llm.policy import LLMPolicy
 
-    try:
-        inspect.signature(LLMPolicy).bind(model, **settings)
-    except TypeError as why:
-        raise UsageError(f"The policy {model!r} cannot be made with these settings: {why}.") from None
-    return LLMPolicy(model, **settings)
+    return _POLICIES.make(LLMPolicy, model, settings, model)

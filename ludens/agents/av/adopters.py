@@ -16,14 +16,14 @@ anything with a ``/``                 `ludens.agents.LLMPolicy` of that LiteLLM 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy, draw
 from ludens.agents.scripted import RandomPolicy
+from ludens.agents.specs import Specifications, unfold
 from ludens.envs import Turn
 from ludens.envs.av.adoption import PROGRAMS, AdoptionGame
 from ludens.errors import UsageError
@@ -33,8 +33,6 @@ from ludens.preferences.av.adoption import (
     adoption_probabilities,
     adoption_utilities,
 )
-
-_FOR_READERS = {"name", "kind"}
 
 
 class AdopterPolicy(Policy):
@@ -165,6 +163,9 @@ def adopter_names() -> list[str]:
     ]  # fmt: skip
 
 
+_CHOOSERS = Specifications("chooser", adopter_names)
+
+
 def make_adopter(spec: str | Mapping[str, Any] | Policy, **defaults: Any) -> Policy:
     """The chooser that a specification names.
 
@@ -178,13 +179,9 @@ def make_adopter(spec: str | Mapping[str, Any] | Policy, **defaults: Any) -> Pol
     """
     if isinstance(spec, Policy):
         return spec
-    settings: dict[str, Any] = {}
-    name: object = spec
-    if isinstance(spec, Mapping):
-        settings = {key: value for key, value in spec.items() if key != "spec" and key not in _FOR_READERS}
-        name = spec.get("spec")
+    name, settings = unfold(spec)
     if not isinstance(name, str):
-        raise UsageError(f"A chooser is named by a text; got {spec!r}; there are {_known()}.")
+        raise UsageError(f"A chooser is named by a text; got {spec!r}; there are {_CHOOSERS.known}.")
     name = name.strip()
     if "/" in name:
         from ludens.agents.registry import make_policy
@@ -192,16 +189,16 @@ def make_adopter(spec: str | Mapping[str, Any] | Policy, **defaults: Any) -> Pol
         return make_policy({"spec": name, **defaults, **settings})
     head, _, tail = name.partition(":")
     if name == "random":
-        return _made(RandomPolicy, name, settings)
+        return _CHOOSERS.make(RandomPolicy, name, settings)
     if head == "always":
-        return _made(FixedProgram, name, {"program": tail.strip(), **settings})
+        return _CHOOSERS.make(FixedProgram, name, {"program": tail.strip(), **settings})
     fixed, first = _HEADS.get(head, ({}, None))
     if head not in _HEADS or (head == "utilitarian" and tail):
-        raise UsageError(f"There is no chooser {name!r}; there are {_known()}.")
-    told = _parse(name, tail, first)
+        raise UsageError(f"There is no chooser {name!r}; there are {_CHOOSERS.known}.")
+    told = _CHOOSERS.parse(name, tail, first, words=("reading",))
     if head in {"homo_moralis", "altruist"} and first not in {*told, *settings}:
         raise UsageError(f"The chooser {head!r} needs its weight: write {head}:0.5, for example.")
-    return _made(_adopter, name, {**fixed, **told, **settings})
+    return _CHOOSERS.make(_adopter, name, {**fixed, **told, **settings})
 
 
 # What a head sets, and the setting that a bare value after the colon stands for.
@@ -222,33 +219,3 @@ def _adopter(
     expected: float = 0.0,
 ) -> Policy:
     return AdopterPolicy(AdoptionPreferences(kappa, altruism, reading), noise=noise, expected=expected)
-
-
-def _known() -> str:
-    return ", ".join(adopter_names()) + ", and every model id with a slash, for example local/smollm2-135m"
-
-
-def _made(make: Callable[..., Policy], name: str, settings: Mapping[str, Any]) -> Policy:
-    try:
-        inspect.signature(make).bind(**settings)
-    except TypeError as why:
-        raise UsageError(f"The chooser {name!r} cannot be made with these settings: {why}.") from None
-    return make(**settings)
-
-
-def _parse(name: str, tail: str, first: str | None) -> dict[str, Any]:
-    """Settings written as ``key=value,…``; a bare value at the beginning is that of the key `first`."""
-    found: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in tail.split(","))):
-        key, equals, value = (word.strip() for word in part.partition("="))
-        if not equals and first is not None and not found:
-            key, value = first, key
-        if key in found or not value:
-            raise UsageError(
-                f"The chooser {name!r} cannot be read at {part!r}: write key=value, each key once."
-            )
-        try:
-            found[key] = value if key == "reading" else float(value)
-        except ValueError:
-            raise UsageError(f"The chooser {name!r} needs a number for {key}; got {value!r}.") from None
-    return found

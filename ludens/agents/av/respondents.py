@@ -17,13 +17,14 @@ All but the last two also take ``family=``, ``scale=``, ``shape=logistic|linear|
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from ludens.agents.av.oracle import DilemmaOracle
 from ludens.agents.policy import Policy
+from ludens.agents.registry import language_model
 from ludens.agents.scripted import RandomPolicy
+from ludens.agents.specs import Specifications
 from ludens.errors import UsageError
 from ludens.preferences.av.dilemma import DilemmaPreferences
 
@@ -42,12 +43,14 @@ _WANTS = {
 }
 _SHOWS = {"scale", "shape", "act"}
 _WORDS = {"reading", "shape", "act"}
-_FOR_READERS = {"name", "kind"}
 
 
 def respondent_names() -> list[str]:
     """The specifications that need no model, with an example's numbers where they take some."""
     return ["homo_economicus", "homo_moralis:0.5", "altruist:0.2", "utilitarian", "random"]
+
+
+_RESPONDENTS = Specifications("respondent", respondent_names)
 
 
 def make_respondent(spec: str | Mapping[str, Any], **defaults: Any) -> Policy:
@@ -61,31 +64,17 @@ def make_respondent(spec: str | Mapping[str, Any], **defaults: Any) -> Policy:
     Raises:
         UsageError: there is no such respondent, or a setting is unknown or out of its range.
     """
-    if isinstance(spec, Mapping):
-        settings = {key: value for key, value in spec.items() if key != "spec" and key not in _FOR_READERS}
-        name = spec.get("spec")
-        if not isinstance(name, str):
-            called = spec.get("name", dict(spec))
-            raise UsageError(
-                f"The respondent {called!r} has no specification to make it from: pass the policy itself."
-            )
-    else:
-        name, settings = spec, {}
-    if not isinstance(name, str):
-        raise UsageError(f"A respondent is named by a text, not by {name!r}; there are {_known()}.")
+    name, settings = _RESPONDENTS.unfold(spec)
     name = name.strip()
     if "/" in name:
-        return _model(name, defaults | settings)
+        return language_model(name, defaults | settings)
     head, _, tail = name.partition(":")
     if head in _HEADS:
-        return _oracle(name, head, _parsed(name, tail, _HEADS[head][1]) | settings)
+        told = _RESPONDENTS.parse(name, tail, _HEADS[head][1], words=_WORDS)
+        return _oracle(name, head, told | settings)
     if head == "random" and not tail and not settings:
         return RandomPolicy()
-    raise UsageError(f"There is no respondent {name!r}; there are {_known()}.")
-
-
-def _known() -> str:
-    return ", ".join(respondent_names()) + ", and every model id with a slash, for example local/smollm2-135m"
+    raise UsageError(f"There is no respondent {name!r}; there are {_RESPONDENTS.known}.")
 
 
 def _oracle(name: str, head: str, settings: Mapping[str, Any]) -> Policy:
@@ -99,35 +88,3 @@ def _oracle(name: str, head: str, settings: Mapping[str, Any]) -> Policy:
     wants = {key: value for key, value in settings.items() if key in _WANTS[head]}
     shows = {key: value for key, value in settings.items() if key in _SHOWS}
     return DilemmaOracle(DilemmaPreferences(kind=kind, **wants), **shows)  # type: ignore[arg-type]  # checked there
-
-
-def _model(name: str, settings: Mapping[str, Any]) -> Policy:
-    from ludens.agents.llm.policy import LLMPolicy
-
-    try:
-        inspect.signature(LLMPolicy).bind(name, **settings)
-    except TypeError as why:
-        raise UsageError(f"The policy {name!r} cannot be made with these settings: {why}.") from None
-    return LLMPolicy(name, **settings)
-
-
-def _parsed(name: str, tail: str, first: str | None) -> dict[str, Any]:
-    """Settings written as ``key=value,…``; a bare value at the beginning is that of the key `first`."""
-    found: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in tail.split(","))):
-        key, equals, value = (word.strip() for word in part.partition("="))
-        if not equals and first is not None and not found:
-            key, value = first, key
-        if key in found or not value:
-            raise UsageError(
-                f"The respondent {name!r} cannot be read at {part!r}: write key=value, each key once."
-            )
-        found[key] = value if key in _WORDS else _number(name, key, value)
-    return found
-
-
-def _number(name: str, key: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise UsageError(f"The respondent {name!r} needs a number for {key}; got {value!r}.") from None

@@ -15,7 +15,6 @@ anything with a ``/``                    `PricingLLMPolicy` of that LiteLLM mode
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +28,7 @@ from ludens.agents.pricing.oracles import (
     NashFirm,
     RandomFirm,
 )
+from ludens.agents.specs import Specifications
 from ludens.errors import UsageError
 
 _PLAIN: dict[str, Callable[[], Policy]] = {
@@ -38,12 +38,14 @@ _NUMBERED: dict[str, tuple[Callable[..., Policy], str]] = {
     "moralis": (MoralisFirm, "kappa"),
     "fixed": (FixedFirm, "price"),
 }
-_FOR_READERS = {"name", "kind"}
 
 
 def firm_names() -> list[str]:
     """The specifications that need no model, with an example's numbers where they take some."""
     return [*_PLAIN, "moralis:0.5", "fixed:1.7", "qlearning"]
+
+
+_FIRMS = Specifications("firm", firm_names)
 
 
 def make_firm(spec: str | Mapping[str, Any], **defaults: Any) -> Policy:
@@ -57,59 +59,23 @@ def make_firm(spec: str | Mapping[str, Any], **defaults: Any) -> Policy:
     Raises:
         UsageError: there is no such firm, or a setting is unknown or out of its range.
     """
-    if isinstance(spec, Mapping):
-        settings = {key: value for key, value in spec.items() if key != "spec" and key not in _FOR_READERS}
-        name = spec.get("spec")
-        if not isinstance(name, str):
-            called = spec.get("name", dict(spec))
-            raise UsageError(
-                f"The firm {called!r} has no specification to make it from: pass the policy itself."
-            )
-    else:
-        name, settings = spec, {}
-    if not isinstance(name, str):
-        raise UsageError(f"A firm is named by a text, not by {name!r}; there are {_known()}.")
+    name, settings = _FIRMS.unfold(spec)
     name = name.strip()
     if "/" in name:
         from ludens.agents.pricing.llm import PricingLLMPolicy
 
-        return _made(PricingLLMPolicy, name, defaults | settings, name)
+        return _FIRMS.make(PricingLLMPolicy, name, defaults | settings, name)
     head, _, tail = name.partition(":")
     if head == "qlearning":
         from ludens.agents.qlearning import QLearningPolicy
 
-        return _made(QLearningPolicy, name, settings | _parse(name, tail, None))
+        return _FIRMS.make(QLearningPolicy, name, settings | _FIRMS.parse(name, tail, read=_value))
     if head in _NUMBERED:
         make, first = _NUMBERED[head]
-        return _made(make, name, _parse(name, tail, first) | settings)
+        return _FIRMS.make(make, name, _FIRMS.parse(name, tail, first, read=_value) | settings)
     if head in _PLAIN and not tail:
-        return _made(_PLAIN[head], name, settings)
-    raise UsageError(f"There is no firm {name!r}; there are {_known()}.")
-
-
-def _known() -> str:
-    return ", ".join(firm_names()) + ", and every model id with a slash, for example local/smollm2-135m"
-
-
-def _made(make: Callable[..., Policy], name: str, settings: Mapping[str, Any], *first: Any) -> Policy:
-    try:
-        inspect.signature(make).bind(*first, **settings)
-    except TypeError as why:
-        raise UsageError(f"The firm {name!r} cannot be made with these settings: {why}.") from None
-    return make(*first, **settings)
-
-
-def _parse(name: str, tail: str, first: str | None) -> dict[str, Any]:
-    """Settings written as ``key=value,…``; a bare value at the beginning is that of the key `first`."""
-    found: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in tail.split(","))):
-        key, equals, value = (word.strip() for word in part.partition("="))
-        if not equals and first is not None and not found:
-            key, value = first, key
-        if key in found or not value:
-            raise UsageError(f"The firm {name!r} cannot be read at {part!r}: write key=value, each key once.")
-        found[key] = _value(value)
-    return found
+        return _FIRMS.make(_PLAIN[head], name, settings)
+    raise UsageError(f"There is no firm {name!r}; there are {_FIRMS.known}.")
 
 
 def _value(text: str) -> float | int | str:
