@@ -1,9 +1,15 @@
-"""What lists show of an environment that is no game tree."""
+"""An environment that is no game tree: what lists show of it, and how its PettingZoo faces are registered."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import Any
+
+from pettingzoo import AECEnv, ParallelEnv, aec_registry, parallel_registry, register
+from pettingzoo.utils.conversions import parallel_to_aec
 
 from ludens.errors import UsageError
 
@@ -37,3 +43,47 @@ class EnvironmentKind:
                 f"{self.environment} has no option {min(unknown)!r}; it has {', '.join(self.options)}."
             )
         return options
+
+
+def register_faces(
+    environment: str,
+    *,
+    parallel: Callable[..., ParallelEnv[str, Any, Any]],
+    aec: Callable[..., AECEnv[str, Any, Any]],
+) -> None:
+    """Add both PettingZoo faces of an environment to the registries. Doing it twice changes nothing.
+
+    Args:
+        environment: its id.
+        parallel: makes the parallel face.
+        aec: makes the other.
+    """
+    if environment not in parallel_registry:
+        register("parallel", environment, parallel)
+    if environment not in aec_registry:
+        register("aec", environment, aec)
+
+
+def register_parallel(kind: EnvironmentKind, entry: str) -> None:
+    """Add an environment whose seats all move at once. Doing it twice changes nothing.
+
+    Its other face is PettingZoo's own conversion, where a round is played when the last seat has moved.
+    Either face tells of unknown options in one sentence.
+
+    Args:
+        kind: what it is.
+        entry: its class, as ``module:name``; it is loaded when one is first made.
+    """
+    register_faces(kind.environment, parallel=partial(_parallel, kind, entry), aec=partial(_aec, kind, entry))
+
+
+def _parallel(kind: EnvironmentKind, entry: str, **options: Any) -> ParallelEnv[str, Any, Any]:
+    known = kind.known(options)
+    module, _, name = entry.partition(":")
+    environment: ParallelEnv[str, Any, Any] = getattr(import_module(module), name)(**known)
+    return environment
+
+
+def _aec(kind: EnvironmentKind, entry: str, **options: Any) -> AECEnv[str, Any, Any]:
+    environment: AECEnv[str, Any, Any] = parallel_to_aec(_parallel(kind, entry, **options))
+    return environment

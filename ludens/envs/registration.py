@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from pettingzoo import AECEnv, ParallelEnv, aec_registry, make, parallel_registry, register
+from pettingzoo import AECEnv, ParallelEnv, aec_registry, make
 from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
 from ludens.envs.av.registration import register_av
 from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, add_family
+from ludens.envs.kind import register_faces
 from ludens.envs.pricing.registration import register_pricing
 from ludens.envs.sequential import SequentialEnv
 from ludens.errors import UsageError
@@ -53,10 +54,11 @@ def register_family(family: Family) -> None:
     """
     if FAMILIES.get(family.name) != family:
         add_family(family)
-    if family.environment not in aec_registry:
-        register("aec", family.environment, partial(sequential_env, family.name))
-    if family.environment not in parallel_registry:
-        register("parallel", family.environment, partial(parallel_env, family.name))
+    register_faces(
+        family.environment,
+        parallel=partial(parallel_env, family.name),
+        aec=partial(sequential_env, family.name),
+    )
 
 
 def environments() -> list[str]:

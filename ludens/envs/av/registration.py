@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from ludens.envs.av.adoption_registration import ADOPTION, register_adoption
-from ludens.envs.av.dilemma_registration import DILEMMA, register_dilemma
-from ludens.envs.av.moral_machine_registration import MORAL_MACHINE, register_moral_machine
-from ludens.envs.kind import EnvironmentKind
+from ludens.envs.kind import EnvironmentKind, register_parallel
+
+DILEMMA = EnvironmentKind(
+    "ludens/av_dilemma-v0",
+    "Autonomous-vehicle dilemma, judged by respondents",
+    "Bonnefon, Shariff & Rahwan (2016)",
+    ("passenger", "pedestrian", "bystander", "programmer", "regulator"),
+    (
+        "study", "respondents", "perspective", "vignettes", "order", "rounds", "max_cycles", "render_mode",
+        "pedestrians", "passengers", "default", "certainty", "regime", "question", "program", "decider",
+    ),
+)  # fmt: skip
+MORAL_MACHINE = EnvironmentKind(
+    "ludens/moral_machine-v0",
+    "Moral Machine, scenarios with two groups",
+    "Awad et al. (2018)",
+    ("bystander", "first", "second"),
+    (
+        "respondents", "scenarios", "draw", "types", "perspective", "order", "max_cycles", "render_mode",
+    ),
+)  # fmt: skip
+ADOPTION = EnvironmentKind(
+    "ludens/av_adoption-v0",
+    "Autonomous cars: a population chooses programs",
+    "after Bonnefon, Shariff & Rahwan (2016)",
+    ("owner",),
+    (
+        "people", "pedestrians", "accident", "symmetry", "price_utilitarian", "price_protective",
+        "ride_utilitarian", "ride_protective", "economies", "regulation", "rounds", "payoffs", "memory",
+        "max_cycles", "render_mode",
+    ),
+)  # fmt: skip
 
 KINDS: tuple[EnvironmentKind, ...] = (DILEMMA, MORAL_MACHINE, ADOPTION)
 """All of them, in the order of lists."""
@@ -13,6 +41,6 @@ KINDS: tuple[EnvironmentKind, ...] = (DILEMMA, MORAL_MACHINE, ADOPTION)
 
 def register_av() -> None:
     """Add them to both registries. Doing it twice changes nothing."""
-    register_dilemma()
-    register_moral_machine()
-    register_adoption()
+    register_parallel(DILEMMA, "ludens.envs.av.dilemma:AvDilemmaEnv")
+    register_parallel(MORAL_MACHINE, "ludens.envs.av.moral_machine_env:MoralMachineEnv")
+    register_parallel(ADOPTION, "ludens.envs.av.adoption_env:AdoptionEnv")

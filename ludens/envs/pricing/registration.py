@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pettingzoo import AECEnv, ParallelEnv, aec_registry, parallel_registry, register
-from pettingzoo.utils.conversions import parallel_to_aec, turn_based_aec_to_parallel
+from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
-from ludens.envs.kind import EnvironmentKind
+from ludens.envs.kind import EnvironmentKind, register_faces, register_parallel
 
 OPTIONS = (
     "market", "firms", "actions", "points", "extension", "grid", "bounds", "memory", "periods", "max_cycles",
@@ -30,19 +30,6 @@ SEQUENTIAL = EnvironmentKind(
 PRICING = (BERTRAND, SEQUENTIAL)
 
 
-def bertrand_parallel(**options: Any) -> ParallelEnv[str, Any, Any]:
-    """`BertrandEnv`, with unknown options told in one sentence."""
-    from ludens.envs.pricing.env import BertrandEnv
-
-    return BertrandEnv(**BERTRAND.known(options))
-
-
-def bertrand_aec(**options: Any) -> AECEnv[str, Any, Any]:
-    """The same behind PettingZoo's own conversion: prices are charged when the last firm has moved."""
-    environment: AECEnv[str, Any, Any] = parallel_to_aec(bertrand_parallel(**options))
-    return environment
-
-
 def sequential_aec(**options: Any) -> AECEnv[str, Any, Any]:
     """`SequentialBertrandEnv`, with unknown options told in one sentence."""
     from ludens.envs.pricing.sequential_env import SequentialBertrandEnv
@@ -58,11 +45,5 @@ def sequential_parallel(**options: Any) -> ParallelEnv[str, Any, Any]:
 
 def register_pricing() -> None:
     """Add the pricing environments to both registries. Doing it twice changes nothing."""
-    for face, registry, kind, entry in (
-        ("parallel", parallel_registry, BERTRAND, bertrand_parallel),
-        ("aec", aec_registry, BERTRAND, bertrand_aec),
-        ("aec", aec_registry, SEQUENTIAL, sequential_aec),
-        ("parallel", parallel_registry, SEQUENTIAL, sequential_parallel),
-    ):
-        if kind.environment not in registry:
-            register(face, kind.environment, entry)
+    register_parallel(BERTRAND, "ludens.envs.pricing.env:BertrandEnv")
+    register_faces(SEQUENTIAL.environment, parallel=sequential_parallel, aec=sequential_aec)
