@@ -70,8 +70,9 @@ def estimate(
     from ludens.experiments.estimates.estimate import Wishes
     from ludens.experiments.estimates.estimate import estimate as run_estimate
     from ludens.experiments.estimates.figures import check_picture, save_figure
-    from ludens.experiments.estimates.layout import print_sheet, to_csv, to_latex, write_text
+    from ludens.experiments.estimates.layout import print_sheet, to_csv, to_latex
     from ludens.experiments.estimates.sheet import as_json as sheet_as_json
+    from ludens.experiments.files import write_table
 
     if figure is not None:
         check_picture(figure)
@@ -90,9 +91,9 @@ def estimate(
         raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")
     sheets = run_estimate(source, wishes)
     if latex is not None:
-        write_text("\n".join(to_latex(sheet, stars=stars) for sheet in sheets), latex)
+        write_table("\n".join(to_latex(sheet, stars=stars) for sheet in sheets), latex, "name another file.")
     if csv is not None:
-        write_text(to_csv(sheets), csv)
+        write_table(to_csv(sheets), csv, "name another file.")
     if figure is not None:
         save_figure(sheets[0], figure)
     if as_json:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ludens.experiments.database import NoRunError, StoreError, reason
+from ludens.experiments.database import NoRunError
+from ludens.experiments.files import as_csv, write_table
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.metrics import Measures, measure
 from ludens.experiments.records import DecisionRecord
@@ -107,22 +107,8 @@ def write_csv(result: BenchResult, path: str | os.PathLike[str]) -> Path:
     Raises:
         StoreError: it cannot be written.
     """
-    rows = list(estimates(result))
-    target = Path(path)
-    draft = target.with_name(target.name + ".part")
-    try:
-        with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(
-            f"The table cannot be written to {target} ({reason(error)}): name another file in "
-            f"`ludens report {result.run_path} --csv FILE`; what was asked is kept."
-        ) from None
-    return target
+    again = f"name another file in `ludens report {result.run_path} --csv FILE`; what was asked is kept."
+    return write_table(as_csv(estimates(result)), path, again)
 
 
 def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:

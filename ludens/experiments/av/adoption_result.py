@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from ludens.envs.av.adoption import AdoptionGame
 from ludens.errors import UsageError
 from ludens.experiments.av.adoption import AdoptionPaths
 from ludens.experiments.database import StoreError
+from ludens.experiments.files import as_csv, draft_of
 from ludens.preferences.av.adoption import altruism_threshold, kappa_threshold
 
 Floats = NDArray[np.float64]
@@ -175,15 +174,8 @@ def write_csv(result: AdoptionResult, path: str | os.PathLike[str]) -> Path:
     Raises:
         StoreError: it cannot be written.
     """
-    rows = [_plain(row) for row in path_rows(result)]
-
-    def write(draft: Path) -> None:
-        with draft.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-
-    return written(Path(path), write)
+    text = as_csv(_plain(row) for row in path_rows(result))
+    return written(Path(path), lambda draft: draft.write_bytes(text.encode()))
 
 
 def write_json(result: AdoptionResult, path: str | os.PathLike[str]) -> Path:
@@ -202,14 +194,11 @@ def written(target: Path, write: Callable[[Path], object]) -> Path:
     Raises:
         StoreError: it cannot be written.
     """
-    draft = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write(draft)
-        draft.replace(target)
+        with draft_of(target) as draft:
+            write(draft)
     except OSError as error:
-        with suppress(OSError):  # where the folder is none, there is no draft either
-            draft.unlink()
         raise StoreError(f"{target} cannot be written ({error.strerror}): name another file.") from None
     return target
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from ludens.experiments.av.measures import DilemmaMeasures, measure
 from ludens.experiments.av.play import check_kind
 from ludens.experiments.av.setup import stored_design
 from ludens.experiments.costs import Costs, costs
-from ludens.experiments.database import StoreError, reason
+from ludens.experiments.files import as_csv, write_table
 from ludens.experiments.intervals import Estimate, missing
 from ludens.experiments.records import DecisionRecord
 from ludens.experiments.results import report_path
@@ -152,18 +151,4 @@ def write_estimates(result: DilemmaResult, path: str | os.PathLike[str]) -> Path
     Raises:
         StoreError: it cannot be written.
     """
-    rows = list(estimates(result))
-    target = Path(path)
-    draft = target.with_name(target.name + ".part")
-    try:
-        with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(
-            f"The table cannot be written to {target} ({reason(error)}): name another file; the run is kept."
-        ) from None
-    return target
+    return write_table(as_csv(estimates(result)), path)

@@ -13,6 +13,7 @@ import numpy as np
 from ludens.errors import UsageError
 from ludens.experiments.database import StoreError, reason
 from ludens.experiments.estimates.sheet import Column, Sheet, Value, people
+from ludens.experiments.files import draft_of
 from ludens.experiments.printable import printable
 from ludens.experiments.report import marks
 from ludens.experiments.report.names import policy_name
@@ -79,19 +80,16 @@ def save_figure(sheet: Sheet, path: str | os.PathLike[str]) -> Path:
     """
     check_picture(path)
     target = Path(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
     figure = parameters(sheet)
     try:
-        if target.suffix.lower() == ".png":
-            figure.savefig(draft, format="png", dpi=200, facecolor="white", metadata={"Software": None})
-        else:
-            paper = '<rect width="100%" height="100%" fill="white"/>'
-            draft.write_text(
-                to_svg(figure, "ludens").replace("<defs>", f"{paper}<defs>", 1), encoding="utf-8"
-            )
-        draft.replace(target)
+        with draft_of(target) as draft:
+            if target.suffix.lower() == ".png":
+                figure.savefig(draft, format="png", dpi=200, facecolor="white", metadata={"Software": None})
+            else:
+                paper = '<rect width="100%" height="100%" fill="white"/>'
+                text = to_svg(figure, "ludens").replace("<defs>", f"{paper}<defs>", 1)
+                draft.write_text(text, encoding="utf-8")
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise StoreError(
             f"The figure cannot be written to {target} ({reason(error)}): name another file."
         ) from None

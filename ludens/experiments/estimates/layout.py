@@ -5,13 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from statistics import mean, quantiles, stdev
 from typing import TYPE_CHECKING
 
-from ludens.experiments.database import StoreError, reason
 from ludens.experiments.estimates.sheet import Fact, Sheet, Value
 from ludens.experiments.printable import printable
 from ludens.experiments.report.names import DASH, policy_name
@@ -120,25 +117,6 @@ def _csv_rows(sheet: Sheet) -> Iterator[list[str]]:
         for title, number in zip(titles, fact.numbers, strict=True):
             text = "" if math.isnan(number) else repr(float(number))
             yield [title, fact.name, "", text, *[""] * 5]
-
-
-def write_text(text: str, path: str | os.PathLike[str]) -> Path:
-    """Write a file whole or not at all.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(
-            f"The table cannot be written to {target} ({reason(error)}): name another file."
-        ) from None
-    return target
 
 
 def figure_text(number: float, digits: int = 3) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ludens.experiments.costs import Costs, costs
-from ludens.experiments.database import StoreError, reason
+from ludens.experiments.files import as_csv, write_table
 from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
 from ludens.experiments.pricing.judging import Judged, judge
 from ludens.experiments.pricing.panels import Panel
@@ -144,7 +143,7 @@ def write_estimates(analysis: Analysis, path: str | os.PathLike[str]) -> Path:
     Raises:
         StoreError: it cannot be written.
     """
-    return _write(estimates(analysis), path)
+    return write_table(as_csv(estimates(analysis)), path)
 
 
 def write_panel(played: Panel, path: str | os.PathLike[str]) -> Path:
@@ -153,7 +152,7 @@ def write_panel(played: Panel, path: str | os.PathLike[str]) -> Path:
     Raises:
         StoreError: it cannot be written.
     """
-    return _write(panel_rows(played), path)
+    return write_table(as_csv(panel_rows(played)), path)
 
 
 def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
@@ -174,21 +173,3 @@ def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
             "profit": float(played.profits[run, period, firm]),
             "gain": plain(float(gains[run, period, firm])),
         }
-
-
-def _write(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
-    found = list(rows)
-    target = Path(path)
-    draft = target.with_name(target.name + ".part")
-    try:
-        with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.DictWriter(file, list(found[0]) if found else [])
-            writer.writeheader()
-            writer.writerows(found)
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(
-            f"The table cannot be written to {target} ({reason(error)}): name another file; the run is kept."
-        ) from None
-    return target

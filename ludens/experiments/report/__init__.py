@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ludens.experiments.database import StoreError, reason
+from ludens.experiments.files import write_whole
 
 if TYPE_CHECKING:
     from ludens.experiments.results import BenchResult
@@ -38,16 +39,9 @@ def write_page(text: str, target: Path, again: str) -> None:
     Raises:
         StoreError: it cannot be written; a page that was there before still is.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with draft.open("wb") as file:
-            file.write(text.encode("utf-8", "replace"))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        write_whole(target, text.encode("utf-8", "replace"))
     except OSError as error:
         raise StoreError(
             f"The report cannot be written to {target} ({reason(error)}): make that possible, and {again}"
         ) from None
-    finally:
-        draft.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.database import StoreError
+from ludens.experiments.files import draft_of
 from ludens.experiments.report import marks
 from ludens.experiments.report.names import PREFERENCES, oracle_name
 from ludens.experiments.report.svg import MUTED, to_svg
@@ -154,18 +155,14 @@ def save_picture(result: BenchResult, path: str | os.PathLike[str]) -> tuple[Pat
     target = Path(path)
     png, svg = target.with_suffix(".png"), target.with_suffix(".svg")
     figure = picture(result)
-    drafts = {png: png.with_name(png.name + ".part"), svg: svg.with_name(svg.name + ".part")}
     paper = '<rect width="100%" height="100%" fill="white"/>'
     try:
         png.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(drafts[png], format="png", dpi=200, facecolor="white", metadata={"Software": None})
-        text = to_svg(figure, "ludens").replace("<defs>", f"{paper}<defs>", 1)
-        drafts[svg].write_text(text, encoding="utf-8")
-        for final, draft in drafts.items():
-            draft.replace(final)
+        with draft_of(png) as first, draft_of(svg) as second:
+            figure.savefig(first, format="png", dpi=200, facecolor="white", metadata={"Software": None})
+            text = to_svg(figure, "ludens").replace("<defs>", f"{paper}<defs>", 1)
+            second.write_text(text, encoding="utf-8")
     except OSError as error:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
         raise StoreError(f"The picture cannot be written to {target}: {error.strerror}.") from None
     return png, svg
 

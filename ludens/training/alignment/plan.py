@@ -12,6 +12,7 @@ from typing import Any
 from ludens.agents.local.resolve import PREFIX, resolve
 from ludens.envs import PROTOCOLS
 from ludens.errors import LudensError, UsageError
+from ludens.experiments.files import write_whole
 from ludens.experiments.seeds import check_seed
 from ludens.preferences import Preferences
 
@@ -243,17 +244,3 @@ def read_plan(directory: str | os.PathLike[str]) -> Plan:
         raise AlignmentError(
             f"{path} cannot be read ({error}): restore it, or start anew elsewhere."
         ) from None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OSError: it cannot be written; one that was there before still is.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

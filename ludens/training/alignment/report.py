@@ -8,12 +8,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from ludens.experiments.database import StoreError, reason
+from ludens.experiments.files import write_whole
 from ludens.experiments.manifest import versions
 from ludens.experiments.pricing.result import plain
 from ludens.experiments.printable import printable
 from ludens.experiments.report import write_page
 from ludens.experiments.report.page import inlined, template
-from ludens.training.alignment.plan import write_whole
 from ludens.training.alignment.result import AlignmentResult, load_result, to_json
 from ludens.training.alignment.tables import headline, tables
 from ludens.training.evaluation.sets import SETS

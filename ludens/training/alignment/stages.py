@@ -20,9 +20,10 @@ from ludens.errors import LudensError
 from ludens.experiments.bench import bench
 from ludens.experiments.bench import resume as resume_bench
 from ludens.experiments.database import StoreError
+from ludens.experiments.files import write_whole
 from ludens.experiments.lock import RunLock
 from ludens.experiments.recorder import OnProgress
-from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder, write_whole
+from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
 from ludens.training.build import HELD_OUT, build_dataset, training_framings
 from ludens.training.dataset import DataSet
 from ludens.training.evaluation.exam import Contender, contender, examine

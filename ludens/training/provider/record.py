@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ludens.errors import LudensError, UsageError
+from ludens.experiments.files import write_whole
 
 NAME = "job.json"
 ENDED = ("succeeded", "failed", "cancelled")
@@ -111,7 +112,7 @@ class ProviderJob:
     def write(self) -> None:
         """Write the record, as a whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, (json.dumps(self.to_json(), indent=2) + "\n").encode())
+        write_whole(self.path, json.dumps(self.to_json(), indent=2) + "\n")
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values; `policy` is told too."""
@@ -139,13 +140,3 @@ class ProviderJob:
                 f"{file} is no record of a tuning job ({why}); name the folder that "
                 "`ludens align provider` made."
             ) from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, as a whole or not at all, durably."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

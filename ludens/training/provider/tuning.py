@@ -13,10 +13,11 @@ from typing import Any
 from uuid import uuid4
 
 from ludens.errors import UsageError
+from ludens.experiments.files import write_whole
 from ludens.experiments.lock import RunLock
 from ludens.training.provider.preparation import Prepared, prepare
 from ludens.training.provider.prices import Estimate
-from ludens.training.provider.record import NAME, ProviderError, ProviderJob, SentFile, write_whole
+from ludens.training.provider.record import NAME, ProviderError, ProviderJob, SentFile
 from ludens.training.provider.rules import check_suffix
 from ludens.training.provider.steps import create, find_job, news, send
 from ludens.training.provider.transport import Transport
