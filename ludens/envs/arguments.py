@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 
 from ludens.errors import UsageError
 
@@ -39,3 +40,11 @@ def check_count(environment: str, name: str, value: object, *, least: int = 1) -
             f"{environment} got {name}={value!r}; it must be a whole number of at least {least}."
         )
     return number
+
+
+def check_running(environment: str, call: str, started: bool, agents: Sequence[str]) -> None:
+    """Raise `UsageError` if a call comes before an episode (`started`) or after it (no `agents` are left)."""
+    if not started:
+        raise UsageError(f"Call reset() before {call} on {environment}.")
+    if not agents:
+        raise UsageError(f"The episode of {environment} is over: call reset() before {call}.")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from ludens.envs.arguments import check_choice, check_count, whole_number
+from ludens.envs.arguments import check_choice, check_count, check_running, whole_number
 from ludens.envs.av.adoption import PROGRAMS, AdoptionGame
 from ludens.envs.av.adoption_core import AdoptionCore, AdoptionOutcome
 from ludens.envs.turn import Option, Turn
@@ -292,7 +292,4 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
         return widened[0].astype(np.float32), widened[1].astype(np.float32)
 
     def _running(self, call: str) -> None:
-        if not self._started:
-            raise UsageError(f"Call reset() before {call} on {ENVIRONMENT}.")
-        if not self.agents:
-            raise UsageError(f"The episode of {ENVIRONMENT} is over: call reset() before {call}.")
+        check_running(ENVIRONMENT, call, self._started, self.agents)

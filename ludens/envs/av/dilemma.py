@@ -12,29 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
-from pettingzoo import ParallelEnv
 
 from ludens.envs.arguments import check_choice, check_count, whole_number
 from ludens.envs.av.encoding import SIZE, encoded
 from ludens.envs.av.studies import VARIABLES, free_design, study_design
+from ludens.envs.av.survey import Observation, Order, RenderMode, SurveyEnv
 from ludens.envs.av.vignette import MOST, PERSPECTIVES, Vignette
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
 
 ENVIRONMENT = "ludens/av_dilemma-v0"
 STUDY = 3
-
-Order = Literal["random", "fixed"]
-RenderMode = Literal["ansi", "human", "rgb_array"]
-Observation = dict[str, NDArray[np.generic]]
-Five = tuple[
-    dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
-]
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,7 @@ def dilemma_turn(
     )
 
 
-class AvDilemmaEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no types
+class AvDilemmaEnv(SurveyEnv):
     """Respondents answer vignettes, all at once, one after the other.
 
     Args:
@@ -123,6 +115,8 @@ class AvDilemmaEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no ty
         UsageError: an argument is out of its range.
     """
 
+    pictures = "ludens.envs.av.dilemma_render"
+
     def __init__(
         self,
         study: int | None = None,
@@ -136,107 +130,54 @@ class AvDilemmaEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no ty
         render_mode: RenderMode | None = None,
         **variables: Any,
     ) -> None:
-        check_choice(ENVIRONMENT, "order", order, get_args(Order))
-        check_choice(ENVIRONMENT, "render_mode", render_mode, (None, *get_args(RenderMode)))
-        number = check_count(ENVIRONMENT, "respondents", respondents)
+        self.protocol, design = _design(study, vignettes, variables)
+        super().__init__(
+            ENVIRONMENT,
+            rounds=len(design) if rounds is None else check_count(ENVIRONMENT, "rounds", rounds),
+            respondents=respondents,
+            answers=max(vignette.answers for vignette in design),
+            size=SIZE,
+            order=order,
+            max_cycles=max_cycles,
+            render_mode=render_mode,
+        )
+        number = len(self.possible_agents)
         seen = [perspective] * number if isinstance(perspective, str) else list(perspective)
         if len(seen) != number:
             raise UsageError(
                 f"{ENVIRONMENT} has {number} respondents and {len(seen)} perspectives: name one for all, "
                 "or one for each."
             )
-        self.environment = ENVIRONMENT
-        self.order, self.render_mode = order, render_mode
-        self.possible_agents = [f"respondent_{place}" for place in range(number)]
-        self.agents: list[str] = []
-        self.protocol, design = _design(study, vignettes, variables)
         self.designs = {
             agent: tuple(vignette.seen_from(eyes) for vignette in design)
             for agent, eyes in zip(self.possible_agents, _checked(seen), strict=True)
         }
-        self.rounds = len(design) if rounds is None else check_count(ENVIRONMENT, "rounds", rounds)
-        self.max_cycles = None if max_cycles is None else check_count(ENVIRONMENT, "max_cycles", max_cycles)
         self.game = Dilemma(design[0], self.protocol)
-        self.answers = max(vignette.answers for vignette in design)
-        self.metadata: dict[str, Any] = {
-            "name": "av_dilemma_v0",
-            "render_modes": ["ansi", "human", "rgb_array"],
-            "is_parallelizable": False,
-            "render_fps": 2,
-        }
-        self._action_spaces = {
-            agent: gymnasium.spaces.Discrete(self.answers) for agent in self.possible_agents
-        }
-        self._observation_spaces = {agent: _space(self.answers) for agent in self.possible_agents}
-        self._rng: np.random.Generator | None = None
-        self._started = False
-        self.round = 0
         self._asked: dict[str, tuple[Vignette, ...]] = {}
-        self.answered: dict[str, list[int]] = {}
-
-    def observation_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """The space of one seat's observations (the same object each time)."""
-        return self._observation_spaces[agent]
-
-    def action_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """The space of one seat's actions (the same object each time)."""
-        return self._action_spaces[agent]
 
     @property
     def stochastic(self) -> bool:
         """Whether the seed matters."""
         return self.order == "random" and any(len(set(design)) > 1 for design in self.designs.values())
 
-    def reset(
-        self, seed: int | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
-        """Start an episode. A seed starts the environment's own generator anew; without one it goes on.
+    def asked(self, agent: str) -> tuple[Vignette, ...]:
+        """The vignettes of a respondent in this episode, in the order in which they are put."""
+        return self._asked.get(agent, ())
 
-        `options` are accepted and ignored, as PettingZoo asks.
+    def _ask(self, rng: np.random.Generator) -> None:
+        self._asked = {agent: self._questions(design, rng) for agent, design in self.designs.items()}
 
-        Raises:
-            UsageError: the seed is no whole number of at least 0; nothing has changed then.
-        """
-        if seed is not None or self._rng is None:
-            entropy = None if seed is None else check_count(ENVIRONMENT, "seed", seed, least=0)
-            self._rng = np.random.default_rng(entropy)
-        self._asked = {agent: self._questions(design, self._rng) for agent, design in self.designs.items()}
-        self.answered = {agent: [] for agent in self.possible_agents}
-        self.agents = list(self.possible_agents)
-        self.round, self._started = 0, True
-        return self._observations(), {agent: {} for agent in self.agents}
+    def _questions(self, design: tuple[Vignette, ...], rng: np.random.Generator) -> tuple[Vignette, ...]:
+        found: list[Vignette] = []
+        while len(found) < self.rounds:
+            places = rng.permutation(len(design)) if self.order == "random" else range(len(design))
+            found += [design[place] for place in places]
+        return tuple(found[: self.rounds])
 
-    def step(self, actions: Mapping[str, Any]) -> Five:
-        """Take everybody's answer and go on to the next vignettes.
+    def _observed(self, agent: str, place: int) -> Observation:
+        return _observed(self._asked[agent][place], self.answers)
 
-        Raises:
-            UsageError: `reset` has not been called, the episode is over, or an action is missing or not
-                legal; nothing has changed then.
-        """
-        self._running("step()")
-        given = {agent: self._legal(agent, actions) for agent in self.agents}
-        infos = {agent: self._came(agent, action) for agent, action in given.items()}
-        rewards = {agent: float(info["survival"]) for agent, info in infos.items()}
-        for agent, action in given.items():
-            self.answered[agent].append(action)
-        self.round += 1
-        over = self.round >= self.rounds
-        cut = not over and self.max_cycles is not None and self.round >= self.max_cycles
-        observations = self._observations()
-        told = list(self.agents)
-        if over or cut:
-            self.agents = []
-        return observations, rewards, dict.fromkeys(told, over), dict.fromkeys(told, cut), infos
-
-    def turn(self, agent: str) -> Turn:
-        """What a respondent is asked now.
-
-        Raises:
-            UsageError: the episode has not started or is over, or there is no such seat.
-        """
-        self._running("turn()")
-        if agent not in self.agents:
-            raise UsageError(f"{ENVIRONMENT} has no seat {agent!r}; its seats are {', '.join(self.agents)}.")
+    def _turn(self, agent: str) -> Turn:
         vignette = self._asked[agent][self.round]
         return dilemma_turn(
             vignette,
@@ -247,67 +188,28 @@ class AvDilemmaEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no ty
             rounds=self.rounds,
         )
 
-    def asked(self, agent: str) -> tuple[Vignette, ...]:
-        """The vignettes of a respondent in this episode, in the order in which they are put."""
-        return self._asked.get(agent, ())
-
-    def render(self) -> str | NDArray[np.uint8] | None:
-        """The last vignettes with their answers, as `render_mode` says."""
-        if self.render_mode is None:
-            gymnasium.logger.warn(f"{ENVIRONMENT} has no render_mode: pass one when making it.")
-            return None
-        from ludens.envs.av import dilemma_render
-
-        if self.render_mode == "rgb_array":
-            return dilemma_render.pixels(self)
-        if self.render_mode == "ansi":
-            return dilemma_render.text(self)
-        dilemma_render.show(self)
-        return None
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def _questions(self, design: tuple[Vignette, ...], rng: np.random.Generator) -> tuple[Vignette, ...]:
-        found: list[Vignette] = []
-        while len(found) < self.rounds:
-            places = rng.permutation(len(design)) if self.order == "random" else range(len(design))
-            found += [design[place] for place in places]
-        return tuple(found[: self.rounds])
-
-    def _observations(self) -> dict[str, Observation]:
-        place = min(self.round, self.rounds - 1)
-        return {agent: _observed(self._asked[agent][place], self.answers) for agent in self.agents}
-
-    def _came(self, agent: str, action: int) -> dict[str, Any]:
+    def _came(self, agent: str, action: int) -> tuple[float, dict[str, Any]]:
         vignette = self._asked[agent][self.round]
         swerving = vignette.swerving(action)
-        return {
-            "survival": vignette.survival(swerving),
+        survival = vignette.survival(swerving)
+        return float(survival), {
+            "survival": survival,
             "lives_lost": vignette.deaths(swerving),
             "vignette": vignette.describe(),
         }
 
-    def _legal(self, agent: str, actions: Mapping[str, Any]) -> int:
-        if agent not in actions:
-            raise UsageError(f"{ENVIRONMENT} got no action of {agent}: give one for every agent.")
+    def _legal(self, agent: str, action: object) -> int:
         vignette = self._asked[agent][self.round]
-        number = whole_number(actions[agent])
+        number = whole_number(action)
         if number is None or not 0 <= number < vignette.answers:
             what = (
                 "0 (stay) or 1 (swerve)" if vignette.question == "act" else f"a whole number from 0 to {MOST}"
             )
             raise UsageError(
-                f"{actions[agent]!r} is no legal answer of {agent} to {vignette.question!r} in "
-                f"{ENVIRONMENT}: give {what}."
+                f"{action!r} is no legal answer of {agent} to {vignette.question!r} in {ENVIRONMENT}: give "
+                f"{what}."
             )
         return number
-
-    def _running(self, call: str) -> None:
-        if not self._started:
-            raise UsageError(f"Call reset() before {call} on {ENVIRONMENT}.")
-        if not self.agents:
-            raise UsageError(f"The episode of {ENVIRONMENT} is over: call reset() before {call}.")
 
 
 def _design(
@@ -344,12 +246,3 @@ def _observed(vignette: Vignette, answers: int) -> Observation:
     mask = np.zeros(answers, dtype=np.int8)
     mask[: vignette.answers] = 1
     return {"observation": encoded(vignette), "action_mask": mask}
-
-
-def _space(answers: int) -> gymnasium.spaces.Dict:
-    return gymnasium.spaces.Dict(
-        {
-            "observation": gymnasium.spaces.Box(0.0, 1.0, (SIZE,), dtype=np.float32),
-            "action_mask": gymnasium.spaces.Box(0, 1, (answers,), dtype=np.int8),
-        }
-    )

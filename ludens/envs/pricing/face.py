@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.arguments import check_count, whole_number
+from ludens.envs.arguments import check_count, check_running, whole_number
 from ludens.envs.pricing.core import Outcome, PricingCore
 from ludens.envs.pricing.encoding import FirmEncoding, shared_part
 from ludens.envs.pricing.options import PricingOptions
@@ -313,10 +313,7 @@ class PricingFace:
         return (*told, *fined)
 
     def _running(self, call: str) -> None:
-        if not self._started:
-            raise UsageError(f"Call reset() before {call} on {self.environment}.")
-        if not self.agents:
-            raise UsageError(f"The episode of {self.environment} is over: call reset() before {call}.")
+        check_running(self.environment, call, self._started, self.agents)
 
     def _known(self, agent: str) -> str:
         if agent not in self._firm:
