@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,6 +16,7 @@ import numpy as np
 from ludens.agents.llm.wording import check_framing, paraphrases
 from ludens.envs import Family
 from ludens.errors import UsageError
+from ludens.experiments.seeds import check_seed
 from ludens.preferences import Belief, Preferences, resolve_belief
 from ludens.training.argument import Terms, terms_of
 from ludens.training.dataset import DataSet
@@ -65,9 +68,9 @@ def build_dataset(
         payoffs: whole numbers from … to …, in points.
         ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
             reply takes each equally often.
-        near: at most this share of each kind of turn is near indifference.
-        near_margin: a turn is so if the margin is at most this share of the payoff scale.
-        phrasings: in how many ways the reasoning is said.
+        near: at most this share of each kind of turn is near indifference, in [0, 1].
+        near_margin: a turn is so if the margin is at most this share of the payoff scale; at least 0.
+        phrasings: in how many ways the reasoning is said, at least 1.
 
     Raises:
         UsageError: an argument is out of its range, or the games in range do not suffice.
@@ -87,6 +90,16 @@ def build_dataset(
         check_framing(framing)
     if isinstance(framings, str) or not framings:
         raise UsageError(f"Name at least one framing, as a list; got {framings!r}.")
+    seed = check_seed(seed)
+    if not _is_number(near) or not 0 <= near <= 1:
+        raise UsageError(f"The share of turns near indifference (near) lies in [0, 1]; got {near!r}.")
+    if not _is_number(near_margin) or not 0 <= near_margin < math.inf:
+        raise UsageError(
+            "The margin near indifference (near_margin) is a finite number of at least 0; got "
+            f"{near_margin!r}."
+        )
+    if not isinstance(phrasings, int) or isinstance(phrasings, bool) or phrasings < 1:
+        raise UsageError(f"The number of phrasings is a whole number of at least 1; got {phrasings!r}.")
     maker = Maker(
         preferences, belief, reasoning=form, framings=tuple(framings), ties=ties, phrasings=phrasings
     )
@@ -107,6 +120,10 @@ def build_dataset(
         "seed": seed,
     }
     return DataSet.of(splits["train"], splits["validation"], splits["test"], settings)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _made(

@@ -21,6 +21,7 @@ from ludens.agents.llm.wording import render
 from ludens.agents.policy import Decision, Policy
 from ludens.envs import GameTree, Turn
 from ludens.errors import UsageError
+from ludens.experiments.seeds import check_seed
 from ludens.preferences import Belief, Preferences
 from ludens.training.build import Maker
 from ludens.training.example import Example, check_reasoning
@@ -61,7 +62,8 @@ def roll_out(
         seed: the same seed gives the same play of policies that draw.
 
     Raises:
-        UsageError: a seat has no policy, a learner has no seat, or the number of episodes is below 1.
+        UsageError: a seat has no policy, a learner has no seat, the number of episodes is below 1, or the
+            seed is no whole number of at least 0.
     """
     seats = list(env.possible_agents)
     missing = [seat for seat in (*seats, *learners) if seat not in policies or seat not in seats]
@@ -70,7 +72,7 @@ def roll_out(
     if not isinstance(episodes, int) or episodes < 1:
         raise UsageError(f"The number of episodes is a whole number of at least 1; got {episodes!r}.")
     found: list[Relabelled] = []
-    for seeds in np.random.SeedSequence(seed).spawn(episodes):
+    for seeds in np.random.SeedSequence(check_seed(seed)).spawn(episodes):
         drawn, taught = seeds.spawn(2)
         rng, teaching = np.random.default_rng(drawn), np.random.default_rng(taught)
         env.reset(seed=int(rng.integers(2**31)))
@@ -103,13 +105,13 @@ def relabel(
     Turns at which more than one option is optimal are left out.
 
     Raises:
-        UsageError: a turn is of no game tree.
+        UsageError: a turn is of no game tree, or the seed is no whole number of at least 0.
     """
     if any(not isinstance(entry.turn.game, GameTree) for entry in turns):
         raise UsageError(
             "Only turns of game trees have an oracle of preferences; use pricing_rows for prices."
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check_seed(seed))
     form = check_reasoning(reasoning)
     maker = Maker(preferences, belief, reasoning=form, framings=(framing,), ties="drop", phrasings=1)
     examples = []

@@ -68,6 +68,10 @@ def test_wrong_seats_and_missing_teachers_are_told():
         roll_out(env, {seats[0]: RandomPolicy()}, seats)
     with pytest.raises(UsageError, match="at least 1"):
         roll_out(env, dict.fromkeys(seats, RandomPolicy()), seats, episodes=0)
+    with pytest.raises(UsageError, match="seed"):
+        roll_out(env, dict.fromkeys(seats, RandomPolicy()), seats, seed=-1)
+    with pytest.raises(UsageError, match="seed"):
+        relabel([], MORALIS, seed=-1)
     market = make_env("bertrand", periods=2)
     turns = roll_out(market, dict.fromkeys(market.possible_agents, RandomFirm()), market.possible_agents)
     with pytest.raises(UsageError, match="teacher"):
