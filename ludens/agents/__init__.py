@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ludens.agents.best_reply import BestReplyPolicy
     from ludens.agents.human import HumanPolicy, PlayerLeftError
     from ludens.agents.journal import Journal, current_journal, recording
     from ludens.agents.llm.policy import LLMPolicy
@@ -34,6 +35,7 @@ __all__ = [
     "AlwaysCooperate",
     "AlwaysDefect",
     "BeliefReport",
+    "BestReplyPolicy",
     "Call",
     "CallablePolicy",
     "Decision",
@@ -60,6 +62,7 @@ __all__ = [
 # Each is loaded when it is first named, so that a scripted game does not wait for the client of language
 # models.
 _HOMES = {
+    "best_reply": ("BestReplyPolicy",),
     "human": ("HumanPolicy", "PlayerLeftError"),
     "journal": ("Journal", "current_journal", "recording"),
     "llm.policy": ("LLMPolicy",),

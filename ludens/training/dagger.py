@@ -4,40 +4,49 @@ The turns of a data set of drawn games are those of the strategy method, in one 
 in markets a tuned model comes to histories that only its own play leads to; here it plays on, and each of its
 turns is labelled as the oracle would have played it. What the policy itself did stays in the history.
 
-In a game of rounds against others whose play is believed not to depend on the past, the oracle of a round is
-the oracle of the whole. In a market the teacher is any pricing policy: `MyopicFirm`, the best reply to the
-rivals' last prices, or `MoralisFirm`, the moral price.
+Who labels a game of rounds is a choice. The oracle of one round is the oracle of the whole only where the
+others' play does not depend on the past. Against an opponent that answers what was done before and whose
+strategy is known, `BestReplyPolicy` as teacher gives the option that is best over all rounds left.
+
+In a market the teacher is any pricing policy: `MyopicFirm`, the best reply to the rivals' last prices,
+`BestReplyFirm`, the price that is best in the long run against a known rival, or `MoralisFirm`, the moral
+price.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ludens.agents.best_reply import BestReplyPolicy
 from ludens.agents.llm.wording import render
 from ludens.agents.policy import Decision, Policy
 from ludens.envs import GameTree, Turn
 from ludens.errors import UsageError
 from ludens.experiments.seeds import check_seed
-from ludens.preferences import Belief, Preferences
+from ludens.preferences import HOMO_ECONOMICUS, Belief, Preferences
 from ludens.training.build import Maker
 from ludens.training.example import Example, check_reasoning
-from ludens.training.labels import label_games
+from ludens.training.games import game_key, shape_of
+from ludens.training.labels import Label, label_games
 
 
 @dataclass(frozen=True, eq=False)
 class Relabelled:
     """A turn that a policy came to, what it did, and what the teacher would have done.
 
-    `taught` is None where no teacher was given.
+    `taught` is None where no teacher was given; `worth` is what each option is worth to a teacher that says
+    so (`BestReplyPolicy`), in points, in the turn's order.
     """
 
     turn: Turn
     taken: Decision
     taught: Decision | None
+    worth: tuple[float, ...] | None = None
 
 
 def roll_out(
@@ -73,8 +82,7 @@ def roll_out(
         raise UsageError(f"The number of episodes is a whole number of at least 1; got {episodes!r}.")
     found: list[Relabelled] = []
     for seeds in np.random.SeedSequence(check_seed(seed)).spawn(episodes):
-        drawn, taught = seeds.spawn(2)
-        rng, teaching = np.random.default_rng(drawn), np.random.default_rng(taught)
+        rng, teaching = (np.random.default_rng(part) for part in seeds.spawn(2))
         env.reset(seed=int(rng.integers(2**31)))
         for agent in env.agent_iter():
             _, _, terminated, truncated, _ = env.last(observe=False)
@@ -86,45 +94,97 @@ def roll_out(
             if decision.action is None:
                 break
             if agent in learners:
-                found.append(Relabelled(turn, decision, teacher.decide(turn, teaching) if teacher else None))
+                taught = teacher.decide(turn, teaching) if teacher else None
+                worth = teacher.values(turn) if isinstance(teacher, BestReplyPolicy) else None
+                found.append(Relabelled(turn, decision, taught, worth))
             env.step(decision.action)
     return found
 
 
 def relabel(
     turns: Sequence[Relabelled],
-    preferences: Preferences,
+    preferences: Preferences | None = None,
     *,
     belief: Belief = "uniform",
-    reasoning: str = "steps",
+    reasoning: str | None = None,
     framing: str = "neutral",
     seed: int = 0,
 ) -> list[Example]:
-    """Examples from turns of game trees: the prompt with its history, the oracle's option as the answer.
+    """Examples from turns of game trees: the prompt with its history, and the option to learn.
 
-    Turns at which more than one option is optimal are left out.
+    Turns at which more than one option is optimal, or the teacher plays more than one, are left out.
+
+    Args:
+        turns: from `roll_out`.
+        preferences: whose oracle of one round gives the labels. None takes the teacher's decisions as labels.
+        belief: of that oracle.
+        reasoning: ``"steps"``, ``"prose"`` or ``"none"``; None for steps with the oracle and for none with a
+            teacher. The argument is one about a single round, so that a teacher's label must go without.
+        framing: the wording.
+        seed: the same seed shows options in the same orders.
+
+    Returns:
+        Examples whose `utilities` are the oracle's for one round, or the teacher's `worth` over all rounds
+        left; they are empty, and the margin infinite, where the teacher says none.
 
     Raises:
-        UsageError: a turn is of no game tree, or the seed is no whole number of at least 0.
+        UsageError: a turn is of no game tree, or has no teacher's decision where that is the label, or
+            reasoning or a belief is asked for with a teacher's labels, or the seed is no whole number of at
+            least 0.
     """
     if any(not isinstance(entry.turn.game, GameTree) for entry in turns):
         raise UsageError(
             "Only turns of game trees have an oracle of preferences; use pricing_rows for prices."
         )
     rng = np.random.default_rng(check_seed(seed))
-    form = check_reasoning(reasoning)
-    maker = Maker(preferences, belief, reasoning=form, framings=(framing,), ties="drop", phrasings=1)
+    form = check_reasoning(reasoning or ("none" if preferences is None else "steps"))
+    if preferences is None and (form != "none" or not isinstance(belief, str) or belief != "uniform"):
+        raise UsageError(
+            "Reasoning and beliefs are those of an oracle of one round, which a teacher's label need not "
+            "follow: relabel with preferences, or with reasoning='none' and no belief."
+        )
+    # Without reasoning the preferences are not looked at.
+    maker = Maker(
+        preferences or HOMO_ECONOMICUS, belief, reasoning=form, framings=(framing,), ties="drop", phrasings=1
+    )
     examples = []
     for entry in turns:
-        game = entry.turn.game
-        assert isinstance(game, GameTree)
-        (label,) = (one for one in label_games([game], preferences, belief) if one.node == entry.turn.node)
+        label = _taught(entry) if preferences is None else _solved(entry, preferences, belief)
         if label.tied:
             continue
         made = maker.example(label, int(rng.integers(len(label.options))), rng)
         prompt = render(entry.turn, framing, made.order, reasoning=form != "none")
-        examples.append(replace(made, prompt=prompt.messages))
+        known = preferences is not None or entry.worth is not None
+        examples.append(replace(made, prompt=prompt.messages, utilities=made.utilities if known else ()))
     return examples
+
+
+def _solved(entry: Relabelled, preferences: Preferences, belief: Belief) -> Label:
+    game = entry.turn.game
+    assert isinstance(game, GameTree)
+    (label,) = (one for one in label_games([game], preferences, belief) if one.node == entry.turn.node)
+    return label
+
+
+def _taught(entry: Relabelled) -> Label:
+    """The teacher's decision as a label; its scale is the game's payoff range."""
+    turn, taught = entry.turn, entry.taught
+    game = turn.game
+    assert isinstance(game, GameTree)
+    if taught is None or taught.action is None:
+        raise UsageError(
+            "An example needs the teacher's decision: give roll_out a teacher, or relabel preferences."
+        )
+    shares = taught.probabilities or [float(option.action == taught.action) for option in turn.options]
+    optimal = tuple(share > 0 for share in shares)
+    worth = entry.worth or (math.nan,) * len(optimal)
+    others = [value for value, on in zip(worth, optimal, strict=True) if not on]
+    margin = max(worth) - max(others) if entry.worth and others else math.inf
+    scale = float(np.ptp(game.payoffs)) or 1.0
+    names = tuple(option.name for option in turn.options)
+    return Label(
+        game, game_key(game), shape_of(game), turn.node, names, worth, optimal, margin, margin / scale
+    )
 
 
 def pricing_rows(turns: Sequence[Relabelled], telling: Any = None) -> list[dict[str, Any]]:

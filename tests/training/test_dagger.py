@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ludens.agents import OraclePolicy, RandomPolicy
+from ludens.agents import BestReplyPolicy, OraclePolicy, RandomPolicy, TitForTat
 from ludens.agents.llm.replies import read_choice
 from ludens.agents.pricing import MoralisFirm, MyopicFirm, RandomFirm, firm_view, read_firm
 from ludens.envs import make_env
 from ludens.errors import UsageError
-from ludens.preferences import homo_moralis
+from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
 from ludens.training.dagger import pricing_rows, relabel, roll_out
+from ludens.training.example import Example
 
 MORALIS = homo_moralis(0.5)
 
@@ -78,3 +79,47 @@ def test_wrong_seats_and_missing_teachers_are_told():
         pricing_rows(turns)
     with pytest.raises(UsageError, match="pricing_rows"):
         relabel(turns, MORALIS)
+
+
+def test_labels_of_a_teacher_are_best_over_the_rounds_left():
+    env = make_env("sequential_prisoners_dilemma", payoffs=(9, 7, 3, 1), rounds=3, roles="fixed")
+    seats = env.possible_agents
+    teacher = BestReplyPolicy(HOMO_ECONOMICUS, TitForTat())
+    policies = {seats[0]: TitForTat(), seats[1]: RandomPolicy()}
+    turns = roll_out(env, policies, seats[1:], teacher=teacher, episodes=8, seed=2)
+    examples = relabel(turns)
+    assert len(examples) == len(turns)
+    for entry, example in zip(turns, examples, strict=True):
+        assert example.reasoning == "none"
+        assert example.completion == example.answer
+        assert example.option == ("defect" if entry.turn.round == 2 else "cooperate")
+        assert example.prompt[1]["content"].count("Round ") == len(entry.turn.past)
+        by_name = dict(zip(example.options, example.utilities, strict=True))
+        names = [option.name for option in entry.turn.options]
+        assert by_name == dict(zip(names, entry.worth, strict=True))
+        assert example.margin == pytest.approx(abs(entry.worth[0] - entry.worth[1]))
+        assert Example.from_row(example.to_row()) == example
+    # The oracle of one round says otherwise: it would defect in every one.
+    assert {example.option for example in relabel(turns, HOMO_ECONOMICUS)} == {"defect"}
+
+
+def test_any_policy_teaches_and_mixtures_are_left_out():
+    env = make_env("trust", rounds=2)
+    seats = env.possible_agents
+    policies = dict.fromkeys(seats, RandomPolicy())
+    examples = relabel(roll_out(env, policies, seats, teacher=TitForTat(), episodes=3))
+    assert examples
+    assert {(example.utilities, example.margin) for example in examples} == {((), float("inf"))}
+    assert not relabel(roll_out(env, policies, seats, teacher=RandomPolicy()))
+
+
+def test_a_teachers_label_takes_no_argument_of_one_round():
+    env = make_env("trust", rounds=2)
+    seats = env.possible_agents
+    policies = dict.fromkeys(seats, RandomPolicy())
+    turns = roll_out(env, policies, seats, teacher=BestReplyPolicy(HOMO_ECONOMICUS, TitForTat()))
+    for claimed in ({"reasoning": "steps"}, {"reasoning": "prose"}, {"belief": "equilibrium"}):
+        with pytest.raises(UsageError, match="oracle of one round"):
+            relabel(turns, **claimed)
+    with pytest.raises(UsageError, match="give roll_out a teacher"):
+        relabel(roll_out(env, policies, seats))
