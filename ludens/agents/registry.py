@@ -37,7 +37,7 @@ _PLAIN: dict[str, Callable[[], Policy]] = {
     for policy in (RandomPolicy, AlwaysCooperate, AlwaysDefect, TitForTat, Reciprocator, Grim, HumanPolicy)
 }
 # Firms whose names are free here: `grim` and `random` are players of games with two options.
-_FIRMS = ("nash", "monopoly", "myopic", "moralis", "fixed", "qlearning")
+_FIRMS = ("nash", "monopoly", "myopic", "matching", "moralis", "fixed", "qlearning")
 # Choosers in the adoption game whose names are free here.
 _ADOPTERS = ("adopter", "always")
 _PREFERENCES = ("alpha", "beta", "kappa")

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ludens.agents import BestReplyPolicy, OraclePolicy, RandomPolicy, TitForTat
 from ludens.agents.llm.replies import read_choice
-from ludens.agents.pricing import MoralisFirm, MyopicFirm, RandomFirm, firm_view, read_firm
+from ludens.agents.pricing import (
+    BestReplyFirm,
+    MatchingFirm,
+    MoralisFirm,
+    MyopicFirm,
+    RandomFirm,
+    firm_view,
+    read_firm,
+)
 from ludens.envs import make_env
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
@@ -123,3 +134,22 @@ def test_a_teachers_label_takes_no_argument_of_one_round():
             relabel(turns, **claimed)
     with pytest.raises(UsageError, match="give roll_out a teacher"):
         relabel(roll_out(env, policies, seats))
+
+
+def test_rows_of_a_market_take_the_dynamic_best_reply():
+    env = make_env("bertrand", periods=5)
+    firms = {"firm_0": RandomFirm(), "firm_1": MatchingFirm()}
+    teacher = BestReplyFirm(MatchingFirm(), discount=0.9)
+    turns = roll_out(env, firms, ["firm_0"], teacher=teacher, seed=3)
+    for row, entry in zip(pricing_rows(turns), turns, strict=True):
+        reading = read_firm(row["completion"][0]["content"], slots=("observations",))
+        best = max(zip(teacher.values(entry.turn), entry.turn.options, strict=True), key=lambda pair: pair[0])
+        assert reading.price == pytest.approx(float(best[1].name), rel=1e-3)
+
+
+def test_the_page_s_snippet_runs(capsys):
+    page = (Path(__file__).parents[2] / "docs" / "align.md").read_text(encoding="utf-8")
+    section = page.split("## Relabel a model's own play")[1].split("\n## ")[0]
+    (code,) = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    exec(compile(code, "align.md", "exec"), {})
+    assert "['cooperate', 'cooperate', 'cooperate', 'defect']" in capsys.readouterr().out

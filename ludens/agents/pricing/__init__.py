@@ -5,8 +5,10 @@ Importing this package loads neither LiteLLM nor Jinja2.
 
 from __future__ import annotations
 
+from ludens.agents.pricing.dynamic import BestReplyFirm
 from ludens.agents.pricing.firms import firm_names, make_firm
 from ludens.agents.pricing.llm import PricingLLMPolicy
+from ludens.agents.pricing.matching import MatchingFirm
 from ludens.agents.pricing.oracles import (
     FixedFirm,
     GrimFirm,
@@ -22,10 +24,12 @@ from ludens.agents.pricing.view import FirmView, firm_view
 from ludens.agents.pricing.wording import Telling, prefixes, render_firm
 
 __all__ = [
+    "BestReplyFirm",
     "FirmReading",
     "FirmView",
     "FixedFirm",
     "GrimFirm",
+    "MatchingFirm",
     "MonopolyFirm",
     "MoralisFirm",
     "MyopicFirm",

@@ -5,6 +5,7 @@ specification                            firm
 =======================================  =============================================================
 ``nash``, ``monopoly``, ``myopic``,      the rule of that name, see `ludens.agents.pricing.oracles`
 ``grim``, ``random``
+``matching``                             `MatchingFirm`
 ``moralis:0.5``                          `MoralisFirm` with κ = 0.5, over firms
 ``moralis:kappa=0.5,universalise=…``     the same over ``firms`` or ``firms_and_consumers``
 ``fixed:1.7``                            `FixedFirm`
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ludens.agents.policy import Policy
+from ludens.agents.pricing.matching import MatchingFirm
 from ludens.agents.pricing.oracles import (
     FixedFirm,
     GrimFirm,
@@ -32,7 +34,7 @@ from ludens.agents.specs import Specifications
 from ludens.errors import UsageError
 
 _PLAIN: dict[str, Callable[[], Policy]] = {
-    firm.name: firm for firm in (NashFirm, MonopolyFirm, MyopicFirm, GrimFirm, RandomFirm)
+    firm.name: firm for firm in (NashFirm, MonopolyFirm, MyopicFirm, MatchingFirm, GrimFirm, RandomFirm)
 }
 _NUMBERED: dict[str, tuple[Callable[..., Policy], str]] = {
     "moralis": (MoralisFirm, "kappa"),

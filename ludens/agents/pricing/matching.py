@@ -1,0 +1,29 @@
+"""Tit for tat in prices: charge what the rival charged last.
+
+Matching a rival's price is the strategy of Salop (in Stiglitz & Mathewson (eds.), *New Developments in the
+Analysis of Market Structure*, 1986) without the promise to customers; that it opens with the joint-profit
+price is tit for tat's cooperative beginning, and our choice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ludens.agents.pricing.oracles import PricingPolicy
+from ludens.agents.pricing.view import FirmView
+
+
+class MatchingFirm(PricingPolicy):
+    """Opens with the joint-profit price, then charges the lowest price of a rival in the last period."""
+
+    name = "matching"
+
+    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+        """The lowest price that a rival now in the market charged last; the joint-profit price where there is
+        none.
+        """
+        if len(view.prices):
+            last = np.delete(view.prices[-1, list(view.active)], view.place)
+            if np.isfinite(last).any():
+                return float(np.nanmin(last))
+        return float(view.present.monopoly()[view.place])
