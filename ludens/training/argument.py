@@ -19,12 +19,16 @@ strategy itself does not reach it takes d. So
 
 With κ = 0 nothing but F and z is left. All of it is multiplied by the smallest number that makes the weights
 whole numbers with no common divisor: sums are compared in place of averages, and no decimal is needed where
-payoffs are whole. The form of the argument is our choice.
+payoffs are whole.
+
+The form of the argument is our choice, and made for small models, which copy well and decide badly: as little
+as can be depends on what was found before. Costs of 0 are subtracted like all others, replies are compared at
+both players' turns alike, and whether to go on is written down before it is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
@@ -219,12 +223,45 @@ class Compared(NamedTuple):
     Attributes:
         what: ``"expected"``, ``"own"`` (replies by their worth to oneself), ``"reply"`` or ``"rule"``.
         branch: the first mover's option whose replies are compared; None for comparing those options.
-        text: ``"7 < 12"``.
+        options: what each of the numbers belongs to: an option of the first mover, or a reply.
+        values: the numbers, in the order in which the prompt tells the options.
     """
 
     what: str
     branch: str | None
-    text: str
+    options: tuple[str, ...]
+    values: tuple[Number, ...]
+
+    @property
+    def text(self) -> str:
+        """``"7 < 12"`` for two numbers; the largest against each of the others for more."""
+        if len(self.values) == 2:
+            one, other = self.values
+            return f"{told(one)} {_sign(one, other)} {told(other)}"
+        top = self.top[0]
+        largest = self.values[top]
+        rest = [value for place, value in enumerate(self.values) if place != top]
+        return ", ".join(f"{told(largest)} {_sign(largest, value)} {told(value)}" for value in rest)
+
+    @property
+    def top(self) -> tuple[int, ...]:
+        """The places of the largest number, several if it is there more than once."""
+        largest = max(self.values)
+        return tuple(place for place, value in enumerate(self.values) if value == largest)
+
+
+class Matched(NamedTuple):
+    """Whether the replies that are best for oneself are those with the largest K.
+
+    Attributes:
+        branch: the first mover's option.
+        own: the replies that are best for oneself.
+        all: those with the largest K.
+    """
+
+    branch: str
+    own: tuple[str, ...]
+    all: tuple[str, ...]
 
 
 class Ruled(NamedTuple):
@@ -234,16 +271,16 @@ class Ruled(NamedTuple):
         branch: the option with which the best rule begins.
         reply: the reply that the rule then has; None where the game ends.
         here: whether the rule comes here.
-        text: the replies' comparison by one's own worth, told again where the rule does not come here.
+        own: the replies' comparison by one's own worth, told again where the rule does not come here.
     """
 
     branch: str
     reply: str | None
     here: bool
-    text: str
+    own: Compared
 
 
-Item = Copied | Worked | Compared | Ruled
+Item = Copied | Worked | Compared | Matched | Ruled
 
 
 class Arguer:
@@ -290,7 +327,7 @@ class Arguer:
                 sums, totals[b] = self._expected(b)
                 items += sums
         what = "rule" if self.moral else "expected"
-        items.append(Compared(what, None, compared([totals[b] for b in self.order])))
+        items.append(self._between(what, self.order, totals))
         top = max(totals.values())
         return items, frozenset(self.plan.branches[b].option for b in totals if totals[b] == top)
 
@@ -300,27 +337,24 @@ class Arguer:
         if not self.moral:
             cells, own = self._owns(b)
             items += cells
-            items.append(Compared("own", branch.option, compared([own[r] for r in self.replies[b]])))
+            items.append(self._among("own", b, own))
             return items, self._names(b, own)
         found, own, moral = self._values(b)
         items += found
-        items.append(Compared("reply", branch.option, compared([moral[r] for r in self.replies[b]])))
         selfish, kantian = self._names(b, own), self._names(b, moral)
+        items.append(Matched(branch.option, tuple(sorted(selfish)), tuple(sorted(kantian))))
         if selfish == kantian:
             return items, selfish  # best both ways, so it does not matter whether the rule comes here
-        more, total = self._expected(b)
-        totals = {b: total + max(moral.values())}
+        more, total = self._rule(b, [], moral)
+        totals = {b: total}
         items += more
-        items.append(Worked("rule", branch.option, None, (_plus(total, max(moral.values())),)))
         for other in self.order:
             if other != b:
                 items += self._copies(other, None)
                 values, _, others_moral = self._values(other)
                 added, totals[other] = self._rule(other, values, others_moral)
                 items += added
-        items.append(
-            Compared("rule", None, compared([totals[o] for o in (b, *(o for o in self.order if o != b))]))
-        )
+        items.append(self._between("rule", (b, *(o for o in self.order if o != b)), totals))
         top = max(totals.values())
         here = totals[b] == top
         best = frozenset[str]()
@@ -335,10 +369,21 @@ class Arguer:
                 branch.option if here else begun.option,
                 reply,
                 here,
-                compared([own[r] for r in self.replies[b]]),
+                self._among("own", b, own),
             )
         )
         return items, best
+
+    def _between(self, what: str, order: Sequence[int], totals: Mapping[int, Number]) -> Compared:
+        """The first mover's options, set against each other."""
+        options = tuple(self.plan.branches[b].option for b in order)
+        return Compared(what, None, options, tuple(totals[b] for b in order))
+
+    def _among(self, what: str, b: int, values: Mapping[int, Number]) -> Compared:
+        """The replies to an option of the first mover's, set against each other."""
+        branch, order = self.plan.branches[b], self.replies[b]
+        options = tuple(str(branch.replies[r][0]) for r in order)
+        return Compared(what, branch.option, options, tuple(values[r] for r in order))
 
     def _copies(self, b: int, role: int | None) -> list[Item]:
         return [Copied(self.plan.branches[b].replies[r][1], role) for r in self.replies[b]]
@@ -376,7 +421,7 @@ class Arguer:
                 items.append(Worked("cell", branch.option, option, sums))
         return items, values
 
-    def _expected(self, b: int) -> tuple[list[Item], Number]:
+    def _expected(self, b: int) -> tuple[list[Worked], Number]:
         branch = self.plan.branches[b]
         sums: list[str] = []
         parts: list[Number] = []
@@ -399,7 +444,7 @@ class Arguer:
         branch = self.plan.branches[b]
         items, own = self._owns(b) if branch.node is not None else ([], {0: 0})
         if len(own) > 1 and self.weights.second[b]:
-            items.append(Compared("own", branch.option, compared([own[r] for r in self.replies[b]])))
+            items.append(self._among("own", b, own))
         best = max(own.values())
         moral: dict[int, Number] = {}
         for r in self.replies[b]:
@@ -407,21 +452,23 @@ class Arguer:
             mine, others = self.payoffs[leaf]
             sums = [_plus(mine, others)]
             value = _multiplied(sums, self.weights.everybody, mine + others)
-            if self.weights.second[b] and own[r] != best:
+            if self.weights.second[b] and branch.node is not None:  # for the best reply too, at no cost
                 sums.append(_minus(best, own[r]))
                 cost = _multiplied(sums, self.weights.second[b], best - own[r])
                 sums.append(_minus(value, cost))
                 value -= cost
             moral[r] = value
             items.append(Worked("reply", branch.option, option, tuple(sums)))
+        if branch.node is not None:
+            items.append(self._among("reply", b, moral))
         return items, own, moral
 
     def _rule(self, b: int, found: list[Item], moral: dict[int, Number]) -> tuple[list[Item], Number]:
         expected, total = self._expected(b)
         best = max(moral.values())
-        items = [*found, *expected]
-        items.append(Worked("rule", self.plan.branches[b].option, None, (_plus(total, best),)))
-        return items, total + best
+        sums = tuple(step for entry in expected for step in entry.sums)
+        worked = Worked("rule", self.plan.branches[b].option, None, (*sums, _plus(total, best)))
+        return [*found, worked], total + best
 
 
 def told(value: Number) -> str:
@@ -437,16 +484,6 @@ def told(value: Number) -> str:
     if rest == 1:
         return f"{float(value):.10g}"
     return f"{value.numerator}/{value.denominator}"
-
-
-def compared(values: Sequence[Number]) -> str:
-    """``"7 < 12"`` for two numbers; the largest against each of the others for more."""
-    if len(values) == 2:
-        one, other = values
-        return f"{told(one)} {_sign(one, other)} {told(other)}"
-    top = max(range(len(values)), key=lambda place: values[place])
-    rest = [value for place, value in enumerate(values) if place != top]
-    return ", ".join(f"{told(values[top])} {_sign(values[top], value)} {told(value)}" for value in rest)
 
 
 def _sign(one: Number, other: Number) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from ludens.envs import GameTree
 from ludens.errors import UsageError
-from ludens.training.argument import Arguer, Compared, Copied, Item, Ruled, Terms, Worked
+from ludens.training.argument import Arguer, Compared, Copied, Item, Matched, Ruled, Terms, Worked
+from ludens.training.argument import told as number
 from ludens.training.example import Reasoning
 from ludens.training.prompts import Told
 
@@ -73,6 +74,7 @@ _PROSE: tuple[dict[str, str], ...] = (
         "reply": "For everybody together, less what I give up, {place} is worth this: {sums}.",
         "rule": "A rule that begins with {place} comes to {sums}.",
         "compared": "Compare: {text}.",
+        "matched": "What is best for me and what is best for all: {text}.",
     },
     {
         "copied": "I read {text}.",
@@ -81,6 +83,7 @@ _PROSE: tuple[dict[str, str], ...] = (
         "reply": "If everybody did {place}, and I subtract my own sacrifice: {sums}.",
         "rule": "All told, beginning with {place} is worth {sums}.",
         "compared": "Now {text}.",
+        "matched": "For me and for all: {text}.",
     },
 )
 
@@ -90,15 +93,16 @@ class _Writer:
         self._told = told
         self._phrasing = phrasing
         self._names: dict[tuple[str, str | None], str] = {}
+        self._letters: dict[tuple[str | None, str], str] = {}
         for leaf, row in zip(game.leaves, told.rows, strict=True):
             first = leaf.path[0].option
             parts = row.steps if len(row.steps) == len(leaf.path) else ()
-            self._names[first, None] = parts[0] if parts else self._label(game, leaf.path[0].label, first)
+            letter = self._letters[None, first] = self._label(game, leaf.path[0].label, first)
+            self._names[first, None] = parts[0] if parts else letter
             if len(leaf.path) > 1:
                 second = leaf.path[1].option
-                self._names[first, second] = (
-                    parts[1] if parts else self._label(game, leaf.path[1].label, second)
-                )
+                letter = self._letters[first, second] = self._label(game, leaf.path[1].label, second)
+                self._names[first, second] = parts[1] if parts else letter
 
     def _label(self, game: GameTree, node: str, option: str) -> str:
         options = game.information_set(node).options
@@ -111,8 +115,30 @@ class _Writer:
         if isinstance(item, Worked):
             return f"{self._place(item)}: {', '.join(item.sums)}"
         if isinstance(item, Compared):
-            return item.text
-        return self._ruled(item)
+            return self._chosen(item)
+        if isinstance(item, Matched):
+            return self._matched(item)
+        return self._ruled(item, self._chosen(item.own))
+
+    def _matched(self, item: Matched) -> str:
+        own, everybody = (
+            " or ".join(sorted(self._letters[item.branch, option] for option in options))
+            for options in (item.own, item.all)
+        )
+        return f"{own} and {everybody} {'agree' if own == everybody else 'differ'}"
+
+    def _chosen(self, item: Compared) -> str:
+        """``7 A, 12 B: 12 B``: first all the numbers, each with its option, then the largest told again.
+
+        With a sign between them a model that writes from left to right would have to compare before it has
+        written the second number, and to find whose the larger one is afterwards.
+        """
+        named = [
+            f"{number(value)} {self._letters[item.branch, option]}"
+            for value, option in zip(item.values, item.options, strict=True)
+        ]
+        best = "the same" if len(item.top) == len(named) else " and ".join(named[place] for place in item.top)
+        return f"{', '.join(named)}: {best}"
 
     def prose(self, items: Sequence[Item]) -> list[str]:
         say = _PROSE[self._phrasing % len(_PROSE)]
@@ -126,8 +152,10 @@ class _Writer:
                 )
             elif isinstance(item, Compared):
                 sentences.append(say["compared"].format(text=item.text))
+            elif isinstance(item, Matched):
+                sentences.append(say["matched"].format(text=self._matched(item)))
             else:
-                sentences.append(self._ruled(item).removesuffix(".") + ".")
+                sentences.append(self._ruled(item, item.own.text).removesuffix(".") + ".")
         return [" ".join(sentences)]
 
     def _copied(self, item: Copied) -> str:
@@ -139,9 +167,9 @@ class _Writer:
     def _place(self, item: Worked) -> str:
         return self._names[item.branch, item.reply]
 
-    def _ruled(self, item: Ruled) -> str:
+    def _ruled(self, item: Ruled, own: str) -> str:
         here, elsewhere = _RULED[self._phrasing % len(_RULED)]
         rule = self._names[item.branch, None]
         if item.here and item.reply is not None:
             rule = f"{rule}, {self._names[item.branch, item.reply]}"
-        return (here if item.here else elsewhere).format(rule=rule, own=item.text)
+        return (here if item.here else elsewhere).format(rule=rule, own=own)

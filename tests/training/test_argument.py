@@ -18,6 +18,7 @@ from ludens.training.reasoning import completion, phrasings
 NUMBER = r"-?\d+(?:\.\d+)?(?:/\d+)?"
 SUM = re.compile(rf"(?<![\w.])({NUMBER}) ([+x-]) ({NUMBER}) = ({NUMBER})")
 COMPARISON = re.compile(rf"(?<![\w.])({NUMBER}) ([<=>]) ({NUMBER})(?!\w)")
+CHOICE = re.compile(rf"((?:{NUMBER} [A-Z](?:, )?){{2,}}): (the same|{NUMBER} [A-Z](?: and {NUMBER} [A-Z])*)")
 WORK = {"+": Fraction.__add__, "-": Fraction.__sub__, "x": Fraction.__mul__}
 HOLDS = {"<": Fraction.__lt__, "=": Fraction.__eq__, ">": Fraction.__gt__}
 TELLER = Teller()
@@ -25,19 +26,22 @@ TELLER = Teller()
 
 def check_numbers(text, prompt):
     """Every sum and comparison holds, and each of their inputs was read from the prompt, worked out before,
-    or is one of the preference's weights (the first factor of a product).
+    or is one of the preference's weights (the first factor of a product). Where options are set against each
+    other, the one that is taken has the largest number.
     """
     known = {Fraction(number) for number in re.findall(NUMBER, prompt)} | {Fraction(0)}
     said = re.sub(r"(?i)person \d", "", text)
     places = sorted(
         [(hit.start(), hit, True) for hit in SUM.finditer(said)]
-        + [
-            (hit.start(), hit, False) for hit in COMPARISON.finditer(SUM.sub(lambda m: " " * len(m[0]), said))
-        ],
+        + [(hit.start(), hit, False) for hit in COMPARISON.finditer(SUM.sub(lambda m: " " * len(m[0]), said))]
+        + [(hit.start(), hit, None) for hit in CHOICE.finditer(said)],
         key=lambda entry: entry[0],
     )
     assert places
     for _, hit, is_sum in places:
+        if is_sum is None:
+            check_choice(hit, known)
+            continue
         one, other = Fraction(hit[1]), Fraction(hit[3])
         assert one in known or hit[2] == "x", hit[0]
         assert other in known, hit[0]
@@ -46,6 +50,18 @@ def check_numbers(text, prompt):
             known.add(Fraction(hit[4]))
         else:
             assert HOLDS[hit[2]](one, other), hit[0]
+
+
+def check_choice(hit, known):
+    numbers = {letter: Fraction(number) for number, letter in re.findall(rf"({NUMBER}) ([A-Z])", hit[1])}
+    assert set(numbers.values()) <= known, hit[0]
+    best = {letter for letter, number in numbers.items() if number == max(numbers.values())}
+    if hit[2] == "the same":
+        assert best == set(numbers), hit[0]
+        return
+    taken = re.findall(rf"({NUMBER}) ([A-Z])", hit[2])
+    assert {letter for _, letter in taken} == best, hit[0]
+    assert all(Fraction(number) == numbers[letter] for number, letter in taken), hit[0]
 
 
 wishes = st.builds(
@@ -89,6 +105,9 @@ def test_every_number_is_right_and_the_end_is_the_oracles(drawn, preferences, or
         prompt = told.messages[1]["content"]
         check_numbers(text, prompt)
         if reasoning == "steps":
+            *_, last = CHOICE.finditer(text)
+            if not re.search("rule|best for everybody", text):  # the last number told is that of the answer
+                assert last[2] == "the same" or re.search(rf" {answer}\b", last[2])
             rows = prompt.splitlines()
             copied = [line for line in text.splitlines() if " gets " in line]
             assert copied
@@ -115,3 +134,14 @@ def test_the_checker_finds_wrong_numbers():
         check_numbers("7 > 12", "7 12")
     with pytest.raises(AssertionError):
         check_numbers("5 + 1 = 6", "6 1")
+    for wrong in (
+        "7 A, 12 B: 7 A",
+        "7 A, 12 B: 12 A",
+        "7 A, 12 B: the same",
+        "7 A, 7 B: 7 A",
+        "7 A, 9 B: 9 B",
+    ):
+        with pytest.raises(AssertionError):
+            check_numbers(wrong, "7 12")
+    check_numbers("7 A, 12 B: 12 B", "7 12")
+    check_numbers("7 A, 7 B: the same", "7")
