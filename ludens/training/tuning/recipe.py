@@ -45,7 +45,7 @@ class Recipe:
     learning_rate: float = 1e-3
     warmup: float = 0.05
     epochs: float = 1.0
-    batch_size: int = 8
+    batch_size: int = 4
     per_device: int | None = None
     seed: int = 0
     device: Device = "auto"

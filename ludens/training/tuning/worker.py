@@ -101,7 +101,9 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
             labels = inputs["labels"][:, 1:]
             told = labels != -100
             places = told.any(dim=0).nonzero().squeeze(1)
-            given = {key: value for key, value in inputs.items() if key != "labels"}
+            # Rows are padded to the right, where no token of theirs looks: without a mask attention takes the
+            # causal way, which leaves out half of the table.
+            given = {name: inputs[name] for name in inputs if name not in ("labels", "attention_mask")}
             outputs = model(**given, use_cache=False, logits_to_keep=places)
             logits = outputs.logits[told[:, places]].float()
             loss = torch.nn.functional.cross_entropy(logits, labels[told], reduction="sum")
