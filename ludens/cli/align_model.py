@@ -68,6 +68,10 @@ def model(
     studies: Annotated[
         str, typer.Option(help="Of autonomous vehicles, numbers separated by commas; none for none.")
     ] = "2,3",
+    batched: Annotated[
+        bool,
+        typer.Option("--batched", help="Let Transformers ask the tuned model, many questions together."),
+    ] = False,
     small: Annotated[bool, typer.Option("--small", help="Ask as little as the demonstration does.")] = False,
     out: Annotated[
         Path | None,
@@ -106,6 +110,7 @@ def model(
         epochs=epochs,
         reasoning=reasoning,
         paraphrases=paraphrases,
+        batched=batched,
         sizes=sizes,
     )
     folder = out or Path("runs") / _folder_name(base, to, kappa, seed)

@@ -166,7 +166,8 @@ def _oracle(result: AlignmentResult) -> list[tuple[float, float]]:
     """The oracle's cooperation on the same dilemmas."""
     from ludens.training.evaluation.marks import oracle_points
 
-    return oracle_points(result.files.run("before", "exam"), result.plan.preferences)
+    exams = (result.files.run(when, "exam") for when in ("before", "after"))
+    return oracle_points(next(path for path in exams if path.exists()), result.plan.preferences)
 
 
 def _legend(figure: Figure, who: Any, *, oracle: bool = False, markers: bool = True) -> None:

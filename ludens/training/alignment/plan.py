@@ -39,6 +39,8 @@ class Sizes:
         periods: of the pricing run; 0 for none.
         studies: numbers of the studies on autonomous vehicles, see `ludens.envs.av.studies`; empty for none.
         perplexity: whether the general-ability check is made (it loads the model twice).
+        compared: whether the base and the persona sit the exam too; of several tunings of one base, one needs
+            to ask them.
     """
 
     held_out: int = 64
@@ -49,6 +51,7 @@ class Sizes:
     periods: int = 20
     studies: tuple[int, ...] = (2, 3)
     perplexity: bool = True
+    compared: bool = True
 
     def __post_init__(self) -> None:
         for name in ("held_out", "others", "thinking", "replicates", "periods"):
@@ -92,6 +95,9 @@ class Plan:
         reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
         paraphrases: train on the neutral wording and on five paraphrases of it, in place of it alone; two
             more are held out either way.
+        batched: the tuned model sits the exam in Transformers, which writes many replies together: several
+            times as fast for long ones as the light engine, which writes one after another and so depends on
+            nothing but the question.
         sizes: how much is asked.
     """
 
@@ -105,6 +111,7 @@ class Plan:
     epochs: int = 1
     reasoning: str = "steps"
     paraphrases: bool = True
+    batched: bool = False
     sizes: Sizes = field(default_factory=Sizes)
 
     @property

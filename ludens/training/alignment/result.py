@@ -268,18 +268,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
-    wanted = {
-        "data": files.data,
-        "before: exam": files.run("before", "exam"),
-        "before: protocols": files.run("before", "protocols"),
-        "tune": files.card,
-        "after: exam": files.run("after", "exam"),
-        "after: protocols": files.run("after", "protocols"),
-    }
-    if plan.sizes.periods:
-        wanted |= {f"{when}: pricing": files.run(when, "pricing") for when in ("before", "after")}
-    if plan.sizes.studies:
-        wanted |= {f"{when}: vehicles": files.run(when, "vehicles") for when in ("before", "after")}
+    stages = ["exam", "protocols"]
+    stages += ["pricing"] if plan.sizes.periods else []
+    stages += ["vehicles"] if plan.sizes.studies else []
+    wanted = {"data": files.data, "tune": files.card}
+    for when in ("before", "after") if plan.sizes.compared else ("after",):
+        wanted |= {f"{when}: {what}": files.run(when, what) for what in stages}
     if plan.sizes.perplexity:
         wanted["general ability"] = files.ability
     return tuple(name for name, path in wanted.items() if not path.exists())

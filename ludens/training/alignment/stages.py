@@ -142,8 +142,9 @@ def _align(plan: Plan, files: Files, begin: Stage) -> Files:
     with begin("data"):
         data = data_of(plan, files)
     asked = questions_of(plan, data)
-    _ask(plan, files, asked, "before", begin)
-    _let_go()
+    if plan.sizes.compared:
+        _ask(plan, files, asked, "before", begin)
+        _let_go()
     with begin("tune") as progress:
         _tune(plan, data, files, progress)
     with begin("export"):
@@ -194,7 +195,8 @@ def contenders(plan: Plan, files: Files, when: str, data: DataSet | None = None)
     longest = max(len(example.completion) for example in (data or DataSet.read(files.data)).train)
     thinking = {"reasoning": plan.reasoning != "none", "max_tokens": max(48, round(REPLIES * longest))}
     if when == "after":
-        return (contender(TUNED, tuned_model(files), **thinking),)
+        model = f"local/{files.tuned}" if plan.batched else tuned_model(files)
+        return (contender(TUNED, model, **thinking),)
     some = {"sets": ("held-out", "partner cooperates")}
     found = [contender(BASE_AT_ONCE, plan.base), contender(PERSONA_AT_ONCE, plan.base, persona=plan.persona)]
     if thinking["reasoning"]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
+from ludens.experiments.bench import CONCURRENCY
 from ludens.experiments.blocking import run_blocking
 from ludens.experiments.database import NoRunError
 from ludens.experiments.recorder import OnProgress, Recorder
@@ -90,7 +91,7 @@ def examine(
     path: str | os.PathLike[str],
     *,
     seed: int = 0,
-    concurrency: int = 8,
+    concurrency: int = CONCURRENCY,
     progress: OnProgress | None = None,
 ) -> Run:
     """Ask what is still to be asked; an exam that is done is returned as it is.
