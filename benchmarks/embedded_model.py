@@ -68,13 +68,13 @@ def games(count: int, rng: random.Random) -> list[Chat]:
     return prompts
 
 
-def ours(prompts: list[Chat], concurrency: int) -> tuple[float, list[float]]:
+def ours(prompts: list[Chat], concurrency: int, model: str = MODEL) -> tuple[float, list[float]]:
     """Seconds for all prompts through LiteLLM, and the first token's log-probabilities."""
     import litellm
 
     async def ask(gate: asyncio.Semaphore, prompt: Chat) -> float:
         async with gate:
-            reply = await litellm.acompletion(model=MODEL, messages=prompt, **REQUEST)
+            reply = await litellm.acompletion(model=model, messages=prompt, **REQUEST)
         return float(reply.choices[0].logprobs.content[0].top_logprobs[0].logprob)
 
     async def all_of_them() -> list[float]:

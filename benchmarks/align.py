@@ -1,0 +1,379 @@
+"""The embedded model moved toward homo economicus and homo moralis: what `ludens align` reaches.
+
+    python benchmarks/align.py [--keep FOLDER] [--only NAME …] [--threads N] [--tables] [--write FILE]
+
+Eight tunings of the embedded model, each of them an alignment in a folder of its own below `--keep`: homo
+economicus and homo moralis κ = 0.5 with three seeds each, κ = 0.25 and κ = 0.75 with one. The first seed of
+the first two asks the base and the persona too, and looks at transfer. What was done is kept: the command
+goes on where it was stopped. `--only moralis-0.5-seed1` does what is named alone, and `--tables` does nothing
+and writes down what is there. Two of these commands side by side, each with `--threads 1` and half of the
+names, take less time than one with both cores: about two hours for all.
+
+The ladder is a set of questions of its own, the same for every κ of the first seed: prisoner's dilemmas and
+trust games of the test split, at the three nodes where cooperation of the oracle rises with κ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ludens.agents.local import Settings, close_all, register
+from ludens.experiments.intervals import Estimate
+from ludens.training import DataSet
+from ludens.training.alignment import AlignmentResult, Files, Plan, Sizes, align, load_result, make_plan
+from ludens.training.alignment.result import ORDER
+from ludens.training.alignment.stages import TUNED, contenders
+from ludens.training.alignment.tables import kappa_text
+from ludens.training.evaluation.exam import examine, read_exam
+from ludens.training.evaluation.marks import Mark, mark
+from ludens.training.evaluation.sets import SETS, Question, optimal
+
+MODEL = "local/smollm2-135m"
+QUARTER_HOUR = 900.0
+FULL = Sizes(held_out=64, others=16, thinking=4, periods=6, studies=(2,))
+AGAIN = Sizes(
+    held_out=64, others=0, thinking=0, periods=0, studies=(), perplexity=False, compared=False
+)  # fmt: skip
+RUNGS = (
+    ("sequential_prisoners_dilemma", "opening"),
+    ("sequential_prisoners_dilemma", "reply to cooperation"),
+    ("trust", "opening"),
+    ("trust", "reply to trust"),
+)
+"""Where the oracle's cooperation rises with κ: the ladder."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One alignment of the study."""
+
+    kappa: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        target = f"moralis-{self.kappa:g}" if self.kappa else "economicus"
+        return f"{target}-seed{self.seed}"
+
+    @property
+    def title(self) -> str:
+        """In tables."""
+        return f"moralis κ = {self.kappa:g}" if self.kappa else "economicus"
+
+    @property
+    def examples(self) -> int:
+        """To train on: the longer arguments of homo moralis leave time for fewer."""
+        return 400 if self.kappa else 512
+
+    @property
+    def full(self) -> bool:
+        """Whether the base and the persona are asked too, and transfer."""
+        return self.seed == 0 and self.kappa in (0, 0.5)
+
+    def plan(self) -> Plan:
+        """What is to be done."""
+        to = "moralis" if self.kappa else "economicus"
+        return make_plan(
+            MODEL, to, kappa=self.kappa or None, examples=self.examples, seed=self.seed, batched=True,
+            sizes=FULL if self.full else AGAIN,
+        )  # fmt: skip
+
+
+ENTRIES = tuple(
+    Entry(kappa, seed)
+    for kappa, seed in ((0, 0), (0.5, 0), (0.25, 0), (0.75, 0), (0, 1), (0.5, 1), (0, 2), (0.5, 2))
+)
+
+
+def main() -> None:
+    """Align, and write the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--keep", type=Path, default=Path("runs/align-study"))
+    parser.add_argument("--only", nargs="*", help="names of alignments, in the order in which to do them")
+    parser.add_argument("--threads", type=int, default=0, help="0 for as many as there are cores")
+    parser.add_argument("--tables", action="store_true", help="align nothing, read what is there")
+    parser.add_argument("--write", type=Path, help="a Markdown file, with a picture beside it")
+    options = parser.parse_args()
+    register(settings=Settings(slots=32, threads=options.threads))
+    if options.threads:
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    named = {entry.name: entry for entry in ENTRIES}
+    for name in [] if options.tables else options.only or named:
+        print(f"== {name}", flush=True)
+        files = align(named[name].plan(), options.keep / name, stage=timed)
+        if named[name].seed == 0:
+            with timed("ladder"):
+                climb(files, named[name])
+    done = {
+        entry: load_result(options.keep / entry.name)
+        for entry in ENTRIES
+        if (options.keep / entry.name / "after-protocols.db").exists()
+    }
+    text = page(done)
+    print(text)
+    if options.write is not None:
+        drawn = picture(done, options.write.with_suffix(".svg"))
+        text += f"\n![κ]({drawn.name})\n" if drawn else ""
+        options.write.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def timed(name: str) -> Iterator[None]:
+    """Say how long a stage took."""
+    begun = time.perf_counter()
+    yield None
+    print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
+
+
+def ladder(data: DataSet) -> tuple[Question, ...]:
+    """The ladder's questions: all games of the test split of the seed, at the nodes of `RUNGS`."""
+    games = sorted({(each.family, each.payoffs) for each in data.test})
+    return tuple(
+        Question("ladder", family, payoffs, node, "neutral", place % 2)
+        for place, (family, payoffs) in enumerate(games)
+        for name, node in RUNGS
+        if name == family
+    )
+
+
+def climb(files: Files, entry: Entry) -> None:
+    """Put the ladder to the tuned model."""
+    data = DataSet.read(files.data)
+    (tuned,) = contenders(entry.plan(), files, "after", data)
+    examine([tuned], ladder(data), files.folder / "ladder.db", seed=entry.seed)
+    close_all()
+
+
+def climbed(result: AlignmentResult) -> Mark | None:
+    """What the tuned model did on the ladder."""
+    path = result.folder / "ladder.db"
+    if not path.exists():
+        return None
+    (found,) = mark(*read_exam(path), result.plan.preferences, seed=result.plan.seed)
+    return found
+
+
+def page(done: dict[Entry, AlignmentResult]) -> str:
+    """All tables."""
+    return "\n".join(
+        [
+            "# Toward homo economicus and homo moralis",
+            "",
+            "Made by `python benchmarks/align.py --write benchmarks/align.md`: the embedded model (135 "
+            "million parameters) on two cores without a GPU. What the sets are, "
+            "and how to read the numbers: [docs/align.md](../docs/align.md). Shares are in per cent, with "
+            "95 % intervals.",
+            "",
+            "## Every tuning",
+            "",
+            *every(done),
+            "",
+            "*Right* counts unreadable replies as wrong. *Cooperates* is with a partner who cooperated, in "
+            "strict prisoner's dilemmas; beside it what the target's oracle does on the same questions. κ is "
+            "from the 18 published protocols, with α = β = 0 and with both free.",
+            "",
+            *[line for entry, result in done.items() if entry.full for line in beside(entry, result)],
+            "## The weight κ",
+            "",
+            *steps(done),
+        ]
+    )
+
+
+def every(done: dict[Entry, AlignmentResult]) -> list[str]:
+    """A row per tuning, and means over seeds."""
+    lines = [
+        "| target | seed | tuning, s | of 15 min | held-out agreement | right | cooperates | oracle | "
+        "agreement, protocols | κ, α = β = 0 | κ, free |",
+        "|" + "---|" * 11,
+    ]
+    for entry, result in done.items():
+        held, strict = result.mark(TUNED, "held-out"), result.mark(TUNED, "partner cooperates")
+        kappa = result.kappa(TUNED)
+        assert held is not None
+        assert strict is not None
+        assert kappa is not None
+        seconds = float(result.tuning["seconds"])
+        lines.append(
+            f"| {entry.title} | {entry.seed} | {seconds:.0f} | {seconds / QUARTER_HOUR:.2f} | "
+            f"{share(held.agreement)} | {share(held.right)} | {share(strict.cooperation)} | "
+            f"{percent(strict.oracle)} | {protocols(result)} | {kappa_text(kappa.alone)} | "
+            f"{kappa_text(kappa.free)} |"
+        )
+    for kappa_value in (0, 0.5):
+        found = [result for entry, result in done.items() if entry.kappa == kappa_value]
+        values = [value for each in found if (value := held_out(each)) is not None]
+        if len(values) > 1:
+            title = Entry(kappa_value, 0).title
+            lines.append(
+                f"| {title} | mean of {len(values)} | | | {100 * statistics.fmean(values):.1f} "
+                f"(sd {100 * statistics.stdev(values):.1f}) | | | | | | |"
+            )
+    return lines
+
+
+def held_out(result: AlignmentResult) -> float | None:
+    """Agreement on held-out questions."""
+    found = result.mark(TUNED, "held-out")
+    return None if found is None else found.agreement.value
+
+
+def protocols(result: AlignmentResult) -> str:
+    """Agreement of the tuned model with its target's oracle on the published protocols."""
+    assert result.protocols is not None
+    for found in result.protocols.measures:
+        if found.policy == TUNED:
+            near = min(found.comparisons, key=lambda each: abs(each.kappa - result.plan.preferences.kappa))
+            at = "" if near.kappa == result.plan.preferences.kappa else f" (oracle κ = {near.kappa:g})"
+            return share(near.agreement) + at
+    return "–"
+
+
+def beside(entry: Entry, result: AlignmentResult) -> list[str]:
+    """The tuned model beside the base and the persona, on every set, and transfer."""
+    who = [name for name in ORDER if any(found.contender == name for found in result.marks)]
+    lines = [f"## {entry.title.capitalize()}, seed {entry.seed}: beside the base and the persona", ""]
+    lines += [f"| agreement | {' | '.join(who)} |", "|" + "---|" * (len(who) + 1)]
+    for name in SETS:
+        if any(found.set == name for found in result.marks):
+            lines.append(f"| {name} | {' | '.join(agreed(result.mark(each, name)) for each in who)} |")
+    for label, alone in (("κ, α = β = 0", True), ("κ, free", False)):
+        cells = []
+        for each in who:
+            kappa = result.kappa(each)
+            cells.append("not asked" if kappa is None else kappa_text(kappa.alone if alone else kappa.free))
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    lines += ["", "Agreement is of readable answers; *lost* is the share of replies without one.", ""]
+    lines += ["| transfer | before | after |", "|---|---|---|"]
+    if result.ability:
+        before, after = (result.ability[when]["value"] for when in ("before", "after"))
+        lines.append(f"| perplexity of plain text | {before:.1f} | {after:.1f} |")
+    if {"before", "after"} <= set(result.markets):
+        cells = [
+            f"{path.status}, {len(path.prices)} of {path.periods} periods"
+            + (f", mean price {statistics.fmean(path.prices):.2f}" if path.prices else "")
+            for path in (result.markets[when] for when in ("before", "after"))
+        ]
+        market = result.markets["before"]
+        told = f"Nash {market.nash:.2f}, joint profit {market.joint:.2f}"
+        lines.append(f"| pricing ({told}) | {' | '.join(cells)} |")
+    if {"before", "after"} <= set(result.dilemmas):
+        rated = [result.dilemmas[when][0] for when in ("before", "after")]
+        for number in sorted(set(rated[0].approval) & set(rated[1].approval)):
+            cells = [share(found.approval[number]) for found in rated]
+            lines.append(f"| swerve for {number} | {' | '.join(cells)} |")
+        lines.append(f"| would buy (0–100) | {' | '.join(plain(found.buys) for found in rated)} |")
+        lines.append(f"| moral (0–100) | {' | '.join(plain(found.moral) for found in rated)} |")
+    return [*lines, ""]
+
+
+def steps(done: dict[Entry, AlignmentResult]) -> list[str]:
+    """Cooperation of the first seed by κ, on the same questions."""
+    lines = [
+        "| κ | cooperates on the ladder | its oracle | readable | cooperates in the protocols | its oracle |",
+        "|" + "---|" * 6,
+    ]
+    for entry, result in sorted(done.items(), key=lambda item: item[0].kappa):
+        found = climbed(result)
+        if entry.seed or found is None:
+            continue
+        readable = 1 - (found.invalid.value or 0) - (found.refused.value or 0)
+        overall, oracle = in_protocols(result)
+        lines.append(
+            f"| {entry.kappa:g} | {share(found.cooperation)} | {percent(found.oracle)} | {percent(readable)} "
+            f"of {found.asked} | {overall} | {oracle} |"
+        )
+    return lines
+
+
+def in_protocols(result: AlignmentResult) -> tuple[str, str]:
+    """Cooperation of the tuned model and of its target's oracle in the published protocols."""
+    from ludens.envs import FAMILIES, PROTOCOLS
+    from ludens.envs.questions import questions
+
+    assert result.protocols is not None
+    measured = next(found for found in result.protocols.measures if found.policy == TUNED)
+    shares = []
+    for game in PROTOCOLS.values():
+        family, payoffs = game.name, tuple(game.parameters.values())
+        for node in questions(game):
+            best = optimal(family, payoffs, node, result.plan.preferences)
+            place = game.information_set(node).options.index(FAMILIES[family].prosocial[node])
+            shares.append((place in best) / len(best))
+    return share(measured.overall), percent(statistics.fmean(shares))
+
+
+def picture(done: dict[Entry, AlignmentResult], path: Path) -> Path | None:
+    """Cooperation on the ladder against κ, the oracle's beside; None for fewer than two steps."""
+    from ludens.experiments.report import marks
+    from ludens.experiments.report.svg import INK, MUTED, to_svg
+
+    points = sorted(
+        (entry.kappa, found.cooperation, found.oracle)
+        for entry, result in done.items()
+        if entry.seed == 0 and (found := climbed(result)) is not None and found.cooperation.value is not None
+    )
+    if len(points) < 2:
+        return None
+    with marks.sheet(5.2, 3.2) as figure:
+        axes = figure.subplots()
+        kappas = [kappa for kappa, _, _ in points]
+        axes.plot(kappas, [oracle for _, _, oracle in points], color=INK, linestyle=(0, (2, 1.5)), marker=".")
+        axes.plot(kappas, [told.value for _, told, _ in points], color="#d55e00", marker="D", linewidth=1.8)
+        for kappa, told, _ in points:
+            axes.plot([kappa, kappa], [told.low, told.high], color="#d55e00", linewidth=1.2)
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
+        axes.set_xticks(kappas)
+        axes.set_xlabel("κ that the model was moved toward", fontsize=8, color=MUTED)
+        axes.set_ylabel("cooperates on the ladder", fontsize=8, color=MUTED)
+        axes.legend(["the oracle", "tuned model"], loc="upper left", frameon=False, fontsize=8)
+        marks.quiet(axes)
+        marks.margins(figure, 0.65, 0.15, 0.48)
+        path.write_text(to_svg(figure, "align"), encoding="utf-8")
+    return path
+
+
+def share(estimate: Estimate) -> str:
+    """A share in per cent with its interval."""
+    if estimate.value is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return percent(estimate.value)
+    return f"{percent(estimate.value)} ({percent(estimate.low)}–{percent(estimate.high)})"
+
+
+def percent(value: float | None) -> str:
+    """Without the sign."""
+    return "–" if value is None else f"{100 * value:.0f}"
+
+
+def plain(estimate: Estimate) -> str:
+    """A number with its interval."""
+    if estimate.value is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.0f}"
+    return f"{estimate.value:.0f} ({estimate.low:.0f} to {estimate.high:.0f})"
+
+
+def agreed(found: Mark | None) -> str:
+    """Agreement on a set, how many were asked, and what was lost."""
+    if found is None:
+        return "not asked"
+    lost = (found.invalid.value or 0) + (found.refused.value or 0)
+    return f"{share(found.agreement)}, n={found.asked}" + (f", {percent(lost)} lost" if lost else "")
+
+
+if __name__ == "__main__":
+    main()
