@@ -19,6 +19,7 @@ from ludens.training.alignment.stages import (
     PERSONA_AT_ONCE,
     TUNED,
     Files,
+    contenders,
     data_of,
     questions_of,
 )
@@ -115,6 +116,26 @@ def test_the_terminal_shows_every_set_in_eighty_columns(written):
         "report.html",
     ):
         assert words in out.getvalue()
+
+
+def test_the_base_need_not_be_asked_for_every_tuning(tmp_path):
+    sizes = Sizes(
+        held_out=16, others=0, thinking=0, protocols=("SPD1", "TG5"), periods=0, studies=(),
+        perplexity=False, compared=False,
+    )  # fmt: skip
+    wanted = make_plan(EMBEDDED, "economicus", examples=64, sizes=sizes, batched=True)
+    files = Files(open_folder(tmp_path / "again", wanted))
+    data = data_of(wanted, files)
+    asked = questions_of(wanted, data)
+    examine([Contender(TUNED, {"spec": "homo_economicus"})], asked, files.run("after", "exam"))
+    models = [{"label": TUNED, "spec": "homo_economicus"}]
+    bench(models, framings=("neutral",), protocols=sizes.protocols, path=files.run("after", "protocols"))
+    found = write_report(files.folder)
+    assert (found.missing, found.contenders) == (("tune",), (TUNED,))
+    assert found.mark(TUNED, "held-out").agreement.value == 1
+    assert "Does it react to incentives?" in files.report.read_text(encoding="utf-8")
+    (tuned,) = contenders(wanted, files, "after", data)
+    assert tuned.spec["spec"] == f"local/{files.tuned}"
 
 
 def test_the_report_command_prints_json(folder):
