@@ -10,7 +10,7 @@ and writes down what is there. Two of these commands side by side, each with `--
 names, take less time than one with both cores: about two hours for all.
 
 The ladder is a set of questions of its own, the same for every κ of the first seed: prisoner's dilemmas and
-trust games of the test split, at the three nodes where cooperation of the oracle rises with κ.
+trust games that none of these was trained on, at the four turns where cooperation of the oracle rises with κ.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ludens.agents.local import Settings, close_all, register
 from ludens.experiments.intervals import Estimate
 from ludens.training import DataSet
 from ludens.training.alignment import AlignmentResult, Files, Plan, Sizes, align, load_result, make_plan
+from ludens.training.alignment.plan import PLAN
 from ludens.training.alignment.result import ORDER
-from ludens.training.alignment.stages import TUNED, contenders
+from ludens.training.alignment.stages import TUNED, contenders, data_of
 from ludens.training.alignment.tables import kappa_text
 from ludens.training.evaluation.exam import examine, read_exam
 from ludens.training.evaluation.marks import Mark, mark
@@ -99,7 +102,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--keep", type=Path, default=Path("runs/align-study"))
-    parser.add_argument("--only", nargs="*", help="names of alignments, in the order in which to do them")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        choices=[entry.name for entry in ENTRIES],
+        metavar="NAME",
+        help="alignments, in the order in which to do them: " + ", ".join(entry.name for entry in ENTRIES),
+    )
     parser.add_argument("--threads", type=int, default=0, help="0 for as many as there are cores")
     parser.add_argument("--tables", action="store_true", help="align nothing, read what is there")
     parser.add_argument("--write", type=Path, help="a Markdown file, with a picture beside it")
@@ -117,8 +126,9 @@ def main() -> None:
     done = {
         entry: load_result(options.keep / entry.name)
         for entry in ENTRIES
-        if (options.keep / entry.name / "after-protocols.db").exists()
+        if (options.keep / entry.name / PLAN).exists()
     }
+    done = {entry: result for entry, result in done.items() if not result.missing}
     text = page(done)
     print(text)
     if options.write is not None:
@@ -135,8 +145,13 @@ def timed(name: str) -> Iterator[None]:
     print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
 
 
-def ladder(data: DataSet) -> tuple[Question, ...]:
-    """The ladder's questions: all games of the test split of the seed, at the nodes of `RUNGS`."""
+@cache
+def ladder() -> tuple[Question, ...]:
+    """The ladder's questions, at the nodes of `RUNGS`: the test games of the first alignment, on which no
+    other one of its seed was trained either.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        data = data_of(ENTRIES[0].plan(), Files(Path(place)))
     games = sorted({(each.family, each.payoffs) for each in data.test})
     return tuple(
         Question("ladder", family, payoffs, node, "neutral", place % 2)
@@ -150,7 +165,7 @@ def climb(files: Files, entry: Entry) -> None:
     """Put the ladder to the tuned model."""
     data = DataSet.read(files.data)
     (tuned,) = contenders(entry.plan(), files, "after", data)
-    examine([tuned], ladder(data), files.folder / "ladder.db", seed=entry.seed)
+    examine([tuned], ladder(), files.folder / "ladder.db", seed=entry.seed)
     close_all()
 
 

@@ -60,10 +60,10 @@ def main() -> None:
             ours(games(1, rng), 1, model)
         seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
         for _ in range(options.repetitions):
-            prompts = games(options.games, rng)
+            prompts, others = games(options.games, rng), games(1, rng)
             for name, model in models.items():
                 at_once = ours(prompts, 8, model)[0] / len(prompts)
-                seconds[name].append((at_once, written(prompts[:3], model)))
+                seconds[name].append((at_once, written(others, model)))
         close_all()
     for name, found in seconds.items():
         rates = [statistics.median(1 / each[place] for each in found) for place in (0, 1)]

@@ -70,7 +70,7 @@ def model(
     ] = "2,3",
     batched: Annotated[
         bool,
-        typer.Option("--batched", help="Let Transformers ask the tuned model, many questions together."),
+        typer.Option("--batched", help="Ask the tuned model by Transformers, many questions together."),
     ] = False,
     small: Annotated[bool, typer.Option("--small", help="Ask as little as the demonstration does.")] = False,
     out: Annotated[

@@ -42,7 +42,8 @@ def price(
         str | None,
         typer.Option(
             metavar="FIRM,FIRM",
-            help="nash, monopoly, myopic, grim, moralis:0.5, fixed:1.7, random, qlearning, or a model's id.",
+            help="nash, monopoly, myopic, matching, grim, moralis:0.5, fixed:1.7, random, qlearning, or a "
+            "model's id.",
             show_default=False,
         ),
     ] = None,

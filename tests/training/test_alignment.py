@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from contextlib import contextmanager
 
 import pytest
@@ -136,6 +137,28 @@ def test_the_base_need_not_be_asked_for_every_tuning(tmp_path):
     assert "Does it react to incentives?" in files.report.read_text(encoding="utf-8")
     (tuned,) = contenders(wanted, files, "after", data)
     assert tuned.spec["spec"] == f"local/{files.tuned}"
+
+    begun = []
+
+    @contextmanager
+    def stop(name):
+        begun.append(name)
+        if name == "tune":
+            raise KeyboardInterrupt
+        yield None
+
+    with pytest.raises(KeyboardInterrupt):
+        align(wanted, files.folder, stage=stop)
+    assert begun == ["data", "tune"]
+
+
+def test_what_stopped_after_thinking_has_a_report(folder, tmp_path):
+    files = Files(open_folder(tmp_path / "begun", plan()))
+    shutil.copytree(folder.data, files.data)
+    shutil.copy(folder.run("before", "exam"), files.run("before", "thinking"))
+    found = write_report(files.folder)
+    assert "before: exam" in found.missing
+    assert found.slopes
 
 
 def test_the_report_command_prints_json(folder):

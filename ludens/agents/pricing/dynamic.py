@@ -26,14 +26,16 @@ from ludens.errors import UsageError
 Horizon = Literal["endless", "episode"]
 
 _TOLERANCE = 1e-9
+_ROUNDING = 1e-13
 _KEPT = 64  # markets whose solutions are kept
 
 
 class BestReplyFirm(Policy):
     """Charges the price on the grid that is worth most, now and later, against a rival whose rule is known.
 
-    Of prices whose values differ by less than a share of 1e-9 the lowest is charged. What is solved is the
-    market as it is now: changes to come, fines and a changing outside good are not foreseen.
+    Of prices whose values differ by less than 1e-9 of the largest profit of a period the lowest is charged.
+    What is solved is the demand of the market as it is now: changes to come, fines, a changing outside good
+    and the prominence of some products are not foreseen.
 
     Args:
         rival: the other firm's rule. It must not draw, and is asked at turns that never happen.
@@ -101,7 +103,9 @@ class BestReplyFirm(Policy):
             UsageError: as `values`.
         """
         worth = np.array(self.values(turn))
-        best = worth >= worth.max() - _TOLERANCE * np.abs(worth).max()
+        # A patient firm's values are large beside what one period can change.
+        period = float(np.abs(self._duel(turn)[0].earned).max())
+        best = worth >= worth.max() - max(_TOLERANCE * period, _ROUNDING * np.abs(worth).max())
         return Decision(turn.options[int(best.argmax())].action)
 
     def values(self, turn: Turn) -> tuple[float, ...]:

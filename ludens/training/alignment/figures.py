@@ -166,8 +166,9 @@ def _oracle(result: AlignmentResult) -> list[tuple[float, float]]:
     """The oracle's cooperation on the same dilemmas."""
     from ludens.training.evaluation.marks import oracle_points
 
-    exams = (result.files.run(when, "exam") for when in ("before", "after"))
-    return oracle_points(next(path for path in exams if path.exists()), result.plan.preferences)
+    names = (("before", "exam"), ("after", "exam"), ("before", "thinking"))
+    found = next((path for name in names if (path := result.files.run(*name)).exists()), None)
+    return [] if found is None else oracle_points(found, result.plan.preferences)
 
 
 def _legend(figure: Figure, who: Any, *, oracle: bool = False, markers: bool = True) -> None:

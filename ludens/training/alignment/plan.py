@@ -39,8 +39,8 @@ class Sizes:
         periods: of the pricing run; 0 for none.
         studies: numbers of the studies on autonomous vehicles, see `ludens.envs.av.studies`; empty for none.
         perplexity: whether the general-ability check is made (it loads the model twice).
-        compared: whether the base and the persona sit the exam too; of several tunings of one base, one needs
-            to ask them.
+        compared: whether the base and the persona are asked too, in the exam, the protocols and the transfer;
+            of several tunings of one base, one needs to ask them. Without it there is nothing before.
     """
 
     held_out: int = 64
@@ -95,9 +95,10 @@ class Plan:
         reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
         paraphrases: train on the neutral wording and on five paraphrases of it, in place of it alone; two
             more are held out either way.
-        batched: the tuned model sits the exam in Transformers, which writes many replies together: several
-            times as fast for long ones as the light engine, which writes one after another and so depends on
-            nothing but the question.
+        batched: the tuned model answers the exam and the protocols in Transformers, which writes many replies
+            together: several times as fast for long ones as the light engine. That writes one after another,
+            so that a reply depends on its question and seed alone; in a batch log-probabilities vary in the
+            second decimal with what else is asked, and a drawn reply may be another one.
         sizes: how much is asked.
     """
 

@@ -154,6 +154,11 @@ def test_against_a_patient_matcher_prices_stay_high():
     assert BestReplyFirm(MatchingFirm(), discount=0.1).decide(on_grid((13, 13)), None).action < price
 
 
+def test_the_most_patient_still_tells_prices_apart():
+    patient = BestReplyFirm(MatchingFirm(), discount=1 - 1e-8).decide(on_grid((13, 13)), None).action
+    assert patient == BestReplyFirm(MatchingFirm(), discount=0.9999).decide(on_grid((13, 13)), None).action
+
+
 def test_a_trained_q_learner_is_answered_as_its_own_equilibrium_test_does():
     learner = QLearning(points=4, beta=1e-3, window=500, max_periods=20_000)
     sessions = train(BASELINE, learner, 1, seed=5)

@@ -92,6 +92,37 @@ def test_the_loss_of_the_embedded_model_falls(embedded):
     assert losses[-1] < losses[0] - 0.1
 
 
+def test_the_loss_is_the_stock_one_on_rows_of_unequal_length(tiny, data, tmp_path):
+    """Though it is computed at completions only, and without a mask over the padding."""
+    pytest.importorskip("trl")
+    import random
+
+    import numpy as np
+    import torch
+
+    from ludens.training.tuning.worker import _trainer
+
+    recipe = Recipe(batch_size=4, threads=1, device="cpu")
+    rows = [
+        {
+            "prompt": [dict(message) for message in example.prompt],
+            "completion": [{"role": "assistant", "content": example.completion}],
+        }
+        for example in data.train[:4]
+    ]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    # The trainer seeds everybody's generators, which is why it has a process of its own elsewhere.
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - to restore it
+    trainer, _, _ = _trainer(tmp_path, str(tiny), recipe)
+    random.setstate(states[0]), np.random.set_state(states[1]), torch.set_rng_state(states[2])  # noqa: NPY002
+    batch = next(iter(trainer.get_train_dataloader()))
+    assert not batch["attention_mask"].all()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        ours = trainer.compute_loss(trainer.model, dict(batch))
+        stock = super(type(trainer), trainer).compute_loss(trainer.model, dict(batch))
+    assert float(ours) == pytest.approx(float(stock), rel=1e-3)
+
+
 def test_the_adapter_answers_at_once_as_a_local_model(embedded, data):
     made, _ = embedded
     reference = resolve(made.name)
