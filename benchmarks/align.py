@@ -133,7 +133,7 @@ def main() -> None:
     print(text)
     if options.write is not None:
         drawn = picture(done, options.write.with_suffix(".svg"))
-        text += f"\n![κ]({drawn.name})\n" if drawn else ""
+        text += f"\n\n![κ]({drawn.name})\n" if drawn else ""
         options.write.write_text(text, encoding="utf-8")
 
 
@@ -208,9 +208,9 @@ def page(done: dict[Entry, AlignmentResult]) -> str:
 def every(done: dict[Entry, AlignmentResult]) -> list[str]:
     """A row per tuning, and means over seeds."""
     lines = [
-        "| target | seed | tuning, s | of 15 min | held-out agreement | right | cooperates | oracle | "
+        "| target | seed | tuning, s | cores | of 15 min | held-out agreement | right | cooperates | oracle | "
         "agreement, protocols | κ, α = β = 0 | κ, free |",
-        "|" + "---|" * 11,
+        "|" + "---|" * 12,
     ]
     for entry, result in done.items():
         held, strict = result.mark(TUNED, "held-out"), result.mark(TUNED, "partner cooperates")
@@ -220,7 +220,7 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         assert kappa is not None
         seconds = float(result.tuning["seconds"])
         lines.append(
-            f"| {entry.title} | {entry.seed} | {seconds:.0f} | {seconds / QUARTER_HOUR:.2f} | "
+            f"| {entry.title} | {entry.seed} | {seconds:.0f} | {result.tuning['threads']} | {seconds / QUARTER_HOUR:.2f} | "
             f"{share(held.agreement)} | {share(held.right)} | {share(strict.cooperation)} | "
             f"{percent(strict.oracle)} | {protocols(result)} | {kappa_text(kappa.alone)} | "
             f"{kappa_text(kappa.free)} |"
@@ -231,7 +231,7 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         if len(values) > 1:
             title = Entry(kappa_value, 0).title
             lines.append(
-                f"| {title} | mean of {len(values)} | | | {100 * statistics.fmean(values):.1f} "
+                f"| {title} | mean of {len(values)} | | | | {100 * statistics.fmean(values):.1f} "
                 f"(sd {100 * statistics.stdev(values):.1f}) | | | | | | |"
             )
     return lines
