@@ -208,8 +208,8 @@ def page(done: dict[Entry, AlignmentResult]) -> str:
 def every(done: dict[Entry, AlignmentResult]) -> list[str]:
     """A row per tuning, and means over seeds."""
     lines = [
-        "| target | seed | tuning, s | cores | of 15 min | held-out agreement | right | cooperates | oracle | "
-        "agreement, protocols | κ, α = β = 0 | κ, free |",
+        "| target | seed | tuning, s | cores | of 15 min | held-out agreement | right | cooperates | "
+        "oracle | agreement, protocols | κ, α = β = 0 | κ, free |",
         "|" + "---|" * 12,
     ]
     for entry, result in done.items():
@@ -218,10 +218,10 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         assert held is not None
         assert strict is not None
         assert kappa is not None
-        seconds = float(result.tuning["seconds"])
+        seconds, cores = float(result.tuning["seconds"]), result.tuning["threads"]
         lines.append(
-            f"| {entry.title} | {entry.seed} | {seconds:.0f} | {result.tuning['threads']} | {seconds / QUARTER_HOUR:.2f} | "
-            f"{share(held.agreement)} | {share(held.right)} | {share(strict.cooperation)} | "
+            f"| {entry.title} | {entry.seed} | {seconds:.0f} | {cores} | "
+            f"{seconds / QUARTER_HOUR:.2f} | {share(held.agreement)} | {share(held.right)} | {share(strict.cooperation)} | "
             f"{percent(strict.oracle)} | {protocols(result)} | {kappa_text(kappa.alone)} | "
             f"{kappa_text(kappa.free)} |"
         )
