@@ -221,8 +221,8 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         seconds, cores = float(result.tuning["seconds"]), result.tuning["threads"]
         lines.append(
             f"| {entry.title} | {entry.seed} | {seconds:.0f} | {cores} | "
-            f"{seconds / QUARTER_HOUR:.2f} | {share(held.agreement)} | {share(held.right)} | {share(strict.cooperation)} | "
-            f"{percent(strict.oracle)} | {protocols(result)} | {kappa_text(kappa.alone)} | "
+            f"{seconds / QUARTER_HOUR:.2f} | {share(held.agreement)} | {share(held.right)} | "
+            f"{share(strict.cooperation)} | {percent(strict.oracle)} | {protocols(result)} | {kappa_text(kappa.alone)} | "
             f"{kappa_text(kappa.free)} |"
         )
     for kappa_value in (0, 0.5):
