@@ -222,8 +222,8 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         lines.append(
             f"| {entry.title} | {entry.seed} | {seconds:.0f} | {cores} | "
             f"{seconds / QUARTER_HOUR:.2f} | {share(held.agreement)} | {share(held.right)} | "
-            f"{share(strict.cooperation)} | {percent(strict.oracle)} | {protocols(result)} | {kappa_text(kappa.alone)} | "
-            f"{kappa_text(kappa.free)} |"
+            f"{share(strict.cooperation)} | {percent(strict.oracle)} | {protocols(result)} | "
+            f"{kappa_text(kappa.alone)} | {kappa_text(kappa.free)} |"
         )
     for kappa_value in (0, 0.5):
         found = [result for entry, result in done.items() if entry.kappa == kappa_value]
