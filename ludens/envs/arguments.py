@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 
+import numpy as np
+
 from ludens.errors import UsageError
 
 
@@ -42,9 +44,26 @@ def check_count(environment: str, name: str, value: object, *, least: int = 1) -
     return number
 
 
-def check_running(environment: str, call: str, started: bool, agents: Sequence[str]) -> None:
-    """Raise `UsageError` if a call comes before an episode (`started`) or after it (no `agents` are left)."""
+def seeded(environment: str, seed: int | None, present: np.random.Generator | None) -> np.random.Generator:
+    """The generator of an episode: a seed starts a new one, without it the `present` one goes on, if there is
+    one.
+
+    Raises:
+        UsageError: the seed is no whole number of at least 0.
+    """
+    if seed is None and present is not None:
+        return present
+    return np.random.default_rng(None if seed is None else check_count(environment, "seed", seed, least=0))
+
+
+def check_started(environment: str, call: str, started: bool) -> None:
+    """Raise `UsageError` if a call comes before the first episode (`started`)."""
     if not started:
         raise UsageError(f"Call reset() before {call} on {environment}.")
+
+
+def check_running(environment: str, call: str, started: bool, agents: Sequence[str]) -> None:
+    """Raise `UsageError` if a call comes before an episode (`started`) or after it (no `agents` are left)."""
+    check_started(environment, call, started)
     if not agents:
         raise UsageError(f"The episode of {environment} is over: call reset() before {call}.")

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from pettingzoo import AECEnv
 from pettingzoo.utils.env import AECIterable
 
-from ludens.envs.arguments import check_choice, check_count, whole_number
+from ludens.envs.arguments import (
+    check_choice,
+    check_count,
+    check_running,
+    check_started,
+    seeded,
+    whole_number,
+)
 from ludens.envs.course import Course, Roles
 from ludens.envs.encoding import Encoding, Masks
 from ludens.envs.nodes import Step
@@ -117,9 +124,7 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
         Raises:
             UsageError: the seed is no whole number of at least 0; nothing has changed then.
         """
-        if seed is not None or self._rng is None:
-            entropy = None if seed is None else check_count(self.environment, "seed", seed, least=0)
-            self._rng = np.random.default_rng(entropy)
+        self._rng = seeded(self.environment, seed, self._rng)
         course = Course(
             self.game,
             self.possible_agents,
@@ -304,12 +309,11 @@ class SequentialEnv(AECEnv[str, Observation, int | None]):  # type: ignore[misc]
         return path, f"Round {number} of {self.rounds}, {caption}" if self.rounds > 1 else caption
 
     def _started(self, call: str) -> Course:
-        if self._course is None:
-            raise UsageError(f"Call reset() before {call} on {self.environment}.")
+        check_started(self.environment, call, self._course is not None)
+        assert self._course is not None
         return self._course
 
     def _running(self, call: str) -> Course:
-        course = self._started(call)
-        if not self.agents:
-            raise UsageError(f"The episode of {self.environment} is over: call reset() before {call}.")
+        course = self._started(call)  # there are no `agents` before it
+        check_running(self.environment, call, True, self.agents)
         return course

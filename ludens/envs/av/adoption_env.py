@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from ludens.envs.arguments import check_choice, check_count, check_running, whole_number
+from ludens.envs.arguments import check_choice, check_count, check_running, seeded, whole_number
 from ludens.envs.av.adoption import PROGRAMS, AdoptionGame
 from ludens.envs.av.adoption_core import AdoptionCore, AdoptionOutcome
 from ludens.envs.turn import Option, Turn
@@ -141,9 +141,7 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
         Raises:
             UsageError: the seed is no whole number of at least 0; nothing has changed then.
         """
-        if seed is not None or self._rng is None:
-            entropy = None if seed is None else check_count(ENVIRONMENT, "seed", seed, least=0)
-            self._rng = np.random.default_rng(entropy)
+        self._rng = seeded(ENVIRONMENT, seed, self._rng)
         self.core.reset(int(self._rng.integers(2**63)) if self.core.realised else 0)
         self._started = True
         self._clear()

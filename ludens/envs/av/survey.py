@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from ludens.envs.arguments import check_choice, check_count, check_running
+from ludens.envs.arguments import check_choice, check_count, check_running, seeded
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
 
@@ -99,9 +99,7 @@ class SurveyEnv(ParallelEnv, ABC):  # type: ignore[misc]  # PettingZoo ships no 
         Raises:
             UsageError: the seed is no whole number of at least 0; nothing has changed then.
         """
-        if seed is not None or self._rng is None:
-            entropy = None if seed is None else check_count(self.environment, "seed", seed, least=0)
-            self._rng = np.random.default_rng(entropy)
+        self._rng = seeded(self.environment, seed, self._rng)
         self._ask(self._rng)
         self.answered = {agent: [] for agent in self.possible_agents}
         self.agents = list(self.possible_agents)

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.arguments import check_count, check_running, whole_number
+from ludens.envs.arguments import check_running, seeded, whole_number
 from ludens.envs.pricing.core import Outcome, PricingCore
 from ludens.envs.pricing.encoding import FirmEncoding, shared_part
 from ludens.envs.pricing.options import PricingOptions
@@ -172,9 +172,7 @@ class PricingFace:
 
     def _begin(self, seed: int | None) -> np.random.Generator:
         """Start an episode, and return the generator that its chances come from."""
-        if seed is not None or self._rng is None:
-            entropy = None if seed is None else check_count(self.environment, "seed", seed, least=0)
-            self._rng = np.random.default_rng(entropy)
+        self._rng = seeded(self.environment, seed, self._rng)
         self.core.reset(int(self._rng.integers(2**63)) if self.core.schedule.draws else 0)
         self._started = True
         self._clear()

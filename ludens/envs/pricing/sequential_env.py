@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pettingzoo import AECEnv
 from pettingzoo.utils.env import AECIterable
 
+from ludens.envs.arguments import check_started
 from ludens.envs.pricing.face import Observation, PricingFace, PricingGame
 from ludens.envs.pricing.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.interventions import Entrant, Exit
@@ -104,7 +105,7 @@ class SequentialBertrandEnv(PricingFace, AECEnv):  # type: ignore[misc]  # Petti
         Raises:
             UsageError: `reset` has not been called.
         """
-        self._reset_first("agent_iter()")
+        check_started(self.environment, "agent_iter()", self._started)
         return AECIterable(self, max_iter)
 
     def last(self, observe: bool = True) -> tuple[Observation | None, float, bool, bool, dict[str, Any]]:
@@ -129,7 +130,7 @@ class SequentialBertrandEnv(PricingFace, AECEnv):  # type: ignore[misc]  # Petti
         Raises:
             UsageError: `reset` has not been called, or there is no such seat.
         """
-        self._reset_first("observe()")
+        check_started(self.environment, "observe()", self._started)
         return self._observations([self._known(agent)])[agent]
 
     def step(self, action: Any) -> None:
@@ -190,7 +191,3 @@ class SequentialBertrandEnv(PricingFace, AECEnv):  # type: ignore[misc]  # Petti
     def _clear_rewards(self) -> None:
         # PettingZoo's own writes the integer 0; rewards are floats here from first to last.
         self.rewards = dict.fromkeys(self.rewards, 0.0)
-
-    def _reset_first(self, call: str) -> None:
-        if not self._started:
-            raise UsageError(f"Call reset() before {call} on {self.environment}.")
