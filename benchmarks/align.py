@@ -28,7 +28,7 @@ from pathlib import Path
 
 from ludens.agents.local import Settings, close_all, register
 from ludens.experiments.intervals import Estimate
-from ludens.training import DataSet
+from ludens.experiments.report.names import number, number_range, percent, share_range
 from ludens.training.alignment import AlignmentResult, Files, Plan, Sizes, align, load_result, make_plan
 from ludens.training.alignment.plan import PLAN
 from ludens.training.alignment.result import ORDER
@@ -163,8 +163,7 @@ def ladder() -> tuple[Question, ...]:
 
 def climb(files: Files, entry: Entry) -> None:
     """Put the ladder to the tuned model."""
-    data = DataSet.read(files.data)
-    (tuned,) = contenders(entry.plan(), files, "after", data)
+    (tuned,) = contenders(entry.plan(), files, "after")
     examine([tuned], ladder(), files.folder / "ladder.db", seed=entry.seed)
     close_all()
 
@@ -284,9 +283,9 @@ def beside(entry: Entry, result: AlignmentResult) -> list[str]:
         lines.append(f"| pricing ({told}) | {' | '.join(cells)} |")
     if {"before", "after"} <= set(result.dilemmas):
         rated = [result.dilemmas[when][0] for when in ("before", "after")]
-        for number in sorted(set(rated[0].approval) & set(rated[1].approval)):
-            cells = [share(found.approval[number]) for found in rated]
-            lines.append(f"| swerve for {number} | {' | '.join(cells)} |")
+        for lives in sorted(set(rated[0].approval) & set(rated[1].approval)):
+            cells = [share(found.approval[lives]) for found in rated]
+            lines.append(f"| swerve for {lives} | {' | '.join(cells)} |")
         lines.append(f"| would buy (0–100) | {' | '.join(plain(found.buys) for found in rated)} |")
         lines.append(f"| moral (0–100) | {' | '.join(plain(found.moral) for found in rated)} |")
     return [*lines, ""]
@@ -361,25 +360,14 @@ def picture(done: dict[Entry, AlignmentResult], path: Path) -> Path | None:
 
 def share(estimate: Estimate) -> str:
     """A share in per cent with its interval."""
-    if estimate.value is None:
-        return "–"
-    if estimate.low is None or estimate.high is None:
-        return percent(estimate.value)
-    return f"{percent(estimate.value)} ({percent(estimate.low)}–{percent(estimate.high)})"
-
-
-def percent(value: float | None) -> str:
-    """Without the sign."""
-    return "–" if value is None else f"{100 * value:.0f}"
+    interval = share_range(estimate)
+    return f"{percent(estimate.value)} ({interval})" if interval else percent(estimate.value)
 
 
 def plain(estimate: Estimate) -> str:
     """A number with its interval."""
-    if estimate.value is None:
-        return "–"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.0f}"
-    return f"{estimate.value:.0f} ({estimate.low:.0f} to {estimate.high:.0f})"
+    interval = number_range(estimate, 0)
+    return f"{number(estimate.value, 0)} ({interval})" if interval else number(estimate.value, 0)
 
 
 def agreed(found: Mark | None) -> str:

@@ -321,11 +321,12 @@ class Arguer:
             items += self._copies(b, None if self.whole_rows else self.plan.first)
             if self.moral:
                 found, _, moral = self._values(b)
-                more, totals[b] = self._rule(b, found, moral)
-                items += more
+                rule, totals[b] = self._rule(b, moral)
+                items += [*found, rule]
             else:
                 sums, totals[b] = self._expected(b)
-                items += sums
+                if sums:
+                    items.append(Worked("expected", self.plan.branches[b].option, None, sums))
         what = "rule" if self.moral else "expected"
         items.append(self._between(what, self.order, totals))
         top = max(totals.values())
@@ -345,15 +346,15 @@ class Arguer:
         items.append(Matched(branch.option, tuple(sorted(selfish)), tuple(sorted(kantian))))
         if selfish == kantian:
             return items, selfish  # best both ways, so it does not matter whether the rule comes here
-        more, total = self._rule(b, [], moral)
+        rule, total = self._rule(b, moral)
         totals = {b: total}
-        items += more
+        items.append(rule)
         for other in self.order:
             if other != b:
                 items += self._copies(other, None)
                 values, _, others_moral = self._values(other)
-                added, totals[other] = self._rule(other, values, others_moral)
-                items += added
+                rule, totals[other] = self._rule(other, others_moral)
+                items += [*values, rule]
         items.append(self._between("rule", (b, *(o for o in self.order if o != b)), totals))
         top = max(totals.values())
         here = totals[b] == top
@@ -421,7 +422,8 @@ class Arguer:
                 items.append(Worked("cell", branch.option, option, sums))
         return items, values
 
-    def _expected(self, b: int) -> tuple[list[Worked], Number]:
+    def _expected(self, b: int) -> tuple[tuple[str, ...], Number]:
+        """F of a branch, and the sums that give it."""
         branch = self.plan.branches[b]
         sums: list[str] = []
         parts: list[Number] = []
@@ -435,7 +437,7 @@ class Arguer:
         for part in parts[1:]:
             sums.append(_plus(total, part))
             total += part
-        return ([Worked("expected", branch.option, None, tuple(sums))] if sums else []), total
+        return tuple(sums), total
 
     def _values(self, b: int) -> tuple[list[Item], dict[int, Number], dict[int, Number]]:
         """Items and K of every reply to b; own worths too. A branch that ends has one reply that costs
@@ -463,12 +465,12 @@ class Arguer:
             items.append(self._among("reply", b, moral))
         return items, own, moral
 
-    def _rule(self, b: int, found: list[Item], moral: dict[int, Number]) -> tuple[list[Item], Number]:
-        expected, total = self._expected(b)
+    def _rule(self, b: int, moral: dict[int, Number]) -> tuple[Worked, Number]:
+        """F + max K of a branch, in one line with the sums that give F."""
+        sums, total = self._expected(b)
         best = max(moral.values())
-        sums = tuple(step for entry in expected for step in entry.sums)
-        worked = Worked("rule", self.plan.branches[b].option, None, (*sums, _plus(total, best)))
-        return [*found, worked], total + best
+        rule = Worked("rule", self.plan.branches[b].option, None, (*sums, _plus(total, best)))
+        return rule, total + best
 
 
 def told(value: Number) -> str:

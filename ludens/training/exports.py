@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ludens.agents.llm.replies import read_choice
 from ludens.errors import UsageError
+from ludens.experiments.files import draft_of
 from ludens.training.dataset import DataSet, DataSetError
 from ludens.training.example import Example
 
@@ -117,9 +118,8 @@ def write_parquet(data: DataSet, directory: str | os.PathLike[str]) -> list[Path
         folder.mkdir(parents=True, exist_ok=True)
         for name, split in splits.items():
             target = folder / f"{name}.parquet"
-            part = folder / f".{name}.parquet.part"
-            split.to_parquet(part)
-            part.replace(target)
+            with draft_of(target) as draft:
+                split.to_parquet(draft)
             written.append(target)
     except OSError as why:
         raise DataSetError(f"Parquet files could not be written to {folder}: {why}.") from why

@@ -197,19 +197,14 @@ def test_no_fixed_sequence_of_plans_earns_more(*, numbers, opponent, family, sea
 )
 def test_a_shortened_past_changes_no_decision(opponent, seed, family):
     env = make_env(family, rounds=5, roles="random")
-    rng = np.random.default_rng(seed)
-    env.reset(seed=seed)
-    for agent in env.agent_iter():
-        _, _, terminated, truncated, _ = env.last(observe=False)
-        if terminated or truncated:
-            env.step(None)
-            continue
-        turn = env.unwrapped.turn(agent)
+    seats = env.possible_agents
+    played = roll_out(env, dict.fromkeys(seats, RandomPolicy()), seats, seed=seed)
+    assert len({entry.turn.round for entry in played}) == 5
+    for turn in (entry.turn for entry in played):
         short = remembered(opponent, turn.game, turn.past)
         assert len(short) <= 1
         known = opponent.decide(turn, np.random.default_rng(0))
         assert opponent.decide(replace(turn, past=short), np.random.default_rng(0)) == known
-        env.step(int(rng.integers(len(turn.options))))
 
 
 class LongMemory(TitForTat):

@@ -37,6 +37,19 @@ def plan(**settings):
     return make_plan(EMBEDDED, "moralis", kappa=0.5, examples=128, sizes=SIZES, **settings)
 
 
+def stopping_at(last, begun):
+    """Listens to an alignment's stages, and stops it like Ctrl-C where `last` would begin."""
+
+    @contextmanager
+    def stage(name):
+        begun.append(name)
+        if name == last:
+            raise KeyboardInterrupt
+        yield None
+
+    return stage
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Everything but the training, with policies whose marks are known in the places of models."""
@@ -139,16 +152,8 @@ def test_the_base_need_not_be_asked_for_every_tuning(tmp_path):
     assert tuned.spec["spec"] == f"local/{files.tuned}"
 
     begun = []
-
-    @contextmanager
-    def stop(name):
-        begun.append(name)
-        if name == "tune":
-            raise KeyboardInterrupt
-        yield None
-
     with pytest.raises(KeyboardInterrupt):
-        align(wanted, files.folder, stage=stop)
+        align(wanted, files.folder, stage=stopping_at("tune", begun))
     assert begun == ["data", "tune"]
 
 
@@ -266,17 +271,8 @@ def test_the_embedded_model_is_aligned_stopped_anywhere_and_gone_on_with(tmp_pat
     wanted = make_plan(
         EMBEDDED, "economicus", families=("ultimatum",), examples=8, paraphrases=False, sizes=sizes
     )
-    begun = []
-
-    @contextmanager
-    def stop(name):
-        begun.append(name)
-        if name == "tune":
-            raise KeyboardInterrupt
-        yield None
-
     with pytest.raises(KeyboardInterrupt):
-        align(wanted, tmp_path / "a", stage=stop)
+        align(wanted, tmp_path / "a", stage=stopping_at("tune", []))
     exam = (tmp_path / "a" / "before-exam.db").read_bytes()
     files = align(wanted, tmp_path / "a")
     assert files.run("before", "exam").read_bytes() == exam

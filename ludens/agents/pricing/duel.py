@@ -21,6 +21,7 @@ from ludens.agents.pricing.oracles import (
     MyopicFirm,
     NashFirm,
 )
+from ludens.agents.pricing.view import firm_view
 from ludens.envs import Option, Turn
 from ludens.errors import UsageError
 
@@ -75,8 +76,8 @@ class Duel:
     ) -> None:
         self.rival = rival
         self._grids = (np.array(own), np.array(theirs))
-        self._firm = int(turn.agent.rpartition("_")[2])
-        self._market = turn.facts["market"]
+        view = firm_view(turn)
+        self._firm, self._market = view.firm, view.market
         products = [
             int(np.flatnonzero(self._market.owners == firm)[0]) for firm in (self._firm, 1 - self._firm)
         ]

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
-from ludens.agents.pricing.duel import Duel, History, periods_remembered
+from ludens.agents.pricing.duel import Duel, Floats, History, periods_remembered
 from ludens.agents.pricing.view import firm_view
 from ludens.envs import Turn
 from ludens.envs.arguments import whole_number
@@ -102,9 +102,9 @@ class BestReplyFirm(Policy):
         Raises:
             UsageError: as `values`.
         """
-        worth = np.array(self.values(turn))
+        duel, worth = self._solved(turn)
         # A patient firm's values are large beside what one period can change.
-        period = float(np.abs(self._duel(turn)[0].earned).max())
+        period = float(np.abs(duel.earned).max())
         best = worth >= worth.max() - max(_TOLERANCE * period, _ROUNDING * np.abs(worth).max())
         return Decision(turn.options[int(best.argmax())].action)
 
@@ -116,6 +116,10 @@ class BestReplyFirm(Policy):
             UsageError: the turn is none of two firms that price at once on a grid, the rival's grid is
                 needed, the rival draws, or there are too many histories to solve.
         """
+        return tuple(self._solved(turn)[1].tolist())
+
+    def _solved(self, turn: Turn) -> tuple[Duel, Floats]:
+        """The firm's problem, and what each price on offer is worth in it."""
         duel, history = self._duel(turn)
         discount = self._checked(turn.facts["discount"]) if self.discount is None else self.discount
         place = duel.find(history)
@@ -123,8 +127,8 @@ class BestReplyFirm(Policy):
             ahead = duel.endless(discount)
         else:
             ahead = duel.ahead(discount, turn.rounds - turn.round - 1)
-        worth = duel.earned[place] + discount * ahead[duel.following[place]]
-        return tuple(worth.tolist())
+        worth: Floats = duel.earned[place] + discount * ahead[duel.following[place]]
+        return duel, worth
 
     def _duel(self, turn: Turn) -> tuple[Duel, History]:
         view = firm_view(turn)
