@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ludens.experiments.results import BenchResult
 
 _CELL = (0.37, 0.29)  # inches across and down
+_LETTER = 0.065  # inches of a title's letter
+_WIDTH = 8.6  # inches
 _ABOVE, _BELOW = 0.62, 0.3  # inches for a band's titles and for its protocols' names
 
 
@@ -36,7 +38,8 @@ def heat_map(result: BenchResult) -> Figure:
     tall, left = _CELL[1] * len(result.measures), marks.margin(result)
     widest = max((max(columns.values()) + 1 for _, columns in bands), default=1.0)
     band, colours = _ABOVE + tall + _BELOW, marks.scale()
-    with marks.sheet(left + _CELL[0] * widest + 0.1, band * max(len(bands), 1)) as figure:
+    # As wide as the page's other figures, lest a page enlarge a small one.
+    with marks.sheet(max(_WIDTH, left + _CELL[0] * widest + 0.1), band * max(len(bands), 1)) as figure:
         for place, (family, columns) in enumerate(bands):
             span = max(columns.values()) + 1
             bottom = band * (len(bands) - place) - _ABOVE - tall
@@ -56,7 +59,7 @@ def heat_map(result: BenchResult) -> Figure:
             marks.embolden(axes, result)
             for node, option in FAMILIES[family].prosocial.items():
                 start = min(column for (_, name), column in columns.items() if name == node)
-                axes.text(start, -0.25, f"{node}: {option}", fontsize=7.5, color=MUTED, va="bottom")
+                axes.text(start, -0.25, _title(node, option), fontsize=7.5, color=MUTED, va="bottom")
             axes.text(0, -1.15, FAMILIES[family].title, fontsize=9.5, fontweight="bold", va="bottom")
     return figure
 
@@ -75,7 +78,7 @@ def sensitivity(result: BenchResult) -> Figure | None:
     across = min(4, len(panels))
     down = -(-len(panels) // across)
     drawn = marks.styles(result)
-    with marks.sheet(8.6, 0.75 + 2.25 * down) as figure:
+    with marks.sheet(_WIDTH, 0.75 + 2.25 * down) as figure:
         grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[len(panels) :]:
             axes.set_visible(False)
@@ -99,7 +102,7 @@ def sensitivity(result: BenchResult) -> Figure | None:
 def agreement(result: BenchResult) -> Figure:
     """Agreement with every oracle under uniform beliefs, one panel per κ, bars with 95 % intervals."""
     kappas = [entry.kappa for entry in result.measures[0].comparisons if entry.beliefs == "uniform"]
-    with marks.sheet(8.6, 0.75 + 0.3 * len(result.measures)) as figure:
+    with marks.sheet(_WIDTH, 0.75 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(kappas), sharey=True, squeeze=False).ravel().tolist()
         _agreement_panels(grid, result, kappas, "")
         marks.margins(figure, marks.margin(result), 0.35)
@@ -112,7 +115,7 @@ def preferences(result: BenchResult) -> Figure:
     from ludens.experiments.estimates.sheet import Value
 
     drawn = marks.styles(result)
-    with marks.sheet(8.6, 0.85 + 0.3 * len(result.measures)) as figure:
+    with marks.sheet(_WIDTH, 0.85 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(PREFERENCES), sharey=True, squeeze=False).ravel().tolist()
         for axes, (name, letter) in zip(grid, PREFERENCES.items(), strict=True):
             found = [(each.policy, each.revealed[0].parameters[name]) for each in result.measures]
@@ -183,12 +186,19 @@ def _agreement_panels(
         marks.policy_rows(axes, result)
 
 
+def _title(node: str, option: str) -> str:
+    return f"{node}: {option}"
+
+
 def _columns(family: str, asked: set[str]) -> dict[tuple[str, str], float]:
     """Where each question of a family stands, in cells from the left; nodes stand a little apart."""
     protocols = [name for name in FAMILIES[family].protocols if name in asked]
     nodes = FAMILIES[family].prosocial
+    # A title stands above its block, and may be wider than a few cells are.
+    title = _LETTER * max(len(_title(node, option)) for node, option in nodes.items()) / _CELL[0]
+    block_width = max(len(protocols) + 0.35, title)
     return {
-        (protocol, node): block * (len(protocols) + 0.35) + place
+        (protocol, node): block * block_width + place
         for block, node in enumerate(nodes)
         for place, protocol in enumerate(protocols)
     }
