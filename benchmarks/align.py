@@ -74,7 +74,7 @@ class Entry:
     @property
     def examples(self) -> int:
         """To train on: the longer arguments of homo moralis leave time for fewer."""
-        return 400 if self.kappa else 512
+        return 384 if self.kappa else 512
 
     @property
     def full(self) -> bool:

@@ -221,7 +221,8 @@ class Compared(NamedTuple):
     """Numbers set against each other.
 
     Attributes:
-        what: ``"expected"``, ``"own"`` (replies by their worth to oneself), ``"reply"`` or ``"rule"``.
+        what: ``"expected"``, ``"own"`` or ``"mine"`` (replies by their worth to oneself, where that decides or
+            is a part), ``"reply"`` or ``"rule"``.
         branch: the first mover's option whose replies are compared; None for comparing those options.
         options: what each of the numbers belongs to: an option of the first mover, or a reply.
         values: the numbers, in the order in which the prompt tells the options.
@@ -250,37 +251,21 @@ class Compared(NamedTuple):
         return tuple(place for place, value in enumerate(self.values) if value == largest)
 
 
-class Matched(NamedTuple):
-    """Whether the replies that are best for oneself are those with the largest K.
-
-    Attributes:
-        branch: the first mover's option.
-        own: the replies that are best for oneself.
-        all: those with the largest K.
-    """
-
-    branch: str
-    own: tuple[str, ...]
-    all: tuple[str, ...]
-
-
 class Ruled(NamedTuple):
-    """Whether the best rule comes to this information set.
+    """What the best rule says at the information set in question.
 
     Attributes:
-        branch: the option with which the best rule begins.
-        reply: the reply that the rule then has; None where the game ends.
-        here: whether the rule comes here.
-        own: the replies' comparison by one's own worth, told again where the rule does not come here.
+        branch: the first mover's option that is replied to.
+        rule: the option with which the best rule begins.
+        last: the replies compared as the rule does if it comes here, by their worth to oneself otherwise.
     """
 
     branch: str
-    reply: str | None
-    here: bool
-    own: Compared
+    rule: str
+    last: Compared
 
 
-Item = Copied | Worked | Compared | Matched | Ruled
+Item = Copied | Worked | Compared | Ruled
 
 
 class Arguer:
@@ -315,70 +300,56 @@ class Arguer:
         return self._reply(place)
 
     def _open(self) -> tuple[list[Item], frozenset[str]]:
-        items: list[Item] = []
-        totals: dict[int, Number] = {}
-        for b in self.order:
-            items += self._copies(b, None if self.whole_rows else self.plan.first)
-            if self.moral:
-                found, _, moral = self._values(b)
-                rule, totals[b] = self._rule(b, moral)
-                items += [*found, rule]
-            else:
+        if self.moral:
+            items, totals, _ = self._all()
+        else:
+            items, totals = [], {}
+            for b in self.order:
+                items += self._copies(b, None if self.whole_rows else self.plan.first)
                 sums, totals[b] = self._expected(b)
                 if sums:
                     items.append(Worked("expected", self.plan.branches[b].option, None, sums))
-        what = "rule" if self.moral else "expected"
-        items.append(self._between(what, self.order, totals))
-        top = max(totals.values())
-        return items, frozenset(self.plan.branches[b].option for b in totals if totals[b] == top)
+            items.append(self._between("expected", totals))
+        return items, frozenset(self.plan.branches[b].option for b in _largest(totals))
 
     def _reply(self, b: int) -> tuple[list[Item], frozenset[str]]:
-        branch = self.plan.branches[b]
-        items = self._copies(b, None if self.whole_rows else self.plan.second)
         if not self.moral:
+            items = self._copies(b, None if self.whole_rows else self.plan.second)
             cells, own = self._owns(b)
-            items += cells
-            items.append(self._among("own", b, own))
-            return items, self._names(b, own)
-        found, own, moral = self._values(b)
-        items += found
-        selfish, kantian = self._names(b, own), self._names(b, moral)
-        items.append(Matched(branch.option, tuple(sorted(selfish)), tuple(sorted(kantian))))
-        if selfish == kantian:
-            return items, selfish  # best both ways, so it does not matter whether the rule comes here
-        rule, total = self._rule(b, moral)
-        totals = {b: total}
-        items.append(rule)
-        for other in self.order:
-            if other != b:
-                items += self._copies(other, None)
-                values, _, others_moral = self._values(other)
-                rule, totals[other] = self._rule(other, others_moral)
-                items += [*values, rule]
-        items.append(self._between("rule", (b, *(o for o in self.order if o != b)), totals))
-        top = max(totals.values())
-        here = totals[b] == top
-        best = frozenset[str]()
-        if here:
-            best |= kantian
-        if not here or any(totals[o] == top for o in totals if o != b):
-            best |= selfish
-        begun = self.plan.branches[max(totals, key=lambda o: totals[o])]
-        reply = next(iter(sorted(kantian))) if here else None
-        items.append(
-            Ruled(
-                branch.option if here else begun.option,
-                reply,
-                here,
-                self._among("own", b, own),
-            )
-        )
+            return [*items, *cells, self._among("own", b, own)], self._names(b, own)
+        items, totals, replies = self._all()
+        own, moral = replies[b]
+        rules = _largest(totals)
+        here = b in rules
+        best = self._names(b, moral) if here else frozenset()
+        if rules != [b]:
+            best |= self._names(b, own)
+        last = self._among("reply", b, moral) if here else self._among("mine", b, own)
+        branches = self.plan.branches
+        items.append(Ruled(branches[b].option, branches[b if here else rules[0]].option, last))
         return items, best
 
-    def _between(self, what: str, order: Sequence[int], totals: Mapping[int, Number]) -> Compared:
+    def _all(self) -> tuple[list[Item], dict[int, Number], dict[int, tuple[dict[int, Number], dict[int, Number]]]]:
+        """The argument about all rules, their worth, and what replies are worth to oneself and as a rule.
+
+        It is the same at every turn: which turn it is matters once all numbers are there.
+        """
+        items: list[Item] = []
+        totals: dict[int, Number] = {}
+        replies = {}
+        for b in self.order:
+            items += self._copies(b, None)
+            found, own, moral = self._values(b)
+            rule, totals[b] = self._rule(b, moral)
+            items += [*found, rule]
+            replies[b] = own, moral
+        items.append(self._between("rule", totals))
+        return items, totals, replies
+
+    def _between(self, what: str, totals: Mapping[int, Number]) -> Compared:
         """The first mover's options, set against each other."""
-        options = tuple(self.plan.branches[b].option for b in order)
-        return Compared(what, None, options, tuple(totals[b] for b in order))
+        options = tuple(self.plan.branches[b].option for b in self.order)
+        return Compared(what, None, options, tuple(totals[b] for b in self.order))
 
     def _among(self, what: str, b: int, values: Mapping[int, Number]) -> Compared:
         """The replies to an option of the first mover's, set against each other."""
@@ -446,7 +417,7 @@ class Arguer:
         branch = self.plan.branches[b]
         items, own = self._owns(b) if branch.node is not None else ([], {0: 0})
         if len(own) > 1 and self.weights.second[b]:
-            items.append(self._among("own", b, own))
+            items.append(self._among("mine", b, own))
         best = max(own.values())
         moral: dict[int, Number] = {}
         for r in self.replies[b]:
@@ -486,6 +457,12 @@ def told(value: Number) -> str:
     if rest == 1:
         return f"{float(value):.10g}"
     return f"{value.numerator}/{value.denominator}"
+
+
+def _largest(totals: Mapping[int, Number]) -> list[int]:
+    """Whose number is the largest, in order."""
+    top = max(totals.values())
+    return [place for place, value in totals.items() if value == top]
 
 
 def _sign(one: Number, other: Number) -> str:

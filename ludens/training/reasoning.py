@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ludens.envs import GameTree
 from ludens.errors import UsageError
-from ludens.training.argument import Arguer, Compared, Copied, Item, Matched, Ruled, Terms, Worked
+from ludens.training.argument import Arguer, Compared, Copied, Item, Ruled, Terms, Worked
 from ludens.training.argument import told as number
 from ludens.training.example import Reasoning
 from ludens.training.prompts import Told
@@ -50,7 +50,7 @@ def completion(
         raise UsageError(
             f"The argument at {node!r} of {game!r} leads to {' or '.join(sorted(best))}, not to {option!r}."
         )
-    writer = _Writer(game, told, phrasing)
+    writer = _Writer(game, told, phrasing, close=terms.weights.everybody != 0)
     lines = [writer.step(item) for item in items] if reasoning == "steps" else writer.prose(items)
     return "\n".join([*lines, f"Answer: {answer}"])
 
@@ -61,9 +61,9 @@ def phrasings(reasoning: Reasoning) -> int:
 
 
 _RULED = (
-    ("So the rule is {rule}.", "So the rule is {rule}, and here I take the most for me: {own}"),
-    ("The best rule is {rule}.", "The best rule is {rule}. It does not come here: {own}"),
-    ("{rule} is best for everybody.", "{rule} is best for everybody, so here I look at my own: {own}"),
+    "Reply to {here}, rule {rule}: {last}",
+    "I reply to {here}, the rule is {rule}: {last}",
+    "After {here}, where the best rule is {rule}: {last}",
 )
 
 _PROSE: tuple[dict[str, str], ...] = (
@@ -74,7 +74,6 @@ _PROSE: tuple[dict[str, str], ...] = (
         "reply": "For everybody together, less what I give up, {place} is worth this: {sums}.",
         "rule": "A rule that begins with {place} comes to {sums}.",
         "compared": "Compare: {text}.",
-        "matched": "What is best for me and what is best for all: {text}.",
     },
     {
         "copied": "I read {text}.",
@@ -83,14 +82,14 @@ _PROSE: tuple[dict[str, str], ...] = (
         "reply": "If everybody did {place}, and I subtract my own sacrifice: {sums}.",
         "rule": "All told, beginning with {place} is worth {sums}.",
         "compared": "Now {text}.",
-        "matched": "For me and for all: {text}.",
     },
 )
 
 
 class _Writer:
-    def __init__(self, game: GameTree, told: Told, phrasing: int) -> None:
+    def __init__(self, game: GameTree, told: Told, phrasing: int, *, close: bool) -> None:
         self._told = told
+        self._without_blanks = close
         self._phrasing = phrasing
         self._names: dict[tuple[str, str | None], str] = {}
         self._letters: dict[tuple[str | None, str], str] = {}
@@ -113,19 +112,14 @@ class _Writer:
         if isinstance(item, Copied):
             return self._copied(item)
         if isinstance(item, Worked):
-            return f"{self._place(item)}: {', '.join(item.sums)}"
+            return f"{self._place(item)}: {', '.join(self._close(item.sums))}"
         if isinstance(item, Compared):
             return self._chosen(item)
-        if isinstance(item, Matched):
-            return self._matched(item)
-        return self._ruled(item, self._chosen(item.own))
+        return self._ruled(item, self._chosen(item.last))
 
-    def _matched(self, item: Matched) -> str:
-        own, everybody = (
-            " or ".join(sorted(self._letters[item.branch, option] for option in options))
-            for options in (item.own, item.all)
-        )
-        return f"{own} and {everybody} {'agree' if own == everybody else 'differ'}"
+    def _close(self, sums: Sequence[str]) -> Sequence[str]:
+        """In the long arguments sums go without blanks, which takes a tenth off a completion's tokens."""
+        return [each.replace(" ", "") for each in sums] if self._without_blanks else sums
 
     def _chosen(self, item: Compared) -> str:
         """``7 A, 12 B: 12 B``: first all the numbers, each with its option, then the largest told again.
@@ -138,7 +132,9 @@ class _Writer:
             for value, option in zip(item.values, item.options, strict=True)
         ]
         best = "the same" if len(item.top) == len(named) else " and ".join(named[place] for place in item.top)
-        return f"{', '.join(named)}: {best}"
+        of = "" if item.branch is None else self._letters[None, item.branch]
+        what = {"mine": f"{of} own: ", "reply": f"{of} all: ", "rule": "rule: "}.get(item.what, "")
+        return f"{what}{', '.join(named)}: {best}"
 
     def prose(self, items: Sequence[Item]) -> list[str]:
         say = _PROSE[self._phrasing % len(_PROSE)]
@@ -152,10 +148,8 @@ class _Writer:
                 )
             elif isinstance(item, Compared):
                 sentences.append(say["compared"].format(text=item.text))
-            elif isinstance(item, Matched):
-                sentences.append(say["matched"].format(text=self._matched(item)))
             else:
-                sentences.append(self._ruled(item, item.own.text).removesuffix(".") + ".")
+                sentences.append(self._ruled(item, item.last.text) + ".")
         return [" ".join(sentences)]
 
     def _copied(self, item: Copied) -> str:
@@ -167,9 +161,6 @@ class _Writer:
     def _place(self, item: Worked) -> str:
         return self._names[item.branch, item.reply]
 
-    def _ruled(self, item: Ruled, own: str) -> str:
-        here, elsewhere = _RULED[self._phrasing % len(_RULED)]
-        rule = self._names[item.branch, None]
-        if item.here and item.reply is not None:
-            rule = f"{rule}, {self._names[item.branch, item.reply]}"
-        return (here if item.here else elsewhere).format(rule=rule, own=own)
+    def _ruled(self, item: Ruled, last: str) -> str:
+        here, rule = (self._letters[None, option] for option in (item.branch, item.rule))
+        return _RULED[self._phrasing % len(_RULED)].format(here=here, rule=rule, last=last)

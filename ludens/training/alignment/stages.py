@@ -265,6 +265,7 @@ def _protocols(plan: Plan, who: tuple[Contender, ...], path: Path, progress: OnP
 def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
     from ludens.training.tuning import tune
 
+    batch_size, rate = plan.pace
     tune(
         plan.base,
         data,
@@ -273,6 +274,8 @@ def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
         seed=plan.seed,
         device=plan.device,
         epochs=plan.epochs,
+        batch_size=batch_size,
+        learning_rate=rate,
         progress=progress,
     )
 
