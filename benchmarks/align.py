@@ -1,6 +1,7 @@
 """The embedded model moved toward homo economicus and homo moralis: what `ludens align` reaches.
 
-    python benchmarks/align.py [--keep FOLDER] [--only NAME …] [--threads N] [--tables] [--write FILE]
+    python benchmarks/align.py [--keep FOLDER] [--only NAME …] [--threads N] [--device cuda] [--tables]
+                               [--write FILE]
 
 Eight tunings of the embedded model, each of them an alignment in a folder of its own below `--keep`: homo
 economicus and homo moralis κ = 0.5 with three seeds each, κ = 0.25 and κ = 0.75 with one. The first seed of
@@ -8,6 +9,9 @@ the first two asks the base and the persona too, and looks at transfer. What was
 goes on where it was stopped. `--only moralis-0.5-seed1` does what is named alone, and `--tables` does nothing
 and writes down what is there. Two of these commands side by side, each with `--threads 1` and half of the
 names, take less time than one with both cores: about two hours for all.
+
+With `--device cuda` twelve on one GPU, with ten times the examples in larger steps: κ = 0, 0.25, 0.5 and 0.75
+with three seeds each, in folders whose names begin with `cuda-`.
 
 The ladder is a set of questions of its own, the same for every κ of the first seed: prisoner's dilemmas and
 trust games that none of these was trained on, at the four turns where cooperation of the oracle rises with κ.
@@ -32,9 +36,9 @@ from ludens.experiments.report.names import number, number_range, percent, share
 from ludens.training.alignment import AlignmentResult, Files, Plan, Sizes, align, load_result, make_plan
 from ludens.training.alignment.plan import PLAN
 from ludens.training.alignment.result import ORDER
-from ludens.training.alignment.stages import TUNED, contenders, data_of
+from ludens.training.alignment.stages import LIKELIEST, TOGETHER, TUNED, contenders, data_of
 from ludens.training.alignment.tables import kappa_text
-from ludens.training.evaluation.exam import examine, read_exam
+from ludens.training.evaluation.exam import Contender, examine, read_exam
 from ludens.training.evaluation.marks import Mark, mark
 from ludens.training.evaluation.sets import SETS, Question, optimal
 
@@ -59,12 +63,13 @@ class Entry:
 
     kappa: float
     seed: int
+    device: str = "cpu"
 
     @property
     def name(self) -> str:
         """Of its folder."""
         target = f"moralis-{self.kappa:g}" if self.kappa else "economicus"
-        return f"{target}-seed{self.seed}"
+        return f"{'' if self.device == 'cpu' else self.device + '-'}{target}-seed{self.seed}"
 
     @property
     def title(self) -> str:
@@ -74,25 +79,31 @@ class Entry:
     @property
     def examples(self) -> int:
         """To train on: the longer arguments of homo moralis leave time for fewer."""
+        if self.device != "cpu":
+            return 4096
         return 384 if self.kappa else 512
 
     @property
     def full(self) -> bool:
         """Whether the base and the persona are asked too, and transfer."""
-        return self.seed == 0 and self.kappa in (0, 0.5)
+        return self.device == "cpu" and self.seed == 0 and self.kappa in (0, 0.5)
 
     def plan(self) -> Plan:
         """What is to be done."""
         to = "moralis" if self.kappa else "economicus"
         return make_plan(
             MODEL, to, kappa=self.kappa or None, examples=self.examples, seed=self.seed, batched=True,
-            sizes=FULL if self.full else AGAIN,
+            sizes=FULL if self.full else AGAIN, device=self.device if self.device != "cpu" else "auto",
+            batch_size=None if self.device == "cpu" else 16,
         )  # fmt: skip
 
 
 ENTRIES = tuple(
     Entry(kappa, seed)
     for kappa, seed in ((0, 0), (0.5, 0), (0.25, 0), (0.75, 0), (0, 1), (0.5, 1), (0, 2), (0.5, 2))
+)
+ON_GPU = tuple(
+    Entry(kappa, seed, "cuda") for kappas in ((0.5, 0), (0.25, 0.75)) for seed in range(3) for kappa in kappas
 )
 
 
@@ -105,19 +116,21 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="*",
-        choices=[entry.name for entry in ENTRIES],
+        choices=[entry.name for entry in (*ENTRIES, *ON_GPU)],
         metavar="NAME",
         help="alignments, in the order in which to do them: " + ", ".join(entry.name for entry in ENTRIES),
     )
     parser.add_argument("--threads", type=int, default=0, help="0 for as many as there are cores")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--tables", action="store_true", help="align nothing, read what is there")
     parser.add_argument("--write", type=Path, help="a Markdown file, with a picture beside it")
     options = parser.parse_args()
-    register(settings=Settings(slots=32, threads=options.threads))
+    register(settings=Settings(slots=32 if options.device == "cpu" else 256, threads=options.threads))
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    named = {entry.name: entry for entry in ENTRIES}
-    for name in [] if options.tables else options.only or named:
+    named = {entry.name: entry for entry in (*ENTRIES, *ON_GPU)}
+    wanted = options.only or [name for name, entry in named.items() if entry.device == options.device]
+    for name in [] if options.tables else wanted:
         print(f"== {name}", flush=True)
         files = align(named[name].plan(), options.keep / name, stage=timed)
         if named[name].seed == 0:
@@ -125,7 +138,7 @@ def main() -> None:
                 climb(files, named[name])
     done = {
         entry: load_result(options.keep / entry.name)
-        for entry in ENTRIES
+        for entry in named.values()
         if (options.keep / entry.name / PLAN).exists()
     }
     done = {entry: result for entry, result in done.items() if not result.missing}
@@ -164,17 +177,18 @@ def ladder() -> tuple[Question, ...]:
 def climb(files: Files, entry: Entry) -> None:
     """Put the ladder to the tuned model."""
     (tuned,) = contenders(entry.plan(), files, "after")
-    examine([tuned], ladder(), files.folder / "ladder.db", seed=entry.seed)
+    likeliest = Contender(LIKELIEST, {**tuned.spec, "temperature": 0.0})
+    examine([tuned, likeliest], ladder(), files.folder / "ladder.db", seed=entry.seed, concurrency=TOGETHER)
     close_all()
 
 
-def climbed(result: AlignmentResult) -> Mark | None:
+def climbed(result: AlignmentResult, who: str = TUNED) -> Mark | None:
     """What the tuned model did on the ladder."""
     path = result.folder / "ladder.db"
     if not path.exists():
         return None
-    (found,) = mark(*read_exam(path), result.plan.preferences, seed=result.plan.seed)
-    return found
+    found = mark(*read_exam(path), result.plan.preferences, seed=result.plan.seed)
+    return next((each for each in found if (each.contender, each.set) == (who, "ladder")), None)
 
 
 def page(done: dict[Entry, AlignmentResult]) -> str:

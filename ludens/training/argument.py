@@ -221,8 +221,8 @@ class Compared(NamedTuple):
     """Numbers set against each other.
 
     Attributes:
-        what: ``"expected"``, ``"own"`` or ``"mine"`` (replies by their worth to oneself, where that decides or
-            is a part), ``"reply"`` or ``"rule"``.
+        what: ``"expected"``, ``"own"`` (replies by their worth to oneself, which decides), ``"mine"``
+            (likewise, as a part of what decides), ``"reply"`` or ``"rule"``.
         branch: the first mover's option whose replies are compared; None for comparing those options.
         options: what each of the numbers belongs to: an option of the first mover, or a reply.
         values: the numbers, in the order in which the prompt tells the options.
@@ -264,6 +264,9 @@ class Ruled(NamedTuple):
     rule: str
     last: Compared
 
+
+_Worths = dict[int, Number]
+"""What options are worth, by their places."""
 
 Item = Copied | Worked | Compared | Ruled
 
@@ -329,7 +332,7 @@ class Arguer:
         items.append(Ruled(branches[b].option, branches[b if here else rules[0]].option, last))
         return items, best
 
-    def _all(self) -> tuple[list[Item], dict[int, Number], dict[int, tuple[dict[int, Number], dict[int, Number]]]]:
+    def _all(self) -> tuple[list[Item], _Worths, dict[int, tuple[_Worths, _Worths]]]:
         """The argument about all rules, their worth, and what replies are worth to oneself and as a rule.
 
         It is the same at every turn: which turn it is matters once all numbers are there.

@@ -10,7 +10,6 @@ import copy
 import io
 import queue
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -29,8 +28,9 @@ from ludens.agents.local.engine import (
 from ludens.agents.local.hf_sampling import Row, generate
 from ludens.agents.local.resolve import LocalModelError, Reference
 
-# After the first request the engine waits this long for others to share its batch with.
-GATHER_SECONDS = 0.005
+# A batch is closed once no further request has come for so long: callers send many, a few milliseconds apart,
+# and a batch of two that goes ahead of thirty makes these wait for as long again.
+GATHER_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,9 @@ class TransformersEngine:
         if first is None:
             return [], False
         jobs, choices = [first], first.params.n
-        until = time.monotonic() + GATHER_SECONDS
         while choices < self._slots:
             try:
-                job = self._jobs.get(timeout=max(0.0, until - time.monotonic()))
+                job = self._jobs.get(timeout=GATHER_SECONDS)
             except queue.Empty:
                 break
             if job is None:

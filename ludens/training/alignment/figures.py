@@ -10,7 +10,14 @@ import numpy as np
 from ludens.experiments.estimates.profile import CRITICAL
 from ludens.experiments.report import marks
 from ludens.experiments.report.svg import INK, MUTED, PAPER, RULE
-from ludens.training.alignment.stages import BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED
+from ludens.training.alignment.stages import (
+    BASE,
+    BASE_AT_ONCE,
+    LIKELIEST,
+    PERSONA,
+    PERSONA_AT_ONCE,
+    TUNED,
+)
 from ludens.training.evaluation.sets import SETS
 
 if TYPE_CHECKING:
@@ -25,8 +32,9 @@ COLOURS: Mapping[str, str] = {
     PERSONA: "#cc79a7",
     PERSONA_AT_ONCE: "#009e73",
     TUNED: "#d55e00",
+    LIKELIEST: "#e69f00",
 }
-_MARKERS = {BASE: "v", BASE_AT_ONCE: "o", PERSONA: "^", PERSONA_AT_ONCE: "s", TUNED: "D"}
+_MARKERS = {BASE: "v", BASE_AT_ONCE: "o", PERSONA: "^", PERSONA_AT_ONCE: "s", TUNED: "D", LIKELIEST: "P"}
 _WIDTH = 8.6
 _MOST_DROP = 12.0
 

@@ -17,7 +17,15 @@ from ludens.experiments.results import BenchResult, estimates
 from ludens.experiments.results import load_result as load_bench
 from ludens.experiments.shares import shares_by_policy
 from ludens.training.alignment.plan import Plan, read_plan
-from ludens.training.alignment.stages import BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED, Files
+from ludens.training.alignment.stages import (
+    BASE,
+    BASE_AT_ONCE,
+    LIKELIEST,
+    PERSONA,
+    PERSONA_AT_ONCE,
+    TUNED,
+    Files,
+)
 from ludens.training.dataset import DataSet
 from ludens.training.evaluation.exam import read_exam
 from ludens.training.evaluation.marks import Mark, Slope, mark, temptation
@@ -27,7 +35,7 @@ from ludens.training.evaluation.transfer import MarketPath, read_dilemmas, read_
 ALONE: Mapping[str, float] = {"alpha": 0.0, "beta": 0.0}
 """What is held where κ is asked for by itself."""
 
-ORDER = (BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED)
+ORDER = (BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED, LIKELIEST)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,8 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
     """
     folder = Path(directory)
     plan, files = read_plan(folder), Files(folder)
-    exams = [files.run("before", "thinking"), files.run("before", "exam"), files.run("after", "exam")]
+    exams = [files.run("before", what) for what in ("thinking", "exam")]
+    exams += [files.run("after", what) for what in ("exam", "likeliest")]
     there = [read_exam(path) for path in exams if path.exists()]
     marks = [
         m
@@ -274,6 +283,8 @@ def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
     wanted = {"data": files.data, "tune": files.card}
     for when in ("before", "after") if plan.sizes.compared else ("after",):
         wanted |= {f"{when}: {what}": files.run(when, what) for what in stages}
+    if plan.sizes.likeliest:
+        wanted["after: likeliest"] = files.run("after", "likeliest")
     if plan.sizes.perplexity:
         wanted["general ability"] = files.ability
     return tuple(name for name, path in wanted.items() if not path.exists())

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ludens.errors import LudensError
-from ludens.experiments.bench import bench
+from ludens.experiments.bench import CONCURRENCY, bench
 from ludens.experiments.bench import resume as resume_bench
 from ludens.experiments.database import StoreError
 from ludens.experiments.files import write_whole
@@ -32,16 +32,23 @@ from ludens.training.evaluation.sets import Question, question_sets
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
 """Called with a stage's name when it begins; what it gives is told how far the stage is."""
 
-BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED = (
+BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED, LIKELIEST = (
     "base",
     "base, at once",
     "persona",
     "persona, at once",
     "tuned",
+    "tuned, likeliest",
 )
-"""Whom the tables know: the base asked to think first, and for a letter at once; likewise under
-the persona.
+"""Whom the tables know: the base asked to think first, and for a letter at once; likewise under the persona;
+the tuned model, which draws its replies as all of these do, and the same model at temperature 0.
 """
+
+TAUGHT = ("held-out", "partner cooperates")
+"""The sets of questions like those that are trained on, from other games."""
+
+TOGETHER = 256
+"""Questions that are open at once where a GPU answers them: many take it no longer than a few. Our choice."""
 
 REPLIES = 0.8
 """Tokens allowed per character of the longest completion trained on; a model's replies are a little shorter
@@ -197,7 +204,7 @@ def contenders(plan: Plan, files: Files, when: str, data: DataSet | None = None)
     if when == "after":
         model = f"local/{files.tuned}" if plan.batched else tuned_model(files)
         return (contender(TUNED, model, **thinking),)
-    some = {"sets": ("held-out", "partner cooperates")}
+    some = {"sets": TAUGHT}
     found = [contender(BASE_AT_ONCE, plan.base), contender(PERSONA_AT_ONCE, plan.base, persona=plan.persona)]
     if thinking["reasoning"]:
         found.insert(0, contender(BASE, plan.base, **thinking, **some))
@@ -212,22 +219,28 @@ def tuned_model(files: Files) -> str:
 
 def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
     """The exam, the protocols, and the transfer studies."""
-    sizes = plan.sizes
+    sizes, together = plan.sizes, TOGETHER if plan.device == "cuda" else CONCURRENCY
     who = contenders(plan, files, when)
     if when == "before":
         # The base writes at length when it may think: it is given the first of the questions alone.
-        few = tuple(
-            question for name in ("held-out", "partner cooperates") for question in _first(asked, name, sizes)
-        )
+        few = tuple(question for name in TAUGHT for question in _first(asked, name, sizes))
         thinking = tuple(each for each in who if each.sets is not None)
         who = tuple(each for each in who if each.sets is None)
         if thinking and few:
             with begin("before: thinking first") as progress:
                 examine(thinking, few, files.run(when, "thinking"), seed=plan.seed, progress=progress)
     with begin(f"{when}: exam") as progress:
-        examine(who, asked, files.run(when, "exam"), seed=plan.seed, progress=progress)
+        examine(who, asked, files.run(when, "exam"), seed=plan.seed, concurrency=together, progress=progress)
+    if when == "after" and sizes.likeliest:
+        likeliest = Contender(LIKELIEST, {**who[0].spec, "temperature": 0.0})
+        taught = tuple(question for question in asked if question.set in TAUGHT)
+        with begin("after: likeliest replies") as progress:
+            examine(
+                [likeliest], taught, files.run(when, "likeliest"), seed=plan.seed, concurrency=together,
+                progress=progress,
+            )  # fmt: skip
     with begin(f"{when}: protocols") as progress:
-        _protocols(plan, who, files.run(when, "protocols"), progress)
+        _protocols(plan, who, files.run(when, "protocols"), together, progress)
     if sizes.periods:
         from ludens.training.evaluation.transfer import play_market
 
@@ -247,9 +260,11 @@ def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Questi
     return tuple(question for question in asked if question.set == name)[: sizes.thinking]
 
 
-def _protocols(plan: Plan, who: tuple[Contender, ...], path: Path, progress: OnProgress | None) -> None:
+def _protocols(
+    plan: Plan, who: tuple[Contender, ...], path: Path, together: int, progress: OnProgress | None
+) -> None:
     if path.exists():
-        resume_bench(path, progress=progress)
+        resume_bench(path, concurrency=together, progress=progress)
         return
     bench(
         [{"label": each.label, **each.spec} for each in who],
@@ -258,6 +273,7 @@ def _protocols(plan: Plan, who: tuple[Contender, ...], path: Path, progress: OnP
         protocols=plan.sizes.protocols,
         seed=plan.seed,
         path=path,
+        concurrency=together,
         progress=progress,
     )
 
