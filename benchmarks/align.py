@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--tables", action="store_true", help="align nothing, read what is there")
     parser.add_argument("--write", type=Path, help="a Markdown file, with a picture beside it")
     options = parser.parse_args()
-    register(settings=Settings(slots=32 if options.device == "cpu" else 256, threads=options.threads))
+    register(settings=Settings(slots=TOGETHER, threads=options.threads))
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
     named = {entry.name: entry for entry in (*ENTRIES, *ON_GPU)}

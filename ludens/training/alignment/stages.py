@@ -47,8 +47,9 @@ the tuned model, which draws its replies as all of these do, and the same model 
 TAUGHT = ("held-out", "partner cooperates")
 """The sets of questions like those that are trained on, from other games."""
 
-TOGETHER = 256
-"""Questions that are open at once where a GPU answers them: many take it no longer than a few. Our choice."""
+TOGETHER = 96
+"""Questions that are open at once where they are answered in batches, which take as long as their longest
+reply. Our choice."""
 
 REPLIES = 0.8
 """Tokens allowed per character of the longest completion trained on; a model's replies are a little shorter
@@ -219,7 +220,7 @@ def tuned_model(files: Files) -> str:
 
 def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
     """The exam, the protocols, and the transfer studies."""
-    sizes, together = plan.sizes, TOGETHER if plan.device == "cuda" else CONCURRENCY
+    sizes, together = plan.sizes, TOGETHER if plan.batched else CONCURRENCY
     who = contenders(plan, files, when)
     if when == "before":
         # The base writes at length when it may think: it is given the first of the questions alone.
