@@ -20,11 +20,12 @@ trust games that none of these was trained on, at the four turns where cooperati
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -43,7 +44,10 @@ from ludens.training.evaluation.marks import Mark, mark
 from ludens.training.evaluation.sets import SETS, Question, optimal
 
 MODEL = "local/smollm2-135m"
-QUARTER_HOUR = 900.0
+LIMIT = 2 * 900.0
+"""A quarter of an hour on two cores, in seconds of one core."""
+LAST = 16
+"""Steps at the beginning and at the end of a training over which losses are averaged."""
 FULL = Sizes(held_out=64, others=16, thinking=4, periods=6, studies=(2,))
 AGAIN = Sizes(
     held_out=64, others=0, thinking=0, periods=0, studies=(), perplexity=False, compared=False
@@ -136,16 +140,15 @@ def main() -> None:
         if named[name].seed == 0:
             with timed("ladder"):
                 climb(files, named[name])
-    done = {
+    found = {
         entry: load_result(options.keep / entry.name)
         for entry in named.values()
         if (options.keep / entry.name / PLAN).exists()
     }
-    done = {entry: result for entry, result in done.items() if not result.missing}
-    text = page(done)
+    text = page(found, options.keep)
     print(text)
     if options.write is not None:
-        drawn = picture(done, options.write.with_suffix(".svg"))
+        drawn = picture(found, options.write.with_suffix(".svg"))
         text += f"\n\n![κ]({drawn.name})\n" if drawn else ""
         options.write.write_text(text, encoding="utf-8")
 
@@ -191,8 +194,9 @@ def climbed(result: AlignmentResult, who: str = TUNED) -> Mark | None:
     return next((each for each in found if (each.contender, each.set) == (who, "ladder")), None)
 
 
-def page(done: dict[Entry, AlignmentResult]) -> str:
-    """All tables."""
+def page(found: dict[Entry, AlignmentResult], keep: Path) -> str:
+    """All tables; the ladder's and that of GPUs alone have what is not finished."""
+    done = {entry: result for entry, result in found.items() if not result.missing}
     return "\n".join(
         [
             "# Toward homo economicus and homo moralis",
@@ -206,14 +210,19 @@ def page(done: dict[Entry, AlignmentResult]) -> str:
             "",
             *every(done),
             "",
-            "*Right* counts unreadable replies as wrong. *Cooperates* is with a partner who cooperated, in "
-            "strict prisoner's dilemmas; beside it what the target's oracle does on the same questions. κ is "
-            "from the 18 published protocols, with α = β = 0 and with both free.",
+            "*Likeliest* is the tuned model at temperature 0, *drawn* at temperature 1, as everything else "
+            "here; unreadable replies count as wrong. The limit is a quarter of an hour on two cores; "
+            "trainings on one core each ran two side by side. *Cooperates* is with a partner who cooperated, "
+            "in strict prisoner's dilemmas; beside it what the target's oracle does on the same questions. "
+            "*Protocols* is agreement with the target on the 18 published ones, and κ is estimated from the "
+            "same answers, with α = β = 0 and with both free.",
             "",
             *[line for entry, result in done.items() if entry.full for line in beside(entry, result)],
             "## The weight κ",
             "",
-            *steps(done),
+            *steps(found),
+            "",
+            *on_gpu(keep),
         ]
     )
 
@@ -221,39 +230,75 @@ def page(done: dict[Entry, AlignmentResult]) -> str:
 def every(done: dict[Entry, AlignmentResult]) -> list[str]:
     """A row per tuning, and means over seeds."""
     lines = [
-        "| target | seed | tuning, s | cores | of 15 min | held-out agreement | right | cooperates | "
-        "oracle | agreement, protocols | κ, α = β = 0 | κ, free |",
-        "|" + "---|" * 12,
+        "| target | seed | examples | tuning, s | cores | of the limit | held-out, likeliest | drawn | "
+        "cooperates, likeliest | drawn | oracle | protocols | κ, α = β = 0 | κ, free |",
+        "|" + "---|" * 14,
     ]
     for entry, result in done.items():
-        held, strict = result.mark(TUNED, "held-out"), result.mark(TUNED, "partner cooperates")
-        kappa = result.kappa(TUNED)
-        assert held is not None
+        strict, kappa = result.mark(TUNED, "partner cooperates"), result.kappa(TUNED)
         assert strict is not None
         assert kappa is not None
-        seconds, cores = float(result.tuning["seconds"]), result.tuning["threads"]
-        lines.append(
-            f"| {entry.title} | {entry.seed} | {seconds:.0f} | {cores} | "
-            f"{seconds / QUARTER_HOUR:.2f} | {share(held.agreement)} | {share(held.right)} | "
-            f"{share(strict.cooperation)} | {percent(strict.oracle)} | {protocols(result)} | "
-            f"{kappa_text(kappa.alone)} | {kappa_text(kappa.free)} |"
-        )
-    for kappa_value in (0, 0.5):
-        found = [result for entry, result in done.items() if entry.kappa == kappa_value]
-        values = [value for each in found if (value := held_out(each)) is not None]
-        if len(values) > 1:
+        seconds, cores = float(result.tuning["seconds"]), int(result.tuning["threads"])
+        limit = f"{seconds * cores / LIMIT:.2f}" if entry.device == "cpu" else "–"
+        cells = [
+            entry.title + ("" if entry.device == "cpu" else ", GPU"),
+            str(entry.seed),
+            str(entry.examples),
+            f"{seconds:.0f}",
+            str(cores) if entry.device == "cpu" else "–",
+            limit,
+            *(right(result.mark(who, "held-out")) for who in (LIKELIEST, TUNED)),
+            *(cooperates(result.mark(who, "partner cooperates")) for who in (LIKELIEST, TUNED)),
+            percent(strict.oracle),
+            protocols(result),
+            kappa_text(kappa.alone),
+            kappa_text(kappa.free),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    for kappa_value, device in sorted({(entry.kappa, entry.device) for entry in done}):
+        found = [
+            result for entry, result in done.items() if (entry.kappa, entry.device) == (kappa_value, device)
+        ]
+        if len(found) > 1:
             title = Entry(kappa_value, 0).title
-            lines.append(
-                f"| {title} | mean of {len(values)} | | | | {100 * statistics.fmean(values):.1f} "
-                f"(sd {100 * statistics.stdev(values):.1f}) | | | | | | |"
-            )
+            told = [mean(result.mark(who, "held-out") for result in found) for who in (LIKELIEST, TUNED)]
+            lines.append(f"| {title} | mean of {len(found)} | | | | | {' | '.join(told)} | | | | | | |")
     return lines
 
 
-def held_out(result: AlignmentResult) -> float | None:
-    """Agreement on held-out questions."""
-    found = result.mark(TUNED, "held-out")
-    return None if found is None else found.agreement.value
+def right(found: Mark | None) -> str:
+    """The share of all questions with an optimal answer."""
+    return "not asked" if found is None else share(found.right)
+
+
+def cooperates(found: Mark | None) -> str:
+    """The share of cooperation."""
+    return "not asked" if found is None else share(found.cooperation)
+
+
+def mean(found: Iterable[Mark | None]) -> str:
+    """Of what is right over seeds, with its standard deviation."""
+    values = [100 * each.right.value for each in found if each is not None and each.right.value is not None]
+    return f"{statistics.fmean(values):.1f} (sd {statistics.stdev(values):.1f})" if len(values) > 1 else ""
+
+
+def on_gpu(keep: Path) -> list[str]:
+    """What the trainings on a GPU left of themselves, whether their models have been asked yet or not."""
+    rows = []
+    for entry in ON_GPU:
+        card = keep / entry.name / "tuned" / "card.json"
+        if card.exists():
+            found = json.loads(card.read_text(encoding="utf-8"))
+            losses = [loss for _, loss in found["losses"]]
+            first, last = statistics.fmean(losses[:LAST]), statistics.fmean(losses[-LAST:])
+            rows.append(
+                f"| {entry.title} | {entry.seed} | {entry.examples} | {found['recipe']['batch_size']} | "
+                f"{found['steps']} | {found['seconds']:.0f} | {first:.2f} | {last:.5f} |"
+            )
+    if not rows:
+        return []
+    head = f"| target | seed | examples | a step | steps | s | loss, first {LAST} steps | last {LAST} |"
+    return ["## Training on a GPU", "", head, "|" + "---|" * 8, *rows, ""]
 
 
 def protocols(result: AlignmentResult) -> str:
@@ -305,21 +350,22 @@ def beside(entry: Entry, result: AlignmentResult) -> list[str]:
     return [*lines, ""]
 
 
-def steps(done: dict[Entry, AlignmentResult]) -> list[str]:
+def steps(results: dict[Entry, AlignmentResult]) -> list[str]:
     """Cooperation of the first seed by κ, on the same questions."""
     lines = [
-        "| κ | cooperates on the ladder | its oracle | readable | cooperates in the protocols | its oracle |",
-        "|" + "---|" * 6,
+        "| κ | cooperates on the ladder, likeliest | drawn | its oracle | drawn and readable | "
+        "cooperates in the protocols | its oracle |",
+        "|" + "---|" * 7,
     ]
-    for entry, result in sorted(done.items(), key=lambda item: item[0].kappa):
+    for entry, result in sorted(results.items(), key=lambda item: item[0].kappa):
         found = climbed(result)
-        if entry.seed or found is None:
+        if entry.seed or entry.device != "cpu" or found is None:
             continue
         readable = 1 - (found.invalid.value or 0) - (found.refused.value or 0)
         overall, oracle = in_protocols(result)
         lines.append(
-            f"| {entry.kappa:g} | {share(found.cooperation)} | {percent(found.oracle)} | {percent(readable)} "
-            f"of {found.asked} | {overall} | {oracle} |"
+            f"| {entry.kappa:g} | {cooperates(climbed(result, LIKELIEST))} | {share(found.cooperation)} | "
+            f"{percent(found.oracle)} | {percent(readable)} of {found.asked} | {overall} | {oracle} |"
         )
     return lines
 
@@ -329,7 +375,8 @@ def in_protocols(result: AlignmentResult) -> tuple[str, str]:
     from ludens.envs import FAMILIES, PROTOCOLS
     from ludens.envs.questions import questions
 
-    assert result.protocols is not None
+    if result.protocols is None:
+        return "not asked", ""
     measured = next(found for found in result.protocols.measures if found.policy == TUNED)
     shares = []
     for game in PROTOCOLS.values():
@@ -341,15 +388,17 @@ def in_protocols(result: AlignmentResult) -> tuple[str, str]:
     return share(measured.overall), percent(statistics.fmean(shares))
 
 
-def picture(done: dict[Entry, AlignmentResult], path: Path) -> Path | None:
+def picture(results: dict[Entry, AlignmentResult], path: Path) -> Path | None:
     """Cooperation on the ladder against κ, the oracle's beside; None for fewer than two steps."""
     from ludens.experiments.report import marks
     from ludens.experiments.report.svg import INK, MUTED, to_svg
 
     points = sorted(
         (entry.kappa, found.cooperation, found.oracle)
-        for entry, result in done.items()
-        if entry.seed == 0 and (found := climbed(result)) is not None and found.cooperation.value is not None
+        for entry, result in results.items()
+        if (entry.seed, entry.device) == (0, "cpu")
+        and (found := climbed(result, LIKELIEST) or climbed(result)) is not None
+        and found.cooperation.value is not None
     )
     if len(points) < 2:
         return None

@@ -13,17 +13,16 @@ is then F_b + max_r K_br plus a number that is the same for every b, for at info
 strategy itself does not reach it takes d. So
 
 * the first mover's best option has the largest F_b + max_r K_br;
-* a reply that is best for oneself *and* has the largest K is optimal whether or not the rule comes there;
-  only where the two differ does it matter whether the rule comes there: if F_b + max_r K_br is largest at
-  this b, the reply with the largest K is optimal, otherwise d.
+* if it is largest at this b, the rule comes to this reply, and that with the largest K is optimal; otherwise
+  d is.
 
 With κ = 0 nothing but F and z is left. All of it is multiplied by the smallest number that makes the weights
 whole numbers with no common divisor: sums are compared in place of averages, and no decimal is needed where
 payoffs are whole.
 
 The form of the argument is our choice, and made for small models, which copy well and decide badly: as little
-as can be depends on what was found before. Costs of 0 are subtracted like all others, replies are compared at
-both players' turns alike, and whether to go on is written down before it is done.
+as can be depends on what was found before. Costs of 0 are subtracted like all others, and where κ > 0 the
+argument is the same at every turn until all rules are compared, though some replies could be had for less.
 """
 
 from __future__ import annotations
@@ -285,13 +284,13 @@ class Arguer:
         self.weights = terms.weights
         self.payoffs = [tuple(exact(value) for value in leaf.payoffs) for leaf in game.leaves]
         rank = {leaf: place for place, leaf in enumerate(shown)}
-        order = sorted(range(len(plan.branches)), key=lambda b: rank[plan.branches[b].replies[0][1]])
-        self.order = order
         self.replies = [
             sorted(range(len(branch.replies)), key=lambda r: rank[branch.replies[r][1]])
             for branch in plan.branches
         ]
-        self.order = sorted(order, key=lambda b: min(rank[leaf] for _, leaf in plan.branches[b].replies))
+        self.order = sorted(
+            range(len(plan.branches)), key=lambda b: min(rank[leaf] for _, leaf in plan.branches[b].replies)
+        )
         self.moral = self.weights.everybody != 0
         self.whole_rows = self.moral or bool(self.weights.behind or self.weights.ahead)
 

@@ -65,6 +65,9 @@ _RULED = (
     "I reply to {here}, the rule is {rule}: {last}",
     "After {here}, where the best rule is {rule}: {last}",
 )
+"""The end of a second mover's argument: what is replied to, where the best rule goes, and the replies
+compared as the rule does if that is the same, by their worth to oneself if it is not.
+"""
 
 _PROSE: tuple[dict[str, str], ...] = (
     {
@@ -74,6 +77,7 @@ _PROSE: tuple[dict[str, str], ...] = (
         "reply": "For everybody together, less what I give up, {place} is worth this: {sums}.",
         "rule": "A rule that begins with {place} comes to {sums}.",
         "compared": "Compare: {text}.",
+        "ruled": "The other one chose {here}, and the best rule begins with {rule}: {last}.",
     },
     {
         "copied": "I read {text}.",
@@ -82,6 +86,7 @@ _PROSE: tuple[dict[str, str], ...] = (
         "reply": "If everybody did {place}, and I subtract my own sacrifice: {sums}.",
         "rule": "All told, beginning with {place} is worth {sums}.",
         "compared": "Now {text}.",
+        "ruled": "I come after {here}; the rule that is best begins with {rule}: {last}.",
     },
 )
 
@@ -115,7 +120,7 @@ class _Writer:
             return f"{self._place(item)}: {', '.join(self._close(item.sums))}"
         if isinstance(item, Compared):
             return self._chosen(item)
-        return self._ruled(item, self._chosen(item.last))
+        return self._ruled(_RULED[self._phrasing % len(_RULED)], item, self._chosen(item.last))
 
     def _close(self, sums: Sequence[str]) -> Sequence[str]:
         """In the long arguments sums go without blanks, which takes a tenth off a completion's tokens."""
@@ -149,7 +154,7 @@ class _Writer:
             elif isinstance(item, Compared):
                 sentences.append(say["compared"].format(text=item.text))
             else:
-                sentences.append(self._ruled(item, item.last.text) + ".")
+                sentences.append(self._ruled(say["ruled"], item, item.last.text))
         return [" ".join(sentences)]
 
     def _copied(self, item: Copied) -> str:
@@ -161,6 +166,6 @@ class _Writer:
     def _place(self, item: Worked) -> str:
         return self._names[item.branch, item.reply]
 
-    def _ruled(self, item: Ruled, last: str) -> str:
+    def _ruled(self, form: str, item: Ruled, last: str) -> str:
         here, rule = (self._letters[None, option] for option in (item.branch, item.rule))
-        return _RULED[self._phrasing % len(_RULED)].format(here=here, rule=rule, last=last)
+        return form.format(here=here, rule=rule, last=last)

@@ -43,7 +43,7 @@ def main(work: Path) -> None:
         "stopped_early": trainer.state.global_step < trainer.state.max_steps,
         "seconds": before + time.monotonic() - begun,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "device": str(trainer.args.device.type),
+        "device": _device(trainer.args.device),
         "threads": _threads(),
     }
     (work / "measured.json").write_text(json.dumps(measured), encoding="utf-8")
@@ -181,6 +181,13 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _seconds(work: Path) -> float:
     place = work / "seconds"
     return float(place.read_text(encoding="utf-8")) if place.is_file() else 0.0
+
+
+def _device(device: Any) -> str:
+    """``"cpu"``, or what the GPU calls itself."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)
 
 
 def _threads() -> int:
