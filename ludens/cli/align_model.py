@@ -53,6 +53,13 @@ def model(
     games: Games = None,
     examples: Examples = 768,
     epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 1,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Examples per step; by default 4, or 2 where κ > 0.", show_default=False),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="By default 0.001, or 0.002 where κ > 0.", show_default=False)
+    ] = None,
     method: Annotated[Literal["lora", "full"], typer.Option(help="What is trained.")] = "lora",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     reasoning: Reasoning = "steps",
@@ -108,6 +115,8 @@ def model(
         method=method,
         device=device,
         epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
         reasoning=reasoning,
         paraphrases=paraphrases,
         batched=batched,

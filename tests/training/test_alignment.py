@@ -17,7 +17,9 @@ from ludens.training.alignment.plan import AlignmentError, open_folder
 from ludens.training.alignment.report import write_report
 from ludens.training.alignment.stages import (
     BASE_AT_ONCE,
+    LIKELIEST,
     PERSONA_AT_ONCE,
+    TAUGHT,
     TUNED,
     Files,
     contenders,
@@ -69,6 +71,8 @@ def folder(tmp_path_factory):
         respondent = "homo_economicus" if when == "before" else "homo_moralis:0.5"
         ask_dilemmas(respondent, files.run(when, "vehicles"), SIZES.studies)
         play_market("random" if when == "before" else "nash", files.run(when, "pricing"), SIZES.periods)
+    taught = [question for question in asked if question.set in TAUGHT]
+    examine([Contender(LIKELIEST, {"spec": "homo_economicus"})], taught, files.run("after", "likeliest"))
     return files
 
 
@@ -79,7 +83,9 @@ def written(folder):
 
 def test_known_players_come_out_as_they_are(written):
     found = written
-    assert found.contenders == (BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED)
+    assert found.contenders == (BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED, LIKELIEST)
+    assert found.mark(LIKELIEST, "new families") is None
+    assert found.mark(LIKELIEST, "partner cooperates").cooperation.value == 0
     for name in ("held-out", "new families", "two digits", "story", "twin"):
         assert found.mark(TUNED, name).agreement.value == 1
         assert found.mark(BASE_AT_ONCE, name).agreement.value == pytest.approx(0.5)
@@ -110,7 +116,9 @@ def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder, written):
         assert words in text
     numbers = json.loads(folder.numbers.read_text(encoding="utf-8"))
     assert numbers["plan"]["preferences"]["kappa"] == 0.5
-    assert {mark["contender"] for mark in numbers["marks"]} == {BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED}
+    assert {mark["contender"] for mark in numbers["marks"]} == {
+        BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED, LIKELIEST,
+    }  # fmt: skip
     assert numbers == json.loads(json.dumps(numbers, allow_nan=False))
 
 
@@ -135,7 +143,7 @@ def test_the_terminal_shows_every_set_in_eighty_columns(written):
 def test_the_base_need_not_be_asked_for_every_tuning(tmp_path):
     sizes = Sizes(
         held_out=16, others=0, thinking=0, protocols=("SPD1", "TG5"), periods=0, studies=(),
-        perplexity=False, compared=False,
+        perplexity=False, compared=False, likeliest=False,
     )  # fmt: skip
     wanted = make_plan(EMBEDDED, "economicus", examples=64, sizes=sizes, batched=True)
     files = Files(open_folder(tmp_path / "again", wanted))

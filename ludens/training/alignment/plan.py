@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ludens.agents.local.resolve import PREFIX, resolve
 from ludens.envs import PROTOCOLS
@@ -15,10 +15,9 @@ from ludens.errors import LudensError, UsageError
 from ludens.experiments.files import write_whole
 from ludens.experiments.seeds import check_seed
 from ludens.preferences import Preferences
+from ludens.training.tuning.recipe import Device, Method, Recipe
 
 PLAN = "plan.json"
-
-METHODS = ("lora", "full")
 
 
 class AlignmentError(LudensError):
@@ -128,11 +127,21 @@ class Plan:
         """The persona that asks for what is trained: the nearer of the two that come with ludens."""
         return "homo_moralis" if self.preferences.kappa > 0 else "homo_economicus"
 
-    @property
-    def pace(self) -> tuple[int, float]:
-        """Examples per step, and the learning rate."""
+    def recipe(self) -> Recipe:
+        """The hyper-parameters of the tuning.
+
+        Raises:
+            UsageError: one is out of its range.
+        """
         batch_size, rate = (2, 2e-3) if self.preferences.kappa > 0 else (4, 1e-3)
-        return self.batch_size or batch_size, self.learning_rate or rate
+        return Recipe(
+            method=cast(Method, self.method),
+            device=cast(Device, self.device),
+            epochs=self.epochs,
+            seed=self.seed,
+            batch_size=batch_size if self.batch_size is None else self.batch_size,
+            learning_rate=rate if self.learning_rate is None else self.learning_rate,
+        )
 
     def to_config(self) -> dict[str, Any]:
         """JSON values from which `from_config` builds an equal plan."""
@@ -197,10 +206,10 @@ def make_plan(
         value = settings.get(name, 1)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"The number of {name} is a whole number of at least 1; got {value!r}.")
-    if settings.get("method", METHODS[0]) not in METHODS:
-        raise UsageError(f"The method is one of {', '.join(METHODS)}; got {settings['method']!r}.")
     find_families(families)
-    return Plan(base, preferences, None if families is None else tuple(families), **settings)
+    plan = Plan(base, preferences, None if families is None else tuple(families), **settings)
+    plan.recipe()  # an error in it is told now, not when the base has been examined
+    return plan
 
 
 def preferences_of(to: str, alpha: float = 0.0, beta: float = 0.0, kappa: float | None = None) -> Preferences:

@@ -282,19 +282,7 @@ def _protocols(
 def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
     from ludens.training.tuning import tune
 
-    batch_size, rate = plan.pace
-    tune(
-        plan.base,
-        data,
-        files.tuned,
-        method=plan.method,
-        seed=plan.seed,
-        device=plan.device,
-        epochs=plan.epochs,
-        batch_size=batch_size,
-        learning_rate=rate,
-        progress=progress,
-    )
+    tune(plan.base, data, files.tuned, recipe=plan.recipe(), progress=progress)
 
 
 def _export(files: Files) -> None:
