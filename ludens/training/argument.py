@@ -247,7 +247,7 @@ class Compared(NamedTuple):
     def top(self) -> tuple[int, ...]:
         """The places of the largest number, several if it is there more than once."""
         largest = max(self.values)
-        return tuple(place for place, value in enumerate(self.values) if value == largest)
+        return tuple([place for place, value in enumerate(self.values) if value == largest])
 
 
 class Ruled(NamedTuple):

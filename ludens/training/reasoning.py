@@ -117,14 +117,15 @@ class _Writer:
         if isinstance(item, Copied):
             return self._copied(item)
         if isinstance(item, Worked):
-            return f"{self._place(item)}: {', '.join(self._close(item.sums))}"
+            return f"{self._place(item)}: {self._sums(item.sums)}"
         if isinstance(item, Compared):
             return self._chosen(item)
         return self._ruled(_RULED[self._phrasing % len(_RULED)], item, self._chosen(item.last))
 
-    def _close(self, sums: Sequence[str]) -> Sequence[str]:
-        """In the long arguments sums go without blanks, which takes a tenth off a completion's tokens."""
-        return [each.replace(" ", "") for each in sums] if self._without_blanks else sums
+    def _sums(self, sums: Sequence[str]) -> str:
+        """In the long arguments they go without blanks, which takes a tenth off a completion's tokens."""
+        text = ", ".join(sums)
+        return text.replace(" ", "").replace(",", ", ") if self._without_blanks else text
 
     def _chosen(self, item: Compared) -> str:
         """``7 A, 12 B: 12 B``: first all the numbers, each with its option, then the largest told again.
@@ -136,7 +137,8 @@ class _Writer:
             f"{number(value)} {self._letters[item.branch, option]}"
             for value, option in zip(item.values, item.options, strict=True)
         ]
-        best = "the same" if len(item.top) == len(named) else " and ".join(named[place] for place in item.top)
+        top = item.top
+        best = "the same" if len(top) == len(named) else " and ".join([named[place] for place in top])
         of = "" if item.branch is None else self._letters[None, item.branch]
         what = {"mine": f"{of} own: ", "reply": f"{of} all: ", "rule": "rule: "}.get(item.what, "")
         return f"{what}{', '.join(named)}: {best}"
