@@ -8,9 +8,9 @@ economicus and homo moralis κ = 0.5 with three seeds each, κ = 0.25 and κ = 0
 the first two asks the base and the persona too, and looks at transfer. What was done is kept: the command
 goes on where it was stopped. `--only moralis-0.5-seed1` does what is named alone, and `--tables` does nothing
 and writes down what is there. Two of these commands side by side, each with `--threads 1` and half of the
-names, take less time than one with both cores: about two hours for all.
+names, take less time than one with both cores.
 
-With `--device cuda` twelve on one GPU, with ten times the examples in larger steps: κ = 0, 0.25, 0.5 and 0.75
+With `--device cuda` twelve on one GPU, with 4,096 examples each in larger steps: κ = 0, 0.25, 0.5 and 0.75
 with three seeds each, in folders whose names begin with `cuda-`.
 
 The ladder is a set of questions of its own, the same for every κ of the first seed: prisoner's dilemmas and
@@ -37,9 +37,9 @@ from ludens.experiments.report.names import number, number_range, percent, share
 from ludens.training.alignment import AlignmentResult, Files, Plan, Sizes, align, load_result, make_plan
 from ludens.training.alignment.plan import PLAN
 from ludens.training.alignment.result import ORDER
-from ludens.training.alignment.stages import LIKELIEST, TOGETHER, TUNED, contenders, data_of
+from ludens.training.alignment.stages import LIKELIEST, TOGETHER, TUNED, contenders, data_of, likeliest
 from ludens.training.alignment.tables import kappa_text
-from ludens.training.evaluation.exam import Contender, examine, read_exam
+from ludens.training.evaluation.exam import examine, read_exam
 from ludens.training.evaluation.marks import Mark, mark
 from ludens.training.evaluation.sets import SETS, Question, optimal
 
@@ -78,7 +78,8 @@ class Entry:
     @property
     def title(self) -> str:
         """In tables."""
-        return f"moralis κ = {self.kappa:g}" if self.kappa else "economicus"
+        target = f"moralis κ = {self.kappa:g}" if self.kappa else "economicus"
+        return target if self.device == "cpu" else f"{target}, GPU"
 
     @property
     def examples(self) -> int:
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("--tables", action="store_true", help="align nothing, read what is there")
     parser.add_argument("--write", type=Path, help="a Markdown file, with a picture beside it")
     options = parser.parse_args()
-    register(settings=Settings(slots=TOGETHER, threads=options.threads))
+    register(settings=Settings(slots=32 if options.device == "cpu" else TOGETHER, threads=options.threads))
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
     named = {entry.name: entry for entry in (*ENTRIES, *ON_GPU)}
@@ -137,7 +138,7 @@ def main() -> None:
     for name in [] if options.tables else wanted:
         print(f"== {name}", flush=True)
         files = align(named[name].plan(), options.keep / name, stage=timed)
-        if named[name].seed == 0:
+        if named[name].seed == 0 and named[name].device == "cpu":
             with timed("ladder"):
                 climb(files, named[name])
     found = {
@@ -180,8 +181,7 @@ def ladder() -> tuple[Question, ...]:
 def climb(files: Files, entry: Entry) -> None:
     """Put the ladder to the tuned model."""
     (tuned,) = contenders(entry.plan(), files, "after")
-    likeliest = Contender(LIKELIEST, {**tuned.spec, "temperature": 0.0})
-    examine([tuned, likeliest], ladder(), files.folder / "ladder.db", seed=entry.seed, concurrency=TOGETHER)
+    examine([tuned, likeliest(tuned)], ladder(), files.folder / "ladder.db", seed=entry.seed)
     close_all()
 
 
@@ -202,7 +202,7 @@ def page(found: dict[Entry, AlignmentResult], keep: Path) -> str:
             "# Toward homo economicus and homo moralis",
             "",
             "Made by `python benchmarks/align.py --write benchmarks/align.md`: the embedded model (135 "
-            "million parameters) on two cores without a GPU. What the sets are, "
+            "million parameters) on two cores without a GPU, unless it says so. What the sets are, "
             "and how to read the numbers: [docs/align.md](../docs/align.md). Shares are in per cent, with "
             "95 % intervals.",
             "",
@@ -241,7 +241,7 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         seconds, cores = float(result.tuning["seconds"]), int(result.tuning["threads"])
         limit = f"{seconds * cores / LIMIT:.2f}" if entry.device == "cpu" else "–"
         cells = [
-            entry.title + ("" if entry.device == "cpu" else ", GPU"),
+            entry.title,
             str(entry.seed),
             str(entry.examples),
             f"{seconds:.0f}",
@@ -260,7 +260,7 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
             result for entry, result in done.items() if (entry.kappa, entry.device) == (kappa_value, device)
         ]
         if len(found) > 1:
-            title = Entry(kappa_value, 0).title
+            title = Entry(kappa_value, 0, device).title
             told = [mean(result.mark(who, "held-out") for result in found) for who in (LIKELIEST, TUNED)]
             lines.append(f"| {title} | mean of {len(found)} | | | | | {' | '.join(told)} | | | | | | |")
     return lines
@@ -291,14 +291,17 @@ def on_gpu(keep: Path) -> list[str]:
             found = json.loads(card.read_text(encoding="utf-8"))
             losses = [loss for _, loss in found["losses"]]
             first, last = statistics.fmean(losses[:LAST]), statistics.fmean(losses[-LAST:])
+            step, seconds = found["recipe"]["batch_size"], found["seconds"]
             rows.append(
-                f"| {entry.title} | {entry.seed} | {entry.examples} | {found['recipe']['batch_size']} | "
-                f"{found['steps']} | {found['seconds']:.0f} | {first:.2f} | {last:.5f} |"
+                f"| {entry.title} | {entry.seed} | {found['device']} | {entry.examples} | "
+                f"{step} | {found['steps']} | {seconds:.0f} | {first:.2f} | {last:.5f} |"
             )
     if not rows:
         return []
-    head = f"| target | seed | examples | a step | steps | s | loss, first {LAST} steps | last {LAST} |"
-    return ["## Training on a GPU", "", head, "|" + "---|" * 8, *rows, ""]
+    head = (
+        f"| target | seed | device | examples | a step | steps | s | loss, first {LAST} steps | last {LAST} |"
+    )
+    return ["## Training on a GPU", "", head, "|" + "---|" * 9, *rows, ""]
 
 
 def protocols(result: AlignmentResult) -> str:

@@ -122,6 +122,11 @@ def model(
         batched=batched,
         sizes=sizes,
     )
+    if batched:
+        from ludens.agents.local import Settings, register
+        from ludens.experiments.bench import CONCURRENCY
+
+        register(settings=Settings(slots=CONCURRENCY))
     folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
     files = align(plan, folder, stage=_stage)
     _print(load_result(files.folder), as_json)

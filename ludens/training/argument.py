@@ -13,8 +13,8 @@ is then F_b + max_r K_br plus a number that is the same for every b, for at info
 strategy itself does not reach it takes d. So
 
 * the first mover's best option has the largest F_b + max_r K_br;
-* if it is largest at this b, the rule comes to this reply, and that with the largest K is optimal; otherwise
-  d is.
+* if it is largest at this b, the rule comes to this reply, and that with the largest K is optimal; if it is
+  largest elsewhere, d is; both are where it is as large here as elsewhere.
 
 With κ = 0 nothing but F and z is left. All of it is multiplied by the smallest number that makes the weights
 whole numbers with no common divisor: sums are compared in place of averages, and no decimal is needed where
@@ -294,12 +294,15 @@ class Arguer:
         self.moral = self.weights.everybody != 0
         self.whole_rows = self.moral or bool(self.weights.behind or self.weights.ahead)
 
-    def argue(self, node: str) -> tuple[list[Item], frozenset[str]]:
-        """The argument at an information set, and the options that it finds optimal."""
+    def argue(self, node: str, option: str | None = None) -> tuple[list[Item], frozenset[str]]:
+        """The argument at an information set, and the options that it finds optimal.
+
+        Where two rules are equally good it ends with that which leads to `option`, if there is one.
+        """
         if node == self.plan.node:
             return self._open()
         place = next(b for b, branch in enumerate(self.plan.branches) if branch.node == node)
-        return self._reply(place)
+        return self._reply(place, option)
 
     def _open(self) -> tuple[list[Item], frozenset[str]]:
         if self.moral:
@@ -314,21 +317,20 @@ class Arguer:
             items.append(self._between("expected", totals))
         return items, frozenset(self.plan.branches[b].option for b in _largest(totals))
 
-    def _reply(self, b: int) -> tuple[list[Item], frozenset[str]]:
+    def _reply(self, b: int, option: str | None) -> tuple[list[Item], frozenset[str]]:
         if not self.moral:
             items = self._copies(b, None if self.whole_rows else self.plan.second)
             cells, own = self._owns(b)
             return [*items, *cells, self._among("own", b, own)], self._names(b, own)
         items, totals, replies = self._all()
         own, moral = replies[b]
-        rules = _largest(totals)
-        here = b in rules
-        best = self._names(b, moral) if here else frozenset()
-        if rules != [b]:
-            best |= self._names(b, own)
-        last = self._among("reply", b, moral) if here else self._among("mine", b, own)
+        kantian, selfish = self._names(b, moral), self._names(b, own)
+        here, elsewhere = b in (rules := _largest(totals)), [rule for rule in rules if rule != b]
+        best = (kantian if here else frozenset()) | (selfish if elsewhere else frozenset())
+        follow = here and (not elsewhere or option is None or option in kantian)
+        last = self._among("reply", b, moral) if follow else self._among("mine", b, own)
         branches = self.plan.branches
-        items.append(Ruled(branches[b].option, branches[b if here else rules[0]].option, last))
+        items.append(Ruled(branches[b].option, branches[b if follow else elsewhere[0]].option, last))
         return items, best
 
     def _all(self) -> tuple[list[Item], _Worths, dict[int, tuple[_Worths, _Worths]]]:
@@ -337,7 +339,7 @@ class Arguer:
         It is the same at every turn: which turn it is matters once all numbers are there.
         """
         items: list[Item] = []
-        totals: dict[int, Number] = {}
+        totals: _Worths = {}
         replies = {}
         for b in self.order:
             items += self._copies(b, None)
@@ -362,10 +364,9 @@ class Arguer:
     def _copies(self, b: int, role: int | None) -> list[Item]:
         return [Copied(self.plan.branches[b].replies[r][1], role) for r in self.replies[b]]
 
-    def _names(self, b: int, values: dict[int, Number]) -> frozenset[str]:
-        top = max(values.values())
+    def _names(self, b: int, values: _Worths) -> frozenset[str]:
         replies = self.plan.branches[b].replies
-        return frozenset(str(replies[r][0]) for r, value in values.items() if value == top)
+        return frozenset(str(replies[r][0]) for r in _largest(values))
 
     def _cell(self, leaf: int, role: int) -> tuple[tuple[str, ...], Number]:
         """What a leaf is worth to a role, less what being behind or ahead costs."""
@@ -381,10 +382,10 @@ class Arguer:
             value += -cost if weight > 0 else cost
         return tuple(sums), value
 
-    def _owns(self, b: int) -> tuple[list[Item], dict[int, Number]]:
+    def _owns(self, b: int) -> tuple[list[Item], _Worths]:
         branch = self.plan.branches[b]
         items: list[Item] = []
-        values: dict[int, Number] = {}
+        values: _Worths = {}
         if not self.weights.second[b]:
             # Nobody is expected here, or only the universal counts: all replies are as good for oneself.
             return [], dict.fromkeys(self.replies[b], 0)
@@ -412,7 +413,7 @@ class Arguer:
             total += part
         return tuple(sums), total
 
-    def _values(self, b: int) -> tuple[list[Item], dict[int, Number], dict[int, Number]]:
+    def _values(self, b: int) -> tuple[list[Item], _Worths, _Worths]:
         """Items and K of every reply to b; own worths too. A branch that ends has one reply that costs
         nothing.
         """
@@ -421,7 +422,7 @@ class Arguer:
         if len(own) > 1 and self.weights.second[b]:
             items.append(self._among("mine", b, own))
         best = max(own.values())
-        moral: dict[int, Number] = {}
+        moral: _Worths = {}
         for r in self.replies[b]:
             option, leaf = branch.replies[r]
             mine, others = self.payoffs[leaf]
@@ -438,7 +439,7 @@ class Arguer:
             items.append(self._among("reply", b, moral))
         return items, own, moral
 
-    def _rule(self, b: int, moral: dict[int, Number]) -> tuple[Worked, Number]:
+    def _rule(self, b: int, moral: _Worths) -> tuple[Worked, Number]:
         """F + max K of a branch, in one line with the sums that give F."""
         sums, total = self._expected(b)
         best = max(moral.values())

@@ -43,9 +43,9 @@ def completion(
     """
     if reasoning == "none" or terms is None:
         return answer
-    items, best = Arguer(game, terms, told.shown).argue(node)
     options = game.information_set(node).options
     option = options[told.order[told.labels.index(answer)]]
+    items, best = Arguer(game, terms, told.shown).argue(node, option)
     if option not in best:
         raise UsageError(
             f"The argument at {node!r} of {game!r} leads to {' or '.join(sorted(best))}, not to {option!r}."
@@ -123,7 +123,7 @@ class _Writer:
         return self._ruled(_RULED[self._phrasing % len(_RULED)], item, self._chosen(item.last))
 
     def _sums(self, sums: Sequence[str]) -> str:
-        """In the long arguments they go without blanks, which takes a tenth off a completion's tokens."""
+        """In steps long arguments have them without blanks, which takes a tenth off a completion's tokens."""
         text = ", ".join(sums)
         return text.replace(" ", "").replace(",", ", ") if self._without_blanks else text
 

@@ -19,7 +19,6 @@ from ludens.training.alignment.stages import (
     BASE_AT_ONCE,
     LIKELIEST,
     PERSONA_AT_ONCE,
-    TAUGHT,
     TUNED,
     Files,
     contenders,
@@ -29,6 +28,7 @@ from ludens.training.alignment.stages import (
 from ludens.training.alignment.tables import kappa_text
 from ludens.training.alignment.terminal import print_result
 from ludens.training.evaluation.exam import Contender, examine
+from ludens.training.evaluation.sets import TAUGHT
 from ludens.training.evaluation.transfer import ask_dilemmas, play_market
 
 EMBEDDED = "local/smollm2-135m"

@@ -106,8 +106,8 @@ def test_every_number_is_right_and_the_end_is_the_oracles(drawn, preferences, or
         check_numbers(text, prompt)
         if reasoning == "steps":
             *_, last = CHOICE.finditer(text)
-            if len(best) == 1:  # the last number told is that of the answer
-                assert re.search(rf" {answer}\b", last[2])
+            # The last number told is that of the answer.
+            assert last[2] == "the same" or re.search(rf" {answer}\b", last[2])
             rows = prompt.splitlines()
             copied = [line for line in text.splitlines() if " gets " in line]
             assert copied

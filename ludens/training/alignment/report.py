@@ -133,12 +133,14 @@ def _warnings(result: AlignmentResult) -> list[str]:
 
 def _facts(result: AlignmentResult) -> dict[str, Any]:
     plan, data = result.plan, result.data
+    recipe = plan.recipe()
     facts = {
         "target": plan.preferences.name,
         "games": ", ".join(data.get("families", plan.families or ())),
         "examples": ", ".join(f"{count} {name}" for name, count in data.get("examples", {}).items()),
         "reasoning": plan.reasoning,
         "method": f"{plan.method}, {plan.epochs} epoch{'s' * (plan.epochs > 1)}, device {plan.device}",
+        "steps": f"of {recipe.batch_size} examples, learning rate {recipe.learning_rate:g}",
         "seed": str(plan.seed),
         "data hash": str(data.get("hash", "")),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),

@@ -27,7 +27,7 @@ from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
 from ludens.training.build import HELD_OUT, build_dataset, training_framings
 from ludens.training.dataset import DataSet
 from ludens.training.evaluation.exam import Contender, contender, examine
-from ludens.training.evaluation.sets import Question, question_sets
+from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
 
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
 """Called with a stage's name when it begins; what it gives is told how far the stage is."""
@@ -44,16 +44,12 @@ BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED, LIKELIEST = (
 the tuned model, which draws its replies as all of these do, and the same model at temperature 0.
 """
 
-TAUGHT = ("held-out", "partner cooperates")
-"""The sets of questions like those that are trained on, from other games."""
-
 TOGETHER = 96
-"""Questions that are open at once where they are answered in batches, which take as long as their longest
-reply. Our choice."""
+"""Questions that are open at once where a GPU answers them in batches. Our choice."""
 
-REPLIES = 0.8
-"""Tokens allowed per character of the longest completion trained on; a model's replies are a little shorter
-than that in tokens. Our choice."""
+REPLIES = 1.0
+"""Tokens allowed per character of the longest completion trained on; arguments about payoffs of two digits
+are longer than that. Our choice."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +209,11 @@ def contenders(plan: Plan, files: Files, when: str, data: DataSet | None = None)
     return tuple(found)
 
 
+def likeliest(tuned: Contender) -> Contender:
+    """The tuned model at temperature 0."""
+    return Contender(LIKELIEST, {**tuned.spec, "temperature": 0.0})
+
+
 def tuned_model(files: Files) -> str:
     """The tuned model's name: the GGUF file where it could be made."""
     return f"local/{files.gguf if files.gguf.exists() else files.tuned}"
@@ -220,7 +221,7 @@ def tuned_model(files: Files) -> str:
 
 def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
     """The exam, the protocols, and the transfer studies."""
-    sizes, together = plan.sizes, TOGETHER if plan.batched else CONCURRENCY
+    sizes, together = plan.sizes, TOGETHER if plan.device == "cuda" else CONCURRENCY
     who = contenders(plan, files, when)
     if when == "before":
         # The base writes at length when it may think: it is given the first of the questions alone.
@@ -233,13 +234,12 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
     with begin(f"{when}: exam") as progress:
         examine(who, asked, files.run(when, "exam"), seed=plan.seed, concurrency=together, progress=progress)
     if when == "after" and sizes.likeliest:
-        likeliest = Contender(LIKELIEST, {**who[0].spec, "temperature": 0.0})
         taught = tuple(question for question in asked if question.set in TAUGHT)
+        path = files.run(when, "likeliest")
         with begin("after: likeliest replies") as progress:
             examine(
-                [likeliest], taught, files.run(when, "likeliest"), seed=plan.seed, concurrency=together,
-                progress=progress,
-            )  # fmt: skip
+                [likeliest(who[0])], taught, path, seed=plan.seed, concurrency=together, progress=progress
+            )
     with begin(f"{when}: protocols") as progress:
         _protocols(plan, who, files.run(when, "protocols"), together, progress)
     if sizes.periods:

@@ -18,7 +18,7 @@ from ludens.experiments.report.names import (
     share_range,
 )
 from ludens.experiments.report.tables import Cell
-from ludens.training.evaluation.sets import SETS
+from ludens.training.evaluation.sets import SETS, TAUGHT
 
 if TYPE_CHECKING:
     from ludens.experiments.estimates.profile import Profile
@@ -79,7 +79,7 @@ def _behaviour(result: AlignmentResult) -> Table:
     rows, names = [], []
     slopes = {found.contender: found.slope for found in result.slopes}
     for contender in result.contenders:
-        for name in ("held-out", "partner cooperates"):
+        for name in TAUGHT:
             found = result.mark(contender, name)
             if found is None:
                 continue

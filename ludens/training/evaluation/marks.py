@@ -24,6 +24,7 @@ from ludens.training.evaluation.exam import read_exam
 from ludens.training.evaluation.sets import (
     DILEMMA,
     REPLY,
+    TAUGHT,
     Question,
     family_named,
     optimal,
@@ -113,7 +114,7 @@ def temptation(
         points.setdefault(who, [])
         record = answers.get(episode.index)
         shares = None if record is None else _shares(record)
-        in_set = question.set in ("held-out", "partner cooperates")
+        in_set = question.set in TAUGHT
         if shares is None or not in_set or (question.family, question.node) != (DILEMMA, REPLY):
             continue
         numbers = question.game.parameters
@@ -224,7 +225,7 @@ def oracle_points(path: str | os.PathLike[str], preferences: Preferences) -> lis
     found: dict[tuple[float, ...], tuple[float, float]] = {}
     for episode in episodes:
         question = Question.of(episode.labels)
-        in_set = question.set in ("held-out", "partner cooperates")
+        in_set = question.set in TAUGHT
         if in_set and (question.family, question.node) == (DILEMMA, REPLY):
             best, numbers = _optimal(question, preferences), question.game.parameters
             share = (_prosocial(question) in best) / len(best)

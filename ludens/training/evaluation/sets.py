@@ -37,6 +37,9 @@ SETS: Mapping[str, str] = {
 }
 """The sets in the order of tables, and what each of them is."""
 
+TAUGHT = ("held-out", "partner cooperates")
+"""The sets of questions like those that are trained on, about other games."""
+
 
 @dataclass(frozen=True)
 class Question:
