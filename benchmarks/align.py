@@ -213,12 +213,20 @@ def page(found: dict[Entry, AlignmentResult], keep: Path) -> str:
             "*Likeliest* is the tuned model at temperature 0, *drawn* at temperature 1, as everything else "
             "here; unreadable replies count as wrong. The limit is a quarter of an hour on two cores; "
             "trainings on one core each ran two side by side. *Cooperates* is with a partner who cooperated, "
-            "in strict prisoner's dilemmas; beside it what the target's oracle does on the same questions. "
-            "*Protocols* is agreement with the target on the 18 published ones, and κ is estimated from the "
-            "same answers, with α = β = 0 and with both free.",
+            "in strict prisoner's dilemmas; beside it what the target's oracle does on the same questions.",
+            "",
+            "## In the 18 published protocols",
+            "",
+            *published(done),
+            "",
+            "None of these games was trained on. κ is estimated from the answers to them, with α = β = 0 and "
+            "with both free.",
             "",
             *[line for entry, result in done.items() if entry.full for line in beside(entry, result)],
             "## The weight κ",
+            "",
+            "Cooperation on the ladder: the same questions for every κ, at the turns where the oracle's "
+            "cooperation rises with it.",
             "",
             *steps(found),
             "",
@@ -231,38 +239,50 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
     """A row per tuning, and means over seeds."""
     lines = [
         "| target | seed | examples | tuning, s | cores | of the limit | held-out, likeliest | drawn | "
-        "cooperates, likeliest | drawn | oracle | protocols | κ, α = β = 0 | κ, free |",
-        "|" + "---|" * 14,
+        "cooperates, likeliest | drawn | oracle |",
+        "|" + "---|" * 11,
     ]
     for entry, result in done.items():
-        strict, kappa = result.mark(TUNED, "partner cooperates"), result.kappa(TUNED)
+        strict = result.mark(TUNED, "partner cooperates")
         assert strict is not None
-        assert kappa is not None
         seconds, cores = float(result.tuning["seconds"]), int(result.tuning["threads"])
-        limit = f"{seconds * cores / LIMIT:.2f}" if entry.device == "cpu" else "–"
+        on_cpu = entry.device == "cpu"
         cells = [
             entry.title,
             str(entry.seed),
             str(entry.examples),
             f"{seconds:.0f}",
-            str(cores) if entry.device == "cpu" else "–",
-            limit,
+            str(cores) if on_cpu else "–",
+            f"{seconds * cores / LIMIT:.2f}" if on_cpu else "–",
             *(right(result.mark(who, "held-out")) for who in (LIKELIEST, TUNED)),
             *(cooperates(result.mark(who, "partner cooperates")) for who in (LIKELIEST, TUNED)),
             percent(strict.oracle),
-            protocols(result),
-            kappa_text(kappa.alone),
-            kappa_text(kappa.free),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    for kappa_value, device in sorted({(entry.kappa, entry.device) for entry in done}):
-        found = [
-            result for entry, result in done.items() if (entry.kappa, entry.device) == (kappa_value, device)
-        ]
+    for kappa, device in sorted({(entry.kappa, entry.device) for entry in done}):
+        found = [result for entry, result in done.items() if (entry.kappa, entry.device) == (kappa, device)]
         if len(found) > 1:
-            title = Entry(kappa_value, 0, device).title
             told = [mean(result.mark(who, "held-out") for result in found) for who in (LIKELIEST, TUNED)]
-            lines.append(f"| {title} | mean of {len(found)} | | | | | {' | '.join(told)} | | | | | | |")
+            title = Entry(kappa, 0, device).title
+            lines.append(f"| {title} | mean of {len(found)} | | | | | {' | '.join(told)} | | | |")
+    return lines
+
+
+def published(done: dict[Entry, AlignmentResult]) -> list[str]:
+    """What each tuned model does in the published protocols, and which κ that tells."""
+    lines = [
+        "| target | seed | replies | agreement | cooperates | oracle | κ, α = β = 0 | κ, free |",
+        "|" + "---|" * 8,
+    ]
+    for entry, result in done.items():
+        for who, name in ((LIKELIEST, "likeliest"), (TUNED, "drawn")):
+            kappa = result.kappa(who)
+            if kappa is not None:
+                overall, oracle = in_protocols(result, who)
+                lines.append(
+                    f"| {entry.title} | {entry.seed} | {name} | {protocols(result, who)} | {overall} | "
+                    f"{oracle} | {kappa_text(kappa.alone)} | {kappa_text(kappa.free)} |"
+                )
     return lines
 
 
@@ -304,11 +324,11 @@ def on_gpu(keep: Path) -> list[str]:
     return ["## Training on a GPU", "", head, "|" + "---|" * 9, *rows, ""]
 
 
-def protocols(result: AlignmentResult) -> str:
-    """Agreement of the tuned model with its target's oracle on the published protocols."""
+def protocols(result: AlignmentResult, who: str) -> str:
+    """Agreement of a tuned model with its target's oracle on the published protocols."""
     assert result.protocols is not None
     for found in result.protocols.measures:
-        if found.policy == TUNED:
+        if found.policy == who:
             near = min(found.comparisons, key=lambda each: abs(each.kappa - result.plan.preferences.kappa))
             at = "" if near.kappa == result.plan.preferences.kappa else f" (oracle κ = {near.kappa:g})"
             return share(near.agreement) + at
@@ -355,32 +375,26 @@ def beside(entry: Entry, result: AlignmentResult) -> list[str]:
 
 def steps(results: dict[Entry, AlignmentResult]) -> list[str]:
     """Cooperation of the first seed by κ, on the same questions."""
-    lines = [
-        "| κ | cooperates on the ladder, likeliest | drawn | its oracle | drawn and readable | "
-        "cooperates in the protocols | its oracle |",
-        "|" + "---|" * 7,
-    ]
+    lines = ["| κ | likeliest | drawn | its oracle | drawn and readable |", "|" + "---|" * 5]
     for entry, result in sorted(results.items(), key=lambda item: item[0].kappa):
         found = climbed(result)
         if entry.seed or entry.device != "cpu" or found is None:
             continue
         readable = 1 - (found.invalid.value or 0) - (found.refused.value or 0)
-        overall, oracle = in_protocols(result)
         lines.append(
             f"| {entry.kappa:g} | {cooperates(climbed(result, LIKELIEST))} | {share(found.cooperation)} | "
-            f"{percent(found.oracle)} | {percent(readable)} of {found.asked} | {overall} | {oracle} |"
+            f"{percent(found.oracle)} | {percent(readable)} of {found.asked} |"
         )
     return lines
 
 
-def in_protocols(result: AlignmentResult) -> tuple[str, str]:
-    """Cooperation of the tuned model and of its target's oracle in the published protocols."""
+def in_protocols(result: AlignmentResult, who: str) -> tuple[str, str]:
+    """Cooperation of a tuned model and of its target's oracle in the published protocols."""
     from ludens.envs import FAMILIES, PROTOCOLS
     from ludens.envs.questions import questions
 
-    if result.protocols is None:
-        return "not asked", ""
-    measured = next(found for found in result.protocols.measures if found.policy == TUNED)
+    assert result.protocols is not None
+    measured = next(found for found in result.protocols.measures if found.policy == who)
     shares = []
     for game in PROTOCOLS.values():
         family, payoffs = game.name, tuple(game.parameters.values())

@@ -73,6 +73,8 @@ def folder(tmp_path_factory):
         play_market("random" if when == "before" else "nash", files.run(when, "pricing"), SIZES.periods)
     taught = [question for question in asked if question.set in TAUGHT]
     examine([Contender(LIKELIEST, {"spec": "homo_economicus"})], taught, files.run("after", "likeliest"))
+    models = [{"label": LIKELIEST, "spec": "homo_economicus"}]
+    bench(models, framings=("neutral",), path=files.run("after", "likeliest-protocols"))
     return files
 
 
@@ -91,6 +93,7 @@ def test_known_players_come_out_as_they_are(written):
         assert found.mark(BASE_AT_ONCE, name).agreement.value == pytest.approx(0.5)
     tuned, base, persona = (found.kappa(who).alone for who in (TUNED, BASE_AT_ONCE, PERSONA_AT_ONCE))
     assert tuned.above(persona)
+    assert tuned.above(found.kappa(LIKELIEST).alone)
     assert kappa_text(base) == "not identified"
     assert tuned.estimate.low < 0.5 < tuned.estimate.high
     before, after = (measures[0] for measures in found.dilemmas.values())

@@ -40,8 +40,9 @@ class Sizes:
         perplexity: whether the general-ability check is made (it loads the model twice).
         compared: whether the base and the persona are asked too, in the exam, the protocols and the transfer;
             of several tunings of one base, one needs to ask them. Without it there is nothing before.
-        likeliest: whether the tuned model answers the questions of these two sets with its likeliest replies
-            too, at temperature 0: an argument of 300 drawn tokens goes astray where a likeliest one does not.
+        likeliest: whether the tuned model answers the questions of these two sets and the protocols with its
+            likeliest replies too, at temperature 0: an argument of 300 drawn tokens goes astray where a
+            likeliest one does not.
     """
 
     held_out: int = 64

@@ -135,9 +135,9 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
     places = {name: place for place, name in enumerate((*SETS, "all"))}
     marks.sort(key=lambda m: (places[m.set], rank[m.contender]))
     slopes.sort(key=lambda s: rank[s.contender])
-    benches = [
-        load_bench(path) for when in ("before", "after") if (path := files.run(when, "protocols")).exists()
-    ]
+    runs = [files.run("before", "protocols"), files.run("after", "protocols")]
+    runs.append(files.run("after", "likeliest-protocols"))
+    benches = [load_bench(path) for path in runs if path.exists()]
     return AlignmentResult(
         folder,
         plan,
@@ -284,7 +284,9 @@ def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
     for when in ("before", "after") if plan.sizes.compared else ("after",):
         wanted |= {f"{when}: {what}": files.run(when, what) for what in stages}
     if plan.sizes.likeliest:
-        wanted["after: likeliest"] = files.run("after", "likeliest")
+        wanted |= {
+            f"after: {what}": files.run("after", what) for what in ("likeliest", "likeliest-protocols")
+        }
     if plan.sizes.perplexity:
         wanted["general ability"] = files.ability
     return tuple(name for name, path in wanted.items() if not path.exists())

@@ -240,6 +240,9 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
             examine(
                 [likeliest(who[0])], taught, path, seed=plan.seed, concurrency=together, progress=progress
             )
+        with begin("after: likeliest in the protocols") as progress:
+            path = files.run(when, "likeliest-protocols")
+            _protocols(plan, (likeliest(who[0]),), path, together, progress)
     with begin(f"{when}: protocols") as progress:
         _protocols(plan, who, files.run(when, "protocols"), together, progress)
     if sizes.periods:
