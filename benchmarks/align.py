@@ -195,8 +195,8 @@ def climbed(result: AlignmentResult, who: str = TUNED) -> Mark | None:
 
 
 def page(found: dict[Entry, AlignmentResult], keep: Path) -> str:
-    """All tables; the ladder's and that of GPUs alone have what is not finished."""
-    done = {entry: result for entry, result in found.items() if not result.missing}
+    """All tables, with what has been measured so far."""
+    done = {entry: result for entry, result in found.items() if result.mark(TUNED, "held-out")}
     return "\n".join(
         [
             "# Toward homo economicus and homo moralis",
