@@ -47,7 +47,7 @@ the tuned model, which draws its replies as all of these do, and the same model 
 TOGETHER = 96
 """Questions that are open at once where a GPU answers them in batches. Our choice."""
 
-REPLIES = 1.0
+REPLIES = 0.9
 """Tokens allowed per character of the longest completion trained on; arguments about payoffs of two digits
 are longer than that. Our choice."""
 
