@@ -270,18 +270,27 @@ def _numbered(estimate: Estimate, digits: int) -> Cell:
 
 def headline(result: AlignmentResult) -> Sequence[str]:
     """What changed, in sentences; nothing that was not measured."""
-    from ludens.training.alignment.stages import BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED
+    from ludens.training.alignment.stages import BASE_AT_ONCE, LIKELIEST, PERSONA_AT_ONCE, TUNED
 
     said = []
-    base, persona, tuned = (result.mark(who, "held-out") for who in (BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED))
-    if base and tuned and tuned.agreement.value is not None and base.agreement.value is not None:
+    marks = [result.mark(who, "held-out") for who in (TUNED, LIKELIEST, BASE_AT_ONCE, PERSONA_AT_ONCE)]
+    tuned, likeliest, base, persona = (
+        None if found is None or found.agreement.value is None else found for found in marks
+    )
+    if tuned:
+        also = [
+            f"{what} {percent(found.agreement.value)} %"
+            for found, what in (
+                (likeliest, "of its likeliest ones"),
+                (base, "of the base's"),
+                (persona, "of the base's under the persona"),
+            )
+            if found
+        ]
         said.append(
-            f"On held-out payoffs {percent(tuned.agreement.value)} % of the tuned model's readable "
-            f"answers are "
-            f"optimal ({share_range(tuned.agreement)} %; {percent(tuned.right.value)} % of all "
-            f"questions), the "
-            f"base's {percent(base.agreement.value)} %"
-            + (f", under the persona {percent(persona.agreement.value)} %" if persona else "")
+            f"On held-out payoffs {percent(tuned.agreement.value)} % of the tuned model's readable answers "
+            f"are optimal ({share_range(tuned.agreement)} %; {percent(tuned.right.value)} % of all questions)"
+            + (f"; {', '.join(also)}" if also else "")
             + "."
         )
     first, second = result.kappa(BASE_AT_ONCE), result.kappa(TUNED)
