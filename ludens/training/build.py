@@ -9,7 +9,7 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def build_dataset(
     reasoning: str = "steps",
     belief: Belief = "uniform",
     framings: Sequence[str] = FRAMINGS,
-    payoffs: Payoffs | tuple[int, int] = (1, 9),
+    payoffs: Payoffs | tuple[int, int] | Sequence[Payoffs] = (1, 9),
     ties: Ties = "drop",
     near: float = 0.1,
     near_margin: float = 0.02,
@@ -65,7 +65,8 @@ def build_dataset(
         belief: as for `ludens.agents.OraclePolicy`.
         framings: wordings, each used equally often; `training_framings` gives the neutral one with its
             paraphrases.
-        payoffs: whole numbers from … to …, in points.
+        payoffs: whole numbers from … to …, in points; or several ranges, each with as many games of a family
+            as the one that has fewest.
         ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
             reply takes each equally often.
         near: at most this share of each kind of turn is near indifference, in [0, 1].
@@ -75,7 +76,7 @@ def build_dataset(
     Raises:
         UsageError: an argument is out of its range, or the games in range do not suffice.
     """
-    drawn = payoffs if isinstance(payoffs, Payoffs) else Payoffs(*payoffs)
+    drawn = _ranges(payoffs)
     kinds = find_families(families)
     form = check_reasoning(reasoning)
     if ties not in ("drop", "split"):
@@ -110,7 +111,7 @@ def build_dataset(
         **asdict(preferences),
         "belief": belief if isinstance(belief, str) else "given",
         "families": [family.name for family in kinds],
-        "payoffs": drawn.name,
+        "payoffs": " and ".join(each.name for each in drawn),
         "reasoning": form,
         "framings": list(framings),
         "phrasings": phrasings,
@@ -122,6 +123,15 @@ def build_dataset(
     return DataSet.of(splits["train"], splits["validation"], splits["test"], settings)
 
 
+def _ranges(payoffs: Payoffs | tuple[int, int] | Sequence[Payoffs]) -> tuple[Payoffs, ...]:
+    """The ranges that payoffs are drawn from."""
+    if isinstance(payoffs, Payoffs):
+        return (payoffs,)
+    if payoffs and all(isinstance(each, Payoffs) for each in payoffs):
+        return cast(tuple[Payoffs, ...], tuple(payoffs))
+    return (Payoffs(*cast(tuple[int, int], payoffs)),)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
@@ -129,7 +139,7 @@ def _is_number(value: object) -> bool:
 def _made(
     maker: Maker,
     kinds: Sequence[Family],
-    drawn: Payoffs,
+    drawn: Sequence[Payoffs],
     wanted: Mapping[str, int],
     *,
     seed: int,
@@ -144,7 +154,9 @@ def _made(
     kinds_of_turn = sum(len(family.prosocial) for family in kinds) or len(kinds)
     most = max(FEWEST_GAMES, sum(wanted.values()) // kinds_of_turn)
     for family in kinds:
-        games = draw_games(family, drawn, most, rng)
+        found = [draw_games(family, each, most, rng) for each in drawn]
+        fewest = min(map(len, found))
+        games = [game for each in found for game in each[:fewest]]
         for label in label_games(games, maker.preferences, maker.belief):
             labels[split_of(label.key, seed, shares)].append(label)
     picker = np.random.default_rng(pick_seed)

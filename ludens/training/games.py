@@ -27,7 +27,7 @@ MOST_LISTED = 50_000
 
 @dataclass(frozen=True)
 class Payoffs:
-    """Where payoffs are drawn from: whole numbers from `low` to `high`, both included, in points.
+    """Where payoffs are drawn from: every `step`-th whole number from `low` to `high`, in points.
 
     Raises:
         UsageError: the range is empty.
@@ -35,10 +35,14 @@ class Payoffs:
 
     low: int = 1
     high: int = 9
+    step: int = 1
 
     def __post_init__(self) -> None:
-        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (self.low, self.high))
-        if not whole or self.low >= self.high:
+        numbers = (self.low, self.high, self.step)
+        whole = all(isinstance(value, int) and not isinstance(value, bool) for value in numbers)
+        if whole and self.step < 1:
+            raise UsageError(f"The step between payoffs is a whole number of at least 1; got {self.step!r}.")
+        if not whole or self.low + self.step > self.high:
             raise UsageError(
                 f"Payoffs are drawn between two whole numbers, low < high; got {self.low!r}, {self.high!r}."
             )
@@ -46,7 +50,12 @@ class Payoffs:
     @property
     def name(self) -> str:
         """What cards call it, for example ``"1-9"``."""
-        return f"{self.low}-{self.high}"
+        return f"{self.low}-{self.high}" + (f" in steps of {self.step}" if self.step > 1 else "")
+
+    @property
+    def values(self) -> range:
+        """The payoffs in order."""
+        return range(self.low, self.high + 1, self.step)
 
 
 def find_families(names: Sequence[str] | None) -> tuple[Family, ...]:
@@ -109,10 +118,9 @@ def draw_games(family: Family, payoffs: Payoffs, most: int, rng: np.random.Gener
     Raises:
         UsageError: no such payoffs make a game of the family that is not reserved.
     """
-    size = payoffs.high - payoffs.low + 1
+    values = payoffs.values
     count = len(family.parameters)
-    values = range(payoffs.low, payoffs.high + 1)
-    if size**count <= MOST_LISTED:
+    if len(values) ** count <= MOST_LISTED:
         listed = [row for row in itertools.product(values, repeat=count) if family.check(*row) is None]
         rows = [listed[place] for place in rng.permutation(len(listed))]
     else:
@@ -133,7 +141,8 @@ def _drawn(family: Family, payoffs: Payoffs, most: int, rng: np.random.Generator
     found: dict[tuple[int, ...], None] = {}
     # Families' conditions are mostly orders of their numbers: of k! orders at least one fits.
     for _ in range(200):
-        block = rng.integers(payoffs.low, payoffs.high + 1, size=(4096, len(family.parameters)))
+        drawn = rng.integers(0, len(payoffs.values), size=(4096, len(family.parameters)))
+        block = payoffs.low + payoffs.step * drawn
         for row in block.tolist():
             if family.check(*row) is None:
                 found[tuple(row)] = None

@@ -12,7 +12,7 @@ from ludens.agents.llm.wording import render
 from ludens.envs import FAMILIES, PROTOCOLS, questions
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis, optimal_options, uniform_belief
-from ludens.training import DataSet, DataSetError, build_dataset
+from ludens.training import DataSet, DataSetError, Payoffs, build_dataset
 from ludens.training.games import game_key, reserved_keys
 
 KINDS = (HOMO_ECONOMICUS, homo_moralis(0.5), Preferences(0.5, 0.25, 0.3))
@@ -147,3 +147,14 @@ def test_ties_are_split_or_dropped_by_name():
     assert all(sum(example.label_shares) == pytest.approx(1) for example in tied)
     assert {example.option for example in tied} > {tied[0].option}
     assert all(len(e.optimal) == 1 for e in build_dataset(homo_moralis(0.5), examples=280).train)
+
+
+def test_payoffs_are_of_several_ranges_as_often_as_of_each():
+    ranges = (Payoffs(1, 9), Payoffs(10, 90, 5))
+    data = build_dataset(Preferences(kappa=0.5), examples=400, payoffs=ranges)
+    small = [max(example.payoffs) <= 9 for example in data.train]
+    assert all(value in range(10, 91, 5) for e in data.train if max(e.payoffs) > 9 for value in e.payoffs)
+    assert 0.4 < sum(small) / len(small) < 0.6
+    assert data.card.settings["payoffs"] == "1-9 and 10-90 in steps of 5"
+    with pytest.raises(UsageError, match="step"):
+        Payoffs(1, 9, 0)
