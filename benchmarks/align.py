@@ -196,7 +196,8 @@ def climbed(result: AlignmentResult, who: str = TUNED) -> Mark | None:
 
 def page(found: dict[Entry, AlignmentResult], keep: Path) -> str:
     """All tables, with what has been measured so far."""
-    done = {entry: result for entry, result in found.items() if result.mark(TUNED, "held-out")}
+    order = sorted(found, key=lambda entry: (entry.device, entry.kappa, entry.seed))
+    done = {entry: found[entry] for entry in order if found[entry].mark(TUNED, "held-out")}
     return "\n".join(
         [
             "# Toward homo economicus and homo moralis",
@@ -350,7 +351,13 @@ def beside(entry: Entry, result: AlignmentResult) -> list[str]:
             cells.append("not asked" if kappa is None else kappa_text(kappa.alone if alone else kappa.free))
         lines.append(f"| {label} | {' | '.join(cells)} |")
     lines += ["", "Agreement is of readable answers; *lost* is the share of replies without one.", ""]
-    lines += ["| transfer | before | after |", "|---|---|---|"]
+    rows = transfer(result)
+    return [*lines, "| transfer | before | after |", "|---|---|---|", *rows, ""] if rows else lines
+
+
+def transfer(result: AlignmentResult) -> list[str]:
+    """Rows of what was not taught, before and after."""
+    lines = []
     if result.ability:
         before, after = (result.ability[when]["value"] for when in ("before", "after"))
         lines.append(f"| perplexity of plain text | {before:.1f} | {after:.1f} |")
@@ -370,7 +377,7 @@ def beside(entry: Entry, result: AlignmentResult) -> list[str]:
             lines.append(f"| swerve for {lives} | {' | '.join(cells)} |")
         lines.append(f"| would buy (0–100) | {' | '.join(plain(found.buys) for found in rated)} |")
         lines.append(f"| moral (0–100) | {' | '.join(plain(found.moral) for found in rated)} |")
-    return [*lines, ""]
+    return lines
 
 
 def steps(results: dict[Entry, AlignmentResult]) -> list[str]:
