@@ -20,12 +20,11 @@ trust games that none of these was trained on, at the four turns where cooperati
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -37,10 +36,10 @@ from ludens.experiments.report.names import number, number_range, percent, share
 from ludens.training.alignment import AlignmentResult, Files, Plan, Sizes, align, load_result, make_plan
 from ludens.training.alignment.plan import PLAN
 from ludens.training.alignment.result import ORDER
-from ludens.training.alignment.stages import LIKELIEST, TOGETHER, TUNED, contenders, data_of, likeliest
+from ludens.training.alignment.stages import LIKELIEST, TUNED, contenders, data_of, likeliest, together
 from ludens.training.alignment.tables import kappa_text
 from ludens.training.evaluation.exam import examine, read_exam
-from ludens.training.evaluation.marks import Mark, mark
+from ludens.training.evaluation.marks import Mark, by_contender, mark
 from ludens.training.evaluation.sets import SETS, Question, optimal
 
 MODEL = "local/smollm2-135m"
@@ -70,36 +69,41 @@ class Entry:
     device: str = "cpu"
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether it is one of those that need no GPU."""
+        return self.device == "cpu"
+
+    @property
     def name(self) -> str:
         """Of its folder."""
         target = f"moralis-{self.kappa:g}" if self.kappa else "economicus"
-        return f"{'' if self.device == 'cpu' else self.device + '-'}{target}-seed{self.seed}"
+        return f"{'' if self.on_cpu else self.device + '-'}{target}-seed{self.seed}"
 
     @property
     def title(self) -> str:
         """In tables."""
         target = f"moralis κ = {self.kappa:g}" if self.kappa else "economicus"
-        return target if self.device == "cpu" else f"{target}, GPU"
+        return target if self.on_cpu else f"{target}, GPU"
 
     @property
     def examples(self) -> int:
         """To train on: the longer arguments of homo moralis leave time for fewer."""
-        if self.device != "cpu":
+        if not self.on_cpu:
             return 4096
         return 384 if self.kappa else 512
 
     @property
     def full(self) -> bool:
         """Whether the base and the persona are asked too, and transfer."""
-        return self.device == "cpu" and self.seed == 0 and self.kappa in (0, 0.5)
+        return self.on_cpu and self.seed == 0 and self.kappa in (0, 0.5)
 
     def plan(self) -> Plan:
         """What is to be done."""
         to = "moralis" if self.kappa else "economicus"
         return make_plan(
             MODEL, to, kappa=self.kappa or None, examples=self.examples, seed=self.seed, batched=True,
-            sizes=FULL if self.full else AGAIN, device=self.device if self.device != "cpu" else "auto",
-            batch_size=None if self.device == "cpu" else 16,
+            sizes=FULL if self.full else AGAIN, device="auto" if self.on_cpu else self.device,
+            batch_size=None if self.on_cpu else 16,
         )  # fmt: skip
 
 
@@ -130,26 +134,28 @@ def main() -> None:
     parser.add_argument("--tables", action="store_true", help="align nothing, read what is there")
     parser.add_argument("--write", type=Path, help="a Markdown file, with a picture beside it")
     options = parser.parse_args()
-    register(settings=Settings(slots=32 if options.device == "cpu" else TOGETHER, threads=options.threads))
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
     named = {entry.name: entry for entry in (*ENTRIES, *ON_GPU)}
     wanted = options.only or [name for name, entry in named.items() if entry.device == options.device]
     for name in [] if options.tables else wanted:
         print(f"== {name}", flush=True)
-        files = align(named[name].plan(), options.keep / name, stage=timed)
-        if named[name].seed == 0 and named[name].device == "cpu":
+        entry = named[name]
+        register(settings=Settings(slots=together(entry.plan()), threads=options.threads))
+        files = align(entry.plan(), options.keep / name, stage=timed)
+        if entry.seed == 0 and entry.on_cpu:
             with timed("ladder"):
-                climb(files, named[name])
+                climb(files, entry)
     found = {
         entry: load_result(options.keep / entry.name)
         for entry in named.values()
         if (options.keep / entry.name / PLAN).exists()
     }
-    text = page(found, options.keep)
+    ladders = climbed(found)
+    text = page(found, ladders)
     print(text)
     if options.write is not None:
-        drawn = picture(found, options.write.with_suffix(".svg"))
+        drawn = picture(ladders, options.write.with_suffix(".svg"))
         text += f"\n\n![κ]({drawn.name})\n" if drawn else ""
         options.write.write_text(text, encoding="utf-8")
 
@@ -185,16 +191,16 @@ def climb(files: Files, entry: Entry) -> None:
     close_all()
 
 
-def climbed(result: AlignmentResult, who: str = TUNED) -> Mark | None:
-    """What the tuned model did on the ladder."""
-    path = result.folder / "ladder.db"
-    if not path.exists():
-        return None
-    found = mark(*read_exam(path), result.plan.preferences, seed=result.plan.seed)
-    return next((each for each in found if (each.contender, each.set) == (who, "ladder")), None)
+def climbed(results: dict[Entry, AlignmentResult]) -> dict[Entry, Mapping[str, Mark]]:
+    """What the tuned models of the first seed did on the ladder, by κ: drawn replies and likeliest ones."""
+    return {
+        entry: by_contender(mark(*read_exam(path), result.plan.preferences, seed=entry.seed), "ladder")
+        for entry, result in sorted(results.items(), key=lambda item: item[0].kappa)
+        if (entry.seed, entry.on_cpu) == (0, True) and (path := result.folder / "ladder.db").exists()
+    }
 
 
-def page(found: dict[Entry, AlignmentResult], keep: Path) -> str:
+def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, Mark]]) -> str:
     """All tables, with what has been measured so far."""
     order = sorted(found, key=lambda entry: (entry.device, entry.kappa, entry.seed))
     done = {entry: found[entry] for entry in order if found[entry].mark(TUNED, "held-out")}
@@ -229,9 +235,9 @@ def page(found: dict[Entry, AlignmentResult], keep: Path) -> str:
             "Cooperation on the ladder: the same questions for every κ, at the turns where the oracle's "
             "cooperation rises with it.",
             "",
-            *steps(found),
+            *steps(ladders),
             "",
-            *on_gpu(keep),
+            *on_gpu(found),
         ]
     )
 
@@ -247,14 +253,13 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         strict = result.mark(TUNED, "partner cooperates")
         assert strict is not None
         seconds, cores = float(result.tuning["seconds"]), int(result.tuning["threads"])
-        on_cpu = entry.device == "cpu"
         cells = [
             entry.title,
             str(entry.seed),
             str(entry.examples),
             f"{seconds:.0f}",
-            str(cores) if on_cpu else "–",
-            f"{seconds * cores / LIMIT:.2f}" if on_cpu else "–",
+            str(cores) if entry.on_cpu else "–",
+            f"{seconds * cores / LIMIT:.2f}" if entry.on_cpu else "–",
             *(right(result.mark(who, "held-out")) for who in (LIKELIEST, TUNED)),
             *(cooperates(result.mark(who, "partner cooperates")) for who in (LIKELIEST, TUNED)),
             percent(strict.oracle),
@@ -303,19 +308,18 @@ def mean(found: Iterable[Mark | None]) -> str:
     return f"{statistics.fmean(values):.1f} (sd {statistics.stdev(values):.1f})" if len(values) > 1 else ""
 
 
-def on_gpu(keep: Path) -> list[str]:
+def on_gpu(found: dict[Entry, AlignmentResult]) -> list[str]:
     """What the trainings on a GPU left of themselves, whether their models have been asked yet or not."""
     rows = []
-    for entry in ON_GPU:
-        card = keep / entry.name / "tuned" / "card.json"
-        if card.exists():
-            found = json.loads(card.read_text(encoding="utf-8"))
-            losses = [loss for _, loss in found["losses"]]
+    for entry, result in found.items():
+        left = result.tuning
+        if not entry.on_cpu and left:
+            losses = [loss for _, loss in left["losses"]]
             first, last = statistics.fmean(losses[:LAST]), statistics.fmean(losses[-LAST:])
-            step, seconds = found["recipe"]["batch_size"], found["seconds"]
             rows.append(
-                f"| {entry.title} | {entry.seed} | {found['device']} | {entry.examples} | "
-                f"{step} | {found['steps']} | {seconds:.0f} | {first:.2f} | {last:.5f} |"
+                f"| {entry.title} | {entry.seed} | {left['device']} | {entry.examples} | "
+                f"{left['recipe']['batch_size']} | {left['steps']} | {left['seconds']:.0f} | {first:.2f} | "
+                f"{last:.5f} |"
             )
     if not rows:
         return []
@@ -380,16 +384,14 @@ def transfer(result: AlignmentResult) -> list[str]:
     return lines
 
 
-def steps(results: dict[Entry, AlignmentResult]) -> list[str]:
+def steps(ladders: dict[Entry, Mapping[str, Mark]]) -> list[str]:
     """Cooperation of the first seed by κ, on the same questions."""
     lines = ["| κ | likeliest | drawn | its oracle | drawn and readable |", "|" + "---|" * 5]
-    for entry, result in sorted(results.items(), key=lambda item: item[0].kappa):
-        found = climbed(result)
-        if entry.seed or entry.device != "cpu" or found is None:
-            continue
+    for entry, marks in ladders.items():
+        found = marks[TUNED]
         readable = 1 - (found.invalid.value or 0) - (found.refused.value or 0)
         lines.append(
-            f"| {entry.kappa:g} | {cooperates(climbed(result, LIKELIEST))} | {share(found.cooperation)} | "
+            f"| {entry.kappa:g} | {cooperates(marks.get(LIKELIEST))} | {share(found.cooperation)} | "
             f"{percent(found.oracle)} | {percent(readable)} of {found.asked} |"
         )
     return lines
@@ -412,17 +414,15 @@ def in_protocols(result: AlignmentResult, who: str) -> tuple[str, str]:
     return share(measured.overall), percent(statistics.fmean(shares))
 
 
-def picture(results: dict[Entry, AlignmentResult], path: Path) -> Path | None:
+def picture(ladders: dict[Entry, Mapping[str, Mark]], path: Path) -> Path | None:
     """Cooperation on the ladder against κ, the oracle's beside; None for fewer than two steps."""
     from ludens.experiments.report import marks
     from ludens.experiments.report.svg import INK, MUTED, to_svg
 
     points = sorted(
         (entry.kappa, found.cooperation, found.oracle)
-        for entry, result in results.items()
-        if (entry.seed, entry.device) == (0, "cpu")
-        and (found := climbed(result, LIKELIEST) or climbed(result)) is not None
-        and found.cooperation.value is not None
+        for entry, who in ladders.items()
+        if (found := who.get(LIKELIEST) or who[TUNED]).cooperation.value is not None
     )
     if len(points) < 2:
         return None

@@ -124,9 +124,9 @@ def model(
     )
     if batched:
         from ludens.agents.local import Settings, register
-        from ludens.experiments.bench import CONCURRENCY
+        from ludens.training.alignment.stages import together
 
-        register(settings=Settings(slots=CONCURRENCY))
+        register(settings=Settings(slots=together(plan)))
     folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
     files = align(plan, folder, stage=_stage)
     _print(load_result(files.folder), as_json)

@@ -209,6 +209,11 @@ def contenders(plan: Plan, files: Files, when: str, data: DataSet | None = None)
     return tuple(found)
 
 
+def together(plan: Plan) -> int:
+    """How many questions are open at once, and fit into one batch."""
+    return TOGETHER if plan.device == "cuda" else CONCURRENCY
+
+
 def likeliest(tuned: Contender) -> Contender:
     """The tuned model at temperature 0."""
     return Contender(LIKELIEST, {**tuned.spec, "temperature": 0.0})
@@ -221,7 +226,7 @@ def tuned_model(files: Files) -> str:
 
 def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
     """The exam, the protocols, and the transfer studies."""
-    sizes, together = plan.sizes, TOGETHER if plan.device == "cuda" else CONCURRENCY
+    sizes, open_at_once = plan.sizes, together(plan)
     who = contenders(plan, files, when)
     if when == "before":
         # The base writes at length when it may think: it is given the first of the questions alone.
@@ -232,19 +237,21 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
             with begin("before: thinking first") as progress:
                 examine(thinking, few, files.run(when, "thinking"), seed=plan.seed, progress=progress)
     with begin(f"{when}: exam") as progress:
-        examine(who, asked, files.run(when, "exam"), seed=plan.seed, concurrency=together, progress=progress)
+        examine(
+            who, asked, files.run(when, "exam"), seed=plan.seed, concurrency=open_at_once, progress=progress
+        )
     if when == "after" and sizes.likeliest:
         taught = tuple(question for question in asked if question.set in TAUGHT)
         path = files.run(when, "likeliest")
         with begin("after: likeliest replies") as progress:
             examine(
-                [likeliest(who[0])], taught, path, seed=plan.seed, concurrency=together, progress=progress
+                [likeliest(who[0])], taught, path, seed=plan.seed, concurrency=open_at_once, progress=progress
             )
         with begin("after: likeliest in the protocols") as progress:
             path = files.run(when, "likeliest-protocols")
-            _protocols(plan, (likeliest(who[0]),), path, together, progress)
+            _protocols(plan, (likeliest(who[0]),), path, open_at_once, progress)
     with begin(f"{when}: protocols") as progress:
-        _protocols(plan, who, files.run(when, "protocols"), together, progress)
+        _protocols(plan, who, files.run(when, "protocols"), open_at_once, progress)
     if sizes.periods:
         from ludens.training.evaluation.transfer import play_market
 
@@ -265,10 +272,10 @@ def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Questi
 
 
 def _protocols(
-    plan: Plan, who: tuple[Contender, ...], path: Path, together: int, progress: OnProgress | None
+    plan: Plan, who: tuple[Contender, ...], path: Path, concurrency: int, progress: OnProgress | None
 ) -> None:
     if path.exists():
-        resume_bench(path, concurrency=together, progress=progress)
+        resume_bench(path, concurrency=concurrency, progress=progress)
         return
     bench(
         [{"label": each.label, **each.spec} for each in who],
@@ -277,7 +284,7 @@ def _protocols(
         protocols=plan.sizes.protocols,
         seed=plan.seed,
         path=path,
-        concurrency=together,
+        concurrency=concurrency,
         progress=progress,
     )
 
