@@ -22,7 +22,8 @@ payoffs are whole.
 
 The form of the argument is our choice, and made for small models, which copy well and decide badly: as little
 as can be depends on what was found before. Costs of 0 are subtracted like all others, and where κ > 0 the
-argument is the same at every turn until all rules are compared, though some replies could be had for less.
+argument is the same at every turn until all rules are compared, though some replies could be had for less,
+but for a first line that says what turn it is.
 """
 
 from __future__ import annotations
@@ -250,6 +251,12 @@ class Compared(NamedTuple):
         return tuple([place for place, value in enumerate(self.values) if value == largest])
 
 
+class Turned(NamedTuple):
+    """Whose turn it is: the option that is replied to, None for the first mover's."""
+
+    branch: str | None
+
+
 class Ruled(NamedTuple):
     """What the best rule says at the information set in question.
 
@@ -267,7 +274,7 @@ class Ruled(NamedTuple):
 _Worths = dict[int, Number]
 """What options are worth, by their places."""
 
-Item = Copied | Worked | Compared | Ruled
+Item = Turned | Copied | Worked | Compared | Ruled
 
 
 class Arguer:
@@ -306,7 +313,7 @@ class Arguer:
 
     def _open(self) -> tuple[list[Item], frozenset[str]]:
         if self.moral:
-            items, totals, _ = self._all()
+            items, totals, _ = self._all(None)
         else:
             items, totals = [], {}
             for b in self.order:
@@ -322,7 +329,7 @@ class Arguer:
             items = self._copies(b, None if self.whole_rows else self.plan.second)
             cells, own = self._owns(b)
             return [*items, *cells, self._among("own", b, own)], self._names(b, own)
-        items, totals, replies = self._all()
+        items, totals, replies = self._all(self.plan.branches[b].option)
         own, moral = replies[b]
         kantian, selfish = self._names(b, moral), self._names(b, own)
         here, elsewhere = b in (rules := _largest(totals)), [rule for rule in rules if rule != b]
@@ -333,12 +340,13 @@ class Arguer:
         items.append(Ruled(branches[b].option, branches[b if follow else elsewhere[0]].option, last))
         return items, best
 
-    def _all(self) -> tuple[list[Item], _Worths, dict[int, tuple[_Worths, _Worths]]]:
+    def _all(self, branch: str | None) -> tuple[list[Item], _Worths, dict[int, tuple[_Worths, _Worths]]]:
         """The argument about all rules, their worth, and what replies are worth to oneself and as a rule.
 
-        It is the same at every turn: which turn it is matters once all numbers are there.
+        It is the same at every turn but for its first line, which says what turn it is and is looked back at
+        when all numbers are there.
         """
-        items: list[Item] = []
+        items: list[Item] = [Turned(branch)]
         totals: _Worths = {}
         replies = {}
         for b in self.order:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ludens.envs import GameTree
 from ludens.errors import UsageError
-from ludens.training.argument import Arguer, Compared, Copied, Item, Ruled, Terms, Worked
+from ludens.training.argument import Arguer, Compared, Copied, Item, Ruled, Terms, Turned, Worked
 from ludens.training.argument import told as number
 from ludens.training.example import Reasoning
 from ludens.training.prompts import Told
@@ -114,6 +114,8 @@ class _Writer:
         return self._told.labels[turned]
 
     def step(self, item: Item) -> str:
+        if isinstance(item, Turned):
+            return "First" if item.branch is None else f"Reply to {self._letters[None, item.branch]}"
         if isinstance(item, Copied):
             return self._copied(item)
         if isinstance(item, Worked):
@@ -147,6 +149,8 @@ class _Writer:
         say = _PROSE[self._phrasing % len(_PROSE)]
         sentences = []
         for item in items:
+            if isinstance(item, Turned):
+                continue  # the end says it
             if isinstance(item, Copied):
                 sentences.append(say["copied"].format(text=self._copied(item)))
             elif isinstance(item, Worked):

@@ -6,13 +6,15 @@ import json
 import re
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from ludens.cli import app
 from ludens.errors import UsageError
 from ludens.experiments.bench import bench
-from ludens.training.alignment import Sizes, align, load_result, make_plan, read_plan
+from ludens.training import Payoffs
+from ludens.training.alignment import Plan, Sizes, align, load_result, make_plan, read_plan
 from ludens.training.alignment.plan import AlignmentError, open_folder
 from ludens.training.alignment.report import write_report
 from ludens.training.alignment.stages import (
@@ -299,3 +301,15 @@ def test_the_embedded_model_is_aligned_stopped_anywhere_and_gone_on_with(tmp_pat
     assert "How was it trained?" in page or len(found.tuning["losses"]) < 2
     align(wanted, tmp_path / "a")
     assert files.card.read_bytes() == trained
+
+
+def test_homo_moralis_is_trained_on_payoffs_of_one_and_two_digits_unless_told_otherwise(tmp_path):
+    moral = make_plan("local/smollm2-135m", "moralis", kappa=0.5)
+    assert moral.ranges == (Payoffs(1, 9), Payoffs(10, 90, 5))
+    assert make_plan("local/smollm2-135m", "economicus").ranges == (Payoffs(1, 9),)
+    chosen = replace(moral, payoffs=(Payoffs(1, 5),), examples=24)
+    assert Plan.from_config(json.loads(json.dumps(chosen.to_config()))) == chosen
+    for plan, largest in ((chosen, 5), (replace(chosen, payoffs=None), 90)):
+        data = data_of(plan, Files(tmp_path / str(largest)))
+        assert max(value for each in data.train for value in each.payoffs) > largest / 2
+        assert all(value <= largest for each in data.train for value in each.payoffs)

@@ -15,6 +15,7 @@ from ludens.errors import LudensError, UsageError
 from ludens.experiments.files import write_whole
 from ludens.experiments.seeds import check_seed
 from ludens.preferences import Preferences
+from ludens.training.games import Payoffs, find_families
 from ludens.training.tuning.recipe import Device, Method, Recipe
 
 PLAN = "plan.json"
@@ -91,6 +92,9 @@ class Plan:
         base: the model, ``local/…``.
         preferences: what it is moved toward.
         families: games to train on; None for the three of van Leeuwen & Alger (2024).
+        payoffs: ranges of the payoffs of these games; None for 1 to 9 and, where κ > 0, as many games with
+            every fifth number from 10 to 90: the arguments of homo moralis have longer sums, which a small
+            model does not carry over from one digit to two.
         examples: how many to train on.
         seed: root of all chance.
         method: ``"lora"`` or ``"full"``.
@@ -111,6 +115,7 @@ class Plan:
     base: str
     preferences: Preferences
     families: tuple[str, ...] | None = None
+    payoffs: tuple[Payoffs, ...] | None = None
     examples: int = 768
     seed: int = 0
     method: str = "lora"
@@ -127,6 +132,13 @@ class Plan:
     def persona(self) -> str:
         """The persona that asks for what is trained: the nearer of the two that come with ludens."""
         return "homo_moralis" if self.preferences.kappa > 0 else "homo_economicus"
+
+    @property
+    def ranges(self) -> tuple[Payoffs, ...]:
+        """Of the payoffs that are trained on."""
+        if self.payoffs is not None:
+            return self.payoffs
+        return (Payoffs(1, 9), Payoffs(10, 90, 5)) if self.preferences.kappa > 0 else (Payoffs(1, 9),)
 
     def recipe(self) -> Recipe:
         """The hyper-parameters of the tuning.
@@ -148,6 +160,7 @@ class Plan:
         """JSON values from which `from_config` builds an equal plan."""
         found = asdict(self)
         found["families"] = None if self.families is None else list(self.families)
+        found["payoffs"] = None if self.payoffs is None else [asdict(each) for each in self.payoffs]
         found["sizes"]["studies"] = list(self.sizes.studies)
         found["sizes"]["protocols"] = None if self.sizes.protocols is None else list(self.sizes.protocols)
         return found
@@ -162,6 +175,8 @@ class Plan:
         values["sizes"] = Sizes(**sizes)
         values["preferences"] = Preferences(**values["preferences"])
         values["families"] = None if values["families"] is None else tuple(values["families"])
+        payoffs = values.get("payoffs")
+        values["payoffs"] = None if payoffs is None else tuple(Payoffs(**each) for each in payoffs)
         return cls(**values)
 
 
@@ -190,8 +205,6 @@ def make_plan(
         UsageError: they contradict each other.
         LocalModelError: there is no such model on this machine.
     """
-    from ludens.training.games import find_families
-
     preferences = preferences_of(to, alpha, beta, kappa)
     if not base.startswith(PREFIX):
         raise UsageError(

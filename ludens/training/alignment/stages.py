@@ -177,6 +177,7 @@ def data_of(plan: Plan, files: Files) -> DataSet:
         seed=plan.seed,
         reasoning=plan.reasoning,
         framings=training_framings() if plan.paraphrases else ("neutral",),
+        payoffs=plan.ranges,
     )
     data.write(files.data)
     return data
