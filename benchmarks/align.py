@@ -26,9 +26,10 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from ludens.agents.local import Settings, close_all, register
 from ludens.experiments.intervals import Estimate
@@ -51,6 +52,7 @@ FULL = Sizes(held_out=64, others=16, thinking=4, periods=6, studies=(2,))
 AGAIN = Sizes(
     held_out=64, others=0, thinking=0, periods=0, studies=(), perplexity=False, compared=False
 )  # fmt: skip
+WIDER = replace(AGAIN, others=16)
 RUNGS = (
     ("sequential_prisoners_dilemma", "opening"),
     ("sequential_prisoners_dilemma", "reply to cooperation"),
@@ -72,6 +74,11 @@ class Entry:
     def on_cpu(self) -> bool:
         """Whether it is one of those that need no GPU."""
         return self.device == "cpu"
+
+    @property
+    def place(self) -> str:
+        """Where it is trained, in tables."""
+        return "CPU" if self.on_cpu else "GPU"
 
     @property
     def name(self) -> str:
@@ -97,12 +104,19 @@ class Entry:
         """Whether the base and the persona are asked too, and transfer."""
         return self.on_cpu and self.seed == 0 and self.kappa in (0, 0.5)
 
+    @property
+    def sizes(self) -> Sizes:
+        """How much is asked."""
+        if self.full:
+            return FULL
+        return AGAIN if self.on_cpu or self.seed or self.kappa not in (0, 0.5) else WIDER
+
     def plan(self) -> Plan:
         """What is to be done."""
         to = "moralis" if self.kappa else "economicus"
         return make_plan(
             MODEL, to, kappa=self.kappa or None, examples=self.examples, seed=self.seed, batched=True,
-            sizes=FULL if self.full else AGAIN, device="auto" if self.on_cpu else self.device,
+            sizes=self.sizes, device="auto" if self.on_cpu else self.device,
             batch_size=None if self.on_cpu else 16,
         )  # fmt: skip
 
@@ -143,7 +157,7 @@ def main() -> None:
         entry = named[name]
         register(settings=Settings(slots=together(entry.plan()), threads=options.threads))
         files = align(entry.plan(), options.keep / name, stage=timed)
-        if entry.seed == 0 and entry.on_cpu:
+        if entry.seed == 0:
             with timed("ladder"):
                 climb(files, entry)
     found = {
@@ -195,8 +209,8 @@ def climbed(results: dict[Entry, AlignmentResult]) -> dict[Entry, Mapping[str, M
     """What the tuned models of the first seed did on the ladder, by κ: drawn replies and likeliest ones."""
     return {
         entry: by_contender(mark(*read_exam(path), result.plan.preferences, seed=entry.seed), "ladder")
-        for entry, result in sorted(results.items(), key=lambda item: item[0].kappa)
-        if (entry.seed, entry.on_cpu) == (0, True) and (path := result.folder / "ladder.db").exists()
+        for entry, result in sorted(results.items(), key=lambda item: (item[0].device, item[0].kappa))
+        if entry.seed == 0 and (path := result.folder / "ladder.db").exists()
     }
 
 
@@ -229,7 +243,7 @@ def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, 
             "None of these games was trained on. κ is estimated from the answers to them, with α = β = 0 and "
             "with both free.",
             "",
-            *[line for entry, result in done.items() if entry.full for line in beside(entry, result)],
+            *[line for entry, result in done.items() if entry.sizes.others for line in beside(entry, result)],
             "## The weight κ",
             "",
             "Cooperation on the ladder: the same questions for every κ, at the turns where the oracle's "
@@ -343,7 +357,8 @@ def protocols(result: AlignmentResult, who: str) -> str:
 def beside(entry: Entry, result: AlignmentResult) -> list[str]:
     """The tuned model beside the base and the persona, on every set, and transfer."""
     who = [name for name in ORDER if any(found.contender == name for found in result.marks)]
-    lines = [f"## {entry.title.capitalize()}, seed {entry.seed}: beside the base and the persona", ""]
+    title = "beside the base and the persona" if entry.full else "on other questions"
+    lines = [f"## {entry.title[0].upper()}{entry.title[1:]}, seed {entry.seed}: {title}", ""]
     lines += [f"| agreement | {' | '.join(who)} |", "|" + "---|" * (len(who) + 1)]
     for name in SETS:
         if any(found.set == name for found in result.marks):
@@ -386,13 +401,16 @@ def transfer(result: AlignmentResult) -> list[str]:
 
 def steps(ladders: dict[Entry, Mapping[str, Mark]]) -> list[str]:
     """Cooperation of the first seed by κ, on the same questions."""
-    lines = ["| κ | likeliest | drawn | its oracle | drawn and readable |", "|" + "---|" * 5]
+    lines = [
+        "| κ | trained on | likeliest | drawn | its oracle | drawn and readable |",
+        "|" + "---|" * 6,
+    ]
     for entry, marks in ladders.items():
         found = marks[TUNED]
         readable = 1 - (found.invalid.value or 0) - (found.refused.value or 0)
         lines.append(
-            f"| {entry.kappa:g} | {cooperates(marks.get(LIKELIEST))} | {share(found.cooperation)} | "
-            f"{percent(found.oracle)} | {percent(readable)} of {found.asked} |"
+            f"| {entry.kappa:g} | {entry.place} | {cooperates(marks.get(LIKELIEST))} | "
+            f"{share(found.cooperation)} | {percent(found.oracle)} | {percent(readable)} of {found.asked} |"
         )
     return lines
 
@@ -419,26 +437,34 @@ def picture(ladders: dict[Entry, Mapping[str, Mark]], path: Path) -> Path | None
     from ludens.experiments.report import marks
     from ludens.experiments.report.svg import INK, MUTED, to_svg
 
-    points = sorted(
-        (entry.kappa, found.cooperation, found.oracle)
-        for entry, who in ladders.items()
-        if (found := who.get(LIKELIEST) or who[TUNED]).cooperation.value is not None
-    )
-    if len(points) < 2:
+    oracle: dict[float, float] = {}
+    lines: dict[str, list[tuple[float, float, float, float]]] = {}
+    for entry, who in ladders.items():
+        found = who.get(LIKELIEST) or who[TUNED]
+        told = found.cooperation
+        if None not in (told.value, told.low, told.high, found.oracle):
+            of = cast(tuple[float, float, float], (told.value, told.low, told.high))
+            oracle[entry.kappa] = cast(float, found.oracle)
+            lines.setdefault(entry.place, []).append((entry.kappa, *of))
+    if max(map(len, lines.values()), default=0) < 2:
         return None
+    kappas = sorted(oracle)
     with marks.sheet(5.2, 3.2) as figure:
         axes = figure.subplots()
-        kappas = [kappa for kappa, _, _ in points]
-        axes.plot(kappas, [oracle for _, _, oracle in points], color=INK, linestyle=(0, (2, 1.5)), marker=".")
-        axes.plot(kappas, [told.value for _, told, _ in points], color="#d55e00", marker="D", linewidth=1.8)
-        for kappa, told, _ in points:
-            axes.plot([kappa, kappa], [told.low, told.high], color="#d55e00", linewidth=1.2)
+        best = [oracle[kappa] for kappa in kappas]
+        axes.plot(kappas, best, color=INK, linestyle=(0, (2, 1.5)), marker=".", label="the oracle")
+        for place, points in lines.items():
+            color, aside = {"CPU": ("#d55e00", -0.006), "GPU": ("#0072b2", 0.006)}[place]
+            at, value, low, high = zip(*points, strict=True)
+            across = [kappa + aside for kappa in at]
+            axes.plot(across, value, color=color, marker="D", linewidth=1.8, label=f"trained on a {place}")
+            axes.vlines(across, low, high, color=color, linewidth=1.2)
         axes.set_ylim(-0.02, 1.02)
         axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
         axes.set_xticks(kappas)
         axes.set_xlabel("κ that the model was moved toward", fontsize=8, color=MUTED)
         axes.set_ylabel("cooperates on the ladder", fontsize=8, color=MUTED)
-        axes.legend(["the oracle", "tuned model"], loc="upper left", frameon=False, fontsize=8)
+        axes.legend(loc="upper left", frameon=False, fontsize=8)
         marks.quiet(axes)
         marks.margins(figure, 0.65, 0.15, 0.48)
         path.write_text(to_svg(figure, "align"), encoding="utf-8")
