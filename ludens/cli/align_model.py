@@ -62,6 +62,10 @@ def model(
     ] = None,
     method: Annotated[Literal["lora", "full"], typer.Option(help="What is trained.")] = "lora",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    processes: Annotated[
+        int,
+        typer.Option(help="GPUs, or processes on a CPU, that train together, each on its share of a step."),
+    ] = 1,
     reasoning: Reasoning = "steps",
     paraphrases: Annotated[
         bool, typer.Option(help="Train on paraphrases of the neutral wording too.")
@@ -114,6 +118,7 @@ def model(
         seed=seed,
         method=method,
         device=device,
+        processes=processes,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,

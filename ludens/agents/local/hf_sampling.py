@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ludens.agents.local.engine import ChatParams, Choice, Token
 
@@ -55,44 +55,81 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
     )
     ends = _ends(model, tokenizer)
     room = getattr(model.config, "max_position_embeddings", None) or 2048
-    limits = [row.params.max_tokens or room - len(row.tokens) for row in rows]
-    stopping = StoppingCriteriaList([_Stopping(rows, limits, tokenizer, ends)])
+    going = [
+        _Going(row, row.params.max_tokens or room - len(row.tokens), _noise(row.params, row.index))
+        for row in rows
+    ]
+    cache = None
     with torch.inference_mode():
-        model.generate(
-            ids,
-            attention_mask=mask,
-            # The model's own generation_config may bring penalties and truncations that nobody asked for.
-            generation_config=GenerationConfig(
-                do_sample=False, max_new_tokens=max(limits), eos_token_id=ends, pad_token_id=pad
-            ),
-            logits_processor=LogitsProcessorList([_Sampling(rows)]),
-            stopping_criteria=stopping,
-        )
+        while going:
+            found = model.generate(
+                ids,
+                attention_mask=mask,
+                past_key_values=cache,
+                # The model's own generation_config may bring penalties and truncations that nobody asked for.
+                generation_config=GenerationConfig(
+                    do_sample=False,
+                    max_new_tokens=max(each.limit - len(each.row.made) for each in going),
+                    eos_token_id=ends,
+                    pad_token_id=pad,
+                    return_dict_in_generate=True,
+                ),
+                logits_processor=LogitsProcessorList([_Sampling(going)]),
+                stopping_criteria=StoppingCriteriaList([_Stopping(going, tokenizer, ends)]),
+            )
+            left = [place for place, each in enumerate(going) if not each.row.ended]
+            going = [going[place] for place in left]
+            if going:
+                kept = torch.tensor(left, device=model.device)
+                more = found.sequences.shape[1] - ids.shape[1]
+                ids, cache = found.sequences[kept], found.past_key_values
+                if hasattr(cache, "batch_select_indices"):
+                    cache.batch_select_indices(kept)
+                else:  # another kind of cache: what was read is read again
+                    cache = None
+                mask = torch.cat([mask[kept], mask.new_ones(len(left), more)], dim=1)
     return [_choice(row, tokenizer, ends) for row in rows]
+
+
+ENOUGH = 0.75
+"""Once fewer than this share of the rows go on, the others leave the batch: they cost as much as if they went
+on. Our choice: the cache is copied when they leave.
+"""
+
+
+class _Going(NamedTuple):
+    """A row that is not at its end, how long it may become, and its own source of chance."""
+
+    row: Row
+    limit: int
+    noise: torch.Generator
+
+
+def _noise(params: ChatParams, index: int) -> torch.Generator:
+    import torch
+
+    noise = torch.Generator()
+    if params.seed is None:
+        noise.seed()
+    else:
+        noise.manual_seed((params.seed + index) % 2**63)
+    return noise
 
 
 class _Sampling:
     """Turns logits into scores whose largest is the drawn token, and keeps the row's log-probabilities."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        import torch
-
-        self._rows = rows
-        self._noise: list[Any] = [torch.Generator() for _ in rows]
-        for row, noise in zip(rows, self._noise, strict=True):
-            if row.params.seed is None:
-                noise.seed()
-            else:
-                noise.manual_seed((row.params.seed + row.index) % 2**63)
+    def __init__(self, going: Sequence[_Going]) -> None:
+        self._going = going
 
     def __call__(self, _: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         logits = logits.float()
         scores = logits.clone()
-        for i, row in enumerate(self._rows):
+        for i, (row, _limit, noise) in enumerate(self._going):
             if row.ended:
                 continue
             if row.params.temperature > 0:
-                scores[i] = _drawn(logits[i] / row.params.temperature, row.params, self._noise[i])
+                scores[i] = _drawn(logits[i] / row.params.temperature, row.params, noise)
             if row.params.logprobs:
                 logprobs = logits[i].log_softmax(-1)
                 values, tokens = logprobs.topk(min(row.params.top_logprobs, len(logprobs)))
@@ -122,18 +159,18 @@ def _drawn(scores: torch.Tensor, params: ChatParams, noise: torch.Generator) -> 
 
 
 class _Stopping:
-    """Ends each row at its own length, its own stop texts, or the model's end of text."""
+    """Ends each row at its own length, its own stop texts, or the model's end of text; and all of them, some
+    of which go on later, once so few are left that a smaller batch is worth making.
+    """
 
-    def __init__(
-        self, rows: Sequence[Row], limits: Sequence[int], tokenizer: Any, ends: Sequence[int]
-    ) -> None:
-        self._rows, self._limits, self._tokenizer, self._ends = rows, limits, tokenizer, ends
+    def __init__(self, going: Sequence[_Going], tokenizer: Any, ends: Sequence[int]) -> None:
+        self._going, self._tokenizer, self._ends = going, tokenizer, ends
 
     def __call__(self, ids: torch.Tensor, _: Any, **__: Any) -> torch.Tensor:
         import torch
 
         last = ids[:, -1].tolist()
-        for row, limit, token in zip(self._rows, self._limits, last, strict=True):
+        for (row, limit, _noise), token in zip(self._going, last, strict=True):
             if row.ended:
                 continue
             row.made.append(token)
@@ -148,7 +185,9 @@ class _Stopping:
                 row.ended, row.text = "stop", row.text[: min(cut)]
             elif len(row.made) >= limit:
                 row.ended = "length"
-        return torch.tensor([bool(row.ended) for row in self._rows], device=ids.device)
+        ended = [bool(each.row.ended) for each in self._going]
+        few = len(ended) - sum(ended) < ENOUGH * len(ended)
+        return torch.tensor([few or end for end in ended], device=ids.device)
 
     def _decode(self, tokens: list[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True))

@@ -99,6 +99,7 @@ class Plan:
         seed: root of all chance.
         method: ``"lora"`` or ``"full"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``.
+        processes: how many GPUs, or processes on a CPU, train together, each on its share of a step.
         epochs: passes over the data.
         batch_size, learning_rate: of the recipe; None for what proved best with the embedded model: 4 and
             0.001 for homo economicus, 2 and 0.002 for the longer arguments of homo moralis.
@@ -120,6 +121,7 @@ class Plan:
     seed: int = 0
     method: str = "lora"
     device: str = "auto"
+    processes: int = 1
     epochs: int = 1
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -150,6 +152,7 @@ class Plan:
         return Recipe(
             method=cast(Method, self.method),
             device=cast(Device, self.device),
+            processes=self.processes,
             epochs=self.epochs,
             seed=self.seed,
             batch_size=batch_size if self.batch_size is None else self.batch_size,

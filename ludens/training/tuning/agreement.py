@@ -45,16 +45,17 @@ class AgreementCheck:
                 assert check._recipe.check_steps is not None
                 if state.global_step % check._recipe.check_steps or state.global_step == state.max_steps:
                     return
-                if check.stops(state.global_step, model):
+                if check.stops(state.global_step, model, keep=state.is_world_process_zero):
                     control.should_training_stop = True
 
         return OnStep()
 
-    def stops(self, step: int, model: Any) -> bool:
-        """Measure, keep, and say whether the training has come far enough or no further."""
+    def stops(self, step: int, model: Any, *, keep: bool = True) -> bool:
+        """Measure, say whether the training has come far enough or no further, and keep that in the file."""
         self.found = [entry for entry in self.found if entry[0] < step]
         self.found.append([step, agreement(model, self._tokenizer, self._held_out)])
-        self._record.write_text(json.dumps(self.found), encoding="utf-8")
+        if keep:  # of several processes, which all measure the same, one writes
+            self._record.write_text(json.dumps(self.found), encoding="utf-8")
         values = [value for _, value in self.found]
         sys.stderr.write(f"step {step}: agreement {values[-1]:.2f}\n")
         patience = self._recipe.patience

@@ -29,8 +29,9 @@ class Recipe:
         per_device: examples computed at once on one device; None for all of a step's.
         seed: of the adapters' start and of the order of examples.
         device: ``"auto"`` takes a GPU where there is one.
-        processes: how many devices or processes train together, by Accelerate.
-        threads: of torch on a CPU; None for as many as there are cores.
+        processes: how many devices, or processes on a CPU, train together by Accelerate, each on its share of
+            a step's examples.
+        threads: of torch on a CPU, in each process; None for as many as there are cores for it.
         checkpoint_steps: after so many steps the state is kept, from which a killed tuning goes on.
         check_steps: after so many steps the agreement on `check_examples` held-out turns is taken; None for
             never.

@@ -29,6 +29,8 @@ from ludens.training.tuning.recipe import Recipe
 CARD = "card.json"
 WORK = "work"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
+FAILED = "ludens: "
+"""What the reason begins with in the log of a training that failed."""
 _KIND = "ludens tuned model"
 
 
@@ -199,12 +201,8 @@ def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Pat
 def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | None) -> None:
     """Train in a process of its own, and tell how far it is."""
     command = [sys.executable, "-m", "ludens.training.tuning.worker", str(work)]
-    if recipe.processes > 1:
-        place = ["--cpu"] if recipe.device == "cpu" else []
-        command = [
-            *(sys.executable, "-m", "accelerate.commands.launch", *place, "--num_processes"),
-            *(str(recipe.processes), "-m", "ludens.training.tuning.worker", str(work)),
-        ]
+    if recipe.processes > 1:  # Accelerate's own launcher starts one process where there is no GPU
+        command[2:2] = ["torch.distributed.run", "--standalone", f"--nproc_per_node={recipe.processes}", "-m"]
     with (work / "log.txt").open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,
@@ -212,7 +210,7 @@ def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | No
             stderr=log,
             stdin=subprocess.DEVNULL,
             text=True,
-            env=_surroundings(),
+            env=_surroundings(recipe),
         )
         assert process.stdout is not None
         try:
@@ -228,15 +226,16 @@ def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | No
             process.stdout.close()
     if code:
         said = (work / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = said[-1] if said else f"exit code {code}"
+        named = [line for line in said if line.startswith(FAILED)]
+        reason = named[-1].removeprefix(FAILED) if named else said[-1] if said else f"exit code {code}"
         raise TuningError(
             f"The training stopped ({reason}): see {work / 'log.txt'}; called again with the same arguments, "
             "it goes on from its last checkpoint."
         )
 
 
-def _surroundings() -> dict[str, str]:
-    """The environment of the training process.
+def _surroundings(recipe: Recipe) -> dict[str, str]:
+    """The environment of the training processes.
 
     Each step allocates and frees the same hundreds of megabytes: kept by the process they cost nothing, given
     back to the system they are zeroed anew. Threads that wait for each other sleep, so that a busy machine
@@ -249,6 +248,8 @@ def _surroundings() -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
+    if recipe.processes > 1:  # they would take one thread each otherwise
+        steady["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // recipe.processes))
     return steady | dict(os.environ)
 
 

@@ -17,6 +17,7 @@ from ludens.agents.local.resolve import resolve
 from ludens.training.tuning.agreement import AgreementCheck
 from ludens.training.tuning.base import load_base
 from ludens.training.tuning.recipe import MODULES, Recipe
+from ludens.training.tuning.tune import FAILED
 
 
 def main(work: Path) -> None:
@@ -44,7 +45,7 @@ def main(work: Path) -> None:
         "seconds": before + time.monotonic() - begun,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "device": _device(trainer.args.device),
-        "threads": _threads(),
+        "threads": _threads() * recipe.processes,
     }
     (work / "measured.json").write_text(json.dumps(measured), encoding="utf-8")
 
@@ -86,6 +87,7 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=not cpu,
+        ddp_find_unused_parameters=False,
     )
 
     class OnCompletions(SFTTrainer):  # type: ignore[misc]  # TRL is read as untyped
@@ -135,8 +137,9 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
                 sys.stdout.flush()
 
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            spent = self.before + time.monotonic() - self.begun
-            (work / "seconds").write_text(str(spent), encoding="utf-8")
+            if state.is_world_process_zero:
+                spent = self.before + time.monotonic() - self.begun
+                (work / "seconds").write_text(str(spent), encoding="utf-8")
 
     told = Told()
     trainer.add_callback(told)
@@ -202,5 +205,5 @@ if __name__ == "__main__":
     except Exception as error:
         if os.environ.get("LUDENS_DEBUG"):
             raise
-        sys.stderr.write(f"\n{type(error).__name__}: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"\n{FAILED}{type(error).__name__}: {' '.join(str(error).split())}\n")
         raise SystemExit(1) from None

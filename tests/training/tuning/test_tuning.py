@@ -283,3 +283,24 @@ def test_the_same_recipe_is_the_same_in_json():
     recipe = Recipe(seed=2, epochs=0.5)
     assert Recipe(**json.loads(json.dumps(recipe.to_json()))) == recipe
     assert embedded_file().is_file()
+
+
+def test_two_processes_train_together_as_one_does(tiny, data, tmp_path):
+    """Each computes half of a step's examples: the same loss, and the same weights but for rounding."""
+    from safetensors.torch import load_file
+
+    made = {
+        processes: tune(
+            str(tiny), data, tmp_path / str(processes), batch_size=4, processes=processes, threads=1,
+            device="cpu", check_steps=2, check_examples=4, enough=1.0,
+        )
+        for processes in (1, 2)
+    }  # fmt: skip
+    one, two = made[1].card, made[2].card
+    assert two["threads"] == 2
+    assert one["steps"] == two["steps"] == 6
+    assert one["agreement"] == two["agreement"]
+    assert [loss for _, loss in two["losses"]] == pytest.approx([loss for _, loss in one["losses"]], rel=0.01)
+    weights = [load_file(found.folder / "adapter_model.safetensors") for found in made.values()]
+    for name, value in weights[0].items():
+        assert float((value - weights[1][name]).abs().max()) < 2e-3, name
