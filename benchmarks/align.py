@@ -8,7 +8,8 @@ economicus and homo moralis κ = 0.5 with three seeds each, κ = 0.25 and κ = 0
 the first two asks the base and the persona too, and looks at transfer. What was done is kept: the command
 goes on where it was stopped. `--only moralis-0.5-seed1` does what is named alone, and `--tables` does nothing
 and writes down what is there. Two of these commands side by side, each with `--threads 1` and half of the
-names, take less time than one with both cores.
+names, take less time than one with both cores. Seeds 1 and 2 of homo moralis train in two processes: these
+take both cores to themselves.
 
 With `--device cuda` twelve on one GPU, with 4,096 examples each in larger steps: κ = 0, 0.25, 0.5 and 0.75
 with three seeds each, in folders whose names begin with `cuda-`.
@@ -69,6 +70,7 @@ class Entry:
     kappa: float
     seed: int
     device: str = "cpu"
+    processes: int = 1
 
     @property
     def on_cpu(self) -> bool:
@@ -116,14 +118,14 @@ class Entry:
         to = "moralis" if self.kappa else "economicus"
         return make_plan(
             MODEL, to, kappa=self.kappa or None, examples=self.examples, seed=self.seed, batched=True,
-            sizes=self.sizes, device="auto" if self.on_cpu else self.device,
+            sizes=self.sizes, processes=self.processes, device="auto" if self.on_cpu else self.device,
             batch_size=None if self.on_cpu else 16,
         )  # fmt: skip
 
 
-ENTRIES = tuple(
-    Entry(kappa, seed)
-    for kappa, seed in ((0, 0), (0.5, 0), (0.25, 0), (0.75, 0), (0, 1), (0.5, 1), (0, 2), (0.5, 2))
+ENTRIES = (
+    *(Entry(kappa, 0) for kappa in (0, 0.5, 0.25, 0.75)),
+    *(Entry(kappa, seed, processes=2 if kappa else 1) for seed in (1, 2) for kappa in (0, 0.5)),
 )
 ON_GPU = tuple(
     Entry(kappa, seed, "cuda") for kappas in ((0.5, 0), (0.25, 0.75)) for seed in range(3) for kappa in kappas
@@ -233,7 +235,8 @@ def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, 
             "",
             "*Likeliest* is the tuned model at temperature 0, *drawn* at temperature 1, as everything else "
             "here; unreadable replies count as wrong. The limit is a quarter of an hour on two cores; "
-            "trainings on one core each ran two side by side. *Cooperates* is with a partner who cooperated, "
+            "trainings on one core each ran two side by side, those on two cores in two processes, alone. "
+            "*Cooperates* is with a partner who cooperated, "
             "in strict prisoner's dilemmas; beside it what the target's oracle does on the same questions.",
             "",
             "## In the 18 published protocols",
