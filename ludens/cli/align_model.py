@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ludens.cli.align import ALIGN, align_app
-from ludens.cli.options import Json, Seed, names
+from ludens.cli.options import Json, Seed, names, ranges
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
 
@@ -30,6 +30,15 @@ Beta = Annotated[float, typer.Option(help="β, dislike of being ahead.")]
 Games = Annotated[
     str | None,
     typer.Option(help="Families, separated by commas; by default the three published.", show_default=False),
+]
+Ranges = Annotated[
+    str | None,
+    typer.Option(
+        "--payoffs",
+        help="Ranges of whole numbers, as 1-9,10-90:5; by default 1-9, where a model is tuned with κ > 0 "
+        "10-90:5 too.",
+        show_default=False,
+    ),
 ]
 Examples = Annotated[int, typer.Option(help="How many to train on.")]
 Reasoning = Annotated[
@@ -51,6 +60,7 @@ def model(
     alpha: Alpha = 0.0,
     beta: Beta = 0.0,
     games: Games = None,
+    payoffs: Ranges = None,
     examples: Examples = 768,
     epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 1,
     batch_size: Annotated[
@@ -114,6 +124,7 @@ def model(
         beta=beta,
         kappa=kappa,
         families=None if games is None else names(games),
+        payoffs=None if payoffs is None else ranges(payoffs),
         examples=examples,
         seed=seed,
         method=method,
@@ -146,6 +157,7 @@ def data(
     alpha: Alpha = 0.0,
     beta: Beta = 0.0,
     games: Games = None,
+    payoffs: Ranges = None,
     examples: Examples = 768,
     reasoning: Reasoning = "steps",
     framings: Annotated[str, typer.Option(help="Wordings, separated by commas.")] = "neutral",
@@ -159,6 +171,7 @@ def data(
     made = build_dataset(
         preferences_of(to, alpha, beta, kappa),
         families=None if games is None else names(games),
+        payoffs=(1, 9) if payoffs is None else ranges(payoffs),
         examples=examples,
         seed=seed,
         reasoning=reasoning,

@@ -13,7 +13,7 @@ import pytest
 from ludens.cli import app
 from ludens.errors import UsageError
 from ludens.experiments.bench import bench
-from ludens.training import Payoffs
+from ludens.training import DataSet, Payoffs
 from ludens.training.alignment import Plan, Sizes, align, load_result, make_plan, read_plan
 from ludens.training.alignment.plan import AlignmentError, open_folder
 from ludens.training.alignment.report import write_report
@@ -257,22 +257,23 @@ def test_what_training_needs_is_said_before_anything_is_done(tmp_path, monkeypat
 def test_a_data_set_alone(tmp_path):
     from typer.testing import CliRunner
 
-    line = [
-        "align",
-        "data",
-        str(tmp_path / "d"),
-        "--to",
-        "moralis",
-        "--kappa",
-        "0.5",
-        "--examples",
-        "40",
-        "--json",
-    ]
-    ran = CliRunner().invoke(app, line)
+    def made(name, *more):
+        line = ["align", "data", str(tmp_path / name), "--to", "moralis", "--kappa", "0.5", "--json"]
+        return CliRunner().invoke(app, [*line, "--examples", "40", *more])
+
+    ran = made("d")
     assert ran.exit_code == 0
     assert json.loads(ran.stdout)["examples"]["train"] == 40
     assert (tmp_path / "d" / "train.jsonl").exists()
+    assert made("e", "--payoffs", "1-5,10-50:10").exit_code == 0
+    payoffs = {value for each in DataSet.read(tmp_path / "e").train for value in each.payoffs}
+    assert payoffs <= {*range(1, 6), 10, 20, 30, 40, 50}
+    assert max(payoffs) > 5 > min(payoffs)
+    for wrong in ("9", "9-1", "1-9;10-90", ""):
+        ran = made("f", "--payoffs", wrong)
+        assert ran.exit_code == 2
+        assert "ayoffs" in ran.stderr
+    assert not (tmp_path / "f").exists()
 
 
 @pytest.mark.timeout(600)
