@@ -7,6 +7,7 @@ whoever shares its batch.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -59,13 +60,13 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
         _Going(row, row.params.max_tokens or room - len(row.tokens), _noise(row.params, row.index))
         for row in rows
     ]
-    cache = None
+    given: dict[str, Any] = {}
     with torch.inference_mode():
         while going:
             found = model.generate(
                 ids,
                 attention_mask=mask,
-                past_key_values=cache,
+                **given,
                 # The model's own generation_config may bring penalties and truncations that nobody asked for.
                 generation_config=GenerationConfig(
                     do_sample=False,
@@ -82,13 +83,18 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
             if going:
                 kept = torch.tensor(left, device=model.device)
                 more = found.sequences.shape[1] - ids.shape[1]
-                ids, cache = found.sequences[kept], found.past_key_values
-                if hasattr(cache, "batch_select_indices"):
-                    cache.batch_select_indices(kept)
-                else:  # another kind of cache: what was read is read again
-                    cache = None
+                ids, given = found.sequences[kept], _kept(model, found.past_key_values, kept)
                 mask = torch.cat([mask[kept], mask.new_ones(len(left), more)], dim=1)
     return [_choice(row, tokenizer, ends) for row in rows]
+
+
+def _kept(model: Any, cache: Any, rows: torch.Tensor) -> dict[str, Any]:
+    """The cache of these rows, as `generate` takes it; of a kind that cannot leave rows out, nothing."""
+    if not hasattr(cache, "batch_select_indices"):
+        return {}
+    cache.batch_select_indices(rows)
+    taken = inspect.signature(model.prepare_inputs_for_generation).parameters
+    return {"cache" if "cache" in taken else "past_key_values": cache}  # its older name
 
 
 ENOUGH = 0.75
