@@ -29,8 +29,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from align_entries import ENTRIES, ON_GPU, Entry
-from align_tables import page, picture
+from _align_entries import ENTRIES, ON_GPU, Entry
+from _align_tables import page, picture
 
 from ludens.agents.local import Settings, close_all, register
 from ludens.training.alignment import AlignmentResult, Files, align, load_result
@@ -120,7 +120,8 @@ def ladder() -> tuple[Question, ...]:
 def climb(files: Files, entry: Entry) -> None:
     """Put the ladder to the tuned model."""
     (tuned,) = contenders(entry.plan(), files, "after")
-    examine([tuned, likeliest(tuned)], ladder(), files.folder / "ladder.db", seed=entry.seed)
+    path, asked = files.folder / "ladder.db", ladder()
+    examine([tuned, likeliest(tuned)], asked, path, seed=entry.seed, concurrency=together(entry.plan()))
     close_all()
 
 

@@ -35,8 +35,8 @@ Ranges = Annotated[
     str | None,
     typer.Option(
         "--payoffs",
-        help="Ranges of whole numbers, as 1-9,10-90:5; by default 1-9, where a model is tuned with κ > 0 "
-        "10-90:5 too.",
+        help="Ranges of whole numbers; 1-9,10-90:5 are those from 1 to 9, and every fifth from 10 to 90: "
+        "the default where κ > 0. Otherwise it is 1-9.",
         show_default=False,
     ),
 ]
@@ -167,11 +167,13 @@ def data(
     """Build a data set: games drawn at random, labelled by the oracle, with the reasoning in steps."""
     from ludens.training import build_dataset
     from ludens.training.alignment.plan import preferences_of
+    from ludens.training.games import taught_payoffs
 
+    preferences = preferences_of(to, alpha, beta, kappa)
     made = build_dataset(
-        preferences_of(to, alpha, beta, kappa),
+        preferences,
         families=None if games is None else names(games),
-        payoffs=(1, 9) if payoffs is None else ranges(payoffs),
+        payoffs=taught_payoffs(preferences) if payoffs is None else ranges(payoffs),
         examples=examples,
         seed=seed,
         reasoning=reasoning,

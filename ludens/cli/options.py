@@ -50,7 +50,7 @@ def ranges(text: str) -> tuple[Payoffs, ...]:
     """Ranges of payoffs separated by commas, each LOW-HIGH or LOW-HIGH:STEP."""
     from ludens.training.games import Payoffs
 
-    found = [re.fullmatch(r"(\d+)-(\d+)(?::(\d+))?", part) for part in names(text)]
+    found = [re.fullmatch(r"([0-9]+)-([0-9]+)(?::([0-9]+))?", part) for part in names(text)]
     if not found or None in found:
         raise UsageError(
             f"--payoffs takes ranges separated by commas, as in 1-9,10-90:5 (fives); got {text!r}."

@@ -22,8 +22,8 @@ payoffs are whole.
 
 The form of the argument is our choice, and made for small models, which copy well and decide badly: as little
 as can be depends on what was found before. Costs of 0 are subtracted like all others, and where κ > 0 the
-argument is the same at every turn until all rules are compared, though some replies could be had for less,
-but for a first line that says what turn it is.
+argument is the same at every turn until all rules are compared, though some replies could be had for less;
+only its first line says what turn it is.
 """
 
 from __future__ import annotations

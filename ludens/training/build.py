@@ -9,7 +9,7 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ludens.preferences import Belief, Preferences, resolve_belief
 from ludens.training.argument import Terms, terms_of
 from ludens.training.dataset import DataSet
 from ludens.training.example import Example, Reasoning, check_reasoning
-from ludens.training.games import Payoffs, draw_games, find_families, split_of
+from ludens.training.games import Payoffs, Ranges, draw_games, find_families, ranges_of, split_of
 from ludens.training.labels import Label, label_games
 from ludens.training.prompts import Teller
 from ludens.training.reasoning import completion
@@ -45,7 +45,7 @@ def build_dataset(
     reasoning: str = "steps",
     belief: Belief = "uniform",
     framings: Sequence[str] = FRAMINGS,
-    payoffs: Payoffs | tuple[int, int] | Sequence[Payoffs] = (1, 9),
+    payoffs: Ranges = (1, 9),
     ties: Ties = "drop",
     near: float = 0.1,
     near_margin: float = 0.02,
@@ -76,7 +76,7 @@ def build_dataset(
     Raises:
         UsageError: an argument is out of its range, or the games in range do not suffice.
     """
-    drawn = _ranges(payoffs)
+    drawn = ranges_of(payoffs)
     kinds = find_families(families)
     form = check_reasoning(reasoning)
     if ties not in ("drop", "split"):
@@ -121,15 +121,6 @@ def build_dataset(
         "seed": seed,
     }
     return DataSet.of(splits["train"], splits["validation"], splits["test"], settings)
-
-
-def _ranges(payoffs: Payoffs | tuple[int, int] | Sequence[Payoffs]) -> tuple[Payoffs, ...]:
-    """The ranges that payoffs are drawn from."""
-    if isinstance(payoffs, Payoffs):
-        return (payoffs,)
-    if payoffs and all(isinstance(each, Payoffs) for each in payoffs):
-        return cast(tuple[Payoffs, ...], tuple(payoffs))
-    return (Payoffs(*cast(tuple[int, int], payoffs)),)
 
 
 def _is_number(value: object) -> bool:

@@ -15,14 +15,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
+from typing import cast
 
 import numpy as np
 
 from ludens.envs import FAMILIES, PROTOCOLS, Family, GameTree
 from ludens.errors import UsageError
+from ludens.preferences import Preferences
 
 MOST_LISTED = 50_000
 """Families with at most this many candidate payoffs in range are listed in full, others are drawn from."""
+
+
+MOST_PAYOFF = 1_000_000
+"""Points at most."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Payoffs:
     """Where payoffs are drawn from: every `step`-th whole number from `low` to `high`, in points.
 
     Raises:
-        UsageError: the range is empty.
+        UsageError: the range holds fewer than two numbers, or one beyond a million.
     """
 
     low: int = 1
@@ -42,10 +48,13 @@ class Payoffs:
         whole = all(isinstance(value, int) and not isinstance(value, bool) for value in numbers)
         if whole and self.step < 1:
             raise UsageError(f"The step between payoffs is a whole number of at least 1; got {self.step!r}.")
-        if not whole or self.low + self.step > self.high:
+        if not whole or self.low >= self.high or max(abs(self.low), abs(self.high)) > MOST_PAYOFF:
             raise UsageError(
-                f"Payoffs are drawn between two whole numbers, low < high; got {self.low!r}, {self.high!r}."
+                f"Payoffs are drawn between two whole numbers, low < high, of at most {MOST_PAYOFF:,}; got "
+                f"{self.low!r}, {self.high!r}."
             )
+        if self.low + self.step > self.high:
+            raise UsageError(f"Steps of {self.step} leave one payoff from {self.low} to {self.high}.")
 
     @property
     def name(self) -> str:
@@ -56,6 +65,35 @@ class Payoffs:
     def values(self) -> range:
         """The payoffs in order."""
         return range(self.low, self.high + 1, self.step)
+
+
+Ranges = Payoffs | tuple[int, int] | Sequence[Payoffs]
+"""Where payoffs are drawn from, as users write it."""
+
+
+def ranges_of(payoffs: Ranges) -> tuple[Payoffs, ...]:
+    """The ranges that payoffs are drawn from.
+
+    Raises:
+        UsageError: there is none, or one is wrong.
+    """
+    if isinstance(payoffs, Payoffs):
+        return (payoffs,)
+    if isinstance(payoffs, Sequence) and payoffs and all(isinstance(each, Payoffs) for each in payoffs):
+        return cast(tuple[Payoffs, ...], tuple(payoffs))
+    if not isinstance(payoffs, Sequence) or len(payoffs) != 2:
+        raise UsageError(f"Payoffs are drawn from (low, high), or from Payoffs; got {payoffs!r}.")
+    return (Payoffs(*cast(tuple[int, int], payoffs)),)
+
+
+def taught_payoffs(preferences: Preferences) -> tuple[Payoffs, ...]:
+    """The ranges that models are taught on unless others are named: 1 to 9, and where κ > 0, as many games
+    with every fifth number from 10 to 90.
+
+    The arguments of homo moralis have longer sums, which a small model does not carry over from one digit to
+    two. Our choice.
+    """
+    return (Payoffs(1, 9), Payoffs(10, 90, 5)) if preferences.kappa > 0 else (Payoffs(1, 9),)
 
 
 def find_families(names: Sequence[str] | None) -> tuple[Family, ...]:

@@ -109,6 +109,33 @@ def test_rows_that_are_done_leave_the_batch_and_the_others_go_on_as_before(direc
     assert sum(sizes) < 0.7 * max(sizes) * len(sizes)
 
 
+def test_models_that_keep_more_than_keys_and_values_go_on_as_before_too(directory, tmp_path):
+    """Lfm2 has convolutions, whose states cannot leave rows out."""
+    import shutil
+
+    import torch
+    from transformers import Lfm2Config, Lfm2ForCausalLM
+
+    shutil.copytree(directory, tmp_path / "lfm")
+    torch.manual_seed(0)
+    config = Lfm2Config(
+        vocab_size=len(WORDS) + 3, hidden_size=32, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=128, eos_token_id=2,
+        bos_token_id=1, pad_token_id=0, layer_types=["conv", "full_attention"],
+    )  # fmt: skip
+    Lfm2ForCausalLM(config).save_pretrained(tmp_path / "lfm")
+    engine = TransformersEngine(resolve(str(tmp_path / "lfm")), Settings(slots=4, threads=1))
+    asked = [ChatParams(max_tokens=3 * place + 1, seed=place) for place in range(4)]
+    said = [{"role": "user", "content": "A B"}]
+    try:
+        alone = [engine.submit(said, params).result(timeout=60).choices[0].text for params in asked]
+        futures = [engine.submit(said, params) for params in asked]
+        together = [future.result(timeout=60).choices[0].text for future in futures]
+    finally:
+        engine.close()
+    assert sum(a == b for a, b in zip(alone, together, strict=True)) >= 3
+
+
 def test_choices_draw_from_seed_and_up(engine):
     three = chat(engine, n=3, max_tokens=5, seed=10)
     assert [choice.text for choice in three.choices] == [

@@ -254,6 +254,29 @@ def test_what_training_needs_is_said_before_anything_is_done(tmp_path, monkeypat
     assert not (tmp_path / "a").exists()
 
 
+def test_ranges_are_checked_before_anything_is_written(tmp_path):
+    assert plan(payoffs=[Payoffs(1, 9)]) == plan(payoffs=(1, 9)) == plan(payoffs=Payoffs(1, 9))
+    for wrong in ((), (1, 2), (1, 9, 2), "19", [Payoffs(1, 9, 8)], (1, 10**20), [Payoffs(1, 9), (1, 2)]):
+        with pytest.raises(UsageError, match="ayoff"):
+            plan(payoffs=wrong)
+    open_folder(tmp_path / "a", plan(payoffs=[Payoffs(1, 9), Payoffs(10, 90, 5)]))
+    with pytest.raises(UsageError, match="payoffs 1-9 and 10-90 in steps of 5"):
+        open_folder(tmp_path / "a", plan())
+
+
+def test_processes_are_as_many_as_there_are_gpus_at_most(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(UsageError, match="there are 1"):
+        align(plan(processes=2), tmp_path / "a")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UsageError, match="no GPU"):
+        align(plan(device="cuda"), tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(UsageError, match="multiple of 3"):
+        plan(processes=3)
+
+
 def test_a_data_set_alone(tmp_path):
     from typer.testing import CliRunner
 
@@ -266,6 +289,8 @@ def test_a_data_set_alone(tmp_path):
     assert json.loads(ran.stdout)["examples"]["train"] == 40
     assert (tmp_path / "d" / "train.jsonl").exists()
     assert made("e", "--payoffs", "1-5,10-50:10").exit_code == 0
+    payoffs = {value for each in DataSet.read(tmp_path / "d").train for value in each.payoffs}
+    assert max(payoffs) > 9  # what a model would be tuned on
     payoffs = {value for each in DataSet.read(tmp_path / "e").train for value in each.payoffs}
     assert payoffs <= {*range(1, 6), 10, 20, 30, 40, 50}
     assert max(payoffs) > 5 > min(payoffs)

@@ -7,7 +7,6 @@ whoever shares its batch.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -83,18 +82,24 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
             if going:
                 kept = torch.tensor(left, device=model.device)
                 more = found.sequences.shape[1] - ids.shape[1]
-                ids, given = found.sequences[kept], _kept(model, found.past_key_values, kept)
+                ids, given = found.sequences[kept], _kept(found, kept)
                 mask = torch.cat([mask[kept], mask.new_ones(len(left), more)], dim=1)
     return [_choice(row, tokenizer, ends) for row in rows]
 
 
-def _kept(model: Any, cache: Any, rows: torch.Tensor) -> dict[str, Any]:
-    """The cache of these rows, as `generate` takes it; of a kind that cannot leave rows out, nothing."""
-    if not hasattr(cache, "batch_select_indices"):
-        return {}
-    cache.batch_select_indices(rows)
-    taken = inspect.signature(model.prepare_inputs_for_generation).parameters
-    return {"cache" if "cache" in taken else "past_key_values": cache}  # its older name
+def _kept(found: Any, rows: torch.Tensor) -> dict[str, Any]:
+    """The cache of these rows, as `generate` takes it; nothing where a layer keeps more than keys and values,
+    which has no way to leave rows out: what these models read they read again.
+    """
+    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+    for name in ("cache", "past_key_values"):  # its newer name, and its older one
+        if name in found.keys():  # noqa: SIM118 - asking the output itself warns of the older name
+            layers = getattr(found[name], "layers", [None])
+            if all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers):
+                found[name].batch_select_indices(rows)
+                return {name: found[name]}
+    return {}
 
 
 ENOUGH = 0.75
@@ -172,11 +177,11 @@ class _Stopping:
     def __init__(self, going: Sequence[_Going], tokenizer: Any, ends: Sequence[int]) -> None:
         self._going, self._tokenizer, self._ends = going, tokenizer, ends
 
-    def __call__(self, ids: torch.Tensor, _: Any, **__: Any) -> torch.Tensor:
+    def __call__(self, ids: torch.Tensor, scores: Any, **more: Any) -> torch.Tensor:
         import torch
 
         last = ids[:, -1].tolist()
-        for (row, limit, _noise), token in zip(self._going, last, strict=True):
+        for (row, limit, _), token in zip(self._going, last, strict=True):
             if row.ended:
                 continue
             row.made.append(token)

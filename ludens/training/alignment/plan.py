@@ -9,13 +9,22 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from ludens.agents.local.resolve import PREFIX, resolve
 from ludens.envs import PROTOCOLS
 from ludens.errors import LudensError, UsageError
 from ludens.experiments.files import write_whole
 from ludens.experiments.seeds import check_seed
 from ludens.preferences import Preferences
-from ludens.training.games import Payoffs, find_families
+from ludens.training.games import (
+    Payoffs,
+    Ranges,
+    draw_games,
+    find_families,
+    ranges_of,
+    taught_payoffs,
+)
 from ludens.training.tuning.recipe import Device, Method, Recipe
 
 PLAN = "plan.json"
@@ -92,9 +101,8 @@ class Plan:
         base: the model, ``local/…``.
         preferences: what it is moved toward.
         families: games to train on; None for the three of van Leeuwen & Alger (2024).
-        payoffs: ranges of the payoffs of these games; None for 1 to 9 and, where κ > 0, as many games with
-            every fifth number from 10 to 90: the arguments of homo moralis have longer sums, which a small
-            model does not carry over from one digit to two.
+        payoffs: ranges of the payoffs of these games; None for those of
+            `ludens.training.games.taught_payoffs`.
         examples: how many to train on.
         seed: root of all chance.
         method: ``"lora"`` or ``"full"``.
@@ -138,9 +146,7 @@ class Plan:
     @property
     def ranges(self) -> tuple[Payoffs, ...]:
         """Of the payoffs that are trained on."""
-        if self.payoffs is not None:
-            return self.payoffs
-        return (Payoffs(1, 9), Payoffs(10, 90, 5)) if self.preferences.kappa > 0 else (Payoffs(1, 9),)
+        return taught_payoffs(self.preferences) if self.payoffs is None else self.payoffs
 
     def recipe(self) -> Recipe:
         """The hyper-parameters of the tuning.
@@ -191,6 +197,7 @@ def make_plan(
     beta: float = 0.0,
     kappa: float | None = None,
     families: Sequence[str] | None = None,
+    payoffs: Ranges | None = None,
     **settings: Any,
 ) -> Plan:
     """A plan from what users write.
@@ -202,6 +209,7 @@ def make_plan(
         beta: dislike of being ahead.
         kappa: the Kantian weight, in (0, 1], for ``"moralis"`` alone.
         families: names of families of games.
+        payoffs: ranges of their payoffs, as `ludens.training.build_dataset` takes them.
         settings: the other attributes of `Plan`.
 
     Raises:
@@ -223,8 +231,11 @@ def make_plan(
         value = settings.get(name, 1)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"The number of {name} is a whole number of at least 1; got {value!r}.")
-    find_families(families)
-    plan = Plan(base, preferences, None if families is None else tuple(families), **settings)
+    drawn = None if payoffs is None else ranges_of(payoffs)
+    for family in find_families(families):
+        for each in drawn or ():  # a range without a game is told now too
+            draw_games(family, each, 1, np.random.default_rng(0))
+    plan = Plan(base, preferences, None if families is None else tuple(families), drawn, **settings)
     plan.recipe()  # an error in it is told now, not when the base has been examined
     return plan
 
@@ -256,7 +267,7 @@ def open_folder(directory: str | os.PathLike[str], plan: Plan) -> Path:
         held = read_plan(folder)
         if held != plan:
             other = ", ".join(
-                f"{each.name} {getattr(held, each.name)!r}"
+                f"{each.name} {_told(getattr(held, each.name))}"
                 for each in fields(Plan)
                 if getattr(held, each.name) != getattr(plan, each.name)
             )
@@ -272,6 +283,13 @@ def open_folder(directory: str | os.PathLike[str], plan: Plan) -> Path:
             f"The folder {folder} cannot be written ({error.strerror}): name another."
         ) from None
     return folder
+
+
+def _told(value: object) -> str:
+    """A setting, for a sentence."""
+    if isinstance(value, tuple) and value and all(isinstance(each, Payoffs) for each in value):
+        return " and ".join(each.name for each in value)
+    return repr(value)
 
 
 def read_plan(directory: str | os.PathLike[str]) -> Plan:

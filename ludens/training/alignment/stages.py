@@ -48,8 +48,8 @@ TOGETHER = 96
 """Questions that are open at once where a GPU answers them in batches. Our choice."""
 
 REPLIES = 0.9
-"""Tokens allowed per character of the longest completion trained on; arguments about payoffs of two digits
-are longer than that. Our choice."""
+"""Tokens allowed per character of the longest completion trained on; of those asked some are longer. Our
+choice."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,11 @@ def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None
         StoreError: another process aligns in this folder, or it cannot be written.
         LudensError: a stage failed; what was done is kept.
     """
+    from ludens.training.tuning.tune import check_devices
+
     begin: Stage = stage or (lambda name: nullcontext())
     need_training()
+    check_devices(plan.recipe())
     folder = open_folder(out, plan)
     lock = RunLock(folder / PLAN)
     if not lock.acquire():

@@ -1,9 +1,9 @@
 """What a model is asked before and after: sets of questions on games that it was not trained on.
 
 Each set changes one thing. *Held-out* has the trained families in the trained wording with payoffs never
-trained on; *rewordings*, *story* and *twin* put the same questions in other words, *two digits* draws larger
-payoffs, *partner cooperates* asks the second mover of strict prisoner's dilemmas, and *new families* are
-games of which nothing was trained. Which sets there are, and how large, is our choice.
+trained on; *rewordings*, *story* and *twin* put the same questions in other words, *two digits* has payoffs
+from 10 to 99, *partner cooperates* asks the second mover of strict prisoner's dilemmas, and *new families*
+are games of which nothing was trained. Which sets there are, and how large, is our choice.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ludens.agents.llm.replies import read_choice
+from ludens.experiments.files import write_whole
 from ludens.training.tuning.recipe import Recipe
 
 BATCH = 32
@@ -45,19 +46,23 @@ class AgreementCheck:
                 assert check._recipe.check_steps is not None
                 if state.global_step % check._recipe.check_steps or state.global_step == state.max_steps:
                     return
-                if check.stops(state.global_step, model, keep=state.is_world_process_zero):
+                if check.stops(state.global_step, model, first=state.is_world_process_zero):
                     control.should_training_stop = True
 
         return OnStep()
 
-    def stops(self, step: int, model: Any, *, keep: bool = True) -> bool:
-        """Measure, say whether the training has come far enough or no further, and keep that in the file."""
+    def stops(self, step: int, model: Any, *, first: bool = True) -> bool:
+        """Measure, keep it in the file, and say whether the training has come far enough or no further.
+
+        Of several processes the first one measures, and all stop or none.
+        """
         self.found = [entry for entry in self.found if entry[0] < step]
-        self.found.append([step, agreement(model, self._tokenizer, self._held_out)])
-        if keep:  # of several processes, which all measure the same, one writes
-            self._record.write_text(json.dumps(self.found), encoding="utf-8")
+        measured = agreement(model, self._tokenizer, self._held_out) if first else 0.0
+        self.found.append([step, _of_the_first(measured)])
         values = [value for _, value in self.found]
-        sys.stderr.write(f"step {step}: agreement {values[-1]:.2f}\n")
+        if first:
+            write_whole(self._record, json.dumps(self.found))
+            sys.stderr.write(f"step {step}: agreement {values[-1]:.2f}\n")
         patience = self._recipe.patience
         stale = (
             patience is not None
@@ -65,6 +70,17 @@ class AgreementCheck:
             and max(values[-patience:]) <= max(values[:-patience])
         )
         return values[-1] >= self._recipe.enough or stale
+
+
+def _of_the_first(value: float) -> float:
+    """The first process's value, in all of them."""
+    import torch
+
+    if not torch.distributed.is_initialized():
+        return value
+    shared = [value]
+    torch.distributed.broadcast_object_list(shared)
+    return shared[0]
 
 
 def agreement(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> float:

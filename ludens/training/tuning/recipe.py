@@ -26,7 +26,7 @@ class Recipe:
         warmup: share of the steps over which it rises, 0–1.
         epochs: passes over the training examples; may be a fraction.
         batch_size: examples per step, over all devices.
-        per_device: examples computed at once on one device; None for all of a step's.
+        per_device: examples computed at once on one device; None for all of its share of a step.
         seed: of the adapters' start and of the order of examples.
         device: ``"auto"`` takes a GPU where there is one.
         processes: how many devices, or processes on a CPU, train together by Accelerate, each on its share of
@@ -84,7 +84,7 @@ class Recipe:
         if self.batch_size % self.processes:
             raise UsageError(
                 f"A step's {self.batch_size} examples do not divide into {self.processes} processes: choose "
-                "a batch_size that is a multiple."
+                f"a batch_size that is a multiple of {self.processes}."
             )
 
     def to_json(self) -> dict[str, Any]:

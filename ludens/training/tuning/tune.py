@@ -86,6 +86,7 @@ def tune(
         DataSetError: there is no such data set.
     """
     plan = _recipe(recipe, changes)
+    check_devices(plan)
     for library in LIBRARIES:
         if find_spec(library) is None:
             raise TuningError(
@@ -142,6 +143,28 @@ def _recipe(recipe: Recipe | None, changes: Mapping[str, Any]) -> Recipe:
         raise UsageError(f"A recipe has no {min(unknown)!r}; it has {', '.join(plan.to_json())}.")
     given = {name: value for name, value in changes.items() if value is not None}
     return replace(plan, **given)
+
+
+def check_devices(recipe: Recipe) -> None:
+    """Refuse what this machine has not the devices for.
+
+    Raises:
+        UsageError: there is no GPU, or there are fewer than processes.
+    """
+    if recipe.device == "cpu" or (recipe.device == "auto" and recipe.processes == 1):
+        return
+    if find_spec("torch") is None:
+        return  # the message that it is missing comes first
+    import torch
+
+    count = torch.cuda.device_count()
+    if recipe.device == "cuda" and not count:
+        raise UsageError("There is no GPU that torch can use here: choose the device cpu.")
+    if count and recipe.processes > count:
+        raise UsageError(
+            f"{recipe.processes} processes need as many GPUs, and there are {count}: choose fewer, or the "
+            "device cpu."
+        )
 
 
 def _portable(reference: Reference) -> str:
@@ -202,8 +225,12 @@ def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | No
     """Train in a process of its own, and tell how far it is."""
     command = [sys.executable, "-m", "ludens.training.tuning.worker", str(work)]
     if recipe.processes > 1:  # Accelerate's own launcher starts one process where there is no GPU
-        command[2:2] = ["torch.distributed.run", "--standalone", f"--nproc_per_node={recipe.processes}", "-m"]
+        command[2:2] = [
+            *("torch.distributed.run", "--standalone", f"--nproc_per_node={recipe.processes}"),
+            *("--log-dir", str(work / "processes"), "-m"),
+        ]
     with (work / "log.txt").open("a", encoding="utf-8") as log:
+        begun = log.tell()
         process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -225,9 +252,10 @@ def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | No
                 process.wait()
             process.stdout.close()
     if code:
-        said = (work / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        named = [line for line in said if line.startswith(FAILED)]
-        reason = named[-1].removeprefix(FAILED) if named else said[-1] if said else f"exit code {code}"
+        said = (work / "log.txt").read_bytes()[begun:].decode(errors="replace").strip().splitlines()
+        named = [line.removeprefix(FAILED) for line in said if line.startswith(FAILED)]
+        ended = f"a process ended with {code}" if recipe.processes > 1 or not said else said[-1]
+        reason = named[0] if named else ended  # of several processes the others fail for the first one's sake
         raise TuningError(
             f"The training stopped ({reason}): see {work / 'log.txt'}; called again with the same arguments, "
             "it goes on from its last checkpoint."

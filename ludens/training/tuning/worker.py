@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ludens.agents.local.resolve import resolve
+from ludens.experiments.files import write_whole
 from ludens.training.tuning.agreement import AgreementCheck
 from ludens.training.tuning.base import load_base
 from ludens.training.tuning.recipe import MODULES, Recipe
@@ -22,12 +23,9 @@ from ludens.training.tuning.tune import FAILED
 
 def main(work: Path) -> None:
     """Train, or go on where a killed training kept its last checkpoint."""
-    from transformers.trainer_utils import get_last_checkpoint
-
     job = json.loads((work / "job.json").read_text(encoding="utf-8"))
     recipe = Recipe(**job["recipe"])
-    checkpoints = work / "checkpoints"
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    last = _last_checkpoint(work / "checkpoints")
     trainer, check, told = _trainer(work, job["base"], recipe)
     before = _seconds(work)
     begun = time.monotonic()
@@ -139,7 +137,7 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.is_world_process_zero:
                 spent = self.before + time.monotonic() - self.begun
-                (work / "seconds").write_text(str(spent), encoding="utf-8")
+                write_whole(work / "seconds", str(spent))
 
     told = Told()
     trainer.add_callback(told)
@@ -179,6 +177,12 @@ def _save(model: Any, tokenizer: Any, base: str, recipe: Recipe, folder: Path) -
 
 def _read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The newest one that is whole: what the trainer writes last is there."""
+    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
 
 
 def _seconds(work: Path) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -200,6 +201,7 @@ def test_a_killed_tuning_goes_on_to_the_same_model(tiny, data, tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "killed" / "card.json").exists()
+    (checkpoints / "checkpoint-9999").mkdir()  # as if it had been killed while it wrote one
 
     heard = []
     again = tune(
@@ -210,6 +212,23 @@ def test_a_killed_tuning_goes_on_to_the_same_model(tiny, data, tmp_path):
     assert all((one[name] == other[name]).all() for name in one)
     assert again.card["losses"] == whole.card["losses"]
     assert tune(str(tiny), data, tmp_path / "killed", **recipe).card == again.card
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_failed_tuning_says_why_this_time(tiny, data, tmp_path, processes):
+    base = tmp_path / "base"
+    shutil.copytree(tiny, base)
+    (base / "model.safetensors").write_bytes(b"no weights")
+    recipe = {"batch_size": 4, "processes": processes, "threads": 1, "device": "cpu"}
+    with pytest.raises(TuningError, match=r"The training stopped \(\w+: .*header"):
+        tune(str(base), data, tmp_path / "out", **recipe)
+    shutil.copytree(tiny, base, dirs_exist_ok=True)
+    (base / "tokenizer.json").unlink()
+    with pytest.raises(TuningError) as raised:
+        tune(str(base), data, tmp_path / "out", **recipe)
+    assert "header" not in str(raised.value)
+    shutil.copytree(tiny, base, dirs_exist_ok=True)
+    assert tune(str(base), data, tmp_path / "out", **recipe).card["steps"] == 6
 
 
 def test_a_tuning_stops_once_it_agrees_enough(tiny, data, tmp_path):

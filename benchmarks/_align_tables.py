@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
-from align_entries import Entry
+from _align_entries import Entry
 
 from ludens.experiments.intervals import Estimate
 from ludens.experiments.report.names import number, number_range, percent, share_range
