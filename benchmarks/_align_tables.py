@@ -27,7 +27,7 @@ LAST = 16
 def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, Mark]]) -> str:
     """All tables, with what has been measured so far."""
     order = sorted(found, key=lambda entry: (entry.device, entry.kappa, entry.seed))
-    done = {entry: found[entry] for entry in order if found[entry].mark(TUNED, "held-out")}
+    done = {entry: found[entry] for entry in order if found[entry].mark(LIKELIEST, "held-out")}
     return "\n".join(
         [
             "# Toward homo economicus and homo moralis",
@@ -75,7 +75,7 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         "|" + "---|" * 11,
     ]
     for entry, result in done.items():
-        strict = result.mark(TUNED, "partner cooperates")
+        strict = result.mark(LIKELIEST, "partner cooperates")
         assert strict is not None
         seconds, cores = float(result.tuning["seconds"]), int(result.tuning["threads"])
         cells = [
@@ -257,7 +257,8 @@ def picture(ladders: dict[Entry, Mapping[str, Mark]], path: Path) -> Path | None
             of = cast(tuple[float, float, float], (told.value, told.low, told.high))
             oracle[entry.kappa] = cast(float, found.oracle)
             lines.setdefault(entry.place, []).append((entry.kappa, *of))
-    if max(map(len, lines.values()), default=0) < 2:
+    lines = {place: points for place, points in lines.items() if len(points) > 1}
+    if not lines:
         return None
     kappas = sorted(oracle)
     with marks.sheet(5.2, 3.2) as figure:
