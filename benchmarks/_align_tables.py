@@ -27,7 +27,7 @@ LAST = 16
 def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, Mark]]) -> str:
     """All tables, with what has been measured so far."""
     order = sorted(found, key=lambda entry: (entry.device, entry.kappa, entry.seed))
-    done = {entry: found[entry] for entry in order if found[entry].mark(LIKELIEST, "held-out")}
+    done = {entry: found[entry] for entry in order if found[entry].tuning}
     return "\n".join(
         [
             "# Toward homo economicus and homo moralis",
@@ -76,7 +76,6 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
     ]
     for entry, result in done.items():
         strict = result.mark(LIKELIEST, "partner cooperates")
-        assert strict is not None
         seconds, cores = float(result.tuning["seconds"]), int(result.tuning["threads"])
         cells = [
             entry.title,
@@ -87,15 +86,15 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
             f"{seconds * cores / LIMIT:.2f}" if entry.on_cpu else "–",
             *(right(result.mark(who, "held-out")) for who in (LIKELIEST, TUNED)),
             *(cooperates(result.mark(who, "partner cooperates")) for who in (LIKELIEST, TUNED)),
-            percent(strict.oracle),
+            "not asked" if strict is None else percent(strict.oracle),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     for kappa, device in sorted({(entry.kappa, entry.device) for entry in done}):
         found = [result for entry, result in done.items() if (entry.kappa, entry.device) == (kappa, device)]
-        if len(found) > 1:
-            told = [mean(result.mark(who, "held-out") for result in found) for who in (LIKELIEST, TUNED)]
+        told = [mean(result.mark(who, "held-out") for result in found) for who in (LIKELIEST, TUNED)]
+        if any(told):
             title = Entry(kappa, 0, device).title
-            lines.append(f"| {title} | mean of {len(found)} | | | | | {' | '.join(told)} | | | |")
+            lines.append(f"| {title} | means | | | | | {' | '.join(told)} | | | |")
     return lines
 
 
@@ -130,7 +129,9 @@ def cooperates(found: Mark | None) -> str:
 def mean(found: Iterable[Mark | None]) -> str:
     """Of what is right over seeds, with its standard deviation."""
     values = [100 * each.right.value for each in found if each is not None and each.right.value is not None]
-    return f"{statistics.fmean(values):.1f} (sd {statistics.stdev(values):.1f})" if len(values) > 1 else ""
+    if len(values) < 2:
+        return ""
+    return f"{statistics.fmean(values):.1f} (sd {statistics.stdev(values):.1f}, {len(values)} seeds)"
 
 
 def on_gpu(found: dict[Entry, AlignmentResult]) -> list[str]:
