@@ -62,7 +62,7 @@ def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, 
             "",
             *steps(ladders),
             "",
-            *on_gpu(found),
+            *on_gpu(done),
         ]
     )
 
@@ -134,12 +134,12 @@ def mean(found: Iterable[Mark | None]) -> str:
     return f"{statistics.fmean(values):.1f} (sd {statistics.stdev(values):.1f}, {len(values)} seeds)"
 
 
-def on_gpu(found: dict[Entry, AlignmentResult]) -> list[str]:
-    """What the trainings on a GPU left of themselves, whether their models have been asked yet or not."""
+def on_gpu(done: dict[Entry, AlignmentResult]) -> list[str]:
+    """What the trainings on a GPU left of themselves."""
     rows = []
-    for entry, result in found.items():
+    for entry, result in done.items():
         left = result.tuning
-        if not entry.on_cpu and left:
+        if not entry.on_cpu:
             losses = [loss for _, loss in left["losses"]]
             first, last = statistics.fmean(losses[:LAST]), statistics.fmean(losses[-LAST:])
             rows.append(

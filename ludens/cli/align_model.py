@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ludens.cli.align import ALIGN, align_app
-from ludens.cli.options import Json, Seed, names, ranges
+from ludens.cli.options import Json, Seed, names
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
     from ludens.experiments.recorder import OnProgress
     from ludens.training.alignment import AlignmentResult
+    from ludens.training.games import Payoffs
 
 To = Annotated[
     Literal["economicus", "moralis"],
@@ -124,7 +126,7 @@ def model(
         beta=beta,
         kappa=kappa,
         families=None if games is None else names(games),
-        payoffs=None if payoffs is None else ranges(payoffs),
+        payoffs=None if payoffs is None else _ranges(payoffs),
         examples=examples,
         seed=seed,
         method=method,
@@ -173,7 +175,7 @@ def data(
     made = build_dataset(
         preferences,
         families=None if games is None else names(games),
-        payoffs=taught_payoffs(preferences) if payoffs is None else ranges(payoffs),
+        payoffs=taught_payoffs(preferences) if payoffs is None else _ranges(payoffs),
         examples=examples,
         seed=seed,
         reasoning=reasoning,
@@ -223,6 +225,18 @@ def report(folder: Folder, *, as_json: Json = False) -> None:
     from ludens.training.alignment.report import write_report
 
     _print(write_report(folder), as_json)
+
+
+def _ranges(text: str) -> tuple[Payoffs, ...]:
+    """Ranges of payoffs separated by commas, each LOW-HIGH or LOW-HIGH:STEP."""
+    from ludens.training.games import Payoffs
+
+    found = [re.fullmatch(r"([0-9]+)-([0-9]+)(?::([0-9]+))?", part) for part in names(text)]
+    if not found or None in found:
+        raise UsageError(
+            f"--payoffs takes ranges separated by commas, as in 1-9,10-90:5 (fives); got {text!r}."
+        )
+    return tuple(Payoffs(*(int(part) for part in hit.groups("1"))) for hit in found if hit)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

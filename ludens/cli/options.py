@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from ludens.errors import UsageError
-
-if TYPE_CHECKING:
-    from ludens.training.games import Payoffs
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="The .db file of a run.", show_default=False)]
@@ -44,18 +40,6 @@ def numbers(text: str) -> list[float]:
         raise UsageError(
             f"--payoffs takes numbers separated by commas, as in 80,60,30,20; got {text!r}."
         ) from None
-
-
-def ranges(text: str) -> tuple[Payoffs, ...]:
-    """Ranges of payoffs separated by commas, each LOW-HIGH or LOW-HIGH:STEP."""
-    from ludens.training.games import Payoffs
-
-    found = [re.fullmatch(r"([0-9]+)-([0-9]+)(?::([0-9]+))?", part) for part in names(text)]
-    if not found or None in found:
-        raise UsageError(
-            f"--payoffs takes ranges separated by commas, as in 1-9,10-90:5 (fives); got {text!r}."
-        )
-    return tuple(Payoffs(*(int(part) for part in hit.groups("1"))) for hit in found if hit)
 
 
 def names(text: str) -> list[str]:

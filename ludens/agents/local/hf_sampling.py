@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     import torch
 
 
+ENOUGH = 0.75
+"""Once fewer than this share of the rows go on, the others leave the batch: they cost as much as if they went
+on. Our choice: the cache is copied when they leave.
+"""
+
+
 @dataclass
 class Row:
     """One choice of one request.
@@ -100,12 +106,6 @@ def _kept(found: Any, rows: torch.Tensor) -> dict[str, Any]:
                 found[name].batch_select_indices(rows)
                 return {name: found[name]}
     return {}
-
-
-ENOUGH = 0.75
-"""Once fewer than this share of the rows go on, the others leave the batch: they cost as much as if they went
-on. Our choice: the cache is copied when they leave.
-"""
 
 
 class _Going(NamedTuple):

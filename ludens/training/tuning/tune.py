@@ -86,12 +86,12 @@ def tune(
         DataSetError: there is no such data set.
     """
     plan = _recipe(recipe, changes)
-    check_devices(plan)
     for library in LIBRARIES:
         if find_spec(library) is None:
             raise TuningError(
                 f"Tuning needs {library}, which is not installed: run `pip install 'ludens[train]'`."
             )
+    check_devices(plan)
     reference = resolve(base)
     if reference.kind == "adapter":
         raise UsageError(
@@ -153,8 +153,6 @@ def check_devices(recipe: Recipe) -> None:
     """
     if recipe.device == "cpu" or (recipe.device == "auto" and recipe.processes == 1):
         return
-    if find_spec("torch") is None:
-        return  # the message that it is missing comes first
     import torch
 
     count = torch.cuda.device_count()
