@@ -9,13 +9,13 @@ from typing import cast
 
 from _align_entries import Entry
 
-from ludens.experiments.intervals import Estimate
+from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.names import number, number_range, percent, share_range
 from ludens.training.alignment import AlignmentResult
 from ludens.training.alignment.result import ORDER
 from ludens.training.alignment.stages import LIKELIEST, TUNED
 from ludens.training.alignment.tables import kappa_text
-from ludens.training.evaluation.marks import Mark
+from ludens.training.evaluation.scores import Mark
 from ludens.training.evaluation.sets import SETS, optimal
 
 LIMIT = 2 * 900.0
@@ -230,7 +230,7 @@ def steps(ladders: dict[Entry, Mapping[str, Mark]]) -> list[str]:
 def in_protocols(result: AlignmentResult, who: str) -> tuple[str, str]:
     """Cooperation of a tuned model and of its target's oracle in the published protocols."""
     from ludens.envs import FAMILIES, PROTOCOLS
-    from ludens.envs.questions import questions
+    from ludens.envs.tree.questions import questions
 
     assert result.protocols is not None
     measured = next(found for found in result.protocols.measures if found.policy == who)
@@ -246,7 +246,7 @@ def in_protocols(result: AlignmentResult, who: str) -> tuple[str, str]:
 
 def picture(ladders: dict[Entry, Mapping[str, Mark]], path: Path) -> Path | None:
     """Cooperation on the ladder against κ, the oracle's beside; None for fewer than two steps."""
-    from ludens.experiments.report import marks
+    from ludens.experiments.report import drawing
     from ludens.experiments.report.svg import INK, MUTED, to_svg
 
     oracle: dict[float, float] = {}
@@ -262,7 +262,7 @@ def picture(ladders: dict[Entry, Mapping[str, Mark]], path: Path) -> Path | None
     if not lines:
         return None
     kappas = sorted(oracle)
-    with marks.sheet(5.2, 3.2) as figure:
+    with drawing.sheet(5.2, 3.2) as figure:
         axes = figure.subplots()
         best = [oracle[kappa] for kappa in kappas]
         axes.plot(kappas, best, color=INK, linestyle=(0, (2, 1.5)), marker=".", label="the oracle")
@@ -278,8 +278,8 @@ def picture(ladders: dict[Entry, Mapping[str, Mark]], path: Path) -> Path | None
         axes.set_xlabel("κ that the model was moved toward", fontsize=8, color=MUTED)
         axes.set_ylabel("cooperates on the ladder", fontsize=8, color=MUTED)
         axes.legend(loc="upper left", frameon=False, fontsize=8)
-        marks.quiet(axes)
-        marks.margins(figure, 0.65, 0.15, 0.48)
+        drawing.quiet(axes)
+        drawing.margins(figure, 0.65, 0.15, 0.48)
         path.write_text(to_svg(figure, "align"), encoding="utf-8")
     return path
 

@@ -37,7 +37,7 @@ from ludens.training.alignment import AlignmentResult, Files, align, load_result
 from ludens.training.alignment.plan import PLAN
 from ludens.training.alignment.stages import contenders, data_of, likeliest, together
 from ludens.training.evaluation.exam import examine, read_exam
-from ludens.training.evaluation.marks import Mark, by_contender, mark
+from ludens.training.evaluation.scores import Mark, by_contender, mark
 from ludens.training.evaluation.sets import Question
 
 RUNGS = (

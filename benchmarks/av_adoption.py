@@ -17,8 +17,8 @@ import time
 
 import numpy as np
 
-from ludens.envs.av.adoption import AdoptionGame
-from ludens.envs.av.adoption_threshold import gain_terms
+from ludens.envs.av.adoption.game import AdoptionGame
+from ludens.envs.av.adoption.thresholds import gain_terms
 from ludens.experiments.av.adoption import simulate_adoption
 from ludens.experiments.av.groups import make_groups
 

@@ -12,7 +12,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from ludens.envs.av.moral_machine import _PAIRS, CHARACTERS, MOST, TYPES, draw_scenarios
+from ludens.envs.av.moral_machine.scenarios import _PAIRS, CHARACTERS, MOST, TYPES, draw_scenarios
 
 SCENARIOS, PLAIN = 100_000, 5_000
 

@@ -25,9 +25,9 @@ from scipy import sparse
 
 from ludens.envs import PROTOCOLS, uniform_strategy
 from ludens.preferences.estimation import HOMO_MORALIS, Choices, fit, questions
-from ludens.preferences.estimation.errors import carried, inverse
-from ludens.preferences.estimation.likelihood import evaluator, events, log_probabilities
-from ludens.preferences.estimation.newton import maximise
+from ludens.preferences.estimation.fitting.errors import carried, inverse
+from ludens.preferences.estimation.fitting.likelihood import evaluator, events, log_probabilities
+from ludens.preferences.estimation.fitting.newton import maximise
 
 MODEL = HOMO_MORALIS
 TRUTHS = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.5), (0.3, 0.2, 0.2), (0.1, 0.4, 0.7))
@@ -65,7 +65,7 @@ def study(task: Task) -> np.ndarray:
     """Estimates and both standard errors of a block, shape (number, 3, 4)."""
     choices, rng = design(task.beliefs), np.random.default_rng(task.seed)
     theta = np.array([*task.truth, NOISE])
-    shares = np.exp(log_probabilities(MODEL, choices, MODEL.internal(theta)))
+    shares = np.exp(log_probabilities(MODEL, choices, MODEL.to_free(theta)))
     situations, width = shares.shape
     each = len(PROTOCOLS)
     asked = np.arange(SUBJECTS * each) % situations  # who is asked what: subjects one after another
@@ -86,7 +86,7 @@ def study(task: Task) -> np.ndarray:
     )
     bread, table = inverse(-top.value.hessian, MODEL.sizes(choices)), MODEL.jacobian(top.phi)
     meat = np.swapaxes(sums, 1, 2) @ sums * (SUBJECTS / (SUBJECTS - 1))
-    found = [MODEL.reported(top.phi)]
+    found = [MODEL.to_reported(top.phi)]
     for covariance in (bread, bread @ meat @ bread):
         variances = np.diagonal(carried(covariance, table), axis1=1, axis2=2)
         found += [np.sqrt(variances)]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ludens.envs import PROTOCOLS, uniform_strategy
 from ludens.preferences.estimation import HOMO_MORALIS, Choices, fit
-from ludens.preferences.estimation.likelihood import events
+from ludens.preferences.estimation.fitting.likelihood import events
 from ludens.preferences.estimation.simulation import questions, simulate
 
 PEOPLE = 100

@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from ludens.experiments import bench
-from ludens.experiments.report.figures import save_picture
-from ludens.experiments.results import load_result
+from ludens.experiments.bench.figures import save_picture
+from ludens.experiments.bench.result import load_result
 
 TARGET = Path(__file__).parent / "pictures" / "demo"
 

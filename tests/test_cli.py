@@ -17,7 +17,7 @@ from ludens import cli
 from ludens.agents.policy import Call, Decision
 from ludens.envs import PROTOCOLS
 from ludens.experiments import DecisionRecord, EpisodeRecord, EpisodeSpec, Run, create_run, play
-from ludens.experiments.printable import printable
+from ludens.experiments.runs.printable import printable
 from tests.loopback import Loopback, hanging, say
 
 EVIL = "</script><img onerror=alert(1)> [bold red]B[/] \x1b[31mred\x1b]0;title\x07 \u202eright \r\x00\x9b2J"
@@ -184,7 +184,7 @@ def test_debug_shows_where_an_error_came_from(ran):
 
 
 def test_a_defect_is_told_without_a_traceback(ran, monkeypatch):
-    monkeypatch.setattr("ludens.experiments.run.Run.latest", lambda: 1 / 0)
+    monkeypatch.setattr("ludens.experiments.runs.run.Run.latest", lambda: 1 / 0)
     code, _, err = ran("show")
     assert code == 1
     assert err.splitlines() == [

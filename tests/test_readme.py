@@ -59,7 +59,7 @@ from ludens.envs import PROTOCOLS, register_family
 register_family(FAMILY)
 import numpy as np, pettingzoo
 from pettingzoo.test import api_test
-from ludens.agents.llm.wording import render
+from ludens.agents.llm.prompts.games import render
 from ludens.experiments import bench
 from ludens.preferences import HOMO_ECONOMICUS, best_strategies
 from ludens.envs import uniform_strategy

@@ -12,7 +12,7 @@ import numpy as np
 
 from ludens.agents.policy import Decision, Policy
 from ludens.envs import GameTree, Option, Step, Turn
-from ludens.envs.drawing import text
+from ludens.envs.tree.drawing import text
 from ludens.errors import LudensError
 
 if TYPE_CHECKING:

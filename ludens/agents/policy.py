@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from pettingzoo import AECEnv
 
+from ludens.checks import whole_number
 from ludens.envs import Turn
-from ludens.envs.arguments import whole_number
 from ludens.errors import LudensError, UsageError
 
 Status = Literal["valid", "invalid", "refused"]

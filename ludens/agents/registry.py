@@ -21,7 +21,8 @@ from typing import Any
 
 from ludens.agents.human import HumanPolicy
 from ludens.agents.policy import Policy
-from ludens.agents.scripted import (
+from ludens.agents.specs import Specifications
+from ludens.agents.tree.scripted import (
     AlwaysCooperate,
     AlwaysDefect,
     Grim,
@@ -29,7 +30,6 @@ from ludens.agents.scripted import (
     Reciprocator,
     TitForTat,
 )
-from ludens.agents.specs import Specifications
 from ludens.errors import UsageError
 
 _PLAIN: dict[str, Callable[[], Policy]] = {
@@ -96,7 +96,7 @@ def make_policy(spec: str | Mapping[str, Any]) -> Policy:
 
 
 def _solver(head: str, settings: dict[str, Any]) -> Policy:
-    from ludens.agents.oracle import OraclePolicy, QuantalPolicy
+    from ludens.agents.tree.oracle import OraclePolicy, QuantalPolicy
     from ludens.preferences import Preferences
 
     if head == "homo_moralis" and "kappa" not in settings:
@@ -121,6 +121,6 @@ def language_model(model: str, settings: Mapping[str, Any]) -> Policy:
     Raises:
         UsageError: a setting is unknown, or out of its range.
     """
-    from ludens.agents.llm.policy import LLMPolicy
+    from ludens.agents.llm.choice_policy import LLMPolicy
 
     return _POLICIES.make(LLMPolicy, model, settings, model)

@@ -1,4 +1,4 @@
-"""The command `ludens`: a thin face over the packages.
+"""The command `ludens`: a thin layer over the packages.
 
 Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 Ctrl-C. Results go to stdout, all else to stderr.
 Libraries are imported by the command that needs them. Each module below adds its commands to the application.
@@ -6,34 +6,17 @@ Libraries are imported by the command that needs them. Each module below adds it
 
 from __future__ import annotations
 
-from ludens.cli import (
-    align,
-    align_model,
-    align_provider,
-    av,
-    av_adopt,
-    bench,
-    estimate,
-    listing,
-    play,
-    price,
-    runs,
-)
+import ludens.cli.align.model
+import ludens.cli.align.provider
+import ludens.cli.av.adopt
+import ludens.cli.av.ask
+import ludens.cli.bench
+import ludens.cli.estimate
+import ludens.cli.listing
+import ludens.cli.play
+import ludens.cli.price.market
+import ludens.cli.runs  # noqa: F401  # what stands above is imported for the commands that it adds
 from ludens.cli.application import app
 from ludens.cli.entry import main
 
-__all__ = [
-    "align",
-    "align_model",
-    "align_provider",
-    "app",
-    "av",
-    "av_adopt",
-    "bench",
-    "estimate",
-    "listing",
-    "main",
-    "play",
-    "price",
-    "runs",
-]
+__all__ = ["app", "main"]

@@ -34,9 +34,9 @@ def bench(
     csv: Csv = None,
 ) -> None:
     """Compare models with each other and with reference policies, and write a report."""
-    from ludens.experiments.bench import CONCURRENCY
-    from ludens.experiments.bench import bench as run_bench
-    from ludens.experiments.screens import progress_bar
+    from ludens.experiments.bench.bench import CONCURRENCY
+    from ludens.experiments.bench.bench import bench as run_bench
+    from ludens.experiments.runs.progress import progress_bar
 
     specs = [model if api_base is None else {"spec": model, "api_base": api_base} for model in models]
     with progress_bar(console(stderr=True), "bench") as progress:
@@ -60,23 +60,23 @@ def bench(
 def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
     """Write the report of a run again, of one that broke off too."""
     from ludens.experiments import Run
+    from ludens.experiments.bench.result import load_result
     from ludens.experiments.report import write_report
-    from ludens.experiments.results import load_result
 
     with Run(file) as run:
         kind = run.manifest["kind"]
     if kind == "pricing":
-        from ludens.cli.price import report_pricing
+        from ludens.cli.price.market import report_pricing
 
         report_pricing(file, as_json, csv=csv)
         return
     if kind == "av":
-        from ludens.cli.av import report_av
+        from ludens.cli.av.ask import report_av
 
         report_av(file, as_json, csv=csv)
         return
     if kind == "moral_machine":
-        from ludens.cli.av import report_moral
+        from ludens.cli.av.ask import report_moral
 
         report_moral(file, as_json)
         return

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        from ludens.experiments.screens import show_error
+        from ludens.experiments.report.screen import show_error
 
         show_error(error, console(stderr=True))
         typer.echo("This is a defect of ludens: run again with --debug to see where.", err=True)

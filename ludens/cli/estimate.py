@@ -67,16 +67,16 @@ def estimate(
     as_json: Json = False,
 ) -> None:
     """Estimate which preferences choices reveal, with standard errors."""
-    from ludens.experiments.estimates.estimate import Wishes
+    from ludens.experiments.estimates.estimate import EstimateRequest
     from ludens.experiments.estimates.estimate import estimate as run_estimate
     from ludens.experiments.estimates.figures import check_picture, save_figure
     from ludens.experiments.estimates.layout import print_sheet, to_csv, to_latex
-    from ludens.experiments.estimates.sheet import as_json as sheet_as_json
-    from ludens.experiments.files import write_table
+    from ludens.experiments.estimates.table import as_json as sheet_as_json
+    from ludens.experiments.runs.files import write_table
 
     if figure is not None:
         check_picture(figure)
-    wishes = Wishes(
+    wishes = EstimateRequest(
         model=model,
         types=_types(types),
         by=by,

@@ -52,7 +52,7 @@ def play(
 ) -> None:
     """Play an environment and keep the run."""
     from ludens import experiments
-    from ludens.experiments.screens import progress_bar
+    from ludens.experiments.runs.progress import progress_bar
 
     # What is as it always is needs no saying, and markets have no such options.
     said = {"method": (method, "direct"), "rounds": (rounds, 1), "roles": (roles, "random")}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ludens.experiments import Run
+    from ludens.experiments.bench.result import BenchResult
     from ludens.experiments.pricing import PricingResult
-    from ludens.experiments.results import BenchResult
 
 
 def print_json(value: object) -> None:
@@ -31,7 +31,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_play(run: Run, as_json: bool) -> None:
     """A run's summary."""
-    from ludens.experiments.screens import show_summary
+    from ludens.experiments.report.screen import show_summary
 
     with run:
         if as_json:
@@ -42,8 +42,8 @@ def print_play(run: Run, as_json: bool) -> None:
 
 def print_bench(result: BenchResult, as_json: bool, csv: Path | None = None) -> None:
     """A benchmark's table, and its estimates as CSV where a file is named."""
-    from ludens.experiments.bench import render_summary
-    from ludens.experiments.results import to_json, write_csv
+    from ludens.experiments.bench.bench import render_summary
+    from ludens.experiments.bench.result import to_json, write_csv
 
     if as_json:
         print_json(to_json(result))
@@ -85,7 +85,7 @@ def run_as_json(run: Run) -> dict[str, Any]:
 
 def fail(error: BaseException, ctx: Any) -> None:
     """One sentence on stderr; with --debug the traceback before it."""
-    from ludens.experiments.screens import show_error
+    from ludens.experiments.report.screen import show_error
 
     screen = console(stderr=True)
     if ctx.obj:

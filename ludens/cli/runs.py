@@ -19,21 +19,21 @@ from ludens.errors import UsageError
 def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False) -> None:
     """Go on with a run that broke off; nothing that was answered is asked again."""
     from ludens.experiments import Run
-    from ludens.experiments.screens import progress_bar
+    from ludens.experiments.runs.progress import progress_bar
 
     with Run(file) as run:
         manifest = run.manifest
     if manifest["kind"] == "exam":
         raise UsageError(f"{file} is part of an alignment: the `ludens align` command that began it goes on.")
     if manifest["kind"] == "bench":
-        from ludens.experiments.bench import resume as resume_bench
+        from ludens.experiments.bench.bench import resume as resume_bench
 
         with progress_bar(console(stderr=True), "resume") as progress:
             result = resume_bench(file, concurrency=concurrency, progress=progress)
         print_bench(result, as_json)
         return
     if manifest["kind"] == "pricing":
-        from ludens.cli.price import report_pricing
+        from ludens.cli.price.market import report_pricing
         from ludens.experiments.pricing import resume_pricing
         from ludens.experiments.pricing.terminal import live
 
@@ -49,7 +49,7 @@ def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False
         print_implant(implanted, as_json)
         return
     if manifest["kind"] == "av":
-        from ludens.cli.av import report_av
+        from ludens.cli.av.ask import report_av
         from ludens.experiments.av import resume_ask
 
         with progress_bar(console(stderr=True), "resume") as progress:
@@ -57,7 +57,7 @@ def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False
         report_av(file, as_json)
         return
     if manifest["kind"] == "moral_machine":
-        from ludens.cli.av import report_moral
+        from ludens.cli.av.ask import report_moral
         from ludens.experiments.av import resume_moral_machine
 
         with progress_bar(console(stderr=True), "resume") as progress:
@@ -82,7 +82,7 @@ def show(
 ) -> None:
     """Show a run, or one of its episodes move by move."""
     from ludens.experiments import Run
-    from ludens.experiments.screens import show_episode, show_summary
+    from ludens.experiments.report.screen import show_episode, show_summary
 
     with Run.latest() if file is None else Run(file) as run:
         if as_json and episode is not None:
@@ -109,7 +109,7 @@ def show_pricing(file: Path) -> None:
 
 def show_dilemmas(file: Path, kind: str) -> None:
     """The table of a run of the dilemma or the Moral Machine as it stands; no report is written anew."""
-    from ludens.cli.av import print_av, print_moral
+    from ludens.cli.av.ask import print_av, print_moral
     from ludens.experiments.av import load_result
 
     if kind == "av":

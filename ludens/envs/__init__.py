@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ludens.envs.drawing import draw, graphviz
-from ludens.envs.efg import to_efg
-from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, PROTOCOLS, family_of
-from ludens.envs.nodes import (
+from ludens.envs.registration import environments, make_env, register_family
+from ludens.envs.tree.drawing import draw, graphviz
+from ludens.envs.tree.efg import to_efg
+from ludens.envs.tree.family import Family
+from ludens.envs.tree.nodes import (
     ChanceNode,
     DecisionNode,
     GameError,
@@ -16,10 +17,9 @@ from ludens.envs.nodes import (
     children,
     walk,
 )
-from ludens.envs.questions import questions
-from ludens.envs.registration import environments, make_env, register_family
-from ludens.envs.sequential import SequentialEnv
-from ludens.envs.strategies import (
+from ludens.envs.tree.questions import questions
+from ludens.envs.tree.sequential import SequentialEnv
+from ludens.envs.tree.strategies import (
     Strategy,
     check_strategy,
     describe_strategy,
@@ -30,7 +30,7 @@ from ludens.envs.strategies import (
     strategy,
     uniform_strategy,
 )
-from ludens.envs.tree import GameTree, InformationSet, Leaf
+from ludens.envs.tree.tree import GameTree, InformationSet, Leaf
 from ludens.envs.turn import Game, Method, Option, PastRound, Turn
 
 __all__ = [

@@ -11,11 +11,11 @@ from pettingzoo import AECEnv, ParallelEnv, aec_registry, make
 from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
 from ludens.envs.av.registration import register_av
-from ludens.envs.family import Family
 from ludens.envs.games import FAMILIES, add_family
-from ludens.envs.kind import register_faces
 from ludens.envs.pricing.registration import register_pricing
-from ludens.envs.sequential import SequentialEnv
+from ludens.envs.spec import register
+from ludens.envs.tree.family import Family
+from ludens.envs.tree.sequential import SequentialEnv
 from ludens.errors import UsageError
 
 _OPTIONS = set(inspect.signature(SequentialEnv).parameters) - {"game", "environment"}
@@ -54,7 +54,7 @@ def register_family(family: Family) -> None:
     """
     if FAMILIES.get(family.name) != family:
         add_family(family)
-    register_faces(
+    register(
         family.environment,
         parallel=partial(parallel_env, family.name),
         aec=partial(sequential_env, family.name),

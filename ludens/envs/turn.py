@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.nodes import Step
+from ludens.envs.tree.nodes import Step
 
 Method = Literal["direct", "strategy"]
 

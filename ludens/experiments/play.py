@@ -9,13 +9,14 @@ import numpy as np
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
-from ludens.experiments.blocking import run_blocking
-from ludens.experiments.database import NoRunError
-from ludens.experiments.recorder import OnProgress, Recorder
-from ludens.experiments.records import EpisodeRecord, EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.runner import check_concurrency, check_resumable, run_episodes, unplayed
-from ludens.experiments.seeds import check_seed, environment_seed
+from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.recorder import OnProgress, Recorder
+from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import check_concurrency, check_resumable, run_episodes, unplayed
+from ludens.experiments.runs.seeds import check_seed, environment_seed
+from ludens.experiments.runs.store import Store, create_run
 from ludens.experiments.setup import (
     Env,
     EnvironmentMaker,
@@ -26,7 +27,6 @@ from ludens.experiments.setup import (
     environment_maker,
     seat_policies,
 )
-from ludens.experiments.store import Store, create_run
 
 
 def play(

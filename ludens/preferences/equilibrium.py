@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ludens.envs import GameTree, path_probabilities, pure_strategies
-from ludens.envs.strategies import leaf_chances
+from ludens.envs.tree.strategies import leaf_chances
 from ludens.errors import UsageError
 from ludens.preferences.grid import TOLERANCE, solve_grid
 from ludens.preferences.preference import Preferences

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.envs import GameTree, check_strategy, path_probabilities, pure_strategies
-from ludens.envs.strategies import leaf_chances
+from ludens.envs.tree.strategies import leaf_chances
 from ludens.errors import UsageError
 from ludens.preferences.preference import Preferences, preference_array
 

@@ -14,7 +14,7 @@ import pytest
 
 from ludens.agents import Decision, Policy, make_policy
 from ludens.envs import FAMILIES, PROTOCOLS, Turn, make_env
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 
 
 class PolicyConformance:

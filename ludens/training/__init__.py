@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ludens.training.build import HELD_OUT, build_dataset, training_framings
-from ludens.training.dataset import DataSet, DataSetError
-from ludens.training.example import Example, Reasoning
-from ludens.training.games import Payoffs
+from ludens.training.data.build import HELD_OUT, build_dataset, training_framings
+from ludens.training.data.dataset import DataSet, DataSetError
+from ludens.training.data.example import Example, Reasoning
+from ludens.training.data.games import Payoffs
 
 __all__ = [
     "HELD_OUT",

@@ -25,7 +25,7 @@ from ludens.agents import (
     Reciprocator,
     TitForTat,
 )
-from ludens.agents.memory import remembered
+from ludens.agents.tree.memory import remembered
 from ludens.envs import DecisionNode, GameTree, PayoffNode, SequentialEnv, make_env, pure_strategies, strategy
 from ludens.errors import UsageError
 from ludens.preferences import (
@@ -38,7 +38,7 @@ from ludens.preferences import (
 )
 from ludens.testing import PolicyConformance
 from ludens.testing.generators import games
-from ludens.training.dagger import roll_out
+from ludens.training.data.dagger import roll_out
 
 DETERMINISTIC = (TitForTat(), Grim(), AlwaysCooperate(), AlwaysDefect(), Reciprocator())
 SOCIAL = Preferences(alpha=0.4, beta=0.3)
@@ -328,7 +328,7 @@ def test_unknown_opponents_and_other_games_are_refused():
 
 
 def test_too_many_histories_are_refused(monkeypatch):
-    monkeypatch.setattr("ludens.agents.rounds.MOST_STATES", 50)
+    monkeypatch.setattr("ludens.agents.tree.rounds.MOST_STATES", 50)
     env = make_env("sequential_prisoners_dilemma", rounds=12)
     env.reset(seed=0)
     turn = env.unwrapped.turn(env.agent_selection)

@@ -21,7 +21,7 @@ from rich.console import Console
 from ludens.agents import HumanPolicy, TitForTat
 from ludens.agents.human import PlayerLeftError
 from ludens.envs import PROTOCOLS, ChanceNode, DecisionNode, GameTree, PayoffNode, SequentialEnv, make_env
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 from ludens.errors import LudensError
 from ludens.testing import PolicyConformance
 

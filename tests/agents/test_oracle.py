@@ -9,8 +9,8 @@ import pickle
 import numpy as np
 import pytest
 
-from ludens.agents.oracle import OraclePolicy, QuantalPolicy
 from ludens.agents.registry import make_policy
+from ludens.agents.tree.oracle import OraclePolicy, QuantalPolicy
 from ludens.envs import PROTOCOLS, Option, Turn, make_env, strategy
 from ludens.errors import UsageError
 from ludens.preferences import (

@@ -17,7 +17,7 @@ from ludens.agents import (
     TitForTat,
 )
 from ludens.envs import PROTOCOLS, DecisionNode, GameTree, PayoffNode, SequentialEnv, make_env
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
 from ludens.testing import PolicyConformance

@@ -20,7 +20,7 @@ from ludens.envs import (
     draw,
     make_env,
 )
-from ludens.envs.drawing import figure, graphviz, picture, text
+from ludens.envs.tree.drawing import figure, graphviz, picture, text
 from ludens.testing import games
 
 

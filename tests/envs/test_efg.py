@@ -6,7 +6,6 @@ import io
 from fractions import Fraction
 
 import numpy as np
-import pygambit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,8 +20,10 @@ from ludens.envs import (
     expected_payoff,
     pure_strategies,
 )
-from ludens.envs.efg import to_efg
+from ludens.envs.tree.efg import to_efg
 from ludens.testing import games
+
+pygambit = pytest.importorskip("pygambit", reason="it is compiled on the user's machine")
 
 
 def read(game):

@@ -8,8 +8,8 @@ import numpy as np
 
 from ludens.agents.policy import Call, Decision, Policy, Wording
 from ludens.envs import PROTOCOLS, Turn
-from ludens.envs.questions import questions
-from ludens.experiments.records import DecisionRecord
+from ludens.envs.tree.questions import questions
+from ludens.experiments.runs.records import DecisionRecord
 
 Rule = Callable[[Turn, str, int], Sequence[float] | int | None]
 """Turn, framing and order to probabilities, to a bare action, or to None for a reply that cannot be read."""

@@ -13,9 +13,9 @@ from rich.console import Console
 from ludens.agents.policy import Decision
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, RunInterrupted, create_run
-from ludens.experiments.bench import bench, render_summary, resume
-from ludens.experiments.results import load_result, to_json, write_csv
-from ludens.experiments.suite import Suite
+from ludens.experiments.bench.bench import bench, render_summary, resume
+from ludens.experiments.bench.result import load_result, to_json, write_csv
+from ludens.experiments.bench.suite import Suite
 from tests.loopback import Loopback, refusing, say, weighing
 
 GAMES = ("SPD3", "TG3", "UG3")

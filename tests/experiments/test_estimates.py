@@ -18,14 +18,14 @@ from ludens.agents.registry import make_policy
 from ludens.envs import PROTOCOLS
 from ludens.errors import UsageError
 from ludens.experiments import bench, play
-from ludens.experiments.bench import render_summary
-from ludens.experiments.estimates import Wishes, bench_answers, estimate, reveal
+from ludens.experiments.bench.bench import render_summary
+from ludens.experiments.estimates import EstimateRequest, bench_answers, estimate, reveal
 from ludens.experiments.estimates.answers import as_choices, run_answers, together
 from ludens.experiments.estimates.figures import parameters, save_figure
 from ludens.experiments.estimates.layout import print_sheet, to_csv, to_latex
 from ludens.experiments.estimates.revealed import NO_ANSWERS, NO_NOISE, NO_REACTION, wider_errors
-from ludens.experiments.estimates.sheet import Column, Sheet, Value, as_json, of_policies, people
-from ludens.experiments.run import Run
+from ludens.experiments.estimates.table import Column, EstimateTable, Value, as_json, of_policies, people
+from ludens.experiments.runs.run import Run
 from ludens.preferences.estimation import find_model
 from tests.experiments.synthetic import answers, believed, cooperative, worded
 from tests.loopback import Loopback, weighing
@@ -178,7 +178,7 @@ def test_a_benchmark_holds_the_estimates(tmp_path):
     assert rows[result.models[0], "preferences_kappa"]["value"] == found.parameters["kappa"].value
     assert rows["random", "preferences_kappa"]["value"] is None
     assert result.table[0]["kappa"] == found.parameters["kappa"]
-    (sheet,) = estimate(tmp_path / "run.db", Wishes())
+    (sheet,) = estimate(tmp_path / "run.db", EstimateRequest())
     assert sheet.columns[0].values[2].estimate == pytest.approx(0.5, abs=1e-4)
     page = result.report_path.read_text(encoding="utf-8")
     assert "Revealed preferences, uniform beliefs" in page
@@ -198,7 +198,7 @@ def test_a_served_model_that_follows_letters_gets_its_row_and_no_number(tmp_path
 
 
 def _rows(result):
-    from ludens.experiments.results import estimates
+    from ludens.experiments.bench.result import estimates
 
     return list(estimates(result))
 
@@ -228,14 +228,14 @@ def test_types_of_policies_and_all_together(tmp_path):
         choices = together(run_answers(run), find_model("moralis"))
     assert choices.subjects[0].startswith("quantal:kappa=0.5")
     assert choices.clustered_by == "policy"
-    (pooled,) = estimate(tmp_path / "run.db", Wishes(by="pooled"))
+    (pooled,) = estimate(tmp_path / "run.db", EstimateRequest(by="pooled"))
     assert pooled.unit == "sample"
     with pytest.raises(UsageError, match="holds no stated beliefs"):
-        estimate(tmp_path / "run.db", Wishes(beliefs="stated"))
+        estimate(tmp_path / "run.db", EstimateRequest(beliefs="stated"))
     with pytest.raises(UsageError, match="leave --columns out"):
-        estimate(tmp_path / "run.db", Wishes(columns={"subject": "sid"}))
+        estimate(tmp_path / "run.db", EstimateRequest(columns={"subject": "sid"}))
     with pytest.raises(UsageError, match="leave --by subject out"):
-        estimate(tmp_path / "run.db", Wishes(types=2, by="subject"))
+        estimate(tmp_path / "run.db", EstimateRequest(types=2, by="subject"))
 
 
 def sheet_of(*columns, unit="type", notes=()):
@@ -243,7 +243,7 @@ def sheet_of(*columns, unit="type", notes=()):
         Column(title, tuple(Value(name, letter, *numbers) for name, letter, *numbers in values))
         for title, values in columns
     )
-    return Sheet("bfs", "A & B", "C_D", made, (), "standard errors", notes, unit)
+    return EstimateTable("bfs", "A & B", "C_D", made, (), "standard errors", notes, unit)
 
 
 def test_the_table_in_every_form():

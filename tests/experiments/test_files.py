@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ludens.experiments import StoreError
-from ludens.experiments.files import as_csv, draft_of, write_table, write_whole
+from ludens.experiments.runs.files import as_csv, draft_of, write_table, write_whole
 
 
 def test_a_file_is_replaced_and_no_draft_stays(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ludens.errors import UsageError
-from ludens.experiments.intervals import cluster_mean, cluster_slopes, wilson
+from ludens.experiments.measures.intervals import cluster_mean, cluster_slopes, wilson
 
 
 def generator(seed: int = 0) -> np.random.Generator:

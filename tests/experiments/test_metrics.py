@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ludens.agents.oracle import OraclePolicy, QuantalPolicy
 from ludens.agents.policy import CallablePolicy, Decision, Policy
+from ludens.agents.tree.oracle import OraclePolicy, QuantalPolicy
 from ludens.envs import PROTOCOLS, strategy
-from ludens.experiments.intervals import wilson
-from ludens.experiments.metrics import KAPPAS, measure
+from ludens.experiments.bench.metrics import KAPPAS, measure
+from ludens.experiments.measures.intervals import wilson
 from ludens.preferences import HOMO_ECONOMICUS, homo_moralis, regret, uniform_belief
 from tests.experiments.synthetic import answers, believed, cooperative, worded
 

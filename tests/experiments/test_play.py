@@ -16,7 +16,7 @@ from ludens.agents.policy import Call, CallablePolicy, Decision, Policy, draw
 from ludens.envs import make_env
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, RunAbortedError, RunInterrupted, aplay, play, resume
-from ludens.experiments.seeds import decision_rng, environment_seed, episode_seeds
+from ludens.experiments.runs.seeds import decision_rng, environment_seed, episode_seeds
 
 GAMES = [
     ("trust-v0", {"protocol": "TG3"}),

@@ -12,12 +12,13 @@ from dataclasses import replace
 
 import pytest
 
-from ludens.experiments.database import StoreError
-from ludens.experiments.metrics import measure
-from ludens.experiments.report import figures, write_report
+from ludens.experiments.bench import figures
+from ludens.experiments.bench.metrics import measure
+from ludens.experiments.bench.result import BenchResult
+from ludens.experiments.report import write_report
 from ludens.experiments.report.names import number, number_range, percent, policy_name
 from ludens.experiments.report.page import page
-from ludens.experiments.results import BenchResult
+from ludens.experiments.runs.database import StoreError
 from tests.experiments.synthetic import believed, cooperative, worded
 
 NASTY = "</script><img src=x onerror=alert(1)><!-- \x1b[31mred\x1b[0m \u2028 \u202eevil & 'quoted' \"too\""
@@ -235,6 +236,6 @@ def test_numbers_are_written_with_a_true_minus_and_no_minus_zero():
 
 
 def measure_of_nothing():
-    from ludens.experiments.intervals import missing
+    from ludens.experiments.measures.intervals import missing
 
     return missing("nothing")

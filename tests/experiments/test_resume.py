@@ -17,7 +17,7 @@ import pytest
 from ludens.agents.policy import CallablePolicy, Decision, Policy
 from ludens.errors import UsageError
 from ludens.experiments import Run, StoreError, play, resume
-from ludens.experiments.results import load_result, to_json
+from ludens.experiments.bench.result import load_result, to_json
 from tests.loopback import Loopback, say
 
 LUDENS = [sys.executable, "-m", "ludens"]

@@ -9,9 +9,9 @@ import pytest
 
 from ludens.agents import CallablePolicy, LLMPolicy, OraclePolicy
 from ludens.envs import PROTOCOLS, SequentialEnv
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
-from ludens.experiments.suite import REFERENCES, Suite, player
+from ludens.experiments.bench.suite import REFERENCES, Suite, player
 from ludens.preferences import Preferences
 
 MODEL = {"spec": "openai/loopback", "api_base": "http://127.0.0.1:9/v1", "api_key": "secret-123"}

@@ -6,7 +6,6 @@ import io
 from functools import lru_cache
 
 import numpy as np
-import pygambit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +20,7 @@ from ludens.envs import (
     uniform_strategy,
     walk,
 )
-from ludens.envs.efg import to_efg
+from ludens.envs.tree.efg import to_efg
 from ludens.errors import UsageError
 from ludens.preferences import (
     HOMO_ECONOMICUS,
@@ -36,6 +35,8 @@ from ludens.preferences import (
 )
 from ludens.preferences.terms import comparison_tables
 from ludens.testing import games
+
+pygambit = pytest.importorskip("pygambit", reason="it is compiled on the user's machine")
 
 dyadic = st.sampled_from([-0.5, 0.0, 0.25, 1.0])
 

@@ -12,7 +12,7 @@ import pytest
 
 from ludens.cli import app
 from ludens.errors import UsageError
-from ludens.experiments.bench import bench
+from ludens.experiments.bench.bench import bench
 from ludens.training import DataSet, Payoffs
 from ludens.training.alignment import Plan, Sizes, align, load_result, make_plan, read_plan
 from ludens.training.alignment.plan import AlignmentError, open_folder

@@ -8,21 +8,14 @@ from pathlib import Path
 import pytest
 
 from ludens.agents import BestReplyPolicy, OraclePolicy, RandomPolicy, TitForTat
-from ludens.agents.llm.replies import read_choice
-from ludens.agents.pricing import (
-    BestReplyFirm,
-    MatchingFirm,
-    MoralisFirm,
-    MyopicFirm,
-    RandomFirm,
-    firm_view,
-    read_firm,
-)
+from ludens.agents.llm.reading.choices import read_choice
+from ludens.agents.llm.reading.prices import read_firm
+from ludens.agents.pricing import BestReplyFirm, MatchingFirm, MoralisFirm, MyopicFirm, RandomFirm, firm_view
 from ludens.envs import make_env
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
-from ludens.training.dagger import pricing_rows, relabel, roll_out
-from ludens.training.example import Example
+from ludens.training.data.dagger import pricing_rows, relabel, roll_out
+from ludens.training.data.example import Example
 
 MORALIS = homo_moralis(0.5)
 

@@ -7,13 +7,13 @@ import json
 import pytest
 
 from ludens.agents import OraclePolicy
-from ludens.agents.llm.replies import read_choice
-from ludens.agents.llm.wording import render
+from ludens.agents.llm.prompts.games import render
+from ludens.agents.llm.reading.choices import read_choice
 from ludens.envs import FAMILIES, PROTOCOLS, questions
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis, optimal_options, uniform_belief
 from ludens.training import DataSet, DataSetError, Payoffs, build_dataset
-from ludens.training.games import game_key, reserved_keys
+from ludens.training.data.games import game_key, reserved_keys
 
 KINDS = (HOMO_ECONOMICUS, homo_moralis(0.5), Preferences(0.5, 0.25, 0.3))
 

@@ -9,19 +9,19 @@ import pytest
 
 from ludens.envs import FAMILIES
 from ludens.errors import UsageError
-from ludens.experiments.database import NoRunError
 from ludens.experiments.play import play
-from ludens.experiments.run import Run
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.run import Run
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis
 from ludens.training import build_dataset
-from ludens.training.build import HELD_OUT
+from ludens.training.data.build import HELD_OUT
+from ludens.training.data.games import game_key
 from ludens.training.evaluation.ability import general_text
 from ludens.training.evaluation.exam import contender, examine, read_exam
-from ludens.training.evaluation.marks import mark, oracle_points, temptation
+from ludens.training.evaluation.scores import mark, oracle_points, temptation
 from ludens.training.evaluation.sets import SETS, Question, optimal, question_sets, worth
 from ludens.training.evaluation.transfer import play_market, read_market
 from ludens.training.evaluation.unseen import UNSEEN
-from ludens.training.games import game_key
 from tests.loopback import Loopback, say
 
 MORAL = homo_moralis(0.5)

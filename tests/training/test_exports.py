@@ -7,11 +7,18 @@ import sys
 
 import pytest
 
-from ludens.agents.llm.replies import read_choice
+from ludens.agents.llm.reading.choices import read_choice
 from ludens.errors import UsageError
 from ludens.preferences import homo_moralis
 from ludens.training import build_dataset
-from ludens.training.exports import UNREADABLE, dpo_rows, grpo_rows, regret_reward, to_datasets, write_parquet
+from ludens.training.data.exports import (
+    UNREADABLE,
+    dpo_rows,
+    grpo_rows,
+    regret_reward,
+    to_datasets,
+    write_parquet,
+)
 
 needs_datasets = pytest.mark.skipif(
     importlib.util.find_spec("datasets") is None, reason="needs the extra train"

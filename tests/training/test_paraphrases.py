@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ludens.agents.llm.wording import framings, paraphrases, render
+from ludens.agents.llm.prompts.games import framings, paraphrases, render
 from ludens.envs import FAMILIES, PROTOCOLS, questions
 from ludens.preferences import homo_moralis
 from ludens.training import HELD_OUT, build_dataset, training_framings

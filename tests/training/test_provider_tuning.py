@@ -18,7 +18,7 @@ from ludens.agents import LLMPolicy
 from ludens.agents.llm.faults import ModelError
 from ludens.errors import UsageError
 from ludens.experiments import play
-from ludens.experiments.lock import RunLock
+from ludens.experiments.runs.lock import RunLock
 from ludens.training.provider import (
     ProviderError,
     ProviderJob,

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy, draw
-from ludens.agents.scripted import RandomPolicy
 from ludens.agents.specs import Specifications, unfold
+from ludens.agents.tree.scripted import RandomPolicy
 from ludens.envs import Turn
-from ludens.envs.av.adoption import PROGRAMS, AdoptionGame
+from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame
 from ludens.errors import UsageError
 from ludens.preferences.av.adoption import (
     AdoptionPreferences,

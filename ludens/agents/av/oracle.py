@@ -8,8 +8,8 @@ import numpy as np
 
 from ludens.agents.policy import Decision, Policy, draw
 from ludens.envs import Turn
-from ludens.envs.av.moral_machine_env import MoralScenario
-from ludens.envs.av.vignette import Vignette
+from ludens.envs.av.dilemma.vignette import Vignette
+from ludens.envs.av.moral_machine.env import MoralScenario
 from ludens.errors import UsageError
 from ludens.preferences.av.dilemma import DilemmaPreferences
 from ludens.preferences.av.moral import sparing_worth

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ludens.agents.llm.abilities import price_known
+from ludens.agents.llm.choice_policy import LLMPolicy
 from ludens.agents.llm.faults import ModelError
-from ludens.agents.llm.policy import LLMPolicy
-from ludens.agents.llm.wording import Prompt, WordingError, framings, personas, render
+from ludens.agents.llm.prompts.games import Prompt, WordingError, framings, personas, render
 
 __all__ = [
     "LLMPolicy",

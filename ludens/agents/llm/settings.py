@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Literal, get_args
 
-from ludens.agents.llm.wording import personas
-from ludens.envs.arguments import check_choice, check_count, whole_number
+from ludens.agents.llm.prompts.games import personas
+from ludens.checks import check_choice, check_count, whole_number
 from ludens.errors import UsageError
 
 Elicit = Literal["auto", "logprobs", "sample"]

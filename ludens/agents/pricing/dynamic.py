@@ -19,8 +19,8 @@ import numpy as np
 from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing.duel import Duel, Floats, History, periods_remembered
 from ludens.agents.pricing.view import firm_view
+from ludens.checks import whole_number
 from ludens.envs import Turn
-from ludens.envs.arguments import whole_number
 from ludens.errors import UsageError
 
 Horizon = Literal["endless", "episode"]

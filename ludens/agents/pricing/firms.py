@@ -64,7 +64,7 @@ def make_firm(spec: str | Mapping[str, Any], **defaults: Any) -> Policy:
     name, settings = _FIRMS.unfold(spec)
     name = name.strip()
     if "/" in name:
-        from ludens.agents.pricing.llm import PricingLLMPolicy
+        from ludens.agents.llm.price_policy import PricingLLMPolicy
 
         return _FIRMS.make(PricingLLMPolicy, name, defaults | settings, name)
     head, _, tail = name.partition(":")

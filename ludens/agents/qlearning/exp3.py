@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ludens.agents.qlearning.core import compiled, uniform
 from ludens.agents.qlearning.parameters import QLearning
 from ludens.agents.qlearning.tables import LearningTables, learning_tables
-from ludens.envs.arguments import whole_number
+from ludens.checks import whole_number
 from ludens.envs.pricing import Market
 from ludens.errors import UsageError
 

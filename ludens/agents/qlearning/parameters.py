@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ludens.envs.arguments import whole_number
+from ludens.checks import whole_number
 from ludens.errors import UsageError
 
 _CHOICES = {

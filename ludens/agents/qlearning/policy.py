@@ -31,8 +31,8 @@ from ludens.agents.pricing.oracles import priced
 from ludens.agents.pricing.view import FirmView, firm_view
 from ludens.agents.qlearning.parameters import QLearning
 from ludens.agents.qlearning.tables import LearningTables, learning_tables
+from ludens.checks import whole_number
 from ludens.envs import Turn
-from ludens.envs.arguments import whole_number
 from ludens.envs.pricing import Market
 from ludens.errors import UsageError
 

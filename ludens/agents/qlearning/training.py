@@ -14,7 +14,7 @@ from ludens.agents.qlearning.parameters import QLearning
 from ludens.agents.qlearning.session import Session, start_session
 from ludens.agents.qlearning.sessions import Sessions
 from ludens.agents.qlearning.tables import GIB, LearningTables, learning_tables
-from ludens.envs.arguments import whole_number
+from ludens.checks import whole_number
 from ludens.envs.pricing import Market
 from ludens.errors import UsageError
 

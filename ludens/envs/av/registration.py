@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ludens.envs.kind import EnvironmentKind, register_parallel
+from ludens.envs.spec import EnvSpec, register_parallel
 
-DILEMMA = EnvironmentKind(
+DILEMMA = EnvSpec(
     "ludens/av_dilemma-v0",
     "Autonomous-vehicle dilemma, judged by respondents",
     "Bonnefon, Shariff & Rahwan (2016)",
@@ -14,7 +14,7 @@ DILEMMA = EnvironmentKind(
         "pedestrians", "passengers", "default", "certainty", "regime", "question", "program", "decider",
     ),
 )  # fmt: skip
-MORAL_MACHINE = EnvironmentKind(
+MORAL_MACHINE = EnvSpec(
     "ludens/moral_machine-v0",
     "Moral Machine, scenarios with two groups",
     "Awad et al. (2018)",
@@ -23,7 +23,7 @@ MORAL_MACHINE = EnvironmentKind(
         "respondents", "scenarios", "draw", "types", "perspective", "order", "max_cycles", "render_mode",
     ),
 )  # fmt: skip
-ADOPTION = EnvironmentKind(
+ADOPTION = EnvSpec(
     "ludens/av_adoption-v0",
     "Autonomous cars: a population chooses programs",
     "after Bonnefon, Shariff & Rahwan (2016)",
@@ -35,12 +35,12 @@ ADOPTION = EnvironmentKind(
     ),
 )  # fmt: skip
 
-KINDS: tuple[EnvironmentKind, ...] = (DILEMMA, MORAL_MACHINE, ADOPTION)
+KINDS: tuple[EnvSpec, ...] = (DILEMMA, MORAL_MACHINE, ADOPTION)
 """All of them, in the order of lists."""
 
 
 def register_av() -> None:
     """Add them to both registries. Doing it twice changes nothing."""
-    register_parallel(DILEMMA, "ludens.envs.av.dilemma:AvDilemmaEnv")
-    register_parallel(MORAL_MACHINE, "ludens.envs.av.moral_machine_env:MoralMachineEnv")
-    register_parallel(ADOPTION, "ludens.envs.av.adoption_env:AdoptionEnv")
+    register_parallel(DILEMMA, "ludens.envs.av.dilemma.env:AvDilemmaEnv")
+    register_parallel(MORAL_MACHINE, "ludens.envs.av.moral_machine.env:MoralMachineEnv")
+    register_parallel(ADOPTION, "ludens.envs.av.adoption.env:AdoptionEnv")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from ludens.envs.arguments import check_choice, check_count, check_running, seeded
+from ludens.checks import check_choice, check_count, check_running, seeded
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
 

@@ -7,9 +7,9 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ludens.envs.family import Family
-from ludens.envs.nodes import GameError
-from ludens.envs.tree import GameTree
+from ludens.envs.tree.family import Family
+from ludens.envs.tree.nodes import GameError
+from ludens.envs.tree.tree import GameTree
 
 _families: dict[str, Family] = {}
 _protocols: dict[str, GameTree] = {}

@@ -6,8 +6,8 @@ rewards both cooperators, P is for both defectors, S for the one who is let down
 
 from __future__ import annotations
 
-from ludens.envs.family import Family, ordered
-from ludens.envs.nodes import DecisionNode, PayoffNode
+from ludens.envs.tree.family import Family, ordered
+from ludens.envs.tree.nodes import DecisionNode, PayoffNode
 
 
 def _build(T: float, R: float, P: float, S: float) -> DecisionNode:

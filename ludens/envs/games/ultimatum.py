@@ -6,8 +6,8 @@ proposer, S for the responder) or rejects (P each).
 
 from __future__ import annotations
 
-from ludens.envs.family import Family
-from ludens.envs.nodes import DecisionNode, PayoffNode
+from ludens.envs.tree.family import Family
+from ludens.envs.tree.nodes import DecisionNode, PayoffNode
 
 
 def _build(T: float, R: float, P: float, S: float) -> DecisionNode:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from ludens.envs.pricing.core import Outcome, PricingCore
 from ludens.envs.pricing.env import BertrandEnv
-from ludens.envs.pricing.errors import EquilibriumError
-from ludens.envs.pricing.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.interventions import (
     CheapTalk,
     DemandShock,
@@ -16,9 +13,12 @@ from ludens.envs.pricing.interventions import (
     Prominence,
     Regulator,
 )
-from ludens.envs.pricing.linear import shubik_levitan
-from ludens.envs.pricing.market import Market
 from ludens.envs.pricing.sequential_env import SequentialBertrandEnv
+from ludens.envs.pricing.simulator import Outcome, PricingCore
+from ludens.envs.pricing.theory.errors import EquilibriumError
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
+from ludens.envs.pricing.theory.linear import shubik_levitan
+from ludens.envs.pricing.theory.market import Market
 
 __all__ = [
     "BertrandEnv",

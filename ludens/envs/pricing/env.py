@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from pettingzoo import ParallelEnv
 
-from ludens.envs.pricing.face import Observation, PricingFace, PricingGame
-from ludens.envs.pricing.market import Market
+from ludens.envs.pricing.base import BertrandBase, Observation, PricingGame
 from ludens.envs.pricing.options import as_market, pricing_options
-from ludens.envs.pricing.shocks import AnyMarket
+from ludens.envs.pricing.schedule import AnyMarket
+from ludens.envs.pricing.theory.market import Market
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
 
@@ -27,7 +27,7 @@ Five = tuple[
 ]
 
 
-class BertrandEnv(PricingFace, ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no types
+class BertrandEnv(BertrandBase, ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no types
     """Firms set prices, period after period, all at once.
 
     Args:
@@ -49,10 +49,10 @@ class BertrandEnv(PricingFace, ParallelEnv):  # type: ignore[misc]  # PettingZoo
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of
             price and profit paths, shape (height, width, 3), uint8.
 
-    Observations are a dict of ``observation`` (float32, see `ludens.envs.pricing.encoding`) and, with a grid,
-    ``action_mask`` (int8, all ones). Rewards are profits in money, less fines. Infos hold ``profit``,
-    ``quantity``, ``profit_gain``, ``fine`` and ``discount``. A firm that enters is no agent before it is in
-    the market, and one that leaves is terminated.
+    Observations are a dict of ``observation`` (float32, see `ludens.envs.pricing.observations`) and, with
+    a grid, ``action_mask`` (int8, all ones). Rewards are profits in money, less fines. Infos hold
+    ``profit``, ``quantity``, ``profit_gain``, ``fine`` and ``discount``. A firm that enters is no agent
+    before it is in the market, and one that leaves is terminated.
 
     Raises:
         UsageError: an argument is out of its range.

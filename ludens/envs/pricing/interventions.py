@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ludens.envs.arguments import whole_number
+from ludens.checks import whole_number
 from ludens.errors import UsageError
 
 

@@ -10,11 +10,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs.arguments import check_choice, check_count
-from ludens.envs.pricing.homogeneous import HomogeneousMarket
+from ludens.checks import check_choice, check_count
 from ludens.envs.pricing.interventions import Intervention, as_interventions
-from ludens.envs.pricing.market import Market
-from ludens.envs.pricing.shocks import AnyMarket, Schedule
+from ludens.envs.pricing.schedule import AnyMarket, Schedule
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
+from ludens.envs.pricing.theory.market import Market
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]

@@ -7,20 +7,20 @@ from typing import Any
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
-from ludens.envs.kind import EnvironmentKind, register_faces, register_parallel
+from ludens.envs.spec import EnvSpec, register, register_parallel
 
 OPTIONS = (
     "market", "firms", "actions", "points", "extension", "grid", "bounds", "memory", "periods", "max_cycles",
     "discount", "interventions", "price_limit", "render_mode",
 )  # fmt: skip
-BERTRAND = EnvironmentKind(
+BERTRAND = EnvSpec(
     "ludens/bertrand-v0",
     "Repeated Bertrand market, firms move at once",
     "Calvano, Calzolari, Denicolò & Pastorello (2020)",
     ("firm",),
     OPTIONS,
 )
-SEQUENTIAL = EnvironmentKind(
+SEQUENTIAL = EnvSpec(
     "ludens/bertrand_sequential-v0",
     "Repeated Bertrand market, firms move in turns",
     "Klein (2021)",
@@ -46,4 +46,4 @@ def sequential_parallel(**options: Any) -> ParallelEnv[str, Any, Any]:
 def register_pricing() -> None:
     """Add the pricing environments to both registries. Doing it twice changes nothing."""
     register_parallel(BERTRAND, "ludens.envs.pricing.env:BertrandEnv")
-    register_faces(SEQUENTIAL.environment, parallel=sequential_parallel, aec=sequential_aec)
+    register(SEQUENTIAL.environment, parallel=sequential_parallel, aec=sequential_aec)

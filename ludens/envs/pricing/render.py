@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ludens.envs.pricing.face import PricingFace
+    from ludens.envs.pricing.base import BertrandBase
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _STYLES = ("-", "--", "-.", ":")
 
 
-def benchmarks(face: PricingFace) -> tuple[Floats, Floats]:
+def benchmarks(face: BertrandBase) -> tuple[Floats, Floats]:
     """Nash and joint-profit prices in each period played and the one to come, (period + 1, J) each; NaN for
     products that are not there.
     """
@@ -38,7 +38,7 @@ def benchmarks(face: PricingFace) -> tuple[Floats, Floats]:
     return nash, np.array([regime.monopoly for regime in regimes])
 
 
-def profit_benchmarks(face: PricingFace) -> tuple[Floats, Floats]:
+def profit_benchmarks(face: BertrandBase) -> tuple[Floats, Floats]:
     """Each firm's profits at those prices, (period + 1, F) each; NaN for firms that are not there."""
     known: dict[int, tuple[Floats, Floats]] = {}
     for regime in face.core.schedule.regimes:
@@ -51,7 +51,7 @@ def profit_benchmarks(face: PricingFace) -> tuple[Floats, Floats]:
     return np.array([known[start][0] for start in starts]), np.array([known[start][1] for start in starts])
 
 
-def text(face: PricingFace) -> str:
+def text(face: BertrandBase) -> str:
     """The last periods as a table, and each product's path as bars from the Nash price (the lowest bar) or
     below to the joint-profit price or above.
     """
@@ -79,12 +79,12 @@ def text(face: PricingFace) -> str:
     return "\n".join(lines)
 
 
-def show(face: PricingFace) -> None:
+def show(face: BertrandBase) -> None:
     """Print `text`."""
     sys.stdout.write(text(face) + "\n")
 
 
-def figure(face: PricingFace) -> Figure:
+def figure(face: BertrandBase) -> Figure:
     """Price paths above profit paths, as a figure of its own (no pyplot)."""
     from matplotlib.figure import Figure
 
@@ -103,7 +103,7 @@ def figure(face: PricingFace) -> Figure:
     return drawn
 
 
-def pixels(face: PricingFace) -> NDArray[np.uint8]:
+def pixels(face: BertrandBase) -> NDArray[np.uint8]:
     """The figure as pixels, shape (height, width, 3), uint8; always of the same size."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

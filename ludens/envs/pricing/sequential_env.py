@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from pettingzoo import AECEnv
 from pettingzoo.utils.env import AECIterable
 
-from ludens.envs.arguments import check_started
-from ludens.envs.pricing.face import Observation, PricingFace, PricingGame
-from ludens.envs.pricing.homogeneous import HomogeneousMarket
+from ludens.checks import check_started
+from ludens.envs.pricing.base import BertrandBase, Observation, PricingGame
 from ludens.envs.pricing.interventions import Entrant, Exit
 from ludens.envs.pricing.options import as_market, pricing_options
-from ludens.envs.pricing.shocks import AnyMarket
+from ludens.envs.pricing.schedule import AnyMarket
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
 
@@ -31,7 +31,7 @@ ENVIRONMENT = "ludens/bertrand_sequential-v0"
 POINTS = 7
 
 
-class SequentialBertrandEnv(PricingFace, AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
+class SequentialBertrandEnv(BertrandBase, AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
     """Firms set prices in turns: ``firm_0`` in period 0, ``firm_1`` in period 1, and so on.
 
     Args:

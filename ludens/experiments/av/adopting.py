@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ludens.envs.av.adoption import AdoptionGame
-from ludens.envs.av.adoption_threshold import kappa_threshold
+from ludens.envs.av.adoption.game import AdoptionGame
+from ludens.envs.av.adoption.thresholds import kappa_threshold
 from ludens.errors import UsageError
 from ludens.experiments.av.adoption import OnRound, share_by_kappa, simulate_adoption
 from ludens.experiments.av.adoption_result import (
@@ -24,8 +24,8 @@ from ludens.experiments.av.adoption_result import (
 )
 from ludens.experiments.av.adoption_seats import load_adoption, seat_adoption
 from ludens.experiments.av.groups import Named, make_groups
-from ludens.experiments.manifest import new_run_path
-from ludens.experiments.recorder import OnProgress
+from ludens.experiments.runs.manifest import new_run_path
+from ludens.experiments.runs.recorder import OnProgress
 
 __all__ = ["AdoptionResult", "adopt", "load_adoption", "seat_adoption", "to_json", "write_csv", "write_json"]
 

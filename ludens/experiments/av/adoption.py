@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.av.adopters import AdopterPolicy, FixedProgram, make_adopter
-from ludens.envs.av.adoption import AdoptionGame
-from ludens.envs.av.adoption_core import AdoptionCore
+from ludens.envs.av.adoption.game import AdoptionGame
+from ludens.envs.av.adoption.simulator import AdoptionCore
 from ludens.errors import UsageError
 from ludens.experiments.av.groups import Group
-from ludens.experiments.seeds import check_seed
+from ludens.experiments.runs.seeds import check_seed
 from ludens.preferences.av.adoption import adoption_gains, adoption_probabilities
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ludens.experiments.av.adoption import AdoptionPaths
 from ludens.experiments.av.adoption_result import AdoptionResult, KappaCurve, written
-from ludens.experiments.report.marks import COLOURS, sheet
+from ludens.experiments.report.drawing import COLOURS, sheet
 from ludens.experiments.report.svg import INK, MUTED, to_svg
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.av.adoption import AdoptionGame
+from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.errors import UsageError
 from ludens.experiments.av.adoption import AdoptionPaths
-from ludens.experiments.database import StoreError
-from ludens.experiments.files import as_csv, draft_of
+from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.files import as_csv, draft_of
 from ludens.preferences.av.adoption import altruism_threshold, kappa_threshold
 
 Floats = NDArray[np.float64]

@@ -16,16 +16,16 @@ import numpy as np
 
 from ludens.agents.av.adopters import AdopterPolicy, make_adopter
 from ludens.agents.policy import Decision, Policy
-from ludens.envs.av.adoption import AdoptionGame
-from ludens.envs.av.adoption_env import ENVIRONMENT, AdoptionEnv
+from ludens.envs.av.adoption.env import ENVIRONMENT, AdoptionEnv
+from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.experiments.av.adoption import AdoptionPaths
 from ludens.experiments.av.adoption_result import AdoptionResult
 from ludens.experiments.av.groups import Group
-from ludens.experiments.database import NoRunError
 from ludens.experiments.play import play
-from ludens.experiments.recorder import OnProgress
-from ludens.experiments.run import Run
-from ludens.experiments.seeds import check_seed, environment_seed, episode_seeds
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.seeds import check_seed, environment_seed, episode_seeds
 
 
 def seat_adoption(

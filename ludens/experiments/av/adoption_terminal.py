@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ludens.experiments.av.adoption import OnRound
 from ludens.experiments.av.adoption_result import AdoptionResult
-from ludens.experiments.printable import printable
-from ludens.experiments.recorder import Progress
-from ludens.experiments.screens import progress_bar
+from ludens.experiments.runs.printable import printable
+from ludens.experiments.runs.progress import progress_bar
+from ludens.experiments.runs.recorder import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console

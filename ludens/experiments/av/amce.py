@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs.av.moral_machine import TYPES, Scenarios
+from ludens.envs.av.moral_machine.scenarios import TYPES, Scenarios
 from ludens.errors import UsageError
 
 ATTRIBUTES = {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.policy import Decision
-from ludens.envs.av.vignette import MOST, Vignette
-from ludens.experiments.records import DecisionRecord
+from ludens.envs.av.dilemma.vignette import MOST, Vignette
+from ludens.experiments.runs.records import DecisionRecord
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ludens.experiments.av.measures import DilemmaMeasures
-from ludens.experiments.intervals import Estimate
-from ludens.experiments.report import marks
+from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report import drawing
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.svg import INK, MUTED, PAPER
 from ludens.preferences.av.approval import approval_probability, fit_approval
@@ -34,7 +34,7 @@ def approval_curves(result: DilemmaResult) -> Figure | None:
     if not found:
         return None
     numbers = sorted({n for each in found for n in each.approval})
-    with marks.sheet(8.6, 4.3) as figure:
+    with drawing.sheet(8.6, 4.3) as figure:
         axes = figure.add_axes((0.075, 0.13, 0.6, 0.82))
         axes.set_xscale("log")
         for each in reversed(found):
@@ -95,7 +95,7 @@ def points(result: DilemmaResult) -> Figure | None:
     questions = list(dict.fromkeys(question for each in result.measures for question in each.points))
     if not questions:
         return None
-    with marks.sheet(8.6, 0.8 + 0.3 * len(result.measures)) as figure:
+    with drawing.sheet(8.6, 0.8 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(questions), sharey=True, squeeze=False).ravel().tolist()
         for axes, question in zip(grid, questions, strict=True):
             for row, each in enumerate(result.measures):
@@ -106,7 +106,7 @@ def points(result: DilemmaResult) -> Figure | None:
                 axes.barh(row, estimate.value, height=0.6, color=colour, alpha=0.85, linewidth=0)
             _rows(axes, result)
             axes.set_title(question.replace("allocate_", "points by "), fontsize=8.5, loc="left")
-        marks.margins(figure, _margin(result), 0.42, 0.35)
+        drawing.margins(figure, _margin(result), 0.42, 0.35)
     return figure
 
 
@@ -122,7 +122,7 @@ def _dumbbells(
     from matplotlib.lines import Line2D
 
     extra = 1 if people and any(title in people for title, _ in panels) else 0
-    with marks.sheet(8.6, 1.1 + 0.3 * (len(result.measures) + extra)) as figure:
+    with drawing.sheet(8.6, 1.1 + 0.3 * (len(result.measures) + extra)) as figure:
         grid = figure.subplots(1, len(panels), sharey=True, squeeze=False).ravel().tolist()
         for axes, (title, pairs) in zip(grid, panels, strict=True):
             for row, each in enumerate(result.measures):
@@ -142,7 +142,7 @@ def _dumbbells(
         ]
         look: Any = {"frameon": False, "fontsize": 8, "borderaxespad": 0.1, "ncols": 2, "loc": "upper left"}
         figure.legend(handles=handles, **look)
-        marks.margins(figure, _margin(result), 0.62, 0.35)
+        drawing.margins(figure, _margin(result), 0.62, 0.35)
     return figure
 
 
@@ -208,7 +208,7 @@ def _shares(axes: Axes, which: str) -> None:
     else:
         axes.set_xlim(-0.04, 1.04)
         axes.set_xticks([0, 0.5, 1], ["0", "50", "100"])
-    marks.quiet(axes)
+    drawing.quiet(axes)
 
 
 def _interval(axes: Axes, place: float, estimate: Estimate, value: float, colour: str) -> None:
@@ -222,7 +222,7 @@ def _look(result: DilemmaResult, policy: str) -> dict[str, Any]:
     names = [each.policy for each in result.measures]
     if policy in result.tested:
         place = result.tested.index(policy)
-        colour = marks.COLOURS[place % len(marks.COLOURS)]
+        colour = drawing.COLOURS[place % len(drawing.COLOURS)]
         marker = _MARKERS[place % len(_MARKERS)]
         return {
             "color": colour,

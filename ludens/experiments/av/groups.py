@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ludens.agents.av.adopters import AdopterPolicy, FixedProgram, adopter_names, make_adopter
 from ludens.agents.policy import Policy
-from ludens.agents.scripted import RandomPolicy
+from ludens.agents.tree.scripted import RandomPolicy
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ludens.envs.av.vignette import ALLOCATIONS, Vignette
+from ludens.envs.av.dilemma.vignette import ALLOCATIONS, Vignette
 from ludens.experiments.av.answers import Answer, Asked
-from ludens.experiments.intervals import Estimate, cluster_mean, missing, wider, wilson
+from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wider, wilson
 from ludens.preferences.av.approval import Approval, fit_approval
 
 Group = tuple[str, str]

@@ -12,19 +12,19 @@ import numpy as np
 
 from ludens.agents.av.respondents import make_respondent
 from ludens.agents.policy import BeliefReport, Policy
-from ludens.envs.av.moral_machine import Scenarios, draw_scenarios
-from ludens.envs.av.moral_machine_env import moral_turn
+from ludens.envs.av.moral_machine.env import moral_turn
+from ludens.envs.av.moral_machine.scenarios import Scenarios, draw_scenarios
 from ludens.errors import UsageError
 from ludens.experiments.av.amce import PEOPLE, Effect, distance, effects
-from ludens.experiments.blocking import run_blocking
-from ludens.experiments.database import NoRunError
-from ludens.experiments.intervals import Estimate, wilson
-from ludens.experiments.recorder import OnProgress, Recorder
-from ludens.experiments.records import EpisodeRecord, EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.runner import check_concurrency, check_resumable, run_episodes, unplayed
-from ludens.experiments.seeds import check_seed
-from ludens.experiments.store import Store, create_run
+from ludens.experiments.measures.intervals import Estimate, wilson
+from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.recorder import OnProgress, Recorder
+from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import check_concurrency, check_resumable, run_episodes, unplayed
+from ludens.experiments.runs.seeds import check_seed
+from ludens.experiments.runs.store import Store, create_run
 
 KIND = "moral_machine"
 

@@ -13,7 +13,7 @@ import numpy as np
 from ludens.errors import UsageError
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral import MoralMeasures
-from ludens.experiments.report.marks import COLOURS
+from ludens.experiments.report.drawing import COLOURS
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.svg import INK
 

@@ -13,13 +13,13 @@ from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral import MoralMeasures, measure_moral_machine
 from ludens.experiments.av.moral_figures import bars, radar
 from ludens.experiments.av.page import Contents, page
-from ludens.experiments.records import DecisionRecord
-from ludens.experiments.report import marks, write_page
+from ludens.experiments.bench.result import report_path
+from ludens.experiments.bench.suite import NO_FRAMING
+from ludens.experiments.bench.tables import Cell, Table
+from ludens.experiments.report import drawing, write_page
 from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
-from ludens.experiments.report.tables import Cell, Table
-from ludens.experiments.results import report_path
-from ludens.experiments.run import Run
-from ludens.experiments.suite import NO_FRAMING
+from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.run import Run
 
 READING = (
     "A car cannot stop in time: one of two groups dies. Scenarios differ in one attribute at a time, and "
@@ -66,7 +66,7 @@ def contents(path: Path | str) -> Contents:
     ended = sum(episode.status not in {"planned", "running"} for episode in episodes)
     names = [each.policy for each in found]
     # The page's inks, which follow it between light and dark.
-    with marks.sheet(1, 1):
+    with drawing.sheet(1, 1):
         drawn = bars(found), radar(found)
     unfinished = (
         f"This run is unfinished: {ended} of {len(episodes)} questions were asked; `ludens resume {path}` "

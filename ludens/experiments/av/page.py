@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from ludens.experiments.records import DecisionRecord
+from ludens.experiments.bench.tables import Table
 from ludens.experiments.report.page import inlined, template
-from ludens.experiments.report.tables import Table
 from ludens.experiments.report.transcripts import transcripts
+from ludens.experiments.runs.records import DecisionRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

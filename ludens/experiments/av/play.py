@@ -11,8 +11,8 @@ import numpy as np
 
 from ludens.agents.av.respondents import make_respondent
 from ludens.agents.policy import Policy
-from ludens.envs.av.dilemma import dilemma_turn
-from ludens.envs.av.vignette import Vignette
+from ludens.envs.av.dilemma.env import dilemma_turn
+from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.experiments.av.setup import (
     FRAMINGS,
     KIND,
@@ -24,14 +24,14 @@ from ludens.experiments.av.setup import (
     is_worded,
     stored_setup,
 )
-from ludens.experiments.blocking import run_blocking
-from ludens.experiments.database import NoRunError
-from ludens.experiments.recorder import OnProgress, Recorder
-from ludens.experiments.records import EpisodeRecord, EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.runner import check_resumable, run_episodes, unplayed
-from ludens.experiments.seeds import check_seed
-from ludens.experiments.store import Store, create_run
+from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.recorder import OnProgress, Recorder
+from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import check_resumable, run_episodes, unplayed
+from ludens.experiments.runs.seeds import check_seed
+from ludens.experiments.runs.store import Store, create_run
 
 
 def ask(
@@ -58,7 +58,8 @@ def ask(
         models: the respondents under test: policies, names (`make_respondent`), or mappings with a
             ``"spec"``.
         studies: numbers from 1 to 6; 1, 2 and 3 where neither they nor a design are given.
-        design: vignettes of one's own in their place (`ludens.envs.av.studies.free_design` makes some).
+        design: vignettes of one's own in their place (`ludens.envs.av.dilemma.studies.free_design` makes
+            some).
         perspectives: the eyes through which the studies are seen.
         framings: wordings for language models.
         replicates: how often each is asked each question in each wording.
@@ -156,7 +157,7 @@ class _Job:
         policy = self.setup.respondents[label]
         if not is_worded(policy):
             return policy
-        from ludens.agents.llm.policy import LLMPolicy
+        from ludens.agents.llm.choice_policy import LLMPolicy
 
         if isinstance(policy, LLMPolicy):
             return make_respondent(policy.describe() | policy.options | {"framing": framing, "order": order})

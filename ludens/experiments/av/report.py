@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ludens.agents.policy import Decision
-from ludens.envs.av.dilemma_render import summary
-from ludens.envs.av.vignette import Vignette
+from ludens.envs.av.dilemma.render import summary
+from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.experiments.av import figures
 from ludens.experiments.av.page import Contents, Drawn, page
 from ludens.experiments.av.result import DilemmaResult
 from ludens.experiments.av.tables import tables
-from ludens.experiments.records import DecisionRecord
+from ludens.experiments.bench.result import report_path
 from ludens.experiments.report import write_page
 from ludens.experiments.report.names import policy_name
-from ludens.experiments.results import report_path
+from ludens.experiments.runs.records import DecisionRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ludens.envs.av.vignette import Vignette
+from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.experiments.av.answers import Asked, answers
 from ludens.experiments.av.measures import DilemmaMeasures, measure
 from ludens.experiments.av.play import check_kind
 from ludens.experiments.av.setup import stored_design
-from ludens.experiments.costs import Costs, costs
-from ludens.experiments.files import as_csv, write_table
-from ludens.experiments.intervals import Estimate, missing
-from ludens.experiments.records import DecisionRecord
-from ludens.experiments.results import report_path
-from ludens.experiments.run import Run
+from ludens.experiments.bench.result import report_path
+from ludens.experiments.measures.costs import Costs, costs
+from ludens.experiments.measures.intervals import Estimate, missing
+from ludens.experiments.runs.files import as_csv, write_table
+from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.run import Run
 from ludens.preferences.av.people import PEOPLE
 
 

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 from ludens.agents.av.respondents import make_respondent
 from ludens.agents.policy import Policy
-from ludens.envs.av.studies import study_design
-from ludens.envs.av.vignette import Vignette, as_vignette
+from ludens.envs.av.dilemma.studies import study_design
+from ludens.envs.av.dilemma.vignette import Vignette, as_vignette
 from ludens.errors import UsageError
-from ludens.experiments.records import EpisodeSpec
-from ludens.experiments.suite import NO_FRAMING
+from ludens.experiments.bench.suite import NO_FRAMING
+from ludens.experiments.runs.records import EpisodeSpec
 
 Respondent: TypeAlias = str | Policy | Mapping[str, Any]
 
@@ -131,7 +131,7 @@ def dilemma_setup(
         raise UsageError("A design needs at least one vignette; name a study, 1 to 6.")
     worded = any(map(is_worded, tested.values()))
     if worded:
-        from ludens.agents.llm.wording import check_framing
+        from ludens.agents.llm.prompts.games import check_framing
 
         for framing in framings:
             check_framing(framing)

@@ -8,9 +8,9 @@ from itertools import groupby
 from ludens.experiments.av.measures import DilemmaMeasures
 from ludens.experiments.av.result import DilemmaResult, curve_estimate
 from ludens.experiments.av.terminal import kappa
-from ludens.experiments.intervals import Estimate
+from ludens.experiments.bench.tables import Cell, Header, Table
+from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.names import DASH, number, number_range, percent, policy_name, share_range
-from ludens.experiments.report.tables import Cell, Header, Table
 from ludens.preferences.av.people import APPROVAL, PURCHASE, PURCHASE_REGULATED
 
 PEOPLE = "people (recalled, not verified)"

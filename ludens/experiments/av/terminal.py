@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ludens.experiments.av.measures import DilemmaMeasures
-from ludens.experiments.intervals import Estimate
+from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
-from ludens.experiments.screens import dollars
+from ludens.experiments.runs.progress import dollars
 
 if TYPE_CHECKING:
     from rich.console import Console

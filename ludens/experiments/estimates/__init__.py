@@ -1,24 +1,24 @@
 """Preferences estimated from runs and tables: what policies' answers reveal, and the tables and figures of
 it.
 
-from ludens.experiments.estimates import Wishes, estimate
-sheets = estimate("runs/bench.db", Wishes(model="moralis"))
+from ludens.experiments.estimates import EstimateRequest, estimate
+sheets = estimate("runs/bench.db", EstimateRequest(model="moralis"))
 """
 
 from __future__ import annotations
 
 from ludens.experiments.estimates.answers import PolicyAnswers, bench_answers, run_answers
-from ludens.experiments.estimates.estimate import Wishes, estimate
+from ludens.experiments.estimates.estimate import EstimateRequest, estimate
 from ludens.experiments.estimates.profile import Profile, profile
 from ludens.experiments.estimates.revealed import Revealed, reveal
-from ludens.experiments.estimates.sheet import Sheet
+from ludens.experiments.estimates.table import EstimateTable
 
 __all__ = [
+    "EstimateRequest",
+    "EstimateTable",
     "PolicyAnswers",
     "Profile",
     "Revealed",
-    "Sheet",
-    "Wishes",
     "bench_answers",
     "estimate",
     "profile",

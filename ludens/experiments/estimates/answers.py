@@ -2,11 +2,11 @@
 hold.
 
 Answers are taken node by node: a policy is asked at each node by itself, so that of its joint distribution
-over strategies only the marginals are seen (see `ludens.preferences.estimation.games`). Of a benchmark, a
-question whose options were not answered in every order is left out, and the orders of the others weigh the
-same, so that a liking for the first place does not pass for a preference. An answer that told its whole
-distribution is a fractional choice of weight 1, and asking it again adds nothing. Nothing is imputed:
-invalid and refused answers are counted, never used.
+over strategies only the marginals are seen (see `ludens.preferences.estimation.data.games`). Of a
+benchmark, a question whose options were not answered in every order is left out, and the orders of the
+others weigh the same, so that a liking for the first place does not pass for a preference. An answer that
+told its whole distribution is a fractional choice of weight 1, and asking it again adds nothing. Nothing is
+imputed: invalid and refused answers are counted, never used.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import numpy as np
 from ludens.agents.policy import Decision
 from ludens.envs import PROTOCOLS, GameTree, Strategy, uniform_strategy
 from ludens.errors import UsageError
-from ludens.experiments.records import DecisionRecord
-from ludens.experiments.run import Run
+from ludens.experiments.measures.shares import Share, Shares, shares_by_policy
+from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.run import Run
 from ludens.experiments.setup import described_env, environment_maker
-from ludens.experiments.shares import Share, Shares, shares_by_policy
 
 if TYPE_CHECKING:
-    from ludens.preferences.estimation.choices import Choices
-    from ludens.preferences.estimation.models import Model
+    from ludens.preferences.estimation.data.choices import Choices
+    from ludens.preferences.estimation.models.linear import Model
 
 Beliefs = Literal["uniform", "own"]
 
@@ -97,7 +97,7 @@ def of_shares(
     shares: Shares, stated: Shares | None, records: Sequence[DecisionRecord], beliefs: Beliefs = "uniform"
 ) -> PolicyAnswers:
     """The answers of one policy of a benchmark; `records` are its choices, for counting."""
-    from ludens.experiments.comparisons import strategies
+    from ludens.experiments.bench.comparisons import strategies
 
     believed = strategies(stated.found) if stated is not None else {}
     seen: list[Seen] = []
@@ -176,7 +176,7 @@ def together(policies: Sequence[PolicyAnswers], model: Model) -> Choices:
 
 
 def _choices(seen: Sequence[tuple[str, Seen]], model: Model, clustered_by: str, whose: str) -> Choices:
-    from ludens.preferences.estimation.games import Answers, game_choices
+    from ludens.preferences.estimation.data.games import Answers, game_choices
 
     if not seen:
         raise UsageError(f"No answer of {whose} can be used: preferences need at least one readable choice.")

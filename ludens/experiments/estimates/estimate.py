@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from ludens.errors import UsageError
 from ludens.experiments.estimates.answers import run_answers, together
 from ludens.experiments.estimates.revealed import reveal_all
-from ludens.experiments.estimates.sheet import Errors, Sheet, of_fit, of_policies
-from ludens.experiments.run import Run
+from ludens.experiments.estimates.table import Errors, EstimateTable, of_fit, of_policies
+from ludens.experiments.runs.run import Run
 
 if TYPE_CHECKING:
-    from ludens.preferences.estimation.choices import Choices
+    from ludens.preferences.estimation.data.choices import Choices
 
 By = Literal["pooled", "subject"]
 
@@ -24,7 +24,7 @@ DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Wishes:
+class EstimateRequest:
     """What is to be estimated, and how.
 
     Attributes:
@@ -59,7 +59,7 @@ class Wishes:
         return {"fix": self.fix, "draws": draws, "seed": self.seed}
 
 
-def estimate(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ...]:
+def estimate(source: str | os.PathLike[str], wishes: EstimateRequest) -> tuple[EstimateTable, ...]:
     """Estimate preferences from a run or a CSV file; a sheet, or several where numbers of types are compared.
 
     Args:
@@ -78,9 +78,9 @@ def estimate(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ...
     return _of_run(source, wishes)
 
 
-def _of_table(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ...]:
+def _of_table(source: str | os.PathLike[str], wishes: EstimateRequest) -> tuple[EstimateTable, ...]:
     from ludens.preferences.estimation import fit
-    from ludens.preferences.estimation.tables import read_choices
+    from ludens.preferences.estimation.data.tables import read_choices
 
     names: dict[str, Any] = dict(wishes.columns or {})
     choices = read_choices(source, wishes.model, beliefs=wishes.beliefs, **names)
@@ -92,7 +92,7 @@ def _of_table(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ..
     return (of_fit(fit(choices, wishes.model, **wishes.settings), errors),)
 
 
-def _of_run(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ...]:
+def _of_run(source: str | os.PathLike[str], wishes: EstimateRequest) -> tuple[EstimateTable, ...]:
     from ludens.preferences.estimation import find_model, fit
 
     if wishes.columns:
@@ -110,10 +110,10 @@ def _of_run(source: str | os.PathLike[str], wishes: Wishes) -> tuple[Sheet, ...]
     return (of_policies(found, wishes.errors or "wider"),)
 
 
-def types_of(choices: Choices, wishes: Wishes) -> tuple[Sheet, ...]:
+def types_of(choices: Choices, wishes: EstimateRequest) -> tuple[EstimateTable, ...]:
     """Types of subjects: of one number, or the criteria of several and then each."""
     from ludens.experiments.estimates.several import of_selection, of_types
-    from ludens.preferences.estimation.mixture import fit_types, select_types
+    from ludens.preferences.estimation.mixture.fit import fit_types, select_types
 
     errors = wishes.errors or "cluster"
     if isinstance(wishes.types, tuple):
@@ -129,7 +129,7 @@ def types_of(choices: Choices, wishes: Wishes) -> tuple[Sheet, ...]:
     return (of_types(fit_types(choices, wishes.model, wishes.types, **wishes.settings), errors),)
 
 
-def subjects_of(choices: Choices, wishes: Wishes) -> Sheet:
+def subjects_of(choices: Choices, wishes: EstimateRequest) -> EstimateTable:
     """Every subject by itself."""
     from ludens.experiments.estimates.several import of_individuals
     from ludens.preferences.estimation import fit_individuals

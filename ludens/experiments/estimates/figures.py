@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ludens.errors import UsageError
-from ludens.experiments.database import StoreError, reason
-from ludens.experiments.estimates.sheet import Column, Sheet, Value, people
-from ludens.experiments.files import draft_of
-from ludens.experiments.printable import printable
-from ludens.experiments.report import marks
+from ludens.experiments.estimates.table import Column, EstimateTable, Value, people
+from ludens.experiments.report import drawing
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.svg import INK, MUTED, PAPER, RULE, to_svg
+from ludens.experiments.runs.database import StoreError, reason
+from ludens.experiments.runs.files import draft_of
+from ludens.experiments.runs.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ _ABOUT = {"share": " of subjects", "noise": "  noise, points", "precision": "  p
 _REACH = 2.0  # intervals are cut at so many times the range of the estimates, or the usual interval
 
 
-def parameters(sheet: Sheet) -> Figure:
+def parameters(sheet: EstimateTable) -> Figure:
     """Every parameter of every column with its 95 % interval, people in grey below where their numbers exist.
 
     What is not identified is said in words. Above twelve columns (subjects) each panel shows them in the
@@ -42,14 +42,14 @@ def parameters(sheet: Sheet) -> Figure:
     names = [_name(column, sheet.unit) for column in sheet.columns] + [_name(one, "") for one in others]
     left = 0.3 + 0.083 * max(map(len, names))
     panels = len(sheet.parameters)
-    with marks.sheet(max(6.0, left + 1.75 * panels), 0.95 + _ROW * len(rows)) as figure:
+    with drawing.sheet(max(6.0, left + 1.75 * panels), 0.95 + _ROW * len(rows)) as figure:
         grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
         for axes, parameter in zip(grid, sheet.parameters, strict=True):
             values = [_of(column, parameter.name) for column in rows]
             frame(axes, parameter, values)
             for row, value in enumerate(values):
                 ours = row < len(sheet.columns)
-                colour = marks.COLOURS[row % len(marks.COLOURS)] if ours else MUTED
+                colour = drawing.COLOURS[row % len(drawing.COLOURS)] if ours else MUTED
                 point(axes, row, value, colour, ours=ours)
             axes.set_ylim(len(rows) - 0.4, -0.6)
             axes.set_yticks(range(len(rows)), names, fontsize=8.5)
@@ -57,7 +57,7 @@ def parameters(sheet: Sheet) -> Figure:
             axes.tick_params(axis="y", labelsize=8.5)
             for place, label in enumerate(axes.get_yticklabels()):
                 label.set_color(INK if place < len(sheet.columns) else MUTED)
-        marks.margins(figure, left, 0.45, 0.42)
+        drawing.margins(figure, left, 0.45, 0.42)
     return figure
 
 
@@ -71,7 +71,7 @@ def check_picture(path: str | os.PathLike[str]) -> None:
         raise UsageError(f"A figure is written as .png or .svg; got {str(path)!r}.")
 
 
-def save_figure(sheet: Sheet, path: str | os.PathLike[str]) -> Path:
+def save_figure(sheet: EstimateTable, path: str | os.PathLike[str]) -> Path:
     """Write `parameters` as PNG or SVG by the file's ending, on white, whole or not at all.
 
     Raises:
@@ -96,9 +96,9 @@ def save_figure(sheet: Sheet, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
+def _caterpillars(sheet: EstimateTable, others: Sequence[Column]) -> Figure:
     panels = len(sheet.parameters)
-    with marks.sheet(max(6.0, 2.0 * panels), 4.2) as figure:
+    with drawing.sheet(max(6.0, 2.0 * panels), 4.2) as figure:
         grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
         for axes, parameter in zip(grid, sheet.parameters, strict=True):
             values = [_of(column, parameter.name) for column in sheet.columns]
@@ -110,8 +110,10 @@ def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
             frame(axes, parameter, known)
             axes.set_xlabel(f"{len(known)} of {len(values)} identified", fontsize=7.5, color=MUTED)
             ends = np.array([[value.low, value.high] for value in known]).reshape(-1, 2)
-            axes.hlines(places, ends[:, 0], ends[:, 1], color=marks.COLOURS[0], linewidth=0.6, alpha=0.35)
-            axes.plot(estimates, places, linestyle="none", marker="o", markersize=2.2, color=marks.COLOURS[0])
+            axes.hlines(places, ends[:, 0], ends[:, 1], color=drawing.COLOURS[0], linewidth=0.6, alpha=0.35)
+            axes.plot(
+                estimates, places, linestyle="none", marker="o", markersize=2.2, color=drawing.COLOURS[0]
+            )
             for column in others:
                 axes.axvline(
                     _of(column, parameter.name).estimate, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2))
@@ -121,14 +123,14 @@ def _caterpillars(sheet: Sheet, others: Sequence[Column]) -> Figure:
         if others:
             told = "dashed: " + "; ".join(column.title for column in others)
             figure.text(0.99, 0.012, told, fontsize=7, color=MUTED, ha="right", va="bottom")
-        marks.margins(figure, 0.75, 0.45, 0.68)
+        drawing.margins(figure, 0.75, 0.45, 0.68)
     return figure
 
 
 def frame(axes: Axes, parameter: Value, values: Sequence[Value]) -> None:
     """A panel for one parameter, wide enough for these values."""
     axes.set_title(f"{parameter.symbol}{_ABOUT.get(parameter.name, '')}", fontsize=9, loc="left")
-    marks.quiet(axes)
+    drawing.quiet(axes)
     low, high = _range(values)
     # The ends of a normal interval may lie where a scale cannot be.
     axes.set_xlim(max(low, -0.04 * high) if parameter.name in _ABOUT and high > 0 else low, high)

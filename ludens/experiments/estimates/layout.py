@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, quantiles, stdev
 from typing import TYPE_CHECKING
 
-from ludens.experiments.estimates.sheet import Fact, Sheet, Value
-from ludens.experiments.printable import printable
+from ludens.experiments.estimates.table import EstimateTable, Fact, Value
 from ludens.experiments.report.names import DASH, policy_name
+from ludens.experiments.runs.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,12 +33,12 @@ _SPECIAL = {character: "\\" + character for character in "&%$#_{}"} | {
 }
 
 
-def turned(sheet: Sheet) -> bool:
+def turned(sheet: EstimateTable) -> bool:
     """Whether columns are shown as rows: where they are many, or have long names."""
     return sheet.unit in {"policy", "subject"} or len(sheet.columns) > _SIDE_BY_SIDE
 
 
-def print_sheet(sheet: Sheet, console: Console, *, stars: bool = False) -> None:
+def print_sheet(sheet: EstimateTable, console: Console, *, stars: bool = False) -> None:
     """Print the table and its notes; fits 80 columns where it has up to five columns, or any number of
     rows.
     """
@@ -63,7 +63,7 @@ def print_sheet(sheet: Sheet, console: Console, *, stars: bool = False) -> None:
         console.print(Text(f"• {printable(note)}"))
 
 
-def to_latex(sheet: Sheet, *, stars: bool = False) -> str:
+def to_latex(sheet: EstimateTable, *, stars: bool = False) -> str:
     r"""A LaTeX table in the style of ``booktabs``; needs nothing else in the preamble.
 
     What users and models write is escaped.
@@ -92,7 +92,7 @@ def to_latex(sheet: Sheet, *, stars: bool = False) -> str:
     )
 
 
-def to_csv(sheets: Sequence[Sheet]) -> str:
+def to_csv(sheets: Sequence[EstimateTable]) -> str:
     """A row for each estimate and for each fact: table, column, name, symbol, estimate, se, low, high, p,
     errors.
     """
@@ -104,7 +104,7 @@ def to_csv(sheets: Sequence[Sheet]) -> str:
     return buffer.getvalue()
 
 
-def _csv_rows(sheet: Sheet) -> Iterator[list[str]]:
+def _csv_rows(sheet: EstimateTable) -> Iterator[list[str]]:
     for column in sheet.columns:
         for value in column.values:
             numbers = [value.estimate, value.se, value.low, value.high, value.p]
@@ -127,7 +127,7 @@ def figure_text(number: float, digits: int = 3) -> str:
     return text.replace("-", "") if float(text) == 0 else text.replace("-", "−")
 
 
-def _cells(sheet: Sheet, stars: bool) -> tuple[list[str], list[list[list[str]]]]:
+def _cells(sheet: EstimateTable, stars: bool) -> tuple[list[str], list[list[list[str]]]]:
     """Header and groups of rows."""
     titles = [
         policy_name(column.title) if sheet.unit == "policy" else printable(column.title)
@@ -159,7 +159,7 @@ def _cells(sheet: Sheet, stars: bool) -> tuple[list[str], list[list[list[str]]]]
     return ["", *titles], [group for group in (rows, facts) if group]
 
 
-def _summary(sheet: Sheet) -> tuple[list[str], list[list[list[str]]]]:
+def _summary(sheet: EstimateTable) -> tuple[list[str], list[list[list[str]]]]:
     """Of many subjects: in how many a parameter is identified, and how it is spread over them."""
     rows = []
     for place, parameter in enumerate(sheet.parameters):
@@ -191,7 +191,7 @@ def _fact(fact: Fact, columns: int) -> list[str]:
     return [fact.label, *texts, *[""] * (columns - len(texts))]
 
 
-def _below(sheet: Sheet, stars: bool) -> Sequence[str]:
+def _below(sheet: EstimateTable, stars: bool) -> Sequence[str]:
     about = "; ".join(f"{value.symbol} {value.about}" for value in sheet.parameters if value.about)
     lines = [f"{about}."] if about else []
     if len(sheet.columns) > _SUMMED and sheet.unit == "subject":

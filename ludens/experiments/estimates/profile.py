@@ -22,7 +22,7 @@ import numpy as np
 
 from ludens.errors import UsageError
 from ludens.experiments.estimates.answers import PolicyAnswers, as_choices
-from ludens.experiments.intervals import Estimate, missing
+from ludens.experiments.measures.intervals import Estimate, missing
 
 CRITICAL = 3.841458820694124
 """The .95 quantile of χ² with one degree of freedom."""

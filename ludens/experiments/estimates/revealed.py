@@ -23,14 +23,14 @@ import numpy as np
 
 from ludens.errors import UsageError
 from ludens.experiments.estimates.answers import Beliefs, PolicyAnswers, as_choices
-from ludens.experiments.intervals import Estimate, missing
+from ludens.experiments.measures.intervals import Estimate, missing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ludens.preferences.estimation.choices import Choices
-    from ludens.preferences.estimation.models import Model
-    from ludens.preferences.estimation.results import Fit
+    from ludens.preferences.estimation.data.choices import Choices
+    from ludens.preferences.estimation.fitting.results import Fit
+    from ludens.preferences.estimation.models.linear import Model
 
 METHOD: Literal["the wider of cluster sandwich and inverse Hessian"] = (
     "the wider of cluster sandwich and inverse Hessian"
@@ -186,8 +186,8 @@ def _no_reaction(fit: Fit, choices: Choices, weight: int) -> bool:
     """
     from scipy.special import chdtri
 
-    from ludens.preferences.estimation.errors import scores
-    from ludens.preferences.estimation.likelihood import levels, log_probabilities
+    from ludens.preferences.estimation.fitting.errors import scores
+    from ludens.preferences.estimation.fitting.likelihood import levels, log_probabilities
 
     critical = float(chdtri(len(fit.names), 0.05))
     nothing = np.zeros(len(fit.names))
@@ -202,7 +202,7 @@ def _no_reaction(fit: Fit, choices: Choices, weight: int) -> bool:
 
 def _silenced(fit: Fit) -> Fit:
     """The fit without values for anything that a precision of 0 leaves open."""
-    from ludens.preferences.estimation.results import FitWarning
+    from ludens.preferences.estimation.fitting.results import FitWarning
 
     told = FitWarning(
         "bound",

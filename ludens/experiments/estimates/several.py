@@ -6,11 +6,11 @@ import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from ludens.experiments.estimates.sheet import (
+from ludens.experiments.estimates.table import (
     Column,
     Errors,
+    EstimateTable,
     Fact,
-    Sheet,
     Value,
     column,
     error_words,
@@ -19,8 +19,8 @@ from ludens.experiments.estimates.sheet import (
 )
 
 if TYPE_CHECKING:
-    from ludens.preferences.estimation.individuals import Individuals
-    from ludens.preferences.estimation.mixture_results import Mixture, Selection
+    from ludens.preferences.estimation.fitting.individuals import Individuals
+    from ludens.preferences.estimation.mixture.results import Mixture, Selection
 
 _CRITERIA = {
     "log_likelihood": ("Log-likelihood", 3),
@@ -35,7 +35,7 @@ _CRITERIA = {
 }
 
 
-def of_types(mixture: Mixture, errors: Errors = "cluster") -> Sheet:
+def of_types(mixture: Mixture, errors: Errors = "cluster") -> EstimateTable:
     """The types of a mixture side by side, with their shares."""
     columns = []
     kind = "cluster" if errors == "wider" else errors
@@ -74,9 +74,9 @@ def of_types(mixture: Mixture, errors: Errors = "cluster") -> Sheet:
     return make(mixture.model, columns, facts, notes, errors=words, unit="type")
 
 
-def of_selection(selection: Selection, low: int = 1) -> Sheet:
+def of_selection(selection: Selection, low: int = 1) -> EstimateTable:
     """Numbers of types from `low` on, with all criteria side by side and what each of them suggests."""
-    from ludens.preferences.estimation.criteria import suggested
+    from ludens.preferences.estimation.mixture.criteria import suggested
 
     mixtures = [mixture for mixture in selection if len(mixture.types) >= low]
     rows = [mixture.criteria for mixture in mixtures]
@@ -101,7 +101,7 @@ def of_selection(selection: Selection, low: int = 1) -> Sheet:
     return make(mixtures[0].model, columns, facts, notes, errors=words, unit="types")
 
 
-def of_individuals(found: Individuals) -> Sheet:
+def of_individuals(found: Individuals) -> EstimateTable:
     """Every subject by itself; errors are the inverse Hessian's, since one subject is one cluster."""
     columns = [column(fit, name, "hessian") for name, fit in zip(found.subjects, found.fits, strict=True)]
     facts = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ludens.experiments.intervals import Estimate
+from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.measures import (
     FirmMeasures,
     GroupMeasures,

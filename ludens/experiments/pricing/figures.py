@@ -12,7 +12,7 @@ from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.null import Replies
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import first_explained
-from ludens.experiments.report import marks
+from ludens.experiments.report import drawing
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.svg import INK, MUTED, PAPER
 
@@ -44,7 +44,7 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
     tall = 2.6 if across <= 2 else 1.75
     prices = panel.relative_prices
     low, high = _limits(panel, shown)
-    with marks.sheet(_WIDTH, 0.75 + (tall + 0.28) * down) as figure:
+    with drawing.sheet(_WIDTH, 0.75 + (tall + 0.28) * down) as figure:
         grid = figure.subplots(down, max(across, 1), sharex=True, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
@@ -61,7 +61,7 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
             axes.set_title(run_title(found), fontsize=8, loc="left")
             axes.set_ylim(low, high)
             axes.set_xlim(0.5, panel.periods + 0.5)
-            marks.quiet(axes)
+            drawing.quiet(axes)
             axes.tick_params(labelbottom=place + across >= len(shown))
             if place + across >= len(shown):
                 axes.set_xlabel("period", fontsize=8, color=MUTED)
@@ -86,7 +86,7 @@ def phase_plot(panel: Panel) -> Figure | None:
     nash = float(panel.nash_prices[run].mean() / panel.scale[run])
     joint = float(panel.joint_prices[run].mean() / panel.scale[run])
     low, high = _limits(panel, np.flatnonzero(panel.complete).tolist())
-    with marks.sheet(_WIDTH, 0.9 + (2.4 if across > 2 else 3.3) * down) as figure:
+    with drawing.sheet(_WIDTH, 0.9 + (2.4 if across > 2 else 3.3) * down) as figure:
         grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[firms:]:
             axes.set_visible(False)
@@ -107,7 +107,7 @@ def phase_plot(panel: Panel) -> Figure | None:
             axes.set_xlim(low, high)
             axes.set_ylim(low, high)
             axes.set_aspect("equal")
-            marks.quiet(axes)
+            drawing.quiet(axes)
             axes.set_xlabel("rival's last price / α" if firms == 2 else "rivals' mean last price / α",
                             fontsize=8, color=MUTED)  # fmt: skip
         grid[0].set_ylabel("own price / α", fontsize=8, color=MUTED)
@@ -128,7 +128,7 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
     labels = [f"firm {seat}: {_short(policy_name(name))}" for seat, name in enumerate(firms)]
     everything = np.concatenate(values)
     low, high = _padded([*everything[np.isfinite(everything)], 0.0, 1.0])
-    with marks.sheet(_WIDTH, 0.85 + 0.62 * rows) as figure:
+    with drawing.sheet(_WIDTH, 0.85 + 0.62 * rows) as figure:
         axes = figure.subplots()
         for value, name in ((0.0, "Nash"), (1.0, "joint profit")):
             axes.axvline(value, color=INK, linewidth=1, linestyle=_NASH if value == 0 else _JOINT, zorder=1)
@@ -149,7 +149,7 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
         axes.set_ylim(rows - 0.5, -0.5)
         axes.set_yticks(range(rows), labels)
         axes.set_xlim(low, high)
-        marks.quiet(axes)
+        drawing.quiet(axes)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", labelsize=8.5)
         axes.set_xlabel("profit gain Δ, one dot per run", fontsize=8, color=MUTED)
@@ -162,7 +162,7 @@ def impulse_responses(deviator: Floats, rivals: Floats) -> Figure:
     """Relative price changes after a forced deviation, (sessions, horizon) each: means thick, and the first
     hundred sessions' others thin.
     """
-    with marks.sheet(_WIDTH, 3.0) as figure:
+    with drawing.sheet(_WIDTH, 3.0) as figure:
         axes = figure.subplots()
         periods = np.arange(deviator.shape[1])
         for each in rivals[:100]:
@@ -171,7 +171,7 @@ def impulse_responses(deviator: Floats, rivals: Floats) -> Figure:
             mean = 100 * values.mean(axis=0)
             axes.plot(periods, mean, label=name, marker="o", markersize=3.5, **_line(seat, 1))
         axes.axhline(0, color=INK, linewidth=0.9, linestyle=_NASH)
-        marks.quiet(axes)
+        drawing.quiet(axes)
         axes.set_xlabel("periods since the deviation", fontsize=8, color=MUTED)
         axes.set_ylabel("price change, %", fontsize=8, color=MUTED)
         axes.legend(frameon=False, fontsize=8, loc="lower right")
@@ -260,7 +260,7 @@ def _line(firm: int, periods: int) -> dict[str, Any]:
 
 
 def _colour(firm: int) -> str:
-    return marks.COLOURS[firm % len(marks.COLOURS)]
+    return drawing.COLOURS[firm % len(drawing.COLOURS)]
 
 
 def _firm_name(panel: Panel, firm: int) -> str:

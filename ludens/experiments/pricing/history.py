@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.envs.pricing import Market
-from ludens.experiments.pricing.seating import PricingTable
+from ludens.experiments.pricing.session import MarketSession
 from ludens.experiments.pricing.setup import PricingSetup, check_kind, stored_setup
-from ludens.experiments.records import DecisionRecord, EpisodeRecord, EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.seeds import environment_seed, episode_seeds
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.seeds import environment_seed, episode_seeds
 
 Floats = NDArray[np.float64]
 
@@ -56,12 +56,12 @@ def histories(run: Run) -> list[History]:
 
 def periods_of(
     run: Run, setup: PricingSetup, episode: EpisodeRecord
-) -> Iterator[tuple[PricingTable, dict[str, Turn], dict[str, Decision]]]:
+) -> Iterator[tuple[MarketSession, dict[str, Turn], dict[str, Decision]]]:
     """The market before each period, the turns in it, and what was decided at them; the last period may lack
     decisions.
     """
     spec = EpisodeSpec(episode.index, episode.labels)
-    table = PricingTable(setup, spec)
+    table = MarketSession(setup, spec)
     table.reset(environment_seed(episode_seeds(setup.seed, spec.index)))
     kept = {record.step: record for record in run.decisions(spec.index)}
     step = 0

@@ -17,21 +17,21 @@ from typing import Any
 
 import numpy as np
 
+from ludens.agents.llm.price_policy import PricingLLMPolicy
 from ludens.agents.policy import Decision, Policy
-from ludens.agents.pricing import PricingLLMPolicy
 from ludens.envs import Turn
 from ludens.errors import UsageError
-from ludens.experiments.blocking import run_blocking
-from ludens.experiments.database import NoRunError
-from ludens.experiments.intervals import Estimate, cluster_mean, missing
+from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing
 from ludens.experiments.pricing.history import periods_of
 from ludens.experiments.pricing.setup import Firm, PricingSetup, check_kind, stored_setup, with_facts
-from ludens.experiments.recorder import OnProgress, Recorder
-from ludens.experiments.records import EpisodeRecord, EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.runner import check_concurrency, run_episodes, unplayed
-from ludens.experiments.seeds import check_seed
-from ludens.experiments.store import Store, create_run
+from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.recorder import OnProgress, Recorder
+from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import check_concurrency, run_episodes, unplayed
+from ludens.experiments.runs.seeds import check_seed
+from ludens.experiments.runs.store import Store, create_run
 
 KIND = "implant"
 CONTROL = "control"

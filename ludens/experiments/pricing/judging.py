@@ -17,29 +17,29 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.llm.abilities import abilities
-from ludens.agents.llm.asking import Asking
 from ludens.agents.llm.client import Endpoint, Reply
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import run as run_shared
 from ludens.agents.llm.loop import shared
-from ludens.agents.llm.replies import read_choice
+from ludens.agents.llm.prompts.games import Prompt
+from ludens.agents.llm.query import ModelQuery
+from ludens.agents.llm.reading.choices import read_choice
+from ludens.agents.llm.reading.verdicts import ParsedReply, read_text
 from ludens.agents.llm.settings import check_model
-from ludens.agents.llm.verdicts import Verdict, read_text
-from ludens.agents.llm.wording import Prompt
 from ludens.agents.policy import Decision, Policy, Wording
 from ludens.envs import Turn
 from ludens.envs.turn import Option
 from ludens.errors import UsageError
-from ludens.experiments.blocking import run_blocking
-from ludens.experiments.database import NoRunError
-from ludens.experiments.intervals import Estimate, wilson
+from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.texts import FIELDS, RULES, Rule, split
-from ludens.experiments.recorder import OnProgress, Recorder
-from ludens.experiments.records import EpisodeRecord, EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.runner import run_episodes, unplayed
-from ludens.experiments.store import Store, create_run
+from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.recorder import OnProgress, Recorder
+from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import run_episodes, unplayed
+from ludens.experiments.runs.store import Store, create_run
 
 KIND = "judge"
 SAMPLE = 100
@@ -124,9 +124,9 @@ class JudgePolicy(Policy):
         if not able.thinks:
             parameters["max_tokens"] = 16
         sent = {name: value for name, value in parameters.items() if name in able.parameters}
-        asking = Asking(Endpoint(self.model, self.options), None)
+        asking = ModelQuery(Endpoint(self.model, self.options), None)
 
-        def read(reply: Reply) -> Verdict:
+        def read(reply: Reply) -> ParsedReply:
             return read_text(reply, prompt, reasoning=False, belief=False)
 
         verdict = await asking.ask(prompt, sent, read, retries=2, may_be_rejected=False)

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from ludens.agents.pricing import make_firm
 from ludens.envs.pricing import Market
 from ludens.errors import UsageError
-from ludens.experiments.intervals import Estimate, cluster_mean, missing, wilson
-from ludens.experiments.manifest import RUNS, new_run_path
+from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wilson
 from ludens.experiments.pricing.measures import RunMeasures, measure
 from ludens.experiments.pricing.panels import Panel, panel_of
-from ludens.experiments.seeds import check_seed
+from ludens.experiments.runs.manifest import RUNS, new_run_path
+from ludens.experiments.runs.seeds import check_seed
 
 if TYPE_CHECKING:
     from ludens.agents.qlearning import QLearning, Sessions

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ludens.experiments.bench.tables import Cell
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.learning import CycleGroup, LearningResult
 from ludens.experiments.pricing.page import Contents, Drawn, page
 from ludens.experiments.pricing.tables import Table, estimated, shared
 from ludens.experiments.report import write_page
 from ludens.experiments.report.names import number, percent
-from ludens.experiments.report.tables import Cell
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.experiments.intervals import Estimate, cluster_mean, missing, wilson
+from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wilson
 from ludens.experiments.pricing.panels import Panel
 
 LAST = 50

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from ludens.experiments.pricing.tables import Table
 from ludens.experiments.pricing.texts import Counted
 from ludens.experiments.pricing.transcripts import transcripts
-from ludens.experiments.printable import printable
-from ludens.experiments.records import DecisionRecord
 from ludens.experiments.report.page import inlined, template
+from ludens.experiments.runs.printable import printable
+from ludens.experiments.runs.records import DecisionRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

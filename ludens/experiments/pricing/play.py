@@ -17,15 +17,15 @@ import numpy as np
 
 from ludens.agents.policy import Decision, Policy
 from ludens.envs.pricing import Intervention, Market
-from ludens.experiments.blocking import run_blocking
-from ludens.experiments.pricing.seating import PricingTable
+from ludens.experiments.pricing.session import MarketSession
 from ludens.experiments.pricing.setup import KIND, Firm, PricingSetup, check_kind, pricing_setup, stored_setup
-from ludens.experiments.recorder import OnProgress, Recorder, StoppedError
-from ludens.experiments.records import EpisodeRecord, EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.runner import run_episodes, unplayed
-from ludens.experiments.seeds import check_seed, environment_seed
-from ludens.experiments.store import Store, create_run
+from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.recorder import OnProgress, Recorder, StoppedError
+from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import run_episodes, unplayed
+from ludens.experiments.runs.seeds import check_seed, environment_seed
+from ludens.experiments.runs.store import Store, create_run
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ def play_pricing(
         firms, market=market, scales=scales, periods=periods, runs=runs, prefix=prefix, seed=check_seed(seed),
         discount=discount, ceiling=ceiling, interventions=interventions, concurrency=concurrency,
     )  # fmt: skip
-    PricingTable(setup, setup.specs[0])  # what the environment does not take shows before a file is made
+    MarketSession(setup, setup.specs[0])  # what the environment does not take shows before a file is made
     store = create_run(path, KIND, setup.config, setup.specs, setup.seed)
     run_blocking(store, _Job(store, setup, on_period).run(progress))
     return Run(store.path)
@@ -176,7 +176,7 @@ class _Job:
     async def play_one(
         self, spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
     ) -> EpisodeRecord:
-        table = PricingTable(self.setup, spec)
+        table = MarketSession(self.setup, spec)
         table.reset(environment_seed(seeds))
         payoffs = dict.fromkeys(self.setup.seats, 0.0)
         while turns := table.turns():
@@ -190,7 +190,7 @@ class _Job:
         return EpisodeRecord(spec.index, spec.labels, "done", payoffs)
 
     def _played(
-        self, table: PricingTable, decisions: Mapping[str, Decision], spec: EpisodeSpec
+        self, table: MarketSession, decisions: Mapping[str, Decision], spec: EpisodeSpec
     ) -> dict[str, dict[str, float]]:
         period, came = table.period, table.step(decisions)
         if self.on_period is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ludens.experiments.pricing.history import History, histories
 from ludens.experiments.pricing.panels import Note, Panel
-from ludens.experiments.run import Run
+from ludens.experiments.runs.run import Run
 
 Floats = NDArray[np.float64]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ludens.experiments.bench.result import report_path
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.page import Contents, Drawn, page
@@ -16,7 +17,6 @@ from ludens.experiments.pricing.result import PricingResult
 from ludens.experiments.pricing.tables import judged_table, tables
 from ludens.experiments.report import write_page
 from ludens.experiments.report.names import policy_name
-from ludens.experiments.results import report_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

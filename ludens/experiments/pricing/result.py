@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ludens.experiments.costs import Costs, costs
-from ludens.experiments.files import as_csv, write_table
+from ludens.experiments.bench.result import report_path
+from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
 from ludens.experiments.pricing.judging import Judged, judge
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.reading import panel
-from ludens.experiments.recorder import OnProgress
-from ludens.experiments.records import DecisionRecord
-from ludens.experiments.results import report_path
-from ludens.experiments.run import Run
+from ludens.experiments.runs.files import as_csv, write_table
+from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.run import Run
 
 
 @dataclass(frozen=True)

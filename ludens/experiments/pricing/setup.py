@@ -16,24 +16,25 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing import make_firm
-from ludens.agents.pricing.wording import check_prefix
 from ludens.envs import Turn
 from ludens.envs.pricing import Intervention, Market, Regulator
 from ludens.envs.pricing.interventions import as_interventions
 from ludens.errors import UsageError
-from ludens.experiments.database import NoRunError
-from ludens.experiments.records import EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.seeds import episode_seeds
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.records import EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.seeds import episode_seeds
 
 Firm: TypeAlias = str | Policy | Mapping[str, Any]
 
 KIND = "pricing"
 ENVIRONMENT = "ludens/bertrand-v0"
 _CEILING = 2
-"""The child of an episode's seeds that its ceiling is drawn from; `ludens.experiments.seeds` has 0 and 1."""
+"""The child of an episode's seeds that its ceiling is drawn from; `ludens.experiments.runs.seeds` has 0
+and 1."""
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ludens.experiments.costs import Costs
-from ludens.experiments.intervals import Estimate
+from ludens.experiments.bench.tables import Cell
+from ludens.experiments.measures.costs import Costs
+from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.judging import Judged
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
-from ludens.experiments.printable import printable
 from ludens.experiments.report.names import DASH, number, number_range, percent, policy_name, share_range
-from ludens.experiments.report.tables import Cell
+from ludens.experiments.runs.printable import printable
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ludens.experiments.intervals import Estimate
+from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.regression import Coefficient
-from ludens.experiments.printable import printable
-from ludens.experiments.recorder import OnProgress
-from ludens.experiments.recorder import Progress as Standing
 from ludens.experiments.report.names import DASH, number, number_range, policy_name
-from ludens.experiments.screens import dollars
+from ludens.experiments.runs.printable import printable
+from ludens.experiments.runs.progress import dollars
+from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.runs.recorder import Progress as Standing
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ludens.experiments.pricing.implant import Effect
     from ludens.experiments.pricing.play import PeriodNews
     from ludens.experiments.pricing.result import PricingResult
-    from ludens.experiments.run import Run
+    from ludens.experiments.runs.run import Run
 
 MOST_RUNS = 24
 _READING = (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ludens.experiments.intervals import Estimate, cluster_mean, missing
+from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing
 from ludens.experiments.pricing.panels import Panel
 
 FIELDS = ("plans", "insights")

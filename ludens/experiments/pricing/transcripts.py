@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ludens.agents.policy import Call, Decision
-from ludens.experiments.records import DecisionRecord
+from ludens.experiments.runs.records import DecisionRecord
 
 
 def transcripts(decisions: Iterable[DecisionRecord]) -> str:

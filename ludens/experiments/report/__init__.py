@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ludens.experiments.database import StoreError, reason
-from ludens.experiments.files import write_whole
+from ludens.experiments.runs.database import StoreError, reason
+from ludens.experiments.runs.files import write_whole
 
 if TYPE_CHECKING:
-    from ludens.experiments.results import BenchResult
+    from ludens.experiments.bench.result import BenchResult
 
 
 def write_report(result: BenchResult, path: str | os.PathLike[str] | None = None) -> BenchResult:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ludens.experiments.intervals import Estimate
-from ludens.experiments.printable import printable
+from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.runs.printable import printable
 
 DASH = "–"
 

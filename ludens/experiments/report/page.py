@@ -5,15 +5,15 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from ludens.experiments.bench.tables import tables
 from ludens.experiments.report.names import policy_name
-from ludens.experiments.report.tables import tables
 from ludens.experiments.report.transcripts import transcripts
 
 if TYPE_CHECKING:
     import jinja2
     from matplotlib.figure import Figure
 
-    from ludens.experiments.results import BenchResult
+    from ludens.experiments.bench.result import BenchResult
 
 
 def page(result: BenchResult) -> str:
@@ -73,7 +73,7 @@ def _facts(result: BenchResult) -> dict[str, str]:
 
 
 def _figures(result: BenchResult) -> list[dict[str, str]]:
-    from ludens.experiments.report import figures
+    from ludens.experiments.bench import figures
 
     drawn: list[tuple[str, str, str, Figure | None]] = [
         (

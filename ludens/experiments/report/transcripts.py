@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ludens.agents.policy import Call, Decision
-from ludens.experiments.records import DecisionRecord
 from ludens.experiments.report.names import policy_name
+from ludens.experiments.runs.records import DecisionRecord
 
 
 def transcripts(decisions: Iterable[DecisionRecord]) -> str:

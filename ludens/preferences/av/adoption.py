@@ -2,10 +2,10 @@
 
     u(x) = (1 − κ)·π(x, y) + κ·π(x, x) + a·(expected number of others who survive)
 
-with x the own program, y the share of utilitarian cars among the others (`ludens.envs.av.adoption`).
+with x the own program, y the share of utilitarian cars among the others (`ludens.envs.av.adoption.game`).
 κ = a = 0 is homo economicus; κ homo moralis (Alger & Weibull, Econometrica 81(6), 2013); a the altruist's
 weight on each other life, pedestrians without a car among them; a = 1 is the utilitarian, to whom all lives
-count alike. The closed forms are those of `ludens.envs.av.adoption_threshold`.
+count alike. The closed forms are those of `ludens.envs.av.adoption.thresholds`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs.av.adoption import AdoptionGame
-from ludens.envs.av.adoption_threshold import (
+from ludens.envs.av.adoption.game import AdoptionGame
+from ludens.envs.av.adoption.thresholds import (
     Reading,
     altruism_threshold,
     check_reading,

@@ -37,7 +37,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ludens.envs.av.vignette import Vignette
+from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.errors import UsageError
 
 Kind = Literal["moralis", "altruist", "utilitarian"]

@@ -21,7 +21,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ludens.envs.av.vignette import ALLOCATIONS, MOST, Vignette
+from ludens.envs.av.dilemma.vignette import ALLOCATIONS, MOST, Vignette
 from ludens.errors import UsageError
 from ludens.preferences.av.dilemma import DilemmaPreferences, worth
 

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ludens.errors import LudensError, UsageError
-from ludens.preferences.estimation.catalogue import find_model
-from ludens.preferences.estimation.choices import Choices
-from ludens.preferences.estimation.fitting import check_choices
-from ludens.preferences.estimation.models import LinearModel, Model
-from ludens.preferences.estimation.results import Row
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.fitting.pooled import check_choices
+from ludens.preferences.estimation.fitting.results import Row
+from ludens.preferences.estimation.models.catalogue import find_model
+from ludens.preferences.estimation.models.linear import LinearModel, Model
 
 Floats = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ludens.errors import UsageError
-from ludens.preferences.estimation.choices import Choices
-from ludens.preferences.estimation.columns import Codes, Table, combined, first_seen
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.columns import Codes, Table, combined, first_seen
 
 Floats = NDArray[np.float64]
 

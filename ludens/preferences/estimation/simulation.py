@@ -21,11 +21,11 @@ from scipy import special
 
 from ludens.envs import GameTree, Strategy, pure_strategies
 from ludens.errors import UsageError
-from ludens.preferences.estimation.catalogue import find_model
-from ludens.preferences.estimation.choices import Choices
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.games import Answers, game_choices
 from ludens.preferences.estimation.design import counted
-from ludens.preferences.estimation.games import Answers, game_choices
-from ludens.preferences.estimation.models import Model
+from ludens.preferences.estimation.models.catalogue import find_model
+from ludens.preferences.estimation.models.linear import Model
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
@@ -112,7 +112,7 @@ def simulate(design: Choices, model: str | Model, theta: ArrayLike, rng: np.rand
     for number, one in enumerate(kinds):
         these = np.flatnonzero(of_subject[subject] == number)
         faced, at = np.unique(situation[these], return_inverse=True)
-        phi = chosen.internal(one)
+        phi = chosen.to_free(one)
         drawn[these] = _draw(
             _shares(chosen, phi, design.attributes[faced], design.available[faced]), at, random[these]
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ludens.envs import FAMILIES, PROTOCOLS, GameTree
 from ludens.errors import UsageError
-from ludens.preferences.estimation.columns import Codes, Table, combined
+from ludens.preferences.estimation.data.columns import Codes, Table, combined
 
 
 @dataclass(frozen=True, eq=False)

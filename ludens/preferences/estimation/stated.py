@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ludens.envs import GameTree, InformationSet, Strategy, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences.beliefs import resolve_belief
-from ludens.preferences.estimation.columns import Codes, Table
+from ludens.preferences.estimation.data.columns import Codes, Table
 from ludens.preferences.estimation.sittings import Sittings
 from ludens.preferences.preference import HOMO_ECONOMICUS
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ludens.experiments.estimates.profile import CRITICAL
-from ludens.experiments.report import marks
+from ludens.experiments.report import drawing
 from ludens.experiments.report.svg import INK, MUTED, PAPER, RULE
 from ludens.training.alignment.stages import (
     BASE,
@@ -48,7 +48,7 @@ def agreement(result: AlignmentResult) -> Figure | None:
         return None
     who = result.contenders
     row = 0.12 * len(who) + 0.12
-    with marks.sheet(_WIDTH, 0.9 + row * len(sets)) as figure:
+    with drawing.sheet(_WIDTH, 0.9 + row * len(sets)) as figure:
         axes = figure.subplots()
         axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
         for place, name in enumerate(sets):
@@ -62,11 +62,11 @@ def agreement(result: AlignmentResult) -> Figure | None:
                 axes.axhline(place - 0.5, color=RULE, linewidth=0.6)
         axes.set_ylim(len(sets) - 0.5, -0.5)
         axes.set_yticks(range(len(sets)), sets, fontsize=8.5)
-        marks.percent_axis(axes)
+        drawing.percent_axis(axes)
         axes.set_xlim(-0.015, 1.015)
         axes.grid(visible=False, axis="y")
         _legend(figure, who)
-        marks.margins(figure, 1.5, 0.45, 0.32)
+        drawing.margins(figure, 1.5, 0.45, 0.32)
     return figure
 
 
@@ -77,7 +77,7 @@ def cooperation(result: AlignmentResult) -> Figure | None:
     shown = [found for found in result.slopes if found.points]
     if not shown:
         return None
-    with marks.sheet(_WIDTH, 3.3) as figure:
+    with drawing.sheet(_WIDTH, 3.3) as figure:
         axes = figure.subplots()
         for found in shown:
             _means(axes, found.points, COLOURS[found.contender], _MARKERS[found.contender], "solid")
@@ -88,9 +88,9 @@ def cooperation(result: AlignmentResult) -> Figure | None:
         axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("temptation T − R, points", fontsize=8, color=MUTED)
-        marks.quiet(axes)
+        drawing.quiet(axes)
         _legend(figure, [found.contender for found in shown], oracle=bool(oracle))
-        marks.margins(figure, 0.6, 0.5, 0.5)
+        drawing.margins(figure, 0.6, 0.5, 0.5)
     return figure
 
 
@@ -99,7 +99,7 @@ def kappas(result: AlignmentResult) -> Figure | None:
     shown = [found for found in result.kappas if found.alone.grid]
     if not shown:
         return None
-    with marks.sheet(_WIDTH, 3.4) as figure:
+    with drawing.sheet(_WIDTH, 3.4) as figure:
         for axes, kind in zip(figure.subplots(1, 2, sharey=True).tolist(), ("alone", "free"), strict=True):
             axes.axhline(CRITICAL, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
             axes.axvline(result.plan.preferences.kappa, color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)))
@@ -112,10 +112,10 @@ def kappas(result: AlignmentResult) -> Figure | None:
             title = "with α = β = 0" if kind == "alone" else "with α and β free"
             axes.set_title(title, fontsize=8.5, loc="left")
             axes.set_xlabel("κ", fontsize=8, color=MUTED)
-            marks.quiet(axes)
+            drawing.quiet(axes)
         figure.axes[0].set_ylabel("2 × log-likelihood lost", fontsize=8, color=MUTED)
         _legend(figure, [found.contender for found in shown], markers=False)
-        marks.margins(figure, 0.6, 0.72, 0.48)
+        drawing.margins(figure, 0.6, 0.72, 0.48)
     return figure
 
 
@@ -125,7 +125,7 @@ def prices(result: AlignmentResult) -> Figure | None:
         return None
     named = {"before": (BASE_AT_ONCE, "base"), "after": (TUNED, "tuned")}
     first = next(iter(result.markets.values()))
-    with marks.sheet(_WIDTH, 3.0) as figure:
+    with drawing.sheet(_WIDTH, 3.0) as figure:
         axes = figure.subplots()
         top = max(3.0, *(min(10.0, max(path.prices, default=0.0)) for path in result.markets.values()))
         for value, text in ((first.nash, "Nash"), (first.joint, "joint profit")):
@@ -145,9 +145,9 @@ def prices(result: AlignmentResult) -> Figure | None:
         axes.set_xlim(0.5, max(path.periods for path in result.markets.values()) + 0.7)
         axes.set_xlabel("period", fontsize=8, color=MUTED)
         axes.set_ylabel("price", fontsize=8, color=MUTED)
-        marks.quiet(axes)
+        drawing.quiet(axes)
         axes.legend(loc="upper left", frameon=False, fontsize=8, ncols=2, bbox_to_anchor=(0, 1.14))
-        marks.margins(figure, 0.6, 0.35, 0.48)
+        drawing.margins(figure, 0.6, 0.35, 0.48)
     return figure
 
 
@@ -172,7 +172,7 @@ def _means(axes: Axes, points: Any, colour: str, marker: str, dashes: Any) -> No
 
 def _oracle(result: AlignmentResult) -> list[tuple[float, float]]:
     """The oracle's cooperation on the same dilemmas."""
-    from ludens.training.evaluation.marks import oracle_points
+    from ludens.training.evaluation.scores import oracle_points
 
     names = (("before", "exam"), ("after", "exam"), ("before", "thinking"))
     found = next((path for name in names if (path := result.files.run(*name)).exists()), None)

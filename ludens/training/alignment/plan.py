@@ -14,10 +14,10 @@ import numpy as np
 from ludens.agents.local.resolve import PREFIX, resolve
 from ludens.envs import PROTOCOLS
 from ludens.errors import LudensError, UsageError
-from ludens.experiments.files import write_whole
-from ludens.experiments.seeds import check_seed
+from ludens.experiments.runs.files import write_whole
+from ludens.experiments.runs.seeds import check_seed
 from ludens.preferences import Preferences
-from ludens.training.games import (
+from ludens.training.data.games import (
     Payoffs,
     Ranges,
     draw_games,
@@ -46,7 +46,8 @@ class Sizes:
         protocols: names of published protocols; None for all 18.
         replicates: how often a model that is sampled answers each question of the protocols.
         periods: of the pricing run; 0 for none.
-        studies: numbers of the studies on autonomous vehicles, see `ludens.envs.av.studies`; empty for none.
+        studies: numbers of the studies on autonomous vehicles, see `ludens.envs.av.dilemma.studies`; empty
+            for none.
         perplexity: whether the general-ability check is made (it loads the model twice).
         compared: whether the base and the persona are asked too, in the exam, the protocols and the transfer;
             of several tunings of one base, one needs to ask them. Without it there is nothing before.
@@ -71,7 +72,7 @@ class Sizes:
             value, least = getattr(self, name), 1 if name in ("held_out", "replicates") else 0
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UsageError(f"The number {name} is a whole number of at least {least}; got {value!r}.")
-        from ludens.envs.av.studies import STUDIES
+        from ludens.envs.av.dilemma.studies import STUDIES
 
         strange = [number for number in self.studies if number not in STUDIES]
         if strange:
@@ -102,7 +103,7 @@ class Plan:
         preferences: what it is moved toward.
         families: games to train on; None for the three of van Leeuwen & Alger (2024).
         payoffs: ranges of the payoffs of these games; None for those of
-            `ludens.training.games.taught_payoffs`.
+            `ludens.training.data.games.taught_payoffs`.
         examples: how many to train on.
         seed: root of all chance.
         method: ``"lora"`` or ``"full"``.

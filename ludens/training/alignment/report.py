@@ -7,13 +7,13 @@ import os
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ludens.experiments.database import StoreError, reason
-from ludens.experiments.files import write_whole
-from ludens.experiments.manifest import versions
 from ludens.experiments.pricing.result import plain
-from ludens.experiments.printable import printable
 from ludens.experiments.report import write_page
 from ludens.experiments.report.page import inlined, template
+from ludens.experiments.runs.database import StoreError, reason
+from ludens.experiments.runs.files import write_whole
+from ludens.experiments.runs.manifest import versions
+from ludens.experiments.runs.printable import printable
 from ludens.training.alignment.result import AlignmentResult, load_result, to_json
 from ludens.training.alignment.tables import headline, tables
 from ludens.training.evaluation.sets import SETS
@@ -66,7 +66,7 @@ def page(result: AlignmentResult) -> str:
 
 
 def _figures(result: AlignmentResult) -> list[tuple[str, str, str, Figure]]:
-    from ludens.experiments.report import figures as bench_figures
+    from ludens.experiments.bench import figures as bench_figures
     from ludens.training.alignment import figures, training
 
     drawn: list[tuple[str, str, str, Figure | None]] = [

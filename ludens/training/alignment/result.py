@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ludens.experiments.av import DilemmaMeasures
+from ludens.experiments.bench.result import BenchResult, estimates
+from ludens.experiments.bench.result import load_result as load_bench
 from ludens.experiments.estimates.answers import of_shares
 from ludens.experiments.estimates.profile import Profile, profile
-from ludens.experiments.records import DecisionRecord, EpisodeRecord
-from ludens.experiments.results import BenchResult, estimates
-from ludens.experiments.results import load_result as load_bench
-from ludens.experiments.shares import shares_by_policy
+from ludens.experiments.measures.shares import shares_by_policy
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
 from ludens.training.alignment.plan import Plan, read_plan
 from ludens.training.alignment.stages import (
     BASE,
@@ -26,9 +26,9 @@ from ludens.training.alignment.stages import (
     TUNED,
     Files,
 )
-from ludens.training.dataset import DataSet
+from ludens.training.data.dataset import DataSet
 from ludens.training.evaluation.exam import read_exam
-from ludens.training.evaluation.marks import Mark, Slope, mark, temptation
+from ludens.training.evaluation.scores import Mark, Slope, mark, temptation
 from ludens.training.evaluation.sets import SETS
 from ludens.training.evaluation.transfer import MarketPath, read_dilemmas, read_market
 

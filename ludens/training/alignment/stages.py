@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from ludens.errors import LudensError
-from ludens.experiments.bench import CONCURRENCY, bench
-from ludens.experiments.bench import resume as resume_bench
-from ludens.experiments.database import StoreError
-from ludens.experiments.files import write_whole
-from ludens.experiments.lock import RunLock
-from ludens.experiments.recorder import OnProgress
+from ludens.experiments.bench.bench import CONCURRENCY, bench
+from ludens.experiments.bench.bench import resume as resume_bench
+from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.files import write_whole
+from ludens.experiments.runs.lock import RunLock
+from ludens.experiments.runs.recorder import OnProgress
 from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
-from ludens.training.build import HELD_OUT, build_dataset, training_framings
-from ludens.training.dataset import DataSet
+from ludens.training.data.build import HELD_OUT, build_dataset, training_framings
+from ludens.training.data.dataset import DataSet
 from ludens.training.evaluation.exam import Contender, contender, examine
 from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
 

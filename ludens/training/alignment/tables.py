@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ludens.experiments.intervals import Estimate
+from ludens.experiments.bench.tables import Cell
+from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.tables import Table
 from ludens.experiments.report.names import (
     DASH,
@@ -17,7 +18,6 @@ from ludens.experiments.report.names import (
     policy_name,
     share_range,
 )
-from ludens.experiments.report.tables import Cell
 from ludens.training.evaluation.sets import SETS, TAUGHT
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ludens.experiments.report import marks
+from ludens.experiments.report import drawing
 from ludens.experiments.report.svg import MUTED
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ def curve(result: AlignmentResult) -> Figure | None:
     ]
     if len(points) < 2:
         return None
-    with marks.sheet(8.6, 2.6) as figure:
+    with drawing.sheet(8.6, 2.6) as figure:
         axes = figure.subplots()
         steps, losses = zip(*points, strict=True)
         axes.plot(steps, losses, color="#d55e00", linewidth=1.6)
         axes.set_yscale("log")
         axes.set_xlabel("step", fontsize=8, color=MUTED)
         axes.set_ylabel("loss, nats per token", fontsize=8, color=MUTED)
-        marks.quiet(axes)
-        marks.margins(figure, 0.75, 0.2, 0.48)
+        drawing.quiet(axes)
+        drawing.margins(figure, 0.75, 0.2, 0.48)
     return figure

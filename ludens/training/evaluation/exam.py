@@ -18,15 +18,15 @@ import numpy as np
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
-from ludens.experiments.bench import CONCURRENCY
-from ludens.experiments.blocking import run_blocking
-from ludens.experiments.database import NoRunError
-from ludens.experiments.recorder import OnProgress, Recorder
-from ludens.experiments.records import DecisionRecord, EpisodeRecord, EpisodeSpec
-from ludens.experiments.run import Run
-from ludens.experiments.runner import PlayOne, run_episodes, unplayed
-from ludens.experiments.store import Store, create_run
-from ludens.experiments.suite import is_language_model, named
+from ludens.experiments.bench.bench import CONCURRENCY
+from ludens.experiments.bench.suite import is_language_model, named
+from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.recorder import OnProgress, Recorder
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import PlayOne, run_episodes, unplayed
+from ludens.experiments.runs.store import Store, create_run
 from ludens.training.evaluation.sets import Question
 
 KIND = "exam"

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from ludens.envs import FAMILIES, Family, GameTree, Turn
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.preferences import Preferences, best_strategies, resolve_belief
-from ludens.training.dataset import DataSet
+from ludens.training.data.dataset import DataSet
+from ludens.training.data.example import Example
+from ludens.training.data.games import Payoffs, draw_games, game_key
 from ludens.training.evaluation.unseen import UNSEEN
-from ludens.training.example import Example
-from ludens.training.games import Payoffs, draw_games, game_key
 
 DILEMMA, REPLY = "sequential_prisoners_dilemma", "reply to cooperation"
 

@@ -17,7 +17,7 @@ from ludens.experiments.av import DilemmaMeasures, ask, resume_ask
 from ludens.experiments.av import load_result as load_dilemmas
 from ludens.experiments.pricing import play_pricing, resume_pricing
 from ludens.experiments.pricing.result import load_result
-from ludens.experiments.recorder import OnProgress
+from ludens.experiments.runs.recorder import OnProgress
 
 RIVAL = "myopic"
 

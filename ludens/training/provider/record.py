@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ludens.errors import LudensError, UsageError
-from ludens.experiments.files import write_whole
+from ludens.experiments.runs.files import write_whole
 
 NAME = "job.json"
 ENDED = ("succeeded", "failed", "cancelled")

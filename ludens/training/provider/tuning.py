@@ -13,8 +13,8 @@ from typing import Any
 from uuid import uuid4
 
 from ludens.errors import UsageError
-from ludens.experiments.files import write_whole
-from ludens.experiments.lock import RunLock
+from ludens.experiments.runs.files import write_whole
+from ludens.experiments.runs.lock import RunLock
 from ludens.training.provider.preparation import Prepared, prepare
 from ludens.training.provider.prices import Estimate
 from ludens.training.provider.record import NAME, ProviderError, ProviderJob, SentFile

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ludens.agents.llm.replies import read_choice
-from ludens.experiments.files import write_whole
+from ludens.agents.llm.reading.choices import read_choice
+from ludens.experiments.runs.files import write_whole
 from ludens.training.tuning.recipe import Recipe
 
 BATCH = 32

@@ -22,8 +22,8 @@ from typing import Any
 
 from ludens.agents.local.resolve import Reference, resolve
 from ludens.errors import LudensError, UsageError
-from ludens.experiments.recorder import Progress
-from ludens.training.dataset import DataSet
+from ludens.experiments.runs.recorder import Progress
+from ludens.training.data.dataset import DataSet
 from ludens.training.tuning.recipe import Recipe
 
 CARD = "card.json"

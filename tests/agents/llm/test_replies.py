@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents.llm.replies import read_choice, read_shares
+from ludens.agents.llm.reading.choices import read_choice, read_shares
 
 LABELS = ("A", "B")
 WORDS = ("lend the cart", "use the cart alone")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents.llm.wording import WordingError, framings, orders, personas, render
+from ludens.agents.llm.prompts.games import WordingError, framings, orders, personas, render
 from ludens.envs import (
     FAMILIES,
     PROTOCOLS,
@@ -23,7 +23,7 @@ from ludens.envs import (
     Step,
     make_env,
 )
-from ludens.envs.questions import questions
+from ludens.envs.tree.questions import questions
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES = {"sequential_prisoners_dilemma": "SPD1", "trust": "TG1", "ultimatum": "UG1"}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ludens.agents import CallablePolicy, make_policy
+from ludens.agents.llm.price_policy import PricingLLMPolicy
 from ludens.agents.pricing import (
     BestReplyFirm,
     FixedFirm,
@@ -20,7 +21,6 @@ from ludens.agents.pricing import (
     MoralisFirm,
     MyopicFirm,
     NashFirm,
-    PricingLLMPolicy,
     PricingPolicy,
     RandomFirm,
     make_firm,

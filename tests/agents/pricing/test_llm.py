@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ludens.agents.llm import ModelError
-from ludens.agents.pricing import PricingLLMPolicy, make_firm
+from ludens.agents.llm.price_policy import PricingLLMPolicy
+from ludens.agents.pricing import make_firm
 from ludens.errors import UsageError
 from tests import loopback
 from tests.agents.pricing.turns import BASELINE, pricing_turn

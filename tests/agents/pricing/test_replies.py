@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents.pricing.replies import SLOTS, read_firm, read_price
+from ludens.agents.llm.reading.prices import SLOTS, read_firm, read_price
 
 NOTES = {"observations": "quiet", "plans": "hold", "insights": "rival follows", "message": ""}
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ludens.agents.llm.wording import WordingError
+from ludens.agents.llm.prompts.games import WordingError
+from ludens.agents.llm.prompts.prices import PricePromptOptions, check_prefix, number, prefixes, render_firm
 from ludens.agents.pricing.view import firm_view
-from ludens.agents.pricing.wording import Telling, check_prefix, number, prefixes, render_firm
 from ludens.envs.pricing import Market
 from tests.agents.pricing.turns import pricing_turn
 
@@ -38,15 +38,21 @@ def transcript(prefix):
         "notices": ("A new firm entered the market in period 2.",),
     }
     ways = {
-        "full, in parts": prompt(Telling(prefix)),
-        "full, in JSON": prompt(Telling(prefix), "json"),
-        "the first period, no ceiling": prompt(Telling(prefix), history=[], price_limit=None, notes={}),
-        "without notes": prompt(Telling(prefix, notes=False)),
-        "three firms that talk, with news": prompt(Telling(prefix, window=1, note_limit=12), **several),
-        "as homo economicus": prompt(Telling(prefix, persona="homo_economicus")),
-        "as homo moralis": prompt(Telling(prefix, persona="homo_moralis")),
-        "compact": prompt(Telling(prefix, layout="compact", window=2, note_limit=60), "json"),
-        "compact, three firms that talk, with news": prompt(Telling(prefix, layout="compact"), **several),
+        "full, in parts": prompt(PricePromptOptions(prefix)),
+        "full, in JSON": prompt(PricePromptOptions(prefix), "json"),
+        "the first period, no ceiling": prompt(
+            PricePromptOptions(prefix), history=[], price_limit=None, notes={}
+        ),
+        "without notes": prompt(PricePromptOptions(prefix, notes=False)),
+        "three firms that talk, with news": prompt(
+            PricePromptOptions(prefix, window=1, note_limit=12), **several
+        ),
+        "as homo economicus": prompt(PricePromptOptions(prefix, persona="homo_economicus")),
+        "as homo moralis": prompt(PricePromptOptions(prefix, persona="homo_moralis")),
+        "compact": prompt(PricePromptOptions(prefix, layout="compact", window=2, note_limit=60), "json"),
+        "compact, three firms that talk, with news": prompt(
+            PricePromptOptions(prefix, layout="compact"), **several
+        ),
     }
     return "\n\n".join(
         "\n".join(
@@ -70,7 +76,7 @@ def test_the_four_treatments_are_there():
 
 
 def test_every_number_in_a_prompt_is_the_markets():
-    shown = text(Telling(), price_limit=17.25, market=Market.symmetric(price_scale=3.2, cost=1.5))
+    shown = text(PricePromptOptions(), price_limit=17.25, market=Market.symmetric(price_scale=3.2, cost=1.5))
     assert "costs your firm 4.8 to make" in shown
     assert "above a price of 17.25" in shown
     table = [line.split(" | ") for line in shown.splitlines() if re.match(r"\d+ \|", line)]
@@ -84,7 +90,7 @@ def test_every_number_in_a_prompt_is_the_markets():
 
 def test_a_firm_sees_all_prices_but_only_its_own_quantities_and_profits():
     market = Market([2.0, 2.5], [1.0, 1.0], quantity_scale=100.0)
-    first, second = (text(Telling(), market=market, agent=f"firm_{n}") for n in range(2))
+    first, second = (text(PricePromptOptions(), market=market, agent=f"firm_{n}") for n in range(2))
     rows = [line for line in (first + second).splitlines() if line.startswith("1 |")]
     quantities, profits = market.quantities(PAST[0]), market.profits(PAST[0])
     assert rows == [
@@ -95,38 +101,48 @@ def test_a_firm_sees_all_prices_but_only_its_own_quantities_and_profits():
 
 
 def test_only_the_window_is_shown_and_says_what_it_hides():
-    shown = text(Telling(window=100), history=[(1.5, 1.6)] * 250)
+    shown = text(PricePromptOptions(window=100), history=[(1.5, 1.6)] * 250)
     rows = [line for line in shown.splitlines() if re.match(r"\d+ \|", line)]
     assert [int(row.split(" | ")[0]) for row in rows] == list(range(151, 251))
     assert "the last 100 of 250 periods" in shown
     assert "Reply now for period 251." in shown
-    assert "the last" not in text(Telling(window=100), history=[(1.5, 1.6)] * 100)
+    assert "the last" not in text(PricePromptOptions(window=100), history=[(1.5, 1.6)] * 100)
 
 
 def test_notes_are_shown_up_to_their_limit_and_observations_are_forgotten():
-    shown = text(Telling())
+    shown = text(PricePromptOptions())
     assert "Try 1.8.\n\nThen 1.7." in shown
     assert "The rival follows." in shown
     assert "unseen" not in shown
-    assert "The riv\n" in text(Telling(note_limit=7)) + "\n"
-    assert "PLANS" not in text(Telling(notes=False))
+    assert "The riv\n" in text(PricePromptOptions(note_limit=7)) + "\n"
+    assert "PLANS" not in text(PricePromptOptions(notes=False))
 
 
 def test_all_that_stays_the_same_stands_before_the_last_paragraph_of_a_compact_prompt():
-    telling = Telling(layout="compact")
+    telling = PricePromptOptions(layout="compact")
     now, later = (text(telling, history=PAST * times) for times in (1, 2))
     assert now.rpartition("\n\n")[0] == later.rpartition("\n\n")[0]
     assert "\n\n" not in now.rpartition("\n\n")[0]
 
 
 def test_a_persona_or_prefix_of_ones_own_is_shown_as_it_is_and_changes_the_hash():
-    plain, own = prompt(Telling()), prompt(Telling("Sell {{ dear }}.", persona="You are a baker."))
+    plain, own = (
+        prompt(PricePromptOptions()),
+        prompt(PricePromptOptions("Sell {{ dear }}.", persona="You are a baker.")),
+    )
     assert own.messages[0]["content"] == "You are a baker."
     assert own.messages[1]["content"].startswith("Sell {{ dear }}.")
     assert (plain.wording.framing, own.wording.framing) == ("P0", "own")
-    hashes = {prompt(Telling(prefix)).wording.hash for prefix in prefixes()}
-    hashes |= {plain.wording.hash, own.wording.hash, prompt(Telling(persona="homo_moralis")).wording.hash}
-    hashes |= {prompt(Telling(layout="compact")).wording.hash, prompt(Telling(persona="x y")).wording.hash}
+    hashes = {prompt(PricePromptOptions(prefix)).wording.hash for prefix in prefixes()}
+    hashes |= {
+        plain.wording.hash,
+        own.wording.hash,
+        prompt(PricePromptOptions(persona="homo_moralis")).wording.hash,
+    }
+    hashes |= {
+        prompt(PricePromptOptions(layout="compact")).wording.hash,
+        prompt(PricePromptOptions(persona="x y")).wording.hash,
+    }
     assert len(hashes) == 4 + 4
 
 
@@ -144,7 +160,11 @@ def test_numbers_are_short_and_have_no_exponent(value, shown):
 
 
 def test_what_hardly_sells_is_no_long_row_of_zeros():
-    rows = [line for line in text(Telling(), history=[(40.0, 1.5)]).splitlines() if line.startswith("1 |")]
+    rows = [
+        line
+        for line in text(PricePromptOptions(), history=[(40.0, 1.5)]).splitlines()
+        if line.startswith("1 |")
+    ]
     assert rows == ["1 | 40 | 1.5 | 0 | 0"]
     assert number(-1e-9, 5, 4) == "0"
 

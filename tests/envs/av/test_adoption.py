@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pettingzoo import make
 
 from ludens.envs import make_env
-from ludens.envs.av.adoption import AdoptionGame, Regulation
-from ludens.envs.av.adoption_core import PASSENGER, PEDESTRIAN, AdoptionCore
-from ludens.envs.av.adoption_env import AdoptionEnv
+from ludens.envs.av.adoption.env import AdoptionEnv
+from ludens.envs.av.adoption.game import AdoptionGame, Regulation
+from ludens.envs.av.adoption.simulator import PASSENGER, PEDESTRIAN, AdoptionCore
 from ludens.errors import UsageError
 from ludens.testing import EnvironmentConformance
 

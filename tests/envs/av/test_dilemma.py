@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ludens.envs import make_env
-from ludens.envs.av.dilemma import AvDilemmaEnv
-from ludens.envs.av.encoding import NAMES, encoded
-from ludens.envs.av.studies import STUDIES, free_design, study_design
-from ludens.envs.av.vignette import PERSPECTIVES, QUESTIONS, Vignette, as_vignette
+from ludens.envs.av.dilemma.env import AvDilemmaEnv
+from ludens.envs.av.dilemma.observations import NAMES, encoded
+from ludens.envs.av.dilemma.studies import STUDIES, free_design, study_design
+from ludens.envs.av.dilemma.vignette import PERSPECTIVES, QUESTIONS, Vignette, as_vignette
 from ludens.errors import UsageError
 from ludens.experiments import play
 

@@ -10,14 +10,14 @@ import pytest
 from scipy.stats import beta
 
 from ludens.agents import CallablePolicy, Decision, Policy
-from ludens.envs.av.adoption import AdoptionGame
+from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.errors import UsageError
 from ludens.experiments.av import adopt, load_adoption, simulate_adoption
 from ludens.experiments.av.adopting import kappa_curves
 from ludens.experiments.av.adoption_figures import save_figure
 from ludens.experiments.av.adoption_result import to_json, write_csv
 from ludens.experiments.av.groups import make_groups
-from ludens.experiments.database import NoRunError, StoreError
+from ludens.experiments.runs.database import NoRunError, StoreError
 from ludens.preferences.av.adoption import adoption_equilibria
 
 NAMES = ["homo_economicus", "homo_moralis:0.2", "homo_moralis:0.3", "altruist:0.3", "utilitarian"]

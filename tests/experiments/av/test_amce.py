@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ludens.envs.av.moral_machine import CHARACTERS, MOST, TYPES, draw_scenarios
+from ludens.envs.av.moral_machine.scenarios import CHARACTERS, MOST, TYPES, draw_scenarios
 from ludens.errors import UsageError
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, at_stake, distance, effects, read_effects
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from ludens.envs.av.studies import free_design, study_design
-from ludens.envs.av.vignette import Vignette
+from ludens.envs.av.dilemma.studies import free_design, study_design
+from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.errors import UsageError
 from ludens.experiments import Run
 from ludens.experiments.av import ask, load_result, resume_ask

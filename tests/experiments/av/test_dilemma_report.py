@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ludens.cli import main
-from ludens.envs.av.studies import STUDIES
+from ludens.envs.av.dilemma.studies import STUDIES
 from ludens.experiments import Run
 from ludens.experiments.av import ask, load_result, write_report
 from ludens.experiments.av.figures import approval_curves, law, points, social_dilemma

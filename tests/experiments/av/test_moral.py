@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from ludens.agents import CallablePolicy
-from ludens.agents.llm.wording import render
+from ludens.agents.llm.prompts.games import render
 from ludens.cli import app, main
 from ludens.envs import make_env
-from ludens.envs.av.moral_machine import CHARACTERS, draw_scenarios
-from ludens.envs.av.moral_machine_env import moral_turn
+from ludens.envs.av.moral_machine.env import moral_turn
+from ludens.envs.av.moral_machine.scenarios import CHARACTERS, draw_scenarios
 from ludens.errors import UsageError
 from ludens.experiments.av import measure_moral_machine, moral_machine, resume_moral_machine
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE

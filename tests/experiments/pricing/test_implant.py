@@ -9,10 +9,10 @@ import pytest
 
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run
-from ludens.experiments.database import NoRunError
 from ludens.experiments.pricing.history import histories
 from ludens.experiments.pricing.implant import CONTROL, SENTENCES, effects, implant, resume_implant
 from ludens.experiments.pricing.play import play_pricing
+from ludens.experiments.runs.database import NoRunError
 from tests.loopback import Loopback, failing, say
 
 WORDS = {"avoid a price war": ("Hold.", "Do not fight."), "undercut": ("Cut.",)}

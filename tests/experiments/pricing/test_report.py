@@ -16,8 +16,7 @@ from rich.console import Console
 
 from ludens.agents.policy import Call, Decision, Wording
 from ludens.envs.pricing import Market
-from ludens.experiments.costs import costs
-from ludens.experiments.database import StoreError
+from ludens.experiments.measures.costs import costs
 from ludens.experiments.pricing import analyse, panel_of, write_report
 from ludens.experiments.pricing.figures import drawn_runs, gain_distribution, phase_plot, price_paths
 from ludens.experiments.pricing.measures import measure
@@ -25,7 +24,8 @@ from ludens.experiments.pricing.panels import Note
 from ludens.experiments.pricing.result import PricingResult, to_json, write_estimates, write_panel
 from ludens.experiments.pricing.terminal import print_result
 from ludens.experiments.pricing.transcripts import transcripts
-from ludens.experiments.records import DecisionRecord
+from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.records import DecisionRecord
 
 NASTY = "</script><img src=x onerror=alert(1)><!-- \x1b[31mred\x1b[0m \u2028 \u202eevil & 'quoted' \"too\""
 EMPTY = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}

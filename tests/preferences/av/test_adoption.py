@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from ludens.envs.av.adoption import AdoptionGame, Regulation
+from ludens.envs.av.adoption.game import AdoptionGame, Regulation
 from ludens.errors import UsageError
 from ludens.preferences.av.adoption import (
     AdoptionPreferences,

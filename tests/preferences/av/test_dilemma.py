@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ludens.envs.av.vignette import FAMILY, Vignette
+from ludens.envs.av.dilemma.vignette import FAMILY, Vignette
 from ludens.errors import UsageError
 from ludens.preferences.av.approval import approval_probability, fit_approval
 from ludens.preferences.av.dilemma import (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.envs.av.vignette import Vignette
+from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.preferences.av.dilemma import DilemmaPreferences, worth
 from ludens.preferences.av.moral import sparing_worth
 

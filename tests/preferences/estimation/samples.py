@@ -12,7 +12,7 @@ from scipy import sparse
 from ludens.envs import PROTOCOLS, pure_strategies
 from ludens.preferences import uniform_belief, utility_terms
 from ludens.preferences.estimation import BRUHIN_FEHR_SCHUNK, HOMO_MORALIS, Choices
-from ludens.preferences.estimation.likelihood import log_probabilities
+from ludens.preferences.estimation.fitting.likelihood import log_probabilities
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
 FAMILIES = {family: [f"{family}{number}" for number in range(1, 7)] for family in ("SPD", "TG", "UG")}
@@ -43,7 +43,7 @@ def filled(design, counts, clusters=None):
 
 def probabilities(design, model, theta):
     """Of every event, shape (situations, events)."""
-    return np.exp(log_probabilities(model, design, model.internal(np.array(theta, dtype=float))))
+    return np.exp(log_probabilities(model, design, model.to_free(np.array(theta, dtype=float))))
 
 
 def drawn(design, model, theta, subjects, seed):

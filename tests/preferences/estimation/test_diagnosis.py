@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ludens.preferences.estimation import BRUHIN_FEHR_SCHUNK, FEHR_SCHMIDT, HOMO_MORALIS, fit, fit_individuals
-from ludens.preferences.estimation.leaning import leaning
+from ludens.preferences.estimation.identification.noise_model import leaning
 from tests.preferences.estimation.samples import (
     ALL,
     FAMILIES,
@@ -197,7 +197,7 @@ def test_choices_against_the_own_payoff_leave_the_precision_at_its_bound():
 
 def test_perfectly_predicted_choices_are_separated():
     design = games(ALL)
-    level = design.attributes @ HOMO_MORALIS.internal(np.array([0.11, 0.23, 0.37, 1]))
+    level = design.attributes @ HOMO_MORALIS.to_free(np.array([0.11, 0.23, 0.37, 1]))
     best = np.where(design.available, level, -np.inf).argmax(axis=-1)
     counts = np.zeros((30, 18, 8))
     counts[:, np.arange(18), best] = 1
@@ -274,16 +274,16 @@ def test_lost_bootstrap_draws_are_said():
 
 
 def test_a_climb_that_ends_early_is_said(monkeypatch):
-    from ludens.preferences.estimation import climbing
+    from ludens.preferences.estimation.fitting import maximise
 
     choices = moral(ALL, (0.1, 0.2, 0.3, 8), 100, 0)
-    original = climbing.optimize.minimize
+    original = maximise.optimize.minimize
 
     def hasty(*arguments, **options):
         options["options"] = {"maxiter": 1}
         return original(*arguments, **options)
 
-    monkeypatch.setattr(climbing.optimize, "minimize", hasty)
+    monkeypatch.setattr(maximise.optimize, "minimize", hasty)
     found = fit(choices)
     assert not found.converged
     assert told(found) == [("unconverged", NAMES)]

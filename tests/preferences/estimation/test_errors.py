@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ludens.preferences.estimation import BRUHIN_FEHR_SCHUNK, HOMO_MORALIS, fit
-from ludens.preferences.estimation.errors import inverse
+from ludens.preferences.estimation.fitting.errors import inverse
 from tests.preferences.estimation.samples import ALL, allocations, drawn, filled, games, moral, probabilities
 
 with warnings.catch_warnings():

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from ludens.preferences.estimation import CES, LINEAR_MODELS, Parameter, UtilityModel
-from ludens.preferences.estimation.likelihood import evaluator, events, log_probabilities, restricted
-from ludens.preferences.estimation.newton import maximise
+from ludens.preferences.estimation.fitting.likelihood import evaluator, events, log_probabilities, restricted
+from ludens.preferences.estimation.fitting.newton import maximise
 from tests.preferences.estimation.samples import allocations, empty, filled, games, moral
 
 CURVED = UtilityModel(
@@ -110,7 +110,7 @@ def test_restriction_follows_the_chain_rule():
     for fixed in ({"kappa": 0.3}, {"noise": 6.0}, {"alpha": 0.1, "noise": 6.0}):
         restriction = model.restrict(fixed)
         psi = np.full(restriction.free, 0.05)
-        theta = model.reported(restriction.expand(psi))
+        theta = model.to_reported(restriction.expand(psi))
         for name, value in fixed.items():
             assert theta[model.names.index(name)] == pytest.approx(value)
         np.testing.assert_allclose(restriction.reduce(restriction.expand(psi)), psi)

@@ -19,11 +19,11 @@ from ludens.preferences.estimation import (
     select_types,
     simulate,
 )
-from ludens.preferences.estimation.criteria import criteria
-from ludens.preferences.estimation.mixture_climb import improve, sizes_of
-from ludens.preferences.estimation.mixture_errors import problems
-from ludens.preferences.estimation.mixture_likelihood import MixtureLikelihood
-from ludens.preferences.estimation.mixture_results import Starts
+from ludens.preferences.estimation.mixture.criteria import criteria
+from ludens.preferences.estimation.mixture.em import improve, sizes_of
+from ludens.preferences.estimation.mixture.errors import problems
+from ludens.preferences.estimation.mixture.likelihood import MixtureLikelihood
+from ludens.preferences.estimation.mixture.results import Starts
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
 SITUATIONS = [(PROTOCOLS[name], uniform_strategy(PROTOCOLS[name])) for name in PROTOCOLS]
@@ -58,11 +58,14 @@ def test_derivatives_are_those_of_the_level(seen):
         step = np.zeros(function.size)
         step[place] = size
         above, below = function(omega + step, which), function(omega - step, which)
-        slope, bend = (above.level - below.level) / 2 / size, (above.gradient - below.gradient) / 2 / size
+        slope, curvature = (
+            (above.level - below.level) / 2 / size,
+            (above.gradient - below.gradient) / 2 / size,
+        )
         scale = np.abs(value.gradient).max()
         np.testing.assert_allclose(slope, value.gradient[:, place], rtol=1e-4, atol=1e-6 * scale)
         np.testing.assert_allclose(
-            bend, value.hessian[:, :, place], rtol=1e-4, atol=1e-5 * np.abs(value.hessian).max()
+            curvature, value.hessian[:, :, place], rtol=1e-4, atol=1e-5 * np.abs(value.hessian).max()
         )
 
 
@@ -160,7 +163,7 @@ def judged(choices, psi, shares, converged=True, levels=(-1.0, -1.0)):
 
 
 def test_degenerate_mixtures_are_told(planted):
-    psi = HOMO_MORALIS.internal(PLANTED)
+    psi = HOMO_MORALIS.to_free(PLANTED)
     healthy = judged(planted[0], psi, np.array([0.6, 0.4]))
     assert not healthy.warnings
     empty = judged(planted[0], psi, np.array([0.999, 0.001]))

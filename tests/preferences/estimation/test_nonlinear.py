@@ -195,7 +195,7 @@ def test_a_range_is_kept():
     assert found.values[0] == 0.2
     assert found.values[1] > 0
     phi = np.array([0.3, 0.2, -0.7])
-    np.testing.assert_allclose(kept.internal(kept.reported(phi)), phi)
+    np.testing.assert_allclose(kept.to_free(kept.to_reported(phi)), phi)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from ludens.envs import PROTOCOLS, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences.estimation import HOMO_MORALIS, questions, simulate
-from ludens.preferences.estimation.likelihood import log_probabilities
+from ludens.preferences.estimation.fitting.likelihood import log_probabilities
 
 GAMES = [PROTOCOLS[name] for name in ("SPD3", "TG4", "UG2")]
 SITUATIONS = [(game, uniform_strategy(game)) for game in GAMES]
@@ -16,7 +16,7 @@ THETA = np.array([0.3, 0.2, 0.4, 8.0])
 
 
 def expected(choices, theta):
-    return np.exp(log_probabilities(HOMO_MORALIS, choices, HOMO_MORALIS.internal(theta)))
+    return np.exp(log_probabilities(HOMO_MORALIS, choices, HOMO_MORALIS.to_free(theta)))
 
 
 @pytest.mark.parametrize("seen", ["strategies", "nodes"])

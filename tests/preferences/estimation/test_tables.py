@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from ludens.envs import FAMILIES, PROTOCOLS, pure_strategies, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences import utility_terms
-from ludens.preferences.estimation.likelihood import log_probabilities
-from ludens.preferences.estimation.models import HOMO_MORALIS
-from ludens.preferences.estimation.responses import strategy_text
-from ludens.preferences.estimation.tables import read_choices
+from ludens.preferences.estimation.data.responses import strategy_text
+from ludens.preferences.estimation.data.tables import read_choices
+from ludens.preferences.estimation.fitting.likelihood import log_probabilities
+from ludens.preferences.estimation.models.linear import HOMO_MORALIS
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
 
@@ -145,7 +145,7 @@ def test_fractional_choices_and_clusters():
 def test_a_column_of_one_s_own_is_an_attribute():
     from dataclasses import replace
 
-    from ludens.preferences.estimation.models import FEHR_SCHMIDT
+    from ludens.preferences.estimation.models.linear import FEHR_SCHMIDT
 
     model = replace(FEHR_SCHMIDT, attributes=("own", "effort", "minus ahead"))
     table = {**LONG, "effort": [1, 2, 3, 4, 5]}
@@ -196,7 +196,7 @@ def test_an_answer_at_one_node_is_an_event_of_all_strategies_with_it():
     table = pure_strategies(PROTOCOLS["TG3"]).T > 0
     np.testing.assert_array_equal(choices.members[0], table)
     assert choices.counts.toarray()[0].tolist() == [1, 0, 0, 1, 0, 0, 0, 0]  # trust and defect
-    phi = HOMO_MORALIS.internal(np.array([0.1, 0.2, 0.4, 8.0]))
+    phi = HOMO_MORALIS.to_free(np.array([0.1, 0.2, 0.4, 8.0]))
     shares = np.exp(log_probabilities(HOMO_MORALIS, choices, phi))
     np.testing.assert_allclose(shares[0, :2].sum(), 1)
     np.testing.assert_allclose(shares[0, 2:].sum(), 1)

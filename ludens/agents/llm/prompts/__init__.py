@@ -1,0 +1,1 @@
+"""Prompts: templates that turn a turn into text."""

@@ -1,0 +1,1 @@
+"""Read replies: choices, points, prices, refusals."""

@@ -1,0 +1,232 @@
+"""Reading a firm's reply: its price and what it writes down for itself, or why the price cannot be said.
+
+A price is read where it can be meant in one way only; whatever else is asked again, with the reason. The
+rules are ours:
+
+==============================  =======================================================================
+written                         read as
+==============================  =======================================================================
+``1.47``, ``$1.47``, ``.9 EUR``  the number, whatever the currency's sign or name around it
+``2,00``, ``1,4729``, ``0,123``  a decimal comma
+``1,000.50``, ``1.000,50``       1000.5: the mark that comes last is the decimal one
+``1,000,000``                    1000000: what stands there more than once separates thousands
+``1.000``                        1: the prompts write a decimal point
+``1,000``                        asked again: it may be one, and it may be a thousand
+``1 000``, ``1.5-1.7``, ``3/2``  asked again: more than one number
+``free``, ``two``, ``about 2``   asked again: no number, or no plain one
+``[1.5]``, ``true``, ``null``    asked again: no single number
+``-1``, ``nan``, ``1e999``       asked again: no price can be that
+==============================  =======================================================================
+
+The slots are the keys of one JSON object, or headings at the beginning of a line ("PLANS: …"). A slot that is
+left out is an empty note: what a firm does not write down it does not keep.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ludens.agents.llm.reading.choices import Outcome, json_objects, plain
+from ludens.agents.llm.reading.refusals import declined
+
+SLOTS = ("observations", "plans", "insights", "message")
+
+
+@dataclass(frozen=True)
+class FirmReading:
+    """What a firm's reply says.
+
+    Attributes:
+        outcome: ``"ok"``, ``"invalid"`` or ``"refused"``.
+        price: in money; None unless ``"ok"``.
+        detail: one sentence that says what was wrong, fit to be told to the model; empty if ``"ok"``.
+        notes: what the reply says in each of its slots other than the price, by `SLOTS`.
+    """
+
+    outcome: Outcome
+    price: float | None = None
+    detail: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_firm(
+    text: str | None,
+    *,
+    lowest: float = 0.0,
+    highest: float = math.inf,
+    slots: Sequence[str] = SLOTS,
+    cut: bool = False,
+) -> FirmReading:
+    """The price and the notes of a reply.
+
+    Args:
+        text: the reply.
+        lowest: no price in this market is below it.
+        highest: none is above it.
+        slots: the notes that were asked for.
+        cut: the reply ended because it reached the limit of tokens; then a number at its end may lack digits.
+    """
+    clean = plain((text or "").translate(_MINUS))
+    if not clean:
+        return FirmReading("invalid", detail="The reply was empty.")
+    objects, around, broken = json_objects(clean)
+    sections = _sections(around)
+    answers = [(entry, prices) for _, entry in objects if (prices := _under(entry, _PRICE_KEYS))]
+    given = [value for _, prices in answers for value in prices]
+    given += [body for name, body in sections if name == "price"]
+    if len(given) > 1:
+        return FirmReading("invalid", detail="The reply names a price more than once; name one price only.")
+    if answers:
+        entry = answers[0][0]
+        notes = {slot: _note(_under(entry, (slot,))) for slot in slots}
+        return _priced(_of_json(given[0]), notes, lowest, highest)
+    if cut or broken:
+        return FirmReading("invalid", detail="The reply was cut off or broken before it gave a price.")
+    if given:
+        notes = {slot: "\n".join(body for name, body in sections if name == slot) for slot in slots}
+        return _priced(_of_section(given[0]), notes, lowest, highest)
+    if not objects and not sections:
+        bare = _of_text(clean)
+        if isinstance(bare, float) or (re.search(r"[0-9]", clean) and len(clean) <= LONGEST_BARE):
+            return _priced(bare, dict.fromkeys(slots, ""), lowest, highest)
+    if any(True for _ in declined(around)):
+        return FirmReading("refused", detail="The model declined to answer.")
+    return FirmReading("invalid", detail="The reply gives no price.")
+
+
+def read_price(text: str) -> float | str:
+    """The number that a text gives as a price, by the rules of this module; else why it gives none."""
+    return _of_text(plain(text.translate(_MINUS)))
+
+
+LONGEST_BARE = 40
+_PRICE_KEYS = ("price", "chosen_price", "my_price", "new_price")
+_MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{EM DASH}": "-"})
+_HEADING = re.compile(
+    r"(?im)^[ \t#>*_`\-\d.)]{0,12}(?:(?:my|new|updated|chosen|the|content|for|next|period'?s?)[ \t]+){0,4}"
+    r"(?P<name>observations?|plans?|insights?|message|price)"
+    r"(?:\.txt|[ \t]+and[ \t]+thoughts|[ \t]+for[ \t]+(?:this|the[ \t]+next)[ \t]+period)?"
+    r"[*_`]*[ \t]*[:=][*_`]*"
+)
+_CURRENCY = r"(?:[$€£¥]|(?:US[ \t]?)?dollars?|USD|US\$|EUR|euros?|GBP|pounds?|JPY|yen)"
+_PLAIN_PRICE = re.compile(
+    rf"(?i)(?P<sign>[-+]?)[ \t]*(?:{_CURRENCY})?[ \t]*(?P<second>[-+]?)"
+    rf"(?P<digits>(?:[0-9]+(?:[.,'][0-9]+)*[.,]?|[.,][0-9]+)(?:e[-+]?[0-9]+)?)"
+    rf"[ \t]*(?:{_CURRENCY})?(?:[ \t]*(?:per|a|/)[ \t]*unit)?"
+)
+_MARKUP = " \t\r\n*_`\"'"
+
+
+def _under(entry: Sequence[tuple[str, Any]], names: Sequence[str]) -> list[Any]:
+    """The values that stand under any of these keys, each value once."""
+    found: list[Any] = []
+    for key, value in entry:
+        if re.sub(r"[\s_-]+", "_", key.strip().lower()) in names and value not in found:
+            found.append(value)
+    return found
+
+
+def _note(values: Sequence[Any]) -> str:
+    return "\n".join(
+        value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for value in values
+        if value is not None
+    )
+
+
+def _sections(text: str) -> list[tuple[str, str]]:
+    """The parts of a text by their headings; what stands before the first heading is left out."""
+    hits = list(_HEADING.finditer(text))
+    ends = [*(hit.start() for hit in hits[1:]), len(text)]
+    return [(_slot(hit["name"]), text[hit.end() : end].strip()) for hit, end in zip(hits, ends, strict=False)]
+
+
+def _slot(heading: str) -> str:
+    name = heading.lower()
+    return name if name in ("price", "message") else name.rstrip("s") + "s"
+
+
+def _priced(price: float | str, notes: Mapping[str, str], lowest: float, highest: float) -> FirmReading:
+    if isinstance(price, str):
+        return FirmReading("invalid", detail=price)
+    if price < lowest:
+        return FirmReading("invalid", detail=f"A price of {price:.6g} is below {lowest:.6g}, the lowest.")
+    if price > highest:
+        return FirmReading("invalid", detail=f"A price of {price:.6g} is above {highest:.6g}, the highest.")
+    return FirmReading("ok", price + 0.0, notes=notes)
+
+
+def _of_json(value: Any) -> float | str:
+    if isinstance(value, str):
+        return read_price(value)
+    if isinstance(value, bool) or value is None:
+        return f"The price is {json.dumps(value)}, which is no number."
+    if isinstance(value, list):
+        return "The price is a list or an object; name one price only, as a single number."
+    try:
+        return _finite(float(value))
+    except OverflowError:
+        return _finite(math.inf)
+
+
+def _of_section(body: str) -> float | str:
+    """The price under a heading: its first line, unless more numbers follow."""
+    first, _, rest = body.partition("\n")
+    return _of_text(body if re.search(r"[0-9]", rest) else first)
+
+
+def _of_text(text: str) -> float | str:
+    said = text.strip(_MARKUP).removesuffix(".").rstrip(_MARKUP)
+    shown = f"{' '.join(said.split())[:LONGEST_BARE]!r}"
+    if not said:
+        return "The reply gives no price."
+    hit = _PLAIN_PRICE.fullmatch(said)
+    if hit is None:
+        if re.fullmatch(r"(?i)[-+]?(?:nan|inf(?:inity)?)", said):
+            return _finite(math.nan)
+        many = len(re.findall(r"[0-9]+(?:[.,'][0-9]+)*", said))
+        if many > 1:
+            return f"{shown} holds more than one number; name one price only."
+        return f"{shown} is no plain number." if many else f"{shown} is no number."
+    if hit["sign"] and hit["second"]:
+        return f"{shown} is no plain number."
+    digits, exponent = re.fullmatch(r"(?i)([^e]*)(e.*)?", hit["digits"]).groups()  # type: ignore[union-attr]
+    plainly = _decimal(digits)
+    if plainly is None:
+        return f"{shown} can be read in more than one way; write the price with a decimal point, as in 1.50."
+    return _finite(float(hit["sign"] + hit["second"] + plainly + (exponent or "")))
+
+
+def _decimal(digits: str) -> str | None:
+    """Digits with whatever marks among them, as Python reads a number; None where they are ambiguous."""
+    marks = re.sub(r"[0-9]", "", digits)
+    if marks in ("", "."):
+        return digits
+    if marks == ",":
+        whole, part = digits.split(",")
+        thousands = len(part) == 3 and len(whole) <= 3 and not whole.startswith("0") and whole != ""
+        return None if thousands else f"{whole or 0}.{part or 0}"
+    last, others = marks[-1], set(marks[:-1])
+    if len(others) > 1 or "'" in marks:
+        return None
+    if last in others:  # what stands there more than once separates thousands
+        groups, part = re.split(r"[.,]", digits), ""
+    else:
+        head, _, part = digits.rpartition(last)
+        groups = re.split(r"[.,]", head)
+    if not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:]):
+        return None
+    return f"{''.join(groups)}.{part}"
+
+
+def _finite(price: float) -> float | str:
+    if not math.isfinite(price):
+        return "The price is no finite number."
+    if price < 0:
+        return f"A price cannot be below 0; got {price:.6g}."
+    return price

@@ -1,0 +1,14 @@
+from .dynamic import BestReplyFirm as BestReplyFirm
+from .firms import firm_names as firm_names
+from .firms import make_firm as make_firm
+from .matching import MatchingFirm as MatchingFirm
+from .oracles import FixedFirm as FixedFirm
+from .oracles import GrimFirm as GrimFirm
+from .oracles import MonopolyFirm as MonopolyFirm
+from .oracles import MoralisFirm as MoralisFirm
+from .oracles import MyopicFirm as MyopicFirm
+from .oracles import NashFirm as NashFirm
+from .oracles import PricingPolicy as PricingPolicy
+from .oracles import RandomFirm as RandomFirm
+from .view import FirmView as FirmView
+from .view import firm_view as firm_view

@@ -1,0 +1,15 @@
+from .equilibrium import EquilibriumTest as EquilibriumTest
+from .equilibrium import equilibrium_test as equilibrium_test
+from .exp3 import BanditSessions as BanditSessions
+from .exp3 import train_exp3 as train_exp3
+from .heatmap import HeatMap as HeatMap
+from .heatmap import heat_map as heat_map
+from .impulse import ImpulseResponse as ImpulseResponse
+from .impulse import impulse_response as impulse_response
+from .parameters import QLearning as QLearning
+from .policy import QLearningPolicy as QLearningPolicy
+from .sessions import Sessions as Sessions
+from .tables import LearningTables as LearningTables
+from .tables import TableTooLargeError as TableTooLargeError
+from .tables import learning_tables as learning_tables
+from .training import train as train

@@ -1,0 +1,1 @@
+"""Policies for games that are trees."""

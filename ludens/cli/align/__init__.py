@@ -1,0 +1,1 @@
+"""`ludens align`: fine-tune a model, here or at a provider."""

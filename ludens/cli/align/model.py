@@ -1,0 +1,276 @@
+"""`ludens align BASE`, and the stages of it by themselves: `data`, `report`, `export`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ludens.cli.align.group import ALIGN, align_app
+from ludens.cli.options import Json, Seed, names
+from ludens.cli.printing import console, print_json
+from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from ludens.experiments.runs.recorder import OnProgress
+    from ludens.training.alignment import AlignmentResult
+    from ludens.training.data.games import Payoffs
+
+To = Annotated[
+    Literal["economicus", "moralis"],
+    typer.Option(help="Homo economicus, or homo moralis.", show_default=False),
+]
+Kappa = Annotated[
+    float | None, typer.Option(help="κ of homo moralis, above 0 and at most 1.", show_default=False)
+]
+Alpha = Annotated[float, typer.Option(help="α, dislike of being behind.")]
+Beta = Annotated[float, typer.Option(help="β, dislike of being ahead.")]
+Games = Annotated[
+    str | None,
+    typer.Option(help="Families, separated by commas; by default the three published.", show_default=False),
+]
+Ranges = Annotated[
+    str | None,
+    typer.Option(
+        "--payoffs",
+        help="Ranges of whole numbers; 1-9,10-90:5 are those from 1 to 9, and every fifth from 10 to 90: "
+        "the default where κ > 0. Otherwise it is 1-9.",
+        show_default=False,
+    ),
+]
+Examples = Annotated[int, typer.Option(help="How many to train on.")]
+Reasoning = Annotated[
+    Literal["steps", "prose", "none"], typer.Option(help="What the model learns to say before it answers.")
+]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of an alignment.", show_default=False)
+]
+
+
+@align_app.command(ALIGN)
+def model(
+    base: Annotated[
+        str, typer.Argument(metavar="BASE", help="A model here, as local/smollm2-135m.", show_default=False)
+    ],
+    *,
+    to: To,
+    kappa: Kappa = None,
+    alpha: Alpha = 0.0,
+    beta: Beta = 0.0,
+    games: Games = None,
+    payoffs: Ranges = None,
+    examples: Examples = 768,
+    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 1,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Examples per step; by default 4, or 2 where κ > 0.", show_default=False),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="By default 0.001, or 0.002 where κ > 0.", show_default=False)
+    ] = None,
+    method: Annotated[Literal["lora", "full"], typer.Option(help="What is trained.")] = "lora",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    processes: Annotated[
+        int,
+        typer.Option(help="GPUs, or processes on a CPU, that train together, each on its share of a step."),
+    ] = 1,
+    reasoning: Reasoning = "steps",
+    paraphrases: Annotated[
+        bool, typer.Option(help="Train on paraphrases of the neutral wording too.")
+    ] = True,
+    seed: Seed = 0,
+    questions: Annotated[int, typer.Option(help="Held-out questions before and after.")] = 64,
+    protocols: Annotated[
+        str | None, typer.Option(help="Names separated by commas; by default all.", show_default=False)
+    ] = None,
+    periods: Annotated[int, typer.Option(help="Of the pricing run; 0 for none.")] = 20,
+    studies: Annotated[
+        str, typer.Option(help="Of autonomous vehicles, numbers separated by commas; none for none.")
+    ] = "2,3",
+    batched: Annotated[
+        bool,
+        typer.Option("--batched", help="Ask the tuned model by Transformers, many questions together."),
+    ] = False,
+    small: Annotated[bool, typer.Option("--small", help="Ask as little as the demonstration does.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder; by default one under runs/ named after the target.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fine-tune a model toward chosen preferences, measure it before and after, and write a report.
+
+    The same command goes on where it was stopped. Further commands: data, report, export, provider.
+    """
+    from dataclasses import replace
+
+    from ludens.training.alignment import align, load_result, make_plan
+    from ludens.training.alignment.plan import SMALL, Sizes
+
+    listed = None if protocols is None else tuple(names(protocols))
+    sizes = SMALL
+    if not small:
+        sizes = Sizes(held_out=questions, protocols=listed, periods=periods, studies=_numbers(studies))
+    if small and listed is not None:
+        sizes = replace(sizes, protocols=listed)
+    plan = make_plan(
+        base,
+        to,
+        alpha=alpha,
+        beta=beta,
+        kappa=kappa,
+        families=None if games is None else names(games),
+        payoffs=None if payoffs is None else _ranges(payoffs),
+        examples=examples,
+        seed=seed,
+        method=method,
+        device=device,
+        processes=processes,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        reasoning=reasoning,
+        paraphrases=paraphrases,
+        batched=batched,
+        sizes=sizes,
+    )
+    if batched:
+        from ludens.agents.local import Settings, register
+        from ludens.training.alignment.stages import together
+
+        register(settings=Settings(slots=together(plan)))
+    folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
+    files = align(plan, folder, stage=_stage)
+    _print(load_result(files.folder), as_json)
+
+
+@align_app.command()
+def data(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.", show_default=False)],
+    *,
+    to: To,
+    kappa: Kappa = None,
+    alpha: Alpha = 0.0,
+    beta: Beta = 0.0,
+    games: Games = None,
+    payoffs: Ranges = None,
+    examples: Examples = 768,
+    reasoning: Reasoning = "steps",
+    framings: Annotated[str, typer.Option(help="Wordings, separated by commas.")] = "neutral",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Build a data set: games drawn at random, labelled by the oracle, with the reasoning in steps."""
+    from ludens.training import build_dataset
+    from ludens.training.alignment.plan import preferences_of
+    from ludens.training.data.games import taught_payoffs
+
+    preferences = preferences_of(to, alpha, beta, kappa)
+    made = build_dataset(
+        preferences,
+        families=None if games is None else names(games),
+        payoffs=taught_payoffs(preferences) if payoffs is None else _ranges(payoffs),
+        examples=examples,
+        seed=seed,
+        reasoning=reasoning,
+        framings=names(framings),
+    )
+    written = made.write(out)
+    counts = {name: len(found) for name, found in made.splits.items()}
+    if as_json:
+        print_json({"data": str(written), "examples": counts, "hash": made.card.hash})
+        return
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    console().print(f"{told} (hash {made.card.hash})", markup=False)
+    console().print(f"Data         {written}", markup=False, soft_wrap=True)
+
+
+@align_app.command()
+def export(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="A tuned model's folder, or that of an alignment.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new file or folder.", show_default=False)],
+    *,
+    format: Annotated[  # the word for it
+        Literal["safetensors", "gguf"],
+        typer.Option(help="A folder for Transformers and vLLM, or one file for llama.cpp and Ollama."),
+    ] = "gguf",
+    as_json: Json = False,
+) -> None:
+    """Merge a tuned model into one that needs no adapter."""
+    from ludens.training.alignment.stages import Files
+    from ludens.training.tuning import export as write
+
+    tuned = Files(folder).tuned
+    written = write(tuned if tuned.is_dir() else folder, out, format=format)
+    if as_json:
+        print_json({"model": f"local/{written}", "format": format})
+    else:
+        console().print(f"Model        local/{written}", markup=False, highlight=False, soft_wrap=True)
+
+
+@align_app.command()
+def report(folder: Folder, *, as_json: Json = False) -> None:
+    """Measure an alignment again and write its report, of one that broke off too."""
+    from ludens.training.alignment.report import write_report
+
+    _print(write_report(folder), as_json)
+
+
+def _ranges(text: str) -> tuple[Payoffs, ...]:
+    """Ranges of payoffs separated by commas, each LOW-HIGH or LOW-HIGH:STEP."""
+    from ludens.training.data.games import Payoffs
+
+    found = [re.fullmatch(r"([0-9]+)-([0-9]+)(?::([0-9]+))?", part) for part in names(text)]
+    if not found or None in found:
+        raise UsageError(
+            f"--payoffs takes ranges separated by commas, as in 1-9,10-90:5 (fives); got {text!r}."
+        )
+    return tuple(Payoffs(*(int(part) for part in hit.groups("1"))) for hit in found if hit)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return () if text.strip() == "none" else tuple(int(part) for part in names(text))
+    except ValueError:
+        raise UsageError(
+            f"--studies takes numbers separated by commas, as 2,3, or none; got {text!r}."
+        ) from None
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[OnProgress | None]:
+    from ludens.experiments.runs.progress import progress_bar
+
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        screen.print(name, markup=False)
+    with progress_bar(screen, name) as progress:
+        yield progress
+
+
+def _print(result: AlignmentResult, as_json: bool) -> None:
+    from ludens.experiments.pricing.result import plain
+    from ludens.training.alignment import to_json
+    from ludens.training.alignment.terminal import print_result
+
+    if as_json:
+        print_json(plain(to_json(result)))
+    else:
+        print_result(result, console())
+
+
+def _folder_name(base: str, to: str, kappa: float | None, seed: int) -> str:
+    """The same command finds the same folder again, and goes on there."""
+    name = base.removeprefix("local/").rstrip("/").rpartition("/")[2].removesuffix(".gguf") or "model"
+    return f"align-{name}-{to}" + (f"-{kappa:g}" if kappa else "") + (f"-seed{seed}" if seed else "")

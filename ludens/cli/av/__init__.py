@@ -1,0 +1,1 @@
+"""`ludens av`: dilemmas of autonomous vehicles."""

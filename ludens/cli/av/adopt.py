@@ -1,0 +1,167 @@
+"""`ludens av adopt`: populations that choose the programs of their cars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ludens.cli.av.ask import av_app
+from ludens.cli.options import ApiBase, Concurrency, Json, Persona, Seed
+from ludens.cli.printing import console, print_json
+from ludens.errors import UsageError
+
+
+@av_app.command()
+def adopt(
+    agents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="AGENT...",
+            help="Groups of people: homo_economicus, homo_moralis:0.5, altruist:0.3, utilitarian, mixed, "
+            "mixed:2,5, always:self-protective, random, or a model's id; or the .db file of a run.",
+            show_default=False,
+        ),
+    ],
+    *,
+    people: Annotated[int, typer.Option(help="n, from 2 to 10000.")] = 10,
+    sizes: Annotated[
+        str | None, typer.Option(help="Of each group, as in 30,70; else equal.", show_default=False)
+    ] = None,
+    pedestrians: Annotated[
+        int | None, typer.Option(help="k, before a car; by default 4.", show_default=False)
+    ] = None,
+    accident: Annotated[
+        float, typer.Option(help="c: how likely a person is a passenger in an accident in a round.")
+    ] = 0.05,
+    symmetry: Annotated[float, typer.Option(help="s: how likely a pedestrian is one of the people.")] = 1.0,
+    prices: Annotated[
+        str, typer.Option(help="Of a utilitarian and of a self-protective car, per round.")
+    ] = "0,0",
+    rides: Annotated[str, typer.Option(help="How much riding in the one and the other is liked.")] = "0,0",
+    economies: Annotated[
+        float, typer.Option(help="g: how much cheaper a utilitarian car is if all others have one.")
+    ] = 0.0,
+    mandate: Annotated[bool, typer.Option("--mandate", help="Only utilitarian cars may be chosen.")] = False,
+    fine: Annotated[float, typer.Option(help="For a self-protective car, per round.")] = 0.0,
+    subsidy: Annotated[float, typer.Option(help="For a utilitarian car, per round.")] = 0.0,
+    law_from: Annotated[int, typer.Option("--from", help="First round of the law, from 1.")] = 1,
+    law_until: Annotated[
+        int | None, typer.Option("--until", help="Last round of the law.", show_default=False)
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="By default 100; with models 10.", show_default=False)
+    ] = None,
+    revision: Annotated[float, typer.Option(help="How likely a person may choose in a round.")] = 1.0,
+    noise: Annotated[
+        float | None, typer.Option(help="λ of everybody's choice; by default 0.", show_default=False)
+    ] = None,
+    start: Annotated[float, typer.Option(help="Share of utilitarian cars at the beginning.")] = 0.0,
+    populations: Annotated[int, typer.Option(help="How many, each with chances of its own.")] = 1,
+    realised: Annotated[bool, typer.Option("--realised", help="Draw accidents.")] = False,
+    seed: Seed = 0,
+    persona: Persona = None,
+    api_base: ApiBase = None,
+    concurrency: Concurrency = 8,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to keep: .json, with models .db; by default a new one under runs/.", show_default=False
+        ),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Picture, .png and .svg; by default beside the file kept.", show_default=False),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write every round's shares to this file.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let a population choose between utilitarian and self-protective cars, and draw who adopts what."""
+    from ludens.envs.av.adoption.game import AdoptionGame
+    from ludens.experiments.av.adopting import adopt as study
+    from ludens.experiments.av.adopting import load_adoption
+    from ludens.experiments.av.adoption_figures import save_figure
+    from ludens.experiments.av.adoption_result import to_json, write_csv
+    from ludens.experiments.av.adoption_terminal import print_adoption, rounds_bar
+    from ludens.experiments.runs.progress import progress_bar
+
+    stored = [agent for agent in agents if agent.endswith(".db")]
+    asked = [agent for agent in agents if "/" in agent]
+    if stored:
+        if len(agents) > 1:
+            raise UsageError(f"{stored[0]} is a run, which is read alone: leave the other names out.")
+        result = load_adoption(stored[0])
+    else:
+        price, ride = _pair("--prices", prices), _pair("--rides", rides)
+        law: dict[str, Any] | None = None
+        if mandate or fine or subsidy:
+            if law_from < 1:
+                raise UsageError(f"--from counts rounds from 1; got {law_from}.")
+            law = {"mandate": mandate, "fine": fine, "subsidy": subsidy, "period": law_from - 1}
+            law["until"] = law_until
+        game = AdoptionGame(
+            people=people,
+            pedestrians=pedestrians,
+            accident=accident,
+            symmetry=symmetry,
+            price_utilitarian=price[0],
+            price_protective=price[1],
+            ride_utilitarian=ride[0],
+            ride_protective=ride[1],
+            economies=economies,
+            regulation=law,
+        )
+        told = {"persona": persona, "api_base": api_base}
+        settings: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+        screen = console(stderr=True)
+        with rounds_bar(screen, hidden=bool(asked)) as on_round, progress_bar(
+            screen, "adopt", hidden=not asked
+        ) as progress:  # fmt: skip
+            result = study(
+                agents,
+                game=game,
+                sizes=None if sizes is None else _whole("--sizes", sizes),
+                rounds=(10 if asked else 100) if rounds is None else rounds,
+                revision=revision,
+                noise=noise,
+                start=start,
+                populations=populations,
+                realised=realised,
+                seed=seed,
+                path=out,
+                concurrency=8 if concurrency is None else concurrency,
+                progress=progress,
+                on_round=on_round,
+                **settings,
+            )
+    assert result.path is not None  # what was just made is kept
+    drawn = save_figure(result, figure or result.path.with_suffix(".png"))
+    if csv is not None:
+        write_csv(result, csv)
+    if as_json:
+        print_json(to_json(result) | {"figure": [str(file) for file in drawn]})
+        return
+    print_adoption(result, console())
+    for name, file in (("kept", result.path), ("picture", drawn[0])):
+        console().print(f"{name:<32}{file}", markup=False, soft_wrap=True)
+
+
+def _pair(option: str, text: str) -> tuple[float, float]:
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"{option} takes two numbers, for the utilitarian and for the self-protective car, as in"
+            f" 0.02,0.01; got {text!r}."
+        ) from None
+    return first, second
+
+
+def _whole(option: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} takes whole numbers separated by commas; got {text!r}.") from None

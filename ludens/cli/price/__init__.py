@@ -1,0 +1,1 @@
+"""`ludens price`: firms in a repeated pricing market."""

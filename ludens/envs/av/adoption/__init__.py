@@ -1,0 +1,1 @@
+"""The adoption game: a population chooses its car programs."""

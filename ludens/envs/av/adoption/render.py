@@ -1,0 +1,105 @@
+"""An adoption game for the eye: the share of utilitarian cars over rounds, and the threshold κ* below it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs.av.adoption.thresholds import kappa_threshold
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ludens.envs.av.adoption.env import AdoptionEnv
+
+Floats = NDArray[np.float64]
+
+ROWS, WIDTH = 10, 60
+SIZE, DPI = (8.0, 5.0), 100
+_BARS = "▁▂▃▄▅▆▇█"
+# Of Okabe & Ito's palette, which colour-blind readers can tell apart.
+_ADOPTION, _THRESHOLD, _LAW = "#0072b2", "#d55e00", "#999999"
+
+
+def thresholds(env: AdoptionEnv) -> Floats:
+    """κ* behind the veil in each round played and the one to come, (rounds + 1,), at the share of the round
+    before (0 in the first).
+    """
+    before = [0.0, *env.shares.tolist()]
+    return np.array([float(kappa_threshold(env.game, share, period=t)) for t, share in enumerate(before)])
+
+
+def text(env: AdoptionEnv) -> str:
+    """The last rounds as a table, and adoption as bars."""
+    game = env.game
+    lines = [
+        f"{env.environment}: {env.round} of {env.rounds} rounds, {game.people} people, {game.walkers} "
+        f"pedestrians per accident",
+        "",
+        f"{'round':>6}  {'utilitarian':>11}  {'threshold':>9}  {'mean payoff':>11}  lives lost",
+    ]
+    limits = thresholds(env)
+    for number in range(max(0, env.round - ROWS), env.round):
+        outcome = env._outcomes[number]
+        lost = sum(float(group[0]) for group in outcome.deaths)
+        lines.append(
+            f"{number + 1:>6}  {outcome.shares[0]:>11.1%}  {limits[number]:>9.3f}  "
+            f"{outcome.payoffs[0].mean():>11.4f}  {lost:.4g}"
+        )
+    lines.append(f"{'next':>6}  {'':>11}  {limits[-1]:>9.3f}  {_law(env)}".rstrip())
+    if env.round:
+        levels = np.rint(env.shares[-WIDTH:] * (len(_BARS) - 1)).astype(int)
+        lines += ["", "utilitarian " + "".join(_BARS[level] for level in levels)]
+    return "\n".join(lines)
+
+
+def show(env: AdoptionEnv) -> None:
+    """Print `text`."""
+    sys.stdout.write(text(env) + "\n")
+
+
+def figure(env: AdoptionEnv) -> Figure:
+    """Adoption above the threshold, as a figure of its own (no pyplot)."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    rounds = np.arange(1, env.round + 1)
+    above.plot(rounds, env.shares, color=_ADOPTION, marker="o", markersize=3.5, linewidth=1.5)
+    above.set(ylim=(-0.04, 1.04), ylabel="share of utilitarian cars")
+    limits = thresholds(env)
+    edges = np.arange(0.5, len(limits) + 1)
+    below.stairs(np.clip(limits, -0.2, 1.2), edges, baseline=None, color=_THRESHOLD, linewidth=1.5)
+    below.set(ylim=(-0.2, 1.2), ylabel="threshold κ*", xlabel="round", xlim=(0.5, max(env.rounds, 2) + 0.5))
+    for level in (0.0, 1.0):
+        below.axhline(level, color="#bbbbbb", linewidth=0.8, linestyle=":")
+    law = env.game.law
+    if law is not None:
+        end = env.rounds if law.until is None else min(law.until, env.rounds)
+        for axes in (above, below):
+            if law.period < env.rounds:
+                axes.axvspan(law.period + 0.5, end + 0.5, color=_LAW, alpha=0.15, linewidth=0)
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+    shaded = "; shaded: regulated" if law is not None else ""
+    above.set_title(f"{env.environment}, {env.round} of {env.rounds} rounds{shaded}", loc="left", fontsize=10)
+    return drawn
+
+
+def pixels(env: AdoptionEnv) -> NDArray[np.uint8]:
+    """The figure as pixels, shape (height, width, 3), uint8; always of the same size."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure(env))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _law(env: AdoptionEnv) -> str:
+    fine, subsidy = env.game.levies(env.round)
+    parts = ["mandate"] * env.game.mandated(env.round)
+    parts += [f"fine {fine:g}"] * (fine > 0) + [f"subsidy {subsidy:g}"] * (subsidy > 0)
+    return ", ".join(parts)

@@ -1,0 +1,130 @@
+"""When the utilitarian program is the better choice in the adoption game, in closed form.
+
+Someone with weight κ on universalisation and weight a on the lives of others values the own program x, where
+others drive a share y of utilitarian cars, at
+
+    u(x) = (1 − κ)·π(x, y) + κ·π(x, x) + a·(expected number of others who survive)
+
+u is linear in x, and convex with economies of scale g, so that no mixture is better than both programs. With
+D(y) the extra cost of a utilitarian car,
+
+    u(1) − u(0) = a·k·c − w_p·c − D(y) + κ·(w_q·s·k·c + g·(1 − y))
+
+so that the utilitarian program is better iff κ > κ*, where
+
+    κ* = (w_p·c + D(y) − a·k·c) / (w_q·s·k·c + g·(1 − y))
+
+(w_p, w_q) says in which roles the chooser thinks of itself, see `Reading`. After homo moralis of Alger &
+Weibull (Econometrica 81(6), 2013); the threshold is ours.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs.av.adoption.game import AdoptionGame
+from ludens.errors import UsageError
+
+Floats = NDArray[np.float64]
+
+Reading = Literal["veil", "passenger", "pedestrian"]
+"""In which roles a chooser thinks of itself, in its own payoff and in the universalised one. ``"veil"``: in
+both, with their probabilities, not knowing which will be drawn. ``"passenger"``, ``"pedestrian"``: in this
+one role alone, as somebody who never walks, or never rides.
+"""
+
+_WEIGHTS = {"veil": (1.0, 1.0), "passenger": (1.0, 0.0), "pedestrian": (0.0, 1.0)}
+
+
+def check_reading(reading: str) -> Reading:
+    """The reading, if there is one of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for known in get_args(Reading):
+        if reading == known:
+            found: Reading = known
+            return found
+    raise UsageError(f"A reading is one of {', '.join(get_args(Reading))}; got {reading!r}.")
+
+
+def gain_terms(
+    game: AdoptionGame,
+    share: ArrayLike = 0.0,
+    *,
+    altruism: ArrayLike = 0.0,
+    reading: Reading = "veil",
+    period: int = 0,
+) -> tuple[Floats, Floats]:
+    """The A and B of u(1) − u(0) = A + κ·B.
+
+    Args:
+        game: the rules.
+        share: y in [0, 1], of utilitarian cars among the others.
+        altruism: a ≥ 0, the weight on each other life; broadcast with `share`.
+        reading: see `Reading`.
+        period: whose regulation holds.
+
+    Returns:
+        A, B: of the arguments' broadcast shape; B ≥ 0.
+    """
+    riding, walking = _WEIGHTS[check_reading(reading)]
+    y, weight = np.broadcast_arrays(
+        np.asarray(share, dtype=np.float64), np.asarray(altruism, dtype=np.float64)
+    )
+    spared = game.walkers * game.accident
+    own: Floats = weight * spared - riding * game.accident - game.extra_cost(y, period)
+    everyone: Floats = walking * game.symmetry * spared + game.economies * (1.0 - y)
+    return own, everyone
+
+
+def kappa_threshold(
+    game: AdoptionGame,
+    share: ArrayLike = 0.0,
+    *,
+    altruism: ArrayLike = 0.0,
+    reading: Reading = "veil",
+    period: int = 0,
+) -> Floats:
+    """κ*: the utilitarian program is the better one iff κ > κ*; arguments as in `gain_terms`.
+
+    Below 0 everybody is better off with it, above 1 nobody. Where the choice does not depend on κ (the
+    reading ``"passenger"``, or s = 0, without economies of scale), it is −∞ or ∞; NaN where the programs are
+    equally good whatever κ.
+    """
+    own, everyone = gain_terms(game, share, altruism=altruism, reading=reading, period=period)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        found: Floats = np.where(everyone > 0, -own / everyone, -np.sign(own) * np.inf)
+    return found
+
+
+def altruism_threshold(game: AdoptionGame, share: ArrayLike = 0.0, *, period: int = 0) -> Floats:
+    """a* = (c + D(y))/(k·c): with κ = 0, the utilitarian program is better iff the weight a on each other
+    life is above a*.
+    """
+    spared = game.walkers * game.accident
+    found: Floats = (game.accident + game.extra_cost(share, period)) / spared
+    return found
+
+
+def role_payoff(
+    game: AdoptionGame, own: ArrayLike, others: ArrayLike, *, reading: Reading = "veil", period: int = 0
+) -> Floats:
+    """π(x, y) as somebody sees it who is in the reading's roles alone; arguments are broadcast.
+
+    Args:
+        game: the rules.
+        own: x in [0, 1], the probability of the utilitarian program.
+        others: y in [0, 1], the share of utilitarian cars among the others.
+        reading: see `Reading`; ``"veil"`` gives ``game.payoff``.
+        period: whose regulation holds.
+    """
+    riding, walking = _WEIGHTS[check_reading(reading)]
+    x, y = (np.asarray(each, dtype=np.float64) for each in (own, others))
+    hurt = game.accident * (riding * x + walking * game.symmetry * game.walkers * (1.0 - y))
+    worth: Floats = 1.0 - hurt - game.cost(x, y, period)
+    return worth

@@ -1,0 +1,1 @@
+"""The dilemma of an autonomous vehicle, as surveys put it."""

@@ -1,0 +1,232 @@
+"""Respondents decide scenarios of the Moral Machine: the PettingZoo face (parallel).
+
+Everybody is asked about the same scenarios at once, and nobody hears of the others' answers. To spare both
+groups or none is no action.
+
+Version history of ``ludens/moral_machine-v0``: v0, first release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ludens.checks import check_choice, check_count, whole_number
+from ludens.envs.av.moral_machine.scenarios import CHARACTERS, MOST, TYPES, Scenarios, draw_scenarios
+from ludens.envs.av.survey import Observation, Order, RenderMode, SurveyEnv
+from ludens.envs.turn import Option, Turn
+from ludens.errors import UsageError
+
+ENVIRONMENT = "ludens/moral_machine-v0"
+
+Perspective = Literal["bystander", "first", "second"]
+
+PETS = ("dog", "cat")
+OPTIONS = (Option(0, "spare the first"), Option(1, "spare the second"))
+SIZE = 2 * (len(CHARACTERS) + 4)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of a scenario, in words' reach.
+
+    Attributes:
+        characters: name and number of each kind of character, in the order of `CHARACTERS`.
+        passengers: whether it sits in the vehicle.
+        crossing: ``"lawfully"``, ``"unlawfully"``, or None without a signal and in the vehicle.
+        inaction: whether it is spared if the vehicle stays on course.
+    """
+
+    characters: tuple[tuple[str, int], ...]
+    passengers: bool
+    crossing: str | None
+    inaction: bool
+
+    @property
+    def size(self) -> int:
+        """How many it is."""
+        return sum(count for _, count in self.characters)
+
+    @property
+    def humans(self) -> int:
+        """How many of them are people and no pets."""
+        return sum(count for name, count in self.characters if name not in PETS)
+
+
+@dataclass(frozen=True)
+class MoralScenario:
+    """One scenario as turns name it."""
+
+    groups: tuple[Group, Group]
+    protocol: str | None = None
+    name: str = "moral_machine"
+    roles: tuple[str, ...] = field(default=("bystander", "first", "second"))
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """The sizes of both groups."""
+        return {"first": float(self.groups[0].size), "second": float(self.groups[1].size)}
+
+
+def scenario(scenarios: Scenarios, place: int) -> MoralScenario:
+    """One scenario of many, as an object that can be told."""
+    groups = tuple(
+        Group(
+            tuple(
+                (name, int(count))
+                for name, count in zip(CHARACTERS, scenarios.counts[place, side], strict=True)
+                if count
+            ),
+            bool(scenarios.passengers[place, side]),
+            {1: "lawfully", -1: "unlawfully"}.get(int(scenarios.legality[place, side])),
+            bool(scenarios.inaction[place, side]),
+        )
+        for side in range(2)
+    )
+    return MoralScenario((groups[0], groups[1]), TYPES[scenarios.type[place]])
+
+
+def moral_turn(
+    scenarios: Scenarios,
+    place: int,
+    *,
+    agent: str = "respondent_0",
+    role: Perspective = "bystander",
+    round: int = 0,  # the word for it
+    rounds: int = 1,
+) -> Turn:
+    """The turn of a respondent who is asked about one scenario, in an episode or outside of one."""
+    told = scenario(scenarios, place)
+    return Turn(
+        environment=ENVIRONMENT,
+        agent=agent,
+        role=role,
+        node=TYPES[scenarios.type[place]],
+        options=OPTIONS,
+        observation=_observed(scenarios, place),
+        game=told,
+        round=round,
+        rounds=rounds,
+        facts={"groups": told.groups, "scenario": place},
+    )
+
+
+class MoralMachineEnv(SurveyEnv):
+    """Respondents answer scenarios, all at once, one after the other.
+
+    Args:
+        respondents: how many seats there are.
+        scenarios: how many each is asked.
+        draw: the seed from which the scenarios are drawn; the same for every episode, so that respondents of
+            different episodes can be compared.
+        types: of scenarios, see `ludens.envs.av.moral_machine.scenarios.TYPES`.
+        perspective: whose life the reward is about: a bystander's, who is not in danger, or that of somebody
+            in the group told first or second.
+        order: ``"random"`` asks each respondent in an order of its own, ``"fixed"`` as they were drawn.
+        max_cycles: PettingZoo's name for a limit of rounds, after which all seats are truncated.
+        render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of the
+            shares spared, shape (height, width, 3), uint8.
+
+    Actions are 0 (spare the group told first) or 1 (spare the second). Observations are a dict of
+    ``observation`` (float32, per group: the number of each character / 5, in the vehicle, lawful, unlawful,
+    spared by inaction) and ``action_mask`` (int8, always 1). The reward is 1 if the respondent survives, else
+    0. Infos hold ``lives_lost`` by group (people, pets) and ``type``.
+
+    Raises:
+        UsageError: an argument is out of its range.
+    """
+
+    pictures = "ludens.envs.av.moral_machine.render"
+
+    def __init__(
+        self,
+        *,
+        respondents: int = 1,
+        scenarios: int = 13,
+        draw: int = 0,
+        types: Sequence[str] = TYPES,
+        perspective: Perspective = "bystander",
+        order: Order = "random",
+        max_cycles: int | None = None,
+        render_mode: RenderMode | None = None,
+    ) -> None:
+        check_choice(ENVIRONMENT, "perspective", perspective, get_args(Perspective))
+        rounds = check_count(ENVIRONMENT, "scenarios", scenarios)
+        self.perspective = perspective
+        self.draw = check_count(ENVIRONMENT, "draw", draw, least=0)
+        self.scenarios = draw_scenarios(rounds, seed=self.draw, types=types)
+        self.game = scenario(self.scenarios, 0)
+        self.asked: dict[str, list[int]] = {}
+        super().__init__(
+            ENVIRONMENT,
+            rounds=rounds,
+            respondents=respondents,
+            answers=len(OPTIONS),
+            size=SIZE,
+            order=order,
+            max_cycles=max_cycles,
+            render_mode=render_mode,
+        )
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the seed matters."""
+        return self.order == "random" and self.rounds > 1
+
+    def _ask(self, rng: np.random.Generator) -> None:
+        self.asked = {
+            agent: rng.permutation(self.rounds).tolist() if self.order == "random" else [*range(self.rounds)]
+            for agent in self.possible_agents
+        }
+
+    def _observed(self, agent: str, place: int) -> Observation:
+        return _observed(self.scenarios, self.asked[agent][place])
+
+    def _turn(self, agent: str) -> Turn:
+        return moral_turn(
+            self.scenarios,
+            self.asked[agent][self.round],
+            agent=agent,
+            role=self.perspective,
+            round=self.round,
+            rounds=self.rounds,
+        )
+
+    def _came(self, agent: str, action: int) -> tuple[float, dict[str, Any]]:
+        place = self.asked[agent][self.round]
+        lost = self.scenarios.counts[place, 1 - action]
+        own = {"first": 0, "second": 1}.get(self.perspective)
+        return 1.0 if own is None else float(action == own), {
+            "lives_lost": {"people": float(lost[:18].sum()), "pets": float(lost[18:].sum())},
+            "type": TYPES[self.scenarios.type[place]],
+        }
+
+    def _legal(self, agent: str, action: object) -> int:
+        number = whole_number(action)
+        if number is None or not 0 <= number < len(OPTIONS):
+            raise UsageError(
+                f"{action!r} is no legal answer of {agent} in {ENVIRONMENT}: give 0 (spare the first "
+                "group) or 1 (spare the second)."
+            )
+        return number
+
+
+def _observed(scenarios: Scenarios, place: int) -> Observation:
+    sides = [
+        np.concatenate(
+            [
+                scenarios.counts[place, side] / MOST,
+                [
+                    scenarios.passengers[place, side],
+                    scenarios.legality[place, side] > 0,
+                    scenarios.legality[place, side] < 0,
+                    scenarios.inaction[place, side],
+                ],
+            ]
+        )
+        for side in range(2)
+    ]
+    return {"observation": np.concatenate(sides).astype(np.float32), "action_mask": np.ones(2, dtype=np.int8)}

@@ -1,0 +1,92 @@
+"""What a firm sees of a pricing market, as numbers.
+
+One float32 vector, its parts laid end to end: the price of every product in each of the last k periods, the
+oldest first · for each of these periods whether it was played (1) or lies before the first one (0) · what the
+firm sold of its own products in the last period · its profit in the last period · the share of periods
+still to come. Prices that there are none of (before the first period, or of products not on sale) are 0;
+nothing of rivals' quantities and profits is there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs.pricing.interventions import Regulator
+from ludens.envs.pricing.options import PricingOptions
+from ludens.envs.pricing.schedule import AnyMarket
+from ludens.envs.pricing.simulator import PricingCore
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
+from ludens.envs.pricing.theory.linear import Linear
+
+Floats = NDArray[np.float64]
+
+
+class FirmEncoding:
+    """The vectors of one firm; `low` and `high` are the bounds of all of them, shape (length,)."""
+
+    def __init__(self, options: PricingOptions, core: PricingCore, firm: int) -> None:
+        self.products = np.flatnonzero(np.asarray(options.market.owners) == firm)
+        self.firm = firm
+        prices, periods = options.memory * options.market.products, options.memory
+        most = np.max([_most(regime.market) for regime in core.schedule.regimes], axis=0)[self.products]
+        if core.schedule.prominence is not None and core.schedule.prominence.bonus is not None:
+            most = most + options.market.quantity_scale * core.schedule.prominence.bonus * _reaction(
+                options.market
+            )
+        cost = options.market.unit_costs[self.products]
+        fines = sum(each.fine for each in options.interventions if isinstance(each, Regulator))
+        worst = -float((np.maximum(cost - options.low, 0.0) * most).sum()) - fines
+        best = float((np.maximum(options.high - cost, 0.0) * most).sum())
+        zeros = np.zeros(prices + periods)
+        self.low = np.concatenate([zeros, 0.0 * most, [worst, 0.0]]).astype(np.float32)
+        shown = np.concatenate([np.full(prices, options.high), np.ones(periods)])
+        self.high = np.concatenate([shown, most, [best, 1.0]]).astype(np.float32)
+
+    def vector(
+        self, shared: NDArray[np.float32], quantities: Floats | None, profit: float, share: float
+    ) -> NDArray[np.float32]:
+        """The firm's vector, an array of its own.
+
+        Args:
+            shared: `shared_part`.
+            quantities: of all products in the last period, (J,); None before the first.
+            profit: of the firm in the last period.
+            share: of periods still to come.
+        """
+        vector = np.zeros(len(self.low), dtype=np.float32)
+        vector[: len(shared)] = shared
+        if quantities is not None:
+            vector[len(shared) : -2] = quantities[self.products]
+            vector[-2] = profit
+        vector[-1] = share
+        return vector
+
+
+def shared_part(core: PricingCore) -> NDArray[np.float32]:
+    """The prices and flags that all firms of the core's first market see, (k·J + k,)."""
+    history = core.history[0]
+    missing = np.isnan(history)
+    prices = np.where(missing, 0.0, history).reshape(-1)
+    # Somebody sells in every period, so that a row without a price is one that was not played.
+    return np.concatenate([prices, ~missing.all(axis=1)]).astype(np.float32)
+
+
+def _most(market: AnyMarket) -> Floats:
+    """The most that can be sold of each product at prices of at least 0, (J,)."""
+    if isinstance(market, HomogeneousMarket):
+        return np.full(market.products, market.quantity_scale * max(market.intercept, 0.0))
+    if isinstance(market.demand, Linear):
+        # Alone in the market, a product sells its value over the diagonal of the inverse slopes.
+        return market.quantity_scale * np.maximum(market.qualities, 0.0) * _reaction(market)
+    return np.full(market.products, market.quantity_scale)
+
+
+def _reaction(market: AnyMarket) -> Floats | float:
+    """What one unit of quality sells at most, per unit of market size."""
+    if isinstance(market, HomogeneousMarket):
+        return 1.0
+    if isinstance(market.demand, Linear):
+        alone: Floats = 1.0 / np.diag(np.linalg.inv(market.demand.matrix))
+        return alone
+    return 0.0

@@ -1,0 +1,282 @@
+"""Many pricing markets stepped at once: the rules that the PettingZoo faces play by, without the faces.
+
+All markets have the same firms and interventions, and each has chances of its own. In every period each
+product has a price p; what is sold is q(p) of `Market`, under the demand of that period; profits are
+Σ (p − c)·q less fines. With a price grid, quantities are read from a table of all price vectors where that is
+small enough.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs.pricing.interventions import Intervention
+from ludens.envs.pricing.schedule import AnyMarket, Regime, Schedule
+from ludens.envs.pricing.theory.market import Market
+from ludens.errors import UsageError
+
+Floats = NDArray[np.float64]
+Seeds: TypeAlias = int | np.random.SeedSequence | Sequence[np.random.SeedSequence]
+
+_LARGEST_TABLE = 1 << 17
+_BLOCK = 256
+
+
+class Outcome(NamedTuple):
+    """What one period came to in B markets with J products of F firms.
+
+    Attributes:
+        prices: (B, J), in money; NaN for products that were not there.
+        quantities: (B, J); 0 for products that were not there.
+        profits: (B, F), less fines; 0 for firms that were not there.
+        fines: (B, F).
+    """
+
+    prices: Floats
+    quantities: Floats
+    profits: Floats
+    fines: Floats
+
+
+class PricingCore:
+    """B markets, stepped together.
+
+    Args:
+        market: of all firms, entrants among them.
+        markets: B.
+        memory: k, how many of the last price vectors are kept.
+        grid: the prices that moves choose from by their number, (m,) for all products or (J, m); None if
+            moves are prices.
+        interventions: see `ludens.envs.pricing.interventions`.
+
+    Attributes:
+        period: the number of the next one, from 0.
+        history: the last k price vectors, (B, k, J), the latest last; NaN where nothing was charged.
+        schedule: the market's regimes.
+
+    Raises:
+        UsageError: an argument is out of its range, or an intervention does not fit the market.
+    """
+
+    def __init__(
+        self,
+        market: AnyMarket,
+        *,
+        markets: int = 1,
+        memory: int = 1,
+        grid: ArrayLike | None = None,
+        interventions: Sequence[Intervention] = (),
+    ) -> None:
+        if markets < 1 or memory < 0:
+            raise UsageError(f"A core needs at least 1 market and memory ≥ 0; got {markets} and {memory}.")
+        self.market = market
+        self.markets = markets
+        self.memory = memory
+        self.grid = None if grid is None else _checked_grid(grid, market.products)
+        self.schedule = Schedule(market, interventions)
+        self.history = np.full((markets, memory, market.products), np.nan)
+        self.period = 0
+        self._rows = np.arange(market.products)
+        self._strides = np.zeros(market.products, dtype=np.intp)
+        self._tabled = False
+        if self.grid is not None and self.schedule.prominence is None:
+            points = self.grid.shape[1]
+            self._tabled = points**market.products <= _LARGEST_TABLE
+        if self.grid is not None and self._tabled:
+            self._strides = self.grid.shape[1] ** np.arange(market.products - 1, -1, -1)
+        self._tables: dict[tuple[int, float], tuple[Floats, Floats, Floats]] = {}
+        self._generators: list[np.random.Generator] = []
+        self._drawn = np.zeros((markets, 0, self.schedule.draws))
+        self._nothing = np.zeros((markets, market.firms))
+        self._nothing.flags.writeable = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What can be worked out again does not travel.
+        return self.__dict__ | {"_tables": {}}
+
+    @property
+    def regime(self) -> Regime:
+        """That of the next period."""
+        return self.schedule.regime(self.period)
+
+    def reset(self, seeds: Seeds = 0) -> None:
+        """Begin anew.
+
+        Args:
+            seeds: one seed sequence for each market; or one seed, from which one is spawned for each.
+
+        Raises:
+            UsageError: there are not as many seeds as markets.
+        """
+        if isinstance(seeds, int | np.random.SeedSequence):
+            root = np.random.SeedSequence(seeds) if isinstance(seeds, int) else seeds
+            seeds = np.random.SeedSequence(root.entropy, spawn_key=root.spawn_key).spawn(self.markets)
+        if len(seeds) != self.markets:
+            raise UsageError(f"Give one seed for each of {self.markets} markets; got {len(seeds)}.")
+        # Where nothing is drawn, a thousand generators would be made for nothing.
+        self._generators = [np.random.default_rng(seed) for seed in seeds] if self.schedule.draws else []
+        self.history = np.full(self.history.shape, np.nan)
+        self.period = 0
+
+    def step(self, moves: ArrayLike) -> Outcome:
+        """Play one period.
+
+        Args:
+            moves: (B, J): prices in money, or numbers of the grid's points; those of products that are not
+                there are not looked at.
+
+        Raises:
+            UsageError: moves have another shape, are no numbers of points, or prices are not finite; nothing
+                has changed then.
+        """
+        array = np.asarray(moves)
+        if array.shape != (self.markets, self.market.products):
+            raise UsageError(f"Moves have shape ({self.markets}, {self.market.products}); got {array.shape}.")
+        there = array[:, list(self.regime.products)]
+        if self.grid is None:
+            if not np.all(np.isfinite(there.astype(np.float64))):
+                raise UsageError("Prices must be finite; mend those that are not.")
+        elif array.dtype.kind not in "iu" or there.min() < 0 or there.max() >= self.grid.shape[1]:
+            raise UsageError(f"Moves are whole numbers from 0 to {self.grid.shape[1] - 1}; got others.")
+        moves = np.zeros(array.shape, np.float64 if self.grid is None else np.intp)
+        moves[:, list(self.regime.products)] = there
+        return self._advance(moves)
+
+    def _advance(self, moves: NDArray[Any]) -> Outcome:
+        """`step` for moves that are known to be right."""
+        regime = self.regime
+        drawn = self._draw()
+        outside, drawn = self._outside(regime, drawn)
+        if self._tabled:
+            outcome = self._looked_up(regime, moves, outside)
+        else:
+            prices = moves if self.grid is None else self.grid[self._rows, moves]
+            shown = drawn[:, len(self.schedule.regulators) :]
+            outcome = self._sold(regime, prices, outside, shown)
+        if self.schedule.regulators:
+            outcome = self._fined(regime, outcome, drawn)
+        if self.memory:
+            self.history = np.concatenate([self.history[:, 1:], outcome.prices[:, None]], axis=1)
+        self.period += 1
+        return outcome
+
+    def _draw(self) -> Floats:
+        """What is drawn for this period, (B, draws)."""
+        if not self.schedule.draws:
+            return self._drawn[:, 0:0].reshape(self.markets, 0)
+        if not self._generators:
+            self.reset()
+        place = self.period % _BLOCK
+        if place == 0:
+            shape = (_BLOCK, self.schedule.draws)
+            self._drawn = np.stack([generator.random(shape) for generator in self._generators])
+        drawn: Floats = self._drawn[:, place]
+        return drawn
+
+    def _outside(self, regime: Regime, drawn: Floats) -> tuple[Floats | None, Floats]:
+        """The outside good's value in each market, (B,), None where nothing is drawn; and the other draws."""
+        option = self.schedule.outside
+        if option is None:
+            return None, drawn
+        assert isinstance(regime.market, Market)
+        shift = regime.market.outside - (self.market.outside if isinstance(self.market, Market) else 0.0)
+        first, second = option.values
+        return np.where(drawn[:, 0] < option.probability, second, first) + shift, drawn[:, 1:]
+
+    def _looked_up(self, regime: Regime, moves: NDArray[Any], outside: Floats | None) -> Outcome:
+        index = moves @ self._strides
+        if outside is None:
+            prices, sold, earned = self._table(regime, math.nan)
+            return Outcome(prices[index], sold[index], earned[index], self._nothing)
+        # Each market reads the table of its own state: there are two.
+        values = np.unique(outside)
+        prices, sold, earned = (part[index] for part in self._table(regime, float(values[0])))
+        for value in values[1:]:
+            rows = outside == value
+            _, other_sold, other_earned = self._table(regime, float(value))
+            sold[rows], earned[rows] = other_sold[index[rows]], other_earned[index[rows]]
+        return Outcome(prices, sold, earned, self._nothing)
+
+    def _table(self, regime: Regime, outside: float) -> tuple[Floats, Floats, Floats]:
+        """Prices, quantities and profits of all price vectors, (m^J, J), (m^J, J), (m^J, F)."""
+        key = (regime.start, outside if math.isfinite(outside) else math.inf)
+        if key not in self._tables:
+            assert self.grid is not None
+            size = self.grid.shape[1]
+            numbers = np.indices((size,) * self.market.products).reshape(self.market.products, -1).T
+            worth = np.full(len(numbers), outside) if math.isfinite(outside) else None
+            found = self._sold(regime, self.grid[self._rows, numbers], worth, np.zeros((len(numbers), 0)))
+            self._tables[key] = found.prices, found.quantities, found.profits
+        return self._tables[key]
+
+    def _sold(self, regime: Regime, prices: Floats, outside: Floats | None, ties: Floats) -> Outcome:
+        """What is sold and earned at prices (N, J); `ties` orders equal prices under prominence."""
+        market = regime.market
+        there = np.isin(self._rows, regime.products)
+        # Demand sees quality less price alone, so that whoever is hidden, absent or recommended can be put
+        # into the price that consumers seem to pay.
+        seeming = prices
+        if not regime.whole:
+            prices = np.where(there, prices, np.nan)
+            seeming = np.where(there, prices, _prohibitive(market))
+        prominence = self.schedule.prominence
+        if prominence is not None and prominence.period <= self.period:
+            order = np.lexsort((ties, seeming), axis=-1)
+            shown = np.argsort(order, axis=-1) < prominence.shown
+            if prominence.bonus is None:
+                seeming = np.where(shown, seeming, _prohibitive(market))
+            else:
+                seeming = np.where(shown, seeming - market.price_scale * prominence.bonus, seeming)
+        sold = market.quantities(seeming, outside)
+        margins = prices - market.unit_costs
+        if not regime.whole:
+            sold, margins = np.where(there, sold, 0.0), np.where(there, margins, 0.0)
+        earned = market.groups.sums(margins * sold)
+        return Outcome(prices, sold, earned, np.zeros((len(prices), market.firms)))
+
+    def _fined(self, regime: Regime, outcome: Outcome, drawn: Floats) -> Outcome:
+        fines = np.zeros((self.markets, self.market.firms))
+        products, firms = list(regime.products), list(regime.firms)
+        for place, regulator in enumerate(self.schedule.regulators):
+            if self.period < regulator.period:
+                continue
+            inspected = drawn[:, place] < regulator.probability
+            if regulator.measure == "average":
+                guilty = outcome.prices[:, products].mean(axis=-1) > regulator.threshold
+                fines[:, firms] += regulator.fine * (inspected & guilty)[:, None]
+            else:
+                above = np.nan_to_num(outcome.prices, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+                over = regime.market.groups.maxima(above) > regulator.threshold
+                fines += regulator.fine * (inspected[:, None] & over)
+        return outcome._replace(profits=outcome.profits - fines, fines=fines)
+
+
+def _prohibitive(market: AnyMarket) -> Floats:
+    """Prices (J,) at which nothing is bought, however much the others ask: net values so low that their
+    exponentials are 0, and that linear demand takes the product out.
+    """
+    mu = market.mu if isinstance(market, Market) else 1.0
+    outside = market.outside if isinstance(market, Market) else 0.0
+    worth = 1e3 * (1.0 + float(np.abs(market.qualities).max()) + abs(outside)) + 1e4 * mu
+    prices: Floats = market.price_scale * (market.qualities + worth)
+    return prices
+
+
+def _checked_grid(grid: ArrayLike, products: int) -> Floats:
+    array = np.array(grid, dtype=np.float64)
+    if array.ndim == 1:
+        array = np.broadcast_to(array, (products, len(array))).copy()
+    if array.ndim != 2 or array.shape[0] != products or array.shape[1] < 2:
+        raise UsageError(
+            f"A price grid has at least 2 prices for all products, or for each of {products}; got shape"
+            f" {array.shape}."
+        )
+    if not np.all(np.isfinite(array)) or np.any(np.diff(array, axis=1) <= 0) or np.any(array < 0):
+        raise UsageError("The prices of a grid are finite, at least 0 and each above the one before.")
+    array.flags.writeable = False
+    return array

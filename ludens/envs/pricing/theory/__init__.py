@@ -1,0 +1,1 @@
+"""The theory of oligopoly: demand, best replies, equilibria, benchmark prices."""

@@ -1,0 +1,93 @@
+"""Entry and exit: the same market with a product more or a firm less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from ludens.envs.pricing.theory.market import Market
+
+
+def with_product(
+    market: Market,
+    quality: float,
+    cost: float,
+    *,
+    owner: int | None,
+    nest: int | None,
+    nest_parameter: float | None,
+    slopes: ArrayLike | None,
+) -> Market:
+    """The market with one product more, last in order."""
+    firm = market.firms if owner is None else owner
+    if not 0 <= firm <= market.firms:
+        raise UsageError(
+            f"A new product's owner is a firm from 0 to {market.firms - 1},"
+            f" or {market.firms} for a new one; got {owner}."
+        )
+    new = dict(market.parameters)
+    new["qualities"] = [*new["qualities"], quality]
+    new["costs"] = [*new["costs"], cost]
+    new["owners"] = [*new["owners"], firm]
+    kind = new["demand"]
+    if (kind == "nested") != (nest is not None) or (kind == "linear") != (slopes is not None):
+        raise UsageError(
+            "A new product needs its nest under nested demand, the whole matrix of slopes under linear"
+            f" demand, and neither under logit; this market's demand is {kind!r}."
+        )
+    if nest is not None:
+        count = len(new["nest_parameter"])
+        if not 0 <= nest <= count or (nest == count) != (nest_parameter is not None):
+            raise UsageError(
+                f"nest is one from 0 to {count - 1}, or {count} for a new nest,"
+                f" which needs a nest_parameter; got {nest}."
+            )
+        new["nests"] = [*new["nests"], nest]
+        if nest_parameter is not None:
+            new["nest_parameter"] = [*new["nest_parameter"], nest_parameter]
+    if slopes is not None:
+        new["slopes"] = slopes
+    return type(market)(**new)
+
+
+def without_firm(market: Market, firm: int) -> Market:
+    """The market without a firm and its products; later firms move up by one number."""
+    if not 0 <= firm < market.firms or market.firms == 1:
+        raise UsageError(
+            f"Of {market.firms} firms, numbered from 0, one can leave if another stays; got firm {firm}."
+        )
+    kept = np.flatnonzero(market.owners != firm)
+    new = dict(market.parameters)
+    for name in ("qualities", "costs", "owners"):
+        new[name] = [new[name][index] for index in kept]
+    new["owners"] = _renumbered(new["owners"])
+    if new["demand"] == "nested":
+        nests = [new["nests"][index] for index in kept]
+        new["nest_parameter"] = [new["nest_parameter"][nest] for nest in sorted(set(nests))]
+        new["nests"] = _renumbered(nests)
+    if new["demand"] == "linear":
+        new["slopes"] = _without(np.array(new["slopes"]), kept)
+    return type(market)(**new)
+
+
+def _renumbered(labels: Sequence[int]) -> list[int]:
+    order = {label: number for number, label in enumerate(sorted(set(labels)))}
+    return [order[label] for label in labels]
+
+
+def _without(matrix: np.ndarray, kept: np.ndarray) -> list[list[float]]:
+    """Slopes when a product is not there, as if its price were so high that nobody bought it at any price of
+    the others that matters: the inverse demand of the rest, Γ without its row and column.
+    """
+    inverse = np.linalg.inv(matrix)
+    slopes = np.linalg.inv(inverse[np.ix_(kept, kept)])
+    # What is 0 in theory may come back a rounding error above it.
+    slopes = np.where(np.eye(len(kept), dtype=bool), slopes, np.minimum(slopes, 0.0))
+    rows: list[list[float]] = slopes.tolist()
+    return rows

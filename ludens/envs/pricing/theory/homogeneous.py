@@ -1,0 +1,154 @@
+"""A market of one homogeneous good: whoever asks the least sells to all, as in Klein (2021).
+
+    Q(p) = β·max(a − p/α, 0) at the lowest price p, split evenly among those who ask it
+
+After Klein, "Autonomous algorithmic collusion: Q-learning under sequential pricing" (RAND Journal of
+Economics 52(3), 2021), whose market is a = 1 without costs and whose prices are 0, 1/k, …, 1. It answers what
+environments ask of `Market`; demand jumps here, so that there is no best reply on a continuum of prices.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs.pricing.theory import parameters
+from ludens.envs.pricing.theory.groups import Groups
+from ludens.errors import UsageError
+
+Floats = NDArray[np.float64]
+
+
+class HomogeneousMarket:
+    """Firms with one and the same product and linear demand; never changed once made.
+
+    Args:
+        firms: at least 1.
+        intercept: a, the price in units of quality at which nothing is sold.
+        cost: c < a, per unit, in units of quality.
+        price_scale: α > 0, money per unit of quality.
+        quantity_scale: β > 0.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        firms: int = 2,
+        intercept: float = 1.0,
+        cost: float = 0.0,
+        *,
+        price_scale: float = 1.0,
+        quantity_scale: float = 1.0,
+    ) -> None:
+        if firms != int(firms) or firms < 1:
+            raise UsageError(f"A market needs a whole number of firms, at least 1; got {firms}.")
+        self.firms = self.products = int(firms)
+        self.intercept = parameters.number("intercept", intercept)
+        self.cost = parameters.number("cost", cost)
+        if not self.cost < self.intercept:
+            raise UsageError(f"The cost must lie below the intercept {intercept:g}; got {cost:g}.")
+        self.price_scale = parameters.positive("price_scale", price_scale)
+        self.quantity_scale = parameters.positive("quantity_scale", quantity_scale)
+        self.groups = Groups(range(self.firms))
+        self.owners = tuple(range(self.firms))
+        self.qualities = np.full(self.firms, self.intercept)
+        self.costs = np.full(self.firms, self.cost)
+        self.unit_costs = self.costs * self.price_scale
+        for array in (self.qualities, self.costs, self.unit_costs):
+            array.flags.writeable = False
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All numbers, ready for JSON; ``"demand"`` is ``"homogeneous"``."""
+        return {
+            "demand": "homogeneous",
+            "firms": self.firms,
+            "intercept": self.intercept,
+            "cost": self.cost,
+            "price_scale": self.price_scale,
+            "quantity_scale": self.quantity_scale,
+        }
+
+    def quantities(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """What is sold at prices (..., F), shape (..., F). There is no outside good: `outside` is ignored."""
+        array = np.asarray(prices, dtype=np.float64)
+        if array.ndim == 0 or array.shape[-1] != self.firms or not np.all(np.isfinite(array)):
+            raise UsageError(f"Prices are finite and end in an axis of {self.firms}; got {prices!r}.")
+        lowest = array.min(axis=-1, keepdims=True)
+        cheapest = array == lowest
+        demand = self.quantity_scale * np.maximum(self.intercept - lowest / self.price_scale, 0.0)
+        sold: Floats = np.where(cheapest, demand / cheapest.sum(axis=-1, keepdims=True), 0.0)
+        return sold
+
+    def profits(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """Profits (..., F) at prices (..., F)."""
+        return (np.asarray(prices, dtype=np.float64) - self.unit_costs) * self.quantities(prices)
+
+    def nash(self) -> Floats:
+        """The Bertrand price on a continuum: cost, or the monopoly price of one firm alone."""
+        return self.monopoly() if self.firms == 1 else self.unit_costs.copy()
+
+    def monopoly(self, coalition: object = None) -> Floats:
+        """The price that maximises joint profit, (a + c)/2, asked by all firms.
+
+        Raises:
+            UsageError: a coalition of some firms is asked for; outsiders would undercut it.
+        """
+        if coalition is not None:
+            raise UsageError("In a homogeneous market outsiders undercut any coalition: ask for all firms.")
+        return np.full(self.firms, self.price_scale * (self.intercept + self.cost) / 2)
+
+    def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """There is none: the firm would undercut by less than any amount.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            "A homogeneous market has no best reply on a continuum of prices; take a firm that follows"
+            " another rule, or a market of differentiated products."
+        )
+
+    def gain_of_profits(self, profits: ArrayLike, *, mean: bool = False) -> Floats:
+        """(π − π_N)/(π_M − π_N) of profits (..., F), as `Market.gain_of_profits`; Nash profits are 0.
+
+        Raises:
+            UsageError: there is one firm only.
+        """
+        if self.firms == 1:
+            raise UsageError("A market of one firm has no gain over Nash profits; add a second firm.")
+        earned = np.asarray(profits, dtype=np.float64)
+        high = self.profits(self.monopoly())[0]
+        share: Floats = (earned.mean(axis=-1) if mean else earned) / high
+        return share
+
+    def price_grid(self, points: int = 7, extension: float = 0.0) -> Floats:
+        """Equally spaced prices from 0 to the intercept, (points,); Klein's k intervals have k + 1 points."""
+        if points < 2 or points != int(points):
+            raise UsageError(f"A price grid needs a whole number of at least 2 points; got {points}.")
+        return np.linspace(0.0, self.price_scale * self.intercept, int(points))
+
+    def without_firm(self, firm: int) -> HomogeneousMarket:
+        """The market with one firm less."""
+        if not 0 <= firm < self.firms or self.firms == 1:
+            raise UsageError(f"Of {self.firms} firms, numbered from 0, one can leave; got firm {firm}.")
+        return self.changed(firms=self.firms - 1)
+
+    def changed(self, **numbers: Any) -> HomogeneousMarket:
+        """The market with other numbers, by the names of `parameters`."""
+        known = {name: value for name, value in self.parameters.items() if name != "demand"}
+        return HomogeneousMarket(**known | numbers)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HomogeneousMarket) and self.parameters == other.parameters
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.parameters.values()))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items() if name != "demand")
+        return f"HomogeneousMarket({shown})"

@@ -1,0 +1,344 @@
+"""The market of a repeated Bertrand game: firms, products, demand, and the prices that theory expects.
+
+After Calvano, Calzolari, Denicolò & Pastorello (AER 2020), scales after Fish, Gonczarowski & Shorrer (2024):
+
+    q_j = β·s_j(a − p/α),   π_f = Σ_{j of f} (p_j − α·c_j)·q_j
+
+Prices, profits and consumer surplus are in money; qualities a, costs c, the outside good a_0 and μ are in
+units of quality, and α is the money that one such unit is worth. Price vectors are in the order of products.
+Every method takes batches: prices (..., J) give quantities (..., J) and profits (..., F).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs.pricing.theory import benchmarks, entry, parameters
+from ludens.envs.pricing.theory.demand import Conduct
+from ludens.envs.pricing.theory.groups import Groups, numbered
+from ludens.envs.pricing.theory.moral import Universalise, moral_conduct
+from ludens.envs.pricing.theory.stackelberg import leader_margins
+from ludens.errors import UsageError
+
+Floats = NDArray[np.float64]
+
+
+class Market:
+    """A market in which firms set prices; never changed once made, hashable, equal where all numbers are.
+
+    Args:
+        qualities: a, (J,). Under linear demand the prices, in units of quality, at which nothing is sold.
+        costs: c, (J,), in units of quality; `unit_costs` holds them in money.
+        owners: the firm of each product, numbered from 0; by default one product each.
+        mu: μ > 0, scale of tastes (logit and nested).
+        outside: a_0 (logit and nested).
+        price_scale: α > 0, money per unit of quality.
+        quantity_scale: β > 0, the size of the market.
+        demand: "logit", "nested" (see `nested`) or "linear" (see `linear`).
+        nests: the nest of each product, numbered from 0 (nested).
+        nest_parameter: σ in [0, 1), one for all nests or one each (nested).
+        slopes: B, (J, J) (linear); `shubik_levitan` makes symmetric ones.
+
+    Attributes:
+        products, firms: J and F.
+        groups: the products of each firm.
+        demand: shares as a function of net values.
+        unit_costs: α·c, in money, (J,).
+
+    Raises:
+        UsageError: numbers are not finite or lie outside their ranges, or shapes differ.
+    """
+
+    def __init__(
+        self,
+        qualities: Sequence[float] | Floats,
+        costs: Sequence[float] | Floats,
+        *,
+        owners: Sequence[int] | NDArray[np.intp] | None = None,
+        mu: float = 0.25,
+        outside: float = 0.0,
+        price_scale: float = 1.0,
+        quantity_scale: float = 1.0,
+        demand: parameters.DemandName = "logit",
+        nests: Sequence[int] | None = None,
+        nest_parameter: float | Sequence[float] = 0.0,
+        slopes: ArrayLike | None = None,
+    ) -> None:
+        self.qualities = parameters.vector("qualities", qualities)
+        self.costs = parameters.vector("costs", costs)
+        self.products = len(self.qualities)
+        if len(self.costs) != self.products:
+            raise UsageError(
+                "A market needs one quality and one cost for each product; got"
+                f" {self.products} qualities and {len(self.costs)} costs."
+            )
+        self.groups = Groups(
+            numbered(range(self.products) if owners is None else owners, self.products, "firm")
+        )
+        self.owners = self.groups.labels
+        self.firms = self.groups.count
+        self.mu = parameters.positive("mu", mu)
+        self.outside = parameters.number("outside", outside)
+        self.price_scale = parameters.positive("price_scale", price_scale)
+        self.quantity_scale = parameters.positive("quantity_scale", quantity_scale)
+        self.demand = parameters.make_demand(
+            demand, self.products, mu=mu, nests=nests, nest_parameter=nest_parameter, slopes=slopes
+        )
+        self.unit_costs = self.costs * self.price_scale
+        self.unit_costs.flags.writeable = False
+        self._solved: dict[object, Floats] = {}
+
+    @classmethod
+    def symmetric(cls, firms: int = 2, quality: float = 2.0, cost: float = 1.0, **rest: Any) -> Market:
+        """`firms` firms with one product each, all alike; the defaults are the published baseline."""
+        if firms < 1 or firms != int(firms):
+            raise UsageError(f"A market needs a whole number of firms, at least 1; got {firms}.")
+        return cls([quality] * int(firms), [cost] * int(firms), **rest)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All numbers, ready for JSON: ``Market(**market.parameters) == market``."""
+        return {
+            "qualities": self.qualities.tolist(),
+            "costs": self.costs.tolist(),
+            "owners": self.owners.tolist(),
+            "outside": self.outside,
+            "price_scale": self.price_scale,
+            "quantity_scale": self.quantity_scale,
+            **self.demand.parameters,
+        }
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether all firms are alike, with one product each."""
+        same = bool(np.all(self.qualities == self.qualities[0]) and np.all(self.costs == self.costs[0]))
+        return same and self.firms == self.products and self.demand.exchangeable
+
+    def quantities(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """What is sold of each product at prices (..., J), shape (..., J).
+
+        Args:
+            prices: money; the last axis is the product.
+            outside: other values of the outside good, one for each entry of the batch, (...).
+
+        Raises:
+            UsageError: prices or outside values are not finite or do not fit.
+        """
+        array, worth = self._checked(prices, outside)
+        return self.quantity_scale * self.demand.shares(self._values(array), worth)
+
+    def profits(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """Profits of each firm, (..., F), at prices (..., J); arguments as of `quantities`."""
+        array, worth = self._checked(prices, outside)
+        sold = self.quantity_scale * self.demand.shares(self._values(array), worth)
+        return self.groups.sums((array - self.unit_costs) * sold)
+
+    def consumer_surplus(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """What consumers gain by the products' being there at prices (..., J), in money, (...).
+
+        Raises:
+            UsageError: as `quantities`, or linear demand whose slopes are not symmetric.
+        """
+        array, worth = self._checked(prices, outside)
+        return self.price_scale * self.quantity_scale * self.demand.surplus(self._values(array), worth)
+
+    def profit_gradient(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """∂π_f/∂p_j for each product j and its own firm f, (..., J), at prices (..., J)."""
+        array, worth = self._checked(prices, outside)
+        values = self._values(array)
+        margins = self.qualities - self.costs - values
+        lost = self.demand.marginal(values, worth, margins, Conduct(self.groups))
+        return self.quantity_scale * (self.demand.shares(values, worth) - lost)
+
+    def nash(self) -> Floats:
+        """Prices (J,) of the one-shot Nash equilibrium.
+
+        Raises:
+            EquilibriumError: none was found.
+        """
+        return self._prices("nash", Conduct(self.groups))
+
+    def monopoly(self, coalition: Sequence[int] | None = None) -> Floats:
+        """Prices (J,) when some firms price as one and maximise their joint profit, all of them by default.
+
+        Firms outside the coalition go on for themselves: these are Nash prices between them and it.
+
+        Raises:
+            UsageError: the coalition names a firm that is not there.
+            EquilibriumError: no such prices were found.
+        """
+        members = frozenset(range(self.firms) if coalition is None else coalition)
+        if not members or not members <= set(range(self.firms)):
+            raise UsageError(f"A coalition names firms from 0 to {self.firms - 1}; got {sorted(members)}.")
+        _, merged = np.unique(
+            np.where(np.isin(self.owners, list(members)), -1, self.owners), return_inverse=True
+        )
+        return self._prices(members, Conduct(Groups(merged)))
+
+    def moralis(
+        self, kappa: float, universalise: Universalise = "firms", *, consumers: float = 0.5
+    ) -> Floats:
+        """Prices (J,) when every firm has weight κ on its universalised payoff; `moral` defines both maxims.
+
+        Args:
+            kappa: κ in [0, 1]; 0 is Nash.
+            universalise: over all firms, or over a veil behind which one may also be a consumer.
+            consumers: w, the weight of consumers under "firms_and_consumers".
+
+        Raises:
+            UsageError: a weight outside its range, or a surplus that does not exist.
+            EquilibriumError: no such prices were found.
+        """
+        conduct = moral_conduct(self.groups, kappa, universalise, consumers)
+        if universalise == "firms_and_consumers":
+            self.consumer_surplus(self.unit_costs)
+        return self._prices(("moralis", conduct.scale, conduct.rival), conduct)
+
+    def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """Prices (..., J) with those of `firm` replaced by its most profitable ones against the others'.
+
+        Raises:
+            UsageError: there is no such firm, or prices do not fit.
+            EquilibriumError: the best reply was not found (firms with several products, not under logit).
+        """
+        self._check_firm(firm)
+        array, worth = self._checked(prices, outside)
+        own = self.owners == firm
+        shape = np.broadcast_shapes(array.shape[:-1], worth.shape)
+        array = np.broadcast_to(array, (*shape, self.products))
+        margins = self.demand.reply(own, self.qualities - self.costs, self._values(array), worth)
+        return np.where(own, self.price_scale * (self.costs + margins), array)
+
+    def stackelberg(self, leader: int) -> Floats:
+        """Prices (J,) when firm `leader` sets its own first and all others answer with Nash.
+
+        Raises:
+            UsageError: there is no such firm, or it has several products and demand is not plain logit.
+            EquilibriumError: the answers were not found.
+        """
+        self._check_firm(leader)
+        if ("leader", leader) not in self._solved:
+            surplus = self.qualities - self.costs
+            margins = leader_margins(self.demand, surplus, self.outside, self.groups, leader)
+            self._solved["leader", leader] = self._money(margins)
+        return self._solved["leader", leader]
+
+    def critical_discount(self) -> float:
+        """The least discount factor at which grim triggers hold joint-profit prices, δ* =
+        (π_D−π_M)/(π_D−π_N), the highest over firms; 1 or more where a firm prefers Nash.
+        """
+        return benchmarks.critical_discount(self)
+
+    def profit_gain(self, prices: ArrayLike, *, mean: bool = False) -> Floats:
+        """Δ = (π − π_N)/(π_M − π_N) at prices (..., J): 0 at Nash profits, 1 at joint-profit ones.
+
+        Returns:
+            Each firm's own, (..., F), or that of profits averaged over firms, (...), where `mean`. Where
+            firms differ, one of them may earn less under joint pricing than at Nash; only the mean is then a
+            measure.
+
+        Raises:
+            UsageError: prices do not fit, or there is one firm only.
+        """
+        return benchmarks.gain(self, self.profits(prices), mean)
+
+    def gain_of_profits(self, profits: ArrayLike, *, mean: bool = False) -> Floats:
+        """`profit_gain` of profits (..., F) that are known."""
+        return benchmarks.gain(self, np.asarray(profits, dtype=np.float64), mean)
+
+    def price_grid(self, points: int = 15, extension: float = 0.1) -> Floats:
+        """Equally spaced prices from p_N − ξ(p_M−p_N) to p_M + ξ(p_M−p_N), with m = `points`, ξ =
+        `extension`.
+
+        Returns:
+            (points,) where all firms are alike, else (J, points).
+
+        Raises:
+            UsageError: fewer than 2 points, ξ < 0, or one firm only.
+        """
+        return benchmarks.price_grid(self, points, extension)
+
+    def with_product(
+        self,
+        quality: float,
+        cost: float,
+        *,
+        owner: int | None = None,
+        nest: int | None = None,
+        nest_parameter: float | None = None,
+        slopes: ArrayLike | None = None,
+    ) -> Market:
+        """The market with one product more, last in order, of a new firm unless `owner` is given. Nested
+        demand needs its `nest` (with a `nest_parameter` if that is new), linear demand the whole new matrix
+        of `slopes`.
+        """
+        return entry.with_product(
+            self, quality, cost, owner=owner, nest=nest, nest_parameter=nest_parameter, slopes=slopes
+        )
+
+    def without_firm(self, firm: int) -> Market:
+        """The market without a firm; firms of higher numbers move down by one."""
+        return entry.without_firm(self, firm)
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Market) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"Market({', '.join(f'{name}={value!r}' for name, value in self.parameters.items())})"
+
+    def __reduce__(self) -> tuple[Callable[..., Market], tuple[dict[str, Any]]]:
+        return _rebuilt, (self.parameters,)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        numbers = (self.qualities, self.costs, self.owners)
+        scales = (self.outside, self.price_scale, self.quantity_scale)
+        return (*(tuple(array.tolist()) for array in numbers), scales, self.demand)
+
+    def _prices(self, name: object, conduct: Conduct) -> Floats:
+        if name not in self._solved:
+            margins = self.demand.equilibrium(self.qualities - self.costs, self.outside, conduct)
+            self._solved[name] = self._money(margins)
+        return self._solved[name]
+
+    def _money(self, margins: Floats) -> Floats:
+        prices: Floats = self.price_scale * (self.costs + margins)
+        prices.flags.writeable = False
+        return prices
+
+    def _values(self, prices: Floats) -> Floats:
+        if self.price_scale == 1:
+            scaled = prices
+        elif self.price_scale > 1:
+            scaled = prices / self.price_scale
+        else:  # a finite price may be more units of quality than there are numbers
+            with np.errstate(over="ignore"):
+                scaled = np.nan_to_num(prices / self.price_scale)
+        values: Floats = self.qualities - scaled
+        return values
+
+    def _checked(self, prices: ArrayLike, outside: ArrayLike | None) -> tuple[Floats, Floats]:
+        array = np.asarray(prices, dtype=np.float64)
+        if array.ndim == 0 or array.shape[-1] != self.products:
+            raise UsageError(
+                f"Prices end in an axis of {self.products}, one for each product; got shape {array.shape}."
+            )
+        worth = np.asarray(self.outside if outside is None else outside, dtype=np.float64)
+        if not np.all(np.isfinite(array)) or not np.all(np.isfinite(worth)):
+            raise UsageError("Prices and values of the outside good must be finite; mend those that are not.")
+        return array, worth
+
+    def _check_firm(self, firm: int) -> None:
+        if not 0 <= firm < self.firms:
+            raise UsageError(f"Firms are numbered from 0 to {self.firms - 1}; got {firm}.")
+
+
+def _rebuilt(parameters: dict[str, Any]) -> Market:
+    return Market(**parameters)

@@ -1,0 +1,117 @@
+"""Checks of the numbers that make a market, and its demand made from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs.pricing.theory.demand import Demand
+from ludens.envs.pricing.theory.groups import numbered
+from ludens.envs.pricing.theory.linear import linear_demand
+from ludens.envs.pricing.theory.logit import Logit
+from ludens.envs.pricing.theory.nested import NestedLogit
+from ludens.errors import UsageError
+
+Floats = NDArray[np.float64]
+DemandName = Literal["logit", "nested", "linear"]
+
+
+def make_demand(
+    name: DemandName,
+    products: int,
+    *,
+    mu: float,
+    nests: Sequence[int] | None,
+    nest_parameter: float | Sequence[float],
+    slopes: ArrayLike | None,
+) -> Demand:
+    """The demand of that name among `products` products.
+
+    Raises:
+        UsageError: a name that there is not, or parameters that do not fit it.
+    """
+    if name not in {"logit", "nested", "linear"}:
+        raise UsageError(f"demand is 'logit', 'nested' or 'linear'; got {name!r}.")
+    if (nests is not None) != (name == "nested") or (slopes is not None) != (name == "linear"):
+        raise UsageError(
+            f"nests belong to demand='nested' and slopes to demand='linear', which need them; got {name!r}."
+        )
+    if slopes is not None:
+        linear = linear_demand(slopes)
+        if len(linear.slopes) != products:
+            raise UsageError(
+                f"slopes must have a row for each of {products} products; got {len(linear.slopes)}."
+            )
+        return linear
+    if nests is None:
+        return Logit(taste_scale(mu))
+    numbers = numbered(nests, products, "nest")
+    count = max(numbers) + 1
+    given = [nest_parameter] * count if isinstance(nest_parameter, int | float) else list(nest_parameter)
+    sigma = tuple(number("nest_parameter", value) for value in given)
+    if len(sigma) != count or not all(0 <= value < 1 for value in sigma):
+        raise UsageError(
+            f"nest_parameter is one number from 0 to below 1, or one for each of {count} nests; got {given}."
+        )
+    return NestedLogit(taste_scale(mu), numbers, sigma)
+
+
+def taste_scale(mu: float) -> float:
+    """μ, large enough that values divided by it stay numbers.
+
+    Raises:
+        UsageError: it is not greater than 0, or below 1e-200.
+    """
+    value = positive("mu", mu)
+    if value < 1e-200:
+        raise UsageError(
+            f"mu must be at least 1e-200; got {mu!r}: take 1e-6 for products that are nearly alike."
+        )
+    return value
+
+
+def number(name: str, value: float) -> float:
+    """A finite number.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        converted = float(value)
+    except (TypeError, ValueError):
+        converted = math.nan
+    if not math.isfinite(converted):
+        raise UsageError(f"{name} must be a finite number; got {value!r}.")
+    return converted
+
+
+def positive(name: str, value: float) -> float:
+    """A finite number greater than 0.
+
+    Raises:
+        UsageError: it is none.
+    """
+    converted = number(name, value)
+    if converted <= 0:
+        raise UsageError(f"{name} must be greater than 0; got {value!r}.")
+    return converted
+
+
+def vector(name: str, values: Sequence[float] | Floats) -> Floats:
+    """Finite numbers, one for each product, read-only.
+
+    Raises:
+        UsageError: they are none.
+    """
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.array(np.nan)
+    if array.ndim != 1 or len(array) == 0 or not np.all(np.isfinite(array)):
+        raise UsageError(f"{name} must be a list of finite numbers, one for each product; got {values!r}.")
+    array.flags.writeable = False
+    return array

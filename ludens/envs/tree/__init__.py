@@ -1,0 +1,1 @@
+"""Games as trees, and what follows from a tree."""

@@ -1,0 +1,206 @@
+"""A game tree for the eye: as text in the terminal, as a picture, as Graphviz source.
+
+What is drawn is the whole game, for spectators: a seat's own knowledge is what its turn says.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs.games import family_of
+from ludens.envs.tree.nodes import (
+    ChanceNode,
+    DecisionNode,
+    GameError,
+    Node,
+    PayoffNode,
+    Step,
+    children,
+    walk,
+)
+from ludens.envs.tree.tree import GameTree
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Path = Sequence[Step]
+
+_BOLD, _RESET = "\x1b[1m", "\x1b[0m"
+
+
+def draw(game: GameTree, path: Sequence[str | Step] = (), caption: str = "") -> Figure:
+    """The tree as a matplotlib figure, with the path taken marked.
+
+    Args:
+        game: the game to draw.
+        path: moves from the root on, nature's among them: names of options, or steps.
+        caption: a line under the title.
+
+    Raises:
+        GameError: the path leads out of the tree; the message names the place.
+    """
+    return figure(game, _steps(game, path), caption)
+
+
+def figure(game: GameTree, path: Path = (), caption: str = "") -> Figure:
+    """The tree as a matplotlib figure; the edges whose steps are in `path` are marked."""
+    from ludens.envs.tree.figures import tree_figure
+
+    return tree_figure(game, path, caption)
+
+
+def picture(game: GameTree, path: Path = (), caption: str = "") -> NDArray[np.uint8]:
+    """The tree as pixels, shape (height, width, 3), uint8; the shape depends on the game alone."""
+    from ludens.envs.tree.figures import pixels
+
+    return pixels(game, path, caption)
+
+
+def text(
+    game: GameTree, path: Path = (), caption: str = "", *, here: str | None = None, bold: bool = False
+) -> str:
+    """The tree as lines of text.
+
+    Args:
+        game: the game to draw.
+        path: the steps taken, or those known; their edges carry an arrow head, and the end reached is marked.
+        caption: a line under the title.
+        here: an information set to point at.
+        bold: print what was taken in bold (ANSI codes); else the text is plain.
+    """
+    marks = Marks(game, path)
+    lines = [title(game), *([caption] if caption else []), "", _node(marks, game.root, here)]
+    for line, taken in _branches(marks, game.root, (), "", here):
+        lines.append(f"{_BOLD}{line}{_RESET}" if bold and taken else line)
+    return "\n".join(lines)
+
+
+def show(game: GameTree, path: Path = (), caption: str = "") -> None:
+    """Print the tree, in bold where the terminal can."""
+    sys.stdout.write(text(game, path, caption, bold=sys.stdout.isatty()) + "\n")
+
+
+def graphviz(game: GameTree, path: Path = ()) -> str:
+    """The tree as DOT source for Graphviz; dashed lines join nodes of one information set."""
+    marks = Marks(game, path)
+    names = {reached: f"n{number}" for number, (reached, _) in enumerate(walk(game.root))}
+    lines = ["digraph game {", "  rankdir=LR;", f"  label={_quoted(title(game))};"]
+    for reached, node in walk(game.root):
+        shape = {PayoffNode: "plaintext", ChanceNode: "diamond", DecisionNode: "box"}[type(node)]
+        lines.append(f"  {names[reached]} [shape={shape}, label={_quoted(_label(game, node))}];")
+        for step, _ in children(node):
+            below = names[(*reached, step)]
+            look = ", penwidth=3" if marks.taken(reached, step) else ""
+            lines.append(f"  {names[reached]} -> {below} [label={_quoted(edge_label(node, step))}{look}];")
+    for places in marks.sets().values():
+        for left, right in itertools.pairwise(places):
+            joined = f"{names[left]} -> {names[right]}"
+            lines.append(f"  {joined} [style=dashed, dir=none, constraint=false];")
+    return "\n".join([*lines, "}", ""])
+
+
+class Marks:
+    """Which edges of a game were taken, and which nodes cannot be told apart."""
+
+    def __init__(self, game: GameTree, path: Path) -> None:
+        self.game = game
+        self._chosen = {step.label: step.option for step in path}
+        self._members = Counter(
+            node.information for _, node in walk(game.root) if isinstance(node, DecisionNode)
+        )
+
+    def taken(self, reached: Path, step: Step) -> bool:
+        """Whether `step` is marked where the steps `reached` lead: it was taken, and nothing before speaks
+        against it (a step that is not known does not).
+        """
+        before = all(self._chosen.get(earlier.label, earlier.option) == earlier.option for earlier in reached)
+        return before and self._chosen.get(step.label) == step.option
+
+    def told_apart(self, node: DecisionNode) -> bool:
+        """Whether the node is alone in its information set."""
+        return self._members[node.information] == 1
+
+    def sets(self) -> dict[str, list[tuple[Step, ...]]]:
+        """The paths to the nodes of every information set that has several."""
+        found: dict[str, list[tuple[Step, ...]]] = {}
+        for reached, node in walk(self.game.root):
+            if isinstance(node, DecisionNode) and not self.told_apart(node):
+                found.setdefault(node.information, []).append(reached)
+        return found
+
+
+def title(game: GameTree) -> str:
+    """The game's name for people, with its numbers: ``Mini trust game TG3: T=80, R=60, P=30, S=20``."""
+    family = family_of(game)
+    name = family.title if family else game.name
+    numbers = ", ".join(f"{key}={value:g}" for key, value in game.parameters.items())
+    return f"{name}{' ' + game.protocol if game.protocol else ''}{': ' + numbers if numbers else ''}"
+
+
+def edge_label(node: Node, step: Step) -> str:
+    """An option's name, or an outcome's with its probability."""
+    if isinstance(node, ChanceNode):
+        return f"{step.option} ({node.branches[step.option][0]:.3g})"
+    return step.option
+
+
+def _steps(game: GameTree, path: Sequence[str | Step]) -> list[Step]:
+    node: Node = game.root
+    steps: list[Step] = []
+    for entry in path:
+        name = entry.option if isinstance(entry, Step) else entry
+        below = {step.option: (step, child) for step, child in children(node)}
+        if name not in below:
+            place = " > ".join(step.option for step in steps) or "the root"
+            known = ", ".join(below) or "nothing, the game ends there"
+            raise GameError(f"The path of {game!r} has no {name!r} after {place}; it has {known}.")
+        step, node = below[name]
+        steps.append(step)
+    return steps
+
+
+def _branches(
+    marks: Marks, node: Node, reached: tuple[Step, ...], stem: str, here: str | None
+) -> Iterator[tuple[str, bool]]:
+    below = children(node)
+    for place, (step, child) in enumerate(below):
+        last = place == len(below) - 1
+        taken = marks.taken(reached, step)
+        branch = ("└" if last else "├") + ("─▶ " if taken else "── ")
+        if isinstance(child, PayoffNode):
+            end = f": {_payoffs(marks.game, child)}{'  ◀' if taken else ''}"
+        else:
+            end = f" → {_node(marks, child, here)}"
+        yield stem + branch + edge_label(node, step) + end, taken
+        yield from _branches(marks, child, (*reached, step), stem + ("    " if last else "│   "), here)
+
+
+def _node(marks: Marks, node: Node, here: str | None) -> str:
+    if isinstance(node, PayoffNode):
+        return _payoffs(marks.game, node)
+    if isinstance(node, ChanceNode):
+        return f"{node.label} (chance)"
+    blind = "" if marks.told_apart(node) else f", not told apart within {node.information!r}"
+    return f"{node.label} ({node.role}{blind}){'  ◀ you are here' if node.information == here else ''}"
+
+
+def _payoffs(game: GameTree, node: PayoffNode) -> str:
+    return ", ".join(f"{role} {value:g}" for role, value in zip(game.roles, node.payoffs, strict=True))
+
+
+def _label(game: GameTree, node: Node) -> str:
+    if isinstance(node, PayoffNode):
+        return _payoffs(game, node)
+    return node.label if isinstance(node, ChanceNode) else f"{node.role}\n{node.label}"
+
+
+def _quoted(label: str) -> str:
+    escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

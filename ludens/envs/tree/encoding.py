@@ -1,0 +1,69 @@
+"""What a seat sees of a tree game, as numbers.
+
+One float32 vector, its parts laid end to end: own role · information set to decide at · own role in the last
+round · how the last round ended (all one-hot, zeros where there is none) · the payoffs of every leaf, leaf by
+leaf, in points · the share of rounds finished, 0 to 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs.tree.tree import GameTree, InformationSet
+from ludens.envs.turn import PastRound
+
+
+class Encoding:
+    """Turns a seat's position into its vector; `low` and `high` are the bounds of all of them, shape
+    (length,).
+    """
+
+    def __init__(self, game: GameTree, rounds: int) -> None:
+        roles, sets, leaves = len(game.roles), len(game.information_sets), len(game.leaves)
+        payoffs = game.payoffs.ravel().astype(np.float32)
+        self.rounds = rounds
+        self._role = {role: place for place, role in enumerate(game.roles)}
+        self._set = {node.label: roles + place for place, node in enumerate(game.information_sets)}
+        self._last_role = {role: roles + sets + place for place, role in enumerate(game.roles)}
+        self._last_leaf = {leaf.path: 2 * roles + sets + place for place, leaf in enumerate(game.leaves)}
+        flags = 2 * roles + sets + leaves
+        self._empty = np.concatenate([np.zeros(flags), payoffs, [0]]).astype(np.float32)
+        self.low = np.minimum(self._empty, 0)
+        self.high = np.concatenate([np.ones(flags), np.maximum(payoffs, 0), [1]]).astype(np.float32)
+
+    def vector(
+        self, role: str | None, node: str | None, last: PastRound | None, done: int
+    ) -> NDArray[np.float32]:
+        """The vector of a seat that plays `role` (None: not drawn yet, or not told yet), must decide at
+        `node` (None: it is not its turn), saw the round `last` end (None: there was none) and has finished
+        `done` rounds.
+        """
+        vector = self._empty.copy()
+        if role is not None:
+            vector[self._role[role]] = 1
+        if node is not None:
+            vector[self._set[node]] = 1
+        if last is not None:
+            vector[self._last_role[last.role]] = 1
+            vector[self._last_leaf[last.path]] = 1
+            vector[-1] = done / self.rounds
+        return vector
+
+
+class Masks:
+    """Which action numbers are legal where: int8 arrays, as long as the longest list of options."""
+
+    def __init__(self, game: GameTree) -> None:
+        self.length = max((len(node.options) for node in game.information_sets), default=1)
+        self._legal = {node.label: self._of(node) for node in game.information_sets}
+        self._idle = np.ones(self.length, dtype=np.int8)
+
+    def mask(self, node: str | None) -> NDArray[np.int8]:
+        """The mask at `node`, an array of its own. For a seat whose turn it is not (None) all ones: samplers
+        need a legal action for every seat, and nobody hears this one.
+        """
+        return (self._idle if node is None else self._legal[node]).copy()
+
+    def _of(self, node: InformationSet) -> NDArray[np.int8]:
+        return (np.arange(self.length) < len(node.options)).astype(np.int8)

@@ -1,0 +1,108 @@
+"""A family of games: one tree whose payoffs are parameters, with the published parameter sets.
+
+Adding a game to ludens is adding one `Family` (see `ludens/envs/games/`): environments in both PettingZoo
+registries, oracle, benchmark and prompts follow from it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import numbers
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ludens.envs.tree.definition import MAX_PAYOFF
+from ludens.envs.tree.nodes import GameError, Node
+from ludens.envs.tree.tree import GameTree
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of game.
+
+    Attributes:
+        name: as in the environment's id, ``ludens/<name>-v0``.
+        title: the name for people.
+        source: the paper the game is taken from.
+        roles: the parts, in the order of the payoffs.
+        parameters: the names of the numbers that `build` takes, in order.
+        build: the numbers to the root of the tree.
+        check: the numbers to a sentence saying which condition they break, or None if they make such a game.
+        prosocial: per information set the option whose share is reported as the cooperation rate.
+        protocols: the published parameter sets, by name.
+    """
+
+    name: str
+    title: str
+    source: str
+    roles: tuple[str, ...]
+    parameters: tuple[str, ...]
+    build: Callable[..., Node]
+    check: Callable[..., str | None]
+    prosocial: Mapping[str, str]
+    protocols: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> str:
+        """The id in both PettingZoo registries."""
+        return f"ludens/{self.name}-v0"
+
+    def game(self, protocol: str | None = None, payoffs: Sequence[float] | None = None) -> GameTree:
+        """The game of a published `protocol`, or of explicit `payoffs` (one number per parameter, in points).
+
+        Raises:
+            GameError: both or neither are given, the protocol is unknown, the numbers do not make such a
+                game, or the family itself is inconsistent.
+        """
+        if (protocol is None) == (payoffs is None):
+            raise GameError(
+                f"Give {self.name} either a protocol or payoffs; got {protocol!r} and {payoffs!r}."
+            )
+        if payoffs is None:
+            if not isinstance(protocol, str) or protocol not in self.protocols:
+                known = ", ".join(self.protocols)
+                raise GameError(f"{self.name} has no protocol {protocol!r}; it has {known}.")
+            payoffs = self.protocols[protocol]
+        values = self._numbers(payoffs)
+        broken = self.check(*values)
+        if broken:
+            given = ", ".join(f"{key}={value:g}" for key, value in zip(self.parameters, values, strict=True))
+            raise GameError(f"Payoffs ({given}) do not make a game of {self.name}: {broken}.")
+        named = dict(zip(self.parameters, values, strict=True))
+        game = GameTree(self.name, self.roles, self.build(*values), named, protocol)
+        self._check_prosocial(game)
+        return game
+
+    def _numbers(self, payoffs: Sequence[float]) -> tuple[float, ...]:
+        wanted = ", ".join(self.parameters)
+        listed = isinstance(payoffs, Iterable) and not isinstance(payoffs, str | Mapping)
+        given = tuple(payoffs) if listed else ()
+        if not listed or not all(isinstance(value, numbers.Real) for value in given):
+            raise GameError(f"Payoffs of {self.name} must be numbers ({wanted}); got {payoffs!r}.")
+        if len(given) != len(self.parameters):
+            raise GameError(f"{self.name} takes {len(self.parameters)} payoffs ({wanted}); got {len(given)}.")
+        if not all(abs(value) <= MAX_PAYOFF for value in given):
+            raise GameError(
+                f"Payoffs of {self.name} must be finite numbers of at most {MAX_PAYOFF:g} ({wanted}); "
+                f"got {given}."
+            )
+        return tuple(float(value) for value in given)
+
+    def _check_prosocial(self, game: GameTree) -> None:
+        for label, option in self.prosocial.items():
+            if option not in game.information_set(label).options:
+                raise GameError(
+                    f"Family {self.name!r} calls {option!r} prosocial at {label!r}, where the options are "
+                    f"{', '.join(game.information_set(label).options)}."
+                )
+
+
+def ordered(**numbers: float) -> str | None:
+    """None if the numbers fall strictly in the order given, else the broken condition: ``ordered(T=1, R=2)``
+    gives ``"T > R is needed"``.
+    """
+    names = list(numbers)
+    for left, right in itertools.pairwise(names):
+        if not numbers[left] > numbers[right]:
+            return f"{left} > {right} is needed"
+    return None

@@ -1,0 +1,17 @@
+from .adopting import AdoptionResult as AdoptionResult
+from .adopting import adopt as adopt
+from .adopting import load_adoption as load_adoption
+from .adopting import seat_adoption as seat_adoption
+from .adoption import AdoptionPaths as AdoptionPaths
+from .adoption import simulate_adoption as simulate_adoption
+from .measures import DilemmaMeasures as DilemmaMeasures
+from .measures import measure as measure
+from .moral import MoralMeasures as MoralMeasures
+from .moral import measure_moral_machine as measure_moral_machine
+from .moral import moral_machine as moral_machine
+from .moral import resume_moral_machine as resume_moral_machine
+from .play import ask as ask
+from .play import resume_ask as resume_ask
+from .report import write_report as write_report
+from .result import DilemmaResult as DilemmaResult
+from .result import load_result as load_result

@@ -1,0 +1,213 @@
+"""The pictures of a benchmark. Every one shows models in colour, reference policies in grey."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ludens.envs import FAMILIES, PROTOCOLS
+from ludens.experiments.report import drawing
+from ludens.experiments.report.names import PREFERENCES, oracle_name
+from ludens.experiments.report.svg import MUTED, to_svg
+from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.files import draft_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ludens.experiments.bench.metrics import Measures
+    from ludens.experiments.bench.result import BenchResult
+
+_CELL = (0.37, 0.29)  # inches across and down
+_LETTER = 0.065  # inches of a title's letter
+_WIDTH = 8.6  # inches
+_ABOVE, _BELOW = 0.62, 0.3  # inches for a band's titles and for its protocols' names
+
+
+def heat_map(result: BenchResult) -> Figure:
+    """Cooperation by protocol (column) and node (block of columns) for every policy (row), one band per
+    family.
+    """
+    asked = {protocol for found in result.measures for protocol, _ in found.cells}
+    bands = [(name, _columns(name, asked)) for name in FAMILIES]
+    bands = [(name, columns) for name, columns in bands if columns]
+    tall, left = _CELL[1] * len(result.measures), drawing.margin(result)
+    widest = max((max(columns.values()) + 1 for _, columns in bands), default=1.0)
+    band, colours = _ABOVE + tall + _BELOW, drawing.scale()
+    # As wide as the page's other figures, lest a page enlarge a small one.
+    with drawing.sheet(max(_WIDTH, left + _CELL[0] * widest + 0.1), band * max(len(bands), 1)) as figure:
+        for place, (family, columns) in enumerate(bands):
+            span = max(columns.values()) + 1
+            bottom = band * (len(bands) - place) - _ABOVE - tall
+            axes = drawing.axes_at(figure, left, bottom, _CELL[0] * span, tall)
+            axes.set_xlim(0, span)
+            axes.set_ylim(len(result.measures), 0)
+            for row, found in enumerate(result.measures):
+                for question, column in columns.items():
+                    drawing.cell(axes, column, row, found.cells.get(question), colours)
+            protocols = [protocol for protocol, _ in columns]
+            axes.set_xticks([column + 0.5 for column in columns.values()], protocols)
+            axes.tick_params(length=0, labelsize=7)
+            if max(map(len, protocols)) > 5:
+                axes.tick_params(axis="x", labelrotation=60)
+            axes.set_yticks(np.arange(len(result.measures)) + 0.5, drawing.names(result))
+            axes.tick_params(axis="y", labelsize=8)
+            drawing.embolden(axes, result)
+            for node, option in FAMILIES[family].prosocial.items():
+                start = min(column for (_, name), column in columns.items() if name == node)
+                axes.text(start, -0.25, _title(node, option), fontsize=7.5, color=MUTED, va="bottom")
+            axes.text(0, -1.15, FAMILIES[family].title, fontsize=9.5, fontweight="bold", va="bottom")
+    return figure
+
+
+def sensitivity(result: BenchResult) -> Figure | None:
+    """Cooperation against the temptation T − R, one panel per family and node; None if no family has them."""
+    asked = {(PROTOCOLS[protocol].name, node) for found in result.measures for protocol, node in found.cells}
+    panels = [
+        (name, node)
+        for name, family in FAMILIES.items()
+        for node in family.prosocial
+        if {"T", "R"} <= set(family.parameters) and (name, node) in asked
+    ]
+    if not panels:
+        return None
+    across = min(4, len(panels))
+    down = -(-len(panels) // across)
+    drawn = drawing.styles(result)
+    with drawing.sheet(_WIDTH, 0.75 + 2.25 * down) as figure:
+        grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
+        for axes in grid[len(panels) :]:
+            axes.set_visible(False)
+        for place, (family, node) in enumerate(panels):
+            axes = grid[place]
+            for found in reversed(result.measures):
+                points = _by_temptation(found, family, node)
+                if points:
+                    drawing.curve(axes, points, drawn[found.policy])
+            axes.set_title(f"{FAMILIES[family].title}\n{node}", fontsize=8, loc="left")
+            axes.set_ylim(-0.04, 1.04)
+            axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
+            drawing.quiet(axes)
+            if place + across >= len(panels):
+                axes.set_xlabel("temptation T − R, points", fontsize=8, color=MUTED)
+        drawing.legend(figure, result)
+        drawing.margins(figure, 0.56, 0.85, 0.5, gap=0.2)
+    return figure
+
+
+def agreement(result: BenchResult) -> Figure:
+    """Agreement with every oracle under uniform beliefs, one panel per κ, bars with 95 % intervals."""
+    kappas = [entry.kappa for entry in result.measures[0].comparisons if entry.beliefs == "uniform"]
+    with drawing.sheet(_WIDTH, 0.75 + 0.3 * len(result.measures)) as figure:
+        grid = figure.subplots(1, len(kappas), sharey=True, squeeze=False).ravel().tolist()
+        _agreement_panels(grid, result, kappas, "")
+        drawing.margins(figure, drawing.margin(result), 0.35)
+    return figure
+
+
+def preferences(result: BenchResult) -> Figure:
+    """α, β, κ and λ of every policy under uniform beliefs, with 95 % intervals."""
+    from ludens.experiments.estimates.figures import frame, point
+    from ludens.experiments.estimates.table import Value
+
+    drawn = drawing.styles(result)
+    with drawing.sheet(_WIDTH, 0.85 + 0.3 * len(result.measures)) as figure:
+        grid = figure.subplots(1, len(PREFERENCES), sharey=True, squeeze=False).ravel().tolist()
+        for axes, (name, letter) in zip(grid, PREFERENCES.items(), strict=True):
+            found = [(each.policy, each.revealed[0].parameters[name]) for each in result.measures]
+            values = [Value.of(name, letter, estimate) for _, estimate in found]
+            frame(axes, values[0], values)
+            for row, (policy, _) in enumerate(found):
+                point(axes, row, values[row], drawn[policy].colour)
+            drawing.policy_rows(axes, result)
+        drawing.margins(figure, drawing.margin(result), 0.4, 0.4)
+    return figure
+
+
+def picture(result: BenchResult) -> Figure:
+    """One compact figure: cooperation by family, and agreement with homo economicus and homo moralis κ =
+    0.5.
+    """
+    families = [name for name in FAMILIES if any(name in found.by_family for found in result.measures)]
+    drawn = drawing.styles(result)
+    with drawing.sheet(9.0, 1.12 + 0.3 * len(result.measures)) as figure:
+        grid = figure.subplots(1, len(families) + 2, sharey=True, squeeze=False).ravel().tolist()
+        for axes, family in zip(grid, families, strict=False):
+            for row, found in enumerate(result.measures):
+                drawing.bar(axes, row, found.by_family.get(family), drawn[found.policy])
+            axes.set_title(
+                drawing.wrapped("cooperates:", FAMILIES[family].title.lower()), fontsize=8, loc="left"
+            )
+            drawing.percent_axis(axes)
+            drawing.policy_rows(axes, result)
+        _agreement_panels(grid[len(families) :], result, (0.0, 0.5), "agrees with")
+        drawing.margins(figure, drawing.margin(result), 0.72)
+    return figure
+
+
+def save_picture(result: BenchResult, path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Write `picture` as PNG and as SVG, on white, under `path` with the endings ``.png`` and ``.svg``.
+
+    Raises:
+        StoreError: they cannot be written.
+    """
+    target = Path(path)
+    png, svg = target.with_suffix(".png"), target.with_suffix(".svg")
+    figure = picture(result)
+    paper = '<rect width="100%" height="100%" fill="white"/>'
+    try:
+        png.parent.mkdir(parents=True, exist_ok=True)
+        with draft_of(png) as first, draft_of(svg) as second:
+            figure.savefig(first, format="png", dpi=200, facecolor="white", metadata={"Software": None})
+            text = to_svg(figure, "ludens").replace("<defs>", f"{paper}<defs>", 1)
+            second.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"The picture cannot be written to {target}: {error.strerror}.") from None
+    return png, svg
+
+
+def _agreement_panels(
+    grid: Sequence[object], result: BenchResult, kappas: Sequence[float], what: str
+) -> None:
+    from matplotlib.axes import Axes
+
+    drawn = drawing.styles(result)
+    for axes, kappa in zip(grid, kappas, strict=True):
+        assert isinstance(axes, Axes)
+        for row, found in enumerate(result.measures):
+            entry = found.comparison(kappa)
+            drawing.bar(axes, row, entry.agreement if entry else None, drawn[found.policy])
+        axes.set_title(drawing.wrapped(*filter(None, (what, oracle_name(kappa)))), fontsize=8, loc="left")
+        drawing.percent_axis(axes)
+        drawing.policy_rows(axes, result)
+
+
+def _title(node: str, option: str) -> str:
+    return f"{node}: {option}"
+
+
+def _columns(family: str, asked: set[str]) -> dict[tuple[str, str], float]:
+    """Where each question of a family stands, in cells from the left; nodes stand a little apart."""
+    protocols = [name for name in FAMILIES[family].protocols if name in asked]
+    nodes = FAMILIES[family].prosocial
+    # A title stands above its block, and may be wider than a few cells are.
+    title = _LETTER * max(len(_title(node, option)) for node, option in nodes.items()) / _CELL[0]
+    block_width = max(len(protocols) + 0.35, title)
+    return {
+        (protocol, node): block * block_width + place
+        for block, node in enumerate(nodes)
+        for place, protocol in enumerate(protocols)
+    }
+
+
+def _by_temptation(found: Measures, family: str, node: str) -> Mapping[float, Sequence[float]]:
+    points: dict[float, list[float]] = {}
+    for (protocol, place), value in found.cells.items():
+        game = PROTOCOLS[protocol]
+        if game.name == family and place == node:
+            points.setdefault(game.parameters["T"] - game.parameters["R"], []).append(value)
+    return points

@@ -1,0 +1,185 @@
+"""A benchmark as measured, and its estimates as rows, JSON and CSV."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ludens.experiments.bench.metrics import Measures, measure
+from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.runs.files import as_csv, write_table
+from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.run import Run
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """A benchmark as measured.
+
+    Attributes:
+        run_path: the run's file.
+        report_path: the HTML report; None until one is written.
+        models: labels of the policies under test; the other measures are of reference policies.
+        measures: one per policy, models first.
+        decisions: everything that was asked and answered.
+        manifest: of the run.
+        planned, ended: how many questions the run has, and how many were put.
+    """
+
+    run_path: Path
+    report_path: Path | None
+    models: tuple[str, ...]
+    measures: tuple[Measures, ...]
+    decisions: tuple[DecisionRecord, ...]
+    manifest: Mapping[str, Any]
+    planned: int
+    ended: int
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """The summary, one row per policy: name, whether it is a reference, and its main estimates."""
+        return [_row(found, found.policy in self.models) for found in self.measures]
+
+
+def load_result(path: str | os.PathLike[str]) -> BenchResult:
+    """Measure a run as it stands on disk, finished or not, without asking anything.
+
+    Raises:
+        NoRunError: the file is no benchmark.
+    """
+    with Run(path) as run:
+        manifest, episodes, decisions = manifest_of(run), run.episodes(), run.decisions()
+    labels = [episode.labels for episode in episodes]
+    report = report_path(path)
+    return BenchResult(
+        run_path=Path(path),
+        report_path=report if report.exists() else None,
+        models=tuple(model["label"] for model in manifest["config"]["models"]),
+        measures=measure(decisions, labels, seed=manifest["seed"]),
+        decisions=tuple(decisions),
+        manifest=manifest,
+        planned=len(episodes),
+        ended=sum(episode.status not in {"planned", "running"} for episode in episodes),
+    )
+
+
+def report_path(path: str | os.PathLike[str]) -> Path:
+    """Where the report of a run lies: beside it, with the ending ``.html``."""
+    return Path(path).with_suffix(".html")
+
+
+def manifest_of(run: Run) -> dict[str, Any]:
+    """The manifest of a benchmark.
+
+    Raises:
+        NoRunError: the run is none.
+    """
+    manifest = run.manifest
+    if manifest["kind"] != "bench":
+        raise NoRunError(
+            f"{run.path} is a run of {manifest['kind']}, not a benchmark: `ludens show {run.path}`."
+        )
+    return manifest
+
+
+def to_json(result: BenchResult) -> dict[str, Any]:
+    """Everything measured, as JSON values: the run, how it came about, and every estimate of every policy."""
+    return {
+        "run": str(result.run_path),
+        "report": None if result.report_path is None else str(result.report_path),
+        "models": list(result.models),
+        "planned": result.planned,
+        "ended": result.ended,
+        "seconds": result.manifest["seconds"],
+        "manifest": dict(result.manifest),
+        "estimates": list(estimates(result)),
+        "costs": {found.policy: asdict(found.costs) for found in result.measures},
+    }
+
+
+def write_csv(result: BenchResult, path: str | os.PathLike[str]) -> Path:
+    """Every estimate as one row of a CSV file: see `estimates`. The file is replaced whole or not at all.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    again = f"name another file in `ludens report {result.run_path} --csv FILE`; what was asked is kept."
+    return write_table(as_csv(estimates(result)), path, again)
+
+
+def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
+    """Every estimate, tidily: policy, measure, what it is of (family, node, framing, κ, beliefs; None where
+    it is of all), value, the interval's ends, n, clusters, method and note.
+    """
+    for found in result.measures:
+        for name in _PLAIN:
+            yield _entry(found.policy, name, getattr(found, name))
+        for cooperation in found.cooperation:
+            place = {"family": cooperation.family, "node": cooperation.node}
+            yield _entry(found.policy, "cooperation", cooperation.rate, **place)
+        for family, estimate in found.by_family.items():
+            yield _entry(found.policy, "cooperation", estimate, family=family)
+        for name, by_framing in (
+            ("cooperation", found.by_framing),
+            ("first_shown", found.first_by_framing),
+            ("answer_mass", found.mass_by_framing),
+        ):
+            for framing, estimate in by_framing.items():
+                yield _entry(found.policy, name, estimate, framing=framing)
+        for slope in found.sensitivity:
+            at: dict[str, str | None] = {"family": slope.family, "node": slope.node}
+            yield _entry(found.policy, "temptation_slope", slope.temptation, **at)
+            yield _entry(found.policy, "risk_slope", slope.risk, **at)
+        for comparison in found.comparisons:
+            oracle = {"kappa": comparison.kappa, "beliefs": comparison.beliefs}
+            yield _entry(found.policy, "agreement", comparison.agreement, **oracle)
+            yield _entry(found.policy, "regret", comparison.regret, **oracle)
+        for revealed in found.revealed:
+            for name, estimate in revealed.parameters.items():
+                yield _entry(found.policy, f"preferences_{name}", estimate, beliefs=revealed.beliefs)
+
+
+_PLAIN = (
+    "overall",
+    "order_consistency",
+    "framing_consistency",
+    "first_shown",
+    "invalid",
+    "refused",
+    "beliefs_unread",
+    "answer_mass",
+)
+
+
+def _entry(policy: str, name: str, estimate: Estimate, **of: Any) -> dict[str, Any]:
+    place = {key: of.get(key) for key in ("family", "node", "framing", "kappa", "beliefs")}
+    return {"policy": policy, "measure": name} | place | asdict(estimate)
+
+
+def _row(found: Measures, tested: bool) -> dict[str, Any]:
+    economicus, moralis = found.comparison(0.0), found.comparison(0.5)
+    assert economicus is not None
+    assert moralis is not None
+    return {
+        "policy": found.policy,
+        "reference": not tested,
+        "cooperation": found.overall,
+        "agreement_economicus": economicus.agreement,
+        "agreement_moralis": moralis.agreement,
+        "regret_economicus": economicus.regret,
+        "regret_moralis": moralis.regret,
+        "order_consistency": found.order_consistency,
+        "framing_consistency": found.framing_consistency,
+        "first_shown": found.first_shown,
+        "invalid": found.invalid,
+        "refused": found.refused,
+        "answer_mass": found.answer_mass,
+        "decisions": found.costs.decisions,
+        **dict(found.revealed[0].parameters),
+        "cost": found.costs.cost,
+        "call_seconds": found.costs.call_seconds,
+    }

@@ -1,0 +1,287 @@
+"""The report's tables: what stands in each cell, and the interval under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from ludens.envs import FAMILIES
+from ludens.experiments.bench.comparisons import Beliefs
+from ludens.experiments.bench.suite import NO_FRAMING
+from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report.names import (
+    DASH,
+    PREFERENCES,
+    number,
+    number_range,
+    oracle_name,
+    percent,
+    policy_name,
+    share_range,
+)
+from ludens.preferences import human
+
+if TYPE_CHECKING:
+    from ludens.experiments.bench.metrics import Measures
+    from ludens.experiments.bench.result import BenchResult
+
+Header = tuple[str, str]
+"""A heading over neighbouring columns (may be empty), and that of the column."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what it says, in small below it the interval, and on hovering what it rests on."""
+
+    text: str
+    below: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with one row per policy.
+
+    Attributes:
+        groups: headings over several columns, each with their number; empty if there are none.
+        headers: one per column, without that of the names.
+        names: the policies.
+        tested: which of them are models under test.
+    """
+
+    title: str
+    caption: str
+    groups: tuple[tuple[str, int], ...]
+    headers: tuple[str, ...]
+    names: tuple[str, ...]
+    tested: tuple[bool, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def tables(result: BenchResult) -> list[Table]:
+    """All of them, in the report's order."""
+    found = [_summary(result), _cooperation(result), *_sensitivities(result), _oracles(result, "uniform")]
+    if any(entry.beliefs == "own" for measures in result.measures for entry in measures.comparisons):
+        found.append(_oracles(result, "own"))
+    found += [_preferences(result, kind) for kind in _kinds(result)]
+    return [*found, _consistency(result), _reading(result), _costs(result)]
+
+
+def _table(
+    result: BenchResult, title: str, caption: str, headers: Sequence[Header], rows: Sequence[Sequence[Cell]]
+) -> Table:
+    groups = [(name, len(list(members))) for name, members in groupby(group for group, _ in headers)]
+    return Table(
+        title,
+        caption,
+        tuple(groups) if any(name for name, _ in groups) else (),
+        tuple(header for _, header in headers),
+        tuple(policy_name(found.policy) for found in result.measures),
+        tuple(found.policy in result.models for found in result.measures),
+        tuple(tuple(row) for row in rows),
+    )
+
+
+def _summary(result: BenchResult) -> Table:
+    kappas = (0.0, 0.5)
+    headers = [("", "cooperates")]
+    headers += [("agrees with", oracle_name(kappa)) for kappa in kappas]
+    headers += [("regret, as seen by", oracle_name(kappa)) for kappa in kappas]
+    headers += [("same answer across", what) for what in ("orders", "framings")]
+    rows = []
+    for found in result.measures:
+        seen = [found.comparison(kappa) for kappa in kappas]
+        row = [_share(found.overall), *(_share(entry.agreement if entry else None) for entry in seen)]
+        row += [_number(entry.regret if entry else None) for entry in seen]
+        rows.append([*row, _share(found.order_consistency), _share(found.framing_consistency)])
+    caption = (
+        "Shares in per cent, regret in points per protocol; in small the 95 % interval. "
+        "Oracles hold uniform beliefs."
+    )
+    return _table(result, "Summary", caption, headers, rows)
+
+
+def _cooperation(result: BenchResult) -> Table:
+    rates = [{(each.family, each.node): each.rate for each in found.cooperation} for found in result.measures]
+    nodes = [(name, node) for name, family in FAMILIES.items() for node in family.prosocial]
+    nodes = [place for place in nodes if any(place in of_policy for of_policy in rates)]
+    framings = _framings(result)
+    headers = [(FAMILIES[name].title, f"{node}: {FAMILIES[name].prosocial[node]}") for name, node in nodes]
+    headers += [("all questions, by framing", framing) for framing in framings]
+    rows = []
+    for found, of_policy in zip(result.measures, rates, strict=True):
+        row = [_share(of_policy.get(place)) for place in nodes]
+        rows.append(row + [_share(found.by_framing.get(framing)) for framing in framings])
+    caption = "Share of the prosocial option at each node, over the family's protocols, in per cent."
+    return _table(result, "Cooperation", caption, headers, rows)
+
+
+def _sensitivities(result: BenchResult) -> list[Table]:
+    """One table per family at which something is identified."""
+    caption = (
+        "Change of cooperation in percentage points when the temptation T − R, or the risk P − S, "
+        "rises by 10 points, from one regression on both. Families in whose protocols both move "
+        "together (the ultimatum) are not identified and not shown."
+    )
+    found = []
+    slopes = [
+        {(each.family, each.node): each for each in measures.sensitivity} for measures in result.measures
+    ]
+    for name, family in FAMILIES.items():
+        nodes = [node for node in (None, *family.prosocial) if any((name, node) in each for each in slopes)]
+        headers = [(node or "all nodes", what) for node in nodes for what in ("T − R", "P − S")]
+        rows = []
+        for of_policy in slopes:
+            entries = [of_policy.get((name, node)) for node in nodes]
+            pairs = [(entry.temptation, entry.risk) if entry else (None, None) for entry in entries]
+            rows.append([_number(slope, 100) for pair in pairs for slope in pair])
+        if any(cell.text != DASH for row in rows for cell in row):
+            found.append(_table(result, f"Incentive sensitivity: {family.title}", caption, headers, rows))
+    return found
+
+
+def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
+    kappas = [entry.kappa for entry in result.measures[0].comparisons if entry.beliefs == "uniform"]
+    headers = [(what, oracle_name(k)) for what in ("agrees with", "regret, as seen by") for k in kappas]
+    headers.append(("", "left out of regret"))
+    rows = []
+    for found in result.measures:
+        entries = [found.comparison(kappa, beliefs) for kappa in kappas]
+        row = [_share(entry.agreement if entry else None) for entry in entries]
+        row += [_number(entry.regret if entry else None) for entry in entries]
+        rows.append([*row, Cell(str(entries[0].incomplete) if entries[0] else DASH)])
+    whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
+    caption = (
+        f"Oracles that choose under {whose}. Agreement: probability on the optimal options, in per "
+        "cent, where the oracle is not indifferent. Regret: points per protocol that the whole "
+        "strategy loses; protocols of which an answer is missing are left out."
+    )
+    return _table(result, f"Agreement and regret, {whose}", caption, headers, rows)
+
+
+def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
+    rows = []
+    for found in result.measures:
+        revealed = next((entry for entry in found.revealed if entry.beliefs == beliefs), None)
+        if revealed is None:
+            rows.append([Cell(DASH, "", "not asked for its beliefs")] * (len(PREFERENCES) + 2))
+            continue
+        row = [_number(revealed.parameters[name], digits=2) for name in PREFERENCES]
+        fit = revealed.fit
+        row.append(Cell(DASH if fit is None else number(fit.log_likelihood), "", " ".join(revealed.notes)))
+        rows.append([*row, Cell(revealed.verdict or "identified", "", " ".join(revealed.notes))])
+    whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
+    headers = [("", letter) for letter in PREFERENCES.values()]
+    headers += [("", "log-likelihood"), ("", "remark")]
+    caption = (
+        f"The preferences that explain a policy's choices best, under {whose}: a logit over whole strategies "
+        "with (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead, and noise λ in points. In small the 95 % "
+        "interval "
+        "from the wider of two standard errors: clustered by game × framing × order, and the inverse "
+        "Hessian's. "
+        "Exact probabilities have no sampling error: there the second says what one sampled answer to each "
+        f"question would have told. {_without_people()}"
+    )
+    return _table(result, f"Revealed preferences, {whose}", caption, headers, rows)
+
+
+def _kinds(result: BenchResult) -> list[Beliefs]:
+    return list(dict.fromkeys(entry.beliefs for found in result.measures for entry in found.revealed))
+
+
+def _without_people() -> str:
+    games = (human.MORALIS, human.PROTOCOLS)
+    reasons = dict.fromkeys(entry.missing for game in games for entry in human.numbers(game) if entry.missing)
+    return f"People: no numbers ({'; '.join(reason for reason in reasons if reason)})."
+
+
+def _consistency(result: BenchResult) -> Table:
+    framings = _framings(result)
+    headers = [("same answer across", what) for what in ("orders", "framings")]
+    headers += [("takes the option shown first", name) for name in ("all framings", *framings)]
+    rows = []
+    for found in result.measures:
+        row = [_share(found.order_consistency), _share(found.framing_consistency), _share(found.first_shown)]
+        rows.append(row + [_share(found.first_by_framing.get(framing)) for framing in framings])
+    caption = (
+        "100 minus the distance between the answers to one question under different orders (or "
+        "framings), in per cent. With two options, taking the first in 50 per cent is no position "
+        "bias. Policies that see no text have none."
+    )
+    return _table(result, "Consistency and position bias", caption, headers, rows)
+
+
+def _reading(result: BenchResult) -> Table:
+    framings = _framings(result)
+    rows = [
+        [
+            Cell(str(found.invalid.n)),
+            _share(found.invalid),
+            _share(found.refused),
+            Cell(f"{found.incomplete} of {found.asked}"),
+            _share(found.beliefs_unread),
+            _share(found.answer_mass),
+            *(_share(found.mass_by_framing.get(framing)) for framing in framings),
+        ]
+        for found in result.measures
+    ]
+    names = ("choices asked", "unreadable", "refused", "questions left out", "beliefs unreadable")
+    headers = [("", name) for name in names]
+    headers += [("answer mass", name) for name in ("all framings", *framings)]
+    caption = (
+        "Replies that could not be read, in per cent of what was asked. None is replaced by a guess: "
+        "a question without a usable answer in every order is left out of the measures above. Answer mass: "
+        "the part of a model's probability, in per cent, that lay on any option at all where choices were "
+        "read from log-probabilities; the lower it is, the more its choices were forced."
+    )
+    return _table(result, "Unreadable, refused and forced", caption, headers, rows)
+
+
+def _costs(result: BenchResult) -> Table:
+    names = ["answers", "calls", "tokens in", "tokens out", "US dollars"]
+    names += ["seconds in calls", "repeated requests"]
+    caption = (
+        "Dollars by LiteLLM's prices, 0 where it has none. Seconds in calls are summed from request to "
+        "reply; calls overlap and wait for each other, so that the sum exceeds the time that passed: the "
+        f"whole run took {result.manifest['seconds']:.0f} seconds."
+    )
+    rows = [_cost_row(found) for found in result.measures]
+    return _table(result, "Cost", caption, [("", name) for name in names], rows)
+
+
+def _cost_row(found: Measures) -> list[Cell]:
+    costs = found.costs
+    counts = [costs.decisions, costs.calls, costs.prompt_tokens, costs.completion_tokens]
+    texts = [f"{count:,}".replace(",", " ") for count in counts]
+    texts += [f"{costs.cost:.4f}", f"{costs.call_seconds:.1f}", str(costs.transport_retries)]
+    return [Cell(text) for text in texts]
+
+
+def _framings(result: BenchResult) -> list[str]:
+    found = dict.fromkeys(name for measures in result.measures for name in measures.by_framing)
+    return [name for name in found if name != NO_FRAMING]
+
+
+def _share(estimate: Estimate | None) -> Cell:
+    if estimate is None or estimate.value is None:
+        return _none(estimate)
+    return Cell(percent(estimate.value), share_range(estimate), _hint(estimate))
+
+
+def _number(estimate: Estimate | None, scale: float = 1.0, digits: int = 1) -> Cell:
+    if estimate is None or estimate.value is None:
+        return _none(estimate)
+    return Cell(
+        number(scale * estimate.value, digits), number_range(estimate, digits, scale), _hint(estimate)
+    )
+
+
+def _none(estimate: Estimate | None) -> Cell:
+    return Cell(DASH, "", estimate.note if estimate else "not measured")
+
+
+def _hint(estimate: Estimate) -> str:
+    clusters = f", {estimate.clusters} clusters" if estimate.clusters is not None else ""
+    return f"n = {estimate.n}{clusters}; {estimate.method if estimate.method != 'none' else estimate.note}"

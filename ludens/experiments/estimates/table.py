@@ -1,0 +1,300 @@
+"""What a table of estimates says, before it is rendered: a column for each estimated parameter vector.
+
+A column is a sample, a type, a policy or a subject; a row is a parameter. Below stand what the estimates
+rest on and the criteria, then in notes every warning. What is not identified has no number anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, Literal
+
+from ludens.errors import UsageError
+from ludens.experiments.estimates.revealed import Revealed, wider_errors
+from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report.names import policy_name
+from ludens.preferences import human
+
+if TYPE_CHECKING:
+    from ludens.preferences.estimation.fitting.results import Fit, FitWarning
+    from ludens.preferences.estimation.mixture.results import MixtureWarning
+    from ludens.preferences.estimation.models.linear import Model
+
+Errors = Literal["cluster", "hessian", "bootstrap", "wider"]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A parameter in a column; NaN where there is no number.
+
+    Attributes:
+        low, high: the 95 % interval.
+        p: two-sided, of the hypothesis that it is 0.
+        fixed: whether the caller held it there.
+        about: what it is, in a few words.
+    """
+
+    name: str
+    symbol: str
+    estimate: float
+    se: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    fixed: bool = False
+    about: str = ""
+
+    @classmethod
+    def of(cls, name: str, symbol: str, estimate: Estimate) -> Value:
+        """An estimate as a value: what it lacks is NaN."""
+        numbers = (estimate.value, estimate.low, estimate.high)
+        value, low, high = (math.nan if number is None else number for number in numbers)
+        return cls(name, symbol, value, low=low, high=high)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One estimated parameter vector."""
+
+    title: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number below the estimates: one for each column, or a single one for all."""
+
+    name: str
+    label: str
+    numbers: tuple[float, ...]
+    digits: int = 0
+
+
+@dataclass(frozen=True)
+class EstimateTable:
+    """A table of estimates.
+
+    Attributes:
+        model, title, source: of the model.
+        columns: at least one, all with the same parameters.
+        facts: below them.
+        errors: what the standard errors are, in words.
+        notes: warnings and what else must be known, a sentence each.
+        unit: what a column is: ``"sample"``, ``"type"``, ``"policy"`` or ``"subject"``.
+    """
+
+    model: str
+    title: str
+    source: str
+    columns: tuple[Column, ...]
+    facts: tuple[Fact, ...]
+    errors: str
+    notes: tuple[str, ...]
+    unit: str
+
+    @property
+    def parameters(self) -> tuple[Value, ...]:
+        """The first column's values: names and symbols of all."""
+        return self.columns[0].values
+
+
+def of_fit(fit: Fit, errors: Errors = "cluster", title: str = "pooled") -> EstimateTable:
+    """One fit of all choices together."""
+    facts = (
+        Fact("choices", "Choices", (fit.size,), 0 if float(fit.size).is_integer() else 1),
+        Fact("subjects", "Subjects", (fit.subjects,)),
+        Fact("clusters", "Clusters", (fit.clusters,)),
+        *criteria(log_likelihood=fit.log_likelihood, aic=fit.aic, bic=fit.bic),
+    )
+    words = error_words(errors, fit.clustered_by)
+    return make(
+        fit.model, [column(fit, title, errors)], facts, told(fit.warnings), errors=words, unit="sample"
+    )
+
+
+def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> EstimateTable:
+    """The policies of a run, each fitted by itself.
+
+    Raises:
+        UsageError: no policy has a usable answer.
+    """
+    fitted = [(entry, entry.fit) for entry in found if entry.fit is not None]
+    if not fitted:
+        raise UsageError("No answer of the run can be used: preferences need at least one readable choice.")
+    first = fitted[0][1]
+    columns = [column(fit, entry.policy, errors) for entry, fit in fitted]
+    nothing = tuple(Value(value.name, value.symbol, math.nan) for value in columns[0].values)
+    columns += [Column(entry.policy, nothing) for entry in found if entry.fit is None]
+    rows = [entry for entry, _ in fitted] + [entry for entry in found if entry.fit is None]
+    fits = [entry.fit for entry in rows]
+    facts = (
+        Fact("choices", "Choices", tuple(fit.size if fit else 0.0 for fit in fits)),
+        Fact("clusters", "Clusters", tuple(float(fit.clusters) if fit else 0.0 for fit in fits)),
+        Fact(
+            "unusable",
+            "Unreadable or refused",
+            tuple(float(e.answers.invalid + e.answers.refused) for e in rows),
+        ),
+        Fact(
+            "log_likelihood",
+            "Log-likelihood",
+            tuple(fit.log_likelihood if fit else math.nan for fit in fits),
+            1,
+        ),
+        Fact("bic", "BIC", tuple(fit.bic if fit else math.nan for fit in fits), 1),
+    )
+    notes = [f"{policy_name(entry.policy)}: {entry.verdict}." for entry in rows if entry.verdict]
+    if any(entry.answers.exact and entry.fit for entry in rows):
+        told_by = {
+            "wider": "the errors are the wider of how far the model misses them and what one sampled answer "
+            "to each "
+            "question would have told",
+            "hessian": "the errors say what one sampled answer to each question would have told",
+        }
+        words = told_by.get(
+            errors, "the errors say how far the model misses them, and vanish where it does not"
+        )
+        notes.append(f"Choice probabilities have no sampling error; {words}.")
+    notes.append(
+        f"Beliefs: {'as stated by the policy' if rows[0].beliefs == 'own' else 'others choose at random'}."
+    )
+    words = error_words(errors, first.clustered_by)
+    return make(first.model, columns, facts, notes, errors=words, unit="policy")
+
+
+def make(
+    model: Model,
+    columns: Sequence[Column],
+    facts: Sequence[Fact],
+    notes: Sequence[str],
+    *,
+    errors: str,
+    unit: str,
+) -> EstimateTable:
+    """A sheet of one model, with the human numbers that are missing beside it among the notes."""
+    about = (model.name, model.title, model.source)
+    return EstimateTable(
+        *about, tuple(columns), tuple(facts), errors, (*notes, *people_missing(model.name)), unit
+    )
+
+
+def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
+    """A fit as a column."""
+    if errors == "wider":
+        spread = wider_errors(fit)
+        reach = NormalDist().inv_cdf(0.975) * spread
+        ends = [(value - r, value + r) for value, r in zip(fit.values.tolist(), reach.tolist(), strict=True)]
+    else:
+        spread = fit.standard_errors(errors)
+        ends = [(low, high) for low, high in fit.intervals(kind=errors).tolist()]
+    values = []
+    for place, parameter in enumerate(fit.model.parameters):
+        value, error = float(fit.values[place]), float(spread[place])
+        known = math.isfinite(error)
+        values.append(
+            Value(
+                parameter.name,
+                parameter.symbol,
+                value,
+                se=error,
+                low=ends[place][0] if known else math.nan,
+                high=ends[place][1] if known else math.nan,
+                p=math.erfc(abs(value / error) / math.sqrt(2)) if error > 0 else math.nan,
+                fixed=parameter.name in fit.fixed,
+                about=parameter.about,
+            )
+        )
+    return Column(title, tuple(values))
+
+
+def criteria(**numbers: float) -> tuple[Fact, ...]:
+    """Log-likelihood and information criteria, those that are given."""
+    labels = {"log_likelihood": "Log-likelihood", "entropy": "Entropy"}
+    digits = {"log_likelihood": 3, "nec": 4}
+    return tuple(
+        Fact(name, labels.get(name, name.upper()), (number,), digits.get(name, 1))
+        for name, number in numbers.items()
+    )
+
+
+def told(warnings: Sequence[FitWarning] | Sequence[MixtureWarning], whose: str = "") -> tuple[str, ...]:
+    """Warnings as notes, by their names."""
+    return tuple(f"{whose}{warning.kind.replace('_', ' ')}: {warning.message}" for warning in warnings)
+
+
+def error_words(errors: Errors, clustered_by: str) -> str:
+    """What the standard errors are, for below a table."""
+    return {
+        "cluster": f"standard errors clustered by {clustered_by}",
+        "hessian": "standard errors from the inverse Hessian",
+        "bootstrap": f"standard errors from a bootstrap of clusters ({clustered_by})",
+        "wider": f"standard errors: the wider of those clustered by {clustered_by} and the inverse Hessian's",
+    }[errors]
+
+
+_PEOPLE: Mapping[str, tuple[str, ...]] = {
+    "moralis": (human.MORALIS,),
+    "fehr_schmidt": (human.FEHR_SCHMIDT,),
+    "charness_rabin": (human.CHARNESS_RABIN,),
+    "bfs": (human.BFS, *(human.bfs_group(number) for number in (1, 2, 3))),
+}
+"""Which human numbers stand beside which model: the same parameters, with the same signs."""
+
+
+def people(model: str) -> tuple[Column, ...]:
+    """Human estimates of a model's parameters, as columns; empty where there are none."""
+    found = []
+    for game in _PEOPLE.get(model, ()):
+        known = [
+            number
+            for number in human.numbers(game)
+            if number.unit == "parameter" and number.value is not None
+        ]
+        if known:
+            title = game.replace(f"{human.BFS}, ", "").replace(human.BFS, "pooled")
+            share = next(
+                (n.value for n in human.numbers(game) if n.measure == "share" and n.value is not None), None
+            )
+            title = f"people, {title}" + (f" ({100 * share:.1f} %)" if share is not None else "")
+            shares = () if share is None else (Value("share", "share", share),)
+            found.append(Column(title, (*shares, *(_of_people(number) for number in known))))
+    return tuple(found)
+
+
+def people_missing(model: str) -> tuple[str, ...]:
+    """Which human numbers a reader will miss, and why."""
+    missing = [n for game in _PEOPLE.get(model, ()) for n in human.numbers(game) if n.value is None]
+    if not missing:
+        return ()
+    return (f"No human numbers stand beside these ({missing[0].missing}).",)
+
+
+def _of_people(number: human.HumanNumber) -> Value:
+    assert number.value is not None
+    reach = 1.96 * number.spread if number.spread is not None else math.nan
+    spread = number.spread if number.spread is not None else math.nan
+    return Value(
+        number.measure, number.measure, number.value, spread, number.value - reach, number.value + reach
+    )
+
+
+def as_json(sheet: EstimateTable) -> dict[str, Any]:
+    """The sheet as JSON values; what has no number is null."""
+    return {
+        "model": sheet.model,
+        "errors": sheet.errors,
+        "estimates": [
+            {"column": one.title, **{key: _plain(cell) for key, cell in vars(value).items()}}
+            for one in sheet.columns
+            for value in one.values
+        ],
+        "facts": {fact.name: [_plain(number) for number in fact.numbers] for fact in sheet.facts},
+        "notes": list(sheet.notes),
+    }
+
+
+def _plain(cell: Any) -> Any:
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell

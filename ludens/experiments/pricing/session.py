@@ -1,0 +1,105 @@
+"""One market with its firms in their seats: the environment, stepped on decisions, and what firms are told.
+
+The environment is ``ludens/bertrand-v0`` with continuous prices, so that models, oracles and learners meet in
+one market; a firm that knows a grid names prices of its grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pettingzoo
+
+from ludens.agents.policy import Decision
+from ludens.envs import Turn
+from ludens.envs.pricing import CheapTalk
+from ludens.experiments.pricing.setup import ENVIRONMENT, PricingSetup, with_facts
+from ludens.experiments.runs.records import EpisodeSpec
+
+ROOM = 1000.0
+"""Prices may go up to the power of ten that is next above so many times the highest joint-profit price: a
+bound that keeps slips out, and from which a firm that runs into it cannot learn that price.
+"""
+
+
+class MarketSession:
+    """The market of one episode.
+
+    Args:
+        setup: of the run.
+        spec: the episode, whose labels hold its scale and its stated ceiling.
+
+    Attributes:
+        played: of each period so far, by seat, what came of it: ``"price"``, ``"quantity"`` and ``"profit"``
+            (less fines).
+
+    Raises:
+        UsageError: the environment does not take the setup.
+    """
+
+    def __init__(self, setup: PricingSetup, spec: EpisodeSpec) -> None:
+        scale = float(spec.labels["scale"])
+        market, interventions = setup.scaled(scale), setup.scaled_interventions(scale)
+        self.played: list[dict[str, dict[str, float]]] = []
+        self._notes: dict[str, Mapping[str, str]] = {}
+        self._talk = next((each.limit for each in interventions if isinstance(each, CheapTalk)), None)
+        highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(market.monopoly()))))
+        self._env: Any = pettingzoo.make(
+            "parallel",
+            ENVIRONMENT,
+            market=market,
+            actions="continuous",
+            bounds=(0.0, highest),
+            periods=setup.periods,
+            discount=setup.discount,
+            interventions=interventions,
+            price_limit=spec.labels["ceiling"],
+        ).unwrapped
+
+    def reset(self, seed: int) -> None:
+        """Begin the first period."""
+        self._env.reset(seed=seed)
+        self._notes = {}
+        self.played = []
+
+    @property
+    def period(self) -> int:
+        """The number of the period that is to be played, from 0."""
+        return len(self.played)
+
+    def turns(self) -> dict[str, Turn]:
+        """What each firm that sets a price now may know, its own notes among it; empty at the end."""
+        return {
+            seat: with_facts(self._env.turn(seat), notes=self._notes.get(seat, {}), message_limit=self._talk)
+            for seat in self._env.agents
+        }
+
+    def step(self, decisions: Mapping[str, Decision]) -> dict[str, dict[str, float]]:
+        """Charge the prices, all valid, and send the messages that stand in the decisions' notes.
+
+        Returns:
+            what came of it, as it is kept in `played`.
+
+        Raises:
+            UsageError: a price is out of bounds, or a message is too long.
+        """
+        for seat, decision in decisions.items():
+            if decision.notes is not None:
+                self._notes[seat] = decision.notes
+                if self._talk is not None and decision.notes.get("message"):
+                    self._env.say(seat, decision.notes["message"])
+        prices = {seat: decision.action for seat, decision in decisions.items()}
+        _, rewards, _, _, infos = self._env.step(prices)
+        came = {
+            seat: {
+                "price": float(price or 0.0),
+                "quantity": float(infos[seat]["quantity"]),
+                "profit": float(rewards[seat]),
+            }
+            for seat, price in prices.items()
+        }
+        self.played.append(came)
+        return came

@@ -1,0 +1,1 @@
+"""Runs on disk: the store, the recorder, and the engine that plays episodes."""

@@ -1,0 +1,72 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ludens.experiments.runs.database import StoreError, reason
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """A draft beside the target, to be filled: it takes the target's place at the end, or is removed on an
+    error.
+
+    Raises:
+        OSError: it cannot take that place; a file that was there before still is.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        with suppress(OSError):  # where the folder is none, there is no draft either
+            draft.unlink()
+
+
+def write_whole(target: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all, durably; a text in UTF-8.
+
+    Raises:
+        OSError: it cannot be written; one that was there before still is.
+    """
+    with draft_of(target) as draft, draft.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV, below a line with the names of the first one's columns."""
+    found, text = list(rows), io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(found[0]) if found else [])
+    writer.writeheader()
+    writer.writerows(found)
+    return text.getvalue()
+
+
+def write_table(
+    text: str, path: str | os.PathLike[str], advice: str = "name another file; the run is kept."
+) -> Path:
+    """Write a table whole or not at all.
+
+    Args:
+        text: the table.
+        path: the file.
+        advice: ends the error's sentence by saying what to do.
+
+    Raises:
+        StoreError: it cannot be written; one that was there before still is.
+    """
+    target = Path(path)
+    try:
+        write_whole(target, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise StoreError(f"The table cannot be written to {target} ({reason(error)}): {advice}") from None
+    return target

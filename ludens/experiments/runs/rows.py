@@ -1,0 +1,258 @@
+"""The tables of a run's file, and how records become rows and rows become records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ludens.agents.policy import BeliefReport, Call, Decision, Wording
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
+
+SCHEMA_VERSION = 2
+APPLICATION_ID = 0x4C55444E  # "LUDN": tells a run from any other SQLite file
+
+SCHEMA = """
+CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE episodes (
+    episode INTEGER PRIMARY KEY, labels TEXT NOT NULL, status TEXT NOT NULL, payoffs TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE TABLE decisions (
+    episode INTEGER NOT NULL REFERENCES episodes, step INTEGER NOT NULL, question TEXT NOT NULL,
+    agent TEXT NOT NULL, policy TEXT NOT NULL, environment TEXT NOT NULL, protocol TEXT, role TEXT NOT NULL,
+    node TEXT NOT NULL, round INTEGER NOT NULL, options TEXT NOT NULL, action NUMERIC, status TEXT NOT NULL,
+    probabilities TEXT, provenance TEXT NOT NULL, reasoning TEXT, framing TEXT, template TEXT,
+    prompt_hash TEXT, orders TEXT, on_invalid TEXT NOT NULL, notes TEXT,
+    PRIMARY KEY (episode, step)
+) WITHOUT ROWID;
+CREATE TABLE calls (
+    episode INTEGER NOT NULL REFERENCES episodes, step INTEGER NOT NULL, number INTEGER NOT NULL,
+    model TEXT NOT NULL, messages TEXT NOT NULL, reply TEXT, outcome TEXT NOT NULL, detail TEXT NOT NULL,
+    parameters TEXT NOT NULL, option_probabilities TEXT, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, cost REAL NOT NULL, seconds REAL NOT NULL,
+    transport_retries INTEGER NOT NULL,
+    PRIMARY KEY (episode, step, number)
+) WITHOUT ROWID;
+CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+"""
+"""A message's text stands once in `texts`, however many calls sent it; `calls.messages` names it by hash.
+
+Version 1 had no `notes`. A file of it is read as it is, and gets the column when it is written to again.
+"""
+
+_DECISION_COLUMNS = (
+    "episode, step, question, agent, policy, environment, protocol, role, node, round, options, action, "
+    "status, probabilities, provenance, reasoning, framing, template, prompt_hash, orders, on_invalid, notes"
+)
+_CALL_COLUMNS = (
+    "episode, step, number, model, messages, reply, outcome, detail, parameters, option_probabilities, "
+    "prompt_tokens, completion_tokens, cost, seconds, transport_retries"
+)
+
+
+def upgrade(database: sqlite3.Connection) -> None:
+    """Bring the tables of an older version to this one, whole or not at all; later ones are left alone."""
+    if _version(database) >= SCHEMA_VERSION:
+        return
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        database.execute("ALTER TABLE decisions ADD COLUMN notes TEXT")
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+
+
+def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> None:
+    """Write one decision, without its calls."""
+    decision = record.decision
+    choice = decision if isinstance(decision, Decision) else None
+    wording = decision.wording
+    row = (
+        record.episode,
+        record.step,
+        record.question,
+        record.agent,
+        record.policy,
+        record.environment,
+        record.protocol,
+        record.role,
+        record.node,
+        record.round,
+        as_json(record.options),
+        choice.action if choice else None,
+        decision.status,
+        as_json(decision.probabilities) if decision.probabilities is not None else None,
+        choice.provenance if choice else "",
+        _text(choice.reasoning) if choice else None,
+        wording.framing if wording else None,
+        wording.template if wording else None,
+        wording.hash if wording else None,
+        as_json(wording.orders) if wording else None,
+        choice.on_invalid if choice else "",
+        as_json(dict(choice.notes)) if choice and choice.notes is not None else None,
+    )
+    database.execute(f"INSERT INTO decisions ({_DECISION_COLUMNS}) VALUES ({_marks(row)})", row)
+
+
+def insert_call(database: sqlite3.Connection, episode: int, step: int, number: int, call: Call) -> None:
+    """Write one call, and those texts of its messages that the run does not have yet."""
+    messages: list[dict[str, Any]] = []
+    for message in call.messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+            database.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (key, _text(content)))
+            rest = {name: part for name, part in message.items() if name != "content"}
+            messages.append({**rest, "text": key})
+        else:
+            messages.append(dict(message))
+    row = (
+        episode,
+        step,
+        number,
+        call.model,
+        as_json(messages),
+        _text(call.reply),
+        call.outcome,
+        _text(call.detail),
+        as_json(dict(call.parameters)),
+        as_json(call.option_probabilities) if call.option_probabilities is not None else None,
+        call.prompt_tokens,
+        call.completion_tokens,
+        call.cost,
+        call.seconds,
+        call.transport_retries,
+    )
+    database.execute(f"INSERT INTO calls ({_CALL_COLUMNS}) VALUES ({_marks(row)})", row)
+
+
+def select_episodes(database: sqlite3.Connection) -> Iterator[EpisodeRecord]:
+    """All episodes, in their order."""
+    for episode, labels, status, payoffs, detail in database.execute(
+        "SELECT episode, labels, status, payoffs, detail FROM episodes ORDER BY episode"
+    ):
+        yield EpisodeRecord(episode, json.loads(labels), status, json.loads(payoffs), _read(detail) or "")
+
+
+def select_decisions(
+    database: sqlite3.Connection, labels: Mapping[int, Mapping[str, Any]], episode: int | None = None
+) -> Iterator[DecisionRecord]:
+    """The decisions of one episode, or of all, with their calls; `labels` are those of the episodes."""
+    condition, values = ("", ()) if episode is None else (" WHERE episode = ?", (episode,))
+    calls: dict[tuple[int, int], list[Call]] = {}
+    for place, call in _calls(database, condition, values):
+        calls.setdefault(place, []).append(call)
+    columns = _DECISION_COLUMNS if _version(database) > 1 else _DECISION_COLUMNS.replace(", notes", ", NULL")
+    for row in database.execute(f"SELECT {columns} FROM decisions{condition} ORDER BY episode, step", values):
+        yield _decision_record(row, labels[row[0]], tuple(calls.get((row[0], row[1]), ())))
+
+
+def select_calls(database: sqlite3.Connection, episode: int, step: int) -> list[Call]:
+    """The calls of one decision, in the order in which they were made."""
+    return [call for _, call in _calls(database, " WHERE episode = ? AND step = ?", (episode, step))]
+
+
+def _decision_record(
+    row: Sequence[Any], labels: Mapping[str, Any], calls: tuple[Call, ...]
+) -> DecisionRecord:
+    (episode, step, question, agent, policy, environment, protocol, role, node, round_, options) = row[:11]
+    action, status, shares, provenance, reasoning, framing, template, prompt_hash, orders, *last = row[11:]
+    on_invalid, notes = last
+    wording = None
+    if prompt_hash is not None:
+        wording = Wording(framing, template, prompt_hash, tuple(tuple(order) for order in json.loads(orders)))
+    probabilities = tuple(json.loads(shares)) if shares is not None else None
+    decision: Decision | BeliefReport
+    if question == "belief":
+        decision = BeliefReport(probabilities=probabilities, status=status, calls=calls, wording=wording)
+    else:
+        # SQLite keeps 2.0 as 2: what was chosen from an interval, and not among options, is a float.
+        chosen = float(action) if action is not None and not json.loads(options) else action
+        kept = json.loads(notes) if notes is not None else None
+        decision = Decision(
+            chosen, status, probabilities, provenance, _read(reasoning), wording, calls, on_invalid, kept
+        )
+    return DecisionRecord(
+        episode, labels, step, question, agent, policy, environment, protocol, role, node, round_,
+        tuple(json.loads(options)), decision,
+    )  # fmt: skip
+
+
+def _calls(
+    database: sqlite3.Connection, condition: str, values: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, int], Call]]:
+    texts = _Texts(database)
+    for row in database.execute(
+        f"SELECT {_CALL_COLUMNS} FROM calls{condition} ORDER BY episode, step, number", values
+    ).fetchall():
+        (episode, step, _, model, messages, reply, outcome, detail, parameters, shares, *numbers) = row
+        yield (
+            (episode, step),
+            Call(
+                model,
+                tuple(texts.fill(message) for message in json.loads(messages)),
+                _read(reply),
+                outcome,
+                _read(detail) or "",
+                json.loads(parameters),
+                tuple(json.loads(shares)) if shares is not None else None,
+                *numbers,
+            ),
+        )
+
+
+class _Texts:
+    """Texts by hash, each read once."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._known: dict[str, str] = {}
+
+    def fill(self, message: dict[str, Any]) -> dict[str, Any]:
+        key = message.pop("text", None)
+        if key is None:
+            return message
+        if key not in self._known:
+            (text,) = self._database.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
+            self._known[key] = _read(text) or ""
+        return {**message, "content": self._known[key]}
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _marks(row: Sequence[object]) -> str:
+    return ", ".join("?" * len(row))
+
+
+def as_json(value: object) -> str:
+    """Compact JSON that SQLite can hold; what JSON does not know (numpy arrays, say) as lists or text."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return text if isinstance(_text(text), str) else json.dumps(value, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Numpy scalars and arrays, and whatever else a client's parameters hold, as JSON."""
+    to_list: Callable[[], Any] | None = getattr(value, "tolist", None)
+    return to_list() if to_list is not None else str(value)
+
+
+def _text(text: str | None) -> str | bytes | None:
+    """Text as SQLite takes it: a model may send half a surrogate pair, which is kept as bytes."""
+    if text is None:
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _read(text: str | bytes | None) -> str | None:
+    return text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text

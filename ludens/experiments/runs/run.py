@@ -1,0 +1,207 @@
+"""A run as it lies on disk, for reading: during the run as well as after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ludens.agents.policy import Decision
+from ludens.experiments.runs import rows
+from ludens.experiments.runs.database import NoRunError, connect, translated
+from ludens.experiments.runs.manifest import RUNS
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
+from ludens.experiments.runs.store import read_manifest
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in a few numbers.
+
+    Attributes:
+        status: of the run; a run that was killed still says ``"running"``.
+        episodes: how many episodes stand at each status.
+        decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``, beliefs included.
+        payoffs: per policy the mean payoff of its seats, in points per episode, over those that are defined;
+            None if none.
+        calls, transport_retries, prompt_tokens, completion_tokens: totals over all calls to models.
+        cost: of all calls, in US dollars; models without a known price count as 0.
+        call_seconds: from request to reply, summed over calls (which overlap).
+        seconds: wall-clock time that the run took, over all its lives; of a life that was killed, up to its
+            last finished episode.
+    """
+
+    kind: str
+    status: str
+    detail: str
+    episodes: Mapping[str, int]
+    decisions: Mapping[str, int]
+    payoffs: Mapping[str, float | None]
+    calls: int
+    transport_retries: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    call_seconds: float
+    seconds: float
+
+
+class Run:
+    """A run, opened for reading; several processes may read it while one writes it.
+
+    Args:
+        path: the ``.db`` file.
+
+    Raises:
+        NoRunError: there is no such file, or it is no run.
+        StoreError: a newer ludens wrote it, it is damaged, or it cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        connect(self.path).close()
+
+    @classmethod
+    def latest(cls, folder: str | os.PathLike[str] = RUNS) -> Self:
+        """The run in a folder that was written to last.
+
+        Raises:
+            NoRunError: the folder holds no run.
+        """
+        files = [file for file in Path(folder).glob("*.db") if file.is_file()]
+        if not files:
+            raise NoRunError(f"There is no run in {folder}: start one with `ludens play` or `ludens bench`.")
+        return cls(max(files, key=_last_written))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    def close(self) -> None:
+        """Nothing is held open between two readings: a run may be dropped without closing it."""
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """How the run came about.
+
+        ``kind``, ``config`` (what it is built from), ``seed``, ``started``, ``seconds`` (wall-clock time so
+        far), ``versions``, ``git``, ``status`` and ``detail``; and from what was played so far ``models``
+        (ids) and ``prompts`` (framing, template, hash).
+        """
+        with self._reading() as database:
+            manifest = read_manifest(database)
+            models = database.execute("SELECT DISTINCT model FROM calls ORDER BY model").fetchall()
+            prompts = database.execute(
+                "SELECT DISTINCT framing, template, prompt_hash FROM decisions WHERE prompt_hash IS NOT NULL "
+                "ORDER BY framing, template, prompt_hash"
+            ).fetchall()
+        names = ("framing", "template", "hash")
+        return manifest | {
+            "models": [model for (model,) in models],
+            "prompts": [dict(zip(names, prompt, strict=True)) for prompt in prompts],
+        }
+
+    def episodes(self) -> list[EpisodeRecord]:
+        """All episodes, in their order."""
+        with self._reading() as database:
+            return list(rows.select_episodes(database))
+
+    def decisions(self, episode: int | None = None) -> list[DecisionRecord]:
+        """The decisions of all episodes, or of one, in their order, with the calls behind each."""
+        labels = {record.index: record.labels for record in self.episodes()}
+        if episode is not None and episode not in labels:
+            raise NoRunError(
+                f"{self.path} has no episode {episode}; its episodes are 0 to {len(labels) - 1}."
+            )
+        with self._reading() as database:
+            return list(rows.select_decisions(database, labels, episode))
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row per episode: number, labels, status, ``payoff <seat>`` of every seat, detail."""
+        return [
+            {
+                "episode": record.index,
+                **record.labels,
+                "status": record.status,
+                **{f"payoff {seat}": payoff for seat, payoff in record.payoffs.items()},
+                "detail": record.detail,
+            }
+            for record in self.episodes()
+        ]
+
+    def final_table(self) -> str:
+        """The run's outcome and nothing of its circumstances.
+
+        The same text, byte for byte, for the same seed and the same replies, however often the run broke off
+        and was resumed. One JSON object per line and episode: the row of `table`, and its decisions as
+        [question, seat, node, round, action, status, probabilities].
+        """
+        moves: dict[int, list[list[Any]]] = {}
+        for record in self.decisions():
+            action = record.decision.action if isinstance(record.decision, Decision) else None
+            moves.setdefault(record.episode, []).append(
+                [
+                    *(record.question, record.agent, record.node, record.round, action),
+                    *(record.decision.status, record.decision.probabilities),
+                ]
+            )
+        lines = (row | {"decisions": moves.get(row["episode"], [])} for row in self.table())
+        return "".join(json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines)
+
+    def summary(self) -> Summary:
+        """The run in a few numbers."""
+        with self._reading() as database:
+            manifest = read_manifest(database)
+            count = database.execute
+            episodes = dict(
+                count("SELECT status, count(*) FROM episodes GROUP BY status ORDER BY status").fetchall()
+            )
+            decisions = dict(count("SELECT status, count(*) FROM decisions GROUP BY status").fetchall())
+            calls = count(
+                "SELECT count(*), coalesce(sum(transport_retries), 0), coalesce(sum(prompt_tokens), 0), "
+                "coalesce(sum(completion_tokens), 0), total(cost), total(seconds) FROM calls"
+            ).fetchone()
+        return Summary(
+            manifest["kind"],
+            manifest["status"],
+            manifest["detail"],
+            episodes,
+            {status: decisions.get(status, 0) for status in ("valid", "invalid", "refused")},
+            self._mean_payoffs(),
+            *(*calls, manifest["seconds"]),
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with closing(connect(self.path)) as database, translated(self.path):
+            yield database
+
+    def _mean_payoffs(self) -> dict[str, float | None]:
+        earned: dict[str, list[float]] = {}
+        for record in self.episodes():
+            for seat, payoff in record.payoffs.items():
+                defined = earned.setdefault(str(record.labels.get(seat, seat)), [])
+                if payoff is not None:
+                    defined.append(payoff)
+        return {
+            policy: sum(defined) / len(defined) if defined else None
+            for policy, defined in sorted(earned.items())
+        }
+
+
+def _last_written(file: Path) -> int:
+    beside = (file, file.with_name(file.name + "-wal"))
+    return max(each.stat().st_mtime_ns for each in beside if each.exists())

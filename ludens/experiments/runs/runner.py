@@ -1,0 +1,142 @@
+"""Play the episodes of a run, some at once, and go on where a run broke off."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from ludens.agents.policy import Decision
+from ludens.envs import Turn
+from ludens.errors import LudensError, UsageError
+from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.recorder import OnProgress, Recorder, StoppedError, Watch
+from ludens.experiments.runs.records import FINISHED, EpisodeRecord, EpisodeSpec, RunStatus
+from ludens.experiments.runs.seeds import episode_seeds
+from ludens.experiments.runs.store import Store
+
+PlayOne = Callable[[EpisodeSpec, Recorder, np.random.SeedSequence], Awaitable[EpisodeRecord]]
+"""Plays one episode: asks through the recorder only, and draws all chance from the episode's seeds."""
+
+
+class RunAbortedError(LudensError):
+    """A policy whose invalid decisions abort the run made one; all that was decided is kept."""
+
+
+async def run_episodes(
+    store: Store,
+    specs: Sequence[EpisodeSpec],
+    play_one: PlayOne,
+    *,
+    concurrency: int = 8,
+    progress: OnProgress | None = None,
+    abort_run: bool = True,
+) -> None:
+    """Play those of the episodes that the store does not hold as ended, in their order, some at once.
+
+    An episode that ends as aborted aborts the run; without `abort_run` the others go on, and it stays as it
+    is.
+
+    If one fails, the decisions under way elsewhere are finished and kept, and the run stops there, to be
+    resumed; a new run that failed before anything was decided (a missing key, say) leaves no file. If it is
+    cancelled (Ctrl-C), calls under way are dropped.
+
+    Raises:
+        UsageError: the concurrency is not a whole number of at least 1.
+        StoreError: the run cannot be written.
+        RunAbortedError: an episode ended as aborted, and aborts the run.
+        Exception: whatever an episode raised, after the run has been left in order.
+    """
+    check_concurrency(concurrency)
+    over = FINISHED if abort_run else FINISHED | {"aborted"}
+    ended = {record.index for record in store.episodes() if record.status in over}
+    todo = [spec for spec in specs if spec.index not in ended]
+    watch = Watch(store, len(specs), len(specs) - len(todo), progress)
+    store.set_status("running")
+    queue = iter(todo)
+
+    async def work() -> None:
+        for spec in queue:
+            try:
+                watch.check()
+                recorder = Recorder(store, spec, watch)
+                record = await play_one(spec, recorder, episode_seeds(watch.seed, spec.index))
+                store.end_episode(record)
+                watch.ended()
+                if abort_run and record.status == "aborted":
+                    why = record.detail.rstrip(".")
+                    raise RunAbortedError(
+                        f"{store.path} stopped at episode {spec.index}, as its policy asks: {why}."
+                    )
+            except StoppedError:
+                return
+            except Exception as error:
+                watch.fail(error)
+                return
+
+    try:
+        await asyncio.gather(*(work() for _ in range(min(concurrency, len(todo)))))
+    except asyncio.CancelledError:
+        store.set_status("interrupted")
+        raise
+    if watch.failure is None:
+        store.set_status("done")
+        return
+    if store.fresh and not any(store.totals()):
+        store.discard()
+        raise watch.failure
+    status: RunStatus = "aborted" if isinstance(watch.failure, RunAbortedError) else "failed"
+    with suppress(StoreError):  # a full disk, where that is the failure
+        store.set_status(status, str(watch.failure))
+    if status == "failed" and "ludens resume" not in str(watch.failure):
+        watch.failure.add_note(f"What was decided is kept: go on with `ludens resume {store.path}`.")
+    raise watch.failure
+
+
+def unplayed(
+    spec: EpisodeSpec, turn: Turn, decision: Decision, payoffs: Mapping[str, float], policy: str
+) -> EpisodeRecord:
+    """How an episode ends in which a policy did not decide, by the policy's `on_invalid`.
+
+    * ``"drop"``: the episode is ``dropped``, nobody's payoff is defined;
+    * ``"forfeit"``: it is ``forfeited``: the seat keeps its `payoffs` of finished rounds and gets the lowest
+      payoff of its current role in the round under way (later rounds are not played); the others' payoffs are
+      undefined, and so is its own in an environment whose payoffs are no tree's;
+    * ``"abort"``: it is ``aborted``, and the run with it.
+    """
+    why = decision.calls[-1].detail if decision.calls else ""
+    where = f"at {turn.node!r} in round {turn.round + 1}"
+    detail = f"{policy} as {turn.agent} gave no usable decision {where} ({decision.status})"
+    detail += why and f": {why}"
+    paid: dict[str, float | None] = dict.fromkeys(payoffs)
+    if decision.on_invalid == "abort":
+        return EpisodeRecord(spec.index, spec.labels, "aborted", paid, detail)
+    if decision.on_invalid == "drop":
+        return EpisodeRecord(spec.index, spec.labels, "dropped", paid, detail)
+    lowest = _lowest_payoff(turn)
+    if lowest is not None:
+        paid[turn.agent] = payoffs[turn.agent] + lowest
+    return EpisodeRecord(spec.index, spec.labels, "forfeited", paid, detail)
+
+
+def check_concurrency(concurrency: int) -> None:
+    """Raise UsageError unless it is a whole number of at least 1."""
+    if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
+        raise UsageError(f"The concurrency is a whole number of at least 1; got {concurrency!r}.")
+
+
+def check_resumable(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Raise StoreError if a policy aborted the run."""
+    if manifest["status"] == "aborted":
+        raise StoreError(f"{path} was aborted and cannot go on: {manifest['detail']}")
+
+
+def _lowest_payoff(turn: Turn) -> float | None:
+    payoffs = getattr(turn.game, "payoffs", None)
+    if not isinstance(payoffs, np.ndarray) or turn.role not in turn.game.roles:
+        return None
+    return float(payoffs[:, turn.game.roles.index(turn.role)].min())

@@ -1,0 +1,279 @@
+"""A run on disk: one SQLite file, appended to while the run goes on.
+
+The file is in WAL mode with ``synchronous=NORMAL``: every write is with the operating system before the next
+question is asked, so nothing is lost when the process dies, however it dies. Only a crash of the machine
+itself may cost the last moments (``FULL`` would force the disk at every decision, a thousandfold slowdown on
+spinning ones); the file stays consistent then too, and `resume` plays again what is missing. A finished run
+is folded into the one file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ludens.agents.policy import Call
+from ludens.experiments.runs import rows
+from ludens.experiments.runs.database import StoreError, connect, reason, translated
+from ludens.experiments.runs.lock import RunLock
+from ludens.experiments.runs.manifest import new_manifest, new_run_path
+from ludens.experiments.runs.records import FINISHED, DecisionRecord, EpisodeRecord, EpisodeSpec, RunStatus
+from ludens.experiments.runs.seeds import check_seed
+
+
+def create_run(
+    path: str | os.PathLike[str] | None,
+    kind: str,
+    config: Mapping[str, Any],
+    specs: Sequence[EpisodeSpec],
+    seed: int = 0,
+    *,
+    study: str | None = None,
+) -> Store:
+    """Make the file of a new run, whole or not at all, and open it for writing.
+
+    Args:
+        path: where; None for a new name under ``runs/`` of the working directory.
+        kind: the study's.
+        config: JSON values from which the study can be made again.
+        specs: all its episodes, numbered as they stand.
+        seed: the root of the run's tree of seeds.
+        study: ``module:object`` of a study that no installed package names.
+
+    Raises:
+        StoreError: the file exists already or cannot be written.
+        UsageError: the seed is wrong.
+    """
+    manifest = new_manifest(kind, config, check_seed(seed), study)
+    target = new_run_path(kind) if path is None else Path(path)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    if target.exists():
+        raise StoreError(
+            f"{target} exists already: name another file, or go on with it by `ludens resume {target}`."
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with translated(target):
+            _write_draft(draft, manifest, specs)
+        _put(draft, target)
+    except OSError as error:
+        raise StoreError(f"The run cannot be written to {target}: {reason(error)}.") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    store = Store(target)
+    store.fresh = True
+    return store
+
+
+class Store:
+    """A run that is being written: one at a time, held by a lock that ends with the process.
+
+    Its methods are short and may be called from any thread; each write is durable against the end of the
+    process when it returns.
+
+    Attributes:
+        fresh: whether this is the run's first life.
+
+    Raises:
+        StoreError: on opening, if it is no run or another process has it; on writing, if the disk is full.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.fresh = False
+        self._thread = threading.RLock()
+        self._opened = time.monotonic()
+        connect(self.path).close()  # a file that is no run is left without a lock file beside it
+        self._lock = RunLock(self.path)
+        if not self._acquire():
+            raise StoreError(
+                f"Another process is at work on {self.path}: wait until it is done, or end it first."
+            )
+        try:
+            self._database = connect(self.path, write=True)
+            with translated(self.path):
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = NORMAL")
+                rows.upgrade(self._database)
+                self._labels = {
+                    record.index: record.labels for record in rows.select_episodes(self._database)
+                }
+            self._earlier = float(self.manifest["seconds"])
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the run says of itself (see `ludens.experiments.runs.manifest`)."""
+        with self._reading() as database:
+            return read_manifest(database)
+
+    @property
+    def seed(self) -> int:
+        """The root of the run's tree of seeds."""
+        return int(self.manifest["seed"])
+
+    def episodes(self) -> list[EpisodeRecord]:
+        """All episodes as they stand."""
+        with self._reading() as database:
+            return list(rows.select_episodes(database))
+
+    def unfinished(self) -> list[EpisodeSpec]:
+        """What is still to be played."""
+        return [
+            EpisodeSpec(each.index, each.labels) for each in self.episodes() if each.status not in FINISHED
+        ]
+
+    def decisions(self, episode: int) -> list[DecisionRecord]:
+        """What was decided in an episode so far."""
+        with self._reading() as database:
+            return list(rows.select_decisions(database, self._labels, episode))
+
+    def calls(self, episode: int, step: int) -> list[Call]:
+        """The calls made for a decision so far, whether it was reached or not."""
+        with self._reading() as database:
+            return rows.select_calls(database, episode, step)
+
+    def totals(self) -> tuple[int, int, float]:
+        """How many decisions and calls the run holds, and what the calls cost in US dollars."""
+        with self._reading() as database:
+            (decisions,) = database.execute("SELECT count(*) FROM decisions").fetchone()
+            calls, cost = database.execute("SELECT count(*), total(cost) FROM calls").fetchone()
+        return decisions, calls, cost
+
+    def add_call(self, episode: int, step: int, number: int, call: Call) -> None:
+        """Keep a finished call of a decision under way."""
+        with self._writing() as database:
+            rows.insert_call(database, episode, step, number, call)
+
+    def add_decision(self, record: DecisionRecord, calls: Sequence[Call] = ()) -> None:
+        """Keep a decision, with those of its calls that are not kept yet."""
+        with self._writing() as database:
+            for number, call in enumerate(calls):
+                rows.insert_call(database, record.episode, record.step, number, call)
+            rows.insert_decision(database, record)
+            if record.step == 0:
+                database.execute(
+                    "UPDATE episodes SET status = 'running' WHERE episode = ?", (record.episode,)
+                )
+
+    def end_episode(self, record: EpisodeRecord) -> None:
+        """Keep how an episode ended."""
+        row = (record.status, rows.as_json(dict(record.payoffs)), record.detail, record.index)
+        with self._writing() as database:
+            database.execute("UPDATE episodes SET status = ?, payoffs = ?, detail = ? WHERE episode = ?", row)
+            _set(database, "seconds", self._seconds())
+
+    def extend(self, config: Mapping[str, Any], specs: Sequence[EpisodeSpec]) -> None:
+        """Add episodes, with the configuration that they come from, whole or not at all."""
+        with self._writing() as database:
+            _add(database, specs)
+            _set(database, "config", config)
+            _set(database, "status", "running")
+            _set(database, "detail", "")
+        self._labels |= {spec.index: spec.labels for spec in specs}
+
+    def set_status(self, status: RunStatus, detail: str = "") -> None:
+        """Keep how the run stands."""
+        with self._writing() as database:
+            for item in (("status", status), ("detail", detail), ("seconds", self._seconds())):
+                _set(database, *item)
+
+    def close(self) -> None:
+        """Let go of the file, folded into one if nobody reads it just now. Closing twice does nothing."""
+        with self._thread, suppress(sqlite3.Error):
+            # What could not be folded (a full disk, a reader) lies safe in the -wal file beside it.
+            with suppress(sqlite3.Error):
+                self._database.execute("PRAGMA journal_mode = DELETE")
+            self._database.close()
+            self._lock.release()
+
+    def discard(self) -> None:
+        """Remove the run's file, of a run that came to nothing, and close."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+    def _seconds(self) -> float:
+        return round(self._earlier + time.monotonic() - self._opened, 3)
+
+    def _acquire(self) -> bool:
+        try:
+            return self._lock.acquire()
+        except OSError as error:
+            raise StoreError(f"The run {self.path} cannot be written: {reason(error)}.") from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._thread, translated(self.path):
+            yield self._database
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._thread, translated(self.path):
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite has rolled back by itself where the disk is full
+                    self._database.execute("ROLLBACK")
+                raise
+
+
+def read_manifest(database: sqlite3.Connection) -> dict[str, Any]:
+    """The manifest as it was written."""
+    return {key: json.loads(value) for key, value in database.execute("SELECT key, value FROM manifest")}
+
+
+def _write_draft(draft: Path, manifest: Mapping[str, Any], specs: Sequence[EpisodeSpec]) -> None:
+    database = sqlite3.connect(draft, isolation_level=None)
+    try:
+        database.execute(f"PRAGMA application_id = {rows.APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {rows.SCHEMA_VERSION}")
+        database.executescript(rows.SCHEMA)
+        database.execute("BEGIN")
+        for key, value in manifest.items():
+            _set(database, key, value)
+        _add(database, specs)
+        database.execute("COMMIT")
+    finally:
+        database.close()
+
+
+def _put(draft: Path, target: Path) -> None:
+    """Give the draft its name, never over another file."""
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        draft.rename(target)
+
+
+def _add(database: sqlite3.Connection, specs: Sequence[EpisodeSpec]) -> None:
+    database.executemany(
+        "INSERT INTO episodes VALUES (?, ?, 'planned', '{}', '')",
+        [(spec.index, rows.as_json(dict(spec.labels))) for spec in specs],
+    )
+
+
+def _set(database: sqlite3.Connection, key: str, value: object) -> None:
+    database.execute("INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, rows.as_json(value)))

@@ -1,0 +1,142 @@
+"""The study: what all kinds of experiments have in common, and what each says of itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from ludens.agents.policy import Policy
+from ludens.errors import UsageError
+from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import PlayOne
+from ludens.experiments.study.config import PolicyLike, StudyConfig
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ludens.experiments.report.page import Page
+
+ConfigT = TypeVar("ConfigT", bound=StudyConfig)
+ResultT = TypeVar("ResultT")
+
+Labels = Mapping[str, Any]
+"""What tells an episode apart, JSON values; every table groups by them."""
+
+Rows = Iterable[Mapping[str, Any]]
+"""A table for export: one mapping per row, all with the same keys."""
+
+
+class Study(ABC, Generic[ConfigT, ResultT]):
+    """One kind of experiment, with the configuration of one run of it.
+
+    A subclass names its configuration and answers five questions: `episodes`, `player`, `measure`, `page` and
+    `show`. It may say more: `tables` for exports, `grows` for extensions.
+
+    Attributes:
+        config: what this run is told.
+        config_type: the class of the configuration, which holds the study's kind.
+        title: for help and lists, a few words.
+        grows: the keys by which a run can be extended.
+        abort_run: whether an episode that a policy aborts ends the whole run.
+    """
+
+    config_type: ClassVar[type[StudyConfig]]
+    title: ClassVar[str] = ""
+    grows: ClassVar[frozenset[str]] = frozenset()
+    abort_run: ClassVar[bool] = True
+
+    config: ConfigT
+
+    def __init__(self, config: ConfigT) -> None:
+        self.config = config
+
+    @classmethod
+    def kind(cls) -> str:
+        """The study's name, as in manifests and files."""
+        return cls.config_type.kind
+
+    @abstractmethod
+    def episodes(self) -> Sequence[Labels]:
+        """The labels of every episode, in the order of play. Extending a run matches episodes by them."""
+
+    @abstractmethod
+    def player(self) -> PlayOne:
+        """What plays one episode. All policies are made here, so that a wrong one fails before anything is
+        written.
+
+        Raises:
+            UsageError: a policy cannot be made, or cannot play here.
+        """
+
+    @abstractmethod
+    def measure(self, run: Run) -> ResultT:
+        """Everything that is measured on a run, finished or not, without asking anything."""
+
+    @abstractmethod
+    def page(self, result: ResultT) -> Page:
+        """The report's title, facts, pictures and tables."""
+
+    @abstractmethod
+    def show(self, result: ResultT, console: Console) -> None:
+        """Print the result on a terminal of 80 columns."""
+
+    def as_json(self, result: ResultT) -> dict[str, Any]:
+        """Everything measured, as JSON values; by default the tables."""
+        return {name: [dict(row) for row in rows] for name, rows in self.tables(result).items()}
+
+    def tables(self, result: ResultT) -> Mapping[str, Rows]:
+        """Measures for export, by the name of the table; every run's decisions and episodes come beside
+        them.
+        """
+        return {}
+
+    def drawn(self, labels: Labels, seeds: np.random.SeedSequence) -> Labels:
+        """The labels with what is drawn for this episode from its own seeds; extending leaves it out of
+        account.
+        """
+        return labels
+
+    @property
+    def keyboard(self) -> bool:
+        """Whether a person plays in this terminal: one episode at a time, and Ctrl-C goes to the prompt."""
+        return False
+
+    @contextmanager
+    def watched(self, console: Console, title: str) -> Iterator[OnProgress | None]:
+        """What is shown on the console while the run is played."""
+        from ludens.experiments.runs.progress import progress_bar
+
+        with progress_bar(console, title, hidden=self.keyboard) as progress:
+            yield progress
+
+    def made(self, field: str, game: str | None = None, **defaults: Any) -> tuple[Policy, ...]:
+        """The policies that a field of the configuration names, made for a game.
+
+        Args:
+            field: the key.
+            game: the environment's id; None for game trees.
+            defaults: settings of language models, for those that do not set them themselves.
+
+        Raises:
+            UsageError: one cannot be made; the message names its key.
+        """
+        given: tuple[PolicyLike, ...] = getattr(self.config, field)
+        return tuple(
+            self._made(f"{self.kind()}.{field}[{place}]", each, game, defaults)
+            for place, each in enumerate(given)
+        )
+
+    def _made(self, key: str, policy: PolicyLike, game: str | None, defaults: Mapping[str, Any]) -> Policy:
+        from ludens.agents.registry import make_policy
+
+        if isinstance(policy, Policy):
+            return policy
+        try:
+            return make_policy(policy, game, **defaults)
+        except UsageError as error:
+            raise UsageError(f"{key}: {error}") from None

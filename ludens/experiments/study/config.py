@@ -1,0 +1,164 @@
+"""The configuration of a study: one pydantic model, checked where it is made, and written to TOML and JSON.
+
+What a run's manifest holds is the configuration, so that every run can be built again from its file.
+Policies are written by their specifications (`ludens.agents.make_policy`); one that is a Python object is
+held as it is, and described in the manifest as well as it describes itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
+
+from ludens.agents.policy import Policy
+from ludens.agents.secrets import without_secrets
+from ludens.errors import UsageError
+from ludens.experiments.runs.seeds import check_seed
+
+
+def _count(value: object, info: ValidationInfo) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        name = str(info.field_name).replace("_", " ")
+        what = f"number of {name}" if name.endswith("s") else name
+        raise ValueError(f"The {what} is a whole number of at least 1; got {value!r}.")
+    return value
+
+
+def _seed(value: object) -> int:
+    try:
+        return check_seed(value)  # type: ignore[arg-type]  # what is no number is what this finds out
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+Count = Annotated[int, BeforeValidator(_count)]
+"""A whole number of at least 1."""
+
+Seed = Annotated[int, BeforeValidator(_seed)]
+"""A whole number of at least 0."""
+
+PolicyLike: TypeAlias = str | Mapping[str, Any] | Policy
+"""A specification, one with settings beside it (``{"spec": …}``), or a policy."""
+
+
+def _policy(value: object) -> PolicyLike:
+    if isinstance(value, Policy):
+        return value
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return dict(value)
+    raise ValueError(
+        "A policy is named by its specification, such as homo_economicus or openai/gpt-5-mini; got "
+        f"{value!r}."
+    )
+
+
+def described(policy: PolicyLike) -> str | dict[str, Any]:
+    """A policy as JSON values, without secrets, which come from the environment."""
+    if isinstance(policy, str):
+        return policy
+    return without_secrets(policy.describe() if isinstance(policy, Policy) else policy)
+
+
+PolicySpec = Annotated[Any, BeforeValidator(_policy), PlainSerializer(described)]
+"""A field of a configuration that holds a `PolicyLike`."""
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, str | Mapping | Policy):
+        return (value,)
+    return tuple(value) if isinstance(value, Sequence) else value
+
+
+PolicySpecs = Annotated[tuple[PolicySpec, ...], BeforeValidator(_listed)]
+"""A field that holds several of them; one alone may be given by itself."""
+
+
+class StudyConfig(BaseModel):
+    """What every study can be told. A study's own configuration adds its fields.
+
+    A field may be None only where None is its default, since a TOML file has no word for it.
+
+    Attributes:
+        seed: the root of the run's tree of seeds: the same seed gives the same run on every executor.
+        concurrency: how many episodes are played at once.
+
+    Raises:
+        UsageError: a value is wrong; the message names its key.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    kind: ClassVar[str] = ""
+    """The study's name: of its table in a file, and in manifests. Error messages begin with it."""
+
+    seed: Seed = 0
+    concurrency: Count = 8
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UsageError(sentence(error, type(self))) from None
+
+    def changed(self, **values: Any) -> Self:
+        """The same with other values, checked anew.
+
+        Raises:
+            UsageError: a value is wrong.
+        """
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**kept | values)
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values from which an equal configuration can be made; what is None is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def sentence(error: ValidationError, model: type[StudyConfig]) -> str:
+    """What is wrong with a configuration, in one sentence that begins with the key."""
+    first = min(error.errors(), key=lambda each: each["type"] == "missing")
+    path = "".join(_steps((model.kind, *first["loc"])))
+    kind, given = first["type"], first.get("input")
+    if kind == "missing":
+        return f"{path}: this key is needed and missing."
+    if kind == "extra_forbidden":
+        key, known = str(first["loc"][-1]), sorted(_fields(model, first["loc"][:-1]))
+        meant = get_close_matches(key, known, 1, 0.6)
+        there = f"did you mean {meant[0]!r}?" if meant else f"there are {', '.join(known)}."
+        return f"{path}: there is no such key; {there}"
+    if kind in {"value_error", "assertion_error"}:
+        return f"{path}: {first['ctx']['error']}"
+    told = first["msg"].removeprefix("Input should be").strip()
+    return f"{path}: this should be {told}; got {given!r}."
+
+
+def _steps(location: Sequence[str | int]) -> Iterator[str]:
+    for place, step in enumerate(location):
+        if isinstance(step, int):
+            yield f"[{step}]"
+        elif step.isidentifier():  # what pydantic calls a validator or a member of a union is no key
+            yield f".{step}" if place else step
+
+
+def _fields(model: Any, location: Sequence[str | int]) -> list[str]:
+    """The keys that the model at a place knows; empty where there is no model."""
+    for step in location:
+        if isinstance(step, str) and isinstance(model, type) and issubclass(model, BaseModel):
+            field = model.model_fields.get(step)
+            model = field.annotation if field is not None else model
+        while get_origin(model) is not None:
+            models = [each for each in get_args(model) if _has_model(each)]
+            if not models:
+                return []
+            model = models[0]
+    return list(getattr(model, "model_fields", ()))
+
+
+def _has_model(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(map(_has_model, get_args(annotation)))

@@ -1,0 +1,238 @@
+"""Run a study: start it, go on with it, extend it, measure it. Written once, for every kind."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ludens.errors import UsageError
+from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.runs.records import EpisodeSpec
+from ludens.experiments.runs.rows import as_json
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import PlayOne, run_episodes
+from ludens.experiments.runs.seeds import episode_seeds
+from ludens.experiments.runs.store import Store, create_run
+from ludens.experiments.study.base import Labels
+from ludens.experiments.study.registry import AnyStudy, find_study, reference_of
+
+
+def run_study(
+    study: AnyStudy, path: str | os.PathLike[str] | None = None, *, progress: OnProgress | None = None
+) -> Run:
+    """Play all episodes of a study into a new run.
+
+    Works in scripts and, since it brings its own event loop, in notebooks. A run that breaks off is
+    continued by `resume`, or by ``ludens resume`` on the command line.
+
+    Args:
+        study: what to play, with its configuration.
+        path: the run's file; None for a new name under ``runs/``.
+        progress: called after each decision and each episode.
+
+    Raises:
+        UsageError: the configuration is wrong; nothing was written.
+        StoreError: the run cannot be written.
+        RunAbortedError: a policy aborted the run.
+        LudensError: a model cannot be reached; what was answered is kept.
+        RunInterrupted: Ctrl-C; what was answered is kept.
+    """
+    store, specs, play_one = _started(study, path)
+    _play(study, store, specs, play_one, progress)
+    return Run(store.path)
+
+
+async def arun_study(
+    study: AnyStudy, path: str | os.PathLike[str] | None = None, *, progress: OnProgress | None = None
+) -> Run:
+    """The same as `run_study` within a running event loop; cancelling it leaves a run that can be resumed."""
+    store, specs, play_one = _started(study, path)
+    with store:
+        await _episodes(study, store, specs, play_one, progress)
+    return Run(store.path)
+
+
+def resume(path: str | os.PathLike[str], *, progress: OnProgress | None = None, **changes: Any) -> Run:
+    """Go on with a run that broke off, wherever it did; a run that is done is returned as it is.
+
+    Decisions that were made and calls that were answered are not asked for again. Calls that were under way
+    when the process died had no reply yet, and are made again.
+
+    Args:
+        path: the run's file.
+        progress: as in `run_study`.
+        changes: values of the configuration in place of those at the start: another ``concurrency``, or the
+            Python objects that the file cannot describe (``policies=…``). They may not change what is asked.
+
+    Raises:
+        NoRunError: the file is no run.
+        StoreError: another process has it, or a policy aborted it.
+        UsageError: a policy was a Python object and is not given, or the episodes would not be those of the
+            file.
+    """
+    with Run(path) as run:
+        study, manifest, played = study_of(run, **changes), run.manifest, run.episodes()
+    if manifest["status"] == "done":
+        return Run(path)
+    if manifest["status"] == "aborted" and study.abort_run:
+        raise StoreError(f"{path} was aborted and cannot go on: {manifest['detail']}")
+    specs = [EpisodeSpec(record.index, record.labels) for record in played]
+    if _missing(study.episodes(), [spec.labels for spec in specs]) or len(study.episodes()) != len(specs):
+        raise UsageError(
+            f"{path} was begun with other episodes than its configuration gives now (a game may have "
+            "changed): use "
+            f"the version that began it, ludens {manifest['versions'].get('ludens', 'unknown')}."
+        )
+    play_one = study.player()
+    store = Store(path)
+    _play(study, store, specs, play_one, progress)
+    return Run(path)
+
+
+def extend(path: str | os.PathLike[str], *, progress: OnProgress | None = None, **changes: Any) -> Run:
+    """Add episodes to a run: more replicates, more models, whatever its study lets grow. What the run holds
+    stays, and only what is new is asked.
+
+    Args:
+        path: the run's file.
+        progress: as in `run_study`.
+        changes: the larger values of the configuration, by key (``replicates=3``).
+
+    Raises:
+        NoRunError: the file is no run.
+        UsageError: a key does not let a run grow, or episodes would be lost; nothing was changed.
+        StoreError: another process has it.
+    """
+    with Run(path) as run:
+        study, played = study_of(run), run.episodes()
+    fixed = sorted(set(changes) - study.grows - {"concurrency"})
+    if fixed:
+        grow = ", ".join(sorted(study.grows)) or "none"
+        raise UsageError(
+            f"{path} cannot be extended by {fixed[0]!r}; keys of {study.kind()!r} that let a run "
+            f"grow: {grow}."
+        )
+    larger = type(study)(study.config.changed(**changes))
+    held = [record.labels for record in played]
+    if lost := _missing(held, larger.episodes()):
+        raise UsageError(
+            f"{path} holds an episode that the new configuration lacks ({_told(lost[0])}): extending "
+            "only adds."
+        )
+    added = _missing(larger.episodes(), held)
+    first = 1 + max((record.index for record in played), default=-1)
+    specs = [_spec(larger, first + place, labels) for place, labels in enumerate(added)]
+    play_one = larger.player()
+    store = Store(path)
+    try:
+        store.extend(larger.config.as_json(), specs)
+    except BaseException:
+        store.close()
+        raise
+    whole = [EpisodeSpec(record.index, record.labels) for record in played] + specs
+    _play(larger, store, whole, play_one, progress)
+    return Run(path)
+
+
+def study_of(run: Run, **changes: Any) -> AnyStudy:
+    """The study that a run belongs to, with the configuration in its manifest.
+
+    Raises:
+        UsageError: no study of that kind is known here, or a change is wrong.
+    """
+    manifest = run.manifest
+    made = find_study(manifest["kind"], manifest.get("study"))
+    config = made.config_type(**manifest["config"])
+    return made(config.changed(**changes) if changes else config)
+
+
+def load(path: str | os.PathLike[str]) -> tuple[AnyStudy, Any]:
+    """A run's study, and what is measured on it as it stands, finished or not; nothing is asked.
+
+    Raises:
+        NoRunError: the file is no run.
+        UsageError: no study of its kind is known here.
+    """
+    with Run(path) as run:
+        study = study_of(run)
+        return study, study.measure(run)
+
+
+def _started(
+    study: AnyStudy, path: str | os.PathLike[str] | None
+) -> tuple[Store, list[EpisodeSpec], PlayOne]:
+    specs = [_spec(study, index, labels) for index, labels in enumerate(study.episodes())]
+    play_one = study.player()
+    store = create_run(
+        path,
+        study.kind(),
+        study.config.as_json(),
+        specs,
+        study.config.seed,
+        study=reference_of(type(study)),
+    )
+    return store, specs, play_one
+
+
+def _spec(study: AnyStudy, index: int, labels: Labels) -> EpisodeSpec:
+    return EpisodeSpec(index, study.drawn(labels, episode_seeds(study.config.seed, index)))
+
+
+def _play(
+    study: AnyStudy,
+    store: Store,
+    specs: Sequence[EpisodeSpec],
+    play_one: PlayOne,
+    progress: OnProgress | None,
+) -> None:
+    run_blocking(store, _episodes(study, store, specs, play_one, progress), keyboard=study.keyboard)
+
+
+async def _episodes(
+    study: AnyStudy,
+    store: Store,
+    specs: Sequence[EpisodeSpec],
+    play_one: PlayOne,
+    progress: OnProgress | None,
+) -> None:
+    await run_episodes(
+        store,
+        specs,
+        play_one,
+        # Two episodes at one keyboard would be asked in turns.
+        concurrency=1 if study.keyboard else study.config.concurrency,
+        progress=progress,
+        abort_run=study.abort_run,
+    )
+
+
+def _missing(wanted: Sequence[Labels], there: Sequence[Labels]) -> list[Labels]:
+    """Those of the wanted labels that are not there, as often as they are wanted more often.
+
+    Labels of a stored episode may hold more, drawn for it alone: only keys that are on both sides are
+        compared.
+    """
+    if not wanted or not there:
+        return list(wanted)
+    keys = set(wanted[0]) & set(there[0])
+    count = Counter(_key(labels, keys) for labels in there)
+    missing = []
+    for labels in wanted:
+        key = _key(labels, keys)
+        if count[key]:
+            count[key] -= 1
+        else:
+            missing.append(labels)
+    return missing
+
+
+def _key(labels: Labels, keys: set[str]) -> str:
+    return as_json({name: labels.get(name) for name in sorted(keys)})
+
+
+def _told(labels: Labels) -> str:
+    return ", ".join(f"{name} {value}" for name, value in labels.items())

@@ -1,0 +1,72 @@
+"""Studies as TOML files: read one, write one; nothing is lost on the way there and back.
+
+A file holds one table, named by the study's kind::
+
+    [pricing]
+    firms = ["openai/gpt-5-mini", "homo_economicus"]
+    periods = 50
+
+A study that no installed package names stands under the key ``study`` before it, as ``study =
+"module:object"``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ludens.errors import UsageError
+from ludens.experiments.study.registry import STUDIES, AnyStudy, find_study, reference_of
+
+
+def read_study(path: str | os.PathLike[str]) -> AnyStudy:
+    """The study that a file describes.
+
+    Raises:
+        UsageError: there is no such file, it is no TOML, or a key is wrong; the message names the key.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise UsageError(
+            f"{path} cannot be read ({why}): name a study file, as `--print-config` writes it."
+        ) from None
+    try:
+        return parse_study(text)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def parse_study(text: str) -> AnyStudy:
+    """The study that a text in TOML describes.
+
+    Raises:
+        UsageError: it is no TOML, or a key is wrong; the message names the key.
+    """
+    try:
+        content: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"this is no TOML ({error}).") from None
+    reference = content.pop("study", None)
+    if reference is not None and not isinstance(reference, str):
+        raise UsageError(f"study: this should be a text, module:object; got {reference!r}.")
+    if len(content) != 1 or not isinstance(next(iter(content.values())), dict):
+        found = ", ".join(content) or "nothing"
+        raise UsageError(
+            f"a study file holds one table, named by its study ({', '.join(STUDIES)}); it holds {found}."
+        )
+    ((kind, values),) = content.items()
+    made = find_study(kind, reference)
+    return made(made.config_type(**values))
+
+
+def as_toml(study: AnyStudy) -> str:
+    """The file of a study: `parse_study` makes an equal one from it."""
+    import tomli_w
+
+    reference = reference_of(type(study))
+    named = {} if reference is None else {"study": reference}
+    return tomli_w.dumps({**named, study.kind(): study.config.as_json()}, multiline_strings=False)

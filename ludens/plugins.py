@@ -1,0 +1,48 @@
+"""What other packages bring: objects named by entry points, or by ``module:object``.
+
+The groups are ``ludens.games``, ``ludens.policies``, ``ludens.preferences`` and ``ludens.studies``; a
+package names its own in its ``pyproject.toml``::
+
+    [project.entry-points."ludens.studies"]
+    my_study = "my_package.my_study:MyStudy"
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from ludens.errors import UsageError
+
+
+@cache
+def installed(group: str) -> Mapping[str, EntryPoint]:
+    """The entry points of a group by name, none of them loaded."""
+    return {each.name: each for each in entry_points(group=group)}
+
+
+def load_object(reference: str) -> Any:
+    """Return what a text ``module:object`` names; the working directory is searched too.
+
+    Raises:
+        UsageError: there is no such module or object.
+    """
+    module, _, name = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"{reference!r} cannot be loaded ({error}): write module:object, and run where the module can be "
+            "imported."
+        ) from None
+    return found

@@ -1,0 +1,1 @@
+"""Tables of choices, and how they are read."""

@@ -1,0 +1,209 @@
+"""Choices between allocations of payoffs, from a table: the one option or the other, or one of several.
+
+*Wide*, a row for each choice between X and Y: ``subject, self_x, other_x, self_y, other_y, choice_x`` (1 if
+X was taken). *Long*, a row for each option: ``subject, situation, own, other, chosen``. With `probability`
+in place of `choice_x` or `chosen`, choices are fractional. Several others are ``other_1_x, other_2_x, …`` or
+``other_1, other_2, …``.
+
+What a model asks for beside payoffs (q and v of Bruhin, Fehr & Schunk, or columns of one's own) is a column
+of that name; in the wide form ``name_x`` and ``name_y`` where it differs between the options.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.errors import UsageError
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.columns import Codes, Table, combined
+from ludens.preferences.estimation.design import clusters_of, counted, distinct, make
+from ludens.preferences.estimation.models.linear import Model
+
+Floats = NDArray[np.float64]
+
+_TOLERANCE = 1e-6
+_COMPARED = re.compile(r"^(\w+)·\(other−own\)$")
+
+
+@dataclass(frozen=True, eq=False)
+class _Options:
+    """Options in a row each: own payoffs (n,), the others' (n, k), and which row of the table each is
+    from.
+    """
+
+    table: Table
+    own: Floats
+    others: Floats
+    rows: Codes
+    suffix: str
+
+    def attribute(self, name: str) -> Floats:
+        """An attribute of a model, by its name."""
+        gap = self.others - self.own[:, None]
+        if name == "own":
+            return self.own
+        if name == "minus behind":
+            behind: Floats = -np.maximum(gap, 0).mean(axis=1)
+            return behind
+        if name == "minus ahead":
+            ahead: Floats = -np.maximum(-gap, 0).mean(axis=1)
+            return ahead
+        if name == "other":
+            return self._only(name)
+        compared = _COMPARED.match(name)
+        if compared:
+            other = self._only(name)
+            return self._indicator(compared[1], other) * (other - self.own)
+        return self.column(name)
+
+    def column(self, name: str) -> Floats:
+        """A column of the user's own, or that of this option."""
+        varying = f"{name}{self.suffix}"
+        return self.table.numbers(varying if self.suffix and varying in self.table else name)[self.rows]
+
+    def _only(self, name: str) -> Floats:
+        if self.others.shape[1] != 1:
+            raise UsageError(
+                f"{name!r} is defined for one other person and the table has {self.others.shape[1]} of them; "
+                "choose the model fehr_schmidt, which averages over the others."
+            )
+        return self.others[:, 0]
+
+    def _indicator(self, letter: str, other: Floats) -> Floats:
+        if letter not in {"s", "r"}:
+            varying = f"{letter}{self.suffix}"
+            column = varying if self.suffix and varying in self.table else letter
+            return self.table.indicators(column)[self.rows]
+        found = (self.own < other if letter == "s" else self.own > other).astype(np.float64)
+        column = f"{letter}{self.suffix}"
+        if column in self.table:
+            wrong = np.flatnonzero(self.table.indicators(column)[self.rows] != found)
+            if len(wrong):
+                place = "behind" if letter == "s" else "ahead"
+                own, beside = self.own[wrong[0]], other[wrong[0]]
+                raise self.table.error(
+                    self.rows[wrong[0]],
+                    column,
+                    f"does not say whether the chooser is {place} with {own:g} against {beside:g}; mend or "
+                    f"drop it",
+                )
+        return found
+
+
+def read_wide(table: Table, model: Model) -> Choices:
+    """Choices between X and Y, a row each.
+
+    Raises:
+        UsageError: a column is missing or a cell wrong.
+    """
+    subjects, names = table.keys("subject")
+    taken = table.shares("probability") if "probability" in table else table.indicators("choice_x")
+    attributes = np.stack([_attributes(_wide_options(table, side), model) for side in ("x", "y")], axis=1)
+    available = np.ones(attributes.shape[:2], dtype=bool)
+    situations, first = distinct(attributes, available)
+    counts = counted(
+        np.concatenate([subjects, subjects]),
+        np.concatenate([situations, situations]),
+        np.repeat(np.arange(2), len(table)),
+        np.concatenate([taken, 1 - taken]),
+        (len(names), len(first), 2),
+    )
+    clusters = clusters_of(table, subjects, len(names))
+    told = [f"the choice in {table.row_word} {table.rows[row]}" for row in first]
+    return make(
+        attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=told
+    )
+
+
+def read_long(table: Table, model: Model) -> Choices:
+    """Choices among several options, a row for each option.
+
+    Raises:
+        UsageError: a column is missing, a cell is wrong, or a choice has no option chosen or two.
+    """
+    subjects, names = table.keys("subject")
+    questions, _ = table.keys("situation")
+    if "option" in table:
+        options, _ = table.keys("option")
+        once, first = combined(subjects, questions, options)
+        if len(first) < len(table):
+            second = next(row for row in range(len(table)) if first[once[row]] != row)
+            raise table.error(second, "option", "names an option that the subject was already offered here")
+    fractional = "probability" in table
+    column = "probability" if fractional else "chosen"
+    taken = table.shares(column) if fractional else table.indicators(column)
+    decisions, starts = combined(subjects, questions)
+    order = np.argsort(decisions, kind="stable")
+    sizes = np.bincount(decisions)
+    places = np.empty(len(table), dtype=np.intp)
+    places[order] = np.arange(len(table)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    _check_sums(table, column, taken, decisions=decisions, starts=starts, sizes=sizes)
+    rows = _attributes(_long_options(table), model)
+    attributes = np.zeros((len(starts), sizes.max(), rows.shape[1]))
+    attributes[decisions, places] = rows
+    available = np.arange(sizes.max()) < sizes[:, None]
+    situations, first = distinct(attributes, available)
+    shape = (len(names), len(first), int(sizes.max()))
+    counts = counted(subjects, situations[decisions], places, taken, shape)
+    clusters = clusters_of(table, subjects, len(names))
+    told = [f"situation {table.raw('situation')[starts[decision]]!s}" for decision in first]
+    return make(
+        attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=told
+    )
+
+
+def _check_sums(
+    table: Table, column: str, taken: Floats, *, decisions: Codes, starts: Codes, sizes: NDArray[np.intp]
+) -> None:
+    alone = np.flatnonzero(sizes < 2)
+    if len(alone):
+        raise table.error(
+            starts[alone[0]], None, "stands alone: a choice needs two options or more in its situation"
+        )
+    sums = np.bincount(decisions, taken)
+    wrong = np.flatnonzero(np.abs(sums - 1) > _TOLERANCE)
+    if len(wrong):
+        what = (
+            f"sums to {sums[wrong[0]]:g} over the options of this subject and situation, where "
+            f"probabilities sum to 1"
+            if column == "probability"
+            else f"marks {sums[wrong[0]]:g} options of this subject and situation as chosen, where one is"
+        )
+        raise table.error(starts[wrong[0]], column, what)
+
+
+def _attributes(options: _Options, model: Model) -> Floats:
+    for name in model.attributes:
+        if name.startswith("universalised"):
+            raise UsageError(
+                f"The model {model.name!r} weighs what would follow if everybody chose alike, which "
+                f"allocations do "
+                "not tell: give games (columns protocol, node, choice), or choose the model fehr_schmidt."
+            )
+    return np.stack([options.attribute(name) for name in model.attributes], axis=1)
+
+
+def _wide_options(table: Table, side: str) -> _Options:
+    own = table.numbers(f"self_{side}")
+    others = _several(table, rf"other_?\w*_{side}", f"other_{side}")
+    return _Options(table, own, others, np.arange(len(table)), f"_{side}")
+
+
+def _long_options(table: Table) -> _Options:
+    return _Options(
+        table, table.numbers("own"), _several(table, r"other_?\w*", "other"), np.arange(len(table)), ""
+    )
+
+
+def _several(table: Table, pattern: str, alone: str) -> Floats:
+    """The payoffs of others: one column of that name, or several of that pattern."""
+    if alone in table:
+        return table.numbers(alone)[:, None]
+    found = [name for name in table.cells if re.fullmatch(pattern, name)]
+    if not found:
+        table.raw(alone)  # says what is missing
+    return np.stack([table.numbers(name) for name in found], axis=1)

@@ -1,0 +1,214 @@
+"""Answers in games, from a table: a row for each answer at a node, or for each whole strategy.
+
+*Nodes*: ``subject, protocol, node, choice``; with `probability` a row for each option, the probability that
+the subject takes it. A column `round` tells apart answers to the same question. *Strategies*: ``subject,
+protocol, strategy``, the options at all nodes in the game's order, as in ``trust / reciprocate``; with
+`probability` a row for each strategy.
+
+In place of `protocol`, a column `game` with the family's name and its payoffs (T, R, P, S) give a game of
+one's own. Stated beliefs are a column `belief` beside each answer at a node, or ``belief <node>`` beside a
+strategy: the probability that others take the node's first option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.envs import GameTree, pure_strategies
+from ludens.errors import UsageError
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.columns import Codes, Table, combined, first_seen
+from ludens.preferences.estimation.data.games import Answers, game_choices
+from ludens.preferences.estimation.design import clusters_of
+from ludens.preferences.estimation.models.linear import Model
+from ludens.preferences.estimation.sittings import Sittings, read_sittings
+from ludens.preferences.estimation.stated import read_beliefs
+
+Floats = NDArray[np.float64]
+
+_TOLERANCE = 1e-6
+
+
+def read_games(
+    table: Table, model: Model, *, beliefs: str | Mapping[str, Any], whole: str, games: Mapping[str, GameTree]
+) -> Choices:
+    """Answers in games; see `ludens.preferences.estimation.read_choices`.
+
+    Raises:
+        UsageError: a column is missing or a cell wrong.
+    """
+    read = read_sittings(table, games)
+    by_sitting = "strategy" in table
+    if by_sitting and whole == "nodes":
+        raise UsageError(
+            "The table holds whole strategies, which whole='nodes' cannot take apart: leave that out."
+        )
+    answers = _strategies(read) if by_sitting else _moves(read, whole)
+    believed, vectors = read_beliefs(read, beliefs, by_sitting=by_sitting)
+    # A situation is a game with a belief: equal ones are counted together.
+    game_of = np.zeros(len(vectors), dtype=np.intp)
+    game_of[believed] = read.game
+    keys, _ = first_seen(
+        np.array([f"{game}:{vector.tobytes().hex()}" for game, vector in zip(game_of, vectors, strict=True)])
+    )
+    firsts = np.unique(keys, return_index=True)[1]
+    situations = [(read.games[game_of[place]], vectors[place]) for place in firsts]
+    rows = answers.situations  # until here these are rows of the table
+    found = Answers(answers.subjects, keys[believed[rows]], answers.whole, answers.events, answers.weights)
+    clusters = clusters_of(table, read.subjects, len(read.names))
+    return game_choices(found, situations, model, subjects=read.names, clusters=clusters)
+
+
+def _moves(read: Sittings, whole: str) -> Answers:
+    table = read.table
+    columns, sets = _columns(read)
+    fractional = "probability" in table
+    shares = table.shares("probability") if fractional else np.ones(len(table))
+    # A question is a node in a sitting; each is answered once, or by probabilities that sum to 1.
+    questions, starts = combined(read.sittings, sets)
+    asked, first = combined(questions, columns) if fractional else (questions, starts)
+    if len(first) < len(table):
+        second = next(row for row in range(len(table)) if first[asked[row]] != row)
+        earlier = f"{table.row_word} {table.rows[first[asked[second]]]}"
+        what = "gives this option a second time" if fractional else "answers this node a second time"
+        told = f"{what}, after {earlier}; a column round tells answers to the same question apart"
+        raise table.error(second, "node", told)
+    if fractional:
+        sums = np.bincount(questions, shares)
+        wrong = np.flatnonzero(np.abs(sums - 1) > _TOLERANCE)
+        if len(wrong):
+            raise table.error(
+                starts[wrong[0]],
+                "probability",
+                f"sums to {sums[wrong[0]]:g} over the options given at this node, where probabilities sum "
+                f"to 1",
+            )
+    rows = np.arange(len(table))
+    if fractional or whole == "nodes":
+        if whole == "strategies":
+            raise UsageError(
+                "Probabilities at single nodes do not tell those of whole strategies: leave "
+                "whole='strategies' out."
+            )
+        return Answers(read.subjects, rows, np.zeros(len(table), dtype=bool), columns, shares)
+    return _put_together(read, columns, whole)
+
+
+def _put_together(read: Sittings, columns: Codes, whole: str) -> Answers:
+    """Whole strategies where every node of a sitting is answered, single moves elsewhere."""
+    needed = np.array([len(game.information_sets) for game in read.games])[read.game[read.starts]]
+    given = np.bincount(read.sittings, minlength=len(read.starts))
+    complete = given == needed
+    if whole == "strategies" and not complete.all():
+        row = read.starts[np.argmin(complete)]
+        told = (
+            f"begins a strategy in {read.games[read.game[row]]!r} of which nodes are missing; add them, or "
+            f"take "
+            "answers node by node with whole='auto'"
+        )
+        raise read.table.error(row, None, told)
+    # Every pure strategy's number is a sum over its options, since the first node varies slowest.
+    worth = np.zeros(len(columns), dtype=np.intp)
+    for number, game in enumerate(read.games):
+        of_game = read.game == number
+        worth[of_game] = _worths(game)[columns[of_game]]
+    strategies = np.bincount(read.sittings, worth, len(read.starts)).astype(np.intp)
+    alone = ~complete[read.sittings]
+    wholes, singles = read.starts[complete], np.flatnonzero(alone)
+    rows = np.concatenate([wholes, singles])
+    return Answers(
+        read.subjects[rows],
+        rows,
+        np.repeat([True, False], [len(wholes), len(singles)]),
+        np.concatenate([strategies[complete], columns[singles]]),
+        np.ones(len(rows)),
+    )
+
+
+def _worths(game: GameTree) -> Codes:
+    """What each column of a strategy vector adds to the number of a pure strategy."""
+    sizes = [len(node.options) for node in game.information_sets]
+    strides = np.append(np.cumprod(sizes[::-1])[::-1][1:], 1) if sizes else np.zeros(0)
+    return np.concatenate(
+        [np.arange(size) * stride for size, stride in zip(sizes, strides, strict=True)]
+    ).astype(np.intp)
+
+
+def _columns(read: Sittings) -> tuple[Codes, Codes]:
+    """Each row's column in its game's strategy vector, and the number of its node in the game."""
+    table = read.table
+    nodes, labels = table.keys("node")
+    choices, options = table.keys("choice")
+    asked, firsts = combined(read.game, nodes, choices)
+    columns, sets = np.zeros(len(firsts), dtype=np.intp), np.zeros(len(firsts), dtype=np.intp)
+    for place, row in enumerate(firsts):
+        game, label, option = read.games[read.game[row]], labels[nodes[row]], options[choices[row]]
+        known = [node.label for node in game.information_sets]
+        if label not in known:
+            raise table.error(row, "node", f"names {label!r}, and {game!r} has only {', '.join(known)}")
+        node = game.information_set(label)
+        if option not in node.options:
+            raise table.error(
+                row,
+                "choice",
+                f"holds {option!r}, where {game!r} offers {', '.join(node.options)} at {label!r}",
+            )
+        columns[place], sets[place] = node.columns.start + node.options.index(option), known.index(label)
+    return columns[asked], sets[asked]
+
+
+def _strategies(read: Sittings) -> Answers:
+    table = read.table
+    codes, texts = table.keys("strategy")
+    asked, firsts = combined(read.game, codes)
+    numbers = np.zeros(len(firsts), dtype=np.intp)
+    for place, row in enumerate(firsts):
+        numbers[place] = _strategy(table, row, read.games[read.game[row]], texts[codes[row]])
+    fractional = "probability" in table
+    shares = table.shares("probability") if fractional else np.ones(len(table))
+    events = numbers[asked]
+    again, first = combined(read.sittings, events) if fractional else (read.sittings, read.starts)
+    if len(first) < len(table):
+        second = next(row for row in range(len(table)) if first[again[row]] != row)
+        raise table.error(
+            second,
+            "strategy",
+            "is a second one of this subject in this game; a column round tells them apart",
+        )
+    if fractional:
+        sums = np.bincount(read.sittings, shares)
+        wrong = np.flatnonzero(np.abs(sums - 1) > _TOLERANCE)
+        if len(wrong):
+            what = f"sums to {sums[wrong[0]]:g} over the strategies given, where probabilities sum to 1"
+            raise table.error(read.starts[wrong[0]], "probability", what)
+    return Answers(read.subjects, np.arange(len(table)), np.ones(len(table), dtype=bool), events, shares)
+
+
+def _strategy(table: Table, row: int, game: GameTree, text: str) -> int:
+    parts = [part.strip() for part in text.split("/")]
+    sets = game.information_sets
+    if len(parts) != len(sets):
+        wanted = " / ".join(node.label for node in sets)
+        raise table.error(
+            row, "strategy", f"names {len(parts)} options, where {game!r} has {len(sets)} nodes ({wanted})"
+        )
+    number = 0
+    for part, node in zip(parts, sets, strict=True):
+        if part not in node.options:
+            raise table.error(
+                row,
+                "strategy",
+                f"holds {part!r}, where {game!r} offers {', '.join(node.options)} at {node.label!r}",
+            )
+        number = number * len(node.options) + node.options.index(part)
+    return number
+
+
+def strategy_text(game: GameTree, number: int) -> str:
+    """A pure strategy by its number, in the form that tables take: ``"trust / reciprocate"``."""
+    row = pure_strategies(game)[number]
+    return " / ".join(node.options[int(np.argmax(row[node.columns]))] for node in game.information_sets)

@@ -1,0 +1,80 @@
+"""Choices from a table: the way from a user's data to what is estimated.
+
+    read_choices("answers.csv")                      games: subject, protocol, node, choice
+    read_choices(frame, "bfs", subject="sid")        two allocations: self_x, other_x, self_y, other_y,
+    choice_x read_choices(frame, "fehr_schmidt")              several: subject, situation, own, other, chosen
+
+See `ludens.preferences.estimation.data.allocations` and `.games` for the columns of each form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ludens.envs import GameTree
+from ludens.errors import UsageError
+from ludens.preferences.estimation.data.allocations import read_long, read_wide
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.columns import open_table
+from ludens.preferences.estimation.data.responses import read_games
+from ludens.preferences.estimation.models.catalogue import find_model
+from ludens.preferences.estimation.models.linear import Model
+
+Whole = Literal["auto", "strategies", "nodes"]
+
+_ALIASES = {"subject": ("sid", "id", "participant")}
+
+
+def read_choices(
+    table: Any,
+    model: str | Model = "moralis",
+    *,
+    beliefs: str | Mapping[str, Any] = "uniform",
+    whole: Whole = "auto",
+    games: Mapping[str, GameTree] | None = None,
+    **columns: str,
+) -> Choices:
+    """A table of choices in the form that estimators take.
+
+    Args:
+        table: a pandas or polars data frame, a mapping of columns, or the path of a CSV file.
+        model: a model or its name; it says which attributes the alternatives need.
+        beliefs: of games, what the subject thinks that others do: ``"uniform"``, ``"stated"`` (a column
+            `belief` at each node, or ``belief <node>`` beside a whole strategy: the probability of the
+            node's first option), or a mapping from a protocol's name to a belief as in
+            `ludens.preferences.resolve_belief`.
+        whole: of games, whether a subject who answered every node of a game once has shown a whole strategy.
+            ``"auto"``: yes, other answers being taken node by node; ``"strategies"``: an incomplete one is
+            an error; ``"nodes"``: every answer by itself.
+        games: games by name, beside the published protocols.
+        **columns: what the table calls a column, where it is not the name used here: ``subject="sid"``.
+            `cluster` names the column by which standard errors are clustered; by default the subject.
+
+    Raises:
+        UsageError: the table is none, a column is missing, or a cell is wrong; the message names row and
+            column.
+    """
+    if whole not in {"auto", "strategies", "nodes"}:
+        raise UsageError(f"`whole` is 'auto', 'strategies' or 'nodes'; got {whole!r}.")
+    chosen = find_model(model)
+    opened = open_table(table, columns)
+    if "subject" not in columns and "subject" not in opened:
+        alias = next((name for name in _ALIASES["subject"] if name in opened), None)
+        if alias is not None:
+            opened = open_table(table, {**columns, "subject": alias})
+    for column, name in columns.items():
+        if name not in opened.cells:
+            opened.raw(column)
+    if "self_x" in opened:
+        return read_wide(opened, chosen)
+    if "situation" in opened:
+        return read_long(opened, chosen)
+    if "protocol" in opened or "game" in opened:
+        return read_games(opened, chosen, beliefs=beliefs, whole=whole, games=games or {})
+    listed = ", ".join(map(str, opened.cells))
+    raise UsageError(
+        "The table is of no known form: it needs a column self_x (choices between X and Y), situation "
+        "(several options) "
+        f"or protocol (games), and has {listed}; name yours as in self_x='…'."
+    )

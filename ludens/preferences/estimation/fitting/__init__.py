@@ -1,0 +1,1 @@
+"""Maximum likelihood for one type of preferences, and its standard errors."""

@@ -1,0 +1,103 @@
+"""Covariances of estimates: inverse Hessian, sandwich by clusters, cluster bootstrap.
+
+With H the Hessian of the log-likelihood in what is free (ψ, see `Restriction`) and s_g the summed scores of
+cluster g,
+
+    hessian     (−H)⁻¹
+    cluster     G/(G−1) · (−H)⁻¹ (Σ_g s_g s_gᵀ) (−H)⁻¹                    (Liang & Zeger 1986)
+    bootstrap   the covariance of θ over draws of whole clusters with replacement
+
+in θ by the delta method, dθ/dφ·A. G/(G−1) is the only small-sample factor. Directions in which nothing is
+known (a relative curvature below `FLAT`) are left out of the inverse: diagnosis makes what lies in them NaN.
+
+With fractional choices (probabilities of events) the inverse Hessian says what one sampled answer per
+question would tell; the sandwich and the bootstrap say how the answer varies over clusters, which is all the
+error that exact probabilities have.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.fitting.likelihood import evaluator, events, restricted
+from ludens.preferences.estimation.fitting.newton import maximise
+from ludens.preferences.estimation.models.linear import Model
+from ludens.preferences.estimation.models.restriction import Restriction
+
+Floats = NDArray[np.float64]
+
+FLAT = 1e-9
+"""Curvature below this share of the largest counts as none, parameters in their typical sizes."""
+
+_BLOCK = 1 << 24  # numbers in the counts of the bootstrap draws held at once
+
+
+def inverse(information: Floats, sizes: Floats) -> Floats:
+    """The inverse of information (..., q, q) without its flat directions, of which nothing is known."""
+    scaled = information * sizes[:, None] * sizes
+    curvature, axes = np.linalg.eigh(scaled)
+    known = curvature > FLAT * np.abs(curvature).max(axis=-1, keepdims=True, initial=0.0)
+    weights = np.divide(1.0, curvature, out=np.zeros_like(curvature), where=known)
+    found: Floats = (axes * weights[..., None, :]) @ np.swapaxes(axes, -1, -2) * sizes[:, None] * sizes
+    return found
+
+
+def scores(model: Model, choices: Choices, phi: Floats) -> Floats:
+    """∂ℓ/∂φ of every subject, shape (subjects, p)."""
+    return choices.by_subject(events(model, choices, phi).score)
+
+
+def meat(choices: Choices, per_subject: Floats) -> Floats:
+    """G/(G−1)·Σ_g s_g s_gᵀ of scores per subject (subjects, p); clusters without choices do not count."""
+    sums = choices.by_cluster(per_subject)
+    number = cluster_count(choices)
+    found: Floats = sums.T @ sums * (number / max(number - 1, 1))
+    return found
+
+
+def cluster_count(choices: Choices) -> int:
+    """How many clusters have choices."""
+    seen = np.asarray(choices.counts.sum(axis=1)).reshape(-1) > 0
+    return len(np.unique(choices.clusters[seen]))
+
+
+def carried(covariance: Floats, jacobian: Floats) -> Floats:
+    """A covariance of ψ (..., q, q) in θ by dθ/dψ (..., p, q); no numbers where the precision is 0."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found: Floats = jacobian @ covariance @ np.swapaxes(jacobian, -1, -2)
+    return found
+
+
+def bootstrap(
+    model: Model,
+    choices: Choices,
+    restriction: Restriction,
+    start: Floats,
+    *,
+    draws: int,
+    rng: np.random.Generator,
+) -> tuple[Floats, int]:
+    """θ of draws of whole clusters with replacement, all climbed from `start` (q,) at once.
+
+    Returns:
+        θ of the draws with a maximum at a positive precision, shape (≤ draws, p), and how many had none.
+    """
+    clusters = int(choices.clusters.max()) + 1
+    sizes = restriction.sizes(model.sizes(choices))
+    block = max(1, _BLOCK // max(1, choices.counts.shape[1]))
+    shares = np.full(clusters, 1 / clusters)
+    kept = []
+    for first in range(0, draws, block):
+        number = min(block, draws - first)
+        weights = rng.multinomial(clusters, shares, size=number)[:, choices.clusters]
+        counts = choices.tally(weights)
+        function = restricted(evaluator(model, choices, counts), restriction)
+        top = maximise(function, np.repeat(start[None], number, axis=0), sizes)
+        phi = restriction.expand(top.phi)
+        curvature = np.linalg.eigvalsh(-top.value.hessian * sizes[:, None] * sizes)
+        curved = curvature[:, 0] > FLAT * curvature[:, -1]
+        kept.append(phi[top.converged & curved & (model.precision(phi) > 0)])
+    found = np.concatenate(kept)
+    return model.to_reported(found), draws - len(found)

@@ -1,0 +1,175 @@
+"""Log-likelihoods of choices, their gradients and Hessians, for many parameter vectors at once.
+
+With P the logit probabilities of a situation's alternatives and e an observed event,
+
+    ℓ_e = log Σ_{j∈e} P_j
+    ∂ℓ_e/∂φ = E[∂V | e] − E[∂V]
+    ∂²ℓ_e/∂φ² = Cov[∂V | e] − Cov[∂V]     (+ terms of ∂²V where V is not linear in φ)
+
+the moments being under P, given e or not. An event of one alternative has Cov[∂V | e] = 0: then ℓ is concave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.models.linear import Model
+from ludens.preferences.estimation.models.restriction import Restriction
+
+Floats = NDArray[np.float64]
+
+_BLOCK = 1 << 21  # numbers held at once in the largest array
+
+
+class Value(NamedTuple):
+    """Log-likelihood (...), gradient (..., p) and Hessian (..., p, p) in φ."""
+
+    level: Floats
+    gradient: Floats
+    hessian: Floats
+
+
+Function = Callable[[Floats, NDArray[np.intp]], Value]
+"""Log-likelihoods of the problems with the given numbers (n,), at one point for each (n, p)."""
+
+
+class Events(NamedTuple):
+    """Per event: log-probability (..., c, e), score ∂ℓ_e/∂φ (..., c, e, p), curvature ∂²ℓ_e/∂φ² (..., c, e,
+    p, p).
+    """
+
+    level: Floats
+    score: Floats
+    curvature: Floats
+
+
+def events(model: Model, choices: Choices, phi: Floats) -> Events:
+    """Everything per event at one φ (p,) or several (..., p).
+
+    Events of no available alternative are −inf with zero derivatives.
+    """
+    level, slope = model.index(phi, choices.attributes)
+    level = np.where(choices.available, level, -np.inf)
+    level = level - level.max(axis=-1, keepdims=True)
+    weights = np.exp(level)
+    total = weights.sum(axis=-1, keepdims=True)
+    shares = weights / total
+    mean, spread = _moments(shares, slope)
+    curvature = model.second_derivative(phi, choices.attributes)
+    if curvature is not None:
+        spread = spread + np.einsum("...j,...jpq->...pq", shares, curvature)
+    if choices.members is None:
+        found = level - np.log(total)
+        score = np.where(choices.available[..., None], slope - mean[..., None, :], 0.0)
+        if curvature is not None:
+            curvature = np.where(choices.available[..., None, None], curvature - spread[..., None, :, :], 0.0)
+            return Events(found, score, curvature)
+        return Events(
+            found, score, np.broadcast_to(-spread[..., None, :, :], (*score.shape, score.shape[-1]))
+        )
+    inside = shares[..., None, :] * choices.members
+    mass = inside.sum(axis=-1)
+    possible = mass > 0
+    with np.errstate(divide="ignore"):
+        found = np.log(mass)
+    given = inside / np.where(possible, mass, 1.0)[..., None]
+    inner, curve = _moments(given, slope[..., None, :, :])
+    if curvature is not None:
+        curve = curve + np.einsum("...ej,...jpq->...epq", given, curvature)
+    score = np.where(possible[..., None], inner - mean[..., None, :], 0.0)
+    return Events(found, score, np.where(possible[..., None, None], curve - spread[..., None, :, :], 0.0))
+
+
+def log_probabilities(model: Model, choices: Choices, phi: Floats) -> Floats:
+    """Log-probabilities of all events alone, shape (..., c, e)."""
+    level, _ = model.index(phi, choices.attributes)
+    level = np.where(choices.available, level, -np.inf)
+    level = level - level.max(axis=-1, keepdims=True)
+    weights = np.exp(level)
+    total = weights.sum(axis=-1, keepdims=True)
+    if choices.members is None:
+        found: Floats = level - np.log(total)
+        return found
+    with np.errstate(divide="ignore"):
+        joint: Floats = np.log((weights[..., None, :] * choices.members).sum(-1) / total)
+    return joint
+
+
+def evaluator(model: Model, choices: Choices, counts: Floats) -> Function:
+    """The log-likelihood of counts (b, c, e), b problems on the same situations.
+
+    It is a function of φ (n, p) for the n problems whose numbers are given.
+    """
+    width = int(np.prod(choices.attributes.shape[:2])) * max(1, len(model.parameters) ** 2)
+    block = max(1, _BLOCK // (width * (1 if choices.members is None else choices.events)))
+
+    def value(phi: Floats, which: NDArray[np.intp]) -> Value:
+        parts = [
+            _value(model, choices, phi[start : start + block], counts[which[start : start + block]])
+            for start in range(0, len(phi), block)
+        ]
+        return Value(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    return value
+
+
+def restricted(function: Function, restriction: Restriction) -> Function:
+    """A log-likelihood of φ, as `evaluator` makes it, as one of ψ."""
+    if restriction.trivial:
+        return function
+    matrix = restriction.matrix
+
+    def value(psi: Floats, which: NDArray[np.intp]) -> Value:
+        level, gradient, hessian = function(restriction.expand(psi), which)
+        return Value(level, gradient @ matrix, matrix.T @ hessian @ matrix)
+
+    return value
+
+
+def levels(choices: Choices, log_shares: Floats, counts: Floats) -> Floats:
+    """Log-likelihoods (...) of counts (..., c, e) under log-probabilities (..., c, e).
+
+    What was never seen does not count, however impossible it is.
+    """
+    with np.errstate(invalid="ignore"):
+        summed: Floats = np.where(counts > 0, counts * log_shares, 0.0).sum(axis=(-2, -1))
+    return summed
+
+
+def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value:
+    if choices.members is None:
+        level, slope = model.index(phi, choices.attributes)
+        level = np.where(choices.available, level, -np.inf)
+        level = level - level.max(axis=-1, keepdims=True)
+        weights = np.exp(level)
+        total = weights.sum(axis=-1, keepdims=True)
+        shares = weights / total
+        size = counts.sum(axis=-1)
+        mean, spread = _moments(shares, slope)
+        observed = np.einsum(
+            "...cj,...cjp->...p", counts, np.broadcast_to(slope, (*level.shape, slope.shape[-1]))
+        )
+        gradient = observed - np.einsum("...c,...cp->...p", size, mean)
+        hessian = -np.einsum("...c,...cpq->...pq", size, spread)
+        curvature = model.second_derivative(phi, choices.attributes)
+        if curvature is not None:
+            # An observed alternative bends by its own share less the expected one.
+            hessian += np.einsum("...cj,...cjpq->...pq", counts - size[..., None] * shares, curvature)
+        return Value(levels(choices, level - np.log(total), counts), gradient, hessian)
+    found = events(model, choices, phi)
+    gradient = np.einsum("...ce,...cep->...p", counts, found.score)
+    hessian = np.einsum("...ce,...cepq->...pq", counts, found.curvature)
+    return Value(levels(choices, found.level, counts), gradient, hessian)
+
+
+def _moments(shares: Floats, slope: Floats) -> tuple[Floats, Floats]:
+    """Mean and covariance of ∂V over alternatives: shares (..., j), slope (..., j, p)."""
+    mean = np.matmul(shares[..., None, :], slope)[..., 0, :]
+    centred = slope - mean[..., None, :]
+    spread = np.matmul(np.swapaxes(centred * shares[..., None], -1, -2), centred)
+    return mean, spread

@@ -1,0 +1,125 @@
+"""One climb to the maximum of one log-likelihood.
+
+Where each choice is of one alternative and the model is linear, the log-likelihood is concave in φ and is
+climbed from φ = 0, with scipy's trust region and the analytic gradient and Hessian. Elsewhere several maxima
+are possible: random starts climb together by Newton's method, and the highest is polished the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.fitting.errors import inverse
+from ludens.preferences.estimation.fitting.likelihood import Function, Value, evaluator, restricted
+from ludens.preferences.estimation.fitting.newton import maximise
+from ludens.preferences.estimation.models.linear import Model
+from ludens.preferences.estimation.models.restriction import Restriction
+
+Floats = NDArray[np.float64]
+
+STARTS = 10
+"""Random starts where the log-likelihood may have several maxima."""
+
+_ONE = np.zeros(1, dtype=np.intp)
+
+
+class Optimum(NamedTuple):
+    """Where one climb ended: ψ (q,), value, gradient and Hessian there, and whether it is a maximum."""
+
+    psi: Floats
+    value: Value
+    converged: bool
+
+
+def find_optimum(
+    model: Model,
+    choices: Choices,
+    restriction: Restriction,
+    *,
+    begin: Floats | None = None,
+    starts: int = STARTS,
+    rng: np.random.Generator | None = None,
+) -> Optimum:
+    """The maximum of the log-likelihood of all choices.
+
+    Args:
+        model: gives the log-likelihood.
+        choices: of whom.
+        restriction: which parameters are free.
+        begin: φ (p,) to climb from; None for the start that the module's docstring tells.
+        starts: random starts where several maxima are possible.
+        rng: of these.
+    """
+    function = single(model, choices, restriction)
+    sizes = restriction.sizes(model.sizes(choices))
+    if restriction.free == 0:
+        return Optimum(np.zeros(0), _at(function, np.zeros(0)), True)
+    if begin is not None:
+        start = restriction.reduce(begin)
+    elif model.linear and choices.members is None:
+        start = restriction.reduce(np.zeros(len(model.parameters)))
+    else:
+        source = np.random.default_rng(0) if rng is None else rng
+        many = restriction.reduce(model.starts(max(starts, 1), choices.attributes, source))
+        top = maximise(lambda points, which: function(points, np.zeros_like(which)), many, sizes)
+        start = top.phi[np.argmax(top.value.level)]
+    return _polish(function, start, sizes, choices.size)
+
+
+def single(model: Model, choices: Choices, restriction: Restriction) -> Function:
+    """The log-likelihood of all choices together as a function of ψ (n, q)."""
+    return restricted(evaluator(model, choices, choices.total[None]), restriction)
+
+
+def level_at(model: Model, choices: Choices, phi: Floats) -> float:
+    """The log-likelihood of all choices at one φ (p,)."""
+    return float(_at(evaluator(model, choices, choices.total[None]), phi).level)
+
+
+def _at(function: Function, point: Floats) -> Value:
+    return Value(*(part[0] for part in function(point[None], _ONE)))
+
+
+def _polish(function: Function, start: Floats, sizes: Floats, count: float) -> Optimum:
+    """Climb by scipy's trust region (Conn, Gould & Toint 2000) in parameters of size 1 and per choice."""
+    last: dict[bytes, Value] = {}
+
+    def at(point: Floats) -> Value:
+        key = point.tobytes()
+        if key not in last:
+            last.clear()
+            last[key] = _at(function, point * sizes)
+        return last[key]
+
+    def level(point: Floats) -> float:
+        return -float(at(point).level) / count
+
+    def slope(point: Floats) -> Floats:
+        return -at(point).gradient * sizes / count
+
+    def curvature(point: Floats) -> Floats:
+        return -at(point).hessian * sizes[:, None] * sizes / count
+
+    answer: Any = optimize.minimize(
+        level,
+        start / sizes,
+        method="trust-exact",
+        jac=slope,
+        hess=curvature,
+        options={"gtol": 1e-9, "maxiter": 200},
+    )
+    reached = np.asarray(answer.x, dtype=np.float64)
+    psi, value = reached * sizes, at(reached)
+    step = inverse(-value.hessian, sizes) @ value.gradient
+    # The last step is Newton's: near the top a trust region cannot tell rises below rounding.
+    better = _at(function, psi + step)
+    if np.all(np.isfinite(better.gradient)) and better.level >= value.level - 1e-9 * (1 + abs(value.level)):
+        psi, value = psi + step, better
+    gain = 0.5 * float(value.gradient @ inverse(-value.hessian, sizes) @ value.gradient)
+    steepest = float(np.abs(value.gradient * sizes).max()) / count
+    return Optimum(psi, value, abs(gain) < 1e-7 and steepest < 1e-6)

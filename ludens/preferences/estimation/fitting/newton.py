@@ -1,0 +1,103 @@
+"""Newton's method on many smooth problems at once.
+
+Individual estimates, bootstrap draws, the M-steps of a mixture and replications of a study are hundreds of
+small problems that differ in their counts alone. scipy's optimisers take one problem a call; here all take
+their steps together, as array operations. The single large fit goes through scipy (see `fit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.preferences.estimation.fitting.likelihood import Value
+
+Floats = NDArray[np.float64]
+
+_TOLERANCE = 1e-10
+_FLATTEST = 1e-10  # smallest curvature taken seriously, relative to the largest
+_LONGEST = 20.0  # longest step, in scaled units
+
+
+class Maxima(NamedTuple):
+    """Where the climb ended: φ (b, p), the value there, and whether it is a maximum (b,)."""
+
+    phi: Floats
+    value: Value
+    converged: NDArray[np.bool_]
+
+
+def maximise(
+    function: Callable[[Floats, NDArray[np.intp]], Value],
+    start: Floats,
+    scale: Floats,
+    *,
+    iterations: int = 100,
+) -> Maxima:
+    """Climb from `start` (b, p) in all problems at once.
+
+    Steps are Newton's, uphill even where the function is not concave (curvatures count by their size), halved
+    until the value rises.
+
+    Args:
+        function: value, gradient and Hessian of the problems with the given numbers, at one point for each.
+        start: finite points.
+        scale: typical size of each parameter, shape (p,): what counts as flat or far is judged in these
+            units.
+        iterations: at most so many steps.
+
+    Returns:
+        Maxima; `converged` where one more step would raise the value by less than 1e-10.
+    """
+    phi = np.array(start, dtype=np.float64)
+    everybody = np.arange(len(phi))
+    current = function(phi, everybody)
+    level, gradient, hessian = (np.array(part) for part in current)
+    converged = np.zeros(len(phi), dtype=bool)
+    active = everybody
+    for _ in range(iterations):
+        step, gain = _step(gradient[active], hessian[active], scale)
+        converged[active] = gain < _TOLERANCE * (1 + np.abs(level[active])) * 1e-2
+        moving = ~converged[active]
+        active, step = active[moving], step[moving]
+        if not len(active):
+            break
+        risen = np.zeros(len(active), dtype=bool)
+        length = np.ones(len(active))
+        for _ in range(40):
+            todo = np.flatnonzero(~risen)
+            if not len(todo):
+                break
+            who = active[todo]
+            trial = phi[who] + length[todo, None] * step[todo]
+            tried = function(trial, who)
+            better = tried.level > level[who]
+            done = who[better]
+            phi[done], level[done] = trial[better], tried.level[better]
+            gradient[done], hessian[done] = tried.gradient[better], tried.hessian[better]
+            risen[todo[better]] = True
+            length[todo] /= 2
+        # Where no step rises, rounding decides: the last point is as good as it gets.
+        stuck = active[~risen]
+        converged[stuck] = True
+        active = active[risen]
+        if not len(active):
+            break
+    return Maxima(phi, Value(level, gradient, hessian), converged)
+
+
+def _step(gradient: Floats, hessian: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    """The step (n, p), and half the rise that it promises to first order (n,)."""
+    slope = gradient * scale
+    curvature, axes = np.linalg.eigh(-hessian * scale[:, None] * scale)
+    largest = np.abs(curvature).max(axis=-1, keepdims=True)
+    floor = np.maximum(_FLATTEST * largest, 1e-300)
+    along = np.einsum("npq,np->nq", axes, slope)
+    taken = along / np.maximum(np.abs(curvature), floor)
+    reach = np.linalg.norm(taken, axis=-1, keepdims=True)
+    taken *= np.minimum(1.0, _LONGEST / np.maximum(reach, 1e-300))
+    gain = 0.5 * (along * taken).sum(axis=-1)
+    return np.einsum("npq,nq->np", axes, taken) * scale, gain

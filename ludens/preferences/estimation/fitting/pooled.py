@@ -1,0 +1,212 @@
+"""One parameter vector for all choices, by maximum likelihood, with errors and with what the data cannot
+tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.errors import UsageError
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.fitting.bounds import Bounds, check_bounds, maximise_within
+from ludens.preferences.estimation.fitting.errors import (
+    bootstrap,
+    carried,
+    cluster_count,
+    inverse,
+    meat,
+    scores,
+)
+from ludens.preferences.estimation.fitting.maximise import STARTS, Optimum
+from ludens.preferences.estimation.fitting.results import ErrorKind, Fit, FitWarning
+from ludens.preferences.estimation.identification.candidate import FEW, Candidate
+from ludens.preferences.estimation.identification.warnings import diagnose
+from ludens.preferences.estimation.models.catalogue import find_model
+from ludens.preferences.estimation.models.linear import Model
+
+Floats = NDArray[np.float64]
+
+_ENOUGH = 0.9  # share of bootstrap draws that must have a maximum
+
+
+def fit(
+    choices: Choices,
+    model: str | Model = "moralis",
+    *,
+    fix: Mapping[str, float] | None = None,
+    bounds: Bounds | None = None,
+    draws: int = 0,
+    seed: int = 0,
+    starts: int = STARTS,
+) -> Fit:
+    """Fit one parameter vector to all choices.
+
+    Args:
+        choices: the data.
+        model: a name or a model.
+        fix: parameters to hold at values, for example ``{"kappa": 0}``.
+        bounds: intervals, for example ``{"kappa": (0, 1)}``. A parameter outside is held at its end, the
+            rest is fitted again; it has no error, and the others' errors are those given its value.
+        draws: cluster bootstrap draws; 0 for none.
+        seed: of the random starts and the bootstrap.
+        starts: random starts where the log-likelihood may have several maxima.
+
+    Raises:
+        UsageError: there are no choices, they lack the model's attributes, or `fix` or `bounds` name no
+            parameter or values that it cannot have.
+    """
+    chosen, fixed, within = find_model(model), dict(fix or {}), dict(bounds or {})
+    check_choices(choices, chosen)
+    check_bounds(chosen, within, fixed)
+    if draws < 0 or starts < 1:
+        raise UsageError(f"Give draws ≥ 0 and starts ≥ 1; got draws={draws}, starts={starts}.")
+    spawned = np.random.SeedSequence(seed).spawn(2)
+    peak, pinned = maximise_within(
+        chosen, choices, fixed, within, starts=starts, rng=np.random.default_rng(spawned[0])
+    )
+    return conclude(chosen, choices, peak, fixed, pinned, draws=draws, rng=np.random.default_rng(spawned[1]))
+
+
+def check_choices(choices: Choices, model: Model) -> None:
+    """Refuse choices that the model cannot be fitted to.
+
+    Raises:
+        UsageError: there are none, or their attributes are others.
+    """
+    found, wanted = choices.attributes.shape[2], len(model.attributes)
+    if found != wanted:
+        raise UsageError(
+            f"The model {model.name!r} needs {wanted} attributes ({', '.join(model.attributes)}); "
+            f"these choices have {found}."
+        )
+    if not choices.size > 0:
+        raise UsageError("There are no choices to fit.")
+    model.check(choices)
+
+
+def conclude(
+    model: Model,
+    choices: Choices,
+    peak: Optimum,
+    fixed: Mapping[str, float],
+    pinned: Mapping[str, float],
+    *,
+    draws: int = 0,
+    rng: np.random.Generator | None = None,
+    clustered: bool = True,
+) -> Fit:
+    """Errors and diagnoses of a climb that has ended.
+
+    Args:
+        model: what was fitted.
+        choices: to what.
+        peak: where the climb ended, in the ψ of ``model.restrict({**fixed, **pinned})``.
+        fixed: the parameters held by the caller.
+        pinned: those at their bounds.
+        draws: of the bootstrap.
+        rng: for them.
+        clustered: whether clustered errors are wanted (not for a single subject).
+    """
+    held = {**fixed, **pinned}
+    restriction = model.restrict(held)
+    phi = restriction.expand(peak.psi)
+    clusters = cluster_count(choices)
+    with np.errstate(all="ignore"):
+        values = model.to_reported(phi)
+        jacobian = model.jacobian(phi) @ restriction.matrix
+    bread = inverse(-peak.value.hessian, restriction.sizes(model.sizes(choices)))
+    covariances: dict[ErrorKind, Floats] = {"hessian": carried(bread, jacobian)}
+    sandwich, notes = None, [_pinned(name, end) for name, end in pinned.items()]
+    if clustered:
+        if clusters > restriction.free:
+            filling = restriction.matrix.T @ meat(choices, scores(model, choices, phi)) @ restriction.matrix
+            sandwich = bread @ filling @ bread
+            covariances["cluster"] = carried(sandwich, jacobian)
+        else:
+            covariances["cluster"] = np.full((len(phi), len(phi)), np.nan)
+        if clusters < FEW:
+            notes.append(_few(clusters, choices.clustered_by, restriction.free))
+    verdict = diagnose(Candidate(model, choices, restriction, held, peak, bread, sandwich, clusters))
+    unknown, told = verdict.unknown, verdict.warnings
+    if pinned and np.all(unknown[_free(model, held)]) and told:
+        # Where no weight is identified, it means nothing that one of them ran to an end.
+        unknown = _free(model, fixed)
+        names = tuple(name for name in model.names if name not in fixed)
+        told, notes = (replace(told[0], parameters=names), *told[1:]), notes[len(pinned) :]
+    drawn = None
+    if draws and rng is not None and restriction.free and not np.all(unknown[_free(model, held)]):
+        drawn, lost = bootstrap(model, choices, restriction, peak.psi, draws=draws, rng=rng)
+        if lost:
+            notes.append(_lost(lost, draws))
+        enough = len(drawn) >= max(2, _ENOUGH * draws)
+        covariances["bootstrap"] = (
+            np.cov(drawn, rowvar=False) if enough else np.full((len(phi), len(phi)), np.nan)
+        )
+    elif draws:
+        covariances["bootstrap"] = np.full((len(phi), len(phi)), np.nan)
+    silent = unknown | ~_free(model, held)
+    for table in covariances.values():
+        table[silent], table[:, silent] = np.nan, np.nan
+    return Fit(
+        model=model,
+        names=model.names,
+        values=_written(values, held, model.names, unknown),
+        optimum=phi,
+        covariances=covariances,
+        log_likelihood=float(peak.value.level),
+        size=choices.size,
+        subjects=len(choices.subjects),
+        clusters=clusters,
+        clustered_by=choices.clustered_by,
+        fixed=dict(fixed),
+        converged=peak.converged,
+        warnings=(*told, *notes),
+        free=restriction.free,
+        draws=drawn,
+    )
+
+
+def _free(model: Model, held: Mapping[str, float]) -> NDArray[np.bool_]:
+    return np.array([name not in held for name in model.names])
+
+
+def _written(
+    values: Floats, held: Mapping[str, float], names: tuple[str, ...], unknown: NDArray[np.bool_]
+) -> Floats:
+    """What is held has its value to the last digit, and also where φ could not tell it; the unknown is
+    NaN.
+    """
+    for place, name in enumerate(names):
+        if name in held:
+            values[place] = held[name]
+    return np.where(unknown, np.nan, values)
+
+
+def _pinned(name: str, end: float) -> FitWarning:
+    return FitWarning(
+        "bound",
+        (name,),
+        f"{name} is at its bound {end:g}: it has no error, and the other errors are those given its value.",
+    )
+
+
+def _few(clusters: int, clustered_by: str, free: int) -> FitWarning:
+    what = f"{clusters} cluster{'' if clusters == 1 else 's'} ({clustered_by})"
+    if clusters <= free:
+        text = f"{what} cannot give clustered errors of {free} parameters; take the inverse Hessian's."
+    else:
+        text = f"With {what} clustered errors are too small more often than not; they need {FEW} or more."
+    return FitWarning("few_clusters", (), text)
+
+
+def _lost(lost: int, draws: int) -> FitWarning:
+    return FitWarning(
+        "separation",
+        (),
+        f"{lost} of {draws} bootstrap draws have no maximum at a positive precision and are left out"
+        f"{'; there are no bootstrap errors' if lost > (1 - _ENOUGH) * draws else ''}.",
+    )

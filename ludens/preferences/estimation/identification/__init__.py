@@ -1,0 +1,1 @@
+"""What the choices do not identify, and how that is noticed."""

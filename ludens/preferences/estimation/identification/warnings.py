@@ -1,0 +1,201 @@
+"""What the data could not tell: named warnings, and which estimates are therefore NaN.
+
+Looked for in this order, each in what those before left over:
+
+- *bound*: a precision of 0 (infinite noise) is not rejected at 5 % by a likelihood ratio test. Choices do
+not
+  react to utilities, so that every weight fits.
+- *weak*: a weight rests on the noise model alone (see `weakness`).
+- *separation*: the log-likelihood rises for ever (see `separation`).
+- *unconverged*: the climb did not reach a maximum.
+- *flat*: along some direction the relative curvature is below `FLAT`, and the log-likelihood does not
+change. - *singular*: the curvature vanishes there, but the log-likelihood changes, or it is no maximum.
+- *bound*: the precision's estimate is 0 or less. What the weights are measured in does not attract.
+- *weak*: no admissible value is rejected, or the weights are ratios to what may be 0 (see `weakness`).
+
+A parameter is concerned by a direction v in φ if dθ/dφ·v moves it. Variances are the larger of the Hessian's
+and the clusters'. Fractional choices (exact probabilities) have no sampling error, only an error over
+clusters: for them all tests are Wald's with the clustered covariance, and profiles are scaled by it
+(Chandler & Bate 2007).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from ludens.preferences.estimation.fitting.errors import FLAT
+from ludens.preferences.estimation.fitting.maximise import single
+from ludens.preferences.estimation.fitting.results import FitWarning
+from ludens.preferences.estimation.identification.candidate import LEVEL, Candidate, Mask, listed, moved
+from ludens.preferences.estimation.identification.separation import rising, separating
+from ludens.preferences.estimation.identification.weak import leans, profile_is_flat, ratio_is_open
+
+Floats = NDArray[np.float64]
+
+_SYMPTOM = 1e-3  # curvature at the top by that at no reaction at all, below which separation is looked for
+_ONE = np.zeros(1, dtype=np.intp)
+
+
+class Identification(NamedTuple):
+    """The warnings, and which parameters are not identified, shape (p,)."""
+
+    warnings: tuple[FitWarning, ...]
+    unknown: Mask
+
+
+def diagnose(found: Candidate) -> Identification:
+    """Judge a fit, in the order of the module's docstring."""
+    free = found.free
+    if found.restriction.free == 0:
+        return Identification((), np.zeros_like(free))
+    null = found.restriction.reduce(np.zeros(len(free)))
+    function = single(found.model, found.choices, found.restriction)
+    level0, _, hessian0 = (part[0] for part in function(null[None], _ONE))
+    warnings, unknown = [], np.zeros_like(free)
+
+    def tell(*new: FitWarning | None) -> None:
+        for warning in new:
+            if warning is not None:
+                warnings.append(warning)
+                unknown[[found.model.names.index(name) for name in warning.parameters]] = True
+
+    def left() -> bool:
+        return not np.all(unknown[free])
+
+    if found.scale is not None:
+        tell(_no_reaction(found, float(level0)))
+        if left():
+            tell(leans(found))
+    if left():
+        tell(_separation(found, -hessian0) or _unconverged(found))
+    if left():
+        # A separating direction is flat as well, at the point where the climb gave up.
+        tell(*(note for note in _flat(found) if not set(note.parameters) <= set(found.names(unknown))))
+    if found.scale is not None and left():
+        tell(_no_precision(found))
+    for place in np.flatnonzero(free):
+        if not unknown[place]:
+            tell(profile_is_flat(found, int(place)))
+    if found.scale is not None and left():
+        tell(ratio_is_open(found))
+    return Identification(tuple(warnings), unknown & free)
+
+
+def _no_reaction(found: Candidate, level0: float) -> FitWarning | None:
+    """Whether φ = 0 is not rejected: by the likelihood ratio, for exact probabilities by the clusters."""
+    psi, critical = found.peak.psi, float(special.chdtri(found.restriction.free, LEVEL))
+    if found.exact and found.sandwich is not None:
+        # Probabilities that follow the model exactly have no error: a millionth of the Hessian's stands in.
+        spread = (found.sandwich + 1e-6 * found.bread) / np.outer(found.sizes, found.sizes)
+        scaled = psi / found.sizes
+        statistic, test = float(scaled @ np.linalg.pinv(spread, hermitian=True) @ scaled), "clustered Wald"
+    else:
+        statistic, test = max(2 * (float(found.peak.value.level) - level0), 0.0), "likelihood ratio"
+    if statistic > critical:
+        return None
+    return FitWarning(
+        "bound",
+        found.names(found.free),
+        "Choices do not react to utilities: a precision of 0 (infinite noise) is not rejected at 5 % "
+        f"({test} {statistic:.2f}, critical {critical:.2f}), so that no weight is identified.",
+    )
+
+
+def _no_precision(found: Candidate) -> FitWarning | None:
+    if float(found.model.precision(found.restriction.expand(found.peak.psi))) > 0:
+        return None
+    return FitWarning(
+        "bound",
+        found.names(found.free),
+        "The precision is at its bound 0: choices are not drawn to the payoff that the weights are measured "
+        "in, so that no weight is identified.",
+    )
+
+
+def _unconverged(found: Candidate) -> FitWarning | None:
+    if found.peak.converged:
+        return None
+    return FitWarning(
+        "unconverged",
+        found.names(found.free),
+        "The climb did not reach a maximum; try more starts, or hold a parameter with fix.",
+    )
+
+
+def _separation(found: Candidate, information0: Floats) -> FitWarning | None:
+    sizes, peak = found.sizes, found.peak
+    information = -peak.value.hessian * sizes[:, None] * sizes
+    free = found.free
+    if found.model.linear and found.choices.members is None:
+        curvature, axes = np.linalg.eigh(information0 * sizes[:, None] * sizes)
+        known = curvature > FLAT * curvature.max(initial=0.0)
+        whitened = axes[:, known] / np.sqrt(curvature[known])
+        left = np.linalg.eigvalsh(whitened.T @ information @ whitened)
+        if peak.converged and left.min(initial=1.0) > _SYMPTOM:
+            return None
+        moved = separating(found.choices, found.restriction, sizes, found.scale)
+        if moved is None:
+            return None
+    else:
+        curvature, axes = np.linalg.eigh(information / found.choices.size)
+        if peak.converged and curvature.min() > _SYMPTOM * 0.1:
+            return None
+        function = single(found.model, found.choices, found.restriction)
+        ways = rising(
+            function, peak.psi, float(peak.value.level), axes[:, curvature <= _SYMPTOM * 0.1], sizes
+        )
+        if not ways:
+            return None
+        moved = np.any([np.abs(way / sizes) > 1e-6 for way in ways], axis=0)
+    concerned = (np.abs(found.jacobian())[:, moved] > 0).any(axis=1) & free
+    names = found.names(concerned)
+    text = "the noise goes to 0 and weights fit in ranges" if concerned[-1] else "they grow without end"
+    return FitWarning(
+        "separation",
+        names,
+        f"The likelihood rises for ever along a direction of {listed(names)}, which predicts choices ever "
+        f"better: {text}; more or noisier choices are needed, or a parameter held with fix.",
+    )
+
+
+def _flat(found: Candidate) -> list[FitWarning]:
+    sizes, peak = found.sizes, found.peak
+    curvature, axes = np.linalg.eigh(-peak.value.hessian * sizes[:, None] * sizes)
+    none = curvature < FLAT * np.abs(curvature).max(initial=0.0)
+    if not none.any():
+        return []
+    function = single(found.model, found.choices, found.restriction)
+    reach = max(1.0, float(np.linalg.norm(peak.psi / sizes)))
+    table = found.jacobian()
+    constant, curved = np.zeros(len(table), dtype=bool), np.zeros(len(table), dtype=bool)
+    for axis in axes[:, none].T:
+        points = peak.psi + np.array([[-0.5], [0.5]]) * reach * axis * sizes
+        change = np.abs(function(points, np.zeros(2, dtype=np.intp)).level - peak.value.level)
+        still = change.max() < 1e-7 * (1 + abs(peak.value.level))
+        (constant if still else curved)[moved(table, axis)] = True
+    found_warnings = []
+    if constant.any():
+        names = found.names(constant & found.free)
+        found_warnings.append(
+            FitWarning(
+                "flat",
+                names,
+                f"The likelihood does not change along a direction of {listed(names)}: these choices do not "
+                "tell them apart; hold one of them with fix, or add situations in which they differ.",
+            )
+        )
+    if (curved & ~constant).any():
+        names = found.names(curved & ~constant & found.free)
+        found_warnings.append(
+            FitWarning(
+                "singular",
+                names,
+                f"The likelihood has no curvature along a direction of {listed(names)}, so that it has no "
+                "errors; hold one of them with fix, or add situations in which they differ.",
+            )
+        )
+    return found_warnings

@@ -1,0 +1,1 @@
+"""Types of preferences: finite mixtures fitted by EM."""

@@ -1,0 +1,170 @@
+"""Errors of a mixture, and what its types cannot tell together.
+
+What is looked for, in this order:
+
+unconverged   the climb did not reach a maximum
+empty         a type has less than one subject: its share goes to 0, and its parameters mean nothing
+equal         two types between which no subject's log-likelihood differs by more than `ALIKE`
+singular      a direction of relative curvature below `FLAT` that nothing told before explains
+few_clusters  clusters are too few for clustered errors
+one_start     of several starts that were followed only one ended at the best maximum
+
+The parameters and the shares that *unconverged*, *empty*, *equal* and *singular* concern are NaN.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from ludens.preferences.estimation.fitting.errors import FLAT, cluster_count
+from ludens.preferences.estimation.fitting.newton import maximise
+from ludens.preferences.estimation.identification.candidate import FEW
+from ludens.preferences.estimation.mixture.em import expect, sizes_of
+from ludens.preferences.estimation.mixture.likelihood import MixtureLikelihood
+from ludens.preferences.estimation.mixture.results import MixtureWarning, Starts
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+ALIKE = 1e-2
+"""Types between which no subject's log-likelihood differs by more are one."""
+
+_TOGETHER = 25  # bootstrap draws climbed at once
+
+
+class Problems(NamedTuple):
+    """Warnings, which parameters (K, p) and which shares (K,) are not identified."""
+
+    warnings: tuple[MixtureWarning, ...]
+    parameters: Mask
+    shares: Mask
+
+
+def jacobian(function: MixtureLikelihood, psi: Floats, shares: Floats) -> Floats:
+    """d(θ_1, …, θ_K, π)/dω, shape (K·p + K, P)."""
+    types, free, width = function.types, function.restriction.free, len(function.model.names)
+    table = np.zeros((types * (width + 1), function.size))
+    with np.errstate(all="ignore"):
+        for k in range(types):
+            own = function.model.jacobian(function.restriction.expand(psi[k])) @ function.restriction.matrix
+            table[k * width : (k + 1) * width, k * free : (k + 1) * free] = own
+    bent = np.diag(shares) - np.outer(shares, shares)
+    table[types * width :, types * free :] = bent[:, : types - 1]
+    return np.nan_to_num(table, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def bootstrap(function: MixtureLikelihood, omega: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """(θ_1, …, θ_K, π) of draws of whole clusters, each climbed from the estimate; shape (≤ draws, K·p + K).
+
+    Draws without a maximum at positive precisions are left out.
+    """
+    choices, model = function.choices, function.model
+    clusters = int(choices.clusters.max()) + 1
+    point = function.split(omega[None])
+    membership, _ = expect(function, point[0], np.exp(point[1]))
+    found = []
+    for first in range(0, draws, _TOGETHER):
+        number = min(_TOGETHER, draws - first)
+        drawn = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=number)
+        weighted = MixtureLikelihood(
+            model,
+            choices,
+            function.restriction,
+            function.types,
+            drawn[:, choices.clusters].astype(np.float64),
+        )
+        top = maximise(weighted, np.repeat(omega[None], number, axis=0), sizes_of(function))
+        psi, logs = function.split(top.phi)
+        there, _ = expect(function, psi, np.exp(logs))
+        phi = function.restriction.expand(psi)
+        for place in np.flatnonzero(top.converged & (model.precision(phi) > 0).all(axis=1)):
+            _, order = optimize.linear_sum_assignment(-(membership[0].T @ there[place]))
+            theta = model.to_reported(phi[place, order])
+            found.append(np.concatenate([theta.reshape(-1), np.exp(logs[place, order])]))
+    return np.array(found).reshape(len(found), -1)
+
+
+def problems(
+    function: MixtureLikelihood,
+    psi: Floats,
+    shares: Floats,
+    *,
+    converged: bool,
+    starts: Starts,
+) -> Problems:
+    """What the module's docstring lists, but *singular*, at ψ (K, q) and shares (K,)."""
+    types, width = function.types, len(function.model.names)
+    warnings: list[MixtureWarning] = []
+    parameters, lost = np.zeros((types, width), dtype=bool), np.zeros(types, dtype=bool)
+    if not converged:
+        everybody = tuple(range(types))
+        text = "The climb did not reach a maximum; try more starts or fewer types."
+        warnings.append(MixtureWarning("unconverged", everybody, text))
+        parameters[:], lost[:] = True, types > 1
+    subjects = len(function.choices.subjects)
+    empty = shares * subjects < 1
+    for k in np.flatnonzero(empty):
+        text = f"Type {k + 1} has {shares[k] * subjects:.2g} of {subjects} subjects; fit fewer types."
+        warnings.append(MixtureWarning("empty", (int(k),), text))
+    equal = _equal(function, psi, empty)
+    for one, other in equal:
+        text = f"Types {one + 1} and {other + 1} choose alike, so that their shares are not told apart; "
+        warnings.append(MixtureWarning("equal", (one, other), f"{text}fit fewer types."))
+    for warning in warnings:
+        parameters[list(warning.types)], lost[list(warning.types)] = True, types > 1
+    warnings += _few(function)
+    if types > 1 and len(starts.levels) > 1 and starts.reached == 1:
+        text = f"Only one of {starts.tried} starts reached the best maximum; try more starts."
+        warnings.append(MixtureWarning("one_start", (), text))
+    return Problems(tuple(warnings), parameters, lost)
+
+
+def flat(
+    function: MixtureLikelihood, psi: Floats, shares: Floats, information: Floats, known: Mask
+) -> tuple[MixtureWarning | None, Mask]:
+    """A warning of directions without curvature that nothing known explains, and which parameters (K, p) they
+    move; `known` (K, p) are those that are not identified for a reason already told.
+    """
+    sizes, types, width = sizes_of(function), function.types, len(function.model.names)
+    moved = np.zeros((types, width), dtype=bool)
+    curvature, axes = np.linalg.eigh(information * sizes[:, None] * sizes)
+    table = (jacobian(function, psi, shares) * sizes)[: types * width]
+    for axis in axes[:, curvature < FLAT * max(curvature[-1], 0.0)].T:
+        reach = np.abs(table @ axis)
+        moved |= (reach > 1e-6 * np.linalg.norm(table, axis=1)).reshape(types, width)
+    moved &= ~known
+    if not moved.any():
+        return None, moved
+    concerned = tuple(int(k) for k in np.flatnonzero(moved.any(axis=1)))
+    text = f"The likelihood has no curvature along a direction of {_listed(concerned)}; "
+    return MixtureWarning("singular", concerned, f"{text}hold a parameter with fix."), moved
+
+
+def _equal(function: MixtureLikelihood, psi: Floats, empty: Mask) -> list[tuple[int, int]]:
+    by_type = function.by_type(psi[None])[0]
+    return [
+        (one, other)
+        for one in range(function.types)
+        for other in range(one + 1, function.types)
+        if not (empty[one] or empty[other]) and np.abs(by_type[:, one] - by_type[:, other]).max() < ALIKE
+    ]
+
+
+def _few(function: MixtureLikelihood) -> list[MixtureWarning]:
+    number = cluster_count(function.choices)
+    if number >= max(FEW, function.size + 1):
+        return []
+    what = f"{number} clusters ({function.choices.clustered_by})"
+    if number <= function.size:
+        text = f"{what} cannot give clustered errors of {function.size} parameters; take the Hessian's."
+    else:
+        text = f"With {what} clustered errors are too small more often than not; they need {FEW} or more."
+    return [MixtureWarning("few_clusters", (), text)]
+
+
+def _listed(types: tuple[int, ...]) -> str:
+    return "type " + " and ".join(str(k + 1) for k in types)

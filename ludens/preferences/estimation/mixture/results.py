@@ -1,0 +1,161 @@
+"""What a mixture says: the types, their shares, who belongs to which, and what cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.errors import UsageError
+from ludens.preferences.estimation.fitting.results import ErrorKind, Fit
+from ludens.preferences.estimation.mixture.criteria import Criteria, suggested
+from ludens.preferences.estimation.models.linear import Model
+
+Floats = NDArray[np.float64]
+
+MixtureWarningKind = Literal["empty", "equal", "singular", "unconverged", "few_clusters", "one_start"]
+
+
+@dataclass(frozen=True)
+class MixtureWarning:
+    """Something that the types together could not tell; what one type alone could not is in its `Fit`.
+
+    Attributes:
+        kind: *empty*: a type has less than one subject; *equal*: two types choose alike; *singular*: the
+            likelihood has no curvature along some direction; *unconverged*: no maximum was reached;
+            *few_clusters*: the clustered errors rest on too few; *one_start*: only one of several starts
+            reached the best maximum, so that a higher one may exist.
+        types: whom it concerns, counted from 0.
+        message: one sentence: what was found and what to do.
+    """
+
+    kind: MixtureWarningKind
+    types: tuple[int, ...]
+    message: str
+
+
+class Starts(NamedTuple):
+    """How the random starts ended.
+
+    Attributes:
+        tried: how many there were.
+        continued: how many of them, the best after short runs, were followed to their maximum.
+        reached: how many of those ended at the best.
+        levels: log-likelihoods where they ended, the highest first.
+    """
+
+    tried: int
+    continued: int
+    reached: int
+    levels: tuple[float, ...]
+
+    @property
+    def spread(self) -> float:
+        """The best log-likelihood less the worst."""
+        return self.levels[0] - self.levels[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A finite mixture of types, the largest first; equal shares are ordered by the first parameter.
+
+    Attributes:
+        model: of every type's choices.
+        names: of its parameters θ.
+        types: a `Fit` for each type. Its errors are those of the whole mixture, so that they hold the
+            uncertainty of who belongs to it; its choices, size and log-likelihood are weighted by
+            membership, and its `subjects` are those most likely of this type.
+        shares: shape (K,); NaN where not identified.
+        membership: each subject's probability of being of each type, shape (subjects, K).
+        who: the subjects' names.
+        covariances: of all parameters, by kind, shape (K·p + K, K·p + K): θ of the first type, of the
+            second, …, then the shares, which sum to 1.
+        log_likelihood: of the mixture.
+        size, subjects, clusters, clustered_by: as in `Fit`.
+        fixed: parameters held at a value, in every type.
+        converged: whether the optimiser reached a maximum.
+        criteria: for the number of types.
+        starts: how the random starts ended.
+        warnings: what the types together could not tell.
+        free: the number of free parameters, K − 1 shares among them.
+    """
+
+    model: Model
+    names: tuple[str, ...]
+    types: tuple[Fit, ...]
+    shares: Floats
+    membership: Floats
+    who: tuple[str, ...]
+    covariances: Mapping[ErrorKind, Floats]
+    log_likelihood: float
+    size: float
+    subjects: int
+    clusters: int
+    clustered_by: str
+    fixed: Mapping[str, float]
+    converged: bool
+    criteria: Criteria
+    starts: Starts
+    warnings: tuple[MixtureWarning, ...]
+    free: int
+    draws: Floats | None = field(default=None, repr=False)
+
+    @property
+    def values(self) -> Floats:
+        """θ of every type, shape (K, p)."""
+        return np.stack([fit.values for fit in self.types])
+
+    @property
+    def assigned(self) -> NDArray[np.intp]:
+        """Each subject's most likely type, shape (subjects,)."""
+        likeliest: NDArray[np.intp] = np.argmax(self.membership, axis=1)
+        return likeliest
+
+    def covariance(self, kind: ErrorKind = "cluster") -> Floats:
+        """The covariance of all parameters.
+
+        Raises:
+            UsageError: there is none of that kind.
+        """
+        if kind not in self.covariances:
+            known = ", ".join(self.covariances)
+            raise UsageError(f"This mixture has no {kind!r} errors, only {known}; a bootstrap needs draws=….")
+        return self.covariances[kind]
+
+    def standard_errors(self, kind: ErrorKind = "cluster") -> Floats:
+        """Standard errors of θ, shape (K, p)."""
+        size = len(self.types) * len(self.names)
+        return np.sqrt(np.diag(self.covariance(kind))[:size]).reshape(len(self.types), -1)
+
+    def share_errors(self, kind: ErrorKind = "cluster") -> Floats:
+        """Standard errors of the shares, shape (K,)."""
+        return np.sqrt(np.diag(self.covariance(kind))[len(self.types) * len(self.names) :])
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Mixtures of 1, 2, … types of the same choices: a sequence of them, and their criteria."""
+
+    mixtures: tuple[Mixture, ...]
+
+    @property
+    def criteria(self) -> tuple[Criteria, ...]:
+        """A row for each number of types."""
+        return tuple(mixture.criteria for mixture in self.mixtures)
+
+    @property
+    def suggested(self) -> dict[str, int]:
+        """The number of types that each criterion would choose; they need not agree, and none decides."""
+        return suggested(self.criteria)
+
+    def __len__(self) -> int:
+        return len(self.mixtures)
+
+    def __iter__(self) -> Iterator[Mixture]:
+        return iter(self.mixtures)
+
+    def __getitem__(self, place: int) -> Mixture:
+        return self.mixtures[place]

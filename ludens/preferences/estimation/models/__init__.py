@@ -1,0 +1,1 @@
+"""Utility models that the estimator fits."""

@@ -1,0 +1,117 @@
+"""CES altruism: own and other's payoff as imperfect substitutes (Andreoni & Miller, Econometrica 70(2),
+2002).
+
+    u = (a·own^ρ + (1−a)·other^ρ)^(1/ρ)
+
+a ∈ (0, 1) is the weight on oneself, ρ ≤ 1 the curvature: at 1 payoffs are perfect substitutes, towards −∞
+the smaller payoff alone counts, at 0 u is Cobb–Douglas, own^a·other^(1−a). With d = log(own/other),
+
+    log u = log other + f,   f = log(1 + a·(e^(ρd) − 1))/ρ,
+
+which is computed from its series where |ρd| is small. Payoffs are at least 0; where one of them is 0, u is
+0 for ρ ≤ 0, the limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from ludens.errors import UsageError
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.models.linear import Parameter
+from ludens.preferences.estimation.models.nonlinear import NonlinearModel
+
+Floats = NDArray[np.float64]
+
+_SMALL = 1e-3  # |ρd| below which f comes from its series: both ways then err by about 1e-13
+_EDGE = 1e-12
+_NIL = 1e-6  # ρ from which a payoff of 0 leaves anything of the other
+
+
+@dataclass(frozen=True)
+class CESModel(NonlinearModel):
+    """CES altruism over (own, other)."""
+
+    name: str = "ces"
+    title: str = "CES altruism"
+    source: str = "Andreoni & Miller, Econometrica 70(2), 2002"
+    weights: tuple[Parameter, ...] = (
+        Parameter("a", "a", 0, 1, "weight on one's own payoff"),
+        Parameter("rho", "ρ", high=1, about="curvature: 1 substitutes, 0 Cobb–Douglas"),
+    )
+    attributes: tuple[str, ...] = ("own", "other")
+    scale: Literal["noise", "precision"] = "noise"
+
+    def check(self, choices: Choices) -> None:
+        """Refuse negative payoffs.
+
+        Raises:
+            UsageError: naming the first situation with one.
+        """
+        negative = np.argwhere(choices.attributes < 0)
+        if len(negative):
+            place = int(negative[0, 0])
+            name = choices.situations[place] if choices.situations else str(place)
+            payoff = choices.attributes[tuple(negative[0])]
+            raise UsageError(f"CES utility needs payoffs of at least 0; situation {name} has {payoff:g}.")
+
+    def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
+        """See `NonlinearModel.utility`."""
+        # Log-odds far out round to the very ends, where payoffs of 0 have no logarithm.
+        share = np.clip(theta[..., 0, None, None], _EDGE, 1 - _EDGE)
+        rho = theta[..., 1, None, None]
+        own, other = attributes[..., 0], attributes[..., 1]
+        both, alone, given = (own > 0) & (other > 0), (own > 0) & (other == 0), (own == 0) & (other > 0)
+        level, by_share, by_rho = _inner(np.where(both, own, 1.0), np.where(both, other, 1.0), share, rho)
+        value = np.where(both, np.where(both, other, 1.0) * np.exp(level), 0.0)
+        slope = np.stack([value * by_share, value * by_rho], axis=-1)
+        edged = rho > _NIL
+        safe = np.where(edged, rho, 1.0)
+        for mask, payoff, weight, sign in ((alone, own, share, 1.0), (given, other, 1 - share, -1.0)):
+            edge = np.where(mask & edged, payoff * np.exp(np.log(weight) / safe), 0.0)
+            value = value + edge
+            slope = slope + np.stack(
+                [edge * sign / (weight * safe), -edge * np.log(weight) / safe**2], axis=-1
+            )
+        return value, slope
+
+
+CES = CESModel()
+"""u = (a·own^ρ + (1−a)·other^ρ)^(1/ρ); λ divides."""
+
+
+def _inner(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
+    """The module's f and its derivatives in a and ρ, for positive payoffs."""
+    gap = np.log(own) - np.log(other)
+    x = rho * gap
+    near = np.abs(x) < _SMALL
+    safe = np.where(near, 1.0, rho)
+    folded = np.exp(-np.abs(x))  # never overflows
+    mixed = np.where(x > 0, share + (1 - share) * folded, 1 - share + share * folded)
+    log_mixed = np.maximum(x, 0.0) + np.log1p(np.where(x > 0, 1 - share, share) * (folded - 1))
+    cumulants = _cumulants(share, gap)
+    series = cumulants[0] + rho * (cumulants[1] / 2 + rho * (cumulants[2] / 6 + rho * cumulants[3] / 24))
+    level = np.where(near, series, log_mixed / safe)
+    ratio = special.exprel(-np.abs(x))  # (1 − e^−|x|)/|x|
+    by_share = gap * ratio / mixed
+    tilted = special.expit(x + special.logit(share))
+    curve = cumulants[1] / 2 + rho * (cumulants[2] / 3 + rho * (cumulants[3] / 8 + rho * cumulants[4] / 30))
+    return level, by_share, np.where(near, curve, (tilted * gap - level) / safe)
+
+
+def _cumulants(share: Floats, gap: Floats) -> tuple[Floats, ...]:
+    """The first five cumulants of a variable that is d with probability a and else 0."""
+    spread = share * (1 - share)
+    skew = 1 - 2 * share
+    return (
+        share * gap,
+        spread * gap**2,
+        spread * skew * gap**3,
+        spread * (1 - 6 * spread) * gap**4,
+        spread * skew * (1 - 12 * spread) * gap**5,
+    )

@@ -1,0 +1,273 @@
+"""Random utility models whose utility is not linear in its parameters: a user's own, and the frame for CES.
+
+    V_j = σ·u(attributes_j; θ)
+
+The optimiser moves φ = (σ, φ_1, …): a parameter with a range is moved on a scale without one, so that it
+stays inside: log-odds between two ends, the logarithm of the distance from one end. A parameter that runs
+to an end of its range is held there (a warning says so).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from ludens.errors import UsageError
+from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.models.linear import Model, Parameter, scale_parameter
+from ludens.preferences.estimation.models.restriction import Restriction
+
+Floats = NDArray[np.float64]
+
+_INSIDE = 1e-6  # how near its ends a parameter is let, by its range or in its own units
+_END = 9.0  # a coordinate beyond it is at the end: 1e-4 of the range away
+
+
+class NonlinearModel(Model):
+    """A model of the module's form.
+
+    Attributes:
+        weights: the parameters of u.
+        scale: whether the last parameter is reported as ``"noise"`` or ``"precision"``.
+    """
+
+    weights: tuple[Parameter, ...]
+    scale: Literal["noise", "precision"]
+
+    @abstractmethod
+    def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
+        """Give u and ∂u/∂θ: attributes (c, j, a), θ (..., m) to (..., c, j) and (..., c, j, m)."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:  # type: ignore[override]  # a property serves an attribute
+        """The parameters of u, then noise or precision."""
+        return (*self.weights, scale_parameter(self.scale))
+
+    @property
+    def linear(self) -> bool:
+        """It is not."""
+        return False
+
+    def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
+        """See `Model.index`. Gradients of padding that are no numbers count as 0."""
+        precision = phi[..., :1, None]
+        level, slope = self.utility(attributes, self._weights(phi))
+        moved = precision[..., None] * slope * self._speed(phi)[..., None, None, :]
+        table = np.concatenate([level[..., None], moved], axis=-1)
+        return precision * level, np.nan_to_num(table, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def to_reported(self, phi: Floats) -> Floats:
+        """The parameters of u, and 1/σ or σ."""
+        with np.errstate(divide="ignore"):
+            last = 1 / phi[..., :1] if self.scale == "noise" else phi[..., :1]
+        return np.concatenate([self._weights(phi), last], axis=-1)
+
+    def to_free(self, theta: Floats) -> Floats:
+        """The inverse of `reported`; at the very end of a range a millionth inside."""
+        precision = 1 / theta[..., -1:] if self.scale == "noise" else theta[..., -1:]
+        moved = [
+            np.asarray(_coordinate(parameter, theta[..., place]))
+            for place, parameter in enumerate(self.weights)
+        ]
+        return np.concatenate([precision, np.stack(moved, axis=-1)], axis=-1)
+
+    def jacobian(self, phi: Floats) -> Floats:
+        """dθ/dφ."""
+        size = phi.shape[-1]
+        table = np.zeros((*phi.shape, size))
+        speed = self._speed(phi)
+        for place in range(size - 1):
+            table[..., place, place + 1] = speed[..., place]
+        table[..., -1, 0] = -1 / phi[..., 0] ** 2 if self.scale == "noise" else 1.0
+        return table
+
+    def precision(self, phi: Floats) -> Floats:
+        """φ_0."""
+        first: Floats = phi[..., 0]
+        return first
+
+    def sizes(self, choices: Choices) -> Floats:
+        """1 by the spread of utilities in the middle of the ranges, and 1 for each φ_k."""
+        middle = self._weights(np.zeros(len(self.parameters)))
+        spread = _spread(self.utility(choices.attributes, middle)[0], choices.available)
+        return np.concatenate([[1 / spread], np.ones(len(self.weights))])
+
+    def restrict(self, fixed: Mapping[str, float]) -> Restriction:
+        """A parameter fixed is a coordinate fixed."""
+        self.check_names(fixed, "fix")
+        offset, free = np.zeros(len(self.parameters)), np.ones(len(self.parameters), dtype=bool)
+        for place, parameter in enumerate(self.weights, start=1):
+            if parameter.name in fixed:
+                value = fixed[parameter.name]
+                if not (math.isfinite(value) and parameter.low <= value <= parameter.high):
+                    ends = f"{parameter.low:g} to {parameter.high:g}"
+                    raise UsageError(f"`fix` needs {parameter.name} from {ends}; got {value!r}.")
+                free[place], offset[place] = False, float(_coordinate(parameter, np.asarray(value)))
+        last = self.names[-1]
+        if last in fixed:
+            if not (math.isfinite(fixed[last]) and fixed[last] > 0):
+                raise UsageError(f"`fix` needs a finite {last} above 0; got {fixed[last]!r}.")
+            free[0], offset[0] = False, 1 / fixed[last] if self.scale == "noise" else fixed[last]
+        return Restriction(np.eye(len(offset))[:, free], offset)
+
+    def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
+        """φ_k standard normal, σ log-uniform over two orders of magnitude around 1 by the spread of
+        utilities.
+        """
+        phi = np.concatenate([np.ones((count, 1)), rng.standard_normal((count, len(self.weights)))], axis=1)
+        level, _ = self.utility(attributes, self._weights(phi))
+        everything = np.ones(attributes.shape[:2], dtype=bool)
+        spread = np.array([_spread(one, everything) for one in level])
+        phi[:, 0] = 10 ** rng.uniform(-1, 1, count) / spread
+        return phi
+
+    def ends(self, phi: Floats) -> dict[str, float]:
+        """The parameters of φ (p,) that have run to a finite end of their range, and which."""
+        found = {}
+        for parameter, coordinate in zip(self.weights, phi[1:].tolist(), strict=True):
+            both = math.isfinite(parameter.low) and math.isfinite(parameter.high)
+            if coordinate < -_END and (both or math.isfinite(parameter.low) or math.isfinite(parameter.high)):
+                found[parameter.name] = parameter.low if math.isfinite(parameter.low) else parameter.high
+            elif coordinate > _END and both:
+                found[parameter.name] = parameter.high
+        return found
+
+    def _weights(self, phi: Floats) -> Floats:
+        return np.stack([_value(p, phi[..., place]) for place, p in enumerate(self.weights, 1)], axis=-1)
+
+    def _speed(self, phi: Floats) -> Floats:
+        """dθ_k/dφ_k, shape (..., m)."""
+        return np.stack([_slope(p, phi[..., place]) for place, p in enumerate(self.weights, 1)], axis=-1)
+
+
+@dataclass(frozen=True)
+class UtilityModel(NonlinearModel):
+    """A user's own utility.
+
+    Args:
+        function: utilities of attributes (situations, alternatives, attributes) and θ (m,), shape
+            (situations, alternatives). Rows of zeros (padding) may give anything.
+        weights: the parameters θ, by name or as `Parameter` with a range, in which they are kept.
+        attributes: names of the attributes.
+        gradient: ∂u/∂θ, shape (situations, alternatives, m); None for central differences. It is compared
+            with differences once, before a fit.
+        name, title, source: for tables.
+        scale: whether the last parameter is reported as ``"noise"`` λ or ``"precision"`` σ.
+    """
+
+    function: Callable[[Floats, Floats], Floats]
+    weights: tuple[Parameter, ...]
+    attributes: tuple[str, ...]
+    gradient: Callable[[Floats, Floats], Floats] | None = None
+    name: str = "utility"
+    title: str = "A utility of one's own"
+    source: str = "given by the caller"
+    scale: Literal["noise", "precision"] = "noise"
+
+    def __post_init__(self) -> None:
+        named = tuple(Parameter(one, one) if isinstance(one, str) else one for one in self.weights)
+        object.__setattr__(self, "weights", named)
+        if not named or len(set(self.names)) < len(self.names):
+            raise UsageError(f"A utility needs parameters, each with a name of its own; got {self.names}.")
+
+    def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
+        """See `NonlinearModel.utility`; the function is called for one θ at a time."""
+        rows = theta.reshape(-1, theta.shape[-1])
+        level = np.stack([self.function(attributes, row) for row in rows])
+        slope = np.stack([self._gradient(attributes, row) for row in rows])
+        lead = theta.shape[:-1]
+        return level.reshape(*lead, *level.shape[1:]), slope.reshape(*lead, *slope.shape[1:])
+
+    def check(self, choices: Choices) -> None:
+        """Try the function and its gradient on the data.
+
+        Raises:
+            UsageError: a result has another shape or is not finite, or the gradient is not the function's.
+        """
+        attributes, available = choices.attributes, choices.available
+        theta = self._weights(np.full(len(self.parameters), 0.25))
+        level = np.asarray(self.function(attributes, theta))
+        if level.shape != available.shape:
+            raise UsageError(
+                f"The utility {self.name!r} must give shape {available.shape} (situations, alternatives); "
+                f"it gave {level.shape}."
+            )
+        if not np.all(np.isfinite(level[available])):
+            where = int(np.argwhere(~np.isfinite(level) & available)[0, 0])
+            raise UsageError(f"The utility {self.name!r} is not finite in situation {where} at θ = {theta}.")
+        if self.gradient is None:
+            return
+        given, wanted = np.asarray(self.gradient(attributes, theta)), self._differences(attributes, theta)
+        if given.shape != wanted.shape:
+            raise UsageError(
+                f"The gradient of {self.name!r} must give shape {wanted.shape}; it gave {given.shape}."
+            )
+        gap = np.abs(given - wanted)[available]
+        if not np.all(gap <= 1e-5 * (1 + np.abs(wanted[available]).max())):
+            worst = self.weights[int(gap.max(axis=0).argmax())].name
+            raise UsageError(
+                f"The gradient of {self.name!r} is not its function's: by {worst} they differ by "
+                f"{gap.max():.2g} at θ = {theta}; mend it, or leave it out."
+            )
+
+    def _gradient(self, attributes: Floats, theta: Floats) -> Floats:
+        if self.gradient is None:
+            return self._differences(attributes, theta)
+        return np.asarray(self.gradient(attributes, theta), dtype=np.float64)
+
+    def _differences(self, attributes: Floats, theta: Floats) -> Floats:
+        """Central differences, with steps that stay inside the ranges."""
+        parts = []
+        for place, parameter in enumerate(self.weights):
+            value = float(theta[place])
+            step = 6e-6 * max(1.0, abs(value))
+            step = min(step, 0.5 * (parameter.high - value), 0.5 * (value - parameter.low))
+            above, below = theta.copy(), theta.copy()
+            above[place], below[place] = value + step, value - step
+            rise = self.function(attributes, above) - self.function(attributes, below)
+            with np.errstate(divide="ignore", invalid="ignore"):  # a parameter at the very end cannot move
+                parts.append(np.asarray(rise, dtype=np.float64) / (above[place] - below[place]))
+        return np.stack(parts, axis=-1)
+
+
+def _value(parameter: Parameter, coordinate: Floats) -> Floats:
+    low, high = parameter.low, parameter.high
+    if math.isfinite(low) and math.isfinite(high):
+        return np.asarray(low + (high - low) * special.expit(coordinate))
+    if math.isfinite(high):
+        return np.asarray(high - np.exp(coordinate))
+    return np.asarray(low + np.exp(coordinate)) if math.isfinite(low) else coordinate
+
+
+def _slope(parameter: Parameter, coordinate: Floats) -> Floats:
+    low, high = parameter.low, parameter.high
+    if math.isfinite(low) and math.isfinite(high):
+        return np.asarray((high - low) * special.expit(coordinate) * special.expit(-coordinate))
+    if math.isfinite(high):
+        return -np.exp(coordinate)
+    return np.exp(coordinate) if math.isfinite(low) else np.ones_like(coordinate)
+
+
+def _coordinate(parameter: Parameter, value: Floats) -> Floats:
+    low, high = parameter.low, parameter.high
+    if math.isfinite(low) and math.isfinite(high):
+        return np.asarray(special.logit(np.clip((value - low) / (high - low), _INSIDE, 1 - _INSIDE)))
+    if math.isfinite(high):
+        return np.log(np.maximum(high - value, _INSIDE))
+    return np.log(np.maximum(value - low, _INSIDE)) if math.isfinite(low) else value
+
+
+def _spread(level: Floats, available: NDArray[np.bool_]) -> float:
+    """The mean standard deviation of utilities within situations; 1 where there is none."""
+    number = np.maximum(available.sum(axis=-1, keepdims=True), 1)
+    safe = np.where(available & np.isfinite(level), level, 0.0)
+    gaps = np.where(available, safe - safe.sum(axis=-1, keepdims=True) / number, 0.0)
+    spread = math.sqrt(float((gaps**2).sum()) / max(int(available.sum()), 1))
+    return spread if spread > 0 else 1.0

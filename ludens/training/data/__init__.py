@@ -1,0 +1,1 @@
+"""Data sets of trajectories that an oracle labelled."""

@@ -1,0 +1,298 @@
+"""Building a data set: games drawn, labelled, worded and reasoned, as many of each kind as asked."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import math
+import numbers
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+
+from ludens.agents.llm.prompts.games import check_framing, paraphrases
+from ludens.envs import Family
+from ludens.errors import UsageError
+from ludens.experiments.runs.seeds import check_seed
+from ludens.preferences import Belief, Preferences, resolve_belief
+from ludens.training.data.argument import Terms, terms_of
+from ludens.training.data.dataset import DataSet
+from ludens.training.data.example import Example, Reasoning, check_reasoning
+from ludens.training.data.games import Payoffs, Ranges, draw_games, find_families, ranges_of, split_of
+from ludens.training.data.labels import Label, label_games
+from ludens.training.data.prompts import PromptRenderer
+from ludens.training.data.reasoning import completion
+
+Ties = Literal["drop", "split"]
+FRAMINGS = ("neutral",)
+HELD_OUT = ("paraphrases/paid", "paraphrases/wins")
+"""Paraphrases of the neutral framing that are kept for measuring transfer."""
+FEWEST_GAMES = 512
+"""Games drawn per family at least, if the range holds as many; labels are balanced by choosing among them."""
+
+
+def build_dataset(
+    preferences: Preferences,
+    *,
+    families: Sequence[str] | None = None,
+    examples: int = 768,
+    validation: int = 64,
+    test: int = 64,
+    seed: int = 0,
+    reasoning: str = "steps",
+    belief: Belief = "uniform",
+    framings: Sequence[str] = FRAMINGS,
+    payoffs: Ranges = (1, 9),
+    ties: Ties = "drop",
+    near: float = 0.1,
+    near_margin: float = 0.02,
+    phrasings: int = 1,
+) -> DataSet:
+    """Turns of games drawn at random with the optimal option of `preferences` as the reply to learn.
+
+    Args:
+        preferences: α, β, κ.
+        families: names of families; None for the prisoner's dilemma, trust and ultimatum games of van Leeuwen
+            & Alger (2024).
+        examples: how many to train on.
+        validation: how many to stop early by.
+        test: how many to measure with; the three splits share no game.
+        seed: the same seed gives the same data set.
+        reasoning: ``"steps"``, ``"prose"`` or ``"none"``.
+        belief: as for `ludens.agents.OraclePolicy`.
+        framings: wordings, each used equally often; `training_framings` gives the neutral one with its
+            paraphrases.
+        payoffs: whole numbers from … to …, in points; or several ranges, each with as many games of a family
+            as the one that has fewest.
+        ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
+            reply takes each equally often.
+        near: at most this share of each kind of turn is near indifference, in [0, 1].
+        near_margin: a turn is so if the margin is at most this share of the payoff scale; at least 0.
+        phrasings: in how many ways the reasoning is said, at least 1.
+
+    Raises:
+        UsageError: an argument is out of its range, or the games in range do not suffice.
+    """
+    drawn = ranges_of(payoffs)
+    kinds = find_families(families)
+    form = check_reasoning(reasoning)
+    if ties not in ("drop", "split"):
+        raise UsageError(f"Ties are dropped or split: ties='drop' or 'split'; got {ties!r}.")
+    if not isinstance(preferences, Preferences):
+        raise UsageError(f"A data set needs Preferences(alpha, beta, kappa); got {preferences!r}.")
+    wanted = {"train": examples, "validation": validation, "test": test}
+    for name, count in wanted.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < (name == "train"):
+            raise UsageError(f"The number of examples to {name} is a whole number; got {count!r}.")
+    for framing in framings:
+        check_framing(framing)
+    if isinstance(framings, str) or not framings:
+        raise UsageError(f"Name at least one framing, as a list; got {framings!r}.")
+    seed = check_seed(seed)
+    if not _is_number(near) or not 0 <= near <= 1:
+        raise UsageError(f"The share of turns near indifference (near) lies in [0, 1]; got {near!r}.")
+    if not _is_number(near_margin) or not 0 <= near_margin < math.inf:
+        raise UsageError(
+            "The margin near indifference (near_margin) is a finite number of at least 0; got "
+            f"{near_margin!r}."
+        )
+    if not isinstance(phrasings, int) or isinstance(phrasings, bool) or phrasings < 1:
+        raise UsageError(f"The number of phrasings is a whole number of at least 1; got {phrasings!r}.")
+    maker = ExampleBuilder(
+        preferences, belief, reasoning=form, framings=tuple(framings), ties=ties, phrasings=phrasings
+    )
+    with _uncollected():
+        splits = _made(maker, kinds, drawn, wanted, seed=seed, near=near, near_margin=near_margin)
+    settings: dict[str, Any] = {
+        "preferences": preferences.name,
+        **asdict(preferences),
+        "belief": belief if isinstance(belief, str) else "given",
+        "families": [family.name for family in kinds],
+        "payoffs": " and ".join(each.name for each in drawn),
+        "reasoning": form,
+        "framings": list(framings),
+        "phrasings": phrasings,
+        "ties": ties,
+        "near": near,
+        "near_margin": near_margin,
+        "seed": seed,
+    }
+    return DataSet.of(splits["train"], splits["validation"], splits["test"], settings)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _made(
+    maker: ExampleBuilder,
+    kinds: Sequence[Family],
+    drawn: Sequence[Payoffs],
+    wanted: Mapping[str, int],
+    *,
+    seed: int,
+    near: float,
+    near_margin: float,
+) -> dict[str, list[Example]]:
+    """The examples of each split."""
+    draw_seed, pick_seed = np.random.SeedSequence(seed).spawn(2)
+    rng = np.random.default_rng(draw_seed)
+    labels: dict[str, list[Label]] = {name: [] for name in wanted}
+    shares = _shares(wanted)
+    kinds_of_turn = sum(len(family.prosocial) for family in kinds) or len(kinds)
+    most = max(FEWEST_GAMES, sum(wanted.values()) // kinds_of_turn)
+    for family in kinds:
+        found = [draw_games(family, each, most, rng) for each in drawn]
+        fewest = min(map(len, found))
+        games = [game for each in found for game in each[:fewest]]
+        for label in label_games(games, maker.preferences, maker.belief):
+            labels[split_of(label.key, seed, shares)].append(label)
+    picker = np.random.default_rng(pick_seed)
+    return {
+        name: maker.make(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
+    }
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without Python's search for cyclic garbage, which finds none here and takes a third of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def training_framings() -> tuple[str, ...]:
+    """The neutral framing and those of its paraphrases that are not `HELD_OUT`."""
+    return (*FRAMINGS, *(name for name in paraphrases() if name not in HELD_OUT))
+
+
+def _shares(wanted: Mapping[str, int]) -> tuple[float, float]:
+    """Shares of games for validation and test: by examples, yet enough to vary."""
+    total = sum(wanted.values())
+    least = 0.1
+    return tuple(max(least, wanted[name] / total) if wanted[name] else 0.0 for name in ("validation", "test"))  # type: ignore[return-value]
+
+
+class ExampleBuilder:
+    """Makes examples from labels, keeping what they share: prompts of one shape, weights, beliefs."""
+
+    def __init__(
+        self,
+        preferences: Preferences,
+        belief: Belief,
+        *,
+        reasoning: Reasoning,
+        framings: tuple[str, ...],
+        ties: Ties,
+        phrasings: int,
+    ) -> None:
+        self.preferences = preferences
+        self.belief = belief
+        self.reasoning = reasoning
+        self.framings = framings
+        self.ties = ties
+        self.phrasings = phrasings
+        self.teller = PromptRenderer()
+        self._terms: dict[tuple[object, ...], Terms] = {}
+
+    def make(
+        self, labels: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
+    ) -> list[Example]:
+        """So many examples, information sets, optimal options, orders and framings balanced."""
+        kept = [label for label in labels if self.ties == "split" or not label.tied]
+        if not count:
+            return []
+        if not kept:
+            raise UsageError("No game in range has a turn with one optimal option; widen the payoffs.")
+        cells: dict[tuple[str, str], dict[tuple[str, ...], list[Label]]] = {}
+        for label in kept:
+            cells.setdefault((label.game.name, label.node), {}).setdefault(label.best, []).append(label)
+        quotas = _even(count, len(cells), rng)
+        chosen: list[tuple[Label, int]] = []
+        for strata, quota in zip(cells.values(), quotas, strict=True):
+            for found, part in zip(strata.values(), _even(quota, len(strata), rng), strict=True):
+                chosen += self._pick(found, part, near, near_margin, rng)
+        made = [self.example(label, turn, rng) for label, turn in chosen]
+        return [made[place] for place in rng.permutation(len(made))]
+
+    def _pick(
+        self, found: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
+    ) -> list[tuple[Label, int]]:
+        """Labels of one stratum, each in as many wordings as are needed, games as different as can be."""
+        places = rng.permutation(len(found)).tolist()
+        close = [place for place in places if found[place].relative_margin <= near_margin]
+        clear = [place for place in places if found[place].relative_margin > near_margin]
+        most = len(close) if not clear else int(near * count)
+        taken = clear + close[:most] if clear else close
+        ordered = [taken[place] for place in rng.permutation(len(taken))]
+        start = int(rng.integers(1_000_000))
+        endless = itertools.cycle(ordered)
+        rounds = len(ordered)
+        return [(found[next(endless)], start + turn + turn // rounds) for turn in range(count)]
+
+    def example(self, label: Label, turn: int, rng: np.random.Generator) -> Example:
+        """The example of a label; orders and framings follow one another with the number `turn`."""
+        game, options = label.game, label.options
+        order = turn % len(options)
+        framing = self.framings[turn // len(options) % len(self.framings)]
+        told = self.teller.tell(
+            game, label.node, framing, order, reasoning=self.reasoning != "none", shape=label.shape
+        )
+        names = tuple(options[place] for place in told.order)
+        best = label.best
+        option = best[int(rng.integers(len(best)))] if len(best) > 1 else best[0]
+        answer = told.labels[names.index(option)]
+        phrasing = int(rng.integers(self.phrasings)) if self.phrasings > 1 else 0
+        text = completion(
+            game,
+            label.node,
+            told,
+            answer,
+            terms=self._terms_of(label),
+            reasoning=self.reasoning,
+            phrasing=phrasing,
+        )
+        return Example(
+            prompt=told.messages,
+            completion=text,
+            family=game.name,
+            payoffs=tuple(game.parameters.values()),
+            game=label.key,
+            role=label.information_set.role,
+            node=label.node,
+            framing=framing,
+            order=order,
+            options=names,
+            labels=told.labels,
+            answer=answer,
+            optimal=best,
+            utilities=tuple(label.utilities[place] for place in told.order),
+            margin=label.margin,
+            reasoning=self.reasoning,
+            label_shares=tuple((name in best) / len(best) for name in names),
+        )
+
+    def _terms_of(self, label: Label) -> Terms | None:
+        if self.reasoning == "none":
+            return None
+        game, shape = label.game, label.shape
+        if self.belief == "equilibrium":  # the belief is another one in every game
+            return terms_of(game, self.preferences, resolve_belief(game, self.preferences, self.belief))
+        if shape not in self._terms:
+            belief = resolve_belief(game, self.preferences, self.belief)
+            self._terms[shape] = terms_of(game, self.preferences, belief)
+        return self._terms[shape]
+
+
+def _even(count: int, parts: int, rng: np.random.Generator) -> list[int]:
+    """`count` in so many parts that differ by at most one, the larger ones drawn."""
+    base, rest = divmod(count, parts)
+    more = set(rng.permutation(parts)[:rest].tolist())
+    return [base + (place in more) for place in range(parts)]

@@ -1,0 +1,97 @@
+"""The data card: what a data set holds and how it was made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import ludens
+from ludens.errors import UsageError
+from ludens.training.data.example import Example
+
+COUNTED = ("family", "node", "option", "answer", "order", "framing")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a data set holds.
+
+    Attributes:
+        settings: how it was made: preferences, belief, families, payoffs, seed, versions and the rest.
+        counts: per split the number of examples, of games, and per column how often each value stands there.
+        margins: per split the least, the median and the largest finite margin, in points.
+        hash: SHA-256 of all prompts, completions and labels, in order.
+    """
+
+    settings: Mapping[str, Any]
+    counts: Mapping[str, Any]
+    margins: Mapping[str, Any]
+    hash: str
+
+    def to_json(self) -> str:
+        """The card as JSON text."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """The card that `to_json` wrote.
+
+        Raises:
+            UsageError: the text is none.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as why:
+            raise UsageError(f"This is no data card ({why})") from None
+
+    def to_markdown(self) -> str:
+        """The card for people."""
+        lines = ["# Data card", "", f"Hash `{self.hash}`.", "", "| setting | value |", "|---|---|"]
+        lines += [f"| {name} | {_shown(value)} |" for name, value in self.settings.items()]
+        for split, counts in self.counts.items():
+            lines += ["", f"## {split}", "", f"{counts['examples']} examples of {counts['games']} games."]
+            lines += ["", "| column | counts |", "|---|---|"]
+            for column in COUNTED:
+                told = ", ".join(f"{name} {number}" for name, number in counts[column].items())
+                lines.append(f"| {column} | {told} |")
+            if self.margins[split]:
+                told = ", ".join(f"{name} {value:g}" for name, value in self.margins[split].items())
+                lines.append(f"| margin in points | {told} |")
+        return "\n".join(lines) + "\n"
+
+
+def make_card(splits: Mapping[str, Sequence[Example]], settings: Mapping[str, Any]) -> Card:
+    """The card of these examples."""
+    digest = hashlib.sha256()
+    for name, examples in splits.items():
+        for example in examples:
+            digest.update(json.dumps([name, example.to_row()], sort_keys=True).encode())
+    counts = {name: _counts(examples) for name, examples in splits.items()}
+    margins = {name: _margins(examples) for name, examples in splits.items()}
+    told = json.loads(json.dumps({"ludens": ludens.__version__} | dict(settings)))
+    return Card(told, counts, margins, digest.hexdigest()[:16])
+
+
+def _counts(examples: Sequence[Example]) -> dict[str, Any]:
+    columns = {
+        name: dict(sorted(Counter(str(getattr(example, name)) for example in examples).items()))
+        for name in COUNTED
+    }
+    return {"examples": len(examples), "games": len({example.game for example in examples}), **columns}
+
+
+def _margins(examples: Sequence[Example]) -> dict[str, float]:
+    finite = sorted(example.margin for example in examples if example.margin != float("inf"))
+    if not finite:
+        return {}
+    return {"least": finite[0], "median": finite[len(finite) // 2], "largest": finite[-1]}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(part)}" for name, part in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,145 @@
+"""A data set: turns labelled by the oracle of chosen preferences, split by game, on disk and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ludens.errors import LudensError, UsageError
+from ludens.training.data.card import Card, make_card
+from ludens.training.data.example import Example
+
+SPLITS = ("train", "validation", "test")
+
+
+class DataSetError(LudensError):
+    """A data set cannot be written, or a folder holds none."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Examples in three splits that share no game, and the card that describes them."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    card: Card
+
+    @classmethod
+    def of(
+        cls,
+        train: Iterable[Example],
+        validation: Iterable[Example],
+        test: Iterable[Example],
+        settings: Mapping[str, Any],
+    ) -> DataSet:
+        """A data set whose card is counted from the examples; `settings` say how they were made."""
+        splits = {"train": tuple(train), "validation": tuple(validation), "test": tuple(test)}
+        return cls(**splits, card=make_card(splits, settings))
+
+    @property
+    def splits(self) -> Mapping[str, tuple[Example, ...]]:
+        """The three splits by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def write(self, directory: str | os.PathLike[str]) -> Path:
+        """Write the splits, the same for OpenAI's chat models under ``openai/``, and the card.
+
+        The folder appears as a whole or not at all; one that holds a data set is replaced.
+
+        Raises:
+            DataSetError: the folder holds something else, or cannot be written.
+        """
+        target = Path(directory)
+        if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not _is_ours(target))):
+            raise DataSetError(f"{target} holds something that is no data set; name another folder.")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+                made = Path(folder) / "data"
+                self._write_into(made)
+                old = Path(folder) / "old"
+                if target.exists():
+                    target.rename(old)
+                try:
+                    made.rename(target)
+                except OSError:
+                    if old.exists():
+                        old.rename(target)
+                    raise
+                shutil.rmtree(old, ignore_errors=True)
+        except OSError as why:
+            raise DataSetError(f"The data set could not be written to {target}: {why}.") from why
+        return target
+
+    def _write_into(self, folder: Path) -> None:
+        (folder / "openai").mkdir(parents=True)
+        for name, examples in self.splits.items():
+            _write_lines(folder / f"{name}.jsonl", (example.to_row() for example in examples))
+            _write_lines(folder / "openai" / f"{name}.jsonl", map(openai_row, examples))
+        (folder / "card.json").write_text(self.card.to_json(), encoding="utf-8")
+        (folder / "README.md").write_text(self.card.to_markdown(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, directory: str | os.PathLike[str]) -> DataSet:
+        """The data set that `write` wrote.
+
+        Raises:
+            DataSetError: the folder holds none, or the examples are not those that the card describes.
+        """
+        folder = Path(directory)
+        try:
+            card = Card.from_json((folder / "card.json").read_text(encoding="utf-8"))
+            splits = {name: tuple(read_examples(folder / f"{name}.jsonl")) for name in SPLITS}
+        except (OSError, ValueError) as why:
+            raise DataSetError(f"{folder} holds no data set that can be read: {why}.") from why
+        found = make_card(splits, card.settings)
+        if found.hash != card.hash:
+            raise DataSetError(
+                f"The examples in {folder} are not those that its card describes (hash {found.hash}, "
+                f"card {card.hash}); build the data set anew."
+            )
+        return cls(**splits, card=card)
+
+
+def openai_row(example: Example) -> dict[str, Any]:
+    """The example in the shape that OpenAI's fine-tuning takes: ``{"messages": […]}``."""
+    reply = {"role": "assistant", "content": example.completion}
+    return {"messages": [*(dict(message) for message in example.prompt), reply]}
+
+
+def read_examples(path: Path) -> Iterable[Example]:
+    """The examples of one file.
+
+    Raises:
+        UsageError: a line is none; the message names it.
+    """
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+            except ValueError as why:
+                raise UsageError(f"Line {number} of {path} is no JSON ({why})") from None
+            if not isinstance(row, dict):
+                raise UsageError(f"Line {number} of {path} is no JSON object")
+            yield Example.from_row(row)
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / "card.json").is_file() and (folder / "train.jsonl").is_file()
+
+
+def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def texts(examples: Sequence[Example]) -> list[str]:
+    """Prompt and completion of each as one text, for counting."""
+    return ["\n".join([*(m["content"] for m in e.prompt), e.completion]) for e in examples]

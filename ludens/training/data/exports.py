@@ -1,0 +1,126 @@
+"""Other shapes of a data set: pairs for DPO, prompts and a reward for GRPO, Parquet, `datasets`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ludens.agents.llm.reading.choices import read_choice
+from ludens.errors import UsageError
+from ludens.experiments.runs.files import draft_of
+from ludens.training.data.dataset import DataSet, DataSetError
+from ludens.training.data.example import Example
+
+if TYPE_CHECKING:
+    import datasets
+
+UNREADABLE = -1.0
+"""The reward of a completion that takes no option: less than that of the worst option, 0."""
+
+
+def dpo_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
+    """Pairs in TRL's conversational preference shape: prompt, chosen, rejected.
+
+    The rejected completion of an example is its own with another option as the answer: the reasoning is the
+    same up to its last line, so that what is rejected is the answer. Turns at which every option is optimal
+    have no pair.
+    """
+    rows = []
+    for example in examples:
+        worse = [
+            label
+            for label, name in zip(example.labels, example.options, strict=True)
+            if name not in example.optimal
+        ]
+        body = example.completion.removesuffix(example.answer)
+        rows += [
+            {
+                "prompt": [dict(message) for message in example.prompt],
+                "chosen": [{"role": "assistant", "content": example.completion}],
+                "rejected": [{"role": "assistant", "content": body + label}],
+            }
+            for label in worse
+        ]
+    return rows
+
+
+def grpo_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
+    """Prompts in TRL's conversational shape with the columns that `regret_reward` reads."""
+    return [
+        {
+            "prompt": [dict(message) for message in example.prompt],
+            "labels": list(example.labels),
+            "utilities": list(example.utilities),
+            "reasoning": example.reasoning != "none",
+        }
+        for example in examples
+    ]
+
+
+def regret_reward(
+    completions: Sequence[str | Sequence[Mapping[str, str]]],
+    labels: Sequence[Sequence[str]],
+    utilities: Sequence[Sequence[float]],
+    reasoning: Sequence[bool] | None = None,
+    **_: Any,
+) -> list[float]:
+    """A reward function for TRL's `GRPOTrainer`: 1 − regret / (best − worst option's utility).
+
+    1 for an optimal option, 0 for the worst, `UNREADABLE` (−1) for a reply from which no option can be read.
+    What is unreadable is never taken for some option. Where all options are equally good each earns 1.
+
+    Args:
+        completions: texts, or messages in the conversational shape.
+        labels: per completion the labels on offer.
+        utilities: per completion what the best whole strategy with each option is worth, in points.
+        reasoning: per completion whether it was asked to think first; None for all.
+    """
+    asked = reasoning if reasoning is not None else [True] * len(completions)
+    rewards = []
+    for said, offered, worth, thinking in zip(completions, labels, utilities, asked, strict=True):
+        text = said if isinstance(said, str) else said[-1]["content"]
+        reading = read_choice(text, list(offered), (), thinking)
+        if reading.outcome != "ok" or reading.place is None:
+            rewards.append(UNREADABLE)
+            continue
+        spread = max(worth) - min(worth)
+        rewards.append(1 - (max(worth) - worth[reading.place]) / spread if spread else 1.0)
+    return rewards
+
+
+def to_datasets(data: DataSet) -> datasets.DatasetDict:
+    """The data set as Hugging Face `datasets`, one split each; splits without examples are left out.
+
+    Raises:
+        UsageError: the package `datasets` is missing.
+    """
+    try:
+        from datasets import Dataset, DatasetDict
+    except ImportError:
+        raise UsageError("The export needs the package datasets: pip install 'ludens[train]'.") from None
+    rows = {name: [example.to_row() for example in split] for name, split in data.splits.items() if split}
+    return DatasetDict({name: Dataset.from_list(entries) for name, entries in rows.items()})
+
+
+def write_parquet(data: DataSet, directory: str | os.PathLike[str]) -> list[Path]:
+    """One Parquet file for each split that has examples, in the columns of the JSON lines.
+
+    Raises:
+        UsageError: the package `datasets` is missing.
+        DataSetError: the files cannot be written.
+    """
+    splits = to_datasets(data)
+    folder = Path(directory)
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, split in splits.items():
+            target = folder / f"{name}.parquet"
+            with draft_of(target) as draft:
+                split.to_parquet(draft)
+            written.append(target)
+    except OSError as why:
+        raise DataSetError(f"Parquet files could not be written to {folder}: {why}.") from why
+    return written

@@ -1,0 +1,118 @@
+"""What the oracle of chosen preferences says at every information set of many games at once.
+
+The Kantian term couples information sets, so an option is worth what the best *whole* strategy with it is
+worth; the optimal options are those that some optimal strategy uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ludens.envs import GameTree, InformationSet
+from ludens.preferences import Belief, Preferences, payoff_table, resolve_belief, solve_grid
+from ludens.preferences.grid import TOLERANCE
+from ludens.training.data.games import game_key, shape_of
+
+
+@dataclass(frozen=True)
+class Label:
+    """The oracle's word on one information set of one game.
+
+    Attributes:
+        game: the rules.
+        key: the game's key, from `ludens.training.data.games.game_key`.
+        shape: from `ludens.training.data.games.shape_of`.
+        node: the information set's label.
+        options: their names, in the game's own order.
+        utilities: of the best whole strategy with each option, in points.
+        optimal: which options are optimal, ties included.
+        margin: points by which the optimal lead the best of the others; infinite where all are tied.
+        relative_margin: the margin as a share of the payoff scale (largest less smallest payoff, times
+            1 + |α| + |β|).
+    """
+
+    game: GameTree
+    key: str
+    shape: tuple[object, ...]
+    node: str
+    options: tuple[str, ...]
+    utilities: tuple[float, ...]
+    optimal: tuple[bool, ...]
+    margin: float
+    relative_margin: float
+
+    @property
+    def tied(self) -> bool:
+        """Whether more than one option is optimal."""
+        return sum(self.optimal) > 1
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The names of the optimal options."""
+        return tuple(name for name, on in zip(self.options, self.optimal, strict=True) if on)
+
+    @property
+    def information_set(self) -> InformationSet:
+        """The information set itself."""
+        return self.game.information_set(self.node)
+
+
+def label_games(
+    games: Sequence[GameTree], preferences: Preferences, belief: Belief = "uniform"
+) -> list[Label]:
+    """Labels for every information set of every game, game by game in the order given.
+
+    Games of one shape are solved in one grid.
+
+    Raises:
+        UsageError: the belief makes no sense in a game.
+    """
+    places: list[list[Label]] = [[] for _ in games]
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for place, game in enumerate(games):
+        groups.setdefault(shape_of(game), []).append(place)
+    for shape, group in groups.items():
+        alike = [games[place] for place in group]
+        first = alike[0]
+        keys = [game_key(game) for game in alike]
+        if isinstance(belief, str) and belief != "uniform":
+            beliefs = np.stack([resolve_belief(game, preferences, belief) for game in alike])
+        else:
+            beliefs = resolve_belief(first, preferences, belief)
+        solution = solve_grid(first, payoff_table(alike), preferences, beliefs)
+        used = solution.strategies > 0
+        worth = np.where(used, solution.utilities[..., None], -np.inf).max(axis=-2)
+        near = TOLERANCE * solution.scale[:, None]
+        for node in first.information_sets:
+            options = worth[:, node.columns]
+            top = options.max(axis=-1, keepdims=True)
+            optimal = options >= top - near
+            margin = top[:, 0] - np.where(optimal, -np.inf, options).max(axis=-1)
+            rows = zip(
+                options.tolist(),
+                optimal.tolist(),
+                margin.tolist(),
+                (margin / np.where(solution.scale > 0, solution.scale, 1.0)).tolist(),
+                group,
+                alike,
+                keys,
+                strict=True,
+            )
+            for utilities, best, lead, relative, place, game, key in rows:
+                places[place].append(
+                    Label(
+                        game,
+                        key,
+                        shape,
+                        node.label,
+                        node.options,
+                        tuple(utilities),
+                        tuple(best),
+                        lead,
+                        relative,
+                    )
+                )
+    return [label for found in places for label in found]

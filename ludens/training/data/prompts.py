@@ -1,0 +1,211 @@
+"""Prompts for many games of one shape, rendered once.
+
+A prompt is rendered with a mark in the place of every payoff; the prompt of any other game of the shape is
+that text with its own numbers in place of the marks. The first use of a skeleton is compared with what
+`ludens.agents.llm.prompts.games.render` gives for the game itself; a wording for which the two differ (one
+that speaks of sums of payoffs, say) is rendered anew every time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ludens.agents.llm.prompts.games import Prompt, render
+from ludens.envs import ChanceNode, DecisionNode, GameTree, Node, PayoffNode, Turn, questions
+from ludens.training.data.games import shape_of
+
+_MARK = 7_000_000_000
+_Pieces = list[str | int]
+"""Text, and the numbers of the payoffs that stand between."""
+_MARKS = re.compile(r"70000\d{5}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The line of a prompt that tells what a leaf pays.
+
+    Attributes:
+        line: the whole line.
+        head: what stands before the payoffs, for example ``"Person 1 A, Person 2 B"``; None where the line
+            has another form.
+        cells: what is said of each role's payoff, in the order of the game's roles.
+        steps: the head's parts, one per move, for example ``("Person 1 A", "Person 2 B")``.
+    """
+
+    line: str
+    head: str | None
+    cells: tuple[str, ...]
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RenderedPrompt:
+    """A turn in words with what a reasoning needs of it.
+
+    Attributes:
+        prompt: messages, labels and order, as `render` gives them.
+        rows: per leaf of the game, in tree order, the line that tells what it pays.
+        shown: the leaves' numbers in the order in which the prompt tells them.
+    """
+
+    messages: tuple[Mapping[str, str], ...]
+    labels: tuple[str, ...]
+    order: tuple[int, ...]
+    rows: tuple[Row, ...]
+    shown: tuple[int, ...]
+
+
+class PromptRenderer:
+    """Renders turns of the strategy method and the direct method, keeping what games of a shape share."""
+
+    def __init__(self) -> None:
+        self._skeletons: dict[tuple[object, ...], _Skeleton] = {}
+        self._turns: dict[tuple[object, ...], Mapping[str, Turn]] = {}
+
+    def tell(
+        self,
+        game: GameTree,
+        node: str,
+        framing: str,
+        order: int,
+        *,
+        reasoning: bool,
+        direct: bool = False,
+        shape: tuple[object, ...] | None = None,
+    ) -> RenderedPrompt:
+        """The prompt of a game's information set.
+
+        Args:
+            game: the rules.
+            node: the information set.
+            framing: a name from `ludens.agents.llm.framings`.
+            order: the number of the order in which options are shown.
+            reasoning: ask for thoughts before the answer.
+            shape: of the game, from `shape_of`, if it is known already.
+            direct: the node is really reached, in place of being asked for every case in advance.
+
+        Raises:
+            WordingError: the framing is unknown, or cannot word this game.
+        """
+        key = (shape or shape_of(game), framing, node, order, reasoning, direct)
+        skeleton = self._skeletons.get(key)
+        if skeleton is None:
+            turn = self._turn(game, node)
+            if direct:
+                turn = replace(turn, method="direct")
+            skeleton = self._skeletons[key] = _Skeleton(turn, game, framing, order, reasoning)
+        return skeleton.fill(game)
+
+    def _turn(self, game: GameTree, node: str) -> Turn:
+        key = shape_of(game)
+        if key not in self._turns:
+            self._turns[key] = questions(game)
+        return self._turns[key][node]
+
+
+class _Skeleton:
+    def __init__(self, turn: Turn, game: GameTree, framing: str, order: int, reasoning: bool) -> None:
+        self._turn = turn
+        self._how = (framing, order)
+        self._reasoning = reasoning
+        self._roles = len(game.roles)
+        marked = replace(turn, game=_marked(game))
+        self._marked = self._render(marked)
+        self._true = True
+        told = self.fill(game)
+        self._true = told.messages == self._render(replace(turn, game=game)).messages
+
+    def fill(self, game: GameTree) -> RenderedPrompt:
+        numbers = [f"{value:.10g}" for leaf in game.leaves for value in leaf.payoffs]
+        order, labels = self._marked.order, self._marked.labels
+        rows = tuple(
+            Row(
+                _filled(pieces, numbers),
+                None if head is None else _filled(head, numbers),
+                tuple(_filled(cell, numbers) for cell in cells),
+                steps,
+            )
+            for pieces, head, cells, steps in self._rows
+        )
+        if self._true:
+            messages = tuple(
+                {"role": role, "content": _filled(content, numbers)} for role, content in self._content
+            )
+        else:
+            messages = tuple(dict(m) for m in self._render(replace(self._turn, game=game)).messages)
+        return RenderedPrompt(messages, labels, order, rows, self._shown)
+
+    def _render(self, turn: Turn) -> Prompt:
+        return render(turn, self._how[0], self._how[1], reasoning=self._reasoning)
+
+    @cached_property
+    def _content(self) -> list[tuple[str, _Pieces]]:
+        return [(message["role"], _pieces(message["content"])) for message in self._marked.messages]
+
+    @cached_property
+    def _rows(
+        self,
+    ) -> list[tuple[_Pieces, _Pieces | None, list[_Pieces], tuple[str, ...]]]:
+        lines = [line for message in self._marked.messages for line in message["content"].splitlines()]
+        rows = []
+        for leaf in range(self._leaves):
+            marks = [str(_MARK + leaf * self._roles + role) for role in range(self._roles)]
+            line = next((text for text in lines if all(mark in text for mark in marks)), "")
+            head, _, body = line.partition(": ")
+            parts = [next((part for part in body.split(", ") if mark in part), "") for mark in marks]
+            whole = bool(body) and not _MARKS.search(head) and all(parts) and len(set(parts)) == len(parts)
+            rows.append(
+                (
+                    _pieces(line),
+                    _pieces(head) if whole else None,
+                    [_pieces(part) for part in parts] if whole else [],
+                    tuple(head.split(", ")) if whole else (),
+                )
+            )
+        return rows
+
+    @cached_property
+    def _leaves(self) -> int:
+        game = self._turn.game
+        assert isinstance(game, GameTree)
+        return len(game.leaves)
+
+    @cached_property
+    def _shown(self) -> tuple[int, ...]:
+        text = "\n".join(message["content"] for message in self._marked.messages)
+        places = [text.find(str(_MARK + leaf * self._roles)) for leaf in range(self._leaves)]
+        return tuple(sorted(range(self._leaves), key=lambda leaf: places[leaf]))
+
+
+def _pieces(text: str) -> _Pieces:
+    """The text cut at its marks: pieces of text, and the numbers of the payoffs between them."""
+    pieces: _Pieces = []
+    start = 0
+    for hit in _MARKS.finditer(text):
+        pieces += [text[start : hit.start()], int(hit[0]) - _MARK]
+        start = hit.end()
+    return [*pieces, text[start:]]
+
+
+def _filled(pieces: _Pieces, numbers: list[str]) -> str:
+    return "".join([numbers[piece] if isinstance(piece, int) else piece for piece in pieces])
+
+
+def _marked(game: GameTree) -> GameTree:
+    count = iter(range(10_000))
+
+    def marked(node: Node) -> Node:
+        if isinstance(node, PayoffNode):
+            return PayoffNode(tuple(float(_MARK + next(count)) for _ in node.payoffs))
+        if isinstance(node, ChanceNode):
+            return replace(
+                node,
+                branches={name: (share, marked(child)) for name, (share, child) in node.branches.items()},
+            )
+        assert isinstance(node, DecisionNode)
+        return replace(node, options={name: marked(child) for name, child in node.options.items()})
+
+    return GameTree(game.name, game.roles, marked(game.root), game.parameters, game.protocol)

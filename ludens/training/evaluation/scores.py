@@ -1,0 +1,240 @@
+"""What an exam says of each contender on each set: agreement, regret, cooperation, and what was unreadable.
+
+*Agreement* is the share of readable answers that are optimal for the target preferences; *right of all* is
+the share of all questions answered so, which an unreadable reply or a refusal is not. Nothing is put in the
+place of an answer that is missing: regret and cooperation are of readable answers alone. *Regret* is the
+utility lost against the best option, as a share of the game's payoff range. Answers are sampled, and games
+drawn: intervals are the wider of Wilson's and a bootstrap over games.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from ludens.agents.policy import Decision
+from ludens.experiments.measures.intervals import (
+    Estimate,
+    cluster_mean,
+    cluster_slopes,
+    missing,
+    wider,
+    wilson,
+)
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
+from ludens.preferences import HOMO_ECONOMICUS, Preferences
+from ludens.training.evaluation.exam import read_exam
+from ludens.training.evaluation.sets import (
+    DILEMMA,
+    REPLY,
+    TAUGHT,
+    Question,
+    family_named,
+    optimal,
+    payoff_range,
+    worth,
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One contender on one set.
+
+    Attributes:
+        contender, set: of whom, on what; the set ``"all"`` is everything that it was asked.
+        asked: questions put; `answered` have ended.
+        agreement: with the target, of readable answers.
+        selfish: agreement with homo economicus, of readable answers.
+        right: of all questions answered, the share that is optimal for the target.
+        regret: as a share of the payoff range, of readable answers.
+        cooperation: share of the prosocial option, of readable answers.
+        oracle: what share of the prosocial option the target's oracle has on the same questions.
+        invalid, refused: shares of the answers.
+    """
+
+    contender: str
+    set: str
+    asked: int
+    answered: int
+    agreement: Estimate
+    selfish: Estimate
+    right: Estimate
+    regret: Estimate
+    cooperation: Estimate
+    oracle: float | None
+    invalid: Estimate
+    refused: Estimate
+
+
+@dataclass(frozen=True)
+class Slope:
+    """How one contender's cooperation after a cooperating partner changes with the temptation T − R.
+
+    Attributes:
+        slope: change of the share per point.
+        points: temptation in points and the share of cooperation put on it, of every readable answer.
+    """
+
+    contender: str
+    slope: Estimate
+    points: tuple[tuple[float, float], ...]
+
+
+def mark(
+    episodes: Sequence[EpisodeRecord],
+    decisions: Sequence[DecisionRecord],
+    preferences: Preferences,
+    *,
+    seed: int = 0,
+) -> tuple[Mark, ...]:
+    """The marks of every contender on every set, in order of appearance, then on all sets together."""
+    answers = {record.episode: record for record in decisions}
+    asked: dict[str, dict[str, list[tuple[Question, DecisionRecord | None]]]] = {}
+    for episode in episodes:
+        question = Question.of(episode.labels)
+        entry = question, answers.get(episode.index)
+        sets = asked.setdefault(str(episode.labels["policy"]), {})
+        sets.setdefault(question.set, []).append(entry)
+    marks = []
+    for who, sets in asked.items():
+        everything = [entry for entries in sets.values() for entry in entries]
+        for name, entries in [*sets.items(), *([("all", everything)] if len(sets) > 1 else [])]:
+            marks.append(_mark(who, name, entries, preferences, seed))
+    return tuple(marks)
+
+
+def temptation(
+    episodes: Sequence[EpisodeRecord], decisions: Sequence[DecisionRecord], *, seed: int = 0
+) -> tuple[Slope, ...]:
+    """Cooperation with a cooperating partner against T − R, over all prisoner's dilemmas in the trained
+    wording and with one-digit payoffs.
+    """
+    answers = {record.episode: record for record in decisions}
+    points: dict[str, list[tuple[float, float, tuple[float, ...]]]] = {}
+    for episode in episodes:
+        question = Question.of(episode.labels)
+        who = str(episode.labels["policy"])
+        points.setdefault(who, [])
+        record = answers.get(episode.index)
+        shares = None if record is None else _shares(record)
+        in_set = question.set in TAUGHT
+        if shares is None or not in_set or (question.family, question.node) != (DILEMMA, REPLY):
+            continue
+        numbers = question.game.parameters
+        points[who].append(
+            (numbers["T"] - numbers["R"], float(shares[_prosocial(question)]), question.payoffs)
+        )
+    return tuple(
+        Slope(who, _slope(found, _rng(who, "slope", seed)), tuple((x, y) for x, y, _ in found))
+        for who, found in points.items()
+    )
+
+
+def _mark(
+    who: str,
+    name: str,
+    entries: Sequence[tuple[Question, DecisionRecord | None]],
+    preferences: Preferences,
+    seed: int,
+) -> Mark:
+    ended = [(question, record) for question, record in entries if record is not None]
+    usable = [(question, shares) for question, record in ended if (shares := _shares(record)) is not None]
+    clusters = [(question.family, question.payoffs) for question, _ in usable]
+    exact = all(record.decision.probabilities is not None for _, record in ended)
+
+    def on(shares: np.ndarray, places: frozenset[int]) -> float:
+        return float(sum(shares[place] for place in places))
+
+    agreed = [on(shares, _optimal(question, preferences)) for question, shares in usable]
+    selfish = [on(shares, _optimal(question, HOMO_ECONOMICUS)) for question, shares in usable]
+    lost = [_regret(question, shares, preferences) for question, shares in usable]
+    kind = [(float(shares[_prosocial(question)]), question) for question, shares in usable]
+    oracle = [
+        (_prosocial(question) in best) / len(best)
+        for question, _ in entries
+        for best in [_optimal(question, preferences)]
+    ]
+    states = [record.decision.status for _, record in ended]
+
+    def share(values: Sequence[float], what: str) -> Estimate:
+        if not values:
+            return missing("no readable answer")
+        over_games = cluster_mean(values, clusters, _rng(who, name + what, seed))
+        return over_games if exact else wider(wilson(sum(values), len(values)), over_games)
+
+    return Mark(
+        who,
+        name,
+        len(entries),
+        len(ended),
+        share(agreed, "agreement"),
+        share(selfish, "selfish"),
+        wilson(min(sum(agreed), len(ended)), len(ended)),
+        cluster_mean(lost, clusters, _rng(who, name + "regret", seed)),
+        share([value for value, _ in kind], "cooperation"),
+        float(np.mean(oracle)) if oracle else None,
+        wilson(states.count("invalid"), len(states)),
+        wilson(states.count("refused"), len(states)),
+    )
+
+
+def _optimal(question: Question, preferences: Preferences) -> frozenset[int]:
+    return optimal(question.family, question.payoffs, question.node, preferences)
+
+
+def _prosocial(question: Question) -> int:
+    option = family_named(question.family).prosocial[question.node]
+    return question.game.information_set(question.node).options.index(option)
+
+
+def _regret(question: Question, shares: np.ndarray, preferences: Preferences) -> float:
+    values = np.array(worth(question.family, question.payoffs, question.node, preferences))
+    return float(shares @ (values.max() - values)) / payoff_range(question.family, question.payoffs)
+
+
+def _shares(record: DecisionRecord | None) -> np.ndarray | None:
+    """A readable answer as a distribution over the options; None where there is none."""
+    if record is None or record.decision.status != "valid":
+        return None
+    answer = record.decision
+    if answer.probabilities is not None:
+        return np.asarray(answer.probabilities, dtype=np.float64)
+    assert isinstance(answer, Decision)
+    assert isinstance(answer.action, int)
+    chosen = np.zeros(len(record.options))
+    chosen[answer.action] = 1
+    return chosen
+
+
+def _slope(points: Sequence[tuple[float, float, tuple[float, ...]]], rng: np.random.Generator) -> Estimate:
+    if len({x for x, _, _ in points}) < 2:
+        return missing("no readable answers at two temptations", len(points))
+    regressors = np.array([[x, 1.0] for x, _, _ in points])
+    return cluster_slopes([y for _, y, _ in points], regressors, [key for _, _, key in points], rng)[0]
+
+
+def _rng(who: str, what: str, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(f"{who}\0{what}".encode("utf-8", "surrogatepass"))])
+
+
+def by_contender(marks: Sequence[Mark], name: str) -> Mapping[str, Mark]:
+    """The marks on one set, by contender."""
+    return {found.contender: found for found in marks if found.set == name}
+
+
+def oracle_points(path: str | os.PathLike[str], preferences: Preferences) -> list[tuple[float, float]]:
+    """The target's cooperation against T − R on the dilemmas of an exam, as in `temptation`."""
+    episodes, _ = read_exam(path)
+    found: dict[tuple[float, ...], tuple[float, float]] = {}
+    for episode in episodes:
+        question = Question.of(episode.labels)
+        in_set = question.set in TAUGHT
+        if in_set and (question.family, question.node) == (DILEMMA, REPLY):
+            best, numbers = _optimal(question, preferences), question.game.parameters
+            share = (_prosocial(question) in best) / len(best)
+            found[question.payoffs] = (numbers["T"] - numbers["R"], share)
+    return list(found.values())
