@@ -21,7 +21,7 @@ from typing import Any
 
 from ludens.agents.human import HumanPolicy
 from ludens.agents.policy import Policy
-from ludens.agents.specs import Specifications
+from ludens.agents.specs import Specifications, language_model
 from ludens.agents.tree.scripted import (
     AlwaysCooperate,
     AlwaysDefect,
@@ -63,19 +63,30 @@ def policy_names() -> list[str]:
 _POLICIES = Specifications("policy", policy_names)
 
 
-def make_policy(spec: str | Mapping[str, Any]) -> Policy:
-    """The policy that a specification names.
+def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **defaults: Any) -> Policy:
+    """Return the policy that a specification names, for a game.
 
     Args:
         spec: a name as in the table above; or a mapping with that under ``"spec"`` and further settings
-            beside it, which go before those in the name. What `Policy.describe` returns is such a mapping.
+            beside it, which go before those in the name. What `Policy.describe` returns is such a mapping. A
+            policy is returned as it is.
+        game: what the policy is to play: an environment's id, with or without ``ludens/`` and ``-v0``, or the
+            rules (a `GameTree`, a `Market`, an `AdoptionGame` …). None stands for game trees.
+        defaults: settings of language models that the specification does not set itself; other policies
+            ignore them.
 
     Raises:
-        UsageError: there is no such policy, or a setting is unknown or out of its range.
+        UsageError: there is no such policy, it cannot play the game, or a setting is unknown or out of its
+            range.
     """
+    if isinstance(spec, Policy):
+        return spec
+    make = _maker(game)
+    if make is not None:
+        return make(spec, **defaults)
     name, settings = _POLICIES.unfold(spec)
     if "/" in name:
-        return language_model(name, settings)
+        return language_model(name, defaults | settings)
     head, _, tail = name.strip().partition(":")
     if head in _SOLVERS:
         first = "kappa" if head == "homo_moralis" else None
@@ -115,12 +126,20 @@ def _solver(head: str, settings: dict[str, Any]) -> Policy:
     return OraclePolicy(preferences, belief)
 
 
-def language_model(model: str, settings: Mapping[str, Any]) -> Policy:
-    """The `LLMPolicy` of a model id.
+def _maker(game: object) -> Callable[..., Policy] | None:
+    """Return what makes policies for a game; None for game trees."""
+    name = game if isinstance(game, str) else type(game).__name__
+    name = name.removeprefix("ludens/").removesuffix("-v0")
+    if name in {"bertrand", "bertrand_sequential", "Market", "HomogeneousMarket", "LinearMarket"}:
+        from ludens.agents.pricing.firms import make_firm
 
-    Raises:
-        UsageError: a setting is unknown, or out of its range.
-    """
-    from ludens.agents.llm.choice_policy import LLMPolicy
+        return make_firm
+    if name in {"av_dilemma", "moral_machine", "Vignette", "Dilemma", "MoralScenario"}:
+        from ludens.agents.av.respondents import make_respondent
 
-    return _POLICIES.make(LLMPolicy, model, settings, model)
+        return make_respondent
+    if name in {"av_adoption", "AdoptionGame"}:
+        from ludens.agents.av.adopters import make_adopter
+
+        return make_adopter
+    return None

@@ -112,3 +112,17 @@ def unfold(spec: object) -> tuple[object, dict[str, Any]]:
         return spec, {}
     left_out = {"spec", *_FOR_READERS}
     return spec.get("spec"), {key: value for key, value in spec.items() if key not in left_out}
+
+
+_MODELS = Specifications("policy", list)
+
+
+def language_model(model: str, settings: Mapping[str, Any]) -> Policy:
+    """Return the `LLMPolicy` of a model id.
+
+    Raises:
+        UsageError: a setting is unknown, or out of its range.
+    """
+    from ludens.agents.llm.choice_policy import LLMPolicy
+
+    return _MODELS.make(LLMPolicy, model, settings, model)

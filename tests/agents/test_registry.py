@@ -87,6 +87,15 @@ def test_wrong_specifications_are_told_in_one_sentence(spec, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("game", [None, "trust", "ludens/trust-v0", "bertrand", "av_dilemma", "av_adoption"])
+def test_defaults_are_for_language_models_alone(game):
+    assert make_policy("random", game, temperature=0.5) == make_policy("random", game)
+    assert make_policy("openai/x", game, temperature=0.5).describe()["temperature"] == 0.5
+    own = make_policy({"spec": "openai/x", "temperature": 1.0}, game, temperature=0.5)
+    assert own.describe()["temperature"] == 1.0
+    assert make_policy(own, game, temperature=0.5) is own
+
+
 def test_a_policy_of_ones_own_cannot_be_made_from_its_description():
     with pytest.raises(
         UsageError, match="'mine' has no specification to make it from: pass the policy itself"
@@ -98,7 +107,7 @@ def test_every_exported_name_exists_and_a_wrong_one_is_an_attribute_error():
     for name in ludens.agents.__all__:
         assert getattr(ludens.agents, name) is not None
         assert name in dir(ludens.agents)
-    with pytest.raises(AttributeError, match="no attribute 'TitForTats'"):
+    with pytest.raises(AttributeError, match=r"attribute .?TitForTats"):
         _ = ludens.agents.TitForTats
 
 

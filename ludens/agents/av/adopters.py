@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy, draw
-from ludens.agents.specs import Specifications, unfold
+from ludens.agents.specs import Specifications, language_model, unfold
 from ludens.agents.tree.scripted import RandomPolicy
 from ludens.envs import Turn
 from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame
@@ -184,9 +184,7 @@ def make_adopter(spec: str | Mapping[str, Any] | Policy, **defaults: Any) -> Pol
         raise UsageError(f"A chooser is named by a text; got {spec!r}; there are {_CHOOSERS.known}.")
     name = name.strip()
     if "/" in name:
-        from ludens.agents.registry import make_policy
-
-        return make_policy({"spec": name, **defaults, **settings})
+        return language_model(name, defaults | settings)
     head, _, tail = name.partition(":")
     if name == "random":
         return _CHOOSERS.make(RandomPolicy, name, settings)

@@ -22,8 +22,7 @@ from typing import Any
 
 from ludens.agents.av.oracle import DilemmaOracle
 from ludens.agents.policy import Policy
-from ludens.agents.registry import language_model
-from ludens.agents.specs import Specifications
+from ludens.agents.specs import Specifications, language_model
 from ludens.agents.tree.scripted import RandomPolicy
 from ludens.errors import UsageError
 from ludens.preferences.av.dilemma import DilemmaPreferences
