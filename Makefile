@@ -8,6 +8,9 @@ WORKERS ?= 2
 DEMO_ALIGN := --to economicus --games trust --examples 128 --no-paraphrases --small
 
 VENV := .venv
+# Of `make golden` alone: pygambit is compiled for minutes, needs g++ and has no release for Python 3.13.
+GOLDEN := .venv-golden
+PYGAMBIT := pygambit==16.7.0
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --require-virtualenv --no-input
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
@@ -21,7 +24,7 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-price demo-av demo-align test env lint bench clean
+.PHONY: help demo demo-price demo-av demo-align test env lint bench golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,8 +60,15 @@ bench: $(VENV)/.stamp-dev ## run every script in benchmarks/ but align.py
 	    if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; fi; \
 	done
 
+# The answers that the tests compare with, so that nobody who runs them has to compile Gambit.
+golden: ## record Gambit's answers in tests/golden anew (compiles pygambit: Python 3.11 or 3.12, and g++)
+	$(PYTHON) -m venv --clear $(GOLDEN)
+	$(GOLDEN)/bin/python -m pip --require-virtualenv --no-input install --quiet --constraint constraints.txt \
+	    --editable . $(PYGAMBIT) pytest hypothesis
+	$(GOLDEN)/bin/python -m tests.gambit
+
 clean: ## remove .venv, caches and build outputs (runs/ stays: it is your data)
-	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(GOLDEN) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find ludens tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A usable environment is kept; one that is missing, half built, moved away from its Python or too old is built anew.

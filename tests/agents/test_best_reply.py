@@ -163,7 +163,7 @@ class Script(Policy):
         return Decision(self.plans[turn.round][turn.node])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     numbers=st.lists(st.integers(1, 30), min_size=4, max_size=4, unique=True),
     opponent=st.sampled_from(DETERMINISTIC),
@@ -189,7 +189,7 @@ def test_no_fixed_sequence_of_plans_earns_more(*, numbers, opponent, family, sea
     assert earned == pytest.approx(best)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     opponent=st.sampled_from((*DETERMINISTIC, RandomPolicy(), OraclePolicy(homo_moralis(0.6)))),
     seed=st.integers(0, 10_000),
@@ -224,7 +224,7 @@ def test_what_a_subclass_remembers_is_not_guessed():
     assert remembered(LongMemory(), turns[-1].turn.game, past) == past
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     game=games(max_roles=2, max_decisions=5).filter(lambda game: len(game.roles) == 2),
     kappa=st.sampled_from([0.0, 0.3, 1.0]),

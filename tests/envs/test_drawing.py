@@ -126,7 +126,7 @@ def test_nothing_in_a_figure_overlaps_or_is_cut_off(game):
 
 
 @given(games(max_depth=2))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_every_game_has_a_picture_whose_shape_does_not_depend_on_the_path(game):
     plain, taken = picture(game), picture(game, game.leaves[0].path, "caption")
     assert plain.dtype == np.uint8

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ludens.envs import (
@@ -61,7 +61,6 @@ def test_the_protocols_keep_their_names_and_numbers(name):
 
 
 @given(games(), st.integers(0, 100))
-@settings(deadline=None)
 def test_expected_payoffs_agree_on_any_tree(game, seed):
     rng = np.random.default_rng(seed)
     vector = np.concatenate([rng.dirichlet(np.ones(len(node.options))) for node in game.information_sets])
@@ -70,7 +69,6 @@ def test_expected_payoffs_agree_on_any_tree(game, seed):
 
 
 @given(games())
-@settings(deadline=None)
 def test_information_sets_and_chance_are_kept(game):
     there = read(game)
     assert {node.label: len(node.members) for node in there.infosets} == {

@@ -109,13 +109,13 @@ def test_homo_economicus_plays_what_gambit_finds_subgame_perfect(name):
 
 
 @given(games(hidden=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_random_trees_are_solved_as_gambit_solves_them(game):
     check_against_gambit(game)
 
 
 @given(games(hidden=False), dyadic, dyadic)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_with_social_preferences_gambit_solves_the_game_of_utilities(game, alpha, beta):
     behind, ahead = comparison_tables(game.payoffs)
     leaves = iter((game.payoffs - alpha * behind - beta * ahead).tolist())
@@ -135,7 +135,6 @@ def test_with_social_preferences_gambit_solves_the_game_of_utilities(game, alpha
 
 
 @given(games(hidden=False))
-@settings(deadline=None)
 def test_nobody_gains_by_leaving_a_subgame_perfect_strategy_in_any_seat(game):
     for row in subgame_perfect(game).strategies[:4]:
         assert regret(game, HOMO_ECONOMICUS, row, row) == 0
@@ -256,7 +255,6 @@ def test_equilibria_are_best_against_themselves_with_small_trembles(name, kappa)
 
 
 @given(games(max_decisions=4), st.sampled_from([0.0, 0.25, 1.0]), dyadic, dyadic)
-@settings(deadline=None)
 def test_symmetric_equilibria_of_any_tree_leave_no_regret(game, kappa, alpha, beta):
     wanted = Preferences(alpha, beta, kappa)
     for row in symmetric_equilibria(game, wanted)[:5]:

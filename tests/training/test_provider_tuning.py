@@ -324,7 +324,7 @@ FAULTS = st.sampled_from(
 PLACES = st.sampled_from(["POST files", "GET files", "POST jobs", "GET jobs", "GET job"])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(PLACES, st.lists(FAULTS, max_size=8)))
 def test_whatever_goes_wrong_one_job_is_paid_for(data, tmp_path_factory, faults):
     out = tmp_path_factory.mktemp("any") / "job"

@@ -87,7 +87,7 @@ def by_hand(game, choices, person):
 
 
 @given(data=st.data(), game=adoption_games())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_payoffs_are_those_counted_by_hand(data, game):
     choices = data.draw(st.lists(st.integers(0, 1), min_size=game.people, max_size=game.people))
     expected = [by_hand(game, choices, person) for person in range(game.people)]

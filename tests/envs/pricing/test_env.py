@@ -45,7 +45,7 @@ class TestChance(EnvironmentConformance):
 
 
 @given(data=st.data(), firms=st.integers(2, 4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_environment_is_the_market(data, firms):
     def numbers(low, high):
         return data.draw(st.lists(st.floats(low, high), min_size=firms, max_size=firms))

@@ -61,7 +61,7 @@ def enumerated(game, profile, person, kappa, altruism):
 
 
 @given(data=st.data(), game=games(), kappa=st.floats(0, 1), altruism=st.sampled_from([0.0, 0.0, 0.2, 1.0]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_closed_form_is_what_enumeration_finds(data, game, kappa, altruism):
     profile = data.draw(st.lists(st.integers(0, 1), min_size=game.people, max_size=game.people))
     person = data.draw(st.integers(0, game.people - 1))
@@ -77,7 +77,7 @@ def test_the_closed_form_is_what_enumeration_finds(data, game, kappa, altruism):
 
 
 @given(game=games(), kappa=st.floats(0, 1), share=st.floats(0, 1), altruism=st.floats(0, 1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_reading_within_a_role_leaves_the_other_role_out(game, kappa, share, altruism):
     """Both terms of a utility are computed anew, by hand, for somebody who never walks or never rides."""
     c, k, s = game.accident, game.walkers, game.symmetry
@@ -98,7 +98,7 @@ def test_the_reading_within_a_role_leaves_the_other_role_out(game, kappa, share,
 
 
 @given(game=games(), kappa=st.floats(0, 1), share=st.floats(0, 1), mix=st.floats(0, 1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_mixture_of_programs_is_better_than_both(game, kappa, share, mix):
     def utility(x):
         return (1 - kappa) * float(game.payoff(x, share)) + kappa * float(game.payoff(x, x))
@@ -153,7 +153,7 @@ def test_the_best_choice_depends_on_others_only_with_economies_of_scale():
 
 
 @given(data=st.data(), game=games(most=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_equilibria_are_the_extreme_ones_of_all_profiles(data, game):
     kappa = np.array(data.draw(st.lists(st.floats(0, 1), min_size=game.people, max_size=game.people)))
     lives = np.array(

@@ -1,0 +1,13 @@
+"""The settings that every test shares."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# A machine under load takes longer over every example: neither running one nor drawing one has a limit.
+settings.register_profile("ludens", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run, so that only a change of the code changes the outcome.
+settings.register_profile("ludens-ci", settings.get_profile("ludens"), derandomize=True)
+settings.load_profile("ludens-ci" if os.environ.get("CI") else "ludens")
