@@ -42,6 +42,7 @@ from ludens.agents.llm.settings import (
     check_word,
 )
 from ludens.agents.policy import BeliefReport, Decision, OnInvalid, Policy, Wording, draw
+from ludens.agents.secrets import without_secrets
 from ludens.envs import Turn
 from ludens.errors import UsageError
 
@@ -51,7 +52,6 @@ SETTINGS = (
     "framing", "elicit", "reasoning", "format", "temperature", "invalid", "persona", "order", "retries",
     "timeout", "transport_retries", "retry_wait", "max_tokens", "seed", "api_base",
 )  # fmt: skip
-SECRET = ("key", "token", "secret", "password", "headers", "credentials")
 
 
 class LLMPolicy(Policy):
@@ -152,8 +152,8 @@ class LLMPolicy(Policy):
         """All arguments as JSON values; keys and other secrets are left out, and come from the
         environment.
         """
-        told = {name: value for name, value in self.options.items() if not name.lower().endswith(SECRET)}
-        return {"spec": self.model, **{name: getattr(self, name) for name in SETTINGS}, **told}
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        return {"spec": self.model, **settings, **without_secrets(self.options)}
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask the model, waiting for it. Works where an event loop runs, too (in a notebook)."""

@@ -42,6 +42,7 @@ from ludens.agents.llm.settings import (
 )
 from ludens.agents.policy import Decision, Policy, Status
 from ludens.agents.pricing.view import FirmView, firm_view
+from ludens.agents.secrets import without_secrets
 from ludens.envs import Turn
 from ludens.errors import UsageError
 
@@ -52,13 +53,12 @@ SETTINGS = (
     "prefix", "persona", "layout", "window", "notes", "note_limit", "schema", "tries", "temperature",
     "timeout", "transport_retries", "retry_wait", "max_tokens", "seed", "api_base",
 )  # fmt: skip
-SECRET = ("key", "token", "secret", "password", "headers", "credentials")
 # What a small context has room for.
 SMALL_WINDOW, SMALL_NOTE, SMALL_REPLY = 4, 32, 200
 WINDOW, LONG_REPLY = 100, 2048
 
 
-class PricingLLMPolicy(Policy):
+class PricePolicy(Policy):
     """A firm whose prices a language model sets, named as LiteLLM names it.
 
     Args:
@@ -116,7 +116,7 @@ class PricingLLMPolicy(Policy):
         check_word("layout", layout, Literal["auto", "full", "compact"])
         for name, value in (("notes", notes), ("schema", schema)):
             if not isinstance(value, bool):
-                raise UsageError(f"PricingLLMPolicy got {name}={value!r}; it must be True or False.")
+                raise UsageError(f"PricePolicy got {name}={value!r}; it must be True or False.")
         check_options(options, SETTINGS)
         self.model = self.name = check_model(model)
         self.prefix = check_prefix(prefix)
@@ -149,7 +149,7 @@ class PricingLLMPolicy(Policy):
         self._able = Abilities()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PricingLLMPolicy) and self.describe() == other.describe()
+        return isinstance(other, PricePolicy) and self.describe() == other.describe()
 
     def __hash__(self) -> int:
         return hash((self.model, self.prefix))
@@ -158,8 +158,8 @@ class PricingLLMPolicy(Policy):
         """All arguments as JSON values; keys and other secrets are left out, and come from the
         environment.
         """
-        told = {name: value for name, value in self.options.items() if not name.lower().endswith(SECRET)}
-        return {"spec": self.model, **{name: getattr(self, name) for name in SETTINGS}, **told}
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        return {"spec": self.model, **settings, **without_secrets(self.options)}
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask the model, waiting for it. Works where an event loop runs, too (in a notebook)."""

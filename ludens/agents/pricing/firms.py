@@ -10,7 +10,7 @@ specification                            firm
 ``moralis:kappa=0.5,universalise=…``     the same over ``firms`` or ``firms_and_consumers``
 ``fixed:1.7``                            `FixedFirm`
 ``qlearning``                            a Q-learner, see `ludens.agents.qlearning`
-anything with a ``/``                    `PricingLLMPolicy` of that LiteLLM model id
+anything with a ``/``                    `PricePolicy` of that LiteLLM model id
 =======================================  =============================================================
 """
 
@@ -64,9 +64,9 @@ def make_firm(spec: str | Mapping[str, Any], **defaults: Any) -> Policy:
     name, settings = _FIRMS.unfold(spec)
     name = name.strip()
     if "/" in name:
-        from ludens.agents.llm.price_policy import PricingLLMPolicy
+        from ludens.agents.llm.price_policy import PricePolicy
 
-        return _FIRMS.make(PricingLLMPolicy, name, defaults | settings, name)
+        return _FIRMS.make(PricePolicy, name, defaults | settings, name)
     head, _, tail = name.partition(":")
     if head == "qlearning":
         from ludens.agents.qlearning import QLearningPolicy

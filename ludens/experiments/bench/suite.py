@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.policy import Policy
+from ludens.agents.secrets import without_secrets
 from ludens.envs import PROTOCOLS, GameTree, Turn
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
@@ -110,7 +111,7 @@ class Suite:
         they come from the environment.
         """
         return {
-            "models": [_without_secrets(model) for model in self.models],
+            "models": [without_secrets(model) for model in self.models],
             "framings": list(self.framings),
             "replicates": self.replicates,
             "elicit": self.elicit,
@@ -205,12 +206,6 @@ def player(suite: Suite) -> PlayOne:
 @lru_cache(maxsize=256)
 def _turns(protocol: str) -> Mapping[str, Turn]:
     return questions(PROTOCOLS[protocol])
-
-
-def _without_secrets(model: PolicySpec) -> dict[str, Any]:
-    from ludens.agents.llm.choice_policy import SECRET
-
-    return {name: value for name, value in model.items() if not name.lower().endswith(SECRET)}
 
 
 def _may_vary(policy: PolicySpec) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.llm.price_policy import PricingLLMPolicy
+from ludens.agents.llm.price_policy import PricePolicy
 from ludens.agents.policy import Decision, Policy
 from ludens.envs import Turn
 from ludens.errors import UsageError
@@ -227,9 +227,7 @@ def _turns(run: Run, setup: PricingSetup, periods: Sequence[int]) -> Turns:
     """Every turn of those periods at which a language model set a price."""
     first, last = periods
     models = {
-        seat
-        for seat, firm in zip(setup.seats, setup.firms, strict=True)
-        if isinstance(firm, PricingLLMPolicy)
+        seat for seat, firm in zip(setup.seats, setup.firms, strict=True) if isinstance(firm, PricePolicy)
     }
     found: Turns = {}
     for episode in run.episodes():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from ludens.agents.secrets import without_secrets
 from ludens.errors import UsageError
 from ludens.experiments.runs.files import write_whole
 from ludens.experiments.runs.lock import RunLock
@@ -22,7 +23,6 @@ from ludens.training.provider.rules import check_suffix
 from ludens.training.provider.steps import create, find_job, news, send
 from ludens.training.provider.transport import Transport
 
-SECRETS = ("key", "token", "credential", "secret", "password")
 LONGEST_POLL = 60.0
 
 
@@ -250,7 +250,7 @@ def _start(prepared: Prepared, folder: Path, suffix: str | None, options: Mappin
     for split, (content, examples) in prepared.files.items():
         digest = hashlib.sha256(content).hexdigest()
         files[split] = SentFile(f"ludens-{token}-{split}.jsonl", digest, len(content), examples)
-    plain = {name: value for name, value in options.items() if not any(secret in name for secret in SECRETS)}
+    plain = without_secrets(options)
     job = ProviderJob(
         folder,
         prepared.model,

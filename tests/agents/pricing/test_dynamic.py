@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ludens.agents import CallablePolicy, make_policy
-from ludens.agents.llm.price_policy import PricingLLMPolicy
+from ludens.agents.llm.price_policy import PricePolicy
 from ludens.agents.pricing import (
     BestReplyFirm,
     FixedFirm,
@@ -213,7 +213,7 @@ def test_what_is_no_known_rule_or_no_duopoly_is_refused(monkeypatch):
     for rival in (RandomFirm(), QLearningPolicy(mode="online"), CallablePolicy(lambda seen: 0)):
         with pytest.raises(UsageError, match="give memory"):
             BestReplyFirm(rival)
-    for rival in (PricingLLMPolicy("openai/gpt-5-mini"), "myopic"):
+    for rival in (PricePolicy("openai/gpt-5-mini"), "myopic"):
         with pytest.raises(UsageError, match="rule is known"):
             BestReplyFirm(rival)
     with pytest.raises(UsageError, match="without chance"):

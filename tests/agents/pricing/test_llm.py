@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ludens.agents.llm import ModelError
-from ludens.agents.llm.price_policy import PricingLLMPolicy
+from ludens.agents.llm.price_policy import PricePolicy
 from ludens.agents.pricing import make_firm
 from ludens.errors import UsageError
 from tests import loopback
@@ -35,7 +35,7 @@ BAD = [
 
 def firm(server, model="openai/loopback", **settings):
     more = {"api_base": server.url, "api_key": "none", "retry_wait": 0.01} | settings
-    return PricingLLMPolicy(model, **more)
+    return PricePolicy(model, **more)
 
 
 def decide(policy, history=PAST, seed=0, **facts):
