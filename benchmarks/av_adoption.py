@@ -18,9 +18,9 @@ import time
 import numpy as np
 
 from ludens.envs.av.adoption.game import AdoptionGame
-from ludens.envs.av.adoption.thresholds import gain_terms
 from ludens.experiments.av.adoption import simulate_adoption
 from ludens.experiments.av.groups import make_groups
+from ludens.preferences.av.thresholds import gain_terms
 
 REVISION, NOISE = 0.1, 0.002
 

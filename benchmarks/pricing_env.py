@@ -20,6 +20,7 @@ from pettingzoo import make
 
 import ludens.envs  # noqa: F401  # importing it registers the environments
 from ludens.envs.pricing import Market, PricingCore
+from ludens.envs.pricing.theory.benchmarks import price_grid
 
 PEER = "plain Market loop"
 HORIZON = 1000
@@ -27,7 +28,7 @@ HORIZON = 1000
 
 def plain(market: Market, rng: np.random.Generator) -> Callable[[], int]:
     """One market, one period after another, nothing but the market."""
-    grid = market.price_grid()
+    grid = price_grid(market)
 
     def chunk() -> int:
         for first, second in rng.integers(15, size=(HORIZON, 2)):
@@ -71,7 +72,7 @@ def batched(
     market: Market, markets: int, rng: np.random.Generator, *, grid: bool = True
 ) -> Callable[[], int]:
     """`PricingCore`, many markets at once."""
-    prices = market.price_grid()
+    prices = price_grid(market)
     core = PricingCore(market, markets=markets, grid=prices if grid else None)
 
     def chunk() -> int:

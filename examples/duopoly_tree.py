@@ -8,11 +8,12 @@ from __future__ import annotations
 from ludens.agents import OraclePolicy, QuantalPolicy
 from ludens.envs import DecisionNode, GameTree, PayoffNode, SequentialEnv
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.experiments import play
 from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
 
 market = Market.symmetric()
-prices = {"low": market.nash()[0], "high": market.monopoly()[0]}
+prices = {"low": nash_prices(market)[0], "high": monopoly_prices(market)[0]}
 
 
 def second_firm(first: str) -> DecisionNode:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ludens.agents.pricing.oracles import PricingPolicy
 from ludens.agents.pricing.view import FirmView
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices
 
 
 class MatchingFirm(PricingPolicy):
@@ -26,4 +27,4 @@ class MatchingFirm(PricingPolicy):
             last = np.delete(view.prices[-1, list(view.active)], view.place)
             if np.isfinite(last).any():
                 return float(np.nanmin(last))
-        return float(view.present.monopoly()[view.place])
+        return float(monopoly_prices(view.present)[view.place])

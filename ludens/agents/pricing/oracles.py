@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing.view import FirmView, firm_view
 from ludens.envs import Turn
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
-
-Universalise = Literal["firms", "firms_and_consumers"]
+from ludens.preferences.pricing.moral import Universalise, moralis_prices
 
 
 class PricingPolicy(Policy):
@@ -66,7 +66,7 @@ class NashFirm(PricingPolicy):
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The Nash price of the firm's product."""
-        return float(view.present.nash()[view.place])
+        return float(nash_prices(view.present)[view.place])
 
 
 class MonopolyFirm(PricingPolicy):
@@ -76,7 +76,7 @@ class MonopolyFirm(PricingPolicy):
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The joint-profit price of the firm's product."""
-        return float(view.present.monopoly()[view.place])
+        return float(monopoly_prices(view.present)[view.place])
 
 
 class MyopicFirm(PricingPolicy):
@@ -87,10 +87,10 @@ class MyopicFirm(PricingPolicy):
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The price that would have earned the most against the rivals' last prices."""
         if not len(view.prices):
-            return float(view.present.nash()[view.place])
+            return float(nash_prices(view.present)[view.place])
         last = view.prices[-1, list(view.active)]
         # A firm that has just come has no price yet.
-        last = np.where(np.isfinite(last), last, view.present.nash())
+        last = np.where(np.isfinite(last), last, nash_prices(view.present))
         firm = int(view.present.owners[view.place])
         return float(view.present.best_response(firm, last)[view.place])
 
@@ -109,7 +109,7 @@ class GrimFirm(PricingPolicy):
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Hold the joint-profit price, or the Nash price once it was undercut."""
         view = firm_view(turn)
-        monopoly, nash = view.present.monopoly(), view.present.nash()
+        monopoly, nash = monopoly_prices(view.present), nash_prices(view.present)
         agreed = np.array([_offered(turn, float(price)) for price in monopoly])
         slack = 1e-3 * np.abs(monopoly - nash)
         undercut = view.prices[:, list(view.active)] < agreed - slack  # False where a price is not there
@@ -118,14 +118,15 @@ class GrimFirm(PricingPolicy):
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The joint-profit price, at which it opens."""
-        return float(view.present.monopoly()[view.place])
+        return float(monopoly_prices(view.present)[view.place])
 
 
 class MoralisFirm(PricingPolicy):
     """The price of the symmetric equilibrium of firms with weight κ on the universalised profit.
 
     Each maximises (1 - κ) π(p, rivals) + κ π(p, everyone at p). Whom the maxim is universalised over is a
-    choice: over firms alone, κ raises prices to the joint-profit price; see `Market.moralis`.
+    choice: over firms alone, κ raises prices to the joint-profit price; see
+        `ludens.preferences.pricing.moral`.
 
     Args:
         kappa: in [0, 1].
@@ -148,7 +149,7 @@ class MoralisFirm(PricingPolicy):
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """The equilibrium price of the firm's product."""
-        return float(view.present.moralis(self.kappa, self.universalise)[view.place])
+        return float(moralis_prices(view.present, self.kappa, self.universalise)[view.place])
 
 
 class FixedFirm(PricingPolicy):
@@ -185,7 +186,7 @@ class RandomFirm(PricingPolicy):
 
     def price(self, view: FirmView, rng: np.random.Generator) -> float:
         """Draw a price between the grid's ends."""
-        nash, monopoly = view.present.nash()[view.place], view.present.monopoly()[view.place]
+        nash, monopoly = nash_prices(view.present)[view.place], monopoly_prices(view.present)[view.place]
         margin = 0.1 * (monopoly - nash)
         return float(rng.uniform(nash - margin, monopoly + margin))
 

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ludens.agents.qlearning.parameters import QLearning
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid
 from ludens.errors import LudensError, UsageError
 
 Floats = NDArray[np.float64]
@@ -71,11 +72,11 @@ class LearningTables:
         """Prices in money, shape (firms, points), ascending; where firms differ, each has its own."""
         points, extension = self.parameters.points, self.parameters.extension
         if not self.outside:
-            alike = self.market.price_grid(points, extension)
+            alike = price_grid(self.market, points, extension)
             return np.array(np.broadcast_to(alike, (self.firms, points)))
         variants = self._variants()
-        low = min(float(variant.nash().min()) for variant in variants)
-        high = max(float(variant.monopoly().max()) for variant in variants)
+        low = min(float(nash_prices(variant).min()) for variant in variants)
+        high = max(float(monopoly_prices(variant).max()) for variant in variants)
         wide = extension * (high - low)
         return np.tile(np.linspace(low - wide, high + wide, points), (self.firms, 1))
 
@@ -161,8 +162,8 @@ class LearningTables:
         """Nash and joint profits of each firm, shape (firms,) each: the 0 and the 1 of the profit gain."""
         variants = self._variants()
         values = self.outside or (None,)
-        low = [m.profits(m.nash(), outside=v) for m, v in zip(variants, values, strict=True)]
-        high = [m.profits(m.monopoly(), outside=v) for m, v in zip(variants, values, strict=True)]
+        low = [m.profits(nash_prices(m), outside=v) for m, v in zip(variants, values, strict=True)]
+        high = [m.profits(monopoly_prices(m), outside=v) for m, v in zip(variants, values, strict=True)]
         return np.mean(low, axis=0), np.mean(high, axis=0)
 
     def gain(self, profits: ArrayLike) -> Floats:

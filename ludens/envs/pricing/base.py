@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ludens.checks import check_running, seeded, whole_number
 from ludens.envs.pricing.observations import FirmEncoding, shared_part
 from ludens.envs.pricing.options import PricingOptions
-from ludens.envs.pricing.schedule import AnyMarket
 from ludens.envs.pricing.simulator import Outcome, PricingCore
+from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
 

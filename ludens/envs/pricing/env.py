@@ -16,8 +16,7 @@ from pettingzoo import ParallelEnv
 
 from ludens.envs.pricing.base import BertrandBase, Observation, PricingGame
 from ludens.envs.pricing.options import as_market, pricing_options
-from ludens.envs.pricing.schedule import AnyMarket
-from ludens.envs.pricing.theory.market import Market
+from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
 
@@ -36,7 +35,7 @@ class BertrandEnv(BertrandBase, ParallelEnv):  # type: ignore[misc]  # PettingZo
         firms: how many, where no market is given.
         actions: ``"grid"``: an action is the number of a point of the price grid (Discrete).
             ``"continuous"``: it is a price, or an array of one for each of the firm's products (Box).
-        points, extension: of the usual grid, see `Market.price_grid`.
+        points, extension: of the usual grid, see `price_grid`.
         grid: other prices to choose from, (m,) or (products, m), in place of the usual grid.
         bounds: the lowest and the highest continuous price; from 0 to 3 times the highest joint-profit price
             by default (ours).

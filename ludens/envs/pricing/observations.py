@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from ludens.envs.pricing.interventions import Regulator
 from ludens.envs.pricing.options import PricingOptions
-from ludens.envs.pricing.schedule import AnyMarket
 from ludens.envs.pricing.simulator import PricingCore
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.linear import Linear
+from ludens.envs.pricing.theory.market import AnyMarket
 
 Floats = NDArray[np.float64]
 

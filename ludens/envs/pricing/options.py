@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ludens.checks import check_choice, check_count
 from ludens.envs.pricing.interventions import Intervention, as_interventions
-from ludens.envs.pricing.schedule import AnyMarket, Schedule
+from ludens.envs.pricing.schedule import Schedule
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
-from ludens.envs.pricing.theory.market import Market
+from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -90,7 +91,7 @@ def pricing_options(
     Schedule(market, events)
     prices = None
     if actions == "grid":
-        prices = _grid(environment, market, market.price_grid(points, extension) if grid is None else grid)
+        prices = _grid(environment, market, price_grid(market, points, extension) if grid is None else grid)
     elif grid is not None:
         raise UsageError(f"{environment} has no grid where actions are continuous: leave one of them out.")
     low, high = _bounds(environment, market, prices, bounds)
@@ -151,7 +152,7 @@ def _bounds(
                 f"{environment} takes bounds with actions='continuous' only: the grid has its own."
             )
         return float(grid.min()), float(grid.max())
-    low, high = (0.0, HEADROOM * float(np.max(market.monopoly()))) if bounds is None else bounds
+    low, high = (0.0, HEADROOM * float(np.max(monopoly_prices(market)))) if bounds is None else bounds
     # Spaces are float32: what a learner draws from one must be legal here.
     low, high = float(np.float32(low)), float(np.float32(high))
     if not 0 <= low < high < math.inf:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -44,8 +46,8 @@ def profit_benchmarks(face: BertrandBase) -> tuple[Floats, Floats]:
     for regime in face.core.schedule.regimes:
         low, high = (np.full(face.game.market.firms, np.nan) for _ in range(2))
         there, present = list(regime.firms), regime.present
-        low[there] = present.profits(present.nash())
-        high[there] = present.profits(present.monopoly())
+        low[there] = present.profits(nash_prices(present))
+        high[there] = present.profits(monopoly_prices(present))
         known[regime.start] = low, high
     starts = [face.core.schedule.regime(period).start for period in range(face.period + 1)]
     return np.array([known[start][0] for start in starts]), np.array([known[start][1] for start in starts])

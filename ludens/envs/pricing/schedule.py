@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,14 @@ from ludens.envs.pricing.interventions import (
     Prominence,
     Regulator,
 )
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.theory.entry import without_firm
 from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
-from ludens.envs.pricing.theory.market import Market
+from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
-AnyMarket: TypeAlias = Market | HomogeneousMarket
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class Regime:
         market = self.market
         for firm in reversed(range(self.market.firms)):
             if firm not in self.firms:
-                market = market.without_firm(firm)
+                market = without_firm(market, firm)
         return market
 
     @property
@@ -72,12 +73,12 @@ class Regime:
     @cached_property
     def nash(self) -> Floats:
         """Nash prices of those present, (J,); NaN for the others."""
-        return self._placed(self.present.nash())
+        return self._placed(nash_prices(self.present))
 
     @cached_property
     def monopoly(self) -> Floats:
         """Joint-profit prices of those present, (J,); NaN for the others."""
-        return self._placed(self.present.monopoly())
+        return self._placed(monopoly_prices(self.present))
 
     def gain(self, profits: Floats) -> Floats:
         """Δ of each firm at profits (..., F): NaN for firms that are not there, for a firm alone, where no
@@ -95,8 +96,8 @@ class Regime:
             there = list(self.firms)
             # A market can be played where theory has no price for it: then nothing is measured against it.
             with suppress(EquilibriumError):
-                low[there] = self.present.profits(self.present.nash())
-                width[there] = self.present.profits(self.present.monopoly()) - low[there]
+                low[there] = self.present.profits(nash_prices(self.present))
+                width[there] = self.present.profits(monopoly_prices(self.present)) - low[there]
         width[width == 0] = np.nan
         return low, width
 

@@ -22,8 +22,8 @@ from ludens.checks import check_started
 from ludens.envs.pricing.base import BertrandBase, Observation, PricingGame
 from ludens.envs.pricing.interventions import Entrant, Exit
 from ludens.envs.pricing.options import as_market, pricing_options
-from ludens.envs.pricing.schedule import AnyMarket
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
+from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
 

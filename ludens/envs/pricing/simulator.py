@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.envs.pricing.interventions import Intervention
-from ludens.envs.pricing.schedule import AnyMarket, Regime, Schedule
-from ludens.envs.pricing.theory.market import Market
+from ludens.envs.pricing.schedule import Regime, Schedule
+from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ludens.envs.av.adoption.game import AdoptionGame
-from ludens.envs.av.adoption.thresholds import kappa_threshold
 from ludens.errors import UsageError
 from ludens.experiments.av.adoption import OnRound, share_by_kappa, simulate_adoption
 from ludens.experiments.av.adoption_result import (
@@ -26,6 +25,7 @@ from ludens.experiments.av.adoption_seats import load_adoption, seat_adoption
 from ludens.experiments.av.groups import Named, make_groups
 from ludens.experiments.runs.manifest import new_run_path
 from ludens.experiments.runs.recorder import OnProgress
+from ludens.preferences.av.thresholds import kappa_threshold
 
 __all__ = ["AdoptionResult", "adopt", "load_adoption", "seat_adoption", "to_json", "write_csv", "write_json"]
 

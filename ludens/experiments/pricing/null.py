@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient, first_explained, lagged, regress
@@ -78,9 +79,9 @@ def myopic_null(
         raise UsageError("The null is simulated in the run's market, and this panel does not know it.")
     market, scale = panel.markets[runs[0]], float(panel.scale[runs[0]])
     reply = Replies(market, scale)
-    nash = np.asarray(market.nash(), dtype=np.float64) / scale
+    nash = np.asarray(nash_prices(market), dtype=np.float64) / scale
     if noise is None:
-        room = float(np.mean(market.monopoly() / scale - nash))
+        room = float(np.mean(monopoly_prices(market) / scale - nash))
         noise = max(_LEAST_NOISE, min(regress(panel).residual or 0.0, room / 4))
     periods, firms = int(panel.played[runs].max()), len(nash)
     first = first_explained(periods)
@@ -108,7 +109,7 @@ class Replies:
     def __init__(self, market: Any, scale: float) -> None:
         self._market, self._scale = market, scale
         self._costs = np.asarray(market.unit_costs, dtype=np.float64) / scale
-        top = float(np.max(market.monopoly())) / scale
+        top = float(np.max(monopoly_prices(market))) / scale
         # Best replies lie between cost and well above the joint price, whatever the others ask.
         self._low, self._high = self._costs, self._costs + 2.0 * np.max(top - self._costs)
         self._table: tuple[Floats, Floats] | None = None

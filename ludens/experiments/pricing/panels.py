@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -158,10 +159,10 @@ def panel_of(
     runs, _, count = found.shape
     played = np.asarray(known(found).all(axis=2))
     whole = np.asarray(played.all(axis=1))
-    sure = np.where(played[..., None], found, market.nash())
+    sure = np.where(played[..., None], found, nash_prices(market))
     quantities = np.where(played[..., None], market.quantities(sure), np.nan)
     profits = np.where(played[..., None], market.profits(sure), np.nan)
-    nash, joint = market.nash(), market.monopoly()
+    nash, joint = nash_prices(market), monopoly_prices(market)
     ended = ["done" if each else "aborted" for each in whole.tolist()]
     names = tuple(firms) if firms is not None else tuple(f"firm {number}" for number in range(count))
     return Panel(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.experiments.pricing.history import History, histories
 from ludens.experiments.pricing.panels import Note, Panel
 from ludens.experiments.runs.run import Run
@@ -28,8 +29,8 @@ def panel(run: Run | str | os.PathLike[str]) -> Panel:
     found = histories(run if isinstance(run, Run) else Run(run))
     firms = found[0].market.firms
     periods = max((len(each.prices) for each in found), default=0)
-    nash = np.stack([each.market.nash() for each in found])
-    joint = np.stack([each.market.monopoly() for each in found])
+    nash = np.stack([nash_prices(each.market) for each in found])
+    joint = np.stack([monopoly_prices(each.market) for each in found])
     labels = tuple(each.episode.labels for each in found)
     return Panel(
         prices=_filled([each.prices for each in found], periods, firms),
@@ -41,8 +42,8 @@ def panel(run: Run | str | os.PathLike[str]) -> Panel:
         ceiling=np.array([np.nan if each["ceiling"] is None else float(each["ceiling"]) for each in labels]),
         nash_prices=nash,
         joint_prices=joint,
-        nash_profits=np.stack([each.market.profits(each.market.nash()) for each in found]),
-        joint_profits=np.stack([each.market.profits(each.market.monopoly()) for each in found]),
+        nash_profits=np.stack([each.market.profits(nash_prices(each.market)) for each in found]),
+        joint_profits=np.stack([each.market.profits(monopoly_prices(each.market)) for each in found]),
         labels=labels,
         detail=tuple(each.episode.detail for each in found),
         notes=tuple(note for number, each in enumerate(found) for note in _notes(number, each)),

@@ -16,6 +16,7 @@ import pettingzoo
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.envs.pricing import CheapTalk
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices
 from ludens.experiments.pricing.setup import ENVIRONMENT, PricingSetup, with_facts
 from ludens.experiments.runs.records import EpisodeSpec
 
@@ -46,7 +47,7 @@ class MarketSession:
         self.played: list[dict[str, dict[str, float]]] = []
         self._notes: dict[str, Mapping[str, str]] = {}
         self._talk = next((each.limit for each in interventions if isinstance(each, CheapTalk)), None)
-        highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(market.monopoly()))))
+        highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(monopoly_prices(market)))))
         self._env: Any = pettingzoo.make(
             "parallel",
             ENVIRONMENT,

@@ -22,6 +22,7 @@ from ludens.agents.pricing import make_firm
 from ludens.envs import Turn
 from ludens.envs.pricing import Intervention, Market, Regulator
 from ludens.envs.pricing.interventions import as_interventions
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices
 from ludens.errors import UsageError
 from ludens.experiments.runs.database import NoRunError
 from ludens.experiments.runs.records import EpisodeSpec
@@ -124,7 +125,7 @@ class PricingSetup:
         child = np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, _CEILING))
         factor = np.random.default_rng(child).uniform(*self.ceiling)
         # Rounded as a person would state it: to the cent, or to three digits where money is finer than that.
-        highest = float(np.max(self.scaled(scale).monopoly()))
+        highest = float(np.max(monopoly_prices(self.scaled(scale))))
         return round(factor * highest, max(2, 2 - math.floor(math.log10(highest))))
 
 

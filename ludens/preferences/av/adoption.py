@@ -5,7 +5,7 @@
 with x the own program, y the share of utilitarian cars among the others (`ludens.envs.av.adoption.game`).
 κ = a = 0 is homo economicus; κ homo moralis (Alger & Weibull, Econometrica 81(6), 2013); a the altruist's
 weight on each other life, pedestrians without a car among them; a = 1 is the utilitarian, to whom all lives
-count alike. The closed forms are those of `ludens.envs.av.adoption.thresholds`.
+count alike. The closed forms are those of `ludens.preferences.av.thresholds`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.envs.av.adoption.game import AdoptionGame
-from ludens.envs.av.adoption.thresholds import (
+from ludens.errors import UsageError
+from ludens.preferences.av.thresholds import (
     Reading,
     altruism_threshold,
     check_reading,
@@ -27,7 +28,6 @@ from ludens.envs.av.adoption.thresholds import (
     kappa_threshold,
     role_payoff,
 )
-from ludens.errors import UsageError
 
 __all__ = [
     "AdoptionEquilibria",

@@ -29,10 +29,11 @@ from ludens.agents.qlearning import QLearning, QLearningPolicy, train
 from ludens.agents.qlearning.values import best_reply_values
 from ludens.envs import make_env
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import UsageError
 from tests.agents.pricing.turns import BASELINE, pricing_turn
 
-GRID = BASELINE.price_grid(15)
+GRID = price_grid(BASELINE, 15)
 RULES = (
     NashFirm(),
     MonopolyFirm(),
@@ -181,7 +182,7 @@ class Echo(PricingPolicy):
 
 
 def test_a_rule_of_ones_own_says_how_far_back_it_looks():
-    grid = BASELINE.price_grid(3)
+    grid = price_grid(BASELINE, 3)
     with pytest.raises(UsageError, match="give memory"):
         BestReplyFirm(Echo())
     firm = BestReplyFirm(Echo(), discount=1.0, memory=2, horizon="episode")
@@ -196,7 +197,7 @@ def test_where_firms_differ_the_rivals_grid_is_asked_for():
     market = Market([2.0, 2.2], [1.0, 0.9])
     env = make_env("bertrand", market=market, points=5, periods=3)
     env.reset(seed=0)
-    grids = market.price_grid(5)
+    grids = price_grid(market, 5)
     with pytest.raises(UsageError, match="rival_prices"):
         BestReplyFirm(MyopicFirm()).values(env.unwrapped.turn("firm_0"))
     env.unwrapped.step({"firm_0": 1, "firm_1": 3})

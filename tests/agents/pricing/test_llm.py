@@ -10,6 +10,7 @@ import pytest
 from ludens.agents.llm import ModelError
 from ludens.agents.llm.price_policy import PricePolicy
 from ludens.agents.pricing import make_firm
+from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import UsageError
 from tests import loopback
 from tests.agents.pricing.turns import BASELINE, pricing_turn
@@ -122,7 +123,7 @@ def test_above_the_stated_ceiling_is_allowed_and_beyond_all_bounds_is_not():
 
 
 def test_on_a_grid_only_its_prices_count():
-    grid = BASELINE.price_grid(5)
+    grid = price_grid(BASELINE, 5)
     with Loopback([say(slots("1.5")), say(slots(f"{grid[3]:.6g}"))]) as server:
         decision = firm(server).decide(pricing_turn(grid=grid), np.random.default_rng(0))
     assert decision.action == 3

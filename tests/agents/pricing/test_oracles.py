@@ -9,6 +9,7 @@ from ludens.agents import CallablePolicy, make_policy
 from ludens.agents.pricing import firm_names, firm_view, make_firm
 from ludens.envs import PROTOCOLS, questions
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid
 from ludens.errors import UsageError
 from tests.agents.pricing.turns import BASELINE, pricing_turn
 
@@ -58,7 +59,7 @@ def test_grim_punishes_one_cut_for_ever_and_nothing_else():
 
 
 def test_grim_takes_the_grids_joint_price_for_no_cut():
-    grid = BASELINE.price_grid()
+    grid = price_grid(BASELINE)
     nearest = grid[np.argmin(np.abs(grid - JOINT))]
     assert nearest != pytest.approx(JOINT, abs=1e-3)
     assert make_firm("grim").decide(pricing_turn([(nearest, nearest)], grid=grid), None).action == int(
@@ -86,7 +87,7 @@ def test_prices_scale_with_money(spec, scale):
 
 
 def test_random_firms_draw_from_what_is_on_offer_with_the_generator_alone():
-    grid = BASELINE.price_grid()
+    grid = price_grid(BASELINE)
     firm = make_firm("random")
     drawn = [firm.decide(pricing_turn(grid=grid), np.random.default_rng(seed)).action for seed in range(300)]
     assert set(drawn) == set(range(15))
@@ -98,7 +99,7 @@ def test_random_firms_draw_from_what_is_on_offer_with_the_generator_alone():
 @pytest.mark.parametrize("firm", range(3))
 def test_each_seat_knows_its_own_product(firm):
     market = Market([2.0, 2.2, 1.8], [1.0, 0.9, 1.1])
-    for spec, expected in (("nash", market.nash()), ("monopoly", market.monopoly())):
+    for spec, expected in (("nash", nash_prices(market)), ("monopoly", monopoly_prices(market))):
         found = price(spec, market=market, agent=f"firm_{firm}")
         assert found == pytest.approx(expected[firm])
     view = firm_view(pricing_turn([(1.5, 1.6, 1.7)], market=market, agent=f"firm_{firm}"))

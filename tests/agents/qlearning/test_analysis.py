@@ -20,6 +20,7 @@ from ludens.agents.qlearning import (
 from ludens.agents.qlearning.learner import stream_uniform
 from ludens.agents.qlearning.values import action_values, best_reply_values, path_values
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import profit_gain
 from ludens.errors import UsageError
 
 HIGH = 12
@@ -155,7 +156,7 @@ def test_cycles_and_gains_are_those_of_the_path():
     assert flat.cycle_lengths.tolist() == [1]
     assert flat.symmetric.all()
     price = flat.tables.grid[0, HIGH]
-    assert flat.gains[0] == pytest.approx(float(flat.tables.market.profit_gain([price, price], mean=True)))
+    assert flat.gains[0] == pytest.approx(float(profit_gain(flat.tables.market, [price, price], mean=True)))
     turns = automata(copying, start=(3, 9))
     assert turns.cycle_lengths.tolist() == [2]
     assert not turns.symmetric.any()

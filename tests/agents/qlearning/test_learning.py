@@ -12,6 +12,7 @@ from ludens.agents.qlearning.learner import Learner, stream_uniform
 from ludens.agents.qlearning.session import Session, start_session
 from ludens.agents.qlearning.tables import LearningTables
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import price_grid
 
 SHORT = {"points": 4, "beta": 2e-3, "window": 300}
 
@@ -176,7 +177,7 @@ def test_a_session_ends_when_no_greedy_action_changed_for_the_window():
 
 def test_first_values_are_the_discounted_profit_against_random_rivals():
     made = tables(Market([2.0, 2.1, 1.9], [1.0, 1.1, 0.9]), points=3)
-    grid = made.market.price_grid(3, 0.1)
+    grid = price_grid(made.market, 3, 0.1)
     for firm in range(3):
         for action in range(3):
             total = 0.0

@@ -14,6 +14,7 @@ from ludens.agents.qlearning import QLearning, QLearningPolicy, learning_tables,
 from ludens.agents.qlearning.session import start_session
 from ludens.envs import Option, Turn
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import UsageError
 
 FAST = {"points": 4, "beta": 5e-3, "window": 400}
@@ -157,7 +158,7 @@ def test_prices_off_the_grid_count_as_the_nearest_and_missing_ones_as_the_highes
 
 def test_options_are_taken_by_their_number():
     market = Market.symmetric()
-    grid = market.price_grid(15, 0.1)
+    grid = price_grid(market, 15, 0.1)
     decision = QLearningPolicy().decide(turn(market, 1, [], [], grid), np.random.default_rng(0))
     limit = policy.limit_strategies(market, QLearning())
     assert decision.action == limit.strategies[1, limit.state]

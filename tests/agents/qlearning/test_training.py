@@ -14,6 +14,7 @@ import pytest
 
 from ludens.agents.qlearning import QLearning, TableTooLargeError, learning_tables, train, training
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import LudensError, UsageError
 
 QUICK = QLearning(points=5, beta=1e-4, window=2000)
@@ -215,7 +216,7 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
 
 def test_firms_that_differ_have_grids_of_their_own():
     market = Market([2.0, 2.0], [1.0, 0.5])
-    np.testing.assert_allclose(learning_tables(market, QLearning()).grid, market.price_grid(15, 0.1))
+    np.testing.assert_allclose(learning_tables(market, QLearning()).grid, price_grid(market, 15, 0.1))
 
 
 def test_parameters_are_equal_by_value():

@@ -14,6 +14,7 @@ from pettingzoo import make
 from ludens.envs import make_env
 from ludens.envs.av.adoption.env import AdoptionEnv
 from ludens.envs.av.adoption.game import AdoptionGame, Regulation
+from ludens.envs.av.adoption.render import gains
 from ludens.envs.av.adoption.simulator import PASSENGER, PEDESTRIAN, AdoptionCore
 from ludens.errors import UsageError
 from ludens.testing import EnvironmentConformance
@@ -223,7 +224,7 @@ def test_ten_thousand_people_play(payoffs):
     assert np.mean(list(rewards.values())) == pytest.approx(1 - 0.0055, abs=2e-3)
 
 
-def test_both_renderings_show_adoption_and_threshold():
+def test_both_renderings_show_adoption_and_its_gains():
     env = AdoptionEnv(people=6, render_mode="ansi", regulation={"fine": 0.2, "period": 1})
     env.reset(seed=0)
     for _ in range(3):
@@ -231,7 +232,11 @@ def test_both_renderings_show_adoption_and_threshold():
     shown = env.render()
     assert "33.3%" in shown
     assert "fine 0.2" in shown
-    assert "0.250" in shown  # κ* before the fine, with four pedestrians
+    # Alone, an owner loses its life in one of 20 rounds; together all are spared as one of four pedestrians.
+    alone, together = gains(env)
+    assert alone[0] / (alone[0] - together[0]) == pytest.approx(0.25)
+    assert f"{alone[0]:.4f}" in shown
+    assert f"{together[0]:.4f}" in shown
 
 
 def test_turns_can_be_kept_as_json():

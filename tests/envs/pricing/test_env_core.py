@@ -18,6 +18,8 @@ from ludens.envs.pricing import (
     Regulator,
     shubik_levitan,
 )
+from ludens.envs.pricing.theory.benchmarks import gain_of_profits, monopoly_prices, nash_prices, price_grid
+from ludens.envs.pricing.theory.entry import without_firm
 from ludens.errors import UsageError
 
 EVENTS = (
@@ -43,7 +45,7 @@ def drawn(core, periods, seed=0):
 @pytest.mark.parametrize("events", [(), EVENTS, (*EVENTS, Prominence(2)), (Prominence(1, bonus=0.5),)])
 def test_a_batch_is_a_loop_over_its_markets(events, grid):
     market = Market.symmetric(3)
-    points = market.price_grid(5) if grid else None
+    points = price_grid(market, 5) if grid else None
 
     def made(markets):
         return PricingCore(market, markets=markets, memory=2, grid=points, interventions=events)
@@ -63,7 +65,7 @@ def test_a_batch_is_a_loop_over_its_markets(events, grid):
 
 def test_tables_are_the_market():
     market = Market([2, 2.1], [1, 0.9])
-    grid = market.price_grid()
+    grid = price_grid(market)
     core = PricingCore(market, markets=500, grid=grid)
     moves = drawn(core, 1)[0]
     outcome = core.step(moves)
@@ -78,12 +80,12 @@ def test_a_firm_that_is_not_there_is_as_if_the_market_did_not_have_it(market):
     core = PricingCore(market, markets=50, interventions=(Exit(1, 1),))
     prices = np.random.default_rng(1).uniform(1.0, 1.6, (50, 3))
     np.testing.assert_allclose(core.step(prices).profits, market.profits(prices), atol=1e-14)
-    outcome, rest = core.step(prices), market.without_firm(1)
+    outcome, rest = core.step(prices), without_firm(market, 1)
     np.testing.assert_allclose(outcome.quantities[:, [0, 2]], rest.quantities(prices[:, [0, 2]]), atol=1e-12)
     np.testing.assert_allclose(outcome.profits[:, [0, 2]], rest.profits(prices[:, [0, 2]]), atol=1e-12)
     assert np.all(outcome.profits[:, 1] == 0)
     assert np.isnan(outcome.prices[:, 1]).all()
-    np.testing.assert_allclose(core.regime.nash[[0, 2]], rest.nash())
+    np.testing.assert_allclose(core.regime.nash[[0, 2]], nash_prices(rest))
 
 
 def test_demand_shocks_come_and_go():
@@ -131,7 +133,7 @@ def test_average_prices_can_be_what_is_fined():
 
 @pytest.mark.parametrize("moves", [[[1, 2, 3]], [[1.5, 0.0]], [[-1, 0]], [[15, 0]]])
 def test_wrong_moves_change_nothing(moves):
-    core = PricingCore(Market.symmetric(), grid=Market.symmetric().price_grid())
+    core = PricingCore(Market.symmetric(), grid=price_grid(Market.symmetric()))
     with pytest.raises(UsageError):
         core.step(moves)
     assert core.period == 0
@@ -139,12 +141,12 @@ def test_wrong_moves_change_nothing(moves):
 
 def test_homogeneous_markets_are_kleins():
     market = HomogeneousMarket()
-    assert market.price_grid(7).tolist() == pytest.approx([number / 6 for number in range(7)])
-    assert market.monopoly().tolist() == [0.5, 0.5]
+    assert price_grid(market, 7).tolist() == pytest.approx([number / 6 for number in range(7)])
+    assert monopoly_prices(market).tolist() == [0.5, 0.5]
     assert market.profits([[0.5, 0.5], [0.25, 0.5], [0.0, 0.5]]).tolist() == [
         [0.125, 0.125], [0.1875, 0.0], [0.0, 0.0],
     ]  # fmt: skip
-    assert market.gain_of_profits([0.125, 0.125]).tolist() == [1, 1]
+    assert gain_of_profits(market, [0.125, 0.125]).tolist() == [1, 1]
     scaled = HomogeneousMarket(price_scale=10, quantity_scale=3)
     assert scaled.profits([2.5, 5]).tolist() == pytest.approx([0.1875 * 30, 0])
     with pytest.raises(UsageError, match="no best reply"):

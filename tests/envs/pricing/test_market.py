@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ludens.envs.pricing import Market, shubik_levitan
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid, profit_gain
+from ludens.envs.pricing.theory.entry import with_product, without_firm
+from ludens.envs.pricing.theory.stackelberg import stackelberg_prices
 from ludens.errors import UsageError
 
 seeds = st.integers(0, 2**32 - 1)
@@ -83,7 +86,7 @@ def test_a_product_nobody_buys_is_as_if_it_were_not_there(seed):
         return
     prices = prices_near(market, np.random.default_rng(seed))
     prices[market.owners == 0] = 1e12
-    left = market.without_firm(0)
+    left = without_firm(market, 0)
     expected = left.quantities(prices[market.owners != 0])
     np.testing.assert_allclose(market.quantities(prices)[market.owners != 0], expected, rtol=1e-6, atol=1e-9)
 
@@ -94,9 +97,9 @@ def test_scales_change_money_and_nothing_else():
     np.testing.assert_allclose(scaled.quantities(3.2 * prices), 100 * plain.quantities(prices))
     np.testing.assert_allclose(scaled.profits(3.2 * prices), 320 * plain.profits(prices))
     np.testing.assert_allclose(scaled.consumer_surplus(3.2 * prices), 320 * plain.consumer_surplus(prices))
-    np.testing.assert_allclose(scaled.nash(), 3.2 * plain.nash())
-    np.testing.assert_allclose(scaled.price_grid(), 3.2 * plain.price_grid())
-    np.testing.assert_allclose(scaled.profit_gain(3.2 * prices), plain.profit_gain(prices))
+    np.testing.assert_allclose(nash_prices(scaled), 3.2 * nash_prices(plain))
+    np.testing.assert_allclose(price_grid(scaled), 3.2 * price_grid(plain))
+    np.testing.assert_allclose(profit_gain(scaled, 3.2 * prices), profit_gain(plain, prices))
 
 
 @given(seeds)
@@ -195,7 +198,7 @@ def test_a_market_survives_json_and_pickle(seed):
 
 def test_arrays_cannot_be_changed():
     market = Market.symmetric()
-    for array in (market.qualities, market.costs, market.owners, market.unit_costs, market.nash()):
+    for array in (market.qualities, market.costs, market.owners, market.unit_costs, nash_prices(market)):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
 
@@ -207,25 +210,25 @@ def test_a_nest_of_parameter_0_is_plain_logit():
     prices = np.random.default_rng(0).uniform(0.5, 3, (50, 3))
     np.testing.assert_allclose(nested.profits(prices), plain.profits(prices), rtol=1e-12)
     np.testing.assert_allclose(nested.profit_gradient(prices), plain.profit_gradient(prices), atol=1e-12)
-    np.testing.assert_allclose(nested.nash(), plain.nash(), rtol=1e-12)
+    np.testing.assert_allclose(nash_prices(nested), nash_prices(plain), rtol=1e-12)
     np.testing.assert_allclose(nested.best_response(0, prices), plain.best_response(0, prices), rtol=1e-12)
 
 
 def test_entry_and_exit_undo_each_other():
     plain = Market([2, 2.5], [1, 1.1])
-    entered = plain.with_product(1.8, 0.9)
+    entered = with_product(plain, 1.8, 0.9)
     assert entered == Market([2, 2.5, 1.8], [1, 1.1, 0.9])
-    assert entered.without_firm(2) == plain
-    assert plain.with_product(1.8, 0.9, owner=1).owners.tolist() == [0, 1, 1]
-    assert entered.without_firm(0).qualities.tolist() == [2.5, 1.8]
+    assert without_firm(entered, 2) == plain
+    assert with_product(plain, 1.8, 0.9, owner=1).owners.tolist() == [0, 1, 1]
+    assert without_firm(entered, 0).qualities.tolist() == [2.5, 1.8]
     nested = Market([2, 2.5, 1], [1] * 3, demand="nested", nests=[0, 1, 1], nest_parameter=[0.2, 0.6])
-    grown = nested.with_product(3, 1, nest=2, nest_parameter=0.1)
-    assert grown.without_firm(3) == nested
-    assert nested.without_firm(0).parameters["nest_parameter"] == [0.6]
-    assert nested.with_product(3, 1, nest=1).parameters["nests"] == [0, 1, 1, 1]
+    grown = with_product(nested, 3, 1, nest=2, nest_parameter=0.1)
+    assert without_firm(grown, 3) == nested
+    assert without_firm(nested, 0).parameters["nest_parameter"] == [0.6]
+    assert with_product(nested, 3, 1, nest=1).parameters["nests"] == [0, 1, 1, 1]
     linear = Market([2] * 2, [1] * 2, demand="linear", slopes=shubik_levitan(2, 2.0))
     slopes = np.array(shubik_levitan(3, 2.0))
-    assert linear.with_product(2, 1, slopes=slopes).is_symmetric
+    assert with_product(linear, 2, 1, slopes=slopes).is_symmetric
 
 
 @pytest.mark.parametrize(
@@ -260,21 +263,18 @@ def test_entry_and_exit_undo_each_other():
         (lambda: Market.symmetric().quantities(1.5), "an axis of 2"),
         (lambda: Market.symmetric().profits([1, float("inf")]), "must be finite"),
         (lambda: Market.symmetric().profits([1, 1], float("nan")), "must be finite"),
-        (lambda: Market.symmetric().monopoly([2]), "firms from 0 to 1"),
-        (lambda: Market.symmetric().monopoly([]), "firms from 0 to 1"),
+        (lambda: monopoly_prices(Market.symmetric(), [2]), "firms from 0 to 1"),
+        (lambda: monopoly_prices(Market.symmetric(), []), "firms from 0 to 1"),
         (lambda: Market.symmetric().best_response(2, [1, 1]), "numbered from 0 to 1"),
-        (lambda: Market.symmetric().stackelberg(-1), "numbered from 0 to 1"),
-        (lambda: Market.symmetric(1).profit_gain([1.5]), "add a second firm"),
-        (lambda: Market.symmetric(1).price_grid(), "add a second firm"),
-        (lambda: Market.symmetric().price_grid(1), "at least 2 points"),
-        (lambda: Market.symmetric().price_grid(15, -0.1), "extension"),
-        (lambda: Market.symmetric().moralis(1.5), "between 0 and 1"),
-        (lambda: Market.symmetric().moralis(0.5, "everyone"), "'firms' or 'firms_and_consumers'"),
-        (lambda: Market.symmetric().moralis(1, "firms_and_consumers", consumers=0.6), "must not exceed 1/2"),
-        (lambda: Market.symmetric().without_firm(2), "one can leave"),
-        (lambda: Market.symmetric(1).without_firm(0), "one can leave"),
-        (lambda: Market.symmetric().with_product(2, 1, owner=3), "owner is a firm"),
-        (lambda: Market.symmetric().with_product(2, 1, nest=0), "this market's demand is 'logit'"),
+        (lambda: stackelberg_prices(Market.symmetric(), -1), "numbered from 0 to 1"),
+        (lambda: profit_gain(Market.symmetric(1), [1.5]), "add a second firm"),
+        (lambda: price_grid(Market.symmetric(1)), "add a second firm"),
+        (lambda: price_grid(Market.symmetric(), 1), "at least 2 points"),
+        (lambda: price_grid(Market.symmetric(), 15, -0.1), "extension"),
+        (lambda: without_firm(Market.symmetric(), 2), "one can leave"),
+        (lambda: without_firm(Market.symmetric(1), 0), "one can leave"),
+        (lambda: with_product(Market.symmetric(), 2, 1, owner=3), "owner is a firm"),
+        (lambda: with_product(Market.symmetric(), 2, 1, nest=0), "this market's demand is 'logit'"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(make, words):

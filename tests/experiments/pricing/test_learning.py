@@ -9,6 +9,7 @@ import pytest
 
 from ludens.agents.qlearning import QLearning
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import profit_gain
 from ludens.errors import UsageError
 from ludens.experiments.pricing.learning import learners, to_json, train_sessions
 from ludens.experiments.pricing.learning_report import write_learning_report
@@ -30,7 +31,7 @@ def test_measures_are_those_of_the_whole_cycle(result):
         assert found.prices == pytest.approx(path.mean(axis=0).tolist())
         assert result.panel.prices[number, : len(path)] == pytest.approx(path)
         market = trained.tables.market
-        assert found.gains == pytest.approx(market.profit_gain(path).mean(axis=0).tolist())
+        assert found.gains == pytest.approx(profit_gain(market, path).mean(axis=0).tolist())
 
 
 def test_kinds_of_cycles_add_up(result):

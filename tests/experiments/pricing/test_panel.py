@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
 from ludens.experiments.pricing.panels import panel_of
 
 
 def test_prices_in_a_market_become_quantities_profits_and_gains():
     market = Market.symmetric()
-    nash, joint = market.nash(), market.monopoly()
+    nash, joint = nash_prices(market), monopoly_prices(market)
     panel = panel_of(np.stack([np.tile(nash, (4, 1)), np.tile(joint, (4, 1))]), market)
     assert panel.gains[0] == pytest.approx(np.zeros((4, 2)), abs=1e-9)
     assert panel.gains[1] == pytest.approx(np.ones((4, 2)), abs=1e-9)

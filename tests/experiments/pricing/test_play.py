@@ -10,6 +10,7 @@ import pytest
 from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing import make_firm
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run
 from ludens.experiments.pricing.history import histories
@@ -244,7 +245,7 @@ def test_q_learners_meet_models_and_are_made_again_on_resume(tmp_path):
         )
     (found,), (expected,) = histories(run), histories(whole)
     assert found.prices.tolist() == expected.prices.tolist()
-    grid = found.market.price_grid(5)
+    grid = price_grid(found.market, 5)
     assert np.abs(found.prices[:, 1:, None] - grid).min(axis=-1).max() < 1e-9
 
 

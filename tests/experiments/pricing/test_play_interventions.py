@@ -17,6 +17,8 @@ from ludens.envs.pricing import (
     Prominence,
     Regulator,
 )
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.theory.entry import without_firm
 from ludens.errors import UsageError
 from ludens.experiments import Run
 from ludens.experiments.pricing.history import histories
@@ -62,9 +64,9 @@ def test_firms_that_come_and_go_are_asked_only_while_they_are_there(tmp_path):
         )  # fmt: skip
     (history,) = histories(run)
     two, three = Market.symmetric(2), Market.symmetric(3)
-    expected = [two.nash()[0]] * 2 + [three.nash()[0]] * 2 + [np.nan] * 2
+    expected = [nash_prices(two)[0]] * 2 + [nash_prices(three)[0]] * 2 + [np.nan] * 2
     assert history.prices[:, 1] == pytest.approx(np.array(expected), nan_ok=True)
-    expected = [np.nan] * 2 + [three.monopoly()[0]] * 2 + [two.monopoly()[0]] * 2
+    expected = [np.nan] * 2 + [monopoly_prices(three)[0]] * 2 + [monopoly_prices(two)[0]] * 2
     assert history.prices[:, 2] == pytest.approx(np.array(expected), nan_ok=True)
     assert np.isnan(history.profits[:2, 2]).all()
     before, after, left = (user(server.requests[period]) for period in (1, 2, 5))
@@ -104,7 +106,7 @@ def test_shocks_and_steering_change_what_is_sold(tmp_path):
     better = Market.symmetric(quality=2.5, quantity_scale=100.0)
     assert history.quantities[0] == pytest.approx(market.quantities([1.5, 1.6]))
     assert history.quantities[1] == pytest.approx(better.quantities([1.5, 1.6]))
-    assert history.quantities[2] == pytest.approx([better.without_firm(1).quantities([1.5])[0], 0.0])
+    assert history.quantities[2] == pytest.approx([without_firm(better, 1).quantities([1.5])[0], 0.0])
 
 
 def test_chance_in_the_market_is_the_same_after_a_break_and_at_every_concurrency(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
 from ludens.experiments.pricing.null import Replies, myopic_null
 from ludens.experiments.pricing.panels import panel_of
@@ -129,7 +130,7 @@ def test_shifting_a_firm_s_prices_of_a_run_changes_nothing():
 def test_best_replies_are_the_market_s():
     market = Market.symmetric()
     replies = Replies(market, 1.0)
-    joint, nash = market.monopoly(), market.nash()
+    joint, nash = monopoly_prices(market), nash_prices(market)
     assert replies(joint)[0] == pytest.approx(1.6617, abs=5e-5)
     assert replies(nash) == pytest.approx(nash, abs=1e-5)
     assert replies.slope(nash) == pytest.approx(0.420, abs=5e-4)
@@ -162,7 +163,7 @@ def test_the_null_is_the_very_regression_on_myopic_firms():
     market, rng = Market.symmetric(), np.random.default_rng(5)
     replies = Replies(market, 1.0)
     prices = np.empty((7, 300, 2))
-    current = np.tile(market.nash(), (7, 1))
+    current = np.tile(nash_prices(market), (7, 1))
     for period in range(300):
         current = replies(current) + rng.normal(0, 0.05, current.shape)
         prices[:, period] = current

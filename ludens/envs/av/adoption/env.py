@@ -44,7 +44,7 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
         memory: how many of the last rounds' shares are observed.
         max_cycles: PettingZoo's name for `rounds`; the smaller of the two counts.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of
-            adoption over rounds above the threshold κ*, shape (height, width, 3), uint8.
+            adoption over rounds above the gains from it, shape (height, width, 3), uint8.
         parameters: those of `AdoptionGame`.
 
     Observations are a dict of ``action_mask`` (int8) and ``observation``, a float32 vector: the shares of
@@ -220,7 +220,7 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
         )
 
     def render(self) -> str | NDArray[np.uint8] | None:
-        """Adoption over rounds against the threshold κ*, as `render_mode` says."""
+        """Adoption over rounds and the gains from it, as `render_mode` says."""
         if self.render_mode is None:
             gymnasium.logger.warn(f"{ENVIRONMENT} has no render_mode: pass one when making it.")
             return None

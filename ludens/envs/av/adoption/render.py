@@ -1,4 +1,8 @@
-"""An adoption game for the eye: the share of utilitarian cars over rounds, and the threshold κ* below it."""
+"""Text and pictures of an adoption game: the share of utilitarian cars over rounds, and what they are worth.
+
+The second series are the two payoff differences that make the game a dilemma: what a utilitarian car is worth
+to one owner alone, and what it is worth to everybody if all choose it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ludens.envs.av.adoption.thresholds import kappa_threshold
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,15 +23,19 @@ ROWS, WIDTH = 10, 60
 SIZE, DPI = (8.0, 5.0), 100
 _BARS = "▁▂▃▄▅▆▇█"
 # Of Okabe & Ito's palette, which colour-blind readers can tell apart.
-_ADOPTION, _THRESHOLD, _LAW = "#0072b2", "#d55e00", "#999999"
+_ADOPTION, _ALONE, _TOGETHER, _LAW = "#0072b2", "#d55e00", "#009e73", "#999999"
 
 
-def thresholds(env: AdoptionEnv) -> Floats:
-    """κ* behind the veil in each round played and the one to come, (rounds + 1,), at the share of the round
-    before (0 in the first).
+def gains(env: AdoptionEnv) -> tuple[Floats, Floats]:
+    """Return what utilitarian cars are worth in each round played and the next one, two arrays (rounds + 1,).
+
+    At the share y of the round before (0 in the first), the first array is π(1, y) − π(0, y), the gain of one
+    owner alone; the second is π(1, 1) − π(0, 0), the gain of each if all change together.
     """
-    before = [0.0, *env.shares.tolist()]
-    return np.array([float(kappa_threshold(env.game, share, period=t)) for t, share in enumerate(before)])
+    game, before = env.game, [0.0, *env.shares.tolist()]
+    alone = [float(game.payoff(1.0, y, t) - game.payoff(0.0, y, t)) for t, y in enumerate(before)]
+    together = [float(game.payoff(1.0, 1.0, t) - game.payoff(0.0, 0.0, t)) for t in range(len(before))]
+    return np.array(alone), np.array(together)
 
 
 def text(env: AdoptionEnv) -> str:
@@ -39,17 +45,17 @@ def text(env: AdoptionEnv) -> str:
         f"{env.environment}: {env.round} of {env.rounds} rounds, {game.people} people, {game.walkers} "
         f"pedestrians per accident",
         "",
-        f"{'round':>6}  {'utilitarian':>11}  {'threshold':>9}  {'mean payoff':>11}  lives lost",
+        f"{'round':>6}  {'utilitarian':>11}  {'alone':>8}  {'together':>8}  {'mean payoff':>11}  lives lost",
     ]
-    limits = thresholds(env)
+    alone, together = gains(env)
     for number in range(max(0, env.round - ROWS), env.round):
         outcome = env._outcomes[number]
         lost = sum(float(group[0]) for group in outcome.deaths)
         lines.append(
-            f"{number + 1:>6}  {outcome.shares[0]:>11.1%}  {limits[number]:>9.3f}  "
+            f"{number + 1:>6}  {outcome.shares[0]:>11.1%}  {alone[number]:>8.4f}  {together[number]:>8.4f}  "
             f"{outcome.payoffs[0].mean():>11.4f}  {lost:.4g}"
         )
-    lines.append(f"{'next':>6}  {'':>11}  {limits[-1]:>9.3f}  {_law(env)}".rstrip())
+    lines.append(f"{'next':>6}  {'':>11}  {alone[-1]:>8.4f}  {together[-1]:>8.4f}  {_law(env)}".rstrip())
     if env.round:
         levels = np.rint(env.shares[-WIDTH:] * (len(_BARS) - 1)).astype(int)
         lines += ["", "utilitarian " + "".join(_BARS[level] for level in levels)]
@@ -62,7 +68,7 @@ def show(env: AdoptionEnv) -> None:
 
 
 def figure(env: AdoptionEnv) -> Figure:
-    """Adoption above the threshold, as a figure of its own (no pyplot)."""
+    """Draw adoption above the two gains, as a figure of its own (no pyplot)."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
@@ -70,12 +76,13 @@ def figure(env: AdoptionEnv) -> Figure:
     rounds = np.arange(1, env.round + 1)
     above.plot(rounds, env.shares, color=_ADOPTION, marker="o", markersize=3.5, linewidth=1.5)
     above.set(ylim=(-0.04, 1.04), ylabel="share of utilitarian cars")
-    limits = thresholds(env)
-    edges = np.arange(0.5, len(limits) + 1)
-    below.stairs(np.clip(limits, -0.2, 1.2), edges, baseline=None, color=_THRESHOLD, linewidth=1.5)
-    below.set(ylim=(-0.2, 1.2), ylabel="threshold κ*", xlabel="round", xlim=(0.5, max(env.rounds, 2) + 0.5))
-    for level in (0.0, 1.0):
-        below.axhline(level, color="#bbbbbb", linewidth=0.8, linestyle=":")
+    curves = gains(env)
+    edges = np.arange(0.5, env.round + 2)
+    for values, colour, name in zip(curves, (_ALONE, _TOGETHER), ("to one alone", "if all do"), strict=True):
+        below.stairs(values, edges, baseline=None, color=colour, linewidth=1.5, label=name)
+    below.set(ylabel="gain from choosing it", xlabel="round", xlim=(0.5, max(env.rounds, 2) + 0.5))
+    below.axhline(0.0, color="#bbbbbb", linewidth=0.8, linestyle=":")
+    below.legend(loc="best", frameon=False, fontsize=8)
     law = env.game.law
     if law is not None:
         end = env.rounds if law.until is None else min(law.until, env.rounds)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
+from ludens.envs.pricing.theory.market import Market
 from ludens.errors import UsageError
 
-if TYPE_CHECKING:
-    from ludens.envs.pricing.theory.market import Market
+MarketT = TypeVar("MarketT", Market, HomogeneousMarket)
 
 
 def with_product(
@@ -19,12 +20,25 @@ def with_product(
     quality: float,
     cost: float,
     *,
-    owner: int | None,
-    nest: int | None,
-    nest_parameter: float | None,
-    slopes: ArrayLike | None,
+    owner: int | None = None,
+    nest: int | None = None,
+    nest_parameter: float | None = None,
+    slopes: ArrayLike | None = None,
 ) -> Market:
-    """The market with one product more, last in order."""
+    """Return the market with one product more, last in order.
+
+    Args:
+        market: the market before.
+        quality: a, of the new product.
+        cost: c, of the new product.
+        owner: the firm that sells it; a new firm by default.
+        nest: its nest, under nested demand.
+        nest_parameter: σ of that nest, if the nest is new.
+        slopes: the whole new matrix B, (J + 1, J + 1), under linear demand.
+
+    Raises:
+        UsageError: an argument is missing, out of its range, or does not belong to the market's demand.
+    """
     firm = market.firms if owner is None else owner
     if not 0 <= firm <= market.firms:
         raise UsageError(
@@ -53,15 +67,21 @@ def with_product(
             new["nest_parameter"] = [*new["nest_parameter"], nest_parameter]
     if slopes is not None:
         new["slopes"] = slopes
-    return type(market)(**new)
+    return Market(**new)
 
 
-def without_firm(market: Market, firm: int) -> Market:
-    """The market without a firm and its products; later firms move up by one number."""
+def without_firm(market: MarketT, firm: int) -> MarketT:
+    """Return the market without a firm and its products; firms of higher numbers move down by one.
+
+    Raises:
+        UsageError: the market has no such firm, or no other one.
+    """
     if not 0 <= firm < market.firms or market.firms == 1:
         raise UsageError(
             f"Of {market.firms} firms, numbered from 0, one can leave if another stays; got firm {firm}."
         )
+    if isinstance(market, HomogeneousMarket):
+        return market.changed(firms=market.firms - 1)
     kept = np.flatnonzero(market.owners != firm)
     new = dict(market.parameters)
     for name in ("qualities", "costs", "owners"):
@@ -73,7 +93,7 @@ def without_firm(market: Market, firm: int) -> Market:
         new["nests"] = _renumbered(nests)
     if new["demand"] == "linear":
         new["slopes"] = _without(np.array(new["slopes"]), kept)
-    return type(market)(**new)
+    return Market(**new)
 
 
 def _renumbered(labels: Sequence[int]) -> list[int]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.envs.pricing.theory import parameters
+from ludens.envs.pricing.theory.demand import Conduct
 from ludens.envs.pricing.theory.groups import Groups
 from ludens.errors import UsageError
 
@@ -88,19 +89,20 @@ class HomogeneousMarket:
         """Profits (..., F) at prices (..., F)."""
         return (np.asarray(prices, dtype=np.float64) - self.unit_costs) * self.quantities(prices)
 
-    def nash(self) -> Floats:
-        """The Bertrand price on a continuum: cost, or the monopoly price of one firm alone."""
-        return self.monopoly() if self.firms == 1 else self.unit_costs.copy()
-
-    def monopoly(self, coalition: object = None) -> Floats:
-        """The price that maximises joint profit, (a + c)/2, asked by all firms.
+    def equilibrium(self, conduct: Conduct) -> Floats:
+        """Return the prices (F,) of firms that maximise joint profit, (a + c)/2, or compete, the cost c.
 
         Raises:
-            UsageError: a coalition of some firms is asked for; outsiders would undercut it.
+            UsageError: the conduct is neither: outsiders would undercut any smaller coalition.
         """
-        if coalition is not None:
-            raise UsageError("In a homogeneous market outsiders undercut any coalition: ask for all firms.")
-        return np.full(self.firms, self.price_scale * (self.intercept + self.cost) / 2)
+        if conduct.scale == 1 and conduct.rival == 0:
+            if conduct.owners.count == 1:
+                return np.full(self.firms, self.price_scale * (self.intercept + self.cost) / 2)
+            if conduct.owners.count == self.firms:
+                return self.unit_costs.copy()
+        raise UsageError(
+            "A homogeneous market has Nash and joint-profit prices only: outsiders undercut any other price."
+        )
 
     def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
         """There is none: the firm would undercut by less than any amount.
@@ -112,31 +114,6 @@ class HomogeneousMarket:
             "A homogeneous market has no best reply on a continuum of prices; take a firm that follows"
             " another rule, or a market of differentiated products."
         )
-
-    def gain_of_profits(self, profits: ArrayLike, *, mean: bool = False) -> Floats:
-        """(π − π_N)/(π_M − π_N) of profits (..., F), as `Market.gain_of_profits`; Nash profits are 0.
-
-        Raises:
-            UsageError: there is one firm only.
-        """
-        if self.firms == 1:
-            raise UsageError("A market of one firm has no gain over Nash profits; add a second firm.")
-        earned = np.asarray(profits, dtype=np.float64)
-        high = self.profits(self.monopoly())[0]
-        share: Floats = (earned.mean(axis=-1) if mean else earned) / high
-        return share
-
-    def price_grid(self, points: int = 7, extension: float = 0.0) -> Floats:
-        """Equally spaced prices from 0 to the intercept, (points,); Klein's k intervals have k + 1 points."""
-        if points < 2 or points != int(points):
-            raise UsageError(f"A price grid needs a whole number of at least 2 points; got {points}.")
-        return np.linspace(0.0, self.price_scale * self.intercept, int(points))
-
-    def without_firm(self, firm: int) -> HomogeneousMarket:
-        """The market with one firm less."""
-        if not 0 <= firm < self.firms or self.firms == 1:
-            raise UsageError(f"Of {self.firms} firms, numbered from 0, one can leave; got firm {firm}.")
-        return self.changed(firms=self.firms - 1)
 
     def changed(self, **numbers: Any) -> HomogeneousMarket:
         """The market with other numbers, by the names of `parameters`."""

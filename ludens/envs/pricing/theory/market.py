@@ -12,16 +12,15 @@ Every method takes batches: prices (..., J) give quantities (..., J) and profits
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs.pricing.theory import benchmarks, entry, parameters
+from ludens.envs.pricing.theory import parameters
 from ludens.envs.pricing.theory.demand import Conduct
 from ludens.envs.pricing.theory.groups import Groups, numbered
-from ludens.envs.pricing.theory.moral import Universalise, moral_conduct
-from ludens.envs.pricing.theory.stackelberg import leader_margins
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -154,49 +153,22 @@ class Market:
         lost = self.demand.marginal(values, worth, margins, Conduct(self.groups))
         return self.quantity_scale * (self.demand.shares(values, worth) - lost)
 
-    def nash(self) -> Floats:
-        """Prices (J,) of the one-shot Nash equilibrium.
+    def equilibrium(self, conduct: Conduct) -> Floats:
+        """Return the prices (J,) at which the first-order conditions of `conduct` hold for every product.
+
+        `ludens.envs.pricing.theory.benchmarks` names the usual ones (Nash, joint profit). The array is
+        read-only and kept, so that asking again costs nothing.
 
         Raises:
-            EquilibriumError: none was found.
+            EquilibriumError: the solver did not find them.
         """
-        return self._prices("nash", Conduct(self.groups))
-
-    def monopoly(self, coalition: Sequence[int] | None = None) -> Floats:
-        """Prices (J,) when some firms price as one and maximise their joint profit, all of them by default.
-
-        Firms outside the coalition go on for themselves: these are Nash prices between them and it.
-
-        Raises:
-            UsageError: the coalition names a firm that is not there.
-            EquilibriumError: no such prices were found.
-        """
-        members = frozenset(range(self.firms) if coalition is None else coalition)
-        if not members or not members <= set(range(self.firms)):
-            raise UsageError(f"A coalition names firms from 0 to {self.firms - 1}; got {sorted(members)}.")
-        _, merged = np.unique(
-            np.where(np.isin(self.owners, list(members)), -1, self.owners), return_inverse=True
-        )
-        return self._prices(members, Conduct(Groups(merged)))
-
-    def moralis(
-        self, kappa: float, universalise: Universalise = "firms", *, consumers: float = 0.5
-    ) -> Floats:
-        """Prices (J,) when every firm has weight κ on its universalised payoff; `moral` defines both maxims.
-
-        Args:
-            kappa: κ in [0, 1]; 0 is Nash.
-            universalise: over all firms, or over a veil behind which one may also be a consumer.
-            consumers: w, the weight of consumers under "firms_and_consumers".
-
-        Raises:
-            UsageError: a weight outside its range, or a surplus that does not exist.
-            EquilibriumError: no such prices were found.
-        """
-        conduct = moral_conduct(self.groups, kappa, universalise, consumers)
-        if universalise == "firms_and_consumers":
-            self.consumer_surplus(self.unit_costs)
-        return self._prices(("moralis", conduct.scale, conduct.rival), conduct)
+        key = (tuple(conduct.owners.labels.tolist()), conduct.scale, conduct.rival)
+        if key not in self._solved:
+            margins = self.demand.equilibrium(self.qualities - self.costs, self.outside, conduct)
+            prices = self.price_scale * (self.costs + margins)
+            prices.flags.writeable = False
+            self._solved[key] = prices
+        return self._solved[key]
 
     def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
         """Prices (..., J) with those of `firm` replaced by its most profitable ones against the others'.
@@ -205,7 +177,7 @@ class Market:
             UsageError: there is no such firm, or prices do not fit.
             EquilibriumError: the best reply was not found (firms with several products, not under logit).
         """
-        self._check_firm(firm)
+        self.check_firm(firm)
         array, worth = self._checked(prices, outside)
         own = self.owners == firm
         shape = np.broadcast_shapes(array.shape[:-1], worth.shape)
@@ -213,76 +185,10 @@ class Market:
         margins = self.demand.reply(own, self.qualities - self.costs, self._values(array), worth)
         return np.where(own, self.price_scale * (self.costs + margins), array)
 
-    def stackelberg(self, leader: int) -> Floats:
-        """Prices (J,) when firm `leader` sets its own first and all others answer with Nash.
-
-        Raises:
-            UsageError: there is no such firm, or it has several products and demand is not plain logit.
-            EquilibriumError: the answers were not found.
-        """
-        self._check_firm(leader)
-        if ("leader", leader) not in self._solved:
-            surplus = self.qualities - self.costs
-            margins = leader_margins(self.demand, surplus, self.outside, self.groups, leader)
-            self._solved["leader", leader] = self._money(margins)
-        return self._solved["leader", leader]
-
-    def critical_discount(self) -> float:
-        """The least discount factor at which grim triggers hold joint-profit prices, δ* =
-        (π_D−π_M)/(π_D−π_N), the highest over firms; 1 or more where a firm prefers Nash.
-        """
-        return benchmarks.critical_discount(self)
-
-    def profit_gain(self, prices: ArrayLike, *, mean: bool = False) -> Floats:
-        """Δ = (π − π_N)/(π_M − π_N) at prices (..., J): 0 at Nash profits, 1 at joint-profit ones.
-
-        Returns:
-            Each firm's own, (..., F), or that of profits averaged over firms, (...), where `mean`. Where
-            firms differ, one of them may earn less under joint pricing than at Nash; only the mean is then a
-            measure.
-
-        Raises:
-            UsageError: prices do not fit, or there is one firm only.
-        """
-        return benchmarks.gain(self, self.profits(prices), mean)
-
-    def gain_of_profits(self, profits: ArrayLike, *, mean: bool = False) -> Floats:
-        """`profit_gain` of profits (..., F) that are known."""
-        return benchmarks.gain(self, np.asarray(profits, dtype=np.float64), mean)
-
-    def price_grid(self, points: int = 15, extension: float = 0.1) -> Floats:
-        """Equally spaced prices from p_N − ξ(p_M−p_N) to p_M + ξ(p_M−p_N), with m = `points`, ξ =
-        `extension`.
-
-        Returns:
-            (points,) where all firms are alike, else (J, points).
-
-        Raises:
-            UsageError: fewer than 2 points, ξ < 0, or one firm only.
-        """
-        return benchmarks.price_grid(self, points, extension)
-
-    def with_product(
-        self,
-        quality: float,
-        cost: float,
-        *,
-        owner: int | None = None,
-        nest: int | None = None,
-        nest_parameter: float | None = None,
-        slopes: ArrayLike | None = None,
-    ) -> Market:
-        """The market with one product more, last in order, of a new firm unless `owner` is given. Nested
-        demand needs its `nest` (with a `nest_parameter` if that is new), linear demand the whole new matrix
-        of `slopes`.
-        """
-        return entry.with_product(
-            self, quality, cost, owner=owner, nest=nest, nest_parameter=nest_parameter, slopes=slopes
-        )
-
-    def without_firm(self, firm: int) -> Market:
-        """The market without a firm; firms of higher numbers move down by one."""
-        return entry.without_firm(self, firm)
+    def check_firm(self, firm: int) -> None:
+        """Raise `UsageError` if the market has no firm of that number."""
+        if not 0 <= firm < self.firms:
+            raise UsageError(f"Firms are numbered from 0 to {self.firms - 1}; got {firm}.")
 
     def __eq__(self, other: object) -> bool:
         return self._key == other._key if isinstance(other, Market) else NotImplemented
@@ -301,17 +207,6 @@ class Market:
         numbers = (self.qualities, self.costs, self.owners)
         scales = (self.outside, self.price_scale, self.quantity_scale)
         return (*(tuple(array.tolist()) for array in numbers), scales, self.demand)
-
-    def _prices(self, name: object, conduct: Conduct) -> Floats:
-        if name not in self._solved:
-            margins = self.demand.equilibrium(self.qualities - self.costs, self.outside, conduct)
-            self._solved[name] = self._money(margins)
-        return self._solved[name]
-
-    def _money(self, margins: Floats) -> Floats:
-        prices: Floats = self.price_scale * (self.costs + margins)
-        prices.flags.writeable = False
-        return prices
 
     def _values(self, prices: Floats) -> Floats:
         if self.price_scale == 1:
@@ -335,9 +230,9 @@ class Market:
             raise UsageError("Prices and values of the outside good must be finite; mend those that are not.")
         return array, worth
 
-    def _check_firm(self, firm: int) -> None:
-        if not 0 <= firm < self.firms:
-            raise UsageError(f"Firms are numbered from 0 to {self.firms - 1}; got {firm}.")
+
+AnyMarket: TypeAlias = Market | HomogeneousMarket
+"""A market that the pricing environments can be made of."""
 
 
 def _rebuilt(parameters: dict[str, Any]) -> Market:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ludens.envs.pricing.theory.demand import Conduct, Demand, Fixed
 from ludens.envs.pricing.theory.groups import Groups
+from ludens.envs.pricing.theory.market import Market
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -16,17 +17,28 @@ Floats = NDArray[np.float64]
 _SCAN = 33
 
 
-def leader_margins(demand: Demand, surplus: Floats, outside: float, owners: Groups, leader: int) -> Floats:
-    """Margins (J,) when firm `leader` moves first.
-
-    The leader's profit, with followers' equilibrium solved at each margin, is scanned from below its Nash
-    margin to beyond its joint-profit one; around the best point its derivative's zero is found. Under plain
-    logit all products of the leader carry one margin (followers see only their joint value, which is earned
-    most dearly so).
+def stackelberg_prices(market: Market, leader: int) -> Floats:
+    """Return the prices (J,) when firm `leader` moves first and all others answer with Nash.
 
     Raises:
-        UsageError: a leader with several products under other demand, for which there is no method here.
-        EquilibriumError: followers have no equilibrium that can be found.
+        UsageError: the market has no such firm, or it has several products and demand is not plain logit, for
+            which there is no method here.
+        EquilibriumError: the solver did not find the followers' answers.
+    """
+    market.check_firm(leader)
+    surplus = market.qualities - market.costs
+    margins = _leader_margins(market.demand, surplus, market.outside, market.groups, leader)
+    prices: Floats = market.price_scale * (market.costs + margins)
+    return prices
+
+
+def _leader_margins(demand: Demand, surplus: Floats, outside: float, owners: Groups, leader: int) -> Floats:
+    """Return the margins (J,) when firm `leader` moves first.
+
+    The leader's profit, with the followers' equilibrium solved at each margin, is scanned from below its Nash
+    margin to beyond its joint-profit one; around the best point the zero of its derivative is bracketed and
+    solved. Under plain logit all products of the leader carry one margin, because followers react to their
+    joint value only, and equal margins yield the most at any such value.
     """
     from scipy.optimize import brentq, minimize_scalar
 

@@ -1,11 +1,10 @@
-"""Which first-order conditions firms of homo moralis set: whom they universalise over is a choice, made by
-name.
+"""Equilibrium prices of firms of *homo moralis*; whom they universalise over is a choice, made by name.
 
 A player of *homo moralis* (Alger & Weibull, Econometrica 81(6), 2013) gives weight κ to what it would earn if
 everybody followed its own rule. A rule here is a price for every product of the market, "what to ask in each
-firm's place", and the player may find itself in any firm; so asymmetric markets and firms with several
-products need no other definition. Where all firms are alike it is the plain one, each maximising (1−κ)·π(p,
-rivals) + κ·π(p, everyone at p).
+firm's place", and the player may be any of the firms; so asymmetric markets and firms with several products
+need no other definition. Where all firms are alike it is the plain one, each maximising (1−κ)·π(p, rivals) +
+κ·π(p, everyone at p).
 
 `"firms"`: everybody means all firms. With Π the sum of all firms' profits, product j of firm f satisfies
 
@@ -27,15 +26,44 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ludens.envs.pricing.theory.demand import Conduct
 from ludens.envs.pricing.theory.groups import Groups
+from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.errors import UsageError
 
 Universalise = Literal["firms", "firms_and_consumers"]
 
 
+Floats = NDArray[np.float64]
+
+
+def moralis_prices(
+    market: AnyMarket, kappa: float, universalise: Universalise = "firms", *, consumers: float = 0.5
+) -> Floats:
+    """Return the prices (J,) when every firm has weight κ on its universalised payoff.
+
+    Args:
+        market: the market.
+        kappa: κ in [0, 1]; 0 is Nash.
+        universalise: over all firms, or over a veil behind which one may also be a consumer.
+        consumers: w, the weight of consumers under "firms_and_consumers".
+
+    Raises:
+        UsageError: a weight outside its range, a surplus that does not exist, or a homogeneous good with κ
+            strictly between 0 and 1.
+        EquilibriumError: the solver did not find such prices.
+    """
+    conduct = moral_conduct(market.groups, kappa, universalise, consumers)
+    if universalise == "firms_and_consumers" and isinstance(market, Market):
+        market.consumer_surplus(market.unit_costs)
+    return market.equilibrium(conduct)
+
+
 def moral_conduct(owners: Groups, kappa: float, universalise: Universalise, consumers: float) -> Conduct:
-    """The conduct of firms with weight κ on the named maxim.
+    """Return the conduct of firms with weight κ on the named maxim.
 
     Args:
         owners: the products of each firm.

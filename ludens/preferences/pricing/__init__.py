@@ -1,0 +1,1 @@
+"""Preferences of firms in pricing markets."""
