@@ -9,7 +9,7 @@ specification                               policy
 ``oracle:alpha=0.3,beta=0.2,kappa=0.1``     `OraclePolicy`; numbers left out are 0
 ``quantal:kappa=0.5,noise=8``               `QuantalPolicy`; noise is λ in points
 ``nash``, ``moralis:0.5``, ``qlearning`` …  a firm in a pricing market, see `ludens.agents.pricing`
-``adopter:0.5``, ``always:utilitarian`` …   a chooser of car programs, see `ludens.agents.av.adopters`
+``adopter:0.5``, ``always:utilitarian`` …   a chooser of car programs, see `ludens.agents.av.adoption`
 anything with a ``/``                       `LLMPolicy` of that LiteLLM model id
 ==========================================  =====================================================
 """
@@ -100,7 +100,7 @@ def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **d
 
         return make_firm(spec)
     if head in _ADOPTERS:
-        from ludens.agents.av.adopters import make_adopter
+        from ludens.agents.av.adoption import make_adopter
 
         return make_adopter(spec)
     raise UsageError(f"There is no policy {name!r}; there are {_POLICIES.known}.")
@@ -131,15 +131,15 @@ def _maker(game: object) -> Callable[..., Policy] | None:
     name = game if isinstance(game, str) else type(game).__name__
     name = name.removeprefix("ludens/").removesuffix("-v0")
     if name in {"bertrand", "bertrand_sequential", "Market", "HomogeneousMarket", "LinearMarket"}:
-        from ludens.agents.pricing.firms import make_firm
+        from ludens.agents.pricing.names import make_firm
 
         return make_firm
     if name in {"av_dilemma", "moral_machine", "Vignette", "Dilemma", "MoralScenario"}:
-        from ludens.agents.av.respondents import make_respondent
+        from ludens.agents.av.names import make_respondent
 
         return make_respondent
     if name in {"av_adoption", "AdoptionGame"}:
-        from ludens.agents.av.adopters import make_adopter
+        from ludens.agents.av.adoption import make_adopter
 
         return make_adopter
     return None

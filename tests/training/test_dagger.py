@@ -10,7 +10,14 @@ import pytest
 from ludens.agents import BestReplyPolicy, OraclePolicy, RandomPolicy, TitForTat
 from ludens.agents.llm.reading.choices import read_choice
 from ludens.agents.llm.reading.prices import read_firm
-from ludens.agents.pricing import BestReplyFirm, MatchingFirm, MoralisFirm, MyopicFirm, RandomFirm, firm_view
+from ludens.agents.pricing import (
+    BestReplyPricePolicy,
+    HomoMoralisPricePolicy,
+    MatchingPolicy,
+    MyopicPolicy,
+    RandomFirm,
+    market_view,
+)
 from ludens.envs import make_env
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
@@ -49,7 +56,7 @@ def test_the_same_seed_plays_the_same():
     assert played[0] == played[1] != played[2]
 
 
-@pytest.mark.parametrize("teacher", [MyopicFirm(), MoralisFirm(0.5)], ids=lambda t: t.name)
+@pytest.mark.parametrize("teacher", [MyopicPolicy(), HomoMoralisPricePolicy(0.5)], ids=lambda t: t.name)
 def test_rows_of_a_market_end_in_the_teachers_price(teacher):
     env = make_env("bertrand", periods=4)
     seats = env.possible_agents
@@ -57,7 +64,7 @@ def test_rows_of_a_market_end_in_the_teachers_price(teacher):
     rows = pricing_rows(turns)
     assert len(rows) == 4
     for row, entry in zip(rows, turns, strict=True):
-        view = firm_view(entry.turn)
+        view = market_view(entry.turn)
         reading = read_firm(row["completion"][0]["content"], slots=("observations",))
         assert reading.outcome == "ok"
         offered = [float(option.name) for option in entry.turn.options]
@@ -131,8 +138,8 @@ def test_a_teachers_label_takes_no_argument_of_one_round():
 
 def test_rows_of_a_market_take_the_dynamic_best_reply():
     env = make_env("bertrand", periods=5)
-    firms = {"firm_0": RandomFirm(), "firm_1": MatchingFirm()}
-    teacher = BestReplyFirm(MatchingFirm(), discount=0.9)
+    firms = {"firm_0": RandomFirm(), "firm_1": MatchingPolicy()}
+    teacher = BestReplyPricePolicy(MatchingPolicy(), discount=0.9)
     turns = roll_out(env, firms, ["firm_0"], teacher=teacher, seed=3)
     for row, entry in zip(pricing_rows(turns), turns, strict=True):
         reading = read_firm(row["completion"][0]["content"], slots=("observations",))

@@ -41,7 +41,7 @@ from ludens.agents.llm.settings import (
     check_word,
 )
 from ludens.agents.policy import Decision, Policy, Status
-from ludens.agents.pricing.view import FirmView, firm_view
+from ludens.agents.pricing.view import MarketView, market_view
 from ludens.agents.secrets import without_secrets
 from ludens.envs import Turn
 from ludens.errors import UsageError
@@ -172,7 +172,7 @@ class PricePolicy(Policy):
             ModelError: the model cannot be used, or gave no reply.
             UsageError: the turn is none of a pricing market.
         """
-        view = firm_view(turn)
+        view = market_view(turn)
         asking = await self._asking(rng)
         formats: tuple[Format, ...] = ("json", "slots") if self._by_schema(asking) else ("slots",)
         verdict, prompt = ParsedReply("invalid"), None
@@ -203,7 +203,7 @@ class PricePolicy(Policy):
         )
 
     async def _tried(
-        self, turn: Turn, view: FirmView, prompt: Prompt, format_: Format, asking: ModelQuery
+        self, turn: Turn, view: MarketView, prompt: Prompt, format_: Format, asking: ModelQuery
     ) -> ParsedReply:
         """The first reply with a usable price, or what the last try came to."""
 
@@ -243,7 +243,7 @@ class PricePolicy(Policy):
         again = ({"role": "assistant", "content": said}, {"role": "user", "content": reason})
         return replace(prompt, messages=(*prompt.messages, *again))
 
-    def _read(self, turn: Turn, view: FirmView, text: str | None, cut: bool = False) -> FirmReading:
+    def _read(self, turn: Turn, view: MarketView, text: str | None, cut: bool = False) -> FirmReading:
         reading = read_firm(text, lowest=0.0, highest=_sane(view), slots=slots(self.telling, view), cut=cut)
         if reading.price is None:
             return reading
@@ -276,7 +276,7 @@ class PricePolicy(Policy):
             return "response_format" in earlier.parameters
         return self.schema and self._takes_schema is not False and self._able.schema
 
-    def _parameters(self, view: FirmView, format_: Format) -> dict[str, Any]:
+    def _parameters(self, view: MarketView, format_: Format) -> dict[str, Any]:
         able, small = self._able, self.telling.layout == "compact"
         chosen: dict[str, Any] = {"temperature": self.temperature}
         if self.max_tokens is not None:
@@ -306,5 +306,5 @@ def _action(turn: Turn, price: float) -> int | float | None:
     return next(same, None)
 
 
-def _sane(view: FirmView) -> float:
+def _sane(view: MarketView) -> float:
     return SANE * (view.limit or view.cost or view.market.price_scale)

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.policy import Policy
-from ludens.agents.pricing.matching import MatchingFirm
-from ludens.agents.pricing.oracles import (
-    FixedFirm,
-    GrimFirm,
-    MonopolyFirm,
-    MoralisFirm,
-    MyopicFirm,
-    NashFirm,
+from ludens.agents.pricing.matching import MatchingPolicy
+from ludens.agents.pricing.rules import (
+    FixedPricePolicy,
+    GrimPricePolicy,
+    HomoMoralisPricePolicy,
+    MonopolyPolicy,
+    MyopicPolicy,
+    NashPolicy,
 )
-from ludens.agents.pricing.view import firm_view
+from ludens.agents.pricing.view import market_view
 from ludens.envs import Option, Turn
 from ludens.errors import UsageError
 
@@ -32,13 +32,13 @@ MOST_STATES = 20_000
 """States that are solved at most: some seconds to a minute, by the rival's rule."""
 
 _PERIODS: dict[type[Policy], int] = {
-    NashFirm: 0,
-    MonopolyFirm: 0,
-    MoralisFirm: 0,
-    FixedFirm: 0,
-    MyopicFirm: 1,
-    MatchingFirm: 1,
-    GrimFirm: 1,  # one period of betrayal says all, see `Duel`
+    NashPolicy: 0,
+    MonopolyPolicy: 0,
+    HomoMoralisPricePolicy: 0,
+    FixedPricePolicy: 0,
+    MyopicPolicy: 1,
+    MatchingPolicy: 1,
+    GrimPricePolicy: 1,  # one period of betrayal says all, see `Duel`
 }
 
 
@@ -76,13 +76,13 @@ class Duel:
     ) -> None:
         self.rival = rival
         self._grids = (np.array(own), np.array(theirs))
-        view = firm_view(turn)
+        view = market_view(turn)
         self._firm, self._market = view.firm, view.market
         products = [
             int(np.flatnonzero(self._market.owners == firm)[0]) for firm in (self._firm, 1 - self._firm)
         ]
         self._products = products
-        self._forgives = type(rival) is not GrimFirm
+        self._forgives = type(rival) is not GrimPricePolicy
         self._memory = memory if memory is not None else periods_remembered(rival) or 0
         self._turn = replace(
             turn,
@@ -115,7 +115,7 @@ class Duel:
             if not np.allclose(column, grid[nearest], rtol=1e-5, atol=1e-9):
                 raise UsageError(
                     f"A price in the history of {self._turn.environment} is on no grid that the best reply "
-                    f"to {self.rival.name} knows: give BestReplyFirm rival_prices."
+                    f"to {self.rival.name} knows: give BestReplyPricePolicy rival_prices."
                 )
             found.append(nearest.tolist())
         return tuple(zip(*found, strict=True))

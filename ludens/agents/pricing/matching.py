@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ludens.agents.pricing.oracles import PricingPolicy
-from ludens.agents.pricing.view import FirmView
+from ludens.agents.pricing.rules import PriceRulePolicy
+from ludens.agents.pricing.view import MarketView
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices
 
 
-class MatchingFirm(PricingPolicy):
+class MatchingPolicy(PriceRulePolicy):
     """Opens with the joint-profit price, then charges the lowest price of a rival in the last period."""
 
     name = "matching"
 
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """The lowest price that a rival now in the market charged last; the joint-profit price where there is
         none.
         """

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class FirmView:
+class MarketView:
     """A turn as the firm in one seat sees it.
 
     Attributes:
@@ -79,7 +79,7 @@ class FirmView:
         )
 
 
-def firm_view(turn: Turn) -> FirmView:
+def market_view(turn: Turn) -> MarketView:
     """What the turn tells a firm.
 
     Raises:
@@ -101,7 +101,7 @@ def firm_view(turn: Turn) -> FirmView:
     product = int(owned[0])
     active = tuple(facts.get("active") or range(market.products))
     low, high = turn.interval if turn.interval is not None else _ends(turn)
-    return FirmView(
+    return MarketView(
         market=market,
         firm=firm,
         product=product,

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision, Policy
-from ludens.agents.pricing.oracles import priced
-from ludens.agents.pricing.view import FirmView, firm_view
+from ludens.agents.pricing.rules import priced
+from ludens.agents.pricing.view import MarketView, market_view
 from ludens.agents.qlearning.parameters import QLearning
 from ludens.agents.qlearning.tables import LearningTables, learning_tables
 from ludens.checks import whole_number
@@ -114,7 +114,7 @@ class QLearningPolicy(Policy):
             UsageError: the turn is none of a pricing market, or firms sell several products there.
             TableTooLargeError: the tables exceed 8 GiB.
         """
-        view = firm_view(turn)
+        view = market_view(turn)
         if self.mode == "trained":
             limit = limit_strategies(view.market, self.parameters, self.seed, self.session, self.cache)
             action = limit.strategies[view.firm, _state_after(limit.tables, limit.state, view.prices)]
@@ -129,7 +129,7 @@ class QLearningPolicy(Policy):
         settings |= {"session": self.session, "draws": self.draws} | self.parameters.key()
         return settings if self.cache is None else settings | {"cache": self.cache}
 
-    def _caught_up(self, view: FirmView) -> _Replay:
+    def _caught_up(self, view: MarketView) -> _Replay:
         """A learner that has taken in the whole history, from the longest part that is worked out already."""
         periods = len(view.prices)
         # Histories are looked up by their last period; one that differs before it is replayed.
@@ -150,7 +150,7 @@ class QLearningPolicy(Policy):
 class _Replay:
     """An online learner and the history that it has learnt from."""
 
-    def __init__(self, view: FirmView, parameters: QLearning, seed: int, session: int) -> None:
+    def __init__(self, view: MarketView, parameters: QLearning, seed: int, session: int) -> None:
         from ludens.agents.qlearning.learner import Learner
         from ludens.agents.qlearning.session import start_session
 
@@ -159,7 +159,7 @@ class _Replay:
         self.prices: Floats = np.empty((0, view.market.products))
         self.profits: Floats = np.empty(0)
 
-    def holds(self, view: FirmView) -> bool:
+    def holds(self, view: MarketView) -> bool:
         length = len(self.prices)
         return (
             self.learner.tables.market == view.market
@@ -168,7 +168,7 @@ class _Replay:
             and np.array_equal(self.profits, view.profits[:length])
         )
 
-    def go_on(self, view: FirmView) -> None:
+    def go_on(self, view: MarketView) -> None:
         tables = self.learner.tables
         start = len(self.prices)
         joints = tables.joint(tables.nearest(view.prices[start:])).tolist()
@@ -223,7 +223,7 @@ def _state_after(tables: LearningTables, state: int, prices: Floats) -> int:
     return state
 
 
-def _fingerprint(view: FirmView, length: int) -> tuple[Any, ...]:
+def _fingerprint(view: MarketView, length: int) -> tuple[Any, ...]:
     last = view.prices[length - 1].tobytes() if length else b""
     return view.firm, length, last
 

@@ -141,7 +141,7 @@ class BestReplyPolicy(Policy):
         if not isinstance(game, GameTree) or len(game.roles) != 2:
             raise UsageError(
                 f"A best reply over rounds needs a game tree of two roles, and {turn.environment} is none: "
-                "use it in a two-role game, or BestReplyFirm in a market."
+                "use it in a two-role game, or BestReplyPricePolicy in a market."
             )
         role = turn.role if turn.facts.get("roles") == "fixed" else None
         seat = "player_1" if turn.agent == "player_0" else "player_0"

@@ -168,10 +168,10 @@ class OraclePolicy(_PreferencePolicy):
         """
         if turn.game.name not in _DILEMMAS or self.preferences.alpha or self.preferences.beta:
             return super().decide(turn, rng)
-        from ludens.agents.av.oracle import DilemmaOracle
+        from ludens.agents.av.dilemma import DilemmaOraclePolicy
         from ludens.preferences.av.dilemma import DilemmaPreferences
 
-        return DilemmaOracle(DilemmaPreferences(kappa=self.preferences.kappa)).decide(turn, rng)
+        return DilemmaOraclePolicy(DilemmaPreferences(kappa=self.preferences.kappa)).decide(turn, rng)
 
     def _choose(
         self, game: GameTree, belief: NDArray[np.float64]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.agents.av.adopters import AdopterPolicy, FixedProgram, make_adopter
+from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy, make_adopter
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.envs.av.adoption.simulator import AdoptionCore
 from ludens.errors import UsageError
@@ -187,9 +187,9 @@ class _Crowd:
         return self._chances
 
     def _of(self, group: Group, kappas: Floats, others: Floats, period: int) -> Floats | float:
-        if isinstance(group.policy, FixedProgram):
+        if isinstance(group.policy, FixedProgramPolicy):
             return float(group.policy.program == "utilitarian")
-        if not isinstance(group.policy, AdopterPolicy):
+        if not isinstance(group.policy, AdoptionOraclePolicy):
             return 0.5
         wanted = group.policy.preferences
         gains = adoption_gains(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.av.adopters import AdopterPolicy, make_adopter
+from ludens.agents.av.adoption import AdoptionOraclePolicy, make_adopter
 from ludens.agents.policy import Decision, Policy
 from ludens.envs.av.adoption.env import ENVIRONMENT, AdoptionEnv
 from ludens.envs.av.adoption.game import AdoptionGame
@@ -131,7 +131,7 @@ def _groups(policies: Sequence[Policy]) -> tuple[Group, ...]:
     alone = False
     for name, same in groupby(policies, key=lambda policy: policy.name):
         each = list(same)
-        single = len(each) == 1 and isinstance(each[0], AdopterPolicy)
+        single = len(each) == 1 and isinstance(each[0], AdoptionOraclePolicy)
         if single and alone:
             found[-1] = Group("mixed", found[-1].people + 1, each[0])
         else:

@@ -1,6 +1,6 @@
 """Who makes up a population of the adoption game: groups of people with preferences.
 
-A group is named as a chooser is (`ludens.agents.av.adopters`), or it is ``mixed``: people whose κ is drawn
+A group is named as a chooser is (`ludens.agents.av.adoption`), or it is ``mixed``: people whose κ is drawn
 from a Beta distribution, ``mixed`` uniformly and ``mixed:2,5`` from Beta(2, 5); settings of an adopter may
 follow, as in ``mixed:2,5,reading=pedestrian``.
 """
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.agents.av.adopters import AdopterPolicy, FixedProgram, adopter_names, make_adopter
+from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy, adopter_names, make_adopter
 from ludens.agents.policy import Policy
 from ludens.agents.tree.scripted import RandomPolicy
 from ludens.errors import UsageError
@@ -45,18 +45,18 @@ class Group:
     @property
     def simulated(self) -> bool:
         """Whether its people are numbers; a model's must be asked one by one."""
-        return isinstance(self.policy, AdopterPolicy | FixedProgram | RandomPolicy)
+        return isinstance(self.policy, AdoptionOraclePolicy | FixedProgramPolicy | RandomPolicy)
 
     def kappas(self, rng: np.random.Generator) -> Floats:
         """κ of each of its people, (people,); NaN for those without preferences."""
         if self.beta is not None:
             return rng.beta(*self.beta, size=self.people)
-        weight = self.policy.preferences.kappa if isinstance(self.policy, AdopterPolicy) else math.nan
+        weight = self.policy.preferences.kappa if isinstance(self.policy, AdoptionOraclePolicy) else math.nan
         return np.full(self.people, weight)
 
     def policies(self, rng: np.random.Generator) -> list[Policy]:
         """A policy for each of its people."""
-        if self.beta is None or not isinstance(self.policy, AdopterPolicy):
+        if self.beta is None or not isinstance(self.policy, AdoptionOraclePolicy):
             return [self.policy] * self.people
         settings = self.policy.describe()
         return [make_adopter(settings | {"kappa": float(weight)}) for weight in self.kappas(rng)]

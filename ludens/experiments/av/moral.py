@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.av.respondents import make_respondent
+from ludens.agents.av.names import make_respondent
 from ludens.agents.policy import BeliefReport, Policy
 from ludens.envs.av.moral_machine.env import moral_turn
 from ludens.envs.av.moral_machine.scenarios import Scenarios, draw_scenarios
@@ -63,7 +63,7 @@ def moral_machine(
     """Put the same scenarios to every respondent, and keep the answers.
 
     Args:
-        policies: policies, or what `ludens.agents.av.respondents.make_respondent` takes.
+        policies: policies, or what `ludens.agents.av.names.make_respondent` takes.
         scenarios: how many.
         seed: of the scenarios and of all other chance.
         path: the run's file; None for a new name under ``runs/``.

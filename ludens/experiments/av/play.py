@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.av.respondents import make_respondent
+from ludens.agents.av.names import make_respondent
 from ludens.agents.policy import Policy
 from ludens.envs.av.dilemma.env import dilemma_turn
 from ludens.envs.av.dilemma.vignette import Vignette

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ludens.agents.av.respondents import make_respondent
+from ludens.agents.av.names import make_respondent
 from ludens.agents.policy import Policy
 from ludens.envs.av.dilemma.studies import study_design
 from ludens.envs.av.dilemma.vignette import Vignette, as_vignette

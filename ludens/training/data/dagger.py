@@ -8,9 +8,9 @@ Who labels a game of rounds is a choice. The oracle of one round is the oracle o
 others' play does not depend on the past. Against an opponent that answers what was done before and whose
 strategy is known, `BestReplyPolicy` as teacher gives the option that is best over all rounds left.
 
-In a market the teacher is any pricing policy: `MyopicFirm`, the best reply to the rivals' last prices,
-`BestReplyFirm`, the price that is best in the long run against a known rival, or `MoralisFirm`, the moral
-price.
+In a market the teacher is any pricing policy: `MyopicPolicy`, the best reply to the rivals' last prices,
+`BestReplyPricePolicy`, the price that is best in the long run against a known rival, or
+`HomoMoralisPricePolicy`, the moral price.
 """
 
 from __future__ import annotations
@@ -198,12 +198,12 @@ def pricing_rows(turns: Sequence[Relabelled], telling: Any = None) -> list[dict[
         UsageError: a turn is none of a market, or has no teacher's decision.
     """
     from ludens.agents.llm.prompts.prices import PricePromptOptions, number, render_firm, slots
-    from ludens.agents.pricing import firm_view
+    from ludens.agents.pricing import market_view
 
     told = telling or PricePromptOptions(layout="compact", notes=False)
     rows = []
     for entry in turns:
-        view = firm_view(entry.turn)
+        view = market_view(entry.turn)
         if entry.taught is None or entry.taught.action is None:
             raise UsageError("A row needs the teacher's price: give roll_out a teacher.")
         offered = {option.action: option.name for option in entry.turn.options}

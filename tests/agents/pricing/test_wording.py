@@ -12,7 +12,7 @@ import pytest
 
 from ludens.agents.llm.prompts.games import WordingError
 from ludens.agents.llm.prompts.prices import PricePromptOptions, check_prefix, number, prefixes, render_firm
-from ludens.agents.pricing.view import firm_view
+from ludens.agents.pricing.view import market_view
 from ludens.envs.pricing import Market
 from tests.agents.pricing.turns import pricing_turn
 
@@ -22,7 +22,7 @@ NOTES = {"observations": "unseen", "plans": "Try 1.8.\n\nThen 1.7.", "insights":
 
 
 def prompt(telling, format_="slots", history=PAST, **facts):
-    return render_firm(firm_view(pricing_turn(history, **{"notes": NOTES} | facts)), telling, format_)
+    return render_firm(market_view(pricing_turn(history, **{"notes": NOTES} | facts)), telling, format_)
 
 
 def text(*arguments, **facts):

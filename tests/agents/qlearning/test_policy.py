@@ -9,7 +9,7 @@ import numpy as np
 import pettingzoo
 import pytest
 
-from ludens.agents.pricing.firms import make_firm
+from ludens.agents.pricing.names import make_firm
 from ludens.agents.qlearning import QLearning, QLearningPolicy, learning_tables, policy, train
 from ludens.agents.qlearning.session import start_session
 from ludens.envs import Option, Turn

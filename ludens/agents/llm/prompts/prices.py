@@ -20,7 +20,7 @@ import numpy as np
 
 from ludens.agents.llm.prompts.games import Prompt, WordingError
 from ludens.agents.policy import Wording
-from ludens.agents.pricing.view import FirmView
+from ludens.agents.pricing.view import MarketView
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
@@ -73,14 +73,14 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
-def slots(telling: PricePromptOptions, view: FirmView) -> tuple[str, ...]:
+def slots(telling: PricePromptOptions, view: MarketView) -> tuple[str, ...]:
     """The notes that a reply is asked for beside the price."""
     kept = ("plans", "insights") if telling.notes else ()
     return ("observations", *kept, *(("message",) if view.messages is not None else ()))
 
 
 def render_firm(
-    view: FirmView, telling: PricePromptOptions, format_: Format, allowed: Sequence[str] = ()
+    view: MarketView, telling: PricePromptOptions, format_: Format, allowed: Sequence[str] = ()
 ) -> Prompt:
     """The text for a firm's turn.
 
@@ -155,7 +155,7 @@ def number(value: float, digits: int = 6, decimals: int | None = None) -> str:
     return np.format_float_positional(short if decimals is None else round(short, decimals) + 0.0, trim="-")
 
 
-def _context(view: FirmView, telling: PricePromptOptions) -> dict[str, Any]:
+def _context(view: MarketView, telling: PricePromptOptions) -> dict[str, Any]:
     played = len(view.prices)
     first = max(0, played - telling.window)
     rivals = view.rivals
@@ -193,7 +193,7 @@ def _shown(notes: Mapping[str, str], name: str, telling: PricePromptOptions) -> 
     return " ".join(text.split()) if telling.layout == "compact" else text
 
 
-def _sender(seat: str, view: FirmView) -> str:
+def _sender(seat: str, view: MarketView) -> str:
     """What a seat is called: firms know one another by the columns of their tables."""
     firm = int(seat.rpartition("_")[2])
     if firm == view.firm:
@@ -204,7 +204,7 @@ def _sender(seat: str, view: FirmView) -> str:
     return "competitor" if len(met) == 1 else f"competitor {met.index(firm) + 1}"
 
 
-def _said(notice: str, view: FirmView) -> str:
+def _said(notice: str, view: MarketView) -> str:
     """An environment's sentence with what seats are called in place of their names."""
     called = re.sub(r"\bfirm_\d+\b", lambda hit: _sender(hit[0], view).replace("you", "your firm"), notice)
     return called[:1].upper() + called[1:]

@@ -3,12 +3,12 @@
 =======================================  =============================================================
 specification                            firm
 =======================================  =============================================================
-``nash``, ``monopoly``, ``myopic``,      the rule of that name, see `ludens.agents.pricing.oracles`
+``nash``, ``monopoly``, ``myopic``,      the rule of that name, see `ludens.agents.pricing.rules`
 ``grim``, ``random``
-``matching``                             `MatchingFirm`
-``moralis:0.5``                          `MoralisFirm` with κ = 0.5, over firms
+``matching``                             `MatchingPolicy`
+``moralis:0.5``                          `HomoMoralisPricePolicy` with κ = 0.5, over firms
 ``moralis:kappa=0.5,universalise=…``     the same over ``firms`` or ``firms_and_consumers``
-``fixed:1.7``                            `FixedFirm`
+``fixed:1.7``                            `FixedPricePolicy`
 ``qlearning``                            a Q-learner, see `ludens.agents.qlearning`
 anything with a ``/``                    `PricePolicy` of that LiteLLM model id
 =======================================  =============================================================
@@ -20,25 +20,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ludens.agents.policy import Policy
-from ludens.agents.pricing.matching import MatchingFirm
-from ludens.agents.pricing.oracles import (
-    FixedFirm,
-    GrimFirm,
-    MonopolyFirm,
-    MoralisFirm,
-    MyopicFirm,
-    NashFirm,
+from ludens.agents.pricing.matching import MatchingPolicy
+from ludens.agents.pricing.rules import (
+    FixedPricePolicy,
+    GrimPricePolicy,
+    HomoMoralisPricePolicy,
+    MonopolyPolicy,
+    MyopicPolicy,
+    NashPolicy,
     RandomFirm,
 )
 from ludens.agents.specs import Specifications
 from ludens.errors import UsageError
 
 _PLAIN: dict[str, Callable[[], Policy]] = {
-    firm.name: firm for firm in (NashFirm, MonopolyFirm, MyopicFirm, MatchingFirm, GrimFirm, RandomFirm)
+    firm.name: firm
+    for firm in (NashPolicy, MonopolyPolicy, MyopicPolicy, MatchingPolicy, GrimPricePolicy, RandomFirm)
 }
 _NUMBERED: dict[str, tuple[Callable[..., Policy], str]] = {
-    "moralis": (MoralisFirm, "kappa"),
-    "fixed": (FixedFirm, "price"),
+    "moralis": (HomoMoralisPricePolicy, "kappa"),
+    "fixed": (FixedPricePolicy, "price"),
 }
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ludens.agents.av.oracle import DilemmaOracle
+from ludens.agents.av.dilemma import DilemmaOraclePolicy
 from ludens.agents.policy import Policy
 from ludens.agents.specs import Specifications, language_model
 from ludens.agents.tree.scripted import RandomPolicy
@@ -86,4 +86,4 @@ def _oracle(name: str, head: str, settings: Mapping[str, Any]) -> Policy:
         raise UsageError(f"The respondent {name!r} needs its weight: write {head}:0.5, for example.")
     wants = {key: value for key, value in settings.items() if key in _WANTS[head]}
     shows = {key: value for key, value in settings.items() if key in _SHOWS}
-    return DilemmaOracle(DilemmaPreferences(kind=kind, **wants), **shows)  # type: ignore[arg-type]  # checked there
+    return DilemmaOraclePolicy(DilemmaPreferences(kind=kind, **wants), **shows)  # type: ignore[arg-type]  # checked there

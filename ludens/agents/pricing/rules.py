@@ -13,14 +13,14 @@ from typing import Any, get_args
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
-from ludens.agents.pricing.view import FirmView, firm_view
+from ludens.agents.pricing.view import MarketView, market_view
 from ludens.envs import Turn
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
 from ludens.preferences.pricing.moral import Universalise, moralis_prices
 
 
-class PricingPolicy(Policy):
+class PriceRulePolicy(Policy):
     """A rule that names a price for what a firm sees. Two with the same settings are equal."""
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
@@ -29,10 +29,10 @@ class PricingPolicy(Policy):
         Raises:
             UsageError: the turn is none of a pricing market, or the firm sells more than one product.
         """
-        return priced(turn, self.price(firm_view(turn), rng))
+        return priced(turn, self.price(market_view(turn), rng))
 
     @abstractmethod
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """The price in money, which need not be on offer."""
 
     def settings(self) -> dict[str, Any]:
@@ -59,32 +59,32 @@ def priced(turn: Turn, price: float) -> Decision:
     return Decision(nearest.action)
 
 
-class NashFirm(PricingPolicy):
+class NashPolicy(PriceRulePolicy):
     """The one-shot Bertrand-Nash price of the market of those firms that are in it."""
 
     name = "nash"
 
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """The Nash price of the firm's product."""
         return float(nash_prices(view.present)[view.place])
 
 
-class MonopolyFirm(PricingPolicy):
+class MonopolyPolicy(PriceRulePolicy):
     """The price that maximises the profit of all firms together, whatever the others do."""
 
     name = "monopoly"
 
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """The joint-profit price of the firm's product."""
         return float(monopoly_prices(view.present)[view.place])
 
 
-class MyopicFirm(PricingPolicy):
+class MyopicPolicy(PriceRulePolicy):
     """The best reply to the prices of the last period; the Nash price where there is no period before."""
 
     name = "myopic"
 
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """The price that would have earned the most against the rivals' last prices."""
         if not len(view.prices):
             return float(nash_prices(view.present)[view.place])
@@ -95,7 +95,7 @@ class MyopicFirm(PricingPolicy):
         return float(view.present.best_response(firm, last)[view.place])
 
 
-class GrimFirm(PricingPolicy):
+class GrimPricePolicy(PriceRulePolicy):
     """The joint-profit price until a rival has undercut it once, then the Nash price for ever.
 
     The trigger strategy of Friedman (Review of Economic Studies 38(1), 1971). A rival undercuts with a price
@@ -108,7 +108,7 @@ class GrimFirm(PricingPolicy):
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Hold the joint-profit price, or the Nash price once it was undercut."""
-        view = firm_view(turn)
+        view = market_view(turn)
         monopoly, nash = monopoly_prices(view.present), nash_prices(view.present)
         agreed = np.array([_offered(turn, float(price)) for price in monopoly])
         slack = 1e-3 * np.abs(monopoly - nash)
@@ -116,12 +116,12 @@ class GrimFirm(PricingPolicy):
         betrayed = bool(np.delete(undercut, view.place, axis=1).any())
         return priced(turn, float((nash if betrayed else monopoly)[view.place]))
 
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """The joint-profit price, at which it opens."""
         return float(monopoly_prices(view.present)[view.place])
 
 
-class MoralisFirm(PricingPolicy):
+class HomoMoralisPricePolicy(PriceRulePolicy):
     """The price of the symmetric equilibrium of firms with weight κ on the universalised profit.
 
     Each maximises (1 - κ) π(p, rivals) + κ π(p, everyone at p). Whom the maxim is universalised over is a
@@ -147,12 +147,12 @@ class MoralisFirm(PricingPolicy):
             "" if universalise == "firms" else f",universalise={universalise}"
         )
 
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """The equilibrium price of the firm's product."""
         return float(moralis_prices(view.present, self.kappa, self.universalise)[view.place])
 
 
-class FixedFirm(PricingPolicy):
+class FixedPricePolicy(PriceRulePolicy):
     """One price for ever.
 
     Args:
@@ -166,12 +166,12 @@ class FixedFirm(PricingPolicy):
         self.fixed = float(price)
         self.name = f"fixed:{price:g}"
 
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """The price in the market's money."""
         return self.fixed * float(view.market.price_scale)
 
 
-class RandomFirm(PricingPolicy):
+class RandomFirm(PriceRulePolicy):
     """A price drawn anew each period: one of those on offer, or any between the ends of the usual grid (from
     a tenth below the Nash price to a tenth above the joint-profit price, in terms of their distance).
     """
@@ -184,7 +184,7 @@ class RandomFirm(PricingPolicy):
             return Decision(turn.options[int(rng.integers(len(turn.options)))].action)
         return super().decide(turn, rng)
 
-    def price(self, view: FirmView, rng: np.random.Generator) -> float:
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """Draw a price between the grid's ends."""
         nash, monopoly = nash_prices(view.present)[view.place], monopoly_prices(view.present)[view.place]
         margin = 0.1 * (monopoly - nash)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ludens.agents import CallablePolicy, make_policy
-from ludens.agents.pricing import firm_names, firm_view, make_firm
+from ludens.agents.pricing import firm_names, make_firm, market_view
 from ludens.envs import PROTOCOLS, questions
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid
@@ -102,7 +102,7 @@ def test_each_seat_knows_its_own_product(firm):
     for spec, expected in (("nash", nash_prices(market)), ("monopoly", monopoly_prices(market))):
         found = price(spec, market=market, agent=f"firm_{firm}")
         assert found == pytest.approx(expected[firm])
-    view = firm_view(pricing_turn([(1.5, 1.6, 1.7)], market=market, agent=f"firm_{firm}"))
+    view = market_view(pricing_turn([(1.5, 1.6, 1.7)], market=market, agent=f"firm_{firm}"))
     assert view.cost == market.unit_costs[firm]
     assert view.quantities == market.quantities([1.5, 1.6, 1.7])[firm]
 
@@ -159,4 +159,4 @@ def test_a_firm_outside_a_market_is_a_sentence():
 def test_a_firm_with_two_products_is_a_sentence():
     market = Market([2.0, 2.0, 2.0], [1.0, 1.0, 1.0], owners=[0, 0, 1])
     with pytest.raises(UsageError, match="has 2: give the market one product for each firm"):
-        firm_view(pricing_turn(market=market))
+        market_view(pricing_turn(market=market))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ludens.agents import LLMPolicy, make_policy
-from ludens.agents.av.adopters import AdopterPolicy, FixedProgram, adopter_names, make_adopter
+from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy, adopter_names, make_adopter
 from ludens.agents.llm.prompts.games import render
 from ludens.envs import make_env
 from ludens.errors import UsageError
@@ -39,17 +39,17 @@ class Choosing(PolicyConformance):
 
 class TestOracle(Choosing):
     def make(self):
-        return AdopterPolicy(AdoptionPreferences(kappa=0.6, reading="pedestrian"))
+        return AdoptionOraclePolicy(AdoptionPreferences(kappa=0.6, reading="pedestrian"))
 
 
 class TestQuantal(Choosing):
     def make(self):
-        return AdopterPolicy(AdoptionPreferences(kappa=0.3, altruism=0.1), noise=0.02, expected=0.5)
+        return AdoptionOraclePolicy(AdoptionPreferences(kappa=0.3, altruism=0.1), noise=0.02, expected=0.5)
 
 
 class TestFixed(Choosing):
     def make(self):
-        return FixedProgram("self-protective")
+        return FixedProgramPolicy("self-protective")
 
 
 @pytest.mark.parametrize(("kappa", "program"), [(0.0, 1), (0.32, 1), (0.34, 0), (1.0, 0)])

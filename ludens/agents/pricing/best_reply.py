@@ -18,7 +18,7 @@ import numpy as np
 
 from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing.duel import Duel, Floats, History, periods_remembered
-from ludens.agents.pricing.view import firm_view
+from ludens.agents.pricing.view import market_view
 from ludens.checks import whole_number
 from ludens.envs import Turn
 from ludens.errors import UsageError
@@ -30,7 +30,7 @@ _ROUNDING = 1e-13
 _KEPT = 64  # markets whose solutions are kept
 
 
-class BestReplyFirm(Policy):
+class BestReplyPricePolicy(Policy):
     """Charges the price on the grid that is worth most, now and later, against a rival whose rule is known.
 
     Of prices whose values differ by less than 1e-9 of the largest profit of a period the lowest is charged.
@@ -131,7 +131,7 @@ class BestReplyFirm(Policy):
         return duel, worth
 
     def _duel(self, turn: Turn) -> tuple[Duel, History]:
-        view = firm_view(turn)
+        view = market_view(turn)
         market = view.market
         if market.firms != 2 or view.present.firms != 2 or not turn.options or "standing" in turn.facts:
             raise UsageError(
@@ -142,7 +142,8 @@ class BestReplyFirm(Policy):
         theirs = self.rival_prices or own
         if self.rival_prices is None and not getattr(market, "is_symmetric", True):
             raise UsageError(
-                f"The firms of {turn.environment} differ, and so may their price grids: give BestReplyFirm "
+                f"The firms of {turn.environment} differ, and so may their price grids: give "
+                "BestReplyPricePolicy "
                 "rival_prices."
             )
         key = (market, view.firm, own, theirs)

@@ -13,15 +13,15 @@ import pytest
 from ludens.agents import CallablePolicy, make_policy
 from ludens.agents.llm.price_policy import PricePolicy
 from ludens.agents.pricing import (
-    BestReplyFirm,
-    FixedFirm,
-    GrimFirm,
-    MatchingFirm,
-    MonopolyFirm,
-    MoralisFirm,
-    MyopicFirm,
-    NashFirm,
-    PricingPolicy,
+    BestReplyPricePolicy,
+    FixedPricePolicy,
+    GrimPricePolicy,
+    HomoMoralisPricePolicy,
+    MatchingPolicy,
+    MonopolyPolicy,
+    MyopicPolicy,
+    NashPolicy,
+    PriceRulePolicy,
     RandomFirm,
     make_firm,
 )
@@ -35,13 +35,13 @@ from tests.agents.pricing.turns import BASELINE, pricing_turn
 
 GRID = price_grid(BASELINE, 15)
 RULES = (
-    NashFirm(),
-    MonopolyFirm(),
-    MoralisFirm(0.5),
-    FixedFirm(1.7),
-    MyopicFirm(),
-    MatchingFirm(),
-    GrimFirm(),
+    NashPolicy(),
+    MonopolyPolicy(),
+    HomoMoralisPricePolicy(0.5),
+    FixedPricePolicy(1.7),
+    MyopicPolicy(),
+    MatchingPolicy(),
+    GrimPricePolicy(),
 )
 
 
@@ -63,7 +63,7 @@ def static(rival, grid=GRID):
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_whoever_does_not_look_ahead_replies_to_the_price_that_comes(rule):
-    firm = BestReplyFirm(rule, discount=0.0)
+    firm = BestReplyPricePolicy(rule, discount=0.0)
     for history in ((), ((3, 9),), ((3, 9), (12, 2))):
         worth = static(answer(rule, *history))
         assert firm.decide(on_grid(*history), None).action == worth.argmax()
@@ -72,23 +72,27 @@ def test_whoever_does_not_look_ahead_replies_to_the_price_that_comes(rule):
 
 def test_against_matching_it_replies_to_its_own_last_price_as_a_myopic_firm_to_a_rival_s():
     """Without a look ahead the two differ in whose last price they answer, and in the grid's rounding."""
-    firm = BestReplyFirm(MatchingFirm(), discount=0.0)
+    firm = BestReplyPricePolicy(MatchingPolicy(), discount=0.0)
     for last in range(len(GRID)):
-        myopic = MyopicFirm().decide(on_grid((0, last)), None).action
+        myopic = MyopicPolicy().decide(on_grid((0, last)), None).action
         assert abs(firm.decide(on_grid((last, 0)), None).action - myopic) <= 1
 
 
-@pytest.mark.parametrize("rule", [FixedFirm(1.7), NashFirm(), MonopolyFirm()], ids=lambda rule: rule.name)
+@pytest.mark.parametrize(
+    "rule", [FixedPricePolicy(1.7), NashPolicy(), MonopolyPolicy()], ids=lambda rule: rule.name
+)
 @pytest.mark.parametrize("discount", [0.3, 0.95, 0.999])
 def test_a_rival_that_never_moves_gets_the_static_best_reply(rule, discount):
     worth = static(answer(rule))
-    firm = BestReplyFirm(rule, discount=discount)
+    firm = BestReplyPricePolicy(rule, discount=discount)
     for history in ((), ((2, 11),), ((14, 0),)):
         assert firm.decide(on_grid(*history), None).action == worth.argmax()
         assert max(firm.values(on_grid(*history))) == pytest.approx(worth.max() / (1 - discount), rel=1e-4)
 
 
-@pytest.mark.parametrize("rule", [MyopicFirm(), MatchingFirm(), GrimFirm()], ids=lambda rule: rule.name)
+@pytest.mark.parametrize(
+    "rule", [MyopicPolicy(), MatchingPolicy(), GrimPricePolicy()], ids=lambda rule: rule.name
+)
 @pytest.mark.parametrize("discount", [0.6, 1.0])
 def test_no_sequence_of_prices_earns_more(rule, discount):
     """Every sequence of four periods on four prices, played in the environment."""
@@ -96,7 +100,7 @@ def test_no_sequence_of_prices_earns_more(rule, discount):
     env = make_env("bertrand", market=BASELINE, points=points, periods=periods)
     parallel = env.unwrapped
     env.reset(seed=0)
-    firm = BestReplyFirm(rule, discount=discount, horizon="episode")
+    firm = BestReplyPricePolicy(rule, discount=discount, horizon="episode")
     told = firm.values(parallel.turn("firm_0"))
 
     def played(decide):
@@ -125,39 +129,45 @@ def test_no_sequence_of_prices_earns_more(rule, discount):
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_long_episode_is_worth_nearly_an_endless_one(rule):
-    endless = BestReplyFirm(rule, discount=0.9)
-    episode = BestReplyFirm(rule, discount=0.9, horizon="episode")
+    endless = BestReplyPricePolicy(rule, discount=0.9)
+    episode = BestReplyPricePolicy(rule, discount=0.9, horizon="episode")
     for history in ((), ((4, 7),), ((13, 13), (0, 13))):
         assert episode.values(on_grid(*history)) == pytest.approx(endless.values(on_grid(*history)), rel=1e-9)
 
 
 def test_grim_is_betrayed_where_the_future_counts_for_little():
     """The critical discount factor of Friedman (1971), with the profits of the grid's own prices."""
-    joint, nash = answer(GrimFirm()), answer(NashFirm())
+    joint, nash = answer(GrimPricePolicy()), answer(NashPolicy())
     held, cut = static(joint)[joint], static(joint).max()
     punished = static(nash).max()
     critical = (cut - held) / (cut - punished)
     assert 0.1 < critical < 0.9
     peace = on_grid((joint, joint))
     for discount in (critical - 0.02, critical + 0.02):
-        price = BestReplyFirm(GrimFirm(), discount=discount).decide(peace, None).action
-        betrays = answer(GrimFirm(), (joint, joint), (price, joint)) == nash
+        price = BestReplyPricePolicy(GrimPricePolicy(), discount=discount).decide(peace, None).action
+        betrays = answer(GrimPricePolicy(), (joint, joint), (price, joint)) == nash
         assert betrays == (discount < critical)
     betrayed = on_grid((joint, joint), (0, joint), (joint, nash))
-    assert BestReplyFirm(GrimFirm(), discount=0.95).decide(betrayed, None).action == static(nash).argmax()
+    assert (
+        BestReplyPricePolicy(GrimPricePolicy(), discount=0.95).decide(betrayed, None).action
+        == static(nash).argmax()
+    )
 
 
 def test_against_a_patient_matcher_prices_stay_high():
-    firm = BestReplyFirm(MatchingFirm(), discount=0.99)
+    firm = BestReplyPricePolicy(MatchingPolicy(), discount=0.99)
     price = firm.decide(on_grid((13, 13)), None).action
     both = BASELINE.profits(np.stack([GRID, GRID], axis=-1))[:, 0]
     assert abs(price - both.argmax()) <= 1
-    assert BestReplyFirm(MatchingFirm(), discount=0.1).decide(on_grid((13, 13)), None).action < price
+    assert BestReplyPricePolicy(MatchingPolicy(), discount=0.1).decide(on_grid((13, 13)), None).action < price
 
 
 def test_the_most_patient_still_tells_prices_apart():
-    patient = BestReplyFirm(MatchingFirm(), discount=1 - 1e-8).decide(on_grid((13, 13)), None).action
-    assert patient == BestReplyFirm(MatchingFirm(), discount=0.9999).decide(on_grid((13, 13)), None).action
+    patient = BestReplyPricePolicy(MatchingPolicy(), discount=1 - 1e-8).decide(on_grid((13, 13)), None).action
+    assert (
+        patient
+        == BestReplyPricePolicy(MatchingPolicy(), discount=0.9999).decide(on_grid((13, 13)), None).action
+    )
 
 
 def test_a_trained_q_learner_is_answered_as_its_own_equilibrium_test_does():
@@ -165,14 +175,14 @@ def test_a_trained_q_learner_is_answered_as_its_own_equilibrium_test_does():
     sessions = train(BASELINE, learner, 1, seed=5)
     tables = sessions.tables
     rival = QLearningPolicy(learner, seed=5)
-    firm = BestReplyFirm(rival, discount=learner.discount)
+    firm = BestReplyPricePolicy(rival, discount=learner.discount)
     wanted = best_reply_values(sessions, 0, 0)
     for state in range(tables.states):
         turn = on_grid(tuple(tables.digits(state)), grid=tables.grid[0])
         assert max(firm.values(turn)) == pytest.approx(wanted[state], rel=1e-4)
 
 
-class Echo(PricingPolicy):
+class Echo(PriceRulePolicy):
     """Charges what the rival charged two periods ago."""
 
     name = "echo"
@@ -184,8 +194,8 @@ class Echo(PricingPolicy):
 def test_a_rule_of_ones_own_says_how_far_back_it_looks():
     grid = price_grid(BASELINE, 3)
     with pytest.raises(UsageError, match="give memory"):
-        BestReplyFirm(Echo())
-    firm = BestReplyFirm(Echo(), discount=1.0, memory=2, horizon="episode")
+        BestReplyPricePolicy(Echo())
+    firm = BestReplyPricePolicy(Echo(), discount=1.0, memory=2, horizon="episode")
     turn = on_grid((0, 1), (2, 2), grid=grid)
     now, after = static(0, grid), static(2, grid)  # the rival charges 0, then 2, then what is charged now
     assert firm.values(replace(turn, rounds=4)) == pytest.approx(now + after.max(), rel=1e-4)
@@ -199,61 +209,63 @@ def test_where_firms_differ_the_rivals_grid_is_asked_for():
     env.reset(seed=0)
     grids = price_grid(market, 5)
     with pytest.raises(UsageError, match="rival_prices"):
-        BestReplyFirm(MyopicFirm()).values(env.unwrapped.turn("firm_0"))
+        BestReplyPricePolicy(MyopicPolicy()).values(env.unwrapped.turn("firm_0"))
     env.unwrapped.step({"firm_0": 1, "firm_1": 3})
     turn = env.unwrapped.turn("firm_0")
-    firm = BestReplyFirm(MyopicFirm(), discount=0.0, rival_prices=tuple(grids[1]))
-    theirs = MyopicFirm().decide(env.unwrapped.turn("firm_1"), None).action
+    firm = BestReplyPricePolicy(MyopicPolicy(), discount=0.0, rival_prices=tuple(grids[1]))
+    theirs = MyopicPolicy().decide(env.unwrapped.turn("firm_1"), None).action
     pairs = np.stack([grids[0], np.full(5, grids[1][theirs])], axis=-1)
     assert firm.values(turn) == pytest.approx(market.profits(pairs)[:, 0], rel=1e-4)
     with pytest.raises(UsageError, match="on no grid"):
-        BestReplyFirm(MyopicFirm(), rival_prices=(1.0, 9.0)).values(turn)
+        BestReplyPricePolicy(MyopicPolicy(), rival_prices=(1.0, 9.0)).values(turn)
 
 
 def test_what_is_no_known_rule_or_no_duopoly_is_refused(monkeypatch):
     for rival in (RandomFirm(), QLearningPolicy(mode="online"), CallablePolicy(lambda seen: 0)):
         with pytest.raises(UsageError, match="give memory"):
-            BestReplyFirm(rival)
+            BestReplyPricePolicy(rival)
     for rival in (PricePolicy("openai/gpt-5-mini"), "myopic"):
         with pytest.raises(UsageError, match="rule is known"):
-            BestReplyFirm(rival)
+            BestReplyPricePolicy(rival)
     with pytest.raises(UsageError, match="without chance"):
-        BestReplyFirm(RandomFirm(), memory=0).values(on_grid())
+        BestReplyPricePolicy(RandomFirm(), memory=0).values(on_grid())
     for wrong in ({"discount": 1.0}, {"discount": -0.1}, {"discount": True}):
         with pytest.raises(UsageError, match="discount factor"):
-            BestReplyFirm(MyopicFirm(), **wrong)
+            BestReplyPricePolicy(MyopicPolicy(), **wrong)
     with pytest.raises(UsageError, match="horizon"):
-        BestReplyFirm(MyopicFirm(), horizon="long")
+        BestReplyPricePolicy(MyopicPolicy(), horizon="long")
     with pytest.raises(UsageError, match="whole number"):
-        BestReplyFirm(MyopicFirm(), memory=-1)
+        BestReplyPricePolicy(MyopicPolicy(), memory=-1)
     free = pricing_turn()
     three = pricing_turn(market=Market.symmetric(3), grid=GRID)
     in_turns = make_env("bertrand_sequential", market=BASELINE)
     in_turns.reset(seed=0)
     for turn in (free, three, in_turns.unwrapped.turn()):
         with pytest.raises(UsageError, match="two firms"):
-            BestReplyFirm(MyopicFirm()).values(turn)
+            BestReplyPricePolicy(MyopicPolicy()).values(turn)
     monkeypatch.setattr("ludens.agents.pricing.duel.MOST_STATES", 20)
     with pytest.raises(UsageError, match="histories"):
-        BestReplyFirm(MyopicFirm()).values(on_grid())
+        BestReplyPricePolicy(MyopicPolicy()).values(on_grid())
 
 
 def test_it_is_a_policy_like_others():
-    firm = BestReplyFirm(MatchingFirm(), discount=0.9)
-    assert firm == BestReplyFirm(MatchingFirm(), discount=0.9) != BestReplyFirm(MatchingFirm())
+    firm = BestReplyPricePolicy(MatchingPolicy(), discount=0.9)
+    assert (
+        firm == BestReplyPricePolicy(MatchingPolicy(), discount=0.9) != BestReplyPricePolicy(MatchingPolicy())
+    )
     assert json.loads(json.dumps(firm.describe())) == firm.describe()
     turn = on_grid((3, 5))
     again = pickle.loads(pickle.dumps(firm))
     assert again.decide(turn, None) == firm.decide(turn, None)
     # Without a discount factor of its own it takes the market's, which its turns tell.
-    assert BestReplyFirm(MatchingFirm()).values(turn) == BestReplyFirm(MatchingFirm(), discount=0.95).values(
-        turn
-    )
+    assert BestReplyPricePolicy(MatchingPolicy()).values(turn) == BestReplyPricePolicy(
+        MatchingPolicy(), discount=0.95
+    ).values(turn)
 
 
 def test_a_matching_firm_charges_the_rivals_last_price():
-    assert make_firm("matching") == make_policy("matching") == MatchingFirm()
-    assert answer(MatchingFirm()) == answer(MonopolyFirm())
-    assert answer(MatchingFirm(), (3, 9)) == 3
+    assert make_firm("matching") == make_policy("matching") == MatchingPolicy()
+    assert answer(MatchingPolicy()) == answer(MonopolyPolicy())
+    assert answer(MatchingPolicy(), (3, 9)) == 3
     three = pricing_turn([(1.5, 1.7, 1.6)], market=Market.symmetric(3))
-    assert MatchingFirm().decide(three, None).action == 1.6
+    assert MatchingPolicy().decide(three, None).action == 1.6

@@ -3,12 +3,12 @@
 ====================================  ================================================================
 specification                         policy
 ====================================  ================================================================
-``adopter:kappa=0.5``                 `AdopterPolicy`; further ``altruism=``, ``reading=``, ``noise=``
+``adopter:kappa=0.5``                 `AdoptionOraclePolicy`; further ``altruism=``, ``reading=``, ``noise=``
 ``homo_economicus``                   the same with κ = 0
 ``homo_moralis:0.5``                  the same with that κ
 ``altruist:0.3``                      κ = 0 and weight 0.3 on each other life
 ``utilitarian``                       the same with weight 1: all lives count alike
-``always:utilitarian``                `FixedProgram`; or ``always:self-protective``
+``always:utilitarian``                `FixedProgramPolicy`; or ``always:self-protective``
 ``random``                            `ludens.agents.RandomPolicy`
 anything with a ``/``                 `ludens.agents.LLMPolicy` of that LiteLLM model id
 ====================================  ================================================================
@@ -35,7 +35,7 @@ from ludens.preferences.av.adoption import (
 )
 
 
-class AdopterPolicy(Policy):
+class AdoptionOraclePolicy(Policy):
     """Chooses the program that is better for its preferences, or by a logit with noise.
 
     What others drive matters to it only where there are economies of scale; it then expects the shares of
@@ -54,7 +54,7 @@ class AdopterPolicy(Policy):
         self, preferences: AdoptionPreferences, *, noise: float = 0.0, expected: float = 0.0
     ) -> None:
         if not isinstance(preferences, AdoptionPreferences):
-            raise UsageError(f"AdopterPolicy needs AdoptionPreferences; got {preferences!r}.")
+            raise UsageError(f"AdoptionOraclePolicy needs AdoptionPreferences; got {preferences!r}.")
         adoption_probabilities(0.0, noise)  # checks the noise
         if isinstance(expected, bool | str) or not 0 <= expected <= 1:
             raise UsageError(f"The share that an adopter expects lies in [0, 1]; got {expected!r}.")
@@ -101,13 +101,13 @@ class AdopterPolicy(Policy):
         return {**super().describe(), "spec": "adopter", **settings}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, AdopterPolicy) and self.describe() == other.describe()
+        return isinstance(other, AdoptionOraclePolicy) and self.describe() == other.describe()
 
     def __hash__(self) -> int:
         return hash((self.preferences, self.noise, self.expected))
 
 
-class FixedProgram(Policy):
+class FixedProgramPolicy(Policy):
     """One program for ever; the one that the law leaves where it forbids it.
 
     Raises:
@@ -135,10 +135,10 @@ class FixedProgram(Policy):
         return {**super().describe(), "spec": self.name}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, FixedProgram) and self.program == other.program
+        return isinstance(other, FixedProgramPolicy) and self.program == other.program
 
     def __hash__(self) -> int:
-        return hash((FixedProgram, self.program))
+        return hash((FixedProgramPolicy, self.program))
 
 
 def adoption_game(turn: Turn, name: str) -> AdoptionGame:
@@ -189,7 +189,7 @@ def make_adopter(spec: str | Mapping[str, Any] | Policy, **defaults: Any) -> Pol
     if name == "random":
         return _CHOOSERS.make(RandomPolicy, name, settings)
     if head == "always":
-        return _CHOOSERS.make(FixedProgram, name, {"program": tail.strip(), **settings})
+        return _CHOOSERS.make(FixedProgramPolicy, name, {"program": tail.strip(), **settings})
     fixed, first = _HEADS.get(head, ({}, None))
     if head not in _HEADS or (head == "utilitarian" and tail):
         raise UsageError(f"There is no chooser {name!r}; there are {_CHOOSERS.known}.")
@@ -216,4 +216,4 @@ def _adopter(
     noise: float = 0.0,
     expected: float = 0.0,
 ) -> Policy:
-    return AdopterPolicy(AdoptionPreferences(kappa, altruism, reading), noise=noise, expected=expected)
+    return AdoptionOraclePolicy(AdoptionPreferences(kappa, altruism, reading), noise=noise, expected=expected)

@@ -20,7 +20,7 @@ Act = Literal["best", "logit"]
 HEADS = {"moralis": "homo_moralis", "altruist": "altruist", "utilitarian": "utilitarian"}
 
 
-class DilemmaOracle(Policy):
+class DilemmaOraclePolicy(Policy):
     """Answers vignettes by what swerving is worth to its preferences, and scenarios of the Moral Machine by
     what it is worth to spare one group (`ludens.preferences.av.moral`).
 
@@ -50,7 +50,7 @@ class DilemmaOracle(Policy):
         self.name = preferences.name + ("" if act == "best" else f" logit λ={self.map.scale:g}")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DilemmaOracle) and self.describe() == other.describe()
+        return isinstance(other, DilemmaOraclePolicy) and self.describe() == other.describe()
 
     def __hash__(self) -> int:
         return hash((self.preferences, self.map, self.act_by))
