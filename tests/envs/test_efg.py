@@ -1,8 +1,7 @@
-"""Gambit reads the exported file as the same game."""
+"""Gambit reads the exported file as the same game: by its recorded answers, and live if it is installed."""
 
 from __future__ import annotations
 
-import io
 from fractions import Fraction
 
 import numpy as np
@@ -18,113 +17,120 @@ from ludens.envs import (
     GameTree,
     PayoffNode,
     expected_payoff,
-    pure_strategies,
+    walk,
 )
 from ludens.envs.tree.efg import to_efg
 from ludens.testing import games
+from tests import gambit
+from tests.gambit import SPECIAL, needs_gambit, records
 
-pygambit = pytest.importorskip("pygambit", reason="it is compiled on the user's machine")
-
-
-def read(game):
-    return pygambit.read_efg(io.StringIO(to_efg(game)))
+KNOWN = PROTOCOLS | SPECIAL
 
 
-def gambit_payoffs(game, vector):
-    """Expected payoffs by role if everybody plays the strategy, by Gambit's reckoning."""
-    there = read(game)
-    profile = there.mixed_behavior_profile()
-    share = {
-        (node.label, name): vector[node.columns.start + k]
+def game_in(record):
+    """The game that Gambit was given, which is still written in the same words."""
+    game = KNOWN.get(record["name"]) or gambit.game_of(gambit.file_of(record))
+    assert to_efg(game) == gambit.file_of(record)
+    return game
+
+
+def check_reading(game, there):
+    """Gambit found the game's own players, information sets, payoffs and probabilities in the file."""
+    assert there["players"] == list(game.roles)
+    assert there["perfect_recall"]
+    nodes = [node for _, node in walk(game.root)]
+    decisions = [node.information for node in nodes if isinstance(node, DecisionNode)]
+    assert {each["label"]: each for each in there["sets"]} == {
+        node.label: {
+            "label": node.label,
+            "player": node.role,
+            "options": list(node.options),
+            "members": decisions.count(node.label),
+        }
         for node in game.information_sets
-        for k, name in enumerate(node.options)
     }
-    for node in there.infosets:
-        for action in node.actions:
-            profile[action] = share[node.label, action.label]
-    return [profile.payoff(player) for player in there.players]
+    assert [[Fraction(value) for value in row] for row in there["outcomes"]] == [
+        [Fraction(repr(float(value))) for value in row] for row in game.payoffs
+    ]
+    chances = {node.label: node for node in nodes if isinstance(node, ChanceNode)}
+    assert set(there["draws"]) == set(chances)
+    for label, draws in there["draws"].items():
+        shares = {name: share for name, (share, _) in chances[label].branches.items()}
+        assert {name: float(Fraction(share)) for name, share in draws.items()} == pytest.approx(
+            shares, abs=1e-12
+        )
+        assert list(draws) == list(shares)
+        assert sum(Fraction(share) for share in draws.values()) == 1
+
+
+@pytest.mark.parametrize("name", records())
+def test_gambit_read_the_game_that_was_exported(name):
+    check_reading(game_in(records()[name]), records()[name])
+
+
+@pytest.mark.parametrize("name", [*PROTOCOLS, *gambit.recorded("tree ")])
+def test_expected_payoffs_are_those_that_gambit_computed(name):
+    record = records()[name]
+    game = game_in(record)
+    assert record["profiles"]
+    for profile in record["profiles"]:
+        vector = np.array(profile["strategy"])
+        ours = [float(expected_payoff(game, vector, vector, role)) for role in game.roles]
+        assert profile["payoffs"] == pytest.approx(ours, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", list(PROTOCOLS))
-def test_the_protocols_keep_their_names_and_numbers(name):
-    game = PROTOCOLS[name]
-    there = read(game)
-    assert there.title == repr(game)
-    assert [player.label for player in there.players] == list(game.roles)
-    by_label = {node.label: node for node in there.infosets}
-    assert set(by_label) == {node.label for node in game.information_sets}
-    for node in game.information_sets:
-        assert by_label[node.label].player.label == node.role
-        assert [action.label for action in by_label[node.label].actions] == list(node.options)
-    outcomes = [[outcome[player] for player in there.players] for outcome in there.outcomes]
-    np.testing.assert_array_equal(np.array(outcomes, dtype=float), game.payoffs)
+def test_the_protocols_keep_their_titles_and_gambit_writes_back_what_it_read(name):
+    record = records()[name]
+    assert record["title"] == repr(PROTOCOLS[name])
+    again = gambit.game_of("\n".join(record["rewritten"]))
+    assert to_efg(again).splitlines()[1:] == record["efg"][1:]
+    assert record["rewritten"][0] == record["efg"][0]
 
 
+@pytest.mark.parametrize("name", gambit.recorded("title "))
+def test_any_title_can_be_read(name):
+    assert records()[name]["title"].startswith("GameTree(")
+
+
+@needs_gambit
+def test_the_record_is_what_gambit_answers_today():
+    for name, record in records().items():
+        game = game_in(record)
+        now = gambit.answers(name, game, [profile["strategy"] for profile in record["profiles"]])
+        for before, after in zip(record["profiles"], now.pop("profiles"), strict=True):
+            assert after["payoffs"] == pytest.approx(before["payoffs"], abs=1e-9)
+        assert now == {key: record[key] for key in now}
+        if "rewritten" in record:
+            assert gambit.read(gambit.file_of(record)).to_efg().splitlines() == record["rewritten"]
+
+
+@needs_gambit
 @given(games(), st.integers(0, 100))
 def test_expected_payoffs_agree_on_any_tree(game, seed):
     rng = np.random.default_rng(seed)
     vector = np.concatenate([rng.dirichlet(np.ones(len(node.options))) for node in game.information_sets])
     ours = [float(expected_payoff(game, vector, vector, role)) for role in game.roles]
-    assert gambit_payoffs(game, vector) == pytest.approx(ours, abs=1e-9)
+    assert gambit.payoffs(to_efg(game), game, vector) == pytest.approx(ours, abs=1e-9)
+
+
+@needs_gambit
+@given(games())
+def test_any_tree_is_read_as_the_same_game(game):
+    check_reading(game, gambit.reading(to_efg(game)))
 
 
 @given(games())
-def test_information_sets_and_chance_are_kept(game):
-    there = read(game)
-    assert {node.label: len(node.members) for node in there.infosets} == {
-        node.label: sum(other.information == node.label for other in decisions(game.root))
-        for node in game.information_sets
-    }
-    assert there.is_perfect_recall
-    assert [player.label for player in there.players] == list(game.roles)
-
-
-def decisions(node):
-    if isinstance(node, PayoffNode):
-        return []
-    children = (
-        node.options.values()
-        if isinstance(node, DecisionNode)
-        else [child for _, child in node.branches.values()]
-    )
-    found = [node] if isinstance(node, DecisionNode) else []
-    return found + [other for child in children for other in decisions(child)]
+def test_the_file_holds_the_whole_game(game):
+    assert to_efg(gambit.game_of(to_efg(game))) == to_efg(game)
 
 
 def test_probabilities_are_exact_fractions_that_sum_to_one():
     ends = {f"draw {k}": (1 / 3, PayoffNode((k,))) for k in range(3)}
     game = GameTree("thirds", ("me",), ChanceNode("nature", ends))
     assert '{ "draw 0" 1/3 "draw 1" 1/3 "draw 2" 1/3 }' in to_efg(game)
-    odd = [0.1234567890123, 0.3456789012345, 0.5308643097533]  # exact sums miss 1 by rounding
-    game = GameTree(
-        "odd", ("me",), ChanceNode("nature", {f"{k}": (p, PayoffNode((0.0,))) for k, p in enumerate(odd)})
-    )
-    chance = read(game).root.infoset
-    shares = [Fraction(int(a.prob.numerator), int(a.prob.denominator)) for a in chance.actions]
+    shares = [Fraction(share) for share in records()["odd shares"]["draws"]["nature"].values()]
     assert sum(shares) == 1
-    assert [float(share) for share in shares] == pytest.approx(odd, abs=1e-12)
-
-
-@pytest.mark.parametrize("points", [0.1, -2.5, 1e-7, 12345678.9, 1e21, 5e-324])
-def test_payoffs_are_exact(points):
-    leaf = PayoffNode((points,))
-    game = GameTree("one", ("me",), DecisionNode("choice", "me", {"a": leaf, "b": PayoffNode((0,))}))
-    there = read(game)
-    (player,) = there.players
-    value = next(iter(there.outcomes))[player]
-    assert Fraction(str(value)) == Fraction(repr(points))
-
-
-def test_quotes_in_names_survive():
-    options = {'say "yes"': PayoffNode((1, 0)), "it's": PayoffNode((0, 1))}
-    game = GameTree(
-        'a "game"', ("the 'first'", "no. 2 {x}"), DecisionNode('the "choice"', "the 'first'", options)
-    )
-    there = read(game)
-    assert [player.label for player in there.players] == list(game.roles)
-    (node,) = there.infosets
-    assert node.label == 'the "choice"'
-    assert [action.label for action in node.actions] == list(options)
 
 
 @pytest.mark.parametrize("name", ["größer", "two  spaces", " edge", "new\nline", "tab\t", "back\\slash"])
@@ -134,19 +140,3 @@ def test_names_that_gambit_does_not_read_are_refused(name):
         to_efg(GameTree("one", ("me",), DecisionNode("choice", "me", options)))
     with pytest.raises(GameError, match="rename"):
         to_efg(GameTree("one", (name,), PayoffNode((1,))))
-
-
-def test_any_title_can_be_read():
-    for name in ("größer", "back\\", 'a "game"', "new\nline"):
-        there = read(GameTree(name, ("me",), PayoffNode((1,))))
-        assert there.title.startswith("GameTree(")
-
-
-def test_gambit_writes_back_the_game_that_it_read():
-    game = PROTOCOLS["SPD4"]
-    again = pygambit.read_efg(io.StringIO(read(game).to_efg()))
-    assert again.title == repr(game)
-    for row in pure_strategies(game):
-        assert gambit_payoffs(game, row) == [
-            float(expected_payoff(game, row, row, role)) for role in game.roles
-        ]

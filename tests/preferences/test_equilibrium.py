@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from ludens.envs import (
     PROTOCOLS,
-    ChanceNode,
     DecisionNode,
     GameTree,
     PayoffNode,
@@ -33,10 +31,9 @@ from ludens.preferences import (
     subgame_perfect,
     symmetric_equilibria,
 )
-from ludens.preferences.terms import comparison_tables
 from ludens.testing import games
-
-pygambit = pytest.importorskip("pygambit", reason="it is compiled on the user's machine")
+from tests import gambit
+from tests.gambit import needs_gambit, records
 
 dyadic = st.sampled_from([-0.5, 0.0, 0.25, 1.0])
 
@@ -51,87 +48,57 @@ def plans(game, table):
     }
 
 
-def gambit_agent_equilibria(game):
-    """Gambit's pure agent-form Nash equilibria of the exported game, as plans."""
-    there = pygambit.read_efg(io.StringIO(to_efg(game)))
-    return {
-        frozenset(
-            (node.label, action.label)
-            for node in there.infosets
-            for action in node.actions
-            if found[action] == 1
-        )
-        for found in pygambit.nash.enumpure_agent_solve(there).equilibria
-    }
-
-
-def subgames(game):
-    """The game that starts at every node but the ends; a game of perfect information."""
-    return [
-        GameTree("part", game.roles, node) for _, node in walk(game.root) if not isinstance(node, PayoffNode)
-    ]
-
-
-def gambit_subgame_perfect(game):
-    """Profiles that Gambit calls an equilibrium in the game and in each of its subgames."""
-    found = gambit_agent_equilibria(game)
-    for part in subgames(game):
-        if part.information_sets:
-            here = {node.label for node in part.information_sets}
-            wanted = gambit_agent_equilibria(part)
-            found = {plan for plan in found if frozenset(pair for pair in plan if pair[0] in here) in wanted}
-    return found
-
-
-def gambit_regret(game, plan):
-    """By how much a player could gain, by Gambit's reckoning over whole strategies."""
-    there = pygambit.read_efg(io.StringIO(to_efg(game)))
-    profile = there.mixed_behavior_profile(rational=True)
-    for node in there.infosets:
-        for action in node.actions:
-            profile[action] = int((node.label, action.label) in plan)
-    return profile.max_regret()
-
-
-def check_against_gambit(game, felt=None, preferences=HOMO_ECONOMICUS):
-    felt = felt or game
-    ours = plans(game, subgame_perfect(game, preferences).strategies)
-    assert ours == gambit_subgame_perfect(felt)
-    for plan in ours:
-        for part in subgames(felt):
-            here = {node.label for node in part.information_sets}
-            assert gambit_regret(part, {pair for pair in plan if pair[0] in here}) == 0
+def check_against(game, theirs, preferences=HOMO_ECONOMICUS):
+    assert plans(game, subgame_perfect(game, preferences).strategies) == theirs
 
 
 @pytest.mark.parametrize("name", list(PROTOCOLS))
 def test_homo_economicus_plays_what_gambit_finds_subgame_perfect(name):
-    check_against_gambit(PROTOCOLS[name])
+    check_against(PROTOCOLS[name], gambit.as_plans(records()[name]["subgame_perfect"]))
 
 
+@pytest.mark.parametrize("name", [*gambit.recorded("perfect "), *gambit.recorded("tied ")])
+def test_drawn_trees_are_solved_as_gambit_solved_them(name):
+    record = records()[name]
+    check_against(gambit.game_of(gambit.file_of(record)), gambit.as_plans(record["subgame_perfect"]))
+
+
+@pytest.mark.parametrize("name", gambit.recorded("felt "))
+def test_with_social_preferences_gambit_solved_the_game_of_utilities(name):
+    record = records()[name]
+    game = gambit.game_of("\n".join(record["of"]))
+    alpha, beta = record["alpha"], record["beta"]
+    assert to_efg(gambit.of_utilities(game, alpha, beta)) == gambit.file_of(record)
+    check_against(game, gambit.as_plans(record["subgame_perfect"]), Preferences(alpha, beta))
+
+
+def test_the_record_holds_what_is_worth_comparing():
+    kinds = {kind: gambit.recorded(kind) for kind in ("perfect ", "tied ", "felt ")}
+    assert all(len(kinds[kind]) >= least for kind, least in zip(kinds, (40, 20, 10), strict=True))
+    assert all(len(records()[name]["subgame_perfect"]) > 1 for name in kinds["tied "])
+    assert sum(bool(records()[name]["draws"]) for name in kinds["perfect "]) >= 10
+
+
+def check_against_gambit(game, felt=None, preferences=HOMO_ECONOMICUS):
+    felt = felt or game
+    check_against(game, gambit.subgame_perfect_plans(felt), preferences)
+    for plan in plans(game, subgame_perfect(game, preferences).strategies):
+        for part in gambit.subgames(felt):
+            assert gambit.regret(to_efg(part), gambit.restricted(plan, part)) == 0
+
+
+@needs_gambit
 @given(games(hidden=False))
 @settings(max_examples=60)
 def test_random_trees_are_solved_as_gambit_solves_them(game):
     check_against_gambit(game)
 
 
+@needs_gambit
 @given(games(hidden=False), dyadic, dyadic)
 @settings(max_examples=30)
 def test_with_social_preferences_gambit_solves_the_game_of_utilities(game, alpha, beta):
-    behind, ahead = comparison_tables(game.payoffs)
-    leaves = iter((game.payoffs - alpha * behind - beta * ahead).tolist())
-
-    def felt(node):
-        if isinstance(node, PayoffNode):
-            return PayoffNode(tuple(next(leaves)))
-        if isinstance(node, ChanceNode):
-            return ChanceNode(
-                node.label, {name: (share, felt(child)) for name, (share, child) in node.branches.items()}
-            )
-        return DecisionNode(
-            node.label, node.role, {name: felt(child) for name, child in node.options.items()}
-        )
-
-    check_against_gambit(game, GameTree("felt", game.roles, felt(game.root)), Preferences(alpha, beta))
+    check_against_gambit(game, gambit.of_utilities(game, alpha, beta), Preferences(alpha, beta))
 
 
 @given(games(hidden=False))
