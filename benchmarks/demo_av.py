@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from ludens.experiments.av import ask, load_result, moral_machine, write_report
-from ludens.experiments.av.moral_report import write_moral_report
+from ludens.experiments.av.moral_page import write_moral_report
 
 LIMIT = 180.0
 MODEL = "local/smollm2-135m"

@@ -60,8 +60,8 @@ def bench(
 def report(file: RunFile, as_json: Json = False, csv: Csv = None) -> None:
     """Write the report of a run again, of one that broke off too."""
     from ludens.experiments import Run
+    from ludens.experiments.bench.report import write_report
     from ludens.experiments.bench.result import load_result
-    from ludens.experiments.report import write_report
 
     with Run(file) as run:
         kind = run.manifest["kind"]

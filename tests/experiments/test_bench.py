@@ -210,7 +210,7 @@ def test_ctrl_c_while_the_report_is_written_says_how_to_have_it(tmp_path, monkey
     def interrupted(result):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ludens.experiments.report.page.page", interrupted)
+    monkeypatch.setattr("ludens.experiments.report.writing.render", interrupted)
     with pytest.raises(RunInterrupted, match=r"`ludens report .*run\.db` writes it"):
         bench(["random"], protocols=("TG1",), path=tmp_path / "run.db")
     assert [path.name for path in tmp_path.iterdir()] == ["run.db"]

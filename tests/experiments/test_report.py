@@ -3,8 +3,6 @@ side."""
 
 from __future__ import annotations
 
-import html.parser
-import json
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -14,15 +12,14 @@ import pytest
 
 from ludens.experiments.bench import figures
 from ludens.experiments.bench.metrics import measure
+from ludens.experiments.bench.page import page as page_of
+from ludens.experiments.bench.report import write_report
 from ludens.experiments.bench.result import BenchResult
-from ludens.experiments.report import write_report
 from ludens.experiments.report.names import number, number_range, percent, policy_name
-from ludens.experiments.report.page import page
+from ludens.experiments.report.page import render
 from ludens.experiments.runs.database import StoreError
+from tests.experiments.pages import NASTY, Reader, decoded
 from tests.experiments.synthetic import believed, cooperative, worded
-
-NASTY = "</script><img src=x onerror=alert(1)><!-- \x1b[31mred\x1b[0m \u2028 \u202eevil & 'quoted' \"too\""
-EMPTY = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
 
 
 def result_of(records, folder, models=("local/model",)):
@@ -45,6 +42,10 @@ def result_of(records, folder, models=("local/model",)):
     return BenchResult(folder / "run.db", None, models, measures, tuple(records), manifest, count, count)
 
 
+def page(result):
+    return render(page_of(result))
+
+
 def leaning(turn, framing, order):
     return None if turn.game.protocol == "UG2" and order else cooperative(turn, 0.7)
 
@@ -61,35 +62,6 @@ def text(result):
     return page(result)
 
 
-class Reader(html.parser.HTMLParser):
-    """What a browser would see: tags with their attributes, and the texts of scripts."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.scripts, self.open = [], [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in EMPTY:
-            self.open.append(tag)
-        if tag == "script":
-            self.scripts.append("")
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] == "script":
-            self.scripts[-1] += data
-
-
 def test_what_a_model_wrote_never_becomes_markup(text):
     reader = Reader(text)
     assert reader.open == []
@@ -103,16 +75,17 @@ def test_what_a_model_wrote_never_becomes_markup(text):
 
 
 def test_every_decision_can_be_read_with_its_prompt_and_reply(text, result):
-    data = json.loads(Reader(text).scripts[0])
+    data, whole = decoded(Reader(text).scripts[0])
     assert len(data["decisions"]) == len(result.decisions)
     for entry, record in zip(data["decisions"], result.decisions, strict=True):
         (call,) = entry["calls"]
-        assert (entry["protocol"], entry["node"]) == (record.protocol, record.node)
-        assert call["reply"] == record.decision.calls[0].reply
+        labels = entry["labels"]
+        assert (labels["protocol"], labels["node"]) == (record.protocol, record.node)
+        assert whole(call["reply"]) == record.decision.calls[0].reply
         (message,) = call["messages"]
-        assert data["texts"][message[1]] == record.decision.calls[0].messages[0]["content"]
-    assert data["decisions"][-1]["calls"][0]["reply"] == NASTY
-    assert len(data["texts"]) == len(set(data["texts"]))
+        assert whole(message[1]) == record.decision.calls[0].messages[0]["content"]
+    assert whole(data["decisions"][-1]["calls"][0]["reply"]) == NASTY
+    assert len(data["lines"]) == len(set(data["lines"]))
 
 
 def test_the_page_asks_for_nothing_from_elsewhere(text):

@@ -157,7 +157,7 @@ def report_av(file: Path, as_json: bool, *, csv: Path | None = None) -> None:
 
 def report_moral(file: Path, as_json: bool) -> None:
     """Measure a run of the Moral Machine, write its report, and print it."""
-    from ludens.experiments.av.moral_report import write_moral_report
+    from ludens.experiments.av.moral_page import write_moral_report
 
     report = write_moral_report(file)
     print_moral(file, as_json, report)

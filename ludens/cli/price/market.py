@@ -202,7 +202,8 @@ def _learn(
     as_json: bool,
 ) -> None:
     from ludens.experiments.pricing.learning import to_json, train_sessions
-    from ludens.experiments.pricing.learning_report import print_learning, write_learning_report
+    from ludens.experiments.pricing.learning_page import write_learning_report
+    from ludens.experiments.pricing.learning_terminal import print_learning
     from ludens.experiments.runs.progress import progress_bar
     from ludens.experiments.runs.recorder import Progress
 

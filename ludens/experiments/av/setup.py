@@ -12,7 +12,7 @@ from ludens.agents.policy import Policy
 from ludens.envs.av.dilemma.studies import study_design
 from ludens.envs.av.dilemma.vignette import Vignette, as_vignette
 from ludens.errors import UsageError
-from ludens.experiments.bench.suite import NO_FRAMING
+from ludens.experiments.report.names import NO_FRAMING
 from ludens.experiments.runs.records import EpisodeSpec
 
 Respondent: TypeAlias = str | Policy | Mapping[str, Any]

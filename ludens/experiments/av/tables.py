@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from ludens.experiments.av.measures import DilemmaMeasures
 from ludens.experiments.av.result import DilemmaResult, curve_estimate
 from ludens.experiments.av.terminal import kappa
-from ludens.experiments.bench.tables import Cell, Header, Table
 from ludens.experiments.measures.intervals import Estimate
-from ludens.experiments.report.names import DASH, number, number_range, percent, policy_name, share_range
+from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
+from ludens.experiments.report.names import DASH, policy_name
+from ludens.experiments.report.table import Cell, Header, Table
 from ludens.preferences.av.people import APPROVAL, PURCHASE, PURCHASE_REGULATED
 
 PEOPLE = "people (recalled, not verified)"
+
+_MISSING = "not asked, or not read"
 
 
 def tables(result: DilemmaResult) -> list[Table]:
@@ -32,17 +34,12 @@ def _table(
     *,
     people: Sequence[Cell] | None = None,
 ) -> Table:
-    groups = [(name, len(list(members))) for name, members in groupby(group for group, _ in headers)]
-    names = [policy_name(each.policy) for each in result.measures] + [PEOPLE] * (people is not None)
-    return Table(
-        title,
-        caption,
-        tuple(groups) if any(name for name, _ in groups) else (),
-        tuple(header for _, header in headers),
-        tuple(names),
-        tuple(each.policy in result.tested for each in result.measures) + (False,) * (people is not None),
-        tuple(map(tuple, rows)) + ((tuple(people),) if people is not None else ()),
-    )
+    named = [(policy_name(each.policy), row) for each, row in zip(result.measures, rows, strict=True)]
+    tested = [each.policy in result.tested for each in result.measures]
+    if people is not None:
+        named.append((PEOPLE, people))
+        tested.append(False)
+    return Table.of(title, caption, headers, named, corner="policy", tested=tested)
 
 
 def _approval(result: DilemmaResult) -> Table | None:
@@ -55,7 +52,7 @@ def _approval(result: DilemmaResult) -> Table | None:
         [
             *(_share(each.approval.get(n)) for n in numbers),
             _kappa(each),
-            _number(curve_estimate(each, "scale"), 1),
+            measured(curve_estimate(each, "scale"), 1, missing=_MISSING),
         ]
         for each in result.measures
     ]
@@ -192,17 +189,14 @@ def _reading(result: DilemmaResult) -> Table:
 def _costs(result: DilemmaResult) -> Table | None:
     if not any(each.calls for each in result.costs.values()):
         return None
-    headers = [
-        ("", name)
-        for name in ("answers", "calls", "tokens in", "tokens out", "US dollars", "repeated requests")
-    ]
-    rows = []
-    for each in result.measures:
-        spent = result.costs[each.policy]
-        counts = [spent.decisions, spent.calls, spent.prompt_tokens, spent.completion_tokens]
-        texts = [f"{count:,}".replace(",", " ") for count in counts]
-        rows.append([Cell(text) for text in (*texts, f"{spent.cost:.4f}", str(spent.transport_retries))])
-    return _table(result, "Cost", "Dollars by LiteLLM's prices, 0 where it has none.", headers, rows)
+    headers = [("", name) for name in COST_HEADERS]
+    rows = [cost_cells(result.costs[each.policy]) for each in result.measures]
+    caption = (
+        "Dollars by LiteLLM's prices, 0 where it has none. Seconds in calls are summed from request "
+        "to reply, "
+        "and calls overlap."
+    )
+    return _table(result, "Cost", caption, headers, rows)
 
 
 def _kind(question: str, program: str) -> str:
@@ -220,21 +214,11 @@ def _circumstances(company: str, perspective: str, regime: str, decider: str) ->
 
 
 def _share(estimate: Estimate | None) -> Cell:
-    if estimate is None or estimate.value is None:
-        return Cell(DASH, "", estimate.note if estimate else "not asked, or not read")
-    return Cell(percent(estimate.value), share_range(estimate), _hint(estimate))
+    return share(estimate, missing=_MISSING)
 
 
 def _points_cell(estimate: Estimate | None) -> Cell:
-    return _number(estimate, 0, 100.0)
-
-
-def _number(estimate: Estimate | None, digits: int, scale: float = 1.0) -> Cell:
-    if estimate is None or estimate.value is None:
-        return Cell(DASH, "", estimate.note if estimate else "not asked, or not read")
-    return Cell(
-        number(scale * estimate.value, digits), number_range(estimate, digits, scale), _hint(estimate)
-    )
+    return measured(estimate, 0, 100.0, missing=_MISSING)
 
 
 def _kappa(found: DilemmaMeasures) -> Cell:
@@ -244,8 +228,3 @@ def _kappa(found: DilemmaMeasures) -> Cell:
 
 def _known(value: float, source: str) -> Cell:
     return Cell(f"{value:.0f}", "", source)
-
-
-def _hint(estimate: Estimate) -> str:
-    clusters = f", {estimate.clusters} clusters" if estimate.clusters is not None else ""
-    return f"n = {estimate.n}{clusters}; {estimate.method if estimate.method != 'none' else estimate.note}"

@@ -121,7 +121,7 @@ def _play(
 
 
 def _reported(path: str | os.PathLike[str]) -> BenchResult:
-    from ludens.experiments.report import write_report
+    from ludens.experiments.bench.report import write_report
 
     try:
         return write_report(load_result(path))

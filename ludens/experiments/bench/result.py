@@ -10,6 +10,7 @@ from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
 from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report.writing import report_path
 from ludens.experiments.runs.database import NoRunError
 from ludens.experiments.runs.files import as_csv, write_table
 from ludens.experiments.runs.records import DecisionRecord
@@ -65,11 +66,6 @@ def load_result(path: str | os.PathLike[str]) -> BenchResult:
         planned=len(episodes),
         ended=sum(episode.status not in {"planned", "running"} for episode in episodes),
     )
-
-
-def report_path(path: str | os.PathLike[str]) -> Path:
-    """Where the report of a run lies: beside it, with the ending ``.html``."""
-    return Path(path).with_suffix(".html")
 
 
 def manifest_of(run: Run) -> dict[str, Any]:

@@ -23,12 +23,12 @@ from ludens.agents.secrets import without_secrets
 from ludens.envs import PROTOCOLS, GameTree, Turn
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
+from ludens.experiments.report.names import NO_FRAMING
 from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.runner import PlayOne, unplayed
 
 FRAMINGS = ("neutral", "story", "twin")
-NO_FRAMING = "-"
 REFERENCES = ("random", "homo_economicus", "homo_moralis:0.5", "quantal:kappa=0,noise=8")
 """Policies that every benchmark shows beside the models: they need no words and are asked every question
 once."""

@@ -3,61 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ludens.envs import FAMILIES
 from ludens.experiments.bench.comparisons import Beliefs
-from ludens.experiments.bench.suite import NO_FRAMING
-from ludens.experiments.measures.intervals import Estimate
-from ludens.experiments.report.names import (
-    DASH,
-    PREFERENCES,
-    number,
-    number_range,
-    oracle_name,
-    percent,
-    policy_name,
-    share_range,
-)
+from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
+from ludens.experiments.report.names import DASH, NO_FRAMING, PREFERENCES, number, oracle_name, policy_name
+from ludens.experiments.report.table import Cell, Header, Table
 from ludens.preferences import human
 
 if TYPE_CHECKING:
-    from ludens.experiments.bench.metrics import Measures
     from ludens.experiments.bench.result import BenchResult
-
-Header = tuple[str, str]
-"""A heading over neighbouring columns (may be empty), and that of the column."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell: what it says, in small below it the interval, and on hovering what it rests on."""
-
-    text: str
-    below: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with one row per policy.
-
-    Attributes:
-        groups: headings over several columns, each with their number; empty if there are none.
-        headers: one per column, without that of the names.
-        names: the policies.
-        tested: which of them are models under test.
-    """
-
-    title: str
-    caption: str
-    groups: tuple[tuple[str, int], ...]
-    headers: tuple[str, ...]
-    names: tuple[str, ...]
-    tested: tuple[bool, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 def tables(result: BenchResult) -> list[Table]:
@@ -72,16 +28,9 @@ def tables(result: BenchResult) -> list[Table]:
 def _table(
     result: BenchResult, title: str, caption: str, headers: Sequence[Header], rows: Sequence[Sequence[Cell]]
 ) -> Table:
-    groups = [(name, len(list(members))) for name, members in groupby(group for group, _ in headers)]
-    return Table(
-        title,
-        caption,
-        tuple(groups) if any(name for name, _ in groups) else (),
-        tuple(header for _, header in headers),
-        tuple(policy_name(found.policy) for found in result.measures),
-        tuple(found.policy in result.models for found in result.measures),
-        tuple(tuple(row) for row in rows),
-    )
+    names = [policy_name(each.policy) for each in result.measures]
+    tested = [each.policy in result.models for each in result.measures]
+    return Table.of(title, caption, headers, zip(names, rows, strict=True), corner="policy", tested=tested)
 
 
 def _summary(result: BenchResult) -> Table:
@@ -93,9 +42,9 @@ def _summary(result: BenchResult) -> Table:
     rows = []
     for found in result.measures:
         seen = [found.comparison(kappa) for kappa in kappas]
-        row = [_share(found.overall), *(_share(entry.agreement if entry else None) for entry in seen)]
-        row += [_number(entry.regret if entry else None) for entry in seen]
-        rows.append([*row, _share(found.order_consistency), _share(found.framing_consistency)])
+        row = [share(found.overall), *(share(entry.agreement if entry else None) for entry in seen)]
+        row += [measured(entry.regret if entry else None) for entry in seen]
+        rows.append([*row, share(found.order_consistency), share(found.framing_consistency)])
     caption = (
         "Shares in per cent, regret in points per protocol; in small the 95 % interval. "
         "Oracles hold uniform beliefs."
@@ -112,8 +61,8 @@ def _cooperation(result: BenchResult) -> Table:
     headers += [("all questions, by framing", framing) for framing in framings]
     rows = []
     for found, of_policy in zip(result.measures, rates, strict=True):
-        row = [_share(of_policy.get(place)) for place in nodes]
-        rows.append(row + [_share(found.by_framing.get(framing)) for framing in framings])
+        row = [share(of_policy.get(place)) for place in nodes]
+        rows.append(row + [share(found.by_framing.get(framing)) for framing in framings])
     caption = "Share of the prosocial option at each node, over the family's protocols, in per cent."
     return _table(result, "Cooperation", caption, headers, rows)
 
@@ -136,7 +85,7 @@ def _sensitivities(result: BenchResult) -> list[Table]:
         for of_policy in slopes:
             entries = [of_policy.get((name, node)) for node in nodes]
             pairs = [(entry.temptation, entry.risk) if entry else (None, None) for entry in entries]
-            rows.append([_number(slope, 100) for pair in pairs for slope in pair])
+            rows.append([measured(slope, 100) for pair in pairs for slope in pair])
         if any(cell.text != DASH for row in rows for cell in row):
             found.append(_table(result, f"Incentive sensitivity: {family.title}", caption, headers, rows))
     return found
@@ -149,8 +98,8 @@ def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
     rows = []
     for found in result.measures:
         entries = [found.comparison(kappa, beliefs) for kappa in kappas]
-        row = [_share(entry.agreement if entry else None) for entry in entries]
-        row += [_number(entry.regret if entry else None) for entry in entries]
+        row = [share(entry.agreement if entry else None) for entry in entries]
+        row += [measured(entry.regret if entry else None) for entry in entries]
         rows.append([*row, Cell(str(entries[0].incomplete) if entries[0] else DASH)])
     whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
     caption = (
@@ -168,7 +117,7 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
         if revealed is None:
             rows.append([Cell(DASH, "", "not asked for its beliefs")] * (len(PREFERENCES) + 2))
             continue
-        row = [_number(revealed.parameters[name], digits=2) for name in PREFERENCES]
+        row = [measured(revealed.parameters[name], digits=2) for name in PREFERENCES]
         fit = revealed.fit
         row.append(Cell(DASH if fit is None else number(fit.log_likelihood), "", " ".join(revealed.notes)))
         rows.append([*row, Cell(revealed.verdict or "identified", "", " ".join(revealed.notes))])
@@ -203,8 +152,8 @@ def _consistency(result: BenchResult) -> Table:
     headers += [("takes the option shown first", name) for name in ("all framings", *framings)]
     rows = []
     for found in result.measures:
-        row = [_share(found.order_consistency), _share(found.framing_consistency), _share(found.first_shown)]
-        rows.append(row + [_share(found.first_by_framing.get(framing)) for framing in framings])
+        row = [share(found.order_consistency), share(found.framing_consistency), share(found.first_shown)]
+        rows.append(row + [share(found.first_by_framing.get(framing)) for framing in framings])
     caption = (
         "100 minus the distance between the answers to one question under different orders (or "
         "framings), in per cent. With two options, taking the first in 50 per cent is no position "
@@ -218,12 +167,12 @@ def _reading(result: BenchResult) -> Table:
     rows = [
         [
             Cell(str(found.invalid.n)),
-            _share(found.invalid),
-            _share(found.refused),
+            share(found.invalid),
+            share(found.refused),
             Cell(f"{found.incomplete} of {found.asked}"),
-            _share(found.beliefs_unread),
-            _share(found.answer_mass),
-            *(_share(found.mass_by_framing.get(framing)) for framing in framings),
+            share(found.beliefs_unread),
+            share(found.answer_mass),
+            *(share(found.mass_by_framing.get(framing)) for framing in framings),
         ]
         for found in result.measures
     ]
@@ -240,48 +189,15 @@ def _reading(result: BenchResult) -> Table:
 
 
 def _costs(result: BenchResult) -> Table:
-    names = ["answers", "calls", "tokens in", "tokens out", "US dollars"]
-    names += ["seconds in calls", "repeated requests"]
     caption = (
         "Dollars by LiteLLM's prices, 0 where it has none. Seconds in calls are summed from request to "
         "reply; calls overlap and wait for each other, so that the sum exceeds the time that passed: the "
         f"whole run took {result.manifest['seconds']:.0f} seconds."
     )
-    rows = [_cost_row(found) for found in result.measures]
-    return _table(result, "Cost", caption, [("", name) for name in names], rows)
-
-
-def _cost_row(found: Measures) -> list[Cell]:
-    costs = found.costs
-    counts = [costs.decisions, costs.calls, costs.prompt_tokens, costs.completion_tokens]
-    texts = [f"{count:,}".replace(",", " ") for count in counts]
-    texts += [f"{costs.cost:.4f}", f"{costs.call_seconds:.1f}", str(costs.transport_retries)]
-    return [Cell(text) for text in texts]
+    rows = [cost_cells(found.costs) for found in result.measures]
+    return _table(result, "Cost", caption, [("", name) for name in COST_HEADERS], rows)
 
 
 def _framings(result: BenchResult) -> list[str]:
     found = dict.fromkeys(name for measures in result.measures for name in measures.by_framing)
     return [name for name in found if name != NO_FRAMING]
-
-
-def _share(estimate: Estimate | None) -> Cell:
-    if estimate is None or estimate.value is None:
-        return _none(estimate)
-    return Cell(percent(estimate.value), share_range(estimate), _hint(estimate))
-
-
-def _number(estimate: Estimate | None, scale: float = 1.0, digits: int = 1) -> Cell:
-    if estimate is None or estimate.value is None:
-        return _none(estimate)
-    return Cell(
-        number(scale * estimate.value, digits), number_range(estimate, digits, scale), _hint(estimate)
-    )
-
-
-def _none(estimate: Estimate | None) -> Cell:
-    return Cell(DASH, "", estimate.note if estimate else "not measured")
-
-
-def _hint(estimate: Estimate) -> str:
-    clusters = f", {estimate.clusters} clusters" if estimate.clusters is not None else ""
-    return f"n = {estimate.n}{clusters}; {estimate.method if estimate.method != 'none' else estimate.note}"

@@ -1,70 +1,181 @@
-"""The report of a pricing run as one HTML page without any request to elsewhere."""
+"""The page of a run of the market."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.resources import files
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ludens.experiments.pricing.tables import Table
-from ludens.experiments.pricing.texts import Counted
-from ludens.experiments.pricing.transcripts import transcripts
-from ludens.experiments.report.page import inlined, template
-from ludens.experiments.runs.printable import printable
+from ludens.experiments.pricing import figures
+from ludens.experiments.pricing.analysis import Analysis
+from ludens.experiments.pricing.panels import Panel
+from ludens.experiments.pricing.result import PricingResult
+from ludens.experiments.pricing.tables import judged_table, tables
+from ludens.experiments.report import provenance
+from ludens.experiments.report.names import policy_name
+from ludens.experiments.report.page import Page, Picture, fragment
+from ludens.experiments.report.transcripts import Entry, Transcripts
 from ludens.experiments.runs.records import DecisionRecord
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-Drawn = tuple[str, str, str, "Figure"]
-"""A picture: its short name, title, caption, and figure."""
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a page shows.
-
-    Attributes:
-        title, lead: who played, and in one sentence what.
-        figures, tables: in their order.
-        warnings: above everything.
-        facts: how it came about, by name.
-        decisions: for the transcripts; empty for no transcripts.
-        sentences: kinds of sentences whose rules are explained.
-        notes: further sentences for the reader.
-    """
-
-    title: str
-    lead: str
-    figures: Sequence[Drawn]
-    tables: Sequence[Table]
-    warnings: Sequence[str] = ()
-    facts: Mapping[str, str] = field(default_factory=dict)
-    decisions: Sequence[DecisionRecord] = ()
-    sentences: Sequence[Counted] = ()
-    notes: Sequence[str] = ()
-
-
-def page(contents: Contents) -> str:
-    """The page's text."""
     from markupsafe import Markup
 
-    figures = [inlined(*each) for each in contents.figures]
-    return template("ludens.experiments.pricing").render(
-        shown=printable,
-        title=contents.title,
-        lead=contents.lead,
-        warnings=contents.warnings,
-        extra_notes=contents.notes,
-        facts=contents.facts,
-        figures=[{**figure, "svg": Markup(figure["svg"])} for figure in figures],
-        tables=contents.tables,
-        sentences=contents.sentences,
-        has_transcripts=bool(contents.decisions),
-        # These three are ours, or escaped for their place.
-        style=Markup(files("ludens.experiments.report").joinpath("page.css").read_text(encoding="utf-8")),
-        script=Markup(files("ludens.experiments.pricing").joinpath("page.js").read_text(encoding="utf-8")),
-        transcripts=Markup(transcripts(contents.decisions)),
+KIND = "repeated pricing market"
+NOTES = (
+    "The market is that of Calvano, Calzolari, Denicolò & Pastorello (2020); windows, convergence rule and "
+    "regression are those of Fish, Gonczarowski & Shorrer (2024). Runs of fewer than 100 periods are "
+    "averaged "
+    "over their last half (ours).",
+    "Ours, and not taken from any paper: the wordings of all prompts and prefixes, the keyword lists "
+    "below, and "
+    "the null of myopic best replies with its noise.",
+    "One constant per firm and run beside a lagged price biases γ downwards a little in short runs. The null "
+    "suffers from it alike.",
+)
+
+_CAPTION = (
+    "Every decision of every period, with what the policy wrote down, what it was asked and what came back."
+)
+
+
+def title(result: PricingResult) -> str:
+    """Return who met in the market."""
+    return " against ".join(policy_name(name) for name in result.panel.firms[0])
+
+
+def page(result: PricingResult) -> Page:
+    """Return what the report of a run of the market shows."""
+    config = result.manifest["config"]
+    runs, periods = result.panel.runs, config["periods"]
+    lead = (
+        f"{_count(len(result.panel.firms[0]), 'firm')} in one market over {_count(periods, 'period')}, "
+        f"{_count(runs, 'run')}. The one-shot Nash price and the price that maximises joint profit are the "
+        "two lines to hold their prices against."
     )
+    shown = tables(result.analysis, result.panel, result.costs if result.calls else ())
+    if result.judged:
+        shown.insert(-1, judged_table(result.judged))
+    return Page(
+        title=title(result),
+        lead=lead,
+        kind=KIND,
+        pictures=pictures(result.panel, result.analysis),
+        tables=shown,
+        warnings=tuple(_warnings(result)),
+        facts=_facts(result),
+        transcripts=Transcripts(result.decisions, _entry, start="period", caption=_CAPTION),
+        reading=reading(),
+        notes=(*NOTES, *_notes(result)),
+        appendix=fragment("ludens.experiments.pricing", "rules.html.j2", sentences=result.analysis.sentences),
+    )
+
+
+def reading() -> Markup:
+    """Return how to read prices and gains, in HTML."""
+    return fragment("ludens.experiments.pricing", "reading.html.j2")
+
+
+def _entry(record: DecisionRecord) -> Entry:
+    """Name a decision by its run, period and firm."""
+    firm, policy = record.agent.replace("_", " "), policy_name(record.policy)
+    period, price = record.round + 1, record.choice
+    return Entry(
+        title=f"Run {record.episode}, period {period}, {firm}",
+        labels={
+            "run": record.episode,
+            "firm": firm,
+            "policy": policy,
+            "status": record.decision.status,
+            "period": period,
+        },
+        brief=policy,
+        about=policy,
+        outcome="" if price is None else f"price {price}",
+        taken="Price set",
+    )
+
+
+def pictures(panel: Panel, found: Analysis) -> list[Picture]:
+    """Return price paths, phase plot and gains; one that would show nothing is left out or has no figure."""
+    drawn: list[Picture] = []
+    runs = figures.drawn_runs(panel)
+    if runs:
+        begun = int((panel.played > 0).sum())
+        more = "" if len(runs) == begun else f" The first {len(runs)} of {begun} runs; the table has all."
+        wild = " Prices far outside are cut off." if figures.cut_off(panel) else ""
+        paths = (
+            "Every run by itself, prices divided by α. A red line ends a run in which a firm gave no usable "
+            f"price after all tries.{wild}{more}"
+        )
+        drawn.append(Picture("paths", "Prices", paths, figures.price_paths(panel, found.measures)))
+    phase = (
+        "Each firm's price against the other's price one period before, over the last two thirds of the "
+        "periods of the runs that are done. Dashed: what a firm that looks no further than this period would "
+        "answer. N and M: the Nash and the joint-profit price. A firm on the grey line matches what it saw."
+    )
+    if panel.prices.shape[2] > 2:
+        phase += " The dashed line is for rivals that all charge the same."
+    if figures.thinned(panel):
+        phase += f" At most about {figures.MOST_POINTS} points are drawn, evenly picked."
+    drawn.append(Picture("phase", "What does a firm answer?", phase, figures.phase_plot(panel)))
+    gains = (
+        "The profit gain over the last periods: 0 is the one-shot Nash profit, 1 a share in the largest "
+        "joint profit. Black: means over runs."
+    )
+    distribution = figures.gain_distribution(found.measures)
+    drawn.append(Picture("gains", "How much of the collusive profit?", gains, distribution))
+    return drawn
+
+
+def _warnings(result: PricingResult) -> Iterator[str]:
+    whole = result.analysis.groups[0]
+    if whole.unfinished:
+        yield (
+            f"This run is unfinished: {whole.unfinished} of {whole.runs} runs of the market are still to be "
+            f"played to their end; `ludens resume {result.run_path}` goes on."
+        )
+    if whole.aborted:
+        yield (
+            f"{whole.aborted} of {whole.runs} runs were aborted, since a firm gave no usable price after all "
+            "tries. They are shown, and enter no mean."
+        )
+
+
+def _notes(result: PricingResult) -> Iterator[str]:
+    names = {name for firms in result.panel.firms for name in firms}
+    if result.manifest["config"]["interventions"]:
+        yield (
+            "Nash and joint-profit prices, and the null, are those of the market with all its firms and "
+            "without what came from outside."
+        )
+    if any("smollm2-135m" in name for name in names):
+        yield (
+            "SmolLM2-135M is a very small model, far too small to calculate: what its prices come to is no "
+            "sign of a strategy. It is here so that everything runs without a key or a network."
+        )
+    if any("/" in name for name in names):
+        yield (
+            "A language model's prices depend on the wording. Compare prefixes and wordings before any "
+            "conclusion about its intentions."
+        )
+
+
+def _facts(result: PricingResult) -> dict[str, str]:
+    config = result.manifest["config"]
+    market = ", ".join(f"{name} {value}" for name, value in config["market"].items())
+    interventions = "; ".join(
+        ", ".join(f"{name} {value}" for name, value in each.items()) for each in config["interventions"]
+    )
+    own = {
+        "firms": ", ".join(result.panel.firms[0]),
+        "market at α = 1": market,
+        "scales α": ", ".join(f"{scale:g}" for scale in config["scales"]),
+        "runs per scale": str(config["runs"]),
+        "periods": str(config["periods"]),
+        "prefix": config["prefix"],
+        "interventions": interventions or "none",
+    }
+    return provenance.facts(result.manifest, result.run_path, own)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ludens.experiments.bench.result import report_path
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
 from ludens.experiments.pricing.judging import Judged, judge
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.reading import panel
+from ludens.experiments.report.writing import report_path
 from ludens.experiments.runs.files import as_csv, write_table
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import DecisionRecord

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from ludens.experiments.bench.tables import Cell
 from ludens.experiments.measures.costs import Costs
-from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.judging import Judged
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
-from ludens.experiments.report.names import DASH, number, number_range, percent, policy_name, share_range
+from ludens.experiments.report.cells import measured, share
+from ludens.experiments.report.names import DASH, finite, number, policy_name
+from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.runs.printable import printable
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table: `names` head its rows under `corner`, `headers` its columns."""
-
-    title: str
-    caption: str
-    corner: str
-    headers: tuple[str, ...]
-    names: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]:
@@ -49,8 +36,8 @@ def judged_table(found: Sequence[Judged]) -> Table:
             Cell(str(each.by_rule)),
             Cell(str(each.by_both)),
             Cell(str(each.read)),
-            shared(each.share),
-            shared(each.agreement),
+            share(each.share),
+            share(each.agreement),
         )
         for each in found
     ]
@@ -59,8 +46,10 @@ def judged_table(found: Sequence[Judged]) -> Table:
         "beside it what the keyword rules say of the same sentences. Wilson's intervals."
     )
     headers = ("by the model", "by keywords", "by both", "read", "by the model, %", "both agree, %")
-    names = tuple(each.rule.title for each in found)
-    return Table("The same, read by a model", caption, "sentence", headers, names, tuple(rows))
+    names = [each.rule.title for each in found]
+    return Table.of(
+        "The same, read by a model", caption, headers, zip(names, rows, strict=True), corner="sentence"
+    )
 
 
 def _groups(found: Analysis) -> Table:
@@ -69,9 +58,9 @@ def _groups(found: Analysis) -> Table:
             Cell(str(each.runs)),
             Cell(str(each.aborted)),
             Cell(str(each.unfinished)),
-            estimated(each.price),
-            estimated(each.gain),
-            shared(each.converged),
+            measured(each.price, 3),
+            measured(each.gain, 3),
+            share(each.converged),
         )
         for each in found.groups
     ]
@@ -81,16 +70,16 @@ def _groups(found: Analysis) -> Table:
         "with 95 % intervals from resampling runs. Aborted and unfinished runs have no mean and enter none."
     )
     headers = ("runs", "aborted", "unfinished", "price / α", "profit gain Δ", "converged, %")
-    return Table(
-        "Prices and gains", caption, "", headers, tuple(each.name for each in found.groups), tuple(rows)
-    )
+    names = [each.name for each in found.groups]
+    return Table.of("Prices and gains", caption, headers, zip(names, rows, strict=True))
 
 
 def _firms(found: Analysis) -> Table:
-    rows = [(estimated(each.price), estimated(each.gain)) for each in found.firms]
+    rows = [(measured(each.price, 3), measured(each.gain, 3)) for each in found.firms]
     names = [f"firm {each.firm}: {policy_name(each.name)}" for each in found.firms]
     caption = "The same for each seat, over runs."
-    return Table("Each firm", caption, "firm", ("price / α", "profit gain Δ"), tuple(names), tuple(rows))
+    headers = ("price / α", "profit gain Δ")
+    return Table.of("Each firm", caption, headers, zip(names, rows, strict=True), corner="firm")
 
 
 def _regression(found: Analysis) -> Table:
@@ -130,7 +119,9 @@ def _regression(found: Analysis) -> Table:
             "of more than myopia."
         )
     headers = ("own last price, γ", "rival's last price, δ", "observations", "rests on")
-    return Table("Do firms answer the rival's last price?", caption, "", headers, tuple(names), tuple(rows))
+    return Table.of(
+        "Do firms answer the rival's last price?", caption, headers, zip(names, rows, strict=True)
+    )
 
 
 def _sentences(found: Analysis) -> Table:
@@ -138,7 +129,7 @@ def _sentences(found: Analysis) -> Table:
         (
             Cell(str(each.found)),
             Cell(str(each.sentences)),
-            shared(each.share, 1),
+            share(each.share, 1),
         )
         for each in found.sentences
     ]
@@ -148,13 +139,9 @@ def _sentences(found: Analysis) -> Table:
         "sentence that is copied forward counts each time."
     )
     names = [each.rule.title for each in found.sentences]
-    return Table(
-        "What they tell themselves",
-        caption,
-        "sentence",
-        ("found", "of", "per cent"),
-        tuple(names),
-        tuple(rows),
+    headers = ("found", "of", "per cent")
+    return Table.of(
+        "What they tell themselves", caption, headers, zip(names, rows, strict=True), corner="sentence"
     )
 
 
@@ -166,7 +153,8 @@ def _sentences_by_run(found: Analysis) -> Table:
         rows.append((*(Cell(str(caught)) for caught, _ in counts), Cell(str(counts[0][1]))))
     names = [f"{run}, {found.measures[run].status}" for run in runs]
     headers = (*(each.rule.title for each in found.sentences), "sentences in all")
-    return Table("The same by run", "Counts, aborted runs too.", "run", headers, tuple(names), tuple(rows))
+    rows_by_name = zip(names, rows, strict=True)
+    return Table.of("The same by run", "Counts, aborted runs too.", headers, rows_by_name, corner="run")
 
 
 def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
@@ -175,7 +163,7 @@ def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
         ceiling = panel.ceiling[each.run]
         row = [
             Cell(f"{each.scale:g}"),
-            Cell(number(ceiling / each.scale, 2) if ceiling == ceiling else DASH),  # noqa: PLR0124 (NaN)
+            Cell(number(finite(ceiling / each.scale), 2)),
             Cell(each.status, "", printable(each.detail)),
             Cell(str(each.played)),
             Cell(number(each.price, 3), _by_firm(each.prices, 3)),
@@ -194,21 +182,8 @@ def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
     )
     if any(each.detail for each in found.measures):
         caption += " Hover over a status for what stopped the run."
-    names = tuple(str(each.run) for each in found.measures)
-    return Table("Runs", caption, "run", tuple(headers), names, tuple(rows))
-
-
-def estimated(estimate: Estimate, digits: int = 3) -> Cell:
-    """A number over its interval."""
-    return Cell(number(estimate.value, digits), number_range(estimate, digits), _hint(estimate))
-
-
-def shared(estimate: Estimate, digits: int = 0) -> Cell:
-    """A share in per cent over its interval."""
-    if digits == 0:
-        return Cell(percent(estimate.value), share_range(estimate), _hint(estimate))
-    value = None if estimate.value is None else 100 * estimate.value
-    return Cell(number(value, digits), number_range(estimate, digits, 100), _hint(estimate))
+    names = [str(each.run) for each in found.measures]
+    return Table.of("Runs", caption, headers, zip(names, rows, strict=True), corner="run")
 
 
 def _slope(slope: Coefficient) -> Cell:
@@ -224,13 +199,8 @@ def _slope(slope: Coefficient) -> Cell:
 def _by_firm(values: tuple[float, ...] | None, digits: int) -> str:
     if values is None or len(values) < 2:
         return ""
-    return " · ".join(number(value if value == value else None, digits) for value in values)  # noqa: PLR0124
+    return " · ".join(number(finite(value), digits) for value in values)
 
 
 def _converged(found: RunMeasures) -> str:
     return DASH if found.all_converged is None else "yes" if found.all_converged else "no"
-
-
-def _hint(estimate: Estimate) -> str:
-    clusters = f", {estimate.clusters} runs" if estimate.clusters is not None else ""
-    return f"n = {estimate.n}{clusters}; {estimate.method if estimate.method != 'none' else estimate.note}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
+from typing import SupportsFloat
 
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.runs.printable import printable
 
 DASH = "–"
+
+NO_FRAMING = "-"
+"""The framing, in labels, of policies that see no text."""
 
 PREFERENCES = {"alpha": "α", "beta": "β", "kappa": "κ", "noise": "λ"}
 """The parameters of homo moralis with inequity aversion, and their letters."""
@@ -38,6 +43,12 @@ def oracle_name(kappa: float) -> str:
 def percent(value: float | None) -> str:
     """A share as a whole percentage; a dash where there is none."""
     return DASH if value is None else f"{100 * value:.0f}"
+
+
+def finite(value: SupportsFloat) -> float | None:
+    """Return a number as a float; None where it is not finite."""
+    found = float(value)
+    return found if math.isfinite(found) else None
 
 
 def number(value: float | None, digits: int = 1) -> str:

@@ -1,42 +1,134 @@
-"""The report as one HTML page without any request to elsewhere."""
+"""The page of every report: one HTML file that asks nothing of the network.
+
+A study says what its page shows, and `render` does the rest::
+
+    def page(self, result):
+        return Page(
+            title=result.policy,
+            lead="How it answers ten questions.",
+            pictures=[Picture("shares", "How often?", "One bar per question.", bars(result))],
+            tables=[Table.of("Answers", "Counts.", ["yes", "no"], [(result.policy, ["7", "3"])])],
+            facts={"questions": "10"},
+            transcripts=Transcripts(result.decisions),
+        )
+
+All text is escaped, and characters that would hide or reorder it are written out; `markupsafe.Markup` alone
+keeps its tags. In warnings, paragraphs and notes, backquotes mark what is typed.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ludens.experiments.bench.tables import tables
-from ludens.experiments.report.names import policy_name
-from ludens.experiments.report.transcripts import transcripts
+from ludens.experiments.report.table import Table
+from ludens.experiments.report.transcripts import Transcripts, page_data
+from ludens.experiments.runs.printable import printable
 
 if TYPE_CHECKING:
     import jinja2
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
-    from ludens.experiments.bench.result import BenchResult
+HERE = "ludens.experiments.report"
 
 
-def page(result: BenchResult) -> str:
-    """The page's text."""
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its words.
+
+    Attributes:
+        name: a short name without spaces, used once on a page.
+        title: as a rule the question that the figure answers.
+        caption: how to read it.
+        figure: None where there is nothing to draw; the page then leaves the picture out.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A section of a page between the tables and the transcripts.
+
+    Attributes:
+        name: a short name without spaces, used once on a page.
+        title: its heading, also in the list of sections.
+        body: paragraphs, or HTML as `fragment` returns it.
+    """
+
+    name: str
+    title: str
+    body: Sequence[str] | Markup
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a report shows, in the order of the page.
+
+    Attributes:
+        title: as a rule the policies.
+        lead: one sentence on what was done.
+        kind: the kind of study, above the title.
+        warnings: what limits everything below.
+        pictures, tables, blocks: the results.
+        transcripts: the decisions that can be read one by one; None for no such section.
+        reading: how to read the numbers: paragraphs, or HTML as `fragment` returns it.
+        notes: remarks, one list item each.
+        appendix: HTML below the notes, as `fragment` returns it.
+        facts: how the results came about, by name.
+    """
+
+    title: str
+    lead: str
+    kind: str = ""
+    warnings: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    blocks: Sequence[Block] = ()
+    transcripts: Transcripts | None = None
+    reading: Sequence[str] | Markup = ()
+    notes: Sequence[str] = ()
+    appendix: Markup | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(page: Page) -> str:
+    """Return the HTML of a page; the same page gives the same text."""
     from markupsafe import Markup
 
-    here = files("ludens.experiments.report")
-    return template("ludens.experiments.report").render(
-        title=", ".join(policy_name(model) for model in result.models),
-        result=result,
-        config=result.manifest["config"],
-        facts=_facts(result),
-        figures=[{**figure, "svg": Markup(figure["svg"])} for figure in _figures(result)],
-        tables=tables(result),
-        # These three are ours, or escaped for their place.
-        style=Markup(here.joinpath("page.css").read_text(encoding="utf-8")),
-        script=Markup(here.joinpath("page.js").read_text(encoding="utf-8")),
-        transcripts=Markup(transcripts(result.decisions)),
+    here = files(HERE)
+    return str(
+        fragment(
+            HERE,
+            "page.html.j2",
+            page=page,
+            pictures=[(each, _inlined(each)) for each in page.pictures if each.figure is not None],
+            # These three are ours, or escaped for their place.
+            style=Markup(here.joinpath("page.css").read_text(encoding="utf-8")),
+            script=Markup(here.joinpath("page.js").read_text(encoding="utf-8")),
+            transcripts=page.transcripts is not None and bool(page.transcripts.records),
+            data=Markup(page_data(page.tables, page.transcripts)),
+        )
     )
 
 
-def template(package: str) -> jinja2.Template:
-    """The ``page.html.j2`` of a package: whatever is filled in is escaped."""
+def fragment(package: str, name: str, **values: Any) -> Markup:
+    """Return the HTML of a Jinja template in a package; all values but `markupsafe.Markup` are escaped."""
+    from markupsafe import Markup
+
+    return Markup(_environment(package).get_template(name).render(**values))
+
+
+@cache
+def _environment(package: str) -> jinja2.Environment:
     import jinja2
 
     here = files(package)
@@ -46,79 +138,31 @@ def template(package: str) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
-    return environment.get_template("page.html.j2")
+    environment.filters["prose"] = _prose
+    return environment
 
 
-def _facts(result: BenchResult) -> dict[str, str]:
-    manifest = result.manifest
-    config = manifest["config"]
-    versions = manifest["versions"]
-    facts = {
-        "questions": f"{result.ended} of {result.planned} asked",
-        "framings": ", ".join(config["framings"]),
-        "elicitation": config["elicit"],
-        "replicates": str(config["replicates"]),
-        "persona": config["persona"] or "none",
-        "beliefs": "asked for" if config["beliefs"] else "not asked for",
-        "seed": str(manifest["seed"]),
-        "started": str(manifest["started"]),
-        "took": f"{manifest['seconds']:.0f} seconds",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "run": result.run_path.name,
-    }
-    if manifest.get("git"):
-        facts["commit"] = manifest["git"]
-    return facts
+def _visible(value: Any) -> Any:
+    from markupsafe import Markup
+
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
 
 
-def _figures(result: BenchResult) -> list[dict[str, str]]:
-    from ludens.experiments.bench import figures
+def _prose(text: str) -> Markup:
+    """A sentence in which backquotes mark what is typed."""
+    from markupsafe import Markup, escape
 
-    drawn: list[tuple[str, str, str, Figure | None]] = [
-        (
-            "cooperation",
-            "How cooperative?",
-            "Share of the prosocial option, in per cent, for every protocol and node; orders and "
-            "framings averaged. Hatched: no usable answer in every order.",
-            figures.heat_map(result),
-        ),
-        (
-            "sensitivity",
-            "Does it react to incentives?",
-            "Cooperation against the temptation T − R. Points are protocols, lines join their means. "
-            "Whoever weighs payoffs cooperates less where temptation is larger; a flat line does not "
-            "look at it.",
-            figures.sensitivity(result),
-        ),
-        (
-            "agreement",
-            "Whose choices are they?",
-            "Probability put on what the oracle would choose under uniform beliefs, with 95 % "
-            "intervals. Choosing at random agrees half of the time with everybody.",
-            figures.agreement(result),
-        ),
-        (
-            "preferences",
-            "Which preferences do the choices reveal?",
-            "Estimates with 95 % intervals: dislike of being behind (α) and ahead (β), weight on what would "
-            "follow if everybody chose alike (κ), noise (λ). Where choices do not tell them, there is no "
-            "number.",
-            figures.preferences(result),
-        ),
-    ]
-    return [
-        inlined(name, title, caption, figure) for name, title, caption, figure in drawn if figure is not None
-    ]
+    if isinstance(text, Markup):
+        return text
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(printable(text)))))
 
 
-def inlined(name: str, title: str, caption: str, figure: Any) -> dict[str, str]:
-    """A figure as the page takes it."""
+def _inlined(picture: Picture) -> Markup:
+    from markupsafe import Markup
+
     from ludens.experiments.report.svg import inline
 
-    return {
-        "name": name,
-        "title": title,
-        "caption": caption,
-        "svg": inline(figure, name, f"{title} {caption}"),
-    }
+    assert picture.figure is not None
+    return Markup(inline(picture.figure, picture.name, f"{picture.title} {picture.caption}"))

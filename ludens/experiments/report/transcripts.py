@@ -1,52 +1,199 @@
-"""Every decision of a run as data for the report's transcript browser, safe inside a page."""
+"""Every decision of a run as data for the page's browser, small and safe inside a page.
+
+A firm is shown the last hundred periods in every period, so that prompts repeat each other almost wholly.
+Texts are therefore kept as lines: each different line stands once, and a text is a list of ranges of them.
+Nothing is lost, and a run of thousands of prompts fits in a page.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ludens.agents.policy import Call, Decision
-from ludens.experiments.report.names import policy_name
+from ludens.experiments.report.names import NO_FRAMING, policy_name
+from ludens.experiments.report.table import Table
 from ludens.experiments.runs.records import DecisionRecord
 
+_STATUS = {"invalid": "unreadable"}
 
-def transcripts(decisions: Iterable[DecisionRecord]) -> str:
-    """JSON for a ``<script type="application/json">``: prompts stand once in ``texts``, decisions name them.
+
+@dataclass(frozen=True)
+class Entry:
+    """How one decision is named, and by what it can be filtered.
+
+    Attributes:
+        title: its name in the list and above its text.
+        labels: what readers may filter by, in the order of the filters; values are shown as text. A filter
+            appears only where values differ.
+        brief: a line below the title in the list.
+        about: a line below the title above the text.
+        asked: a sentence on an unusual question.
+        outcome: the decision in a few words, for the list; empty for the option taken, or the probabilities.
+        taken: the word before what was done.
+    """
+
+    title: str
+    labels: Mapping[str, object]
+    brief: str = ""
+    about: str = ""
+    asked: str = ""
+    outcome: str = ""
+    taken: str = "Taken"
+
+
+def plain_entry(record: DecisionRecord) -> Entry:
+    """Name a decision by its episode, seat, node and round, whatever the game."""
+    seat = record.agent.replace("_", " ")
+    policy = policy_name(record.policy)
+    place = [record.protocol or "", record.node, f"round {record.round + 1}"]
+    return Entry(
+        title=f"Episode {record.episode}, {seat}",
+        labels={
+            "policy": policy,
+            "protocol": record.protocol or "-",
+            "seat": seat,
+            "role": record.role,
+            "node": record.node,
+            "question": record.question,
+            "status": record.decision.status,
+        },
+        brief=policy,
+        about=" · ".join(each for each in (policy, f"as {record.role}", *place) if each),
+    )
+
+
+def question_entry(record: DecisionRecord) -> Entry:
+    """Name a decision of a run of questions by protocol and node; labels hold framing, order and
+    replicate.
+    """
+    labels = record.labels
+    policy = policy_name(str(labels.get("policy", record.policy)))
+    framing, order = labels["framing"], labels["order"]
+    worded = framing != NO_FRAMING
+    about = [
+        policy,
+        f"as {record.role}",
+        f"{framing} framing, order {order}" if worded else "asked without words",
+        f"replicate {labels['replicate']}",
+        f"episode {record.episode}",
+    ]
+    belief = record.question == "belief"
+    return Entry(
+        title=f"{record.protocol}, {record.node}",
+        labels={
+            "policy": policy,
+            "protocol": record.protocol,
+            "node": record.node,
+            "framing": framing,
+            "order": order,
+            "question": record.question,
+            "status": record.decision.status,
+        },
+        brief=policy + f", {framing}, order {order}" * worded + ", belief" * belief,
+        about=" · ".join(about),
+        asked="Asked what share of people choose each option." if belief else "",
+    )
+
+
+@dataclass(frozen=True)
+class Transcripts:
+    """The decisions that readers of a page can browse.
+
+    Attributes:
+        records: in the order of the list.
+        entry: names each of them.
+        start: a label that holds whole numbers, from which on decisions are shown; empty for none.
+        caption: what is to be read.
+    """
+
+    records: Sequence[DecisionRecord]
+    entry: Callable[[DecisionRecord], Entry] = plain_entry
+    start: str = ""
+    caption: str = "Every decision, with what was asked and what came back."
+
+
+def page_data(tables: Sequence[Table] = (), transcripts: Transcripts | None = None) -> str:
+    """Return JSON for a ``<script type="application/json">``: tables as text to copy, and the decisions.
 
     Characters with which text could leave the script element, or that JavaScript treats as line ends, are
     written as escapes; the page shows the text through ``textContent`` alone, so nothing in it is ever
     markup.
     """
-    texts: dict[str, int] = {}
-    entries = [_entry(record, texts) for record in decisions]
-    data = json.dumps({"texts": list(texts), "decisions": entries}, ensure_ascii=True, separators=(",", ":"))
+    lines = _Lines()
+    named = [] if transcripts is None else [(each, transcripts.entry(each)) for each in transcripts.records]
+    names = list(dict.fromkeys(name for _, entry in named for name in entry.labels))
+    content = {
+        "tables": [{"Markdown": table.to_markdown(), "CSV": table.to_csv()} for table in tables],
+        "start": "" if transcripts is None else transcripts.start,
+        "names": names,
+        "lines": lines.known,
+        "decisions": [_entry(record, entry, names, lines) for record, entry in named],
+    }
+    data = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
     return data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _entry(record: DecisionRecord, texts: dict[str, int]) -> dict[str, Any]:
-    answer, labels = record.decision, record.labels
+class _Lines:
+    """Texts as ranges of the lines known so far: [first, count, first, count, …]."""
+
+    def __init__(self) -> None:
+        self.known: list[str] = []
+        self._places: dict[str, int] = {}
+
+    def __call__(self, text: str) -> list[int]:
+        ranges: list[int] = []
+        for line in text.split("\n"):
+            place = self._places.setdefault(line, len(self.known))
+            if place == len(self.known):
+                self.known.append(line)
+            if ranges and ranges[-2] + ranges[-1] == place:
+                ranges[-1] += 1
+            else:
+                ranges += [place, 1]
+        return ranges
+
+
+def _entry(record: DecisionRecord, named: Entry, names: Sequence[str], lines: _Lines) -> dict[str, Any]:
+    answer = record.decision
     choice = answer if isinstance(answer, Decision) else None
-    return {
-        "episode": record.episode,
-        "question": record.question,
-        "policy": policy_name(str(labels["policy"])),
-        "protocol": record.protocol,
-        "node": record.node,
-        "role": record.role,
-        "framing": labels["framing"],
-        "order": labels["order"],
-        "replicate": labels["replicate"],
-        "status": answer.status,
+    notes = (choice.notes if choice else None) or {}
+    reasoning = (choice.reasoning if choice else None) or ""
+    entry = {
+        "title": named.title,
+        "labels": [str(named.labels.get(name, "-")) for name in names],
+        "brief": named.brief,
+        "about": named.about,
+        "asked": named.asked,
+        "outcome": named.outcome or _outcome(record),
+        "taken": named.taken if named.taken != "Taken" else "",
+        "chosen": record.choice,
         "options": record.options,
         "shown": _shown(record),
-        "chosen": record.choice,
         "probabilities": _rounded(answer.probabilities),
         "provenance": choice.provenance if choice else None,
-        "reasoning": choice.reasoning if choice else None,
+        "notes": [[name, lines(text)] for name, text in notes.items()],
+        "reasoning": lines(reasoning) if reasoning else None,
         "wording": answer.wording and f"{answer.wording.template} · {answer.wording.hash}",
-        "calls": [_call(call, texts) for call in answer.calls],
+        "calls": [_call(call, lines) for call in answer.calls],
     }
+    return _filled(entry)
+
+
+def _outcome(record: DecisionRecord) -> str:
+    answer = record.decision
+    if answer.status != "valid":
+        return _STATUS.get(answer.status, answer.status)
+    if answer.probabilities is not None:
+        pairs = zip(record.options, answer.probabilities, strict=False)
+        return ", ".join(f"{name} {_percent(share)}" for name, share in pairs)
+    return record.choice or ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{1 if 0 < share < 0.1 else 0}f} %"
 
 
 def _shown(record: DecisionRecord) -> list[list[str]]:
@@ -55,15 +202,13 @@ def _shown(record: DecisionRecord) -> list[list[str]]:
     return [[record.options[place] for place in order] for order in wording.orders] if wording else []
 
 
-def _call(call: Call, texts: dict[str, int]) -> dict[str, Any]:
-    messages = [
-        [message.get("role", "?"), texts.setdefault(_plain(message.get("content", "")), len(texts))]
-        for message in call.messages
-    ]
-    return {
+def _call(call: Call, lines: _Lines) -> dict[str, Any]:
+    entry = {
         "model": call.model,
-        "messages": messages,
-        "reply": call.reply,
+        "messages": [
+            [message.get("role", "?"), lines(_plain(message.get("content", "")))] for message in call.messages
+        ],
+        "reply": None if call.reply is None else lines(call.reply),
         "outcome": call.outcome,
         "detail": call.detail,
         "probabilities": _rounded(call.option_probabilities),
@@ -72,6 +217,12 @@ def _call(call: Call, texts: dict[str, int]) -> dict[str, Any]:
         "seconds": round(call.seconds, 3),
         "retries": call.transport_retries,
     }
+    return _filled(entry)
+
+
+def _filled(entry: dict[str, Any]) -> dict[str, Any]:
+    """Without what is empty, which the page's script knows to be missing: hundreds of entries are alike."""
+    return {name: value for name, value in entry.items() if value not in (None, "", [], ())}
 
 
 def _plain(content: object) -> str:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ludens.experiments.pricing.result import plain
-from ludens.experiments.report import write_page
-from ludens.experiments.report.page import inlined, template
+from ludens.experiments.report.page import Block, Page, Picture, fragment
+from ludens.experiments.report.writing import write_page
 from ludens.experiments.runs.database import StoreError, reason
 from ludens.experiments.runs.files import write_whole
 from ludens.experiments.runs.manifest import versions
-from ludens.experiments.runs.printable import printable
 from ludens.training.alignment.result import AlignmentResult, load_result, to_json
 from ludens.training.alignment.tables import headline, tables
 from ludens.training.evaluation.sets import SETS
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 HERE = "ludens.training.alignment"
+
+_NOTES = (
+    "Ours, and not taken from any paper: the wordings, the form of the reasoning, the sets of "
+    "questions and their "
+    "sizes, the personas, the hyper-parameters, and κ where it was chosen.",
+    "What is measured here is choice in small games in given words. It is no statement on values, "
+    "and what holds "
+    "in one wording need not hold in another: see the sets below the first.",
+    "The 18 protocols are those of van Leeuwen & Alger (2024); homo moralis is Alger & Weibull's (2013).",
+)
 
 _MUCH = 0.2  # of a contender's replies: when so many are unreadable, the page says so above everything
 
@@ -46,45 +51,42 @@ def write_report(directory: str | os.PathLike[str]) -> AlignmentResult:
     return result
 
 
-def page(result: AlignmentResult) -> str:
-    """The page's text."""
-    from markupsafe import Markup
-
-    figures = [inlined(*each) for each in _figures(result)]
-    return template(HERE).render(
-        shown=printable,
+def page(result: AlignmentResult) -> Page:
+    """Return what the report shows."""
+    return Page(
         title=f"{result.plan.base} toward {result.plan.preferences.name}",
         lead=" ".join(headline(result)) or "Nothing has been measured yet.",
+        kind="alignment, before and after",
         warnings=_warnings(result),
-        figures=[{**figure, "svg": Markup(figure["svg"])} for figure in figures],
+        pictures=_pictures(result),
         tables=tables(result),
-        samples=result.samples,
-        sets=SETS,
+        blocks=[Block("words", "In its own words", fragment(HERE, "words.html.j2", samples=result.samples))],
+        reading=fragment(HERE, "reading.html.j2", sets=SETS),
+        notes=_NOTES,
         facts=_facts(result),
-        style=Markup(files("ludens.experiments.report").joinpath("page.css").read_text(encoding="utf-8")),
     )
 
 
-def _figures(result: AlignmentResult) -> list[tuple[str, str, str, Figure]]:
+def _pictures(result: AlignmentResult) -> list[Picture]:
     from ludens.experiments.bench import figures as bench_figures
     from ludens.training.alignment import figures, training
 
-    drawn: list[tuple[str, str, str, Figure | None]] = [
-        (
+    drawn = [
+        Picture(
             "agreement",
             "Whose choices are they?",
             "Agreement with the target's oracle on every set of questions, with 95 % intervals. The dashed "
             "line is a coin. What matters is how far down the list the tuned model stays right.",
             figures.agreement(result),
         ),
-        (
+        Picture(
             "temptation",
             "Does it react to incentives?",
             "Cooperation with a partner who cooperated, against the temptation T − R, on dilemmas that were "
             "not trained on.",
             figures.cooperation(result),
         ),
-        (
+        Picture(
             "kappa",
             "Which weight do the choices reveal?",
             "How much worse each value of κ explains the answers to the published protocols than the best "
@@ -93,18 +95,18 @@ def _figures(result: AlignmentResult) -> list[tuple[str, str, str, Figure]]:
             "flat curve means that the answers do not tell.",
             figures.kappas(result),
         ),
-        ("prices", "What does it do in a market?",
+        Picture("prices", "What does it do in a market?",
          "Prices of the model as one firm of a duopoly that it was never trained on; a cross is where the "
          "run was aborted. Prices beyond the frame are drawn at its top.",
          figures.prices(result)),
-        ("training", "How was it trained?",
+        Picture("training", "How was it trained?",
          "The loss on the completions as the training went on.",
          training.curve(result)),
     ]  # fmt: skip
     if result.protocols is not None:
         drawn.insert(
             3,
-            (
+            Picture(
                 "cells",
                 "What changed in the published protocols?",
                 "Share of the prosocial option, in per cent, for every protocol and node; both orders "
@@ -113,7 +115,7 @@ def _figures(result: AlignmentResult) -> list[tuple[str, str, str, Figure]]:
                 bench_figures.heat_map(result.protocols),
             ),
         )
-    return [(name, title, caption, figure) for name, title, caption, figure in drawn if figure is not None]
+    return drawn
 
 
 def _warnings(result: AlignmentResult) -> list[str]:

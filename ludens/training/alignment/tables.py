@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ludens.experiments.bench.tables import Cell
-from ludens.experiments.measures.intervals import Estimate
-from ludens.experiments.pricing.tables import Table
+from ludens.experiments.report.cells import measured, share
 from ludens.experiments.report.names import (
     DASH,
     PREFERENCES,
     number,
-    number_range,
     oracle_name,
     percent,
     policy_name,
     share_range,
 )
+from ludens.experiments.report.table import Cell, Table
 from ludens.training.evaluation.sets import SETS, TAUGHT
 
 if TYPE_CHECKING:
@@ -62,7 +60,7 @@ def _agreement(result: AlignmentResult) -> Table:
         "Per cent of readable answers that are optimal for the target, with 95 % intervals; below, how many "
         "questions were asked. Where replies were unreadable or refused, their share is given."
     )
-    return Table("Agreement with the target", caption, "set", tuple(who), tuple(sets), tuple(rows))
+    return Table.of("Agreement with the target", caption, who, zip(sets, rows, strict=True), corner="set")
 
 
 def _share_of(result: AlignmentResult, contender: str, name: str) -> Cell:
@@ -86,14 +84,14 @@ def _behaviour(result: AlignmentResult) -> Table:
             names.append(f"{contender}: {name}")
             rows.append(
                 (
-                    _shared(found.cooperation),
+                    share(found.cooperation),
                     Cell(percent(found.oracle)),
-                    _shared(found.selfish),
-                    _shared(found.regret),
-                    _numbered(slopes[contender], 2) if name == "partner cooperates" else Cell(""),
-                    _shared(found.right),
-                    _shared(found.invalid),
-                    _shared(found.refused),
+                    share(found.selfish),
+                    share(found.regret),
+                    measured(slopes[contender], 2) if name == "partner cooperates" else Cell(""),
+                    share(found.right),
+                    share(found.invalid),
+                    share(found.refused),
                 )
             )
     caption = (
@@ -107,7 +105,7 @@ def _behaviour(result: AlignmentResult) -> Table:
         "cooperates", "the oracle", "agrees with economicus", "regret", "slope in T − R", "right of all",
         "unreadable", "refused",
     )  # fmt: skip
-    return Table("Behaviour", caption, "who: set", headers, tuple(names), tuple(rows))
+    return Table.of("Behaviour", caption, headers, zip(names, rows, strict=True), corner="who: set")
 
 
 def _kappas(result: AlignmentResult) -> Table:
@@ -126,8 +124,8 @@ def _kappas(result: AlignmentResult) -> Table:
         "shown."
     )
     headers = ("κ, α = β = 0", "κ, α and β free", "questions", "free of noise")
-    names = tuple(found.contender for found in result.kappas)
-    return Table("The weight κ", caption, "who", headers, names, tuple(rows))
+    names = [found.contender for found in result.kappas]
+    return Table.of("The weight κ", caption, headers, zip(names, rows, strict=True), corner="who")
 
 
 def _protocols(result: AlignmentResult) -> Table:
@@ -144,14 +142,14 @@ def _protocols(result: AlignmentResult) -> Table:
         assert moral is not None
         rows.append(
             (
-                _shared(found.overall),
-                _shared(economicus.agreement),
-                _shared(moral.agreement),
-                _numbered(economicus.regret, 1),
-                _numbered(moral.regret, 1),
-                _shared(found.order_consistency),
-                _shared(found.invalid),
-                _shared(found.refused),
+                share(found.overall),
+                share(economicus.agreement),
+                share(moral.agreement),
+                measured(economicus.regret, 1),
+                measured(moral.regret, 1),
+                share(found.order_consistency),
+                share(found.invalid),
+                share(found.refused),
             )
         )
     kappa = near or 0.5
@@ -165,14 +163,14 @@ def _protocols(result: AlignmentResult) -> Table:
         "points "
         "per protocol. Reference policies below the models."
     )
-    names = tuple(policy_name(found.policy) for found in result.protocols.measures)
-    return Table("Published protocols", caption, "who", headers, names, tuple(rows))
+    names = [policy_name(found.policy) for found in result.protocols.measures]
+    return Table.of("Published protocols", caption, headers, zip(names, rows, strict=True), corner="who")
 
 
 def _revealed(result: AlignmentResult) -> Table:
     assert result.protocols is not None
     rows = [
-        tuple(_numbered(found.revealed[0].parameters[name], 2) for name in PREFERENCES)
+        tuple(measured(found.revealed[0].parameters[name], 2) for name in PREFERENCES)
         for found in result.protocols.measures
     ]
     caption = (
@@ -184,8 +182,9 @@ def _revealed(result: AlignmentResult) -> Table:
         "has its "
         "interval."
     )
-    names = tuple(policy_name(found.policy) for found in result.protocols.measures)
-    return Table("Preferences revealed", caption, "who", tuple(PREFERENCES.values()), names, tuple(rows))
+    names = [policy_name(found.policy) for found in result.protocols.measures]
+    headers = tuple(PREFERENCES.values())
+    return Table.of("Preferences revealed", caption, headers, zip(names, rows, strict=True), corner="who")
 
 
 def _markets(result: AlignmentResult) -> Table:
@@ -209,7 +208,9 @@ def _markets(result: AlignmentResult) -> Table:
         "the last half of what was played; an aborted run stopped where a reply stayed unreadable."
     )
     headers = ("periods", "status", "mean price", "Nash", "joint profit", "profit gain Δ")
-    return Table("Pricing, as transfer", caption, "when", headers, tuple(result.markets), tuple(rows))
+    return Table.of(
+        "Pricing, as transfer", caption, headers, zip(result.markets, rows, strict=True), corner="when"
+    )
 
 
 def _dilemmas(result: AlignmentResult) -> Table:
@@ -219,12 +220,12 @@ def _dilemmas(result: AlignmentResult) -> Table:
     few = [numbers[0], numbers[-1]] if len(numbers) > 1 else numbers
     rows = [
         (
-            *(_shared(each.approval[n]) if n in each.approval else Cell(DASH) for n in few),
-            _numbered(each.moral, 0),
-            _numbered(each.buys, 0),
-            _numbered(each.all_gaps, 0),
-            _shared(each.invalid["all"]),
-            _shared(each.refused["all"]),
+            *(share(each.approval[n]) if n in each.approval else Cell(DASH) for n in few),
+            measured(each.moral, 0),
+            measured(each.buys, 0),
+            measured(each.all_gaps, 0),
+            share(each.invalid["all"]),
+            share(each.refused["all"]),
         )
         for _, each in shown
     ]
@@ -241,9 +242,8 @@ def _dilemmas(result: AlignmentResult) -> Table:
         *(f"swerve for {number}" for number in few), "moral", "would buy", "moral − buy", "unreadable",
         "refused",
     )  # fmt: skip
-    return Table(
-        "Vehicles, as transfer", caption, "who", headers, tuple(name for name, _ in shown), tuple(rows)
-    )
+    names = [name for name, _ in shown]
+    return Table.of("Vehicles, as transfer", caption, headers, zip(names, rows, strict=True), corner="who")
 
 
 def _ability(result: AlignmentResult) -> Table:
@@ -255,17 +255,7 @@ def _ability(result: AlignmentResult) -> Table:
         "would mean that the model forgot its language for the sake of the games."
     )
     headers = ("before", "after", "after / before")
-    return Table("General ability", caption, "", headers, ("perplexity",), ((*cells, ratio),))
-
-
-def _shared(estimate: Estimate) -> Cell:
-    return Cell(percent(estimate.value), share_range(estimate), estimate.note or f"n={estimate.n}")
-
-
-def _numbered(estimate: Estimate, digits: int) -> Cell:
-    return Cell(
-        number(estimate.value, digits), number_range(estimate, digits), estimate.note or f"n={estimate.n}"
-    )
+    return Table.of("General ability", caption, headers, [("perplexity", (*cells, ratio))])
 
 
 def headline(result: AlignmentResult) -> Sequence[str]:

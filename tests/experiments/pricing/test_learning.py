@@ -12,7 +12,7 @@ from ludens.envs.pricing import Market
 from ludens.envs.pricing.theory.benchmarks import profit_gain
 from ludens.errors import UsageError
 from ludens.experiments.pricing.learning import learners, to_json, train_sessions
-from ludens.experiments.pricing.learning_report import write_learning_report
+from ludens.experiments.pricing.learning_page import write_learning_report
 
 QUICK = QLearning(points=4, beta=1e-3, window=500)
 

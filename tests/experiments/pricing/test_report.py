@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html.parser
 import io
 import json
 import re
@@ -23,12 +22,11 @@ from ludens.experiments.pricing.measures import measure
 from ludens.experiments.pricing.panels import Note
 from ludens.experiments.pricing.result import PricingResult, to_json, write_estimates, write_panel
 from ludens.experiments.pricing.terminal import print_result
-from ludens.experiments.pricing.transcripts import transcripts
+from ludens.experiments.report.transcripts import Transcripts, page_data
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.records import DecisionRecord
+from tests.experiments.pages import NASTY, Reader, decoded
 
-NASTY = "</script><img src=x onerror=alert(1)><!-- \x1b[31mred\x1b[0m \u2028 \u202eevil & 'quoted' \"too\""
-EMPTY = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
 PLANS = f"Avoid a price war. Undercut the rival. {NASTY}"
 
 
@@ -94,37 +92,6 @@ def text(result):
     return result.report_path.read_text(encoding="utf-8")
 
 
-class Reader(html.parser.HTMLParser):
-    """What a browser would see: tags with their attributes, and the texts of scripts."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.scripts, self.open, self.said = [], [], [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in EMPTY:
-            self.open.append(tag)
-        if tag == "script":
-            self.scripts.append("")
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] == "script":
-            self.scripts[-1] += data
-        else:
-            self.said.append(data)
-
-
 def test_what_a_model_wrote_never_becomes_markup(text):
     reader = Reader(text)
     assert reader.open == []
@@ -145,24 +112,16 @@ def test_the_page_asks_for_nothing_from_elsewhere(text):
     assert "default-src 'none'" in text
 
 
-def decoded(text):
-    data = json.loads(text)
-
-    def whole(ranges):
-        pairs = zip(ranges[::2], ranges[1::2], strict=True)
-        return "\n".join(line for first, count in pairs for line in data["lines"][first : first + count])
-
-    return data, whole
-
-
 def test_every_decision_can_be_read_with_its_prompt_reply_and_notes(text, result):
     data, whole = decoded(Reader(text).scripts[0])
     assert len(data["decisions"]) == len(result.decisions) == 18
     for entry, record in zip(data["decisions"], result.decisions, strict=True):
         (call,), (kept,) = entry["calls"], record.decision.calls
-        firm = f"firm {record.agent[-1]}"
-        assert (entry["run"], entry["period"], entry["firm"]) == (record.episode, record.round + 1, firm)
-        assert entry["price"] == "1.7"
+        labels, place = entry["labels"], (record.episode, record.round + 1, record.agent[-1])
+        assert (labels["run"], labels["period"], labels["firm"]) == (
+            str(place[0]), str(place[1]), f"firm {place[2]}",
+        )  # fmt: skip
+        assert (entry["chosen"], entry["outcome"]) == ("1.7", "price 1.7")
         assert whole(call["reply"]) == kept.reply == NASTY
         assert whole(call["messages"][0][1]) == kept.messages[0]["content"]
         assert {name: whole(ranges) for name, ranges in entry["notes"]} == record.decision.notes
@@ -170,7 +129,7 @@ def test_every_decision_can_be_read_with_its_prompt_reply_and_notes(text, result
 
 def test_prompts_that_repeat_each_other_stand_once():
     records = [decision(0, period, 0, 1.7) for period in range(300)]
-    short = transcripts(records)
+    short = page_data(transcripts=Transcripts(records))
     assert len(short) < 0.2 * sum(len(each.decision.calls[0].messages[0]["content"]) for each in records)
     data, whole = decoded(short)
     assert (

@@ -1,24 +1,21 @@
-"""The page and the terminal table of trained Q-learners."""
+"""The page of trained Q-learners."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ludens.experiments.bench.tables import Cell
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.learning import CycleGroup, LearningResult
-from ludens.experiments.pricing.page import Contents, Drawn, page
-from ludens.experiments.pricing.tables import Table, estimated, shared
-from ludens.experiments.report import write_page
-from ludens.experiments.report.names import number, percent
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from ludens.experiments.pricing.page import KIND, NOTES, reading
+from ludens.experiments.report import writing
+from ludens.experiments.report.cells import measured, share
+from ludens.experiments.report.names import finite, number
+from ludens.experiments.report.page import Page, Picture
+from ludens.experiments.report.table import Cell, Table
 
 MOST_ROWS = 200
 
@@ -35,14 +32,14 @@ def write_learning_report(
     Raises:
         StoreError: it cannot be written; a report that was there before still is.
     """
-    target = result.path.with_suffix(".html") if path is None else Path(path)
+    target = writing.report_path(result.path) if path is None else Path(path)
     again = f"the same command with `--out {result.path}` writes it; what was learnt is kept."
-    write_page(page(contents(result)), target, again)
+    writing.write_page(page(result), target, again)
     return replace(result, report_path=target)
 
 
-def contents(result: LearningResult) -> Contents:
-    """What the page shows."""
+def page(result: LearningResult) -> Page:
+    """Return what the report of trained Q-learners shows."""
     tables, trained = result.sessions.tables, result.sessions
     firms = tables.market.firms
     warnings = []
@@ -52,11 +49,12 @@ def contents(result: LearningResult) -> Contents:
             "strategies stood still."
         )
     market = ", ".join(f"{name} {value}" for name, value in tables.market.parameters.items())
-    return Contents(
+    return Page(
         title=f"{firms} Q-learners",
         lead=f"{len(trained)} sessions in which {firms} Q-learners met until their strategies stood still, "
         "and the prices that they then charge. None was told to collude, and none knows the market.",
-        figures=_pictures(result),
+        kind=KIND,
+        pictures=_pictures(result),
         tables=[_cycles(result), _answers(result), _sessions(result)],
         warnings=warnings,
         facts={
@@ -67,50 +65,23 @@ def contents(result: LearningResult) -> Contents:
             "median periods": f"{np.median(trained.periods):,.0f}".replace(",", " "),
             "training": result.path.name,
         },
+        reading=reading(),
         notes=[
+            *NOTES,
             "The learners and the tests are those of Calvano, Calzolari, Denicolò & Pastorello (2020). A "
             "session whose cycle passes the one-shot test may still fail the full one: against these "
-            "strategies another strategy, followed for ever, can pay more."
+            "strategies another strategy, followed for ever, can pay more.",
         ],
     )
 
 
-def print_learning(result: LearningResult, console: Console) -> None:
-    """Print the cycles, the answer to a forced cut, and where the report lies."""
-    from rich import box
-    from rich.table import Table as Grid
-
-    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column("limit cycle")
-    for name in ("sessions", "share", "Δ", "sd", "one-shot\nequilibrium", "full\nequilibrium"):
-        grid.add_column(name, justify="right")
-    for group in result.groups:
-        grid.add_row(
-            *(group.name, str(group.sessions), percent(group.share.value), number(group.gain.value, 3)),
-            *(number(group.spread, 3), percent(group.one_shot.value), percent(group.best_reply.value)),
-            style="bold" if group.name == "all" else None,
-        )
-    console.print(grid)
-    console.print("Shares in per cent. Δ: 0 at the Nash profit, 1 at the joint-profit one.", style="dim")
-    means = result.response.means()
-    cut = float(np.asarray(means["rivals"])[1]) if result.response.rivals.shape[1] > 1 else float("nan")
-    console.print(
-        f"After one forced period of undercutting, the others' prices change by {percent(cut)} %; "
-        f"{percent(_known(means['unprofitable']))} % of deviations do not pay."
-    )
-    console.print(f"Periods to convergence, median: {np.median(result.sessions.periods):,.0f}")
-    console.print()
-    for what, text in (("Report", result.report_path or "not written yet"), ("Training", result.path)):
-        console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _pictures(result: LearningResult) -> list[Drawn]:
+def _pictures(result: LearningResult) -> list[Picture]:
     shown = len(figures.drawn_runs(result.panel))
     more = "" if shown == len(result.sessions) else f" The first {shown} of {len(result.sessions)}."
     paths = figures.price_paths(result.panel, result.measures)
-    found: list[Drawn] = [
-        ("paths", "Prices", f"The limit cycle of every session by itself.{more}", paths),
-        (
+    found = [
+        Picture("paths", "Prices", f"The limit cycle of every session by itself.{more}", paths),
+        Picture(
             "answer",
             "What follows a cut?",
             "Price changes relative to the usual path after one firm was forced for one period to its "
@@ -119,18 +90,16 @@ def _pictures(result: LearningResult) -> list[Drawn]:
             figures.impulse_responses(result.response.deviator, result.response.rivals),
         ),
     ]
+    told = (
+        "The profit gain on the limit cycle: 0 is the one-shot Nash profit, 1 a share in the largest "
+        "joint one."
+    )
     gains = figures.gain_distribution(result.measures)
-    if gains is not None:
-        told = (
-            "The profit gain on the limit cycle: 0 is the one-shot Nash profit, 1 a share in the largest "
-            "joint one."
-        )
-        found.append(("gains", "How much of the collusive profit?", told, gains))
-    return found
+    return [*found, Picture("gains", "How much of the collusive profit?", told, gains)]
 
 
 def _cycles(result: LearningResult) -> Table:
-    rows = [_cycle_row(group) for group in result.groups]
+    rows = [(group.name, _cycle_row(group)) for group in result.groups]
     headers = (
         "sessions",
         "share, %",
@@ -144,18 +113,17 @@ def _cycles(result: LearningResult) -> Table:
         "gains by deviating once from the path and then following its own strategy again (the paper's "
         "test). Full: no firm gains by any other strategy from any point of the path."
     )
-    names = tuple(group.name for group in result.groups)
-    return Table("Limit cycles", caption, "length", headers, names, tuple(rows))
+    return Table.of("Limit cycles", caption, headers, rows, corner="length")
 
 
 def _cycle_row(group: CycleGroup) -> tuple[Cell, ...]:
     return (
         Cell(str(group.sessions)),
-        shared(group.share),
-        estimated(group.gain),
+        share(group.share),
+        measured(group.gain, 3),
         Cell(number(group.spread, 3)),
-        shared(group.one_shot),
-        shared(group.best_reply),
+        share(group.one_shot),
+        share(group.best_reply),
     )
 
 
@@ -164,27 +132,27 @@ def _answers(result: LearningResult) -> Table:
     rivals = np.asarray(means["rivals"])
     values = {
         "others' price change in the period after": (
-            _known(rivals[1]) if len(rivals) > 1 else None,
+            finite(rivals[1]) if len(rivals) > 1 else None,
             "percent",
         ),
-        "deviations that do not pay": (_known(means["unprofitable"]), "percent"),
-        "periods until play is back on the cycle": (_known(means["periods"]), "number"),
-        "sessions that come back to it": (_known(means["returned"]), "percent"),
+        "deviations that do not pay": (finite(means["unprofitable"]), "percent"),
+        "periods until play is back on the cycle": (finite(means["periods"]), "number"),
+        "sessions that come back to it": (finite(means["returned"]), "percent"),
         "Q-loss on the path": (float(result.test.loss_path.mean()), "small"),
         "Q-loss over all states": (float(result.test.loss_all.mean()), "small"),
     }
     rows = []
-    for value, kind in values.values():
+    for name, (value, kind) in values.items():
         if kind == "percent":
             text = number(None if value is None else 100 * value) + (" %" if value is not None else "")
         else:
             text = number(value, 4 if kind == "small" else 1)
-        rows.append((Cell(text),))
+        rows.append((name, [text]))
     caption = (
         "After one period in which one firm is forced to its static best reply, from every point of the "
         "cycle; and the share of its best value that a strategy gives away (one-shot)."
     )
-    return Table("A forced deviation, and what is lost", caption, "", ("mean",), tuple(values), tuple(rows))
+    return Table.of("A forced deviation, and what is lost", caption, ["mean"], rows)
 
 
 def _sessions(result: LearningResult) -> Table:
@@ -192,16 +160,15 @@ def _sessions(result: LearningResult) -> Table:
     for each in result.measures[:MOST_ROWS]:
         prices = " · ".join(number(price, 3) for price in each.prices or ())
         gains = " · ".join(number(gain, 2) for gain in each.gains or ())
-        rows.append(
-            (
-                Cell(str(each.window)),
-                Cell(number(each.price, 3), prices),
-                Cell(number(each.gain, 3), gains),
-                Cell("yes" if result.test.one_shot_nash[each.run] else "no"),
-                Cell("yes" if result.test.nash[each.run] else "no"),
-                Cell(f"{trained.periods[each.run]:,}".replace(",", " ")),
-            )
+        cells = (
+            str(each.window),
+            Cell(number(each.price, 3), prices),
+            Cell(number(each.gain, 3), gains),
+            "yes" if result.test.one_shot_nash[each.run] else "no",
+            "yes" if result.test.nash[each.run] else "no",
+            f"{trained.periods[each.run]:,}".replace(",", " "),
         )
+        rows.append((str(each.run), cells))
     more = len(trained) - len(rows)
     caption = "Every session by itself; below the means each firm's own."
     if more > 0:
@@ -214,10 +181,4 @@ def _sessions(result: LearningResult) -> Table:
         "full equilibrium",
         "periods learnt",
     )
-    names = tuple(str(number_) for number_ in range(len(rows)))
-    return Table("Sessions", caption, "session", headers, names, tuple(rows))
-
-
-def _known(value: object) -> float | None:
-    found = float(np.asarray(value))
-    return found if np.isfinite(found) else None
+    return Table.of("Sessions", caption, headers, rows, corner="session")

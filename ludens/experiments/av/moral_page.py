@@ -1,23 +1,22 @@
-"""Write the report of a run of the Moral Machine beside it."""
+"""The page of a run of the Moral Machine."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral import MoralMeasures, measure_moral_machine
 from ludens.experiments.av.moral_figures import bars, radar
-from ludens.experiments.av.page import Contents, page
-from ludens.experiments.bench.result import report_path
-from ludens.experiments.bench.suite import NO_FRAMING
-from ludens.experiments.bench.tables import Cell, Table
-from ludens.experiments.report import drawing, write_page
-from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
+from ludens.experiments.av.page import KIND
+from ludens.experiments.report import drawing, provenance, writing
+from ludens.experiments.report.names import DASH, NO_FRAMING, number, percent, policy_name, share_range
+from ludens.experiments.report.page import Page, Picture
+from ludens.experiments.report.table import Cell, Table
+from ludens.experiments.report.transcripts import Transcripts, question_entry
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 
@@ -45,21 +44,18 @@ def write_moral_report(run: Path | str, path: str | os.PathLike[str] | None = No
 
     Args:
         run: the run's file.
-        path: of the report; None for the run's own name, ending ``.html``. An existing one is replaced,
-            whole or not at all.
+        path: of the report; None for the run's own name, ending ``.html``.
 
     Raises:
         NoRunError: the file is no run of the Moral Machine.
         StoreError: the report cannot be written; one that was there before still is.
     """
-    target = report_path(run) if path is None else Path(path)
-    again = f"`ludens report {run}` writes it; what was asked is kept."
-    write_page(page(contents(run)), target, again)
-    return target
+    writing.write_report(None, page(run), run, path)
+    return writing.report_path(run) if path is None else Path(path)
 
 
-def contents(path: Path | str) -> Contents:
-    """What the page shows."""
+def page(path: Path | str) -> Page:
+    """Return what the report of a run of the Moral Machine shows."""
     found = measure_moral_machine(path)
     with Run(path) as run:
         manifest, episodes, decisions = run.manifest, run.episodes(), run.decisions()
@@ -68,63 +64,65 @@ def contents(path: Path | str) -> Contents:
     # The page's inks, which follow it between light and dark.
     with drawing.sheet(1, 1):
         drawn = bars(found), radar(found)
-    unfinished = (
-        f"This run is unfinished: {ended} of {len(episodes)} questions were asked; `ludens resume {path}` "
-        "goes on."
-    )
-    return Contents(
+    return Page(
         title=", ".join(policy_name(name) for name in [name for name in names if "/" in name] or names),
         lead=f"Whom they would spare in {manifest['config']['scenarios']} scenarios of the Moral Machine.",
-        figures=[
-            ("bars", "Whom to spare?", "Effects with 95 % intervals; people as black diamonds.", drawn[0]),
-            ("radar", "All nine at once", "Centre −1, dashed ring 0, rim 1; people in black.", drawn[1]),
+        kind=KIND,
+        pictures=[
+            Picture(
+                "bars", "Whom to spare?", "Effects with 95 % intervals; people as black diamonds.", drawn[0]
+            ),
+            Picture(
+                "radar", "All nine at once", "Centre −1, dashed ring 0, rim 1; people in black.", drawn[1]
+            ),
         ],
         tables=[_effects(found), _reading(found)],
         reading=READING,
         notes=NOTES,
-        warnings=(unfinished,) if ended < len(episodes) else (),
-        facts=_facts(Path(path), manifest),
-        decisions=[_readable(record) for record in decisions],
+        warnings=provenance.unfinished(ended, len(episodes), path),
+        facts=provenance.facts(manifest, path, {"scenarios": str(manifest["config"]["scenarios"])}),
+        transcripts=Transcripts([_readable(record) for record in decisions], question_entry),
     )
 
 
 def _effects(found: Sequence[MoralMeasures]) -> Table:
-    names = [*(policy_name(each.policy) for each in found), "people"]
-    rows = [
-        [*(_effect(each.effects[name]) for name in ATTRIBUTES), Cell(_plain(each.distance, 2))]
+    rows: list[tuple[str, list[Cell]]] = [
+        (
+            policy_name(each.policy),
+            [*(_effect(each.effects[name]) for name in ATTRIBUTES), Cell(_plain(each.distance, 2))],
+        )
         for each in found
     ]
-    people = [Cell(number(100 * PEOPLE[name], 0)) for name in ATTRIBUTES]
-    return Table(
+    rows.append(("people", [*(Cell(number(100 * PEOPLE[name], 0)) for name in ATTRIBUTES), Cell("0")]))
+    return Table.of(
         "Effects",
         "In percentage points, toward the group named above; in small the 95 % interval.",
-        (),
         (*ATTRIBUTES.values(), "distance to people"),
-        tuple(names),
-        (*("/" in each.policy for each in found), False),
-        (*map(tuple, rows), (*people, Cell("0"))),
+        rows,
+        corner="policy",
+        tested=[*("/" in each.policy for each in found), False],
     )
 
 
 def _reading(found: Sequence[MoralMeasures]) -> Table:
     rows = [
         (
-            Cell(percent(each.first.value), share_range(each.first)),
-            Cell(str(each.answered)),
-            Cell(str(each.invalid)),
-            Cell(str(each.refused)),
+            policy_name(each.policy),
+            (
+                Cell(percent(each.first.value), share_range(each.first)),
+                *(str(each.answered), str(each.invalid), str(each.refused)),
+            ),
         )
         for each in found
     ]
-    return Table(
+    return Table.of(
         "Answers",
         "How often the group told first was spared, in per cent (50 unless the place mattered); what was "
         "read, what could not be read, and what was refused. None is replaced by a guess.",
-        (),
         ("first place", "answered", "unreadable", "refused"),
-        tuple(policy_name(each.policy) for each in found),
-        tuple("/" in each.policy for each in found),
-        tuple(rows),
+        rows,
+        corner="policy",
+        tested=["/" in each.policy for each in found],
     )
 
 
@@ -139,20 +137,6 @@ def _readable(record: DecisionRecord) -> DecisionRecord:
         "replicate": 0,
     }
     return replace(record, labels=labels, node=f"{record.node}, scenario {record.labels['scenario']}")
-
-
-def _facts(path: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
-    facts = {
-        "scenarios": str(manifest["config"]["scenarios"]),
-        "seed": str(manifest["seed"]),
-        "started": str(manifest["started"]),
-        "took": f"{manifest['seconds']:.0f} seconds",
-        "versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
-        "run": path.name,
-    }
-    if manifest.get("git"):
-        facts["commit"] = manifest["git"]
-    return facts
 
 
 def _effect(effect: Effect) -> Cell:

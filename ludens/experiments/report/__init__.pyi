@@ -1,0 +1,13 @@
+from .page import Block as Block
+from .page import Page as Page
+from .page import Picture as Picture
+from .page import fragment as fragment
+from .page import render as render
+from .table import Cell as Cell
+from .table import Table as Table
+from .transcripts import Entry as Entry
+from .transcripts import Transcripts as Transcripts
+from .writing import report as report
+from .writing import report_path as report_path
+from .writing import write_page as write_page
+from .writing import write_report as write_report

@@ -1,0 +1,33 @@
+"""What every report says of its run: how it came about, and whether it is finished."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def facts(
+    manifest: Mapping[str, Any], path: str | os.PathLike[str], own: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a study's own facts, and below them seed, time, versions and file of the run."""
+    common = {
+        "seed": str(manifest["seed"]),
+        "started": str(manifest["started"]),
+        "took": f"{manifest['seconds']:.0f} seconds",
+        "versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
+        "run": Path(path).name,
+    }
+    commit = {"commit": str(manifest["git"])} if manifest.get("git") else {}
+    return {**own, **common, **commit}
+
+
+def unfinished(ended: int, planned: int, path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the warning that a run of questions is unfinished, as the only one; empty if it is done."""
+    if ended >= planned:
+        return ()
+    return (
+        f"This run is unfinished: {ended} of {planned} questions were asked. What was not asked is left out "
+        f"below; `ludens resume {path}` goes on.",
+    )
