@@ -12,10 +12,10 @@ from _align_entries import Entry
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.names import number, number_range, percent, share_range
 from ludens.training.alignment import AlignmentResult
+from ludens.training.alignment.files import GREEDY, TUNED
 from ludens.training.alignment.result import ORDER
-from ludens.training.alignment.stages import LIKELIEST, TUNED
 from ludens.training.alignment.tables import kappa_text
-from ludens.training.evaluation.scores import Mark
+from ludens.training.evaluation.scores import Score
 from ludens.training.evaluation.sets import SETS, optimal
 
 LIMIT = 2 * 900.0
@@ -24,7 +24,7 @@ LAST = 16
 """Steps at the beginning and at the end of a training over which losses are averaged."""
 
 
-def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, Mark]]) -> str:
+def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, Score]]) -> str:
     """All tables, with what has been measured so far."""
     order = sorted(found, key=lambda entry: (entry.device, entry.kappa, entry.seed))
     done = {entry: found[entry] for entry in order if found[entry].tuning}
@@ -41,7 +41,7 @@ def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, 
             "",
             *every(done),
             "",
-            "*Likeliest* is the tuned model at temperature 0, *drawn* at temperature 1, as everything else "
+            "*Greedy* is the tuned model at temperature 0, *drawn* at temperature 1, as everything else "
             "here; unreadable replies count as wrong. The limit is a quarter of an hour on two cores; "
             "trainings on one core each ran two side by side, those on two cores in two processes, alone. "
             "*Cooperates* is with a partner who cooperated, "
@@ -70,12 +70,12 @@ def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, 
 def every(done: dict[Entry, AlignmentResult]) -> list[str]:
     """A row per tuning, and means over seeds."""
     lines = [
-        "| target | seed | examples | tuning, s | cores | of the limit | held-out, likeliest | drawn | "
-        "cooperates, likeliest | drawn | oracle |",
+        "| target | seed | examples | tuning, s | cores | of the limit | held-out, greedy | drawn | "
+        "cooperates, greedy | drawn | oracle |",
         "|" + "---|" * 11,
     ]
     for entry, result in done.items():
-        strict = result.mark(LIKELIEST, "partner cooperates")
+        strict = result.score(GREEDY, "partner cooperates")
         seconds, cores = float(result.tuning["seconds"]), int(result.tuning["threads"])
         cells = [
             entry.title,
@@ -84,14 +84,14 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
             f"{seconds:.0f}",
             str(cores) if entry.on_cpu else "–",
             f"{seconds * cores / LIMIT:.2f}" if entry.on_cpu else "–",
-            *(right(result.mark(who, "held-out")) for who in (LIKELIEST, TUNED)),
-            *(cooperates(result.mark(who, "partner cooperates")) for who in (LIKELIEST, TUNED)),
+            *(right(result.score(who, "held-out")) for who in (GREEDY, TUNED)),
+            *(cooperates(result.score(who, "partner cooperates")) for who in (GREEDY, TUNED)),
             "not asked" if strict is None else percent(strict.oracle),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     for kappa, device in sorted({(entry.kappa, entry.device) for entry in done}):
         found = [result for entry, result in done.items() if (entry.kappa, entry.device) == (kappa, device)]
-        told = [mean(result.mark(who, "held-out") for result in found) for who in (LIKELIEST, TUNED)]
+        told = [mean(result.score(who, "held-out") for result in found) for who in (GREEDY, TUNED)]
         if any(told):
             title = Entry(kappa, 0, device).title
             lines.append(f"| {title} | means | | | | | {' | '.join(told)} | | | |")
@@ -105,7 +105,7 @@ def published(done: dict[Entry, AlignmentResult]) -> list[str]:
         "|" + "---|" * 8,
     ]
     for entry, result in done.items():
-        for who, name in ((LIKELIEST, "likeliest"), (TUNED, "drawn")):
+        for who, name in ((GREEDY, "greedy"), (TUNED, "drawn")):
             kappa = result.kappa(who)
             if kappa is not None:
                 overall, oracle = in_protocols(result, who)
@@ -116,17 +116,17 @@ def published(done: dict[Entry, AlignmentResult]) -> list[str]:
     return lines
 
 
-def right(found: Mark | None) -> str:
+def right(found: Score | None) -> str:
     """The share of all questions with an optimal answer."""
     return "not asked" if found is None else share(found.right)
 
 
-def cooperates(found: Mark | None) -> str:
+def cooperates(found: Score | None) -> str:
     """The share of cooperation."""
     return "not asked" if found is None else share(found.cooperation)
 
 
-def mean(found: Iterable[Mark | None]) -> str:
+def mean(found: Iterable[Score | None]) -> str:
     """Of what is right over seeds, with its standard deviation."""
     values = [100 * each.right.value for each in found if each is not None and each.right.value is not None]
     if len(values) < 2:
@@ -168,13 +168,13 @@ def protocols(result: AlignmentResult, who: str) -> str:
 
 def beside(entry: Entry, result: AlignmentResult) -> list[str]:
     """The tuned model beside the base and the persona, on every set, and transfer."""
-    who = [name for name in ORDER if any(found.contender == name for found in result.marks)]
+    who = [name for name in ORDER if any(found.policy == name for found in result.scores)]
     title = "beside the base and the persona" if entry.full else "on other questions"
     lines = [f"## {entry.title[0].upper()}{entry.title[1:]}, seed {entry.seed}: {title}", ""]
     lines += [f"| agreement | {' | '.join(who)} |", "|" + "---|" * (len(who) + 1)]
     for name in SETS:
-        if any(found.set == name for found in result.marks):
-            lines.append(f"| {name} | {' | '.join(agreed(result.mark(each, name)) for each in who)} |")
+        if any(found.set == name for found in result.scores):
+            lines.append(f"| {name} | {' | '.join(agreed(result.score(each, name)) for each in who)} |")
     for label, alone in (("κ, α = β = 0", True), ("κ, free", False)):
         cells = []
         for each in who:
@@ -211,17 +211,17 @@ def transfer(result: AlignmentResult) -> list[str]:
     return lines
 
 
-def steps(ladders: dict[Entry, Mapping[str, Mark]]) -> list[str]:
+def steps(ladders: dict[Entry, Mapping[str, Score]]) -> list[str]:
     """Cooperation of the first seed by κ, on the same questions."""
     lines = [
-        "| κ | trained on | likeliest | drawn | its oracle | drawn and readable |",
+        "| κ | trained on | greedy | drawn | its oracle | drawn and readable |",
         "|" + "---|" * 6,
     ]
-    for entry, marks in ladders.items():
-        found = marks[TUNED]
+    for entry, scores in ladders.items():
+        found = scores[TUNED]
         readable = 1 - (found.invalid.value or 0) - (found.refused.value or 0)
         lines.append(
-            f"| {entry.kappa:g} | {entry.place} | {cooperates(marks.get(LIKELIEST))} | "
+            f"| {entry.kappa:g} | {entry.place} | {cooperates(scores.get(GREEDY))} | "
             f"{share(found.cooperation)} | {percent(found.oracle)} | {percent(readable)} of {found.asked} |"
         )
     return lines
@@ -244,7 +244,7 @@ def in_protocols(result: AlignmentResult, who: str) -> tuple[str, str]:
     return share(measured.overall), percent(statistics.fmean(shares))
 
 
-def picture(ladders: dict[Entry, Mapping[str, Mark]], path: Path) -> Path | None:
+def picture(ladders: dict[Entry, Mapping[str, Score]], path: Path) -> Path | None:
     """Cooperation on the ladder against κ, the oracle's beside; None for fewer than two steps."""
     from ludens.experiments.report import drawing
     from ludens.experiments.report.svg import INK, MUTED, to_svg
@@ -252,7 +252,7 @@ def picture(ladders: dict[Entry, Mapping[str, Mark]], path: Path) -> Path | None
     oracle: dict[float, float] = {}
     lines: dict[str, list[tuple[float, float, float, float]]] = {}
     for entry, who in ladders.items():
-        found = who.get(LIKELIEST) or who[TUNED]
+        found = who.get(GREEDY) or who[TUNED]
         told = found.cooperation
         if None not in (told.value, told.low, told.high, found.oracle):
             of = cast(tuple[float, float, float], (told.value, told.low, told.high))
@@ -296,7 +296,7 @@ def plain(estimate: Estimate) -> str:
     return f"{number(estimate.value, 0)} ({interval})" if interval else number(estimate.value, 0)
 
 
-def agreed(found: Mark | None) -> str:
+def agreed(found: Score | None) -> str:
     """Agreement on a set, how many were asked, and what was lost."""
     if found is None:
         return "not asked"

@@ -35,9 +35,9 @@ from _align_tables import page, picture
 from ludens.agents.local import Settings, close_all, register
 from ludens.training.alignment import AlignmentResult, Files, align, load_result
 from ludens.training.alignment.plan import PLAN
-from ludens.training.alignment.stages import contenders, data_of, likeliest, together
+from ludens.training.alignment.stages import data_of, greedy, policies_under_test, together
 from ludens.training.evaluation.exam import examine, read_exam
-from ludens.training.evaluation.scores import Mark, by_contender, mark
+from ludens.training.evaluation.scores import Score, by_policy, score_exam
 from ludens.training.evaluation.sets import Question
 
 RUNGS = (
@@ -119,16 +119,16 @@ def ladder() -> tuple[Question, ...]:
 
 def climb(files: Files, entry: Entry) -> None:
     """Put the ladder to the tuned model."""
-    (tuned,) = contenders(entry.plan(), files, "after")
+    (tuned,) = policies_under_test(entry.plan(), files, "after")
     path, asked = files.folder / "ladder.db", ladder()
-    examine([tuned, likeliest(tuned)], asked, path, seed=entry.seed, concurrency=together(entry.plan()))
+    examine([tuned, greedy(tuned)], asked, path, seed=entry.seed, concurrency=together(entry.plan()))
     close_all()
 
 
-def climbed(results: dict[Entry, AlignmentResult]) -> dict[Entry, Mapping[str, Mark]]:
-    """What the tuned models of the first seed did on the ladder, by κ: drawn replies and likeliest ones."""
+def climbed(results: dict[Entry, AlignmentResult]) -> dict[Entry, Mapping[str, Score]]:
+    """What the tuned models of the first seed did on the ladder, by κ: sampled replies and greedy ones."""
     return {
-        entry: by_contender(mark(*read_exam(path), result.plan.preferences, seed=entry.seed), "ladder")
+        entry: by_policy(score_exam(*read_exam(path), result.plan.preferences, seed=entry.seed), "ladder")
         for entry, result in sorted(results.items(), key=lambda item: (item[0].device, item[0].kappa))
         if entry.seed == 0 and (path := result.folder / "ladder.db").exists()
     }

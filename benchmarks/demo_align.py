@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ludens.training.alignment import align, load_result, make_plan
+from ludens.training.alignment.files import BASE_DIRECT, TUNED
 from ludens.training.alignment.plan import SMALL
-from ludens.training.alignment.stages import BASE_AT_ONCE, TUNED
 
 LIMIT = 360.0
 MODEL = "local/smollm2-135m"
@@ -36,12 +36,12 @@ def main() -> None:
             sizes=SMALL,
         )  # fmt: skip
         found = load_result(align(plan, Path(folder) / "demo", stage=stage).folder)
-        for who in (BASE_AT_ONCE, TUNED):
+        for who in (BASE_DIRECT, TUNED):
             for name in ("held-out", "partner cooperates"):
-                mark = found.mark(who, name)
-                if mark is not None and mark.agreement.value is not None:
-                    told = f"agreement {mark.agreement.value:.2f}, right of all {mark.right.value:.2f}"
-                    print(f"{who}, {name}: {told} (n={mark.asked})")
+                score = found.score(who, name)
+                if score is not None and score.agreement.value is not None:
+                    told = f"agreement {score.agreement.value:.2f}, right of all {score.right.value:.2f}"
+                    print(f"{who}, {name}: {told} (n={score.asked})")
     spent = time.perf_counter() - start
     print(f"all with the report: {spent:.1f} s, {spent / LIMIT:.2f} of the limit of {LIMIT:.0f} s")
 

@@ -5,7 +5,9 @@ The rooms, each importing only those before it:
 * `ludens.envs`: games as data and their PettingZoo environments,
 * `ludens.preferences`: utilities, universalisation and the oracle,
 * `ludens.agents`: policies, language models among them,
-* `ludens.experiments`: runs, their store, measures and reports.
+* `ludens.experiments`: runs, their store, measures and reports,
+* `ludens.training`: oracle-labelled data sets, fine-tuning, and what it changed,
+* `ludens.cli`: the command `ludens`.
 
 `import ludens` loads none of them: each is loaded when it is first named (`ludens.envs`), and the heavy
 libraries only when something needs them.
@@ -17,13 +19,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ludens import agents, envs, experiments, preferences
+    from ludens import agents, cli, envs, experiments, preferences, training
 
     __version__: str
 
-__all__ = ["__version__", "agents", "envs", "experiments", "preferences"]
+__all__ = ["__version__", "agents", "cli", "envs", "experiments", "preferences", "training"]
 
-_ROOMS = frozenset({"agents", "envs", "experiments", "preferences"})
+_ROOMS = frozenset({"agents", "cli", "envs", "experiments", "preferences", "training"})
 
 
 def __getattr__(name: str) -> Any:

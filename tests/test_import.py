@@ -11,7 +11,7 @@ import pytest
 
 import ludens
 
-ROOMS = ("envs", "preferences", "agents", "experiments")
+ROOMS = ("envs", "preferences", "agents", "experiments", "training")
 HEAVY = ("litellm", "matplotlib", "numba", "pandas", "scipy", "torch", "transformers", "xllamacpp")
 
 

@@ -1,19 +1,8 @@
-"""Oracle-labelled turns as data sets, and models tuned on them."""
+"""Oracle-labelled turns as data sets, and models tuned on them.
 
-from __future__ import annotations
+Each name is loaded when it is first used; the stub beside this file lists them.
+"""
 
-from ludens.training.data.build import HELD_OUT, build_dataset, training_framings
-from ludens.training.data.dataset import DataSet, DataSetError
-from ludens.training.data.example import Example, Reasoning
-from ludens.training.data.games import Payoffs
+import lazy_loader
 
-__all__ = [
-    "HELD_OUT",
-    "DataSet",
-    "DataSetError",
-    "Example",
-    "Payoffs",
-    "Reasoning",
-    "build_dataset",
-    "training_framings",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

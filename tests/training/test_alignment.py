@@ -15,18 +15,10 @@ from ludens.errors import UsageError
 from ludens.experiments.bench.bench import bench
 from ludens.training import DataSet, Payoffs
 from ludens.training.alignment import Plan, Sizes, align, load_result, make_plan, read_plan
+from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import AlignmentError, open_folder
 from ludens.training.alignment.report import write_report
-from ludens.training.alignment.stages import (
-    BASE_AT_ONCE,
-    LIKELIEST,
-    PERSONA_AT_ONCE,
-    TUNED,
-    Files,
-    contenders,
-    data_of,
-    questions_of,
-)
+from ludens.training.alignment.stages import data_of, policies_under_test, questions_of
 from ludens.training.alignment.tables import kappa_text
 from ludens.training.alignment.terminal import print_result
 from ludens.training.evaluation.exam import Contender, examine
@@ -56,12 +48,12 @@ def stopping_at(last, begun):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Everything but the training, with policies whose marks are known in the places of models."""
+    """Everything but the training, with policies whose scores are known in the places of models."""
     wanted = plan()
     files = Files(open_folder(tmp_path_factory.mktemp("align") / "moral", wanted))
     asked = questions_of(wanted, data_of(wanted, files))
     chairs = {
-        "before": {BASE_AT_ONCE: "random", PERSONA_AT_ONCE: "quantal:kappa=0,noise=2"},
+        "before": {BASE_DIRECT: "random", PERSONA_DIRECT: "quantal:kappa=0,noise=2"},
         "after": {TUNED: "homo_moralis:0.5"},
     }
     for when, who in chairs.items():
@@ -74,9 +66,9 @@ def folder(tmp_path_factory):
         ask_dilemmas(respondent, files.run(when, "vehicles"), SIZES.studies)
         play_market("random" if when == "before" else "nash", files.run(when, "pricing"), SIZES.periods)
     taught = [question for question in asked if question.set in TAUGHT]
-    examine([Contender(LIKELIEST, {"spec": "homo_economicus"})], taught, files.run("after", "likeliest"))
-    models = [{"label": LIKELIEST, "spec": "homo_economicus"}]
-    bench(models, framings=("neutral",), path=files.run("after", "likeliest-protocols"))
+    examine([Contender(GREEDY, {"spec": "homo_economicus"})], taught, files.run("after", "greedy"))
+    models = [{"label": GREEDY, "spec": "homo_economicus"}]
+    bench(models, framings=("neutral",), path=files.run("after", "greedy-protocols"))
     return files
 
 
@@ -87,15 +79,15 @@ def written(folder):
 
 def test_known_players_come_out_as_they_are(written):
     found = written
-    assert found.contenders == (BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED, LIKELIEST)
-    assert found.mark(LIKELIEST, "new families") is None
-    assert found.mark(LIKELIEST, "partner cooperates").cooperation.value == 0
+    assert found.policies == (BASE_DIRECT, PERSONA_DIRECT, TUNED, GREEDY)
+    assert found.score(GREEDY, "new families") is None
+    assert found.score(GREEDY, "partner cooperates").cooperation.value == 0
     for name in ("held-out", "new families", "two digits", "story", "twin"):
-        assert found.mark(TUNED, name).agreement.value == 1
-        assert found.mark(BASE_AT_ONCE, name).agreement.value == pytest.approx(0.5)
-    tuned, base, persona = (found.kappa(who).alone for who in (TUNED, BASE_AT_ONCE, PERSONA_AT_ONCE))
+        assert found.score(TUNED, name).agreement.value == 1
+        assert found.score(BASE_DIRECT, name).agreement.value == pytest.approx(0.5)
+    tuned, base, persona = (found.kappa(who).alone for who in (TUNED, BASE_DIRECT, PERSONA_DIRECT))
     assert tuned.above(persona)
-    assert tuned.above(found.kappa(LIKELIEST).alone)
+    assert tuned.above(found.kappa(GREEDY).alone)
     assert kappa_text(base) == "not identified"
     assert tuned.estimate.low < 0.5 < tuned.estimate.high
     before, after = (measures[0] for measures in found.dilemmas.values())
@@ -121,8 +113,8 @@ def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder, written):
         assert words in text
     numbers = json.loads(folder.numbers.read_text(encoding="utf-8"))
     assert numbers["plan"]["preferences"]["kappa"] == 0.5
-    assert {mark["contender"] for mark in numbers["marks"]} == {
-        BASE_AT_ONCE, PERSONA_AT_ONCE, TUNED, LIKELIEST,
+    assert {score["policy"] for score in numbers["scores"]} == {
+        BASE_DIRECT, PERSONA_DIRECT, TUNED, GREEDY,
     }  # fmt: skip
     assert numbers == json.loads(json.dumps(numbers, allow_nan=False))
 
@@ -148,7 +140,7 @@ def test_the_terminal_shows_every_set_in_eighty_columns(written):
 def test_the_base_need_not_be_asked_for_every_tuning(tmp_path):
     sizes = Sizes(
         held_out=16, others=0, thinking=0, protocols=("SPD1", "TG5"), periods=0, studies=(),
-        perplexity=False, compared=False, likeliest=False,
+        perplexity=False, compared=False, greedy=False,
     )  # fmt: skip
     wanted = make_plan(EMBEDDED, "economicus", examples=64, sizes=sizes, batched=True)
     files = Files(open_folder(tmp_path / "again", wanted))
@@ -158,10 +150,10 @@ def test_the_base_need_not_be_asked_for_every_tuning(tmp_path):
     models = [{"label": TUNED, "spec": "homo_economicus"}]
     bench(models, framings=("neutral",), protocols=sizes.protocols, path=files.run("after", "protocols"))
     found = write_report(files.folder)
-    assert (found.missing, found.contenders) == (("tune",), (TUNED,))
-    assert found.mark(TUNED, "held-out").agreement.value == 1
+    assert (found.missing, found.policies) == (("tune",), (TUNED,))
+    assert found.score(TUNED, "held-out").agreement.value == 1
     assert "Does it react to incentives?" in files.report.read_text(encoding="utf-8")
-    (tuned,) = contenders(wanted, files, "after", data)
+    (tuned,) = policies_under_test(wanted, files, "after", data)
     assert tuned.spec["spec"] == f"local/{files.tuned}"
 
     begun = []
@@ -187,7 +179,7 @@ def test_the_report_command_prints_json(folder):
     assert json.loads(ran.stdout)["missing"] == ["tune", "general ability"]
     told = CliRunner().invoke(app, ["resume", str(folder.run("after", "exam"))])
     assert (told.exit_code, "ludens align" in told.stderr) == (2, True)
-    alone = {found["contender"]: found["alone"] for found in json.loads(ran.stdout)["kappa"]}
+    alone = {found["policy"]: found["alone"] for found in json.loads(ran.stdout)["kappa"]}
     assert alone[TUNED]["free_of_noise"]
 
 
@@ -320,7 +312,7 @@ def test_the_embedded_model_is_aligned_stopped_anywhere_and_gone_on_with(tmp_pat
     found = load_result(files.folder)
     assert found.missing == ()
     assert found.tuning["losses"]
-    tuned = found.mark(TUNED, "held-out")
+    tuned = found.score(TUNED, "held-out")
     assert tuned.answered == tuned.asked == 1
     assert found.samples[0].tuned
     trained, page = files.card.read_bytes(), files.report.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Before and after: known players get their known marks, and nothing is imputed."""
+"""Before and after: known players get their known scores, and nothing is imputed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ludens.training.data.build import HELD_OUT
 from ludens.training.data.games import game_key
 from ludens.training.evaluation.ability import general_text
 from ludens.training.evaluation.exam import contender, examine, read_exam
-from ludens.training.evaluation.scores import mark, oracle_points, temptation
+from ludens.training.evaluation.scores import oracle_points, score_exam, temptation
 from ludens.training.evaluation.sets import SETS, Question, optimal, question_sets, worth
 from ludens.training.evaluation.transfer import play_market, read_market
 from ludens.training.evaluation.unseen import UNSEEN
@@ -47,7 +47,7 @@ def exam(asked, tmp_path_factory):
 
 
 def test_the_oracle_agrees_with_itself_everywhere_and_regrets_nothing(exam):
-    found = [m for m in mark(*read_exam(exam), MORAL) if m.contender == "oracle"]
+    found = [m for m in score_exam(*read_exam(exam), MORAL) if m.policy == "oracle"]
     assert {m.set for m in found} == {*SETS, "all"}
     for m in found:
         assert (m.agreement.value, m.right.value, m.invalid.value, m.refused.value) == (1, 1, 0, 0)
@@ -56,15 +56,17 @@ def test_the_oracle_agrees_with_itself_everywhere_and_regrets_nothing(exam):
 
 
 def test_random_play_agrees_half_of_the_time_and_regrets_something(exam):
-    for m in mark(*read_exam(exam), MORAL):
-        if m.contender == "random":
+    for m in score_exam(*read_exam(exam), MORAL):
+        if m.policy == "random":
             assert m.agreement.value == pytest.approx(0.5)
             assert 0 < m.regret.value < 0.5
 
 
 def test_homo_economicus_never_cooperates_with_a_partner_who_did(exam):
     (m,) = (
-        m for m in mark(*read_exam(exam), MORAL) if (m.contender, m.set) == ("selfish", "partner cooperates")
+        m
+        for m in score_exam(*read_exam(exam), MORAL)
+        if (m.policy, m.set) == ("selfish", "partner cooperates")
     )
     assert m.cooperation.value == 0
     assert m.selfish.value == 1
@@ -72,7 +74,7 @@ def test_homo_economicus_never_cooperates_with_a_partner_who_did(exam):
 
 
 def test_temptation_lowers_the_cooperation_of_homo_moralis_alone(exam):
-    slopes = {found.contender: found for found in temptation(*read_exam(exam))}
+    slopes = {found.policy: found for found in temptation(*read_exam(exam))}
     assert slopes["oracle"].slope.value < -0.2
     assert slopes["random"].slope.value == pytest.approx(0, abs=1e-9)
     assert sorted(set(slopes["oracle"].points)) == sorted(set(oracle_points(exam, MORAL)))
@@ -135,7 +137,7 @@ def test_unreadable_and_refused_replies_are_counted_and_never_become_answers(ask
     ) as server:
         who = contender("m", "openai/x", api_base=server.url, api_key="k", reasoning=True)
         examine([who], some, tmp_path / "e.db", concurrency=1)
-    (m,) = mark(*read_exam(tmp_path / "e.db"), MORAL)
+    (m,) = score_exam(*read_exam(tmp_path / "e.db"), MORAL)
     assert (m.asked, m.answered) == (8, 8)
     assert m.invalid.value == pytest.approx(1 / 8)
     assert m.refused.value == pytest.approx(1 / 8)
@@ -203,7 +205,7 @@ def test_marks_of_nothing_are_missing_and_not_zero(asked, tmp_path):
     path = tmp_path / "e.db"
     examine([contender("a", "random")], asked[:2], path)
     episodes, _ = read_exam(path)
-    (m,) = mark(episodes, [], MORAL)
+    (m,) = score_exam(episodes, [], MORAL)
     assert (m.asked, m.answered) == (2, 0)
     assert m.agreement.value is None
     assert m.invalid.value is None

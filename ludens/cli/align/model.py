@@ -208,7 +208,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Merge a tuned model into one that needs no adapter."""
-    from ludens.training.alignment.stages import Files
+    from ludens.training.alignment.files import Files
     from ludens.training.tuning import export as write
 
     tuned = Files(folder).tuned

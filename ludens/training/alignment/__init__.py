@@ -2,23 +2,10 @@
 
 from ludens.training.alignment import align, make_plan
 files = align(make_plan("local/smollm2-135m", "moralis", kappa=0.5), "runs/moral")
+
+Each name is loaded when it is first used; the stub beside this file lists them.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from ludens.training.alignment.plan import AlignmentError, Plan, Sizes, make_plan, read_plan
-from ludens.training.alignment.result import AlignmentResult, load_result, to_json
-from ludens.training.alignment.stages import Files, align
-
-__all__ = [
-    "AlignmentError",
-    "AlignmentResult",
-    "Files",
-    "Plan",
-    "Sizes",
-    "align",
-    "load_result",
-    "make_plan",
-    "read_plan",
-    "to_json",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,14 +10,7 @@ import numpy as np
 from ludens.experiments.estimates.profile import CRITICAL
 from ludens.experiments.report import drawing
 from ludens.experiments.report.svg import INK, MUTED, PAPER, RULE
-from ludens.training.alignment.stages import (
-    BASE,
-    BASE_AT_ONCE,
-    LIKELIEST,
-    PERSONA,
-    PERSONA_AT_ONCE,
-    TUNED,
-)
+from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED
 from ludens.training.evaluation.sets import SETS
 
 if TYPE_CHECKING:
@@ -28,13 +21,13 @@ if TYPE_CHECKING:
 
 COLOURS: Mapping[str, str] = {
     BASE: "#56b4e9",
-    BASE_AT_ONCE: "#0072b2",
+    BASE_DIRECT: "#0072b2",
     PERSONA: "#cc79a7",
-    PERSONA_AT_ONCE: "#009e73",
+    PERSONA_DIRECT: "#009e73",
     TUNED: "#d55e00",
-    LIKELIEST: "#e69f00",
+    GREEDY: "#e69f00",
 }
-_MARKERS = {BASE: "v", BASE_AT_ONCE: "o", PERSONA: "^", PERSONA_AT_ONCE: "s", TUNED: "D", LIKELIEST: "P"}
+_MARKERS = {BASE: "v", BASE_DIRECT: "o", PERSONA: "^", PERSONA_DIRECT: "s", TUNED: "D", GREEDY: "P"}
 _WIDTH = 8.6
 _MOST_DROP = 12.0
 
@@ -43,21 +36,21 @@ def agreement(result: AlignmentResult) -> Figure | None:
     """Agreement with the target on every set, a dot and a 95 % interval for everybody; None where nobody was
     asked.
     """
-    sets = [name for name in SETS if any(found.set == name for found in result.marks)]
+    sets = [name for name in SETS if any(found.set == name for found in result.scores)]
     if not sets:
         return None
-    who = result.contenders
+    who = result.policies
     row = 0.12 * len(who) + 0.12
     with drawing.sheet(_WIDTH, 0.9 + row * len(sets)) as figure:
         axes = figure.subplots()
         axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
         for place, name in enumerate(sets):
-            for turn, contender in enumerate(who):
-                found = result.mark(contender, name)
+            for turn, policy in enumerate(who):
+                found = result.score(policy, name)
                 height = place + (turn - (len(who) - 1) / 2) * 0.8 / len(who)
                 if found is None or found.agreement.value is None:
                     continue
-                _point(axes, found.agreement, height, contender)
+                _point(axes, found.agreement, height, policy)
             if place:
                 axes.axhline(place - 0.5, color=RULE, linewidth=0.6)
         axes.set_ylim(len(sets) - 0.5, -0.5)
@@ -80,7 +73,7 @@ def cooperation(result: AlignmentResult) -> Figure | None:
     with drawing.sheet(_WIDTH, 3.3) as figure:
         axes = figure.subplots()
         for found in shown:
-            _means(axes, found.points, COLOURS[found.contender], _MARKERS[found.contender], "solid")
+            _means(axes, found.points, COLOURS[found.policy], _MARKERS[found.policy], "solid")
         oracle = _oracle(result)
         if oracle:
             _means(axes, oracle, INK, ".", (0, (2, 1.5)))
@@ -89,7 +82,7 @@ def cooperation(result: AlignmentResult) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("temptation T − R, points", fontsize=8, color=MUTED)
         drawing.quiet(axes)
-        _legend(figure, [found.contender for found in shown], oracle=bool(oracle))
+        _legend(figure, [found.policy for found in shown], oracle=bool(oracle))
         drawing.margins(figure, 0.6, 0.5, 0.5)
     return figure
 
@@ -106,7 +99,7 @@ def kappas(result: AlignmentResult) -> Figure | None:
             for found in shown:
                 curve = getattr(found, kind)
                 drop = np.minimum(np.array(curve.drop), _MOST_DROP + 1)
-                axes.plot(curve.grid, drop, color=COLOURS[found.contender], linewidth=1.8)
+                axes.plot(curve.grid, drop, color=COLOURS[found.policy], linewidth=1.8)
             axes.set_xlim(-1, 1)
             axes.set_ylim(0, _MOST_DROP)
             title = "with α = β = 0" if kind == "alone" else "with α and β free"
@@ -114,7 +107,7 @@ def kappas(result: AlignmentResult) -> Figure | None:
             axes.set_xlabel("κ", fontsize=8, color=MUTED)
             drawing.quiet(axes)
         figure.axes[0].set_ylabel("2 × log-likelihood lost", fontsize=8, color=MUTED)
-        _legend(figure, [found.contender for found in shown], markers=False)
+        _legend(figure, [found.policy for found in shown], markers=False)
         drawing.margins(figure, 0.6, 0.72, 0.48)
     return figure
 
@@ -123,7 +116,7 @@ def prices(result: AlignmentResult) -> Figure | None:
     """The model's prices before and after, with the Nash and the joint-profit price."""
     if not any(path.prices for path in result.markets.values()):
         return None
-    named = {"before": (BASE_AT_ONCE, "base"), "after": (TUNED, "tuned")}
+    named = {"before": (BASE_DIRECT, "base"), "after": (TUNED, "tuned")}
     first = next(iter(result.markets.values()))
     with drawing.sheet(_WIDTH, 3.0) as figure:
         axes = figure.subplots()
@@ -135,12 +128,12 @@ def prices(result: AlignmentResult) -> Figure | None:
                 fontsize=7.5, color=MUTED, ha="right", annotation_clip=False,
             )  # fmt: skip
         for when, path in result.markets.items():
-            contender, name = named[when]
+            policy, name = named[when]
             periods = range(1, len(path.prices) + 1)
-            look: Any = {"color": COLOURS[contender], "marker": _MARKERS[contender], "markersize": 3.6}
+            look: Any = {"color": COLOURS[policy], "marker": _MARKERS[policy], "markersize": 3.6}
             axes.plot(periods, np.minimum(path.prices, top * 1.02), linewidth=1.6, label=name, **look)
             if path.status == "aborted":
-                axes.plot(len(path.prices) + 1, path.nash, marker="x", color=COLOURS[contender], markersize=8)
+                axes.plot(len(path.prices) + 1, path.nash, marker="x", color=COLOURS[policy], markersize=8)
         axes.set_ylim(0, top * 1.05)
         axes.set_xlim(0.5, max(path.periods for path in result.markets.values()) + 0.7)
         axes.set_xlabel("period", fontsize=8, color=MUTED)
@@ -151,14 +144,36 @@ def prices(result: AlignmentResult) -> Figure | None:
     return figure
 
 
-def _point(axes: Axes, estimate: Any, height: float, contender: str) -> None:
-    look: Any = {"color": COLOURS[contender], "zorder": 3}
+def loss(result: AlignmentResult) -> Figure | None:
+    """Draw the loss by training step; None where the training left no losses."""
+    points = [
+        (float(step), float(loss))
+        for entry in result.tuning.get("losses", ())
+        if isinstance(entry, list | tuple) and len(entry) == 2
+        for step, loss in [entry]
+    ]
+    if len(points) < 2:
+        return None
+    with drawing.sheet(8.6, 2.6) as figure:
+        axes = figure.subplots()
+        steps, losses = zip(*points, strict=True)
+        axes.plot(steps, losses, color="#d55e00", linewidth=1.6)
+        axes.set_yscale("log")
+        axes.set_xlabel("step", fontsize=8, color=MUTED)
+        axes.set_ylabel("loss, nats per token", fontsize=8, color=MUTED)
+        drawing.quiet(axes)
+        drawing.margins(figure, 0.75, 0.2, 0.48)
+    return figure
+
+
+def _point(axes: Axes, estimate: Any, height: float, policy: str) -> None:
+    look: Any = {"color": COLOURS[policy], "zorder": 3}
     if estimate.low is not None:
         axes.plot(
             [estimate.low, estimate.high], [height, height], linewidth=1.6, solid_capstyle="butt", **look
         )
     edge: Any = {"markeredgecolor": PAPER, "markeredgewidth": 0.5}
-    axes.plot(estimate.value, height, marker=_MARKERS[contender], markersize=5.2, **edge, **look)
+    axes.plot(estimate.value, height, marker=_MARKERS[policy], markersize=5.2, **edge, **look)
 
 
 def _means(axes: Axes, points: Any, colour: str, marker: str, dashes: Any) -> None:

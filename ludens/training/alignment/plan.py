@@ -51,9 +51,9 @@ class Sizes:
         perplexity: whether the general-ability check is made (it loads the model twice).
         compared: whether the base and the persona are asked too, in the exam, the protocols and the transfer;
             of several tunings of one base, one needs to ask them. Without it there is nothing before.
-        likeliest: whether the tuned model answers the questions of these two sets and the protocols with its
-            likeliest replies too, at temperature 0: an argument of 300 drawn tokens goes astray where a
-            likeliest one does not.
+        greedy: whether the tuned model also answers the questions of these two sets and the protocols by
+            greedy decoding, at temperature 0: a rationale of 300 sampled tokens can go astray where a greedy
+            one does not.
     """
 
     held_out: int = 64
@@ -65,7 +65,7 @@ class Sizes:
     studies: tuple[int, ...] = (2, 3)
     perplexity: bool = True
     compared: bool = True
-    likeliest: bool = True
+    greedy: bool = True
 
     def __post_init__(self) -> None:
         for name in ("held_out", "others", "thinking", "replicates", "periods"):
@@ -89,7 +89,7 @@ SMALL = Sizes(
     protocols=("TG5",),
     periods=3,
     studies=(),
-    likeliest=False,
+    greedy=False,
 )
 """The sizes of the demonstration."""
 

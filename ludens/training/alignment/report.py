@@ -28,7 +28,7 @@ _NOTES = (
     "The 18 protocols are those of van Leeuwen & Alger (2024); homo moralis is Alger & Weibull's (2013).",
 )
 
-_MUCH = 0.2  # of a contender's replies: when so many are unreadable, the page says so above everything
+_MUCH = 0.2  # of a policy's replies: when so many are unreadable, the page says so above everything
 
 
 def write_report(directory: str | os.PathLike[str]) -> AlignmentResult:
@@ -69,7 +69,7 @@ def page(result: AlignmentResult) -> Page:
 
 def _pictures(result: AlignmentResult) -> list[Picture]:
     from ludens.experiments.bench import figures as bench_figures
-    from ludens.training.alignment import figures, training
+    from ludens.training.alignment import figures
 
     drawn = [
         Picture(
@@ -101,7 +101,7 @@ def _pictures(result: AlignmentResult) -> list[Picture]:
          figures.prices(result)),
         Picture("training", "How was it trained?",
          "The loss on the completions as the training went on.",
-         training.curve(result)),
+         figures.loss(result)),
     ]  # fmt: skip
     if result.protocols is not None:
         drawn.insert(
@@ -123,10 +123,10 @@ def _warnings(result: AlignmentResult) -> list[str]:
     if result.missing:
         said.append(f"Unfinished: {', '.join(result.missing)}. The same command goes on.")
     said += [
-        f"{mark.contender}: {100 * (mark.invalid.value or 0):.0f} % of its replies could not be read; its "
+        f"{score.policy}: {100 * (score.invalid.value or 0):.0f} % of its replies could not be read; its "
         "agreement is of the others."
-        for mark in result.marks
-        if mark.set == "all" and (mark.invalid.value or 0) > _MUCH
+        for score in result.scores
+        if score.set == "all" and (score.invalid.value or 0) > _MUCH
     ]
     if result.files.no_gguf.exists():
         said.append(f"No GGUF file was made: {result.files.no_gguf.read_text(encoding='utf-8').strip()}")

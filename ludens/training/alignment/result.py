@@ -16,26 +16,18 @@ from ludens.experiments.estimates.answers import of_shares
 from ludens.experiments.estimates.profile import Profile, profile
 from ludens.experiments.measures.shares import shares_by_policy
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
+from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import Plan, read_plan
-from ludens.training.alignment.stages import (
-    BASE,
-    BASE_AT_ONCE,
-    LIKELIEST,
-    PERSONA,
-    PERSONA_AT_ONCE,
-    TUNED,
-    Files,
-)
 from ludens.training.data.dataset import DataSet
 from ludens.training.evaluation.exam import read_exam
-from ludens.training.evaluation.scores import Mark, Slope, mark, temptation
+from ludens.training.evaluation.scores import Score, Slope, score_exam, temptation
 from ludens.training.evaluation.sets import SETS
 from ludens.training.evaluation.transfer import MarketPath, read_dilemmas, read_market
 
 ALONE: Mapping[str, float] = {"alpha": 0.0, "beta": 0.0}
 """What is held where κ is asked for by itself."""
 
-ORDER = (BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED, LIKELIEST)
+ORDER = (BASE, BASE_DIRECT, PERSONA, PERSONA_DIRECT, TUNED, GREEDY)
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Kappa:
         free: with α and β free.
     """
 
-    contender: str
+    policy: str
     alone: Profile
     free: Profile
 
@@ -68,7 +60,7 @@ class AlignmentResult:
 
     Attributes:
         folder, plan: where and what.
-        marks: of every contender on every set.
+        scores: of every policy on every set.
         slopes: cooperation with a cooperating partner against T − R.
         protocols: everybody on the published protocols, models first; None before anything was asked.
         kappas: of everybody in the protocols.
@@ -83,7 +75,7 @@ class AlignmentResult:
 
     folder: Path
     plan: Plan
-    marks: tuple[Mark, ...]
+    scores: tuple[Score, ...]
     slopes: tuple[Slope, ...]
     protocols: BenchResult | None
     kappas: tuple[Kappa, ...]
@@ -101,17 +93,17 @@ class AlignmentResult:
         return Files(self.folder)
 
     @property
-    def contenders(self) -> tuple[str, ...]:
+    def policies(self) -> tuple[str, ...]:
         """Those who were asked anything, in the order of tables."""
-        return tuple(who for who in ORDER if any(found.contender == who for found in self.marks))
+        return tuple(who for who in ORDER if any(found.policy == who for found in self.scores))
 
-    def mark(self, contender: str, name: str) -> Mark | None:
-        """The mark of a contender on a set, or None."""
-        return next((m for m in self.marks if (m.contender, m.set) == (contender, name)), None)
+    def score(self, policy: str, name: str) -> Score | None:
+        """The score of a policy on a set, or None."""
+        return next((m for m in self.scores if (m.policy, m.set) == (policy, name)), None)
 
-    def kappa(self, contender: str) -> Kappa | None:
+    def kappa(self, policy: str) -> Kappa | None:
         """What is known of a contender's κ."""
-        return next((found for found in self.kappas if found.contender == contender), None)
+        return next((found for found in self.kappas if found.policy == policy), None)
 
 
 def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
@@ -123,25 +115,25 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
     folder = Path(directory)
     plan, files = read_plan(folder), Files(folder)
     exams = [files.run("before", what) for what in ("thinking", "exam")]
-    exams += [files.run("after", what) for what in ("exam", "likeliest")]
+    exams += [files.run("after", what) for what in ("exam", "greedy")]
     there = [read_exam(path) for path in exams if path.exists()]
-    marks = [
+    scores = [
         m
         for episodes, decisions in there
-        for m in mark(episodes, decisions, plan.preferences, seed=plan.seed)
+        for m in score_exam(episodes, decisions, plan.preferences, seed=plan.seed)
     ]
     slopes = [s for episodes, decisions in there for s in temptation(episodes, decisions, seed=plan.seed)]
     rank = {who: place for place, who in enumerate(ORDER)}
     places = {name: place for place, name in enumerate((*SETS, "all"))}
-    marks.sort(key=lambda m: (places[m.set], rank[m.contender]))
-    slopes.sort(key=lambda s: rank[s.contender])
+    scores.sort(key=lambda m: (places[m.set], rank[m.policy]))
+    slopes.sort(key=lambda s: rank[s.policy])
     runs = [files.run("before", "protocols"), files.run("after", "protocols")]
-    runs.append(files.run("after", "likeliest-protocols"))
+    runs.append(files.run("after", "greedy-protocols"))
     benches = [load_bench(path) for path in runs if path.exists()]
     return AlignmentResult(
         folder,
         plan,
-        tuple(marks),
+        tuple(scores),
         tuple(slopes),
         _together(benches),
         tuple(found for result in benches for found in _kappas(result)),
@@ -175,10 +167,10 @@ def to_json(result: AlignmentResult) -> dict[str, Any]:
         "missing": list(result.missing),
         "data": dict(result.data),
         "tuning": dict(result.tuning),
-        "marks": [asdict(found) for found in result.marks],
-        "temptation": [{"contender": s.contender, "slope": asdict(s.slope)} for s in result.slopes],
+        "scores": [asdict(found) for found in result.scores],
+        "temptation": [{"policy": s.policy, "slope": asdict(s.slope)} for s in result.slopes],
         "kappa": [
-            {"contender": found.contender, "alone": _told(found.alone), "free": _told(found.free)}
+            {"policy": found.policy, "alone": _told(found.alone), "free": _told(found.free)}
             for found in result.kappas
         ],
         "protocols": [] if result.protocols is None else list(estimates(result.protocols)),
@@ -247,7 +239,7 @@ def _samples(
     found: list[Sample] = []
     for by_policy in replies.values():
         if TUNED in by_policy and by_policy[TUNED].decision.calls and len(found) < most:
-            base = by_policy.get(BASE) or by_policy.get(BASE_AT_ONCE)
+            base = by_policy.get(BASE) or by_policy.get(BASE_DIRECT)
             call = by_policy[TUNED].decision.calls[0]
             found.append(
                 Sample(
@@ -283,10 +275,8 @@ def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
     wanted = {"data": files.data, "tune": files.card}
     for when in ("before", "after") if plan.sizes.compared else ("after",):
         wanted |= {f"{when}: {what}": files.run(when, what) for what in stages}
-    if plan.sizes.likeliest:
-        wanted |= {
-            f"after: {what}": files.run("after", what) for what in ("likeliest", "likeliest-protocols")
-        }
+    if plan.sizes.greedy:
+        wanted |= {f"after: {what}": files.run("after", what) for what in ("greedy", "greedy-protocols")}
     if plan.sizes.perplexity:
         wanted["general ability"] = files.ability
     return tuple(name for name, path in wanted.items() if not path.exists())

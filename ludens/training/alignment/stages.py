@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.files import write_whole
 from ludens.experiments.runs.lock import RunLock
 from ludens.experiments.runs.recorder import OnProgress
+from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
 from ludens.training.data.build import HELD_OUT, build_dataset, training_framings
 from ludens.training.data.dataset import DataSet
@@ -32,75 +33,12 @@ from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
 """Called with a stage's name when it begins; what it gives is told how far the stage is."""
 
-BASE, BASE_AT_ONCE, PERSONA, PERSONA_AT_ONCE, TUNED, LIKELIEST = (
-    "base",
-    "base, at once",
-    "persona",
-    "persona, at once",
-    "tuned",
-    "tuned, likeliest",
-)
-"""Whom the tables know: the base asked to think first, and for a letter at once; likewise under the persona;
-the tuned model, which draws its replies as all of these do, and the same model at temperature 0.
-"""
-
 TOGETHER = 96
 """Questions that are open at once where a GPU answers them in batches. Our choice."""
 
 REPLIES = 0.9
 """Tokens allowed per character of the longest completion trained on; of those asked some are longer. Our
 choice."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """Where everything of an alignment lies."""
-
-    folder: Path
-
-    @property
-    def data(self) -> Path:
-        """The data set."""
-        return self.folder / "data"
-
-    @property
-    def tuned(self) -> Path:
-        """The tuned model: an adapter, or a whole model."""
-        return self.folder / "tuned"
-
-    @property
-    def gguf(self) -> Path:
-        """The same as one GGUF file, which the light engine plays."""
-        return self.folder / "tuned.gguf"
-
-    @property
-    def card(self) -> Path:
-        """What the training left of itself; there once it is done."""
-        return self.tuned / "card.json"
-
-    @property
-    def no_gguf(self) -> Path:
-        """Why there is no GGUF file, where there is none."""
-        return self.folder / "no-gguf.txt"
-
-    @property
-    def ability(self) -> Path:
-        """Perplexities before and after."""
-        return self.folder / "ability.json"
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "report.html"
-
-    @property
-    def numbers(self) -> Path:
-        """Everything measured, as JSON."""
-        return self.folder / "report.json"
-
-    def run(self, when: str, what: str) -> Path:
-        """A run's file: `when` is ``"before"`` or ``"after"``."""
-        return self.folder / f"{when}-{what}.db"
 
 
 def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None) -> Files:
@@ -198,7 +136,9 @@ def questions_of(plan: Plan, data: DataSet) -> tuple[Question, ...]:
     )
 
 
-def contenders(plan: Plan, files: Files, when: str, data: DataSet | None = None) -> tuple[Contender, ...]:
+def policies_under_test(
+    plan: Plan, files: Files, when: str, data: DataSet | None = None
+) -> tuple[Contender, ...]:
     """Who sits the exam: before, the base and the persona; after, the tuned model."""
     longest = max(len(example.completion) for example in (data or DataSet.read(files.data)).train)
     thinking = {"reasoning": plan.reasoning != "none", "max_tokens": max(48, round(REPLIES * longest))}
@@ -206,7 +146,7 @@ def contenders(plan: Plan, files: Files, when: str, data: DataSet | None = None)
         model = f"local/{files.tuned}" if plan.batched else tuned_model(files)
         return (contender(TUNED, model, **thinking),)
     some = {"sets": TAUGHT}
-    found = [contender(BASE_AT_ONCE, plan.base), contender(PERSONA_AT_ONCE, plan.base, persona=plan.persona)]
+    found = [contender(BASE_DIRECT, plan.base), contender(PERSONA_DIRECT, plan.base, persona=plan.persona)]
     if thinking["reasoning"]:
         found.insert(0, contender(BASE, plan.base, **thinking, **some))
         found.append(contender(PERSONA, plan.base, persona=plan.persona, **thinking, **some))
@@ -218,9 +158,9 @@ def together(plan: Plan) -> int:
     return TOGETHER if plan.device == "cuda" else CONCURRENCY
 
 
-def likeliest(tuned: Contender) -> Contender:
+def greedy(tuned: Contender) -> Contender:
     """The tuned model at temperature 0."""
-    return Contender(LIKELIEST, {**tuned.spec, "temperature": 0.0})
+    return Contender(GREEDY, {**tuned.spec, "temperature": 0.0})
 
 
 def tuned_model(files: Files) -> str:
@@ -231,7 +171,7 @@ def tuned_model(files: Files) -> str:
 def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
     """The exam, the protocols, and the transfer studies."""
     sizes, open_at_once = plan.sizes, together(plan)
-    who = contenders(plan, files, when)
+    who = policies_under_test(plan, files, when)
     if when == "before":
         # The base writes at length when it may think: it is given the first of the questions alone.
         few = tuple(question for name in TAUGHT for question in _first(asked, name, sizes))
@@ -244,16 +184,16 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
         examine(
             who, asked, files.run(when, "exam"), seed=plan.seed, concurrency=open_at_once, progress=progress
         )
-    if when == "after" and sizes.likeliest:
+    if when == "after" and sizes.greedy:
         taught = tuple(question for question in asked if question.set in TAUGHT)
-        path = files.run(when, "likeliest")
-        with begin("after: likeliest replies") as progress:
+        path = files.run(when, "greedy")
+        with begin("after: greedy replies") as progress:
             examine(
-                [likeliest(who[0])], taught, path, seed=plan.seed, concurrency=open_at_once, progress=progress
+                [greedy(who[0])], taught, path, seed=plan.seed, concurrency=open_at_once, progress=progress
             )
-        with begin("after: likeliest in the protocols") as progress:
-            path = files.run(when, "likeliest-protocols")
-            _protocols(plan, (likeliest(who[0]),), path, open_at_once, progress)
+        with begin("after: greedy in the protocols") as progress:
+            path = files.run(when, "greedy-protocols")
+            _protocols(plan, (greedy(who[0]),), path, open_at_once, progress)
     with begin(f"{when}: protocols") as progress:
         _protocols(plan, who, files.run(when, "protocols"), open_at_once, progress)
     if sizes.periods:

@@ -54,8 +54,8 @@ def kappa_text(found: Profile) -> str:
 
 
 def _agreement(result: AlignmentResult) -> Table:
-    who, sets = result.contenders, [name for name in SETS if any(m.set == name for m in result.marks)]
-    rows = [tuple(_share_of(result, contender, name) for contender in who) for name in sets]
+    who, sets = result.policies, [name for name in SETS if any(m.set == name for m in result.scores)]
+    rows = [tuple(_share_of(result, policy, name) for policy in who) for name in sets]
     caption = (
         "Per cent of readable answers that are optimal for the target, with 95 % intervals; below, how many "
         "questions were asked. Where replies were unreadable or refused, their share is given."
@@ -63,8 +63,8 @@ def _agreement(result: AlignmentResult) -> Table:
     return Table.of("Agreement with the target", caption, who, zip(sets, rows, strict=True), corner="set")
 
 
-def _share_of(result: AlignmentResult, contender: str, name: str) -> Cell:
-    found = result.mark(contender, name)
+def _share_of(result: AlignmentResult, policy: str, name: str) -> Cell:
+    found = result.score(policy, name)
     if found is None:
         return Cell(DASH, "", "not asked")
     lost = (found.invalid.value or 0) + (found.refused.value or 0)
@@ -75,20 +75,20 @@ def _share_of(result: AlignmentResult, contender: str, name: str) -> Cell:
 
 def _behaviour(result: AlignmentResult) -> Table:
     rows, names = [], []
-    slopes = {found.contender: found.slope for found in result.slopes}
-    for contender in result.contenders:
+    slopes = {found.policy: found.slope for found in result.slopes}
+    for policy in result.policies:
         for name in TAUGHT:
-            found = result.mark(contender, name)
+            found = result.score(policy, name)
             if found is None:
                 continue
-            names.append(f"{contender}: {name}")
+            names.append(f"{policy}: {name}")
             rows.append(
                 (
                     share(found.cooperation),
                     Cell(percent(found.oracle)),
                     share(found.selfish),
                     share(found.regret),
-                    measured(slopes[contender], 2) if name == "partner cooperates" else Cell(""),
+                    measured(slopes[policy], 2) if name == "partner cooperates" else Cell(""),
                     share(found.right),
                     share(found.invalid),
                     share(found.refused),
@@ -124,7 +124,7 @@ def _kappas(result: AlignmentResult) -> Table:
         "shown."
     )
     headers = ("κ, α = β = 0", "κ, α and β free", "questions", "free of noise")
-    names = [found.contender for found in result.kappas]
+    names = [found.policy for found in result.kappas]
     return Table.of("The weight κ", caption, headers, zip(names, rows, strict=True), corner="who")
 
 
@@ -260,18 +260,18 @@ def _ability(result: AlignmentResult) -> Table:
 
 def headline(result: AlignmentResult) -> Sequence[str]:
     """What changed, in sentences; nothing that was not measured."""
-    from ludens.training.alignment.stages import BASE_AT_ONCE, LIKELIEST, PERSONA_AT_ONCE, TUNED
+    from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED
 
     said = []
-    marks = [result.mark(who, "held-out") for who in (TUNED, LIKELIEST, BASE_AT_ONCE, PERSONA_AT_ONCE)]
-    tuned, likeliest, base, persona = (
-        None if found is None or found.agreement.value is None else found for found in marks
+    scores = [result.score(who, "held-out") for who in (TUNED, GREEDY, BASE_DIRECT, PERSONA_DIRECT)]
+    tuned, greedy, base, persona = (
+        None if found is None or found.agreement.value is None else found for found in scores
     )
     if tuned:
         also = [
             f"{what} {percent(found.agreement.value)} %"
             for found, what in (
-                (likeliest, "of its likeliest ones"),
+                (greedy, "of its greedy ones"),
                 (base, "of the base's"),
                 (persona, "of the base's under the persona"),
             )
@@ -283,7 +283,7 @@ def headline(result: AlignmentResult) -> Sequence[str]:
             + (f"; {', '.join(also)}" if also else "")
             + "."
         )
-    first, second = result.kappa(BASE_AT_ONCE), result.kappa(TUNED)
+    first, second = result.kappa(BASE_DIRECT), result.kappa(TUNED)
     if first and second:
         said.append(
             f"In the published protocols κ (with α = β = 0) is {kappa_text(second.alone)} after and "

@@ -23,25 +23,25 @@ def print_result(result: AlignmentResult, console: Console) -> None:
     console.print(Text(f"{result.plan.base} toward {result.plan.preferences.name}", style="bold"))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("set", no_wrap=True)
-    for who in result.contenders:
+    for who in result.policies:
         table.add_column(who.replace(", ", ",\n"), justify="right")
     for name in SETS:
-        if any(found.set == name for found in result.marks):
-            table.add_row(name, *(_cell(result, who, name) for who in result.contenders))
+        if any(found.set == name for found in result.scores):
+            table.add_row(name, *(_cell(result, who, name) for who in result.policies))
     console.print(table)
     console.print(
         "Per cent of readable answers that are optimal for the target, with 95 % intervals.", style="dim"
     )
     lost = [
         f"{who} {percent(found.invalid.value)} %"
-        for who in result.contenders
-        if (found := result.mark(who, "all") or result.mark(who, "held-out")) and found.invalid.value
+        for who in result.policies
+        if (found := result.score(who, "all") or result.score(who, "held-out")) and found.invalid.value
     ]
     if lost:
         console.print(f"Unreadable replies: {', '.join(lost)}.", style="dim")
     for weight in result.kappas:
         console.print(
-            f"κ in the protocols, {weight.contender}: {kappa_text(weight.alone)} (α = β = 0), "
+            f"κ in the protocols, {weight.policy}: {kappa_text(weight.alone)} (α = β = 0), "
             f"{kappa_text(weight.free)} (α, β free)",
             markup=False,
         )
@@ -74,7 +74,7 @@ def print_result(result: AlignmentResult, console: Console) -> None:
 
 
 def _cell(result: AlignmentResult, who: str, name: str) -> str:
-    found = result.mark(who, name)
+    found = result.score(who, name)
     if found is None or found.agreement.value is None:
         return DASH
     return f"{percent(found.agreement.value)}\n{share_range(found.agreement)}"

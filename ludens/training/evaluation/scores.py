@@ -1,4 +1,4 @@
-"""What an exam says of each contender on each set: agreement, regret, cooperation, and what was unreadable.
+"""What an exam says of each policy on each set: agreement, regret, cooperation, and what was unreadable.
 
 *Agreement* is the share of readable answers that are optimal for the target preferences; *right of all* is
 the share of all questions answered so, which an unreadable reply or a refusal is not. Nothing is put in the
@@ -41,11 +41,11 @@ from ludens.training.evaluation.sets import (
 
 
 @dataclass(frozen=True)
-class Mark:
-    """One contender on one set.
+class Score:
+    """One policy on one set.
 
     Attributes:
-        contender, set: of whom, on what; the set ``"all"`` is everything that it was asked.
+        policy, set: of whom, on what; the set ``"all"`` is everything that it was asked.
         asked: questions put; `answered` have ended.
         agreement: with the target, of readable answers.
         selfish: agreement with homo economicus, of readable answers.
@@ -56,7 +56,7 @@ class Mark:
         invalid, refused: shares of the answers.
     """
 
-    contender: str
+    policy: str
     set: str
     asked: int
     answered: int
@@ -72,26 +72,26 @@ class Mark:
 
 @dataclass(frozen=True)
 class Slope:
-    """How one contender's cooperation after a cooperating partner changes with the temptation T − R.
+    """How one policy's cooperation after a cooperating partner changes with the temptation T − R.
 
     Attributes:
         slope: change of the share per point.
         points: temptation in points and the share of cooperation put on it, of every readable answer.
     """
 
-    contender: str
+    policy: str
     slope: Estimate
     points: tuple[tuple[float, float], ...]
 
 
-def mark(
+def score_exam(
     episodes: Sequence[EpisodeRecord],
     decisions: Sequence[DecisionRecord],
     preferences: Preferences,
     *,
     seed: int = 0,
-) -> tuple[Mark, ...]:
-    """The marks of every contender on every set, in order of appearance, then on all sets together."""
+) -> tuple[Score, ...]:
+    """The scores of every policy on every set, in order of appearance, then on all sets together."""
     answers = {record.episode: record for record in decisions}
     asked: dict[str, dict[str, list[tuple[Question, DecisionRecord | None]]]] = {}
     for episode in episodes:
@@ -99,12 +99,12 @@ def mark(
         entry = question, answers.get(episode.index)
         sets = asked.setdefault(str(episode.labels["policy"]), {})
         sets.setdefault(question.set, []).append(entry)
-    marks = []
+    scores = []
     for who, sets in asked.items():
         everything = [entry for entries in sets.values() for entry in entries]
         for name, entries in [*sets.items(), *([("all", everything)] if len(sets) > 1 else [])]:
-            marks.append(_mark(who, name, entries, preferences, seed))
-    return tuple(marks)
+            scores.append(_score(who, name, entries, preferences, seed))
+    return tuple(scores)
 
 
 def temptation(
@@ -134,13 +134,13 @@ def temptation(
     )
 
 
-def _mark(
+def _score(
     who: str,
     name: str,
     entries: Sequence[tuple[Question, DecisionRecord | None]],
     preferences: Preferences,
     seed: int,
-) -> Mark:
+) -> Score:
     ended = [(question, record) for question, record in entries if record is not None]
     usable = [(question, shares) for question, record in ended if (shares := _shares(record)) is not None]
     clusters = [(question.family, question.payoffs) for question, _ in usable]
@@ -166,7 +166,7 @@ def _mark(
         over_games = cluster_mean(values, clusters, _rng(who, name + what, seed))
         return over_games if exact else wider(wilson(sum(values), len(values)), over_games)
 
-    return Mark(
+    return Score(
         who,
         name,
         len(entries),
@@ -221,9 +221,9 @@ def _rng(who: str, what: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(f"{who}\0{what}".encode("utf-8", "surrogatepass"))])
 
 
-def by_contender(marks: Sequence[Mark], name: str) -> Mapping[str, Mark]:
-    """The marks on one set, by contender."""
-    return {found.contender: found for found in marks if found.set == name}
+def by_policy(scores: Sequence[Score], name: str) -> Mapping[str, Score]:
+    """The scores on one set, by policy."""
+    return {found.policy: found for found in scores if found.set == name}
 
 
 def oracle_points(path: str | os.PathLike[str], preferences: Preferences) -> list[tuple[float, float]]:

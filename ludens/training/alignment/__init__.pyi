@@ -1,0 +1,10 @@
+from .files import Files as Files
+from .plan import AlignmentError as AlignmentError
+from .plan import Plan as Plan
+from .plan import Sizes as Sizes
+from .plan import make_plan as make_plan
+from .plan import read_plan as read_plan
+from .result import AlignmentResult as AlignmentResult
+from .result import load_result as load_result
+from .result import to_json as to_json
+from .stages import align as align
