@@ -22,8 +22,25 @@ from ludens.errors import UsageError
 
 @cache
 def installed(group: str) -> Mapping[str, EntryPoint]:
-    """The entry points of a group by name, none of them loaded."""
+    """Return the entry points of a group by name, none of them loaded."""
     return {each.name: each for each in entry_points(group=group)}
+
+
+def load_installed(group: str, name: str) -> Any:
+    """Return what the entry point of that name names.
+
+    Raises:
+        UsageError: it cannot be imported; the message names the package that brings it.
+    """
+    entry = installed(group)[name]
+    try:
+        return entry.load()
+    except Exception as error:
+        package = f" of the package {entry.dist.name}" if entry.dist is not None else ""
+        raise UsageError(
+            f"The plug-in {name!r}{package} ({group}: {entry.value}) cannot be loaded "
+            f"({type(error).__name__}: {' '.join(str(error).split())}): mend or uninstall that package."
+        ) from error
 
 
 def load_object(reference: str) -> Any:

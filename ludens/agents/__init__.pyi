@@ -12,14 +12,15 @@ from .policy import NoDecisionError as NoDecisionError
 from .policy import Policy as Policy
 from .policy import Wording as Wording
 from .policy import draw as draw
+from .random import RandomPolicy as RandomPolicy
 from .registry import make_policy as make_policy
 from .registry import policy_names as policy_names
 from .tree.best_reply import BestReplyPolicy as BestReplyPolicy
 from .tree.oracle import OraclePolicy as OraclePolicy
+from .tree.oracle import OutcomeOraclePolicy as OutcomeOraclePolicy
 from .tree.oracle import QuantalPolicy as QuantalPolicy
 from .tree.scripted import AlwaysCooperate as AlwaysCooperate
 from .tree.scripted import AlwaysDefect as AlwaysDefect
 from .tree.scripted import Grim as Grim
-from .tree.scripted import RandomPolicy as RandomPolicy
 from .tree.scripted import Reciprocator as Reciprocator
 from .tree.scripted import TitForTat as TitForTat

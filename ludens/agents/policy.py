@@ -147,6 +147,8 @@ class Policy(ABC):
     """
 
     name: str = "policy"
+    made_from: Mapping[str, Any] | None = None
+    """The specification that `ludens.agents.make_policy` made a policy of one's own from."""
 
     @abstractmethod
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
@@ -158,7 +160,7 @@ class Policy(ABC):
 
     def describe(self) -> dict[str, Any]:
         """What a run's manifest records of this policy: JSON values that determine its behaviour."""
-        return {"name": self.name, "kind": type(self).__name__}
+        return {**(self.made_from or {}), "name": self.name, "kind": type(self).__name__}
 
     def act(self, env: AECEnv[str, Any, Any], rng: np.random.Generator) -> int | float | None:
         """The action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat that is

@@ -1,77 +1,70 @@
-"""Policies by name: what manifests hold and the command line takes.
+"""Policies by name, for a game: what manifests hold and the command line takes.
 
-==========================================  =====================================================
-specification                               policy
-==========================================  =====================================================
-``random``, ``tit_for_tat``, ``human`` …    the policy of that name
-``homo_economicus``                         `OraclePolicy` of the own payoff
-``homo_moralis:0.5``                        `OraclePolicy` with κ = 0.5
-``oracle:alpha=0.3,beta=0.2,kappa=0.1``     `OraclePolicy`; numbers left out are 0
-``quantal:kappa=0.5,noise=8``               `QuantalPolicy`; noise is λ in points
-``nash``, ``moralis:0.5``, ``qlearning`` …  a firm in a pricing market, see `ludens.agents.pricing`
-``adopter:0.5``, ``always:utilitarian`` …   a chooser of car programs, see `ludens.agents.av.adoption`
-anything with a ``/``                       `LLMPolicy` of that LiteLLM model id
-==========================================  =====================================================
+A name means the same preferences in every game. What it builds depends on the domain of the game, and stands
+in that domain's table: `ludens.agents.tree.names`, `ludens.agents.pricing.names`, `ludens.agents.av.names`.
+
+===============================  ====================================================================
+specification                    policy, in every game
+===============================  ====================================================================
+``homo_economicus``              maximises its own payoff
+``homo_moralis:0.5``             weighs what would be if everybody did as it does by κ = 0.5
+``random``                       chooses uniformly
+``human``                        a person at the keyboard
+anything with a ``/``            the language model of that LiteLLM id
+``module:object``                a policy of one's own: an instance, a class, or a function that makes one
+a name of an installed package   the same, by an entry point of the group ``ludens.policies``
+===============================  ====================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import inspect
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ludens.agents.human import HumanPolicy
-from ludens.agents.policy import Policy
-from ludens.agents.specs import Specifications, language_model
-from ludens.agents.tree.scripted import (
-    AlwaysCooperate,
-    AlwaysDefect,
-    Grim,
-    RandomPolicy,
-    Reciprocator,
-    TitForTat,
-)
+from ludens.agents.specs import Domain, Name, build, make, parse, unfold
 from ludens.errors import UsageError
+from ludens.plugins import installed, load_installed, load_object
 
-_PLAIN: dict[str, Callable[[], Policy]] = {
-    policy.name: policy
-    for policy in (RandomPolicy, AlwaysCooperate, AlwaysDefect, TitForTat, Reciprocator, Grim, HumanPolicy)
-}
-# Firms whose names are free here: `grim` and `random` are players of games with two options.
-_FIRMS = ("nash", "monopoly", "myopic", "matching", "moralis", "fixed", "qlearning")
-# Choosers in the adoption game whose names are free here.
-_ADOPTERS = ("adopter", "always")
-_PREFERENCES = ("alpha", "beta", "kappa")
-_SOLVERS = {
-    "homo_economicus": ("belief",),
-    "homo_moralis": ("kappa", "belief"),
-    "oracle": (*_PREFERENCES, "belief"),
-    "quantal": (*_PREFERENCES, "noise", "belief"),
-}
+if TYPE_CHECKING:
+    from ludens.agents.policy import Policy
+
+POLICIES = "ludens.policies"
+"""The entry-point group of policies."""
+
+PREFERENCES = "ludens.preferences"
+"""The entry-point group of preferences, which become oracles in game trees."""
 
 
-def policy_names() -> list[str]:
-    """The specifications that need no model, with an example's numbers where they take some."""
-    examples = [
-        "homo_economicus",
-        "homo_moralis:0.5",
-        "oracle:alpha=0.3,kappa=0.5",
-        "quantal:kappa=0.5,noise=8",
-    ]
-    return [*_PLAIN, *examples]
+def _random() -> Policy:
+    from ludens.agents.random import RandomPolicy
+
+    return RandomPolicy()
 
 
-_POLICIES = Specifications("policy", policy_names)
+def _human() -> Policy:
+    from ludens.agents.human import HumanPolicy
+
+    return HumanPolicy()
+
+
+_EVERYWHERE = {"random": Name(_random), "human": Name(_human)}
+_MODELS = "every model id with a slash, for example local/smollm2-135m"
 
 
 def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **defaults: Any) -> Policy:
     """Return the policy that a specification names, for a game.
 
     Args:
-        spec: a name as in the table above; or a mapping with that under ``"spec"`` and further settings
-            beside it, which go before those in the name. What `Policy.describe` returns is such a mapping. A
-            policy is returned as it is.
-        game: what the policy is to play: an environment's id, with or without ``ludens/`` and ``-v0``, or the
-            rules (a `GameTree`, a `Market`, an `AdoptionGame` …). None stands for game trees.
+        spec: a name as in the tables; or a mapping with that under ``"spec"`` and further settings beside it,
+            which take precedence over those in the name. `Policy.describe` returns such a mapping. A policy
+            is returned as it is.
+        game: what the policy is to play: an environment or its id, with or without ``ludens/`` and ``-v0``,
+            or the rules (a `GameTree`, a `Market`, an `AdoptionGame`, a `Vignette` …). None stands for a game
+            tree; names that exist for one other kind of game alone are then made for that kind.
         defaults: settings of language models that the specification does not set itself; other policies
             ignore them.
 
@@ -79,67 +72,195 @@ def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **d
         UsageError: there is no such policy, it cannot play the game, or a setting is unknown or out of its
             range.
     """
+    from ludens.agents.policy import Policy
+
     if isinstance(spec, Policy):
         return spec
-    make = _maker(game)
-    if make is not None:
-        return make(spec, **defaults)
-    name, settings = _POLICIES.unfold(spec)
-    if "/" in name:
-        return language_model(name, defaults | settings)
-    head, _, tail = name.strip().partition(":")
-    if head in _SOLVERS:
-        first = "kappa" if head == "homo_moralis" else None
-        return _solver(head, _POLICIES.parse(name, tail, first, words=("belief",)) | settings)
-    if head in _PLAIN and not tail:
-        if settings:
-            raise UsageError(f"The policy {head!r} takes no settings; got {', '.join(map(str, settings))}.")
-        return _PLAIN[head]()
-    if head in _FIRMS:
-        from ludens.agents.pricing import make_firm
-
-        return make_firm(spec)
-    if head in _ADOPTERS:
-        from ludens.agents.av.adoption import make_adopter
-
-        return make_adopter(spec)
-    raise UsageError(f"There is no policy {name!r}; there are {_POLICIES.known}.")
-
-
-def _solver(head: str, settings: dict[str, Any]) -> Policy:
-    from ludens.agents.tree.oracle import OraclePolicy, QuantalPolicy
-    from ludens.preferences import Preferences
-
-    if head == "homo_moralis" and "kappa" not in settings:
-        raise UsageError("The policy 'homo_moralis' needs its weight: write homo_moralis:0.5, for example.")
-    unknown = sorted(map(str, set(settings) - set(_SOLVERS[head])))
-    if unknown:
+    name, settings = unfold(spec)
+    if isinstance(spec, Mapping) and not isinstance(name, str):
+        called = spec.get("name", dict(spec))
         raise UsageError(
-            f"The policy {head!r} has no setting {unknown[0]!r}; it has {', '.join(_SOLVERS[head])}."
+            f"The policy {called!r} has no specification to make it from: pass the policy itself."
         )
-    preferences = Preferences(**{key: settings[key] for key in _PREFERENCES if key in settings})
-    belief = settings.get("belief", "uniform")
-    if head == "quantal":
-        return QuantalPolicy(
-            preferences, belief, **{key: settings[key] for key in ("noise",) if key in settings}
-        )
-    return OraclePolicy(preferences, belief)
+    if not isinstance(name, str):
+        raise UsageError(f"A policy is named by a text, not by {name!r}; there are {_listed(game)}.")
+    name = name.strip()
+    domain = _domain(game)
+    if "/" in name:
+        return make(load_object(domain.model), name, {**defaults, **settings}, name)
+    head, _, tail = name.partition(":")
+    head, tail = head.strip(), tail.strip()
+    known = _find(head, domain, game)
+    if known is None:
+        return _own(name, head, tail, settings, game)
+    if tail and not inspect.signature(known.builder()).parameters:
+        raise UsageError(f"There is no policy {name!r}; there are {_listed(game)}.")
+    return build(head, known, parse(name, tail, known) | settings)
 
 
-def _maker(game: object) -> Callable[..., Policy] | None:
-    """Return what makes policies for a game; None for game trees."""
-    name = game if isinstance(game, str) else type(game).__name__
-    name = name.removeprefix("ludens/").removesuffix("-v0")
-    if name in {"bertrand", "bertrand_sequential", "Market", "HomogeneousMarket", "LinearMarket"}:
-        from ludens.agents.pricing.names import make_firm
+def policy_names(game: object = None) -> list[str]:
+    """Return the specifications that need no model, with an example's numbers where they take some.
 
-        return make_firm
-    if name in {"av_dilemma", "moral_machine", "Vignette", "Dilemma", "MoralScenario"}:
-        from ludens.agents.av.names import make_respondent
+    Args:
+        game: as for `make_policy`.
 
-        return make_respondent
-    if name in {"av_adoption", "AdoptionGame"}:
-        from ludens.agents.av.adoption import make_adopter
+    Raises:
+        UsageError: there is no such environment.
+    """
+    domain = _domain(game)
+    names = {**_EVERYWHERE, **domain.names}
+    own = [*installed(POLICIES), *(installed(PREFERENCES) if domain is _domain(None) else ())]
+    return [name.example or head for head, name in names.items()] + sorted(set(own) - set(names))
 
-        return make_adopter
+
+def setting_of(head: str) -> str | None:
+    """Return the setting that a bare value after a name's colon stands for: ``"kappa"`` for
+    ``"homo_moralis"``; None where there is no such name or setting.
+    """
+    for domain in _domains():
+        if head in domain.names:
+            return domain.names[head].first
     return None
+
+
+def _domains() -> tuple[Domain, ...]:
+    """Return every domain, game trees first."""
+    from ludens.agents.av.names import ADOPTION, DILEMMA
+    from ludens.agents.pricing.names import DOMAIN as MARKETS
+    from ludens.agents.tree.names import DOMAIN as TREES
+
+    return TREES, DILEMMA, ADOPTION, MARKETS
+
+
+def _domain(game: object) -> Domain:
+    """Return the domain of a game; that of game trees for what no other domain claims.
+
+    Raises:
+        UsageError: there is no environment of that id.
+    """
+    trees, *others = _domains()
+    environment = getattr(game, "unwrapped", None)
+    rules = game if environment is None else getattr(environment, "game", None)
+    named = game if isinstance(game, str) else getattr(environment, "environment", None)
+    if isinstance(named, str):
+        short = named.removeprefix("ludens/").removesuffix("-v0")
+        for domain in others:
+            if short in domain.environments:
+                return domain
+    if isinstance(game, str):
+        from ludens.envs.registration import environment_id
+
+        environment_id(game)
+    if rules is None or isinstance(rules, str):
+        return trees
+    return next((domain for domain in (trees, *others) if domain.holds(rules)), trees)
+
+
+def _find(head: str, domain: Domain, game: object) -> Name | None:
+    """Return what a name means in a domain; None if no table has it.
+
+    Raises:
+        UsageError: the name is for other games.
+    """
+    known = domain.names.get(head) or _EVERYWHERE.get(head)
+    if known is not None:
+        return known
+    elsewhere = [each for each in _domains() if head in each.names]
+    if game is None and len(elsewhere) == 1:
+        return elsewhere[0].names[head]
+    if elsewhere:
+        *most, last = [each.games for each in elsewhere]
+        games = f"{', '.join(most)} and {last}" if most else last
+        raise UsageError(
+            f"The policy {head!r} is for {games}, and not for {_called(game, domain)}; there are "
+            f"{_listed(game)}."
+        )
+    return None
+
+
+def _own(name: str, head: str, tail: str, settings: Mapping[str, Any], game: object) -> Policy:
+    """Return a policy that another package, or the user, brings."""
+    if head in installed(POLICIES):
+        return _brought(name, head, tail, load_installed(POLICIES, head), settings)
+    if head in installed(PREFERENCES):
+        return _oracle(name, head, tail, settings, game)
+    thing, _, rest = tail.partition(":")
+    if _is_reference(head, thing):
+        reference = f"{head}:{thing}"
+        return _brought(name, reference, rest, load_object(reference), settings)
+    raise UsageError(f"There is no policy {name!r}; there are {_listed(game)}.")
+
+
+def _brought(spec: str, head: str, tail: str, thing: Any, settings: Mapping[str, Any]) -> Policy:
+    """Return the policy that a policy, a class or a function of somebody else's gives.
+
+    Raises:
+        UsageError: it gives none, or a setting is wrong.
+    """
+    from ludens.agents.policy import Policy
+
+    if isinstance(thing, Policy):
+        if tail or settings:
+            raise UsageError(f"The policy {head!r} is made already, and takes no settings; got {spec!r}.")
+        policy = thing
+    elif callable(thing):
+        name = Name(thing, first=next(iter(inspect.signature(thing).parameters), None), words=None)
+        policy = build(head, name, parse(spec, tail, name) | dict(settings))
+    else:
+        policy = thing
+    if not isinstance(policy, Policy):
+        raise UsageError(
+            f"{head!r} gives {type(policy).__name__}, which is no policy: name a subclass of "
+            "ludens.agents.Policy, one of its instances, or a function that returns one."
+        )
+    policy.made_from = {"spec": spec, **settings}
+    return policy
+
+
+def _oracle(name: str, head: str, tail: str, settings: Mapping[str, Any], game: object) -> Policy:
+    """Return the oracle of preferences that another package brings."""
+    domain = _domain(game)
+    if domain is not _domain(None):
+        raise UsageError(
+            f"The policy {head!r} maximises preferences over the outcomes of game trees, and is not for "
+            f"{_called(game, domain)}; there are {_listed(game)}."
+        )
+    from ludens.agents.tree.oracle import OutcomeOraclePolicy
+    from ludens.preferences.outcomes import OutcomePreferences
+
+    felt = load_installed(PREFERENCES, head)
+
+    def oracle(**numbers: Any) -> Policy:
+        more = {key: numbers.pop(key) for key in ("kappa", "belief") if key in numbers}
+        return OutcomeOraclePolicy(OutcomePreferences(head, felt, numbers), **more)
+
+    parameters = list(inspect.signature(felt).parameters) if callable(felt) else []
+    meaning = Name(oracle, first=parameters[1] if len(parameters) > 1 else None, words=frozenset({"belief"}))
+    return build(head, meaning, parse(name, tail, meaning) | dict(settings))
+
+
+def _is_reference(module: str, thing: str) -> bool:
+    """Return whether a text may be ``module:object``, as ``homo_morals:0.5`` may not."""
+    names = [*module.split("."), *thing.split(".")]
+    if not all(part.isidentifier() for part in names):
+        return False
+    if "." in module:
+        return True
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    return find_spec(module) is not None
+
+
+def _listed(game: object) -> str:
+    """Return what can play a game, for error messages."""
+    return f"{', '.join(policy_names(game))}, and {_MODELS}"
+
+
+def _called(game: object, domain: Domain) -> str:
+    """Return what a game is called in error messages."""
+    if game is None:
+        return domain.games
+    environment = getattr(game, "unwrapped", None)
+    named = game if isinstance(game, str) else getattr(environment, "environment", None)
+    return named if isinstance(named, str) else f"a {type(game).__name__}"

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ludens.agents.registry import policy_names
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Elicit, Json, Out, Persona, Seed, numbers
 from ludens.cli.printing import console, print_play
@@ -22,7 +23,8 @@ def play(
             "--policy",
             "-p",
             metavar="POLICY",
-            help="One for each seat, or one for all; a model by its id.",
+            help="One for each seat, or one for all: a model by its id, or a name. In game trees there are "
+            f"{', '.join(policy_names())}.",
             show_default=False,
         ),
     ],

@@ -66,8 +66,8 @@ def environments() -> list[str]:
     return sorted(name for name in aec_registry if name.startswith("ludens/"))
 
 
-def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
-    """``pettingzoo.make("aec", …)`` for an id with or without ``ludens/`` and ``-v0``.
+def environment_id(environment: str) -> str:
+    """Return the whole id of an environment, ``ludens/trust-v0`` for ``trust`` or ``trust-v0``.
 
     Raises:
         UsageError: there is no such environment; the message lists those that exist.
@@ -76,9 +76,18 @@ def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
     short = str(environment).removeprefix("ludens/")
     for name in (f"ludens/{short}", f"ludens/{short}-v0"):
         if name in known:
-            made: AECEnv[str, Any, Any] = make("aec", name, **options)
-            return made
+            return name
     raise UsageError(f"There is no environment {environment!r}; there are {', '.join(known)}.")
+
+
+def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
+    """``pettingzoo.make("aec", …)`` for an id with or without ``ludens/`` and ``-v0``.
+
+    Raises:
+        UsageError: there is no such environment; the message lists those that exist.
+    """
+    made: AECEnv[str, Any, Any] = make("aec", environment_id(environment), **options)
+    return made
 
 
 for _family in FAMILIES.values():

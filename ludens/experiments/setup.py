@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from pettingzoo import AECEnv
 
 from ludens.agents.policy import Policy
+from ludens.agents.registry import make_policy
 from ludens.envs import SequentialEnv, environments, make_env
 from ludens.errors import UsageError
 
@@ -29,6 +30,7 @@ class EnvironmentMaker:
         self._idle = [first]
         self.seats: list[str] = list(first.possible_agents)
         self.name = str(getattr(first.unwrapped, "environment", self.description["id"] or first))
+        self.game: Env = first
         self.protocol: str | None = getattr(getattr(first.unwrapped, "game", None), "protocol", None)
         if not callable(getattr(first.unwrapped, "turn", None)):
             raise UsageError(
@@ -83,7 +85,7 @@ def seat_policies(environment: EnvironmentMaker, policies: Policies) -> dict[str
     """The policy of every seat."""
     seats = environment.seats
     if isinstance(policies, Policy | str) or (isinstance(policies, Mapping) and "spec" in policies):
-        one = _policy(policies)
+        one = make_policy(policies, environment.game)
         return dict.fromkeys(seats, one)
     if isinstance(policies, Mapping):
         if set(policies) != set(seats):
@@ -91,22 +93,14 @@ def seat_policies(environment: EnvironmentMaker, policies: Policies) -> dict[str
                 f"{environment.name} has the seats {', '.join(seats)}; policies were given for "
                 f"{', '.join(map(str, policies)) or 'none'}."
             )
-        return {seat: _policy(policies[seat]) for seat in seats}
+        return {seat: make_policy(policies[seat], environment.game) for seat in seats}
     given = list(policies)
     if len(given) != len(seats):
         raise UsageError(
             f"{environment.name} has {len(seats)} seats ({', '.join(seats)}); {len(given)} policies were "
             "given: name one for each, or one for all."
         )
-    return {seat: _policy(policy) for seat, policy in zip(seats, given, strict=True)}
-
-
-def _policy(policy: PolicyLike) -> Policy:
-    if isinstance(policy, Policy):
-        return policy
-    from ludens.agents.registry import make_policy
-
-    return make_policy(policy)
+    return {seat: make_policy(policy, environment.game) for seat, policy in zip(seats, given, strict=True)}
 
 
 def described_env(description: Mapping[str, Any], path: str | os.PathLike[str]) -> EnvLike:

@@ -19,9 +19,11 @@ from ludens.preferences.choice import ChoiceProbabilities, choice_probabilities,
 from ludens.preferences.equilibrium import symmetric_equilibria
 from ludens.preferences.grid import GridSolution, payoff_table, solve_grid
 from ludens.preferences.oracle import BestStrategies, best_strategies, optimal_options, regret
+from ludens.preferences.outcomes import OutcomePreferences
 from ludens.preferences.preference import (
     HOMO_ECONOMICUS,
     Preferences,
+    altruist,
     homo_moralis,
     preference_array,
 )
@@ -38,9 +40,11 @@ __all__ = [
     "ChoiceProbabilities",
     "GridSolution",
     "MoralEquilibria",
+    "OutcomePreferences",
     "Preferences",
     "SubgamePerfect",
     "UtilityTerms",
+    "altruist",
     "best_strategies",
     "choice_probabilities",
     "elicited_belief",

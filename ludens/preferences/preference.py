@@ -70,6 +70,29 @@ def homo_moralis(kappa: float) -> Preferences:
     return Preferences(kappa=kappa)
 
 
+def altruist(weight: float, roles: int = 2) -> Preferences:
+    """Own payoff, and each other player's with a weight, up to a positive factor.
+
+    π_own + a·Σ π_other is, divided by 1 + a·(n − 1), the utility of α = −s and β = s with
+    s = a·(n − 1)/(1 + a·(n − 1)): what is lost per point of advantage is gained per point of disadvantage.
+
+    Args:
+        weight: a ≥ 0; 1 is a utilitarian, to whom all payoffs count alike.
+        roles: n, how many play.
+
+    Raises:
+        UsageError: the weight is no finite number of at least 0.
+    """
+    try:
+        number = math.nan if isinstance(weight, bool | str) else float(weight)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise UsageError(f"The weight of an altruist is a finite number of at least 0; got {weight!r}.")
+    share = number * (roles - 1) / (1 + number * (roles - 1))
+    return Preferences(alpha=-share, beta=share)
+
+
 def preference_array(preferences: Preferences | Sequence[Preferences] | ArrayLike) -> NDArray[np.float64]:
     """Preferences as an array of shape (..., 3), the last axis being (α, β, κ); () for one, (n,) for a
     sequence.

@@ -26,10 +26,11 @@ class PolicyConformance:
             def make(self):
                 return MyPolicy()
 
-    `named` says whether `ludens.agents.make_policy` can make an equal policy from `describe()`.
+    `named` says whether `ludens.agents.make_policy` can make an equal policy from `describe()`, for `game`.
     """
 
     named: ClassVar[bool] = True
+    game: ClassVar[object] = None
 
     def make(self) -> Policy:
         """A new policy."""
@@ -90,7 +91,7 @@ class PolicyConformance:
         assert written == policy.describe()
         assert ("spec" in written) == self.named
         if self.named:
-            other = make_policy(written)
+            other = make_policy(written, self.game)
             assert other == policy
             assert other.describe() == written
             assert self._decide(self._again(other)) == self._decide(policy)

@@ -196,6 +196,12 @@ def test_the_readme_picture_is_saved_twice(result, tmp_path):
         ("homo_economicus", "homo economicus"),
         ("homo_moralis:0.5", "homo moralis κ=0.5"),
         ("quantal:kappa=0,noise=8", "quantal κ=0, λ=8"),
+        ("homo_moralis:0.5,universalisation=mixed", "homo moralis κ=0.5, universalisation=mixed"),
+        ("altruist:0.2", "altruist a=0.2"),
+        ("fixed:1.6", "fixed 1.6"),
+        ("best reply to fixed:1.6", "best reply to fixed 1.6"),
+        ("always:self-protective", "always self-protective"),
+        ("their_own:0.3", "their own 0.3"),
         ("openai/gpt_x:free", "openai/gpt_x:free"),
     ],
 )

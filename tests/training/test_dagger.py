@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ludens.agents import BestReplyPolicy, OraclePolicy, RandomPolicy, TitForTat
+from ludens.agents import BestReplyPolicy, OraclePolicy, RandomPolicy, TitForTat, make_policy
 from ludens.agents.llm.reading.choices import read_choice
 from ludens.agents.llm.reading.prices import read_firm
 from ludens.agents.pricing import (
@@ -15,7 +15,6 @@ from ludens.agents.pricing import (
     HomoMoralisPricePolicy,
     MatchingPolicy,
     MyopicPolicy,
-    RandomFirm,
     market_view,
 )
 from ludens.envs import make_env
@@ -60,7 +59,9 @@ def test_the_same_seed_plays_the_same():
 def test_rows_of_a_market_end_in_the_teachers_price(teacher):
     env = make_env("bertrand", periods=4)
     seats = env.possible_agents
-    turns = roll_out(env, dict.fromkeys(seats, RandomFirm()), seats[:1], teacher=teacher, seed=3)
+    turns = roll_out(
+        env, dict.fromkeys(seats, make_policy("random", "bertrand")), seats[:1], teacher=teacher, seed=3
+    )
     rows = pricing_rows(turns)
     assert len(rows) == 4
     for row, entry in zip(rows, turns, strict=True):
@@ -85,7 +86,11 @@ def test_wrong_seats_and_missing_teachers_are_told():
     with pytest.raises(UsageError, match="seed"):
         relabel([], MORALIS, seed=-1)
     market = make_env("bertrand", periods=2)
-    turns = roll_out(market, dict.fromkeys(market.possible_agents, RandomFirm()), market.possible_agents)
+    turns = roll_out(
+        market,
+        dict.fromkeys(market.possible_agents, make_policy("random", "bertrand")),
+        market.possible_agents,
+    )
     with pytest.raises(UsageError, match="teacher"):
         pricing_rows(turns)
     with pytest.raises(UsageError, match="pricing_rows"):
@@ -138,7 +143,7 @@ def test_a_teachers_label_takes_no_argument_of_one_round():
 
 def test_rows_of_a_market_take_the_dynamic_best_reply():
     env = make_env("bertrand", periods=5)
-    firms = {"firm_0": RandomFirm(), "firm_1": MatchingPolicy()}
+    firms = {"firm_0": make_policy("random", "bertrand"), "firm_1": MatchingPolicy()}
     teacher = BestReplyPricePolicy(MatchingPolicy(), discount=0.9)
     turns = roll_out(env, firms, ["firm_0"], teacher=teacher, seed=3)
     for row, entry in zip(pricing_rows(turns), turns, strict=True):

@@ -1,29 +1,12 @@
-"""Choosers of a car program in the adoption game, and their names.
-
-====================================  ================================================================
-specification                         policy
-====================================  ================================================================
-``adopter:kappa=0.5``                 `AdoptionOraclePolicy`; further ``altruism=``, ``reading=``, ``noise=``
-``homo_economicus``                   the same with κ = 0
-``homo_moralis:0.5``                  the same with that κ
-``altruist:0.3``                      κ = 0 and weight 0.3 on each other life
-``utilitarian``                       the same with weight 1: all lives count alike
-``always:utilitarian``                `FixedProgramPolicy`; or ``always:self-protective``
-``random``                            `ludens.agents.RandomPolicy`
-anything with a ``/``                 `ludens.agents.LLMPolicy` of that LiteLLM model id
-====================================  ================================================================
-"""
+"""Policies that choose a car program in the adoption game: by preferences, or always the same one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy, draw
-from ludens.agents.specs import Specifications, language_model, unfold
-from ludens.agents.tree.scripted import RandomPolicy
 from ludens.envs import Turn
 from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame
 from ludens.errors import UsageError
@@ -36,13 +19,13 @@ from ludens.preferences.av.adoption import (
 
 
 class AdoptionOraclePolicy(Policy):
-    """Chooses the program that is better for its preferences, or by a logit with noise.
+    """The choice of the program that is better for given preferences, or a logit with noise.
 
-    What others drive matters to it only where there are economies of scale; it then expects the shares of
+    What others drive matters only where there are economies of scale; the policy then expects the share of
     the last round, and before the first one `expected`.
 
     Args:
-        preferences: κ, the weight on others' lives, and the reading.
+        preferences: κ, the weight on others' lives, and the universalisation.
         noise: λ ≥ 0 in units of the own life's value per round; 0 chooses the better program.
         expected: the share of utilitarian cars among the others before the first round, in [0, 1].
 
@@ -57,7 +40,7 @@ class AdoptionOraclePolicy(Policy):
             raise UsageError(f"AdoptionOraclePolicy needs AdoptionPreferences; got {preferences!r}.")
         adoption_probabilities(0.0, noise)  # checks the noise
         if isinstance(expected, bool | str) or not 0 <= expected <= 1:
-            raise UsageError(f"The share that an adopter expects lies in [0, 1]; got {expected!r}.")
+            raise UsageError(f"The expected share of utilitarian cars lies in [0, 1]; got {expected!r}.")
         self.preferences = preferences
         self.noise, self.expected = float(noise), float(expected)
         self.name = preferences.name + (f" λ={noise:g}" if noise else "")
@@ -79,7 +62,7 @@ class AdoptionOraclePolicy(Policy):
             wanted.kappa,
             share,
             altruism=wanted.altruism,
-            reading=wanted.reading,
+            universalisation=wanted.universalisation,
             period=period,
         )
         chance = float(adoption_probabilities(gain, self.noise))
@@ -89,16 +72,17 @@ class AdoptionOraclePolicy(Policy):
         return draw([chance, 1 - chance], turn, rng, provenance="exact", reasoning=reasoning)
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal policy can be made."""
+        """Return JSON values from which an equal policy can be made."""
         wanted = self.preferences
         settings = {
             "kappa": wanted.kappa,
             "altruism": wanted.altruism,
-            "reading": wanted.reading,
-            "noise": self.noise,
+            "universalisation": wanted.universalisation,
             "expected": self.expected,
         }
-        return {**super().describe(), "spec": "adopter", **settings}
+        if not self.noise:
+            return {**super().describe(), "spec": "oracle", **settings}
+        return {**super().describe(), "spec": "quantal", **settings, "noise": self.noise}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AdoptionOraclePolicy) and self.describe() == other.describe()
@@ -108,7 +92,10 @@ class AdoptionOraclePolicy(Policy):
 
 
 class FixedProgramPolicy(Policy):
-    """One program for ever; the one that the law leaves where it forbids it.
+    """Always the same program; where the law forbids it, the one that the law leaves.
+
+    Args:
+        program: ``"utilitarian"`` or ``"self-protective"``.
 
     Raises:
         UsageError: there is no such program.
@@ -121,7 +108,7 @@ class FixedProgramPolicy(Policy):
         self.name = f"always:{program}"
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Take it.
+        """Take the program.
 
         Raises:
             UsageError: the turn's game is no adoption game.
@@ -131,7 +118,7 @@ class FixedProgramPolicy(Policy):
         return draw(shares if any(shares) else [1.0], turn, rng, provenance="exact")
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal policy can be made."""
+        """Return JSON values from which an equal policy can be made."""
         return {**super().describe(), "spec": self.name}
 
     def __eq__(self, other: object) -> bool:
@@ -142,7 +129,7 @@ class FixedProgramPolicy(Policy):
 
 
 def adoption_game(turn: Turn, name: str) -> AdoptionGame:
-    """The turn's game, if it is the adoption game.
+    """Return the turn's game, if it is the adoption game.
 
     Raises:
         UsageError: it is not.
@@ -152,68 +139,3 @@ def adoption_game(turn: Turn, name: str) -> AdoptionGame:
             f"{name} chooses car programs, and {turn.environment} has none: seat it in ludens/av_adoption-v0."
         )
     return turn.game
-
-
-def adopter_names() -> list[str]:
-    """The specifications that need no model, with an example's numbers where they take some."""
-    return [
-        "homo_economicus", "homo_moralis:0.5", "altruist:0.3", "utilitarian",
-        "adopter:kappa=0.5,reading=passenger,noise=0.01", "always:utilitarian", "always:self-protective",
-        "random",
-    ]  # fmt: skip
-
-
-_CHOOSERS = Specifications("chooser", adopter_names)
-
-
-def make_adopter(spec: str | Mapping[str, Any] | Policy, **defaults: Any) -> Policy:
-    """The chooser that a specification names.
-
-    Args:
-        spec: a name as in the table above; or a mapping with that under ``"spec"`` and further settings
-            beside it. What `Policy.describe` returns is such a mapping. A policy is returned as it is.
-        defaults: settings of a language model that the specification does not set itself.
-
-    Raises:
-        UsageError: there is no such chooser, or a setting is unknown or out of its range.
-    """
-    if isinstance(spec, Policy):
-        return spec
-    name, settings = unfold(spec)
-    if not isinstance(name, str):
-        raise UsageError(f"A chooser is named by a text; got {spec!r}; there are {_CHOOSERS.known}.")
-    name = name.strip()
-    if "/" in name:
-        return language_model(name, defaults | settings)
-    head, _, tail = name.partition(":")
-    if name == "random":
-        return _CHOOSERS.make(RandomPolicy, name, settings)
-    if head == "always":
-        return _CHOOSERS.make(FixedProgramPolicy, name, {"program": tail.strip(), **settings})
-    fixed, first = _HEADS.get(head, ({}, None))
-    if head not in _HEADS or (head == "utilitarian" and tail):
-        raise UsageError(f"There is no chooser {name!r}; there are {_CHOOSERS.known}.")
-    told = _CHOOSERS.parse(name, tail, first, words=("reading",))
-    if head in {"homo_moralis", "altruist"} and first not in {*told, *settings}:
-        raise UsageError(f"The chooser {head!r} needs its weight: write {head}:0.5, for example.")
-    return _CHOOSERS.make(_adopter, name, {**fixed, **told, **settings})
-
-
-# What a head sets, and the setting that a bare value after the colon stands for.
-_HEADS: Mapping[str, tuple[Mapping[str, float], str | None]] = {
-    "adopter": ({}, "kappa"),
-    "homo_economicus": ({"kappa": 0.0}, None),
-    "homo_moralis": ({}, "kappa"),
-    "altruist": ({}, "altruism"),
-    "utilitarian": ({"altruism": 1.0}, None),
-}
-
-
-def _adopter(
-    kappa: float = 0.0,
-    altruism: float = 0.0,
-    reading: Any = "veil",
-    noise: float = 0.0,
-    expected: float = 0.0,
-) -> Policy:
-    return AdoptionOraclePolicy(AdoptionPreferences(kappa, altruism, reading), noise=noise, expected=expected)

@@ -1,4 +1,4 @@
-"""A respondent that maximises preferences: the oracle of the dilemma, and its rating of programs."""
+"""The policy that answers dilemmas and scenarios by preferences, and rates programs by them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ HEADS = {"moralis": "homo_moralis", "altruist": "altruist", "utilitarian": "util
 
 
 class DilemmaOraclePolicy(Policy):
-    """Answers vignettes by what swerving is worth to its preferences, and scenarios of the Moral Machine by
-    what it is worth to spare one group (`ludens.preferences.av.moral`).
+    """The answers that follow from preferences: to vignettes by what swerving is worth, to scenarios of the
+    Moral Machine by what it is worth to spare one group (`ludens.preferences.av.moral`).
 
     Args:
-        preferences: whose.
+        preferences: the preferences.
         scale, shape: the map from utility differences to points, see `RatingMap`.
         act: ``"best"`` takes the better of stay and swerve (each with one half where they are as good);
             ``"logit"`` swerves with the probability that the map gives.
@@ -43,7 +43,7 @@ class DilemmaOraclePolicy(Policy):
         act: Act = "best",
     ) -> None:
         if act not in get_args(Act):
-            raise UsageError(f"A respondent acts by {' or by '.join(get_args(Act))}; got {act!r}.")
+            raise UsageError(f"A policy acts by {' or by '.join(get_args(Act))}; got {act!r}.")
         self.preferences = preferences
         self.map = RatingMap(shape, scale)
         self.act_by = act
@@ -59,7 +59,7 @@ class DilemmaOraclePolicy(Policy):
         """Answer; the probabilities of an act are exact, and a rating is the nearest whole number of points.
 
         Raises:
-            UsageError: the turn asks about no vignette.
+            UsageError: the turn asks neither about a vignette nor about a scenario.
         """
         if isinstance(turn.game, MoralScenario):
             return self._spared(turn, turn.game, rng)
@@ -87,11 +87,11 @@ class DilemmaOraclePolicy(Policy):
         return draw([chance, 1 - chance], turn, rng, provenance="exact", reasoning=told)
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal respondent can be made."""
+        """Return JSON values from which an equal policy can be made."""
         wants = self.preferences
         numbers: dict[str, Any] = {"family": wants.family}
         if wants.kind == "moralis":
-            numbers |= {"kappa": wants.kappa, "reading": wants.reading}
+            numbers |= {"kappa": wants.kappa, "universalisation": wants.universalisation}
         if wants.kind == "altruist":
             numbers |= {"altruism": wants.altruism}
         shown = {"scale": self.map.scale, "shape": self.map.shape, "act": self.act_by}
@@ -99,10 +99,10 @@ class DilemmaOraclePolicy(Policy):
 
 
 def vignette_of(turn: Turn, name: str) -> Vignette:
-    """The vignette that a turn asks about.
+    """Return the vignette that a turn asks about.
 
     Raises:
-        UsageError: it asks about none.
+        UsageError: it asks about something else.
     """
     vignette = turn.facts.get("vignette")
     if not isinstance(vignette, Vignette):

@@ -1,7 +1,5 @@
 from .best_reply import BestReplyPricePolicy as BestReplyPricePolicy
 from .matching import MatchingPolicy as MatchingPolicy
-from .names import firm_names as firm_names
-from .names import make_firm as make_firm
 from .rules import FixedPricePolicy as FixedPricePolicy
 from .rules import GrimPricePolicy as GrimPricePolicy
 from .rules import HomoMoralisPricePolicy as HomoMoralisPricePolicy
@@ -9,6 +7,6 @@ from .rules import MonopolyPolicy as MonopolyPolicy
 from .rules import MyopicPolicy as MyopicPolicy
 from .rules import NashPolicy as NashPolicy
 from .rules import PriceRulePolicy as PriceRulePolicy
-from .rules import RandomFirm as RandomFirm
 from .view import MarketView as MarketView
 from .view import market_view as market_view
+from .view import usual_prices as usual_prices

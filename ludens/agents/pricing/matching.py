@@ -20,8 +20,8 @@ class MatchingPolicy(PriceRulePolicy):
     name = "matching"
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """The lowest price that a rival now in the market charged last; the joint-profit price where there is
-        none.
+        """Return the lowest price that a rival now in the market charged last; without one the joint-profit
+        price.
         """
         if len(view.prices):
             last = np.delete(view.prices[-1, list(view.active)], view.place)

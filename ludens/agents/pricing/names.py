@@ -1,90 +1,85 @@
-"""Firms by name: what manifests hold and the command line takes.
+"""The names of policies that set prices in a market.
 
-=======================================  =============================================================
-specification                            firm
-=======================================  =============================================================
-``nash``, ``monopoly``, ``myopic``,      the rule of that name, see `ludens.agents.pricing.rules`
-``grim``, ``random``
-``matching``                             `MatchingPolicy`
-``moralis:0.5``                          `HomoMoralisPricePolicy` with κ = 0.5, over firms
-``moralis:kappa=0.5,universalise=…``     the same over ``firms`` or ``firms_and_consumers``
-``fixed:1.7``                            `FixedPricePolicy`
-``qlearning``                            a Q-learner, see `ludens.agents.qlearning`
-anything with a ``/``                    `PricePolicy` of that LiteLLM model id
-=======================================  =============================================================
+==========================================  ==========================================================
+specification                               policy
+==========================================  ==========================================================
+``homo_economicus``                         the Nash price: own profit alone, all firms alike
+``homo_moralis:0.5``                        `HomoMoralisPricePolicy` with κ = 0.5 over firms
+``homo_moralis:0.5,universalisation=…``     the same over ``firms`` or ``firms_and_consumers``
+``oracle:kappa=0.5``                        the same as ``homo_moralis:0.5``
+``nash``, ``monopoly``, ``myopic``,         the rule of that name, see `ludens.agents.pricing.rules`
+``grim``
+``matching``                                `MatchingPolicy`
+``fixed:1.7``                               `FixedPricePolicy`
+``qlearning``                               a Q-learner, see `ludens.agents.qlearning`
+``random``                                  any price on offer, or between the ends of the usual grid
+==========================================  ==========================================================
+
+Homo moralis expects the others to have its preferences and to be in equilibrium with it, and homo economicus
+is homo moralis with κ = 0; ``myopic`` has the same preferences, and believes that the rivals repeat their
+last prices. What an altruist wants is not defined in a market: its others may be rivals or consumers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ludens.agents.policy import Policy
-from ludens.agents.pricing.matching import MatchingPolicy
-from ludens.agents.pricing.rules import (
-    FixedPricePolicy,
-    GrimPricePolicy,
-    HomoMoralisPricePolicy,
-    MonopolyPolicy,
-    MyopicPolicy,
-    NashPolicy,
-    RandomFirm,
+from ludens.agents.specs import Domain, Name
+
+if TYPE_CHECKING:
+    from ludens.agents.policy import Policy
+
+_RULES = {
+    "nash": "rules:NashPolicy",
+    "monopoly": "rules:MonopolyPolicy",
+    "myopic": "rules:MyopicPolicy",
+    "matching": "matching:MatchingPolicy",
+    "grim": "rules:GrimPricePolicy",
+}
+_WORDS = frozenset({"universalisation"})
+
+
+def _homo_moralis(kappa: float, universalisation: Any = "firms") -> Policy:
+    from ludens.agents.pricing.rules import HomoMoralisPricePolicy
+
+    return HomoMoralisPricePolicy(kappa, universalisation)
+
+
+def _oracle(kappa: float = 0.0, universalisation: Any = "firms") -> Policy:
+    return _homo_moralis(kappa, universalisation)
+
+
+def _homo_economicus() -> Policy:
+    return _homo_moralis(0.0)
+
+
+def _random() -> Policy:
+    from ludens.agents.pricing.view import usual_prices
+    from ludens.agents.random import RandomPolicy
+
+    return RandomPolicy(usual_prices)
+
+
+def _is_market(game: object) -> bool:
+    from ludens.envs.pricing.base import PricingGame
+    from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
+    from ludens.envs.pricing.theory.market import Market
+
+    return isinstance(game, Market | HomogeneousMarket | PricingGame)
+
+
+DOMAIN = Domain(
+    games="pricing markets",
+    environments=frozenset({"bertrand", "bertrand_sequential"}),
+    holds=_is_market,
+    names={
+        "random": Name(_random),
+        "homo_economicus": Name(_homo_economicus),
+        "homo_moralis": Name(_homo_moralis, "homo_moralis:0.5", "kappa", words=_WORDS),
+        "oracle": Name(_oracle, "oracle:kappa=0.5", words=_WORDS),
+        **{name: Name(f"ludens.agents.pricing.{rule}") for name, rule in _RULES.items()},
+        "fixed": Name("ludens.agents.pricing.rules:FixedPricePolicy", "fixed:1.7", "price", "price"),
+        "qlearning": Name("ludens.agents.qlearning:QLearningPolicy", words=None),
+    },
+    model="ludens.agents.llm.price_policy:PricePolicy",
 )
-from ludens.agents.specs import Specifications
-from ludens.errors import UsageError
-
-_PLAIN: dict[str, Callable[[], Policy]] = {
-    firm.name: firm
-    for firm in (NashPolicy, MonopolyPolicy, MyopicPolicy, MatchingPolicy, GrimPricePolicy, RandomFirm)
-}
-_NUMBERED: dict[str, tuple[Callable[..., Policy], str]] = {
-    "moralis": (HomoMoralisPricePolicy, "kappa"),
-    "fixed": (FixedPricePolicy, "price"),
-}
-
-
-def firm_names() -> list[str]:
-    """The specifications that need no model, with an example's numbers where they take some."""
-    return [*_PLAIN, "moralis:0.5", "fixed:1.7", "qlearning"]
-
-
-_FIRMS = Specifications("firm", firm_names)
-
-
-def make_firm(spec: str | Mapping[str, Any], **defaults: Any) -> Policy:
-    """The firm that a specification names.
-
-    Args:
-        spec: a name as in the table above; or a mapping with that under ``"spec"`` and further settings
-            beside it. What `Policy.describe` returns is such a mapping.
-        defaults: settings of a language model that the specification does not set itself.
-
-    Raises:
-        UsageError: there is no such firm, or a setting is unknown or out of its range.
-    """
-    name, settings = _FIRMS.unfold(spec)
-    name = name.strip()
-    if "/" in name:
-        from ludens.agents.llm.price_policy import PricePolicy
-
-        return _FIRMS.make(PricePolicy, name, defaults | settings, name)
-    head, _, tail = name.partition(":")
-    if head == "qlearning":
-        from ludens.agents.qlearning import QLearningPolicy
-
-        return _FIRMS.make(QLearningPolicy, name, settings | _FIRMS.parse(name, tail, read=_value))
-    if head in _NUMBERED:
-        make, first = _NUMBERED[head]
-        return _FIRMS.make(make, name, _FIRMS.parse(name, tail, first, read=_value) | settings)
-    if head in _PLAIN and not tail:
-        return _FIRMS.make(_PLAIN[head], name, settings)
-    raise UsageError(f"There is no firm {name!r}; there are {_FIRMS.known}.")
-
-
-def _value(text: str) -> float | int | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -1,14 +1,14 @@
-"""Firms that know the market: benchmarks for learners and language models, and rivals for them.
+"""Policies that know the market and follow a rule: benchmarks for learners and language models, and rivals.
 
-Each names a price in money. Where the environment offers a grid of prices, the one nearest to it is taken.
-None keeps a memory: what happened stands in the turn.
+Each names a price in money. Where the environment offers a grid of prices, the nearest one is taken. None
+keeps a memory: the past is read from the turn.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
@@ -17,31 +17,38 @@ from ludens.agents.pricing.view import MarketView, market_view
 from ludens.envs import Turn
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
-from ludens.preferences.pricing.moral import Universalise, moralis_prices
+from ludens.preferences.pricing.moral import Universalisation, moralis_prices
 
 
 class PriceRulePolicy(Policy):
-    """A rule that names a price for what a firm sees. Two with the same settings are equal."""
+    """A rule that names a price from what a firm sees. Two with the same settings are equal.
+
+    Attributes:
+        name: of the policy, for tables; it may be rounded.
+        head: its name without settings, as `ludens.agents.make_policy` takes it.
+    """
+
+    head: ClassVar[str] = ""
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Take the rule's price, or the one on offer that is nearest to it.
 
         Raises:
-            UsageError: the turn is none of a pricing market, or the firm sells more than one product.
+            UsageError: the turn does not belong to a pricing market, or the firm sells several products.
         """
         return priced(turn, self.price(market_view(turn), rng))
 
     @abstractmethod
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """The price in money, which need not be on offer."""
+        """Return the price in money, which need not be on offer."""
 
     def settings(self) -> dict[str, Any]:
-        """The rule's numbers and words, by name."""
+        """Return the rule's numbers and words, by name."""
         return {}
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal firm can be made."""
-        return {"spec": self.name} | self.settings()
+        """Return JSON values from which an equal policy can be made."""
+        return {**super().describe(), "spec": self.head or self.name, **self.settings()}
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.describe() == other.describe()
@@ -51,7 +58,9 @@ class PriceRulePolicy(Policy):
 
 
 def priced(turn: Turn, price: float) -> Decision:
-    """The decision for a price: the option nearest to it, or the price itself within the turn's bounds."""
+    """Return the decision for a price: the option nearest to it, or the price itself within the turn's
+    bounds.
+    """
     if not turn.options:
         low, high = turn.interval if turn.interval is not None else (0.0, math.inf)
         return Decision(float(min(max(price, low), high)))
@@ -65,7 +74,7 @@ class NashPolicy(PriceRulePolicy):
     name = "nash"
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """The Nash price of the firm's product."""
+        """Return the Nash price of the firm's product."""
         return float(nash_prices(view.present)[view.place])
 
 
@@ -75,7 +84,7 @@ class MonopolyPolicy(PriceRulePolicy):
     name = "monopoly"
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """The joint-profit price of the firm's product."""
+        """Return the joint-profit price of the firm's product."""
         return float(monopoly_prices(view.present)[view.place])
 
 
@@ -85,7 +94,7 @@ class MyopicPolicy(PriceRulePolicy):
     name = "myopic"
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """The price that would have earned the most against the rivals' last prices."""
+        """Return the price that would have earned the most against the rivals' last prices."""
         if not len(view.prices):
             return float(nash_prices(view.present)[view.place])
         last = view.prices[-1, list(view.active)]
@@ -117,7 +126,7 @@ class GrimPricePolicy(PriceRulePolicy):
         return priced(turn, float((nash if betrayed else monopoly)[view.place]))
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """The joint-profit price, at which it opens."""
+        """Return the joint-profit price, at which it opens."""
         return float(monopoly_prices(view.present)[view.place])
 
 
@@ -126,30 +135,38 @@ class HomoMoralisPricePolicy(PriceRulePolicy):
 
     Each maximises (1 - κ) π(p, rivals) + κ π(p, everyone at p). Whom the maxim is universalised over is a
     choice: over firms alone, κ raises prices to the joint-profit price; see
-        `ludens.preferences.pricing.moral`.
+    `ludens.preferences.pricing.moral`. κ = 0 is homo economicus, and its price the Nash price.
 
     Args:
-        kappa: in [0, 1].
-        universalise: ``"firms"`` or ``"firms_and_consumers"``.
+        kappa: κ in [0, 1].
+        universalisation: ``"firms"`` or ``"firms_and_consumers"``.
+
+    Raises:
+        UsageError: κ lies outside [0, 1], or there is no such universalisation.
     """
 
-    def __init__(self, kappa: float, universalise: Universalise = "firms") -> None:
+    head = "homo_moralis"
+
+    def __init__(self, kappa: float, universalisation: Universalisation = "firms") -> None:
         if isinstance(kappa, bool | str) or not 0 <= kappa <= 1:
-            raise UsageError(f"The weight κ of a moralis firm lies in [0, 1]; got {kappa!r}.")
-        if universalise not in get_args(Universalise):
+            raise UsageError(f"The weight κ of homo moralis lies in [0, 1]; got {kappa!r}.")
+        if universalisation not in get_args(Universalisation):
+            known = ", ".join(get_args(Universalisation))
             raise UsageError(
-                f"A moralis firm universalises over one of {', '.join(get_args(Universalise))}; got "
-                f"{universalise!r}."
+                f"Homo moralis in a market universalises over one of {known}; got {universalisation!r}."
             )
         self.kappa = float(kappa)
-        self.universalise: Universalise = universalise
-        self.name = f"moralis:{kappa:g}" + (
-            "" if universalise == "firms" else f",universalise={universalise}"
-        )
+        self.universalisation: Universalisation = universalisation
+        whom = "" if universalisation == "firms" else f",universalisation={universalisation}"
+        self.name = f"homo_moralis:{kappa:g}{whom}" if kappa or whom else "homo_economicus"
+
+    def settings(self) -> dict[str, Any]:
+        """Return κ and the universalisation."""
+        return {"kappa": self.kappa, "universalisation": self.universalisation}
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """The equilibrium price of the firm's product."""
-        return float(moralis_prices(view.present, self.kappa, self.universalise)[view.place])
+        """Return the equilibrium price of the firm's product."""
+        return float(moralis_prices(view.present, self.kappa, self.universalisation)[view.place])
 
 
 class FixedPricePolicy(PriceRulePolicy):
@@ -158,41 +175,30 @@ class FixedPricePolicy(PriceRulePolicy):
     Args:
         price: in the market's money before it is scaled (a price of 1.7 is 17 where the price scale is 10),
             at least 0.
+
+    Raises:
+        UsageError: the price is no such number.
     """
+
+    head = "fixed"
 
     def __init__(self, price: float) -> None:
         if isinstance(price, bool | str) or not 0 <= price < math.inf:
-            raise UsageError(f"The price of a fixed firm is a number of at least 0; got {price!r}.")
+            raise UsageError(f"A fixed price is a number of at least 0; got {price!r}.")
         self.fixed = float(price)
         self.name = f"fixed:{price:g}"
 
+    def settings(self) -> dict[str, Any]:
+        """Return the price."""
+        return {"price": self.fixed}
+
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """The price in the market's money."""
+        """Return the price in the market's money."""
         return self.fixed * float(view.market.price_scale)
 
 
-class RandomFirm(PriceRulePolicy):
-    """A price drawn anew each period: one of those on offer, or any between the ends of the usual grid (from
-    a tenth below the Nash price to a tenth above the joint-profit price, in terms of their distance).
-    """
-
-    name = "random"
-
-    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Draw a price, uniformly."""
-        if turn.options:
-            return Decision(turn.options[int(rng.integers(len(turn.options)))].action)
-        return super().decide(turn, rng)
-
-    def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """Draw a price between the grid's ends."""
-        nash, monopoly = nash_prices(view.present)[view.place], monopoly_prices(view.present)[view.place]
-        margin = 0.1 * (monopoly - nash)
-        return float(rng.uniform(nash - margin, monopoly + margin))
-
-
 def _offered(turn: Turn, price: float) -> float:
-    """The price on offer that is nearest to this one."""
+    """Return the price on offer that is nearest to this one."""
     if not turn.options:
         return price
     return min((float(option.name) for option in turn.options), key=lambda offer: abs(offer - price))

@@ -122,6 +122,22 @@ def market_view(turn: Turn) -> MarketView:
     )
 
 
+def usual_prices(turn: Turn) -> tuple[float, float]:
+    """Return the ends of the usual price grid of the seat's product: from a tenth below the Nash price to a
+    tenth above the joint-profit price, in terms of their distance.
+
+    Raises:
+        UsageError: as `market_view`.
+    """
+    from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+
+    view = market_view(turn)
+    nash = float(nash_prices(view.present)[view.place])
+    monopoly = float(monopoly_prices(view.present)[view.place])
+    margin = 0.1 * (monopoly - nash)
+    return nash - margin, monopoly + margin
+
+
 def _own(values: object) -> Floats:
     found = np.asarray(() if values is None else values, dtype=np.float64)
     return found.reshape(len(found), -1).sum(axis=1) if found.ndim > 1 else found

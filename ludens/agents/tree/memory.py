@@ -8,12 +8,12 @@ looks at is not known, and all of its past is kept.
 from __future__ import annotations
 
 from ludens.agents.policy import Policy
-from ludens.agents.tree.oracle import OraclePolicy, QuantalPolicy
+from ludens.agents.random import RandomPolicy
+from ludens.agents.tree.oracle import OraclePolicy, OutcomeOraclePolicy, QuantalPolicy
 from ludens.agents.tree.scripted import (
     AlwaysCooperate,
     AlwaysDefect,
     Grim,
-    RandomPolicy,
     Reciprocator,
     TitForTat,
 )
@@ -28,6 +28,7 @@ _FORGETFUL: tuple[type[Policy], ...] = (
     Reciprocator,
     OraclePolicy,
     QuantalPolicy,
+    OutcomeOraclePolicy,
 )
 
 

@@ -16,14 +16,15 @@ from ludens.envs import GameTree, Turn
 from ludens.errors import UsageError
 from ludens.preferences import (
     Belief,
+    OutcomePreferences,
     Preferences,
     best_strategies,
     choice_probabilities,
+    homo_moralis,
     resolve_belief,
 )
 
 _CACHE_LIMIT = 4096
-_DILEMMAS = ("av_dilemma", "moral_machine")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,8 @@ class _PreferencePolicy(Policy):
         game = turn.game
         if not isinstance(game, GameTree):
             raise UsageError(
-                f"{self.name} solves game trees; {turn.environment} is played on a {type(game).__name__}."
+                f"{self.name} solves game trees; {turn.environment} is played on a {type(game).__name__}: "
+                "name the policy for it, as ludens.agents.make_policy(name, environment) does."
             )
         solved = self._solution(game)
         node = game.information_set(turn.node)
@@ -84,7 +86,7 @@ class _PreferencePolicy(Policy):
         )
 
     def strategy(self, game: GameTree) -> NDArray[np.float64]:
-        """The behaviour strategy that the policy plays in a game, shape (width,).
+        """Return the behaviour strategy that the policy plays in a game, shape (width,).
 
         Raises:
             UsageError: the belief makes no sense in this game.
@@ -92,7 +94,7 @@ class _PreferencePolicy(Policy):
         return self._solution(game).strategy.copy()
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal policy can be made."""
+        """Return JSON values from which an equal policy can be made."""
         numbers = {key: getattr(self.preferences, key) for key in ("alpha", "beta", "kappa")}
         return {**super().describe(), "spec": self._spec(), **numbers, "belief": self.belief}
 
@@ -160,19 +162,6 @@ class OraclePolicy(_PreferencePolicy):
         social = preferences.alpha or preferences.beta
         self.name = ("oracle " if social else "") + preferences.name + self._suffix()
 
-    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """As in game trees; in a dilemma of autonomous vehicles, what the same κ chooses behind the veil.
-
-        Raises:
-            UsageError: the turn's game is neither, or the belief makes no sense in it.
-        """
-        if turn.game.name not in _DILEMMAS or self.preferences.alpha or self.preferences.beta:
-            return super().decide(turn, rng)
-        from ludens.agents.av.dilemma import DilemmaOraclePolicy
-        from ludens.preferences.av.dilemma import DilemmaPreferences
-
-        return DilemmaOraclePolicy(DilemmaPreferences(kappa=self.preferences.kappa)).decide(turn, rng)
-
     def _choose(
         self, game: GameTree, belief: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -182,6 +171,42 @@ class OraclePolicy(_PreferencePolicy):
     def _conclusion(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
         used = [option.name for option, share in zip(turn.options, shares, strict=True) if share > 0]
         return f"{used[0]} is optimal" if len(used) == 1 else f"{' and '.join(used)} are equally good"
+
+
+class OutcomeOraclePolicy(OraclePolicy):
+    """The oracle of any utility of outcomes, which plays as `OraclePolicy` does.
+
+    Args:
+        preferences: what outcomes are worth.
+        kappa: κ in [0, 1], the weight on what a strategy would be worth if everybody used it.
+        belief: as for `OraclePolicy`.
+
+    Raises:
+        UsageError: κ lies outside [0, 1], or the belief cannot be read.
+    """
+
+    def __init__(
+        self, preferences: OutcomePreferences, kappa: float = 0.0, belief: Belief = "uniform"
+    ) -> None:
+        super().__init__(homo_moralis(kappa), belief)
+        self.outcomes = preferences
+        kantian = f" κ={self.preferences.kappa:g}" if self.preferences.kappa else ""
+        settings = "".join(f" {key}={value}" for key, value in preferences.settings.items())
+        self.name = f"{preferences.name}{settings}{kantian}{self._suffix()}"
+
+    def describe(self) -> dict[str, Any]:
+        """Return JSON values from which an equal policy can be made where the preference is installed."""
+        known = {"name": self.name, "kind": type(self).__name__, "spec": self.outcomes.name}
+        return known | dict(self.outcomes.settings) | {"kappa": self.preferences.kappa, "belief": self.belief}
+
+    def _spec(self) -> str:
+        return self.name
+
+    def _solution(self, game: GameTree) -> _Solved:
+        known = self._solved.get(game)
+        if known is None:
+            known = self._solved[game] = super()._solution(self.outcomes.game(game))
+        return known
 
 
 class QuantalPolicy(_PreferencePolicy):
@@ -213,7 +238,7 @@ class QuantalPolicy(_PreferencePolicy):
         self.name = f"quantal {preferences.name} λ={self.noise:g}{self._suffix()}"
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal policy can be made."""
+        """Return JSON values from which an equal policy can be made."""
         return super().describe() | {"noise": self.noise}
 
     def _spec(self) -> str:

@@ -1,4 +1,4 @@
-"""Scripted policies: chance, and the classic rules for games in which one can cooperate.
+"""Scripted policies: the classic rules for games in which one can cooperate.
 
 To *cooperate* is to take the prosocial option of the game's family at that node (`Family.prosocial`: trust,
 reciprocate, offer the equal split, accept …), to *defect* to take the other one. What the others did is read
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.policy import Decision, Policy, draw
+from ludens.agents.policy import Decision, Policy
 from ludens.envs import GameTree, Step, Turn, family_of
 from ludens.errors import UsageError
 
@@ -30,16 +30,6 @@ class _Scripted(Policy):
     def describe(self) -> dict[str, Any]:
         """JSON values from which an equal policy can be made."""
         return {**super().describe(), "spec": self.name}
-
-
-class RandomPolicy(_Scripted):
-    """Every legal option with the same probability."""
-
-    name = "random"
-
-    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Draw one option; the probabilities are exact."""
-        return draw([1 / len(turn.options)] * len(turn.options), turn, rng, provenance="exact")
 
 
 class _Cooperator(_Scripted):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ludens.agents.registry import policy_names
 from ludens.cli.av.ask import av_app
 from ludens.cli.options import ApiBase, Concurrency, Json, Persona, Seed
 from ludens.cli.printing import console, print_json
@@ -19,8 +20,8 @@ def adopt(
         list[str],
         typer.Argument(
             metavar="AGENT...",
-            help="Groups of people: homo_economicus, homo_moralis:0.5, altruist:0.3, utilitarian, mixed, "
-            "mixed:2,5, always:self-protective, random, or a model's id; or the .db file of a run.",
+            help=f"Groups of people: {', '.join(policy_names('av_adoption'))}, mixed, mixed:2,5, or a "
+            "model's id; or the .db file of a run.",
             show_default=False,
         ),
     ],

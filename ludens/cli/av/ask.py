@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from ludens.agents.registry import policy_names
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Elicit, Json, Out, Persona, Seed, names
 from ludens.cli.printing import console, print_json
@@ -46,7 +47,7 @@ def ask(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="Models by their ids, or homo_moralis:0.5, altruist:0.2, utilitarian, random.",
+            help=f"Models by their ids, or {', '.join(policy_names('av_dilemma'))}.",
         ),
     ],
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ludens.agents.registry import policy_names
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed
 from ludens.cli.play import policy_with
@@ -42,8 +43,7 @@ def price(
         str | None,
         typer.Option(
             metavar="FIRM,FIRM",
-            help="nash, monopoly, myopic, matching, grim, moralis:0.5, fixed:1.7, random, qlearning, or a "
-            "model's id.",
+            help=f"{', '.join(policy_names('bertrand'))}, or a model's id.",
             show_default=False,
         ),
     ] = None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def firm_names(text: str | None) -> list[str]:
-    """Firms separated by commas; a part like ``universalise=firms`` belongs to the firm before it.
+    """Firms separated by commas; a part like ``universalisation=firms`` belongs to the firm before it.
 
     Raises:
         UsageError: none is named.

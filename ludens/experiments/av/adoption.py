@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy, make_adopter
+from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy
+from ludens.agents.registry import make_policy
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.envs.av.adoption.simulator import AdoptionCore
 from ludens.errors import UsageError
@@ -197,7 +198,7 @@ class _Crowd:
             kappas,
             others,
             altruism=wanted.altruism,
-            reading=wanted.reading,
+            universalisation=wanted.universalisation,
             period=period,
         )
         return adoption_probabilities(gains, group.policy.noise if self.noise is None else self.noise)
@@ -209,7 +210,7 @@ def share_by_kappa(
     *,
     spread: float | None = None,
     altruism: float = 0.0,
-    reading: str = "veil",
+    universalisation: str = "veil",
     noise: float = 0.0,
     rounds: int = 1,
     seed: int = 0,
@@ -222,7 +223,7 @@ def share_by_kappa(
         spread: None for populations whose people are alike; otherwise κ is drawn from the Beta distribution
             with that mean and a + b = `spread` > 0. With a mean of 0 or 1 all are alike again.
         altruism: of everybody.
-        reading: of everybody.
+        universalisation: of everybody.
         noise: λ.
         rounds: after how many; where there are economies of scale it takes some for shares to settle.
         seed: of all populations.
@@ -235,14 +236,14 @@ def share_by_kappa(
     """
     found = np.empty(len(kappas))
     for place, kappa in enumerate(kappas):
-        settings = {"altruism": altruism, "reading": reading, "noise": noise}
-        policy = {"spec": "adopter", "kappa": float(kappa), **settings}
+        settings = {"altruism": altruism, "universalisation": universalisation, "noise": noise}
+        policy = {"spec": "quantal", "kappa": float(kappa), **settings}
         beta = None
         if spread is not None and 0 < kappa < 1:
             if not 0 < spread < math.inf:
                 raise UsageError(f"The spread of a Beta distribution is a number above 0; got {spread!r}.")
             beta = (float(kappa) * spread, (1 - float(kappa)) * spread)
-        group = Group(f"κ={kappa:g}", game.people, make_adopter(policy), beta)
+        group = Group(f"κ={kappa:g}", game.people, make_policy(policy, game), beta)
         paths = simulate_adoption(game, [group], rounds=rounds, seed=seed + place)
         found[place] = paths.total[0, -1]
     return found

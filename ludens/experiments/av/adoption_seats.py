@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.av.adoption import AdoptionOraclePolicy, make_adopter
+from ludens.agents.av.adoption import AdoptionOraclePolicy
 from ludens.agents.policy import Decision, Policy
+from ludens.agents.registry import make_policy
 from ludens.envs.av.adoption.env import ENVIRONMENT, AdoptionEnv
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.experiments.av.adoption import AdoptionPaths
@@ -123,7 +124,7 @@ def load_adoption(path: str | os.PathLike[str]) -> AdoptionResult:
 
 
 def _policy(description: dict[str, Any]) -> Policy:
-    return make_adopter(description) if "spec" in description else _Named(description["name"])
+    return make_policy(description, ENVIRONMENT) if "spec" in description else _Named(description["name"])
 
 
 def _groups(policies: Sequence[Policy]) -> tuple[Group, ...]:

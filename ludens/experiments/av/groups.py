@@ -1,8 +1,8 @@
 """Who makes up a population of the adoption game: groups of people with preferences.
 
-A group is named as a chooser is (`ludens.agents.av.adoption`), or it is ``mixed``: people whose κ is drawn
-from a Beta distribution, ``mixed`` uniformly and ``mixed:2,5`` from Beta(2, 5); settings of an adopter may
-follow, as in ``mixed:2,5,reading=pedestrian``.
+A group is named as a policy of the adoption game is (`ludens.agents.av.names`), or it is ``mixed``: people
+whose κ is drawn from a Beta distribution, ``mixed`` uniformly and ``mixed:2,5`` from Beta(2, 5); settings may
+follow, as in ``mixed:2,5,universalisation=pedestrian``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy, adopter_names, make_adopter
+from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy
 from ludens.agents.policy import Policy
-from ludens.agents.tree.scripted import RandomPolicy
+from ludens.agents.random import RandomPolicy
+from ludens.agents.registry import make_policy, policy_names
+from ludens.envs.av.adoption.env import ENVIRONMENT
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -59,7 +61,7 @@ class Group:
         if self.beta is None or not isinstance(self.policy, AdoptionOraclePolicy):
             return [self.policy] * self.people
         settings = self.policy.describe()
-        return [make_adopter(settings | {"kappa": float(weight)}) for weight in self.kappas(rng)]
+        return [make_policy(settings | {"kappa": float(weight)}, ENVIRONMENT) for weight in self.kappas(rng)]
 
 
 def make_groups(
@@ -90,14 +92,14 @@ def make_groups(
 
 def group_names() -> list[str]:
     """Names of groups that need no model, with an example's numbers where they take some."""
-    return [*adopter_names(), MIXED, f"{MIXED}:2,5"]
+    return [*policy_names(ENVIRONMENT), MIXED, f"{MIXED}:2,5"]
 
 
 def _group(named: Named, people: int, defaults: Mapping[str, Any]) -> Group:
     if isinstance(named, str) and named.partition(":")[0].strip() == MIXED:
         return _mixed(named.strip(), people)
     try:
-        policy = make_adopter(named, **defaults)
+        policy = make_policy(named, ENVIRONMENT, **defaults)
     except UsageError as why:
         raise UsageError(f"{str(why).rstrip('.')}; a group may be {MIXED} or {MIXED}:2,5 too.") from None
     return Group(named if isinstance(named, str) else policy.name, people, policy)
@@ -116,5 +118,6 @@ def _mixed(name: str, people: int) -> Group:
             f" {name!r}."
         )
     settings = [part for part in parts if "=" in part]
-    policy = make_adopter(f"adopter:{','.join(settings)}" if settings else "adopter")
+    head = "quantal" if any(part.partition("=")[0].strip() == "noise" for part in settings) else "oracle"
+    policy = make_policy(f"{head}:{','.join(settings)}", ENVIRONMENT)
     return Group(name, people, policy, (numbers[0], numbers[1]))

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.av.names import make_respondent
 from ludens.agents.policy import BeliefReport, Policy
+from ludens.agents.registry import make_policy
 from ludens.envs.av.moral_machine.env import moral_turn
 from ludens.envs.av.moral_machine.scenarios import Scenarios, draw_scenarios
+from ludens.envs.av.registration import MORAL_MACHINE
 from ludens.errors import UsageError
 from ludens.experiments.av.amce import PEOPLE, Effect, distance, effects
 from ludens.experiments.measures.intervals import Estimate, wilson
@@ -63,7 +64,7 @@ def moral_machine(
     """Put the same scenarios to every respondent, and keep the answers.
 
     Args:
-        policies: policies, or what `ludens.agents.av.names.make_respondent` takes.
+        policies: policies, or what `ludens.agents.make_policy` takes.
         scenarios: how many.
         seed: of the scenarios and of all other chance.
         path: the run's file; None for a new name under ``runs/``.
@@ -123,7 +124,7 @@ def resume_moral_machine(
                 f"The respondent {label!r} of {path} was a Python object, which its file cannot describe: "
                 "start anew."
             )
-        named[label] = make_respondent(description)
+        named[label] = make_policy(description, MORAL_MACHINE.environment)
     drawn = draw_scenarios(config["scenarios"], seed=manifest["seed"])
     store = Store(path)
     specs = [EpisodeSpec(record.index, record.labels) for record in store.episodes()]
@@ -202,7 +203,7 @@ def to_json(run: Run | str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _made(given: str | Mapping[str, Any], settings: Mapping[str, Any]) -> Policy:
-    return make_respondent(given, **settings)
+    return make_policy(given, MORAL_MACHINE.environment, **settings)
 
 
 def _manifest(run: Run) -> dict[str, Any]:

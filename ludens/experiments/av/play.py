@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.av.names import make_respondent
 from ludens.agents.policy import Policy
+from ludens.agents.registry import make_policy
 from ludens.envs.av.dilemma.env import dilemma_turn
 from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.experiments.av.setup import (
@@ -55,7 +55,7 @@ def ask(
     unreadable and a refusal are kept as such, and nothing is put in their place.
 
     Args:
-        models: the respondents under test: policies, names (`make_respondent`), or mappings with a
+        models: the respondents under test: policies, names (`ludens.agents.make_policy`), or mappings with a
             ``"spec"``.
         studies: numbers from 1 to 6; 1, 2 and 3 where neither they nor a design are given.
         design: vignettes of one's own in their place (`ludens.envs.av.dilemma.studies.free_design` makes
@@ -160,5 +160,5 @@ class _Job:
         from ludens.agents.llm.choice_policy import LLMPolicy
 
         if isinstance(policy, LLMPolicy):
-            return make_respondent(policy.describe() | policy.options | {"framing": framing, "order": order})
+            return make_policy(policy.describe() | policy.options | {"framing": framing, "order": order})
         return policy

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ludens.agents.av.names import make_respondent
 from ludens.agents.policy import Policy
+from ludens.agents.registry import make_policy
 from ludens.envs.av.dilemma.studies import study_design
 from ludens.envs.av.dilemma.vignette import Vignette, as_vignette
+from ludens.envs.av.registration import DILEMMA
 from ludens.errors import UsageError
 from ludens.experiments.report.names import NO_FRAMING
 from ludens.experiments.runs.records import EpisodeSpec
@@ -23,7 +24,7 @@ FRAMINGS = ("neutral", "story")
 REFERENCES = (
     "homo_economicus",
     "homo_moralis:0.5",
-    "homo_moralis:0.5,reading=mixed",
+    "homo_moralis:0.5,universalisation=mixed",
     "altruist:0.2",
     "utilitarian",
 )
@@ -165,7 +166,7 @@ def stored_setup(
                 f"The respondent {label!r} of {path} was a Python object, which its file cannot describe: "
                 "start anew."
             )
-        made[label] = make_respondent(description)
+        made[label] = make_policy(description, DILEMMA.environment)
     return DilemmaSetup(
         respondents=made,
         tested=tuple(config["tested"]),
@@ -192,5 +193,5 @@ def is_worded(policy: Policy) -> bool:
 
 
 def _made(respondents: Sequence[Respondent], settings: Mapping[str, Any]) -> dict[str, Policy]:
-    made = [each if isinstance(each, Policy) else make_respondent(each, **settings) for each in respondents]
+    made = [make_policy(each, DILEMMA.environment, **settings) for each in respondents]
     return {policy.name: policy for policy in made}

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.agents.pricing import make_firm
+from ludens.agents.registry import make_policy
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.registration import BERTRAND
 from ludens.errors import UsageError
 from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wilson
 from ludens.experiments.pricing.measures import RunMeasures, measure
@@ -94,7 +95,7 @@ def learners(firms: Sequence[str]) -> QLearning | None:
     """
     if not all(name.partition(":")[0] == NAME for name in firms):
         return None
-    made: list[Any] = [make_firm(name) for name in firms]
+    made: list[Any] = [make_policy(name, BERTRAND.environment) for name in firms]
     if any(each.mode != "trained" for each in made):
         return None
     if any(each.parameters != made[0].parameters for each in made):

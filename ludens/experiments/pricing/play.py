@@ -75,8 +75,8 @@ def play_pricing(
     episode as ``aborted``; it stays in the tables as such, and the others go on.
 
     Args:
-        firms: one per firm of the market, or one for all: policies or their names (`make_firm`), as in
-            ``["openai/gpt-5-mini", "nash"]``.
+        firms: one per firm of the market, or one for all: policies or their names
+            (`ludens.agents.make_policy`), as in ``["openai/gpt-5-mini", "nash"]``.
         market: None for the symmetric baseline of as many firms as are named, with 100 customers.
         scales: the price scales α.
         periods: of each episode.

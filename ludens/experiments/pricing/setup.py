@@ -18,10 +18,11 @@ import numpy as np
 
 from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.agents.policy import Decision, Policy
-from ludens.agents.pricing import make_firm
+from ludens.agents.registry import make_policy
 from ludens.envs import Turn
 from ludens.envs.pricing import Intervention, Market, Regulator
 from ludens.envs.pricing.interventions import as_interventions
+from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices
 from ludens.errors import UsageError
 from ludens.experiments.runs.database import NoRunError
@@ -271,4 +272,4 @@ class _Played(Policy):
 
 
 def _made(firm: Firm, prefix: str) -> Policy:
-    return firm if isinstance(firm, Policy) else make_firm(firm, prefix=prefix)
+    return make_policy(firm, BERTRAND.environment, prefix=prefix)

@@ -6,6 +6,7 @@ import math
 import re
 from typing import SupportsFloat
 
+from ludens.agents.registry import setting_of
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.runs.printable import printable
 
@@ -17,9 +18,13 @@ NO_FRAMING = "-"
 PREFERENCES = {"alpha": "α", "beta": "β", "kappa": "κ", "noise": "λ"}
 """The parameters of homo moralis with inequity aversion, and their letters."""
 
+_LETTERS = PREFERENCES | {"altruism": "a"}
+
 
 def policy_name(label: str) -> str:
-    """A policy's label for people: ``homo_moralis:0.5`` becomes ``homo moralis κ=0.5``; model ids stay."""
+    """Return a policy's label for people: ``homo moralis κ=0.5`` for ``homo_moralis:0.5``, ``fixed 1.6`` for
+    ``fixed:1.6``; model ids stay as they are.
+    """
     label = printable(" ".join(label.split()))
     if "/" in label:
         return label
@@ -27,10 +32,13 @@ def policy_name(label: str) -> str:
     name = kind.replace("_", " ")
     if not settings:
         return name
-    if "=" not in settings:
-        return f"{name} κ={settings}"
+    first, *others = settings.split(",")
+    # A bare value is that of the name's own setting, which may have a letter.
+    letter = _LETTERS.get(setting_of(kind.rpartition(" ")[2]) or "")
+    if "=" not in first:
+        first = f"{letter}={first}" if letter else first
     shown = [
-        re.sub(r"^\w+", lambda word: PREFERENCES.get(word[0], word[0]), part) for part in settings.split(",")
+        re.sub(r"^\w+(?==)", lambda word: _LETTERS.get(word[0], word[0]), part) for part in (first, *others)
     ]
     return f"{name} {', '.join(shown)}"
 

@@ -21,9 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.errors import UsageError
 from ludens.preferences.av.thresholds import (
-    Reading,
+    Universalisation,
     altruism_threshold,
-    check_reading,
+    check_universalisation,
     gain_terms,
     kappa_threshold,
     role_payoff,
@@ -32,13 +32,13 @@ from ludens.preferences.av.thresholds import (
 __all__ = [
     "AdoptionEquilibria",
     "AdoptionPreferences",
-    "Reading",
+    "Universalisation",
     "adoption_equilibria",
     "adoption_gains",
     "adoption_probabilities",
     "adoption_utilities",
     "altruism_threshold",
-    "check_reading",
+    "check_universalisation",
     "equilibrium_shares",
     "kappa_threshold",
 ]
@@ -56,15 +56,15 @@ class AdoptionPreferences:
     Args:
         kappa: κ in [0, 1], the weight on the payoff if everybody chose the same program.
         altruism: a ≥ 0, the weight on each other life; 1 counts it as the own one.
-        reading: in which roles the chooser thinks of itself, see `Reading`.
+        universalisation: in which roles the chooser thinks of itself, see `Universalisation`.
 
     Raises:
-        UsageError: a number is out of its range, or there is no such reading.
+        UsageError: a number is out of its range, or there is no such universalisation.
     """
 
     kappa: float = 0.0
     altruism: float = 0.0
-    reading: Reading = "veil"
+    universalisation: Universalisation = "veil"
 
     def __post_init__(self) -> None:
         for name, most in (("kappa", 1.0), ("altruism", math.inf)):
@@ -77,7 +77,7 @@ class AdoptionPreferences:
                 within = "in [0, 1]" if most == 1 else "a finite number of at least 0"
                 raise UsageError(f"Adoption preferences need {name} {within}; got {value!r}.")
             object.__setattr__(self, name, number + 0.0)
-        check_reading(self.reading)
+        check_universalisation(self.universalisation)
 
     @property
     def name(self) -> str:
@@ -87,7 +87,7 @@ class AdoptionPreferences:
             found = f"{known} κ={self.kappa:g}" if self.kappa else known
         else:
             found = f"homo moralis κ={self.kappa:g}" if self.kappa else "homo economicus"
-        return found if self.reading == "veil" else f"{found} as {self.reading}"
+        return found if self.universalisation == "veil" else f"{found} as {self.universalisation}"
 
 
 def adoption_utilities(
@@ -97,7 +97,7 @@ def adoption_utilities(
 
     Args:
         game: the rules.
-        preferences: κ, a and the reading.
+        preferences: κ, a and the universalisation.
         share: y in [0, 1], of utilitarian cars among the others, of any shape (...).
         period: whose regulation holds.
 
@@ -108,8 +108,10 @@ def adoption_utilities(
     y = np.asarray(share, dtype=np.float64)
     found = np.empty((*y.shape, 2))
     for place, program in enumerate((1.0, 0.0)):
-        actual = role_payoff(game, program, y, reading=preferences.reading, period=period)
-        everyone = role_payoff(game, program, program, reading=preferences.reading, period=period)
+        actual = role_payoff(game, program, y, universalisation=preferences.universalisation, period=period)
+        everyone = role_payoff(
+            game, program, program, universalisation=preferences.universalisation, period=period
+        )
         spared = game.walkers * game.accident * program
         found[..., place] = (
             (1 - preferences.kappa) * actual + preferences.kappa * everyone + preferences.altruism * spared
@@ -123,7 +125,7 @@ def adoption_gains(
     share: ArrayLike = 0.0,
     *,
     altruism: ArrayLike = 0.0,
-    reading: Reading = "veil",
+    universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> Floats:
     """What the utilitarian program is worth more than the self-protective one, u(1) − u(0).
@@ -131,7 +133,9 @@ def adoption_gains(
     Arguments are those of `gain_terms` and κ, broadcast together; exactly 0 where the two are equally good
     up to rounding.
     """
-    own, everyone = gain_terms(game, share, altruism=altruism, reading=reading, period=period)
+    own, everyone = gain_terms(
+        game, share, altruism=altruism, universalisation=universalisation, period=period
+    )
     moral = np.asarray(kappa, dtype=np.float64) * everyone
     gains = own + moral
     stakes = np.abs(moral) + game.accident * (1.0 + game.walkers * np.asarray(altruism, dtype=np.float64))
@@ -176,7 +180,7 @@ def adoption_equilibria(
     kappa: ArrayLike,
     *,
     altruism: ArrayLike = 0.0,
-    reading: Reading = "veil",
+    universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> AdoptionEquilibria:
     """Profiles in which everybody's program is a best choice given the others'; a mandate is not looked at.
@@ -189,7 +193,7 @@ def adoption_equilibria(
         game: the rules.
         kappa: (n,), or one number for all.
         altruism: likewise.
-        reading: of all.
+        universalisation: of all.
         period: whose regulation holds.
     """
     weights, lives = (np.broadcast_to(np.asarray(each, dtype=np.float64), game.people)
@@ -199,7 +203,12 @@ def adoption_equilibria(
         chosen = np.full(game.people, start)
         while True:
             gains = adoption_gains(
-                game, weights, game.others(chosen), altruism=lives, reading=reading, period=period
+                game,
+                weights,
+                game.others(chosen),
+                altruism=lives,
+                universalisation=universalisation,
+                period=period,
             )
             # Who is indifferent stays on the side that it starts from.
             better = gains >= 0 if start else gains > 0
@@ -215,7 +224,7 @@ def equilibrium_shares(
     above: Callable[[float], float],
     *,
     altruism: float = 0.0,
-    reading: Reading = "veil",
+    universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> tuple[float, float]:
     """The lowest and the highest equilibrium share of utilitarian cars in a large population.
@@ -225,13 +234,17 @@ def equilibrium_shares(
         above: the share of people whose κ is above a number: ``scipy.stats.beta(2, 5).sf`` for example, or
             any falling function. Without economies of scale the answer is above(κ*), twice.
         altruism: a, of all.
-        reading: of all.
+        universalisation: of all.
         period: whose regulation holds.
     """
 
     def settled(share: float) -> float:
         for _ in range(10_000):
-            limit = float(kappa_threshold(game, share, altruism=altruism, reading=reading, period=period))
+            limit = float(
+                kappa_threshold(
+                    game, share, altruism=altruism, universalisation=universalisation, period=period
+                )
+            )
             # Where both programs are equally good whatever κ, there is no share to be told.
             following = math.nan if math.isnan(limit) else float(above(limit))
             if following == share or math.isnan(following) or abs(following - share) < TOLERANCE:

@@ -41,9 +41,9 @@ from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.errors import UsageError
 
 Kind = Literal["moralis", "altruist", "utilitarian"]
-Reading = Literal["veil", "even", "role", "mixed"]
+Universalisation = Literal["veil", "even", "role", "mixed"]
 
-READINGS = get_args(Reading)
+UNIVERSALISATIONS = get_args(Universalisation)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class DilemmaPreferences:
         kappa: κ in [0, 1], the weight of homo moralis on universalised survival; 0 is homo economicus.
         altruism: α of the altruist, at least 0.
         family: a, the extra weight on each family member's life, at least 0.
-        reading: how homo moralis universalises, see this module.
+        universalisation: how homo moralis universalises, see this module.
 
     Raises:
         UsageError: a value is out of its range.
@@ -66,10 +66,10 @@ class DilemmaPreferences:
     kappa: float = 0.0
     altruism: float = 0.0
     family: float = 0.0
-    reading: Reading = "veil"
+    universalisation: Universalisation = "veil"
 
     def __post_init__(self) -> None:
-        for name, choices in (("kind", get_args(Kind)), ("reading", READINGS)):
+        for name, choices in (("kind", get_args(Kind)), ("universalisation", UNIVERSALISATIONS)):
             if getattr(self, name) not in choices:
                 raise UsageError(
                     f"Preferences in a dilemma got {name}={getattr(self, name)!r}; choose one of "
@@ -86,7 +86,9 @@ class DilemmaPreferences:
     @property
     def name(self) -> str:
         """What tables call it."""
-        more = "" if self.reading == "veil" or self.kind != "moralis" else f" ({self.reading})"
+        more = (
+            "" if self.universalisation == "veil" or self.kind != "moralis" else f" ({self.universalisation})"
+        )
         more += f" a={self.family:g}" if self.family else ""
         if self.kind == "utilitarian":
             return f"utilitarian{more}"
@@ -130,17 +132,17 @@ def worth(vignette: Vignette, preferences: DilemmaPreferences) -> Worth:
         lives = preferences.altruism * c * _others_saved(vignette)
         return Worth(own, lives, lives + _hit(vignette), own + lives)
     kappa = preferences.kappa
-    if preferences.reading == "role":
+    if preferences.universalisation == "role":
         own = _in_role(vignette, kin)
         # Own and universalised survival are the same here: κ splits it, and changes nothing.
         return Worth((1 - kappa) * own, kappa * own, (1 - kappa) * _hit(vignette) + kappa * own, own)
-    if preferences.reading == "mixed":
+    if preferences.universalisation == "mixed":
         own, universal = _in_role(vignette, kin), c * (n - m - kin) / (m + n)
         # A mandate also reaches the respondent's own car.
         mandate = (1 - kappa) * own + kappa * universal
         hit = (1 - kappa) * _hit(vignette)
         return Worth((1 - kappa) * own, kappa * universal, hit + kappa * universal, mandate)
-    if preferences.reading == "even":
+    if preferences.universalisation == "even":
         lost, saved = c * (1 + kin / m) / 2, c / 2
     else:
         lost, saved = c * (m + kin) / (m + n), c * n / (m + n)
@@ -148,23 +150,26 @@ def worth(vignette: Vignette, preferences: DilemmaPreferences) -> Worth:
     return Worth(-(1 - kappa) * lost, kappa * universal, (1 - kappa) * saved + kappa * universal, universal)
 
 
-def kappa_threshold(vignette: Vignette, *, family: float = 0.0, reading: Reading = "veil") -> float:
+def kappa_threshold(
+    vignette: Vignette, *, family: float = 0.0, universalisation: Universalisation = "veil"
+) -> float:
     """κ*: homo moralis sacrifices the passengers iff κ > κ*.
 
     Above 1 nobody does. Within one role κ changes nothing: κ* is then infinity where staying is better (or as
-    good), and −infinity where swerving is. In the mixed reading that is so where both terms agree.
+    good), and −infinity where swerving is. In the mixed universalisation that is so where both terms agree.
 
     Raises:
-        UsageError: in the mixed reading, for a pedestrian whom fewer lives stand beside than in the car, it
+        UsageError: in the mixed universalisation, for a pedestrian whom fewer lives stand beside than in
+            the car, it
             is the other way round: small κ swerve.
     """
     m, n = vignette.riders, vignette.pedestrians
-    kin = DilemmaPreferences(family=family, reading=reading).family * vignette.relatives
-    if reading == "veil":
+    kin = DilemmaPreferences(family=family, universalisation=universalisation).family * vignette.relatives
+    if universalisation == "veil":
         return (m + kin) / n
-    if reading == "even":
+    if universalisation == "even":
         return 1 + kin / m
-    if reading == "mixed":
+    if universalisation == "mixed":
         own, universal = _in_role(vignette, kin) / vignette.certainty, (n - m - kin) / (m + n)
         if own < 0 < universal:
             return -own / (universal - own)

@@ -42,20 +42,20 @@ def sparing_worth(
         return lives
     if preferences.kind == "altruist":
         return mine + preferences.altruism * (lives - mine)
-    kappa, reading = preferences.kappa, preferences.reading
-    if reading == "role":
+    kappa, universalisation = preferences.kappa, preferences.universalisation
+    if universalisation == "role":
         return mine
     everybody = first + second
-    universal = 0.0 if everybody == 0 or reading == "even" else lives / everybody
-    if reading == "mixed":
+    universal = 0.0 if everybody == 0 or universalisation == "even" else lives / everybody
+    if universalisation == "mixed":
         return (1 - kappa) * mine + kappa * universal
-    return (1 - kappa) * _at_stake(humans, passengers, reading) + kappa * universal
+    return (1 - kappa) * _at_stake(humans, passengers, universalisation) + kappa * universal
 
 
-def _at_stake(humans: Sequence[int], passengers: Sequence[bool], reading: str) -> float:
+def _at_stake(humans: Sequence[int], passengers: Sequence[bool], universalisation: str) -> float:
     """What sparing the first changes in own survival behind the veil: as a passenger, by one's own car."""
     if not any(passengers) or sum(humans) == 0:
         return 0.0
     riders = humans[0] if passengers[0] else humans[1]
-    share = (0.5 if riders else 0.0) if reading == "even" else riders / sum(humans)
+    share = (0.5 if riders else 0.0) if universalisation == "even" else riders / sum(humans)
     return share if passengers[0] else -share

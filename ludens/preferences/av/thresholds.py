@@ -14,8 +14,8 @@ so that the utilitarian program is better iff κ > κ*, where
 
     κ* = (w_p·c + D(y) − a·k·c) / (w_q·s·k·c + g·(1 − y))
 
-(w_p, w_q) says in which roles the chooser thinks of itself, see `Reading`. After homo moralis of Alger &
-Weibull (Econometrica 81(6), 2013); the threshold is ours.
+(w_p, w_q) says in which roles the chooser thinks of itself, see `Universalisation`. After homo moralis of
+Alger & Weibull (Econometrica 81(6), 2013); the threshold is ours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
 
-Reading = Literal["veil", "passenger", "pedestrian"]
+Universalisation = Literal["veil", "passenger", "pedestrian"]
 """In which roles a chooser thinks of itself, in its own payoff and in the universalised one. ``"veil"``: in
 both, with their probabilities, not knowing which will be drawn. ``"passenger"``, ``"pedestrian"``: in this
 one role alone, as somebody who never walks, or never rides.
@@ -39,17 +39,19 @@ one role alone, as somebody who never walks, or never rides.
 _WEIGHTS = {"veil": (1.0, 1.0), "passenger": (1.0, 0.0), "pedestrian": (0.0, 1.0)}
 
 
-def check_reading(reading: str) -> Reading:
-    """The reading, if there is one of that name.
+def check_universalisation(universalisation: str) -> Universalisation:
+    """The universalisation, if there is one of that name.
 
     Raises:
         UsageError: there is none.
     """
-    for known in get_args(Reading):
-        if reading == known:
-            found: Reading = known
+    for known in get_args(Universalisation):
+        if universalisation == known:
+            found: Universalisation = known
             return found
-    raise UsageError(f"A reading is one of {', '.join(get_args(Reading))}; got {reading!r}.")
+    raise UsageError(
+        f"A universalisation is one of {', '.join(get_args(Universalisation))}; got {universalisation!r}."
+    )
 
 
 def gain_terms(
@@ -57,7 +59,7 @@ def gain_terms(
     share: ArrayLike = 0.0,
     *,
     altruism: ArrayLike = 0.0,
-    reading: Reading = "veil",
+    universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> tuple[Floats, Floats]:
     """The A and B of u(1) − u(0) = A + κ·B.
@@ -66,13 +68,13 @@ def gain_terms(
         game: the rules.
         share: y in [0, 1], of utilitarian cars among the others.
         altruism: a ≥ 0, the weight on each other life; broadcast with `share`.
-        reading: see `Reading`.
+        universalisation: see `Universalisation`.
         period: whose regulation holds.
 
     Returns:
         A, B: of the arguments' broadcast shape; B ≥ 0.
     """
-    riding, walking = _WEIGHTS[check_reading(reading)]
+    riding, walking = _WEIGHTS[check_universalisation(universalisation)]
     y, weight = np.broadcast_arrays(
         np.asarray(share, dtype=np.float64), np.asarray(altruism, dtype=np.float64)
     )
@@ -87,16 +89,18 @@ def kappa_threshold(
     share: ArrayLike = 0.0,
     *,
     altruism: ArrayLike = 0.0,
-    reading: Reading = "veil",
+    universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> Floats:
     """κ*: the utilitarian program is the better one iff κ > κ*; arguments as in `gain_terms`.
 
     Below 0 everybody is better off with it, above 1 nobody. Where the choice does not depend on κ (the
-    reading ``"passenger"``, or s = 0, without economies of scale), it is −∞ or ∞; NaN where the programs are
-    equally good whatever κ.
+    universalisation ``"passenger"``, or s = 0, without economies of scale), it is −∞ or ∞; NaN where the
+    programs are equally good whatever κ.
     """
-    own, everyone = gain_terms(game, share, altruism=altruism, reading=reading, period=period)
+    own, everyone = gain_terms(
+        game, share, altruism=altruism, universalisation=universalisation, period=period
+    )
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found: Floats = np.where(everyone > 0, -own / everyone, -np.sign(own) * np.inf)
     return found
@@ -112,18 +116,23 @@ def altruism_threshold(game: AdoptionGame, share: ArrayLike = 0.0, *, period: in
 
 
 def role_payoff(
-    game: AdoptionGame, own: ArrayLike, others: ArrayLike, *, reading: Reading = "veil", period: int = 0
+    game: AdoptionGame,
+    own: ArrayLike,
+    others: ArrayLike,
+    *,
+    universalisation: Universalisation = "veil",
+    period: int = 0,
 ) -> Floats:
-    """π(x, y) as somebody sees it who is in the reading's roles alone; arguments are broadcast.
+    """π(x, y) as somebody sees it who is in the universalisation's roles alone; arguments are broadcast.
 
     Args:
         game: the rules.
         own: x in [0, 1], the probability of the utilitarian program.
         others: y in [0, 1], the share of utilitarian cars among the others.
-        reading: see `Reading`; ``"veil"`` gives ``game.payoff``.
+        universalisation: see `Universalisation`; ``"veil"`` gives ``game.payoff``.
         period: whose regulation holds.
     """
-    riding, walking = _WEIGHTS[check_reading(reading)]
+    riding, walking = _WEIGHTS[check_universalisation(universalisation)]
     x, y = (np.asarray(each, dtype=np.float64) for each in (own, others))
     hurt = game.accident * (riding * x + walking * game.symmetry * game.walkers * (1.0 - y))
     worth: Floats = 1.0 - hurt - game.cost(x, y, period)

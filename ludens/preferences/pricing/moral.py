@@ -34,21 +34,21 @@ from ludens.envs.pricing.theory.groups import Groups
 from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.errors import UsageError
 
-Universalise = Literal["firms", "firms_and_consumers"]
+Universalisation = Literal["firms", "firms_and_consumers"]
 
 
 Floats = NDArray[np.float64]
 
 
 def moralis_prices(
-    market: AnyMarket, kappa: float, universalise: Universalise = "firms", *, consumers: float = 0.5
+    market: AnyMarket, kappa: float, universalisation: Universalisation = "firms", *, consumers: float = 0.5
 ) -> Floats:
     """Return the prices (J,) when every firm has weight κ on its universalised payoff.
 
     Args:
         market: the market.
         kappa: κ in [0, 1]; 0 is Nash.
-        universalise: over all firms, or over a veil behind which one may also be a consumer.
+        universalisation: over all firms, or over a veil behind which one may also be a consumer.
         consumers: w, the weight of consumers under "firms_and_consumers".
 
     Raises:
@@ -56,30 +56,32 @@ def moralis_prices(
             strictly between 0 and 1.
         EquilibriumError: the solver did not find such prices.
     """
-    conduct = moral_conduct(market.groups, kappa, universalise, consumers)
-    if universalise == "firms_and_consumers" and isinstance(market, Market):
+    conduct = moral_conduct(market.groups, kappa, universalisation, consumers)
+    if universalisation == "firms_and_consumers" and isinstance(market, Market):
         market.consumer_surplus(market.unit_costs)
     return market.equilibrium(conduct)
 
 
-def moral_conduct(owners: Groups, kappa: float, universalise: Universalise, consumers: float) -> Conduct:
+def moral_conduct(
+    owners: Groups, kappa: float, universalisation: Universalisation, consumers: float
+) -> Conduct:
     """Return the conduct of firms with weight κ on the named maxim.
 
     Args:
         owners: the products of each firm.
         kappa: κ in [0, 1].
-        universalise: over whom.
+        universalisation: over whom.
         consumers: w in [0, 1]; matters for "firms_and_consumers" only.
 
     Raises:
         UsageError: a weight lies outside its range, or κ·w exceeds 1/2: then a firm would gain by paying
             consumers ever more to buy, and no price is best.
     """
-    if universalise not in get_args(Universalise):
-        raise UsageError(f"universalise is 'firms' or 'firms_and_consumers'; got {universalise!r}.")
+    if universalisation not in get_args(Universalisation):
+        raise UsageError(f"universalisation is 'firms' or 'firms_and_consumers'; got {universalisation!r}.")
     if not 0 <= kappa <= 1 or not 0 <= consumers <= 1:
         raise UsageError(f"kappa and consumers lie between 0 and 1; got {kappa} and {consumers}.")
-    if universalise == "firms":
+    if universalisation == "firms":
         return Conduct(owners, 1.0, float(kappa))
     burden = kappa * consumers
     if burden > 0.5:

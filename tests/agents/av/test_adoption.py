@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ludens.agents import LLMPolicy, make_policy
-from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy, adopter_names, make_adopter
+from ludens.agents import LLMPolicy, make_policy, policy_names
+from ludens.agents.av.adoption import AdoptionOraclePolicy, FixedProgramPolicy
 from ludens.agents.llm.prompts.games import render
 from ludens.envs import make_env
 from ludens.errors import UsageError
@@ -32,6 +32,8 @@ def turns(**options):
 class Choosing(PolicyConformance):
     """At turns of the adoption game, some of them under a mandate."""
 
+    game = "av_adoption"
+
     def turns(self):
         law = {"mandate": True, "period": 2}
         return [*turns(people=3, rounds=3, regulation=law), *turns(people=4, economies=0.2, rounds=3)]
@@ -39,7 +41,7 @@ class Choosing(PolicyConformance):
 
 class TestOracle(Choosing):
     def make(self):
-        return AdoptionOraclePolicy(AdoptionPreferences(kappa=0.6, reading="pedestrian"))
+        return AdoptionOraclePolicy(AdoptionPreferences(kappa=0.6, universalisation="pedestrian"))
 
 
 class TestQuantal(Choosing):
@@ -56,7 +58,7 @@ class TestFixed(Choosing):
 def test_the_threshold_parts_the_choices(kappa, program):
     (first, *_) = turns(people=8, pedestrians=3, rounds=1)
     assert float(kappa_threshold(first.game)) == pytest.approx(1 / 3)
-    decision = make_adopter(f"adopter:{kappa}").decide(first, np.random.default_rng(0))
+    decision = make_policy(f"homo_moralis:{kappa}", "av_adoption").decide(first, np.random.default_rng(0))
     assert decision.action == program
     assert "To me a round is worth" in decision.reasoning
 
@@ -66,22 +68,24 @@ def test_the_threshold_parts_the_choices(kappa, program):
     [
         ("homo_economicus", AdoptionPreferences()),
         ("homo_moralis:0.5", AdoptionPreferences(kappa=0.5)),
-        ("homo_moralis:0.5,reading=passenger", AdoptionPreferences(kappa=0.5, reading="passenger")),
+        (
+            "homo_moralis:0.5,universalisation=passenger",
+            AdoptionPreferences(kappa=0.5, universalisation="passenger"),
+        ),
         ("altruist:0.3", AdoptionPreferences(altruism=0.3)),
         ("utilitarian", AdoptionPreferences(altruism=1.0)),
-        ({"spec": "adopter", "kappa": 0.2, "altruism": 0.1}, AdoptionPreferences(0.2, 0.1)),
+        ({"spec": "oracle", "kappa": 0.2, "altruism": 0.1}, AdoptionPreferences(0.2, 0.1)),
     ],
 )
 def test_names_make_the_preferences_that_they_say(spec, preferences):
-    assert make_adopter(spec).preferences == preferences
+    assert make_policy(spec, "av_adoption").preferences == preferences
 
 
 def test_every_listed_name_is_one():
-    for name in adopter_names():
-        assert make_adopter(name).decide(turns(people=3, rounds=1)[0], np.random.default_rng(0)).action in {
-            0,
-            1,
-        }
+    turn = turns(people=3, rounds=1)[0]
+    for name in policy_names("av_adoption"):
+        if name != "human":
+            assert make_policy(name, "av_adoption").decide(turn, np.random.default_rng(0)).action in {0, 1}
 
 
 @pytest.mark.parametrize(
@@ -89,31 +93,31 @@ def test_every_listed_name_is_one():
     [
         ("homo_moralis", "needs its weight"),
         ("homo_moralis:2", "kappa in"),
-        ("adopter:kappa=much", "needs a number"),
-        ("adopter:0.1,0.2", "cannot be read"),
-        ("adopter:reading=god", "veil, passenger, pedestrian"),
-        ("adopter:weight=1", "cannot be made"),
+        ("oracle:kappa=much", "needs a number"),
+        ("homo_moralis:0.1,0.2", "cannot be read"),
+        ("oracle:universalisation=god", "veil, passenger, pedestrian"),
+        ("oracle:weight=1", "has no setting 'weight'"),
         ("always:red", "A program is"),
-        ("nobody", "There is no chooser"),
+        ("nobody", "There is no policy"),
         (3, "named by a text"),
     ],
 )
 def test_wrong_names_are_told_in_a_sentence(spec, told):
     with pytest.raises(UsageError, match=told):
-        make_adopter(spec)
+        make_policy(spec, "av_adoption")
 
 
 def test_a_chooser_needs_the_adoption_game():
     env = make_env("trust")
     env.reset(seed=0)
     turn = env.unwrapped.turn(env.agent_selection)
-    for policy in (make_policy("adopter:0.5"), make_policy("always:utilitarian")):
+    for policy in (make_policy("oracle:kappa=0.5", "av_adoption"), make_policy("always:utilitarian")):
         with pytest.raises(UsageError, match="av_adoption"):
             policy.decide(turn, np.random.default_rng(0))
 
 
 def test_a_run_is_kept_and_its_policies_can_be_made_again(tmp_path):
-    seats = ["adopter:0.9", "adopter:0.1", "adopter:altruism=0.6", "always:self-protective"]
+    seats = ["homo_moralis:0.9", "homo_moralis:0.1", "oracle:altruism=0.6", "always:self-protective"]
     run = play(("av_adoption", {"people": 4, "rounds": 3}), seats, path=tmp_path / "run.db")
     chosen = {record.agent: record.choice for record in run.decisions()}
     assert list(chosen.values()) == ["utilitarian", "self-protective", "utilitarian", "self-protective"]
@@ -148,4 +152,4 @@ def test_a_model_is_told_the_numbers_of_the_game_soberly():
 
 
 def test_a_model_sits_in_a_seat_by_its_name():
-    assert isinstance(make_adopter("local/smollm2-135m", persona="homo_moralis"), LLMPolicy)
+    assert isinstance(make_policy("local/smollm2-135m", "av_adoption", persona="homo_moralis"), LLMPolicy)

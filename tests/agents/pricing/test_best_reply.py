@@ -22,8 +22,6 @@ from ludens.agents.pricing import (
     MyopicPolicy,
     NashPolicy,
     PriceRulePolicy,
-    RandomFirm,
-    make_firm,
 )
 from ludens.agents.qlearning import QLearning, QLearningPolicy, train
 from ludens.agents.qlearning.values import best_reply_values
@@ -221,14 +219,18 @@ def test_where_firms_differ_the_rivals_grid_is_asked_for():
 
 
 def test_what_is_no_known_rule_or_no_duopoly_is_refused(monkeypatch):
-    for rival in (RandomFirm(), QLearningPolicy(mode="online"), CallablePolicy(lambda seen: 0)):
+    for rival in (
+        make_policy("random", "bertrand"),
+        QLearningPolicy(mode="online"),
+        CallablePolicy(lambda seen: 0),
+    ):
         with pytest.raises(UsageError, match="give memory"):
             BestReplyPricePolicy(rival)
     for rival in (PricePolicy("openai/gpt-5-mini"), "myopic"):
         with pytest.raises(UsageError, match="rule is known"):
             BestReplyPricePolicy(rival)
     with pytest.raises(UsageError, match="without chance"):
-        BestReplyPricePolicy(RandomFirm(), memory=0).values(on_grid())
+        BestReplyPricePolicy(make_policy("random", "bertrand"), memory=0).values(on_grid())
     for wrong in ({"discount": 1.0}, {"discount": -0.1}, {"discount": True}):
         with pytest.raises(UsageError, match="discount factor"):
             BestReplyPricePolicy(MyopicPolicy(), **wrong)
@@ -264,7 +266,7 @@ def test_it_is_a_policy_like_others():
 
 
 def test_a_matching_firm_charges_the_rivals_last_price():
-    assert make_firm("matching") == make_policy("matching") == MatchingPolicy()
+    assert make_policy("matching", "bertrand") == make_policy("matching") == MatchingPolicy()
     assert answer(MatchingPolicy()) == answer(MonopolyPolicy())
     assert answer(MatchingPolicy(), (3, 9)) == 3
     three = pricing_turn([(1.5, 1.7, 1.6)], market=Market.symmetric(3))

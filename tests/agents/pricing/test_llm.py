@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from ludens.agents import make_policy
 from ludens.agents.llm import ModelError
 from ludens.agents.llm.price_policy import PricePolicy
-from ludens.agents.pricing import make_firm
 from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import UsageError
 from tests import loopback
@@ -207,11 +207,11 @@ def test_the_same_seed_asks_the_same_and_it_can_be_fixed():
 
 def test_a_firm_is_made_again_from_what_it_says_of_itself_and_tells_no_secret():
     spec = {"spec": "openai/x", "prefix": "P3", "persona": "homo_moralis", "window": 20, "api_key": "s3cret"}
-    policy = make_firm(spec)
+    policy = make_policy(spec, "bertrand")
     assert "s3cret" not in json.dumps(policy.describe())
-    assert make_firm(policy.describe()) == policy
-    assert make_firm("openai/x", prefix="P2").prefix == "P2"
-    assert make_firm(spec, prefix="P2").prefix == "P3"
+    assert make_policy(policy.describe(), "bertrand") == policy
+    assert make_policy("openai/x", "bertrand", prefix="P2").prefix == "P2"
+    assert make_policy(spec, "bertrand", prefix="P2").prefix == "P3"
 
 
 @pytest.mark.parametrize(
@@ -229,11 +229,11 @@ def test_a_firm_is_made_again_from_what_it_says_of_itself_and_tells_no_secret():
 )
 def test_a_wrong_setting_is_a_sentence_before_anything_is_asked(settings, why):
     with pytest.raises(UsageError, match=why):
-        make_firm({"spec": "openai/x", **settings})
+        make_policy({"spec": "openai/x", **settings}, "bertrand")
 
 
 def test_the_compact_layout_is_for_models_on_this_machine_unless_told_otherwise():
-    layouts = [make_firm(spec).telling.layout for spec in ("local/smollm2-135m", "openai/x")]
+    layouts = [make_policy(spec, "bertrand").telling.layout for spec in ("local/smollm2-135m", "openai/x")]
     assert layouts == ["compact", "full"]
-    told = make_firm({"spec": "local/smollm2-135m", "layout": "full"}).telling
+    told = make_policy({"spec": "local/smollm2-135m", "layout": "full"}, "bertrand").telling
     assert (told.window, told.note_limit) == (100, None)

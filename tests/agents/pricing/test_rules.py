@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ludens.agents import CallablePolicy, make_policy
-from ludens.agents.pricing import firm_names, make_firm, market_view
+from ludens.agents import CallablePolicy, make_policy, policy_names
+from ludens.agents.pricing import market_view
 from ludens.envs import PROTOCOLS, questions
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid
@@ -16,8 +16,12 @@ from tests.agents.pricing.turns import BASELINE, pricing_turn
 NASH, JOINT = 1.472927, 1.924981
 
 
+def made(spec):
+    return make_policy(spec, "bertrand")
+
+
 def price(spec, *arguments, seed=0, **facts):
-    decision = make_firm(spec).decide(pricing_turn(*arguments, **facts), np.random.default_rng(seed))
+    decision = made(spec).decide(pricing_turn(*arguments, **facts), np.random.default_rng(seed))
     assert isinstance(decision.action, float)
     return decision.action
 
@@ -34,15 +38,15 @@ def test_the_opening_price_is_the_known_one(spec, expected):
     ("kappa", "expected"), [(0, 1.473), (0.1, 1.514), (0.25, 1.583), (0.5, 1.711), (0.75, 1.829), (1, 1.925)]
 )
 def test_moralis_firms_charge_the_known_prices(kappa, expected):
-    assert price(f"moralis:{kappa}") == pytest.approx(expected, abs=6e-4)
+    assert price(f"homo_moralis:{kappa}") == pytest.approx(expected, abs=6e-4)
 
 
 def test_whom_the_maxim_is_universalised_over_is_named():
-    named = make_firm("moralis:kappa=0.5,universalise=firms_and_consumers")
-    assert named == make_firm(named.describe())
-    assert named != make_firm("moralis:0.5")
+    named = made("homo_moralis:kappa=0.5,universalisation=firms_and_consumers")
+    assert named == made(named.describe())
+    assert named != made("homo_moralis:0.5")
     assert "consumers" in named.name
-    assert price(named.describe()) < price("moralis:0.5")
+    assert price(named.describe()) < price("homo_moralis:0.5")
 
 
 def test_a_myopic_firm_replies_to_the_last_prices_alone():
@@ -62,25 +66,25 @@ def test_grim_takes_the_grids_joint_price_for_no_cut():
     grid = price_grid(BASELINE)
     nearest = grid[np.argmin(np.abs(grid - JOINT))]
     assert nearest != pytest.approx(JOINT, abs=1e-3)
-    assert make_firm("grim").decide(pricing_turn([(nearest, nearest)], grid=grid), None).action == int(
+    assert made("grim").decide(pricing_turn([(nearest, nearest)], grid=grid), None).action == int(
         np.argmin(np.abs(grid - JOINT))
     )
     below = grid[np.argmin(np.abs(grid - JOINT)) - 1]
-    assert make_firm("grim").decide(pricing_turn([(nearest, below)], grid=grid), None).action == int(
+    assert made("grim").decide(pricing_turn([(nearest, below)], grid=grid), None).action == int(
         np.argmin(np.abs(grid - NASH))
     )
 
 
-@pytest.mark.parametrize("spec", ["nash", "monopoly", "fixed:1.7", "moralis:0.5", "myopic"])
+@pytest.mark.parametrize("spec", ["nash", "monopoly", "fixed:1.7", "homo_moralis:0.5", "myopic"])
 def test_on_a_grid_the_nearest_price_is_taken(spec):
     grid = np.linspace(1.4, 2.0, 7)
-    action = make_firm(spec).decide(pricing_turn(grid=grid), None).action
+    action = made(spec).decide(pricing_turn(grid=grid), None).action
     assert isinstance(action, int)
     assert abs(grid[action] - price(spec)) == pytest.approx(np.abs(grid - price(spec)).min())
 
 
 @pytest.mark.parametrize("scale", [1, 3.2, 10])
-@pytest.mark.parametrize("spec", ["nash", "monopoly", "moralis:0.25", "fixed:1.7"])
+@pytest.mark.parametrize("spec", ["nash", "monopoly", "homo_moralis:0.25", "fixed:1.7"])
 def test_prices_scale_with_money(spec, scale):
     market = Market.symmetric(price_scale=scale)
     assert price(spec, market=market) == pytest.approx(scale * price(spec))
@@ -88,7 +92,7 @@ def test_prices_scale_with_money(spec, scale):
 
 def test_random_firms_draw_from_what_is_on_offer_with_the_generator_alone():
     grid = price_grid(BASELINE)
-    firm = make_firm("random")
+    firm = made("random")
     drawn = [firm.decide(pricing_turn(grid=grid), np.random.default_rng(seed)).action for seed in range(300)]
     assert set(drawn) == set(range(15))
     free = [price("random", seed=seed) for seed in range(300)]
@@ -107,17 +111,26 @@ def test_each_seat_knows_its_own_product(firm):
     assert view.quantities == market.quantities([1.5, 1.6, 1.7])[firm]
 
 
-@pytest.mark.parametrize("spec", [name for name in firm_names() if name != "qlearning"])
+@pytest.mark.parametrize(
+    "spec", [name for name in policy_names("bertrand") if name not in {"human", "qlearning"}]
+)
 def test_every_firm_is_made_again_from_what_it_says_of_itself(spec):
-    firm = make_firm(spec)
-    assert make_firm(firm.describe()) == firm
-    assert hash(make_firm(firm.describe())) == hash(firm)
-    assert firm != make_firm("fixed:3")
+    firm = made(spec)
+    assert made(firm.describe()) == firm
+    assert hash(made(firm.describe())) == hash(firm)
+    assert firm != made("fixed:3")
 
 
-@pytest.mark.parametrize("spec", ["nash", "monopoly", "myopic", "moralis:0.5", "fixed:1.7"])
-def test_policies_by_name_know_the_firms_too(spec):
-    assert make_policy(spec) == make_firm(spec) == make_policy(make_firm(spec).describe())
+@pytest.mark.parametrize("spec", ["nash", "monopoly", "myopic", "fixed:1.7"])
+def test_names_of_markets_alone_need_no_game(spec):
+    assert make_policy(spec) == made(spec) == make_policy(made(spec).describe())
+
+
+def test_homo_economicus_is_homo_moralis_without_the_kantian_weight():
+    assert made("homo_economicus") == made("homo_moralis:0") == made("oracle")
+    assert price("homo_economicus", [(1.2, 1.3)]) == pytest.approx(NASH, abs=1e-6)
+    assert made("homo_moralis:0.5") == made("oracle:kappa=0.5") != made("homo_moralis:0.4")
+    assert made(made("homo_moralis:0.123456789").describe()).kappa == 0.123456789
 
 
 def test_a_function_of_ones_own_may_price():
@@ -131,29 +144,29 @@ def test_a_function_of_ones_own_may_price():
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        ("nsh", "There is no firm 'nsh'; there are nash"),
-        ("nash:2", "There is no firm"),
-        ("moralis", "cannot be made with these settings"),
-        ("moralis:2", r"lies in \[0, 1\]"),
-        ("moralis:half", r"lies in \[0, 1\]"),
-        ("moralis:0.5,universalise=all", "one of firms, firms_and_consumers"),
-        ("moralis:0.5,kappa=0.4", "cannot be read at"),
+        ("nsh", "There is no policy 'nsh'; there are random, .*nash"),
+        ("nash:2", "There is no policy"),
+        ("homo_moralis", "needs its weight: write homo_moralis:0.5"),
+        ("homo_moralis:2", r"lies in \[0, 1\]"),
+        ("homo_moralis:half", "needs a number for kappa"),
+        ("homo_moralis:0.5,universalisation=all", "one of firms, firms_and_consumers"),
+        ("homo_moralis:0.5,kappa=0.4", "cannot be read at"),
         ("fixed:-1", "at least 0"),
         ("fixed:inf", "at least 0"),
-        ({"spec": "nash", "prefix": "P1"}, "cannot be made with these settings"),
+        ({"spec": "nash", "prefix": "P1"}, "takes no settings; got prefix"),
         ({"name": "mine"}, "has no specification"),
         (7, "is named by a text"),
     ],
 )
 def test_what_is_no_firm_is_a_sentence(spec, why):
     with pytest.raises(UsageError, match=why):
-        make_firm(spec)
+        made(spec)
 
 
 def test_a_firm_outside_a_market_is_a_sentence():
     turn = next(iter(questions(PROTOCOLS["TG1"]).values()))
     with pytest.raises(UsageError, match=r"ludens/bertrand-v0"):
-        make_firm("nash").decide(turn, None)
+        made("nash").decide(turn, None)
 
 
 def test_a_firm_with_two_products_is_a_sentence():

@@ -9,7 +9,7 @@ import numpy as np
 import pettingzoo
 import pytest
 
-from ludens.agents.pricing.names import make_firm
+from ludens.agents import make_policy
 from ludens.agents.qlearning import QLearning, QLearningPolicy, learning_tables, policy, train
 from ludens.agents.qlearning.session import start_session
 from ludens.envs import Option, Turn
@@ -202,11 +202,11 @@ def test_trainings_are_kept_on_disk_only_if_asked(tmp_path, monkeypatch):
 def test_a_description_makes_an_equal_firm():
     made = QLearningPolicy(mode="online", seed=3, alpha=0.2, memory=2, initial=[1.0] * 15)
     described = json.loads(json.dumps(made.describe()))
-    again = make_firm(described)
+    again = make_policy(described, "bertrand")
     assert isinstance(again, QLearningPolicy)
     assert again.describe() == made.describe()
-    assert make_firm("qlearning").describe() == QLearningPolicy().describe()
-    assert make_firm("qlearning:seed=3,alpha=0.2").parameters == QLearning(alpha=0.2)
+    assert make_policy("qlearning", "bertrand").describe() == QLearningPolicy().describe()
+    assert make_policy("qlearning:seed=3,alpha=0.2", "bertrand").parameters == QLearning(alpha=0.2)
 
 
 def test_settings_that_are_no_settings_are_named():

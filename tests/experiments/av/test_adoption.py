@@ -35,7 +35,10 @@ def test_groups_end_on_their_side_of_the_threshold():
 
 
 def test_the_reading_within_the_passenger_never_adopts():
-    paths = simulated(["homo_moralis:1,reading=passenger", "homo_moralis:0.01,reading=pedestrian"], rounds=1)
+    paths = simulated(
+        ["homo_moralis:1,universalisation=passenger", "homo_moralis:0.01,universalisation=pedestrian"],
+        rounds=1,
+    )
     assert paths.shares[0, -1].tolist() == [0, 1]
 
 

@@ -54,7 +54,7 @@ def test_the_approval_curve_gives_back_what_made_it(tmp_path):
 
 
 def test_the_social_dilemma_shows_where_self_interest_knows_its_seat(tmp_path):
-    design = ["homo_moralis:0.5,reading=mixed,family=1"]
+    design = ["homo_moralis:0.5,universalisation=mixed,family=1"]
     gaps = load_result(ask(design, studies=[3], path=tmp_path / "x.db", references=()).path).measures[0].gaps
     alone, colleague, family = (
         gaps[who, "passenger"].value for who in ("alone", "co-worker", "family member")

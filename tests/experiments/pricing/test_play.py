@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from ludens.agents import make_policy
 from ludens.agents.policy import Decision, Policy
-from ludens.agents.pricing import make_firm
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import LudensError, UsageError
@@ -300,4 +300,4 @@ def test_a_firm_of_ones_own_that_charges_no_price_is_a_sentence(tmp_path):
 def test_one_name_is_for_all_firms(tmp_path):
     run = play_pricing(["nash"], market=Market.symmetric(3), periods=1, path=tmp_path / "run.db")
     assert run.episodes()[0].labels["firms"] == ["nash"] * 3
-    assert make_firm("nash").name == "nash"
+    assert make_policy("nash", "bertrand").name == "nash"

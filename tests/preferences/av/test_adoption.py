@@ -82,18 +82,20 @@ def test_the_reading_within_a_role_leaves_the_other_role_out(game, kappa, share,
     """Both terms of a utility are computed anew, by hand, for somebody who never walks or never rides."""
     c, k, s = game.accident, game.walkers, game.symmetry
 
-    def payoff(reading, x, y):
-        hurt = c * x if reading == "passenger" else s * k * c * (1 - y)
+    def payoff(universalisation, x, y):
+        hurt = c * x if universalisation == "passenger" else s * k * c * (1 - y)
         return 1 - hurt - float(game.cost(x, y))
 
-    for reading in ("passenger", "pedestrian"):
+    for universalisation in ("passenger", "pedestrian"):
         worth = [
-            (1 - kappa) * payoff(reading, x, share) + kappa * payoff(reading, x, x) + altruism * k * c * x
+            (1 - kappa) * payoff(universalisation, x, share)
+            + kappa * payoff(universalisation, x, x)
+            + altruism * k * c * x
             for x in (1, 0)
         ]
-        gain = float(adoption_gains(game, kappa, share, altruism=altruism, reading=reading))
+        gain = float(adoption_gains(game, kappa, share, altruism=altruism, universalisation=universalisation))
         assert gain == pytest.approx(worth[0] - worth[1], abs=1e-12)
-        found = adoption_utilities(game, AdoptionPreferences(kappa, altruism, reading), share)
+        found = adoption_utilities(game, AdoptionPreferences(kappa, altruism, universalisation), share)
         assert found == pytest.approx(worth, abs=1e-12)
 
 
@@ -131,8 +133,8 @@ def test_known_thresholds():
     assert float(kappa_threshold(outsiders)) == np.inf
     assert float(altruism_threshold(outsiders)) == pytest.approx(0.1)
     # As a passenger nobody gains from others' programs; a pedestrian does for any κ.
-    assert float(kappa_threshold(game, reading="passenger")) == np.inf
-    assert float(kappa_threshold(game, reading="pedestrian")) == 0
+    assert float(kappa_threshold(game, universalisation="passenger")) == np.inf
+    assert float(kappa_threshold(game, universalisation="pedestrian")) == 0
     # A fine of c makes homo economicus indifferent, a larger one utilitarian.
     fined = AdoptionGame(people=50, pedestrians=10, accident=0.01, regulation={"fine": 0.01})
     assert float(kappa_threshold(fined)) == 0
@@ -201,7 +203,8 @@ def test_choice_probabilities_are_a_logit():
 
 
 @pytest.mark.parametrize(
-    "numbers", [{"kappa": 1.1}, {"kappa": "half"}, {"altruism": -1}, {"altruism": np.inf}, {"reading": "god"}]
+    "numbers",
+    [{"kappa": 1.1}, {"kappa": "half"}, {"altruism": -1}, {"altruism": np.inf}, {"universalisation": "god"}],
 )
 def test_wrong_preferences_are_told(numbers):
     with pytest.raises(UsageError):

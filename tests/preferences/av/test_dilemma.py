@@ -54,10 +54,12 @@ def test_the_veil_is_the_enumeration_of_all_places(vignette, kappa, family, othe
 
 
 @given(VIGNETTES, SHARES, FAMILY_WEIGHTS, st.sampled_from(["veil", "even", "mixed"]))
-def test_homo_moralis_sacrifices_exactly_above_the_threshold(vignette, kappa, family, reading):
-    threshold = kappa_threshold(vignette, family=family, reading=reading)
+def test_homo_moralis_sacrifices_exactly_above_the_threshold(vignette, kappa, family, universalisation):
+    threshold = kappa_threshold(vignette, family=family, universalisation=universalisation)
     assume(abs(kappa - threshold) > 1e-9)
-    gain = worth(vignette, DilemmaPreferences(kappa=kappa, family=family, reading=reading)).choice
+    gain = worth(
+        vignette, DilemmaPreferences(kappa=kappa, family=family, universalisation=universalisation)
+    ).choice
     assume(abs(gain) > 1e-12)
     assert (gain > 0) == (kappa > threshold)
 
@@ -74,8 +76,8 @@ def test_the_altruist_sacrifices_exactly_above_its_threshold(vignette, altruism,
 def test_the_closed_form_is_the_ratio_of_lives(n, m):
     vignette = Vignette(pedestrians=n, passengers=("self", *["stranger"] * (m - 1)))
     assert kappa_threshold(vignette) == pytest.approx(m / n)
-    assert kappa_threshold(vignette, reading="even") == 1.0
-    assert kappa_threshold(vignette, reading="role") == math.inf
+    assert kappa_threshold(vignette, universalisation="even") == 1.0
+    assert kappa_threshold(vignette, universalisation="role") == math.inf
 
 
 def test_a_family_weight_raises_the_threshold():
@@ -131,7 +133,8 @@ def test_recalled_numbers_of_people_are_marked_and_missing_ones_have_reasons():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"kappa": 1.5}, {"kappa": -0.1}, {"altruism": math.inf}, {"reading": "x"}, {"family": "much"}]
+    "wrong",
+    [{"kappa": 1.5}, {"kappa": -0.1}, {"altruism": math.inf}, {"universalisation": "x"}, {"family": "much"}],
 )
 def test_wrong_preferences_are_said(wrong):
     with pytest.raises(UsageError):

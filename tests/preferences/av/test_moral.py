@@ -36,7 +36,10 @@ def test_behind_the_veil_pedestrians_are_counted_by_all_but_homo_economicus(firs
         [
             DilemmaPreferences(kind="utilitarian"),
             DilemmaPreferences(kind="altruist", altruism=0.3),
-            *(DilemmaPreferences(kappa=0.4, reading=name) for name in ("veil", "even", "role", "mixed")),
+            *(
+                DilemmaPreferences(kappa=0.4, universalisation=name)
+                for name in ("veil", "even", "role", "mixed")
+            ),
         ]
     ),
 )

@@ -100,8 +100,8 @@ def test_homogeneous_goods_have_the_two_ends_only():
     ("arguments", "told"),
     [
         ({"kappa": 1.5}, "between 0 and 1"),
-        ({"kappa": 0.5, "universalise": "everyone"}, "'firms' or 'firms_and_consumers'"),
-        ({"kappa": 1, "universalise": "firms_and_consumers", "consumers": 0.6}, "must not exceed 1/2"),
+        ({"kappa": 0.5, "universalisation": "everyone"}, "'firms' or 'firms_and_consumers'"),
+        ({"kappa": 1, "universalisation": "firms_and_consumers", "consumers": 0.6}, "must not exceed 1/2"),
     ],
 )
 def test_wrong_weights_are_refused(arguments, told):

@@ -1,0 +1,58 @@
+"""The policy that chooses at random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ludens.agents.policy import Decision, Policy, draw
+from ludens.envs import Turn
+from ludens.errors import UsageError
+
+Interval = Callable[[Turn], tuple[float, float]]
+"""The lowest and the highest number to draw at a turn."""
+
+
+class RandomPolicy(Policy):
+    """Every legal option with the same probability; where there are no options, any number of the interval.
+
+    Args:
+        interval: a function from a turn to the interval that numbers are drawn from; None for the turn's own,
+            the whole range of what may be chosen.
+    """
+
+    name = "random"
+
+    def __init__(self, interval: Interval | None = None) -> None:
+        self.interval = interval
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Draw uniformly; the probabilities of options are exact.
+
+        Raises:
+            UsageError: there are neither options nor two finite bounds.
+        """
+        if turn.options:
+            return draw([1 / len(turn.options)] * len(turn.options), turn, rng, provenance="exact")
+        low, high = self.interval(turn) if self.interval is not None else turn.interval or (0.0, math.inf)
+        if not math.isfinite(high - low):
+            raise UsageError(
+                f"{self.name} draws from an interval, and {turn.environment} bounds numbers by {low:g} and "
+                f"{high:g}: give it finite bounds."
+            )
+        number = float(rng.uniform(low, high))
+        least, most = turn.interval if turn.interval is not None else (-math.inf, math.inf)
+        return Decision(min(max(number, least), most))
+
+    def describe(self) -> dict[str, Any]:
+        """Return JSON values from which an equal policy can be made for the same game."""
+        return {**super().describe(), "spec": self.name}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RandomPolicy) and self.interval == other.interval
+
+    def __hash__(self) -> int:
+        return hash((RandomPolicy, self.interval))

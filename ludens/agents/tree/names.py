@@ -1,0 +1,97 @@
+"""The names of policies that play game trees.
+
+==========================================  ==========================================================
+specification                               policy
+==========================================  ==========================================================
+``tit_for_tat``, ``grim`` …                 the rule of that name, see `ludens.agents.tree.scripted`
+``homo_economicus``                         `OraclePolicy` of the own payoff
+``homo_moralis:0.5``                        `OraclePolicy` with κ = 0.5
+``altruist:0.2``                            `OraclePolicy` with weight 0.2 on the other player's payoff
+``utilitarian``                             the same with weight 1: all payoffs count alike
+``oracle:alpha=0.3,beta=0.2,kappa=0.1``     `OraclePolicy`; numbers left out are 0
+``quantal:kappa=0.5,noise=8``               `QuantalPolicy`; noise is λ in points
+==========================================  ==========================================================
+
+All but the rules also take ``belief=uniform`` or ``belief=equilibrium``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ludens.agents.specs import Domain, Name
+
+if TYPE_CHECKING:
+    from ludens.agents.policy import Policy
+
+_RULES = {
+    "always_cooperate": "AlwaysCooperate",
+    "always_defect": "AlwaysDefect",
+    "tit_for_tat": "TitForTat",
+    "reciprocator": "Reciprocator",
+    "grim": "Grim",
+}
+_WORDS = frozenset({"belief"})
+
+
+def _oracle(alpha: float = 0.0, beta: float = 0.0, kappa: float = 0.0, belief: Any = "uniform") -> Policy:
+    from ludens.agents.tree.oracle import OraclePolicy
+    from ludens.preferences import Preferences
+
+    return OraclePolicy(Preferences(alpha, beta, kappa), belief)
+
+
+def _quantal(
+    alpha: float = 0.0,
+    beta: float = 0.0,
+    kappa: float = 0.0,
+    noise: float = 8.0,
+    belief: Any = "uniform",
+) -> Policy:
+    from ludens.agents.tree.oracle import QuantalPolicy
+    from ludens.preferences import Preferences
+
+    return QuantalPolicy(Preferences(alpha, beta, kappa), belief, noise)
+
+
+def _homo_economicus(belief: Any = "uniform") -> Policy:
+    return _oracle(belief=belief)
+
+
+def _homo_moralis(kappa: float, belief: Any = "uniform") -> Policy:
+    return _oracle(kappa=kappa, belief=belief)
+
+
+def _altruist(altruism: float, belief: Any = "uniform") -> Policy:
+    from ludens.agents.tree.oracle import OraclePolicy
+    from ludens.preferences import altruist
+
+    return OraclePolicy(altruist(altruism), belief)
+
+
+def _utilitarian(belief: Any = "uniform") -> Policy:
+    return _altruist(1.0, belief)
+
+
+def _is_tree(game: object) -> bool:
+    from ludens.envs import GameTree
+
+    return isinstance(game, GameTree)
+
+
+DOMAIN = Domain(
+    games="game trees",
+    # Every environment that no other domain claims, those of other packages among them.
+    environments=frozenset(),
+    holds=_is_tree,
+    names={
+        **{name: Name(f"ludens.agents.tree.scripted:{rule}") for name, rule in _RULES.items()},
+        "homo_economicus": Name(_homo_economicus, words=_WORDS),
+        "homo_moralis": Name(_homo_moralis, "homo_moralis:0.5", "kappa", words=_WORDS),
+        "altruist": Name(_altruist, "altruist:0.2", "altruism", words=_WORDS),
+        "utilitarian": Name(_utilitarian, words=_WORDS),
+        "oracle": Name(_oracle, "oracle:alpha=0.3,kappa=0.5", words=_WORDS),
+        "quantal": Name(_quantal, "quantal:kappa=0.5,noise=8", words=_WORDS),
+    },
+    model="ludens.agents.llm.choice_policy:LLMPolicy",
+)

@@ -1,0 +1,91 @@
+"""Preferences of one's own: any utility of outcomes.
+
+A function says what the outcomes of a game are worth to each player; homo moralis' weight κ then works on
+these worths as it does on payoffs:
+
+    u(x, ŷ) = (1−κ)·E[v | x, ŷ] + κ·E[v | x, x],     v = felt(payoffs)
+
+which is the utility of `ludens.preferences.utility` in the same tree with v for payoffs, so that the oracle
+stays exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ludens.envs import ChanceNode, DecisionNode, GameTree, Node, PayoffNode
+from ludens.errors import UsageError
+
+Felt = Callable[..., ArrayLike]
+"""From payoffs (leaves, roles), in points, and settings by name to what they are worth to each role, (leaves,
+roles)."""
+
+
+@dataclass(frozen=True)
+class OutcomePreferences:
+    """A utility of outcomes.
+
+    Args:
+        name: for tables and specifications.
+        felt: the function.
+        settings: its further arguments, by name.
+
+    Raises:
+        UsageError: the function cannot be called, or takes other settings.
+    """
+
+    name: str
+    felt: Felt
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not callable(self.felt):
+            raise UsageError(
+                f"The preference {self.name!r} is {self.felt!r}: give a function of payoffs and settings."
+            )
+        try:
+            self.worths(np.zeros((1, 2)))
+        except TypeError as error:
+            raise UsageError(f"The preference {self.name!r} does not take these settings: {error}.") from None
+
+    def __hash__(self) -> int:
+        return hash((self.name, tuple(self.settings.items())))
+
+    def worths(self, payoffs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what payoffs (leaves, roles) are worth to each role, in the same shape.
+
+        Raises:
+            UsageError: the function returns another shape, or a number that is not finite.
+        """
+        worths = np.asarray(self.felt(payoffs.copy(), **self.settings), dtype=np.float64)
+        if worths.shape != payoffs.shape or not np.all(np.isfinite(worths)):
+            raise UsageError(
+                f"The preference {self.name!r} must return finite numbers of shape {payoffs.shape}, one for "
+                f"each leaf and role; got shape {worths.shape}."
+            )
+        return worths
+
+    def game(self, game: GameTree) -> GameTree:
+        """Return the same game with what outcomes are worth in place of payoffs.
+
+        Raises:
+            UsageError: as `worths`.
+        """
+        worths = iter(self.worths(np.asarray(game.payoffs)))
+        return GameTree(game.name, game.roles, _valued(game.root, worths))
+
+
+def _valued(node: Node, worths: Iterator[NDArray[np.float64]]) -> Node:
+    """Return a tree whose payoffs are taken from the iterator, in the order of the leaves."""
+    if isinstance(node, PayoffNode):
+        return PayoffNode(tuple(next(worths).tolist()))
+    if isinstance(node, ChanceNode):
+        branches = {name: (share, _valued(child, worths)) for name, (share, child) in node.branches.items()}
+        return ChanceNode(node.label, branches)
+    options = {name: _valued(child, worths) for name, child in node.options.items()}
+    return DecisionNode(node.label, node.role, options, node.information_set)
