@@ -14,10 +14,13 @@ def envs(as_json: Json = False) -> None:
     """List the environments with their roles, parameters and protocols."""
     from ludens.envs import FAMILIES
     from ludens.envs.av.registration import KINDS
+    from ludens.envs.games import load_games
     from ludens.envs.pricing.registration import PRICING
+    from ludens.envs.spec import EnvSpec
 
+    specs = (*PRICING, *KINDS, *(each for each in load_games().values() if isinstance(each, EnvSpec)))
     if as_json:
-        print_json([*(_family(family) for family in FAMILIES.values()), *map(_kind, (*PRICING, *KINDS))])
+        print_json([*(_family(family) for family in FAMILIES.values()), *map(_kind, specs)])
         return
     from rich import box
     from rich.table import Table
@@ -32,7 +35,7 @@ def envs(as_json: Json = False) -> None:
         screen.print(f"[bold]{family.environment}[/bold]")
         screen.print(f"{family.title}, {family.source}; roles: {', '.join(family.roles)}", style="dim")
         screen.print(table)
-    for kind in (*PRICING, *KINDS):
+    for kind in specs:
         screen.print(f"[bold]{kind.environment}[/bold]")
         screen.print(f"{kind.title}, {kind.source}; roles: {', '.join(kind.roles)}", style="dim")
         screen.print(f"options: {', '.join(kind.options)}\n", style="dim")

@@ -11,12 +11,13 @@ from pettingzoo import AECEnv, ParallelEnv, aec_registry, make
 from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
 from ludens.envs.av.registration import register_av
-from ludens.envs.games import FAMILIES, add_family
+from ludens.envs.games import FAMILIES, GROUP, add_family, built_in, load_game
 from ludens.envs.pricing.registration import register_pricing
-from ludens.envs.spec import register
+from ludens.envs.spec import aec_of, parallel_of, register
 from ludens.envs.tree.family import Family
 from ludens.envs.tree.sequential import SequentialEnv
 from ludens.errors import UsageError
+from ludens.plugins import installed
 
 _OPTIONS = set(inspect.signature(SequentialEnv).parameters) - {"game", "environment"}
 
@@ -90,7 +91,27 @@ def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
     return made
 
 
-for _family in FAMILIES.values():
+def register_plugins() -> None:
+    """Add both APIs of the games of other packages, which are loaded when the first one is made.
+
+    Doing it twice changes nothing; a name that is taken is left to the one who has it.
+    """
+    for name in installed(GROUP):
+        register(f"ludens/{name}-v0", parallel=partial(_parallel, name), aec=partial(_aec, name))
+
+
+def _parallel(name: str, **options: Any) -> ParallelEnv[str, Any, Any]:
+    game = load_game(name)
+    return parallel_env(name, **options) if isinstance(game, Family) else parallel_of(game, **options)
+
+
+def _aec(name: str, **options: Any) -> AECEnv[str, Any, Any]:
+    game = load_game(name)
+    return sequential_env(name, **options) if isinstance(game, Family) else aec_of(game, **options)
+
+
+for _family in built_in():
     register_family(_family)
 register_pricing()
 register_av()
+register_plugins()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from pettingzoo import AECEnv, ParallelEnv, aec_registry, parallel_registry
@@ -13,6 +12,7 @@ from pettingzoo import register as register_api
 from pettingzoo.utils.conversions import parallel_to_aec
 
 from ludens.errors import UsageError
+from ludens.plugins import load_object
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class EnvSpec:
         title, source: for people.
         roles: the parts that its seats may play.
         options: the names of what it can be made with.
+        entry: the class of its Parallel API, as ``module:name``, which is loaded when the first one is made;
+            None where the API is registered in another way.
     """
 
     environment: str
@@ -31,6 +33,7 @@ class EnvSpec:
     source: str
     roles: tuple[str, ...]
     options: tuple[str, ...]
+    entry: str | None = None
 
     def known(self, options: dict[str, Any]) -> dict[str, Any]:
         """The options as they are, if the environment has them all.
@@ -65,26 +68,34 @@ def register(
         register_api("aec", environment, aec)
 
 
-def register_parallel(kind: EnvSpec, entry: str) -> None:
+def register_parallel(spec: EnvSpec) -> None:
     """Add an environment whose seats all move at once. Doing it twice changes nothing.
 
-    Its other face is PettingZoo's own conversion, where a round is played when the last seat has moved.
-    Either face tells of unknown options in one sentence.
+    Its AEC API is PettingZoo's own conversion, where a round is played when the last seat has moved. Both
+    report unknown options in one sentence.
 
     Args:
-        kind: what it is.
-        entry: its class, as ``module:name``; it is loaded when one is first made.
+        spec: with its entry.
     """
-    register(kind.environment, parallel=partial(_parallel, kind, entry), aec=partial(_aec, kind, entry))
+    register(spec.environment, parallel=partial(parallel_of, spec), aec=partial(aec_of, spec))
 
 
-def _parallel(kind: EnvSpec, entry: str, **options: Any) -> ParallelEnv[str, Any, Any]:
-    known = kind.known(options)
-    module, _, name = entry.partition(":")
-    environment: ParallelEnv[str, Any, Any] = getattr(import_module(module), name)(**known)
+def parallel_of(spec: EnvSpec, **options: Any) -> ParallelEnv[str, Any, Any]:
+    """Return a new environment with the Parallel API.
+
+    Raises:
+        UsageError: an option is unknown or wrong, or the environment cannot be loaded.
+    """
+    known = spec.known(options)
+    environment: ParallelEnv[str, Any, Any] = load_object(str(spec.entry))(**known)
     return environment
 
 
-def _aec(kind: EnvSpec, entry: str, **options: Any) -> AECEnv[str, Any, Any]:
-    environment: AECEnv[str, Any, Any] = parallel_to_aec(_parallel(kind, entry, **options))
+def aec_of(spec: EnvSpec, **options: Any) -> AECEnv[str, Any, Any]:
+    """Return a new environment with the AEC API.
+
+    Raises:
+        UsageError: as `parallel_of`.
+    """
+    environment: AECEnv[str, Any, Any] = parallel_to_aec(parallel_of(spec, **options))
     return environment

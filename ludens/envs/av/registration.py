@@ -13,6 +13,7 @@ DILEMMA = EnvSpec(
         "study", "respondents", "perspective", "vignettes", "order", "rounds", "max_cycles", "render_mode",
         "pedestrians", "passengers", "default", "certainty", "regime", "question", "program", "decider",
     ),
+    "ludens.envs.av.dilemma.env:AvDilemmaEnv",
 )  # fmt: skip
 MORAL_MACHINE = EnvSpec(
     "ludens/moral_machine-v0",
@@ -22,6 +23,7 @@ MORAL_MACHINE = EnvSpec(
     (
         "respondents", "scenarios", "draw", "types", "perspective", "order", "max_cycles", "render_mode",
     ),
+    "ludens.envs.av.moral_machine.env:MoralMachineEnv",
 )  # fmt: skip
 ADOPTION = EnvSpec(
     "ludens/av_adoption-v0",
@@ -33,6 +35,7 @@ ADOPTION = EnvSpec(
         "ride_utilitarian", "ride_protective", "economies", "regulation", "rounds", "payoffs", "memory",
         "max_cycles", "render_mode",
     ),
+    "ludens.envs.av.adoption.env:AdoptionEnv",
 )  # fmt: skip
 
 KINDS: tuple[EnvSpec, ...] = (DILEMMA, MORAL_MACHINE, ADOPTION)
@@ -41,6 +44,6 @@ KINDS: tuple[EnvSpec, ...] = (DILEMMA, MORAL_MACHINE, ADOPTION)
 
 def register_av() -> None:
     """Add them to both registries. Doing it twice changes nothing."""
-    register_parallel(DILEMMA, "ludens.envs.av.dilemma.env:AvDilemmaEnv")
-    register_parallel(MORAL_MACHINE, "ludens.envs.av.moral_machine.env:MoralMachineEnv")
-    register_parallel(ADOPTION, "ludens.envs.av.adoption.env:AdoptionEnv")
+    register_parallel(DILEMMA)
+    register_parallel(MORAL_MACHINE)
+    register_parallel(ADOPTION)

@@ -1,28 +1,80 @@
-"""The games, one short file each. A module put here that defines `FAMILY` is found by itself."""
+"""The games: one short file each, and those of other packages.
+
+A module put here that defines `FAMILY` is taken up by itself. Another package names its games in its
+``pyproject.toml``, by the game's name::
+
+    [project.entry-points."ludens.games"]
+    stag_hunt = "my_package.stag_hunt:FAMILY"
+
+The object is a `Family`, or an `EnvSpec` with an entry for an environment that is no game tree. It is loaded
+when it is looked up or listed for the first time.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from types import MappingProxyType
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import cache
 
+from ludens.envs.spec import EnvSpec
 from ludens.envs.tree.family import Family
 from ludens.envs.tree.nodes import GameError
 from ludens.envs.tree.tree import GameTree
+from ludens.errors import UsageError
+from ludens.plugins import installed, load_installed
+
+GROUP = "ludens.games"
+"""The entry-point group of games."""
 
 _families: dict[str, Family] = {}
 _protocols: dict[str, GameTree] = {}
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(_families)
+
+class _Families(Mapping[str, Family]):
+    """The table of families; those of other packages are loaded when they are needed."""
+
+    def __getitem__(self, name: str) -> Family:
+        if name not in _families and name in installed(GROUP) and isinstance(load_game(name), EnvSpec):
+            raise KeyError(name)
+        return _families[name]
+
+    def __iter__(self) -> Iterator[str]:
+        load_games()
+        return iter(tuple(_families))
+
+    def __len__(self) -> int:
+        load_games()
+        return len(_families)
+
+
+class _Protocols(Mapping[str, GameTree]):
+    """The table of protocols; those of other packages are loaded when they are needed."""
+
+    def __getitem__(self, name: str) -> GameTree:
+        if name not in _protocols:
+            load_games()
+        return _protocols[name]
+
+    def __iter__(self) -> Iterator[str]:
+        load_games()
+        return iter(tuple(_protocols))
+
+    def __len__(self) -> int:
+        load_games()
+        return len(_protocols)
+
+
+FAMILIES: Mapping[str, Family] = _Families()
 """All families by name, in the order of tables and pictures."""
 
-PROTOCOLS: Mapping[str, GameTree] = MappingProxyType(_protocols)
+PROTOCOLS: Mapping[str, GameTree] = _Protocols()
 """Published parameter sets of all families, by name: ``PROTOCOLS["SPD1"]`` … ``PROTOCOLS["UG6"]``."""
 
 
 def family_of(game: GameTree) -> Family | None:
-    """The family that a game belongs to, or None for a tree of one's own."""
+    """Return the family that a game belongs to, or None for a tree of one's own."""
     return FAMILIES.get(game.name)
 
 
@@ -40,5 +92,48 @@ def add_family(family: Family) -> None:
     _protocols.update(games)
 
 
-for _found in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
-    add_family(importlib.import_module(f"{__name__}.{_found.name}").FAMILY)
+@cache
+def load_game(name: str) -> Family | EnvSpec:
+    """Return the game that another package brings under a name; a family is added to the tables.
+
+    Raises:
+        UsageError: it cannot be loaded, is no game, or has another name or one that is taken.
+    """
+    game = load_installed(GROUP, name)
+    if not isinstance(game, Family | EnvSpec) or (isinstance(game, EnvSpec) and game.entry is None):
+        raise UsageError(
+            f"The plug-in {name!r} ({GROUP}) gives {type(game).__name__}, which is no game: name a "
+            "Family, or an EnvSpec with an entry."
+        )
+    if game.environment != f"ludens/{name}-v0":
+        raise UsageError(
+            f"The plug-in {name!r} ({GROUP}) gives the game {game.environment}: name its entry point after "
+            "the game."
+        )
+    if isinstance(game, Family) and _families.get(name) != game:
+        add_family(game)
+    return game
+
+
+def load_games() -> dict[str, Family | EnvSpec]:
+    """Return every game of other packages that can be loaded, by name; warn of those that cannot."""
+    return {name: game for name in sorted(installed(GROUP)) if (game := _loaded(name)) is not None}
+
+
+@cache
+def _loaded(name: str) -> Family | EnvSpec | None:
+    try:
+        return load_game(name)
+    except UsageError as error:
+        warnings.warn(str(error), RuntimeWarning, stacklevel=2)
+        return None
+
+
+def built_in() -> tuple[Family, ...]:
+    """Return the families of this package."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(importlib.import_module(f"{__name__}.{name}").FAMILY for name in names)
+
+
+for _family in built_in():
+    add_family(_family)

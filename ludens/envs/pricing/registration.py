@@ -19,6 +19,7 @@ BERTRAND = EnvSpec(
     "Calvano, Calzolari, Denicolò & Pastorello (2020)",
     ("firm",),
     OPTIONS,
+    "ludens.envs.pricing.env:BertrandEnv",
 )
 SEQUENTIAL = EnvSpec(
     "ludens/bertrand_sequential-v0",
@@ -45,5 +46,5 @@ def sequential_parallel(**options: Any) -> ParallelEnv[str, Any, Any]:
 
 def register_pricing() -> None:
     """Add the pricing environments to both registries. Doing it twice changes nothing."""
-    register_parallel(BERTRAND, "ludens.envs.pricing.env:BertrandEnv")
+    register_parallel(BERTRAND)
     register(SEQUENTIAL.environment, parallel=sequential_parallel, aec=sequential_aec)
