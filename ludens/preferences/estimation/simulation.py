@@ -21,9 +21,8 @@ from scipy import special
 
 from ludens.envs import GameTree, Strategy, pure_strategies
 from ludens.errors import UsageError
-from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.choices import Choices, count_events
 from ludens.preferences.estimation.data.games import Answers, game_choices
-from ludens.preferences.estimation.design import counted
 from ludens.preferences.estimation.models.catalogue import find_model
 from ludens.preferences.estimation.models.linear import Model
 
@@ -120,7 +119,7 @@ def simulate(design: Choices, model: str | Model, theta: ArrayLike, rng: np.rand
     # The t-th strategy of a cell shows its move at each question that is put more than t times.
     which = np.repeat(first[inverse], numbers) + _counting(numbers)
     events = shows[np.repeat(places, numbers), np.repeat(groups, numbers), drawn[which]]
-    counts = counted(subject[which], situation[which], events, np.ones(len(which)), shape)
+    counts = count_events(subject[which], situation[which], events, np.ones(len(which)), shape)
     return replace(design, counts=counts)
 
 

@@ -18,9 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.errors import UsageError
-from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.choices import (
+    Choices,
+    count_events,
+    distinct_situations,
+    make_choices,
+    read_clusters,
+)
 from ludens.preferences.estimation.data.columns import Codes, Table, combined
-from ludens.preferences.estimation.design import clusters_of, counted, distinct, make
 from ludens.preferences.estimation.models.linear import Model
 
 Floats = NDArray[np.float64]
@@ -104,17 +109,17 @@ def read_wide(table: Table, model: Model) -> Choices:
     taken = table.shares("probability") if "probability" in table else table.indicators("choice_x")
     attributes = np.stack([_attributes(_wide_options(table, side), model) for side in ("x", "y")], axis=1)
     available = np.ones(attributes.shape[:2], dtype=bool)
-    situations, first = distinct(attributes, available)
-    counts = counted(
+    situations, first = distinct_situations(attributes, available)
+    counts = count_events(
         np.concatenate([subjects, subjects]),
         np.concatenate([situations, situations]),
         np.repeat(np.arange(2), len(table)),
         np.concatenate([taken, 1 - taken]),
         (len(names), len(first), 2),
     )
-    clusters = clusters_of(table, subjects, len(names))
+    clusters = read_clusters(table, subjects, len(names))
     told = [f"the choice in {table.row_word} {table.rows[row]}" for row in first]
-    return make(
+    return make_choices(
         attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=told
     )
 
@@ -146,12 +151,12 @@ def read_long(table: Table, model: Model) -> Choices:
     attributes = np.zeros((len(starts), sizes.max(), rows.shape[1]))
     attributes[decisions, places] = rows
     available = np.arange(sizes.max()) < sizes[:, None]
-    situations, first = distinct(attributes, available)
+    situations, first = distinct_situations(attributes, available)
     shape = (len(names), len(first), int(sizes.max()))
-    counts = counted(subjects, situations[decisions], places, taken, shape)
-    clusters = clusters_of(table, subjects, len(names))
+    counts = count_events(subjects, situations[decisions], places, taken, shape)
+    clusters = read_clusters(table, subjects, len(names))
     told = [f"situation {table.raw('situation')[starts[decision]]!s}" for decision in first]
-    return make(
+    return make_choices(
         attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=told
     )
 

@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from ludens.envs import GameTree, Strategy, pure_strategies
 from ludens.errors import UsageError
-from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.choices import Choices, count_events, make_choices
 from ludens.preferences.estimation.data.columns import Codes
-from ludens.preferences.estimation.design import counted, make
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.terms import UtilityTerms, utility_terms
 
@@ -94,8 +93,8 @@ def game_choices(
     members, events = _events(answers, [game for game, _ in situations], available)
     names = [game.protocol or repr(game) for game, _ in situations]
     shape = (len(subjects), len(situations), width if members is None else members.shape[1])
-    counts = counted(answers.subjects, answers.situations, events, answers.weights, shape)
-    return make(
+    counts = count_events(answers.subjects, answers.situations, events, answers.weights, shape)
+    return make_choices(
         attributes, available, counts, members=members, subjects=subjects, clusters=clusters, situations=names
     )
 

@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 
 from ludens.envs import GameTree, pure_strategies
 from ludens.errors import UsageError
-from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.data.beliefs import read_beliefs
+from ludens.preferences.estimation.data.choices import Choices, read_clusters
 from ludens.preferences.estimation.data.columns import Codes, Table, combined, first_seen
+from ludens.preferences.estimation.data.game_rows import GameRows, read_game_rows
 from ludens.preferences.estimation.data.games import Answers, game_choices
-from ludens.preferences.estimation.design import clusters_of
 from ludens.preferences.estimation.models.linear import Model
-from ludens.preferences.estimation.sittings import Sittings, read_sittings
-from ludens.preferences.estimation.stated import read_beliefs
 
 Floats = NDArray[np.float64]
 
@@ -41,14 +40,14 @@ def read_games(
     Raises:
         UsageError: a column is missing or a cell wrong.
     """
-    read = read_sittings(table, games)
-    by_sitting = "strategy" in table
-    if by_sitting and whole == "nodes":
+    read = read_game_rows(table, games)
+    whole_rows = "strategy" in table
+    if whole_rows and whole == "nodes":
         raise UsageError(
             "The table holds whole strategies, which whole='nodes' cannot take apart: leave that out."
         )
-    answers = _strategies(read) if by_sitting else _moves(read, whole)
-    believed, vectors = read_beliefs(read, beliefs, by_sitting=by_sitting)
+    answers = _strategies(read) if whole_rows else _moves(read, whole)
+    believed, vectors = read_beliefs(read, beliefs, whole_rows=whole_rows)
     # A situation is a game with a belief: equal ones are counted together.
     game_of = np.zeros(len(vectors), dtype=np.intp)
     game_of[believed] = read.game
@@ -59,17 +58,17 @@ def read_games(
     situations = [(read.games[game_of[place]], vectors[place]) for place in firsts]
     rows = answers.situations  # until here these are rows of the table
     found = Answers(answers.subjects, keys[believed[rows]], answers.whole, answers.events, answers.weights)
-    clusters = clusters_of(table, read.subjects, len(read.names))
+    clusters = read_clusters(table, read.subjects, len(read.names))
     return game_choices(found, situations, model, subjects=read.names, clusters=clusters)
 
 
-def _moves(read: Sittings, whole: str) -> Answers:
+def _moves(read: GameRows, whole: str) -> Answers:
     table = read.table
     columns, sets = _columns(read)
     fractional = "probability" in table
     shares = table.shares("probability") if fractional else np.ones(len(table))
     # A question is a node in a sitting; each is answered once, or by probabilities that sum to 1.
-    questions, starts = combined(read.sittings, sets)
+    questions, starts = combined(read.plays, sets)
     asked, first = combined(questions, columns) if fractional else (questions, starts)
     if len(first) < len(table):
         second = next(row for row in range(len(table)) if first[asked[row]] != row)
@@ -98,10 +97,10 @@ def _moves(read: Sittings, whole: str) -> Answers:
     return _put_together(read, columns, whole)
 
 
-def _put_together(read: Sittings, columns: Codes, whole: str) -> Answers:
+def _put_together(read: GameRows, columns: Codes, whole: str) -> Answers:
     """Whole strategies where every node of a sitting is answered, single moves elsewhere."""
     needed = np.array([len(game.information_sets) for game in read.games])[read.game[read.starts]]
-    given = np.bincount(read.sittings, minlength=len(read.starts))
+    given = np.bincount(read.plays, minlength=len(read.starts))
     complete = given == needed
     if whole == "strategies" and not complete.all():
         row = read.starts[np.argmin(complete)]
@@ -116,8 +115,8 @@ def _put_together(read: Sittings, columns: Codes, whole: str) -> Answers:
     for number, game in enumerate(read.games):
         of_game = read.game == number
         worth[of_game] = _worths(game)[columns[of_game]]
-    strategies = np.bincount(read.sittings, worth, len(read.starts)).astype(np.intp)
-    alone = ~complete[read.sittings]
+    strategies = np.bincount(read.plays, worth, len(read.starts)).astype(np.intp)
+    alone = ~complete[read.plays]
     wholes, singles = read.starts[complete], np.flatnonzero(alone)
     rows = np.concatenate([wholes, singles])
     return Answers(
@@ -138,7 +137,7 @@ def _worths(game: GameTree) -> Codes:
     ).astype(np.intp)
 
 
-def _columns(read: Sittings) -> tuple[Codes, Codes]:
+def _columns(read: GameRows) -> tuple[Codes, Codes]:
     """Each row's column in its game's strategy vector, and the number of its node in the game."""
     table = read.table
     nodes, labels = table.keys("node")
@@ -161,7 +160,7 @@ def _columns(read: Sittings) -> tuple[Codes, Codes]:
     return columns[asked], sets[asked]
 
 
-def _strategies(read: Sittings) -> Answers:
+def _strategies(read: GameRows) -> Answers:
     table = read.table
     codes, texts = table.keys("strategy")
     asked, firsts = combined(read.game, codes)
@@ -171,7 +170,7 @@ def _strategies(read: Sittings) -> Answers:
     fractional = "probability" in table
     shares = table.shares("probability") if fractional else np.ones(len(table))
     events = numbers[asked]
-    again, first = combined(read.sittings, events) if fractional else (read.sittings, read.starts)
+    again, first = combined(read.plays, events) if fractional else (read.plays, read.starts)
     if len(first) < len(table):
         second = next(row for row in range(len(table)) if first[again[row]] != row)
         raise table.error(
@@ -180,7 +179,7 @@ def _strategies(read: Sittings) -> Answers:
             "is a second one of this subject in this game; a column round tells them apart",
         )
     if fractional:
-        sums = np.bincount(read.sittings, shares)
+        sums = np.bincount(read.plays, shares)
         wrong = np.flatnonzero(np.abs(sums - 1) > _TOLERANCE)
         if len(wrong):
             what = f"sums to {sums[wrong[0]]:g} over the strategies given, where probabilities sum to 1"

@@ -49,15 +49,15 @@ def maximise_within(
     rng: np.random.Generator | None = None,
     first: Optimum | None = None,
 ) -> tuple[Optimum, dict[str, float]]:
-    """The maximum within bounds, and which parameters are pinned at which of their ends. `first` is the peak
-    without bounds, where it is known.
+    """The maximum within bounds, and which parameters are pinned at which of their ends. `first` is the
+    optimum without bounds, where it is known.
     """
     pinned: dict[str, float] = {}
     restriction = model.restrict(fixed)
-    peak = find_optimum(model, choices, restriction, starts=starts, rng=rng) if first is None else first
+    optimum = find_optimum(model, choices, restriction, starts=starts, rng=rng) if first is None else first
     seen: set[tuple[tuple[str, float], ...]] = set()
     for _ in range(_ROUNDS if bounds else 0):
-        phi = restriction.expand(peak.psi)
+        phi = restriction.expand(optimum.psi)
         state = tuple(sorted(pinned.items()))
         farthest = _farthest_outside(model, phi, bounds, pinned)
         if farthest is not None:
@@ -69,12 +69,14 @@ def maximise_within(
             del pinned[inward]
         seen.add(state)
         restriction = model.restrict({**fixed, **pinned})
-        peak = find_optimum(model, choices, restriction, starts=starts, rng=rng)
-    ends = {name: end for name, end in model.ends(restriction.expand(peak.psi)).items() if name not in fixed}
+        optimum = find_optimum(model, choices, restriction, starts=starts, rng=rng)
+    ends = {
+        name: end for name, end in model.ends(restriction.expand(optimum.psi)).items() if name not in fixed
+    }
     if ends.keys() - pinned.keys():
         pinned = {**ends, **pinned}
-        peak = find_optimum(model, choices, model.restrict({**fixed, **pinned}), starts=starts, rng=rng)
-    return peak, pinned
+        optimum = find_optimum(model, choices, model.restrict({**fixed, **pinned}), starts=starts, rng=rng)
+    return optimum, pinned
 
 
 def _farthest_outside(

@@ -117,12 +117,14 @@ def fit_individuals(
     fits: dict[int, Fit] = {}
     for members in _alike(choices):
         together = observed(choices.only(members))
-        peaks = _climb_all(chosen, together, restriction, starts, np.random.default_rng(seed))
-        for place, (subject, first) in enumerate(zip(members, peaks, strict=True)):
+        optima = _maximise_all(chosen, together, restriction, starts, np.random.default_rng(seed))
+        for place, (subject, first) in enumerate(zip(members, optima, strict=True)):
             alone = together.only([place])
             rng = np.random.default_rng(seed)
-            peak, pinned = maximise_within(chosen, alone, fixed, within, starts=starts, rng=rng, first=first)
-            fits[subject] = conclude(chosen, alone, peak, fixed, pinned, clustered=False)
+            optimum, pinned = maximise_within(
+                chosen, alone, fixed, within, starts=starts, rng=rng, first=first
+            )
+            fits[subject] = conclude(chosen, alone, optimum, fixed, pinned, clustered=False)
     return Individuals(choices.subjects, tuple(fits[place] for place in range(len(choices.subjects))))
 
 
@@ -154,7 +156,7 @@ def _alike(choices: Choices) -> list[list[int]]:
     return list(groups.values())
 
 
-def _climb_all(
+def _maximise_all(
     model: Model, choices: Choices, restriction: Restriction, starts: int, rng: np.random.Generator
 ) -> list[Optimum]:
     """The maximum of every subject's log-likelihood."""
@@ -167,7 +169,7 @@ def _climb_all(
         begin = restriction.reduce(model.starts(starts, choices.attributes, rng))
     sizes = restriction.sizes(model.sizes(choices))
     block = max(1, _BLOCK // choices.counts.shape[1])
-    peaks: list[Optimum] = []
+    optima: list[Optimum] = []
     for first in range(0, number, block):
         rows = range(first, min(first + block, number))
         counts = choices.tally(np.eye(number)[rows])
@@ -179,8 +181,8 @@ def _climb_all(
         assert best is not None
         for place in range(len(rows)):
             value = Value(*(part[place] for part in best.value))
-            peaks.append(Optimum(best.phi[place], value, bool(best.converged[place])))
-    return peaks
+            optima.append(Optimum(best.phi[place], value, bool(best.converged[place])))
+    return optima
 
 
 def _higher(one: Maxima, other: Maxima) -> Maxima:

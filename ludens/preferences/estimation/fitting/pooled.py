@@ -65,10 +65,12 @@ def fit(
     if draws < 0 or starts < 1:
         raise UsageError(f"Give draws ≥ 0 and starts ≥ 1; got draws={draws}, starts={starts}.")
     spawned = np.random.SeedSequence(seed).spawn(2)
-    peak, pinned = maximise_within(
+    optimum, pinned = maximise_within(
         chosen, choices, fixed, within, starts=starts, rng=np.random.default_rng(spawned[0])
     )
-    return conclude(chosen, choices, peak, fixed, pinned, draws=draws, rng=np.random.default_rng(spawned[1]))
+    return conclude(
+        chosen, choices, optimum, fixed, pinned, draws=draws, rng=np.random.default_rng(spawned[1])
+    )
 
 
 def check_choices(choices: Choices, model: Model) -> None:
@@ -91,7 +93,7 @@ def check_choices(choices: Choices, model: Model) -> None:
 def conclude(
     model: Model,
     choices: Choices,
-    peak: Optimum,
+    optimum: Optimum,
     fixed: Mapping[str, float],
     pinned: Mapping[str, float],
     *,
@@ -104,7 +106,7 @@ def conclude(
     Args:
         model: what was fitted.
         choices: to what.
-        peak: where the climb ended, in the ψ of ``model.restrict({**fixed, **pinned})``.
+        optimum: where the climb ended, in the ψ of ``model.restrict({**fixed, **pinned})``.
         fixed: the parameters held by the caller.
         pinned: those at their bounds.
         draws: of the bootstrap.
@@ -113,12 +115,12 @@ def conclude(
     """
     held = {**fixed, **pinned}
     restriction = model.restrict(held)
-    phi = restriction.expand(peak.psi)
+    phi = restriction.expand(optimum.psi)
     clusters = cluster_count(choices)
     with np.errstate(all="ignore"):
         values = model.to_reported(phi)
         jacobian = model.jacobian(phi) @ restriction.matrix
-    bread = inverse(-peak.value.hessian, restriction.sizes(model.sizes(choices)))
+    bread = inverse(-optimum.value.hessian, restriction.sizes(model.sizes(choices)))
     covariances: dict[ErrorKind, Floats] = {"hessian": carried(bread, jacobian)}
     sandwich, notes = None, [_pinned(name, end) for name, end in pinned.items()]
     if clustered:
@@ -130,16 +132,18 @@ def conclude(
             covariances["cluster"] = np.full((len(phi), len(phi)), np.nan)
         if clusters < FEW:
             notes.append(_few(clusters, choices.clustered_by, restriction.free))
-    verdict = diagnose(Candidate(model, choices, restriction, held, peak, bread, sandwich, clusters))
-    unknown, told = verdict.unknown, verdict.warnings
-    if pinned and np.all(unknown[_free(model, held)]) and told:
+    identification = diagnose(
+        Candidate(model, choices, restriction, held, optimum, bread, sandwich, clusters)
+    )
+    unknown, warnings = identification.unknown, identification.warnings
+    if pinned and np.all(unknown[_free(model, held)]) and warnings:
         # Where no weight is identified, it means nothing that one of them ran to an end.
         unknown = _free(model, fixed)
         names = tuple(name for name in model.names if name not in fixed)
-        told, notes = (replace(told[0], parameters=names), *told[1:]), notes[len(pinned) :]
+        warnings, notes = (replace(warnings[0], parameters=names), *warnings[1:]), notes[len(pinned) :]
     drawn = None
     if draws and rng is not None and restriction.free and not np.all(unknown[_free(model, held)]):
-        drawn, lost = bootstrap(model, choices, restriction, peak.psi, draws=draws, rng=rng)
+        drawn, lost = bootstrap(model, choices, restriction, optimum.psi, draws=draws, rng=rng)
         if lost:
             notes.append(_lost(lost, draws))
         enough = len(drawn) >= max(2, _ENOUGH * draws)
@@ -157,14 +161,14 @@ def conclude(
         values=_written(values, held, model.names, unknown),
         optimum=phi,
         covariances=covariances,
-        log_likelihood=float(peak.value.level),
+        log_likelihood=float(optimum.value.level),
         size=choices.size,
         subjects=len(choices.subjects),
         clusters=clusters,
         clustered_by=choices.clustered_by,
         fixed=dict(fixed),
-        converged=peak.converged,
-        warnings=(*told, *notes),
+        converged=optimum.converged,
+        warnings=(*warnings, *notes),
         free=restriction.free,
         draws=drawn,
     )

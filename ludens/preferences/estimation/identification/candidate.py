@@ -34,7 +34,7 @@ class Candidate(NamedTuple):
     Attributes:
         model, choices, restriction: what was fitted.
         held: the parameters at fixed values, by the caller or at their bounds.
-        peak: where the climb ended.
+        optimum: where the climb ended.
         bread: (−H)⁻¹ in ψ, shape (q, q).
         clustered: the clustered covariance in ψ, shape (q, q); None with too few clusters for one.
         clusters: how many there are.
@@ -44,7 +44,7 @@ class Candidate(NamedTuple):
     choices: Choices
     restriction: Restriction
     held: Mapping[str, float]
-    peak: Optimum
+    optimum: Optimum
     bread: Floats
     clustered: Floats | None
     clusters: int
@@ -81,7 +81,7 @@ class Candidate(NamedTuple):
     def jacobian(self) -> Floats:
         """dθ/dψ per typical size of ψ, shape (p, q)."""
         with np.errstate(all="ignore"):
-            table = self.model.jacobian(self.restriction.expand(self.peak.psi)) @ self.restriction.matrix
+            table = self.model.jacobian(self.restriction.expand(self.optimum.psi)) @ self.restriction.matrix
         return np.nan_to_num(table * self.sizes, nan=1.0)
 
     def names(self, which: Mask) -> tuple[str, ...]:
@@ -89,13 +89,13 @@ class Candidate(NamedTuple):
         return tuple(name for name, one in zip(self.model.names, which, strict=True) if one)
 
 
-def variance(found: Candidate, direction: Floats) -> float:
+def variance(candidate: Candidate, direction: Floats) -> float:
     """Of a linear combination of ψ: by clusters for exact probabilities, else the larger of both."""
-    counted = float(direction @ found.bread @ direction)
-    if found.sandwich is None:
+    counted = float(direction @ candidate.bread @ direction)
+    if candidate.sandwich is None:
         return counted
-    clustered = float(direction @ found.sandwich @ direction)
-    return clustered if found.exact else max(counted, clustered)
+    clustered = float(direction @ candidate.sandwich @ direction)
+    return clustered if candidate.exact else max(counted, clustered)
 
 
 def moved(table: Floats, axis: Floats) -> Mask:

@@ -35,7 +35,7 @@ VANISHING = 1e-6
 _MANY = 200  # situations tried first: what they tell, all of them tell at least
 
 
-def leaning(slopes: Floats, available: Mask, scale: int) -> dict[int, Floats]:
+def noise_model_directions(slopes: Floats, available: Mask, scale: int) -> dict[int, Floats]:
     """The coordinates that only one alternative per situation tells from the scale of noise.
 
     Args:

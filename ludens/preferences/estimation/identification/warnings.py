@@ -32,7 +32,11 @@ from ludens.preferences.estimation.fitting.maximise import single
 from ludens.preferences.estimation.fitting.results import FitWarning
 from ludens.preferences.estimation.identification.candidate import LEVEL, Candidate, Mask, listed, moved
 from ludens.preferences.estimation.identification.separation import rising, separating
-from ludens.preferences.estimation.identification.weak import leans, profile_is_flat, ratio_is_open
+from ludens.preferences.estimation.identification.weak import (
+    profile_is_flat,
+    ratio_is_open,
+    rests_on_noise_model,
+)
 
 Floats = NDArray[np.float64]
 
@@ -47,13 +51,13 @@ class Identification(NamedTuple):
     unknown: Mask
 
 
-def diagnose(found: Candidate) -> Identification:
+def diagnose(candidate: Candidate) -> Identification:
     """Judge a fit, in the order of the module's docstring."""
-    free = found.free
-    if found.restriction.free == 0:
+    free = candidate.free
+    if candidate.restriction.free == 0:
         return Identification((), np.zeros_like(free))
-    null = found.restriction.reduce(np.zeros(len(free)))
-    function = single(found.model, found.choices, found.restriction)
+    null = candidate.restriction.reduce(np.zeros(len(free)))
+    function = single(candidate.model, candidate.choices, candidate.restriction)
     level0, _, hessian0 = (part[0] for part in function(null[None], _ONE))
     warnings, unknown = [], np.zeros_like(free)
 
@@ -61,98 +65,100 @@ def diagnose(found: Candidate) -> Identification:
         for warning in new:
             if warning is not None:
                 warnings.append(warning)
-                unknown[[found.model.names.index(name) for name in warning.parameters]] = True
+                unknown[[candidate.model.names.index(name) for name in warning.parameters]] = True
 
     def left() -> bool:
         return not np.all(unknown[free])
 
-    if found.scale is not None:
-        tell(_no_reaction(found, float(level0)))
+    if candidate.scale is not None:
+        tell(_no_reaction(candidate, float(level0)))
         if left():
-            tell(leans(found))
+            tell(rests_on_noise_model(candidate))
     if left():
-        tell(_separation(found, -hessian0) or _unconverged(found))
+        tell(_separation(candidate, -hessian0) or _unconverged(candidate))
     if left():
         # A separating direction is flat as well, at the point where the climb gave up.
-        tell(*(note for note in _flat(found) if not set(note.parameters) <= set(found.names(unknown))))
-    if found.scale is not None and left():
-        tell(_no_precision(found))
+        tell(
+            *(note for note in _flat(candidate) if not set(note.parameters) <= set(candidate.names(unknown)))
+        )
+    if candidate.scale is not None and left():
+        tell(_no_precision(candidate))
     for place in np.flatnonzero(free):
         if not unknown[place]:
-            tell(profile_is_flat(found, int(place)))
-    if found.scale is not None and left():
-        tell(ratio_is_open(found))
+            tell(profile_is_flat(candidate, int(place)))
+    if candidate.scale is not None and left():
+        tell(ratio_is_open(candidate))
     return Identification(tuple(warnings), unknown & free)
 
 
-def _no_reaction(found: Candidate, level0: float) -> FitWarning | None:
+def _no_reaction(candidate: Candidate, level0: float) -> FitWarning | None:
     """Whether φ = 0 is not rejected: by the likelihood ratio, for exact probabilities by the clusters."""
-    psi, critical = found.peak.psi, float(special.chdtri(found.restriction.free, LEVEL))
-    if found.exact and found.sandwich is not None:
+    psi, critical = candidate.optimum.psi, float(special.chdtri(candidate.restriction.free, LEVEL))
+    if candidate.exact and candidate.sandwich is not None:
         # Probabilities that follow the model exactly have no error: a millionth of the Hessian's stands in.
-        spread = (found.sandwich + 1e-6 * found.bread) / np.outer(found.sizes, found.sizes)
-        scaled = psi / found.sizes
+        spread = (candidate.sandwich + 1e-6 * candidate.bread) / np.outer(candidate.sizes, candidate.sizes)
+        scaled = psi / candidate.sizes
         statistic, test = float(scaled @ np.linalg.pinv(spread, hermitian=True) @ scaled), "clustered Wald"
     else:
-        statistic, test = max(2 * (float(found.peak.value.level) - level0), 0.0), "likelihood ratio"
+        statistic, test = max(2 * (float(candidate.optimum.value.level) - level0), 0.0), "likelihood ratio"
     if statistic > critical:
         return None
     return FitWarning(
         "bound",
-        found.names(found.free),
+        candidate.names(candidate.free),
         "Choices do not react to utilities: a precision of 0 (infinite noise) is not rejected at 5 % "
         f"({test} {statistic:.2f}, critical {critical:.2f}), so that no weight is identified.",
     )
 
 
-def _no_precision(found: Candidate) -> FitWarning | None:
-    if float(found.model.precision(found.restriction.expand(found.peak.psi))) > 0:
+def _no_precision(candidate: Candidate) -> FitWarning | None:
+    if float(candidate.model.precision(candidate.restriction.expand(candidate.optimum.psi))) > 0:
         return None
     return FitWarning(
         "bound",
-        found.names(found.free),
+        candidate.names(candidate.free),
         "The precision is at its bound 0: choices are not drawn to the payoff that the weights are measured "
         "in, so that no weight is identified.",
     )
 
 
-def _unconverged(found: Candidate) -> FitWarning | None:
-    if found.peak.converged:
+def _unconverged(candidate: Candidate) -> FitWarning | None:
+    if candidate.optimum.converged:
         return None
     return FitWarning(
         "unconverged",
-        found.names(found.free),
+        candidate.names(candidate.free),
         "The climb did not reach a maximum; try more starts, or hold a parameter with fix.",
     )
 
 
-def _separation(found: Candidate, information0: Floats) -> FitWarning | None:
-    sizes, peak = found.sizes, found.peak
-    information = -peak.value.hessian * sizes[:, None] * sizes
-    free = found.free
-    if found.model.linear and found.choices.members is None:
+def _separation(candidate: Candidate, information0: Floats) -> FitWarning | None:
+    sizes, optimum = candidate.sizes, candidate.optimum
+    information = -optimum.value.hessian * sizes[:, None] * sizes
+    free = candidate.free
+    if candidate.model.linear and candidate.choices.members is None:
         curvature, axes = np.linalg.eigh(information0 * sizes[:, None] * sizes)
         known = curvature > FLAT * curvature.max(initial=0.0)
         whitened = axes[:, known] / np.sqrt(curvature[known])
         left = np.linalg.eigvalsh(whitened.T @ information @ whitened)
-        if peak.converged and left.min(initial=1.0) > _SYMPTOM:
+        if optimum.converged and left.min(initial=1.0) > _SYMPTOM:
             return None
-        moved = separating(found.choices, found.restriction, sizes, found.scale)
+        moved = separating(candidate.choices, candidate.restriction, sizes, candidate.scale)
         if moved is None:
             return None
     else:
-        curvature, axes = np.linalg.eigh(information / found.choices.size)
-        if peak.converged and curvature.min() > _SYMPTOM * 0.1:
+        curvature, axes = np.linalg.eigh(information / candidate.choices.size)
+        if optimum.converged and curvature.min() > _SYMPTOM * 0.1:
             return None
-        function = single(found.model, found.choices, found.restriction)
+        function = single(candidate.model, candidate.choices, candidate.restriction)
         ways = rising(
-            function, peak.psi, float(peak.value.level), axes[:, curvature <= _SYMPTOM * 0.1], sizes
+            function, optimum.psi, float(optimum.value.level), axes[:, curvature <= _SYMPTOM * 0.1], sizes
         )
         if not ways:
             return None
         moved = np.any([np.abs(way / sizes) > 1e-6 for way in ways], axis=0)
-    concerned = (np.abs(found.jacobian())[:, moved] > 0).any(axis=1) & free
-    names = found.names(concerned)
+    concerned = (np.abs(candidate.jacobian())[:, moved] > 0).any(axis=1) & free
+    names = candidate.names(concerned)
     text = "the noise goes to 0 and weights fit in ranges" if concerned[-1] else "they grow without end"
     return FitWarning(
         "separation",
@@ -162,25 +168,25 @@ def _separation(found: Candidate, information0: Floats) -> FitWarning | None:
     )
 
 
-def _flat(found: Candidate) -> list[FitWarning]:
-    sizes, peak = found.sizes, found.peak
-    curvature, axes = np.linalg.eigh(-peak.value.hessian * sizes[:, None] * sizes)
+def _flat(candidate: Candidate) -> list[FitWarning]:
+    sizes, optimum = candidate.sizes, candidate.optimum
+    curvature, axes = np.linalg.eigh(-optimum.value.hessian * sizes[:, None] * sizes)
     none = curvature < FLAT * np.abs(curvature).max(initial=0.0)
     if not none.any():
         return []
-    function = single(found.model, found.choices, found.restriction)
-    reach = max(1.0, float(np.linalg.norm(peak.psi / sizes)))
-    table = found.jacobian()
+    function = single(candidate.model, candidate.choices, candidate.restriction)
+    reach = max(1.0, float(np.linalg.norm(optimum.psi / sizes)))
+    table = candidate.jacobian()
     constant, curved = np.zeros(len(table), dtype=bool), np.zeros(len(table), dtype=bool)
     for axis in axes[:, none].T:
-        points = peak.psi + np.array([[-0.5], [0.5]]) * reach * axis * sizes
-        change = np.abs(function(points, np.zeros(2, dtype=np.intp)).level - peak.value.level)
-        still = change.max() < 1e-7 * (1 + abs(peak.value.level))
+        points = optimum.psi + np.array([[-0.5], [0.5]]) * reach * axis * sizes
+        change = np.abs(function(points, np.zeros(2, dtype=np.intp)).level - optimum.value.level)
+        still = change.max() < 1e-7 * (1 + abs(optimum.value.level))
         (constant if still else curved)[moved(table, axis)] = True
-    found_warnings = []
+    warnings = []
     if constant.any():
-        names = found.names(constant & found.free)
-        found_warnings.append(
+        names = candidate.names(constant & candidate.free)
+        warnings.append(
             FitWarning(
                 "flat",
                 names,
@@ -189,8 +195,8 @@ def _flat(found: Candidate) -> list[FitWarning]:
             )
         )
     if (curved & ~constant).any():
-        names = found.names(curved & ~constant & found.free)
-        found_warnings.append(
+        names = candidate.names(curved & ~constant & candidate.free)
+        warnings.append(
             FitWarning(
                 "singular",
                 names,
@@ -198,4 +204,4 @@ def _flat(found: Candidate) -> list[FitWarning]:
                 "errors; hold one of them with fix, or add situations in which they differ.",
             )
         )
-    return found_warnings
+    return warnings

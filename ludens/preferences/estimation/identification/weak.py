@@ -25,78 +25,82 @@ from ludens.preferences.estimation.identification.candidate import (
     moved,
     variance,
 )
-from ludens.preferences.estimation.identification.noise_model import leaning
+from ludens.preferences.estimation.identification.noise_model import noise_model_directions
 
 Floats = NDArray[np.float64]
 
 
-def leans(found: Candidate) -> FitWarning | None:
+def rests_on_noise_model(candidate: Candidate) -> FitWarning | None:
     """Weights that one alternative per situation tells from the noise, and what depends on them."""
-    if found.scale is None:
+    if candidate.scale is None:
         return None
-    seen = found.choices.total.sum(axis=-1) > 0
-    available = found.choices.available[seen]
+    seen = candidate.choices.total.sum(axis=-1) > 0
+    available = candidate.choices.available[seen]
     if not np.any(available.sum(axis=1) > 2):
         return None
-    phi = found.restriction.expand(found.peak.psi)
-    slopes = found.model.index(phi, found.choices.attributes[seen])[1] @ found.restriction.matrix
-    ways = leaning(slopes, available, found.scale)
+    phi = candidate.restriction.expand(candidate.optimum.psi)
+    slopes = candidate.model.index(phi, candidate.choices.attributes[seen])[1] @ candidate.restriction.matrix
+    ways = noise_model_directions(slopes, available, candidate.scale)
     if not ways:
         return None
-    table = found.jacobian()
+    table = candidate.jacobian()
     concerned = np.zeros(len(table), dtype=bool)
     for place, way in ways.items():
-        concerned |= moved(table, way / found.sizes)
+        concerned |= moved(table, way / candidate.sizes)
         concerned |= moved(table, np.eye(len(way))[place])
-    leaners = [found.model.parameters[_parameter(found, place)] for place in ways]
+    resting = [candidate.model.parameters[_parameter(candidate, place)] for place in ways]
     # A parameter with a range has a value that says "none of it"; it is the first to hold.
-    leaners.sort(key=lambda parameter: not math.isfinite(parameter.high - parameter.low))
+    resting.sort(key=lambda parameter: not math.isfinite(parameter.high - parameter.low))
     remedy = next(
         (
             parameter.name
-            for parameter in leaners
-            if not leaning(*_without(slopes, available, _coordinate(found, parameter.name), found.scale))
+            for parameter in resting
+            if not noise_model_directions(
+                *_without(slopes, available, _coordinate(candidate, parameter.name), candidate.scale)
+            )
         ),
-        leaners[0].name,
+        resting[0].name,
     )
-    names = found.names(concerned & found.free)
+    names = candidate.names(concerned & candidate.free)
     return FitWarning(
         "weak",
         names,
-        f"Only one alternative per situation tells {listed([one.name for one in leaners])} from the noise, "
+        f"Only one alternative per situation tells {listed([one.name for one in resting])} from the noise, "
         f"so that {listed(names)} would rest on the noise model alone; hold {remedy}, for example "
         f"fix={{{remedy!r}: 0}}, and the others can be estimated, or add games that identify it.",
     )
 
 
-def profile_is_flat(found: Candidate, place: int) -> FitWarning | None:
+def profile_is_flat(candidate: Candidate, place: int) -> FitWarning | None:
     """A parameter, by its number, of whose range nothing is rejected, and what depends on it."""
-    parameter = found.model.parameters[place]
+    parameter = candidate.model.parameters[place]
     if not math.isfinite(parameter.high - parameter.low):
         return None
-    phi = found.restriction.expand(found.peak.psi)
+    phi = candidate.restriction.expand(candidate.optimum.psi)
     factor = 1.0
-    if found.sandwich is not None:
-        direction = found.jacobian()[place] / found.sizes
-        counted = float(direction @ found.bread @ direction)
-        ratio = counted / max(variance(found, direction), 1e-300)
-        factor = ratio if found.exact else min(1.0, ratio)
+    if candidate.sandwich is not None:
+        direction = candidate.jacobian()[place] / candidate.sizes
+        counted = float(direction @ candidate.bread @ direction)
+        ratio = counted / max(variance(candidate, direction), 1e-300)
+        factor = ratio if candidate.exact else min(1.0, ratio)
     values, spreads = [], []
     for end in (parameter.low, parameter.high):
-        restriction = found.model.restrict({**found.held, parameter.name: end})
-        peak = find_optimum(found.model, found.choices, restriction, begin=phi)
-        fall = float(found.peak.value.level - peak.value.level)
+        restriction = candidate.model.restrict({**candidate.held, parameter.name: end})
+        optimum = find_optimum(candidate.model, candidate.choices, restriction, begin=phi)
+        fall = float(candidate.optimum.value.level - optimum.value.level)
         if fall > 1e-9 and fall * factor > CRITICAL**2 / 2:
             return None
-        there = restriction.expand(peak.psi)
-        sizes = restriction.sizes(found.model.sizes(found.choices))
+        there = restriction.expand(optimum.psi)
+        sizes = restriction.sizes(candidate.model.sizes(candidate.choices))
         with np.errstate(all="ignore"):
-            table = found.model.jacobian(there) @ restriction.matrix
-            spreads.append(np.sqrt(np.diag(table @ inverse(-peak.value.hessian, sizes) @ table.T) / factor))
-            values.append(found.model.to_reported(there))
-    drawn = ~(np.abs(values[1] - values[0]) <= CRITICAL * np.maximum(*spreads)) & found.free
+            table = candidate.model.jacobian(there) @ restriction.matrix
+            spreads.append(
+                np.sqrt(np.diag(table @ inverse(-optimum.value.hessian, sizes) @ table.T) / factor)
+            )
+            values.append(candidate.model.to_reported(there))
+    drawn = ~(np.abs(values[1] - values[0]) <= CRITICAL * np.maximum(*spreads)) & candidate.free
     drawn[place] = True
-    names = found.names(drawn)
+    names = candidate.names(drawn)
     others = [name for name in names if name != parameter.name]
     also = f", on which {listed(others)} depend" if others else ""
     return FitWarning(
@@ -107,31 +111,31 @@ def profile_is_flat(found: Candidate, place: int) -> FitWarning | None:
     )
 
 
-def ratio_is_open(found: Candidate) -> FitWarning | None:
+def ratio_is_open(candidate: Candidate) -> FitWarning | None:
     """Weights are ratios: with a precision that may be 0 their confidence sets have no end (Fieller
     1954).
     """
-    scale = found.scale
+    scale = candidate.scale
     assert scale is not None
-    spread = math.sqrt(variance(found, np.eye(found.restriction.free)[scale]))
-    precision = float(found.model.precision(found.restriction.expand(found.peak.psi)))
+    spread = math.sqrt(variance(candidate, np.eye(candidate.restriction.free)[scale]))
+    precision = float(candidate.model.precision(candidate.restriction.expand(candidate.optimum.psi)))
     if precision > CRITICAL * spread:
         return None
     return FitWarning(
         "weak",
-        found.names(found.free),
+        candidate.names(candidate.free),
         f"The precision is not told from 0 ({precision:.3g} with an error of {spread:.3g}), and weights are "
         "ratios to it; more choices are needed, or a parameter held with fix.",
     )
 
 
-def _parameter(found: Candidate, place: int) -> int:
+def _parameter(candidate: Candidate, place: int) -> int:
     """Which parameter a coordinate of ψ belongs to (it is its own coordinate of φ: 1 + its number)."""
-    return int(np.flatnonzero(found.restriction.matrix[:, place])[0]) - 1
+    return int(np.flatnonzero(candidate.restriction.matrix[:, place])[0]) - 1
 
 
-def _coordinate(found: Candidate, name: str) -> int:
-    return int(np.flatnonzero(found.restriction.matrix[1 + found.model.names.index(name)])[0])
+def _coordinate(candidate: Candidate, name: str) -> int:
+    return int(np.flatnonzero(candidate.restriction.matrix[1 + candidate.model.names.index(name)])[0])
 
 
 def _without(slopes: Floats, available: Mask, place: int, scale: int) -> tuple[Floats, Mask, int]:

@@ -43,7 +43,7 @@ _SOFT = 0.3  # concentration of random memberships
 _ONE = np.zeros(1, dtype=np.intp)
 
 
-class Top(NamedTuple):
+class MixtureOptimum(NamedTuple):
     """Where the climbs ended.
 
     Attributes:
@@ -63,7 +63,7 @@ class Top(NamedTuple):
 
 def maximise_types(
     function: MixtureLikelihood, pooled: Floats, *, starts: int, rng: np.random.Generator, workers: int
-) -> Top:
+) -> MixtureOptimum:
     """The highest maximum found.
 
     Args:
@@ -83,7 +83,7 @@ def maximise_types(
         ended = _in_blocks(pool.map, lambda block: _long(function, block), short[0][kept])
     best = int(np.argmax(ended[1]))
     omega, value, converged = _last(function, ended[0][best])
-    return Top(omega, value, converged, short[1], -np.sort(-ended[1]))
+    return MixtureOptimum(omega, value, converged, short[1], -np.sort(-ended[1]))
 
 
 def improve(

@@ -31,7 +31,7 @@ from ludens.preferences.estimation.fitting.results import ErrorKind, Fit, FitWar
 from ludens.preferences.estimation.identification.candidate import Candidate
 from ludens.preferences.estimation.identification.warnings import diagnose
 from ludens.preferences.estimation.mixture.criteria import criteria
-from ludens.preferences.estimation.mixture.em import SAME, Top, maximise_types, sizes_of
+from ludens.preferences.estimation.mixture.em import SAME, MixtureOptimum, maximise_types, sizes_of
 from ludens.preferences.estimation.mixture.errors import bootstrap, flat, jacobian, problems
 from ludens.preferences.estimation.mixture.likelihood import MixtureLikelihood, Parts
 from ludens.preferences.estimation.mixture.results import Mixture, Selection, Starts
@@ -87,11 +87,11 @@ def fit_types(
     first, second = (np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(2))
     pooled = find_optimum(chosen, choices, restriction, rng=first)
     function = MixtureLikelihood(chosen, choices, restriction, types)
-    top = maximise_types(
+    optimum = maximise_types(
         function, pooled.psi, starts=starts, rng=first, workers=workers or os.cpu_count() or 1
     )
-    top = top._replace(omega=_ordered(function, top.omega))
-    return _conclude(function, top, held, pooled=float(pooled.value.level), draws=draws, rng=second)
+    optimum = optimum._replace(omega=_ordered(function, optimum.omega))
+    return _conclude(function, optimum, held, pooled=float(pooled.value.level), draws=draws, rng=second)
 
 
 def select_types(
@@ -132,7 +132,7 @@ def _ordered(function: MixtureLikelihood, omega: Floats) -> Floats:
 
 def _conclude(
     function: MixtureLikelihood,
-    top: Top,
+    optimum: MixtureOptimum,
     held: Mapping[str, float],
     *,
     pooled: float,
@@ -141,23 +141,23 @@ def _conclude(
 ) -> Mixture:
     """Errors and diagnoses of a climb that has ended."""
     model, choices, types = function.model, function.choices, function.types
-    psi, logs = (part[0] for part in function.split(top.omega[None]))
-    parts, shares = function.parts(top.omega[None]), np.exp(logs)
+    psi, logs = (part[0] for part in function.split(optimum.omega[None]))
+    parts, shares = function.parts(optimum.omega[None]), np.exp(logs)
     information, table = -parts.hessian[0], jacobian(function, psi, shares)
     bread, clusters = inverse(information, sizes_of(function)), cluster_count(choices)
-    reached = int((top.levels > top.levels[0] - SAME).sum())
-    starts = Starts(len(top.short), len(top.levels), reached, tuple(top.levels.tolist()))
-    found = problems(function, psi, shares, converged=top.converged, starts=starts)
+    reached = int((optimum.levels > optimum.levels[0] - SAME).sum())
+    starts = Starts(len(optimum.short), len(optimum.levels), reached, tuple(optimum.levels.tolist()))
+    found = problems(function, psi, shares, converged=optimum.converged, starts=starts)
     none = np.full((len(table), len(table)), np.nan)
     covariances: dict[ErrorKind, Floats] = {"hessian": carried(bread, table), "cluster": none.copy()}
     if clusters > function.size:
         covariances["cluster"] = carried(bread @ meat(choices, parts.scores[0]) @ bread, table)
-    drawn = bootstrap(function, top.omega, draws, rng) if draws else None
+    drawn = bootstrap(function, optimum.omega, draws, rng) if draws else None
     if drawn is not None:
         enough = len(drawn) >= max(2, _ENOUGH * draws)
         covariances["bootstrap"] = np.cov(drawn, rowvar=False) if enough else none.copy()
     fits = [
-        _type(function, top, parts, k, held=held, bread=bread, unknown=found.parameters[k])
+        _type(function, optimum, parts, k, held=held, bread=bread, unknown=found.parameters[k])
         for k in range(types)
     ]
     free = np.array([name not in held for name in model.names])
@@ -189,7 +189,7 @@ def _conclude(
         clusters=clusters,
         clustered_by=choices.clustered_by,
         fixed=dict(held),
-        converged=top.converged,
+        converged=optimum.converged,
         criteria=criteria(
             parts.membership[0], free=function.size, log_likelihood=level, pooled=pooled, size=choices.size
         ),
@@ -202,7 +202,7 @@ def _conclude(
 
 def _type(
     function: MixtureLikelihood,
-    top: Top,
+    optimum: MixtureOptimum,
     parts: Parts,
     k: int,
     *,
@@ -212,32 +212,34 @@ def _type(
 ) -> Fit:
     """One type as a fit, judged on the choices of its members as a pooled fit would be."""
     model, choices, restriction = function.model, function.choices, function.restriction
-    membership, psi = parts.membership[0], function.split(top.omega[None])[0][0, k]
+    membership, psi = parts.membership[0], function.split(optimum.omega[None])[0][0, k]
     mine = np.where(membership[:, k] > _PRESENT, membership[:, k], 0.0)
     own = replace(choices, counts=sparse.csr_array(sparse.diags_array(mine) @ choices.counts))
     by_type = function.by_type(psi[None, None])[0, :, 0]
     level = float((mine * np.where(mine > 0, by_type, 0.0)).sum())
     here = slice(k * restriction.free, (k + 1) * restriction.free)
-    peak = Optimum(psi, Value(np.array(level), np.zeros(restriction.free), parts.within[0, k]), top.converged)
+    own_optimum = Optimum(
+        psi, Value(np.array(level), np.zeros(restriction.free), parts.within[0, k]), optimum.converged
+    )
     phi = restriction.expand(psi)
     with np.errstate(all="ignore"):
         values = model.to_reported(phi)
     warnings: tuple[FitWarning, ...] = ()
     lost = unknown
     if not unknown.all() and own.size > 0:
-        verdict = diagnose(
+        identification = diagnose(
             Candidate(
                 model,
                 own,
                 restriction,
                 held,
-                peak,
+                own_optimum,
                 bread[here, here],
                 clustered=None,
                 clusters=cluster_count(own),
             )
         )
-        warnings, lost = verdict.warnings, unknown | verdict.unknown
+        warnings, lost = identification.warnings, unknown | identification.unknown
     for place, name in enumerate(model.names):
         values[place] = held.get(name, np.nan if lost[place] else values[place])
     return Fit(
@@ -252,7 +254,7 @@ def _type(
         clusters=cluster_count(own),
         clustered_by=choices.clustered_by,
         fixed=dict(held),
-        converged=top.converged,
+        converged=optimum.converged,
         warnings=warnings,
         free=restriction.free,
     )

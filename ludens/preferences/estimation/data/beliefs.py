@@ -12,27 +12,27 @@ from ludens.envs import GameTree, InformationSet, Strategy, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences.beliefs import resolve_belief
 from ludens.preferences.estimation.data.columns import Codes, Table
-from ludens.preferences.estimation.sittings import Sittings
+from ludens.preferences.estimation.data.game_rows import GameRows
 from ludens.preferences.preference import HOMO_ECONOMICUS
 
 Floats = NDArray[np.float64]
 
 
 def read_beliefs(
-    read: Sittings, beliefs: str | Mapping[str, Any], *, by_sitting: bool
+    read: GameRows, beliefs: str | Mapping[str, Any], *, whole_rows: bool
 ) -> tuple[Codes, list[Strategy]]:
     """Each row's belief, as a number, and the beliefs.
 
     Args:
         read: the sittings.
         beliefs: ``"uniform"``, ``"stated"``, or a mapping from games' names to beliefs.
-        by_sitting: whether a row of the table is a whole strategy.
+        whole_rows: whether a row of the table is a whole strategy.
 
     Raises:
         UsageError: a belief is missing or wrong.
     """
     if isinstance(beliefs, str) and beliefs == "stated":
-        return _stated(read, by_sitting)
+        return _stated(read, whole_rows)
     return read.game, [_given(game, beliefs) for game in read.games]
 
 
@@ -51,21 +51,21 @@ def _given(game: GameTree, beliefs: str | Mapping[str, Any]) -> Strategy:
     return uniform_strategy(game)
 
 
-def _stated(read: Sittings, by_sitting: bool) -> tuple[Codes, list[Strategy]]:
+def _stated(read: GameRows, whole_rows: bool) -> tuple[Codes, list[Strategy]]:
     """Each row's belief, as a number, and the beliefs: one for each sitting, from what was stated in it."""
     table = read.table
     vectors = [np.full(read.games[read.game[row]].width, np.nan) for row in read.starts]
-    if by_sitting:
-        for sitting, row in enumerate(read.starts):
+    if whole_rows:
+        for play, row in enumerate(read.starts):
             for node in read.games[read.game[row]].information_sets:
                 column = f"belief {node.label}"
-                _state(table, row, node, table.shares(column), vectors[sitting], column=column)
+                _state(table, row, node, table.shares(column), vectors[play], column=column)
     else:
         shares = table.shares("belief")
         nodes, labels = table.keys("node")
-        for row, sitting in enumerate(read.sittings):
+        for row, play in enumerate(read.plays):
             node = read.games[read.game[row]].information_set(labels[nodes[row]])
-            _state(table, row, node, shares, vectors[sitting])
+            _state(table, row, node, shares, vectors[play])
     for vector, row in zip(vectors, read.starts, strict=True):
         if np.isnan(vector).any():
             game = read.games[read.game[row]]
@@ -77,7 +77,7 @@ def _stated(read: Sittings, by_sitting: bool) -> tuple[Codes, list[Strategy]]:
                 "subject; add it, or give beliefs='uniform'"
             )
             raise table.error(row, "belief", told)
-    return read.sittings, vectors
+    return read.plays, vectors
 
 
 def _state(

@@ -13,7 +13,7 @@ from ludens.preferences.estimation.data.columns import Codes, Table, combined
 
 
 @dataclass(frozen=True, eq=False)
-class Sittings:
+class GameRows:
     """What every row says: subject, game, and the sitting (one subject in one round of one game) it belongs
     to.
     """
@@ -23,11 +23,11 @@ class Sittings:
     names: list[str]
     games: list[GameTree]
     game: Codes
-    sittings: Codes
+    plays: Codes
     starts: Codes
 
 
-def read_sittings(table: Table, known: Mapping[str, GameTree]) -> Sittings:
+def read_game_rows(table: Table, known: Mapping[str, GameTree]) -> GameRows:
     """The sittings of a table; `known` are games by name, beside the published protocols.
 
     Raises:
@@ -36,8 +36,8 @@ def read_sittings(table: Table, known: Mapping[str, GameTree]) -> Sittings:
     subjects, names = table.keys("subject")
     game, games = _games(table, known)
     rounds = table.keys("round")[0] if "round" in table else np.zeros(len(table), dtype=np.intp)
-    sittings, starts = combined(subjects, game, rounds)
-    return Sittings(table, subjects, names, games, game, sittings, starts)
+    plays, starts = combined(subjects, game, rounds)
+    return GameRows(table, subjects, names, games, game, plays, starts)
 
 
 def _games(table: Table, known: Mapping[str, GameTree]) -> tuple[Codes, list[GameTree]]:
