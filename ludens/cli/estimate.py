@@ -70,13 +70,13 @@ def estimate(
     from ludens.experiments.estimates.estimate import EstimateRequest
     from ludens.experiments.estimates.estimate import estimate as run_estimate
     from ludens.experiments.estimates.figures import check_picture, save_figure
-    from ludens.experiments.estimates.layout import print_sheet, to_csv, to_latex
-    from ludens.experiments.estimates.table import as_json as sheet_as_json
+    from ludens.experiments.estimates.layout import print_table, to_csv, to_latex
+    from ludens.experiments.estimates.table import as_json as table_as_json
     from ludens.experiments.runs.files import write_table
 
     if figure is not None:
         check_picture(figure)
-    wishes = EstimateRequest(
+    request = EstimateRequest(
         model=model,
         types=_types(types),
         by=by,
@@ -87,20 +87,20 @@ def estimate(
         draws=draws,
         seed=seed,
     )
-    if figure is not None and isinstance(wishes.types, tuple):
+    if figure is not None and isinstance(request.types, tuple):
         raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")
-    sheets = run_estimate(source, wishes)
+    tables = run_estimate(source, request)
     if latex is not None:
-        write_table("\n".join(to_latex(sheet, stars=stars) for sheet in sheets), latex, "name another file.")
+        write_table("\n".join(to_latex(table, stars=stars) for table in tables), latex, "name another file.")
     if csv is not None:
-        write_table(to_csv(sheets), csv, "name another file.")
+        write_table(to_csv(tables), csv, "name another file.")
     if figure is not None:
-        save_figure(sheets[0], figure)
+        save_figure(tables[0], figure)
     if as_json:
-        print_json([sheet_as_json(sheet) for sheet in sheets])
+        print_json([table_as_json(table) for table in tables])
         return
-    for sheet in sheets:
-        print_sheet(sheet, console(), stars=stars)
+    for table in tables:
+        print_table(table, console(), stars=stars)
 
 
 def _types(text: str | None) -> int | tuple[int, int] | None:

@@ -22,7 +22,7 @@ from ludens.experiments.bench.bench import render_summary
 from ludens.experiments.estimates import EstimateRequest, bench_answers, estimate, reveal
 from ludens.experiments.estimates.answers import as_choices, run_answers, together
 from ludens.experiments.estimates.figures import parameters, save_figure
-from ludens.experiments.estimates.layout import print_sheet, to_csv, to_latex
+from ludens.experiments.estimates.layout import print_table, to_csv, to_latex
 from ludens.experiments.estimates.revealed import NO_ANSWERS, NO_NOISE, NO_REACTION, wider_errors
 from ludens.experiments.estimates.table import Column, EstimateTable, Value, as_json, of_policies, people
 from ludens.experiments.runs.run import Run
@@ -44,9 +44,9 @@ def of_rule(rule, **settings):
     return found
 
 
-def printed(sheet, width=80):
+def printed(table, width=80):
     out = io.StringIO()
-    print_sheet(sheet, Console(file=out, width=width))
+    print_table(table, Console(file=out, width=width))
     return out.getvalue()
 
 
@@ -68,7 +68,7 @@ def test_noisy_maximisers_get_their_preferences_back(spec, truth):
     for parameter, value in zip(found.parameters.values(), truth, strict=True):
         assert parameter.value == pytest.approx(value, abs=1e-4)
         assert holds(parameter, value)
-    assert found.verdict == ""
+    assert found.reason == ""
     assert (found.fit.size, found.fit.clusters) == (42, 18)
 
 
@@ -104,7 +104,7 @@ def test_a_liking_for_the_first_place_is_no_preference():
 
     for answered in (of_rule(lambda turn, framing, order: order), of_rule(leaning)):
         found = reveal(answered)
-        assert found.verdict == NO_REACTION
+        assert found.reason == NO_REACTION
         assert all(parameter.value is None for parameter in found.parameters.values())
         assert all(NO_REACTION in parameter.note for parameter in found.parameters.values())
         assert np.isnan(found.fit.values).all()
@@ -119,19 +119,19 @@ def test_a_bias_on_top_of_preferences_leaves_them_recognisable():
         return tuple(shares / shares.sum())
 
     found = reveal(of_rule(rule))
-    assert found.verdict == ""
+    assert found.reason == ""
     assert holds(found.parameters["kappa"], 0.5)
 
 
 def test_players_without_noise_and_players_of_chance():
-    assert reveal(of_policy("homo_economicus")).verdict == NO_NOISE
-    assert reveal(of_policy("homo_moralis:0.5")).verdict == NO_NOISE
-    assert reveal(of_policy("random")).verdict == NO_REACTION
+    assert reveal(of_policy("homo_economicus")).reason == NO_NOISE
+    assert reveal(of_policy("homo_moralis:0.5")).reason == NO_NOISE
+    assert reveal(of_policy("random")).reason == NO_REACTION
 
 
 def test_what_is_held_keeps_its_value_where_nothing_else_is_known():
     found = reveal(of_policy("random"), fix={"kappa": 0.2})
-    assert found.verdict == NO_REACTION
+    assert found.reason == NO_REACTION
     assert found.parameters["kappa"].value == 0.2
     assert found.parameters["alpha"].value is None
     assert "kappa" not in found.fit.warnings[0].parameters
@@ -148,7 +148,7 @@ def test_unreadable_answers_are_counted_and_never_used():
     assert answered.left_out == 2 * 3  # their counterparts in the other order
     assert not any(entry.game == PROTOCOLS["UG2"] for entry in answered.seen)
     silent = reveal(of_rule(lambda turn, framing, order: None))
-    assert silent.verdict == NO_ANSWERS
+    assert silent.reason == NO_ANSWERS
     assert all(parameter.value is None for parameter in silent.parameters.values())
 
 
@@ -178,8 +178,8 @@ def test_a_benchmark_holds_the_estimates(tmp_path):
     assert rows[result.models[0], "preferences_kappa"]["value"] == found.parameters["kappa"].value
     assert rows["random", "preferences_kappa"]["value"] is None
     assert result.table[0]["kappa"] == found.parameters["kappa"]
-    (sheet,) = estimate(tmp_path / "run.db", EstimateRequest())
-    assert sheet.columns[0].values[2].estimate == pytest.approx(0.5, abs=1e-4)
+    (table,) = estimate(tmp_path / "run.db", EstimateRequest())
+    assert table.columns[0].values[2].estimate == pytest.approx(0.5, abs=1e-4)
     page = result.report_path.read_text(encoding="utf-8")
     assert "Revealed preferences, uniform beliefs" in page
     assert "their tables are not available" in page
@@ -191,7 +191,7 @@ def test_a_served_model_that_follows_letters_gets_its_row_and_no_number(tmp_path
         settings = {"protocols": ("SPD3", "TG3", "UG3"), "framings": ("neutral",), "elicit": "logprobs"}
         result = bench([model], path=tmp_path / "run.db", **settings)
     found = result.measures[0].revealed[0]
-    assert (found.policy, found.verdict, found.answers.exact) == ("openai/loopback", NO_REACTION, True)
+    assert (found.policy, found.reason, found.answers.exact) == ("openai/loopback", NO_REACTION, True)
     out = io.StringIO()
     render_summary(result, Console(file=out, width=80))
     assert "openai/loopback, random: not identified: choices do not react to payoffs." in out.getvalue()
@@ -238,7 +238,7 @@ def test_types_of_policies_and_all_together(tmp_path):
         estimate(tmp_path / "run.db", EstimateRequest(types=2, by="subject"))
 
 
-def sheet_of(*columns, unit="type", notes=()):
+def table_of(*columns, unit="type", notes=()):
     made = tuple(
         Column(title, tuple(Value(name, letter, *numbers) for name, letter, *numbers in values))
         for title, values in columns
@@ -248,48 +248,48 @@ def sheet_of(*columns, unit="type", notes=()):
 
 def test_the_table_in_every_form():
     values = [("alpha", "α", 0.0835, 0.0148, 0.0545, 0.1125, 1e-8), ("beta", "β", math.nan)]
-    sheet = sheet_of((NASTY, values), notes=(NASTY,))
-    text = printed(sheet)
+    table = table_of((NASTY, values), notes=(NASTY,))
+    text = printed(table)
     assert "0.084" in text
     assert "(0.015)" in text
     assert max(map(len, text.splitlines())) <= 80
     assert "***" not in text
-    latex = to_latex(sheet, stars=True)
+    latex = to_latex(table, stars=True)
     assert r"0.084***" in latex
     assert r"$\alpha$" in latex
     assert r"\textbackslash{}input\{x\}" in latex
     assert r"100\%" in latex
     assert r"\caption{A \& B (C\_D)}" in latex
     assert not re.search(r"(?<!\\)[%&#_$](?!\\)", re.sub(r"\$\S+\$|^%.*$| & ", "", latex, flags=re.MULTILINE))
-    rows = list(csv.DictReader(io.StringIO(to_csv([sheet]))))
+    rows = list(csv.DictReader(io.StringIO(to_csv([table]))))
     assert (rows[0]["column"], rows[0]["estimate"], rows[1]["estimate"]) == (NASTY, "0.0835", "")
-    found = json.loads(json.dumps(as_json(sheet)))
+    found = json.loads(json.dumps(as_json(table)))
     assert found["estimates"][1]["estimate"] is None
 
 
 def test_many_subjects_are_summed_up_and_kept_whole_in_files():
     columns = [(f"s{number}", [("alpha", "α", number / 30)]) for number in range(31)]
     columns.append(("dark", [("alpha", "α", math.nan)]))
-    sheet = sheet_of(*columns, unit="subject")
-    text = printed(sheet)
+    table = table_of(*columns, unit="subject")
+    text = printed(table)
     assert re.search(r"32 subjects +identified +mean", text)
     assert re.search(r"α +31 +0.500 +0.303 +0.250 +0.500 +0.750", text)
-    assert len(to_csv([sheet]).splitlines()) == 33
+    assert len(to_csv([table]).splitlines()) == 33
 
 
 def test_figures_show_people_beside_a_model_and_words_where_nothing_is_known(tmp_path):
     columns = [("one", [("alpha", "α", 0.1, 0.02, 0.06, 0.14)]), ("two", [("alpha", "α", math.nan)])]
-    figure = parameters(sheet_of(*columns))
+    figure = parameters(table_of(*columns))
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts.count("not identified") == 1
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels[:2] == ["one", "two"]
     assert labels[2:] == [column.title for column in people("bfs")]
     for name in ("f.png", "f.svg"):
-        assert save_figure(sheet_of(*columns), tmp_path / name).stat().st_size > 1000
+        assert save_figure(table_of(*columns), tmp_path / name).stat().st_size > 1000
     with pytest.raises(UsageError, match=r"\.png or \.svg"):
-        save_figure(sheet_of(*columns), tmp_path / "f.pdf")
-    many = sheet_of(
+        save_figure(table_of(*columns), tmp_path / "f.pdf")
+    many = table_of(
         *[(f"s{number}", [("alpha", "α", number / 30, 0.1, 0, 1)]) for number in range(31)], unit="subject"
     )
     assert parameters(many).axes[0].get_xlabel() == "31 of 31 identified"

@@ -120,7 +120,7 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
         row = [measured(revealed.parameters[name], digits=2) for name in PREFERENCES]
         fit = revealed.fit
         row.append(Cell(DASH if fit is None else number(fit.log_likelihood), "", " ".join(revealed.notes)))
-        rows.append([*row, Cell(revealed.verdict or "identified", "", " ".join(revealed.notes))])
+        rows.append([*row, Cell(revealed.reason or "identified", "", " ".join(revealed.notes))])
     whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
     headers = [("", letter) for letter in PREFERENCES.values()]
     headers += [("", "log-likelihood"), ("", "remark")]

@@ -90,12 +90,12 @@ def print_preferences(result: BenchResult, console: Console) -> None:
     table.add_column("preferences", overflow="fold", max_width=27)
     for symbol in PREFERENCES.values():
         table.add_column(symbol, justify="right", no_wrap=True)
-    verdicts: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     wide = console.width >= _WIDE
     for found in result.measures:
         revealed = found.revealed[0]
-        if revealed.verdict:
-            verdicts.setdefault(revealed.verdict, []).append(policy_name(found.policy))
+        if revealed.reason:
+            reasons.setdefault(revealed.reason, []).append(policy_name(found.policy))
         numbers = [revealed.parameters[name] for name in PREFERENCES]
         cells = [
             _two(number(each.value, _digits(each, digits)), _ends(each, digits) if wide else "")
@@ -106,8 +106,8 @@ def print_preferences(result: BenchResult, console: Console) -> None:
     console.print(table)
     intervals = "with 95 % intervals." if wide else "the report has their intervals."
     console.print(_PREFERENCES + intervals, style="dim", highlight=False)
-    for verdict, policies in verdicts.items():
-        told = f"{', '.join(policies)}: {verdict}."
+    for reason, policies in reasons.items():
+        told = f"{', '.join(policies)}: {reason}."
         console.print(told, style="dim", markup=False, highlight=False)
 
 

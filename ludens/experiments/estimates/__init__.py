@@ -2,7 +2,7 @@
 it.
 
 from ludens.experiments.estimates import EstimateRequest, estimate
-sheets = estimate("runs/bench.db", EstimateRequest(model="moralis"))
+tables = estimate("runs/bench.db", EstimateRequest(model="moralis"))
 """
 
 from __future__ import annotations

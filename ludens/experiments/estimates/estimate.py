@@ -59,83 +59,83 @@ class EstimateRequest:
         return {"fix": self.fix, "draws": draws, "seed": self.seed}
 
 
-def estimate(source: str | os.PathLike[str], wishes: EstimateRequest) -> tuple[EstimateTable, ...]:
-    """Estimate preferences from a run or a CSV file; a sheet, or several where numbers of types are compared.
+def estimate(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
+    """Estimate preferences from a run or a CSV file; a table, or several where numbers of types are compared.
 
     Args:
         source: a run's ``.db`` file, or a ``.csv`` file as `ludens.preferences.estimation.read_choices`
             takes it.
-        wishes: what is to be estimated, and how.
+        request: what is to be estimated, and how.
 
     Raises:
-        UsageError: the source holds no choices that the model can use, or the wishes contradict each other.
+        UsageError: the source holds no choices that the model can use, or the request contradict each other.
         NoRunError: there is no such run.
     """
-    if wishes.types is not None and wishes.by == "subject":
+    if request.types is not None and request.by == "subject":
         raise UsageError("Types are estimated of all subjects together: leave --by subject out, or --types.")
     if Path(source).suffix.lower() == ".csv":
-        return _of_table(source, wishes)
-    return _of_run(source, wishes)
+        return _of_table(source, request)
+    return _of_run(source, request)
 
 
-def _of_table(source: str | os.PathLike[str], wishes: EstimateRequest) -> tuple[EstimateTable, ...]:
+def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
     from ludens.preferences.estimation import fit
     from ludens.preferences.estimation.data.tables import read_choices
 
-    names: dict[str, Any] = dict(wishes.columns or {})
-    choices = read_choices(source, wishes.model, beliefs=wishes.beliefs, **names)
-    errors = wishes.errors or "cluster"
-    if wishes.types is not None:
-        return types_of(choices, wishes)
-    if wishes.by == "subject":
-        return (subjects_of(choices, wishes),)
-    return (of_fit(fit(choices, wishes.model, **wishes.settings), errors),)
+    names: dict[str, Any] = dict(request.columns or {})
+    choices = read_choices(source, request.model, beliefs=request.beliefs, **names)
+    errors = request.errors or "cluster"
+    if request.types is not None:
+        return types_of(choices, request)
+    if request.by == "subject":
+        return (subjects_of(choices, request),)
+    return (of_fit(fit(choices, request.model, **request.settings), errors),)
 
 
-def _of_run(source: str | os.PathLike[str], wishes: EstimateRequest) -> tuple[EstimateTable, ...]:
+def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
     from ludens.preferences.estimation import find_model, fit
 
-    if wishes.columns:
+    if request.columns:
         raise UsageError("Columns are named for CSV files; a run has none: leave --columns out.")
-    model = find_model(wishes.model)
+    model = find_model(request.model)
     with Run(source) as run:
-        answers = run_answers(run, "own" if wishes.beliefs == "stated" else "uniform")
-    if wishes.types is not None:
-        return types_of(together(answers, model), wishes)
-    if wishes.by == "pooled":
+        answers = run_answers(run, "own" if request.beliefs == "stated" else "uniform")
+    if request.types is not None:
+        return types_of(together(answers, model), request)
+    if request.by == "pooled":
         choices = together(answers, model)
-        return (of_fit(fit(choices, model, **wishes.settings), wishes.errors or "cluster"),)
-    beliefs = "own" if wishes.beliefs == "stated" else "uniform"
-    found = reveal_all(answers, model, beliefs=beliefs, **wishes.settings)
-    return (of_policies(found, wishes.errors or "wider"),)
+        return (of_fit(fit(choices, model, **request.settings), request.errors or "cluster"),)
+    beliefs = "own" if request.beliefs == "stated" else "uniform"
+    found = reveal_all(answers, model, beliefs=beliefs, **request.settings)
+    return (of_policies(found, request.errors or "wider"),)
 
 
-def types_of(choices: Choices, wishes: EstimateRequest) -> tuple[EstimateTable, ...]:
+def types_of(choices: Choices, request: EstimateRequest) -> tuple[EstimateTable, ...]:
     """Types of subjects: of one number, or the criteria of several and then each."""
     from ludens.experiments.estimates.several import of_selection, of_types
     from ludens.preferences.estimation.mixture.fit import fit_types, select_types
 
-    errors = wishes.errors or "cluster"
-    if isinstance(wishes.types, tuple):
+    errors = request.errors or "cluster"
+    if isinstance(request.types, tuple):
         if errors == "bootstrap":
             raise UsageError(
                 "Several numbers of types have no bootstrap errors: leave them out, or ask for one number."
             )
-        low, high = wishes.types
-        found = select_types(choices, wishes.model, high, seed=wishes.seed, fix=wishes.fix)
+        low, high = request.types
+        found = select_types(choices, request.model, high, seed=request.seed, fix=request.fix)
         shown = [of_types(mixture, errors) for mixture in found if len(mixture.types) >= low]
         return of_selection(found, low), *shown
-    assert wishes.types is not None
-    return (of_types(fit_types(choices, wishes.model, wishes.types, **wishes.settings), errors),)
+    assert request.types is not None
+    return (of_types(fit_types(choices, request.model, request.types, **request.settings), errors),)
 
 
-def subjects_of(choices: Choices, wishes: EstimateRequest) -> EstimateTable:
+def subjects_of(choices: Choices, request: EstimateRequest) -> EstimateTable:
     """Every subject by itself."""
     from ludens.experiments.estimates.several import of_individuals
     from ludens.preferences.estimation import fit_individuals
 
-    if wishes.errors not in {None, "hessian"}:
+    if request.errors not in {None, "hessian"}:
         raise UsageError(
             "One subject is one cluster: its errors are the inverse Hessian's, so leave --errors out."
         )
-    return of_individuals(fit_individuals(choices, wishes.model, fix=wishes.fix, seed=wishes.seed))
+    return of_individuals(fit_individuals(choices, request.model, fix=request.fix, seed=request.seed))

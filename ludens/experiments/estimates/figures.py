@@ -29,26 +29,26 @@ _ABOUT = {"share": " of subjects", "noise": "  noise, points", "precision": "  p
 _REACH = 2.0  # intervals are cut at so many times the range of the estimates, or the usual interval
 
 
-def parameters(sheet: EstimateTable) -> Figure:
+def parameters(table: EstimateTable) -> Figure:
     """Every parameter of every column with its 95 % interval, people in grey below where their numbers exist.
 
     What is not identified is said in words. Above twelve columns (subjects) each panel shows them in the
     order of their estimates.
     """
-    others = people(sheet.model)
-    if len(sheet.columns) > _MANY:
-        return _caterpillars(sheet, others)
-    rows = [*sheet.columns, *others]
-    names = [_name(column, sheet.unit) for column in sheet.columns] + [_name(one, "") for one in others]
+    others = people(table.model)
+    if len(table.columns) > _MANY:
+        return _caterpillars(table, others)
+    rows = [*table.columns, *others]
+    names = [_name(column, table.unit) for column in table.columns] + [_name(one, "") for one in others]
     left = 0.3 + 0.083 * max(map(len, names))
-    panels = len(sheet.parameters)
+    panels = len(table.parameters)
     with drawing.sheet(max(6.0, left + 1.75 * panels), 0.95 + _ROW * len(rows)) as figure:
         grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
-        for axes, parameter in zip(grid, sheet.parameters, strict=True):
+        for axes, parameter in zip(grid, table.parameters, strict=True):
             values = [_of(column, parameter.name) for column in rows]
             frame(axes, parameter, values)
             for row, value in enumerate(values):
-                ours = row < len(sheet.columns)
+                ours = row < len(table.columns)
                 colour = drawing.COLOURS[row % len(drawing.COLOURS)] if ours else MUTED
                 point(axes, row, value, colour, ours=ours)
             axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -56,7 +56,7 @@ def parameters(sheet: EstimateTable) -> Figure:
             axes.grid(visible=False, axis="y")
             axes.tick_params(axis="y", labelsize=8.5)
             for place, label in enumerate(axes.get_yticklabels()):
-                label.set_color(INK if place < len(sheet.columns) else MUTED)
+                label.set_color(INK if place < len(table.columns) else MUTED)
         drawing.margins(figure, left, 0.45, 0.42)
     return figure
 
@@ -71,7 +71,7 @@ def check_picture(path: str | os.PathLike[str]) -> None:
         raise UsageError(f"A figure is written as .png or .svg; got {str(path)!r}.")
 
 
-def save_figure(sheet: EstimateTable, path: str | os.PathLike[str]) -> Path:
+def save_figure(table: EstimateTable, path: str | os.PathLike[str]) -> Path:
     """Write `parameters` as PNG or SVG by the file's ending, on white, whole or not at all.
 
     Raises:
@@ -80,7 +80,7 @@ def save_figure(sheet: EstimateTable, path: str | os.PathLike[str]) -> Path:
     """
     check_picture(path)
     target = Path(path)
-    figure = parameters(sheet)
+    figure = parameters(table)
     try:
         with draft_of(target) as draft:
             if target.suffix.lower() == ".png":
@@ -96,12 +96,12 @@ def save_figure(sheet: EstimateTable, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _caterpillars(sheet: EstimateTable, others: Sequence[Column]) -> Figure:
-    panels = len(sheet.parameters)
+def _caterpillars(table: EstimateTable, others: Sequence[Column]) -> Figure:
+    panels = len(table.parameters)
     with drawing.sheet(max(6.0, 2.0 * panels), 4.2) as figure:
         grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
-        for axes, parameter in zip(grid, sheet.parameters, strict=True):
-            values = [_of(column, parameter.name) for column in sheet.columns]
+        for axes, parameter in zip(grid, table.parameters, strict=True):
+            values = [_of(column, parameter.name) for column in table.columns]
             known = sorted(
                 (value for value in values if not math.isnan(value.estimate)), key=lambda v: v.estimate
             )

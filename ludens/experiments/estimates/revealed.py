@@ -38,8 +38,6 @@ METHOD: Literal["the wider of cluster sandwich and inverse Hessian"] = (
 
 _EXACTLY = 1e-6  # per answer, what counts as no gain in log-likelihood where nothing was sampled
 
-_EXACTLY = 1e-6  # per answer, what counts as no gain in log-likelihood where nothing was sampled
-
 EXACT = 1000
 """How many sampled answers an exact one stands for, where identification is judged; our choice."""
 
@@ -59,7 +57,7 @@ class Revealed:
         model: the name of the model of preferences.
         beliefs: what it was taken to think that others do.
         parameters: estimates by parameter; those not identified have no value, and a note.
-        verdict: why parameters are not identified, in a few words; empty where all are.
+        reason: why parameters are not identified, in a few words; empty where all are.
         notes: every warning of the fit, in full.
         fit: the fit itself; None where there was nothing to fit.
         answers: what it rests on.
@@ -69,7 +67,7 @@ class Revealed:
     model: str
     beliefs: Beliefs
     parameters: Mapping[str, Estimate]
-    verdict: str
+    reason: str
     notes: tuple[str, ...]
     fit: Fit | None = field(compare=False, repr=False)
     answers: PolicyAnswers = field(compare=False, repr=False)
@@ -109,13 +107,13 @@ def reveal(
     found = _by_answers(found, weight)
     if chosen.linear and _no_reaction(found, choices, weight):
         found = _silenced(found)
-    verdict = verdict_of(found)
+    reason = reason_of(found)
     return Revealed(
         answers.policy,
         chosen.name,
         beliefs,
-        {name: _estimate(found, place, verdict) for place, name in enumerate(found.names)},
-        verdict,
+        {name: _estimate(found, place, reason) for place, name in enumerate(found.names)},
+        reason,
         tuple(warning.message for warning in found.warnings),
         found,
         answers,
@@ -144,7 +142,7 @@ def wider_errors(fit: Fit) -> NDArray[np.float64]:
     return wider
 
 
-def verdict_of(fit: Fit) -> str:
+def reason_of(fit: Fit) -> str:
     """Why parameters of a fit have no value, in a few words; empty where all have one."""
     if not np.isnan(fit.values).any():
         return ""
@@ -204,7 +202,7 @@ def _silenced(fit: Fit) -> Fit:
     """The fit without values for anything that a precision of 0 leaves open."""
     from ludens.preferences.estimation.fitting.results import FitWarning
 
-    told = FitWarning(
+    warning = FitWarning(
         "bound",
         tuple(name for name in fit.names if name not in fit.fixed),
         "Choices cannot be told from chance, so that the precision is at its bound of 0 and no weight can "
@@ -213,15 +211,15 @@ def _silenced(fit: Fit) -> Fit:
     )
     none = {kind: np.full_like(found, np.nan) for kind, found in fit.covariances.items()}
     values = np.array([fit.fixed.get(name, np.nan) for name in fit.names])
-    return replace(fit, values=values, covariances=none, warnings=(told,))
+    return replace(fit, values=values, covariances=none, warnings=(warning,))
 
 
-def _estimate(fit: Fit, place: int, verdict: str) -> Estimate:
+def _estimate(fit: Fit, place: int, reason: str) -> Estimate:
     value, error = float(fit.values[place]), float(wider_errors(fit)[place])
     name, n, clusters = fit.names[place], round(fit.size), fit.clusters
     if math.isnan(value):
-        told = next((warning.message for warning in fit.warnings if name in warning.parameters), "")
-        return missing(f"{verdict}. {told}" if told else verdict, n)
+        warning = next((each.message for each in fit.warnings if name in each.parameters), "")
+        return missing(f"{reason}. {warning}" if warning else reason, n)
     if name in fit.fixed:
         return Estimate(value, n=n, clusters=clusters, note="held at this value")
     if math.isnan(error):

@@ -1,4 +1,4 @@
-"""Sheets of several parameter vectors from one data set: types, numbers of types side by side, subjects."""
+"""Tables of several parameter vectors from one data set: types, numbers of types side by side, subjects."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ludens.experiments.estimates.table import (
     Value,
     column,
     error_words,
-    make,
-    told,
+    make_table,
+    warning_notes,
 )
 
 if TYPE_CHECKING:
@@ -45,9 +45,11 @@ def of_types(mixture: Mixture, errors: Errors = "cluster") -> EstimateTable:
         found = column(fit, f"type {place + 1}", kind)
         columns.append(Column(found.title, (share, *found.values)))
     notes = [
-        note for place, fit in enumerate(mixture.types) for note in told(fit.warnings, f"type {place + 1}, ")
+        note
+        for place, fit in enumerate(mixture.types)
+        for note in warning_notes(fit.warnings, f"type {place + 1}, ")
     ]
-    notes = [*told(mixture.warnings), *notes]
+    notes = [*warning_notes(mixture.warnings), *notes]
     starts = mixture.starts
     notes.append(
         f"Types are ordered by share. Of {starts.tried} random starts the best {starts.continued} were "
@@ -71,7 +73,7 @@ def of_types(mixture: Mixture, errors: Errors = "cluster") -> EstimateTable:
         ),
     ]
     words = error_words(kind, mixture.clustered_by)
-    return make(mixture.model, columns, facts, notes, errors=words, unit="type")
+    return make_table(mixture.model, columns, facts, notes, errors=words, unit="type")
 
 
 def of_selection(selection: Selection, low: int = 1) -> EstimateTable:
@@ -95,10 +97,10 @@ def of_selection(selection: Selection, low: int = 1) -> EstimateTable:
         for types, names in agreed.items()
     ]
     for mixture in mixtures:
-        notes += told(mixture.warnings, f"{len(mixture.types)} types, ")
+        notes += warning_notes(mixture.warnings, f"{len(mixture.types)} types, ")
     columns = [Column(f"{row.types} type{'s' * (row.types > 1)}", ()) for row in rows]
     words = error_words("cluster", mixtures[0].clustered_by)
-    return make(mixtures[0].model, columns, facts, notes, errors=words, unit="types")
+    return make_table(mixtures[0].model, columns, facts, notes, errors=words, unit="types")
 
 
 def of_individuals(found: Individuals) -> EstimateTable:
@@ -115,7 +117,7 @@ def of_individuals(found: Individuals) -> EstimateTable:
         if kind != "few_clusters"
     ]
     words = error_words("hessian", "subject")
-    return make(found.fits[0].model, columns, facts, notes, errors=words, unit="subject")
+    return make_table(found.fits[0].model, columns, facts, notes, errors=words, unit="subject")
 
 
 def _share(value: float, error: float) -> Value:

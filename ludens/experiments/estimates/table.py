@@ -110,8 +110,13 @@ def of_fit(fit: Fit, errors: Errors = "cluster", title: str = "pooled") -> Estim
         *criteria(log_likelihood=fit.log_likelihood, aic=fit.aic, bic=fit.bic),
     )
     words = error_words(errors, fit.clustered_by)
-    return make(
-        fit.model, [column(fit, title, errors)], facts, told(fit.warnings), errors=words, unit="sample"
+    return make_table(
+        fit.model,
+        [column(fit, title, errors)],
+        facts,
+        warning_notes(fit.warnings),
+        errors=words,
+        unit="sample",
     )
 
 
@@ -146,7 +151,7 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> Estimate
         ),
         Fact("bic", "BIC", tuple(fit.bic if fit else math.nan for fit in fits), 1),
     )
-    notes = [f"{policy_name(entry.policy)}: {entry.verdict}." for entry in rows if entry.verdict]
+    notes = [f"{policy_name(entry.policy)}: {entry.reason}." for entry in rows if entry.reason]
     if any(entry.answers.exact and entry.fit for entry in rows):
         told_by = {
             "wider": "the errors are the wider of how far the model misses them and what one sampled answer "
@@ -162,10 +167,10 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> Estimate
         f"Beliefs: {'as stated by the policy' if rows[0].beliefs == 'own' else 'others choose at random'}."
     )
     words = error_words(errors, first.clustered_by)
-    return make(first.model, columns, facts, notes, errors=words, unit="policy")
+    return make_table(first.model, columns, facts, notes, errors=words, unit="policy")
 
 
-def make(
+def make_table(
     model: Model,
     columns: Sequence[Column],
     facts: Sequence[Fact],
@@ -174,7 +179,7 @@ def make(
     errors: str,
     unit: str,
 ) -> EstimateTable:
-    """A sheet of one model, with the human numbers that are missing beside it among the notes."""
+    """A table of one model, with the human numbers that are missing beside it among the notes."""
     about = (model.name, model.title, model.source)
     return EstimateTable(
         *about, tuple(columns), tuple(facts), errors, (*notes, *people_missing(model.name)), unit
@@ -220,7 +225,9 @@ def criteria(**numbers: float) -> tuple[Fact, ...]:
     )
 
 
-def told(warnings: Sequence[FitWarning] | Sequence[MixtureWarning], whose: str = "") -> tuple[str, ...]:
+def warning_notes(
+    warnings: Sequence[FitWarning] | Sequence[MixtureWarning], whose: str = ""
+) -> tuple[str, ...]:
     """Warnings as notes, by their names."""
     return tuple(f"{whose}{warning.kind.replace('_', ' ')}: {warning.message}" for warning in warnings)
 
@@ -281,18 +288,18 @@ def _of_people(number: human.HumanNumber) -> Value:
     )
 
 
-def as_json(sheet: EstimateTable) -> dict[str, Any]:
-    """The sheet as JSON values; what has no number is null."""
+def as_json(table: EstimateTable) -> dict[str, Any]:
+    """The table as JSON values; what has no number is null."""
     return {
-        "model": sheet.model,
-        "errors": sheet.errors,
+        "model": table.model,
+        "errors": table.errors,
         "estimates": [
             {"column": one.title, **{key: _plain(cell) for key, cell in vars(value).items()}}
-            for one in sheet.columns
+            for one in table.columns
             for value in one.values
         ],
-        "facts": {fact.name: [_plain(number) for number in fact.numbers] for fact in sheet.facts},
-        "notes": list(sheet.notes),
+        "facts": {fact.name: [_plain(number) for number in fact.numbers] for fact in table.facts},
+        "notes": list(table.notes),
     }
 
 

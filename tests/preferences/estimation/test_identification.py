@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ludens.preferences.estimation import BRUHIN_FEHR_SCHUNK, FEHR_SCHMIDT, HOMO_MORALIS, fit, fit_individuals
-from ludens.preferences.estimation.identification.noise_model import leaning
+from ludens.preferences.estimation.identification.noise_model import noise_model_directions
 from tests.preferences.estimation.samples import (
     ALL,
     FAMILIES,
@@ -81,7 +81,7 @@ def test_all_games_together_trip_nothing(nodes):
 def test_leaning_is_a_matter_of_the_design():
     def weights(names, keep=slice(None)):
         design = games(names)
-        return sorted(leaning(design.attributes[..., keep], design.available, 0))
+        return sorted(noise_model_directions(design.attributes[..., keep], design.available, 0))
 
     assert 3 in weights(FAMILIES["UG"])
     assert weights(FAMILIES["UG"], slice(0, 3)) == []  # without κ nothing leans
@@ -93,9 +93,9 @@ def test_leaning_is_a_matter_of_the_design():
     behind = np.zeros((20, 3))
     behind[:, 2] = rng.uniform(0, 50, 20)
     table = np.stack([own, -behind], axis=-1)
-    assert leaning(table, np.ones((20, 3), dtype=bool), 0) == {}
+    assert noise_model_directions(table, np.ones((20, 3), dtype=bool), 0) == {}
     # Two options are a comparison of one with the other, and not a matter of dropping one.
-    assert leaning(table[:, 1:], np.ones((20, 2), dtype=bool), 0) == {}
+    assert noise_model_directions(table[:, 1:], np.ones((20, 2), dtype=bool), 0) == {}
 
 
 def test_leaning_looks_at_many_situations_too():
@@ -107,9 +107,9 @@ def test_leaning_looks_at_many_situations_too():
     attributes[..., 3] += attributes[..., 0] - own
     attributes[..., 0] = own
     available = np.concatenate([design.available] * 60)
-    assert list(leaning(attributes, available, 0)) == [3]
+    assert list(noise_model_directions(attributes, available, 0)) == [3]
     attributes[..., 3] += rng.normal(0, 3, attributes.shape[:2]) * (np.arange(8) < 4)
-    assert leaning(attributes, available, 0) == {}
+    assert noise_model_directions(attributes, available, 0) == {}
 
 
 def test_a_range_of_which_nothing_is_rejected_is_weak():
