@@ -168,16 +168,14 @@ def print_moral(file: Path, as_json: bool, report: Path | None = None) -> None:
     """A run's effects, and where it and its report lie."""
     from ludens.experiments.av.moral import measure_moral_machine, to_json
     from ludens.experiments.av.moral_terminal import print_effects
+    from ludens.experiments.report.terminal import print_closing
 
     if as_json:
         print_json(to_json(file) | {"report": None if report is None else str(report)})
         return
     screen = console()
     print_effects(measure_moral_machine(file), screen)
-    screen.print()
-    for what, path in (("Report", report), ("Run", file)):
-        if path is not None:
-            screen.print(f"{what:<13}{path}", markup=False, highlight=False, soft_wrap=True)
+    print_closing(screen, file, report)
 
 
 def print_av(result: Any, as_json: bool, csv: Path | None = None) -> None:

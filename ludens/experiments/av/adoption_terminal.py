@@ -8,62 +8,55 @@ from typing import TYPE_CHECKING
 
 from ludens.experiments.av.adoption import OnRound
 from ludens.experiments.av.adoption_result import AdoptionResult
-from ludens.experiments.runs.printable import printable
+from ludens.experiments.report.names import DASH
+from ludens.experiments.report.table import Table
+from ludens.experiments.report.terminal import print_table, say
 from ludens.experiments.runs.progress import progress_bar
 from ludens.experiments.runs.recorder import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-DASH = "–"
-
 
 def print_adoption(result: AdoptionResult, console: Console) -> None:
-    """The rules, the thresholds, each group, lives lost."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
+    """Print the rules, each group, the thresholds, and the lives lost."""
     game, limits = result.game, result.thresholds
     rounds = result.paths.shares.shape[1] - 1
-    console.print(
-        f"Adoption game: {game.people} people, {game.walkers} pedestrians per accident, {rounds} rounds",
-        style="bold",
-        markup=False,
-    )
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("group", overflow="fold")
-    for name in ("people", "first", "last", "payoff"):
-        table.add_column(name, justify="right")
-    if result.unregulated is not None:
-        table.add_column("last without law", justify="right")
-    for group in result.groups:
-        row = [printable(group.name), str(group.people), _percent(group.before), _percent(group.after)]
-        row.append(DASH if group.payoff is None else f"{group.payoff:.5g}")
-        if result.unregulated is not None:
-            row.append(_percent(group.without_law))
-        table.add_row(*map(Text, row))
-    console.print(table)
-    console.print(
-        "Share of utilitarian cars at first and in the last round; payoff per round.\n", style="dim"
-    )
+    told = f"Adoption game: {game.people} people, {game.walkers} pedestrians per accident, {rounds} rounds"
+    say(console, told, "bold")
+    print_table(groups_table(result), console)
+    say(console, "Share of utilitarian cars at first and in the last round; payoff per round.\n", "dim")
     for name, first, last in (
         ("κ* (utilitarian if κ is above)", limits["kappa"], limits["kappa_last"]),
         ("a* (weight on each other life)", limits["altruism"], limits["altruism_last"]),
     ):
         told = f"{name:<32}{_number(first)}"
         told += "" if first == last else f"; in the last round {_number(last)}"
-        console.print(told, markup=False)
+        say(console, told)
     lost = result.deaths_per_round
     if lost is not None:
         passengers, pedestrians, outsiders = lost
         told = f"{passengers:.4g} passengers, {pedestrians:.4g} pedestrians"
         told += f", {outsiders:.4g} outsiders" if game.symmetry < 1 else ""
-        console.print(f"{'lives lost per round':<32}{told}", markup=False)
+        say(console, f"{'lives lost per round':<32}{told}")
     if result.decisions is not None:
         counts = result.decisions
         told = f"{counts['valid']} valid, {counts['invalid']} invalid, {counts['refused']} refused"
-        console.print(f"{'decisions':<32}{told}", markup=False)
+        say(console, f"{'decisions':<32}{told}")
+
+
+def groups_table(result: AdoptionResult) -> Table:
+    """Return each group in a few numbers, shares in per cent."""
+    headers = ["people", "first", "last", "payoff"]
+    headers += ["last without law"] * (result.unregulated is not None)
+    rows = []
+    for group in result.groups:
+        cells = [str(group.people), _percent(group.before), _percent(group.after)]
+        cells.append(DASH if group.payoff is None else f"{group.payoff:.5g}")
+        cells += [_percent(group.without_law)] * (result.unregulated is not None)
+        rows.append((group.name, cells))
+    caption = "Share of utilitarian cars before the first and after the last round; payoff per round."
+    return Table.of("Groups", caption, headers, rows, corner="group")
 
 
 @contextmanager

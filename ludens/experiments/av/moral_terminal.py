@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral import MoralMeasures
 from ludens.experiments.report.names import DASH, policy_name
+from ludens.experiments.report.table import Cell, Table
+from ludens.experiments.report.terminal import print_table, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,42 +25,36 @@ _READING = (
 
 
 def print_effects(found: Sequence[MoralMeasures], console: Console) -> None:
-    """Print it. Names are shown as they are, never as markup."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
-    table.add_column("favours", no_wrap=True)
-    table.add_column("people", justify="right", no_wrap=True)
-    for each in found:
-        # As wide as the longest interval, so that five fit into 80 columns.
-        table.add_column(Text(policy_name(each.policy)), justify="right", overflow="fold", width=_WIDTH)
-    for name, favoured in ATTRIBUTES.items():
-        effects = [_effect(each.effects[name]) for each in found]
-        table.add_row(
+    """Print the nine effects of every policy, and how their answers were read."""
+    rows: list[tuple[str, list[Cell | str]]] = [
+        (
             _SHORT.get(favoured, favoured),
-            f"{100 * PEOPLE[name]:+.0f}",
-            *effects,
-            end_section=name == "intervention",
+            [f"{100 * PEOPLE[name]:+.0f}", *(_effect(each.effects[name]) for each in found)],
         )
-    table.add_row("distance", "0", *(_plain(each.distance, 2) for each in found))
-    table.add_row("first place", DASH, *(_plain(100 * (each.first.value or math.nan), 0) for each in found))
-    table.add_row("unreadable", DASH, *(str(each.invalid) for each in found))
-    table.add_row("refused", DASH, *(str(each.refused) for each in found))
-    console.print(table)
-    console.print(_READING, style="dim", highlight=False)
+        for name, favoured in ATTRIBUTES.items()
+    ]
+    rows += [
+        ("distance", ["0", *(_plain(each.distance, 2) for each in found)]),
+        ("first place", [DASH, *(_plain(100 * (each.first.value or math.nan), 0) for each in found)]),
+        ("unreadable", [DASH, *(str(each.invalid) for each in found)]),
+        ("refused", [DASH, *(str(each.refused) for each in found)]),
+    ]
+    headers = ["people", *(policy_name(each.policy) for each in found)]
+    table = Table.of("Effects", _READING, headers, rows, corner="favours")
+    # As wide as the longest interval, so that five policies fit into 80 columns.
+    print_table(table, console, width=_WIDTH, sections={len(ATTRIBUTES) - 1})
+    say(console, _READING, "dim")
 
 
-def _effect(effect: Effect) -> str:
+def _effect(effect: Effect) -> Cell:
     if math.isnan(effect.value):
-        return DASH
-    # Rounded before it is told, so that no zero has a sign.
+        return Cell(DASH)
+    # Rounded before it is shown, so that no zero has a sign.
     value = round(100 * effect.value) + 0
     if math.isnan(effect.error):
-        return f"{value:+d}"
+        return Cell(f"{value:+d}")
     low, high = (round(100 * end) + 0 for end in effect.interval)
-    return f"{value:+d}\n{low} to {high}"
+    return Cell(f"{value:+d}", f"{low} to {high}")
 
 
 def _plain(value: float, digits: int) -> str:

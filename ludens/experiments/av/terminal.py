@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.experiments.av.measures import DilemmaMeasures
-from ludens.experiments.measures.intervals import Estimate
-from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
-from ludens.experiments.runs.progress import dollars
+from ludens.experiments.report.cells import share
+from ludens.experiments.report.names import DASH, number, percent, policy_name
+from ludens.experiments.report.table import Cell, Table
+from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
     from ludens.experiments.av.result import DilemmaResult
 
@@ -26,54 +27,33 @@ _READING = (
 
 
 def print_result(result: DilemmaResult, console: Console) -> None:
-    """Print it. Names are shown as they are, never as markup."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = [n for n in SHOWN if any(n in found.approval for found in result.measures)]
-    shown = shown or _spread(sorted({n for found in result.measures for n in found.approval}))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("respondent", overflow="fold", max_width=24)
-    for header in (*(f"for\n{n}" for n in shown), "κ", "moral", "buys", "gap", "un-\nread"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for found in result.measures:
-        cells = [
-            *(_share(found.approval.get(n)) for n in shown),
-            Text(kappa(found)),
-            *(_share(each) for each in (found.moral, found.buys)),
-            _points(found.all_gaps),
-            Text(_unread(found)),
-        ]
-        name = Text(policy_name(found.policy), style="bold" if found.policy in result.tested else "")
-        table.add_row(name, *cells, end_section=found.policy == result.tested[-1])
-    console.print(table)
-    console.print(_READING, style="dim", highlight=False)
-    for found in result.measures:
-        if found.incomplete and found.policy in result.tested:
-            told = (
-                f"{policy_name(found.policy)}: {found.incomplete} of {found.asked} questions were not "
-                "read in both orders, and enter nothing."
-            )
-            console.print(told, style="yellow", markup=False, highlight=False)
-    if result.ended < result.planned:
-        console.print(f"Unfinished: {result.ended} of {result.planned} questions asked.", style="bold")
-    calls = sum(each.calls for each in result.costs.values())
-    spent = (
-        f" {calls} calls to models, {dollars(sum(each.cost for each in result.costs.values()))}."
-        if calls
-        else ""
+    """Print the main measures of all policies, and where the report lies."""
+    shown = [n for n in SHOWN if any(n in each.approval for each in result.measures)]
+    shown = shown or _spread(sorted({n for each in result.measures for n in each.approval}))
+    table = Table.of(
+        "The dilemma",
+        _READING,
+        (*(f"for\n{n}" for n in shown), "κ", "moral", "buys", "gap", "un-\nread"),
+        [(policy_name(each.policy), _cells(each, shown)) for each in result.measures],
+        corner="policy",
+        tested=[each.policy in result.tested for each in result.measures],
     )
-    console.print(f"Took {result.manifest['seconds']:.0f} s.{spent}", style="dim", highlight=False)
-    console.print()
-    lines = [("Run", str(result.run_path))]
-    if result.report_path is not None:
-        lines.insert(0, ("Report", str(result.report_path)))
-    if result.ended < result.planned:
-        lines.append(("Go on", f"ludens resume {result.run_path}"))
-    for what, text in lines:
-        # A path is never broken: it must survive being copied.
-        console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
+    print_table(table, console, names=24)
+    say(console, _READING, "dim")
+    for each in result.measures:
+        if each.incomplete and each.policy in result.tested:
+            told = (
+                f"{policy_name(each.policy)}: {each.incomplete} of {each.asked} questions were not read in "
+                "both orders, and enter nothing."
+            )
+            say(console, told, "yellow")
+    unfinished = result.ended < result.planned
+    if unfinished:
+        say(console, f"Unfinished: {result.ended} of {result.planned} questions asked.", "bold")
+    costs = result.costs.values()
+    calls, cost = sum(each.calls for each in costs), sum(each.cost for each in costs)
+    say_time(console, result.manifest["seconds"], calls, cost)
+    print_closing(console, result.run_path, result.report_path, unfinished=unfinished)
 
 
 def kappa(found: DilemmaMeasures) -> str:
@@ -96,22 +76,13 @@ def _spread(numbers: list[int]) -> list[int]:
     return sorted({numbers[0], numbers[len(numbers) // 2], numbers[-1]}) if numbers else []
 
 
-def _unread(found: DilemmaMeasures) -> str:
-    invalid, refused = found.invalid["all"].value, found.refused["all"].value
-    return percent(None if invalid is None or refused is None else invalid + refused)
-
-
-def _share(estimate: Estimate | None) -> Text:
-    from rich.text import Text
-
-    if estimate is None:
-        return Text(DASH)
-    below = share_range(estimate)
-    return Text.assemble(percent(estimate.value), (f"\n{below}" if below else "", "dim"))
-
-
-def _points(estimate: Estimate) -> Text:
-    from rich.text import Text
-
-    value = None if estimate.value is None else 100 * estimate.value
-    return Text(number(value, 0))
+def _cells(found: DilemmaMeasures, shown: Sequence[int]) -> list[Cell]:
+    value, _, below = kappa(found).partition("\n")
+    gap, invalid, refused = found.all_gaps.value, found.invalid["all"].value, found.refused["all"].value
+    return [
+        *(share(found.approval.get(n)) for n in shown),
+        Cell(value, below),
+        *(share(each) for each in (found.moral, found.buys)),
+        Cell(number(None if gap is None else 100 * gap, 0)),
+        Cell(percent(None if invalid is None or refused is None else invalid + refused)),
+    ]

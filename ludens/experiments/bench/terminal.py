@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import (
     DASH,
     PREFERENCES,
@@ -12,12 +14,12 @@ from ludens.experiments.report.names import (
     number_range,
     percent,
     policy_name,
-    share_range,
 )
+from ludens.experiments.report.table import Cell, Table
+from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
     from ludens.experiments.bench.metrics import Measures
     from ludens.experiments.bench.result import BenchResult
@@ -42,73 +44,69 @@ _ENDLESS = 20_000  # an interval of preferences this long says nothing
 
 
 def print_summary(result: BenchResult, console: Console) -> None:
-    """Print it. Names are shown as they are, never as markup."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
+    """Print the main measures of all policies, what their choices reveal, and what to do next."""
     shown = [place for place in range(len(_HEADERS)) if console.width >= _WIDE or place not in _FOR_WIDE]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("policy", overflow="fold", max_width=27)
-    for place in shown:
-        table.add_column(_HEADERS[place], justify="right", no_wrap=True)
-    for found in result.measures:
-        tested = found.policy in result.models
-        name = Text(policy_name(found.policy), style="bold" if tested else "")
-        cells = _cells(found)
-        end = found.policy == result.models[-1]
-        table.add_row(name, *(cells[place] for place in shown), end_section=end)
-    console.print(table)
-    console.print(_READING, style="dim", highlight=False)
+    rows = [_cells(each) for each in result.measures]
+    headers = [_HEADERS[place] for place in shown]
+    _print(result, "policy", headers, [[row[place] for place in shown] for row in rows], console)
+    say(console, _READING, "dim")
     print_preferences(result, console)
-    for found in result.measures:
-        mass = found.answer_mass.value
+    for each in result.measures:
+        mass = each.answer_mass.value
         if mass is not None and mass < _FORCED:
-            console.print(_forced(found.policy, mass), style="yellow", markup=False, highlight=False)
-    if result.ended < result.planned:
-        console.print(f"Unfinished: {result.ended} of {result.planned} questions asked.", style="bold")
-    console.print(f"Took {result.manifest['seconds']:.0f} s.", style="dim", highlight=False)
-    console.print()
-    for what, text in (
-        ("Report", str(result.report_path or "not written yet")),
-        ("Run", str(result.run_path)),
-        ("Next model", "OPENAI_API_KEY=… ludens bench openai/gpt-5-mini"),
-        ("", "ludens models  (what can run here)"),
-        ("Report again", f"ludens report {result.run_path}"),
-    ):
-        # A path is never broken: it must survive being copied.
-        console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
+            say(console, _forced(each.policy, mass), "yellow")
+    unfinished = result.ended < result.planned
+    if unfinished:
+        say(console, f"Unfinished: {result.ended} of {result.planned} questions asked.", "bold")
+    costs = [each.costs for each in result.measures]
+    calls, cost = sum(each.calls for each in costs), sum(each.cost for each in costs)
+    say_time(console, result.manifest["seconds"], calls, cost)
+    print_closing(
+        console,
+        result.run_path,
+        result.report_path,
+        unfinished=unfinished,
+        further=[
+            ("Next model", "OPENAI_API_KEY=… ludens bench openai/gpt-5-mini"),
+            ("", "ludens models  (what can run here)"),
+            ("Report again", f"ludens report {result.run_path}"),
+        ],
+    )
 
 
 def print_preferences(result: BenchResult, console: Console) -> None:
     """Print what each policy's choices reveal: α, β, κ and λ with their intervals, or why there are none."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("preferences", overflow="fold", max_width=27)
-    for symbol in PREFERENCES.values():
-        table.add_column(symbol, justify="right", no_wrap=True)
     reasons: dict[str, list[str]] = {}
-    wide = console.width >= _WIDE
-    for found in result.measures:
-        revealed = found.revealed[0]
+    wide, rows = console.width >= _WIDE, []
+    for each in result.measures:
+        revealed = each.revealed[0]
         if revealed.reason:
-            reasons.setdefault(revealed.reason, []).append(policy_name(found.policy))
-        numbers = [revealed.parameters[name] for name in PREFERENCES]
-        cells = [
-            _two(number(each.value, _digits(each, digits)), _ends(each, digits) if wide else "")
-            for each, digits in zip(numbers, (2, 2, 2, 1), strict=True)
-        ]
-        name = Text(policy_name(found.policy), style="bold" if found.policy in result.models else "")
-        table.add_row(name, *cells, end_section=found.policy == result.models[-1])
-    console.print(table)
+            reasons.setdefault(revealed.reason, []).append(policy_name(each.policy))
+        estimates = [revealed.parameters[name] for name in PREFERENCES]
+        rows.append(
+            [
+                Cell(number(one.value, _digits(one, digits)), _ends(one, digits) if wide else "")
+                for one, digits in zip(estimates, (2, 2, 2, 1), strict=True)
+            ]
+        )
+    _print(result, "preferences", list(PREFERENCES.values()), rows, console)
     intervals = "with 95 % intervals." if wide else "the report has their intervals."
-    console.print(_PREFERENCES + intervals, style="dim", highlight=False)
+    say(console, _PREFERENCES + intervals, "dim")
     for reason, policies in reasons.items():
-        told = f"{', '.join(policies)}: {reason}."
-        console.print(told, style="dim", markup=False, highlight=False)
+        say(console, f"{', '.join(policies)}: {reason}.", "dim")
+
+
+def _print(
+    result: BenchResult,
+    corner: str,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    console: Console,
+) -> None:
+    names = [policy_name(each.policy) for each in result.measures]
+    tested = [each.policy in result.models for each in result.measures]
+    named = zip(names, rows, strict=True)
+    print_table(Table.of("", "", headers, named, corner=corner, tested=tested), console, names=27)
 
 
 def _digits(estimate: Estimate, digits: int) -> int:
@@ -132,7 +130,7 @@ def _forced(policy: str, mass: float) -> str:
     )
 
 
-def _cells(found: Measures) -> list[Text]:
+def _cells(found: Measures) -> list[Cell]:
     economicus, moralis = found.comparison(0.0), found.comparison(0.5)
     assert economicus is not None
     assert moralis is not None
@@ -141,21 +139,11 @@ def _cells(found: Measures) -> list[Text]:
     if found.invalid.value is not None and found.refused.value is not None:
         unread = found.invalid.value + found.refused.value
     return [
-        _share(found.overall),
-        _share(economicus.agreement),
-        _share(moralis.agreement),
-        _two(number(regret.value), number_range(regret).replace(" to ", "–")),
-        _share(found.first_shown),
-        _two(percent(unread)),
-        _two(f"{found.costs.cost:.2f}" if found.costs.calls else DASH),
+        share(found.overall),
+        share(economicus.agreement),
+        share(moralis.agreement),
+        Cell(number(regret.value), number_range(regret).replace(" to ", "–")),
+        share(found.first_shown),
+        Cell(percent(unread)),
+        Cell(f"{found.costs.cost:.2f}" if found.costs.calls else DASH),
     ]
-
-
-def _share(estimate: Estimate) -> Text:
-    return _two(percent(estimate.value), share_range(estimate))
-
-
-def _two(value: str, below: str = "") -> Text:
-    from rich.text import Text
-
-    return Text.assemble(value, ("\n" + below, "dim") if below else "")

@@ -8,6 +8,8 @@ import numpy as np
 
 from ludens.experiments.pricing.learning import LearningResult
 from ludens.experiments.report.names import finite, number, percent
+from ludens.experiments.report.table import Table
+from ludens.experiments.report.terminal import print_places, print_table, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,28 +17,28 @@ if TYPE_CHECKING:
 
 def print_learning(result: LearningResult, console: Console) -> None:
     """Print the cycles, the answer to a forced cut, and where the report lies."""
-    from rich import box
-    from rich.table import Table as Grid
-
-    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column("limit cycle")
-    for name in ("sessions", "share", "Δ", "sd", "one-shot\nequilibrium", "full\nequilibrium"):
-        grid.add_column(name, justify="right")
-    for group in result.groups:
-        grid.add_row(
-            *(group.name, str(group.sessions), percent(group.share.value), number(group.gain.value, 3)),
-            *(number(group.spread, 3), percent(group.one_shot.value), percent(group.best_reply.value)),
-            style="bold" if group.name == "all" else None,
+    rows = [
+        (
+            group.name,
+            (
+                *(str(group.sessions), percent(group.share.value), number(group.gain.value, 3)),
+                *(number(group.spread, 3), percent(group.one_shot.value), percent(group.best_reply.value)),
+            ),
         )
-    console.print(grid)
-    console.print("Shares in per cent. Δ: 0 at the Nash profit, 1 at the joint-profit one.", style="dim")
+        for group in result.groups
+    ]
+    headers = ("sessions", "share", "Δ", "sd", "one-shot\nequilibrium", "full\nequilibrium")
+    table = Table.of("Limit cycles", "", headers, rows, corner="limit cycle")
+    print_table(table, console, styles=["bold" if name == "all" else "" for name, _ in rows])
+    say(console, "Shares in per cent. Δ: 0 at the Nash profit, 1 at the joint-profit one.", "dim")
     means = result.response.means()
     cut = float(np.asarray(means["rivals"])[1]) if result.response.rivals.shape[1] > 1 else float("nan")
-    console.print(
+    say(
+        console,
         f"After one forced period of undercutting, the others' prices change by {percent(cut)} %; "
-        f"{percent(finite(means['unprofitable']))} % of deviations do not pay."
+        f"{percent(finite(means['unprofitable']))} % of deviations do not pay.",
     )
-    console.print(f"Periods to convergence, median: {np.median(result.sessions.periods):,.0f}")
+    say(console, f"Periods to convergence, median: {np.median(result.sessions.periods):,.0f}")
     console.print()
-    for what, text in (("Report", result.report_path or "not written yet"), ("Training", result.path)):
-        console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
+    places = (("Report", result.report_path or "not written yet"), ("Training", result.path))
+    print_places(console, places)

@@ -10,8 +10,9 @@ from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.regression import Coefficient
-from ludens.experiments.report.names import DASH, number, number_range, policy_name
-from ludens.experiments.runs.printable import printable
+from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
+from ludens.experiments.report.table import Table
+from ludens.experiments.report.terminal import print_closing, print_places, print_table, say, say_time
 from ludens.experiments.runs.progress import dollars
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.recorder import Progress as Standing
@@ -34,27 +35,18 @@ _READING = (
 def print_result(result: PricingResult, console: Console) -> None:
     """Print the runs, their means, the regression, and where the report lies. Names are never markup."""
     print_analysis(result.analysis, console)
-    for verdict in result.judged:
-        by_model = f"{verdict.by_model} of {verdict.read} by the judge"
-        told = f"{verdict.rule.title}: {by_model}, {verdict.by_rule} by words"
-        _line(console, told, "dim")
+    for judged in result.judged:
+        by_model = f"{judged.by_model} of {judged.read} by the judge"
+        say(console, f"{judged.rule.title}: {by_model}, {judged.by_rule} by words", "dim")
     found = result.analysis.groups[0]
-    if found.aborted:
-        for each in result.analysis.measures:
-            if each.status == "aborted":
-                console.print(f"Run {each.run}: {printable(each.detail)}", style="yellow", markup=False)
+    for each in result.analysis.measures:
+        if each.status == "aborted":
+            say(console, f"Run {each.run}: {each.detail}", "yellow")
     if found.unfinished:
-        _line(console, f"Unfinished: {found.unfinished} of {found.runs} runs are still to be played.", "bold")
-    spent = sum(each.cost for each in result.costs)
-    calls = f" {result.calls} calls to models, {dollars(spent)}." if result.calls else ""
-    _line(console, f"Took {result.manifest['seconds']:.0f} s.{calls}", "dim")
-    console.print()
-    lines = [("Report", str(result.report_path or "not written yet")), ("Run", str(result.run_path))]
-    if found.unfinished:
-        lines.append(("Go on", f"ludens resume {result.run_path}"))
-    for what, text in lines:
-        # A path is never broken: it must survive being copied.
-        console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
+        told = f"Unfinished: {found.unfinished} of {found.runs} runs are still to be played."
+        say(console, told, "bold")
+    say_time(console, result.manifest["seconds"], result.calls, sum(each.cost for each in result.costs))
+    print_closing(console, result.run_path, result.report_path, unfinished=bool(found.unfinished))
 
 
 def print_analysis(found: Analysis, console: Console) -> None:
@@ -62,14 +54,19 @@ def print_analysis(found: Analysis, console: Console) -> None:
     from rich.text import Text
 
     for seat in found.firms:
-        _line(console, f"firm {seat.firm}: {policy_name(seat.name)}", "bold")
+        say(console, f"firm {seat.firm}: {policy_name(seat.name)}", "bold")
     if found.measures:
         nash, joint = found.measures[0].nash, found.measures[0].joint
-        _line(console, f"Nash price {nash:.3f}, joint-profit price {joint:.3f} (at α = 1)", "dim")
-    console.print(_runs(found.measures))
+        say(console, f"Nash price {nash:.3f}, joint-profit price {joint:.3f} (at α = 1)", "dim")
+    print_table(
+        _runs(found.measures),
+        console,
+        left={"status"},
+        styles=["yellow" if each.status == "aborted" else "" for each in found.measures[:MOST_RUNS]],
+    )
     more = len(found.measures) - MOST_RUNS
     if more > 0:
-        _line(console, f"… and {more} more (the report has all)", "dim")
+        say(console, f"… and {more} more (the report has all)", "dim")
     for each in found.groups:
         console.print(
             Text.assemble(
@@ -80,36 +77,39 @@ def print_analysis(found: Analysis, console: Console) -> None:
         )
     regression, null = found.regression, found.null
     if regression.own.value is not None:
-        console.print(f"lagged prices: own {_slope(regression.own)}, rival's {_slope(regression.rival)}")
+        say(console, f"lagged prices: own {_slope(regression.own)}, rival's {_slope(regression.rival)}")
         if null is not None:
             told = f"own {_slope(null.own)}, rival's {_slope(null.rival)}"
-            _line(console, f"myopic best replies would give: {told}", "dim")
+            say(console, f"myopic best replies would give: {told}", "dim")
     for counted in found.sentences:
         if counted.share.value is not None:
-            _line(console, f"{counted.rule.title}: {counted.found} of {counted.sentences} sentences", "dim")
-    console.print(_READING, style="dim", highlight=False)
+            say(console, f"{counted.rule.title}: {counted.found} of {counted.sentences} sentences", "dim")
+    say(console, _READING, "dim")
 
 
 def print_effects(found: Sequence[Effect], run: Run, console: Console) -> None:
     """What implanted sentences did to prices: a line for each group, below it its sentences."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("plans replaced by", overflow="fold", max_width=42)
-    for name in ("price change", "95 % interval", "n", "unread"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for each in found:
-        told = Text(each.group, style="bold") if each.sentence is None else Text(f"  {each.sentence}")
-        between = number_range(each.change, 3) or DASH
-        table.add_row(told, number(each.change.value, 3), between, str(each.change.n), str(each.invalid))
-    console.print(table)
-    reading = (
+    rows = [
+        (
+            each.group if each.sentence is None else f"  {each.sentence}",
+            [
+                number(each.change.value, 3),
+                number_range(each.change, 3) or DASH,
+                str(each.change.n),
+                str(each.invalid),
+            ],
+        )
+        for each in found
+    ]
+    headers = ("price change", "95 % interval", "n", "unread")
+    caption = (
         "Against the same place with empty plans, prices divided by α; intervals over runs of the market."
     )
-    console.print(reading, style="dim", highlight=False)
-    console.print(f"{'Run':<13}{run.path}", markup=False, highlight=False, soft_wrap=True)
+    table = Table.of("Effects", caption, headers, rows, corner="plans replaced by")
+    styles = ["bold" if each.sentence is None else "" for each in found]
+    print_table(table, console, names=42, styles=styles)
+    say(console, caption, "dim")
+    print_places(console, [("Run", run.path)])
 
 
 @contextmanager
@@ -168,32 +168,26 @@ def _news(news: PeriodNews) -> str:
     return f"run {news.episode}, α = {scale:g}, period {news.period + 1} of {news.periods}: {prices}"
 
 
-def _runs(measures: Sequence[RunMeasures]) -> RenderableType:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in ("run", "α"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(str(len(measures))))
-    table.add_column("status", no_wrap=True, min_width=7)
-    for name in ("T", "price", "each firm's", "Δ", "each firm's", "settled"):
-        table.add_column(name, justify="right", no_wrap=True, overflow="ellipsis")
-    for found in measures[:MOST_RUNS]:
-        settled = found.all_converged
-        row = [
-            *(str(found.run), f"{found.scale:g}", found.status, str(found.played)),
-            *(number(found.price, 3), _each(found.prices), number(found.gain, 2), _each(found.gains)),
-            DASH if settled is None else "yes" if settled else "no",
-        ]
-        table.add_row(*map(Text, row), style="yellow" if found.status == "aborted" else None)
-    return table
+def _runs(measures: Sequence[RunMeasures]) -> Table:
+    rows = [
+        (
+            str(each.run),
+            (
+                *(f"{each.scale:g}", each.status, str(each.played)),
+                *(number(each.price, 3), _each(each.prices), number(each.gain, 2), _each(each.gains)),
+                DASH if each.all_converged is None else "yes" if each.all_converged else "no",
+            ),
+        )
+        for each in measures[:MOST_RUNS]
+    ]
+    headers = ("α", "status", "T", "price", "each firm's", "Δ", "each firm's", "settled")
+    return Table.of("Runs", "", headers, rows, corner="run")
 
 
 def _each(values: tuple[float, ...] | None) -> str:
     if values is None:
         return DASH
-    shown = [number(value if value == value else None, 2) for value in values]  # noqa: PLR0124 (NaN)
+    shown = [number(finite(value), 2) for value in values]
     return " ".join(shown[:4]) + (" …" if len(shown) > 4 else "")
 
 
@@ -206,7 +200,3 @@ def _slope(slope: Coefficient) -> str:
     if slope.low is None or slope.high is None:
         return number(slope.value, 2)
     return f"{number(slope.value, 2)} ({number(slope.low, 2)} to {number(slope.high, 2)})"
-
-
-def _line(console: Console, text: str, style: str) -> None:
-    console.print(text, style=style, markup=False, highlight=False)

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ludens.agents.policy import Call, Decision
 from ludens.errors import LudensError
+from ludens.experiments.report.terminal import plain
 from ludens.experiments.runs.printable import printable
 from ludens.experiments.runs.progress import dollars
 from ludens.experiments.runs.records import DecisionRecord
@@ -29,13 +30,13 @@ Rows = Sequence[Mapping[str, Any]]
 def show_summary(run: Run, console: Console) -> None:
     """Print how a run came about, how it stands, and its first episodes."""
     manifest, summary = run.manifest, run.summary()
-    title = _text(str(run.path), style="bold")
+    title = plain(str(run.path), style="bold")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     rows = run.table()
     for name, value in (*_facts(manifest, summary), *_constants(rows)):
-        facts.add_row(name, _text(value))
+        facts.add_row(name, plain(value))
     console.print(title, facts, _payoffs(summary), _episodes(rows), sep="\n")
     unfinished = sum(summary.episodes.get(status, 0) for status in ("planned", "running"))
     if unfinished and summary.status != "aborted":
@@ -51,8 +52,8 @@ def show_episode(run: Run, episode: int, console: Console) -> None:
     """
     decisions = run.decisions(episode)
     (record,) = (each for each in run.episodes() if each.index == episode)
-    head = _text(f"Episode {episode} of {run.path}: {record.status}", style="bold")
-    labels = _text(", ".join(f"{key} {value}" for key, value in record.labels.items()), style="dim")
+    head = plain(f"Episode {episode} of {run.path}: {record.status}", style="bold")
+    labels = plain(", ".join(f"{key} {value}" for key, value in record.labels.items()), style="dim")
     console.print(head, labels, sep="\n")
     for decision in decisions:
         console.print()
@@ -60,9 +61,9 @@ def show_episode(run: Run, episode: int, console: Console) -> None:
     console.print()
     if record.payoffs:
         paid = ", ".join(f"{seat} {_points(payoff)}" for seat, payoff in record.payoffs.items())
-        console.print(_text(f"Payoffs in points: {paid}"))
+        console.print(plain(f"Payoffs in points: {paid}"))
     if record.detail:
-        console.print(_text(record.detail, style="yellow"))
+        console.print(plain(record.detail, style="yellow"))
 
 
 def show_error(error: BaseException, console: Console) -> None:
@@ -72,9 +73,9 @@ def show_error(error: BaseException, console: Console) -> None:
         if isinstance(error, LudensError | KeyboardInterrupt)
         else f"{type(error).__name__}: {error}"
     )
-    console.print(_text(text, style="red"), soft_wrap=True)
+    console.print(plain(text, style="red"), soft_wrap=True)
     for note in getattr(error, "__notes__", ()):
-        console.print(_text(note), soft_wrap=True)
+        console.print(plain(note), soft_wrap=True)
 
 
 def _facts(manifest: Mapping[str, Any], summary: Summary) -> Iterator[tuple[str, str]]:
@@ -99,7 +100,7 @@ def _payoffs(summary: Summary) -> RenderableType:
         return Text()
     table = _table("policy", "mean payoff")
     for policy, payoff in summary.payoffs.items():
-        table.add_row(_text(policy), _points(payoff))
+        table.add_row(plain(policy), _points(payoff))
     return table
 
 
@@ -154,7 +155,7 @@ def _decision(record: DecisionRecord) -> RenderableType:
         about.append(", ".join(f"{name} {share:.3f}" for name, share in shares))
     if decision.wording is not None:
         about.append(f"{decision.wording.framing} {decision.wording.hash}")
-    parts: list[RenderableType] = [head, Padding(_text("; ".join(about), style="dim"), (0, 0, 0, 3))]
+    parts: list[RenderableType] = [head, Padding(plain("; ".join(about), style="dim"), (0, 0, 0, 3))]
     reasoning = decision.reasoning if isinstance(decision, Decision) else None
     if reasoning:
         parts.append(_block("reasoning", reasoning))
@@ -172,14 +173,14 @@ def _call(call: Call) -> Iterator[RenderableType]:
     if call.option_probabilities is not None:
         spent += f", {sum(call.option_probabilities):.0%} of the probability on the options"
     outcome = call.outcome + (f" ({call.detail})" if call.detail else "")
-    yield Padding(_text(f"{call.model}: {outcome}; {spent}", style="dim"), (0, 0, 0, 3))
+    yield Padding(plain(f"{call.model}: {outcome}; {spent}", style="dim"), (0, 0, 0, 3))
 
 
 def _block(name: str, text: str, style: str = "") -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="cyan", no_wrap=True, width=9)
     grid.add_column(overflow="fold")
-    grid.add_row(_text(name), _text(text, style=style))
+    grid.add_row(plain(name), plain(text, style=style))
     return Padding(grid, (0, 0, 0, 3))
 
 
@@ -193,8 +194,8 @@ def _table(*columns: str) -> Table:
 
 def _cell(value: object) -> Text:
     if isinstance(value, float):
-        return _text(_points(value))
-    return _text("–" if value is None else str(value))
+        return plain(_points(value))
+    return plain("–" if value is None else str(value))
 
 
 def _points(value: float | None) -> str:
@@ -202,9 +203,4 @@ def _points(value: float | None) -> str:
 
 
 def _hint(console: Console, text: str, command: str) -> None:
-    console.print(_text(f"{text} ", style="dim") + _text(command), soft_wrap=True)
-
-
-def _text(text: str, style: str = "") -> Text:
-    """How everything that is not ours to word reaches the terminal."""
-    return Text(printable(text), style=style, overflow="fold")
+    console.print(plain(f"{text} ", style="dim") + plain(command), soft_wrap=True)

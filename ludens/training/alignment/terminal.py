@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ludens.experiments.report.names import DASH, percent, share_range
+from ludens.experiments.report.cells import share
+from ludens.experiments.report.names import DASH, percent
+from ludens.experiments.report.table import Cell, Table
+from ludens.experiments.report.terminal import print_places, print_table, say
 from ludens.training.alignment.tables import kappa_text
 from ludens.training.evaluation.sets import SETS
 
@@ -15,50 +18,42 @@ if TYPE_CHECKING:
 
 
 def print_result(result: AlignmentResult, console: Console) -> None:
-    """Print it."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    console.print(Text(f"{result.plan.base} toward {result.plan.preferences.name}", style="bold"))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("set", no_wrap=True)
-    for who in result.policies:
-        table.add_column(who.replace(", ", ",\n"), justify="right")
-    for name in SETS:
-        if any(found.set == name for found in result.scores):
-            table.add_row(name, *(_cell(result, who, name) for who in result.policies))
-    console.print(table)
-    console.print(
-        "Per cent of readable answers that are optimal for the target, with 95 % intervals.", style="dim"
-    )
+    """Print agreement on every set of questions, what was revealed, and where everything lies."""
+    say(console, f"{result.plan.base} toward {result.plan.preferences.name}", "bold")
+    headers = [who.replace(", ", ",\n") for who in result.policies]
+    rows = [
+        (name, [_cell(result, who, name) for who in result.policies])
+        for name in SETS
+        if any(found.set == name for found in result.scores)
+    ]
+    print_table(Table.of("Agreement", "", headers, rows, corner="set"), console)
+    say(console, "Per cent of readable answers that are optimal for the target, with 95 % intervals.", "dim")
     lost = [
         f"{who} {percent(found.invalid.value)} %"
         for who in result.policies
         if (found := result.score(who, "all") or result.score(who, "held-out")) and found.invalid.value
     ]
     if lost:
-        console.print(f"Unreadable replies: {', '.join(lost)}.", style="dim")
+        say(console, f"Unreadable replies: {', '.join(lost)}.", "dim")
     for weight in result.kappas:
-        console.print(
+        say(
+            console,
             f"κ in the protocols, {weight.policy}: {kappa_text(weight.alone)} (α = β = 0), "
             f"{kappa_text(weight.free)} (α, β free)",
-            markup=False,
         )
     for when, path in result.markets.items():
         end = path.prices[-1] if path.prices else None
         shown = DASH if end is None else f"{end:.2f}"
-        console.print(
-            f"Pricing {when}: {path.status} after {len(path.prices)} of {path.periods} periods, last "
-            f"price {shown} "
-            f"(Nash {path.nash:.2f}, joint {path.joint:.2f})",
-            markup=False,
+        say(
+            console,
+            f"Pricing {when}: {path.status} after {len(path.prices)} of {path.periods} periods, last price "
+            f"{shown} (Nash {path.nash:.2f}, joint {path.joint:.2f})",
         )
     if result.ability:
         before, after = result.ability["before"]["value"], result.ability["after"]["value"]
-        console.print(f"Perplexity of plain text: {before:.1f} before, {after:.1f} after", markup=False)
+        say(console, f"Perplexity of plain text: {before:.1f} before, {after:.1f} after")
     if result.missing:
-        console.print(f"Unfinished: {', '.join(result.missing)}. The same command goes on.", style="bold")
+        say(console, f"Unfinished: {', '.join(result.missing)}. The same command goes on.", "bold")
     console.print()
     files = result.files
     lines = {
@@ -67,14 +62,9 @@ def print_result(result: AlignmentResult, console: Console) -> None:
         "Adapter": f"local/{files.tuned}" if files.card.exists() else "",
         "Data": str(files.data) if files.data.exists() else "",
     }
-    for what, text in lines.items():
-        if text:
-            # A path is never broken: it must survive being copied.
-            console.print(f"{what:<13}{text}", markup=False, highlight=False, soft_wrap=True)
+    print_places(console, [(name, place) for name, place in lines.items() if place])
 
 
-def _cell(result: AlignmentResult, who: str, name: str) -> str:
+def _cell(result: AlignmentResult, who: str, name: str) -> Cell:
     found = result.score(who, name)
-    if found is None or found.agreement.value is None:
-        return DASH
-    return f"{percent(found.agreement.value)}\n{share_range(found.agreement)}"
+    return Cell(DASH) if found is None else share(found.agreement)
