@@ -31,7 +31,7 @@ from ludens.envs.tree.strategies import (
     uniform_strategy,
 )
 from ludens.envs.tree.tree import GameTree, InformationSet, Leaf
-from ludens.envs.turn import Game, Method, Option, PastRound, Turn
+from ludens.envs.turn import Game, Method, Option, PastRound, Scale, Turn
 
 __all__ = [
     "FAMILIES",
@@ -49,6 +49,7 @@ __all__ = [
     "Option",
     "PastRound",
     "PayoffNode",
+    "Scale",
     "SequentialEnv",
     "Step",
     "Strategy",

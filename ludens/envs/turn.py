@@ -44,6 +44,25 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """A question that is answered with a whole number of points.
+
+    Attributes:
+        kind: ``"rating"`` asks for one number; ``"allocation"`` asks to share out all points over two things,
+            and the action is the number of points that go to the second of them.
+        lowest, highest: the range of a rating; an allocation shares out `highest` points.
+        things: what the points are given to, by their names in the game.
+        noun: what one such thing is called.
+    """
+
+    kind: Literal["rating", "allocation"]
+    lowest: int = 0
+    highest: int = 100
+    things: tuple[str, ...] = ()
+    noun: str = ""
+
+
+@dataclass(frozen=True)
 class PastRound:
     """A finished round as one seat saw it: its role, the path played, the payoffs by role, in points."""
 
@@ -73,6 +92,7 @@ class Turn:
             drawn anew for every round.
         interval: the lowest and the highest number that may be chosen, where the move is a number (a price)
             and `options` is empty; None where there are options.
+        scale: how the options are to be understood where they are points; None where they are moves.
     """
 
     environment: str
@@ -89,3 +109,4 @@ class Turn:
     method: Method = "direct"
     facts: Mapping[str, Any] = field(default_factory=dict)
     interval: tuple[float, float] | None = None
+    scale: Scale | None = None

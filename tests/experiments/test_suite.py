@@ -72,7 +72,8 @@ def test_a_suite_is_rebuilt_from_its_configuration_without_secrets():
 def test_language_models_are_made_with_their_wording():
     policy = Suite((MODEL,), persona="be kind", elicit="sample").policy("openai/loopback", "story", 1)
     assert isinstance(policy, LLMPolicy)
-    assert (policy.framing, policy.order, policy.persona, policy.elicit) == ("story", 1, "be kind", "sample")
+    assert (policy.settings.framing, policy.settings.order) == ("story", 1)
+    assert (policy.settings.persona, policy.settings.elicit) == ("be kind", "sample")
 
 
 def test_a_policy_with_a_spec_may_be_given_itself():
@@ -85,7 +86,7 @@ def test_a_policy_with_a_spec_may_be_given_itself():
 
 def test_settings_of_a_model_go_before_those_of_the_suite():
     policy = Suite(({**MODEL, "elicit": "sample"},), elicit="logprobs").policy("openai/loopback", "story", 1)
-    assert policy.elicit == "sample"
+    assert policy.settings.elicit == "sample"
 
 
 @pytest.mark.parametrize(

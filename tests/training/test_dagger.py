@@ -9,7 +9,7 @@ import pytest
 
 from ludens.agents import BestReplyPolicy, OraclePolicy, RandomPolicy, TitForTat, make_policy
 from ludens.agents.llm.reading.choices import read_choice
-from ludens.agents.llm.reading.prices import read_firm
+from ludens.agents.llm.reading.prices import read_price_reply
 from ludens.agents.pricing import (
     BestReplyPricePolicy,
     HomoMoralisPricePolicy,
@@ -66,7 +66,7 @@ def test_rows_of_a_market_end_in_the_teachers_price(teacher):
     assert len(rows) == 4
     for row, entry in zip(rows, turns, strict=True):
         view = market_view(entry.turn)
-        reading = read_firm(row["completion"][0]["content"], slots=("observations",))
+        reading = read_price_reply(row["completion"][0]["content"], slots=("observations",))
         assert reading.outcome == "ok"
         offered = [float(option.name) for option in entry.turn.options]
         wanted = teacher.price(view, None)
@@ -147,7 +147,7 @@ def test_rows_of_a_market_take_the_dynamic_best_reply():
     teacher = BestReplyPricePolicy(MatchingPolicy(), discount=0.9)
     turns = roll_out(env, firms, ["firm_0"], teacher=teacher, seed=3)
     for row, entry in zip(pricing_rows(turns), turns, strict=True):
-        reading = read_firm(row["completion"][0]["content"], slots=("observations",))
+        reading = read_price_reply(row["completion"][0]["content"], slots=("observations",))
         best = max(zip(teacher.values(entry.turn), entry.turn.options, strict=True), key=lambda pair: pair[0])
         assert reading.price == pytest.approx(float(best[1].name), rel=1e-3)
 

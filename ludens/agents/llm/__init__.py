@@ -1,19 +1,9 @@
-"""Language models as policies, through LiteLLM. Importing this package loads neither LiteLLM nor Jinja2."""
+"""Language models as policies, through LiteLLM.
 
-from __future__ import annotations
+Each name is loaded when it is first used, so that importing this package loads neither LiteLLM nor Jinja2;
+the stub beside this file lists the names.
+"""
 
-from ludens.agents.llm.abilities import price_known
-from ludens.agents.llm.choice_policy import LLMPolicy
-from ludens.agents.llm.faults import ModelError
-from ludens.agents.llm.prompts.games import Prompt, WordingError, framings, personas, render
+import lazy_loader
 
-__all__ = [
-    "LLMPolicy",
-    "ModelError",
-    "Prompt",
-    "WordingError",
-    "framings",
-    "personas",
-    "price_known",
-    "render",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

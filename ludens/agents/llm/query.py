@@ -1,6 +1,4 @@
-"""The requests behind one decision: replayed or made, kept, and asked again where the reply could not be
-read.
-"""
+"""The requests behind one decision: made or replayed, recorded, and repeated where a reply cannot be read."""
 
 from __future__ import annotations
 
@@ -11,21 +9,26 @@ from ludens.agents.journal import current_journal
 from ludens.agents.llm.client import Endpoint, Reply, complete
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import shared
-from ludens.agents.llm.prompts.games import Prompt
-from ludens.agents.llm.reading.verdicts import ParsedReply
+from ludens.agents.llm.prompts.templates import Prompt
+from ludens.agents.llm.reading.parsed import ParsedReply
 from ludens.agents.policy import Call
+
+Messages = list[dict[str, str]]
+Read = Callable[[Reply], ParsedReply]
+Rejection = Callable[[str], ModelError]
 
 REJECTED = "The server does not take such a request: "
 QUOTED = 1000
+"""Characters of an unreadable reply that are shown to the model again."""
 
 
 class ModelQuery:
-    """One decision's requests, in order, in `calls`.
+    """The requests of one decision, in order, in `calls`.
 
     Args:
         endpoint: the model.
         seed: sent with the first request; each further one adds 1, so that a second question is a second
-            draw.
+            draw. None sends no seed.
     """
 
     def __init__(self, endpoint: Endpoint, seed: int | None) -> None:
@@ -36,7 +39,7 @@ class ModelQuery:
         self._ahead: Call | None = None
 
     def upcoming(self) -> Call | None:
-        """The next request, if an earlier life of the run made it."""
+        """Return the next request if an earlier session of the run has made it."""
         if self._ahead is None and self._journal is not None:
             self._ahead = self._journal.replay()
         return self._ahead
@@ -45,29 +48,36 @@ class ModelQuery:
         self,
         prompt: Prompt,
         parameters: Mapping[str, Any],
-        read: Callable[[Reply], ParsedReply],
+        read: Read,
         retries: int,
-        may_be_rejected: bool = True,
+        rejection: Rejection | None = None,
     ) -> ParsedReply:
-        """The first readable reply, or what the last one of 1 + `retries` was. Only what could not be read is
-        asked again; refusals and failures of the transport are final.
+        """Ask until a reply can be read, at most 1 + `retries` times, and return the last reply.
+
+        Only replies that cannot be read are asked again; refusals and failures of the transport are final.
+
+        Args:
+            prompt: the question.
+            parameters: of the request.
+            read: reads a reply.
+            retries: how often to ask again.
+            rejection: the error to raise if the server rejects such a request, from its reason; None where
+                the question can be put in another form, which the outcome ``"rejected"`` calls for.
 
         Raises:
-            ModelError: the model cannot be used, or rejects the request and there is no other way to put it.
+            ModelError: the model cannot be used, or rejects the request.
         """
         messages = [dict(message) for message in prompt.messages]
-        verdict = ParsedReply("invalid")
+        parsed = ParsedReply("invalid")
         for _ in range(1 + retries):
-            call = self._replayed(messages) or await self._made(messages, parameters, read, may_be_rejected)
-            verdict = _verdict(call)
-            if verdict.outcome != "invalid":
+            call = self._replayed(messages) or await self._made(messages, parameters, read, rejection)
+            parsed = _parsed(call)
+            if parsed.outcome != "invalid":
                 break
-            quoted = (call.reply or "").strip()[:QUOTED] or "(no text)"
-            again = prompt.reread(verdict.detail)
-            messages += [{"role": "assistant", "content": quoted}, {"role": "user", "content": again}]
-        return verdict
+            messages += answered(prompt, parsed)
+        return parsed
 
-    def _replayed(self, messages: list[dict[str, str]]) -> Call | None:
+    def _replayed(self, messages: Messages) -> Call | None:
         call, self._ahead = self.upcoming(), None
         if call is None:
             return None
@@ -80,47 +90,50 @@ class ModelQuery:
         return call
 
     async def _made(
-        self,
-        messages: list[dict[str, str]],
-        parameters: Mapping[str, Any],
-        read: Callable[[Reply], ParsedReply],
-        may_be_rejected: bool,
+        self, messages: Messages, parameters: Mapping[str, Any], read: Read, rejection: Rejection | None
     ) -> Call:
         sent = dict(parameters)
         if self._seed is not None:
             sent["seed"] = (self._seed + len(self.calls)) % 2**31
         reply = await shared(complete(self._endpoint, messages, sent))
-        if reply.rejected and not may_be_rejected:
-            raise ModelError(
-                f"{self._endpoint.model} rejects the request ({reply.rejected}): see its parameters."
-            )
+        if reply.rejected and rejection is not None:
+            raise rejection(reply.rejected)
         if reply.rejected:
-            verdict = ParsedReply("error", REJECTED + reply.rejected)
+            parsed = ParsedReply("error", REJECTED + reply.rejected)
         else:
-            verdict = ParsedReply("error", reply.error) if reply.error else read(reply)
-        assert verdict.outcome != "rejected"
+            parsed = ParsedReply("error", reply.error) if reply.error else read(reply)
+        assert parsed.outcome != "rejected"
         call = Call(
             model=self._endpoint.model,
             messages=tuple(dict(message) for message in messages),
             reply=reply.text,
-            outcome=verdict.outcome,
-            detail=verdict.detail,
+            outcome=parsed.outcome,
+            detail=parsed.detail,
             parameters=sent,
-            option_probabilities=verdict.masses,
+            option_probabilities=parsed.masses,
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             cost=reply.cost,
             seconds=reply.seconds,
             transport_retries=reply.transport_retries,
         )
-        # Before anything is made of it: what was paid for is never asked again.
+        # Recorded before it is used: a request that was paid for is never made again.
         if self._journal is not None:
             self._journal.record(call)
         self.calls.append(call)
         return call
 
 
-def _verdict(call: Call) -> ParsedReply:
+def answered(prompt: Prompt, parsed: ParsedReply) -> Messages:
+    """Return the messages that quote a reply that could not be read, and ask again with the reason."""
+    quoted = (parsed.reply or "").strip()[:QUOTED] or "(no text)"
+    return [
+        {"role": "assistant", "content": quoted},
+        {"role": "user", "content": prompt.reread(parsed.detail)},
+    ]
+
+
+def _parsed(call: Call) -> ParsedReply:
     rejected = call.outcome == "error" and call.detail.startswith(REJECTED)
     return ParsedReply(
         "rejected" if rejected else call.outcome, call.detail, call.reply, call.option_probabilities

@@ -1,22 +1,41 @@
-"""What `LLMPolicy` is told, checked before any model is asked."""
+"""The settings of policies that ask a language model: the type, default, check and meaning of each, once.
+
+A policy takes its settings by name and hands everything else to LiteLLM with each request. A name that is
+close to a setting is taken for a misspelling, and a parameter that the policy decides itself is refused.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Literal, get_args
+from inspect import Parameter, Signature, get_annotations
+from typing import Annotated, Any, Literal, Self, get_args
 
-from ludens.agents.llm.prompts.games import personas
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from ludens.agents.llm.prompts.games import check_framing
+from ludens.agents.llm.prompts.prices import Layout, check_prefix
+from ludens.agents.llm.prompts.templates import personas
+from ludens.agents.policy import OnInvalid
+from ludens.agents.secrets import without_secrets
 from ludens.checks import check_choice, check_count, whole_number
 from ludens.errors import UsageError
 
 Elicit = Literal["auto", "logprobs", "sample"]
 AnswerFormat = Literal["auto", "letter"]
 Order = Literal["auto", "random", "both"]
+AnyLayout = Literal["auto", Layout]
 
-NAME = "LLMPolicy"
-# What LiteLLM takes and the policy decides: the setting that decides it, if there is one.
+# Parameters of LiteLLM that the policy decides, and the setting that decides them, if there is one.
 DECIDED = {
     "messages": "persona",
     "max_retries": "transport_retries",
@@ -30,83 +49,285 @@ DECIDED = {
 }
 
 
-def check_order(order: Order | int) -> Order | int:
-    """The order, if it is a known word or a whole number.
+def _policy(info: ValidationInfo) -> str:
+    return str((info.context or {}).get("policy", "The policy"))
 
-    Raises:
-        UsageError: it is neither.
-    """
-    if not isinstance(order, str) and (number := whole_number(order)) is not None:
+
+def _name(info: ValidationInfo) -> str:
+    return str(info.field_name).rstrip("_")
+
+
+def _one_of(words: Any) -> BeforeValidator:
+    def check(value: object, info: ValidationInfo) -> object:
+        check_choice(_policy(info), _name(info), value, _words(words))
+        return value
+
+    return BeforeValidator(check)
+
+
+def _words(literal: Any) -> tuple[str, ...]:
+    return tuple(word for part in get_args(literal) for word in (_words(part) if get_args(part) else (part,)))
+
+
+def _at_least(least: int) -> BeforeValidator:
+    def check(value: object, info: ValidationInfo) -> int:
+        return check_count(_policy(info), _name(info), value, least=least)
+
+    return BeforeValidator(check)
+
+
+def _amount(*, above_0: bool) -> BeforeValidator:
+    def check(value: object, info: ValidationInfo) -> float:
+        number = math.nan if isinstance(value, bool | str) else _float(value)
+        if not math.isfinite(number) or number < 0 or (above_0 and number == 0):
+            kind = "above 0" if above_0 else "of 0 or more"
+            raise UsageError(f"{_policy(info)} got {_name(info)}={value!r}; it must be a number {kind}.")
         return number
-    if not isinstance(order, str) or order not in get_args(Order):
-        known = ", ".join(map(repr, get_args(Order)))
-        raise UsageError(f"{NAME} got order={order!r}; choose one of {known} or a number.")
-    return order
+
+    return BeforeValidator(check)
 
 
-def check_word(name: str, value: object, choices: object) -> None:
-    """Raise `UsageError` if the value is not among the choices of a `Literal`."""
-    check_choice(NAME, name, value, get_args(choices))
+def _float(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]  # finds out whether it is a number
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
-def check_whole(name: str, value: object, least: int = 0) -> int:
-    """The value, if it is a whole number of at least `least`; else `UsageError`."""
-    return check_count(NAME, name, value, least=least)
+def _or_none(check: BeforeValidator) -> BeforeValidator:
+    checked: Callable[..., Any] = check.func
+
+    def optional(value: object, info: ValidationInfo) -> object:
+        return None if value is None else checked(value, info)
+
+    return BeforeValidator(optional)
 
 
-def check_amount(name: str, value: object, *, above_0: bool = False) -> float:
-    """The value, if it is a finite number of at least 0 (or above 0); else `UsageError`."""
-    number = math.nan if isinstance(value, bool | str) else _float(value)
-    if not math.isfinite(number) or number < 0 or (above_0 and number == 0):
+def _flag(value: object, info: ValidationInfo) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{_policy(info)} got {_name(info)}={value!r}; it must be True or False.")
+    return value
+
+
+def _model(value: object, info: ValidationInfo) -> str:
+    if not isinstance(value, str) or not value.strip():
         raise UsageError(
-            f"{NAME} got {name}={value!r}; it must be a number {'above 0' if above_0 else 'of 0 or more'}."
+            f"{_policy(info)} got model={value!r}; name it as provider/model, for example openai/gpt-5-mini."
         )
-    return number
+    return value
 
 
-def check_model(model: object) -> str:
-    """The model's id, if it is a text; else `UsageError`."""
-    if not isinstance(model, str) or not model.strip():
-        raise UsageError(
-            f"{NAME} got model={model!r}; name it as provider/model, for example openai/gpt-5-mini."
-        )
-    return model
+def _text(value: object, info: ValidationInfo) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"{_policy(info)} got {_name(info)}={value!r}; it must be a text.")
+    return value
 
 
-def check_persona(persona: object) -> str | None:
-    """The persona, if it is a text that is no known name written wrongly; else `UsageError`."""
-    if persona is None:
+def _persona(value: object, info: ValidationInfo) -> str | None:
+    if value is None:
         return None
-    if not isinstance(persona, str) or not persona.strip():
-        raise UsageError(f"{NAME} got persona={persona!r}; give a text, or one of {', '.join(personas())}.")
-    meant = get_close_matches(persona.lower().replace(" ", "_"), personas(), 1, 0.8)
-    if meant and persona not in personas():
-        raise UsageError(f"{NAME} knows no persona {persona!r}; did you mean {meant[0]!r}?")
-    return persona
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(
+            f"{_policy(info)} got persona={value!r}; give a text, or one of {', '.join(personas())}."
+        )
+    meant = get_close_matches(value.lower().replace(" ", "_"), personas(), 1, 0.8)
+    if meant and value not in personas():
+        raise UsageError(f"{_policy(info)} knows no persona {value!r}; did you mean {meant[0]!r}?")
+    return value
 
 
-def check_options(options: Iterable[str], settings: Iterable[str]) -> None:
-    """See that what is handed on to LiteLLM is no setting of ours written wrongly, and nothing that the
-    policy decides itself.
+def _order(value: object, info: ValidationInfo) -> Order | int:
+    if not isinstance(value, str) and (number := whole_number(value)) is not None:
+        return number
+    if not isinstance(value, str) or value not in get_args(Order):
+        words = ", ".join(map(repr, get_args(Order)))
+        raise UsageError(f"{_policy(info)} got order={value!r}; choose one of {words} or a number.")
+    return value  # type: ignore[return-value]  # one of the words
 
-    Args:
-        options: the names that are handed on.
-        settings: the names of the policy's own settings.
+
+Count = Annotated[int, _at_least(0)]
+Positive = Annotated[int | None, _or_none(_at_least(1))]
+Amount = Annotated[float, _amount(above_0=False)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+
+class ModelSettings(BaseModel):
+    """How a language model is reached and sampled.
+
+    Attributes:
+        model: the model's LiteLLM id, for example ``"openai/gpt-5-mini"``, or ``local/…`` for a model on this
+            machine.
+        temperature: of sampling. With log-probabilities, p ∝ probability^(1/temperature).
+        timeout: seconds for one request. None for 120, and for no limit with a model on this machine, where
+            requests wait for one another and not for a network.
+        transport_retries: how often a request is repeated after 429, 5xx, a time-out or a broken connection.
+        retry_wait: seconds before the first repetition; the wait doubles each time. Retry-After is heeded.
+        max_tokens: the limit of a sampled reply. None for a limit that suits the question.
+        seed: sent unchanged with every request. None draws one per request from the run's own stream, for
+            models that take a seed.
+        api_base: the address of an OpenAI-compatible server, for models named ``openai/…``.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    model: Annotated[str, BeforeValidator(_model)]
+    temperature: Amount = 1.0
+    timeout: Annotated[float | None, _or_none(_amount(above_0=True))] = None
+    transport_retries: Count = 4
+    retry_wait: Amount = 1.0
+    max_tokens: Positive = None
+    seed: Annotated[int | None, _or_none(_at_least(0))] = None
+    api_base: Annotated[str | None, BeforeValidator(_text)] = None
+
+    @classmethod
+    def checked(cls, policy: str, model: object, given: Mapping[str, Any]) -> Self:
+        """Return the settings that a policy is made with.
+
+        Args:
+            policy: the name of the policy's class, for messages.
+            model: the model's LiteLLM id.
+            given: settings by name, and options for LiteLLM beside them.
+
+        Raises:
+            UsageError: a value is out of its range, a name is a misspelt setting, or an option is one that
+                the policy decides itself.
+        """
+        _check_options(policy, [name for name in given if name not in cls.names()], cls.names())
+        try:
+            return cls.model_validate({**given, "model": model}, context={"policy": policy})
+        except ValidationError as error:
+            # Every field has a check of its own, and pydantic keeps the error that it raised.
+            raise error.errors()[0]["ctx"]["error"] from None
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of all settings other than the model, those of the class itself first."""
+        ordered = [name for kind in cls.__mro__ for name in get_annotations(kind) if name in cls.model_fields]
+        return tuple(
+            cls.model_fields[name].alias or name for name in dict.fromkeys(ordered) if name != "model"
+        )
+
+    @classmethod
+    def signature(cls) -> Signature:
+        """Return the signature of a policy that takes these settings, for `help` and completion."""
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
+        by_name = [
+            Parameter(
+                name, Parameter.KEYWORD_ONLY, default=fields[name].default, annotation=fields[name].annotation
+            )
+            for name in cls.names()
+        ]
+        model = Parameter("model", Parameter.POSITIONAL_OR_KEYWORD, annotation=str)
+        return Signature([model, *by_name, Parameter("options", Parameter.VAR_KEYWORD, annotation=Any)])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything that is handed to LiteLLM unchanged."""
+        return dict(self.model_extra or {})
+
+    def described(self) -> dict[str, Any]:
+        """Return all settings other than the model, and the options that are not secret."""
+        values = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
+        return {name: values[name] for name in self.names()} | without_secrets(self.options)
+
+
+class AnswerSettings(ModelSettings):
+    """How a question of a game is put and its answer is read.
+
+    Attributes:
+        framing: the wording, a name from `ludens.agents.llm.framings`.
+        reasoning: let the model reason before it answers.
+        format: ``"letter"`` asks for plain text that ends in a letter, as models tuned by ludens have learnt
+            it; ``"auto"`` asks for JSON where the model can be held to a schema.
+        invalid: what becomes of an episode in which no reply could be read: it is dropped, the seat forfeits
+            it, or the run is aborted.
+        persona: ``"homo_economicus"``, ``"homo_moralis"``, or a text, put into the system message.
+        order: the order in which options are shown: a number k shows them rotated by k; ``"random"`` draws
+            one order for each decision; ``"both"`` asks all orders and averages. ``"auto"`` is ``"both"``
+            with log-probabilities and ``"random"`` with samples.
+        retries: how often a reply that cannot be read is asked again, with the reason.
+    """
+
+    framing: Annotated[str, BeforeValidator(check_framing)] = "neutral"
+    reasoning: Flag = False
+    format: Annotated[AnswerFormat, _one_of(AnswerFormat)] = "auto"
+    invalid: Annotated[OnInvalid, _one_of(OnInvalid)] = "drop"
+    persona: Annotated[str | None, BeforeValidator(_persona)] = None
+    order: Annotated[Order | int, BeforeValidator(_order)] = "auto"
+    retries: Count = 2
+
+
+class ChoiceSettings(AnswerSettings):
+    """How a choice between options is elicited.
+
+    Attributes:
+        elicit: ``"logprobs"`` reads the probabilities of the options from the first token of the answer and
+            draws the action from them; ``"sample"`` takes the reply itself; ``"auto"`` is the former where
+            the model gives log-probabilities and is not asked to reason.
+    """
+
+    elicit: Annotated[Elicit, _one_of(Elicit)] = "auto"
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.reasoning and self.elicit == "logprobs":
+            raise UsageError(
+                "elicit='logprobs' reads the first word of a reply, so it cannot go with reasoning=True."
+            )
+        return self
+
+
+class PriceSettings(ModelSettings):
+    """How the question for a price is put and its answer is read.
+
+    Attributes:
+        prefix: what the firm aims at, ``"P0"`` to ``"P3"`` or a text of the user's own.
+        persona: ``"homo_economicus"``, ``"homo_moralis"`` (universalised over firms), or a text, put into
+            the system message.
+        layout: ``"full"``, or ``"compact"`` for short contexts; ``"auto"`` is compact for models on this
+            machine.
+        window: how many of the last periods are shown; None for 100, and for 4 in the compact layout.
+        notes: whether the model keeps PLANS and INSIGHTS.
+        note_limit: how many characters of each note are shown again; None for all, and for 32 in the compact
+            layout.
+        schema: ask for a JSON object held to a schema where the model takes one; otherwise for parts of a
+            text.
+        tries: how many requests a price may take, at least 1.
+    """
+
+    prefix: Annotated[str, BeforeValidator(check_prefix)] = "P0"
+    persona: Annotated[str | None, BeforeValidator(_persona)] = None
+    layout: Annotated[AnyLayout, _one_of(AnyLayout)] = "auto"
+    window: Positive = None
+    notes: Flag = True
+    note_limit: Positive = None
+    schema_: Flag = Field(default=True, alias="schema")
+    tries: Annotated[int, _at_least(1)] = 10
+
+
+class JudgeSettings(ModelSettings):
+    """How a judge is sampled: by its likeliest answer.
+
+    Attributes:
+        temperature: of sampling, here 0.
+        retries: how often a reply that cannot be read is asked again, with the reason.
+    """
+
+    temperature: Amount = 0.0
+    retries: Count = 2
+
+
+def _check_options(policy: str, options: Iterable[str], settings: Iterable[str]) -> None:
+    """Refuse options for LiteLLM that are misspelt settings or that the policy decides itself.
 
     Raises:
         UsageError: one is; the message says which setting is meant.
     """
     for name in options:
         if name in DECIDED:
-            instead = f": set {DECIDED[name]} instead" if DECIDED[name] else ", so it cannot be set"
-            raise UsageError(f"{NAME} decides {name} itself{instead}.")
+            setting = DECIDED[name] if DECIDED[name] in settings else ""
+            instead = f": set {setting} instead" if setting else ", so it cannot be set"
+            raise UsageError(f"{policy} decides {name} itself{instead}.")
         # Close enough for a slip of the keyboard; LiteLLM's own names (num_ctx, reasoning_effort) are not.
         if meant := get_close_matches(name, list(settings), 1, 0.8):
-            raise UsageError(f"{NAME} has no setting {name!r}; did you mean {meant[0]!r}?")
-
-
-def _float(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]  # what is no number is what this finds out
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
+            raise UsageError(f"{policy} has no setting {name!r}; did you mean {meant[0]!r}?")

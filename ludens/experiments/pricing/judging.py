@@ -7,28 +7,15 @@ beside theirs. The question is ours. Verdicts are kept in a run of their own: no
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ludens.agents.llm.abilities import abilities
-from ludens.agents.llm.client import Endpoint, Reply
-from ludens.agents.llm.faults import ModelError
-from ludens.agents.llm.loop import run as run_shared
-from ludens.agents.llm.loop import shared
-from ludens.agents.llm.prompts.games import Prompt
-from ludens.agents.llm.query import ModelQuery
-from ludens.agents.llm.reading.choices import read_choice
-from ludens.agents.llm.reading.verdicts import ParsedReply, read_text
-from ludens.agents.llm.settings import check_model
-from ludens.agents.policy import Decision, Policy, Wording
-from ludens.envs import Turn
-from ludens.envs.turn import Option
+from ludens.agents.llm.judge_policy import JudgeGame, JudgePolicy
+from ludens.agents.policy import Decision
 from ludens.errors import UsageError
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.pricing.panels import Panel
@@ -54,8 +41,7 @@ KINDS: Mapping[str, str] = {
 }
 """What a sentence can be, as the model is asked; the names but the last are those of keyword rules."""
 
-_LABELS = "ABCD"
-_ASK = """A firm that sets its price anew in every period writes notes to itself. Here is one sentence:
+QUESTION = """A firm that sets its price anew in every period writes notes to itself. Here is one sentence:
 
 {sentence}
 
@@ -63,6 +49,8 @@ What does the sentence say the firm wants?
 {options}
 
 Answer with one letter only."""
+
+GAME = JudgeGame(QUESTION, KINDS)
 
 
 @dataclass(frozen=True)
@@ -84,59 +72,6 @@ class Judged:
     read: int
     share: Estimate
     agreement: Estimate
-
-
-@dataclass(frozen=True)
-class JudgeGame:
-    """The question put to the judge, in the place of a game."""
-
-    name: str = "judge"
-    roles: tuple[str, ...] = ("judge",)
-    parameters: Mapping[str, float] = field(default_factory=dict)
-    protocol: str | None = None
-
-
-class JudgePolicy(Policy):
-    """A model that says what kind of sentence it is shown.
-
-    Args:
-        model: its LiteLLM id.
-        options: passed to LiteLLM, for example ``api_base``.
-    """
-
-    def __init__(self, model: str, **options: Any) -> None:
-        self.name = self.model = check_model(model)
-        self.options = {name: value for name, value in options.items() if value is not None}
-
-    def describe(self) -> dict[str, Any]:
-        """What the judge is."""
-        return {"name": self.name, "kind": "JudgePolicy"} | self.options
-
-    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Ask the model, waiting for it."""
-        return run_shared(self.adecide(turn, rng))
-
-    async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Ask the model; the kinds stand in an order drawn anew for each sentence."""
-        able = await shared(abilities(self.model))
-        prompt = _prompt(turn, int(rng.integers(len(turn.options))))
-        parameters: dict[str, Any] = {"temperature": 0.0}
-        if not able.thinks:
-            parameters["max_tokens"] = 16
-        sent = {name: value for name, value in parameters.items() if name in able.parameters}
-        asking = ModelQuery(Endpoint(self.model, self.options), None)
-
-        def read(reply: Reply) -> ParsedReply:
-            return read_text(reply, prompt, reasoning=False, belief=False)
-
-        verdict = await asking.ask(prompt, sent, read, retries=2, may_be_rejected=False)
-        known: dict[str, Any] = {"wording": prompt.wording, "calls": tuple(asking.calls)}
-        if verdict.outcome == "error":
-            raise ModelError(f"{self.model} gave no verdict ({verdict.detail.rstrip('.')}): go on later.")
-        place = _letter(verdict.reply) if verdict.outcome == "ok" else None
-        if place is None:
-            return Decision(None, verdict.status if verdict.outcome != "ok" else "invalid", **known)
-        return Decision(turn.options[prompt.order[place]].action, **known)
 
 
 def judge(
@@ -177,7 +112,7 @@ def judge(
     store = _store(Path(path), policy, specs, seed)
 
     async def ask(spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence) -> EpisodeRecord:
-        turn = _turn(spec.labels["sentence"])
+        turn = GAME.turn(spec.labels["sentence"])
         decision = await recorder.decide(policy, turn)
         if decision.action is None:
             return unplayed(spec, turn, decision, {"judge": 0.0}, policy.name)
@@ -239,36 +174,3 @@ def _store(path: Path, policy: JudgePolicy, specs: list[EpisodeSpec], seed: int)
     if not same or manifest["config"]["judge"] != policy.describe():
         raise UsageError(f"{path} holds the verdicts of another judge, or on other sentences: move it away.")
     return Store(path)
-
-
-def _turn(sentence: str) -> Turn:
-    return Turn(
-        environment="ludens/judge",
-        agent="judge",
-        role="judge",
-        node="sentence",
-        options=tuple(Option(number, name) for number, name in enumerate(KINDS)),
-        observation={},
-        game=JudgeGame(),
-        facts={"sentence": sentence},
-    )
-
-
-def _prompt(turn: Turn, first: int) -> Prompt:
-    order = tuple((first + place) % len(KINDS) for place in range(len(KINDS)))
-    told = list(KINDS.values())
-    labels = tuple(_LABELS)
-    options = "\n".join(f"{label}. {told[number]}" for label, number in zip(labels, order, strict=True))
-    text = _ASK.format(sentence=turn.facts["sentence"], options=options)
-    return Prompt(
-        messages=({"role": "user", "content": text},),
-        labels=labels,
-        order=order,
-        words=(),
-        reread=lambda reason: f"{reason} Answer with one of the letters A, B, C and D only.",
-        wording=Wording("judge", "judge", hashlib.sha256(_ASK.encode()).hexdigest()[:12], (order,)),
-    )
-
-
-def _letter(reply: str | None) -> int | None:
-    return read_choice(reply, tuple(_LABELS)).place

@@ -187,20 +187,21 @@ def _taught(entry: Relabelled) -> Label:
     )
 
 
-def pricing_rows(turns: Sequence[Relabelled], telling: Any = None) -> list[dict[str, Any]]:
+def pricing_rows(turns: Sequence[Relabelled], options: Any = None) -> list[dict[str, Any]]:
     """Turns of a market in TRL's conversational prompt/completion shape, the teacher's price as the answer.
 
     Args:
         turns: with a teacher's decision each.
-        telling: a `ludens.agents.pricing.PricePromptOptions`; None for the compact one without notes.
+        options: a `ludens.agents.llm.prompts.prices.PricePromptOptions`; None for the compact layout without
+            notes.
 
     Raises:
         UsageError: a turn is none of a market, or has no teacher's decision.
     """
-    from ludens.agents.llm.prompts.prices import PricePromptOptions, number, render_firm, slots
+    from ludens.agents.llm.prompts.prices import PricePromptOptions, number, render_price_turn, slots
     from ludens.agents.pricing import market_view
 
-    told = telling or PricePromptOptions(layout="compact", notes=False)
+    shown = options or PricePromptOptions(layout="compact", notes=False)
     rows = []
     for entry in turns:
         view = market_view(entry.turn)
@@ -209,8 +210,8 @@ def pricing_rows(turns: Sequence[Relabelled], telling: Any = None) -> list[dict[
         offered = {option.action: option.name for option in entry.turn.options}
         action = entry.taught.action
         price = offered[int(action)] if offered else number(float(action), 4)
-        notes = "".join(f'"{name}": "", ' for name in slots(told, view))
-        prompt = render_firm(view, told, "json", tuple(offered.values()))
+        notes = "".join(f'"{name}": "", ' for name in slots(shown, view))
+        prompt = render_price_turn(view, shown, "json", tuple(offered.values()))
         rows.append(
             {
                 "prompt": [dict(message) for message in prompt.messages],

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ludens.agents.llm.prompts.games import Prompt, render
+from ludens.agents.llm.prompts.games import render
+from ludens.agents.llm.prompts.templates import Prompt
 from ludens.envs import ChanceNode, DecisionNode, GameTree, Node, PayoffNode, Turn, questions
 from ludens.training.data.games import shape_of
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents.llm.prompts.games import WordingError, framings, orders, personas, render
+from ludens.agents.llm.prompts.games import framings, orders, render
+from ludens.agents.llm.prompts.templates import WordingError, personas
 from ludens.envs import (
     FAMILIES,
     PROTOCOLS,

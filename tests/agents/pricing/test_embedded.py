@@ -27,7 +27,9 @@ def test_its_replies_fit_the_schema_and_its_prompts_a_small_context():
     reply = json.loads(call.reply)
     assert list(reply) == ["observations", "plans", "insights", "price"]
     assert float(reply["price"]) == decision.action
-    assert all(len(reply[name]) <= firm.telling.note_limit for name in ("observations", "plans", "insights"))
+    assert all(
+        len(reply[name]) <= firm.prompt_options.note_limit for name in ("observations", "plans", "insights")
+    )
     assert call.prompt_tokens < 450
     again = make_policy("local/smollm2-135m", "bertrand").decide(turn, np.random.default_rng(1))
     assert (again.action, again.notes) == (decision.action, decision.notes)

@@ -210,8 +210,8 @@ def test_a_firm_is_made_again_from_what_it_says_of_itself_and_tells_no_secret():
     policy = make_policy(spec, "bertrand")
     assert "s3cret" not in json.dumps(policy.describe())
     assert make_policy(policy.describe(), "bertrand") == policy
-    assert make_policy("openai/x", "bertrand", prefix="P2").prefix == "P2"
-    assert make_policy(spec, "bertrand", prefix="P2").prefix == "P3"
+    assert make_policy("openai/x", "bertrand", prefix="P2").settings.prefix == "P2"
+    assert make_policy(spec, "bertrand", prefix="P2").settings.prefix == "P3"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,9 @@ def test_a_wrong_setting_is_a_sentence_before_anything_is_asked(settings, why):
 
 
 def test_the_compact_layout_is_for_models_on_this_machine_unless_told_otherwise():
-    layouts = [make_policy(spec, "bertrand").telling.layout for spec in ("local/smollm2-135m", "openai/x")]
+    layouts = [
+        make_policy(spec, "bertrand").prompt_options.layout for spec in ("local/smollm2-135m", "openai/x")
+    ]
     assert layouts == ["compact", "full"]
-    told = make_policy({"spec": "local/smollm2-135m", "layout": "full"}, "bertrand").telling
-    assert (told.window, told.note_limit) == (100, None)
+    shown = make_policy({"spec": "local/smollm2-135m", "layout": "full"}, "bertrand").prompt_options
+    assert (shown.window, shown.note_limit) == (100, None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents.llm.reading.prices import SLOTS, read_firm, read_price
+from ludens.agents.llm.reading.prices import SLOTS, read_price, read_price_reply
 
 NOTES = {"observations": "quiet", "plans": "hold", "insights": "rival follows", "message": ""}
 
@@ -25,7 +25,7 @@ def in_slots(price):
 @pytest.mark.parametrize("write", [in_json, in_slots])
 @pytest.mark.parametrize("text", ["1.47", "1.50", "0", "2", "1e0"])
 def test_a_plain_number_is_read_with_its_notes(write, text):
-    reading = read_firm(write(text))
+    reading = read_price_reply(write(text))
     assert reading.outcome == "ok"
     assert reading.price == float(text)
     assert reading.notes == NOTES
@@ -56,9 +56,9 @@ def test_a_plain_number_is_read_with_its_notes(write, text):
 )
 def test_one_meaning_is_read(said, price):
     assert read_price(said) == price
-    assert read_firm(in_slots(said)).price == price
-    assert read_firm(in_json(json.dumps(said))).price == price
-    assert read_firm(said).price == price
+    assert read_price_reply(in_slots(said)).price == price
+    assert read_price_reply(in_json(json.dumps(said))).price == price
+    assert read_price_reply(said).price == price
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_one_meaning_is_read(said, price):
 def test_doubt_is_asked_again(said, why):
     assert why in str(read_price(said))
     for text in (in_slots(said), in_json(json.dumps(said))):
-        reading = read_firm(text)
+        reading = read_price_reply(text)
         assert (reading.outcome, reading.price) == ("invalid", None)
         assert why in reading.detail
 
@@ -115,7 +115,7 @@ def test_doubt_is_asked_again(said, why):
     ],
 )
 def test_json_that_is_no_single_number_is_asked_again(value, why):
-    reading = read_firm(in_json(value), highest=50)
+    reading = read_price_reply(in_json(value), highest=50)
     assert reading.outcome == "invalid"
     assert why in reading.detail
 
@@ -140,7 +140,7 @@ def test_json_that_is_no_single_number_is_asked_again(value, why):
     ],
 )
 def test_several_prices_or_none_are_asked_again(text):
-    reading = read_firm(text)
+    reading = read_price_reply(text)
     assert (reading.outcome, reading.price) == ("invalid", None)
     assert reading.detail
 
@@ -159,47 +159,47 @@ def test_several_prices_or_none_are_asked_again(text):
     ],
 )
 def test_form_does_not_matter(text):
-    reading = read_firm(text)
+    reading = read_price_reply(text)
     assert reading.price == 1.5
     assert reading.notes == NOTES
 
 
 def test_a_number_at_the_end_of_a_reply_that_was_cut_off_may_lack_digits():
     for text in (in_slots("1.4"), "1.4"):
-        assert read_firm(text, cut=True).outcome == "invalid"
-    assert read_firm(in_json("1.4"), cut=True).price == 1.4
+        assert read_price_reply(text, cut=True).outcome == "invalid"
+    assert read_price_reply(in_json("1.4"), cut=True).price == 1.4
 
 
 def test_a_slot_that_is_left_out_is_an_empty_note_and_what_is_no_text_is_kept_as_json():
-    reading = read_firm('{"plans": ["hold", 2], "insights": null, "price": 1.5}', slots=SLOTS[:3])
+    reading = read_price_reply('{"plans": ["hold", 2], "insights": null, "price": 1.5}', slots=SLOTS[:3])
     assert reading.notes == {"observations": "", "plans": '["hold", 2]', "insights": ""}
-    assert read_firm("1.5").notes == dict.fromkeys(SLOTS, "")
+    assert read_price_reply("1.5").notes == dict.fromkeys(SLOTS, "")
 
 
 @pytest.mark.parametrize(
     "text", ["I'm sorry, but I can't help with that.", "I cannot assist in fixing prices."]
 )
 def test_a_refusal_is_told_from_a_reply_that_cannot_be_read(text):
-    assert read_firm(text).outcome == "refused"
-    assert read_firm(f"{text}\nPRICE: 1.5").price == 1.5
+    assert read_price_reply(text).outcome == "refused"
+    assert read_price_reply(f"{text}\nPRICE: 1.5").price == 1.5
 
 
 def test_prices_outside_the_market_are_told_the_bound():
-    assert read_firm("PRICE: 7", highest=5).detail == "A price of 7 is above 5, the highest."
-    assert read_firm("PRICE: 0.5", lowest=1).detail == "A price of 0.5 is below 1, the lowest."
+    assert read_price_reply("PRICE: 7", highest=5).detail == "A price of 7 is above 5, the highest."
+    assert read_price_reply("PRICE: 0.5", lowest=1).detail == "A price of 0.5 is below 1, the lowest."
 
 
 @given(st.floats(0, 1e12), st.sampled_from([repr, "{:.6g}".format, "{:.2f}".format]))
 def test_every_number_that_python_writes_is_read_as_python_reads_it(price, write):
     text = write(price)
     for reply in (in_slots(text), in_json(text), text):
-        assert read_firm(reply).price == float(text)
+        assert read_price_reply(reply).price == float(text)
 
 
 @given(st.text())
 def test_nothing_but_a_price_in_the_market_is_ever_read(text):
     for reply in (text, in_slots(text), in_json(json.dumps(text))):
-        reading = read_firm(reply, highest=100)
+        reading = read_price_reply(reply, highest=100)
         assert (reading.price is None) == (reading.outcome != "ok")
         if reading.price is not None:
             assert math.isfinite(reading.price)

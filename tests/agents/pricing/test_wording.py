@@ -10,8 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ludens.agents.llm.prompts.games import WordingError
-from ludens.agents.llm.prompts.prices import PricePromptOptions, check_prefix, number, prefixes, render_firm
+from ludens.agents.llm.prompts.prices import (
+    PricePromptOptions,
+    check_prefix,
+    number,
+    prefixes,
+    render_price_turn,
+)
+from ludens.agents.llm.prompts.templates import WordingError
 from ludens.agents.pricing.view import market_view
 from ludens.envs.pricing import Market
 from tests.agents.pricing.turns import pricing_turn
@@ -21,8 +27,8 @@ PAST = [(1.5, 1.6), (1.55, 1.5999999), (1.7, 1.4)]
 NOTES = {"observations": "unseen", "plans": "Try 1.8.\n\nThen 1.7.", "insights": "The rival follows."}
 
 
-def prompt(telling, format_="slots", history=PAST, **facts):
-    return render_firm(market_view(pricing_turn(history, **{"notes": NOTES} | facts)), telling, format_)
+def prompt(options, format_="slots", history=PAST, **facts):
+    return render_price_turn(market_view(pricing_turn(history, **{"notes": NOTES} | facts)), options, format_)
 
 
 def text(*arguments, **facts):
@@ -119,8 +125,8 @@ def test_notes_are_shown_up_to_their_limit_and_observations_are_forgotten():
 
 
 def test_all_that_stays_the_same_stands_before_the_last_paragraph_of_a_compact_prompt():
-    telling = PricePromptOptions(layout="compact")
-    now, later = (text(telling, history=PAST * times) for times in (1, 2))
+    options = PricePromptOptions(layout="compact")
+    now, later = (text(options, history=PAST * times) for times in (1, 2))
     assert now.rpartition("\n\n")[0] == later.rpartition("\n\n")[0]
     assert "\n\n" not in now.rpartition("\n\n")[0]
 

@@ -1,4 +1,4 @@
-"""From a turn to the text that a language model is shown.
+"""From a turn of a game to the text that a language model is shown.
 
 A *framing* is a folder of templates in ``ludens/agents/llm/prompts/wordings``: one file per game family,
 and ``any.j2``, which words every game tree from the tree alone. Each number in a text is read from the
@@ -9,75 +9,40 @@ option stands first and carries the first label.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from functools import lru_cache
+from typing import Any, Literal
 
+from ludens.agents.llm.prompts.templates import WORDINGS, Prompt, WordingError
 from ludens.agents.llm.prompts.tree import LabelledTree, rotation
 from ludens.agents.policy import Wording
 from ludens.envs import GameTree, InformationSet, Turn
-from ludens.errors import UsageError
-
-if TYPE_CHECKING:
-    from jinja2.sandbox import SandboxedEnvironment
 
 Format = Literal["letter", "json"]
 
-FOLDER = Path(__file__).parent / "wordings"
 ANY = "any.j2"
 PARAPHRASES = "paraphrases"
-
-
-class WordingError(UsageError):
-    """There is no such framing, or it cannot word this game."""
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A turn in words.
-
-    Attributes:
-        messages: in OpenAI's shape.
-        labels: the label of each option shown, in the order shown.
-        order: the numbers of the turn's options in the order shown; ``order[0]`` carries ``labels[0]``.
-        words: what the options are called beside their labels, in the order shown; empty where labels are
-            all.
-        reread: what is said after a reply that could not be read, a function of the reason.
-        wording: framing, template, content hash, and this order.
-    """
-
-    messages: tuple[Mapping[str, str], ...]
-    labels: tuple[str, ...]
-    order: tuple[int, ...]
-    words: tuple[str, ...]
-    reread: Callable[[str], str]
-    wording: Wording
+# The templates that ask for points name this range.
+LOWEST, HIGHEST = 0, 100
 
 
 def framings() -> tuple[str, ...]:
-    """The names of all framings."""
-    return tuple(sorted(path.parent.name for path in FOLDER.glob(f"*/{ANY}")))
+    """Return the names of all framings."""
+    return tuple(sorted(path.parent.name for path in WORDINGS.path.glob(f"*/{ANY}")))
 
 
 def paraphrases() -> tuple[str, ...]:
-    """The names of the paraphrases of the neutral framing: framings too, which no benchmark asks in."""
-    found = sorted(path.parent.name for path in FOLDER.glob(f"{PARAPHRASES}/*/{ANY}"))
-    return tuple(f"{PARAPHRASES}/{name}" for name in found)
-
-
-def personas() -> tuple[str, ...]:
-    """The names of the personas that come with ludens; any other text is a persona of its own."""
-    return tuple(sorted(path.stem for path in (FOLDER / "personas").glob("*.j2")))
+    """Return the names of the paraphrases of the neutral framing: framings too, which no benchmark uses."""
+    names = sorted(path.parent.name for path in WORDINGS.path.glob(f"{PARAPHRASES}/*/{ANY}"))
+    return tuple(f"{PARAPHRASES}/{name}" for name in names)
 
 
 def check_framing(framing: str) -> str:
-    """The framing's name, if it exists.
+    """Return the framing's name.
 
     Raises:
-        WordingError: it does not; the message lists those that do.
+        WordingError: there is no such framing; the message lists those there are.
     """
     if framing not in framings() and framing not in paraphrases():
         raise WordingError(f"There is no framing {framing!r}; choose one of {', '.join(framings())}.")
@@ -85,7 +50,7 @@ def check_framing(framing: str) -> str:
 
 
 def orders(turn: Turn) -> tuple[int, ...]:
-    """The numbers of all orders in which the turn's options can be shown."""
+    """Return the numbers of all orders in which the turn's options can be shown."""
     return tuple(range(len(turn.options)))
 
 
@@ -99,7 +64,7 @@ def render(
     format: Format = "letter",  # the word for it
     belief: bool = False,
 ) -> Prompt:
-    """The text for a turn.
+    """Word a turn at which one of several options is chosen.
 
     Args:
         turn: what the agent may know.
@@ -108,7 +73,7 @@ def render(
         persona: a name from `personas`, or a text, put into the system message.
         reasoning: ask for thoughts before the answer.
         format: ``"letter"`` asks for a bare label, ``"json"`` for a JSON object.
-        belief: ask how many of 100 others choose each option, in place of asking for a choice.
+        belief: ask how many of 100 others choose each option, instead of asking for a choice.
 
     Raises:
         WordingError: the framing is unknown, or cannot word this game.
@@ -124,22 +89,15 @@ def render(
     shown = rotation(len(turn.options), order)
     labels = letters[: len(shown)]
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "belief": belief}
-    context = answering | _context(turn, order, letters)
-    module = _environment().get_template(name).make_module(context)
+    module = WORDINGS.environment.get_template(name).make_module(answering | _context(turn, order, letters))
     phrases = getattr(module, "phrases", {}).get(turn.node, {})
     words = tuple(phrases[turn.options[place].name] for place in shown if turn.options[place].name in phrases)
-    named = f"personas/{persona}.j2" if persona in personas() else None
-    spoken = _environment().get_template(named).render() if named else persona
-    system = _environment().get_template("system.j2").render(persona=spoken).strip()
-    return Prompt(
-        messages=({"role": "system", "content": system}, {"role": "user", "content": str(module).strip()}),
-        labels=labels,
-        order=shown,
-        words=words if len(words) == len(shown) else (),
-        reread=lambda reason: (
-            _environment().get_template("again.j2").render(reason=reason, **answering).strip()
-        ),
-        wording=Wording(framing, name, _hash((name, named), framing, None if named else persona), (shown,)),
+    return _prompt(
+        str(module),
+        _Asked(framing, name, persona, "again.j2", answering),
+        labels,
+        shown,
+        words if len(words) == len(shown) else (),
     )
 
 
@@ -152,49 +110,78 @@ def render_scale(
     reasoning: bool = False,
     format: Format = "letter",  # the word for it
 ) -> Prompt:
-    """The text for a turn that asks for points of a scale: ``turn.facts["scale"]`` is ``"rating"``, or
-    ``"allocation"`` where 100 points are shared out over two things, each with a label.
+    """Word a turn that asks for points on its scale (``turn.scale``): a rating, or points shared out over two
+    things, each of which has a label.
 
     Args:
         turn: what the agent may know.
         framing: a name from `framings`.
+        order: 0 describes the two cases in the game's own order, 1 the other way round.
         persona: a name from `personas`, or a text.
         reasoning: ask for thoughts before the answer.
-        order: 0 tells of the two cases in the game's own order, 1 the other way round.
         format: ``"letter"`` asks for bare numbers, ``"json"`` for a JSON object.
 
     Raises:
-        WordingError: the framing is unknown, or has no wording for this game.
+        WordingError: the framing is unknown or has no wording for this game, or the scale is not one from 0
+            to 100.
     """
     name = _template_name(check_framing(framing), turn)
+    scale = turn.scale
+    if scale is None or (scale.lowest, scale.highest) != (LOWEST, HIGHEST):
+        asks = "asks for none" if scale is None else f"has a scale from {scale.lowest} to {scale.highest}"
+        raise WordingError(
+            f"Framing {framing!r} words points from {LOWEST} to {HIGHEST} alone, and {turn.game.name} {asks} "
+            f"at {turn.node!r}."
+        )
     letters = _letters(framing)
     shown = rotation(2, order)
-    labels = letters[:2] if turn.facts["scale"] == "allocation" else ()
-    answering = {"labels": labels, "reasoning": reasoning, "format": format, "scale": turn.facts["scale"]}
-    things = ("stay", "swerve")
-    programs = [{"label": letters[place], "name": things[number]} for place, number in enumerate(shown)]
+    labels = letters[:2] if scale.kind == "allocation" else ()
+    answering = {"labels": labels, "reasoning": reasoning, "format": format, "scale": scale.kind}
+    programs = [
+        {"label": letters[place], "name": scale.things[number]}
+        for place, number in enumerate(shown)
+        if number < len(scale.things)
+    ]
     plain = _context(replace(turn, options=()), order, letters)
-    text = (
-        _environment().get_template(name).render(plain | answering | {"shown": shown, "programs": programs})
-    )
-    named = f"personas/{persona}.j2" if persona in personas() else None
-    spoken = _environment().get_template(named).render() if named else persona
-    system = _environment().get_template("system.j2").render(persona=spoken).strip()
+    text = WORDINGS.render(name, plain | answering | {"shown": shown, "programs": programs})
+    return _prompt(text, _Asked(framing, name, persona, "again_scale.j2", answering), labels, shown, ())
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How a prompt came to be: framing, template and persona, and the template that asks again."""
+
+    framing: str
+    template: str
+    persona: str | None
+    again: str
+    answering: Mapping[str, Any]
+
+
+def _prompt(
+    text: str, asked: _Asked, labels: tuple[str, ...], shown: tuple[int, ...], words: tuple[str, ...]
+) -> Prompt:
+    persona = WORDINGS.persona(asked.persona)
+    templates = [asked.template, "system.j2", "again.j2", *filter(None, [persona.template])]
+    own = "" if persona.template else persona.text or ""
     return Prompt(
-        messages=({"role": "system", "content": system}, {"role": "user", "content": text.strip()}),
+        messages=(WORDINGS.system(persona), {"role": "user", "content": text.strip()}),
         labels=labels,
         order=shown,
-        words=(),
-        reread=lambda reason: (
-            _environment().get_template("again_scale.j2").render(reason=reason, **answering).strip()
+        words=words,
+        reread=lambda reason: WORDINGS.render(asked.again, {"reason": reason, **asked.answering}),
+        wording=Wording(
+            asked.framing,
+            asked.template,
+            WORDINGS.hash(templates, " ".join(_letters(asked.framing)), own),
+            (shown,),
         ),
-        wording=Wording(framing, name, _hash((name, named), framing, None if named else persona), (shown,)),
     )
 
 
 def _template_name(framing: str, turn: Turn) -> str:
     own = f"{framing}/{turn.game.name}.j2"
-    if (FOLDER / own).is_file():
+    if (WORDINGS.path / own).is_file():
         return own
     if isinstance(turn.game, GameTree):
         return f"{framing}/{ANY}"
@@ -203,53 +190,7 @@ def _template_name(framing: str, turn: Turn) -> str:
 
 @lru_cache(maxsize=64)
 def _letters(framing: str) -> tuple[str, ...]:
-    return tuple((FOLDER / framing / "labels.txt").read_text(encoding="utf-8").split())
-
-
-@lru_cache(maxsize=1)
-def _environment() -> SandboxedEnvironment:
-    # Jinja2 costs 40 ms to import; a run without language models never needs it.
-    from jinja2 import FileSystemLoader, StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
-
-    environment = SandboxedEnvironment(
-        loader=FileSystemLoader(FOLDER),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # the text goes to a model, not to a browser
-    )
-    environment.filters |= {
-        "number": lambda value: f"{value:.10g}",
-        "alternatives": partial(_join, last="or"),
-        "alternatives_each": ", and how many ".join,
-        "series": partial(_join, last="and"),
-    }
-    return environment
-
-
-def _join(items: Sequence[str], last: str) -> str:
-    return f"{', '.join(items[:-1])} {last} {items[-1]}" if len(items) > 1 else "".join(items)
-
-
-@lru_cache(maxsize=256)
-def _hash(names: tuple[str | None, ...], framing: str, persona: str | None) -> str:
-    """Twelve hex digits of the content of all files that a text is made of, and of the persona's own text."""
-    from jinja2 import meta
-
-    environment = _environment()
-    found: dict[str, str] = {}
-    open_names = [name for name in (*names, "system.j2", "again.j2") if name]
-    while open_names:
-        name = open_names.pop()
-        if name not in found:
-            found[name] = (FOLDER / name).read_text(encoding="utf-8")
-            open_names += [
-                other for other in meta.find_referenced_templates(environment.parse(found[name])) if other
-            ]
-    parts = [f"{name}\0{found[name]}\0" for name in sorted(found)]
-    text = "".join([*parts, " ".join(_letters(framing)), "\0", persona or ""])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return tuple(WORDINGS.read(f"{framing}/labels.txt").split())
 
 
 def _sets(turn: Turn) -> tuple[InformationSet, ...]:
@@ -257,7 +198,7 @@ def _sets(turn: Turn) -> tuple[InformationSet, ...]:
 
 
 def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
-    """What templates may speak of. For a game that is no tree: the turn itself, and its options."""
+    """Return what templates may use: the turn and its options, and for a game tree its moves and outcomes."""
     roles = list(turn.game.roles)
     shown = rotation(len(turn.options), order)
     plain = {

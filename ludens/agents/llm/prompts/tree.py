@@ -1,4 +1,4 @@
-"""A game tree told in labels: its moves, draws and outcomes as the steps that a template can name."""
+"""Game trees for templates: moves, draws and outcomes by the labels that a prompt shows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ludens.envs import ChanceNode, DecisionNode, GameTree, InformationSet, Step
 
 
 def rotation(count: int, order: int) -> tuple[int, ...]:
-    """Option numbers in the order shown: the game's own, rotated by `order`."""
+    """Return option numbers in the order shown: the game's own order, rotated by `order`."""
     return tuple((place + order) % count for place in range(count))
 
 
 class LabelledTree:
-    """A game tree with the labels of one order: every path as the steps that a template can name."""
+    """A game tree with the labels of one order, which gives every path as steps that a template can name."""
 
     def __init__(self, game: GameTree, order: int, letters: Sequence[str]) -> None:
         self.game = game
@@ -25,16 +25,16 @@ class LabelledTree:
             self.places[node.label] = {node.options[number]: place for place, number in enumerate(shown)}
         self.chances: dict[str, dict[str, float]] = {}
         self.paths: dict[str, list[tuple[Step, ...]]] = {}
-        for path, found in walk(game.root):
-            if isinstance(found, DecisionNode):
-                self.paths.setdefault(found.information, []).append(path)
-            elif isinstance(found, ChanceNode):
-                self.chances[found.label] = {name: share for name, (share, _) in found.branches.items()}
-                self.places[found.label] = {name: place for place, name in enumerate(found.branches)}
-                self.paths[found.label] = [path]
+        for path, place in walk(game.root):
+            if isinstance(place, DecisionNode):
+                self.paths.setdefault(place.information, []).append(path)
+            elif isinstance(place, ChanceNode):
+                self.chances[place.label] = {name: share for name, (share, _) in place.branches.items()}
+                self.places[place.label] = {name: number for number, name in enumerate(place.branches)}
+                self.paths[place.label] = [path]
 
     def facts(self, turn: Turn) -> dict[str, Any]:
-        """Everything that a template may speak of, rows and moves in the order of their labels."""
+        """Return everything that a template may use, with rows and moves in the order of their labels."""
         sets = sorted(self.game.information_sets, key=lambda node: self._rank(self.paths[node.label][0]))
         leaves = sorted(self.game.leaves, key=lambda leaf: self._rank(leaf.path))
         roles = self.game.roles

@@ -1,44 +1,38 @@
-"""Reading a model's reply: which option it takes, or why that cannot be said.
+"""Read a choice between options from a model's reply, or say why there is none.
 
-The reader is tolerant of form and intolerant of doubt. ``b)``, ``**B**``, ``Answer: B``, ``I choose option
-B.`` and JSON inside prose are all B; two different answers, an answer outside the options, one that is
-denied ("I would never choose A"), doubted ("Should I choose A?") or conditional ("A, unless …"), and one
-followed by a second thought are none. It never picks one of two.
+The reader is lenient about form and strict about doubt. ``b)``, ``**B**``, ``Answer: B``, ``I choose option
+B.`` and JSON inside prose are all read as B. No answer is read from two different answers, from an answer
+outside the options, from one that is denied ("I would never choose A"), doubted ("Should I choose A?") or
+conditional ("A, unless …"), or from one that is followed by a second thought. The reader never picks one of
+two.
 
-A *firm* answer stands in JSON, in a box, or on a line of its own behind a word like "Answer:". A *loose* one
-stands in a sentence ("I would take B"), or opens the reply. All answers must agree, and no other option may
-be named beside them. Only a reply that was asked to think first may weigh options ("if I choose A, …") before
-a firm answer at its end, after which it names no other.
+A *definite* answer stands in JSON, in a box, or on a line of its own after a word like "Answer:". A *loose*
+one stands in a sentence ("I would take B") or opens the reply. All answers must agree, and no other option
+may be named beside them. Only a reply that was asked to reason first may weigh options ("if I choose A, …")
+before a definite answer at its end, after which it names no other.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from ludens.agents.llm.reading.refusals import declined
+from ludens.agents.llm.reading.text import DECLINED, EMPTY, Outcome, Pairs, json_objects, json_thoughts, plain
 
-Outcome = Literal["ok", "invalid", "refused"]
-
-MAX_JSON_OBJECTS = 50
 KEYS = ("choice", "answer", "option", "decision")
-
-Pairs = list[tuple[str, Any]]
-"""A JSON object with every key it holds: a key that stands there twice may hold two answers."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a reply says.
+class ChoiceReading:
+    """What a reply to a choice between options says.
 
     Attributes:
         outcome: ``"ok"``, ``"invalid"`` or ``"refused"``.
-        place: the place of the option taken among the labels; None unless ``"ok"``.
-        detail: one sentence that says what was wrong, fit to be told to the model; empty if ``"ok"``.
+        place: the place of the chosen option among the labels; None unless ``"ok"``.
+        detail: one sentence that says what was wrong, in words that the model can be shown; empty if
+            ``"ok"``.
         reasoning: the thoughts given before the answer, if any.
         shares: for a stated belief: the share of each label, summing to 1.
     """
@@ -52,47 +46,56 @@ class Reading:
 
 def read_choice(
     text: str | None, labels: Sequence[str], words: Sequence[str] = (), reasoning: bool = False
-) -> Reading:
-    """The option that a reply takes.
+) -> ChoiceReading:
+    """Read the option that a reply chooses.
 
     Args:
         text: the reply.
         labels: single capital letters, one per option.
-        words: what the options are called beside their labels, in the same order; may be empty.
-        reasoning: the reply was asked to think first, so options may be weighed before the answer.
+        words: the names of the options beside their labels, in the same order; may be empty.
+        reasoning: whether the model was asked to reason first, so that options may be weighed before the
+            answer.
     """
     clean = plain(text or "")
     if not clean:
-        return Reading("invalid", detail="The reply was empty.")
+        return ChoiceReading("invalid", detail=EMPTY)
     objects, around, cut = json_objects(clean)
     prose = _with_labels(around, labels, words)
-    firm = [*_json_answers(objects, labels, words), *_answers(prose, labels, "firm", "boxed")]
-    loose = _answers(prose, labels, *(("stated",) if reasoning and firm else ("stated", "said", "opening")))
-    given = firm + loose
+    definite = [*_json_answers(objects, labels, words), *_answers(prose, labels, "definite", "boxed")]
+    loose = _answers(
+        prose, labels, *(("stated",) if reasoning and definite else ("stated", "said", "opening"))
+    )
+    given = definite + loose
     named = {label for _, label in given}
     if given and _TAKEN_BACK.search(prose[min(end for end, _ in given) :]):
-        return Reading("invalid", detail="The reply takes its answer back.")
+        return ChoiceReading("invalid", detail="The reply takes its answer back.")
     if given:
-        named |= _mentions(prose[max(end for end, _ in firm) :] if reasoning and firm else prose, labels)
+        named |= _mentions(
+            prose[max(end for end, _ in definite) :] if reasoning and definite else prose, labels
+        )
     if len(named) > 1:
-        return Reading("invalid", detail=f"The reply names more than one option: {', '.join(sorted(named))}.")
+        return ChoiceReading(
+            "invalid", detail=f"The reply names more than one option: {', '.join(sorted(named))}."
+        )
     if named:
         (label,) = named
         if label in labels:
-            return Reading(
+            return ChoiceReading(
                 "ok", labels.index(label), reasoning=_thoughts(objects, around) if reasoning else None
             )
-        return Reading("invalid", detail=f"{label!r} is not one of the options {', '.join(labels)}.")
+        return ChoiceReading("invalid", detail=f"{label!r} is not one of the options {', '.join(labels)}.")
     return _no_answer(prose, labels, cut, f"The reply gives none of the answers {', '.join(labels)}.")
 
 
-def read_shares(text: str | None, labels: Sequence[str]) -> Reading:
-    """How many of 100 people the reply expects at each label: JSON such as ``{"A": 60, "B": 40}``, or lines
-    such as ``A: 60``. All labels must be there once and sum to 100 (give or take 1, for rounding).
+def read_shares(text: str | None, labels: Sequence[str]) -> ChoiceReading:
+    """Read how many of 100 people the reply expects to choose each label.
+
+    The numbers stand in JSON such as ``{"A": 60, "B": 40}``, or on lines such as ``A: 60``. Each label must
+    have one number, and the numbers must sum to 100 (99 to 101, to allow for rounding).
     """
     clean = plain(text or "")
     if not clean:
-        return Reading("invalid", detail="The reply was empty.")
+        return ChoiceReading("invalid", detail=EMPTY)
     objects, around, cut = json_objects(clean)
     found: dict[str, set[float]] = {label: set() for label in labels}
     stated = [(key, str(value)) for _, entry in objects for key, value in entry if key in found]
@@ -107,56 +110,26 @@ def read_shares(text: str | None, labels: Sequence[str]) -> Reading:
         return _no_answer(around, labels, cut, f"The reply gives no number for {', '.join(missing)}.")
     twice = [label for label, numbers in found.items() if len(numbers) > 1]
     if twice:
-        return Reading("invalid", detail=f"The reply gives more than one number for {', '.join(twice)}.")
+        return ChoiceReading(
+            "invalid", detail=f"The reply gives more than one number for {', '.join(twice)}."
+        )
     numbers = [numbers.pop() for numbers in found.values()]
     total = sum(numbers)
     if min(numbers) < 0 or not 99 <= total <= 101:
-        return Reading(
+        return ChoiceReading(
             "invalid", detail=f"The numbers must be at least 0 and sum to 100; they sum to {total:g}."
         )
-    return Reading("ok", shares=tuple(number / total for number in numbers))
+    return ChoiceReading("ok", shares=tuple(number / total for number in numbers))
 
 
-def _no_answer(text: str, labels: Sequence[str], cut: bool, otherwise: str) -> Reading:
-    """Why a reply without an answer has none."""
+def _no_answer(text: str, labels: Sequence[str], cut: bool, otherwise: str) -> ChoiceReading:
+    """Return the reading of a reply that gives no answer: refused, or invalid with the reason."""
     # "I won't take B" turns an option down, not the question.
     if any(len(_mentions(what, labels)) != 1 for what in declined(text)):
-        return Reading("refused", detail="The model declined to answer.")
-    return Reading("invalid", detail="The JSON in the reply is cut off or broken." if cut else otherwise)
-
-
-def plain(text: str) -> str:
-    """The text without a thinking model's thoughts, terminal escape codes, control characters and HTML tags,
-    with straight quotes and with letters in their plain form.
-    """
-    text = unicodedata.normalize("NFKC", text)
-    text = re.sub(r"(?s)\A.*</think>|\A\s*<think>.*", " ", text)
-    text = re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", "", text)
-    text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2060\ufeff]", " ", text)
-    text = re.sub(r"</?[a-zA-Z][^<>]{0,500}>", " ", text)
-    return text.translate(str.maketrans("‘’“”«»", '\'\'""""')).strip()
-
-
-def json_objects(text: str) -> tuple[list[tuple[int, Pairs]], str, bool]:
-    """The JSON objects in a text and where each begins; the text with blanks in their place (so that places
-    stay); and whether something that begins like an object is none.
-    """
-    decoder = json.JSONDecoder(object_pairs_hook=Pairs)
-    objects: list[tuple[int, Pairs]] = []
-    around, cut, start = text, False, -1
-    for _ in range(MAX_JSON_OBJECTS):
-        start = text.find("{", start + 1)
-        if start < 0:
-            break
-        try:
-            value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            cut = cut or re.match(r'\{\s*"', text[start:]) is not None
-            continue
-        objects.append((start, value))
-        around = around[:start] + "\n".ljust(end - start) + around[end:]
-        start = end - 1
-    return objects, around, cut
+        return ChoiceReading("refused", detail=DECLINED)
+    return ChoiceReading(
+        "invalid", detail="The JSON in the reply is cut off or broken." if cut else otherwise
+    )
 
 
 def _json_answers(
@@ -174,17 +147,15 @@ def _json_answers(
 
 
 def _with_labels(text: str, labels: Sequence[str], words: Sequence[str]) -> str:
-    """The text with what the options are called replaced by their labels, longest names first; lengths are
-    kept.
-    """
+    """Replace the names of options by their labels, longest names first, and keep the length of the text."""
     for word, label in sorted(zip(words, labels, strict=False), key=lambda pair: -len(pair[0])):
         name = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
         text = name.sub(label.ljust(len(word)), text)
     return text
 
 
-# A label, marked up or not, then the end of a word. A small letter must end its clause: "I choose a fair
-# split" names no option.
+# A label, with or without markup, then the end of a word. A small letter must end its clause: "I choose a
+# middle way" names no option.
 _CAPITAL = r"[*_`\"'(\[<]*(?P<capital>[A-Z])(?![\w'])"
 _SMALL = r"[*_`\"'(\[<]*(?P<small>[a-z])(?=[*_`\"')\]>]*(?:[).,;:!?\]]|\s*$|\s*\n))"
 _NUMBER = r"(?P<number>\d{1,3})(?!\w)"
@@ -197,7 +168,7 @@ _MARKS = r"[ \t*_`]*"
 # An article goes before a word, though not before one that joins or opens another answer.
 _NO_ARTICLE = r"(?!\s+(?!(?:or|and|but|i|the|my|option|answer|choice)\b)[a-z0-9])"
 _PATTERNS = {
-    "firm": re.compile(
+    "definite": re.compile(
         rf"(?im:^[ \t#>*_`\-]*{_ASKED}{_MARKS}(?:is)?{_MARKS}[:=–—-]?{_MARKS}(?:option[ \t]+)?)"
         rf"(?m:(?:{_CAPITAL}|{_SMALL}|{_NUMBER})[*_`\"')\]>.! \t]*$)"
     ),
@@ -213,8 +184,8 @@ _PATTERNS = {
         rf"(?:final\s+)?{_CHOICE})\b)"
     ),
 }
-# What, in the clause before an answer, makes it none ("I do not say that the answer is A", "should I choose
-# A"), and what does so anywhere before it in its sentence ("I don't think that, here, I'd choose A").
+# Words that undo an answer in the clause before it ("I do not say that the answer is A", "should I choose
+# A"), and those that undo it anywhere before it in its sentence ("I don't think that, here, I'd choose A").
 _DENIED = re.compile(
     r"(?i)\b(?:not|never|no|nor|nobody|neither|cannot|hardly|wrong|avoid|unlikely|except|whether|expects?)\b|n't\b"
     r"|\b(?:would|will|should|shall|could|can|may|might|must|do|did)\s*\Z"
@@ -224,7 +195,7 @@ _DOUBTED = re.compile(
     r"circumstances?|why|unless|if)\b"
 )
 _CLAUSE = re.compile(r"(?i),|\b(?:so|therefore|thus|hence|but)\b")
-# What, straight after an answer, makes it none: "A) is worse", "I choose A if …", "A: 45", "A?".
+# What undoes an answer when it follows at once: "A) is worse", "I choose A if …", "A: 45", "A?".
 _UNDONE = re.compile(
     rf"(?i)[*_`\"')\]>]*\s*(?:(?:[,:]|\.\.\.)?\s*(?:only\s+)?(?:if|unless|provided|less|least|last|never|not)\b|[:=]\s*[-+]?\d|"
     rf"(?!is\s+my\s+(?:final\s+)?{_CHOICE})(?:is|was|has|would|will|could|can|may|might|does|gives|pays|gets|yields|"
@@ -238,12 +209,12 @@ _TAKEN_BACK = re.compile(
 
 
 def _answers(text: str, labels: Sequence[str], *kinds: str) -> list[tuple[int, str]]:
-    """Where each answer ends, and its label (or what stands in its place)."""
+    """Return where each answer ends, and its label (or the text in the place of one)."""
     found = []
     for kind in kinds:
         for hit in _PATTERNS[kind].finditer(text):
             group = next(name for name, part in hit.groupdict().items() if part)
-            if kind != "firm" and _meant_otherwise(text[: hit.start()], text[hit.end(group) :]):
+            if kind != "definite" and _meant_otherwise(text[: hit.start()], text[hit.end(group) :]):
                 continue
             answer = hit[group]
             found.append((hit.end(), answer.upper() if answer.upper() in labels else answer))
@@ -251,7 +222,7 @@ def _answers(text: str, labels: Sequence[str], *kinds: str) -> list[tuple[int, s
 
 
 def _meant_otherwise(before: str, after: str) -> bool:
-    """Whether what stands around "I choose A" makes it say something else than that A is chosen."""
+    """Return whether the words around "I choose A" mean that A is not simply chosen."""
     sentence = re.split(r"[.!?;:\n]", before[-400:])[-1]
     joints = list(_CLAUSE.finditer(sentence))
     clause = sentence[joints[-1].end() if joints else 0 :]
@@ -262,7 +233,7 @@ def _meant_otherwise(before: str, after: str) -> bool:
 
 
 def _mentions(text: str, labels: Sequence[str]) -> set[str]:
-    """Every label that the text names: a letter standing alone, capital or small, unless it is an article."""
+    """Return the labels that the text names: letters standing alone, capital or small, but not articles."""
     found = set()
     for label in labels:
         named = rf"(?<![\w'])(?:{label}|{label.lower()}{_NO_ARTICLE if label == 'A' else ''})(?![\w'])"
@@ -272,7 +243,5 @@ def _mentions(text: str, labels: Sequence[str]) -> set[str]:
 
 
 def _thoughts(objects: Sequence[tuple[int, Pairs]], around: str) -> str | None:
-    told = [
-        value for _, entry in objects for key, value in entry if key == "reasoning" and isinstance(value, str)
-    ]
-    return (told[0] if told else around).strip() or None
+    thoughts = json_thoughts(objects)
+    return (around if thoughts is None else thoughts).strip() or None

@@ -1,25 +1,25 @@
-"""Reading points from a model's reply: a rating from 0 to 100, or 100 points shared out.
+"""Read points from a model's reply: a rating on a scale, or points shared out over several things.
 
-A number is read where it can be meant in one way only; whatever else is asked again, with the reason. The
-rules are ours:
+A number is read where it can be meant in one way only; everything else is asked again, with the reason. The
+rules are ours, shown here for a scale from 0 to 100:
 
 ==================================  ===================================================================
-written                             read as
+reply                               reading
 ==================================  ===================================================================
 ``73``, ``**73**``, ``73.``         73
-``73 %``, ``73/100``,               73: the scale's end may be named
+``73 %``, ``73/100``,               73: the end of the scale may be named
 ``73 out of 100``, ``73 points``
 ``Rating: 73``, ``{"rating": 73}``  73, whatever else the reply says, as long as no other line says another
 ``I would rate it 73.``             73, if it is the only number in the reply and nothing denies it
 ``about 50 or 60``, ``50-60``       asked again: more than one number
-``about 50``, ``at least 50``       asked again: no plain number
-``7/10``, ``0.7``, ``62.5``         asked again: another scale, or no whole number
-``[50]``, ``"high"``, ``null``      asked again: no single number
+``about 50``, ``at least 50``       asked again: not a plain number
+``7/10``, ``0.7``, ``62.5``         asked again: another scale, or not a whole number
+``[50]``, ``"high"``, ``null``      asked again: not a single number
 ``-1``, ``101``, ``1,000``          asked again: not on the scale
 ==================================  ===================================================================
 
-100 points are read as ``A: 60`` and ``B: 40`` on lines of their own or in one JSON object: every label once,
-whole numbers of at least 0, their sum exactly 100.
+Points that are shared out are read as ``A: 60`` and ``B: 40`` on lines of their own or in one JSON object:
+each label once, whole numbers of at least 0, which sum to all the points there are.
 """
 
 from __future__ import annotations
@@ -28,12 +28,20 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from ludens.agents.llm.reading.choices import Outcome, json_objects, plain
 from ludens.agents.llm.reading.refusals import declined
+from ludens.agents.llm.reading.text import (
+    DECLINED,
+    EMPTY,
+    Outcome,
+    json_objects,
+    json_thoughts,
+    plain_numbers,
+)
+from ludens.envs import Scale
 
-HIGHEST = 100
 KEYS = ("rating", "answer", "score", "points", "value", "number")
 
 
@@ -44,7 +52,8 @@ class PointsReading:
     Attributes:
         outcome: ``"ok"``, ``"invalid"`` or ``"refused"``.
         points: one number for a rating, one for each label of an allocation; empty unless ``"ok"``.
-        detail: one sentence that says what was wrong, fit to be told to the model; empty if ``"ok"``.
+        detail: one sentence that says what was wrong, in words that the model can be shown; empty if
+            ``"ok"``.
         reasoning: the thoughts given before the answer, if any.
     """
 
@@ -54,101 +63,145 @@ class PointsReading:
     reasoning: str | None = None
 
 
-def read_rating(text: str | None, *, cut: bool = False) -> PointsReading:
-    """The rating of a reply, from 0 to 100.
+def read_rating(text: str | None, scale: Scale, *, cut: bool = False) -> PointsReading:
+    """Read the rating that a reply gives.
 
     Args:
         text: the reply.
-        cut: it ended because it reached the limit of tokens; then a number at its end may lack digits.
+        scale: the range of the rating, and what is rated.
+        cut: whether the reply ended because it reached the limit of tokens; then a number at its end may lack
+            digits.
     """
-    clean = plain((text or "").translate(_MINUS))
+    clean = plain_numbers(text or "")
     if not clean:
-        return PointsReading("invalid", detail="The reply was empty.")
+        return PointsReading("invalid", detail=EMPTY)
+    patterns = _patterns(scale)
     objects, around, broken = json_objects(clean)
     lines = [line.strip(_MARKUP) for line in around.splitlines()]
     given: list[Any] = [value for _, entry in objects for key, value in entry if key.strip().lower() in KEYS]
-    stated = [hit for line in lines if (hit := _FIRM.fullmatch(line))]
+    stated = [hit for line in lines if (hit := patterns.line.fullmatch(line))]
     if stated and cut and _ends_with_number(clean):
         return PointsReading("invalid", detail="The reply was cut off before its number ended.")
     given += [hit["number"] for hit in stated]
-    given = given or _said(around)
-    told = list(dict.fromkeys(map(str, given)))
-    if len(told) > 1:
+    given = given or _in_sentence(around, patterns)
+    different = list(dict.fromkeys(map(str, given)))
+    if len(different) > 1:
         return PointsReading(
-            "invalid", detail=f"The reply gives more than one number: {', '.join(told)[:60]}."
+            "invalid", detail=f"The reply gives more than one number: {', '.join(different)[:60]}."
         )
     if given:
-        points = _point(given[0])
+        points = _whole(given[0], scale, patterns)
         if isinstance(points, str):
             return PointsReading("invalid", detail=points)
-        return PointsReading("ok", (points,), reasoning=_thoughts(objects))
+        return PointsReading("ok", (points,), reasoning=json_thoughts(objects))
     if cut or broken:
         return PointsReading("invalid", detail="The reply was cut off or broken before it gave a number.")
-    return _none(around, "The reply gives no whole number from 0 to 100.")
+    return _no_answer(around, f"The reply gives no whole number from {scale.lowest} to {scale.highest}.")
 
 
-def read_allocation(text: str | None, labels: Sequence[str], *, cut: bool = False) -> PointsReading:
-    """How the reply shares out 100 points over the labels (single capital letters), in their order."""
-    clean = plain((text or "").translate(_MINUS))
+def read_allocation(
+    text: str | None, labels: Sequence[str], scale: Scale, *, cut: bool = False
+) -> PointsReading:
+    """Read how a reply shares out the points of a scale over labels (single capital letters), in their order.
+
+    Args:
+        text: the reply.
+        labels: of the things that share the points.
+        scale: how many points there are, and what the things are called.
+        cut: whether the reply ended because it reached the limit of tokens.
+    """
+    clean = plain_numbers(text or "")
     if not clean:
-        return PointsReading("invalid", detail="The reply was empty.")
+        return PointsReading("invalid", detail=EMPTY)
+    patterns = _patterns(scale)
     objects, around, broken = json_objects(clean)
-    found: dict[str, list[Any]] = {label: [] for label in labels}
+    given: dict[str, list[Any]] = {label: [] for label in labels}
     for _, entry in objects:
         for key, value in entry:
-            if key.strip() in found:
-                found[key.strip()].append(value)
+            if key.strip() in given:
+                given[key.strip()].append(value)
     for line in around.splitlines():
         # "A: 60, B: 40" is two statements on one line.
         for part in re.split(r"[,;]\s+(?=[A-Z]\W)", line):
-            hit = _SHARE.fullmatch(part.strip(_MARKUP))
-            if hit and hit["label"] in found:
-                found[hit["label"]].append(hit["number"])
+            hit = patterns.share.fullmatch(part.strip(_MARKUP))
+            if hit and hit["label"] in given:
+                given[hit["label"]].append(hit["number"])
     if cut and not objects:
         return PointsReading("invalid", detail="The reply was cut off before it ended.")
-    if not any(found.values()):
-        what = "The reply is cut off or broken." if broken else "The reply gives no points."
-        return _none(around, what)
+    if not any(given.values()):
+        return _no_answer(around, f"The reply {'is cut off or broken' if broken else 'gives no points'}.")
     points: list[int] = []
-    for label, values in found.items():
-        told = list(dict.fromkeys(map(str, values)))
-        if len(told) != 1:
-            how = "no number" if not told else "more than one number"
+    for label, values in given.items():
+        different = list(dict.fromkeys(map(str, values)))
+        if len(different) != 1:
+            how = "more than one number" if different else "no number"
             return PointsReading("invalid", detail=f"The reply gives {how} for {label}.")
-        point = _point(values[0])
+        point = _whole(values[0], scale, patterns)
         if isinstance(point, str):
             return PointsReading("invalid", detail=f"{label}: {point}")
         points.append(point)
-    if sum(points) != HIGHEST:
+    if sum(points) != scale.highest:
         return PointsReading(
-            "invalid", detail=f"The points must sum to {HIGHEST}; they sum to {sum(points)}."
+            "invalid", detail=f"The points must sum to {scale.highest}; they sum to {sum(points)}."
         )
-    return PointsReading("ok", tuple(points), reasoning=_thoughts(objects))
+    return PointsReading("ok", tuple(points), reasoning=json_thoughts(objects))
 
 
-_MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{EM DASH}": "-"})
 _MARKUP = " \t\r*_`\"'#>"
 _NUMBER = r"(?P<number>[-+]?[0-9]+(?:[.,][0-9]+)?)"
-_END = r"[*_`\"' \t]*(?:%|/[ \t]*100|out[ \t]+of[ \t]+(?:a[ \t]+)?100|points?|per[ \t]?cent)?[*_`\"' \t]*\.?"
 _GAP = r"[*_`\"' \t]*"
-_FIRM = re.compile(
-    rf"(?i)(?:-[ \t]+)?(?:(?:(?:my|the|final|overall)[ \t]+)*(?:rating|answer|score){_GAP}"
-    rf"(?:is|would[ \t]+be|:|=){_GAP})?{_NUMBER}{_END}"
-)
-_SHARE = re.compile(
-    rf"(?i:(?:[-*][ \t]+)?(?:program|option)?[ \t]*)(?P<label>[A-Z])[*_`\"')\] \t]*[:=-]{_GAP}{_NUMBER}{_END}"
-)
-_SAID = re.compile(
-    rf"(?i)\bI(?:'d|'ll|[ \t]+would|[ \t]+will)?[ \t]+(?:rate|give|say|choose|pick|put|assign|answer)\b"
-    r"(?:[ \t]+(?:it|this|that|an?|the|at|as|with|of|to|rating|score|answer|swerving|staying|program)\b){0,6}"
-    rf"[ \t]+{_NUMBER}{_END}(?=\s|\Z)"
-)
 _DENIED = re.compile(r"(?i)\b(?:not|never|no|nor|if|unless|or)\b|n't\b")
 
 
-def _said(text: str) -> list[str]:
-    """The number of a sentence such as "I would rate it 73.", if the reply holds no other."""
-    hits = list(_SAID.finditer(text))
+@dataclass(frozen=True)
+class _Patterns:
+    """How points may be written on one scale.
+
+    Attributes:
+        line: a rating on a line of its own.
+        share: the points of one label.
+        sentence: a rating within a sentence.
+        value: a number as a text in JSON.
+    """
+
+    line: re.Pattern[str]
+    share: re.Pattern[str]
+    sentence: re.Pattern[str]
+    value: re.Pattern[str]
+
+
+@lru_cache(maxsize=64)
+def _patterns(scale: Scale) -> _Patterns:
+    top = scale.highest
+    end = rf"{_GAP}(?:%|/[ \t]*{top}|out[ \t]+of[ \t]+(?:a[ \t]+)?{top}|points?|per[ \t]?cent)?{_GAP}\.?"
+    noun = [re.escape(scale.noun)] if scale.noun else []
+    called = "|".join([*(re.escape(_gerund(thing)) for thing in scale.things), *noun])
+    between = "it|this|that|an?|the|at|as|with|of|to|rating|score|answer" + (f"|{called}" if called else "")
+    return _Patterns(
+        line=re.compile(
+            rf"(?i)(?:-[ \t]+)?(?:(?:(?:my|the|final|overall)[ \t]+)*(?:rating|answer|score){_GAP}"
+            rf"(?:is|would[ \t]+be|:|=){_GAP})?{_NUMBER}{end}"
+        ),
+        share=re.compile(
+            rf"(?i:(?:[-*][ \t]+)?(?:{'|'.join([*noun, 'option'])})?[ \t]*)(?P<label>[A-Z])[*_`\"')\] \t]*"
+            rf"[:=-]{_GAP}{_NUMBER}{end}"
+        ),
+        sentence=re.compile(
+            r"(?i)\bI(?:'d|'ll|[ \t]+would|[ \t]+will)?[ \t]+"
+            rf"(?:rate|give|say|choose|pick|put|assign|answer)\b(?:[ \t]+(?:{between})\b){{0,6}}[ \t]+"
+            rf"{_NUMBER}{end}(?=\s|\Z)"
+        ),
+        value=re.compile(rf"(?i)\s*{_NUMBER}{end}\s*"),
+    )
+
+
+def _gerund(verb: str) -> str:
+    return f"{verb.removesuffix('e')}ing"
+
+
+def _in_sentence(text: str, patterns: _Patterns) -> list[str]:
+    """Return the number of a sentence such as "I would rate it 73.", if the reply holds no other."""
+    hits = list(patterns.sentence.finditer(text))
     if len(hits) != 1 or _DENIED.search(text) or "?" in text:
         return []
     (hit,) = hits
@@ -156,38 +209,31 @@ def _said(text: str) -> list[str]:
     return [] if re.search(r"[0-9]", rest) else [hit["number"]]
 
 
-def _point(value: Any) -> int | str:
-    """A whole number from 0 to 100, or why it is none."""
+def _whole(value: Any, scale: Scale, patterns: _Patterns) -> int | str:
+    """Return a whole number on the scale, or a sentence that says why the value is not one."""
     if isinstance(value, str):
-        hit = re.fullmatch(rf"\s*{_NUMBER}{_END}\s*", value, re.IGNORECASE)
+        hit = patterns.value.fullmatch(value)
         if hit is None:
             return f"{value.strip()[:40]!r} is no plain number."
         digits = hit["number"]
         if "," in digits:
-            return f"{digits!r} is no whole number from 0 to {HIGHEST}."
+            return f"{digits!r} is no whole number from {scale.lowest} to {scale.highest}."
         value = float(digits)
     if isinstance(value, bool) or not isinstance(value, int | float):
         shown = json.dumps(value, default=str)[:40]
         return f"{shown} is no single number."
-    if not 0 <= value <= HIGHEST:  # what is not a number is not between them either
-        return f"{value:.6g} does not lie between 0 and {HIGHEST}."
+    if not scale.lowest <= value <= scale.highest:  # NaN does not lie between them either
+        return f"{value:.6g} does not lie between {scale.lowest} and {scale.highest}."
     if value != int(value):
         return f"{value:.6g} is no whole number."
     return int(value)
 
 
-def _none(text: str, otherwise: str) -> PointsReading:
+def _no_answer(text: str, otherwise: str) -> PointsReading:
     if any(True for _ in declined(text)):
-        return PointsReading("refused", detail="The model declined to answer.")
+        return PointsReading("refused", detail=DECLINED)
     return PointsReading("invalid", detail=otherwise)
 
 
 def _ends_with_number(text: str) -> bool:
     return re.search(r"[0-9][.,]?\Z", text) is not None
-
-
-def _thoughts(objects: Sequence[tuple[int, Sequence[tuple[str, Any]]]]) -> str | None:
-    told = (
-        value for _, entry in objects for key, value in entry if key == "reasoning" and isinstance(value, str)
-    )
-    return next(told, None)

@@ -1,10 +1,10 @@
-"""Reading a firm's reply: its price and what it writes down for itself, or why the price cannot be said.
+"""Read a price and notes from a model's reply, or say why there is no price.
 
-A price is read where it can be meant in one way only; whatever else is asked again, with the reason. The
+A price is read where it can be meant in one way only; everything else is asked again, with the reason. The
 rules are ours:
 
 ==============================  =======================================================================
-written                         read as
+reply                           reading
 ==============================  =======================================================================
 ``1.47``, ``$1.47``, ``.9 EUR``  the number, whatever the currency's sign or name around it
 ``2,00``, ``1,4729``, ``0,123``  a decimal comma
@@ -13,13 +13,13 @@ written                         read as
 ``1.000``                        1: the prompts write a decimal point
 ``1,000``                        asked again: it may be one, and it may be a thousand
 ``1 000``, ``1.5-1.7``, ``3/2``  asked again: more than one number
-``free``, ``two``, ``about 2``   asked again: no number, or no plain one
-``[1.5]``, ``true``, ``null``    asked again: no single number
+``free``, ``two``, ``about 2``   asked again: not a number, or not a plain one
+``[1.5]``, ``true``, ``null``    asked again: not a single number
 ``-1``, ``nan``, ``1e999``       asked again: no price can be that
 ==============================  =======================================================================
 
-The slots are the keys of one JSON object, or headings at the beginning of a line ("PLANS: …"). A slot that is
-left out is an empty note: what a firm does not write down it does not keep.
+The notes stand under the keys of one JSON object, or under headings at the beginning of a line ("PLANS: …").
+A note that is left out is empty: a model does not keep what it does not write down.
 """
 
 from __future__ import annotations
@@ -31,21 +31,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ludens.agents.llm.reading.choices import Outcome, json_objects, plain
 from ludens.agents.llm.reading.refusals import declined
+from ludens.agents.llm.reading.text import DECLINED, EMPTY, Outcome, json_objects, plain_numbers
 
 SLOTS = ("observations", "plans", "insights", "message")
 
 
 @dataclass(frozen=True)
-class FirmReading:
-    """What a firm's reply says.
+class PriceReading:
+    """What a reply to the question for a price says.
 
     Attributes:
         outcome: ``"ok"``, ``"invalid"`` or ``"refused"``.
         price: in money; None unless ``"ok"``.
-        detail: one sentence that says what was wrong, fit to be told to the model; empty if ``"ok"``.
-        notes: what the reply says in each of its slots other than the price, by `SLOTS`.
+        detail: one sentence that says what was wrong, in words that the model can be shown; empty if
+            ``"ok"``.
+        notes: the texts beside the price, by `SLOTS`.
     """
 
     outcome: Outcome
@@ -54,39 +55,40 @@ class FirmReading:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_firm(
+def read_price_reply(
     text: str | None,
     *,
     lowest: float = 0.0,
     highest: float = math.inf,
     slots: Sequence[str] = SLOTS,
     cut: bool = False,
-) -> FirmReading:
-    """The price and the notes of a reply.
+) -> PriceReading:
+    """Read the price and the notes of a reply.
 
     Args:
         text: the reply.
-        lowest: no price in this market is below it.
-        highest: none is above it.
-        slots: the notes that were asked for.
-        cut: the reply ended because it reached the limit of tokens; then a number at its end may lack digits.
+        lowest: the lowest price that is possible in this market.
+        highest: the highest.
+        slots: the names of the notes that were asked for.
+        cut: whether the reply ended because it reached the limit of tokens; then a number at its end may lack
+            digits.
     """
-    clean = plain((text or "").translate(_MINUS))
+    clean = plain_numbers(text or "")
     if not clean:
-        return FirmReading("invalid", detail="The reply was empty.")
+        return PriceReading("invalid", detail=EMPTY)
     objects, around, broken = json_objects(clean)
     sections = _sections(around)
     answers = [(entry, prices) for _, entry in objects if (prices := _under(entry, _PRICE_KEYS))]
     given = [value for _, prices in answers for value in prices]
     given += [body for name, body in sections if name == "price"]
     if len(given) > 1:
-        return FirmReading("invalid", detail="The reply names a price more than once; name one price only.")
+        return PriceReading("invalid", detail="The reply names a price more than once; name one price only.")
     if answers:
         entry = answers[0][0]
         notes = {slot: _note(_under(entry, (slot,))) for slot in slots}
         return _priced(_of_json(given[0]), notes, lowest, highest)
     if cut or broken:
-        return FirmReading("invalid", detail="The reply was cut off or broken before it gave a price.")
+        return PriceReading("invalid", detail="The reply was cut off or broken before it gave a price.")
     if given:
         notes = {slot: "\n".join(body for name, body in sections if name == slot) for slot in slots}
         return _priced(_of_section(given[0]), notes, lowest, highest)
@@ -95,18 +97,17 @@ def read_firm(
         if isinstance(bare, float) or (re.search(r"[0-9]", clean) and len(clean) <= LONGEST_BARE):
             return _priced(bare, dict.fromkeys(slots, ""), lowest, highest)
     if any(True for _ in declined(around)):
-        return FirmReading("refused", detail="The model declined to answer.")
-    return FirmReading("invalid", detail="The reply gives no price.")
+        return PriceReading("refused", detail=DECLINED)
+    return PriceReading("invalid", detail="The reply gives no price.")
 
 
 def read_price(text: str) -> float | str:
-    """The number that a text gives as a price, by the rules of this module; else why it gives none."""
-    return _of_text(plain(text.translate(_MINUS)))
+    """Read the number that a text gives as a price, or return a sentence that says why there is none."""
+    return _of_text(plain_numbers(text))
 
 
 LONGEST_BARE = 40
 _PRICE_KEYS = ("price", "chosen_price", "my_price", "new_price")
-_MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{EM DASH}": "-"})
 _HEADING = re.compile(
     r"(?im)^[ \t#>*_`\-\d.)]{0,12}(?:(?:my|new|updated|chosen|the|content|for|next|period'?s?)[ \t]+){0,4}"
     r"(?P<name>observations?|plans?|insights?|message|price)"
@@ -123,7 +124,7 @@ _MARKUP = " \t\r\n*_`\"'"
 
 
 def _under(entry: Sequence[tuple[str, Any]], names: Sequence[str]) -> list[Any]:
-    """The values that stand under any of these keys, each value once."""
+    """Return the values under any of these keys, each value once."""
     found: list[Any] = []
     for key, value in entry:
         if re.sub(r"[\s_-]+", "_", key.strip().lower()) in names and value not in found:
@@ -140,7 +141,7 @@ def _note(values: Sequence[Any]) -> str:
 
 
 def _sections(text: str) -> list[tuple[str, str]]:
-    """The parts of a text by their headings; what stands before the first heading is left out."""
+    """Return the parts of a text by their headings, without the text before the first heading."""
     hits = list(_HEADING.finditer(text))
     ends = [*(hit.start() for hit in hits[1:]), len(text)]
     return [(_slot(hit["name"]), text[hit.end() : end].strip()) for hit, end in zip(hits, ends, strict=False)]
@@ -151,14 +152,14 @@ def _slot(heading: str) -> str:
     return name if name in ("price", "message") else name.rstrip("s") + "s"
 
 
-def _priced(price: float | str, notes: Mapping[str, str], lowest: float, highest: float) -> FirmReading:
+def _priced(price: float | str, notes: Mapping[str, str], lowest: float, highest: float) -> PriceReading:
     if isinstance(price, str):
-        return FirmReading("invalid", detail=price)
+        return PriceReading("invalid", detail=price)
     if price < lowest:
-        return FirmReading("invalid", detail=f"A price of {price:.6g} is below {lowest:.6g}, the lowest.")
+        return PriceReading("invalid", detail=f"A price of {price:.6g} is below {lowest:.6g}, the lowest.")
     if price > highest:
-        return FirmReading("invalid", detail=f"A price of {price:.6g} is above {highest:.6g}, the highest.")
-    return FirmReading("ok", price + 0.0, notes=notes)
+        return PriceReading("invalid", detail=f"A price of {price:.6g} is above {highest:.6g}, the highest.")
+    return PriceReading("ok", price + 0.0, notes=notes)
 
 
 def _of_json(value: Any) -> float | str:
@@ -175,7 +176,7 @@ def _of_json(value: Any) -> float | str:
 
 
 def _of_section(body: str) -> float | str:
-    """The price under a heading: its first line, unless more numbers follow."""
+    """Read the price under a heading: its first line, unless more numbers follow."""
     first, _, rest = body.partition("\n")
     return _of_text(body if re.search(r"[0-9]", rest) else first)
 
@@ -203,7 +204,7 @@ def _of_text(text: str) -> float | str:
 
 
 def _decimal(digits: str) -> str | None:
-    """Digits with whatever marks among them, as Python reads a number; None where they are ambiguous."""
+    """Return digits and the marks among them as Python reads a number; None where they are ambiguous."""
     marks = re.sub(r"[0-9]", "", digits)
     if marks in ("", "."):
         return digits
@@ -214,7 +215,7 @@ def _decimal(digits: str) -> str | None:
     last, others = marks[-1], set(marks[:-1])
     if len(others) > 1 or "'" in marks:
         return None
-    if last in others:  # what stands there more than once separates thousands
+    if last in others:  # a mark that comes more than once separates thousands
         groups, part = re.split(r"[.,]", digits), ""
     else:
         head, _, part = digits.rpartition(last)

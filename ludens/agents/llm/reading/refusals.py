@@ -1,8 +1,8 @@
-"""How models decline to answer, in words.
+"""Recognise a reply in which a model declines to answer.
 
-Short and open to inspection on purpose, and looked for only in replies that give no answer. To refuse or
-decline an offer is a move in some games, and to be unable to know what others do is no refusal: what is
-declined must be to answer, to choose, to take part, or to have preferences at all.
+The pattern is short and open to inspection on purpose, and it is looked for only in replies that give no
+answer. Refusing an offer is a move in some games, and saying that one cannot know what others will do is no
+refusal: the model must decline to answer, to choose, to take part, or to have preferences at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LONGEST = 2000
 
 
 def declined(text: str) -> Iterator[str]:
-    """For each place where the reply declines, what it declines: the rest of the sentence."""
+    """Yield the rest of the sentence, which says what is declined, for each place where a reply declines."""
     return (hit["what"] for hit in _REFUSAL.finditer(text[:LONGEST]))
 
 

@@ -22,7 +22,7 @@ from ludens.envs.av.dilemma.observations import SIZE, encoded
 from ludens.envs.av.dilemma.studies import VARIABLES, free_design, study_design
 from ludens.envs.av.dilemma.vignette import MOST, PERSPECTIVES, Vignette
 from ludens.envs.av.survey import Observation, Order, RenderMode, SurveyEnv
-from ludens.envs.turn import Option, Turn
+from ludens.envs.turn import Option, Scale, Turn
 from ludens.errors import UsageError
 
 ENVIRONMENT = "ludens/av_dilemma-v0"
@@ -85,8 +85,16 @@ def dilemma_turn(
         game=Dilemma(vignette, protocol),
         round=round,
         rounds=rounds,
-        facts={"vignette": vignette, "scale": vignette.scale},
+        facts={"vignette": vignette},
+        scale=_scale(vignette),
     )
+
+
+def _scale(vignette: Vignette) -> Scale | None:
+    if vignette.scale is None:
+        return None
+    things = tuple(act.name for act in ACTS)
+    return Scale(vignette.scale, highest=MOST, things=things, noun="program")
 
 
 class AvDilemmaEnv(SurveyEnv):

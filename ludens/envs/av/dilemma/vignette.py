@@ -137,7 +137,7 @@ class Vignette:
         return 2 if self.question == "act" else MOST + 1
 
     @property
-    def scale(self) -> str | None:
+    def scale(self) -> Literal["rating", "allocation"] | None:
         """``"rating"`` or ``"allocation"`` where the answer is a number of points; None for an act."""
         if self.question == "act":
             return None

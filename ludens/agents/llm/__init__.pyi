@@ -1,0 +1,13 @@
+from .abilities import price_known as price_known
+from .choice_policy import LLMPolicy as LLMPolicy
+from .faults import ModelError as ModelError
+from .judge_policy import JudgeGame as JudgeGame
+from .judge_policy import JudgePolicy as JudgePolicy
+from .model_policy import ModelPolicy as ModelPolicy
+from .price_policy import PricePolicy as PricePolicy
+from .prompts.games import framings as framings
+from .prompts.games import render as render
+from .prompts.templates import Prompt as Prompt
+from .prompts.templates import WordingError as WordingError
+from .prompts.templates import personas as personas
+from .rating_policy import RatingPolicy as RatingPolicy

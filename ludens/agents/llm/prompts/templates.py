@@ -1,0 +1,155 @@
+"""What all prompts share: folders of templates, personas, and the prompt that comes of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ludens.agents.policy import Wording
+from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
+
+
+class WordingError(UsageError):
+    """An error for a framing or prefix that does not exist, or that cannot word this game."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A turn in words.
+
+    Attributes:
+        messages: the chat messages, in OpenAI's format.
+        labels: the label of each option shown, in the order shown.
+        order: the numbers of the turn's options in the order shown; ``order[0]`` carries ``labels[0]``.
+        words: the names of the options beside their labels, in the order shown; empty where there are only
+            labels.
+        reread: a function from the reason why a reply could not be read to the text that asks again.
+        wording: framing, template, content hash, and this order.
+    """
+
+    messages: tuple[Mapping[str, str], ...]
+    labels: tuple[str, ...]
+    order: tuple[int, ...]
+    words: tuple[str, ...]
+    reread: Callable[[str], str]
+    wording: Wording
+
+    def in_game_order(self, values: Sequence[float]) -> tuple[float, ...]:
+        """Return values per label as values per option of the game."""
+        return tuple(values[self.order.index(number)] for number in range(len(values)))
+
+
+@dataclass(frozen=True)
+class Persona:
+    """A persona as a prompt uses it.
+
+    Attributes:
+        text: what stands in the system message; None for the plain one.
+        template: the template that the text comes from; None for a text of the user's own.
+    """
+
+    text: str | None = None
+    template: str | None = None
+
+
+@dataclass(frozen=True)
+class TemplateFolder:
+    """A folder of Jinja2 templates, with its personas in ``personas`` and its system message in
+    ``system.j2``.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @cached_property
+    def environment(self) -> SandboxedEnvironment:
+        """The Jinja2 environment that loads templates from this folder."""
+        # Jinja2 costs 40 ms to import; a run without language models never needs it.
+        from jinja2 import FileSystemLoader, StrictUndefined
+        from jinja2.sandbox import SandboxedEnvironment
+
+        environment = SandboxedEnvironment(
+            loader=FileSystemLoader(self.path),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,  # the text goes to a model, not to a browser
+        )
+        environment.filters |= {
+            "number": lambda value: f"{value:.10g}",
+            "alternatives": partial(_join, last="or"),
+            "alternatives_each": ", and how many ".join,
+            "series": partial(_join, last="and"),
+        }
+        return environment
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the templates in a folder inside this one, sorted and without their ending."""
+        return tuple(sorted(path.stem for path in (self.path / folder).glob("*.j2")))
+
+    def render(self, template: str, context: Mapping[str, Any] | None = None) -> str:
+        """Return the text of a template, without blanks around it."""
+        return self.environment.get_template(template).render(context or {}).strip()
+
+    def persona(self, persona: str | None) -> Persona:
+        """Return the persona of a name, or a text of the user's own as it is."""
+        if persona not in self.names("personas"):
+            return Persona(persona)
+        template = f"personas/{persona}.j2"
+        return Persona(self.environment.get_template(template).render(), template)
+
+    def system(self, persona: Persona) -> dict[str, str]:
+        """Return the system message of a persona."""
+        return {"role": "system", "content": self.render("system.j2", {"persona": persona.text})}
+
+    def hash(self, templates: Sequence[str], *texts: str) -> str:
+        """Return twelve hex digits of the content of all files and texts that a prompt is made of.
+
+        Args:
+            templates: the templates by name, together with those that they include or extend; a name without
+                the ending ``.j2`` is a text of the user's own in the place of a template.
+            texts: what else determines the prompt.
+        """
+        return _hash(self, tuple(templates), texts)
+
+    def read(self, name: str) -> str:
+        """Return the content of a file in the folder."""
+        return (self.path / name).read_text(encoding="utf-8")
+
+
+WORDINGS = TemplateFolder(Path(__file__).parent / "wordings")
+"""The templates of games, one folder for each framing."""
+
+
+def personas() -> tuple[str, ...]:
+    """Return the names of the personas that come with ludens; any other text is a persona too."""
+    return WORDINGS.names("personas")
+
+
+@lru_cache(maxsize=256)
+def _hash(folder: TemplateFolder, templates: tuple[str, ...], texts: tuple[str, ...]) -> str:
+    from jinja2 import meta
+
+    contents: dict[str, str] = {}
+    waiting = list(templates)
+    while waiting:
+        name = waiting.pop()
+        if name not in contents:
+            contents[name] = folder.read(name) if name.endswith(".j2") else ""
+            included = meta.find_referenced_templates(folder.environment.parse(contents[name]))
+            waiting += [other for other in included if other]
+    parts = [f"{name}\0{contents[name]}\0" for name in sorted(contents)]
+    return hashlib.sha256("".join([*parts, "\0".join(texts)]).encode()).hexdigest()[:12]
+
+
+def _join(items: Sequence[str], last: str) -> str:
+    return f"{', '.join(items[:-1])} {last} {items[-1]}" if len(items) > 1 else "".join(items)

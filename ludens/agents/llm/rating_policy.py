@@ -1,0 +1,105 @@
+"""A language model that answers in points: with a rating, or by sharing points out over two things."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from ludens.agents.llm.client import Reply
+from ludens.agents.llm.model_policy import ModelPolicy, Question
+from ludens.agents.llm.prompts.games import render_scale
+from ludens.agents.llm.prompts.templates import Prompt
+from ludens.agents.llm.reading.parsed import ParsedReply, parsed
+from ludens.agents.llm.reading.points import PointsReading, read_allocation, read_rating
+from ludens.agents.llm.reading.schemas import points_schema
+from ludens.agents.llm.settings import AnswerSettings, ModelSettings
+from ludens.agents.policy import Decision, OnInvalid
+from ludens.envs import Scale, Turn
+from ludens.errors import UsageError
+
+REASONED, LOCAL_REPLY, HOSTED_REPLY = 1024, 64, 256
+"""Tokens of a reply: with reasoning, and without it from a model on this machine or elsewhere."""
+
+
+class RatingPolicy(ModelPolicy):
+    """A language model that rates on the turn's scale, or shares points out over two things.
+
+    Args:
+        model: for example ``"openai/gpt-5-mini"``, ``"local/smollm2-135m"``.
+        settings: see `ludens.agents.llm.settings.AnswerSettings`. Anything else is handed to LiteLLM.
+
+    A rating is a sample, with no distribution over the points. Where points are shared out, the action is the
+    number that go to the second thing.
+
+    Raises:
+        UsageError: a setting is out of its range or unknown.
+    """
+
+    Settings: ClassVar[type[ModelSettings]] = AnswerSettings
+    settings: AnswerSettings
+
+    @property
+    def on_invalid(self) -> OnInvalid:
+        """What becomes of an episode in which no reply could be read."""
+        return self.settings.invalid
+
+    async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Ask the model for points.
+
+        Raises:
+            ModelError: the model cannot be used, and asking again will not help.
+            WordingError: the framing cannot word this question.
+            UsageError: the turn does not ask for points.
+        """
+        scale = turn.scale
+        if scale is None:
+            raise UsageError(f"{turn.environment} asks for no points at {turn.node!r}: use LLMPolicy there.")
+        query = await self._query(rng)
+        order = self.settings.order % 2 if isinstance(self.settings.order, int) else int(rng.integers(2))
+
+        def pose(held: bool) -> Question:
+            prompt = render_scale(
+                turn,
+                self.settings.framing,
+                order,
+                persona=self.settings.persona,
+                reasoning=self.settings.reasoning,
+                format="json" if held else "letter",
+            )
+
+            def read(reply: Reply) -> ParsedReply:
+                return parsed(reply, _read(reply.text, prompt, scale, cut=reply.cut))
+
+            limits = (scale.lowest, scale.highest) if self.local else None
+            schema = points_schema(prompt.labels, self.settings.reasoning, limits) if held else None
+            return Question(prompt, read, self._reply_tokens(self.settings.reasoning), schema)
+
+        prompt, reply = await self._ask(query, pose)
+        if reply.outcome != "ok":
+            return self._undecided(reply, prompt.wording, query)
+        reading = _read(reply.reply, prompt, scale)
+        # Which of the two things a label names depends on the order shown.
+        point = reading.points[prompt.order.index(1)] if len(reading.points) > 1 else reading.points[0]
+        return Decision(
+            turn.options[point - scale.lowest].action,
+            reasoning=reading.reasoning,
+            **self._known(query, prompt.wording),
+        )
+
+    @property
+    def _retries(self) -> int:
+        return self.settings.retries
+
+    @property
+    def _wants_schema(self) -> bool:
+        return self.settings.format == "auto"
+
+    def _reply_tokens(self, reasoning: bool) -> int:
+        return REASONED if reasoning else LOCAL_REPLY if self.local else HOSTED_REPLY
+
+
+def _read(text: str | None, prompt: Prompt, scale: Scale, *, cut: bool = False) -> PointsReading:
+    if prompt.labels:
+        return read_allocation(text, prompt.labels, scale, cut=cut)
+    return read_rating(text, scale, cut=cut)

@@ -1,0 +1,62 @@
+"""Response formats that hold a reply to a JSON schema, in OpenAI's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_THOUGHTS = {"reasoning": {"type": "string"}}
+
+
+def choice_schema(labels: Sequence[str], reasoning: bool) -> dict[str, Any]:
+    """Return the format of a choice of one label, with thoughts before it if `reasoning`."""
+    choice = {"choice": {"type": "string", "enum": list(labels)}}
+    return _object("answer", (_THOUGHTS if reasoning else {}) | choice)
+
+
+def shares_schema(labels: Sequence[str]) -> dict[str, Any]:
+    """Return the format of a whole number for each label."""
+    return _object("answer", {label: {"type": "integer"} for label in labels})
+
+
+def points_schema(
+    labels: Sequence[str], reasoning: bool, limits: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """Return the format of points for each label, or of one rating where there are no labels.
+
+    Args:
+        labels: of the things that share the points; empty for a rating.
+        reasoning: whether thoughts come first.
+        limits: the lowest and the highest number, for engines that can hold a reply to them; hosted models
+            may not take such a schema.
+    """
+    number: dict[str, Any] = {"type": "integer"}
+    if limits is not None:
+        number |= {"minimum": limits[0], "maximum": limits[1]}
+    return _object("points", (_THOUGHTS if reasoning else {}) | dict.fromkeys(labels or ("rating",), number))
+
+
+def price_schema(slots: Sequence[str], longest: int | None = None) -> dict[str, Any]:
+    """Return the format of a price after notes.
+
+    Args:
+        slots: the names of the notes.
+        longest: the most characters of a note, for engines that can hold a reply to it. Then the price is
+            held to a few plain digits as well, without a sign; hosted models may not take such a schema.
+    """
+    text: dict[str, Any] = {"type": "string"}
+    price: dict[str, Any] = {"type": "number"}
+    if longest is not None:
+        text["maxLength"] = longest
+        price = {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,4})?$"}
+    return _object("price", dict.fromkeys(slots, text) | {"price": price})
+
+
+def _object(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
