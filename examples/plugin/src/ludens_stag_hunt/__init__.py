@@ -1,0 +1,1 @@
+"""The stag hunt for ludens: a game, a policy, a preference and a study."""
