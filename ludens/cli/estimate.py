@@ -69,13 +69,14 @@ def estimate(
     """Estimate which preferences choices reveal, with standard errors."""
     from ludens.experiments.estimates.estimate import EstimateRequest
     from ludens.experiments.estimates.estimate import estimate as run_estimate
-    from ludens.experiments.estimates.figures import check_picture, save_figure
+    from ludens.experiments.estimates.figures import save_figure
     from ludens.experiments.estimates.layout import print_table, to_csv, to_latex
     from ludens.experiments.estimates.table import as_json as table_as_json
+    from ludens.experiments.report.drawing import check_figure
     from ludens.experiments.runs.files import write_table
 
     if figure is not None:
-        check_picture(figure)
+        check_figure(figure)
     request = EstimateRequest(
         model=model,
         types=_types(types),

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.experiments.av.adoption import AdoptionPaths
-from ludens.experiments.av.adoption_result import AdoptionResult, KappaCurve, written
-from ludens.experiments.report.drawing import COLOURS, sheet
-from ludens.experiments.report.svg import INK, MUTED, to_svg
+from ludens.experiments.av.adoption_result import AdoptionResult, KappaCurve
+from ludens.experiments.report.drawing import COLOURS, save_twice, sheet
+from ludens.experiments.report.svg import INK, MUTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,17 +42,7 @@ def save_figure(result: AdoptionResult, path: str | os.PathLike[str]) -> tuple[P
     Raises:
         StoreError: they cannot be written.
     """
-    target, drawn = Path(path), picture(result)
-    paper = '<rect width="100%" height="100%" fill="white"/>'
-    text = to_svg(drawn, "ludens").replace("<defs>", f"{paper}<defs>", 1)
-
-    def png(draft: Path) -> None:
-        drawn.savefig(draft, format="png", dpi=160, facecolor="white", metadata={"Software": None})
-
-    return (
-        written(target.with_suffix(".png"), png),
-        written(target.with_suffix(".svg"), lambda draft: draft.write_text(text, encoding="utf-8")),
-    )
+    return save_twice(picture(result), path)
 
 
 def _curves(axes: Axes, result: AdoptionResult) -> None:

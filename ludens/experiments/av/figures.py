@@ -11,7 +11,7 @@ import numpy as np
 from ludens.experiments.av.measures import DilemmaMeasures
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report import drawing
-from ludens.experiments.report.names import policy_name
+from ludens.experiments.report.names import policy_name, shortened
 from ludens.experiments.report.svg import INK, MUTED, PAPER
 from ludens.preferences.av.approval import approval_probability, fit_approval
 from ludens.preferences.av.people import APPROVAL, PURCHASE, PURCHASE_REGULATED
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ludens.experiments.av.result import DilemmaResult
-
-MOST = 40
-_GREY = "#7d838e"
-_DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 2)), (0, (8, 2)))
-_MARKERS = "osD^vPX*"
 
 
 def approval_curves(result: DilemmaResult) -> Figure | None:
@@ -41,7 +36,7 @@ def approval_curves(result: DilemmaResult) -> Figure | None:
             look = _look(result, each.policy)
             places = list(each.approval)
             values = [float(each.approval[n].value or 0.0) for n in places]
-            axes.plot(places, values, label=_short(each.policy), **look)
+            axes.plot(places, values, label=shortened(policy_name(each.policy)), **look)
             if each.policy in result.tested:
                 for n, value in zip(places, values, strict=True):
                     _interval(axes, n, each.approval[n], value, look["color"])
@@ -106,7 +101,7 @@ def points(result: DilemmaResult) -> Figure | None:
                 axes.barh(row, estimate.value, height=0.6, color=colour, alpha=0.85, linewidth=0)
             _rows(axes, result)
             axes.set_title(question.replace("allocate_", "points by "), fontsize=8.5, loc="left")
-        drawing.margins(figure, _margin(result), 0.42, 0.35)
+        drawing.margins(figure, policies(result).margin, 0.42, 0.35)
     return figure
 
 
@@ -142,7 +137,7 @@ def _dumbbells(
         ]
         look: Any = {"frameon": False, "fontsize": 8, "borderaxespad": 0.1, "ncols": 2, "loc": "upper left"}
         figure.legend(handles=handles, **look)
-        drawing.margins(figure, _margin(result), 0.62, 0.35)
+        drawing.margins(figure, policies(result).margin, 0.62, 0.35)
     return figure
 
 
@@ -190,13 +185,8 @@ def _values(first: Estimate | None, second: Estimate | None) -> tuple[float, flo
 
 
 def _rows(axes: Axes, result: DilemmaResult, extra: int = 0) -> None:
-    names = [_short(each.policy) for each in result.measures] + ["people (recalled)"] * extra
     _shares(axes, "x")
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_yticks(range(len(names)), names, fontsize=8.5)
-    axes.grid(visible=False, axis="y")
-    for label, each in zip(axes.get_yticklabels(), result.measures, strict=False):
-        label.set_fontweight("bold" if each.policy in result.tested else "normal")
+    drawing.policy_rows(axes, policies(result), *["people (recalled)"] * extra)
 
 
 def _shares(axes: Axes, which: str) -> None:
@@ -218,28 +208,13 @@ def _interval(axes: Axes, place: float, estimate: Estimate, value: float, colour
 
 
 def _look(result: DilemmaResult, policy: str) -> dict[str, Any]:
-    """How a respondent's line is drawn."""
-    names = [each.policy for each in result.measures]
-    if policy in result.tested:
-        place = result.tested.index(policy)
-        colour = drawing.COLOURS[place % len(drawing.COLOURS)]
-        marker = _MARKERS[place % len(_MARKERS)]
-        return {
-            "color": colour,
-            "linewidth": 2.0,
-            "linestyle": "solid",
-            "marker": marker,
-            "markersize": 5,
-            "zorder": 5,
-        }
-    place = names.index(policy) - len(result.tested)
-    return {"color": _GREY, "linewidth": 1.2, "linestyle": _DASHES[place % len(_DASHES)], "zorder": 3}
+    """How a policy's line is drawn: those under test have points."""
+    style = policies(result).styles[policy]
+    if policy not in result.tested:
+        return {**style.line, "zorder": 3}
+    return {**style.line, "marker": style.marker, "markersize": 5, "zorder": 5}
 
 
-def _short(policy: str) -> str:
-    name = policy_name(policy)
-    return name if len(name) <= MOST else f"{name[:19]}…{name[-20:]}"
-
-
-def _margin(result: DilemmaResult) -> float:
-    return 0.3 + 0.078 * max(len(_short(each.policy)) for each in result.measures)
+def policies(result: DilemmaResult) -> drawing.Policies:
+    """Return the policies of the figures."""
+    return drawing.Policies(tuple(each.policy for each in result.measures), result.tested)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ludens.errors import UsageError
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral import MoralMeasures
-from ludens.experiments.report.drawing import COLOURS
+from ludens.experiments.report.drawing import COLOURS, ENDINGS, check_figure, save_figure, sheet
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.svg import INK
 
@@ -33,64 +32,64 @@ def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure
         found: the respondents.
         others: further models, as grey ticks.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.6, 5.2), layout="constrained")
-    axes = figure.subplots()
-    for name in ("top", "right", "left"):
-        axes.spines[name].set_visible(False)
-    axes.axvline(0, color=_OTHERS, linewidth=0.8)
-    names = list(ATTRIBUTES)
-    for row, name in enumerate(names):
-        known = [
-            values[name] for model, values in (others or {}).items() if model != "Human" and name in values
-        ]
-        axes.plot(known, [row] * len(known), "|", color=_OTHERS, markersize=9, zorder=1)
-        for number, each in enumerate(found):
-            effect = each.effects[name]
-            if math.isnan(effect.value):
-                continue
-            place = row + (number - (len(found) - 1) / 2) * 0.5 / max(len(found), 2)
-            colour = COLOURS[number % len(COLOURS)]
-            axes.plot(_ends(effect), [place, place], color=colour, linewidth=2, solid_capstyle="butt")
-            axes.plot([effect.value], [place], "o", color=colour, markersize=5)
-        axes.plot([PEOPLE[name]], [row], "D", color=_PEOPLE, markersize=5, zorder=3)
-    axes.set(
-        xlim=(-1.02, 1.02), ylim=(len(names) - 0.4, -0.6), xlabel="spared more often by (share of scenarios)"
-    )
-    axes.set_yticks(range(len(names)), list(ATTRIBUTES.values()))
-    axes.tick_params(left=False)
-    _legend(figure, found, others)
+    with sheet(7.6, 5.2, layout="constrained") as figure:
+        axes = figure.subplots()
+        for name in ("top", "right", "left"):
+            axes.spines[name].set_visible(False)
+        axes.axvline(0, color=_OTHERS, linewidth=0.8)
+        names = list(ATTRIBUTES)
+        for row, name in enumerate(names):
+            known = [
+                values[name]
+                for model, values in (others or {}).items()
+                if model != "Human" and name in values
+            ]
+            axes.plot(known, [row] * len(known), "|", color=_OTHERS, markersize=9, zorder=1)
+            for number, each in enumerate(found):
+                effect = each.effects[name]
+                if math.isnan(effect.value):
+                    continue
+                place = row + (number - (len(found) - 1) / 2) * 0.5 / max(len(found), 2)
+                colour = COLOURS[number % len(COLOURS)]
+                axes.plot(_ends(effect), [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+                axes.plot([effect.value], [place], "o", color=colour, markersize=5)
+            axes.plot([PEOPLE[name]], [row], "D", color=_PEOPLE, markersize=5, zorder=3)
+        axes.set(
+            xlim=(-1.02, 1.02),
+            ylim=(len(names) - 0.4, -0.6),
+            xlabel="spared more often by (share of scenarios)",
+        )
+        axes.set_yticks(range(len(names)), list(ATTRIBUTES.values()))
+        axes.tick_params(left=False)
+        _legend(figure, found, others)
     return figure
 
 
 def radar(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure:
     """The nine effects around a circle: the centre is −1, the dashed ring 0, the rim 1."""
-    from matplotlib.figure import Figure
+    with sheet(6.4, 6.4, layout="constrained") as figure:
+        axes = figure.add_subplot(projection="polar")
+        around = np.linspace(0, 2 * math.pi, len(ATTRIBUTES), endpoint=False)
+        closed = np.append(around, around[0])
 
-    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
-    axes = figure.add_subplot(projection="polar")
-    around = np.linspace(0, 2 * math.pi, len(ATTRIBUTES), endpoint=False)
-    closed = np.append(around, around[0])
+        def line(values: Mapping[str, float], colour: str, width: float, order: int) -> None:
+            heights = [values.get(name, math.nan) for name in ATTRIBUTES]
+            axes.plot(closed, [*heights, heights[0]], color=colour, linewidth=width, zorder=order)
 
-    def line(values: Mapping[str, float], colour: str, width: float, order: int) -> None:
-        heights = [values.get(name, math.nan) for name in ATTRIBUTES]
-        axes.plot(closed, [*heights, heights[0]], color=colour, linewidth=width, zorder=order)
-
-    for model, values in (others or {}).items():
-        if model != "Human":
-            line(values, _OTHERS, 0.5, 1)
-    axes.plot(closed, np.zeros_like(closed), color="#666666", linewidth=0.8, linestyle="--", zorder=2)
-    for number, each in enumerate(found):
-        values = {name: effect.value for name, effect in each.effects.items()}
-        line(values, COLOURS[number % len(COLOURS)], 2.0, 4)
-    line(PEOPLE, _PEOPLE, 2.0, 3)
-    axes.set_ylim(-1, 1)
-    axes.set_yticks([-0.5, 0.5], ["", ""])
-    axes.set_xticks(around, list(ATTRIBUTES.values()))
-    axes.tick_params(pad=10)
-    axes.spines["polar"].set_color(_OTHERS)
-    _legend(figure, found, others)
+        for model, values in (others or {}).items():
+            if model != "Human":
+                line(values, _OTHERS, 0.5, 1)
+        axes.plot(closed, np.zeros_like(closed), color="#666666", linewidth=0.8, linestyle="--", zorder=2)
+        for number, each in enumerate(found):
+            values = {name: effect.value for name, effect in each.effects.items()}
+            line(values, COLOURS[number % len(COLOURS)], 2.0, 4)
+        line(PEOPLE, _PEOPLE, 2.0, 3)
+        axes.set_ylim(-1, 1)
+        axes.set_yticks([-0.5, 0.5], ["", ""])
+        axes.set_xticks(around, list(ATTRIBUTES.values()))
+        axes.tick_params(pad=10)
+        axes.spines["polar"].set_color(_OTHERS)
+        _legend(figure, found, others)
     return figure
 
 
@@ -100,17 +99,15 @@ def save_figures(
     """Write the bars under this name, and the radar beside it with ``-radar`` before the ending.
 
     Raises:
-        UsageError: the ending is neither .png nor .svg nor .pdf, or the files cannot be written.
+        UsageError: the ending is neither .png nor .svg nor .pdf.
+        StoreError: they cannot be written.
     """
     target = Path(path)
-    if target.suffix not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"A figure ends in .png, .svg or .pdf; got {target.name!r}.")
+    endings = (*ENDINGS, ".pdf")
+    check_figure(target, endings)
     files = target, target.with_name(f"{target.stem}-radar{target.suffix}")
-    try:
-        for file, draw in zip(files, (bars, radar), strict=True):
-            draw(found, others).savefig(file, dpi=160, facecolor="white")
-    except OSError as why:
-        raise UsageError(f"The figure {target} cannot be written: {why}.") from why
+    for file, draw in zip(files, (bars, radar), strict=True):
+        save_figure(draw(found, others), file, endings)
     return files
 
 

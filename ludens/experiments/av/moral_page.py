@@ -12,7 +12,7 @@ from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral import MoralMeasures, measure_moral_machine
 from ludens.experiments.av.moral_figures import bars, radar
 from ludens.experiments.av.page import KIND
-from ludens.experiments.report import drawing, provenance, writing
+from ludens.experiments.report import provenance, writing
 from ludens.experiments.report.names import DASH, NO_FRAMING, number, percent, policy_name, share_range
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.table import Cell, Table
@@ -61,19 +61,19 @@ def page(path: Path | str) -> Page:
         manifest, episodes, decisions = run.manifest, run.episodes(), run.decisions()
     ended = sum(episode.status not in {"planned", "running"} for episode in episodes)
     names = [each.policy for each in found]
-    # The page's inks, which follow it between light and dark.
-    with drawing.sheet(1, 1):
-        drawn = bars(found), radar(found)
     return Page(
         title=", ".join(policy_name(name) for name in [name for name in names if "/" in name] or names),
         lead=f"Whom they would spare in {manifest['config']['scenarios']} scenarios of the Moral Machine.",
         kind=KIND,
         pictures=[
             Picture(
-                "bars", "Whom to spare?", "Effects with 95 % intervals; people as black diamonds.", drawn[0]
+                "bars",
+                "Whom to spare?",
+                "Effects with 95 % intervals; people as black diamonds.",
+                bars(found),
             ),
             Picture(
-                "radar", "All nine at once", "Centre −1, dashed ring 0, rim 1; people in black.", drawn[1]
+                "radar", "All nine at once", "Centre −1, dashed ring 0, rim 1; people in black.", radar(found)
             ),
         ],
         tables=[_effects(found), _reading(found)],

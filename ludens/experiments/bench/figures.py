@@ -12,9 +12,7 @@ import numpy as np
 from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.report import drawing
 from ludens.experiments.report.names import PREFERENCES, oracle_name
-from ludens.experiments.report.svg import MUTED, to_svg
-from ludens.experiments.runs.database import StoreError
-from ludens.experiments.runs.files import draft_of
+from ludens.experiments.report.svg import MUTED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +33,7 @@ def heat_map(result: BenchResult) -> Figure:
     asked = {protocol for found in result.measures for protocol, _ in found.cells}
     bands = [(name, _columns(name, asked)) for name in FAMILIES]
     bands = [(name, columns) for name, columns in bands if columns]
-    tall, left = _CELL[1] * len(result.measures), drawing.margin(result)
+    tall, left = _CELL[1] * len(result.measures), policies(result).margin
     widest = max((max(columns.values()) + 1 for _, columns in bands), default=1.0)
     band, colours = _ABOVE + tall + _BELOW, drawing.scale()
     # As wide as the page's other figures, lest a page enlarge a small one.
@@ -54,9 +52,9 @@ def heat_map(result: BenchResult) -> Figure:
             axes.tick_params(length=0, labelsize=7)
             if max(map(len, protocols)) > 5:
                 axes.tick_params(axis="x", labelrotation=60)
-            axes.set_yticks(np.arange(len(result.measures)) + 0.5, drawing.names(result))
+            axes.set_yticks(np.arange(len(result.measures)) + 0.5, policies(result).names)
             axes.tick_params(axis="y", labelsize=8)
-            drawing.embolden(axes, result)
+            drawing.embolden(axes, policies(result))
             for node, option in FAMILIES[family].prosocial.items():
                 start = min(column for (_, name), column in columns.items() if name == node)
                 axes.text(start, -0.25, _title(node, option), fontsize=7.5, color=MUTED, va="bottom")
@@ -77,7 +75,7 @@ def sensitivity(result: BenchResult) -> Figure | None:
         return None
     across = min(4, len(panels))
     down = -(-len(panels) // across)
-    drawn = drawing.styles(result)
+    drawn = policies(result).styles
     with drawing.sheet(_WIDTH, 0.75 + 2.25 * down) as figure:
         grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[len(panels) :]:
@@ -94,7 +92,7 @@ def sensitivity(result: BenchResult) -> Figure | None:
             drawing.quiet(axes)
             if place + across >= len(panels):
                 axes.set_xlabel("temptation T − R, points", fontsize=8, color=MUTED)
-        drawing.legend(figure, result)
+        drawing.legend(figure, policies(result))
         drawing.margins(figure, 0.56, 0.85, 0.5, gap=0.2)
     return figure
 
@@ -105,26 +103,22 @@ def agreement(result: BenchResult) -> Figure:
     with drawing.sheet(_WIDTH, 0.75 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(kappas), sharey=True, squeeze=False).ravel().tolist()
         _agreement_panels(grid, result, kappas, "")
-        drawing.margins(figure, drawing.margin(result), 0.35)
+        drawing.margins(figure, policies(result).margin, 0.35)
     return figure
 
 
 def preferences(result: BenchResult) -> Figure:
     """α, β, κ and λ of every policy under uniform beliefs, with 95 % intervals."""
-    from ludens.experiments.estimates.figures import frame, point
-    from ludens.experiments.estimates.table import Value
-
-    drawn = drawing.styles(result)
+    drawn = policies(result).styles
     with drawing.sheet(_WIDTH, 0.85 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(PREFERENCES), sharey=True, squeeze=False).ravel().tolist()
         for axes, (name, letter) in zip(grid, PREFERENCES.items(), strict=True):
             found = [(each.policy, each.revealed[0].parameters[name]) for each in result.measures]
-            values = [Value.of(name, letter, estimate) for _, estimate in found]
-            frame(axes, values[0], values)
-            for row, (policy, _) in enumerate(found):
-                point(axes, row, values[row], drawn[policy].colour)
-            drawing.policy_rows(axes, result)
-        drawing.margins(figure, drawing.margin(result), 0.4, 0.4)
+            drawing.frame(axes, name, letter, [estimate for _, estimate in found])
+            for row, (policy, estimate) in enumerate(found):
+                drawing.point(axes, row, estimate, drawn[policy].colour)
+            drawing.policy_rows(axes, policies(result))
+        drawing.margins(figure, policies(result).margin, 0.4, 0.4)
     return figure
 
 
@@ -133,7 +127,7 @@ def picture(result: BenchResult) -> Figure:
     0.5.
     """
     families = [name for name in FAMILIES if any(name in found.by_family for found in result.measures)]
-    drawn = drawing.styles(result)
+    drawn = policies(result).styles
     with drawing.sheet(9.0, 1.12 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(families) + 2, sharey=True, squeeze=False).ravel().tolist()
         for axes, family in zip(grid, families, strict=False):
@@ -143,9 +137,9 @@ def picture(result: BenchResult) -> Figure:
                 drawing.wrapped("cooperates:", FAMILIES[family].title.lower()), fontsize=8, loc="left"
             )
             drawing.percent_axis(axes)
-            drawing.policy_rows(axes, result)
+            drawing.policy_rows(axes, policies(result))
         _agreement_panels(grid[len(families) :], result, (0.0, 0.5), "agrees with")
-        drawing.margins(figure, drawing.margin(result), 0.72)
+        drawing.margins(figure, policies(result).margin, 0.72)
     return figure
 
 
@@ -155,19 +149,12 @@ def save_picture(result: BenchResult, path: str | os.PathLike[str]) -> tuple[Pat
     Raises:
         StoreError: they cannot be written.
     """
-    target = Path(path)
-    png, svg = target.with_suffix(".png"), target.with_suffix(".svg")
-    figure = picture(result)
-    paper = '<rect width="100%" height="100%" fill="white"/>'
-    try:
-        png.parent.mkdir(parents=True, exist_ok=True)
-        with draft_of(png) as first, draft_of(svg) as second:
-            figure.savefig(first, format="png", dpi=200, facecolor="white", metadata={"Software": None})
-            text = to_svg(figure, "ludens").replace("<defs>", f"{paper}<defs>", 1)
-            second.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"The picture cannot be written to {target}: {error.strerror}.") from None
-    return png, svg
+    return drawing.save_twice(picture(result), path)
+
+
+def policies(result: BenchResult) -> drawing.Policies:
+    """Return the policies of a benchmark's figures."""
+    return drawing.Policies(tuple(each.policy for each in result.measures), result.models)
 
 
 def _agreement_panels(
@@ -175,7 +162,7 @@ def _agreement_panels(
 ) -> None:
     from matplotlib.axes import Axes
 
-    drawn = drawing.styles(result)
+    drawn = policies(result).styles
     for axes, kappa in zip(grid, kappas, strict=True):
         assert isinstance(axes, Axes)
         for row, found in enumerate(result.measures):
@@ -183,7 +170,7 @@ def _agreement_panels(
             drawing.bar(axes, row, entry.agreement if entry else None, drawn[found.policy])
         axes.set_title(drawing.wrapped(*filter(None, (what, oracle_name(kappa)))), fontsize=8, loc="left")
         drawing.percent_axis(axes)
-        drawing.policy_rows(axes, result)
+        drawing.policy_rows(axes, policies(result))
 
 
 def _title(node: str, option: str) -> str:

@@ -13,7 +13,7 @@ from ludens.experiments.pricing.null import Replies
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import first_explained
 from ludens.experiments.report import drawing
-from ludens.experiments.report.names import policy_name
+from ludens.experiments.report.names import policy_name, shortened
 from ludens.experiments.report.svg import INK, MUTED, PAPER
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
     firms = done[0].firms
     values = [np.array([found.gains[firm] for found in done if found.gains]) for firm in range(len(firms))]
     rows = len(firms)
-    labels = [f"firm {seat}: {_short(policy_name(name))}" for seat, name in enumerate(firms)]
+    labels = [f"firm {seat}: {shortened(policy_name(name), 34)}" for seat, name in enumerate(firms)]
     everything = np.concatenate(values)
     low, high = _padded([*everything[np.isfinite(everything)], 0.0, 1.0])
     with drawing.sheet(_WIDTH, 0.85 + 0.62 * rows) as figure:
@@ -267,11 +267,7 @@ def _firm_name(panel: Panel, firm: int) -> str:
     """The firm's name where all runs agree on it, with its seat's number, since two firms may be alike."""
     names = {run[firm] for run in panel.firms}
     name = policy_name(names.pop()) if len(names) == 1 else "several"
-    return f"firm {firm}: {_short(name)}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 34 else f"{name[:16]}…{name[-17:]}"
+    return f"firm {firm}: {shortened(name, 34)}"
 
 
 def _limits(panel: Panel, shown: Sequence[int]) -> tuple[float, float]:

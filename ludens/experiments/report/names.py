@@ -43,6 +43,12 @@ def policy_name(label: str) -> str:
     return f"{name} {', '.join(shown)}"
 
 
+def shortened(name: str, most: int = 40) -> str:
+    """Return a name without its middle where it is longer than `most` letters."""
+    half = most // 2
+    return name if len(name) <= most else f"{name[: half - 1]}…{name[-half:]}"
+
+
 def oracle_name(kappa: float) -> str:
     """The oracle of that weight on the Kantian motive."""
     return "homo economicus" if kappa == 0 else f"homo moralis κ={kappa:g}"
