@@ -20,26 +20,28 @@ from ludens.preferences.oracle import plan
 from ludens.preferences.preference import Preferences
 
 Belief = str | Mapping[str, Any] | Sequence[float] | NDArray[np.float64]
-"""What `resolve_belief` takes: ``"uniform"``, ``"equilibrium"``, a plan by names, or a strategy vector."""
+"""A belief as users write it: ``"uniform"``, ``"equilibrium"``, a plan by names, or a strategy vector."""
 
 
 class BeliefError(UsageError):
-    """A belief cannot be formed from what was given."""
+    """Raised when no belief can be formed from the arguments."""
 
 
 def uniform_belief(game: GameTree) -> Strategy:
-    """The others choose every option of an information set equally often; shape (width,)."""
+    """Return the belief that others choose every option of an information set equally often; shape
+    (width,).
+    """
     return uniform_strategy(game)
 
 
 def equilibrium_belief(game: GameTree, preferences: Preferences) -> Strategy:
-    """The others have the same preferences, play the only symmetric equilibrium, and this is known.
+    """Return the belief that others share these preferences and play the unique symmetric equilibrium.
 
-    With κ = 0 and perfect information that is the subgame-perfect equilibrium, otherwise the pure one that
-    survives small trembles (see `symmetric_equilibria`); shape (width,).
+    With κ = 0 and perfect information this is the subgame-perfect equilibrium; otherwise it is the pure
+    equilibrium that survives small trembles (see `symmetric_equilibria`). Shape (width,).
 
     Raises:
-        BeliefError: there is no such equilibrium, or more than one; the message lists the candidates.
+        BeliefError: there is no such equilibrium, or there are several; the message lists them.
     """
     found = symmetric_equilibria(game, preferences)
     if len(found) == 1:
@@ -62,12 +64,12 @@ def equilibrium_belief(game: GameTree, preferences: Preferences) -> Strategy:
 def observed_belief(
     game: GameTree, counts: Mapping[str, Mapping[str, float]] | ArrayLike, *, prior: float = 0.0
 ) -> Strategy:
-    """The others choose as often as was observed.
+    """Return the belief that others choose each option as often as it was observed.
 
     Args:
         game: the rules.
-        counts: observations or frequencies, per information set and option by name (options left out count
-            as never chosen), or as a vector of shape (..., width).
+        counts: observations or frequencies, either by name of information set and option (an option that is
+            left out was never chosen) or as a vector of shape (..., width).
         prior: pseudo-observations added to every option (1 is Laplace's rule). Without it every information
             set needs an observation.
 
@@ -75,8 +77,8 @@ def observed_belief(
         Shares per information set, in the shape of a strategy (..., width).
 
     Raises:
-        BeliefError: a count is no number, negative or not finite, or a set was never observed and no prior is
-            given.
+        BeliefError: a count is not a number, is negative or not finite, or an information set was never
+            observed and no prior is given.
         GameError: a name does not exist in the game.
     """
     if not isinstance(prior, numbers.Real) or not 0 <= prior < math.inf:
@@ -104,13 +106,15 @@ def observed_belief(
 def elicited_belief(
     game: GameTree, answers: Mapping[str, str | float | Mapping[str, float] | Sequence[float]]
 ) -> Strategy:
-    """The belief that an agent stated: per information set a probability for each option, by name or in the
-    game's order (or of the first of two options as one number); shape (width,).
+    """Return the belief that an agent stated; shape (width,).
+
+    Each information set has a probability for every option, by name or in the game's order; with two options
+    the probability of the first is enough.
 
     Raises:
-        GameError: a set is missing or unknown, an option is unknown, or the answers do not form a
-            distribution.
-        BeliefError: a list has not one number per option.
+        GameError: an information set is missing or unknown, an option is unknown, or the answers do not form
+            a distribution.
+        BeliefError: a list does not have one number per option.
     """
     named: dict[str, str | float | Mapping[str, float]] = {}
     for label, answer in answers.items():
@@ -128,11 +132,11 @@ def elicited_belief(
 
 
 def resolve_belief(game: GameTree, preferences: Preferences, belief: Belief) -> Strategy:
-    """The strategy vector that a belief's description means in this game.
+    """Return the strategy vector that a description of a belief means in this game.
 
     Raises:
         BeliefError: the word is unknown, or ``"equilibrium"`` is not unique.
-        GameError: the plan or vector is no strategy of the game.
+        GameError: the plan or vector is not a strategy of the game.
     """
     if isinstance(belief, str):
         if belief == "uniform":

@@ -2,9 +2,9 @@
 
     p(x) = exp(u(x, ŷ)/λ) / Σ_x' exp(u(x', ŷ)/λ)
 
-λ divides: it is in points, and small λ means little noise. (The precision of quantal response and of much
-of the literature multiplies instead.) The universalised payoff couples information sets, so a logit set by
-set would be another model.
+λ divides utilities: it is measured in points, and a small λ means little noise. (Quantal response and much of
+the literature use the precision 1/λ, which multiplies.) Since the universalised payoff couples information
+sets, a separate logit at each set would be a different model.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ludens.preferences.preference import Preferences
 
 @dataclass(frozen=True, eq=False)
 class ChoiceProbabilities:
-    """How likely each pure strategy is.
+    """The probabilities of all pure strategies.
 
     Attributes:
         strategies: the pure strategies, shape (n, width).
         probabilities: of each, shape (..., n).
-        marginals: probability of every option at its information set, shape (..., width): the marginals of
-            the joint logit. They form a behaviour strategy; the correlation between information sets is not
-            in it.
+        marginals: probability of every option at its information set, shape (..., width). These marginals of
+            the joint logit form a behaviour strategy, which does not show the correlation between
+            information sets.
         utilities: of each pure strategy, in points, shape (..., n).
     """
 
@@ -46,18 +46,19 @@ def choice_probabilities(
     belief: ArrayLike,
     noise: ArrayLike,
 ) -> ChoiceProbabilities:
-    """The joint logit over pure strategies, and its marginals per information set.
+    """Return the joint logit over pure strategies and its marginals per information set.
 
     Args:
         game: the rules.
-        preferences: one, a list, or an array (..., 3) of (α, β, κ).
+        preferences: one `Preferences`, a list of them, or an array (..., 3) of (α, β, κ).
         belief: what the others play, shape (..., width).
-        noise: λ ≥ 0 in points, shape (...); 0 is the limit of no noise, each optimal strategy equally likely.
-            The leading axes of the three broadcast.
+        noise: λ ≥ 0 in points, shape (...). At 0, the limit without noise, all optimal strategies are
+            equally likely. The leading axes of preferences, belief and noise broadcast.
 
     Raises:
-        GameError: the belief is no strategy of the game.
-        UsageError: the noise is negative or not finite, preferences are wrong, or the axes do not broadcast.
+        GameError: the belief is not a strategy of the game.
+        UsageError: the noise is negative or not finite, the preferences are invalid, or the axes do not
+            broadcast.
     """
     spread = _noise(noise)
     solution = solve_grid(game, game.payoffs, preferences, belief)
@@ -76,16 +77,14 @@ def choice_probabilities(
 
 
 def logit(utilities: ArrayLike, noise: ArrayLike) -> NDArray[np.float64]:
-    """exp(u/λ) / Σ exp(u/λ) over the last axis; `noise` λ > 0 has the shape of the other axes or broadcasts
-    to it.
+    """Return exp(u/λ) / Σ exp(u/λ) over the last axis; `noise` λ > 0 has, or broadcasts to, the shape of the
+    other axes.
     """
     return np.exp(log_logit(utilities, noise))
 
 
 def log_logit(utilities: ArrayLike, noise: ArrayLike) -> NDArray[np.float64]:
-    """Logarithms of `logit`, computed without overflow: the largest utility is taken off first (−inf is
-    possible).
-    """
+    """Return the logarithm of `logit`, computed without overflow; a probability of 0 gives −inf."""
     values = np.asarray(utilities, dtype=np.float64)
     values = values - values.max(axis=-1, keepdims=True)
     with np.errstate(over="ignore"):  # a tiny λ sends what is not optimal to −inf, which is the right limit

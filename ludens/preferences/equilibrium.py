@@ -1,10 +1,10 @@
-"""Symmetric equilibria: strategies that everybody with the same preferences may use, knowing that all do.
+"""Symmetric equilibria: strategies that are optimal when everybody has the same preferences and uses them.
 
 The Kantian term values whole strategies, not outcomes, so backward induction does not apply for κ > 0.
-There an equilibrium is a strategy x that is optimal against itself, u(x, x) = max u(·, x) (Alger & Weibull
-2013), and that stays optimal when the others make rare mistakes, each of the k options of an information set
-being hit with the same small probability ε/k: a uniform version of trembling-hand perfection (Selten, IJGT
-1975; Harsanyi & Selten 1988).
+Then an equilibrium is a strategy x that is optimal against itself, u(x, x) = max u(·, x) (Alger & Weibull
+2013), and that stays optimal when the others make rare mistakes that hit each of the k options of an
+information set with the same small probability ε/k: a uniform version of trembling-hand perfection (Selten,
+IJGT 1975; Harsanyi & Selten 1988).
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ MAX_STRATEGIES = 1024
 
 
 def symmetric_equilibria(game: GameTree, preferences: Preferences) -> Floats:
-    """All symmetric equilibria in pure strategies, shape (n, width); n may be 0.
+    """Return all symmetric equilibria in pure strategies, shape (n, width); n may be 0.
 
-    With κ = 0 and perfect information they are the subgame-perfect ones. Otherwise they are the strategies x
-    that are optimal among all strategies against (1−ε)·x + ε·uniform (mixed at every information set) for
-    every small enough ε > 0; this is checked exactly, on the coefficients of the powers of ε. One's own moves
-    do not tremble: strategies that differ from x only where neither the others nor universalisation can make
-    it matter are equilibria beside it.
+    With κ = 0 and perfect information these are the subgame-perfect equilibria. Otherwise they are the
+    strategies x that are optimal among all strategies against (1−ε)·x + ε·uniform (mixed at every
+    information set) for every small enough ε > 0, which is checked exactly on the coefficients of the
+    powers of ε. A player's own
+    moves do not tremble: if x is an equilibrium, so is a strategy that differs from it only where neither
+    the others' moves nor universalisation make a difference.
 
     Raises:
         UsageError: the game has more than 1024 pure strategies, or more than 4096 subgame-perfect equilibria.

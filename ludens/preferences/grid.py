@@ -1,7 +1,7 @@
 """The oracle for many problems at once: games of one shape × preferences × beliefs.
 
-Everything is one matrix product over pure strategies; `best_strategies` and `choice_probabilities` are this
-with a batch of one.
+The utilities of all pure strategies in all problems come from one matrix product; `best_strategies` and
+`choice_probabilities` solve a batch of one.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class GridSolution:
-    """What the oracle says of each problem.
+    """The oracle's solutions of a batch of problems.
 
     Attributes:
         strategies: the pure strategies, shape (n, width).
         utilities: of every strategy, in points, shape (..., n).
         best: which strategies are optimal, ties included, bool, shape (..., n).
-        margin: points by which the best leads the best strategy that is not optimal; inf where all are
-            tied; (...).
-        scale: payoff scale within which ties were judged, in points, shape (...).
+        margin: points by which the optimal strategies lead the best other one, shape (...); inf where all
+            are tied.
+        scale: payoff scale by which ties are judged, in points, shape (...).
     """
 
     strategies: NDArray[np.float64]
@@ -49,23 +49,23 @@ def solve_grid(
     *,
     tolerance: float = TOLERANCE,
 ) -> GridSolution:
-    """Utilities and optimal strategies for every combination; the leading axes of the three broadcast
-    together.
+    """Compute utilities and optimal strategies of games × preferences × beliefs, whose leading axes
+    broadcast.
 
-    All 6 dilemmas × 3 preferences × 5 beliefs are
+    For example, 6 dilemmas × 3 preferences × 5 beliefs are
     ``solve_grid(game, payoff_table(games)[:, None, None], preferences[:, None, :], beliefs)`` with shape
     (6, 3, 5).
 
     Args:
         game: any game of the common shape.
         payoffs: points, shape (..., leaves, roles); `payoff_table` makes it from games.
-        preferences: one, a list, or an array (..., 3) of (α, β, κ).
+        preferences: one `Preferences`, a list of them, or an array (..., 3) of (α, β, κ).
         beliefs: strategies, shape (..., width).
-        tolerance: strategies are tied if their utilities differ by at most this × (largest − smallest
+        tolerance: strategies count as tied if their utilities differ by at most this × (largest − smallest
             payoff of the game) × (1 + |α| + |β|).
 
     Raises:
-        GameError: a belief is no strategy of the game.
+        GameError: a belief is not a strategy of the game.
         UsageError: payoffs or preferences have a wrong shape or value, or the axes do not broadcast.
     """
     weights = preference_array(preferences)
@@ -89,10 +89,10 @@ def solve_grid(
 
 
 def payoff_table(games: Sequence[GameTree]) -> NDArray[np.float64]:
-    """The payoffs of games of one shape, (games, leaves, roles), in points.
+    """Return the payoffs of games of one shape, in points; shape (games, leaves, roles).
 
     Raises:
-        UsageError: there is no game, or two differ in more than payoffs.
+        UsageError: there is no game, or two games differ in more than payoffs.
     """
     if not games:
         raise UsageError("A payoff table needs at least one game; got none.")
@@ -106,7 +106,7 @@ def payoff_table(games: Sequence[GameTree]) -> NDArray[np.float64]:
 
 
 def same_shape(one: GameTree, other: GameTree) -> bool:
-    """Whether two games differ in nothing but payoffs (and so have the same strategies in the same order)."""
+    """Return whether two games differ in payoffs alone, and so have the same strategies in the same order."""
     if one.roles != other.roles or one.information_sets != other.information_sets:
         return False
     return [(leaf.path, leaf.chance) for leaf in one.leaves] == [

@@ -1,13 +1,12 @@
-"""What people do, in numbers with their sources, and how far a model is from them.
+"""Human choices in numbers, with their sources, and how far a model is from them.
 
 `HUMAN` lists shares and means from surveys of experiments, and estimated preferences. `verified` is True
-only where the number was checked against raw data or the paper's own tables; what is known from an abstract
-or from the literature at large says so in `confidence`. Numbers that ought to be here and are not stay in
-the list without a
-value, with the reason: none is guessed.
+only for numbers that were checked against raw data or the paper's own tables; `confidence` says where the
+others come from, an abstract or the literature at large. Numbers that belong here but are not available are
+listed without a value and with the reason; none is guessed.
 
-Only like is compared with like: a measure of a game with the same measure of the same game, a parameter with
-the same parameter of the same model. The signs and scales of models differ (α of Bruhin, Fehr & Schunk is −α
+Only like is compared with like: a measure with the same measure of the same game, a parameter with the same
+parameter of the same model. The signs and scales of models differ (α of Bruhin, Fehr & Schunk is −α
 of Fehr & Schmidt).
 """
 
@@ -28,18 +27,18 @@ class HumanNumber:
     """One number about people.
 
     Attributes:
-        game: what they played, or the model whose parameters were estimated.
-        measure: what is measured; `unit` says in what.
-        value: None where it is missing.
+        game: the game that they played, or the model whose parameters were estimated.
+        measure: the quantity that was measured, in the unit `unit`.
+        value: its value; None where it is missing.
         unit: ``"share"`` (of the pie, the endowment or the people, in [0, 1]), ``"points"``, or
             ``"parameter"``.
-        spread: the value's standard error in its unit, where the source gives one.
-        n: how many observations the value rests on, of `of`.
-        of: what was counted: people, choices, papers, estimates.
+        spread: the standard error of the value, in the same unit, where the source gives one.
+        n: the number of observations behind the value, counted in `of`.
+        of: the unit of observation: people, choices, papers or estimates.
         source: the paper or data set.
-        confidence: where the number was read.
+        confidence: how reliable our reading of the source is.
         verified: whether it was checked against raw data or the paper's own tables.
-        missing: why there is no value; None where there is one.
+        missing: the reason why there is no value; None where there is one.
     """
 
     game: str
@@ -57,15 +56,15 @@ class HumanNumber:
 
 @dataclass(frozen=True)
 class Distance:
-    """A model beside people.
+    """The difference between a model and people in one measure.
 
     Attributes:
         human: the number about people.
-        value: the model's; None where it was not measured.
-        difference: model minus people, in the unit; None where either is missing.
-        standardised: the difference by its standard error √(model's² + people's²), parameters only; None
-            where neither error is known.
-        reason: why there is no difference; empty where there is one.
+        value: the model's number; None where it was not measured.
+        difference: model minus people, in the unit of the measure; None where either is missing.
+        standardised: for parameters, the difference divided by its standard error √(model's² + people's²);
+            None where neither error is known.
+        reason: the reason why there is no difference; empty where there is one.
     """
 
     human: HumanNumber
@@ -76,10 +75,10 @@ class Distance:
 
 
 def numbers(game: str | None = None) -> tuple[HumanNumber, ...]:
-    """All human numbers, or those of one game.
+    """Return all human numbers, or those of one game.
 
     Raises:
-        UsageError: there are none of that game.
+        UsageError: there are no numbers of that game.
     """
     found = tuple(number for number in HUMAN if game is None or number.game == game)
     if not found:
@@ -91,12 +90,12 @@ def numbers(game: str | None = None) -> tuple[HumanNumber, ...]:
 def distance(
     game: str, measured: Mapping[str, float], errors: Mapping[str, float] | None = None
 ) -> tuple[Distance, ...]:
-    """How far a model's measures of a game are from people's, one entry for each human number of that game.
+    """Compare a model's measures of a game with people's; one entry for each human number of that game.
 
     Args:
-        game: as in `HUMAN`.
-        measured: the model's number by measure, in the human number's unit; NaN where it is not identified.
-        errors: standard errors, of parameters.
+        game: the name of the game in `HUMAN`.
+        measured: the model's number by measure, in the unit of the human number; NaN where not identified.
+        errors: standard errors of the model's parameters.
 
     Raises:
         UsageError: there are no human numbers of that game, or it has no such measure.
@@ -143,8 +142,8 @@ _WITHHELD = (
 
 
 def bfs_group(number: int | None = None) -> str:
-    """The name under which `HUMAN` has the pooled estimates (None) or those of type 1, 2 or 3, in the
-    paper's order.
+    """Return the name in `HUMAN` of the pooled estimates (None) or of those of type 1, 2 or 3, in the paper's
+    order.
     """
     return BFS if number is None else f"{BFS}, type {number}"
 
@@ -160,7 +159,7 @@ def _of(
     of: str = "",
     spreads: Mapping[str, float] | None = None,
 ) -> list[HumanNumber]:
-    """One game's numbers from one source."""
+    """Return one game's numbers from one source."""
     checked = confidence == "raw data or tables"
     known = spreads or {}
     return [

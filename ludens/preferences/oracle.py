@@ -1,11 +1,11 @@
-"""The oracle: the exact maximiser of preferences given a belief, found by enumeration.
+"""The oracle: the exact maximiser of preferences given a belief, by enumeration of pure strategies.
 
-Enumerating pure strategies is enough. No information set is met twice on a path, so each leaf's probability
-is a product with at most one factor per set, also when the same strategy is used in all roles: π(x, ŷ), the
-comparison terms and π(x, x) are all multilinear in the distributions at the sets. A multilinear function on
-a product of simplices is maximal at a vertex: set by set, a mixture can be replaced by the best of the
-options that it mixes. (In a symmetric *simultaneous* game both players decide at the same set, π(x, x) is
-quadratic, and a mixture can be the only optimum.)
+Pure strategies are enough. No path meets an information set twice, so the probability of a leaf is a product
+with at most one factor per set, also when the same strategy is used in all roles. Therefore π(x, ŷ), the
+comparison terms and π(x, x) are multilinear in the distributions at the sets, and a multilinear function on a
+product of simplices has its maximum at a vertex: at each set, a mixture can be replaced by the best option in
+it. (In a symmetric *simultaneous* game both players decide at the same set, π(x, x) is quadratic, and a
+mixture can be the only optimum.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class BestStrategies:
     Attributes:
         game: the rules.
         strategies: the optimal ones, shape (n, width); more than one row is a tie.
-        utility: what each of them is worth, in points.
+        utility: the utility of each of them, in points.
         margin: points by which they lead the best strategy that is not optimal; inf if every strategy is
             optimal.
         all_strategies: every pure strategy, shape (N, width).
@@ -50,21 +50,22 @@ class BestStrategies:
 
     @property
     def plans(self) -> tuple[dict[str, str], ...]:
-        """The optimal strategies by name: information set → option."""
+        """The optimal strategies by name, from information set to option."""
         return tuple(plan(self.game, row) for row in self.strategies)
 
 
 def best_strategies(
     game: GameTree, preferences: Preferences, belief: ArrayLike, *, tolerance: float = TOLERANCE
 ) -> BestStrategies:
-    """Every pure strategy that maximises utility against `belief` (one strategy vector, shape (width,)).
+    """Return every pure strategy that maximises utility against `belief`, one vector of shape (width,).
 
     Strategies whose utilities differ by at most `tolerance` × payoff scale are reported as tied; the scale
     is the difference between the game's largest and smallest payoff, times 1 + |α| + |β|. For many problems
     use `solve_grid`.
 
     Raises:
-        GameError: the belief is no strategy of the game, or there are more than about a million strategies.
+        GameError: the belief is not a strategy of the game, or there are more than about a million
+            strategies.
         UsageError: more than one problem is given.
     """
     solution = solve_grid(game, game.payoffs, preferences, belief, tolerance=tolerance)
@@ -78,11 +79,11 @@ def best_strategies(
 
 
 def optimal_options(game: GameTree, preferences: Preferences, belief: ArrayLike) -> dict[str, frozenset[str]]:
-    """Per information set the options that some optimal strategy uses; all of them where the choice does
-    not matter.
+    """Return the options that some optimal strategy uses at each information set; where the choice does not
+    matter, all of them.
 
     Raises:
-        GameError: the belief is no strategy of the game.
+        GameError: the belief is not a strategy of the game.
     """
     used = best_strategies(game, preferences, belief).strategies.max(axis=0) > 0
     return {
@@ -94,13 +95,14 @@ def optimal_options(game: GameTree, preferences: Preferences, belief: ArrayLike)
 def regret(
     game: GameTree, preferences: Preferences, strategy: ArrayLike, belief: ArrayLike
 ) -> NDArray[np.float64]:
-    """Utility lost against the oracle, in points, at least 0; `strategy` may be a behaviour strategy.
+    """Return the utility lost against the oracle, in points, at least 0.
 
-    Both arguments have shape (..., width) and broadcast; the result has the batch axes' shape. Within the
-    tolerance of `best_strategies` the regret is 0 exactly.
+    The strategy may be pure or a behaviour strategy. Strategy and belief have shape (..., width) and
+    broadcast; the result has the shape of the batch axes. Within the tolerance of `best_strategies` the
+    regret is exactly 0.
 
     Raises:
-        GameError: the strategy or the belief is no strategy of the game.
+        GameError: the strategy or the belief is not a strategy of the game.
     """
     solution = solve_grid(game, game.payoffs, preferences, belief)
     lost = solution.utilities.max(axis=-1) - utility(game, preferences, strategy, belief)
@@ -110,6 +112,6 @@ def regret(
 
 
 def plan(game: GameTree, strategy: ArrayLike) -> dict[str, str]:
-    """A pure strategy (one vector) by name: information set → option."""
+    """Return a pure strategy by name, from information set to option."""
     vector = np.asarray(strategy, dtype=np.float64)
     return {node.label: node.options[int(vector[node.columns].argmax())] for node in game.information_sets}

@@ -18,11 +18,11 @@ from ludens.errors import UsageError
 
 @dataclass(frozen=True)
 class Preferences:
-    """What an agent wants, per point of payoff.
+    """An agent's preferences, per point of payoff.
 
     Args:
-        alpha: utility lost per point that others are ahead (negative: enjoys it).
-        beta: utility lost per point that others are behind (negative: enjoys it).
+        alpha: utility lost per point that others are ahead; negative if the agent likes being behind.
+        beta: utility lost per point that others are behind; negative if the agent likes being ahead.
         kappa: weight in [0, 1] on the payoff that one's strategy would earn if everybody used it.
 
     Raises:
@@ -49,20 +49,21 @@ class Preferences:
 
     @property
     def name(self) -> str:
-        """What tables call it: ``"homo economicus"``, ``"homo moralis κ=0.5"``, ``"α=0.5 β=0.3 κ=0"``."""
+        """The name in tables: ``"homo economicus"``, ``"homo moralis κ=0.5"``, ``"α=0.5 β=0.3 κ=0"``."""
         if self.alpha or self.beta:
             return f"α={self.alpha:g} β={self.beta:g} κ={self.kappa:g}"
         return f"homo moralis κ={self.kappa:g}" if self.kappa else "homo economicus"
 
 
 HOMO_ECONOMICUS = Preferences()
-"""Cares for the own payoff alone."""
+"""Preferences for the own payoff alone."""
 
 
 def homo_moralis(kappa: float) -> Preferences:
-    """Own payoff with weight 1 − κ, universalised payoff with weight κ (Alger & Weibull 2013).
+    """Return preferences with weight 1 − κ on the own and κ on the universalised payoff (Alger & Weibull
+    2013).
 
-    κ = 0 is homo economicus, κ = 1 homo kantiensis.
+    κ = 0 is homo economicus, κ = 1 is homo kantiensis.
 
     Raises:
         UsageError: kappa lies outside [0, 1].
@@ -94,11 +95,11 @@ def altruist(weight: float, roles: int = 2) -> Preferences:
 
 
 def preference_array(preferences: Preferences | Sequence[Preferences] | ArrayLike) -> NDArray[np.float64]:
-    """Preferences as an array of shape (..., 3), the last axis being (α, β, κ); () for one, (n,) for a
-    sequence.
+    """Return preferences as an array whose last axis is (α, β, κ): shape (3,) for one, (n, 3) for a sequence.
 
     Raises:
-        UsageError: the last axis is not 3 long, a number is not finite, or a kappa lies outside [0, 1].
+        UsageError: the last axis does not have length 3, a number is not finite, or a kappa lies outside
+            [0, 1].
     """
     if isinstance(preferences, Preferences):
         return np.array([preferences.alpha, preferences.beta, preferences.kappa])

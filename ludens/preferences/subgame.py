@@ -28,9 +28,9 @@ class SubgamePerfect:
     """The subgame-perfect equilibria in pure strategies.
 
     Attributes:
-        strategies: one per row, shape (n, width); more than one row means that somebody is indifferent
-            somewhere.
-        payoffs: expected points per role in each, shape (n, roles).
+        strategies: one equilibrium per row, shape (n, width); several rows mean that some player is
+            indifferent somewhere.
+        payoffs: expected points per role in each equilibrium, shape (n, roles).
     """
 
     strategies: Floats
@@ -38,18 +38,18 @@ class SubgamePerfect:
 
     @property
     def tied(self) -> bool:
-        """Whether there is more than one."""
+        """Whether there is more than one equilibrium."""
         return len(self.strategies) > 1
 
 
 def subgame_perfect(
     game: GameTree, preferences: Preferences | Mapping[str, Preferences] = HOMO_ECONOMICUS
 ) -> SubgamePerfect:
-    """All subgame-perfect equilibria in pure strategies.
+    """Return all subgame-perfect equilibria in pure strategies.
 
-    A role r values a leaf at payoff_r − α·behind_r − β·ahead_r; `preferences` may differ by role. Options
-    whose utilities differ by at most 1e-9 × (largest − smallest payoff) × (1 + |α| + |β|) are tied, and
-    every choice among them is returned.
+    Role r values a leaf at payoff_r − α·behind_r − β·ahead_r; preferences may differ by role. Options whose
+    utilities differ by at most 1e-9 × (largest − smallest payoff) × (1 + |α| + |β|) count as tied, and
+    there is an equilibrium for every choice among them.
 
     Raises:
         UsageError: a move is hidden from a later mover, a kappa is not 0, a role has no preferences, or there
@@ -98,7 +98,7 @@ def subgame_perfect(
 
 
 def has_perfect_information(game: GameTree) -> bool:
-    """Whether every mover knows all earlier moves: no information set holds two nodes."""
+    """Return whether every mover knows all earlier moves, so that no information set holds two nodes."""
     return _hidden(game) is None
 
 

@@ -2,8 +2,8 @@
 
     u(x, y) = (1−κ)·xᵀAy + κ·xᵀAx
 
-Here both players decide at the same point with the same strategy, so xᵀAx is quadratic and mixtures matter;
-as a `GameTree` with one information set per role such a game would be another object.
+Both players decide at the same point with the same strategy, so xᵀAx is quadratic and mixtures matter. A
+`GameTree` with one information set per role would be a different game.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class MoralEquilibria:
     """Symmetric equilibria of a 2×2 game among homines morales.
 
     Attributes:
-        weights: on the first action, in rising order, each in [0, 1].
-        continuum: every weight in [0, 1] is an equilibrium; `weights` are then the two ends.
+        weights: probabilities of the first action, in ascending order, each in [0, 1].
+        continuum: whether every weight in [0, 1] is an equilibrium; `weights` then holds the two ends.
     """
 
     weights: tuple[float, ...]
@@ -34,7 +34,7 @@ class MoralEquilibria:
 def symmetric_utility(
     payoffs: ArrayLike, own: ArrayLike, other: ArrayLike, kappa: float
 ) -> NDArray[np.float64]:
-    """(1−κ)·xᵀAy + κ·xᵀAx, in points.
+    """Return (1−κ)·xᵀAy + κ·xᵀAx, in points; the mixtures' leading axes broadcast.
 
     Args:
         payoffs: A, the row player's points, shape (actions, actions).
@@ -54,13 +54,13 @@ def symmetric_utility(
 
 
 def moral_equilibria(payoffs: ArrayLike, kappa: float) -> MoralEquilibria:
-    """All symmetric equilibria x ∈ argmax u(·, x) of a 2×2 game, x being the weight on the first action.
+    """Return all symmetric equilibria x ∈ argmax u(·, x) of a 2×2 game; x is the weight on the first action.
 
     Let D = a11 + a22 − a12 − a21. The slope of u(·, x) at x is (1+κ)·D·x + a12 + κ·a21 − (1+κ)·a22, zero at
 
         x̂(κ) = [a12 + κ·a21 − (1+κ)·a22] / [(1+κ)(a12 + a21 − a11 − a22)].
 
-    If D < 0, u(·, x) is concave and x̂, kept within [0, 1], is the only equilibrium. If D > 0 and κ > 0 it is
+    If D < 0, u(·, x) is concave and x̂, clipped to [0, 1], is the only equilibrium. If D > 0 and κ > 0, it is
     convex and only pure equilibria exist (Alger & Weibull, Econometrica 2013).
 
     Raises:

@@ -9,8 +9,8 @@ For a strategy x, a belief y (everybody else plays y) and each role r of n, draw
 
     u = (1−κ)·own + κ·universalised − α·behind − β·ahead
 
-where P_r is the outcome distribution of x in role r against y in all other roles: both comparison terms are
-taken over what is expected to happen, not over what would happen if x were universal. Sources: van Leeuwen
+where P_r is the outcome distribution of x in role r against y in all other roles. Both comparison terms are
+therefore expectations over what happens, not over what would happen if x were universal. Sources: van Leeuwen
 & Alger (JPE Microeconomics 2(4), 2024) with Fehr & Schmidt's (QJE 1999) average over the others for n > 2
 roles.
 """
@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 class UtilityTerms(NamedTuple):
-    """Own, behind, ahead and universalised payoffs, in points, all of shape (..., strategies)."""
+    """The four terms of every pure strategy, in points, each of shape (..., strategies)."""
 
     own: Floats
     behind: Floats
@@ -40,8 +40,8 @@ class UtilityTerms(NamedTuple):
     universalised: Floats
 
     def utility(self, preferences: Preferences | ArrayLike) -> Floats:
-        """(1−κ)·own + κ·universalised − α·behind − β·ahead, shape (..., strategies); an array of
-        preferences (..., 3) broadcasts its leading axes against the terms' own.
+        """Return (1−κ)·own + κ·universalised − α·behind − β·ahead, shape (..., strategies); the leading
+        axes of an array of preferences (..., 3) broadcast against those of the terms.
         """
         alpha, beta, kappa = np.moveaxis(preference_array(preferences)[..., None], -2, 0)
         payoff = (1 - kappa) * self.own + kappa * self.universalised
@@ -50,17 +50,17 @@ class UtilityTerms(NamedTuple):
 
 
 def utility_terms(game: GameTree, belief: ArrayLike) -> UtilityTerms:
-    """The terms of every pure strategy, in the order of `pure_strategies`, against `belief` of shape (...,
+    """Return the terms of every pure strategy, in the order of `pure_strategies`, against a belief (...,
     width).
 
     Raises:
-        GameError: the belief is no strategy of the game.
+        GameError: the belief is not a strategy of the game.
     """
     return grid_terms(game, game.payoffs, belief)
 
 
 def grid_terms(game: GameTree, payoffs: ArrayLike, beliefs: ArrayLike) -> UtilityTerms:
-    """The terms for many games of one shape and many beliefs at once.
+    """Return the terms for many games of one shape and many beliefs at once.
 
     Args:
         game: any game of that shape; its own payoffs are not used.
@@ -68,8 +68,8 @@ def grid_terms(game: GameTree, payoffs: ArrayLike, beliefs: ArrayLike) -> Utilit
         beliefs: strategies, shape (..., width); leading axes broadcast against those of `payoffs`.
 
     Raises:
-        GameError: a belief is no strategy of the game.
-        UsageError: payoffs are not finite or not of that shape.
+        GameError: a belief is not a strategy of the game.
+        UsageError: payoffs are not finite or have another shape.
     """
     table = check_payoffs(game, payoffs)
     behind, ahead = comparison_tables(table)
@@ -83,8 +83,9 @@ def grid_terms(game: GameTree, payoffs: ArrayLike, beliefs: ArrayLike) -> Utilit
 
 
 def comparison_tables(payoffs: Floats) -> tuple[Floats, Floats]:
-    """How far each role is behind and ahead of the others on average at each leaf; payoffs (..., leaves,
-    roles) to two arrays of that shape, zero in a game of one role.
+    """Return how far each role is behind, and ahead of, the others on average at each leaf.
+
+    Payoffs and both results have shape (..., leaves, roles); in a game of one role the results are 0.
     """
     roles = payoffs.shape[-1]
     if roles == 1:
@@ -94,21 +95,22 @@ def comparison_tables(payoffs: Floats) -> tuple[Floats, Floats]:
 
 
 def location(payoffs: Floats) -> tuple[Floats, Floats]:
-    """Per game the middle of its payoffs and their spread; payoffs (..., leaves, roles) to two arrays (...).
+    """Return the middle of each game's payoffs (..., leaves, roles) and their range, two arrays (...).
 
-    Ties are judged on payoffs less the middle: around zero rounding errors stay proportional to what is at
-    stake.
+    Ties are judged on payoffs minus the middle, since around 0 rounding errors stay proportional to the
+    stakes.
     """
     low, high = payoffs.min(axis=(-2, -1)), payoffs.max(axis=(-2, -1))
     return low + (high - low) / 2, high - low
 
 
 def distribution(game: GameTree, vector: ArrayLike) -> Floats:
-    """The vector as a strategy whose probabilities sum to 1 exactly: a belief that was written with six
-    digits must not shift utilities by more than the tolerance within which strategies count as tied.
+    """Return a vector as a strategy whose probabilities sum to exactly 1.
+
+    A belief written with six digits must not shift utilities by more than the tolerance for ties.
 
     Raises:
-        GameError: it is no strategy of the game.
+        GameError: the vector is not a strategy of the game.
     """
     array = check_strategy(game, vector)
     if game.width == 0:
@@ -120,10 +122,10 @@ def distribution(game: GameTree, vector: ArrayLike) -> Floats:
 
 
 def check_payoffs(game: GameTree, payoffs: ArrayLike) -> Floats:
-    """Payoffs of games shaped like `game` as float64, (..., leaves, roles).
+    """Return payoffs of games shaped like `game` as float64, shape (..., leaves, roles).
 
     Raises:
-        UsageError: they are not finite or not of that shape.
+        UsageError: they are not finite or have another shape.
     """
     table = np.asarray(payoffs, dtype=np.float64)
     if table.shape[-2:] != game.payoffs.shape:
@@ -139,8 +141,8 @@ def check_payoffs(game: GameTree, payoffs: ArrayLike) -> Floats:
 
 @lru_cache(maxsize=256)
 def _pure_paths(game: GameTree) -> tuple[Floats, Floats]:
-    """Per pure strategy the path probabilities by leaf and role, shape (strategies, leaves·roles), and the
-    outcome probabilities when all play it, shape (strategies, leaves).
+    """Return the path probabilities of each pure strategy by leaf and role, shape (strategies, leaves·roles),
+    and the outcome probabilities when all play it, shape (strategies, leaves).
     """
     paths = path_probabilities(game, pure_strategies(game))
     together = paths.prod(axis=-1) * leaf_chances(game)
@@ -148,7 +150,7 @@ def _pure_paths(game: GameTree) -> tuple[Floats, Floats]:
 
 
 def _others(game: GameTree, beliefs: Floats) -> Floats:
-    """Nature's and the others' part of each leaf's probability, by the role that one sits in: (..., leaves,
+    """Return nature's and the others' part of each leaf's probability, by one's own role; shape (..., leaves,
     roles).
     """
     paths = path_probabilities(game, beliefs)

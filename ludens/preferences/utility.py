@@ -20,24 +20,24 @@ from ludens.preferences.terms import comparison_tables, distribution
 def utility(
     game: GameTree, preferences: Preferences, strategy: ArrayLike, belief: ArrayLike, role: str | None = None
 ) -> NDArray[np.float64]:
-    """Utility, in points, of playing `strategy` when all others play `belief`.
+    """Return the utility, in points, of playing `strategy` when all others play `belief`.
 
     Args:
         game: the rules.
         preferences: α, β and κ.
         strategy: shape (..., width).
         belief: shape (..., width); batch axes broadcast against those of `strategy`.
-        role: the role one sits in, or None for roles drawn at random, each equally likely. A fixed role
-            changes the own-payoff and comparison terms. The universalised payoff stays π(x, x) with random
-            roles: "what if everybody used this strategy" is asked of the whole strategy from behind the veil,
-            so it is the same in every seat. The mean of `utility` over the roles is then the utility with
-            random roles.
+        role: the player's role, or None for roles drawn at random, each equally likely. A fixed role changes
+            the own-payoff and comparison terms. The universalised payoff is π(x, x) with random roles in any
+            case: "what if everybody used this strategy" concerns the whole strategy, behind the veil, and so
+            has the same answer in every role. Therefore the mean of `utility` over the roles is the utility
+            with random roles.
 
     Returns:
-        The batch axes' shape.
+        Utilities with the shape of the batch axes.
 
     Raises:
-        GameError: the strategy or the belief is no strategy of the game, or there is no such role.
+        GameError: the strategy or the belief is not a strategy of the game, or there is no such role.
     """
     own, others = distribution(game, strategy), distribution(game, belief)
     behind, ahead = comparison_tables(game.payoffs)
@@ -52,10 +52,11 @@ def utility(
 
 
 def universalised_payoff(game: GameTree, strategy: ArrayLike) -> NDArray[np.float64]:
-    """π(x, x): the payoff, in points, if everybody used the strategy in every role; shape: the batch axes.
+    """Return π(x, x), the payoff in points if everybody used the strategy in every role; shape: the batch
+    axes.
 
     Raises:
-        GameError: it is no strategy of the game.
+        GameError: it is not a strategy of the game.
     """
     own = distribution(game, strategy)
     return expected_payoff(game, own, own)
