@@ -1,5 +1,5 @@
-"""Estimation of preferences from choices: models, fits, errors that can be trusted, and warnings where the
-data are silent.
+"""Estimation of preferences from choices: models, maximum-likelihood fits with standard errors, and warnings
+where the data do not identify a parameter.
 
 Each name is loaded when it is first used; the stub beside this file lists them.
 """

@@ -1,18 +1,19 @@
 """Hierarchical Bayes for small samples, by NUTS (Hoffman & Gelman 2014) in numpyro: the extra ``bayes``.
 
-For linear models, whole choices or events. Of subject i, weights θ_ik and log-noise log λ_i,
+For linear models; choices may be single alternatives or events. Subject i has weights θ_ik and log-noise log
+λ_i:
 
     (g(θ_i1), …, g(θ_im), log λ_i) = μ + D·L·z_i,   z_i ~ Normal(0, I),   D = diag(τ),   L·Lᵀ a correlation
 
-g is the identity, or for a weight kept `within` its range [low, high] the logit of (θ − low)/(high − low).
-With one subject, or hierarchical=False, everybody has μ. The priors are ours, weak on the scale that weights
-and noise have:
+g is the identity or, for a weight that is kept `within` its range [low, high], the logit of
+(θ − low)/(high − low). With one subject, or with hierarchical=False, all subjects have μ. The priors are our
+choice, weak on the natural scale of weights and noise:
 
     μ_k ~ Normal(0, 1)      a weight is a ratio to one's own payoff; Normal(0, 1.5) on the logit scale
     μ_λ ~ Normal(log s, 1.5)   s the spread of own payoffs over the alternatives of a situation
     τ_k ~ HalfNormal(½) for weights, HalfNormal(1) on the logit scale and for log λ;  L ~ LKJ(2)
 
-A model whose scale is a precision σ has 1/σ in place of λ.
+For a model whose scale is a precision σ, λ stands for 1/σ.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from ludens.preferences.estimation.models.linear import LinearModel, Model
 Floats = NDArray[np.float64]
 
 R_HAT = 1.01
-"""Potential scale reduction above this says that chains have not mixed (Vehtari et al. 2021)."""
+"""Potential scale reduction above which chains have not mixed (Vehtari et al. 2021)."""
 ENOUGH = 100
-"""Effective draws per chain below this make quantiles unsure (Vehtari et al. 2021)."""
+"""Effective draws per chain below which quantiles are unreliable (Vehtari et al. 2021)."""
 
 _WEIGHT, _LOGIT, _NOISE = 1.0, 1.5, 1.5
 _BETWEEN, _BETWEEN_LOGIT, _BETWEEN_NOISE = 0.5, 1.0, 1.0
@@ -46,7 +47,7 @@ _BETWEEN, _BETWEEN_LOGIT, _BETWEEN_NOISE = 0.5, 1.0, 1.0
 
 @dataclass(frozen=True)
 class PosteriorWarning:
-    """What the chains could not do: *r_hat*, *ess* or *divergences*, the parameters, and what to do."""
+    """A problem of the chains: its kind, the parameters that it concerns, and what to do."""
 
     kind: Literal["r_hat", "ess", "divergences"]
     parameters: tuple[str, ...]
@@ -58,15 +59,16 @@ class Posterior:
     """Draws from a posterior distribution.
 
     Attributes:
-        model: what was fitted.
-        names: of its parameters θ.
-        draws: θ at μ, that of the median subject, shape (chains, draws, p).
-        individuals: every subject's θ, shape (chains, draws, subjects, p); None without a hierarchy.
+        model: the fitted model.
+        names: the names of its parameters θ.
+        draws: θ of the median subject (at μ), shape (chains, draws, p).
+        individuals: θ of every subject, shape (chains, draws, subjects, p); None without a hierarchy.
         who: the subjects' names.
-        r_hat, ess: of every parameter at μ, shape (p,); NaN where held by `fix`.
-        divergences: how many transitions diverged after the warm-up.
-        fixed: parameters that the caller held.
-        warnings: what the chains could not do.
+        r_hat, ess: potential scale reduction and effective draws of every parameter at μ, shape (p,); NaN
+            for parameters held by `fix`.
+        divergences: the number of transitions that diverged after the warm-up.
+        fixed: parameters that the caller held at a value.
+        warnings: problems of the chains.
     """
 
     model: Model
@@ -93,7 +95,7 @@ class Posterior:
         return spread
 
     def intervals(self, level: float = 0.95) -> Floats:
-        """Central credible intervals, shape (p, 2).
+        """Return central credible intervals, shape (p, 2).
 
         Raises:
             UsageError: the level does not lie between 0 and 1.
@@ -104,8 +106,8 @@ class Posterior:
         return ends
 
     def table(self, level: float = 0.95) -> list[Row]:
-        """A row per parameter: posterior mean, standard deviation and interval. z and p, which belong to
-        another way of thinking, are NaN.
+        """Return a row per parameter with posterior mean, standard deviation and interval; z and p, which are
+        not Bayesian, are NaN.
         """
         numbers = zip(self.values.tolist(), self.standard_errors.tolist(), self.intervals(level), strict=True)
         return [
@@ -124,8 +126,8 @@ class Posterior:
 
 
 class _Data(NamedTuple):
-    """Counts by subject and situation: who (n,), attributes (n, j, a), available (n, j), members (n, e, j) or
-    None, counts (n, e).
+    """Counts by subject and situation, a row for each pair that was observed: who (n,), attributes (n, j, a),
+    available (n, j), members (n, e, j) or None, counts (n, e).
     """
 
     who: NDArray[np.intp]
@@ -151,18 +153,18 @@ def fit_bayes(
 
     Args:
         choices: the data; counts may be fractional.
-        model: a name or a linear model.
-        seed: of the chains.
-        draws: kept by each chain.
-        warmup: draws before them, with which the sampler tunes itself.
-        chains: how many, one after another.
-        hierarchical: whether every subject has parameters of its own; by default where there are two or more.
+        model: a linear model or its name.
+        seed: seed of the chains.
+        draws: number of draws that each chain keeps.
+        warmup: number of draws before them, which tune the sampler.
+        chains: number of chains, run one after another.
+        hierarchical: whether every subject has its own parameters; by default yes with two subjects or more.
         within: weights to keep in their range, for example ``{"kappa"}`` in [0, 1].
         fix: parameters to hold at values, the same for every subject.
 
     Raises:
-        UsageError: the model is not linear, choices lack its attributes, `within` names a weight without a
-            range or `fix` no parameter, or a number of draws is below 1.
+        UsageError: the model is not linear, the choices lack its attributes, `within` names a weight without
+            a range, `fix` names an unknown parameter, or a number of draws is below 1.
         LudensError: numpyro is not installed.
     """
     chosen, held = find_model(model), dict(fix or {})
@@ -226,7 +228,7 @@ def _sample(
     between = np.where(last, _BETWEEN_NOISE, np.where(logit, _BETWEEN_LOGIT, _BETWEEN))
 
     def reported(raw: Any) -> Any:
-        """θ of the unbounded scale."""
+        """Return θ from its values on the unbounded scale."""
         sign = 1.0 if model.scale == "noise" else -1.0
         weights = jnp.where(logit, low + (high - low) * jax.nn.sigmoid(raw), raw)
         theta = jnp.where(last, jnp.exp(sign * jnp.where(last, raw, 0.0)), weights)
@@ -275,7 +277,9 @@ def _log_likelihood(jnp: Any, model: LinearModel, data: _Data, people: Any) -> A
 
 
 def _data(choices: Choices, own: bool) -> _Data:
-    """Where everybody has the same parameters, all subjects together are number 0."""
+    """Return the counts by subject and situation; where all subjects share parameters, they count as subject
+    0.
+    """
     counts = choices.counts if own else sparse.csr_array(choices.total.reshape(1, -1))
     table = counts.tocoo()
     rows, columns = table.coords
@@ -294,7 +298,7 @@ def _data(choices: Choices, own: bool) -> _Data:
 
 
 def _spread(choices: Choices) -> float:
-    """The standard deviation of x_0 over the alternatives of a situation, 1 where there is none."""
+    """Return the standard deviation of x_0 over the alternatives of a situation, or 1 if it is 0."""
     here, own = choices.available, choices.attributes[..., 0]
     mean = (own * here).sum(axis=1) / np.maximum(here.sum(axis=1), 1)
     gaps = (own - mean[:, None])[here]

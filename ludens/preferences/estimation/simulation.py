@@ -1,11 +1,11 @@
 """Choices drawn from a model: whole strategies, allocations, or moves at single nodes.
 
-A *design* is `Choices` of which only the questions matter: which situations each subject faces, how often,
-and whether whole strategies or moves are seen. `questions` makes one from games and beliefs; any data set is
-one as well, so that a study can be repeated on a computer.
+A *design* is a `Choices` whose answers do not matter: it says which situations each subject faces, how often,
+and whether whole strategies or single moves are observed. `questions` makes a design from games and beliefs;
+any data set is one too, so that a study can be repeated in simulation.
 
-Where moves are seen, a subject draws a whole strategy x from the joint logit and each node shows its move
-x_h, as the model has it. Answers at the nodes of one game hang together then; where a node was asked more
+Where moves are observed, a subject draws a whole strategy x from the joint logit, as the model says, and each
+node shows its move x_h. Answers at the nodes of one game are therefore dependent; if a node was asked more
 often than another, further strategies are drawn for it.
 """
 
@@ -38,18 +38,20 @@ def questions(
     own: bool = False,
     seen: Literal["strategies", "nodes"] = "strategies",
 ) -> Choices:
-    """Questions that nobody has answered yet: every answer has the same probability.
+    """Make a design of questions in games; as placeholders, all answers have the same probability.
 
     Args:
         situations: games, each with the belief under which it is played, a strategy of shape (width,).
-        model: a name or a model; it says which attributes the alternatives have.
-        subjects: how many there are; they are called ``"1"``, ``"2"``, …
-        own: whether subjects have situations of their own (their own beliefs): then `situations` are the
-            first subject's, the second's, …, the same number of each. Otherwise all face all of them.
-        seen: whether a whole strategy is answered or a move at each node.
+        model: a model or its name; it says which attributes the alternatives have.
+        subjects: the number of subjects; they are called ``"1"``, ``"2"``, …
+        own: whether each subject has its own situations, for example its own beliefs; `situations` then lists
+            those of the first subject, those of the second, …, the same number for each. Otherwise all
+            subjects face all situations.
+        seen: whether an answer is a whole strategy, or a move at each node.
 
     Raises:
-        UsageError: there are no subjects or situations, or the situations do not divide by the subjects.
+        UsageError: there are no subjects or situations, or the number of situations is not a multiple of the
+            number of subjects.
     """
     if subjects < 1 or not situations or (own and len(situations) % subjects):
         raise UsageError(
@@ -74,17 +76,17 @@ def questions(
 
 
 def simulate(design: Choices, model: str | Model, theta: ArrayLike, rng: np.random.Generator) -> Choices:
-    """Draw every choice of a design anew.
+    """Draw all choices of a design from a model.
 
     Args:
-        design: who is asked what how often; its answers play no part.
-        model: a name or a model.
+        design: which subject is asked what, and how often; its answers are ignored.
+        model: a model or its name.
         theta: parameters in the order of `Model.names`, shape (p,) for all subjects or (subjects, p). For
             types, index their parameters by each subject's type: ``theta[types]``.
-        rng: draws.
+        rng: the source of randomness.
 
     Raises:
-        UsageError: `theta` has another shape or values that are not finite, or events of the design overlap
+        UsageError: `theta` has another shape or values that are not finite, or events of the design overlap,
             so that they cannot be drawn.
     """
     chosen = find_model(model)
@@ -124,7 +126,7 @@ def simulate(design: Choices, model: str | Model, theta: ArrayLike, rng: np.rand
 
 
 def _options(game: GameTree, seen: str) -> tuple[Whole, Floats]:
-    """Events and their equal probabilities, of strategies or of each node's options."""
+    """Return the events and their equal probabilities, for strategies or for the options at each node."""
     if seen == "strategies":
         number = len(pure_strategies(game))
         return np.arange(number), np.full(number, 1 / number)
@@ -133,9 +135,9 @@ def _options(game: GameTree, seen: str) -> tuple[Whole, Floats]:
 
 
 def _groups(design: Choices) -> Whole:
-    """Which question each event answers, numbered within its situation, shape (situations, events).
+    """Return the question that each event answers, numbered within its situation; shape (situations, events).
 
-    Events that answer one question hold each alternative once between them; padding is −1.
+    The events that answer one question partition the alternatives; padding is −1.
     """
     found = np.full((len(design.available), design.events), -1, dtype=np.intp)
     if design.members is None:
@@ -156,7 +158,7 @@ def _groups(design: Choices) -> Whole:
 
 
 def _asked(design: Choices) -> tuple[Whole, Whole, Whole, Whole]:
-    """Subject, question, situation, and how often: a row for each question that somebody was asked."""
+    """Return subject, question, situation and number of times, an entry for each question that was asked."""
     table = design.counts.tocoo()
     rows, columns = table.coords
     situations, events = columns // design.events, columns % design.events
@@ -171,7 +173,9 @@ def _asked(design: Choices) -> tuple[Whole, Whole, Whole, Whole]:
 
 
 def _shows(design: Choices) -> Whole:
-    """The event that an alternative shows at each question, shape (situations, questions, alternatives)."""
+    """Return the event by which an alternative answers each question; shape (situations, questions,
+    alternatives).
+    """
     groups = _groups(design)
     number = int(groups.max()) + 1
     found = np.full((len(groups), number, design.available.shape[1]), -1, dtype=np.intp)
@@ -184,7 +188,7 @@ def _shows(design: Choices) -> Whole:
 
 
 def _draw(shares: Floats, rows: Whole, random: Floats) -> Whole:
-    """Alternatives by their shares (situations, alternatives), in the situations `rows` (n,)."""
+    """Draw alternatives by their shares (situations, alternatives) in the situations `rows` (n,)."""
     ends = np.cumsum(shares, axis=1)
     # The last end is 1 but for rounding; a padded alternative has no share and is never drawn.
     ends /= ends[:, -1:]
@@ -198,6 +202,6 @@ def _shares(model: Model, phi: Floats, attributes: Floats, available: NDArray[np
 
 
 def _counting(numbers: Whole) -> Whole:
-    """0, …, n−1 for each n, one after another."""
+    """Return 0, …, n−1 for each n, concatenated."""
     ends = np.cumsum(numbers)
     return np.arange(int(numbers.sum())) - np.repeat(ends - numbers, numbers)

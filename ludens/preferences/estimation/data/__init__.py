@@ -1,1 +1,1 @@
-"""Tables of choices, and how they are read."""
+"""Choices in numeric form, and the readers of tables of choices."""

@@ -1,12 +1,12 @@
-"""Choices between allocations of payoffs, from a table: the one option or the other, or one of several.
+"""Choices among two or more allocations of payoffs, from a table.
 
-*Wide*, a row for each choice between X and Y: ``subject, self_x, other_x, self_y, other_y, choice_x`` (1 if
-X was taken). *Long*, a row for each option: ``subject, situation, own, other, chosen``. With `probability`
-in place of `choice_x` or `chosen`, choices are fractional. Several others are ``other_1_x, other_2_x, …`` or
-``other_1, other_2, …``.
+*Wide*, a row for each choice between X and Y: ``subject, self_x, other_x, self_y, other_y, choice_x`` (1 if X
+was chosen). *Long*, a row for each option: ``subject, situation, own, other, chosen``. With `probability` in
+place of `choice_x` or `chosen`, choices are fractional. The payoffs of several other people are ``other_1_x,
+other_2_x, …`` or ``other_1, other_2, …``.
 
-What a model asks for beside payoffs (q and v of Bruhin, Fehr & Schunk, or columns of one's own) is a column
-of that name; in the wide form ``name_x`` and ``name_y`` where it differs between the options.
+Attributes of a model other than payoffs (q and v of Bruhin, Fehr & Schunk, or a user's own) are columns of
+those names; in the wide form ``name_x`` and ``name_y`` where they differ between the options.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _COMPARED = re.compile(r"^(\w+)·\(other−own\)$")
 
 @dataclass(frozen=True, eq=False)
 class _Options:
-    """Options in a row each: own payoffs (n,), the others' (n, k), and which row of the table each is
-    from.
+    """Options, one per row: own payoffs (n,), the others' payoffs (n, k), and the row of the table of
+    each.
     """
 
     table: Table
@@ -47,7 +47,7 @@ class _Options:
     suffix: str
 
     def attribute(self, name: str) -> Floats:
-        """An attribute of a model, by its name."""
+        """Return an attribute of a model by its name."""
         gap = self.others - self.own[:, None]
         if name == "own":
             return self.own
@@ -66,7 +66,7 @@ class _Options:
         return self.column(name)
 
     def column(self, name: str) -> Floats:
-        """A column of the user's own, or that of this option."""
+        """Return a user's own column, for this option where it differs between options."""
         varying = f"{name}{self.suffix}"
         return self.table.numbers(varying if self.suffix and varying in self.table else name)[self.rows]
 
@@ -100,10 +100,10 @@ class _Options:
 
 
 def read_wide(table: Table, model: Model) -> Choices:
-    """Choices between X and Y, a row each.
+    """Read choices between X and Y, one per row.
 
     Raises:
-        UsageError: a column is missing or a cell wrong.
+        UsageError: a column is missing or a cell is invalid.
     """
     subjects, names = table.keys("subject")
     taken = table.shares("probability") if "probability" in table else table.indicators("choice_x")
@@ -125,10 +125,10 @@ def read_wide(table: Table, model: Model) -> Choices:
 
 
 def read_long(table: Table, model: Model) -> Choices:
-    """Choices among several options, a row for each option.
+    """Read choices among several options, with a row for each option.
 
     Raises:
-        UsageError: a column is missing, a cell is wrong, or a choice has no option chosen or two.
+        UsageError: a column is missing, a cell is invalid, or not exactly one option is chosen.
     """
     subjects, names = table.keys("subject")
     questions, _ = table.keys("situation")
@@ -205,7 +205,7 @@ def _long_options(table: Table) -> _Options:
 
 
 def _several(table: Table, pattern: str, alone: str) -> Floats:
-    """The payoffs of others: one column of that name, or several of that pattern."""
+    """Return the payoffs of others, from one column of that name or from several of that pattern."""
     if alone in table:
         return table.numbers(alone)[:, None]
     found = [name for name in table.cells if re.fullmatch(pattern, name)]

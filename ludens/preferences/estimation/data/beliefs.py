@@ -1,4 +1,4 @@
-"""What subjects are taken to think that others do: given for all, or stated by each."""
+"""The beliefs under which answers in games are explained: given for all subjects, or stated by each."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 def read_beliefs(
     read: GameRows, beliefs: str | Mapping[str, Any], *, whole_rows: bool
 ) -> tuple[Codes, list[Strategy]]:
-    """Each row's belief, as a number, and the beliefs.
+    """Return the number of each row's belief, and the beliefs.
 
     Args:
-        read: the sittings.
+        read: the rows.
         beliefs: ``"uniform"``, ``"stated"``, or a mapping from games' names to beliefs.
         whole_rows: whether a row of the table is a whole strategy.
 
@@ -37,7 +37,7 @@ def read_beliefs(
 
 
 def _given(game: GameTree, beliefs: str | Mapping[str, Any]) -> Strategy:
-    """The belief that all subjects are taken to hold in a game."""
+    """Return the belief that all subjects are assumed to hold in a game."""
     if isinstance(beliefs, Mapping):
         name = game.protocol or game.name
         if name not in beliefs:
@@ -52,7 +52,7 @@ def _given(game: GameTree, beliefs: str | Mapping[str, Any]) -> Strategy:
 
 
 def _stated(read: GameRows, whole_rows: bool) -> tuple[Codes, list[Strategy]]:
-    """Each row's belief, as a number, and the beliefs: one for each sitting, from what was stated in it."""
+    """Return the number of each row's belief, and the beliefs: one per play, as stated in it."""
     table = read.table
     vectors = [np.full(read.games[read.game[row]].width, np.nan) for row in read.starts]
     if whole_rows:

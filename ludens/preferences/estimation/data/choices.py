@@ -1,9 +1,9 @@
-"""Choices in numeric form: situations, what could be observed in them, and how often whom was observed.
+"""Choices in numeric form: situations, the events that can be observed in them, and counts by subject.
 
-A *situation* offers alternatives, each with attributes from which a model makes utility. What is observed is
-an *event*, a set of alternatives: mostly one alternative, but where a whole strategy is chosen and only the
-move at one node is seen, all strategies with that move. A subject's choices are counts of events;
-probabilities of events count as fractional choices.
+A *situation* offers alternatives, each with attributes from which a model computes utility. An observation is
+an *event*, a set of alternatives: usually a single one, but all strategies with a given move where a whole
+strategy is chosen and only the move at one node is observed. A subject's choices are counts of events;
+probabilities of events count as fractional choices. Equal situations are merged, so that fits are quick.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """What a likelihood needs to know of a data set.
+    """A data set of choices, in the form that likelihoods take.
 
     Attributes:
-        attributes: of every alternative, shape (situations, alternatives, attributes); padding is 0.
+        attributes: attributes of every alternative, shape (situations, alternatives, attributes); padding is
+            0.
         available: which alternatives a situation has, shape (situations, alternatives).
         members: which alternatives make up each event, shape (situations, events, alternatives); None where
             the events are the alternatives themselves.
-        counts: how often (or with what probability) each subject showed each event: a sparse matrix of
-            shape (subjects, situations·events), the events of a situation next to each other.
-        subjects: one name per row of `counts`: whom a type or an individual estimate belongs to.
+        counts: how often, or with which probability, each subject showed each event: a sparse matrix of
+            shape (subjects, situations·events), with the events of a situation next to each other.
+        subjects: a name for each row of `counts`; types and individual estimates belong to subjects.
         clusters: the number of each subject's cluster, shape (subjects,); standard errors treat clusters
             as independent.
-        clustered_by: what a cluster is, in words, for tables.
-        situations: one name per situation, for messages.
+        clustered_by: a cluster's meaning in words, for tables.
+        situations: a name for each situation, for messages.
     """
 
     attributes: Floats
@@ -63,28 +64,28 @@ class Choices:
 
     @property
     def events(self) -> int:
-        """Events per situation (padded)."""
+        """The number of events per situation, padding included."""
         return int(self.available.shape[1] if self.members is None else self.members.shape[1])
 
     @property
     def size(self) -> float:
-        """The number of observed choices (fractions of one choice sum to 1)."""
+        """The number of observed choices; the fractions of one choice sum to 1."""
         return float(self.counts.sum())
 
     @cached_property
     def total(self) -> Floats:
-        """Counts over all subjects, shape (situations, events)."""
+        """Counts summed over all subjects, shape (situations, events)."""
         return self.tally(np.ones(len(self.subjects)))
 
     def tally(self, weights: ArrayLike) -> Floats:
-        """Counts with a weight for every subject; weights (..., subjects) to (..., situations, events)."""
+        """Return counts summed with weights (..., subjects), shape (..., situations, events)."""
         array = np.asarray(weights, dtype=np.float64)
         flat = (self.counts.T @ array.reshape(-1, len(self.subjects)).T).T
         shaped: Floats = np.asarray(flat).reshape(*array.shape[:-1], len(self.available), self.events)
         return shaped
 
     def by_subject(self, per_event: Floats) -> Floats:
-        """Sums over each subject's choices of a quantity per event: (situations, events, ...) to (subjects,
+        """Sum a quantity per event (situations, events, ...) over each subject's choices; shape (subjects,
         ...).
         """
         flat = per_event.reshape(self.counts.shape[1], -1)
@@ -94,14 +95,14 @@ class Choices:
         return summed.reshape(len(self.subjects), *per_event.shape[2:])
 
     def by_cluster(self, per_subject: Floats) -> Floats:
-        """Sums over the subjects of each cluster: (subjects, ...) to (clusters, ...)."""
+        """Sum a quantity (subjects, ...) over the subjects of each cluster; shape (clusters, ...)."""
         summed = np.zeros((self.clusters.max(initial=-1) + 1, *per_subject.shape[1:]))
         np.add.at(summed, self.clusters, per_subject)
         return summed
 
     def only(self, subjects: Sequence[int] | NDArray[np.intp]) -> Choices:
-        """The choices of some subjects, by their numbers (repeats allowed: each becomes a subject of its
-        own).
+        """Return the choices of some subjects by their numbers; a repeated one becomes a subject of
+        its own.
         """
         rows = np.asarray(subjects, dtype=np.intp)
         _, clusters = np.unique(self.clusters[rows], return_inverse=True)
@@ -114,8 +115,11 @@ class Choices:
 
 
 def distinct_situations(attributes: Floats, available: NDArray[np.bool_]) -> tuple[Codes, Codes]:
-    """Which situations are the same: attributes (n, j, a), available (n, j) to each one's number and the
-    first of each number. Adding 0 makes −0 the same as 0.
+    """Number equal situations alike; return each one's number, and the first situation of each number.
+
+    Args:
+        attributes: shape (n, j, a); −0 equals 0.
+        available: shape (n, j).
     """
     flat = attributes.reshape(len(attributes), -1) + 0.0
     columns = [column for column in (*flat.T, *available.T) if np.any(column != column[0])]
@@ -125,7 +129,9 @@ def distinct_situations(attributes: Floats, available: NDArray[np.bool_]) -> tup
 def count_events(
     subjects: Codes, situations: Codes, events: Codes, weights: Floats, shape: tuple[int, int, int]
 ) -> sparse.csr_array:
-    """Observations as the counts of `Choices`; `shape` is (subjects, situations, events per situation)."""
+    """Return observations as the counts of `Choices`; `shape` is (subjects, situations, events per
+    situation).
+    """
     width = shape[2]
     table = sparse.coo_array(
         (weights, (subjects, situations * width + events)), shape=(shape[0], shape[1] * width)
@@ -135,10 +141,10 @@ def count_events(
 
 
 def read_clusters(table: Table, subjects: Codes, count: int) -> tuple[Codes, str]:
-    """Each subject's cluster, from the column `cluster` if there is one, and what a cluster is called.
+    """Return each subject's cluster, from the column `cluster` if there is one, and the name of that column.
 
     Raises:
-        UsageError: a subject's rows lie in two clusters.
+        UsageError: a subject's rows belong to two clusters.
     """
     if "cluster" not in table:
         return np.arange(count), "subject"
@@ -168,8 +174,7 @@ def make_choices(
     situations: Sequence[str],
     members: NDArray[np.bool_] | None = None,
 ) -> Choices:
-    """`Choices` of which every subject chose something; `clusters` are their numbers and what they are
-    called.
+    """Make `Choices`; `clusters` holds each subject's cluster and a cluster's meaning in words.
 
     Raises:
         UsageError: a subject has no choice.

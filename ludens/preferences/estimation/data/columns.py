@@ -1,8 +1,7 @@
-"""Columns of whatever table a user has: a pandas or polars data frame, a mapping of columns, or a CSV file.
+"""Columns of a user's table: a pandas or polars data frame, a mapping of columns, or a CSV file.
 
-No data frame library is imported. What is wrong with a table is told by row and column, the row being called
-as
-its owner counts: the line of a CSV file, the index of a pandas frame, the number from 0 elsewhere.
+No data frame library is imported. Error messages name the row and the column, and count rows as the user
+does: by the line of a CSV file, by the index of a pandas frame, and from 0 elsewhere.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ class Table:
     """A table's columns.
 
     Attributes:
-        cells: by column name, each an array of one length.
-        names: what the reader calls a column, by what the user calls it where that differs.
-        rows: what the user calls each row.
+        cells: the columns by name, arrays of one length.
+        names: the user's name of a column by ours, where the two differ.
+        rows: the user's name of each row.
         row_word: ``"line"`` or ``"row"``.
     """
 
@@ -47,14 +46,14 @@ class Table:
         return self.called(column) in self.cells
 
     def called(self, column: str) -> str:
-        """The user's name of a column."""
+        """Return the user's name of a column."""
         return self.names.get(column, column)
 
     def raw(self, column: str) -> NDArray[Any]:
-        """A column as it came.
+        """Return a column as it was given.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is no column of that name.
         """
         if column not in self:
             listed = ", ".join(map(str, self.cells)) or "none at all"
@@ -65,10 +64,10 @@ class Table:
         return self.cells[self.called(column)]
 
     def numbers(self, column: str) -> Floats:
-        """A column of finite numbers.
+        """Return a column of finite numbers.
 
         Raises:
-            UsageError: a cell is empty, no number or not finite.
+            UsageError: a cell is empty, not a number or not finite.
         """
         cells = self.raw(column)
         try:
@@ -82,7 +81,7 @@ class Table:
         return array
 
     def indicators(self, column: str) -> Floats:
-        """A column of zeros and ones (true and false count as such).
+        """Return a column of zeros and ones, or of true and false.
 
         Raises:
             UsageError: a cell is anything else.
@@ -94,7 +93,7 @@ class Table:
         return array
 
     def shares(self, column: str) -> Floats:
-        """A column of probabilities.
+        """Return a column of probabilities.
 
         Raises:
             UsageError: a cell lies outside [0, 1].
@@ -106,7 +105,7 @@ class Table:
         return array
 
     def keys(self, column: str) -> tuple[Codes, list[str]]:
-        """A column of names: each row's number and the names, in order of first appearance.
+        """Return a column of names as numbers, and the distinct names in order of first appearance.
 
         Raises:
             UsageError: a cell is empty.
@@ -128,22 +127,23 @@ class Table:
         return first_seen(texts)
 
     def error(self, row: int, column: str | None, what: str) -> UsageError:
-        """The error of one cell (or, without a column, of one row), as a sentence."""
+        """Return the error of one cell or, without a column, of one row; `what` completes the sentence."""
         where = f"{self.row_word} {self.rows[int(row)]}"
         cell = f"column {self.called(column)!r} " if column is not None else ""
         return UsageError(f"In {where} of the table {cell}{what}.")
 
 
 def open_table(table: Any, names: Mapping[str, str] | None = None) -> Table:
-    """A table's columns, whatever the table is.
+    """Open a table of any supported kind.
 
     Args:
         table: a pandas or polars data frame, a mapping of column names to columns, or the path of a CSV file
             (UTF-8, a header line, commas).
-        names: what the user calls a column, by what the reader calls it.
+        names: the user's name of a column by ours, where the two differ.
 
     Raises:
-        UsageError: it is none of these, cannot be read, or has no rows, or columns of different lengths.
+        UsageError: the table is of another kind, cannot be read, has no rows, or has columns of different
+            lengths.
     """
     found = dict(names or {})
     if isinstance(table, str | os.PathLike):
@@ -175,7 +175,7 @@ def open_table(table: Any, names: Mapping[str, str] | None = None) -> Table:
 
 
 def first_seen(values: NDArray[Any]) -> tuple[Codes, list[Any]]:
-    """Numbers for values, in order of first appearance, and the values."""
+    """Number values in order of first appearance; return the numbers and the distinct values."""
     found, first, inverse = np.unique(values, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     rank = np.empty(len(order), dtype=np.intp)
@@ -184,7 +184,7 @@ def first_seen(values: NDArray[Any]) -> tuple[Codes, list[Any]]:
 
 
 def combined(*columns: NDArray[Any]) -> tuple[Codes, Codes]:
-    """Numbers for rows that agree in all columns, in order of first appearance, and the first row of each."""
+    """Number the distinct rows in order of first appearance; return the numbers and the first row of each."""
     codes = np.zeros(len(columns[0]), dtype=np.intp)
     for column in columns:
         _, inverse = np.unique(column, return_inverse=True)
@@ -197,7 +197,7 @@ def combined(*columns: NDArray[Any]) -> tuple[Codes, Codes]:
 
 
 def is_empty(cell: object) -> bool:
-    """Whether a cell says nothing: None, not a number, pandas' NA, or blanks."""
+    """Return whether a cell is empty: None, NaN, pandas' NA, or blank text."""
     if cell is None or type(cell).__name__ in {"NAType", "NaTType"}:
         return True
     if isinstance(cell, str):

@@ -1,4 +1,4 @@
-"""Who sat down to which game, from the columns of a table: the frame in which its answers stand."""
+"""The subject, the game and the play that each row of a table of answers in games belongs to."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ from ludens.preferences.estimation.data.columns import Codes, Table, combined
 
 @dataclass(frozen=True, eq=False)
 class GameRows:
-    """What every row says: subject, game, and the sitting (one subject in one round of one game) it belongs
-    to.
+    """The rows of a table of answers in games; a *play* is one subject in one round of one game.
+
+    Attributes:
+        table: the table.
+        subjects: the number of each row's subject, shape (rows,).
+        names: the subjects' names.
+        games: the games that occur.
+        game: the number of each row's game, shape (rows,).
+        plays: the number of each row's play, shape (rows,).
+        starts: the first row of each play, shape (plays,).
     """
 
     table: Table
@@ -28,10 +36,11 @@ class GameRows:
 
 
 def read_game_rows(table: Table, known: Mapping[str, GameTree]) -> GameRows:
-    """The sittings of a table; `known` are games by name, beside the published protocols.
+    """Read subjects, games and plays from a table; `known` holds games by name, beside the published
+    protocols.
 
     Raises:
-        UsageError: there is no such game, or a column is missing.
+        UsageError: there is no game of a name in the table, or a column is missing.
     """
     subjects, names = table.keys("subject")
     game, games = _games(table, known)

@@ -1,15 +1,14 @@
-"""Answers in games as choices: alternatives are pure strategies, what is seen of one is the whole or a move.
+"""Answers in games as choices among pure strategies, observed as a whole or move by move.
 
 A game and a belief make a situation; its alternatives x are the pure strategies over both roles, with the
-terms of their utility (`ludens.preferences.terms`). Somebody who answered every node has shown x itself. Of
-a single answer at
-a node h only the move is seen: its probability is the marginal of the joint logit,
+terms of their utility (`ludens.preferences.terms`) as attributes. Answers at every node show x itself. A
+single answer at a node h shows only the move there, whose probability is the marginal of the joint logit,
 
     P(a at h) = Σ_{x: x_h = a} P(x).
 
-A logit at each node by itself would be another model, since κ couples the nodes. Several answers of one
-person to one game, taken node by node, are treated as draws apart (a composite likelihood): estimates stay
-consistent, and errors are to be clustered by person.
+Separate logits at the nodes would be a different model, since κ couples the nodes. Several answers of one
+person in one game, taken node by node, are treated as independent draws (a composite likelihood): estimates
+remain consistent, and standard errors should be clustered by person.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ _TERMS: Mapping[str, Callable[[UtilityTerms], Floats]] = {
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Answers in games, a row each.
+    """Answers in games, one per row; all arrays have shape (n,).
 
     Attributes:
-        subjects: the number of the row of `Choices.counts` that the answer belongs to, shape (n,).
-        situations: its game and belief, as a number into the list that `game_choices` is given.
-        whole: whether it is a whole pure strategy.
-        events: the number of that strategy in `pure_strategies`, or the column of the option in a strategy
-            vector.
-        weights: how often it was given, or with what probability.
+        subjects: the row of `Choices.counts` that the answer belongs to.
+        situations: its game and belief, as an index into the list of situations given to `game_choices`.
+        whole: whether the answer is a whole pure strategy.
+        events: the number of that strategy in `pure_strategies`, or the column of the chosen option in a
+            strategy vector.
+        weights: how often the answer was given, or its probability.
     """
 
     subjects: Codes
@@ -71,17 +70,17 @@ def game_choices(
     subjects: Sequence[str],
     clusters: tuple[Codes, str],
 ) -> Choices:
-    """Answers in games in the form that estimators take.
+    """Return answers in games in the form that estimators take.
 
     Args:
         answers: the answers.
         situations: games, each with the belief under which it is played, a strategy of shape (width,).
-        model: it names the terms of utility that the alternatives need.
-        subjects: one name per row of counts.
-        clusters: each row's cluster, and what a cluster is, in words.
+        model: the model, which says which terms of utility the alternatives need.
+        subjects: a name for each row of counts.
+        clusters: each row's cluster, and a cluster's meaning in words.
 
     Raises:
-        UsageError: the model needs what games do not tell, or a subject has no answer.
+        UsageError: the model needs attributes that games do not have, or a subject has no answer.
     """
     tables = _attributes(situations, model)
     width = max(map(len, tables))
@@ -100,9 +99,7 @@ def game_choices(
 
 
 def _attributes(situations: Sequence[tuple[GameTree, Strategy]], model: Model) -> list[Floats]:
-    """Attributes of the pure strategies of each situation, shape (strategies, attributes); one call per
-    game.
-    """
+    """Return the attributes of the pure strategies of each situation, shape (strategies, attributes)."""
     missing = [name for name in model.attributes if name not in _TERMS]
     if missing:
         raise UsageError(
@@ -130,8 +127,9 @@ def _attributes(situations: Sequence[tuple[GameTree, Strategy]], model: Model) -
 def _events(
     answers: Answers, games: Sequence[GameTree], available: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_] | None, Codes]:
-    """Members of the events, None where all answers are whole strategies, and each answer's event:
-    strategies come before moves where there are both.
+    """Return the members of the events, None where all answers are whole strategies, and each answer's event.
+
+    Where there are both, the events of whole strategies come before those of moves.
     """
     if answers.whole.all():
         return None, answers.events

@@ -1,12 +1,12 @@
-"""Answers in games, from a table: a row for each answer at a node, or for each whole strategy.
+"""Answers in games, from a table with a row for each answer at a node or for each whole strategy.
 
-*Nodes*: ``subject, protocol, node, choice``; with `probability` a row for each option, the probability that
-the subject takes it. A column `round` tells apart answers to the same question. *Strategies*: ``subject,
-protocol, strategy``, the options at all nodes in the game's order, as in ``trust / reciprocate``; with
-`probability` a row for each strategy.
+*Nodes*: ``subject, protocol, node, choice``; with a column `probability`, a row for each option and the
+probability that the subject takes it. A column `round` distinguishes answers to the same question.
+*Strategies*: ``subject, protocol, strategy``, the options at all nodes in the game's order, as in ``trust /
+reciprocate``; with `probability`, a row for each strategy.
 
-In place of `protocol`, a column `game` with the family's name and its payoffs (T, R, P, S) give a game of
-one's own. Stated beliefs are a column `belief` beside each answer at a node, or ``belief <node>`` beside a
+For other games, a column `game` with the family's name and columns with its payoffs (T, R, P, S) replace
+`protocol`. Stated beliefs are a column `belief` beside each answer at a node, or ``belief <node>`` beside a
 strategy: the probability that others take the node's first option.
 """
 
@@ -35,7 +35,7 @@ _TOLERANCE = 1e-6
 def read_games(
     table: Table, model: Model, *, beliefs: str | Mapping[str, Any], whole: str, games: Mapping[str, GameTree]
 ) -> Choices:
-    """Answers in games; see `ludens.preferences.estimation.read_choices`.
+    """Read answers in games; see `ludens.preferences.estimation.read_choices`.
 
     Raises:
         UsageError: a column is missing or a cell wrong.
@@ -98,7 +98,7 @@ def _moves(read: GameRows, whole: str) -> Answers:
 
 
 def _put_together(read: GameRows, columns: Codes, whole: str) -> Answers:
-    """Whole strategies where every node of a sitting is answered, single moves elsewhere."""
+    """Return whole strategies for plays that are answered at every node, and single moves for the others."""
     needed = np.array([len(game.information_sets) for game in read.games])[read.game[read.starts]]
     given = np.bincount(read.plays, minlength=len(read.starts))
     complete = given == needed
@@ -129,7 +129,7 @@ def _put_together(read: GameRows, columns: Codes, whole: str) -> Answers:
 
 
 def _worths(game: GameTree) -> Codes:
-    """What each column of a strategy vector adds to the number of a pure strategy."""
+    """Return what each column of a strategy vector adds to the number of a pure strategy."""
     sizes = [len(node.options) for node in game.information_sets]
     strides = np.append(np.cumprod(sizes[::-1])[::-1][1:], 1) if sizes else np.zeros(0)
     return np.concatenate(
@@ -138,7 +138,7 @@ def _worths(game: GameTree) -> Codes:
 
 
 def _columns(read: GameRows) -> tuple[Codes, Codes]:
-    """Each row's column in its game's strategy vector, and the number of its node in the game."""
+    """Return each row's column in its game's strategy vector, and the number of its node in the game."""
     table = read.table
     nodes, labels = table.keys("node")
     choices, options = table.keys("choice")
@@ -208,6 +208,6 @@ def _strategy(table: Table, row: int, game: GameTree, text: str) -> int:
 
 
 def strategy_text(game: GameTree, number: int) -> str:
-    """A pure strategy by its number, in the form that tables take: ``"trust / reciprocate"``."""
+    """Return a pure strategy, by its number, as tables write it: ``"trust / reciprocate"``."""
     row = pure_strategies(game)[number]
     return " / ".join(node.options[int(np.argmax(row[node.columns]))] for node in game.information_sets)

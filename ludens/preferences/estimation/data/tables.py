@@ -1,10 +1,10 @@
-"""Choices from a table: the way from a user's data to what is estimated.
+"""The reader of a user's table of choices, which recognises the form of the table by its columns.
 
-    read_choices("answers.csv")                      games: subject, protocol, node, choice
-    read_choices(frame, "bfs", subject="sid")        two allocations: self_x, other_x, self_y, other_y,
-    choice_x read_choices(frame, "fehr_schmidt")              several: subject, situation, own, other, chosen
+    read_choices("answers.csv")                 games: subject, protocol, node, choice
+    read_choices(frame, "bfs", subject="sid")   two allocations: self_x, other_x, self_y, other_y, choice_x
+    read_choices(frame, "fehr_schmidt")         several: subject, situation, own, other, chosen
 
-See `ludens.preferences.estimation.data.allocations` and `.games` for the columns of each form.
+See `ludens.preferences.estimation.data.allocations` and `.responses` for the columns of each form.
 """
 
 from __future__ import annotations
@@ -35,24 +35,25 @@ def read_choices(
     games: Mapping[str, GameTree] | None = None,
     **columns: str,
 ) -> Choices:
-    """A table of choices in the form that estimators take.
+    """Read a table of choices into the form that estimators take.
 
     Args:
         table: a pandas or polars data frame, a mapping of columns, or the path of a CSV file.
         model: a model or its name; it says which attributes the alternatives need.
-        beliefs: of games, what the subject thinks that others do: ``"uniform"``, ``"stated"`` (a column
-            `belief` at each node, or ``belief <node>`` beside a whole strategy: the probability of the
-            node's first option), or a mapping from a protocol's name to a belief as in
+        beliefs: for games, the belief about the others: ``"uniform"``, ``"stated"`` (a column `belief` at
+            each node, or ``belief <node>`` beside a whole strategy, with the probability of the node's first
+            option), or a mapping from a protocol's name to a belief as in
             `ludens.preferences.resolve_belief`.
-        whole: of games, whether a subject who answered every node of a game once has shown a whole strategy.
-            ``"auto"``: yes, other answers being taken node by node; ``"strategies"``: an incomplete one is
-            an error; ``"nodes"``: every answer by itself.
+        whole: for games, whether answers at all nodes of a game form a whole strategy. ``"auto"``: they do,
+            and other answers count node by node; ``"strategies"``: they do, and an incomplete strategy is an
+            error; ``"nodes"``: every answer counts by itself.
         games: games by name, beside the published protocols.
-        **columns: what the table calls a column, where it is not the name used here: ``subject="sid"``.
-            `cluster` names the column by which standard errors are clustered; by default the subject.
+        **columns: the table's name of a column where it differs from the name used here, as in
+            ``subject="sid"``. `cluster` names the column by which standard errors are clustered; by default
+            they are clustered by subject.
 
     Raises:
-        UsageError: the table is none, a column is missing, or a cell is wrong; the message names row and
+        UsageError: this is not a table, a column is missing, or a cell is invalid; the message names row and
             column.
     """
     if whole not in {"auto", "strategies", "nodes"}:

@@ -1,7 +1,7 @@
 """Fits within bounds: a parameter that leaves its interval is held at the end, and the rest is fitted again.
 
-An active set: starting from the fit without bounds, the parameter that is farthest outside is pinned; one
-whose likelihood would rise into the interval is released; until nothing changes.
+An active-set method: starting from the fit without bounds, pin the parameter that is farthest outside, and
+release one if moving it into its interval would raise the likelihood, until nothing changes.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _ROUNDS = 50
 
 
 def check_bounds(model: Model, bounds: Bounds, fixed: Mapping[str, float]) -> None:
-    """Refuse bounds that make no sense.
+    """Refuse invalid bounds.
 
     Raises:
-        UsageError: an unknown name, an empty interval, or one for a parameter that is held by `fix`.
+        UsageError: a name is unknown, an interval is empty, or its parameter is held by `fix`.
     """
     model.check_names(bounds, "bounds")
     for name, (low, high) in bounds.items():
@@ -49,8 +49,9 @@ def maximise_within(
     rng: np.random.Generator | None = None,
     first: Optimum | None = None,
 ) -> tuple[Optimum, dict[str, float]]:
-    """The maximum within bounds, and which parameters are pinned at which of their ends. `first` is the
-    optimum without bounds, where it is known.
+    """Return the maximum within bounds, and the pinned parameters with their ends.
+
+    `first` is the optimum without bounds, where it is known.
     """
     pinned: dict[str, float] = {}
     restriction = model.restrict(fixed)
@@ -105,7 +106,7 @@ def _farthest_outside(
 def _inward(
     model: Model, choices: Choices, phi: Floats, bounds: Bounds, pinned: Mapping[str, float]
 ) -> str | None:
-    """A pinned parameter whose release would raise the likelihood inside its interval."""
+    """Return a pinned parameter whose release would raise the likelihood inside its interval."""
     for name, end in pinned.items():
         low, high = bounds[name]
         step = (1e-4 if end == low else -1e-4) * (high - low if math.isfinite(high - low) else 1 + abs(end))

@@ -7,12 +7,13 @@ cluster g,
     cluster     G/(G−1) · (−H)⁻¹ (Σ_g s_g s_gᵀ) (−H)⁻¹                    (Liang & Zeger 1986)
     bootstrap   the covariance of θ over draws of whole clusters with replacement
 
-in θ by the delta method, dθ/dφ·A. G/(G−1) is the only small-sample factor. Directions in which nothing is
-known (a relative curvature below `FLAT`) are left out of the inverse: diagnosis makes what lies in them NaN.
+transformed to θ by the delta method, dθ/dφ·A. G/(G−1) is the only small-sample factor. Directions without
+information (relative curvature below `FLAT`) are left out of the inverse; the diagnoses set the parameters
+that lie in them to NaN.
 
-With fractional choices (probabilities of events) the inverse Hessian says what one sampled answer per
-question would tell; the sandwich and the bootstrap say how the answer varies over clusters, which is all the
-error that exact probabilities have.
+With fractional choices (probabilities of events), the inverse Hessian gives the error of one sampled answer
+per question. The sandwich and the bootstrap give the variation over clusters, the only error that exact
+probabilities have.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from ludens.preferences.estimation.models.restriction import Restriction
 Floats = NDArray[np.float64]
 
 FLAT = 1e-9
-"""Curvature below this share of the largest counts as none, parameters in their typical sizes."""
+"""Share of the largest curvature below which curvature counts as 0, with parameters in typical sizes."""
 
 _BLOCK = 1 << 24  # numbers in the counts of the bootstrap draws held at once
 
 
 def inverse(information: Floats, sizes: Floats) -> Floats:
-    """The inverse of information (..., q, q) without its flat directions, of which nothing is known."""
+    """Return the inverse of information (..., q, q) without its flat directions."""
     scaled = information * sizes[:, None] * sizes
     curvature, axes = np.linalg.eigh(scaled)
     known = curvature > FLAT * np.abs(curvature).max(axis=-1, keepdims=True, initial=0.0)
@@ -45,12 +46,12 @@ def inverse(information: Floats, sizes: Floats) -> Floats:
 
 
 def scores(model: Model, choices: Choices, phi: Floats) -> Floats:
-    """∂ℓ/∂φ of every subject, shape (subjects, p)."""
+    """Return ∂ℓ/∂φ of every subject, shape (subjects, p)."""
     return choices.by_subject(events(model, choices, phi).score)
 
 
 def meat(choices: Choices, per_subject: Floats) -> Floats:
-    """G/(G−1)·Σ_g s_g s_gᵀ of scores per subject (subjects, p); clusters without choices do not count."""
+    """Return G/(G−1)·Σ_g s_g s_gᵀ of scores (subjects, p); clusters without choices do not count."""
     sums = choices.by_cluster(per_subject)
     number = cluster_count(choices)
     found: Floats = sums.T @ sums * (number / max(number - 1, 1))
@@ -58,13 +59,13 @@ def meat(choices: Choices, per_subject: Floats) -> Floats:
 
 
 def cluster_count(choices: Choices) -> int:
-    """How many clusters have choices."""
+    """Return the number of clusters that have choices."""
     seen = np.asarray(choices.counts.sum(axis=1)).reshape(-1) > 0
     return len(np.unique(choices.clusters[seen]))
 
 
 def carried(covariance: Floats, jacobian: Floats) -> Floats:
-    """A covariance of ψ (..., q, q) in θ by dθ/dψ (..., p, q); no numbers where the precision is 0."""
+    """Transform a covariance of ψ (..., q, q) to θ by dθ/dψ (..., p, q); NaN where the precision is 0."""
     with np.errstate(invalid="ignore", over="ignore"):
         found: Floats = jacobian @ covariance @ np.swapaxes(jacobian, -1, -2)
     return found
@@ -79,10 +80,11 @@ def bootstrap(
     draws: int,
     rng: np.random.Generator,
 ) -> tuple[Floats, int]:
-    """θ of draws of whole clusters with replacement, all climbed from `start` (q,) at once.
+    """Re-estimate θ on draws of whole clusters with replacement, all at once from `start` (q,).
 
     Returns:
-        θ of the draws with a maximum at a positive precision, shape (≤ draws, p), and how many had none.
+        θ of the draws with a maximum at a positive precision, shape (≤ draws, p), and the number of draws
+        without one.
     """
     clusters = int(choices.clusters.max()) + 1
     sizes = restriction.sizes(model.sizes(choices))

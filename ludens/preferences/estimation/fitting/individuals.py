@@ -1,8 +1,7 @@
-"""One parameter vector for every subject.
+"""A separate parameter vector for every subject.
 
-The climbs of all subjects take their steps together (see `newton`); where subjects met different situations
-(their own beliefs, say), those with the same situations do. Each fit is then judged on its own, as a pooled
-one is; its errors are the inverse Hessian's, since one subject is one cluster.
+Subjects who faced the same situations are optimised together (see `newton`). Each fit is then diagnosed by
+itself like a pooled one; its errors come from the inverse Hessian, since one subject is one cluster.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from ludens.preferences.estimation.models.restriction import Restriction
 
 Floats = NDArray[np.float64]
 
-_BLOCK = 1 << 24  # numbers in the counts of subjects climbed together
+_BLOCK = 1 << 24  # numbers in the counts of subjects optimised together
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +36,8 @@ class Individuals:
     """Fits of single subjects.
 
     Attributes:
-        subjects: their names.
-        fits: one each, in the same order.
+        subjects: the subjects' names.
+        fits: their fits, in the same order.
     """
 
     subjects: tuple[str, ...]
@@ -61,12 +60,12 @@ class Individuals:
 
     @property
     def log_likelihood(self) -> float:
-        """The sum over subjects."""
+        """The sum of the log-likelihoods of all subjects."""
         return float(sum(one.log_likelihood for one in self.fits))
 
     def summary(self, levels: Sequence[float] = (0.25, 0.5, 0.75)) -> list[dict[str, float | str]]:
-        """Per parameter: in how many subjects it is identified, mean, standard deviation and quantiles
-        there.
+        """Summarise each parameter over the subjects for whom it is identified: their number, mean, standard
+        deviation and quantiles.
         """
         rows: list[dict[str, float | str]] = []
         for name, column in zip(self.names, self.values.T, strict=True):
@@ -80,7 +79,7 @@ class Individuals:
         return rows
 
     def warned(self) -> dict[str, int]:
-        """How many subjects have a warning of each kind."""
+        """Count the subjects that have a warning of each kind."""
         return dict(Counter(kind for one in self.fits for kind in {note.kind for note in one.warnings}))
 
 
@@ -97,14 +96,14 @@ def fit_individuals(
 
     Args:
         choices: the data.
-        model: a name or a model.
+        model: a model or its name.
         fix: parameters to hold at values.
         bounds: intervals; a subject whose estimate leaves one is fitted again within it.
-        seed: of the random starts; the starts are the same for all subjects.
-        starts: random starts where the log-likelihood may have several maxima.
+        seed: seed of the random starts, which are the same for all subjects.
+        starts: number of random starts where the log-likelihood may have several maxima.
 
     Raises:
-        UsageError: as for `fit`; also where a subject has no choices.
+        UsageError: an argument is invalid (see `fit`), or a subject has no choices.
     """
     chosen, fixed, within = find_model(model), dict(fix or {}), dict(bounds or {})
     check_choices(choices, chosen)
@@ -129,7 +128,7 @@ def fit_individuals(
 
 
 def observed(choices: Choices) -> Choices:
-    """The choices without the situations in which nobody chose."""
+    """Return the choices without the situations in which nobody chose."""
     seen = choices.total.sum(axis=-1) > 0
     if np.all(seen):
         return choices
@@ -145,7 +144,7 @@ def observed(choices: Choices) -> Choices:
 
 
 def _alike(choices: Choices) -> list[list[int]]:
-    """Subjects who met the same situations, together."""
+    """Group the subjects who faced the same situations."""
     groups: dict[bytes, list[int]] = {}
     counts = choices.counts
     for subject in range(len(choices.subjects)):
@@ -159,7 +158,7 @@ def _alike(choices: Choices) -> list[list[int]]:
 def _maximise_all(
     model: Model, choices: Choices, restriction: Restriction, starts: int, rng: np.random.Generator
 ) -> list[Optimum]:
-    """The maximum of every subject's log-likelihood."""
+    """Maximise every subject's log-likelihood."""
     number = len(choices.subjects)
     if restriction.free == 0:
         begin = np.zeros((1, 0))
@@ -186,7 +185,7 @@ def _maximise_all(
 
 
 def _higher(one: Maxima, other: Maxima) -> Maxima:
-    """Problem by problem the higher of two; between equals the one that converged."""
+    """Return the higher of two maxima, problem by problem; of equal ones, the one that converged."""
     better = other.value.level > one.value.level + 1e-9
 
     def pick(left: Floats, right: Floats) -> Floats:

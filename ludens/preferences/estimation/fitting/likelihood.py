@@ -6,7 +6,8 @@ With P the logit probabilities of a situation's alternatives and e an observed e
     ∂ℓ_e/∂φ = E[∂V | e] − E[∂V]
     ∂²ℓ_e/∂φ² = Cov[∂V | e] − Cov[∂V]     (+ terms of ∂²V where V is not linear in φ)
 
-the moments being under P, given e or not. An event of one alternative has Cov[∂V | e] = 0: then ℓ is concave.
+with moments under P, conditional on e or not. For an event of one alternative Cov[∂V | e] = 0, so that ℓ is
+concave.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ class Value(NamedTuple):
 
 
 Function = Callable[[Floats, NDArray[np.intp]], Value]
-"""Log-likelihoods of the problems with the given numbers (n,), at one point for each (n, p)."""
+"""A function of points (n, p) and problem numbers (n,) that returns each problem's log-likelihood there."""
 
 
 class Events(NamedTuple):
-    """Per event: log-probability (..., c, e), score ∂ℓ_e/∂φ (..., c, e, p), curvature ∂²ℓ_e/∂φ² (..., c, e,
-    p, p).
+    """Log-probability (..., c, e), score ∂ℓ_e/∂φ (..., c, e, p) and curvature ∂²ℓ_e/∂φ² (..., c, e, p, p) of
+    all events.
     """
 
     level: Floats
@@ -49,9 +50,9 @@ class Events(NamedTuple):
 
 
 def events(model: Model, choices: Choices, phi: Floats) -> Events:
-    """Everything per event at one φ (p,) or several (..., p).
+    """Return log-probabilities, scores and curvatures of all events at one φ (p,) or several (..., p).
 
-    Events of no available alternative are −inf with zero derivatives.
+    Events without an available alternative have log-probability −inf and zero derivatives.
     """
     level, slope = model.index(phi, choices.attributes)
     level = np.where(choices.available, level, -np.inf)
@@ -86,7 +87,7 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
 
 
 def log_probabilities(model: Model, choices: Choices, phi: Floats) -> Floats:
-    """Log-probabilities of all events alone, shape (..., c, e)."""
+    """Return the log-probabilities of all events, without derivatives; shape (..., c, e)."""
     level, _ = model.index(phi, choices.attributes)
     level = np.where(choices.available, level, -np.inf)
     level = level - level.max(axis=-1, keepdims=True)
@@ -101,9 +102,8 @@ def log_probabilities(model: Model, choices: Choices, phi: Floats) -> Floats:
 
 
 def evaluator(model: Model, choices: Choices, counts: Floats) -> Function:
-    """The log-likelihood of counts (b, c, e), b problems on the same situations.
-
-    It is a function of φ (n, p) for the n problems whose numbers are given.
+    """Return the log-likelihood of counts (b, c, e), b problems on the same situations, as a
+    `Function` of φ.
     """
     width = int(np.prod(choices.attributes.shape[:2])) * max(1, len(model.parameters) ** 2)
     block = max(1, _BLOCK // (width * (1 if choices.members is None else choices.events)))
@@ -119,7 +119,7 @@ def evaluator(model: Model, choices: Choices, counts: Floats) -> Function:
 
 
 def restricted(function: Function, restriction: Restriction) -> Function:
-    """A log-likelihood of φ, as `evaluator` makes it, as one of ψ."""
+    """Return a log-likelihood of φ, as made by `evaluator`, as a function of ψ."""
     if restriction.trivial:
         return function
     matrix = restriction.matrix
@@ -132,9 +132,9 @@ def restricted(function: Function, restriction: Restriction) -> Function:
 
 
 def levels(choices: Choices, log_shares: Floats, counts: Floats) -> Floats:
-    """Log-likelihoods (...) of counts (..., c, e) under log-probabilities (..., c, e).
+    """Return log-likelihoods (...) of counts (..., c, e) under log-probabilities (..., c, e).
 
-    What was never seen does not count, however impossible it is.
+    Events that were never observed do not count, even if they are impossible.
     """
     with np.errstate(invalid="ignore"):
         summed: Floats = np.where(counts > 0, counts * log_shares, 0.0).sum(axis=(-2, -1))
@@ -158,7 +158,7 @@ def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value
         hessian = -np.einsum("...c,...cpq->...pq", size, spread)
         curvature = model.second_derivative(phi, choices.attributes)
         if curvature is not None:
-            # An observed alternative bends by its own share less the expected one.
+            # The second derivative counts by observed minus expected shares.
             hessian += np.einsum("...cj,...cjpq->...pq", counts - size[..., None] * shares, curvature)
         return Value(levels(choices, level - np.log(total), counts), gradient, hessian)
     found = events(model, choices, phi)
@@ -168,7 +168,7 @@ def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value
 
 
 def _moments(shares: Floats, slope: Floats) -> tuple[Floats, Floats]:
-    """Mean and covariance of ∂V over alternatives: shares (..., j), slope (..., j, p)."""
+    """Return mean and covariance of ∂V over alternatives, from shares (..., j) and slope (..., j, p)."""
     mean = np.matmul(shares[..., None, :], slope)[..., 0, :]
     centred = slope - mean[..., None, :]
     spread = np.matmul(np.swapaxes(centred * shares[..., None], -1, -2), centred)

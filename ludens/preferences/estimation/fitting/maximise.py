@@ -1,8 +1,9 @@
-"""One climb to the maximum of one log-likelihood.
+"""The maximum of a single log-likelihood.
 
-Where each choice is of one alternative and the model is linear, the log-likelihood is concave in φ and is
-climbed from φ = 0, with scipy's trust region and the analytic gradient and Hessian. Elsewhere several maxima
-are possible: random starts climb together by Newton's method, and the highest is polished the same way.
+If the model is linear and every choice is of one alternative, the log-likelihood is concave in φ. It is then
+maximised from φ = 0 by scipy's trust-region method with the analytic gradient and Hessian. Otherwise several
+maxima are possible: Newton's method runs from random starts, and the best end point is refined in the same
+way.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from ludens.preferences.estimation.models.restriction import Restriction
 Floats = NDArray[np.float64]
 
 STARTS = 10
-"""Random starts where the log-likelihood may have several maxima."""
+"""Number of random starts where the log-likelihood may have several maxima."""
 
 _ONE = np.zeros(1, dtype=np.intp)
 
 
 class Optimum(NamedTuple):
-    """Where one climb ended: ψ (q,), value, gradient and Hessian there, and whether it is a maximum."""
+    """The end point ψ (q,) of an optimisation, value, gradient and Hessian there, and whether it is a
+    maximum.
+    """
 
     psi: Floats
     value: Value
@@ -45,15 +48,15 @@ def find_optimum(
     starts: int = STARTS,
     rng: np.random.Generator | None = None,
 ) -> Optimum:
-    """The maximum of the log-likelihood of all choices.
+    """Find the maximum of the log-likelihood of all choices.
 
     Args:
-        model: gives the log-likelihood.
-        choices: of whom.
-        restriction: which parameters are free.
-        begin: φ (p,) to climb from; None for the start that the module's docstring tells.
-        starts: random starts where several maxima are possible.
-        rng: of these.
+        model: the model of the choices.
+        choices: the data.
+        restriction: the restriction that says which parameters are free.
+        begin: φ (p,) to start from; None for the starts of the module's docstring.
+        starts: number of random starts where several maxima are possible.
+        rng: the source of the random starts.
     """
     function = single(model, choices, restriction)
     sizes = restriction.sizes(model.sizes(choices))
@@ -72,12 +75,12 @@ def find_optimum(
 
 
 def single(model: Model, choices: Choices, restriction: Restriction) -> Function:
-    """The log-likelihood of all choices together as a function of ψ (n, q)."""
+    """Return the log-likelihood of all choices together as a function of ψ (n, q)."""
     return restricted(evaluator(model, choices, choices.total[None]), restriction)
 
 
 def level_at(model: Model, choices: Choices, phi: Floats) -> float:
-    """The log-likelihood of all choices at one φ (p,)."""
+    """Return the log-likelihood of all choices at one φ (p,)."""
     return float(_at(evaluator(model, choices, choices.total[None]), phi).level)
 
 
@@ -86,7 +89,9 @@ def _at(function: Function, point: Floats) -> Value:
 
 
 def _polish(function: Function, start: Floats, sizes: Floats, count: float) -> Optimum:
-    """Climb by scipy's trust region (Conn, Gould & Toint 2000) in parameters of size 1 and per choice."""
+    """Maximise by scipy's trust-region method (Conn, Gould & Toint 2000), with scaled parameters, per
+    choice.
+    """
     last: dict[bytes, Value] = {}
 
     def at(point: Floats) -> Value:
@@ -116,7 +121,7 @@ def _polish(function: Function, start: Floats, sizes: Floats, count: float) -> O
     reached = np.asarray(answer.x, dtype=np.float64)
     psi, value = reached * sizes, at(reached)
     step = inverse(-value.hessian, sizes) @ value.gradient
-    # The last step is Newton's: near the top a trust region cannot tell rises below rounding.
+    # A final Newton step: near the maximum a trust region cannot resolve rises below rounding errors.
     better = _at(function, psi + step)
     if np.all(np.isfinite(better.gradient)) and better.level >= value.level - 1e-9 * (1 + abs(value.level)):
         psi, value = psi + step, better

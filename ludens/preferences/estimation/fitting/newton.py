@@ -1,8 +1,8 @@
 """Newton's method on many smooth problems at once.
 
 Individual estimates, bootstrap draws, the M-steps of a mixture and replications of a study are hundreds of
-small problems that differ in their counts alone. scipy's optimisers take one problem a call; here all take
-their steps together, as array operations. The single large fit goes through scipy (see `fit`).
+small problems that differ only in their counts. scipy's optimisers take one problem per call; here all
+problems take their steps together, as array operations. Single large fits use scipy (see `maximise`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST = 20.0  # longest step, in scaled units
 
 
 class Maxima(NamedTuple):
-    """Where the climb ended: φ (b, p), the value there, and whether it is a maximum (b,)."""
+    """The end points φ (b, p) of the optimisation, the values there, and whether they are maxima (b,)."""
 
     phi: Floats
     value: Value
@@ -37,20 +37,19 @@ def maximise(
     *,
     iterations: int = 100,
 ) -> Maxima:
-    """Climb from `start` (b, p) in all problems at once.
+    """Maximise all problems at once, each from its row of `start` (b, p).
 
-    Steps are Newton's, uphill even where the function is not concave (curvatures count by their size), halved
-    until the value rises.
+    Newton steps use the absolute values of the curvatures, so that they lead uphill even where the function
+    is not concave, and are halved until the value rises.
 
     Args:
-        function: value, gradient and Hessian of the problems with the given numbers, at one point for each.
-        start: finite points.
-        scale: typical size of each parameter, shape (p,): what counts as flat or far is judged in these
-            units.
-        iterations: at most so many steps.
+        function: takes points and problem numbers, returns values, gradients and Hessians.
+        start: finite starting points.
+        scale: typical size of each parameter, shape (p,), the unit of distances and curvatures.
+        iterations: the largest number of steps.
 
     Returns:
-        Maxima; `converged` where one more step would raise the value by less than 1e-10.
+        The maxima; a problem has converged if one more step would raise the value by less than 1e-10.
     """
     phi = np.array(start, dtype=np.float64)
     everybody = np.arange(len(phi))
@@ -90,7 +89,7 @@ def maximise(
 
 
 def _step(gradient: Floats, hessian: Floats, scale: Floats) -> tuple[Floats, Floats]:
-    """The step (n, p), and half the rise that it promises to first order (n,)."""
+    """Return the step (n, p), and half of the rise that it promises to first order (n,)."""
     slope = gradient * scale
     curvature, axes = np.linalg.eigh(-hessian * scale[:, None] * scale)
     largest = np.abs(curvature).max(axis=-1, keepdims=True)

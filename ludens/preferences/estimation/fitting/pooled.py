@@ -1,6 +1,4 @@
-"""One parameter vector for all choices, by maximum likelihood, with errors and with what the data cannot
-tell.
-"""
+"""One parameter vector for all choices, by maximum likelihood, with standard errors and diagnoses."""
 
 from __future__ import annotations
 
@@ -47,17 +45,18 @@ def fit(
 
     Args:
         choices: the data.
-        model: a name or a model.
+        model: a model or its name.
         fix: parameters to hold at values, for example ``{"kappa": 0}``.
-        bounds: intervals, for example ``{"kappa": (0, 1)}``. A parameter outside is held at its end, the
-            rest is fitted again; it has no error, and the others' errors are those given its value.
-        draws: cluster bootstrap draws; 0 for none.
-        seed: of the random starts and the bootstrap.
-        starts: random starts where the log-likelihood may have several maxima.
+        bounds: intervals, for example ``{"kappa": (0, 1)}``. A parameter whose estimate lies outside is held
+            at the end of its interval, and the rest is fitted again; it has no standard error, and the other
+            errors are conditional on its value.
+        draws: number of cluster bootstrap draws; 0 for none.
+        seed: seed of the random starts and of the bootstrap.
+        starts: number of random starts where the log-likelihood may have several maxima.
 
     Raises:
-        UsageError: there are no choices, they lack the model's attributes, or `fix` or `bounds` name no
-            parameter or values that it cannot have.
+        UsageError: there are no choices, they lack the model's attributes, or `fix` or `bounds` name an
+            unknown parameter or an impossible value.
     """
     chosen, fixed, within = find_model(model), dict(fix or {}), dict(bounds or {})
     check_choices(choices, chosen)
@@ -77,7 +76,7 @@ def check_choices(choices: Choices, model: Model) -> None:
     """Refuse choices that the model cannot be fitted to.
 
     Raises:
-        UsageError: there are none, or their attributes are others.
+        UsageError: there are no choices, or they do not have the model's attributes.
     """
     found, wanted = choices.attributes.shape[2], len(model.attributes)
     if found != wanted:
@@ -101,17 +100,17 @@ def conclude(
     rng: np.random.Generator | None = None,
     clustered: bool = True,
 ) -> Fit:
-    """Errors and diagnoses of a climb that has ended.
+    """Add standard errors and diagnoses to an optimum.
 
     Args:
-        model: what was fitted.
-        choices: to what.
-        optimum: where the climb ended, in the ψ of ``model.restrict({**fixed, **pinned})``.
-        fixed: the parameters held by the caller.
-        pinned: those at their bounds.
-        draws: of the bootstrap.
-        rng: for them.
-        clustered: whether clustered errors are wanted (not for a single subject).
+        model: the fitted model.
+        choices: the data.
+        optimum: the optimum, in the ψ of ``model.restrict({**fixed, **pinned})``.
+        fixed: the parameters that the caller holds at values.
+        pinned: the parameters at their bounds.
+        draws: number of bootstrap draws.
+        rng: the source of the bootstrap draws.
+        clustered: whether to compute clustered errors; a single subject has none.
     """
     held = {**fixed, **pinned}
     restriction = model.restrict(held)
@@ -181,8 +180,8 @@ def _free(model: Model, held: Mapping[str, float]) -> NDArray[np.bool_]:
 def _written(
     values: Floats, held: Mapping[str, float], names: tuple[str, ...], unknown: NDArray[np.bool_]
 ) -> Floats:
-    """What is held has its value to the last digit, and also where φ could not tell it; the unknown is
-    NaN.
+    """Return the values with NaN for unknown ones, and with held ones exact, also where φ does not
+    give them.
     """
     for place, name in enumerate(names):
         if name in held:

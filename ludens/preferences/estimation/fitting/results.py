@@ -1,4 +1,4 @@
-"""What a fit says: estimates, their errors, and what the data could not tell."""
+"""The result of a fit: estimates, their standard errors, and warnings."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ WarningKind = Literal["flat", "weak", "bound", "separation", "singular", "unconv
 
 @dataclass(frozen=True)
 class FitWarning:
-    """Something that the data could not tell.
+    """A warning about something that the data do not identify.
 
     Attributes:
-        kind: *flat*: the likelihood does not change along a direction; *singular*: its curvature vanishes
-            there, though it changes; *weak*: the data reject no admissible value, or the parameter rests on
-            the noise model alone; *bound*: at the end of its range; *separation*: the likelihood rises for
-            ever; *unconverged*: no maximum was reached; *few_clusters*: the clustered errors rest on too few.
-        parameters: whom it concerns; their estimates and errors are NaN (*few_clusters*: errors at most).
-        message: one sentence: what was found and what to do.
+        kind: *flat*: the likelihood does not change along a direction; *singular*: it changes, but has no
+            curvature there; *weak*: the data reject no admissible value, or the parameter rests on the noise
+            model alone; *bound*: the parameter is at the end of its range; *separation*: the likelihood rises
+            without bound; *unconverged*: no maximum was reached; *few_clusters*: there are too few clusters
+            for clustered errors.
+        parameters: the parameters concerned; their estimates and errors are NaN (for *few_clusters*, at most
+            the errors).
+        message: one sentence that says what is wrong and what to do.
     """
 
     kind: WarningKind
@@ -39,7 +41,7 @@ class FitWarning:
 
 
 class Row(NamedTuple):
-    """A table's line. What is not identified, and the errors of what is held fixed, are NaN."""
+    """A row of a table. Unidentified estimates, and the errors of fixed parameters, are NaN."""
 
     name: str
     symbol: str
@@ -56,18 +58,19 @@ class Fit:
     """A fit of one parameter vector.
 
     Attributes:
-        model: what was fitted.
-        names: of the parameters θ.
-        values: θ, shape (p,); NaN where not identified.
-        optimum: φ, where the optimiser ended, shape (p,): raw, also where `values` are NaN.
-        covariances: of θ, shape (p, p), by kind; NaN rows and columns for what is not identified or not free.
-        log_likelihood: at the optimum.
+        model: the fitted model.
+        names: the names of the parameters θ.
+        values: estimates of θ, shape (p,); NaN where not identified.
+        optimum: the optimiser's end point φ, shape (p,), also where `values` are NaN.
+        covariances: covariances of θ by kind, shape (p, p); rows and columns of parameters that are not
+            identified or not free are NaN.
+        log_likelihood: the log-likelihood at the optimum.
         size: the number of choices.
-        subjects, clusters: how many there are.
-        clustered_by: what a cluster is.
+        subjects, clusters: the numbers of subjects and of clusters.
+        clustered_by: a cluster's meaning in words.
         fixed: parameters that the caller held at a value.
         converged: whether the optimiser reached a maximum.
-        warnings: what the data could not tell.
+        warnings: warnings about what the data do not identify.
         free: the number of estimated parameters (neither held fixed nor at a bound).
         draws: θ of the bootstrap draws that have a maximum, shape (draws, p); None without a bootstrap.
     """
@@ -90,16 +93,16 @@ class Fit:
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion, 2·free − 2ℓ."""
+        """Akaike's information criterion, 2·free − 2ℓ."""
         return 2 * self.free - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, free·log(choices) − 2ℓ: observations are choices, not subjects."""
+        """Schwarz's information criterion, free·log(choices) − 2ℓ; observations are choices, not subjects."""
         return self.free * math.log(max(self.size, 1.0)) - 2 * self.log_likelihood
 
     def covariance(self, kind: ErrorKind = "cluster") -> Floats:
-        """The covariance of θ, shape (p, p).
+        """Return the covariance of θ, shape (p, p).
 
         Raises:
             UsageError: the fit has no covariance of that kind.
@@ -110,12 +113,15 @@ class Fit:
         return self.covariances[kind]
 
     def standard_errors(self, kind: ErrorKind = "cluster") -> Floats:
-        """Standard errors of θ, shape (p,); NaN where not identified or not free."""
+        """Return standard errors of θ, shape (p,); NaN where not identified or not free."""
         return np.sqrt(np.diag(self.covariance(kind)))
 
     def intervals(self, level: float = 0.95, kind: ErrorKind = "cluster") -> Floats:
-        """Intervals of θ, shape (p, 2): normal ones around the estimates; under ``"bootstrap"`` the draws'
-        percentiles.
+        """Return intervals of θ, shape (p, 2): normal ones around the estimates or, for ``"bootstrap"``,
+        percentiles of the draws.
+
+        Raises:
+            UsageError: the level does not lie between 0 and 1, or the fit has no errors of that kind.
         """
         if not 0 < level < 1:
             raise UsageError(f"An interval's level lies between 0 and 1; got {level!r}.")
@@ -127,7 +133,7 @@ class Fit:
         return np.stack([self.values - reach, self.values + reach], axis=1)
 
     def table(self, kind: ErrorKind = "cluster", level: float = 0.95) -> list[Row]:
-        """A row per parameter, z and two-sided p of the hypothesis that it is 0."""
+        """Return a row per parameter; z and the two-sided p test the hypothesis that it is 0."""
         errors, ends = self.standard_errors(kind), self.intervals(level, kind)
         return [
             _row(parameter.name, parameter.symbol, *numbers)

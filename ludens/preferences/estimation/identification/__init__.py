@@ -1,1 +1,1 @@
-"""What the choices do not identify, and how that is noticed."""
+"""Diagnoses of parameters that the choices do not identify."""

@@ -1,4 +1,4 @@
-"""A fit before it is judged, with what all diagnoses ask of it."""
+"""A fit before its diagnoses, with the quantities that all of them use."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 LEVEL = 0.05
-"""The level of the tests behind *bound* and *weak*."""
+"""Level of the tests behind the warnings *bound* and *weak*."""
 
 CRITICAL = math.sqrt(2) * float(special.erfinv(1 - LEVEL))
-"""1.96: the standard normal's two-sided critical value at that level."""
+"""1.96, the two-sided critical value of the standard normal distribution at that level."""
 
 FEW = 20
-"""Below so many clusters the clustered errors come with a warning, and diagnoses do not use them."""
+"""Number of clusters below which clustered errors have a warning, and diagnoses do not use them."""
 
 
 class Candidate(NamedTuple):
-    """A fit before it is judged.
+    """A fit before its diagnoses.
 
     Attributes:
-        model, choices, restriction: what was fitted.
-        held: the parameters at fixed values, by the caller or at their bounds.
-        optimum: where the climb ended.
+        model, choices, restriction: the model, the data, and which parameters are free.
+        held: the parameters that are held at values by the caller, or at their bounds.
+        optimum: the optimiser's end point.
         bread: (−H)⁻¹ in ψ, shape (q, q).
-        clustered: the clustered covariance in ψ, shape (q, q); None with too few clusters for one.
-        clusters: how many there are.
+        clustered: the clustered covariance in ψ, shape (q, q); None if there are too few clusters.
+        clusters: the number of clusters.
     """
 
     model: Model
@@ -61,36 +61,38 @@ class Candidate(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether choices are fractional: probabilities instead of counts."""
+        """Whether choices are fractional, that is, probabilities instead of counts."""
         counts = self.choices.counts.data
         return bool(np.any(np.abs(counts - np.rint(counts)) > 1e-9))
 
     @property
     def scale(self) -> int | None:
-        """Which coordinate of ψ is the precision; None where it is held."""
+        """The coordinate of ψ that is the precision; None where it is held."""
         place = np.flatnonzero(self.restriction.matrix[0])
         return int(place[0]) if len(place) else None
 
     @property
     def sandwich(self) -> Floats | None:
-        """The clustered covariance where diagnoses may use it: exact probabilities have no other error,
-        while counted choices are better judged without it than by fewer than `FEW` clusters.
+        """The clustered covariance, where diagnoses may use it: always for exact probabilities, which have no
+        other error, and for counted choices with at least `FEW` clusters.
         """
         return self.clustered if self.exact or self.clusters >= FEW else None
 
     def jacobian(self) -> Floats:
-        """dθ/dψ per typical size of ψ, shape (p, q)."""
+        """Return dθ/dψ per typical size of ψ, shape (p, q)."""
         with np.errstate(all="ignore"):
             table = self.model.jacobian(self.restriction.expand(self.optimum.psi)) @ self.restriction.matrix
         return np.nan_to_num(table * self.sizes, nan=1.0)
 
     def names(self, which: Mask) -> tuple[str, ...]:
-        """Names of parameters by a mask (p,)."""
+        """Return the names of the parameters in a mask (p,)."""
         return tuple(name for name, one in zip(self.model.names, which, strict=True) if one)
 
 
 def variance(candidate: Candidate, direction: Floats) -> float:
-    """Of a linear combination of ψ: by clusters for exact probabilities, else the larger of both."""
+    """Return the variance of a linear combination of ψ: the clustered one for exact probabilities, otherwise
+    the larger of the clustered one and the inverse Hessian's.
+    """
     counted = float(direction @ candidate.bread @ direction)
     if candidate.sandwich is None:
         return counted
@@ -99,12 +101,12 @@ def variance(candidate: Candidate, direction: Floats) -> float:
 
 
 def moved(table: Floats, axis: Floats) -> Mask:
-    """Which parameters a direction in units of typical sizes moves: dθ/dψ (p, q), (q,) to (p,)."""
+    """Return which parameters (p,) a direction (q,) in units of typical sizes moves, given dθ/dψ (p, q)."""
     length = np.linalg.norm(table, axis=1) * np.linalg.norm(axis)
     concerned: Mask = np.abs(table @ axis) > 1e-6 * length
     return concerned
 
 
 def listed(names: tuple[str, ...] | list[str]) -> str:
-    """Names as in a sentence: "a, b and c"."""
+    """Join names as in a sentence: "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,24 +1,25 @@
-"""Does a weight rest on preferences, or on the noise model alone?
+"""Weights that are identified by the noise model alone.
 
-A weight is a trade-off: it is told from the noise's scale by how choices among several alternatives move
-with payoffs. There are designs in which one alternative per situation carries all of that. In the mini
-ultimatum game the universalised payoff is the same for all whole strategies but "unequal, reject". Among
-the others, κ only scales own payoffs, which is what noise does; so κ is read off how rarely that one
-strategy is played, that is, off the logit's tail: with other errors than the logit's the same choices would
-give another κ, however many there are.
+A weight is a trade-off: what separates it from the scale of the noise is how choices among several
+alternatives change with payoffs. In some designs a single alternative per situation carries all of this
+information. In the mini ultimatum game the universalised payoff is the same for all whole strategies except
+"unequal, reject". Among the others, κ only scales own payoffs, just as noise does; so κ is inferred from how
+rarely that one strategy is played, that is, from the tail of the logit. With other errors the same choices
+would imply another κ, however many choices there are.
 
-The rule, for the weight of attribute k (coordinates ψ, the precision's attribute x_0 among the others):
+The rule for the weight of attribute k (in coordinates ψ, with the precision's attribute x_0 among the
+others):
 
     S_k = min over γ and over one dropped alternative in each situation with more than two
           of Σ_situations Σ_kept (x_k − Σ_{i≠k} γ_i·x_i, centred within the situation)²
 
-is what remains of the information about k when each situation loses the alternative on which k leans most
-(under a logit the choices among the others are again a logit). If S_k is below `VANISHING` of what it is
-with all alternatives, while x_k without x_0 among the regressors still varies, only the dropped
-alternatives tell k from the scale: *weak*. The minimum is sought like least trimmed squares (Rousseeuw
-1984), in turns over γ and the dropped alternatives from several starts. The rule looks at the design alone,
-so that more answers do not change it; and seeing single moves instead of whole strategies can only tell
-less.
+is the information about k that remains when each situation loses the alternative that k depends on most
+(under a logit, choices among the others are again a logit). If S_k is less than `VANISHING` times its value
+with all alternatives, while x_k still varies given the regressors other than x_0, only the dropped
+alternatives separate k from the scale: *weak*. The minimum is sought as in least trimmed squares (Rousseeuw
+1984), alternating between γ and the dropped alternatives from several starts. The rule depends on the design
+alone, so more answers do not change it; and observing single moves instead of whole strategies can only give
+less information.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 VANISHING = 1e-6
-"""Information below this share of the whole counts as none."""
+"""Share of the whole information below which information counts as none."""
 
-_MANY = 200  # situations tried first: what they tell, all of them tell at least
+_MANY = 200  # situations tried first: all of them hold at least as much information
 
 
 def noise_model_directions(slopes: Floats, available: Mask, scale: int) -> dict[int, Floats]:
-    """The coordinates that only one alternative per situation tells from the scale of noise.
+    """Return the coordinates that only one alternative per situation separates from the scale of the noise.
 
     Args:
         slopes: ∂V/∂ψ, shape (situations, alternatives, q).
         available: shape (situations, alternatives).
-        scale: which coordinate is the precision's.
+        scale: the coordinate of the precision.
 
     Returns:
-        Of each such coordinate the direction (q,) along which, without that alternative, nothing changes.
+        For each such coordinate, the direction (q,) along which nothing changes without that alternative.
     """
     crowded = available.sum(axis=1) > 2
     width = slopes.shape[-1]
@@ -84,7 +85,7 @@ def _direction(slopes: Floats, available: Mask, place: int, scale: int) -> Float
 
 
 def _least(slopes: Floats, available: Mask, place: int, others: list[int]) -> tuple[float, Mask]:
-    """S_k, and which alternatives are kept there."""
+    """Return S_k, and which alternatives are kept at the minimum."""
     crowded = np.flatnonzero(available.sum(axis=1) > 2)
     number = available.sum(axis=1, keepdims=True)
     best, best_kept = np.inf, available
@@ -109,7 +110,7 @@ def _least(slopes: Floats, available: Mask, place: int, others: list[int]) -> tu
 
 
 def _residual(slopes: Floats, kept: Mask, place: int, others: list[int]) -> tuple[float, Floats]:
-    """The sum of squares that is left of x_k, and γ."""
+    """Return the residual sum of squares of x_k, and γ."""
     rows = _centred(slopes, kept).reshape(-1, slopes.shape[-1])
     if not others:
         return float((rows[:, place] ** 2).sum()), np.zeros(0)

@@ -1,11 +1,11 @@
-"""Separation: choices predicted so well that the log-likelihood rises for ever.
+"""Separation: choices that are predicted so well that the log-likelihood rises without bound.
 
-A direction v of the coefficients separates the choices if no alternative that was passed over would gain on
-the chosen one along it, and some would lose (Albert & Anderson 1984; for conditional logits Santos Silva &
-Tenreyro 2010): v·(x_chosen − x_other) ≥ 0 for all, > 0 for some. There is then no maximum. Where
-alternatives are seen, a linear programme finds such a direction or shows that there is none. Where events
-of several alternatives are seen, or the model is not linear, the log-likelihood is followed along the
-flattest directions and outwards.
+A direction v of the coefficients separates the choices if along it no rejected alternative gains on the
+chosen one, and some lose (Albert & Anderson 1984; for conditional logits Santos Silva & Tenreyro 2010):
+v·(x_chosen − x_other) ≥ 0 for all, > 0 for some. Then there is no maximum. Where single alternatives are
+observed, a linear programme finds such a direction or proves that there is none. Where events of several
+alternatives are observed, or the model is not linear, the log-likelihood is followed along the flattest
+directions and outwards.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ _MARGIN = 1e-7  # what a programme's solution must exceed to count as above 0
 def separating(
     choices: Choices, restriction: Restriction, sizes: Floats, scale: int | None
 ) -> NDArray[np.bool_] | None:
-    """Which coordinates ψ (q,) separating directions move, for linear models and events of one alternative;
-    None where the choices are not separated.
+    """Return which coordinates ψ (q,) separating directions move, or None if the choices are not separated.
 
-    If they move the precision's coordinate, `scale`, all weights are concerned and the others are not looked
-    for.
+    For linear models and events of one alternative. If the precision's coordinate, `scale`, moves, all
+    weights are concerned, and the other coordinates are not checked.
     """
     rows = _differences(choices, restriction) * sizes
     length = np.abs(rows).max(axis=1, initial=0.0)
@@ -53,8 +52,11 @@ def separating(
 
 
 def rising(function: Function, psi: Floats, level: float, axes: Floats, sizes: Floats) -> list[Floats]:
-    """Directions (q,) along which the log-likelihood does not fall, though it falls the other way: tried
-    are the columns of `axes` (q, n), in units of `sizes`, both ways, and the way outwards from ψ = 0.
+    """Return directions (q,) along which the log-likelihood does not fall, while it falls in the opposite
+    one.
+
+    The candidates are the columns of `axes` (q, n), in units of `sizes`, with both signs, and the direction
+    from 0 to ψ.
     """
     outward = psi / sizes
     length = float(np.linalg.norm(outward))
@@ -78,7 +80,7 @@ def rising(function: Function, psi: Floats, level: float, axes: Floats, sizes: F
 
 
 def _differences(choices: Choices, restriction: Restriction) -> Floats:
-    """x_chosen − x_other of every pair that was seen, shape (pairs, q)."""
+    """Return x_chosen − x_other of every observed pair, shape (pairs, q)."""
     attributes = choices.attributes @ restriction.matrix
     situation, chosen = np.nonzero(choices.total > 0)
     gaps = attributes[situation, chosen][:, None] - attributes[situation]
@@ -88,6 +90,6 @@ def _differences(choices: Choices, restriction: Restriction) -> Floats:
 
 
 def _programme(aim: Floats, rows: Floats) -> tuple[float, Floats]:
-    """The most of aim·v over v in [−1, 1] with rows·v ≥ 0, and the v."""
+    """Maximise aim·v over v in [−1, 1] with rows·v ≥ 0; return the maximum and v."""
     answer: Any = optimize.linprog(-aim, A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1, 1), method="highs")
     return -float(answer.fun), np.asarray(answer.x, dtype=np.float64)

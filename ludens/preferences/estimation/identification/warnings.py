@@ -1,21 +1,23 @@
-"""What the data could not tell: named warnings, and which estimates are therefore NaN.
+"""The diagnoses of a fit: named warnings, and the estimates that are NaN because of them.
 
-Looked for in this order, each in what those before left over:
+The diagnoses run in this order, each on the parameters that are still identified:
 
-- *bound*: a precision of 0 (infinite noise) is not rejected at 5 % by a likelihood ratio test. Choices do
-not
-  react to utilities, so that every weight fits.
-- *weak*: a weight rests on the noise model alone (see `weakness`).
-- *separation*: the log-likelihood rises for ever (see `separation`).
-- *unconverged*: the climb did not reach a maximum.
-- *flat*: along some direction the relative curvature is below `FLAT`, and the log-likelihood does not
-change. - *singular*: the curvature vanishes there, but the log-likelihood changes, or it is no maximum.
-- *bound*: the precision's estimate is 0 or less. What the weights are measured in does not attract.
-- *weak*: no admissible value is rejected, or the weights are ratios to what may be 0 (see `weakness`).
+- *bound*: a precision of 0 (infinite noise) is not rejected at 5 % by a likelihood-ratio test. Choices do not
+  react to utilities, so that any weight fits.
+- *weak*: a weight rests on the noise model alone (see `noise_model`).
+- *separation*: the log-likelihood rises without bound (see `separation`).
+- *unconverged*: the optimiser did not reach a maximum.
+- *flat*: along some direction the relative curvature is below `FLAT`, and the log-likelihood is constant.
+- *singular*: the curvature vanishes along a direction, but the log-likelihood changes, or this is not a
+  maximum.
+- *bound*: the estimated precision is 0 or less: choices are not drawn to the payoff in which weights are
+  measured.
+- *weak*: no admissible value is rejected, or the weights are ratios to a precision that may be 0 (see
+  `weak`).
 
-A parameter is concerned by a direction v in φ if dθ/dφ·v moves it. Variances are the larger of the Hessian's
-and the clusters'. Fractional choices (exact probabilities) have no sampling error, only an error over
-clusters: for them all tests are Wald's with the clustered covariance, and profiles are scaled by it
+A direction v in φ concerns a parameter if dθ/dφ·v moves it. Variances are the larger of the inverse Hessian's
+and the clustered one. Fractional choices (exact probabilities) have no sampling error, only variation over
+clusters: for them all tests are Wald tests with the clustered covariance, and profiles are scaled by it
 (Chandler & Bate 2007).
 """
 
@@ -40,19 +42,19 @@ from ludens.preferences.estimation.identification.weak import (
 
 Floats = NDArray[np.float64]
 
-_SYMPTOM = 1e-3  # curvature at the top by that at no reaction at all, below which separation is looked for
+_SYMPTOM = 1e-3  # ratio of the curvatures at the optimum and at φ = 0 below which separation is checked
 _ONE = np.zeros(1, dtype=np.intp)
 
 
 class Identification(NamedTuple):
-    """The warnings, and which parameters are not identified, shape (p,)."""
+    """The warnings of a fit, and which parameters are not identified, shape (p,)."""
 
     warnings: tuple[FitWarning, ...]
     unknown: Mask
 
 
 def diagnose(candidate: Candidate) -> Identification:
-    """Judge a fit, in the order of the module's docstring."""
+    """Run all diagnoses of a fit, in the order of the module's docstring."""
     free = candidate.free
     if candidate.restriction.free == 0:
         return Identification((), np.zeros_like(free))
@@ -77,7 +79,7 @@ def diagnose(candidate: Candidate) -> Identification:
     if left():
         tell(_separation(candidate, -hessian0) or _unconverged(candidate))
     if left():
-        # A separating direction is flat as well, at the point where the climb gave up.
+        # A separating direction is also flat at the point where the optimiser gave up.
         tell(
             *(note for note in _flat(candidate) if not set(note.parameters) <= set(candidate.names(unknown)))
         )
@@ -92,10 +94,10 @@ def diagnose(candidate: Candidate) -> Identification:
 
 
 def _no_reaction(candidate: Candidate, level0: float) -> FitWarning | None:
-    """Whether φ = 0 is not rejected: by the likelihood ratio, for exact probabilities by the clusters."""
+    """Warn if φ = 0 is not rejected by a likelihood-ratio test or, for exact probabilities, a Wald test."""
     psi, critical = candidate.optimum.psi, float(special.chdtri(candidate.restriction.free, LEVEL))
     if candidate.exact and candidate.sandwich is not None:
-        # Probabilities that follow the model exactly have no error: a millionth of the Hessian's stands in.
+        # Probabilities that follow the model exactly have no error: add a bit of the inverse Hessian.
         spread = (candidate.sandwich + 1e-6 * candidate.bread) / np.outer(candidate.sizes, candidate.sizes)
         scaled = psi / candidate.sizes
         statistic, test = float(scaled @ np.linalg.pinv(spread, hermitian=True) @ scaled), "clustered Wald"

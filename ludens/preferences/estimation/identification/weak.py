@@ -1,10 +1,12 @@
-"""Is a parameter told at all, though the likelihood has a maximum? The diagnoses behind the warning *weak*.
+"""Weak identification: parameters that the data hardly identify although the likelihood has a maximum.
 
-- A weight rests on the noise model alone: see `leaning`.
+A fit has the warning *weak* for one of three reasons:
+
+- A weight rests on the noise model alone (see `noise_model`).
 - A parameter with a range, such as κ in [0, 1]: its profile log-likelihood stays within 1.92 of the maximum
-  at both ends of the range, so that no admissible value is rejected at 5 %. Parameters that the profile
-  moves by more than 1.96 of their errors given that parameter go with it.
-- The precision, to which all weights are ratios, is not told from 0 (Wald test, 5 %).
+  at both ends of the range, so that no admissible value is rejected at 5 %. Parameters that move along the
+  profile by more than 1.96 of their conditional errors are concerned too.
+- The precision, to which all weights are ratios, does not differ significantly from 0 (Wald test, 5 %).
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ Floats = NDArray[np.float64]
 
 
 def rests_on_noise_model(candidate: Candidate) -> FitWarning | None:
-    """Weights that one alternative per situation tells from the noise, and what depends on them."""
+    """Warn of weights that only one alternative per situation separates from the noise."""
     if candidate.scale is None:
         return None
     seen = candidate.choices.total.sum(axis=-1) > 0
@@ -72,7 +74,7 @@ def rests_on_noise_model(candidate: Candidate) -> FitWarning | None:
 
 
 def profile_is_flat(candidate: Candidate, place: int) -> FitWarning | None:
-    """A parameter, by its number, of whose range nothing is rejected, and what depends on it."""
+    """Warn if no value in the range of the parameter number `place` is rejected."""
     parameter = candidate.model.parameters[place]
     if not math.isfinite(parameter.high - parameter.low):
         return None
@@ -112,8 +114,8 @@ def profile_is_flat(candidate: Candidate, place: int) -> FitWarning | None:
 
 
 def ratio_is_open(candidate: Candidate) -> FitWarning | None:
-    """Weights are ratios: with a precision that may be 0 their confidence sets have no end (Fieller
-    1954).
+    """Warn if the precision may be 0: weights are ratios to it, and their confidence sets are then unbounded
+    (Fieller 1954).
     """
     scale = candidate.scale
     assert scale is not None
@@ -130,7 +132,7 @@ def ratio_is_open(candidate: Candidate) -> FitWarning | None:
 
 
 def _parameter(candidate: Candidate, place: int) -> int:
-    """Which parameter a coordinate of ψ belongs to (it is its own coordinate of φ: 1 + its number)."""
+    """Return the number of the parameter whose coordinate of φ, 1 + that number, is a coordinate of ψ."""
     return int(np.flatnonzero(candidate.restriction.matrix[:, place])[0]) - 1
 
 

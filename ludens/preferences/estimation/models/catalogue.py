@@ -1,4 +1,4 @@
-"""Models by their names."""
+"""The catalogue of named models."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ludens.preferences.estimation.models.ces import CES
 from ludens.preferences.estimation.models.linear import LINEAR_MODELS, Model
 
 MODELS: Mapping[str, Model] = {**LINEAR_MODELS, CES.name: CES}
-"""Every model that has a name."""
+"""All named models."""
 
 
 def model_names() -> tuple[str, ...]:
-    """The names that `find_model` knows."""
+    """Return the names that `find_model` accepts."""
     return tuple(MODELS)
 
 
 def find_model(model: str | Model) -> Model:
-    """A model by its name; a model is returned as it is.
+    """Return a model by its name; a `Model` is returned unchanged.
 
     Raises:
         UsageError: no model has the name.

@@ -8,8 +8,8 @@ the smaller payoff alone counts, at 0 u is Cobb–Douglas, own^a·other^(1−a).
 
     log u = log other + f,   f = log(1 + a·(e^(ρd) − 1))/ρ,
 
-which is computed from its series where |ρd| is small. Payoffs are at least 0; where one of them is 0, u is
-0 for ρ ≤ 0, the limit.
+which is computed from its series where |ρd| is small. Payoffs must be at least 0; if one of them is 0 and
+ρ ≤ 0, u is its limit 0.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class CESModel(NonlinearModel):
         """Refuse negative payoffs.
 
         Raises:
-            UsageError: naming the first situation with one.
+            UsageError: the message names the first situation with one.
         """
         negative = np.argwhere(choices.attributes < 0)
         if len(negative):
@@ -61,7 +61,7 @@ class CESModel(NonlinearModel):
             raise UsageError(f"CES utility needs payoffs of at least 0; situation {name} has {payoff:g}.")
 
     def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        """See `NonlinearModel.utility`."""
+        """Return u and ∂u/∂θ, see `NonlinearModel.utility`."""
         # Log-odds far out round to the very ends, where payoffs of 0 have no logarithm.
         share = np.clip(theta[..., 0, None, None], _EDGE, 1 - _EDGE)
         rho = theta[..., 1, None, None]
@@ -82,11 +82,11 @@ class CESModel(NonlinearModel):
 
 
 CES = CESModel()
-"""u = (a·own^ρ + (1−a)·other^ρ)^(1/ρ); λ divides."""
+"""u = (a·own^ρ + (1−a)·other^ρ)^(1/ρ), divided by λ."""
 
 
 def _inner(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
-    """The module's f and its derivatives in a and ρ, for positive payoffs."""
+    """Return f of the module's docstring and its derivatives in a and ρ, for positive payoffs."""
     gap = np.log(own) - np.log(other)
     x = rho * gap
     near = np.abs(x) < _SMALL
@@ -105,7 +105,7 @@ def _inner(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floa
 
 
 def _cumulants(share: Floats, gap: Floats) -> tuple[Floats, ...]:
-    """The first five cumulants of a variable that is d with probability a and else 0."""
+    """Return the first five cumulants of a variable that is d with probability a and 0 otherwise."""
     spread = share * (1 - share)
     skew = 1 - 2 * share
     return (

@@ -1,11 +1,10 @@
-"""Random utility models that are linear but for their scale.
+"""Random utility models that are linear up to their scale.
 
     P(j) = exp(V_j) / Σ_i exp(V_i),   V_j = σ·(x_0j + θ_1·x_1j + … + θ_m·x_mj)
 
 σ > 0 is the precision (it multiplies utilities); λ = 1/σ is the noise (it divides them). In the coefficients
 φ = (σ, σθ_1, …, σθ_m) the index V is linear, so that the log-likelihood of chosen alternatives is concave
-(McFadden 1974); the maximum is found there and carried over to θ exactly, its covariance by the delta
-method.
+(McFadden 1974). The maximum is sought in φ and transformed to θ exactly, its covariance by the delta method.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ class Parameter:
     """A parameter of a model.
 
     Attributes:
-        name: in code and tables, for example ``"kappa"``.
-        symbol: in papers, for example ``"κ"``.
-        low, high: the range in which it has a meaning. Estimates may leave it, since a bound would distort
-            their errors; a fit within bounds is asked for by name.
-        about: in a few words.
+        name: its name in code and tables, for example ``"kappa"``.
+        symbol: its symbol in papers, for example ``"κ"``.
+        low, high: the range in which it is meaningful. Estimates may leave it, since a bound would distort
+            their standard errors; fits within bounds are available on request.
+        about: its meaning in a few words.
     """
 
     name: str
@@ -46,20 +45,22 @@ class Parameter:
 
 
 def scale_parameter(scale: Literal["noise", "precision"]) -> Parameter:
-    """The last parameter of a model: λ, which divides, or σ, which multiplies."""
+    """Return the last parameter of a model: the noise λ, which divides utilities, or the precision σ, which
+    multiplies them.
+    """
     if scale == "noise":
         return Parameter("noise", "λ", 0, about="divides utilities, in their units")
     return Parameter("precision", "σ", 0, about="multiplies utilities, per unit of them")
 
 
 class Model(ABC):
-    """Utility with parameters. What an optimiser moves is the vector φ, what a paper reports θ = θ(φ).
+    """A utility with parameters: optimisers move the free vector φ, papers report θ = θ(φ).
 
     Attributes:
-        name: for tables and the command line.
-        title, source: in words, and where the model is from.
-        parameters: of θ, in the order of tables, the noise or precision last.
-        attributes: names of the attributes per alternative, in the order of `Choices.attributes`.
+        name: the name in tables and on the command line.
+        title, source: a description in words, and the paper that proposed the model.
+        parameters: the parameters θ in the order of tables, the noise or precision last.
+        attributes: names of the attributes of an alternative, in the order of `Choices.attributes`.
     """
 
     name: str
@@ -76,49 +77,58 @@ class Model(ABC):
     @property
     @abstractmethod
     def linear(self) -> bool:
-        """Whether V is linear in φ (then its gradient does not depend on φ, and it has no second one)."""
+        """Whether V is linear in φ; if so, its gradient does not depend on φ and its second
+        derivative is 0.
+        """
 
     @abstractmethod
     def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
-        """V and its gradient in φ: φ (..., p), attributes (c, j, a) to (..., c, j) and (..., c, j, p) (or
-        (c, j, p) where it is the same for every φ).
+        """Return V, shape (..., c, j), and its gradient in φ, shape (..., c, j, p).
+
+        Args:
+            phi: φ, shape (..., p).
+            attributes: shape (c, j, a).
+
+        Where the gradient is the same for every φ, its shape may be (c, j, p).
         """
 
     @abstractmethod
     def to_reported(self, phi: Floats) -> Floats:
-        """θ (..., p) of φ (..., p)."""
+        """Return θ (..., p) from φ (..., p)."""
 
     @abstractmethod
     def to_free(self, theta: Floats) -> Floats:
-        """φ (..., p) of θ (..., p)."""
+        """Return φ (..., p) from θ (..., p)."""
 
     @abstractmethod
     def jacobian(self, phi: Floats) -> Floats:
-        """dθ/dφ, shape (..., p, p)."""
+        """Return dθ/dφ, shape (..., p, p)."""
 
     @abstractmethod
     def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
-        """Random starting points φ, shape (count, p), on the scale of the data's utilities."""
+        """Draw starting points φ, shape (count, p), on the scale of the data's utilities."""
 
     @abstractmethod
     def sizes(self, choices: Choices) -> Floats:
-        """Typical size of each φ, shape (p,): in these units steps, curvature and flatness are judged."""
+        """Return the typical size of each φ, shape (p,), the unit of steps, curvatures and flatness."""
 
     @abstractmethod
     def restrict(self, fixed: Mapping[str, float]) -> Restriction:
-        """The φ at which parameters have the given values θ.
+        """Return the restriction of φ under which parameters have the given values θ.
 
         Raises:
-            UsageError: a name is none of the model's, or a value lies outside the parameter's range.
+            UsageError: the model has no parameter of a name, or a value lies outside the parameter's range.
         """
 
     @abstractmethod
     def precision(self, phi: Floats) -> Floats:
-        """σ (...) of φ (..., p): what multiplies utilities, however it is reported."""
+        """Return the precision σ (...) from φ (..., p); it multiplies utilities, whichever way it is
+        reported.
+        """
 
     def second_derivative(self, phi: Floats, attributes: Floats) -> Floats | None:
-        """∂²V/∂φ², shape (..., c, j, p, p); None where it is 0. Here: central differences of V's
-        gradient.
+        """Return ∂²V/∂φ², shape (..., c, j, p, p), or None where it is 0; by default from central differences
+        of V's gradient.
         """
         parts = []
         for place in range(phi.shape[-1]):
@@ -130,23 +140,23 @@ class Model(ABC):
         return (table + np.swapaxes(table, -1, -2)) / 2
 
     def ends(self, phi: Floats) -> dict[str, float]:
-        """Parameters of φ (p,) that have run to an end of their range, and which; none for a linear
-        model.
+        """Return the parameters that, at φ (p,), have run to an end of their range, with that end; a linear
+        model has none.
         """
         return {}
 
     def check(self, choices: Choices) -> None:  # noqa: B027  # a linear model takes all
-        """Refuse choices whose attributes the model cannot value.
+        """Refuse choices whose attributes the model cannot evaluate.
 
         Raises:
-            UsageError: saying which.
+            UsageError: the message names them.
         """
 
     def check_names(self, names: Iterable[str], what: str) -> None:
-        """Refuse names that are no parameters.
+        """Refuse names that are not parameters of the model.
 
         Raises:
-            UsageError: naming the first of them.
+            UsageError: the message names the first of them.
         """
         for name in names:
             if name not in self.names:
@@ -156,14 +166,14 @@ class Model(ABC):
 
 @dataclass(frozen=True)
 class LinearModel(Model):
-    """A model of the module's form; the first attribute is x_0, the others x_1 … x_m in the weights' order.
+    """A linear model; the first attribute is x_0, the others are x_1 … x_m in the order of the weights.
 
     Args:
         name, title, source: see `Model`.
-        weights: θ_1 … θ_m.
-        attributes: x_0 … x_m.
-        scale: whether the last parameter is reported as ``"noise"`` λ (divides) or ``"precision"`` σ
-            (multiplies).
+        weights: the parameters θ_1 … θ_m.
+        attributes: the names of x_0 … x_m.
+        scale: whether the last parameter is reported as ``"noise"`` λ, which divides utilities, or as
+            ``"precision"`` σ, which multiplies them.
     """
 
     name: str
@@ -184,7 +194,7 @@ class LinearModel(Model):
 
     @property
     def linear(self) -> bool:
-        """It is."""
+        """Whether V is linear in φ: yes."""
         return True
 
     def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
@@ -192,19 +202,19 @@ class LinearModel(Model):
         return np.moveaxis(np.tensordot(attributes, phi, axes=(-1, -1)), (0, 1), (-2, -1)), attributes
 
     def to_reported(self, phi: Floats) -> Floats:
-        """θ_k = φ_k/φ_0, and 1/φ_0 or φ_0."""
+        """Return θ_k = φ_k/φ_0, and 1/φ_0 (noise) or φ_0 (precision)."""
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = phi[..., 1:] / phi[..., :1]
             last = 1 / phi[..., :1] if self.scale == "noise" else phi[..., :1]
         return np.concatenate([weights, last], axis=-1)
 
     def to_free(self, theta: Floats) -> Floats:
-        """The inverse of `reported`."""
+        """Return φ from θ, the inverse of `to_reported`."""
         precision = 1 / theta[..., -1:] if self.scale == "noise" else theta[..., -1:]
         return np.concatenate([precision, precision * theta[..., :-1]], axis=-1)
 
     def jacobian(self, phi: Floats) -> Floats:
-        """dθ/dφ."""
+        """Return dθ/dφ, shape (..., p, p)."""
         precision, size = phi[..., 0], phi.shape[-1]
         table = np.zeros((*phi.shape, size))
         for place in range(1, size):
@@ -214,16 +224,16 @@ class LinearModel(Model):
         return table
 
     def precision(self, phi: Floats) -> Floats:
-        """φ_0."""
+        """Return the precision φ_0."""
         first: Floats = phi[..., 0]
         return first
 
     def second_derivative(self, phi: Floats, attributes: Floats) -> None:
-        """V is linear."""
+        """Return None, since V is linear."""
         return
 
     def sizes(self, choices: Choices) -> Floats:
-        """1 by the spread of each attribute over the alternatives of a situation; 1 where it never
+        """Return 1 over the spread of each attribute among a situation's alternatives, or 1 if it never
         varies.
         """
         here = choices.available[..., None]
@@ -234,7 +244,9 @@ class LinearModel(Model):
         return found
 
     def restrict(self, fixed: Mapping[str, float]) -> Restriction:
-        """θ_k fixed is φ_k = θ_k·φ_0: linear; with the noise fixed as well all of these are numbers."""
+        """Return the restriction φ_k = θ_k·φ_0 for each fixed θ_k; it is linear, and constant if the noise is
+        fixed too.
+        """
         self.check_names(fixed, "fix")
         for name, value in fixed.items():
             if not math.isfinite(value) or (name == self.names[-1] and value <= 0):
@@ -251,7 +263,9 @@ class LinearModel(Model):
         return Restriction(matrix[:, np.abs(matrix).sum(axis=0) > 0], offset)
 
     def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
-        """θ from [−½, ½] each, σ log-uniform over two orders of magnitude around 1 by the spread of x_0."""
+        """Draw each θ_k from [−½, ½], and σ log-uniformly over two orders of magnitude around 1/(spread of
+        x_0).
+        """
         spread = float(attributes[..., 0].std()) or 1.0
         precision = 10 ** rng.uniform(-1, 1, (count, 1)) / spread
         return np.concatenate(
@@ -269,7 +283,7 @@ HOMO_MORALIS = LinearModel(
     (_ALPHA, _BETA, Parameter("kappa", "κ", 0, 1, "weight on the universalised payoff")),
     ("own", "minus behind", "minus ahead", "universalised minus own"),
 )
-"""u = (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead over whole strategies; λ divides."""
+"""u = (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead over whole strategies, divided by λ."""
 
 FEHR_SCHMIDT = LinearModel(
     "fehr_schmidt",
@@ -291,7 +305,7 @@ CHARNESS_RABIN = LinearModel(
     ),
     ("own", "r·(other−own)", "s·(other−own)", "misbehaved·(other−own)"),
 )
-"""u = own + (ρr + σs + θq)·(other − own); q = 1 after misbehaviour, in tables a column `misbehaved`."""
+"""u = own + (ρr + σs + θq)·(other − own); q = 1 after misbehaviour (a column `misbehaved` in tables)."""
 
 BRUHIN_FEHR_SCHUNK = LinearModel(
     "bfs",
@@ -306,7 +320,8 @@ BRUHIN_FEHR_SCHUNK = LinearModel(
     ("own", "s·(other−own)", "r·(other−own)", "q·(other−own)", "v·(other−own)"),
     scale="precision",
 )
-"""u = own + (αs + βr + γq + δv)·(other − own); σ multiplies. α > 0 *likes* a better-off other: α_FS = −α."""
+"""u = own + (αs + βr + γq + δv)·(other − own); times σ. α > 0 means *liking* a better-off other: α_FS = −α.
+"""
 
 LINEAR_MODELS: Mapping[str, LinearModel] = {
     model.name: model for model in (HOMO_MORALIS, FEHR_SCHMIDT, CHARNESS_RABIN, BRUHIN_FEHR_SCHUNK)

@@ -1,10 +1,10 @@
-"""Random utility models whose utility is not linear in its parameters: a user's own, and the frame for CES.
+"""Random utility models that are not linear in their parameters: users' own, and the base class of CES.
 
     V_j = σ·u(attributes_j; θ)
 
-The optimiser moves φ = (σ, φ_1, …): a parameter with a range is moved on a scale without one, so that it
-stays inside: log-odds between two ends, the logarithm of the distance from one end. A parameter that runs
-to an end of its range is held there (a warning says so).
+The optimiser moves φ = (σ, φ_1, …). A parameter with a range is transformed so that it stays inside: to
+log-odds between two ends, or to the logarithm of the distance from a single end. A parameter that runs to an
+end of its range is held there, with a warning.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _END = 9.0  # a coordinate beyond it is at the end: 1e-4 of the range away
 
 
 class NonlinearModel(Model):
-    """A model of the module's form.
+    """A model V_j = σ·u(attributes_j; θ).
 
     Attributes:
         weights: the parameters of u.
@@ -43,7 +43,9 @@ class NonlinearModel(Model):
 
     @abstractmethod
     def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        """Give u and ∂u/∂θ: attributes (c, j, a), θ (..., m) to (..., c, j) and (..., c, j, m)."""
+        """Return u, shape (..., c, j), and ∂u/∂θ, shape (..., c, j, m), of attributes (c, j, a) and θ (...,
+        m).
+        """
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:  # type: ignore[override]  # a property serves an attribute
@@ -52,11 +54,13 @@ class NonlinearModel(Model):
 
     @property
     def linear(self) -> bool:
-        """It is not."""
+        """Whether V is linear in φ: no."""
         return False
 
     def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
-        """See `Model.index`. Gradients of padding that are no numbers count as 0."""
+        """Return V and its gradient, see `Model.index`; gradients of padding that are not finite
+        count as 0.
+        """
         precision = phi[..., :1, None]
         level, slope = self.utility(attributes, self._weights(phi))
         moved = precision[..., None] * slope * self._speed(phi)[..., None, None, :]
@@ -64,13 +68,13 @@ class NonlinearModel(Model):
         return precision * level, np.nan_to_num(table, nan=0.0, posinf=0.0, neginf=0.0)
 
     def to_reported(self, phi: Floats) -> Floats:
-        """The parameters of u, and 1/σ or σ."""
+        """Return the parameters of u, and 1/σ (noise) or σ (precision)."""
         with np.errstate(divide="ignore"):
             last = 1 / phi[..., :1] if self.scale == "noise" else phi[..., :1]
         return np.concatenate([self._weights(phi), last], axis=-1)
 
     def to_free(self, theta: Floats) -> Floats:
-        """The inverse of `reported`; at the very end of a range a millionth inside."""
+        """Return φ from θ, the inverse of `to_reported`; an end of a range is moved inside by a millionth."""
         precision = 1 / theta[..., -1:] if self.scale == "noise" else theta[..., -1:]
         moved = [
             np.asarray(_coordinate(parameter, theta[..., place]))
@@ -79,7 +83,7 @@ class NonlinearModel(Model):
         return np.concatenate([precision, np.stack(moved, axis=-1)], axis=-1)
 
     def jacobian(self, phi: Floats) -> Floats:
-        """dθ/dφ."""
+        """Return dθ/dφ, shape (..., p, p)."""
         size = phi.shape[-1]
         table = np.zeros((*phi.shape, size))
         speed = self._speed(phi)
@@ -89,18 +93,18 @@ class NonlinearModel(Model):
         return table
 
     def precision(self, phi: Floats) -> Floats:
-        """φ_0."""
+        """Return the precision φ_0."""
         first: Floats = phi[..., 0]
         return first
 
     def sizes(self, choices: Choices) -> Floats:
-        """1 by the spread of utilities in the middle of the ranges, and 1 for each φ_k."""
+        """Return 1 over the spread of utilities in the middle of the ranges, and 1 for each φ_k."""
         middle = self._weights(np.zeros(len(self.parameters)))
         spread = _spread(self.utility(choices.attributes, middle)[0], choices.available)
         return np.concatenate([[1 / spread], np.ones(len(self.weights))])
 
     def restrict(self, fixed: Mapping[str, float]) -> Restriction:
-        """A parameter fixed is a coordinate fixed."""
+        """Return the restriction that fixes the coordinate of each fixed parameter."""
         self.check_names(fixed, "fix")
         offset, free = np.zeros(len(self.parameters)), np.ones(len(self.parameters), dtype=bool)
         for place, parameter in enumerate(self.weights, start=1):
@@ -118,8 +122,8 @@ class NonlinearModel(Model):
         return Restriction(np.eye(len(offset))[:, free], offset)
 
     def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
-        """φ_k standard normal, σ log-uniform over two orders of magnitude around 1 by the spread of
-        utilities.
+        """Draw each φ_k from the standard normal distribution, and σ log-uniformly over two orders of
+        magnitude around 1/(spread of utilities).
         """
         phi = np.concatenate([np.ones((count, 1)), rng.standard_normal((count, len(self.weights)))], axis=1)
         level, _ = self.utility(attributes, self._weights(phi))
@@ -129,7 +133,7 @@ class NonlinearModel(Model):
         return phi
 
     def ends(self, phi: Floats) -> dict[str, float]:
-        """The parameters of φ (p,) that have run to a finite end of their range, and which."""
+        """Return the parameters that, at φ (p,), have run to a finite end of their range, with that end."""
         found = {}
         for parameter, coordinate in zip(self.weights, phi[1:].tolist(), strict=True):
             both = math.isfinite(parameter.low) and math.isfinite(parameter.high)
@@ -152,13 +156,13 @@ class UtilityModel(NonlinearModel):
     """A user's own utility.
 
     Args:
-        function: utilities of attributes (situations, alternatives, attributes) and θ (m,), shape
-            (situations, alternatives). Rows of zeros (padding) may give anything.
-        weights: the parameters θ, by name or as `Parameter` with a range, in which they are kept.
+        function: takes attributes (situations, alternatives, attributes) and θ (m,), returns utilities
+            (situations, alternatives). For rows of zeros, the padding, any result will do.
+        weights: the parameters θ, as names or as `Parameter`; a `Parameter` with a range is kept in it.
         attributes: names of the attributes.
-        gradient: ∂u/∂θ, shape (situations, alternatives, m); None for central differences. It is compared
-            with differences once, before a fit.
-        name, title, source: for tables.
+        gradient: takes the same arguments, returns ∂u/∂θ (situations, alternatives, m); None for central
+            differences. It is compared with central differences once, before a fit.
+        name, title, source: descriptions for tables.
         scale: whether the last parameter is reported as ``"noise"`` λ or ``"precision"`` σ.
     """
 
@@ -178,7 +182,7 @@ class UtilityModel(NonlinearModel):
             raise UsageError(f"A utility needs parameters, each with a name of its own; got {self.names}.")
 
     def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        """See `NonlinearModel.utility`; the function is called for one θ at a time."""
+        """Return u and ∂u/∂θ, see `NonlinearModel.utility`; the function is called for one θ at a time."""
         rows = theta.reshape(-1, theta.shape[-1])
         level = np.stack([self.function(attributes, row) for row in rows])
         slope = np.stack([self._gradient(attributes, row) for row in rows])
@@ -186,10 +190,11 @@ class UtilityModel(NonlinearModel):
         return level.reshape(*lead, *level.shape[1:]), slope.reshape(*lead, *slope.shape[1:])
 
     def check(self, choices: Choices) -> None:
-        """Try the function and its gradient on the data.
+        """Check the function and its gradient on the data.
 
         Raises:
-            UsageError: a result has another shape or is not finite, or the gradient is not the function's.
+            UsageError: a result has another shape or is not finite, or the gradient is not that of the
+                function.
         """
         attributes, available = choices.attributes, choices.available
         theta = self._weights(np.full(len(self.parameters), 0.25))
@@ -223,7 +228,7 @@ class UtilityModel(NonlinearModel):
         return np.asarray(self.gradient(attributes, theta), dtype=np.float64)
 
     def _differences(self, attributes: Floats, theta: Floats) -> Floats:
-        """Central differences, with steps that stay inside the ranges."""
+        """Return central differences, with steps that stay inside the ranges."""
         parts = []
         for place, parameter in enumerate(self.weights):
             value = float(theta[place])
@@ -265,7 +270,7 @@ def _coordinate(parameter: Parameter, value: Floats) -> Floats:
 
 
 def _spread(level: Floats, available: NDArray[np.bool_]) -> float:
-    """The mean standard deviation of utilities within situations; 1 where there is none."""
+    """Return the mean standard deviation of utilities within situations, or 1 if it is 0."""
     number = np.maximum(available.sum(axis=-1, keepdims=True), 1)
     safe = np.where(available & np.isfinite(level), level, 0.0)
     gaps = np.where(available, safe - safe.sum(axis=-1, keepdims=True) / number, 0.0)

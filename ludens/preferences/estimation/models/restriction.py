@@ -1,4 +1,4 @@
-"""Parameters held at values: an affine map from what is free to the whole vector φ.
+"""Parameters held at values: an affine map from the free coordinates ψ to the whole vector φ.
 
 φ = A·ψ + c,   ∂ℓ/∂ψ = Aᵀ·∂ℓ/∂φ,   ∂²ℓ/∂ψ² = Aᵀ·∂²ℓ/∂φ²·A
 """
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Restriction:
-    """φ = A·ψ + c.
+    """The affine map φ = A·ψ + c.
 
     Attributes:
         matrix: A, shape (p, q); q is the number of free coordinates.
@@ -36,16 +36,18 @@ class Restriction:
         return self.free == len(self.offset)
 
     def expand(self, psi: Floats) -> Floats:
-        """φ (..., p) of ψ (..., q)."""
+        """Return φ (..., p) from ψ (..., q)."""
         return psi @ self.matrix.T + self.offset
 
     def reduce(self, phi: Floats) -> Floats:
-        """The ψ (..., q) whose φ comes nearest to a given one (..., p)."""
+        """Return the ψ (..., q) whose φ is nearest to the given φ (..., p)."""
         found: Floats = (phi - self.offset) @ np.linalg.pinv(self.matrix).T
         return found
 
     def sizes(self, sizes: Floats) -> Floats:
-        """Typical sizes (q,) of ψ from those of φ (p,): the least that moves some coordinate by its own."""
+        """Return typical sizes (q,) of ψ from those of φ (p,): the smallest that moves some φ_k by its own
+        size.
+        """
         with np.errstate(divide="ignore"):
             found: Floats = np.min(sizes[:, None] / np.abs(self.matrix), axis=0, initial=np.inf)
         return found
