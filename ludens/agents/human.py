@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -19,26 +21,36 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_LISTED = 20  # options that are listed one by one; longer lists are given by their ends
+
+
 class PlayerLeftError(LudensError):
     """The person stopped (Ctrl-C, or the input ended) instead of choosing; nothing was decided or changed."""
 
 
 class HumanPolicy(Policy):
-    """Shows the turn in the terminal and asks which option to take.
+    """A person who is shown each turn in the terminal and asked which option to take, or for a number.
 
-    An option's name or its number in the list is an answer; anything else is asked again. Options that have
-    numbers for names go without numbers in the list.
+    An option's name or its number in the list is an answer, and its letter where the question gives letters;
+    anything else is asked again. Options that have numbers for names go without numbers in the list.
 
     Args:
         console: where to print; the terminal by default.
         stream: where to read lines from; the keyboard by default.
+        text: a function from a turn to the question in words; None to draw the game tree, if there is one.
     """
 
     name = "human"
 
-    def __init__(self, console: Console | None = None, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        console: Console | None = None,
+        stream: TextIO | None = None,
+        text: Callable[[Turn], str] | None = None,
+    ) -> None:
         self._console = console
         self._stream = stream
+        self._text = text
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other)
@@ -48,14 +60,14 @@ class HumanPolicy(Policy):
 
     def __getstate__(self) -> dict[str, Any]:
         # A console cannot be pickled: in another process the person sits at that one's terminal.
-        return {"_console": None, "_stream": None}
+        return self.__dict__ | {"_console": None, "_stream": None}
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal policy can be made."""
+        """Return JSON values from which an equal policy can be made."""
         return {**super().describe(), "spec": self.name}
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Ask until an option is chosen.
+        """Ask until an option is chosen, or a number within the turn's bounds.
 
         Raises:
             PlayerLeftError: Ctrl-C was pressed, or the input ended.
@@ -65,8 +77,9 @@ class HumanPolicy(Policy):
         console = self._console or Console()
         with _interruptible():
             try:
-                _show(console, turn)
-                return Decision(self._ask(console, turn))
+                _show(console, turn, self._text)
+                ask = self._ask if turn.options else self._ask_number
+                return Decision(ask(console, turn))
             except (KeyboardInterrupt, EOFError) as why:
                 console.print()
                 how = "pressed Ctrl-C" if isinstance(why, KeyboardInterrupt) else "has no more input to give"
@@ -76,26 +89,53 @@ class HumanPolicy(Policy):
                 ) from None
 
     def _ask(self, console: Console, turn: Turn) -> int:
-        from rich.markup import escape
-
         while True:
-            # With a stream, rich hands on its line, which is "" at its end where the keyboard would raise.
-            reply = console.input("[bold]Your choice:[/bold] ", stream=self._stream)
-            if self._stream is not None and not reply:
-                raise EOFError
-            answer = reply.strip()
-            meant = _meant(turn.options, answer)
+            answer = self._answer(console, "Your choice:")
+            meant = _meant(turn.options, answer, lettered=self._text is not None)
             if meant is not None:
                 return meant.action
             numbers = f"a number from 1 to {len(turn.options)}, or " if _numbered(turn.options) else ""
-            problem = f"{answer!r} is no option: type {numbers}a name."
-            console.print(f"[red]{escape(problem)}[/red]")
+            _complain(console, f"{answer!r} is no option: type {numbers}a name.")
+
+    def _ask_number(self, console: Console, turn: Turn) -> float:
+        low, high = turn.interval if turn.interval is not None else (-math.inf, math.inf)
+        while True:
+            answer = self._answer(console, "Your number:")
+            try:
+                number = float(answer)
+            except ValueError:
+                number = math.nan
+            if low <= number <= high and math.isfinite(number):
+                return number
+            _complain(console, f"{answer!r} is no number from {low:g} to {high:g}.")
+
+    def _answer(self, console: Console, prompt: str) -> str:
+        # With a stream, rich hands on its line, which is "" at its end where the keyboard would raise.
+        reply = console.input(f"[bold]{prompt}[/bold] ", stream=self._stream)
+        if self._stream is not None and not reply:
+            raise EOFError
+        return reply.strip()
 
 
-def _meant(options: Sequence[Option], answer: str) -> Option | None:
-    """The only option that the answer can mean; a name as it is written goes before one in another case."""
+def _complain(console: Console, problem: str) -> None:
+    from rich.markup import escape
+
+    console.print(f"[red]{escape(problem)}[/red]")
+
+
+def _meant(options: Sequence[Option], answer: str, *, lettered: bool) -> Option | None:
+    """Return the only option that the answer can mean; a name as it is written goes before one in another
+    case.
+    """
     if _numbered(options) and answer in map(str, range(1, len(options) + 1)):
         return options[int(answer) - 1]
+    if (
+        lettered
+        and _numbered(options)
+        and len(answer) == 1
+        and answer.upper() in ascii_uppercase[: len(options)]
+    ):
+        return options[ascii_uppercase.index(answer.upper())]
     for same in (str.strip, lambda name: name.strip().casefold()):
         found = [option for option in options if same(option.name) == same(answer)]
         if len(found) == 1:
@@ -104,7 +144,7 @@ def _meant(options: Sequence[Option], answer: str) -> Option | None:
 
 
 def _numbered(options: Sequence[Option]) -> bool:
-    """Whether places in the list can be typed: not where they could be taken for names."""
+    """Return whether places in the list can be typed: not where they could be taken for names."""
     return not any(option.name.strip().isdecimal() for option in options)
 
 
@@ -123,7 +163,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _show(console: Console, turn: Turn) -> None:
+def _show(console: Console, turn: Turn, worded: Callable[[Turn], str] | None) -> None:
     from rich.text import Text
 
     console.print()
@@ -141,12 +181,23 @@ def _show(console: Console, turn: Turn) -> None:
     if isinstance(turn.game, GameTree):
         console.print()
         console.print(Text(text(turn.game, turn.known, here=turn.node)), soft_wrap=True)
+    if worded is not None:
+        console.print()
+        console.print(Text(worded(turn)))
     console.print()
     if turn.known:
         told = "Suppose that this has happened" if turn.method == "strategy" else "So far"
         console.print(Text(f"{told}: {_told(turn.known)}."))
-    for place, option in enumerate(turn.options, start=1):
-        console.print(Text(f"  {place}  {option.name}" if _numbered(turn.options) else f"  {option.name}"))
+    if not turn.options:
+        low, high = turn.interval if turn.interval is not None else (-math.inf, math.inf)
+        console.print(Text(f"  a number from {low:g} to {high:g}"))
+    elif len(turn.options) > _LISTED:
+        console.print(Text(f"  {turn.options[0].name} to {turn.options[-1].name}"))
+    else:
+        for place, option in enumerate(turn.options, start=1):
+            console.print(
+                Text(f"  {place}  {option.name}" if _numbered(turn.options) else f"  {option.name}")
+            )
 
 
 def _told(path: Sequence[Step]) -> str:

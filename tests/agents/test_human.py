@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ludens.agents import HumanPolicy, TitForTat
+from ludens.agents import HumanPolicy, TitForTat, make_policy
 from ludens.agents.human import PlayerLeftError
 from ludens.envs import PROTOCOLS, ChanceNode, DecisionNode, GameTree, PayoffNode, SequentialEnv, make_env
 from ludens.envs.tree.questions import questions
@@ -238,3 +238,36 @@ def test_a_person_can_play_a_whole_game_against_a_script():
         ["cooperate", "cooperate"],
         ["defect", "defect"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("game", "options", "typed", "action", "shown"),
+    [
+        ("bertrand", {"actions": "continuous"}, ("much", "-1", "nan", "1.75"), 1.75, "Each unit costs you 1"),
+        ("av_dilemma", {"question": "act", "pedestrians": 7}, ("C", "b"), 1, "7 pedestrians"),
+        ("av_dilemma", {"question": "morality", "program": "utilitarian"}, ("101", "70"), 70, "0 to 100"),
+        ("moral_machine", {}, ("A",), 0, "cannot stop in time"),
+        ("av_adoption", {"people": 3}, ("self-protective",), 1, "3 people"),
+    ],
+)
+def test_a_person_plays_markets_and_dilemmas_too(game, options, typed, action, shown):
+    env = make_env(game, **options)
+    env.reset(seed=0)
+    made, (typist, console) = make_policy("human", env), person(*typed)
+    made._console, made._stream = console, typist._stream
+    turn = env.unwrapped.turn(env.agent_selection)
+    assert made.decide(turn, np.random.default_rng(0)).action == action
+    assert shown in " ".join(screen(console).split())
+    assert screen(console).count(" is no ") == len(typed) - 1
+    env.step(action)
+
+
+def test_a_person_sees_the_prices_of_the_last_periods():
+    env = make_env("bertrand", periods=3, actions="continuous")
+    env.reset(seed=0)
+    for price in (1.5, 1.625):
+        env.step(np.array([price], dtype=np.float32))
+    made, (typist, console) = make_policy("human", env), person("1.5")
+    made._console, made._stream = console, typist._stream
+    made.decide(env.unwrapped.turn(env.agent_selection), np.random.default_rng(0))
+    assert "Period 1: your price 1.5, others' 1.625" in " ".join(screen(console).split())

@@ -48,6 +48,13 @@ _DILEMMA_WORDS = frozenset({"universalisation", "shape", "act"})
 _ADOPTION_WORDS = frozenset({"universalisation"})
 
 
+def _human() -> Policy:
+    from ludens.agents.av.words import question_words
+    from ludens.agents.human import HumanPolicy
+
+    return HumanPolicy(text=question_words)
+
+
 def _dilemma(shown: dict[str, Any], **wants: Any) -> Policy:
     """Return the policy of preferences, and of how they are shown; what is None was not given."""
     from ludens.agents.av.dilemma import DilemmaOraclePolicy
@@ -138,6 +145,7 @@ DILEMMA = Domain(
     environments=frozenset({"av_dilemma", "moral_machine"}),
     holds=_is_dilemma,
     names={
+        "human": Name(_human),
         "homo_economicus": Name(_dilemma_economicus, words=_DILEMMA_WORDS),
         "homo_moralis": Name(_dilemma_moralis, "homo_moralis:0.5", "kappa", words=_DILEMMA_WORDS),
         "altruist": Name(_dilemma_altruist, "altruist:0.2", "altruism", words=_DILEMMA_WORDS),
@@ -196,6 +204,7 @@ ADOPTION = Domain(
     environments=frozenset({"av_adoption"}),
     holds=_is_adoption,
     names={
+        "human": Name(_human),
         "homo_economicus": Name(_adoption_economicus, words=_ADOPTION_WORDS),
         "homo_moralis": Name(_adoption_moralis, "homo_moralis:0.5", "kappa", words=_ADOPTION_WORDS),
         "altruist": Name(_adoption_altruist, "altruist:0.3", "altruism", words=_ADOPTION_WORDS),

@@ -60,6 +60,13 @@ def _random() -> Policy:
     return RandomPolicy(usual_prices)
 
 
+def _human() -> Policy:
+    from ludens.agents.human import HumanPolicy
+    from ludens.agents.pricing.words import market_words
+
+    return HumanPolicy(text=market_words)
+
+
 def _is_market(game: object) -> bool:
     from ludens.envs.pricing.base import PricingGame
     from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
@@ -74,6 +81,7 @@ DOMAIN = Domain(
     holds=_is_market,
     names={
         "random": Name(_random),
+        "human": Name(_human),
         "homo_economicus": Name(_homo_economicus),
         "homo_moralis": Name(_homo_moralis, "homo_moralis:0.5", "kappa", words=_WORDS),
         "oracle": Name(_oracle, "oracle:kappa=0.5", words=_WORDS),

@@ -1,0 +1,35 @@
+"""What a person who sets prices is shown: the market, and the last periods."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ludens.agents.pricing.view import market_view
+from ludens.envs import Turn
+
+PERIODS = 10
+"""How many of the last periods are shown."""
+
+
+def market_words(turn: Turn) -> str:
+    """Return a turn of a pricing market in words.
+
+    Raises:
+        UsageError: the turn does not belong to a pricing market, or the firm sells several products.
+    """
+    view = market_view(turn)
+    lines = [
+        f"You set the price of firm {view.firm}. Each unit costs you {view.cost:g}, and "
+        f"{len(view.rivals)} other {'product is' if len(view.rivals) == 1 else 'products are'} on the market."
+    ]
+    if view.limit is not None:
+        lines.append(f"Nothing can be sold above {view.limit:g}.")
+    lines += [*view.notices, *(f"Message of {sender}: {text}" for sender, text in view.messages or ())]
+    for period in range(max(0, len(view.prices) - PERIODS), len(view.prices)):
+        others = [view.prices[period, product] for product in view.rivals]
+        named = ", ".join("–" if np.isnan(price) else f"{price:.6g}" for price in others)
+        lines.append(
+            f"Period {period + 1}: your price {view.prices[period, view.product]:.6g}, others' {named}; sold "
+            f"{view.quantities[period]:.5g}, profit {view.profits[period]:.5g}."
+        )
+    return "\n".join(lines)
