@@ -36,8 +36,8 @@ from ludens.agents.local import Settings, close_all, register
 from ludens.training.alignment import AlignmentResult, Files, align, load_result
 from ludens.training.alignment.plan import PLAN
 from ludens.training.alignment.stages import data_of, greedy, policies_under_test, together
-from ludens.training.evaluation.exam import examine, read_exam
-from ludens.training.evaluation.scores import Score, by_policy, score_exam
+from ludens.training.evaluation.exam import examine
+from ludens.training.evaluation.scores import Score, by_policy, read_exam, score_exam
 from ludens.training.evaluation.sets import Question
 
 RUNGS = (

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from ludens.experiments import bench
 from ludens.experiments.bench.figures import save_picture
-from ludens.experiments.bench.result import load_result
+from ludens.experiments.bench.study import BenchStudy
+from ludens.experiments.study.engine import load_result
 
 TARGET = Path(__file__).parent / "pictures" / "demo"
 
 if len(sys.argv) > 1:
-    written = save_picture(load_result(Path(sys.argv[1])), TARGET)
+    written = save_picture(load_result(BenchStudy, Path(sys.argv[1])), TARGET)
 else:
     with tempfile.TemporaryDirectory() as folder:
         written = save_picture(bench(["local/smollm2-135m"], path=Path(folder) / "demo.db"), TARGET)

@@ -10,7 +10,22 @@ from typer.core import TyperGroup
 from ludens.cli.printing import fail
 from ludens.errors import LudensError, UsageError
 
-ORDER = ("envs", "play", "bench", "price", "av", "estimate", "align", "resume", "report", "show", "models")
+ORDER = (
+    "envs",
+    "models",
+    "play",
+    "bench",
+    "price",
+    "av",
+    "estimate",
+    "align",
+    "run",
+    "resume",
+    "extend",
+    "report",
+    "show",
+    "export",
+)
 """How help lists the commands, whichever module was imported first."""
 
 

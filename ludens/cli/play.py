@@ -9,7 +9,7 @@ import typer
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Elicit, Json, Out, Persona, Seed, numbers
-from ludens.cli.printing import console, print_play
+from ludens.cli.studies import PrintConfig, carry_out, given
 
 
 @app.command()
@@ -48,13 +48,13 @@ def play(
     ] = "drop",
     persona: Persona = None,
     api_base: ApiBase = None,
-    concurrency: Concurrency = 8,
+    concurrency: Concurrency = None,
     out: Out = None,
     as_json: Json = False,
+    print_config: PrintConfig = False,
 ) -> None:
     """Play an environment and keep the run."""
-    from ludens import experiments
-    from ludens.experiments.runs.progress import progress_bar
+    from ludens.experiments.play.study import PlayConfig, PlayStudy
 
     # What is as it always is needs no saying, and markets have no such options.
     said = {"method": (method, "direct"), "rounds": (rounds, 1), "roles": (roles, "random")}
@@ -71,21 +71,18 @@ def play(
         "api_base": api_base,
     }
     policies = [policy_with(spec, settings) for spec in policy]
-    with progress_bar(console(stderr=True), "play", hidden="human" in policy) as progress:
-        run = experiments.play(
-            (environment, options),
-            policies[0] if len(policies) == 1 else policies,
-            episodes=episodes,
-            seed=seed,
-            path=out,
-            concurrency=8 if concurrency is None else concurrency,
-            progress=progress,
-        )
-    print_play(run, as_json)
+    config = PlayConfig(
+        environment=(environment, options),
+        policies=policies[0] if len(policies) == 1 else policies,
+        episodes=episodes,
+        seed=seed,
+        **given(concurrency=concurrency),
+    )
+    carry_out(PlayStudy(config), out=out, as_json=as_json, print_config=print_config)
 
 
 def policy_with(spec: str, settings: dict[str, Any]) -> str | dict[str, Any]:
     """A policy's name as it is, a model's with the settings for models."""
     if "/" not in spec:
         return spec
-    return {"spec": spec} | {name: value for name, value in settings.items() if value is not None}
+    return {"spec": spec} | given(**settings)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ludens.experiments import Run
-    from ludens.experiments.bench.result import BenchResult
     from ludens.experiments.pricing import PricingResult
 
 
@@ -27,30 +26,6 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
-
-
-def print_play(run: Run, as_json: bool) -> None:
-    """A run's summary."""
-    from ludens.experiments.report.screen import show_summary
-
-    with run:
-        if as_json:
-            print_json(run_as_json(run))
-        else:
-            show_summary(run, console())
-
-
-def print_bench(result: BenchResult, as_json: bool, csv: Path | None = None) -> None:
-    """A benchmark's table, and its estimates as CSV where a file is named."""
-    from ludens.experiments.bench.bench import render_summary
-    from ludens.experiments.bench.result import to_json, write_csv
-
-    if as_json:
-        print_json(to_json(result))
-    else:
-        render_summary(result, console())
-    if csv is not None:
-        write_csv(result, csv)
 
 
 def print_pricing(result: PricingResult, as_json: bool, csv: Path | None = None) -> None:

@@ -1,8 +1,8 @@
-"""`ludens show` and `ludens resume`: runs that are there already."""
+"""Runs of every kind: `ludens run`, `resume`, `extend`, `report`, `show` and `export`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,65 +10,78 @@ from typing import Annotated, Any
 import typer
 
 from ludens.cli.application import app
-from ludens.cli.options import Concurrency, Json, RunFile
-from ludens.cli.printing import console, print_bench, print_implant, print_json, print_play, run_as_json
+from ludens.cli.options import Concurrency, Json, Out, RunFile, names
+from ludens.cli.printing import console, print_json, run_as_json
+from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A study file, .toml.", show_default=False)],
+    *,
+    out: Out = None,
+    as_json: Json = False,
+    print_config: PrintConfig = False,
+) -> None:
+    """Run the study that a file describes; `--print-config` of any command writes one."""
+    from ludens.experiments.study.files import read_study
+
+    carry_out(read_study(file), out=out, as_json=as_json, print_config=print_config)
 
 
 @app.command()
 def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False) -> None:
     """Go on with a run that broke off; nothing that was answered is asked again."""
     from ludens.experiments import Run
-    from ludens.experiments.runs.progress import progress_bar
+    from ludens.experiments.study.engine import resume as go_on
+    from ludens.experiments.study.engine import study_of
 
     with Run(file) as run:
-        manifest = run.manifest
-    if manifest["kind"] == "exam":
-        raise UsageError(f"{file} is part of an alignment: the `ludens align` command that began it goes on.")
-    if manifest["kind"] == "bench":
-        from ludens.experiments.bench.bench import resume as resume_bench
+        study = study_of(run)
+    with study.watched(console(stderr=True), "resume") as progress:
+        go_on(file, progress=progress, **given(concurrency=concurrency))
+    print_run(file, as_json, written=study.writes_report)
 
-        with progress_bar(console(stderr=True), "resume") as progress:
-            result = resume_bench(file, concurrency=concurrency, progress=progress)
-        print_bench(result, as_json)
-        return
-    if manifest["kind"] == "pricing":
-        from ludens.cli.price.market import report_pricing
-        from ludens.experiments.pricing import resume_pricing
-        from ludens.experiments.pricing.terminal import live
 
-        with live(console(stderr=True), "resume", periods=manifest["config"]["periods"]) as (heard, news):
-            resume_pricing(file, concurrency=concurrency, progress=heard, on_period=news)
-        report_pricing(file, as_json)
-        return
-    if manifest["kind"] == "implant":
-        from ludens.experiments.pricing.implant import resume_implant
+@app.command()
+def extend(
+    file: RunFile,
+    changes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KEY=VALUE...",
+            help="As replicates=3, or models+=openai/gpt-5-mini to add to a list.",
+            show_default=False,
+        ),
+    ],
+    *,
+    concurrency: Concurrency = None,
+    as_json: Json = False,
+) -> None:
+    """Add episodes to a run, such as replicates or models; only what is new is asked."""
+    from ludens.experiments import Run
+    from ludens.experiments.study.engine import extend as grow
+    from ludens.experiments.study.engine import study_of
 
-        with progress_bar(console(stderr=True), "resume") as progress:
-            implanted = resume_implant(file, concurrency=concurrency, progress=progress)
-        print_implant(implanted, as_json)
-        return
-    if manifest["kind"] == "av":
-        from ludens.cli.av.ask import report_av
-        from ludens.experiments.av import resume_ask
+    with Run(file) as run:
+        study = study_of(run)
+    values = dict(_change(text, study.config) for text in changes)
+    with study.watched(console(stderr=True), "extend") as progress:
+        grow(file, progress=progress, **given(concurrency=concurrency), **values)
+    print_run(file, as_json, written=study.writes_report)
 
-        with progress_bar(console(stderr=True), "resume") as progress:
-            resume_ask(file, concurrency=concurrency, progress=progress)
-        report_av(file, as_json)
-        return
-    if manifest["kind"] == "moral_machine":
-        from ludens.cli.av.ask import report_moral
-        from ludens.experiments.av import resume_moral_machine
 
-        with progress_bar(console(stderr=True), "resume") as progress:
-            resume_moral_machine(file, concurrency=concurrency, progress=progress)
-        report_moral(file, as_json)
-        return
-    from ludens.experiments import resume as resume_play
-
-    with progress_bar(console(stderr=True), "resume", hidden=_has_person(manifest)) as progress:
-        played = resume_play(file, concurrency=concurrency, progress=progress)
-    print_play(played, as_json)
+@app.command()
+def report(
+    file: RunFile,
+    as_json: Json = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write every estimate to this file too.", show_default=False)
+    ] = None,
+) -> None:
+    """Measure a run again and write its report, of one that broke off too."""
+    print_run(file, as_json, written=True, files=_estimates(file, csv))
 
 
 @app.command()
@@ -82,7 +95,7 @@ def show(
 ) -> None:
     """Show a run, or one of its episodes move by move."""
     from ludens.experiments import Run
-    from ludens.experiments.report.screen import show_episode, show_summary
+    from ludens.experiments.report.screen import show_episode
 
     with Run.latest() if file is None else Run(file) as run:
         if as_json and episode is not None:
@@ -91,33 +104,70 @@ def show(
             print_json(run_as_json(run) | {"manifest": run.manifest})
         elif episode is not None:
             show_episode(run, episode, console())
-        elif run.manifest["kind"] == "pricing":
-            show_pricing(run.path)
-        elif run.manifest["kind"] in ("av", "moral_machine"):
-            show_dilemmas(run.path, run.manifest["kind"])
         else:
-            show_summary(run, console())
+            print_run(run.path, as_json, written=False)
 
 
-def show_pricing(file: Path) -> None:
-    """A pricing run's tables as they stand; the report is not written anew."""
-    from ludens.cli.printing import print_pricing
-    from ludens.experiments.pricing import load_result
+@app.command()
+def export(
+    file: RunFile,
+    *,
+    table: Annotated[
+        str | None,
+        typer.Option(help="One table alone: decisions, episodes, estimates, …", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --table a file, .csv or .json; else a folder. By default beside the run.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the tables of a run as files: its decisions, its episodes, and everything measured."""
+    from ludens.experiments.study.export import export as write
 
-    print_pricing(load_result(file), False)
+    written = write(file, out, table=table)
+    if as_json:
+        print_json({name: str(path) for name, path in written.items()})
+        return
+    for name, path in written.items():
+        console().print(f"{name:<13}{path}", markup=False, highlight=False, soft_wrap=True)
 
 
-def show_dilemmas(file: Path, kind: str) -> None:
-    """The table of a run of the dilemma or the Moral Machine as it stands; no report is written anew."""
-    from ludens.cli.av.ask import print_av, print_moral
-    from ludens.experiments.av import load_result
+def _estimates(file: Path, csv: Path | None) -> dict[str, Path | None]:
+    """Where the table of estimates goes; the check comes before anything is written."""
+    from ludens.experiments.study.engine import load
 
-    if kind == "av":
-        print_av(load_result(file), False)
-    else:
-        print_moral(file, False)
+    if csv is None:
+        return {}
+    study, result = load(file)
+    if "estimates" not in study.tables(result):
+        raise UsageError(
+            f"{file} is a run of {study.kind()}, which has no estimates: `ludens export {file}` writes its "
+            "tables."
+        )
+    return {"estimates": csv}
 
 
-def _has_person(manifest: Mapping[str, Any]) -> bool:
-    policies = manifest["config"].get("policies", {})
-    return any(policy.get("spec") == "human" for policy in policies.values())
+def _change(text: str, config: Any) -> tuple[str, Any]:
+    """A key of the configuration and its new value, as TOML or as a plain text; ``+=`` adds to a list."""
+    key, equals, value = text.partition("=")
+    adds, key = key.endswith("+"), key.removesuffix("+").strip()
+    if not equals or not hasattr(config, key):
+        raise UsageError(
+            f"{text!r} cannot be read: write KEY=VALUE with one of {', '.join(type(config).model_fields)}."
+        )
+    try:
+        read: Any = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        read = value
+    present = getattr(config, key)
+    if isinstance(present, tuple) and isinstance(read, str):
+        read = names(read)
+    if not adds:
+        return key, read
+    if not isinstance(present, tuple):
+        raise UsageError(f"{key!r} is no list that {text!r} could add to: write {key}=VALUE.")
+    return key, [*present, *(read if isinstance(read, list) else [read])]

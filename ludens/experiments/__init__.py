@@ -1,10 +1,11 @@
-"""Run episodes, keep them, resume them, measure and report them."""
+"""Run studies: episodes on disk that can be resumed and extended, measures, and reports."""
 
 from __future__ import annotations
 
-from ludens.experiments.bench.bench import bench
 from ludens.experiments.bench.result import BenchResult
-from ludens.experiments.play import aplay, play, resume
+from ludens.experiments.bench.study import bench
+from ludens.experiments.play.study import aplay, play
+from ludens.experiments.report.writing import report
 from ludens.experiments.runs.blocking import RunInterrupted, run_blocking
 from ludens.experiments.runs.database import NoRunError, StoreError
 from ludens.experiments.runs.recorder import Progress, Recorder
@@ -12,26 +13,46 @@ from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, Episo
 from ludens.experiments.runs.run import Run, Summary
 from ludens.experiments.runs.runner import RunAbortedError, run_episodes
 from ludens.experiments.runs.store import Store, create_run
+from ludens.experiments.study.base import Study
+from ludens.experiments.study.config import StudyConfig
+from ludens.experiments.study.engine import arun_study, extend, load, resume, run_study
+from ludens.experiments.study.export import export
+from ludens.experiments.study.files import as_toml, parse_study, read_study
+from ludens.experiments.study.questions import QuestionStudy
+from ludens.experiments.study.registry import STUDIES
 
 __all__ = [
+    "STUDIES",
     "BenchResult",
     "DecisionRecord",
     "EpisodeRecord",
     "EpisodeSpec",
     "NoRunError",
     "Progress",
+    "QuestionStudy",
     "Recorder",
     "Run",
     "RunAbortedError",
     "RunInterrupted",
     "Store",
     "StoreError",
+    "Study",
+    "StudyConfig",
     "Summary",
     "aplay",
+    "arun_study",
+    "as_toml",
     "bench",
     "create_run",
+    "export",
+    "extend",
+    "load",
+    "parse_study",
     "play",
+    "read_study",
+    "report",
     "resume",
     "run_blocking",
     "run_episodes",
+    "run_study",
 ]

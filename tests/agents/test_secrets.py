@@ -9,7 +9,7 @@ import pytest
 from ludens.agents import LLMPolicy, make_policy
 from ludens.agents.llm.price_policy import PricePolicy
 from ludens.agents.secrets import is_secret, without_secrets
-from ludens.experiments.bench.suite import Suite
+from ludens.experiments.bench.study import BenchConfig
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,6 @@ def test_no_policy_describes_its_secrets_and_all_use_them(kind):
 
 
 def test_no_benchmark_keeps_a_secret():
-    suite = Suite(({"spec": "openai/x", **NESTED},), protocols=("TG1",))
-    assert "s3cret" not in json.dumps(suite.to_config())
+    config = BenchConfig(models=[{"spec": "openai/x", **NESTED}], protocols=["TG1"])
+    assert "s3cret" not in json.dumps(config.as_json())
     assert make_policy({"spec": "openai/x", **NESTED}).options == NESTED

@@ -12,10 +12,12 @@ from rich.console import Console
 
 from ludens.agents.policy import Decision
 from ludens.errors import LudensError, UsageError
-from ludens.experiments import Run, RunInterrupted, create_run
-from ludens.experiments.bench.bench import bench, render_summary, resume
-from ludens.experiments.bench.result import load_result, to_json, write_csv
-from ludens.experiments.bench.suite import Suite
+from ludens.experiments import EpisodeSpec, Run, RunInterrupted, create_run, report, resume
+from ludens.experiments.bench.result import estimates, to_json
+from ludens.experiments.bench.study import BenchConfig, BenchStudy, bench
+from ludens.experiments.bench.terminal import print_summary
+from ludens.experiments.study.engine import load_result
+from ludens.experiments.study.export import write_rows
 from tests.loopback import Loopback, refusing, say, weighing
 
 GAMES = ("SPD3", "TG3", "UG3")
@@ -138,12 +140,12 @@ def test_a_run_that_broke_off_goes_on_and_asks_nothing_twice(tmp_path):
         before = server.count
         with pytest.raises(Enough):
             bench([served(server)], path=tmp_path / "broken.db", progress=stop, **options)
-        half = load_result(tmp_path / "broken.db")
+        half = load_result(BenchStudy, tmp_path / "broken.db")
         assert half.ended < half.planned
         assert by_policy(half)["openai/loopback"].incomplete == 7  # no second order yet
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OPENAI_API_KEY", "none")  # keys are not kept in the run
-            done = resume(tmp_path / "broken.db")
+            done = report(resume(tmp_path / "broken.db").path)
         assert server.count - before == 14
     for one, other in zip(done.measures, whole.measures, strict=True):
         assert (one.cells, one.overall, one.comparisons) == (other.cells, other.overall, other.comparisons)
@@ -152,7 +154,7 @@ def test_a_run_that_broke_off_goes_on_and_asks_nothing_twice(tmp_path):
 def test_resuming_a_finished_run_reports_it_again(tmp_path):
     first = bench(["random"], protocols=("TG1",), path=tmp_path / "run.db")
     first.report_path.unlink()
-    again = resume(tmp_path / "run.db")
+    again = report(resume(tmp_path / "run.db").path)
     assert again.measures == first.measures
     assert again.report_path.is_file()
 
@@ -201,7 +203,7 @@ def test_how_much_of_the_probability_was_on_the_options_is_told(tmp_path):
     ]
     assert told == mass.value
     out = io.StringIO()
-    render_summary(result, Console(file=out, width=80))
+    print_summary(result, Console(file=out, width=80))
     assert "openai/loopback put 30 per cent of its probability on the options" in out.getvalue()
     assert "random put" not in out.getvalue()
 
@@ -251,22 +253,22 @@ def test_wrong_input_leaves_no_file(tmp_path, monkeypatch, arguments):
 
 def test_a_run_of_another_kind_is_no_benchmark(tmp_path):
     create_run(tmp_path / "run.db", "play", {}, []).close()
-    with pytest.raises(LudensError, match="not a benchmark"):
-        load_result(tmp_path / "run.db")
+    with pytest.raises(LudensError, match="a run of play, not of bench"):
+        load_result(BenchStudy, tmp_path / "run.db")
 
 
 def test_a_run_begun_with_other_protocols_is_not_resumed(tmp_path):
-    suite = Suite(("random",), protocols=("TG1",))
-    config = suite.to_config() | {"concurrency": 1}
-    create_run(tmp_path / "run.db", "bench", config, suite.specs()[:-1]).close()
-    with pytest.raises(UsageError, match="other protocols"):
+    study = BenchStudy(BenchConfig(models=["random"], protocols=["TG1"]))
+    specs = [EpisodeSpec(index, labels) for index, labels in enumerate(study.episodes())]
+    create_run(tmp_path / "run.db", "bench", study.config.as_json(), specs[:-1]).close()
+    with pytest.raises(UsageError, match="other episodes"):
         resume(tmp_path / "run.db")
 
 
 def test_the_terminal_summary_fits_80_columns_and_says_what_next(references):
     result = references
     out = io.StringIO()
-    render_summary(result, Console(file=out, width=80))
+    print_summary(result, Console(file=out, width=80))
     text = out.getvalue()
     table, after = text.split("Report ", 1)
     assert max(map(len, table.splitlines())) <= 80
@@ -283,7 +285,7 @@ def test_the_terminal_summary_fits_80_columns_and_says_what_next(references):
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_summary_s_table_keeps_names_readable_at_any_width(references, width):
     out = io.StringIO()
-    render_summary(references, Console(file=out, width=width))
+    print_summary(references, Console(file=out, width=width))
     table = out.getvalue().split("Report ")[0]
     assert max(map(len, table.splitlines())) <= width
     assert "homo economicus" in table
@@ -307,8 +309,8 @@ LABELS = [
 def test_a_strange_name_is_only_a_name(tmp_path, label):
     result = bench([{"spec": "always_defect", "label": label}], protocols=("TG1",), path=tmp_path / "r.db")
     out = io.StringIO()
-    render_summary(result, Console(file=out, width=80))
-    write_csv(result, tmp_path / "r.csv")
+    print_summary(result, Console(file=out, width=80))
+    write_rows(estimates(result), tmp_path / "r.csv")
     page = result.report_path.read_text(encoding="utf-8")
     for text in (out.getvalue(), page.split('<script type="application/json"')[0]):
         assert not {"\x1b", "\x07", "\u202e", "\ud800"} & set(text)
@@ -320,14 +322,14 @@ def test_markup_in_a_name_is_shown_as_it_is(tmp_path):
         [{"spec": "always_defect", "label": "[red]x[/red]"}], protocols=("TG1",), path=tmp_path / "r.db"
     )
     out = io.StringIO()
-    render_summary(result, Console(file=out, width=80))
+    print_summary(result, Console(file=out, width=80))
     assert "[red]x[/red]" in out.getvalue()
 
 
 def test_json_and_csv_hold_every_estimate(references, tmp_path):
     result = references
     found = json.loads(json.dumps(to_json(result), allow_nan=False))
-    with write_csv(result, tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
+    with write_rows(estimates(result), tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(found["estimates"])
     of_random = [row for row in rows if row["policy"] == "random"]
@@ -340,7 +342,7 @@ def test_json_and_csv_hold_every_estimate(references, tmp_path):
 def test_a_table_that_cannot_be_written_says_so(references, tmp_path):
     result = references
     with pytest.raises(LudensError, match="cannot be written"):
-        write_csv(result, tmp_path / "nowhere" / "table.csv")
+        write_rows(estimates(result), tmp_path / "nowhere" / "table.csv")
 
 
 @pytest.mark.skipif(

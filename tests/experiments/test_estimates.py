@@ -18,7 +18,7 @@ from ludens.agents.registry import make_policy
 from ludens.envs import PROTOCOLS
 from ludens.errors import UsageError
 from ludens.experiments import bench, play
-from ludens.experiments.bench.bench import render_summary
+from ludens.experiments.bench.terminal import print_summary
 from ludens.experiments.estimates import EstimateRequest, bench_answers, estimate, reveal
 from ludens.experiments.estimates.answers import as_choices, run_answers, together
 from ludens.experiments.estimates.figures import parameters, save_figure
@@ -193,7 +193,7 @@ def test_a_served_model_that_follows_letters_gets_its_row_and_no_number(tmp_path
     found = result.measures[0].revealed[0]
     assert (found.policy, found.reason, found.answers.exact) == ("openai/loopback", NO_REACTION, True)
     out = io.StringIO()
-    render_summary(result, Console(file=out, width=80))
+    print_summary(result, Console(file=out, width=80))
     assert "openai/loopback, random: not identified: choices do not react to payoffs." in out.getvalue()
 
 

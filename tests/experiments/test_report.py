@@ -13,10 +13,10 @@ import pytest
 from ludens.experiments.bench import figures
 from ludens.experiments.bench.metrics import measure
 from ludens.experiments.bench.page import page as page_of
-from ludens.experiments.bench.report import write_report
 from ludens.experiments.bench.result import BenchResult
 from ludens.experiments.report.names import number, number_range, percent, policy_name
 from ludens.experiments.report.page import render
+from ludens.experiments.report.writing import write_report
 from ludens.experiments.runs.database import StoreError
 from tests.experiments.pages import NASTY, Reader, decoded
 from tests.experiments.synthetic import believed, cooperative, worded
@@ -153,7 +153,7 @@ def test_a_report_of_nothing_but_silence_is_still_a_report(tmp_path):
 
 
 def test_the_report_is_written_whole_beside_the_run(result):
-    written = write_report(result)
+    written = write_report(result, page_of(result), result.run_path)
     assert written.report_path == result.run_path.with_suffix(".html")
     assert written.report_path.read_text(encoding="utf-8") == page(result)
     assert [path.name for path in result.run_path.parent.iterdir()] == ["run.html"]
@@ -168,14 +168,15 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(result, tmp_path, mo
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StoreError, match=r"no space left on device.*`ludens report"):
-        write_report(result, target)
+        write_report(result, page_of(result), result.run_path, target)
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_half_a_surrogate_pair_does_not_stop_the_report(tmp_path):
     records = worded(leaning, framings=("neutral",), protocols=("TG1",), reply="half \ud83d")
-    assert write_report(result_of(records, tmp_path)).report_path.is_file()
+    result = result_of(records, tmp_path)
+    assert write_report(result, page_of(result), result.run_path).report_path.is_file()
 
 
 def test_the_same_result_gives_the_same_page(result, text):

@@ -17,7 +17,9 @@ import pytest
 from ludens.agents.policy import CallablePolicy, Decision, Policy
 from ludens.errors import UsageError
 from ludens.experiments import Run, StoreError, play, resume
-from ludens.experiments.bench.result import load_result, to_json
+from ludens.experiments.bench.result import to_json
+from ludens.experiments.bench.study import BenchStudy
+from ludens.experiments.study.engine import load_result
 from tests.loopback import Loopback, say
 
 LUDENS = [sys.executable, "-m", "ludens"]
@@ -155,7 +157,7 @@ def test_a_benchmark_killed_at_several_points_ends_as_if_it_had_not_been(tmp_pat
     assert Run(broken).final_table() == Run(whole).final_table()
     assert Run(broken).manifest["status"] == "done"
     assert Run(broken).summary().calls == Run(whole).summary().calls
-    expected, found = load_result(whole), load_result(broken)
+    expected, found = load_result(BenchStudy, whole), load_result(BenchStudy, broken)
     assert found.report_path is not None
     assert estimates_of(found) == estimates_of(expected)
     again = requests_of(killer) - requests_of(server)

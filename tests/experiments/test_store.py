@@ -226,7 +226,7 @@ def test_a_newer_store_is_a_sentence_and_stays_as_it_is(path):
     for opened in (Run, Store):
         with pytest.raises(
             StoreError,
-            match=r"newer ludens \(store version 99, this one reads up to 2\): upgrade ludens to open it",
+            match=r"newer ludens \(store version 99, this one reads up to 3\): upgrade ludens to open it",
         ):
             opened(path)
     assert path.read_bytes() == before
@@ -367,37 +367,13 @@ def test_notes_and_a_number_in_place_of_an_option_come_back(path):
         assert [each.choice for each in run.decisions()] == ["2", "1.4729", None]
 
 
-def older(path):
-    """The same run in a file of version 1, which had no notes."""
+def test_a_file_of_an_earlier_version_is_refused_in_one_sentence_and_left_alone(path):
+    create_run(path, "play", {}, SPECS).close()
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("ALTER TABLE decisions DROP COLUMN notes")
-        database.execute("PRAGMA user_version = 1")
-
-
-def test_a_file_of_version_1_is_read_as_it_is_and_grows_when_it_is_written_to(path):
-    with create_run(path, "play", {}, SPECS) as store:
-        store.add_decision(record(), [CALL])
-    with Run(path) as run:
-        kept = run.decisions()
-    older(path)
+        database.execute("PRAGMA user_version = 2")
     before = path.read_bytes()
-    with Run(path) as run:
-        assert run.decisions() == kept
+    for opened in (Run, Store, resume):
+        with pytest.raises(StoreError, match=r"an earlier ludens \(store version 2, this one reads 3\)"):
+            opened(path)
     assert path.read_bytes() == before
-    with Store(path) as store:
-        assert store.decisions(0) == kept
-        store.add_decision(record(step=1, decision=Decision(0, notes={"plans": "x"})))
-    with Run(path) as run:
-        assert run.decisions()[1].decision.notes == {"plans": "x"}
-        assert run.decisions()[:1] == kept
-
-
-def test_a_run_of_version_1_that_broke_off_goes_on(path):
-    whole = play("ultimatum-v0", "random", episodes=4, seed=2, path=path.with_name("whole.db")).final_table()
-    play("ultimatum-v0", "random", episodes=4, seed=2, path=path)
-    older(path)
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("DELETE FROM decisions WHERE episode >= 2")
-        database.execute("UPDATE episodes SET status = 'planned', payoffs = '{}' WHERE episode >= 2")
-        database.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
-    assert resume(path).final_table() == whole
+    assert [each.name for each in path.parent.iterdir()] == [path.name]

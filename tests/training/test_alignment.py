@@ -12,7 +12,7 @@ import pytest
 
 from ludens.cli import app
 from ludens.errors import UsageError
-from ludens.experiments.bench.bench import bench
+from ludens.experiments.bench.study import bench
 from ludens.training import DataSet, Payoffs
 from ludens.training.alignment import Plan, Sizes, align, load_result, make_plan, read_plan
 from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED, Files

@@ -17,8 +17,8 @@ from ludens.training import build_dataset
 from ludens.training.data.build import HELD_OUT
 from ludens.training.data.games import game_key
 from ludens.training.evaluation.ability import general_text
-from ludens.training.evaluation.exam import contender, examine, read_exam
-from ludens.training.evaluation.scores import oracle_points, score_exam, temptation
+from ludens.training.evaluation.exam import contender, examine
+from ludens.training.evaluation.scores import oracle_points, read_exam, score_exam, temptation
 from ludens.training.evaluation.sets import SETS, Question, optimal, question_sets, worth
 from ludens.training.evaluation.transfer import play_market, read_market
 from ludens.training.evaluation.unseen import UNSEEN

@@ -260,7 +260,7 @@ def _stage(name: str) -> Iterator[OnProgress | None]:
 
 
 def _print(result: AlignmentResult, as_json: bool) -> None:
-    from ludens.experiments.pricing.result import plain
+    from ludens.experiments.runs.files import plain
     from ludens.training.alignment import to_json
     from ludens.training.alignment.terminal import print_result
 

@@ -13,12 +13,13 @@ from ludens.experiments.av.moral import MoralMeasures, measure_moral_machine
 from ludens.experiments.av.moral_figures import bars, radar
 from ludens.experiments.av.page import KIND
 from ludens.experiments.report import provenance, writing
-from ludens.experiments.report.names import DASH, NO_FRAMING, number, percent, policy_name, share_range
+from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.transcripts import Transcripts, question_entry
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.questions import NO_FRAMING
 
 READING = (
     "A car cannot stop in time: one of two groups dies. Scenarios differ in one attribute at a time, and "

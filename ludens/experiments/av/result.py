@@ -15,8 +15,7 @@ from ludens.experiments.av.play import check_kind
 from ludens.experiments.av.setup import stored_design
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.measures.intervals import Estimate, missing
-from ludens.experiments.report.writing import report_path
-from ludens.experiments.runs.files import as_csv, write_table
+from ludens.experiments.runs.files import as_csv, report_path, write_table
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 from ludens.preferences.av.people import PEOPLE

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
 from ludens.experiments.measures.intervals import Estimate
-from ludens.experiments.report.writing import report_path
-from ludens.experiments.runs.database import NoRunError
-from ludens.experiments.runs.files import as_csv, write_table
+from ludens.experiments.runs.files import report_path
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 
@@ -46,40 +43,28 @@ class BenchResult:
         return [_row(found, found.policy in self.models) for found in self.measures]
 
 
-def load_result(path: str | os.PathLike[str]) -> BenchResult:
-    """Measure a run as it stands on disk, finished or not, without asking anything.
+def measured(run: Run, models: tuple[str, ...], policies: Sequence[str]) -> BenchResult:
+    """Measure a benchmark as it stands on disk, finished or not, without asking anything.
 
-    Raises:
-        NoRunError: the file is no benchmark.
+    Args:
+        run: of the benchmark.
+        models: labels of the policies under test.
+        policies: labels of all policies, in the order of the tables.
     """
-    with Run(path) as run:
-        manifest, episodes, decisions = manifest_of(run), run.episodes(), run.decisions()
-    labels = [episode.labels for episode in episodes]
-    report = report_path(path)
+    manifest, episodes, decisions = run.manifest, run.episodes(), run.decisions()
+    report = report_path(run.path)
+    measures = measure(decisions, [episode.labels for episode in episodes], seed=manifest["seed"])
     return BenchResult(
-        run_path=Path(path),
+        run_path=run.path,
         report_path=report if report.exists() else None,
-        models=tuple(model["label"] for model in manifest["config"]["models"]),
-        measures=measure(decisions, labels, seed=manifest["seed"]),
+        models=models,
+        # A run that was extended holds the questions of its later models behind those of the references.
+        measures=tuple(sorted(measures, key=lambda found: policies.index(found.policy))),
         decisions=tuple(decisions),
         manifest=manifest,
         planned=len(episodes),
         ended=sum(episode.status not in {"planned", "running"} for episode in episodes),
     )
-
-
-def manifest_of(run: Run) -> dict[str, Any]:
-    """The manifest of a benchmark.
-
-    Raises:
-        NoRunError: the run is none.
-    """
-    manifest = run.manifest
-    if manifest["kind"] != "bench":
-        raise NoRunError(
-            f"{run.path} is a run of {manifest['kind']}, not a benchmark: `ludens show {run.path}`."
-        )
-    return manifest
 
 
 def to_json(result: BenchResult) -> dict[str, Any]:
@@ -95,16 +80,6 @@ def to_json(result: BenchResult) -> dict[str, Any]:
         "estimates": list(estimates(result)),
         "costs": {found.policy: asdict(found.costs) for found in result.measures},
     }
-
-
-def write_csv(result: BenchResult, path: str | os.PathLike[str]) -> Path:
-    """Every estimate as one row of a CSV file: see `estimates`. The file is replaced whole or not at all.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    again = f"name another file in `ludens report {result.run_path} --csv FILE`; what was asked is kept."
-    return write_table(as_csv(estimates(result)), path, again)
 
 
 def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ludens.agents.policy import Decision
-from ludens.envs import PROTOCOLS, GameTree, Strategy, uniform_strategy
+from ludens.envs import PROTOCOLS, GameTree, Strategy, make_env, uniform_strategy
 from ludens.errors import UsageError
 from ludens.experiments.measures.shares import Share, Shares, shares_by_policy
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
-from ludens.experiments.setup import described_env, environment_maker
 
 if TYPE_CHECKING:
     from ludens.preferences.estimation.data.choices import Choices
@@ -254,7 +253,13 @@ def _of_policy(
 
 
 def _game(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> GameTree:
-    env = environment_maker(described_env(manifest["config"]["environment"], path)).take()
+    described = manifest["config"]["environment"]
+    if "id" not in described:
+        raise UsageError(
+            f"The environment of {path} was a Python object ({described['name']}), which its file cannot "
+            "describe: preferences need its game."
+        )
+    env = make_env(described["id"], **{name: value for name, value in described.items() if name != "id"})
     game = getattr(env.unwrapped, "game", None)
     if not isinstance(game, GameTree):
         raise UsageError(

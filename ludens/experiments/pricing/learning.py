@@ -171,7 +171,7 @@ def session_panel(trained: Sessions, periods: int = SHOWN) -> Panel:
 
 def to_json(result: LearningResult) -> dict[str, Any]:
     """Everything measured, as JSON values."""
-    from ludens.experiments.pricing.result import plain
+    from ludens.experiments.runs.files import plain
 
     means = result.response.means()
     return {

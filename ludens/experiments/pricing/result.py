@@ -15,8 +15,7 @@ from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
 from ludens.experiments.pricing.judging import Judged, judge
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.reading import panel
-from ludens.experiments.report.writing import report_path
-from ludens.experiments.runs.files import as_csv, write_table
+from ludens.experiments.runs.files import as_csv, plain, report_path, write_table
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
@@ -126,15 +125,6 @@ def runs_as_json(analysis: Analysis, spent: Sequence[Costs] = ()) -> list[dict[s
             row["costs"] = asdict(spent[found.run])
         rows.append(plain(row))
     return rows
-
-
-def plain(value: Any) -> Any:
-    """The value with NaN as None, which JSON has no word for."""
-    if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def write_estimates(analysis: Analysis, path: str | os.PathLike[str]) -> Path:

@@ -8,6 +8,5 @@ from .table import Table as Table
 from .transcripts import Entry as Entry
 from .transcripts import Transcripts as Transcripts
 from .writing import report as report
-from .writing import report_path as report_path
 from .writing import write_page as write_page
 from .writing import write_report as write_report

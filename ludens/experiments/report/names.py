@@ -12,9 +12,6 @@ from ludens.experiments.runs.printable import printable
 
 DASH = "–"
 
-NO_FRAMING = "-"
-"""The framing, in labels, of policies that see no text."""
-
 PREFERENCES = {"alpha": "α", "beta": "β", "kappa": "κ", "noise": "λ"}
 """The parameters of homo moralis with inequity aversion, and their letters."""
 

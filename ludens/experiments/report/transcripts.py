@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ludens.agents.policy import Call, Decision
-from ludens.experiments.report.names import NO_FRAMING, policy_name
+from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.table import Table
 from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.study.questions import NO_FRAMING
 
 _STATUS = {"invalid": "unreadable"}
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from ludens.errors import UsageError
 from ludens.experiments.report.page import Page, render
+from ludens.experiments.runs.blocking import RunInterrupted
 from ludens.experiments.runs.database import StoreError, reason
-from ludens.experiments.runs.files import write_whole
+from ludens.experiments.runs.files import report_path, write_whole
 from ludens.experiments.study.engine import load
 
 ResultT = TypeVar("ResultT")
@@ -31,9 +32,14 @@ def report(path: str | os.PathLike[str], target: str | os.PathLike[str] | None =
         NoRunError: the file is no run.
         UsageError: no study of its kind is known here, or the report would take the run's place.
         StoreError: the report cannot be written; one that was there before still is.
+        RunInterrupted: Ctrl-C.
     """
-    study, result = load(path)
-    return write_report(result, study.page(result), path, target)
+    try:
+        study, result = load(path)
+        return write_report(result, study.page(result), path, target)
+    except KeyboardInterrupt as interrupt:
+        message = f"Interrupted before the report was written: `ludens report {path}` writes it."
+        raise RunInterrupted(message) from interrupt
 
 
 def write_report(
@@ -62,11 +68,6 @@ def write_report(
         # mypy does not know that a value of the type variable is a dataclass here.
         return replace(result, report_path=place)  # type: ignore[type-var]
     return result
-
-
-def report_path(path: str | os.PathLike[str]) -> Path:
-    """Return where the report of a run lies: beside it, with the ending ``.html``."""
-    return Path(path).with_suffix(".html")
 
 
 def write_page(page: Page, target: Path, again: str) -> None:

@@ -103,6 +103,11 @@ def _check(database: sqlite3.Connection, file: Path) -> None:
             f"{file} was written by a newer ludens (store version {found}, this one reads up to "
             f"{rows.SCHEMA_VERSION}): upgrade ludens to open it."
         )
+    if found < rows.SCHEMA_VERSION:
+        raise NoRunError(
+            f"{file} was written by an earlier ludens (store version {found}, this one reads "
+            f"{rows.SCHEMA_VERSION}): open it with the version that wrote it, or run the study again."
+        )
     kept = {key for (key,) in database.execute("SELECT key FROM manifest")}
     if lacking := sorted(MANIFEST - kept):
         raise StoreError(_damaged(file, f"its manifest lacks {', '.join(lacking)}"))

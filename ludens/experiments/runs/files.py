@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -70,3 +71,17 @@ def write_table(
     except OSError as error:
         raise StoreError(f"The table cannot be written to {target} ({reason(error)}): {advice}") from None
     return target
+
+
+def report_path(path: str | os.PathLike[str]) -> Path:
+    """Return where the report of a run lies: beside it, with the ending ``.html``."""
+    return Path(path).with_suffix(".html")
+
+
+def plain(value: Any) -> Any:
+    """Return the value with NaN and infinities as None, which JSON has no word for."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

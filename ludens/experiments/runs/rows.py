@@ -11,7 +11,7 @@ from typing import Any
 from ludens.agents.policy import BeliefReport, Call, Decision, Wording
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x4C55444E  # "LUDN": tells a run from any other SQLite file
 
 SCHEMA = """
@@ -38,10 +38,7 @@ CREATE TABLE calls (
 ) WITHOUT ROWID;
 CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 """
-"""A message's text stands once in `texts`, however many calls sent it; `calls.messages` names it by hash.
-
-Version 1 had no `notes`. A file of it is read as it is, and gets the column when it is written to again.
-"""
+"""A message's text stands once in `texts`, however many calls sent it; `calls.messages` names it by hash."""
 
 _DECISION_COLUMNS = (
     "episode, step, question, agent, policy, environment, protocol, role, node, round, options, action, "
@@ -51,20 +48,6 @@ _CALL_COLUMNS = (
     "episode, step, number, model, messages, reply, outcome, detail, parameters, option_probabilities, "
     "prompt_tokens, completion_tokens, cost, seconds, transport_retries"
 )
-
-
-def upgrade(database: sqlite3.Connection) -> None:
-    """Bring the tables of an older version to this one, whole or not at all; later ones are left alone."""
-    if _version(database) >= SCHEMA_VERSION:
-        return
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        database.execute("ALTER TABLE decisions ADD COLUMN notes TEXT")
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        database.execute("COMMIT")
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
 
 
 def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> None:
@@ -147,8 +130,8 @@ def select_decisions(
     calls: dict[tuple[int, int], list[Call]] = {}
     for place, call in _calls(database, condition, values):
         calls.setdefault(place, []).append(call)
-    columns = _DECISION_COLUMNS if _version(database) > 1 else _DECISION_COLUMNS.replace(", notes", ", NULL")
-    for row in database.execute(f"SELECT {columns} FROM decisions{condition} ORDER BY episode, step", values):
+    query = f"SELECT {_DECISION_COLUMNS} FROM decisions{condition} ORDER BY episode, step"
+    for row in database.execute(query, values):
         yield _decision_record(row, labels[row[0]], tuple(calls.get((row[0], row[1]), ())))
 
 
@@ -221,10 +204,6 @@ class _Texts:
             (text,) = self._database.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
             self._known[key] = _read(text) or ""
         return {**message, "content": self._known[key]}
-
-
-def _version(database: sqlite3.Connection) -> int:
-    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _marks(row: Sequence[object]) -> str:

@@ -103,7 +103,6 @@ class Store:
             with translated(self.path):
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = NORMAL")
-                rows.upgrade(self._database)
                 self._labels = {
                     record.index: record.labels for record in rows.select_episodes(self._database)
                 }

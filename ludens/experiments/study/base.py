@@ -43,12 +43,15 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         title: for help and lists, a few words.
         grows: the keys by which a run can be extended.
         abort_run: whether an episode that a policy aborts ends the whole run.
+        writes_report: whether the command line writes the report after every run, or only when it is asked
+            to.
     """
 
     config_type: ClassVar[type[StudyConfig]]
     title: ClassVar[str] = ""
     grows: ClassVar[frozenset[str]] = frozenset()
     abort_run: ClassVar[bool] = True
+    writes_report: ClassVar[bool] = True
 
     config: ConfigT
 
@@ -114,12 +117,12 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         with progress_bar(console, title, hidden=self.keyboard) as progress:
             yield progress
 
-    def made(self, field: str, game: str | None = None, **defaults: Any) -> tuple[Policy, ...]:
-        """The policies that a field of the configuration names, made for a game.
+    def made(self, field: str, game: Any = None, **defaults: Any) -> tuple[Policy, ...]:
+        """Make the policies that a field of the configuration names, for a game.
 
         Args:
             field: the key.
-            game: the environment's id; None for game trees.
+            game: an environment, its id, or a game; None for game trees.
             defaults: settings of language models, for those that do not set them themselves.
 
         Raises:
@@ -127,16 +130,27 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         """
         given: tuple[PolicyLike, ...] = getattr(self.config, field)
         return tuple(
-            self._made(f"{self.kind()}.{field}[{place}]", each, game, defaults)
-            for place, each in enumerate(given)
+            self.make(f"{field}[{place}]", each, game, **defaults) for place, each in enumerate(given)
         )
 
-    def _made(self, key: str, policy: PolicyLike, game: str | None, defaults: Mapping[str, Any]) -> Policy:
+    def make(self, key: str, policy: PolicyLike, game: Any = None, **defaults: Any) -> Policy:
+        """Make one policy, which the configuration names under that key; arguments as in `made`.
+
+        Raises:
+            UsageError: it cannot be made; the message names its key.
+        """
         from ludens.agents.registry import make_policy
 
         if isinstance(policy, Policy):
             return policy
+        if not isinstance(policy, str) and "spec" not in policy:
+            raise UsageError(
+                f"{self.kind()}.{key}: the policy {policy.get('name', 'without a name')!r} was a "
+                "Python object, "
+                f"which a file cannot describe: go on from Python with ludens.experiments.resume(path, "
+                f"{key.partition('[')[0].partition('.')[0]}=...)."
+            )
         try:
             return make_policy(policy, game, **defaults)
         except UsageError as error:
-            raise UsageError(f"{key}: {error}") from None
+            raise UsageError(f"{self.kind()}.{key}: {error}") from None

@@ -44,13 +44,18 @@ PolicyLike: TypeAlias = str | Mapping[str, Any] | Policy
 """A specification, one with settings beside it (``{"spec": …}``), or a policy."""
 
 
-def _policy(value: object) -> PolicyLike:
+def as_policy(value: object) -> PolicyLike:
+    """Return what names a policy as it is.
+
+    Raises:
+        ValueError: it can name none.
+    """
     if isinstance(value, Policy):
         return value
     if isinstance(value, str) and value.strip():
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return dict(value)
+        return {name: each for name, each in value.items() if each is not None}
     raise ValueError(
         "A policy is named by its specification, such as homo_economicus or openai/gpt-5-mini; got "
         f"{value!r}."
@@ -61,10 +66,11 @@ def described(policy: PolicyLike) -> str | dict[str, Any]:
     """A policy as JSON values, without secrets, which come from the environment."""
     if isinstance(policy, str):
         return policy
-    return without_secrets(policy.describe() if isinstance(policy, Policy) else policy)
+    settings = without_secrets(policy.describe() if isinstance(policy, Policy) else policy)
+    return {name: value for name, value in settings.items() if value is not None}
 
 
-PolicySpec = Annotated[Any, BeforeValidator(_policy), PlainSerializer(described)]
+PolicySpec = Annotated[Any, BeforeValidator(as_policy), PlainSerializer(described)]
 """A field of a configuration that holds a `PolicyLike`."""
 
 
@@ -105,7 +111,7 @@ class StudyConfig(BaseModel):
             raise UsageError(sentence(error, type(self))) from None
 
     def changed(self, **values: Any) -> Self:
-        """The same with other values, checked anew.
+        """Return the configuration with other values, checked anew.
 
         Raises:
             UsageError: a value is wrong.
@@ -114,8 +120,8 @@ class StudyConfig(BaseModel):
         return type(self)(**kept | values)
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values from which an equal configuration can be made; what is None is left out."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """Return JSON values from which an equal configuration can be made."""
+        return self.model_dump(mode="json")
 
 
 def sentence(error: ValidationError, model: type[StudyConfig]) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ludens.errors import UsageError
 from ludens.experiments.runs.blocking import run_blocking
-from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.database import NoRunError, StoreError
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import EpisodeSpec
 from ludens.experiments.runs.rows import as_json
@@ -17,7 +18,7 @@ from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, run_episodes
 from ludens.experiments.runs.seeds import episode_seeds
 from ludens.experiments.runs.store import Store, create_run
-from ludens.experiments.study.base import Labels
+from ludens.experiments.study.base import Labels, ResultT, Study
 from ludens.experiments.study.registry import AnyStudy, find_study, reference_of
 
 
@@ -93,6 +94,34 @@ def resume(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
     return Run(path)
 
 
+def complete(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgress | None = None) -> Run:
+    """Play what is still to be played of a study, in a file that may hold part of it or all of it.
+
+    Args:
+        study: what to play, with its configuration.
+        path: the run's file, new or of this very study; another concurrency is no other study.
+        progress: as in `run_study`.
+
+    Raises:
+        NoRunError: the file is a run of another kind.
+        UsageError: it holds another configuration.
+        LudensError: as `run_study` and `resume` do.
+    """
+    if not Path(path).exists():
+        return run_study(study, path, progress=progress)
+    with Run(path) as run:
+        manifest = run.manifest
+    now = study.config.as_json()
+    same = {name: value for name, value in manifest["config"].items() if name != "concurrency"} == {
+        name: value for name, value in now.items() if name != "concurrency"
+    }
+    if manifest["kind"] != study.kind():
+        raise NoRunError(f"{path} is a run of {manifest['kind']}, not of {study.kind()}: name another file.")
+    if not same:
+        raise UsageError(f"{path} holds another {study.kind()}: name another file, or move it away.")
+    return resume(path, progress=progress, concurrency=study.config.concurrency)
+
+
 def extend(path: str | os.PathLike[str], *, progress: OnProgress | None = None, **changes: Any) -> Run:
     """Add episodes to a run: more replicates, more models, whatever its study lets grow. What the run holds
     stays, and only what is new is asked.
@@ -160,6 +189,20 @@ def load(path: str | os.PathLike[str]) -> tuple[AnyStudy, Any]:
     with Run(path) as run:
         study = study_of(run)
         return study, study.measure(run)
+
+
+def load_result(study: type[Study[Any, ResultT]], path: str | os.PathLike[str]) -> ResultT:
+    """Return what is measured on a run of one kind, as it stands; nothing is asked.
+
+    Raises:
+        NoRunError: the file is no run, or one of another kind.
+    """
+    with Run(path) as run:
+        kind = run.manifest["kind"]
+        if kind != study.kind():
+            raise NoRunError(f"{path} is a run of {kind}, not of {study.kind()}: `ludens show {path}`.")
+        result: ResultT = study_of(run).measure(run)
+        return result
 
 
 def _started(

@@ -69,4 +69,5 @@ def as_toml(study: AnyStudy) -> str:
 
     reference = reference_of(type(study))
     named = {} if reference is None else {"study": reference}
-    return tomli_w.dumps({**named, study.kind(): study.config.as_json()}, multiline_strings=False)
+    values = study.config.model_dump(mode="json", exclude_none=True)  # TOML has no word for None
+    return tomli_w.dumps({**named, study.kind(): values})

@@ -6,11 +6,10 @@ import json
 import os
 from typing import Any
 
-from ludens.experiments.pricing.result import plain
 from ludens.experiments.report.page import Block, Page, Picture, fragment
 from ludens.experiments.report.writing import write_page
 from ludens.experiments.runs.database import StoreError, reason
-from ludens.experiments.runs.files import write_whole
+from ludens.experiments.runs.files import plain, write_whole
 from ludens.experiments.runs.manifest import versions
 from ludens.training.alignment.result import AlignmentResult, load_result, to_json
 from ludens.training.alignment.tables import headline, tables

@@ -11,16 +11,16 @@ from typing import Any
 
 from ludens.experiments.av import DilemmaMeasures
 from ludens.experiments.bench.result import BenchResult, estimates
-from ludens.experiments.bench.result import load_result as load_bench
+from ludens.experiments.bench.study import BenchStudy
 from ludens.experiments.estimates.answers import of_shares
 from ludens.experiments.estimates.profile import Profile, profile
 from ludens.experiments.measures.shares import shares_by_policy
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
+from ludens.experiments.study import engine
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import Plan, read_plan
 from ludens.training.data.dataset import DataSet
-from ludens.training.evaluation.exam import read_exam
-from ludens.training.evaluation.scores import Score, Slope, score_exam, temptation
+from ludens.training.evaluation.scores import Score, Slope, read_exam, score_exam, temptation
 from ludens.training.evaluation.sets import SETS
 from ludens.training.evaluation.transfer import MarketPath, read_dilemmas, read_market
 
@@ -129,7 +129,7 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
     slopes.sort(key=lambda s: rank[s.policy])
     runs = [files.run("before", "protocols"), files.run("after", "protocols")]
     runs.append(files.run("after", "greedy-protocols"))
-    benches = [load_bench(path) for path in runs if path.exists()]
+    benches = [engine.load_result(BenchStudy, path) for path in runs if path.exists()]
     return AlignmentResult(
         folder,
         plan,

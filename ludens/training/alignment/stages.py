@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from ludens.errors import LudensError
-from ludens.experiments.bench.bench import CONCURRENCY, bench
-from ludens.experiments.bench.bench import resume as resume_bench
+from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.files import write_whole
 from ludens.experiments.runs.lock import RunLock
 from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.study.engine import complete
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
 from ludens.training.data.build import HELD_OUT, build_dataset, training_framings
 from ludens.training.data.dataset import DataSet
-from ludens.training.evaluation.exam import Contender, contender, examine
+from ludens.training.evaluation.exam import CONCURRENCY, Contender, contender, examine
 from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
 
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
@@ -218,19 +218,15 @@ def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Questi
 def _protocols(
     plan: Plan, who: tuple[Contender, ...], path: Path, concurrency: int, progress: OnProgress | None
 ) -> None:
-    if path.exists():
-        resume_bench(path, concurrency=concurrency, progress=progress)
-        return
-    bench(
-        [{"label": each.label, **each.spec} for each in who],
+    config = BenchConfig(
+        models=[each.named for each in who],
         framings=("neutral",),
         replicates=plan.sizes.replicates,
         protocols=plan.sizes.protocols,
         seed=plan.seed,
-        path=path,
         concurrency=concurrency,
-        progress=progress,
     )
+    complete(BenchStudy(config), path, progress=progress)
 
 
 def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:

@@ -1,8 +1,7 @@
-"""An exam: every question of the sets put to every contender, into a run that is kept and goes on where it
-broke off.
+"""The exam as a study: every question of the sets put to every policy, a question an episode.
 
-A contender is a policy with a label: a model asked to think first (as the tuned one was taught), the same
-model asked for a letter at once, the model under a persona, or an oracle. Each answers each question once; a
+A policy under test has a label: a model asked to think first (as the tuned one was taught), the same model
+asked for a direct answer, the model under a persona, or an oracle. Each answers each question once; a
 sampled answer at temperature 1 is the model's own choice, and what is not readable stays unreadable.
 """
 
@@ -10,31 +9,143 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from ludens.agents.policy import Policy
-from ludens.errors import UsageError
-from ludens.experiments.bench.bench import CONCURRENCY
-from ludens.experiments.bench.suite import is_language_model, named
-from ludens.experiments.runs.blocking import run_blocking
-from ludens.experiments.runs.database import NoRunError
-from ludens.experiments.runs.recorder import OnProgress, Recorder
-from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
+from ludens.envs import Turn
+from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
-from ludens.experiments.runs.runner import PlayOne, run_episodes, unplayed
-from ludens.experiments.runs.store import Store, create_run
+from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
+from ludens.experiments.study.engine import complete
+from ludens.experiments.study.questions import QuestionStudy, in_wording, named
+from ludens.preferences import HOMO_ECONOMICUS, Preferences
+from ludens.training.evaluation.scores import KIND
 from ludens.training.evaluation.sets import Question
 
-KIND = "exam"
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ludens.experiments.report.page import Page
+    from ludens.training.evaluation.exam_report import ExamResult
+
+CONCURRENCY = 32
+
+
+class QuestionConfig(BaseModel):
+    """A question of an exam, see `ludens.training.evaluation.sets.Question`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    set: str
+    family: str
+    payoffs: tuple[float, ...]
+    node: str
+    framing: str = "neutral"
+    order: int = 0
+
+    @property
+    def question(self) -> Question:
+        """The question itself."""
+        return Question(self.set, self.family, self.payoffs, self.node, self.framing, self.order)
+
+
+class ExamConfig(StudyConfig):
+    """Who is asked what.
+
+    Attributes:
+        policies: with labels that differ; ``"sets"`` in a mapping limits a policy to the sets of those names.
+        questions: of all sets.
+        alpha, beta, kappa: the target, whose optimal options the scores count as right.
+    """
+
+    kind: ClassVar[str] = KIND
+
+    policies: PolicySpecs
+    questions: tuple[QuestionConfig, ...]
+    alpha: float = 0.0
+    beta: float = 0.0
+    kappa: float = 0.0
+    concurrency: Count = CONCURRENCY
+
+    @property
+    def target(self) -> Preferences:
+        """The preferences whose choices are right."""
+        return Preferences(self.alpha, self.beta, self.kappa)
+
+    @field_validator("policies")
+    @classmethod
+    def _check_policies(cls, policies: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
+        labels = [named(policy)["label"] for policy in policies]
+        if len(set(labels)) < len(labels) or not labels:
+            raise ValueError(f"An exam needs policies with labels of their own; got {labels}.")
+        return policies
+
+
+class ExamStudy(QuestionStudy[ExamConfig, "ExamResult"]):
+    """Questions of the trained and of other games, put to tuned models and to those beside them."""
+
+    config_type = ExamConfig
+    title = "questions put to a tuned model and to those beside it"
+    grows = frozenset({"policies", "questions"})
+
+    @cached_property
+    def policies(self) -> Mapping[str, Mapping[str, Any]]:
+        """The policies under test by their labels."""
+        return {spec["label"]: spec for spec in map(named, self.config.policies)}
+
+    def episodes(self) -> Sequence[Labels]:
+        """Return every question of every policy."""
+        return [
+            {"policy": label, "protocol": None, **each.question.labels()}
+            for label, spec in self.policies.items()
+            for each in self.config.questions
+            if spec.get("sets") is None or each.set in spec["sets"]
+        ]
+
+    def turn(self, labels: Labels) -> Turn:
+        """Return a question as the strategy method puts it."""
+        return Question.of(labels).turn
+
+    def policy(self, label: str, framing: str, order: int) -> Policy:
+        """Make the policy of that label, set to that wording.
+
+        Raises:
+            UsageError: it cannot be made.
+        """
+        spec = {name: value for name, value in self.policies[label].items() if name != "sets"}
+        return in_wording(spec, framing, order)
+
+    def measure(self, run: Run) -> ExamResult:
+        """Measure a run as it stands, finished or not."""
+        from ludens.training.evaluation.exam_report import measured
+
+        return measured(run, self.config.target)
+
+    def page(self, result: ExamResult) -> Page:
+        """Return the report."""
+        from ludens.training.evaluation.exam_report import page
+
+        return page(result)
+
+    def show(self, result: ExamResult, console: Console) -> None:
+        """Print the scores of every policy in every set."""
+        from ludens.training.evaluation.exam_report import show
+
+        show(result, console)
+
+    def tables(self, result: ExamResult) -> Mapping[str, Rows]:
+        """Return one row per policy and set."""
+        return {"sets": result.rows}
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Who is asked, and how.
+    """A policy under test.
 
     Attributes:
         label: the name in tables.
@@ -46,26 +157,20 @@ class Contender:
     spec: Mapping[str, Any]
     sets: tuple[str, ...] | None = None
 
-    def policy(self, framing: str, order: int) -> Policy:
-        """The policy, set to a wording.
-
-        Raises:
-            UsageError: it cannot be made.
-        """
-        from ludens.agents.registry import make_policy
-
-        settings = dict(self.spec)
-        if is_language_model(named(settings)):
-            settings |= {"framing": framing, "order": order}
-        return make_policy(settings if len(settings) > 1 else settings["spec"])
+    @property
+    def named(self) -> dict[str, Any]:
+        """As a key of `ExamConfig` holds it."""
+        limited = {} if self.sets is None else {"sets": list(self.sets)}
+        return {"label": self.label, **self.spec, **limited}
 
 
 def contender(label: str, model: str, **settings: Any) -> Contender:
-    """A language model or another policy under test.
+    """Describe a language model or another policy under test.
 
     Args:
         label: the name in tables.
-        model: the spec of the policy, for example ``"local/smollm2-135m"`` or ``"homo_moralis:0.5"``.
+        model: the specification of the policy, for example ``"local/smollm2-135m"`` or
+            ``"homo_moralis:0.5"``.
         settings: of `LLMPolicy`; unreadable replies are not asked again, as a tuned model has learnt no talk.
     """
     sets = settings.pop("sets", None)
@@ -74,22 +179,12 @@ def contender(label: str, model: str, **settings: Any) -> Contender:
     return Contender(label, {"spec": model, **settings}, None if sets is None else tuple(sets))
 
 
-def specs(contenders: Sequence[Contender], questions: Sequence[Question]) -> list[EpisodeSpec]:
-    """Every question of every contender as an episode."""
-    labels = [
-        {"policy": who.label, "protocol": None, **question.labels()}
-        for who in contenders
-        for question in questions
-        if who.sets is None or question.set in who.sets
-    ]
-    return [EpisodeSpec(index, entry) for index, entry in enumerate(labels)]
-
-
 def examine(
     contenders: Sequence[Contender],
     questions: Sequence[Question],
     path: str | os.PathLike[str],
     *,
+    target: Preferences = HOMO_ECONOMICUS,
     seed: int = 0,
     concurrency: int = CONCURRENCY,
     progress: OnProgress | None = None,
@@ -97,9 +192,10 @@ def examine(
     """Ask what is still to be asked; an exam that is done is returned as it is.
 
     Args:
-        contenders: who is asked, with labels that differ.
+        contenders: the policies under test, with labels that differ.
         questions: of all sets.
         path: the run's file, new or of this very exam.
+        target: the preferences whose choices are right.
         seed: root of all chance.
         concurrency: how many questions are open at once.
         progress: called after every decision.
@@ -108,56 +204,26 @@ def examine(
         UsageError: labels are not distinct, a policy cannot be made, or the file holds another exam.
         StoreError: the run cannot be written.
         LudensError: a model cannot be reached; what was answered is kept.
-        RunInterrupted: Ctrl-C; likewise.
+        RunInterrupted: Ctrl-C; what was answered is kept.
     """
-    labels = [who.label for who in contenders]
-    if len(set(labels)) < len(labels) or not labels:
-        raise UsageError(f"An exam needs contenders with labels of their own; got {labels}.")
-    planned = specs(contenders, questions)
-    play_one = _player(contenders, planned)
-    target = Path(path)
-    if target.exists():
-        with Run(target) as run:
-            manifest, found = run.manifest, [dict(record.labels) for record in run.episodes()]
-        if manifest["kind"] != KIND:
-            raise NoRunError(f"{target} is a run of {manifest['kind']}, not an exam: name another folder.")
-        if found != [dict(spec.labels) for spec in planned] or manifest["seed"] != seed:
-            raise UsageError(f"{target} holds another exam: name another folder, or remove it.")
-        if manifest["status"] == "done":
-            return Run(target)
-        store = Store(target)
-    else:
-        config = {"contenders": [{"label": who.label, **who.spec} for who in contenders]}
-        store = create_run(target, KIND, config, planned, seed)
-    job = run_episodes(store, planned, play_one, concurrency=concurrency, progress=progress)
-    run_blocking(store, job)
-    return Run(target)
-
-
-def read_exam(path: str | os.PathLike[str]) -> tuple[list[EpisodeRecord], list[DecisionRecord]]:
-    """The questions of an exam, and the answers so far.
-
-    Raises:
-        NoRunError: the file holds none.
-    """
-    with Run(path) as run:
-        if run.manifest["kind"] != KIND:
-            raise NoRunError(f"{path} is a run of {run.manifest['kind']}, not an exam.")
-        return run.episodes(), run.decisions()
-
-
-def _player(contenders: Sequence[Contender], planned: Sequence[EpisodeSpec]) -> PlayOne:
-    by_label = {who.label: who for who in contenders}
-    wordings = {(spec.labels["policy"], spec.labels["framing"], spec.labels["order"]) for spec in planned}
-    policies = {key: by_label[key[0]].policy(key[1], key[2]) for key in sorted(wordings)}
-
-    async def play_one(spec: EpisodeSpec, seat: Recorder, seeds: np.random.SeedSequence) -> EpisodeRecord:
-        labels = spec.labels
-        policy = policies[labels["policy"], labels["framing"], labels["order"]]
-        turn = Question.of(labels).turn
-        decision = await seat.decide(policy, turn)
-        if decision.status == "valid":
-            return EpisodeRecord(spec.index, labels, "done")
-        return unplayed(spec, turn, replace(decision, on_invalid="drop"), {}, labels["policy"])
-
-    return play_one
+    asked = [
+        QuestionConfig(
+            set=each.set,
+            family=each.family,
+            payoffs=each.payoffs,
+            node=each.node,
+            framing=each.framing,
+            order=each.order,
+        )
+        for each in questions
+    ]
+    config = ExamConfig(
+        policies=[each.named for each in contenders],
+        questions=asked,
+        alpha=target.alpha,
+        beta=target.beta,
+        kappa=target.kappa,
+        seed=seed,
+        concurrency=concurrency,
+    )
+    return complete(ExamStudy(config), path, progress=progress)

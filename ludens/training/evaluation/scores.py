@@ -25,9 +25,10 @@ from ludens.experiments.measures.intervals import (
     wider,
     wilson,
 )
+from ludens.experiments.runs.database import NoRunError
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
+from ludens.experiments.runs.run import Run
 from ludens.preferences import HOMO_ECONOMICUS, Preferences
-from ludens.training.evaluation.exam import read_exam
 from ludens.training.evaluation.sets import (
     DILEMMA,
     REPLY,
@@ -38,6 +39,9 @@ from ludens.training.evaluation.sets import (
     payoff_range,
     worth,
 )
+
+KIND = "exam"
+"""The kind of the study whose runs are scored here."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,18 @@ class Slope:
     policy: str
     slope: Estimate
     points: tuple[tuple[float, float], ...]
+
+
+def read_exam(path: str | os.PathLike[str]) -> tuple[list[EpisodeRecord], list[DecisionRecord]]:
+    """Return the questions of an exam, and the answers so far.
+
+    Raises:
+        NoRunError: the file holds none.
+    """
+    with Run(path) as run:
+        if run.manifest["kind"] != KIND:
+            raise NoRunError(f"{path} is a run of {run.manifest['kind']}, not an exam.")
+        return run.episodes(), run.decisions()
 
 
 def score_exam(

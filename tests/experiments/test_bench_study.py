@@ -11,24 +11,28 @@ from ludens.agents import CallablePolicy, LLMPolicy, OraclePolicy
 from ludens.envs import PROTOCOLS, SequentialEnv
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
-from ludens.experiments.bench.suite import REFERENCES, Suite, player
+from ludens.experiments.bench.study import REFERENCES, BenchConfig, BenchStudy
 from ludens.preferences import Preferences
 
 MODEL = {"spec": "openai/loopback", "api_base": "http://127.0.0.1:9/v1", "api_key": "secret-123"}
 
 
-def labels(suite):
-    return [spec.labels for spec in suite.specs()]
+def study(*models, **config):
+    return BenchStudy(BenchConfig(models=models, **config))
+
+
+def labels(made):
+    return made.episodes()
 
 
 def test_every_question_is_asked_in_every_wording_and_of_references_once():
-    counts = Counter(entry["policy"] for entry in labels(Suite((MODEL,), replicates=2)))
+    counts = Counter(entry["policy"] for entry in labels(study(MODEL, replicates=2)))
     # 6 × (3 + 2 + 2) nodes; × 3 framings × 2 orders × 2 replicates for the model
     assert counts == {"openai/loopback": 42 * 3 * 2 * 2} | dict.fromkeys(REFERENCES, 42)
 
 
 def test_labels_place_each_question():
-    suite = Suite((MODEL,), protocols=("TG3",), framings=("twin",))
+    suite = study(MODEL, protocols=("TG3",), framings=("twin",))
     first = labels(suite)[0]
     assert first == {
         "policy": "openai/loopback",
@@ -42,42 +46,40 @@ def test_labels_place_each_question():
     }
     places = {(e["policy"], e["node"], e["framing"], e["order"], e["replicate"]) for e in labels(suite)}
     assert len(places) == len(labels(suite)) == 2 * 2 + 4 * 2
-    assert [spec.index for spec in suite.specs()] == list(range(12))
+    assert len(suite.episodes()) == 12
 
 
 def test_questions_with_a_common_prompt_stand_together():
-    worded = [
-        (e["framing"], e["order"], e["protocol"]) for e in labels(Suite((MODEL,))) if e["framing"] != "-"
-    ]
+    worded = [(e["framing"], e["order"], e["protocol"]) for e in labels(study(MODEL)) if e["framing"] != "-"]
     runs = [place for number, place in enumerate(worded) if number == 0 or worded[number - 1] != place]
     assert len(runs) == len(set(runs))
 
 
 def test_a_reference_named_as_a_model_is_asked_once():
-    suite = Suite(("random",))
+    suite = study("random")
     assert [policy["label"] for policy in suite.policies] == list(REFERENCES)
 
 
 def test_a_suite_is_rebuilt_from_its_configuration_without_secrets():
-    suite = Suite(
-        (MODEL,), framings=("story",), replicates=2, beliefs=True, protocols=("TG1",), persona="be kind"
+    suite = study(
+        MODEL, framings=("story",), replicates=2, beliefs=True, protocols=("TG1",), persona="be kind"
     )
-    stored = json.dumps(suite.to_config())
-    again = Suite.from_config(json.loads(stored))
+    stored = json.dumps(suite.config.as_json())
+    again = BenchStudy(BenchConfig(**json.loads(stored)))
     assert "secret-123" not in stored
-    assert again.specs() == suite.specs()
-    assert again.to_config() == suite.to_config()
+    assert again.episodes() == suite.episodes()
+    assert again.config.as_json() == suite.config.as_json()
 
 
 def test_language_models_are_made_with_their_wording():
-    policy = Suite((MODEL,), persona="be kind", elicit="sample").policy("openai/loopback", "story", 1)
+    policy = study(MODEL, persona="be kind", elicit="sample").policy("openai/loopback", "story", 1)
     assert isinstance(policy, LLMPolicy)
     assert (policy.settings.framing, policy.settings.order) == ("story", 1)
     assert (policy.settings.persona, policy.settings.elicit) == ("be kind", "sample")
 
 
 def test_a_policy_with_a_spec_may_be_given_itself():
-    suite = Suite((OraclePolicy(Preferences(alpha=0.2)), LLMPolicy("openai/x", temperature=0.5)))
+    suite = study(OraclePolicy(Preferences(alpha=0.2)), LLMPolicy("openai/x", temperature=0.5))
     oracle, model = suite.models
     assert suite.policy(oracle["label"], "-", 0) == OraclePolicy(Preferences(alpha=0.2))
     made = suite.policy(model["label"], "twin", 1)
@@ -85,7 +87,7 @@ def test_a_policy_with_a_spec_may_be_given_itself():
 
 
 def test_settings_of_a_model_go_before_those_of_the_suite():
-    policy = Suite(({**MODEL, "elicit": "sample"},), elicit="logprobs").policy("openai/loopback", "story", 1)
+    policy = study({**MODEL, "elicit": "sample"}, elicit="logprobs").policy("openai/loopback", "story", 1)
     assert policy.settings.elicit == "sample"
 
 
@@ -103,13 +105,13 @@ def test_settings_of_a_model_go_before_those_of_the_suite():
 )
 def test_a_wrong_argument_is_one_clear_sentence(arguments, message):
     with pytest.raises(UsageError, match=message):
-        Suite(**arguments)
+        BenchConfig(**arguments)
 
 
 @pytest.mark.parametrize("model", ["nobody", {**MODEL, "framing": "neutral", "temperature": -1}])
 def test_a_policy_that_cannot_be_made_fails_before_anything_is_asked(model):
     with pytest.raises(UsageError):
-        player(Suite((model,)))
+        study(model).player()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -1,0 +1,82 @@
+"""What all commands that run a study share: play it or print its file, then report what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ludens.cli.printing import console, print_json
+
+if TYPE_CHECKING:
+    from ludens.experiments.study.registry import AnyStudy
+
+PrintConfig = Annotated[
+    bool, typer.Option("--print-config", help="Print the study file of this command, and do nothing.")
+]
+
+
+def carry_out(
+    study: AnyStudy,
+    *,
+    out: Path | None = None,
+    as_json: bool = False,
+    print_config: bool = False,
+    files: Mapping[str, Path | None] | None = None,
+) -> Path | None:
+    """Play a study, write its report and print the result; or print the file that describes the study.
+
+    Args:
+        study: what to play.
+        out: the run's file; None for a new name.
+        as_json: print JSON in place of the tables.
+        print_config: print the study's file alone.
+        files: where to write tables of the result, by the table's name.
+
+    Returns:
+        The run's file; None where nothing was played.
+    """
+    from ludens.experiments.study.engine import run_study
+    from ludens.experiments.study.files import as_toml
+
+    if print_config:
+        typer.echo(as_toml(study), nl=False)
+        return None
+    with study.watched(console(stderr=True), study.kind().replace("_", " ")) as progress:
+        run = run_study(study, out, progress=progress)
+    print_run(run.path, as_json, written=study.writes_report, files=files)
+    return run.path
+
+
+def print_run(
+    path: Path, as_json: bool, *, written: bool, files: Mapping[str, Path | None] | None = None
+) -> None:
+    """Measure a run and print the result.
+
+    Args:
+        path: the run's file.
+        as_json: print JSON in place of the tables.
+        written: write the report too.
+        files: where to write tables of the result, by the table's name.
+    """
+    from ludens.experiments.report.writing import write_report
+    from ludens.experiments.study.engine import load
+    from ludens.experiments.study.export import write_rows
+
+    study, result = load(path)
+    if written:
+        result = write_report(result, study.page(result), path)
+    if as_json:
+        print_json(study.as_json(result))
+    else:
+        study.show(result, console())
+    for name, target in (files or {}).items():
+        if target is not None:
+            write_rows(study.tables(result)[name], target)
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Return the values that are there: an option that was not named leaves the configuration its default."""
+    return {name: value for name, value in values.items() if value is not None}

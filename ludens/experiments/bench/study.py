@@ -1,0 +1,259 @@
+"""The benchmark as a study: every question of every protocol, put to every policy in every wording.
+
+One episode is one question: a protocol × an information set × the order in which its options stand × a
+framing × a replicate. It is asked by the strategy method (before roles are known), so an answer never
+depends on how others happened to play. The published protocols of every family join by themselves.
+
+A language model whose option probabilities are read from its log-probabilities answers a question exactly:
+one replicate is then all there is to know, and more of them cost without adding anything. Replicates are
+for sampled answers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import field_validator, model_validator
+
+from ludens.agents.policy import Policy
+from ludens.envs import PROTOCOLS, GameTree, Turn
+from ludens.envs.tree.questions import questions
+from ludens.errors import UsageError
+from ludens.experiments.bench.result import BenchResult, estimates, measured, to_json
+from ludens.experiments.report.writing import report
+from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.runs.run import Run
+from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
+from ludens.experiments.study.engine import run_study
+from ludens.experiments.study.questions import (
+    NO_FRAMING,
+    QuestionStudy,
+    in_wording,
+    is_language_model,
+    named,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ludens.experiments.report.page import Page
+
+FRAMINGS = ("neutral", "story", "twin")
+REFERENCES = ("random", "homo_economicus", "homo_moralis:0.5", "quantal:kappa=0,noise=8")
+"""Policies that every benchmark shows beside the models: they need no words and are asked every question
+once."""
+
+
+class BenchConfig(StudyConfig):
+    """What is asked of whom.
+
+    Attributes:
+        models: the policies under test, references not among them; their labels must differ. A mapping adds
+            settings (``{"spec": "openai/x", "api_base": …}``); ``"label"`` is its name in tables.
+        framings: families of templates, for language models alone.
+        replicates: how often each question is asked in each wording (language models and policies that draw
+            without telling their probabilities).
+        elicit: how to obtain choice probabilities from language models.
+        beliefs: ask language models at each question also what share of people choose each option.
+        persona: the persona under which language models are asked; None for none.
+        protocols: names of protocols; None for all.
+        concurrency: how many questions are open at once.
+
+    Raises:
+        UsageError: a name is unknown, nothing is left to ask, or two models have one label.
+    """
+
+    kind: ClassVar[str] = "bench"
+
+    models: PolicySpecs
+    framings: tuple[str, ...] = FRAMINGS
+    replicates: Count = 1
+    elicit: Literal["auto", "logprobs", "sample"] = "auto"
+    beliefs: bool = False
+    persona: str | None = None
+    protocols: tuple[str, ...] | None = None
+    concurrency: Count = 32
+
+    @field_validator("models")
+    @classmethod
+    def _check_models(cls, models: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
+        if not models:
+            raise ValueError("Name at least one model, as a list; for example ['local/smollm2-135m'].")
+        labels = [named(model)["label"] for model in models]
+        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+            raise ValueError(f"Two models are called {twice[0]!r}; give one of them a label of its own.")
+        return models
+
+    @field_validator("framings")
+    @classmethod
+    def _check_framings(cls, framings: tuple[str, ...]) -> tuple[str, ...]:
+        from ludens.agents.llm.prompts.games import check_framing
+
+        return tuple(dict.fromkeys(map(check_framing, framings)))
+
+    @field_validator("protocols")
+    @classmethod
+    def _check_protocols(cls, protocols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if protocols == ():
+            raise ValueError("Name at least one protocol, or none for all of them.")
+        for name in protocols or ():
+            if name not in PROTOCOLS:
+                raise ValueError(f"There is no protocol {name!r}; there are {', '.join(PROTOCOLS)}.")
+        return None if protocols is None else tuple(dict.fromkeys(protocols))
+
+    @model_validator(mode="after")
+    def _check_wordings(self) -> BenchConfig:
+        if not self.framings and any(is_language_model(named(model)) for model in self.models):
+            raise ValueError(f"Name at least one framing, for example {', '.join(FRAMINGS)}.")
+        return self
+
+
+class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
+    """The benchmark of preferences."""
+
+    config_type = BenchConfig
+    title = "models beside reference policies, on every question of the protocols"
+    grows = frozenset({"models", "framings", "replicates", "protocols"})
+
+    @cached_property
+    def models(self) -> tuple[Mapping[str, Any], ...]:
+        """The policies under test, each as a mapping with its label."""
+        return tuple(map(named, self.config.models))
+
+    @cached_property
+    def policies(self) -> tuple[Mapping[str, Any], ...]:
+        """The models, then those references that are not among them."""
+        labels = {model["label"] for model in self.models}
+        return self.models + tuple(named(name) for name in REFERENCES if name not in labels)
+
+    @property
+    def games(self) -> Mapping[str, GameTree]:
+        """The protocols asked, by name."""
+        return {name: PROTOCOLS[name] for name in self.config.protocols or PROTOCOLS}
+
+    @property
+    def keyboard(self) -> bool:
+        """Whether a person answers in this terminal."""
+        return any(model["spec"] == "human" for model in self.models)
+
+    def episodes(self) -> Sequence[Labels]:
+        """Return every question; prompts with a common beginning stand next to each other, for prefix
+        caches.
+        """
+        return [labels for policy in self.policies for labels in self._labels(policy)]
+
+    def turn(self, labels: Labels) -> Turn:
+        """Return the question at a node of a protocol."""
+        return _turns(labels["protocol"])[labels["node"]]
+
+    def policy(self, label: str, framing: str, order: int) -> Policy:
+        """Make the policy of that label, set to that wording.
+
+        Raises:
+            UsageError: it cannot be made; the message names its key.
+        """
+        place, spec = next(
+            (place, spec) for place, spec in enumerate(self.policies) if spec["label"] == label
+        )
+        config = self.config
+        if config.persona is not None:
+            spec = spec if not is_language_model(spec) else {**spec, "persona": config.persona}
+        try:
+            return in_wording(spec, framing, order, elicit=config.elicit)
+        except UsageError as error:
+            raise UsageError(f"bench.models[{place}]: {error}") from None
+
+    def asks_beliefs(self, label: str) -> bool:
+        """Whether the policy of that label is a language model, and the study asks beliefs."""
+        return self.config.beliefs and label in self._language_models
+
+    def measure(self, run: Run) -> BenchResult:
+        """Measure a run as it stands, finished or not."""
+        models = tuple(model["label"] for model in self.models)
+        return measured(run, models, [policy["label"] for policy in self.policies])
+
+    def page(self, result: BenchResult) -> Page:
+        """Return the report."""
+        from ludens.experiments.bench.page import page
+
+        return page(result)
+
+    def show(self, result: BenchResult, console: Console) -> None:
+        """Print the table; it fits 80 columns."""
+        from ludens.experiments.bench.terminal import print_summary
+
+        print_summary(result, console)
+
+    def as_json(self, result: BenchResult) -> dict[str, Any]:
+        """Return everything measured as JSON values."""
+        return to_json(result)
+
+    def tables(self, result: BenchResult) -> Mapping[str, Rows]:
+        """Return every estimate as one row."""
+        return {"estimates": estimates(result)}
+
+    @cached_property
+    def _language_models(self) -> frozenset[str]:
+        return frozenset(policy["label"] for policy in self.policies if is_language_model(policy))
+
+    def _labels(self, policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        worded, varies = is_language_model(policy), policy["label"] not in REFERENCES
+        for framing in self.config.framings if worded else (NO_FRAMING,):
+            for order in range(self._most_options if worded else 1):
+                for protocol, game in self.games.items():
+                    for node in game.information_sets:
+                        if order >= len(node.options):
+                            continue
+                        for replicate in range(self.config.replicates if varies else 1):
+                            yield {
+                                "policy": policy["label"],
+                                "family": game.name,
+                                "protocol": protocol,
+                                "node": node.label,
+                                "role": node.role,
+                                "framing": framing,
+                                "order": order,
+                                "replicate": replicate,
+                            }
+
+    @property
+    def _most_options(self) -> int:
+        return max(len(node.options) for game in self.games.values() for node in game.information_sets)
+
+
+def bench(
+    models: Sequence[PolicyLike],
+    *,
+    path: str | os.PathLike[str] | None = None,
+    progress: OnProgress | None = None,
+    **config: Any,
+) -> BenchResult:
+    """Ask every question of the protocols, measure the answers and write the report beside the run.
+
+    Args:
+        models: specifications of policies, for example ``"local/smollm2-135m"``; a mapping may add settings
+            (``{"spec": "openai/x", "api_base": …, "label": …}``); or policies that have a specification.
+        path: the run's file; None for a new name under ``runs/``.
+        progress: called after every decision.
+        config: the other keys of `BenchConfig` (``framings``, ``replicates``, ``seed`` …).
+
+    Raises:
+        UsageError: an argument is wrong; nothing was written.
+        StoreError: the run or the report cannot be written.
+        LudensError: a model cannot be reached at all; what was answered is kept, and `resume` goes on.
+        RunInterrupted: Ctrl-C; what was answered is kept.
+    """
+    if isinstance(models, str | Mapping | Policy):
+        raise UsageError("Name at least one model, as a list; for example bench(['local/smollm2-135m']).")
+    study = BenchStudy(BenchConfig(models=models, **config))
+    result: BenchResult = report(run_study(study, path, progress=progress).path)
+    return result
+
+
+@lru_cache(maxsize=256)
+def _turns(protocol: str) -> Mapping[str, Turn]:
+    return questions(PROTOCOLS[protocol])

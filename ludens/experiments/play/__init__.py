@@ -1,0 +1,1 @@
+"""Play any environment with any policies, episode by episode."""

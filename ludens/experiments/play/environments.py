@@ -1,0 +1,105 @@
+"""Environments of a run, from what users write and from what a run's file says of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeAlias
+
+from pettingzoo import AECEnv
+from pydantic import BeforeValidator, PlainSerializer
+
+from ludens.envs import SequentialEnv, environments, make_env
+from ludens.errors import UsageError
+
+Env: TypeAlias = AECEnv[str, Any, Any]
+EnvLike: TypeAlias = str | tuple[str, Mapping[str, Any]] | Mapping[str, Any] | Env
+"""An id, an id with options, the same as one mapping (``{"id": …, **options}``), or an environment."""
+
+
+def _checked(value: object) -> object:
+    if isinstance(value, str):
+        return {"id": value}
+    if isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[1], Mapping):
+        return {"id": value[0], **value[1]}
+    if isinstance(value, AECEnv) or (isinstance(value, Mapping) and ({"id", "name"} & set(value))):
+        return value
+    raise ValueError(
+        f"An environment is an id, (id, options) or a PettingZoo AEC environment; got {type(value).__name__}."
+    )
+
+
+def described(env: Mapping[str, Any] | Env) -> dict[str, Any]:
+    """Return JSON values from which an equal environment can be made; of an object that ludens did not make,
+    its name alone.
+    """
+    if isinstance(env, Mapping):
+        return dict(env)
+    inner = env.unwrapped
+    if not isinstance(inner, SequentialEnv) or inner.environment not in environments():
+        return {"name": str(env)}
+    game = inner.game
+    rules: dict[str, Any] = {"payoffs": list(game.parameters.values())}
+    if game.protocol is not None:
+        rules = {"protocol": game.protocol}
+    options = rules | {"roles": inner.roles, "method": inner.method, "rounds": inner.rounds}
+    if inner.max_cycles is not None:
+        options["max_cycles"] = inner.max_cycles
+    return {"id": inner.environment, **options}
+
+
+EnvField = Annotated[Any, BeforeValidator(_checked), PlainSerializer(described)]
+"""A field of a configuration that holds an environment: a mapping with its ``id`` and options, or an
+object.
+"""
+
+
+class EnvironmentMaker:
+    """Makes fresh environments of one kind: one per episode that is being played.
+
+    Args:
+        env: what an `EnvField` holds; an object is copied, never stepped itself.
+
+    Attributes:
+        seats: in the environment's order.
+        name: the environment's id.
+        protocol: the name of the published parameters, if it has some.
+        game: an environment, for policies that are made for its game.
+
+    Raises:
+        UsageError: there is no such environment, it lacks ``turn``, or its options are wrong.
+    """
+
+    def __init__(self, env: Mapping[str, Any] | Env) -> None:
+        self._make = _maker(env)
+        first = self._make()
+        self._idle = [first]
+        self.seats: list[str] = list(first.possible_agents)
+        self.game: Env = first
+        self.name = str(getattr(first.unwrapped, "environment", described(env).get("id") or first))
+        self.protocol: str | None = getattr(getattr(first.unwrapped, "game", None), "protocol", None)
+        if not callable(getattr(first.unwrapped, "turn", None)):
+            raise UsageError(
+                f"{self.name} has no turn(agent), from which policies learn what they may know: add it, "
+                "as ludens.envs.SequentialEnv does."
+            )
+
+    def take(self) -> Env:
+        """Return an environment that nobody uses; reset it first."""
+        return self._idle.pop() if self._idle else self._make()
+
+    def give_back(self, env: Env) -> None:
+        """Let the next episode use it."""
+        self._idle.append(env)
+
+
+def _maker(env: Mapping[str, Any] | Env) -> Callable[[], Env]:
+    if not isinstance(env, Mapping):
+        return lambda: copy.deepcopy(env)
+    if "id" not in env:
+        raise UsageError(
+            f"The environment {env['name']!r} was a Python object, which a file cannot describe: go on from "
+            "Python with ludens.experiments.resume(path, environment=...)."
+        )
+    options = {name: value for name, value in env.items() if name != "id"}
+    return lambda: make_env(env["id"], **options)

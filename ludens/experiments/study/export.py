@@ -1,0 +1,110 @@
+"""Tables of a run as files: one row per decision, per episode, and per estimate of its study."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ludens.agents.policy import BeliefReport
+from ludens.errors import UsageError
+from ludens.experiments.runs.files import as_csv, plain, write_table
+from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.run import Run
+from ludens.experiments.study.base import Rows
+from ludens.experiments.study.engine import load
+
+
+def export(
+    path: str | os.PathLike[str], target: str | os.PathLike[str] | None = None, *, table: str | None = None
+) -> dict[str, Path]:
+    """Write the tables of a run, finished or not.
+
+    Args:
+        path: the run's file.
+        target: a folder for all tables, as CSV; of one table the file, which ends in ``.csv`` or ``.json``.
+            None for names beside the run.
+        table: the name of one table; None for all.
+
+    Returns:
+        The files by the names of the tables.
+
+    Raises:
+        NoRunError: the file is no run.
+        UsageError: there is no such table, or the file has another ending.
+        StoreError: a file cannot be written.
+    """
+    study, result = load(path)
+    with Run(path) as run:
+        tables: dict[str, Rows] = {
+            **study.tables(result),
+            "decisions": list(_decisions(run.decisions())),
+            "episodes": run.table(),
+        }
+    if table is not None and table not in tables:
+        raise UsageError(f"{path} has no table {table!r}; there are {', '.join(tables)}.")
+    if table is not None:
+        file = Path(path).with_name(f"{Path(path).stem}-{table}.csv") if target is None else Path(target)
+        return {table: write_rows(tables[table], file)}
+    folder = Path(path).with_name(f"{Path(path).stem}-tables") if target is None else Path(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    return {name: write_rows(rows, folder / f"{name}.csv") for name, rows in tables.items()}
+
+
+def write_rows(rows: Rows, target: str | os.PathLike[str]) -> Path:
+    """Write rows as a file, ``.csv`` or ``.json`` by its ending. It is replaced whole or not at all.
+
+    Raises:
+        UsageError: it has another ending.
+        StoreError: it cannot be written.
+    """
+    ending = Path(target).suffix.lower()
+    if ending == ".json":
+        return write_table(json.dumps([plain(dict(row)) for row in rows], indent=1) + "\n", target)
+    if ending != ".csv":
+        raise UsageError(f"{target} must end in .csv or .json: name another file.")
+    return write_table(as_csv(rows), target)
+
+
+def _decisions(records: list[DecisionRecord]) -> Iterator[Mapping[str, Any]]:
+    """One row per decision: its place, what was decided, and what it took; labels of episodes that differ
+    join.
+    """
+    labels = dict.fromkeys(name for record in records for name in record.labels)
+    for record in records:
+        decision = record.decision
+        choice = None if isinstance(decision, BeliefReport) else decision
+        own = {
+            "episode": record.episode,
+            "step": record.step,
+            "question": record.question,
+            "agent": record.agent,
+            "policy": record.policy,
+            "environment": record.environment,
+            "protocol": record.protocol,
+            "role": record.role,
+            "node": record.node,
+            "round": record.round,
+            "options": _json(record.options),
+            "choice": record.choice,
+            "status": decision.status,
+            "probabilities": _json(decision.probabilities),
+            "provenance": None if choice is None else choice.provenance,
+            "reasoning": None if choice is None else choice.reasoning,
+            "calls": len(decision.calls),
+            "prompt_tokens": sum(call.prompt_tokens for call in decision.calls),
+            "completion_tokens": sum(call.completion_tokens for call in decision.calls),
+            "cost": sum(call.cost for call in decision.calls),
+            "seconds": sum(call.seconds for call in decision.calls),
+        }
+        further = {f"label_{name}": record.labels.get(name) for name in labels if name not in own}
+        yield own | {
+            name: value if isinstance(value, str | int | float | None) else _json(value)
+            for name, value in further.items()
+        }
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)

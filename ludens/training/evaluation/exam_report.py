@@ -1,0 +1,140 @@
+"""An exam as measured: its scores, on a page and on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ludens.experiments.report import provenance
+from ludens.experiments.report.cells import share
+from ludens.experiments.report.names import percent, share_range
+from ludens.experiments.report.page import Page
+from ludens.experiments.report.table import Table
+from ludens.experiments.report.transcripts import Transcripts
+from ludens.experiments.runs.files import report_path
+from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.run import Run
+from ludens.preferences import Preferences
+from ludens.training.evaluation.scores import Score, score_exam
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class ExamResult:
+    """An exam as measured.
+
+    Attributes:
+        run_path: the run's file.
+        report_path: the HTML report; None until one is written.
+        scores: of every policy in every set.
+        decisions: everything that was asked and answered.
+        manifest: of the run.
+    """
+
+    run_path: Path
+    report_path: Path | None
+    scores: tuple[Score, ...]
+    decisions: tuple[DecisionRecord, ...]
+    manifest: Mapping[str, Any]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per policy and set, estimates with their intervals in columns of their own."""
+        return [_flat(asdict(each)) for each in self.scores]
+
+
+def measured(run: Run, target: Preferences) -> ExamResult:
+    """Measure an exam as it stands, finished or not."""
+    report, decisions = report_path(run.path), run.decisions()
+    return ExamResult(
+        run.path,
+        report if report.exists() else None,
+        score_exam(run.episodes(), decisions, target, seed=run.manifest["seed"]),
+        tuple(decisions),
+        run.manifest,
+    )
+
+
+def page(result: ExamResult) -> Page:
+    """Return the report of an exam."""
+    headers = ["asked", "agrees", "right of all", "regret", "cooperates", "oracle", "unreadable", "refused"]
+    rows = [
+        (
+            f"{each.policy}: {each.set}",
+            [
+                f"{each.answered} of {each.asked}",
+                share(each.agreement),
+                share(each.right),
+                share(each.regret),
+                share(each.cooperation),
+                percent(each.oracle),
+                share(each.invalid),
+                share(each.refused),
+            ],
+        )
+        for each in result.scores
+    ]
+    answered = sum(each.answered for each in result.scores if each.set != "all")
+    asked = sum(each.asked for each in result.scores if each.set != "all")
+    return Page(
+        title=", ".join(dict.fromkeys(each.policy for each in result.scores)),
+        lead="How often the answers are optimal for the target, set by set.",
+        kind="exam",
+        warnings=provenance.unfinished(answered, asked, result.run_path),
+        tables=[Table.of("Scores", READING, headers, rows, corner="policy and set")],
+        transcripts=Transcripts(result.decisions),
+        facts=provenance.facts(
+            result.manifest,
+            result.run_path,
+            {"target": ", ".join(f"{name} {value:g}" for name, value in _target(result.manifest).items())},
+        ),
+    )
+
+
+READING = (
+    "Per cent, with 95 % intervals. Agrees: optimal for the target, of readable answers; right of "
+    "all: of all "
+    "answers. Regret: the utility lost against the best option, as a share of the game's range of payoffs."
+)
+
+
+def show(result: ExamResult, console: Console) -> None:
+    """Print the scores of every policy in every set; they fit 80 columns."""
+    from rich import box
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid.add_column("policy", overflow="fold", max_width=24)
+    grid.add_column("set", no_wrap=True)
+    for header in ("agrees", "right\nof all", "regret", "coop-\nerates", "un-\nread"):
+        grid.add_column(header, justify="right", no_wrap=True)
+    for each in result.scores:
+        shares = [each.agreement, each.right, each.regret, each.cooperation]
+        cells = [Text.assemble(percent(one.value), (f"\n{share_range(one)}", "dim")) for one in shares]
+        unread = None if each.invalid.value is None else each.invalid.value + (each.refused.value or 0.0)
+        grid.add_row(Text(each.policy), Text(each.set), *cells, percent(unread))
+    console.print(grid)
+    console.print(READING, style="dim", highlight=False)
+    for what, path in (("Report", result.report_path), ("Run", result.run_path)):
+        if path is not None:
+            # A path is never broken: it must survive being copied.
+            console.print(f"{what:<13}{path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _target(manifest: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(manifest["config"][name]) for name in ("alpha", "beta", "kappa")}
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            flat |= {name: value["value"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
+        else:
+            flat[name] = value
+    return flat
