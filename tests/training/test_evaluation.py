@@ -9,7 +9,7 @@ import pytest
 
 from ludens.envs import FAMILIES
 from ludens.errors import UsageError
-from ludens.experiments.play import play
+from ludens.experiments.play.study import play
 from ludens.experiments.runs.database import NoRunError
 from ludens.experiments.runs.run import Run
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis

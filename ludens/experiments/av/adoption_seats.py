@@ -22,7 +22,7 @@ from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.experiments.av.adoption import AdoptionPaths
 from ludens.experiments.av.adoption_result import AdoptionResult
 from ludens.experiments.av.groups import Group
-from ludens.experiments.play import play
+from ludens.experiments.play.study import play
 from ludens.experiments.runs.database import NoRunError
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
@@ -90,8 +90,8 @@ def load_adoption(path: str | os.PathLike[str]) -> AdoptionResult:
     described = manifest["config"].get("environment") or {}
     if not isinstance(described, dict) or "av_adoption" not in str(described.get("id")):
         raise NoRunError(f"{path} is no run of the adoption game: `ludens show {path}`.")
-    env = AdoptionEnv(**described["options"])
-    policies = [_policy(manifest["config"]["policies"][seat]) for seat in env.possible_agents]
+    env = AdoptionEnv(**{name: value for name, value in described.items() if name != "id"})
+    policies = [_policy(each) for each in manifest["config"]["policies"]]
     groups = _groups(policies)
     edges = np.cumsum([0, *(group.people for group in groups)])
     shares = np.full((len(episodes), env.rounds + 1, len(groups)), np.nan)
@@ -123,8 +123,10 @@ def load_adoption(path: str | os.PathLike[str]) -> AdoptionResult:
     return AdoptionResult(run.path, settings, paths, decisions=counts)
 
 
-def _policy(description: dict[str, Any]) -> Policy:
-    return make_policy(description, ENVIRONMENT) if "spec" in description else _Named(description["name"])
+def _policy(description: str | dict[str, Any]) -> Policy:
+    if isinstance(description, str) or "spec" in description:
+        return make_policy(description, ENVIRONMENT)
+    return _Named(description["name"])
 
 
 def _groups(policies: Sequence[Policy]) -> tuple[Group, ...]:

@@ -17,9 +17,8 @@ from ludens.experiments.report.names import DASH, number, percent, policy_name, 
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.transcripts import Transcripts, question_entry
-from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.records import NO_FRAMING, DecisionRecord
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.questions import NO_FRAMING
 
 READING = (
     "A car cannot stop in time: one of two groups dies. Scenarios differ in one attribute at a time, and "

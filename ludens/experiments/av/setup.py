@@ -13,8 +13,7 @@ from ludens.envs.av.dilemma.studies import study_design
 from ludens.envs.av.dilemma.vignette import Vignette, as_vignette
 from ludens.envs.av.registration import DILEMMA
 from ludens.errors import UsageError
-from ludens.experiments.runs.records import EpisodeSpec
-from ludens.experiments.study.questions import NO_FRAMING
+from ludens.experiments.runs.records import NO_FRAMING, EpisodeSpec
 
 Respondent: TypeAlias = str | Policy | Mapping[str, Any]
 

@@ -25,12 +25,12 @@ from ludens.errors import UsageError
 from ludens.experiments.bench.result import BenchResult, estimates, measured, to_json
 from ludens.experiments.report.writing import report
 from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.runs.records import NO_FRAMING
 from ludens.experiments.runs.run import Run
 from ludens.experiments.study.base import Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
-    NO_FRAMING,
     QuestionStudy,
     in_wording,
     is_language_model,

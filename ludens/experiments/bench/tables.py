@@ -10,7 +10,7 @@ from ludens.experiments.bench.comparisons import Beliefs
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
 from ludens.experiments.report.names import DASH, PREFERENCES, number, oracle_name, policy_name
 from ludens.experiments.report.table import Cell, Header, Table
-from ludens.experiments.study.questions import NO_FRAMING
+from ludens.experiments.runs.records import NO_FRAMING
 from ludens.preferences import human
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from typing import Any
 from ludens.agents.policy import Call, Decision
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.table import Table
-from ludens.experiments.runs.records import DecisionRecord
-from ludens.experiments.study.questions import NO_FRAMING
+from ludens.experiments.runs.records import NO_FRAMING, DecisionRecord
 
 _STATUS = {"invalid": "unreadable"}
 

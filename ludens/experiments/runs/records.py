@@ -16,6 +16,10 @@ RunStatus = Literal["running", "done", "interrupted", "failed", "aborted"]
 """Of a whole run; a run that was killed still says ``"running"``."""
 
 
+NO_FRAMING = "-"
+"""The framing in the labels of a policy that is not asked in words."""
+
+
 @dataclass(frozen=True)
 class EpisodeSpec:
     """An episode to be played: its number in the run (which also picks its seed) and what tells it apart.

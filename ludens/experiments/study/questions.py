@@ -13,13 +13,10 @@ from ludens.agents.policy import Decision, Policy
 from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.experiments.runs.recorder import Recorder
-from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.records import NO_FRAMING, EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.runner import PlayOne, unplayed
 from ludens.experiments.study.base import ConfigT, Labels, ResultT, Study
 from ludens.experiments.study.config import PolicyLike
-
-NO_FRAMING = "-"
-"""The framing in the labels of a policy that is not asked in words."""
 
 
 class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
