@@ -83,7 +83,7 @@ def test_a_policy_with_a_spec_may_be_given_itself():
     oracle, model = suite.models
     assert suite.policy(oracle["label"], "-", 0) == OraclePolicy(Preferences(alpha=0.2))
     made = suite.policy(model["label"], "twin", 1)
-    assert (made.temperature, made.framing, made.order) == (0.5, "twin", 1)
+    assert (made.settings.temperature, made.settings.framing, made.settings.order) == (0.5, "twin", 1)
 
 
 def test_settings_of_a_model_go_before_those_of_the_suite():
