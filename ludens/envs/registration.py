@@ -1,4 +1,4 @@
-"""Both PettingZoo faces of every family and of the pricing markets, under ``ludens/<name>-v0``."""
+"""Registration of every environment under ``ludens/<name>-v0``, in both PettingZoo registries."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from pettingzoo import AECEnv, ParallelEnv, aec_registry, make
-from pettingzoo.utils.conversions import turn_based_aec_to_parallel
+from pettingzoo import AECEnv, aec_registry, make
 
 from ludens.envs.av.registration import register_av
 from ludens.envs.games import FAMILIES, GROUP, add_family, built_in, load_game
 from ludens.envs.pricing.registration import register_pricing
-from ludens.envs.spec import aec_of, parallel_of, register
+from ludens.envs.spec import register
 from ludens.envs.tree.family import Family
 from ludens.envs.tree.sequential import SequentialEnv
 from ludens.errors import UsageError
@@ -25,7 +24,7 @@ _OPTIONS = set(inspect.signature(SequentialEnv).parameters) - {"game", "environm
 def sequential_env(
     family: str, protocol: str | None = None, payoffs: Sequence[float] | None = None, **options: Any
 ) -> SequentialEnv:
-    """The AEC environment of a family. Without protocol and payoffs the family's first protocol is played.
+    """Return the environment of a family, of its first protocol if neither protocol nor payoffs are given.
 
     Raises:
         GameError: the protocol or the payoffs are wrong.
@@ -41,29 +40,19 @@ def sequential_env(
     return SequentialEnv(kind.game(protocol, payoffs), environment=kind.environment, **options)
 
 
-def parallel_env(family: str, **options: Any) -> ParallelEnv[str, Any, Any]:
-    """The same behind PettingZoo's own turn-based conversion: only the seat to move is heard at a step."""
-    environment: ParallelEnv[str, Any, Any] = turn_based_aec_to_parallel(sequential_env(family, **options))
-    return environment
-
-
 def register_family(family: Family) -> None:
-    """Add a family to ludens: its protocols, and both PettingZoo faces. Doing it twice changes nothing.
+    """Add a family to ludens: its protocols and its environment. Doing it twice changes nothing.
 
     Raises:
         GameError: another family has its name or the name of one of its protocols.
     """
     if FAMILIES.get(family.name) != family:
         add_family(family)
-    register(
-        family.environment,
-        parallel=partial(parallel_env, family.name),
-        aec=partial(sequential_env, family.name),
-    )
+    register(family.environment, partial(sequential_env, family.name))
 
 
 def environments() -> list[str]:
-    """The ids of all ludens environments."""
+    """Return the ids of all environments of ludens."""
     return sorted(name for name in aec_registry if name.startswith("ludens/"))
 
 
@@ -82,7 +71,7 @@ def environment_id(environment: str) -> str:
 
 
 def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
-    """``pettingzoo.make("aec", …)`` for an id with or without ``ludens/`` and ``-v0``.
+    """Make an environment with the AEC API, by its id with or without ``ludens/`` and ``-v0``.
 
     Raises:
         UsageError: there is no such environment; the message lists those that exist.
@@ -92,22 +81,17 @@ def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
 
 
 def register_plugins() -> None:
-    """Add both APIs of the games of other packages, which are loaded when the first one is made.
+    """Add the games of other packages, which are loaded when the first one is made.
 
-    Doing it twice changes nothing; a name that is taken is left to the one who has it.
+    Doing it twice changes nothing; a name that is taken stays with the package that has it.
     """
     for name in installed(GROUP):
-        register(f"ludens/{name}-v0", parallel=partial(_parallel, name), aec=partial(_aec, name))
+        register(f"ludens/{name}-v0", partial(_make_plugin, name))
 
 
-def _parallel(name: str, **options: Any) -> ParallelEnv[str, Any, Any]:
+def _make_plugin(name: str, **options: Any) -> Any:
     game = load_game(name)
-    return parallel_env(name, **options) if isinstance(game, Family) else parallel_of(game, **options)
-
-
-def _aec(name: str, **options: Any) -> AECEnv[str, Any, Any]:
-    game = load_game(name)
-    return sequential_env(name, **options) if isinstance(game, Family) else aec_of(game, **options)
+    return sequential_env(name, **options) if isinstance(game, Family) else game.make(**options)
 
 
 for _family in built_in():

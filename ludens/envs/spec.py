@@ -1,4 +1,7 @@
-"""An environment that is no game tree: what lists show of it, and how its PettingZoo faces are registered."""
+"""Environments as lists show them, and their registration with both of PettingZoo's APIs.
+
+Importing this module loads no environment: each is loaded when it is first made.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pettingzoo import AECEnv, ParallelEnv, aec_registry, parallel_registry
 from pettingzoo import register as register_api
 from pettingzoo.utils.conversions import parallel_to_aec
 
+from ludens.envs.base import OneAtATime
 from ludens.errors import UsageError
 from ludens.plugins import load_object
 
@@ -23,9 +27,8 @@ class EnvSpec:
         environment: its id.
         title, source: for people.
         roles: the parts that its seats may play.
-        options: the names of what it can be made with.
-        entry: the class of its Parallel API, as ``module:name``, which is loaded when the first one is made;
-            None where the API is registered in another way.
+        options: the names of the arguments that it can be made with.
+        entry: its class, with either API, as ``module:name``; it is loaded when the first one is made.
     """
 
     environment: str
@@ -33,69 +36,44 @@ class EnvSpec:
     source: str
     roles: tuple[str, ...]
     options: tuple[str, ...]
-    entry: str | None = None
+    entry: str
 
-    def known(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The options as they are, if the environment has them all.
+    def make(self, **options: Any) -> Any:
+        """Return a new environment, with the API that its class has.
 
         Raises:
-            UsageError: it lacks one.
+            UsageError: an option is unknown or wrong, or the environment cannot be loaded.
         """
         unknown = set(options) - set(self.options)
         if unknown:
             raise UsageError(
                 f"{self.environment} has no option {min(unknown)!r}; it has {', '.join(self.options)}."
             )
-        return options
+        return load_object(self.entry)(**options)
 
 
-def register(
-    environment: str,
-    *,
-    parallel: Callable[..., ParallelEnv[str, Any, Any]],
-    aec: Callable[..., AECEnv[str, Any, Any]],
-) -> None:
-    """Add both PettingZoo faces of an environment to the registries. Doing it twice changes nothing.
+def register(environment: str, make: Callable[..., Any]) -> None:
+    """Add an environment to both PettingZoo registries. Doing it twice changes nothing.
 
     Args:
         environment: its id.
-        parallel: makes the parallel face.
-        aec: makes the other.
+        make: makes it, with either API; the other one is a conversion. Where all seats move at once, the AEC
+            API is PettingZoo's own conversion, in which a round is played when the last seat has moved. Where
+            seats move in turns, the Parallel API is `OneAtATime`.
     """
     if environment not in parallel_registry:
-        register_api("parallel", environment, parallel)
+        register_api("parallel", environment, partial(_parallel, make))
     if environment not in aec_registry:
-        register_api("aec", environment, aec)
+        register_api("aec", environment, partial(_aec, make))
 
 
-def register_parallel(spec: EnvSpec) -> None:
-    """Add an environment whose seats all move at once. Doing it twice changes nothing.
-
-    Its AEC API is PettingZoo's own conversion, where a round is played when the last seat has moved. Both
-    report unknown options in one sentence.
-
-    Args:
-        spec: with its entry.
-    """
-    register(spec.environment, parallel=partial(parallel_of, spec), aec=partial(aec_of, spec))
+def _parallel(make: Callable[..., Any], **options: Any) -> ParallelEnv[str, Any, Any]:
+    made = make(**options)
+    parallel: ParallelEnv[str, Any, Any] = made if isinstance(made, ParallelEnv) else OneAtATime(made)
+    return parallel
 
 
-def parallel_of(spec: EnvSpec, **options: Any) -> ParallelEnv[str, Any, Any]:
-    """Return a new environment with the Parallel API.
-
-    Raises:
-        UsageError: an option is unknown or wrong, or the environment cannot be loaded.
-    """
-    known = spec.known(options)
-    environment: ParallelEnv[str, Any, Any] = load_object(str(spec.entry))(**known)
-    return environment
-
-
-def aec_of(spec: EnvSpec, **options: Any) -> AECEnv[str, Any, Any]:
-    """Return a new environment with the AEC API.
-
-    Raises:
-        UsageError: as `parallel_of`.
-    """
-    environment: AECEnv[str, Any, Any] = parallel_to_aec(parallel_of(spec, **options))
-    return environment
+def _aec(make: Callable[..., Any], **options: Any) -> AECEnv[str, Any, Any]:
+    made = make(**options)
+    aec: AECEnv[str, Any, Any] = parallel_to_aec(made) if isinstance(made, ParallelEnv) else made
+    return aec

@@ -246,6 +246,42 @@ class EnvironmentConformance:
                 space = env.observation_space(agent)
                 check_types(space, observation, rewards.get(agent, 0.0), flags, infos[agent])
 
+    def test_infos_have_the_same_keys_at_reset_and_at_every_step(self) -> None:
+        """For every seat and on both APIs, dictionaries inside included: learners stack them to arrays."""
+        expected: dict[str, Any] = {}
+        env = self.make()
+        env.reset(seed=3)
+        for infos in [env.infos, *_stepping(env, lambda: env.infos)]:
+            _check_keys(infos, expected)
+        for returned in parallel_episode(self.make_parallel(), 3):
+            _check_keys(returned[-1], expected)
+
+    def test_observations_can_be_normalised(self) -> None:
+        """No entry of an observation has equal bounds: (x − low)/(high − low) is finite in float32."""
+        env = self.make()
+        for agent in env.possible_agents:
+            space = env.observation_space(agent)
+            box = space["observation"] if hasattr(space, "spaces") else space
+            width = box.high - box.low
+            assert np.all(width > 0)
+            assert np.all(np.isfinite(width))
+
+    def test_state(self) -> None:
+        """`state()` returns an array in `state_space` at reset and after every step, on both APIs."""
+        for env in (self.make(), self.make_parallel()):
+            with pytest.raises(UsageError, match=r"reset\(\)"):
+                env.unwrapped.state()
+            env.reset(seed=4)
+            states = [env.state()]
+            if hasattr(env, "agent_selection"):
+                states += _stepping(env, env.state)
+            else:
+                while env.agents:
+                    env.step(self._joint(env))
+                    states.append(env.state())
+            assert all(type(state) is np.ndarray and state in env.state_space for state in states)
+            assert not np.shares_memory(states[0], env.state())
+
     def test_spaces_are_the_same_objects_each_time(self) -> None:
         """So that seeding a space works."""
         env = self.make()
@@ -372,3 +408,24 @@ class EnvironmentConformance:
         if action is not ...:
             actions[env.agents[0]] = action
         return actions
+
+
+def _stepping(env: Any, read: Callable[[], Any]) -> list[Any]:
+    """What `read` returns after each step of the rest of an episode, AEC."""
+    seen = []
+    while env.agents:
+        env.step(first_legal(env))
+        seen.append(copy.deepcopy(read()))
+    return seen
+
+
+def _check_keys(infos: Mapping[str, Any], expected: dict[str, Any]) -> None:
+    """Assert that each seat's info has the keys that it had before, if it was there before."""
+    for agent, info in infos.items():
+        keys = {name: sorted(value) if isinstance(value, dict) else None for name, value in info.items()}
+        known = expected.setdefault(agent, keys)
+        assert set(keys) == set(known)
+        for name, inner in keys.items():
+            # A value that there is not yet may be None in place of a dictionary.
+            assert inner is None or known[name] is None or inner == known[name]
+            known[name] = known[name] or inner

@@ -234,7 +234,7 @@ def test_a_person_can_play_a_whole_game_against_a_script():
     policies = {"player_0": human, "player_1": TitForTat()}
     for agent in env.agent_iter():
         env.step(policies[agent].act(env, np.random.default_rng(0)))
-    assert [[step.option for step in past["player_0"].path] for past in env._course.past] == [
+    assert [[step.option for step in past["player_0"].path] for past in env._progress.past] == [
         ["cooperate", "cooperate"],
         ["defect", "defect"],
     ]

@@ -90,7 +90,7 @@ def played(first, second, rounds, protocol="SPD3", family="sequential_prisoners_
     for agent in env.agent_iter():
         env.step(policies[agent].act(env, rng))
     return " ".join(
-        "".join(step.option[0].upper() for step in past["player_0"].path) for past in env._course.past
+        "".join(step.option[0].upper() for step in past["player_0"].path) for past in env._progress.past
     )
 
 

@@ -244,7 +244,7 @@ def test_every_game_can_be_played_and_pays_what_its_leaves_say(game, seed, metho
     rng = np.random.default_rng(seed)
     asked, paid = play(env, seed, lambda turn: int(rng.integers(len(turn.options))))
     ends = {leaf.path: leaf.payoffs for leaf in game.leaves}
-    past = env._course.past
+    past = env._progress.past
     assert len(past) == rounds
     for agent in env.possible_agents:
         owed = sum(ends[seen[agent].path][game.roles.index(seen[agent].role)] for seen in past)

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from pettingzoo import ParallelEnv
-from pettingzoo.utils.conversions import parallel_to_aec, turn_based_aec_to_parallel
+from pettingzoo.utils.conversions import parallel_to_aec
 
 from ludens.agents import Decision, RandomPolicy
 from ludens.envs import FAMILIES, PROTOCOLS, ChanceNode, SequentialEnv, Turn, check_strategy, walk
+from ludens.envs.base import OneAtATime
 from ludens.envs.turn import Option
 from ludens.errors import UsageError
 from ludens.testing import (
@@ -77,7 +78,33 @@ class SecretClock(SequentialEnv):
         return (*seen[:4], {"copied": hasattr(self, "past_pickled")})
 
 
+class LateInfos(SequentialEnv):
+    """Says more from the first step on."""
+
+    def _infos(self):
+        return {agent: {"moves": self.moves} if self.moves else {} for agent in self.agents}
+
+
+class FixedEntry(SequentialEnv):
+    """Observes something that never varies, and says so in its bounds."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        for space in self._observation_spaces.values():
+            space["observation"].high[0] = space["observation"].low[0]
+
+
+class NarrowState(SequentialEnv):
+    """Has a state that its space does not hold."""
+
+    def state(self):
+        return super().state()[:-1]
+
+
 BROKEN = [
+    (LateInfos, "test_infos_have_the_same_keys_at_reset_and_at_every_step"),
+    (FixedEntry, "test_observations_can_be_normalised"),
+    (NarrowState, "test_state"),
     (GlobalDraws, "test_global_random_state_is_left_alone"),
     (GlobalDraws, "test_same_seed_same_episode"),
     (SharedArrays, "test_what_is_returned_is_fresh"),
@@ -97,7 +124,7 @@ def test_a_broken_promise_is_found(broken, check):
             return broken(PROTOCOLS["TG3"], **options)
 
         def make_parallel(self, **options):
-            return turn_based_aec_to_parallel(self.make(**options))
+            return OneAtATime(self.make(**options))
 
     with pytest.raises(AssertionError):
         getattr(Case(), check)()
@@ -149,6 +176,7 @@ class Pennies(ParallelEnv):
         self.max_cycles = max_cycles
         self.spaces = {agent: gymnasium.spaces.Discrete(2) for agent in self.possible_agents}
         self.seen = {agent: gymnasium.spaces.Box(0, 1, (3,), np.float32) for agent in self.possible_agents}
+        self.state_space = gymnasium.spaces.Box(0, 1, (3,), np.float32)
 
     def observation_space(self, agent):
         return self.seen[agent]
@@ -161,6 +189,11 @@ class Pennies(ParallelEnv):
             raise UsageError("The seed must be a whole number of at least 0.")
         self.agents, self.cycles, self.last_moves = self.possible_agents[:], 0, (0, 0)
         return self._observed(), {agent: {} for agent in self.agents}
+
+    def state(self):
+        if not hasattr(self, "cycles"):
+            raise UsageError("Call reset() first.")
+        return np.array([*self.last_moves, 1 - self.cycles / 20], dtype=np.float32)
 
     def _observed(self):
         share = 1 - self.cycles / 20

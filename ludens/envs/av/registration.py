@@ -1,8 +1,8 @@
-"""Both PettingZoo faces of the environments of this package. Each is loaded when the first one is made."""
+"""The environments of this package as lists show them. Each is loaded when the first one is made."""
 
 from __future__ import annotations
 
-from ludens.envs.spec import EnvSpec, register_parallel
+from ludens.envs.spec import EnvSpec, register
 
 DILEMMA = EnvSpec(
     "ludens/av_dilemma-v0",
@@ -44,6 +44,5 @@ KINDS: tuple[EnvSpec, ...] = (DILEMMA, MORAL_MACHINE, ADOPTION)
 
 def register_av() -> None:
     """Add them to both registries. Doing it twice changes nothing."""
-    register_parallel(DILEMMA)
-    register_parallel(MORAL_MACHINE)
-    register_parallel(ADOPTION)
+    for spec in KINDS:
+        register(spec.environment, spec.make)

@@ -6,7 +6,7 @@ A module put here that defines `FAMILY` is taken up by itself. Another package n
     [project.entry-points."ludens.games"]
     stag_hunt = "my_package.stag_hunt:FAMILY"
 
-The object is a `Family`, or an `EnvSpec` with an entry for an environment that is no game tree. It is loaded
+The object is a `Family`, or an `EnvSpec` for an environment that is no game tree. It is loaded
 when it is looked up or listed for the first time.
 """
 
@@ -100,10 +100,10 @@ def load_game(name: str) -> Family | EnvSpec:
         UsageError: it cannot be loaded, is no game, or has another name or one that is taken.
     """
     game = load_installed(GROUP, name)
-    if not isinstance(game, Family | EnvSpec) or (isinstance(game, EnvSpec) and game.entry is None):
+    if not isinstance(game, Family | EnvSpec):
         raise UsageError(
             f"The plug-in {name!r} ({GROUP}) gives {type(game).__name__}, which is no game: name a "
-            "Family, or an EnvSpec with an entry."
+            "Family or an EnvSpec."
         )
     if game.environment != f"ludens/{name}-v0":
         raise UsageError(

@@ -1,18 +1,20 @@
-"""What both PettingZoo faces of a pricing market share: spaces, the record of what was played, turns."""
+"""The parts that both pricing environments share: spaces, the history of play, turns, messages, infos."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.checks import check_running, seeded, whole_number
+from ludens.checks import whole_number
+from ludens.envs.base import BaseEnv, Info, Observation, observation_space
+from ludens.envs.pricing import render
 from ludens.envs.pricing.observations import FirmEncoding, shared_part
 from ludens.envs.pricing.options import PricingOptions
 from ludens.envs.pricing.simulator import Outcome, PricingCore
@@ -20,8 +22,10 @@ from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Floats = NDArray[np.float64]
-Observation = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,57 +56,41 @@ class PricingGame:
         return found
 
 
-class BertrandBase:
-    """One market played by seats ``firm_0`` …; faces say who moves when.
+class BertrandBase(BaseEnv):
+    """One market played by seats ``firm_0`` …; subclasses say who moves when.
 
     Attributes:
         options: as checked.
         game: the rules.
-        core: the market, which is stepped.
+        core: the simulator of the market.
         period: how many periods have been played.
         prices, quantities, profits, fines: of the periods played, shapes (period, J), (period, J),
-            (period, F), (period, F), as the core's `Outcome`; quantities and profits are NaN for firms that
-            were not there.
+            (period, F), (period, F), as in the core's `Outcome`; quantities and profits are NaN for firms
+            that were not in the market.
     """
 
     def __init__(self, options: PricingOptions, game: PricingGame) -> None:
-        self.options = options
-        self.environment = options.environment
-        self.game = game
-        self.render_mode = options.render_mode
-        self.metadata: dict[str, Any] = {
-            "name": options.environment.removeprefix("ludens/").replace("-", "_"),
-            "render_modes": ["ansi", "human", "rgb_array"],
-            "is_parallelizable": False,
-            "render_fps": 2,
-        }
         market = options.market
-        self.possible_agents = [f"firm_{number}" for number in range(market.firms)]
-        self.agents: list[str] = []
+        firms = [f"firm_{number}" for number in range(market.firms)]
+        super().__init__(options.environment, firms, options.render_mode)
+        self.options = options
+        self.game = game
         self.core = PricingCore(
             market, memory=options.memory, grid=options.grid, interventions=options.interventions
         )
-        self._firm = {agent: number for number, agent in enumerate(self.possible_agents)}
+        self._firm = {agent: number for number, agent in enumerate(firms)}
         self._encodings = {
             agent: FirmEncoding(options, self.core, number) for agent, number in self._firm.items()
         }
-        self._action_spaces = {agent: self._action_space(agent) for agent in self.possible_agents}
-        self._observation_spaces = {agent: self._observation_space(agent) for agent in self.possible_agents}
-        offered = () if options.grid is None else options.grid
-        self._offers = [
-            tuple(Option(number, f"{price:.6g}") for number, price in enumerate(row)) for row in offered
-        ]
-        self._rng: np.random.Generator | None = None
-        self._started = False
+        self._set_spaces(
+            {agent: self._prices_of(encoding) for agent, encoding in self._encodings.items()},
+            {
+                agent: observation_space(encoding.low, encoding.high, options.points)
+                for agent, encoding in self._encodings.items()
+            },
+        )
+        self._offers = [] if options.grid is None else [offers(row) for row in options.grid]
         self._clear()
-
-    def observation_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """The space of one seat's observations (the same object each time)."""
-        return self._observation_spaces[agent]
-
-    def action_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """The space of one seat's actions (the same object each time)."""
-        return self._action_spaces[agent]
 
     @property
     def stochastic(self) -> bool:
@@ -135,15 +123,15 @@ class BertrandBase:
         return self._fines[: self._played].copy()
 
     def say(self, agent: str, text: str) -> None:
-        """Send a message along with the agent's next price; all firms read it before the price after.
+        """Send a message with the agent's next price; all firms read it before they set the price after that.
 
-        The last text before the price counts, and an empty one says nothing.
+        The last text before the price counts, and an empty one sends nothing.
 
         Raises:
             UsageError: there is no `CheapTalk` in this market, the agent is not in it now, or the text is
                 longer than the limit.
         """
-        self._running("say()")
+        self._check_running("say()")
         talk = self.core.schedule.talk
         if talk is None:
             raise UsageError(f"{self.environment} has no message channel: make it with a CheapTalk().")
@@ -153,41 +141,22 @@ class BertrandBase:
             raise UsageError(f"A message is a text of at most {talk.limit} characters; got {text!r}.")
         self._saying[agent] = text
 
-    def render(self) -> str | NDArray[np.uint8] | None:
-        """Price and profit paths against Nash and joint-profit lines, as `render_mode` says."""
-        if self.render_mode is None:
-            gymnasium.logger.warn(f"{self.environment} has no render_mode: pass one when making it.")
-            return None
-        from ludens.envs.pricing import render
-
-        if self.render_mode == "rgb_array":
-            return render.pixels(self)
-        if self.render_mode == "ansi":
-            return render.text(self)
-        render.show(self)
-        return None
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def _begin(self, seed: int | None) -> np.random.Generator:
-        """Start an episode, and return the generator that its chances come from."""
-        self._rng = seeded(self.environment, seed, self._rng)
-        self.core.reset(int(self._rng.integers(2**63)) if self.core.schedule.draws else 0)
-        self._started = True
+    def _begin(self, rng: np.random.Generator) -> None:
+        """Begin an episode, with chances from the generator."""
+        self.core.reset(int(rng.integers(2**63)) if self.core.schedule.draws else 0)
         self._clear()
-        return self._rng
 
     def _clear(self) -> None:
         market, periods = self.options.market, self.options.periods
         self._played = 0
         self._prices, self._quantities = (np.full((periods, market.products), np.nan) for _ in range(2))
         self._profits, self._fines = (np.full((periods, market.firms), np.nan) for _ in range(2))
+        self._gains = np.full(market.firms, np.nan)
         self._saying: dict[str, str] = {}
         self._said: tuple[tuple[str, str], ...] = ()
 
-    def _move(self, agent: str, action: Any) -> Any:
-        """The moves of an agent's products, checked.
+    def _legal(self, agent: str, action: Any) -> Any:
+        """Return the moves of an agent's products.
 
         Raises:
             UsageError: the action is not legal.
@@ -214,8 +183,8 @@ class BertrandBase:
             f" {high:g}."
         )
 
-    def _play(self, moves: NDArray[np.generic]) -> Outcome:
-        """One period of the core, kept in the record."""
+    def _advance(self, moves: NDArray[np.generic]) -> Outcome:
+        """Play one period, and keep what happened in it."""
         regime, place = self.core.regime, self._played
         outcome = self.core._advance(moves)
         self._prices[place] = outcome.prices[0]
@@ -226,6 +195,7 @@ class BertrandBase:
             absent = [firm for firm in range(self.options.market.firms) if firm not in regime.firms]
             self._profits[place, absent] = self._fines[place, absent] = np.nan
             self._quantities[place, np.isnan(self._prices[place])] = np.nan
+        self._gains = regime.gain(outcome.profits[0])
         self._played += 1
         self._said = ()
         if self._saying:
@@ -234,19 +204,20 @@ class BertrandBase:
             self._saying = {}
         return outcome
 
-    def _info(self, agent: str, gains: Floats) -> dict[str, Any]:
-        """What came of the last period for one seat."""
-        firm, place = self._firm[agent], self._played - 1
-        sold = self._quantities[place, self._encodings[agent].products]
+    def _info(self, agent: str) -> Info:
+        """Return what came of the last period for a seat; zeros where it did not play one."""
+        firm, place, owned = self._firm[agent], self._played - 1, self._encodings[agent].products
+        known = place >= 0 and not math.isnan(self._profits[place, firm])
+        sold = self._quantities[place, owned] if known else np.zeros(len(owned))
         return {
-            "profit": float(self._profits[place, firm]),
+            "profit": float(self._profits[place, firm]) if known else 0.0,
             "quantity": float(sold[0]) if len(sold) == 1 else sold.copy(),
-            "profit_gain": float(gains[firm]),
-            "fine": float(self._fines[place, firm]),
+            "profit_gain": float(self._gains[firm]) if known else 0.0,
+            "fine": float(self._fines[place, firm]) if known else 0.0,
             "discount": self.options.discount,
         }
 
-    def _observations(self, agents: list[str]) -> dict[str, Observation]:
+    def _observations(self, agents: Sequence[str]) -> dict[str, Observation]:
         shared = shared_part(self.core)
         last = self._played - 1
         quantities = None
@@ -264,7 +235,7 @@ class BertrandBase:
         return found
 
     def _turn(self, agent: str, **facts: Any) -> Turn:
-        """All that a firm may know now: every price, and its own quantities and profits."""
+        """Return all that a firm may know now: every price, and its own quantities and profits."""
         firm, played = self._firm[agent], self._played
         regime, schedule = self.core.schedule.regime(played), self.core.schedule
         products = self._encodings[agent].products
@@ -310,33 +281,29 @@ class BertrandBase:
         ]
         return (*told, *fined)
 
-    def _running(self, call: str) -> None:
-        check_running(self.environment, call, self._started, self.agents)
+    def _text(self) -> str:
+        return render.text(self)
 
-    def _known(self, agent: str) -> str:
-        if agent not in self._firm:
-            seats = ", ".join(self.possible_agents)
-            raise UsageError(f"{self.environment} has no seat {agent!r}; its seats are {seats}.")
-        return agent
+    def _figure(self) -> Figure:
+        return render.figure(self)
 
-    def _action_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        if self.options.grid is not None:
-            return gymnasium.spaces.Discrete(self.options.grid.shape[1])
-        shape = (len(self._encodings[agent].products),)
+    def _prices_of(self, encoding: FirmEncoding) -> gymnasium.spaces.Space[Any]:
+        """Return the space of a firm's prices: the points of the grid, or one interval for each product."""
+        if self.options.points is not None:
+            return gymnasium.spaces.Discrete(self.options.points)
+        shape = (len(encoding.products),)
         return gymnasium.spaces.Box(self.options.low, self.options.high, shape, dtype=np.float32)
 
-    def _observation_space(self, agent: str) -> gymnasium.spaces.Dict:
-        encoding = self._encodings[agent]
-        parts: dict[str, gymnasium.spaces.Space[Any]] = {
-            "observation": gymnasium.spaces.Box(encoding.low, encoding.high, dtype=np.float32)
-        }
-        if self.options.grid is not None:
-            parts["action_mask"] = gymnasium.spaces.Box(0, 1, (self.options.grid.shape[1],), dtype=np.int8)
-        return gymnasium.spaces.Dict(parts)
+
+def offers(prices: Sequence[float] | Floats) -> tuple[Option, ...]:
+    """Return the options of a price grid: the action is the number of the point, the name its price."""
+    return tuple(Option(number, f"{price:.6g}") for number, price in enumerate(prices))
 
 
 def _numbers(action: Any) -> Floats | None:
-    """A real number or an array of them as float64; None for anything else (texts, lists, booleans)."""
+    """Return a real number or an array of them as float64; None for anything else (texts, lists,
+    booleans).
+    """
     if isinstance(action, np.ndarray | np.generic):
         return np.asarray(action, dtype=np.float64) if action.dtype.kind in "fiu" else None
     if isinstance(action, float):

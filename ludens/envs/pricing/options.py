@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.checks import check_choice, check_count
+from ludens.envs.base import RenderMode
 from ludens.envs.pricing.interventions import Intervention, as_interventions
 from ludens.envs.pricing.schedule import Schedule
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
@@ -20,7 +21,6 @@ from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
 Actions = Literal["grid", "continuous"]
-RenderMode = Literal["ansi", "human", "rgb_array"]
 
 HEADROOM = 3.0
 """How far prices reach above the highest joint-profit price where they are not bounded otherwise; ours."""
@@ -55,6 +55,11 @@ class PricingOptions:
     price_limit: float | None
     render_mode: RenderMode | None
 
+    @property
+    def points(self) -> int | None:
+        """How many prices the grid has; None without a grid."""
+        return None if self.grid is None else self.grid.shape[1]
+
 
 def pricing_options(
     environment: str,
@@ -79,7 +84,6 @@ def pricing_options(
         UsageError: one is wrong.
     """
     check_choice(environment, "actions", actions, get_args(Actions))
-    check_choice(environment, "render_mode", render_mode, (None, *get_args(RenderMode)))
     horizon = check_count(environment, "periods", periods)
     if max_cycles is not None:
         horizon = min(horizon, check_count(environment, "max_cycles", max_cycles))

@@ -1,23 +1,24 @@
-"""A pricing market for the eye: price and profit paths against Nash and joint-profit lines, in text or drawn.
+"""Text and pictures of a pricing market: price and profit paths beside Nash and joint-profit lines.
 
-What is drawn is the whole market, for spectators; a firm's own knowledge is what its turn says.
+They show the whole market, for spectators: what a firm knows stands in its turn.
 """
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.envs.pixels import COLOURS
+from ludens.envs.pricing.options import PricingOptions
+from ludens.envs.pricing.simulator import PricingCore
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ludens.envs.pricing.base import BertrandBase
 
 Floats = NDArray[np.float64]
 
@@ -26,98 +27,105 @@ WIDTH = 60
 SIZE, DPI = (9.0, 6.0), 100
 
 _BARS = "▁▂▃▄▅▆▇█"
-# Okabe & Ito's palette, which colour-blind readers can tell apart.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _STYLES = ("-", "--", "-.", ":")
 
 
-def benchmarks(face: BertrandBase) -> tuple[Floats, Floats]:
-    """Nash and joint-profit prices in each period played and the one to come, (period + 1, J) each; NaN for
-    products that are not there.
+class MarketHistory(Protocol):
+    """The properties of a pricing environment that are shown; `ludens.envs.pricing.base` describes them."""
+
+    environment: str
+    options: PricingOptions
+    core: PricingCore
+    possible_agents: list[str]
+
+    @property
+    def period(self) -> int:
+        """How many periods have been played."""
+
+    @property
+    def prices(self) -> Floats:
+        """(period, J), in money."""
+
+    @property
+    def profits(self) -> Floats:
+        """(period, F), in money."""
+
+
+def benchmarks(played: MarketHistory) -> tuple[Floats, Floats]:
+    """Return Nash and joint-profit prices in each period played and the next one, (period + 1, J) each.
+
+    They are NaN for products that are not on sale.
     """
-    regimes = [face.core.schedule.regime(period) for period in range(face.period + 1)]
+    regimes = [played.core.schedule.regime(period) for period in range(played.period + 1)]
     nash = np.array([regime.nash for regime in regimes])
     return nash, np.array([regime.monopoly for regime in regimes])
 
 
-def profit_benchmarks(face: BertrandBase) -> tuple[Floats, Floats]:
-    """Each firm's profits at those prices, (period + 1, F) each; NaN for firms that are not there."""
+def profit_benchmarks(played: MarketHistory) -> tuple[Floats, Floats]:
+    """Return each firm's profits at those prices, (period + 1, F) each; NaN for firms not in the market."""
     known: dict[int, tuple[Floats, Floats]] = {}
-    for regime in face.core.schedule.regimes:
-        low, high = (np.full(face.game.market.firms, np.nan) for _ in range(2))
+    for regime in played.core.schedule.regimes:
+        low, high = (np.full(played.options.market.firms, np.nan) for _ in range(2))
         there, present = list(regime.firms), regime.present
         low[there] = present.profits(nash_prices(present))
         high[there] = present.profits(monopoly_prices(present))
         known[regime.start] = low, high
-    starts = [face.core.schedule.regime(period).start for period in range(face.period + 1)]
+    starts = [played.core.schedule.regime(period).start for period in range(played.period + 1)]
     return np.array([known[start][0] for start in starts]), np.array([known[start][1] for start in starts])
 
 
-def text(face: BertrandBase) -> str:
-    """The last periods as a table, and each product's path as bars from the Nash price (the lowest bar) or
-    below to the joint-profit price or above.
+def text(played: MarketHistory) -> str:
+    """Return the last periods as a table, and each product's price path as a row of bars.
+
+    The lowest bar stands for the Nash price or less, the highest for the joint-profit price or more.
     """
-    owners = list(face.game.market.owners)
+    owners = list(played.options.market.owners)
     names = [f"firm_{owner}" for owner in owners]
     if len(set(owners)) < len(owners):
         names = [f"{name}, product {number}" for number, name in enumerate(names)]
-    prices, profits, (nash, monopoly) = face.prices, face.profits, benchmarks(face)
-    lines = [f"{face.environment}: {face.period} of {face.options.periods} periods", ""]
+    prices, profits, (nash, monopoly) = played.prices, played.profits, benchmarks(played)
+    lines = [f"{played.environment}: {played.period} of {played.options.periods} periods", ""]
     width = max(10, *(len(name) for name in names))
     head = "  ".join(f"{name:>{width}}" for name in names)
     lines.append(f"{'prices':<8}  {head}   profits by firm")
-    for period in range(max(0, face.period - ROWS), face.period):
+    for period in range(max(0, played.period - ROWS), played.period):
         row = "  ".join(f"{_number(price):>{width}}" for price in prices[period])
         earned = "  ".join(_number(profit) for profit in profits[period])
         lines.append(f"{period + 1:>8}  {row}   {earned}")
     for name, line in (("Nash", nash[-1]), ("joint", monopoly[-1])):
         lines.append(f"{name:>8}  " + "  ".join(f"{_number(price):>{width}}" for price in line))
-    if face.period:
+    if played.period:
         lines.append("")
-        shown = slice(max(0, face.period - WIDTH), face.period)
+        shown = slice(max(0, played.period - WIDTH), played.period)
         for number, name in enumerate(names):
             path = prices[shown, number]
             lines.append(f"{name:>{width}} {_bars(path, nash[shown, number], monopoly[shown, number])}")
     return "\n".join(lines)
 
 
-def show(face: BertrandBase) -> None:
-    """Print `text`."""
-    sys.stdout.write(text(face) + "\n")
-
-
-def figure(face: BertrandBase) -> Figure:
-    """Price paths above profit paths, as a figure of its own (no pyplot)."""
+def figure(played: MarketHistory) -> Figure:
+    """Draw price paths above profit paths, in a figure of its own (no pyplot)."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     above, below = drawn.subplots(2, 1, sharex=True)
-    owners = list(face.game.market.owners)
+    owners = list(played.options.market.owners)
     products = [f"firm_{owner}" for owner in owners]
     if len(set(owners)) < len(owners):
         products = [f"firm_{owner}, product {number}" for number, owner in enumerate(owners)]
-    _panel(above, face.prices, benchmarks(face), products, "price")
-    _panel(below, face.profits, profit_benchmarks(face), face.possible_agents, "profit per period")
+    _panel(above, played.prices, benchmarks(played), products, "price")
+    _panel(below, played.profits, profit_benchmarks(played), played.possible_agents, "profit per period")
     below.set_xlabel("period")
-    below.set_xlim(0.5, max(face.period, 1) + 0.5)
-    above.set_title(f"{face.environment}, {face.period} of {face.options.periods} periods", loc="left")
+    below.set_xlim(0.5, max(played.period, 1) + 0.5)
+    above.set_title(f"{played.environment}, {played.period} of {played.options.periods} periods", loc="left")
     above.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return drawn
-
-
-def pixels(face: BertrandBase) -> NDArray[np.uint8]:
-    """The figure as pixels, shape (height, width, 3), uint8; always of the same size."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas: Any = FigureCanvasAgg(figure(face))
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _panel(axes: Axes, paths: Floats, lines: tuple[Floats, Floats], names: list[str], label: str) -> None:
     periods = np.arange(1, len(paths) + 1)
     for number, name in enumerate(names):
-        colour, style = _COLOURS[number % len(_COLOURS)], _STYLES[number // len(_COLOURS) % len(_STYLES)]
+        colour, style = COLOURS[number % len(COLOURS)], _STYLES[number // len(COLOURS) % len(_STYLES)]
         # The marker shows a path of one period, which has no line.
         marker = "o" if len(paths) == 1 else None
         axes.plot(periods, paths[:, number], style, color=colour, marker=marker, label=name, linewidth=1.3)
@@ -135,7 +143,7 @@ def _panel(axes: Axes, paths: Floats, lines: tuple[Floats, Floats], names: list[
 
 
 def _distinct(values: Floats) -> Floats:
-    """The different columns of (T, N), as rows; one row where columns agree wherever they are there."""
+    """Return the different columns of (T, N) as rows; one row where columns agree except for NaN."""
     everyone = np.array(
         [row[~np.isnan(row)][:1].sum() if not np.isnan(row).all() else np.nan for row in values]
     )
@@ -146,7 +154,7 @@ def _distinct(values: Floats) -> Floats:
 
 
 def _bars(path: Floats, low: Floats, high: Floats) -> str:
-    """One character for each period; a space where nothing was on sale."""
+    """Return one character for each period; a space where nothing was on sale."""
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = (path - low) / (high - low)
     levels = (

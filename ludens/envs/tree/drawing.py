@@ -1,20 +1,20 @@
-"""A game tree for the eye: as text in the terminal, as a picture, as Graphviz source.
+"""Pictures of a game tree: text for the terminal, a matplotlib figure, Graphviz source.
 
-What is drawn is the whole game, for spectators: a seat's own knowledge is what its turn says.
+They show the whole game, for spectators: what a seat knows stands in its turn.
 """
 
 from __future__ import annotations
 
 import itertools
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.games import family_of
+from ludens.envs.pixels import figure_pixels
+from ludens.envs.tree.labels import Marks, Path, edge_label, title
 from ludens.envs.tree.nodes import (
     ChanceNode,
     DecisionNode,
@@ -29,8 +29,6 @@ from ludens.envs.tree.tree import GameTree
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Path = Sequence[Step]
 
 _BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 
@@ -57,10 +55,8 @@ def figure(game: GameTree, path: Path = (), caption: str = "") -> Figure:
 
 
 def picture(game: GameTree, path: Path = (), caption: str = "") -> NDArray[np.uint8]:
-    """The tree as pixels, shape (height, width, 3), uint8; the shape depends on the game alone."""
-    from ludens.envs.tree.figures import pixels
-
-    return pixels(game, path, caption)
+    """Return the tree as pixels, shape (height, width, 3), uint8; the shape depends on the game alone."""
+    return figure_pixels(figure(game, path, caption))
 
 
 def text(
@@ -104,51 +100,6 @@ def graphviz(game: GameTree, path: Path = ()) -> str:
             joined = f"{names[left]} -> {names[right]}"
             lines.append(f"  {joined} [style=dashed, dir=none, constraint=false];")
     return "\n".join([*lines, "}", ""])
-
-
-class Marks:
-    """Which edges of a game were taken, and which nodes cannot be told apart."""
-
-    def __init__(self, game: GameTree, path: Path) -> None:
-        self.game = game
-        self._chosen = {step.label: step.option for step in path}
-        self._members = Counter(
-            node.information for _, node in walk(game.root) if isinstance(node, DecisionNode)
-        )
-
-    def taken(self, reached: Path, step: Step) -> bool:
-        """Whether `step` is marked where the steps `reached` lead: it was taken, and nothing before speaks
-        against it (a step that is not known does not).
-        """
-        before = all(self._chosen.get(earlier.label, earlier.option) == earlier.option for earlier in reached)
-        return before and self._chosen.get(step.label) == step.option
-
-    def told_apart(self, node: DecisionNode) -> bool:
-        """Whether the node is alone in its information set."""
-        return self._members[node.information] == 1
-
-    def sets(self) -> dict[str, list[tuple[Step, ...]]]:
-        """The paths to the nodes of every information set that has several."""
-        found: dict[str, list[tuple[Step, ...]]] = {}
-        for reached, node in walk(self.game.root):
-            if isinstance(node, DecisionNode) and not self.told_apart(node):
-                found.setdefault(node.information, []).append(reached)
-        return found
-
-
-def title(game: GameTree) -> str:
-    """The game's name for people, with its numbers: ``Mini trust game TG3: T=80, R=60, P=30, S=20``."""
-    family = family_of(game)
-    name = family.title if family else game.name
-    numbers = ", ".join(f"{key}={value:g}" for key, value in game.parameters.items())
-    return f"{name}{' ' + game.protocol if game.protocol else ''}{': ' + numbers if numbers else ''}"
-
-
-def edge_label(node: Node, step: Step) -> str:
-    """An option's name, or an outcome's with its probability."""
-    if isinstance(node, ChanceNode):
-        return f"{step.option} ({node.branches[step.option][0]:.3g})"
-    return step.option
 
 
 def _steps(game: GameTree, path: Sequence[str | Step]) -> list[Step]:

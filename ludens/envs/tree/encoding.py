@@ -1,8 +1,8 @@
-"""What a seat sees of a tree game, as numbers.
+"""Observations of tree games.
 
-One float32 vector, its parts laid end to end: own role · information set to decide at · own role in the last
-round · how the last round ended (all one-hot, zeros where there is none) · the payoffs of every leaf, leaf by
-leaf, in points · the share of rounds finished, 0 to 1.
+A seat observes one float32 vector, its parts laid end to end: own role · information set to decide at · own
+role in the last round · how the last round ended (all one-hot, zeros where there is none) · the payoffs of
+every leaf, leaf by leaf, in points · the share of rounds finished, 0 to 1.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from ludens.envs.turn import PastRound
 
 
 class Encoding:
-    """Turns a seat's position into its vector; `low` and `high` are the bounds of all of them, shape
-    (length,).
-    """
+    """The map from a seat's position to its vector; `low` and `high` are the bounds, shape (length,)."""
 
     def __init__(self, game: GameTree, rounds: int) -> None:
         roles, sets, leaves = len(game.roles), len(game.information_sets), len(game.leaves)
@@ -35,9 +33,13 @@ class Encoding:
     def vector(
         self, role: str | None, node: str | None, last: PastRound | None, done: int
     ) -> NDArray[np.float32]:
-        """The vector of a seat that plays `role` (None: not drawn yet, or not told yet), must decide at
-        `node` (None: it is not its turn), saw the round `last` end (None: there was none) and has finished
-        `done` rounds.
+        """Return the vector of a seat, shape (length,), float32.
+
+        Args:
+            role: the part that it plays; None if it is not drawn or not known to the seat yet.
+            node: where it must decide; None if it is not its turn.
+            last: the last finished round; None before the end of the first.
+            done: how many rounds are finished.
         """
         vector = self._empty.copy()
         if role is not None:
@@ -52,7 +54,7 @@ class Encoding:
 
 
 class Masks:
-    """Which action numbers are legal where: int8 arrays, as long as the longest list of options."""
+    """Action masks by information set: int8 arrays, as long as the longest list of options."""
 
     def __init__(self, game: GameTree) -> None:
         self.length = max((len(node.options) for node in game.information_sets), default=1)
@@ -60,8 +62,10 @@ class Masks:
         self._idle = np.ones(self.length, dtype=np.int8)
 
     def mask(self, node: str | None) -> NDArray[np.int8]:
-        """The mask at `node`, an array of its own. For a seat whose turn it is not (None) all ones: samplers
-        need a legal action for every seat, and nobody hears this one.
+        """Return the mask at `node`, in an array of its own.
+
+        For a seat that is not to move (None) it is all ones: samplers need a legal action for every seat, and
+        this one is ignored.
         """
         return (self._idle if node is None else self._legal[node]).copy()
 

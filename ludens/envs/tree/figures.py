@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.textpath import text_to_path
-from numpy.typing import NDArray
 
-from ludens.envs.tree.drawing import Marks, edge_label, title
+from ludens.envs.tree.labels import Marks, edge_label, title
 from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, PayoffNode, Step, children
 from ludens.envs.tree.tree import GameTree
 
 DPI = 100
-MAX_PIXELS = 8000
 
 _SIZE = 10.0
 _ROW, _BOX, _FAN, _PAD, _MARGIN, _HEAD = 0.5, 0.42, 0.3, 0.12, 0.25, 0.75
@@ -78,16 +75,6 @@ def tree_figure(game: GameTree, path: Sequence[Step] = (), caption: str = "") ->
         _draw_edges(axes, layout, marks, spot)
         _draw_spot(axes, layout, game, marks, spot)
     return figure
-
-
-def pixels(game: GameTree, path: Sequence[Step] = (), caption: str = "") -> NDArray[np.uint8]:
-    """The figure as an array, shape (height, width, 3), uint8."""
-    figure = tree_figure(game, path, caption)
-    figure.set_dpi(min(DPI, MAX_PIXELS / max(figure.get_size_inches())))
-    canvas = FigureCanvasAgg(figure)
-    # matplotlib leaves these two methods without types.
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.asarray(canvas.buffer_rgba(), dtype=np.uint8)[..., :3].copy()  # type: ignore[no-untyped-call]
 
 
 def _lay_out(game: GameTree) -> _Layout:

@@ -157,7 +157,7 @@ def test_firms_enter_and_leave_in_pettingzoos_way():
 def test_an_absent_firm_has_no_turn():
     env = BertrandEnv(firms=3, interventions=[Entrant(5, 2)])
     env.reset()
-    with pytest.raises(UsageError, match="firm_2 is not in the market"):
+    with pytest.raises(UsageError, match="firm_2 is not in ludens/bertrand-v0 now"):
         env.turn("firm_2")
 
 

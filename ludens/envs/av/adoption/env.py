@@ -1,38 +1,37 @@
-"""The PettingZoo face (parallel) of the adoption game: all people choose programs at once, round after round.
+"""The PettingZoo environment of the adoption game, with the Parallel API.
 
 Version history of ``ludens/av_adoption-v0``: v0, first release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
-from pettingzoo import ParallelEnv
 
-from ludens.checks import check_choice, check_count, check_running, seeded, whole_number
-from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame
-from ludens.envs.av.adoption.simulator import AdoptionCore, AdoptionOutcome
+from ludens.checks import check_choice, check_count, whole_number
+from ludens.envs.av.adoption import render
+from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame, Deaths
+from ludens.envs.av.adoption.simulator import UNHARMED, AdoptionCore, AdoptionOutcome
+from ludens.envs.base import Info, Observation, RenderMode, SimultaneousEnv, StepResult, observation_space
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 ENVIRONMENT = "ludens/av_adoption-v0"
 Payoffs = Literal["expected", "realised"]
-RenderMode = Literal["ansi", "human", "rgb_array"]
-Observation = dict[str, NDArray[np.generic]]
-Five = tuple[
-    dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
-]
 
 PARTS = ("none", "passenger", "pedestrian")
 _OPTIONS = tuple(Option(number, name) for number, name in enumerate(PROGRAMS))
 
 
-class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no types
-    """People choose car programs, again in every round; all see the shares of the rounds before.
+class AdoptionEnv(SimultaneousEnv):
+    """People who choose car programs, again in every round; all see the shares of the rounds before.
 
     An action is 0 for the utilitarian program, 1 for the self-protective one, which the mask forbids under a
     mandate. A round's accidents end nobody's part in later rounds.
@@ -55,7 +54,7 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
 
     Infos hold ``share``; ``deaths``, the lives lost by group (``passengers``, ``pedestrians``,
     ``outsiders``), expected or counted; and where accidents are drawn ``part`` (``"none"``, ``"passenger"``,
-    ``"pedestrian"``) and ``died``.
+    ``"pedestrian"``) and ``died``. Before the first round they are 0, ``"none"`` and False.
 
     Raises:
         UsageError: an argument is out of its range.
@@ -72,49 +71,21 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
         **parameters: Any,
     ) -> None:
         check_choice(ENVIRONMENT, "payoffs", payoffs, get_args(Payoffs))
-        check_choice(ENVIRONMENT, "render_mode", render_mode, (None, *get_args(RenderMode)))
         self.rounds = check_count(ENVIRONMENT, "rounds", rounds)
         if max_cycles is not None:
             self.rounds = min(self.rounds, check_count(ENVIRONMENT, "max_cycles", max_cycles))
         self.memory = check_count(ENVIRONMENT, "memory", memory, least=0)
         self.game = AdoptionGame(**parameters)
-        self.environment = ENVIRONMENT
+        super().__init__(ENVIRONMENT, [f"owner_{number}" for number in range(self.game.people)], render_mode)
         self.payoffs: Payoffs = payoffs
-        self.render_mode = render_mode
-        self.metadata: dict[str, Any] = {
-            "name": "av_adoption_v0",
-            "render_modes": ["ansi", "human", "rgb_array"],
-            "is_parallelizable": False,
-            "render_fps": 2,
-        }
         self.core = AdoptionCore(self.game, realised=payoffs == "realised")
-        self.possible_agents = [f"owner_{number}" for number in range(self.game.people)]
-        self.agents: list[str] = []
         self._place = {agent: number for number, agent in enumerate(self.possible_agents)}
         low, high = self._bounds()
-        self._observation_spaces = {
-            agent: gymnasium.spaces.Dict(
-                {
-                    "observation": gymnasium.spaces.Box(low, high, dtype=np.float32),
-                    "action_mask": gymnasium.spaces.Box(0, 1, (len(PROGRAMS),), dtype=np.int8),
-                }
-            )
-            for agent in self.possible_agents
-        }
-        self._action_spaces = {
-            agent: gymnasium.spaces.Discrete(len(PROGRAMS)) for agent in self.possible_agents
-        }
-        self._rng: np.random.Generator | None = None
-        self._started = False
+        self._set_spaces(
+            {agent: gymnasium.spaces.Discrete(len(PROGRAMS)) for agent in self.possible_agents},
+            {agent: observation_space(low, high, len(PROGRAMS)) for agent in self.possible_agents},
+        )
         self._clear()
-
-    def observation_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """The space of one seat's observations (the same object each time)."""
-        return self._observation_spaces[agent]
-
-    def action_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """The space of one seat's actions (the same object each time)."""
-        return self._action_spaces[agent]
 
     @property
     def stochastic(self) -> bool:
@@ -123,76 +94,45 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Of utilitarian cars in the rounds played, (rounds so far,)."""
-        return np.array([outcome.shares[0] for outcome in self._outcomes])
+        """The share of utilitarian cars in each round played, (rounds so far,)."""
+        return np.array([outcome.shares[0] for outcome in self.outcomes])
 
     @property
     def round(self) -> int:
         """How many rounds have been played."""
-        return len(self._outcomes)
+        return len(self.outcomes)
 
-    def reset(
-        self, seed: int | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
-        """Start an episode. A seed starts the environment's own generator anew; without one it goes on.
-
-        `options` are accepted and ignored, as PettingZoo asks.
-
-        Raises:
-            UsageError: the seed is no whole number of at least 0; nothing has changed then.
-        """
-        self._rng = seeded(ENVIRONMENT, seed, self._rng)
-        self.core.reset(int(self._rng.integers(2**63)) if self.core.realised else 0)
-        self._started = True
+    def _open(self, rng: np.random.Generator) -> list[str]:
+        self.core.reset(int(rng.integers(2**63)) if self.core.realised else 0)
         self._clear()
-        self.agents = self.possible_agents[:]
-        return self._observations(), {agent: {} for agent in self.agents}
+        return self.possible_agents[:]
 
-    def step(self, actions: Mapping[str, Any]) -> Five:
-        """Play a round and tell each person what came of it.
+    def _legal(self, agent: str, action: Any) -> int:
+        number = whole_number(action)
+        # Nobody may choose the second program, the self-protective one, under a mandate.
+        last = 0 if self.game.mandated(self.round) else 1
+        if number is None or not 0 <= number <= last:
+            offered = " or ".join(f"{option.action} ({option.name})" for option in _OPTIONS[: last + 1])
+            raise UsageError(
+                f"{action!r} is no legal action of {agent} in {ENVIRONMENT} now: choose {offered}."
+            )
+        return number
 
-        Args:
-            actions: one for each of `agents`; others are not looked at.
-
-        Raises:
-            UsageError: `reset` has not been called, the episode is over, or an action is missing or not
-                legal; nothing has changed then.
-        """
-        self._running("step()")
-        mask = self._mask()
+    def _play(self, moves: Mapping[str, Any]) -> StepResult:
         utilitarian = np.zeros((1, self.game.people), dtype=np.bool_)
-        for agent in self.agents:
-            if agent not in actions:
-                raise UsageError(f"{ENVIRONMENT} got no action of {agent}: give one for every agent.")
-            number = whole_number(actions[agent])
-            if number is None or not 0 <= number < len(PROGRAMS) or not mask[number]:
-                offered = " or ".join(
-                    f"{option.action} ({option.name})" for option in _OPTIONS if mask[option.action]
-                )
-                raise UsageError(
-                    f"{actions[agent]!r} is no legal action of {agent} in {ENVIRONMENT} now: choose"
-                    f" {offered}."
-                )
+        for agent, number in moves.items():
             utilitarian[0, self._place[agent]] = number == 0
         outcome = self.core._advance(utilitarian)
-        self._outcomes.append(outcome)
+        self.outcomes.append(outcome)
         self._choices.append(utilitarian[0])
-        told, over = self.agents, self.round == self.rounds
-        rewards = dict(zip(told, outcome.payoffs[0].tolist(), strict=True))
-        infos = {agent: self._info(outcome, self._place[agent]) for agent in told}
-        observations = self._observations()
-        self.agents = [] if over else told
-        return observations, rewards, dict.fromkeys(told, False), dict.fromkeys(told, over), infos
+        playing, over = self.agents, self.round == self.rounds
+        rewards = dict(zip(playing, outcome.payoffs[0].tolist(), strict=True))
+        infos = {agent: self._info(agent) for agent in playing}
+        observations = self._observations(playing)
+        self.agents = [] if over else playing
+        return observations, rewards, dict.fromkeys(playing, False), dict.fromkeys(playing, over), infos
 
-    def turn(self, agent: str) -> Turn:
-        """All that a person may know when it chooses a program.
-
-        Raises:
-            UsageError: the episode has not started or is over, or there is no such seat.
-        """
-        self._running("turn()")
-        if agent not in self._place:
-            raise UsageError(f"{ENVIRONMENT} has no seat {agent!r}; its seats are owner_0 and so on.")
+    def _turn(self, agent: str) -> Turn:
         place, mask, period = self._place[agent], self._mask(), self.round
         fine, subsidy = self.game.levies(period)
         return Turn(
@@ -209,7 +149,7 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
                 "period": period,
                 "shares": tuple(self.shares.tolist()),
                 "own": tuple(PROGRAMS[0 if chosen[place] else 1] for chosen in self._choices),
-                "own_payoffs": tuple(float(outcome.payoffs[0, place]) for outcome in self._outcomes),
+                "own_payoffs": tuple(float(outcome.payoffs[0, place]) for outcome in self.outcomes),
                 "others": tuple(
                     float((chosen.sum() - chosen[place]) / (self.game.people - 1)) for chosen in self._choices
                 ),
@@ -219,32 +159,21 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
             },
         )
 
-    def render(self) -> str | NDArray[np.uint8] | None:
-        """Adoption over rounds and the gains from it, as `render_mode` says."""
-        if self.render_mode is None:
-            gymnasium.logger.warn(f"{ENVIRONMENT} has no render_mode: pass one when making it.")
-            return None
-        from ludens.envs.av.adoption import render
+    def _text(self) -> str:
+        return render.text(self)
 
-        if self.render_mode == "rgb_array":
-            return render.pixels(self)
-        if self.render_mode == "ansi":
-            return render.text(self)
-        render.show(self)
-        return None
-
-    def close(self) -> None:
-        """Nothing is held open."""
+    def _figure(self) -> Figure:
+        return render.figure(self)
 
     def _clear(self) -> None:
-        self._outcomes: list[AdoptionOutcome] = []
+        self.outcomes: list[AdoptionOutcome] = []
         self._choices: list[NDArray[np.bool_]] = []
 
     def _mask(self) -> NDArray[np.int8]:
         return np.array([1, not self.game.mandated(self.round)], dtype=np.int8)
 
     def _shared(self) -> NDArray[np.float32]:
-        """What all see alike: the shares of past rounds, and the law."""
+        """Return the part that all observe alike: the shares of past rounds, and the law."""
         past = self.shares[-self.memory :] if self.memory else self.shares[:0]
         shares = np.concatenate([np.full(self.memory - len(past), -1.0), past])
         fine, subsidy = self.game.levies(self.round)
@@ -256,20 +185,23 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
         vector = self._shared() if shared is None else shared.copy()
         if self._choices:
             vector[self.memory] = self._choices[-1][place]
-            vector[self.memory + 1] = self._outcomes[-1].payoffs[0, place]
+            vector[self.memory + 1] = self.outcomes[-1].payoffs[0, place]
         return {"observation": vector, "action_mask": self._mask()}
 
-    def _observations(self) -> dict[str, Observation]:
+    def _observations(self, agents: Sequence[str]) -> dict[str, Observation]:
         shared = self._shared()
-        return {agent: self._observation(self._place[agent], shared) for agent in self.agents}
+        return {agent: self._observation(self._place[agent], shared) for agent in agents}
 
-    def _info(self, outcome: AdoptionOutcome, place: int) -> dict[str, Any]:
-        deaths = {name: float(lost[0]) for name, lost in outcome.deaths._asdict().items()}
-        found: dict[str, Any] = {"share": float(outcome.shares[0]), "deaths": deaths}
-        if outcome.parts is not None and outcome.died is not None:
-            found["part"] = PARTS[int(outcome.parts[0, place])]
-            found["died"] = bool(outcome.died[0, place])
-        return found
+    def _info(self, agent: str) -> Info:
+        if self.outcomes:
+            outcome, place = self.outcomes[-1], self._place[agent]
+            share, deaths = float(outcome.shares[0]), [float(lost[0]) for lost in outcome.deaths]
+            part = UNHARMED if outcome.parts is None else int(outcome.parts[0, place])
+            died = outcome.died is not None and bool(outcome.died[0, place])
+        else:
+            share, deaths, part, died = 0.0, [0.0] * len(Deaths._fields), UNHARMED, False
+        info: Info = {"share": share, "deaths": dict(zip(Deaths._fields, deaths, strict=True))}
+        return info | ({"part": PARTS[part], "died": died} if self.core.realised else {})
 
     def _bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         game = self.game
@@ -288,6 +220,3 @@ class AdoptionEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships no typ
         widened[0] -= 1e-6 * np.abs(widened[0])
         widened[1] += 1e-6 * np.abs(widened[1])
         return widened[0].astype(np.float32), widened[1].astype(np.float32)
-
-    def _running(self, call: str) -> None:
-        check_running(ENVIRONMENT, call, self._started, self.agents)

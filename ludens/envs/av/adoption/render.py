@@ -6,27 +6,46 @@ to one owner alone, and what it is worth to everybody if all choose it.
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.envs.av.adoption.game import AdoptionGame
+from ludens.envs.av.adoption.simulator import AdoptionOutcome
+from ludens.envs.pixels import COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ludens.envs.av.adoption.env import AdoptionEnv
 
 Floats = NDArray[np.float64]
 
 ROWS, WIDTH = 10, 60
 SIZE, DPI = (8.0, 5.0), 100
 _BARS = "▁▂▃▄▅▆▇█"
-# Of Okabe & Ito's palette, which colour-blind readers can tell apart.
-_ADOPTION, _ALONE, _TOGETHER, _LAW = "#0072b2", "#d55e00", "#009e73", "#999999"
+_ADOPTION, _ALONE, _TOGETHER = COLOURS[:3]
+_LAW = "#999999"
 
 
-def gains(env: AdoptionEnv) -> tuple[Floats, Floats]:
+class AdoptionHistory(Protocol):
+    """The properties of an adoption environment that are shown."""
+
+    environment: str
+    game: AdoptionGame
+    rounds: int
+    outcomes: Sequence[AdoptionOutcome]
+
+    @property
+    def round(self) -> int:
+        """How many rounds have been played."""
+
+    @property
+    def shares(self) -> Floats:
+        """Of utilitarian cars, (rounds so far,)."""
+
+
+def gains(env: AdoptionHistory) -> tuple[Floats, Floats]:
     """Return what utilitarian cars are worth in each round played and the next one, two arrays (rounds + 1,).
 
     At the share y of the round before (0 in the first), the first array is π(1, y) − π(0, y), the gain of one
@@ -38,8 +57,8 @@ def gains(env: AdoptionEnv) -> tuple[Floats, Floats]:
     return np.array(alone), np.array(together)
 
 
-def text(env: AdoptionEnv) -> str:
-    """The last rounds as a table, and adoption as bars."""
+def text(env: AdoptionHistory) -> str:
+    """Return the last rounds as a table, and adoption as a row of bars."""
     game = env.game
     lines = [
         f"{env.environment}: {env.round} of {env.rounds} rounds, {game.people} people, {game.walkers} "
@@ -49,7 +68,7 @@ def text(env: AdoptionEnv) -> str:
     ]
     alone, together = gains(env)
     for number in range(max(0, env.round - ROWS), env.round):
-        outcome = env._outcomes[number]
+        outcome = env.outcomes[number]
         lost = sum(float(group[0]) for group in outcome.deaths)
         lines.append(
             f"{number + 1:>6}  {outcome.shares[0]:>11.1%}  {alone[number]:>8.4f}  {together[number]:>8.4f}  "
@@ -62,12 +81,7 @@ def text(env: AdoptionEnv) -> str:
     return "\n".join(lines)
 
 
-def show(env: AdoptionEnv) -> None:
-    """Print `text`."""
-    sys.stdout.write(text(env) + "\n")
-
-
-def figure(env: AdoptionEnv) -> Figure:
+def figure(env: AdoptionHistory) -> Figure:
     """Draw adoption above the two gains, as a figure of its own (no pyplot)."""
     from matplotlib.figure import Figure
 
@@ -96,16 +110,7 @@ def figure(env: AdoptionEnv) -> Figure:
     return drawn
 
 
-def pixels(env: AdoptionEnv) -> NDArray[np.uint8]:
-    """The figure as pixels, shape (height, width, 3), uint8; always of the same size."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas: Any = FigureCanvasAgg(figure(env))
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def _law(env: AdoptionEnv) -> str:
+def _law(env: AdoptionHistory) -> str:
     fine, subsidy = env.game.levies(env.round)
     parts = ["mandate"] * env.game.mandated(env.round)
     parts += [f"fine {fine:g}"] * (fine > 0) + [f"subsidy {subsidy:g}"] * (subsidy > 0)

@@ -1,8 +1,8 @@
-"""Respondents answer vignettes of the autonomous-vehicle dilemma: the PettingZoo face (parallel).
+"""The PettingZoo environment of the autonomous-vehicle dilemma, with the Parallel API.
 
-Everybody is asked at once and nobody hears of the others' answers, so that the payoffs of one do not depend
-on what another says: it is a survey, and the game-theoretic interest lies in the preferences behind the
-answers (`ludens.preferences.av`). The game in which others' programs matter is ``ludens/av_adoption-v0``.
+All respondents are asked at once and nobody learns the others' answers, so that the payoffs of one do not
+depend on what another says: it is a survey, and of interest for the preferences behind the answers
+(`ludens.preferences.av`). The game in which others' programs matter is ``ludens/av_adoption-v0``.
 
 Version history of ``ludens/av_dilemma-v0``: v0, first release.
 """
@@ -12,18 +12,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ludens.checks import check_choice, check_count, whole_number
+from ludens.envs.av.dilemma import render
 from ludens.envs.av.dilemma.observations import SIZE, encoded
 from ludens.envs.av.dilemma.studies import VARIABLES, free_design, study_design
-from ludens.envs.av.dilemma.vignette import MOST, PERSPECTIVES, Vignette
-from ludens.envs.av.survey import Observation, Order, RenderMode, SurveyEnv
+from ludens.envs.av.dilemma.vignette import GROUPS, MOST, PERSPECTIVES, Vignette
+from ludens.envs.av.survey import Order, SurveyEnv
+from ludens.envs.base import Info, Observation, RenderMode
 from ludens.envs.turn import Option, Scale, Turn
 from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ENVIRONMENT = "ludens/av_dilemma-v0"
 STUDY = 3
@@ -98,7 +103,7 @@ def _scale(vignette: Vignette) -> Scale | None:
 
 
 class AvDilemmaEnv(SurveyEnv):
-    """Respondents answer vignettes, all at once, one after the other.
+    """Respondents who answer vignettes, all at once, one vignette after the other.
 
     Args:
         study: 1 to 6, a ready-made design (`ludens.envs.av.dilemma.studies`); 3 where no other design is
@@ -118,13 +123,12 @@ class AvDilemmaEnv(SurveyEnv):
     both, the mask says which are legal. Observations are a dict of ``observation`` (float32,
     see `ludens.envs.av.dilemma.observations`) and ``action_mask`` (int8). The reward is the respondent's
     own expected survival under its own answer, in [0, 1], by `Vignette.swerving`. Infos hold ``lives_lost``
-    (expected, by group), ``survival`` and ``vignette``, all of the question that was just answered.
+    (expected, by group), ``survival`` and ``vignette``, all of the question that was just answered; before
+    the first answer nobody is lost (0), survival is 1 and the vignette None.
 
     Raises:
         UsageError: an argument is out of its range.
     """
-
-    pictures = "ludens.envs.av.dilemma.render"
 
     def __init__(
         self,
@@ -197,17 +201,28 @@ class AvDilemmaEnv(SurveyEnv):
             rounds=self.rounds,
         )
 
-    def _came(self, agent: str, action: int) -> tuple[float, dict[str, Any]]:
+    def _reward(self, agent: str, action: int) -> float:
         vignette = self._asked[agent][self.round]
-        swerving = vignette.swerving(action)
-        survival = vignette.survival(swerving)
-        return float(survival), {
-            "survival": survival,
+        return vignette.survival(vignette.swerving(action))
+
+    def _info(self, agent: str) -> Info:
+        if not self.answered[agent]:
+            return {"survival": 1.0, "lives_lost": dict.fromkeys(GROUPS, 0.0), "vignette": None}
+        vignette = self._asked[agent][len(self.answered[agent]) - 1]
+        swerving = vignette.swerving(self.answered[agent][-1])
+        return {
+            "survival": vignette.survival(swerving),
             "lives_lost": vignette.deaths(swerving),
             "vignette": vignette.describe(),
         }
 
-    def _legal(self, agent: str, action: object) -> int:
+    def _text(self) -> str:
+        return render.text(self)
+
+    def _figure(self) -> Figure:
+        return render.figure(self)
+
+    def _legal(self, agent: str, action: Any) -> int:
         vignette = self._asked[agent][self.round]
         number = whole_number(action)
         if number is None or not 0 <= number < vignette.answers:

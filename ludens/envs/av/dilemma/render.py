@@ -1,46 +1,53 @@
-"""The dilemma for the eye: each respondent's last vignette and answer, in text or drawn."""
+"""Text and pictures of the dilemma: each respondent's last vignette and answer."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from ludens.envs.av.dilemma.vignette import ALLOCATIONS, MOST, Vignette
+from ludens.envs.pixels import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ludens.envs.av.dilemma.env import AvDilemmaEnv
-
 SIZE, DPI = (8.0, 5.0), 100
 MOST_DRAWN = 4
 
-# Okabe & Ito's palette, which colour-blind readers can tell apart.
-_CAR, _ROAD, _ANSWER, _INK = "#0072b2", "#d55e00", "#009e73", "#222222"
+_CAR, _ROAD, _ANSWER = COLOURS[:3]
+_INK = "#222222"
 
 
-def text(env: AvDilemmaEnv) -> str:
-    """One line for each respondent: the vignette last answered (or the first to come), and the answer."""
+class AnsweredVignettes(Protocol):
+    """The properties of a dilemma environment that are shown."""
+
+    environment: str
+    possible_agents: list[str]
+    rounds: int
+    round: int
+
+    @property
+    def answered(self) -> Mapping[str, Sequence[int]]:
+        """The answers of each respondent so far."""
+
+    def asked(self, agent: str) -> tuple[Vignette, ...]:
+        """The vignettes of a respondent in this episode."""
+
+
+def text(env: AnsweredVignettes) -> str:
+    """Return a line for each respondent: the vignette answered last (or the first one), and the answer."""
     lines = [f"{env.environment}: {env.round} of {env.rounds} vignettes"]
     for agent in env.possible_agents:
         vignette, answer = _last(env, agent)
         if vignette is not None:
-            said = "not answered yet" if answer is None else f"answers {told(vignette, answer)}"
+            said = "not answered yet" if answer is None else f"answers {answer_in_words(vignette, answer)}"
             lines.append(f"  {agent} ({vignette.perspective}): {summary(vignette)}: {said}")
     return "\n".join(lines)
 
 
-def show(env: AvDilemmaEnv) -> None:
-    """Print `text`."""
-    sys.stdout.write(text(env) + "\n")
-
-
 def summary(vignette: Vignette) -> str:
-    """A vignette in a few words: who is at stake, and what is asked."""
+    """Return a vignette in a few words: who is at stake, and what is asked."""
     asked = vignette.question.replace("_", " ")
     if vignette.question not in ("act", *ALLOCATIONS):
         asked += f" of the {vignette.program} program"
@@ -48,22 +55,13 @@ def summary(vignette: Vignette) -> str:
     return f"{' and '.join(vignette.passengers)} in the car, {vignette.pedestrians} ahead{certain}; {asked}"
 
 
-def told(vignette: Vignette, answer: int) -> str:
-    """An answer in words."""
+def answer_in_words(vignette: Vignette, answer: int) -> str:
+    """Return an answer in words."""
     return ("stay", "swerve")[answer] if vignette.question == "act" else f"{answer} of {MOST}"
 
 
-def pixels(env: AvDilemmaEnv) -> NDArray[np.uint8]:
-    """The picture, shape (height, width, 3), uint8; always of the same size."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas: Any = FigureCanvasAgg(figure(env))
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def figure(env: AvDilemmaEnv) -> Figure:
-    """The first respondents' last vignettes, as bars of lives and of the answer."""
+def figure(env: AnsweredVignettes) -> Figure:
+    """Draw the last vignettes of the first respondents, as bars of lives at stake and expected deaths."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
@@ -79,7 +77,7 @@ def figure(env: AvDilemmaEnv) -> Figure:
     return drawn
 
 
-def _last(env: AvDilemmaEnv, agent: str) -> tuple[Vignette | None, int | None]:
+def _last(env: AnsweredVignettes, agent: str) -> tuple[Vignette | None, int | None]:
     asked, answered = env.asked(agent), env.answered.get(agent, [])
     if not asked:
         return None, None
@@ -96,6 +94,6 @@ def _panel(axes: Axes, agent: str, vignette: Vignette, answer: int | None) -> No
     axes.set_yticks([0, 1, 2], names, fontsize=8, color=_INK)
     axes.tick_params(labelsize=8)
     axes.set_ylim(-0.6, 2.6)
-    said = "not answered yet" if answer is None else told(vignette, answer)
+    said = "not answered yet" if answer is None else answer_in_words(vignette, answer)
     axes.set_title(f"{agent}, {vignette.perspective}: {summary(vignette)}: {said}", loc="left", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)

@@ -38,6 +38,8 @@ QUESTIONS = (
     "allocate_purchase",
 )
 ALLOCATIONS = tuple(question for question in QUESTIONS if question.startswith("allocate"))
+GROUPS = ("passengers", "pedestrians")
+"""Whose lives are at stake."""
 MOST = 100
 """The most pedestrians, and the highest point of a scale."""
 MOST_PASSENGERS = 5
@@ -175,10 +177,9 @@ class Vignette:
 
     def deaths(self, swerving: float) -> dict[str, float]:
         """Expected deaths by group if the car swerves with this probability."""
-        return {
-            "passengers": self.certainty * self.riders * swerving,
-            "pedestrians": self.certainty * self.pedestrians * (1.0 - swerving),
-        }
+        inside = self.certainty * self.riders * swerving
+        outside = self.certainty * self.pedestrians * (1.0 - swerving)
+        return dict(zip(GROUPS, (inside, outside), strict=True))
 
     def survival(self, swerving: float) -> float:
         """The respondent's own probability of surviving; 1 for those who are not on the road."""

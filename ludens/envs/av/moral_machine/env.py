@@ -1,7 +1,7 @@
-"""Respondents decide scenarios of the Moral Machine: the PettingZoo face (parallel).
+"""The PettingZoo environment of the Moral Machine, with the Parallel API.
 
-Everybody is asked about the same scenarios at once, and nobody hears of the others' answers. To spare both
-groups or none is no action.
+All respondents are asked about the same scenarios at once, and nobody learns the others' answers. There is no
+action that spares both groups, or neither.
 
 Version history of ``ludens/moral_machine-v0``: v0, first release.
 """
@@ -10,15 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from ludens.checks import check_choice, check_count, whole_number
+from ludens.envs.av.moral_machine import render
 from ludens.envs.av.moral_machine.scenarios import CHARACTERS, MOST, TYPES, Scenarios, draw_scenarios
-from ludens.envs.av.survey import Observation, Order, RenderMode, SurveyEnv
+from ludens.envs.av.survey import Order, SurveyEnv
+from ludens.envs.base import Info, Observation, RenderMode
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ENVIRONMENT = "ludens/moral_machine-v0"
 
@@ -115,7 +120,7 @@ def moral_turn(
 
 
 class MoralMachineEnv(SurveyEnv):
-    """Respondents answer scenarios, all at once, one after the other.
+    """Respondents who decide scenarios, all at once, one scenario after the other.
 
     Args:
         respondents: how many seats there are.
@@ -133,13 +138,12 @@ class MoralMachineEnv(SurveyEnv):
     Actions are 0 (spare the group told first) or 1 (spare the second). Observations are a dict of
     ``observation`` (float32, per group: the number of each character / 5, in the vehicle, lawful, unlawful,
     spared by inaction) and ``action_mask`` (int8, always 1). The reward is 1 if the respondent survives, else
-    0. Infos hold ``lives_lost`` by group (people, pets) and ``type``.
+    0. Infos hold ``lives_lost`` by group (people, pets) and ``type``, both of the scenario that was just
+    decided; before the first one they are 0 and None.
 
     Raises:
         UsageError: an argument is out of its range.
     """
-
-    pictures = "ludens.envs.av.moral_machine.render"
 
     def __init__(
         self,
@@ -195,16 +199,28 @@ class MoralMachineEnv(SurveyEnv):
             rounds=self.rounds,
         )
 
-    def _came(self, agent: str, action: int) -> tuple[float, dict[str, Any]]:
-        place = self.asked[agent][self.round]
-        lost = self.scenarios.counts[place, 1 - action]
+    def _reward(self, agent: str, action: int) -> float:
         own = {"first": 0, "second": 1}.get(self.perspective)
-        return 1.0 if own is None else float(action == own), {
+        return 1.0 if own is None else float(action == own)
+
+    def _info(self, agent: str) -> Info:
+        answers = self.answered[agent]
+        if not answers:
+            return {"lives_lost": {"people": 0.0, "pets": 0.0}, "type": None}
+        place = self.asked[agent][len(answers) - 1]
+        lost = self.scenarios.counts[place, 1 - answers[-1]]
+        return {
             "lives_lost": {"people": float(lost[:18].sum()), "pets": float(lost[18:].sum())},
             "type": TYPES[self.scenarios.type[place]],
         }
 
-    def _legal(self, agent: str, action: object) -> int:
+    def _text(self) -> str:
+        return render.text(self)
+
+    def _figure(self) -> Figure:
+        return render.figure(self)
+
+    def _legal(self, agent: str, action: Any) -> int:
         number = whole_number(action)
         if number is None or not 0 <= number < len(OPTIONS):
             raise UsageError(
