@@ -36,7 +36,7 @@ def test_json_is_the_whole_study(ludens):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nobody"], "There is no chooser"),
+        (["nobody"], "There is no policy"),
         (["mixed", "--prices", "1"], "two numbers"),
         (["mixed", "--sizes", "a"], "whole numbers"),
         (["mixed", "--people", "1"], "from 2 to 10,000"),

@@ -195,7 +195,7 @@ def test_learners_are_trained_and_reported(ran):
     ("arguments", "message"),
     [
         ([], "Name the firms, as in --firms local/smollm2-135m,nash."),
-        (["--firms", "nosuch,nash"], "There is no firm 'nosuch'; there are nash"),
+        (["--firms", "nosuch,nash"], "There is no policy 'nosuch'; there are random"),
         (["--firms", "nash,nash", "--periods", 0], "The number of periods is a whole number of at least 1"),
         (["--firms", "nash,nash", "--scale", "1,x"], "--scale takes numbers separated by commas"),
         (

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import ludens.agents
@@ -19,6 +23,11 @@ from ludens.agents import (
     make_policy,
     policy_names,
 )
+from ludens.agents.pricing import usual_prices
+from ludens.envs import PROTOCOLS, make_env, questions
+from ludens.envs.av.adoption.game import AdoptionGame
+from ludens.envs.av.dilemma.vignette import Vignette
+from ludens.envs.pricing import Market
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis
 
@@ -94,6 +103,102 @@ def test_defaults_are_for_language_models_alone(game):
     own = make_policy({"spec": "openai/x", "temperature": 1.0}, game, temperature=0.5)
     assert own.describe()["temperature"] == 1.0
     assert make_policy(own, game, temperature=0.5) is own
+
+
+GAMES = ("trust", "bertrand", "av_dilemma", "moral_machine", "av_adoption")
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_a_name_means_the_same_preferences_in_every_game(game):
+    def weight(spec):
+        policy = make_policy(spec, game)
+        return policy.kappa if game == "bertrand" else policy.preferences.kappa
+
+    assert weight("homo_economicus") == weight("homo_moralis:0") == weight("oracle") == 0
+    assert weight("homo_moralis:0.5") == weight("oracle:kappa=0.5") == 0.5
+    assert weight({"spec": "homo_moralis:0.1", "kappa": 0.3}) == 0.3
+    with pytest.raises(UsageError, match="'homo_moralis' needs its weight: write"):
+        make_policy("homo_moralis", game)
+
+
+@pytest.mark.parametrize("game", [None, *GAMES])
+def test_every_listed_name_is_made_again_from_its_description_for_its_game(game):
+    for name in policy_names(game):
+        made = make_policy(name, game)
+        written = json.loads(json.dumps(made.describe()))
+        assert make_policy(written, game).describe() == written, name
+
+
+@pytest.mark.parametrize(
+    ("game", "same"),
+    [
+        (PROTOCOLS["TG1"], "trust"),
+        (Market.symmetric(), "bertrand"),
+        (Vignette(), "av_dilemma"),
+        (AdoptionGame(), "av_adoption"),
+        ("ludens/bertrand_sequential-v0", "bertrand"),
+        ("moral_machine-v0", "av_dilemma"),
+        *((make_env(name), name) for name in GAMES),
+    ],
+    ids=lambda game: game if isinstance(game, str) else type(game).__name__,
+)
+def test_rules_and_environments_stand_for_their_games(game, same):
+    assert policy_names(game) == policy_names(same)
+    made = make_policy("homo_moralis:0.5", game)
+    assert type(made) is type(make_policy("homo_moralis:0.5", same))
+
+
+@pytest.mark.parametrize(
+    ("spec", "game", "told"),
+    [
+        (
+            "nash",
+            "trust",
+            "'nash' is for pricing markets, and not for trust; there are random, .*tit_for_tat",
+        ),
+        ("tit_for_tat", "bertrand-v0", "'tit_for_tat' is for game trees, and not for bertrand-v0; .* nash,"),
+        (
+            "altruist:0.2",
+            Market.symmetric(),
+            "for game trees, dilemmas .* and the adoption game, .* a Market",
+        ),
+        ("always:utilitarian", "av_dilemma", "'always' is for the adoption game, and not for av_dilemma"),
+        ("quantal:kappa=0.5", "bertrand", "'quantal' is for game trees, .*, and not for bertrand"),
+        ("random", "nowhere", "There is no environment 'nowhere'"),
+    ],
+)
+def test_what_a_policy_cannot_play_is_one_sentence(spec, game, told):
+    with pytest.raises(UsageError, match=told) as caught:
+        make_policy(spec, game)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_policy_in_the_wrong_game_says_what_to_do():
+    env = make_env("av_dilemma")
+    env.reset(seed=0)
+    turn = env.unwrapped.turn(env.agent_selection)
+    with pytest.raises(UsageError, match="name the policy for it"):
+        make_policy("homo_moralis:0.5").decide(turn, None)
+
+
+def test_random_is_uniform_over_options_or_from_the_interval():
+    env = make_env("bertrand", actions="continuous", bounds=(0.5, 4.5))
+    env.reset(seed=0)
+    turn = env.unwrapped.turn(env.agent_selection)
+    drawn = [RandomPolicy().decide(turn, np.random.default_rng(seed)).action for seed in range(400)]
+    assert 0.5 <= min(drawn) < 0.6
+    assert 4.4 < max(drawn) <= 4.5
+    assert np.mean(drawn) == pytest.approx(2.5, abs=0.2)
+    # In a market by name: the usual range of prices.
+    low, high = usual_prices(turn)
+    named = [
+        make_policy("random", env).decide(turn, np.random.default_rng(seed)).action for seed in range(99)
+    ]
+    assert low <= min(named) < max(named) <= high
+    options = questions(PROTOCOLS["TG1"])["opening"]
+    assert RandomPolicy().decide(options, np.random.default_rng(0)).probabilities == (0.5, 0.5)
+    with pytest.raises(UsageError, match="bounds numbers by 0 and inf: give it finite bounds"):
+        RandomPolicy().decide(replace(turn, interval=(0.0, math.inf)), np.random.default_rng(0))
 
 
 def test_a_policy_of_ones_own_cannot_be_made_from_its_description():

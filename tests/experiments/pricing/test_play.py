@@ -207,7 +207,7 @@ def test_a_provider_that_is_down_stops_the_run_and_resume_goes_on(tmp_path):
 
 def test_several_models_prefixes_and_oracles_meet_in_one_market(tmp_path):
     with Loopback([], say(slots(1.6))) as one, Loopback([], say(slots(1.8))) as two:
-        firms = [model(one, prefix="P3"), model(two, persona="homo_moralis"), "moralis:0.5"]
+        firms = [model(one, prefix="P3"), model(two, persona="homo_moralis"), "homo_moralis:0.5"]
         run = play_pricing(firms, periods=2, prefix="P1", path=tmp_path / "run.db")
     assert histories(run)[0].prices[:, :2].tolist() == [[1.6, 1.8]] * 2
     assert "sooner" in user(one.requests[0])
@@ -267,7 +267,7 @@ def test_periods_are_told_as_they_are_played(tmp_path):
     ("given", "why"),
     [
         ({"firms": ["nash", "grim", "myopic"], "market": Market.symmetric(2)}, "2 firms and 3 were named"),
-        ({"firms": ["nsh", "nash"]}, "no firm 'nsh'"),
+        ({"firms": ["nsh", "nash"]}, "no policy 'nsh'"),
         ({"periods": 0}, "number of periods is a whole number of at least 1; got 0"),
         ({"runs": 1.5}, "number of runs"),
         ({"concurrency": 0}, "number of concurrency"),
