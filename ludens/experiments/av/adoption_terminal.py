@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from ludens.experiments.av.adoption import OnRound
 from ludens.experiments.av.adoption_result import AdoptionResult
-from ludens.experiments.report.names import DASH
-from ludens.experiments.report.table import Table
+from ludens.experiments.av.adoption_tables import groups_table, threshold
 from ludens.experiments.report.terminal import print_table, say
 from ludens.experiments.runs.progress import progress_bar
 from ludens.experiments.runs.recorder import Progress
@@ -30,8 +29,8 @@ def print_adoption(result: AdoptionResult, console: Console) -> None:
         ("κ* (utilitarian if κ is above)", limits["kappa"], limits["kappa_last"]),
         ("a* (weight on each other life)", limits["altruism"], limits["altruism_last"]),
     ):
-        told = f"{name:<32}{_number(first)}"
-        told += "" if first == last else f"; in the last round {_number(last)}"
+        told = f"{name:<32}{threshold(first)}"
+        told += "" if first == last else f"; in the last round {threshold(last)}"
         say(console, told)
     lost = result.deaths_per_round
     if lost is not None:
@@ -45,23 +44,9 @@ def print_adoption(result: AdoptionResult, console: Console) -> None:
         say(console, f"{'decisions':<32}{told}")
 
 
-def groups_table(result: AdoptionResult) -> Table:
-    """Return each group in a few numbers, shares in per cent."""
-    headers = ["people", "first", "last", "payoff"]
-    headers += ["last without law"] * (result.unregulated is not None)
-    rows = []
-    for group in result.groups:
-        cells = [str(group.people), _percent(group.before), _percent(group.after)]
-        cells.append(DASH if group.payoff is None else f"{group.payoff:.5g}")
-        cells += [_percent(group.without_law)] * (result.unregulated is not None)
-        rows.append((group.name, cells))
-    caption = "Share of utilitarian cars before the first and after the last round; payoff per round."
-    return Table.of("Groups", caption, headers, rows, corner="group")
-
-
 @contextmanager
 def rounds_bar(console: Console, *, hidden: bool = False) -> Iterator[OnRound | None]:
-    """A bar over rounds while the block runs; nothing where `console` is no terminal."""
+    """Show a bar over rounds while the block runs; nothing where `console` is no terminal."""
     with progress_bar(console, "adopt", hidden=hidden) as bar:
         if bar is None:
             yield None
@@ -72,11 +57,3 @@ def rounds_bar(console: Console, *, hidden: bool = False) -> Iterator[OnRound | 
                 bar(Progress(done, total, 0, 0, 0.0))
 
         yield heard
-
-
-def _percent(share: float | None) -> str:
-    return DASH if share is None else f"{100 * share:.1f} %"
-
-
-def _number(value: float | None) -> str:
-    return "does not exist" if value is None else f"{value:.4g}"

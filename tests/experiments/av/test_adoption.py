@@ -15,10 +15,13 @@ from ludens.errors import UsageError
 from ludens.experiments.av import adopt, load_adoption, simulate_adoption
 from ludens.experiments.av.adopting import kappa_curves
 from ludens.experiments.av.adoption_figures import save_figure
+from ludens.experiments.av.adoption_page import page
 from ludens.experiments.av.adoption_result import to_json, write_csv
 from ludens.experiments.av.groups import make_groups
+from ludens.experiments.report import render
 from ludens.experiments.runs.database import NoRunError, StoreError
 from ludens.preferences.av.adoption import adoption_equilibria
+from tests.experiments.pages import Reader, decoded
 
 NAMES = ["homo_economicus", "homo_moralis:0.2", "homo_moralis:0.3", "altruist:0.3", "utilitarian"]
 
@@ -110,6 +113,9 @@ def test_a_study_is_kept_whole(tmp_path):
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 10 * 2
     assert rows[-1]["law"] == "none"
+    text = render(page(result))
+    for words in ("homo economicus", "Thresholds", "last without law", "Lives lost"):
+        assert words in text
     png, svg = save_figure(result, tmp_path / "deep" / "a")
     assert png.read_bytes()[:4] == b"\x89PNG"
     assert "κ*" in svg.read_text(encoding="utf-8")
@@ -142,6 +148,9 @@ def test_seats_are_played_and_read_back_as_they_were(tmp_path, realised):
     (episode, _) = Run(tmp_path / "s.db").episodes()
     assert sum(episode.payoffs.values()) == pytest.approx(2 * totals.sum())
     save_figure(result, tmp_path / "s")
+    decisions = Run(tmp_path / "s.db").decisions()
+    data, _ = decoded(Reader(render(page(result, decisions))).scripts[0])
+    assert len(data["decisions"]) == len(decisions) > 0
 
 
 class Declines(Policy):
