@@ -1,4 +1,4 @@
-"""What LiteLLM knows of a model before it is asked, and LiteLLM itself."""
+"""LiteLLM, and what it knows of a model before the model is asked."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ LOCAL = "local/"
 
 @dataclass(frozen=True)
 class Abilities:
-    """What LiteLLM knows of a model: the request parameters it takes, whether replies can be held to a JSON
-    schema, whether it thinks (and spends tokens) before it replies, whether its price is known.
+    """What LiteLLM knows of a model.
+
+    Attributes:
+        parameters: the request parameters that it takes.
+        schema: whether replies can be held to a JSON schema.
+        thinks: whether it reasons, and spends tokens on that, before it replies.
+        priced: whether its price is known.
     """
 
     parameters: frozenset[str] = frozenset()
@@ -28,16 +33,16 @@ class Abilities:
 
 
 def price_known(model: str) -> bool:
-    """Whether LiteLLM knows what the model costs; where it does not, `Call.cost` is 0 and means nothing."""
+    """Return whether LiteLLM knows the price of a model; if not, `Call.cost` is 0 and says nothing."""
     return _abilities(model).priced
 
 
 async def abilities(model: str) -> Abilities:
-    """What LiteLLM knows of a model. The first time this loads LiteLLM, which takes seconds.
+    """Look up what LiteLLM knows of a model. The first call loads LiteLLM, which takes seconds.
 
     Raises:
         ModelError: LiteLLM knows no provider of that name.
-        LudensError: a model on this machine cannot be found; the message is its own.
+        LudensError: a model on this machine cannot be loaded; the message says why.
     """
     return _abilities(model)
 
@@ -67,7 +72,7 @@ def _abilities(model: str) -> Abilities:
 
 
 def load(model: str) -> ModuleType:
-    """LiteLLM, imported quietly; for a model on this machine with its provider registered."""
+    """Return LiteLLM, imported quietly; for a model on this machine its provider is registered as well."""
     litellm = _imported()
     if model.startswith(LOCAL):
         from ludens.agents.local import register
@@ -101,11 +106,12 @@ def _provider(litellm: ModuleType, model: str) -> str:
 
 
 def check_key(model: str, options: Mapping[str, Any]) -> None:
-    """See that the provider's key is there, before anything is asked: left to the provider's client, a
-    missing key looks like a fault of the server, to be repeated.
+    """Check that there is a key for the model's provider before anything is asked.
+
+    To the provider's client a missing key looks like a fault of the server, after which to ask again.
 
     Raises:
-        ModelError: it is not; the message names the environment variable.
+        ModelError: there is no key; the message names the environment variable.
     """
     if model.startswith(LOCAL) or {"api_key", "api_base", "mock_response"} & set(options):
         return
@@ -119,7 +125,7 @@ def check_key(model: str, options: Mapping[str, Any]) -> None:
 
 
 def missing_keys(model: str) -> str:
-    """The variables of which one would hold the provider's key, joined by "or"; empty if it is there."""
-    # Other variables (a region, an address) often have defaults that LiteLLM does not speak of.
+    """Return the variables of which one would hold the provider's key, joined by "or"; empty if it is set."""
+    # Other variables (a region, an address) often have defaults that LiteLLM does not mention.
     missing = load(model).validate_environment(model)["missing_keys"]
     return " or ".join(sorted(name for name in missing if name.endswith("_API_KEY")))

@@ -1,8 +1,8 @@
 """One request to a language model, through LiteLLM.
 
-LiteLLM knows the providers, their parameters and their prices. Repeating a request after a fault of the
-transport is done here, because LiteLLM hides its own repetitions (they could not be counted) and does not
-heed Retry-After.
+LiteLLM knows the providers, their parameters and their prices. Requests are repeated here after a fault of
+the transport, because LiteLLM hides its own repetitions, so that they could not be counted, and ignores
+Retry-After.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ludens.agents.llm.abilities import check_key, load, missing_keys, price_known
-from ludens.agents.llm.faults import chain, lasting, passes, wait, words
+from ludens.agents.llm.faults import chain, is_temporary, permanent_error, provider_words, waiting_time
 from ludens.agents.llm.logprobs import Token
 from ludens.errors import LudensError
 
@@ -28,15 +28,15 @@ TIMEOUT = 120.0
 
 @dataclass(frozen=True)
 class Endpoint:
-    """How a model is reached.
+    """A model and how to reach it.
 
     Attributes:
         model: LiteLLM's id.
-        options: passed to LiteLLM as they are, for example ``api_base``.
+        options: passed to LiteLLM unchanged, for example ``api_base``.
         timeout: seconds for one request; None for no limit.
         transport_retries: how often a request is repeated after 429, 5xx, a time-out or a broken connection.
-        retry_wait: seconds before the first repetition; the wait doubles each time, up to a minute. Where the
-            server says how long to wait (Retry-After), that is waited instead, again up to a minute.
+        retry_wait: seconds before the first repetition; the wait doubles each time. Where the server says how
+            long to wait (Retry-After), this counts instead. Every wait is at most a minute.
     """
 
     model: str
@@ -48,15 +48,19 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a request.
+    """The outcome of a request.
 
     Attributes:
         text: the reply's text; None if there is none.
-        refused: the provider says that the model declined, or filtered the reply.
+        refused: the provider says that the model declined to answer, or that the reply was filtered.
         cut: the reply ended because it reached the limit of tokens.
-        tokens: the reply's tokens with their probabilities, if they came.
-        error: why there is no reply, after all repetitions.
-        rejected: why the server does not take this request (status 400 or 422).
+        tokens: the reply's tokens with their probabilities, if the provider sent them.
+        error: why there is no reply, after all repetitions; empty if there is one.
+        rejected: why the server does not take this request (status 400 or 422); empty if it does.
+        prompt_tokens, completion_tokens: as the provider counted them.
+        cost: in US dollars; 0 where the price is unknown.
+        seconds: wall-clock time, repetitions included.
+        transport_retries: how often the request was repeated.
     """
 
     text: str | None = None
@@ -75,11 +79,11 @@ class Reply:
 async def complete(
     endpoint: Endpoint, messages: Sequence[Mapping[str, str]], parameters: Mapping[str, Any]
 ) -> Reply:
-    """Ask once, repeating after faults of the transport.
+    """Make one request, and repeat it after temporary faults.
 
     Raises:
         ModelError: the model cannot be used.
-        LudensError: a model on this machine cannot be loaded; the message is its own.
+        LudensError: a model on this machine cannot be loaded; the message says why.
     """
     from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
@@ -87,9 +91,9 @@ async def complete(
     check_key(endpoint.model, endpoint.options)
     begun = time.monotonic()
     tries = AsyncRetrying(
-        retry=retry_if_exception(passes),
+        retry=retry_if_exception(is_temporary),
         stop=stop_after_attempt(1 + endpoint.transport_retries),
-        wait=lambda state: wait(
+        wait=lambda state: waiting_time(
             state.outcome.exception() if state.outcome else None, state.attempt_number, endpoint.retry_wait
         ),
         reraise=True,
@@ -114,7 +118,7 @@ async def _request(
         and endpoint.model.startswith("openai/")
         and not os.environ.get("OPENAI_API_KEY")
     ):
-        # A server of one's own seldom asks for a key, but the client underneath insists on having one.
+        # A server of the user's own seldom needs a key, but the client underneath insists on one.
         options.setdefault("api_key", "none")
     # LiteLLM's time-out restarts with every byte that arrives; ours is for the request as a whole.
     async with asyncio.timeout(endpoint.timeout):
@@ -136,17 +140,17 @@ def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, spent
     for cause in chain(error):
         if isinstance(cause, LudensError):
             raise cause
-    said = words(error)
+    said = provider_words(error)
     if isinstance(error, litellm.ContentPolicyViolationError):
         return Reply(refused=True, text=None, **spent)
-    if passes(error):
+    if is_temporary(error):
         times = spent["transport_retries"] + 1
         return Reply(error=f"No reply after {times} {'try' if times == 1 else 'tries'}: {said}", **spent)
     if getattr(error, "status_code", None) in (400, 422):
         return Reply(rejected=said, **spent)
     where = str(endpoint.options.get("api_base") or "its provider")
     keys = missing_keys(endpoint.model) or f"{endpoint.model.split('/')[0].upper()}_API_KEY"
-    raise lasting(error, endpoint.model, where, keys) from error
+    raise permanent_error(error, endpoint.model, where, keys) from error
 
 
 def _reply(litellm: ModuleType, endpoint: Endpoint, response: Any, seconds: float, repeated: int) -> Reply:
@@ -178,15 +182,15 @@ def _cost(litellm: ModuleType, model: str, response: Any) -> float:
         return 0.0
     try:
         return float(litellm.completion_cost(completion_response=response, model=model))
-    except Exception:  # LiteLLM raises bare exceptions where a price cannot be told
+    except Exception:  # LiteLLM raises bare exceptions where it cannot tell a price
         return 0.0
 
 
 def _tokens(logprobs: Any) -> tuple[Token, ...]:
     content = getattr(logprobs, "content", None) or []
-    found = []
+    tokens = []
     for entry in content:
         seen = {item.token: math.exp(item.logprob) for item in entry.top_logprobs or []}
         seen.setdefault(entry.token, math.exp(entry.logprob))
-        found.append(Token(entry.token, tuple(seen.items())))
-    return tuple(found)
+        tokens.append(Token(entry.token, tuple(seen.items())))
+    return tuple(tokens)

@@ -1,6 +1,4 @@
-"""What went wrong with a request: whether it passes, how long to wait, and the sentence for what does not
-pass.
-"""
+"""Faults of requests to a model: whether one is temporary, how long to wait, and the error if it is not."""
 
 from __future__ import annotations
 
@@ -16,13 +14,13 @@ _SPREAD = random.Random()  # waits only; no result depends on it
 
 
 class ModelError(LudensError):
-    """A model cannot be used, and asking again will not help: no key, no such model, a request it does not
-    take.
+    """An error for a model that cannot be used, where asking again will not help: there is no key or no such
+    model, or the model does not take the request.
     """
 
 
-def passes(error: BaseException) -> bool:
-    """Whether asking again may help."""
+def is_temporary(error: BaseException) -> bool:
+    """Return whether asking again may help."""
     if isinstance(error, TimeoutError):
         return True
     if not type(error).__module__.startswith("litellm") or any(
@@ -35,31 +33,41 @@ def passes(error: BaseException) -> bool:
     return status is None or status in (408, 409, 425) or status >= 500
 
 
-def wait(error: BaseException | None, attempt: int, first: float) -> float:
-    """Seconds to wait after an attempt (counted from 1): what the server asked for, or `first`, doubling."""
+def waiting_time(error: BaseException | None, attempt: int, first: float) -> float:
+    """Return how long to wait after a failed attempt.
+
+    Args:
+        error: the fault; None if it is not known.
+        attempt: its number, from 1.
+        first: seconds to wait after the first attempt, doubled after each further one, unless the server said
+            how long to wait.
+
+    Returns:
+        Seconds, at most a minute.
+    """
     headers = getattr(error, "litellm_response_headers", None)
     if headers is None:  # an error that LiteLLM passed on as its client raised it
         headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
-        told = float(headers.get("retry-after", "nan"))
+        asked = float(headers.get("retry-after", "nan"))
     except ValueError:
-        told = math.nan
-    if told >= 0:
-        return min(told, LONGEST_WAIT)
+        asked = math.nan
+    if asked >= 0:
+        return min(asked, LONGEST_WAIT)
     # Spread out, so that many requests refused together do not come back together.
     return min(first * 2.0 ** (attempt - 1), LONGEST_WAIT) * _SPREAD.uniform(0.5, 1.0)
 
 
-def lasting(error: BaseException, model: str, where: str, keys: str) -> ModelError:
-    """The error for a fault that does not pass.
+def permanent_error(error: BaseException, model: str, where: str, keys: str) -> ModelError:
+    """Return the error for a fault that is not temporary.
 
     Args:
         error: what LiteLLM raised.
         model: the id that was asked.
-        where: who answered.
-        keys: the environment variables that hold its key.
+        where: the address or the provider that answered.
+        keys: the environment variables that hold the key.
     """
-    status, said = getattr(error, "status_code", None), words(error)
+    status, said = getattr(error, "status_code", None), provider_words(error)
     if status in (401, 403):
         return ModelError(
             f"{where} did not accept the key for {model} ({said}): set {keys} to one that may use this model."
@@ -72,8 +80,8 @@ def lasting(error: BaseException, model: str, where: str, keys: str) -> ModelErr
     return ModelError(f"{model} cannot be used ({said}): see to it and run again.")
 
 
-def words(error: BaseException) -> str:
-    """The provider's own words in one short line, without the layers that were put around them."""
+def provider_words(error: BaseException) -> str:
+    """Return the provider's own words on one short line, without the layers that LiteLLM puts around them."""
     if isinstance(error, TimeoutError) or type(error).__name__ == "Timeout":
         return "the time for it ran out"
     text = re.sub(
@@ -86,7 +94,7 @@ def words(error: BaseException) -> str:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it was raised from."""
+    """Yield the error and those that it was raised from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -75,7 +75,7 @@ class JudgePolicy(ModelPolicy):
 
         Raises:
             ModelError: the model cannot be used, or gave no reply.
-            UsageError: the turn is none of a `JudgeGame`.
+            UsageError: the turn is not one of a `JudgeGame`.
         """
         prompt = _prompt(turn, int(rng.integers(len(turn.options))))
         query = await self._query()

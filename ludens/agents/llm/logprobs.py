@@ -1,16 +1,16 @@
 r"""Option probabilities from the log-probabilities of one token.
 
-Where a model answers with a bare label, the probability that it gives to each option is the mass of all
-tokens at the answer's place that spell that label. Rules:
+Where a model answers with a bare label, the probability of an option is the mass of all tokens at the place
+of the answer that spell its label. Rules:
 
 * A token spells a label if the label is what remains without surrounding space and markup: ``"B"``, ``" B"``,
   ``"**B"``, ``"B."``. Case counts: ``"a"`` is an article as often as an option.
-* The answer's place is the first token, or the one after leading tokens of nothing but space and markup
-  (``"\n"``, ``"**"``), as long as less than half of the mass there lies on labels.
+* The place of the answer is the first token. Leading tokens that are nothing but space and markup
+  (``"\n"``, ``"**"``) are skipped if less than half of the mass at their place lies on labels.
 * Servers list only the most likely tokens. A label that is not listed has at most the probability of the
   least likely listed token. It counts as 0, and the reply cannot be read if that bound is above 5 % of the
   mass on labels.
-* If no label is listed, or the reply begins with thoughts, it cannot be read. Nothing is filled in.
+* A reply in which no label is listed, or which begins with thoughts, cannot be read. Nothing is filled in.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from dataclasses import dataclass
 MAX_UNSEEN = 0.05
 NO_TOKENS = "The reply came without log-probabilities."
 THINKS = "The model thinks before it answers."
-# What will be no different the next time.
+# Reasons that will be the same the next time.
 NEVER = (NO_TOKENS, THINKS)
 MARKUP = " \t\r\n*_`\"'“”‘’()[]{}<>.,:;!#-–—▁Ġ"
 
 
 @dataclass(frozen=True)
 class Token:
-    """One token of a reply, with the probabilities of the most likely tokens at its place, itself among
-    them.
+    """One token of a reply, with the probabilities of the most likely tokens at its place, which include its
+    own.
     """
 
     text: str
@@ -39,8 +39,12 @@ class Token:
 
 @dataclass(frozen=True)
 class Masses:
-    """Probability per label, in the labels' order; they sum to at most 1, the rest went to other tokens. None
-    if the tokens cannot be read: `detail` says why.
+    """The probability of each label.
+
+    Attributes:
+        masses: in the order of the labels, with a sum of at most 1; the rest lies on other tokens. None if
+            the tokens cannot be read.
+        detail: why they cannot be read; empty otherwise.
     """
 
     masses: tuple[float, ...] | None
@@ -48,7 +52,7 @@ class Masses:
 
 
 def option_masses(tokens: Sequence[Token], labels: Sequence[str]) -> Masses:
-    """The mass on each label at the answer's place."""
+    """Return the mass on each label at the place of the answer."""
     if "".join(token.text for token in tokens).lstrip().startswith("<think"):
         return Masses(None, THINKS)
     for token in tokens:
@@ -69,8 +73,9 @@ def option_masses(tokens: Sequence[Token], labels: Sequence[str]) -> Masses:
 
 
 def normalised(masses: Sequence[float], temperature: float = 1.0) -> tuple[float, ...]:
-    """Masses as probabilities over the options, at a sampling temperature: p ∝ mass^(1/temperature); at 0 the
-    largest (ties shared).
+    """Return masses as probabilities at a sampling temperature: p ∝ mass^(1/temperature).
+
+    At temperature 0 the largest mass has probability 1; equal ones share it.
     """
     top = max(masses)
     if temperature == 0:

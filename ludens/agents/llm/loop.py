@@ -1,8 +1,8 @@
 """One event loop, in a thread of its own, from which all models are asked.
 
-LiteLLM's clients and its book-keeping are bound to the loop in which they were first used. Asked from one
-loop only, they keep their connections, do not hold up anybody else's loop, and serve code that is not
-asynchronous as well, whether or not a loop runs in its thread (a notebook's does).
+LiteLLM's clients and its bookkeeping are bound to the event loop in which they were first used. With one loop
+for all requests they keep their connections, they do not block the caller's loop, and code that is not
+asynchronous can use them too, whether or not a loop runs in its thread (as one does in a notebook).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _owner = 0
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The coroutine's result, waited for. Context variables of the caller hold inside it."""
+    """Run a coroutine, wait for it and return its result. It sees the context variables of the caller."""
     future = asyncio.run_coroutine_threadsafe(coroutine, _running_loop())
     try:
         return future.result()
     except BaseException:
-        # Ctrl-C reaches the waiting thread only: what it waited for must not go on asking.
+        # Ctrl-C reaches the waiting thread alone; the requests it waits for must end as well.
         future.cancel()
         raise
 
 
 async def shared(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The coroutine's result, from the shared loop; the caller's own loop is free meanwhile."""
+    """Await a coroutine in the shared loop, while the caller's own loop is free."""
     loop = _running_loop()
     if asyncio.get_running_loop() is loop:
         return await coroutine
@@ -55,9 +55,7 @@ def _running_loop() -> asyncio.AbstractEventLoop:
 
 
 def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread, owner: int) -> None:
-    """End the loop with the process: LiteLLM leaves tasks in it, about which Python would complain at
-    exit.
-    """
+    """End the loop with the process: LiteLLM leaves tasks in it that Python would complain of at exit."""
     if owner != os.getpid():
         return
 

@@ -7,6 +7,7 @@ its own kind adds the template, the response schema and the reader.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from inspect import Signature
@@ -116,6 +117,14 @@ class ModelPolicy(Policy):
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask the model and wait for it; this also works where an event loop runs (in a notebook)."""
         return run(self.adecide(turn, rng))
+
+    @abstractmethod
+    async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Ask the model.
+
+        Raises:
+            ModelError: the model cannot be used, and asking again will not help.
+        """
 
     async def _query(self, rng: np.random.Generator | None = None) -> ModelQuery:
         """Begin the requests of a decision; without `rng` no seed is drawn for them."""

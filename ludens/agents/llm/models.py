@@ -1,5 +1,6 @@
-"""What models can play here now: on this machine, and at which providers. Nothing is asked over a network, no
-key's value is read, and LiteLLM is not loaded.
+"""The models that can play here now: those on this machine, and those of providers whose key is set.
+
+Nothing is asked over a network, the value of no key is read, and LiteLLM is not loaded.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from ludens.agents.local import available
 if TYPE_CHECKING:
     from rich.console import Console
 
-# The providers that most people use, as LiteLLM names them: an example, and the variables of which one must
-# be set. LiteLLM knows many more; every one of them is named in the same way.
+# The providers that most people use, each with an example of a name for LiteLLM and the variables of which
+# one must be set. LiteLLM knows many more, and all of them are named in the same way.
 PROVIDERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "OpenAI": ("openai/gpt-5-mini", ("OPENAI_API_KEY",)),
     "Anthropic": ("anthropic/claude-sonnet-4-5", ("ANTHROPIC_API_KEY",)),
@@ -31,11 +32,12 @@ SERVER = "openai/NAME"
 
 
 def list_models() -> list[dict[str, Any]]:
-    """One entry per way to name a model, JSON values throughout.
+    """List the ways to name a model, as JSON values.
 
-    Each has ``name`` (what to write), ``where`` (``"this machine"``, ``"provider"`` or ``"server"``),
-    ``description``, ``ready`` (None where it cannot be told from here), ``needs`` (what to install or set;
-    empty if ready) and ``keys`` (the environment variables that would do, set or not; never their values).
+    Returns:
+        Entries with ``name`` (what to write), ``where`` (``"this machine"``, ``"provider"`` or ``"server"``),
+        ``description``, ``ready`` (None where it is not known), ``needs`` (what to install or set; empty if
+        ready) and ``keys`` (the names of the environment variables that can hold a key, set or not).
     """
     here = [_entry(m.name, "this machine", m.description, m.ready, m.missing) for m in available()]
     hosted = []
@@ -54,7 +56,7 @@ def list_models() -> list[dict[str, Any]]:
 
 
 def render(models: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print what `list_models` found."""
+    """Print the entries of `list_models`."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table

@@ -79,7 +79,7 @@ class PricePolicy(ModelPolicy):
 
         Raises:
             ModelError: the model cannot be used, or gave no reply.
-            UsageError: the turn is none of a pricing market.
+            UsageError: the turn is not one of a pricing market.
         """
         view = market_view(turn)
         query = await self._query(rng)

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from ludens.agents.llm.abilities import check_key, load, missing_keys
-from ludens.agents.llm.faults import lasting, wait, words
+from ludens.agents.llm.faults import permanent_error, provider_words, waiting_time
 from ludens.errors import UsageError
 from ludens.training.provider.record import ProviderError
 
@@ -119,11 +119,11 @@ class Transport:
                 f"{self.where} knows nothing {what} ({said}): check the address and the key."
             )
         keys = missing_keys(self.model) or f"{self.provider.upper()}_API_KEY"
-        return lasting(_Said(said, status), self.model, self.where, keys)
+        return permanent_error(_Said(said, status), self.model, self.where, keys)
 
     def pause(self, error: BaseException | None, attempt: int) -> None:
         """Wait after an attempt, counted from 1."""
-        time.sleep(wait(error, attempt, self.retry_wait))
+        time.sleep(waiting_time(error, attempt, self.retry_wait))
 
     def _ask(
         self,
@@ -138,7 +138,7 @@ class Transport:
         tries = Retrying(
             retry=retry_if_exception(passes),
             stop=stop or stop_after_attempt(1 + self.retries),
-            wait=lambda state: wait(
+            wait=lambda state: waiting_time(
                 state.outcome.exception() if state.outcome else None, state.attempt_number, self.retry_wait
             ),
             reraise=True,
@@ -198,10 +198,10 @@ def passes(error: BaseException) -> bool:
 def says(error: BaseException) -> str:
     """The provider's own words in one short line."""
     if isinstance(error, UNREADABLE) and getattr(error, "status_code", None) is None:
-        return f"the reply could not be read ({words(error)})"
+        return f"the reply could not be read ({provider_words(error)})"
     body = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, Mapping) else None
-    return words(Exception(message) if isinstance(message, str) and message else error)
+    return provider_words(Exception(message) if isinstance(message, str) and message else error)
 
 
 class _Said(Exception):

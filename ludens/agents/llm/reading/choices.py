@@ -97,23 +97,23 @@ def read_shares(text: str | None, labels: Sequence[str]) -> ChoiceReading:
     if not clean:
         return ChoiceReading("invalid", detail=EMPTY)
     objects, around, cut = json_objects(clean)
-    found: dict[str, set[float]] = {label: set() for label in labels}
-    stated = [(key, str(value)) for _, entry in objects for key, value in entry if key in found]
+    given: dict[str, set[float]] = {label: set() for label in labels}
+    stated = [(key, str(value)) for _, entry in objects for key, value in entry if key in given]
     stated += re.findall(
         rf"(?<![\w'])({'|'.join(labels)})\**\s*[:=]\s*\**([-\d.]++\s*+%?+)(?!\s*(?:or|to)\b)", around
     )
     for label, number in stated:
         if re.fullmatch(r"-?\d+(\.\d+)?\.?\s*%?", number.strip()):
-            found[label].add(float(number.strip(" %").rstrip(".")))
-    missing = [label for label, numbers in found.items() if not numbers]
+            given[label].add(float(number.strip(" %").rstrip(".")))
+    missing = [label for label, numbers in given.items() if not numbers]
     if missing:
         return _no_answer(around, labels, cut, f"The reply gives no number for {', '.join(missing)}.")
-    twice = [label for label, numbers in found.items() if len(numbers) > 1]
+    twice = [label for label, numbers in given.items() if len(numbers) > 1]
     if twice:
         return ChoiceReading(
             "invalid", detail=f"The reply gives more than one number for {', '.join(twice)}."
         )
-    numbers = [numbers.pop() for numbers in found.values()]
+    numbers = [numbers.pop() for numbers in given.values()]
     total = sum(numbers)
     if min(numbers) < 0 or not 99 <= total <= 101:
         return ChoiceReading(
