@@ -1,5 +1,4 @@
-"""Preferences estimated from runs and tables: what policies' answers reveal, and the tables and figures of
-it.
+"""Estimates of preferences from runs and tables of choices, with their tables and figures.
 
 from ludens.experiments.estimates import EstimateRequest, estimate
 tables = estimate("runs/bench.db", EstimateRequest(model="moralis"))

@@ -1,11 +1,10 @@
-"""A run's answers as choices: what each policy chose at the nodes of games, with the beliefs it is taken to
-hold.
+"""A run's answers as choices: each policy's choices at the nodes of games, with its assumed beliefs.
 
-Answers are taken node by node: a policy is asked at each node by itself, so that of its joint distribution
-over strategies only the marginals are seen (see `ludens.preferences.estimation.data.games`). Of a
-benchmark, a question whose options were not answered in every order is left out, and the orders of the
-others weigh the same, so that a liking for the first place does not pass for a preference. An answer that
-told its whole distribution is a fractional choice of weight 1, and asking it again adds nothing. Nothing is
+Answers are used node by node: a policy is asked at each node separately, so that only the marginals of its
+joint distribution over strategies are observed (see `ludens.preferences.estimation.data.games`). In a
+benchmark, questions that were not answered in every order of the options are left out, and the orders of the
+others have equal weights, so that a bias toward the first place is not mistaken for a preference. An answer
+that gives its whole distribution is a fractional choice of weight 1; asking again adds nothing. Nothing is
 imputed: invalid and refused answers are counted, never used.
 """
 
@@ -36,18 +35,17 @@ BENCH_CLUSTERS = "game × framing × order"
 
 @dataclass(frozen=True, eq=False)
 class PolicyAnswers:
-    """What one policy answered, before a model says which attributes matter.
+    """The answers of one policy, not yet tied to a model of preferences.
 
     Attributes:
-        policy: its label.
-        seen: game, belief, column of the option in a strategy vector, weight and cluster of every answer's
-            part.
-        exact: whether all answers told their whole distribution, so that none has sampling error.
-        answers: usable answers.
-        invalid, refused: answers that could not be read, or were declined.
-        left_out: usable answers that were not used, with no counterpart under other orders, or without
-            beliefs.
-        clustered_by: what a cluster is.
+        policy: the policy's label.
+        seen: the options chosen, with their weights.
+        exact: whether all answers give their whole distribution, so that none has sampling error.
+        answers: the number of valid answers.
+        invalid, refused: the numbers of answers that could not be read, and of refusals.
+        left_out: the number of valid answers that are not used, because other orders of their question were
+            not answered, or because beliefs are missing.
+        clustered_by: a cluster's meaning in words.
     """
 
     policy: str
@@ -62,7 +60,10 @@ class PolicyAnswers:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One option taken, with a weight: a choice counts 1, a probability its value."""
+    """One chosen option: its game, the belief, its column in a strategy vector, its weight and its cluster.
+
+    A choice has weight 1, a probability weighs as much as its value.
+    """
 
     game: GameTree
     belief: Strategy
@@ -76,13 +77,11 @@ def bench_answers(
     planned: Sequence[Mapping[str, Any]] = (),
     beliefs: Beliefs = "uniform",
 ) -> tuple[PolicyAnswers, ...]:
-    """The answers of each policy of a benchmark, in order of appearance.
+    """Return the answers of each policy of a benchmark, in order of appearance.
 
-    Args:
-        decisions: of a run of the preference suite, choices and beliefs.
-        planned: labels of all its episodes.
-        beliefs: the others choose at random, or as the policy said where it was asked; protocols of which it
-            did not say it at every node are left out.
+    Args: decisions: choices and stated beliefs of a run of the preference suite. planned: the labels of all
+        its episodes. beliefs: ``"uniform"``: others choose at random; ``"own"``: as the policy stated,
+        leaving out protocols for which it did not state a belief at every node.
     """
     choices = shares_by_policy(decisions, planned)
     stated = shares_by_policy(decisions, question="belief") if beliefs == "own" else {}
@@ -95,7 +94,7 @@ def bench_answers(
 def of_shares(
     shares: Shares, stated: Shares | None, records: Sequence[DecisionRecord], beliefs: Beliefs = "uniform"
 ) -> PolicyAnswers:
-    """The answers of one policy of a benchmark; `records` are its choices, for counting."""
+    """Return the answers of one policy of a benchmark; `records` are its decisions, for counting."""
     from ludens.experiments.bench.comparisons import strategies
 
     believed = strategies(stated.found) if stated is not None else {}
@@ -124,12 +123,12 @@ def of_shares(
 
 
 def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, ...]:
-    """The answers of each policy of a run, of `ludens bench` or of `ludens play`.
+    """Return the answers of each policy in a run of `ludens bench` or `ludens play`.
 
-    Of a play, answers are clustered by episode, and every round counts as if the game were played once.
+    Answers in a run of play are clustered by episode, and every round counts as if the game were played once.
 
     Raises:
-        UsageError: the run is of another kind, or of a game that is no tree.
+        UsageError: the run is of another kind, or of a game that is not a tree.
     """
     manifest, decisions = run.manifest, run.decisions()
     if manifest["kind"] == "bench":
@@ -153,8 +152,9 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
 
 
 def as_choices(answers: PolicyAnswers, model: Model, weight: float = 1.0) -> Choices:
-    """One policy's answers in the form that estimators take, a row for each cluster, every answer counting
-    `weight` times.
+    """Return one policy's answers in the form that estimators take, with a row for each cluster.
+
+    Every answer counts `weight` times.
 
     Raises:
         UsageError: there is no usable answer.
@@ -165,7 +165,7 @@ def as_choices(answers: PolicyAnswers, model: Model, weight: float = 1.0) -> Cho
 
 
 def together(policies: Sequence[PolicyAnswers], model: Model) -> Choices:
-    """The answers of several policies, a row for each policy: whom a type may belong to.
+    """Return the answers of several policies in the form that estimators take, with a row for each policy.
 
     Raises:
         UsageError: there is no usable answer.

@@ -1,4 +1,4 @@
-"""Estimates from a run or a table, as the command line asks for them."""
+"""Estimates from a run or a table of choices, by one request."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ if TYPE_CHECKING:
 By = Literal["pooled", "subject"]
 
 DRAWS = 1000
-"""Bootstrap draws where bootstrap errors are asked for and nobody says how many."""
+"""Number of bootstrap draws where bootstrap errors are requested without a number."""
 
 
 @dataclass(frozen=True)
 class EstimateRequest:
-    """What is to be estimated, and how.
+    """A request for estimates.
 
     Attributes:
-        model: its name.
-        types: None for no types, K for a mixture of K, (low, high) for all from low to high side by side.
-        by: one estimate for all, or one for each subject (a run: each policy, which is also the default
-            there).
-        fix: parameters held at values.
-        errors: kind of the standard errors; None for those clustered by subject (a run: the wider of two).
+        model: the name of the model.
+        types: None for no types, K for a mixture of K types, (low, high) to compare all numbers from low to
+            high.
+        by: ``"pooled"`` for one estimate, ``"subject"`` for one per subject or, in a run, per policy; None
+            for pooled estimates of a table, and one per policy of a run.
+        fix: parameters to hold at values.
+        errors: the kind of standard errors; None for errors clustered by subject or, in a run, the wider of
+            clustered and inverse-Hessian errors.
         beliefs: ``"uniform"``, or ``"stated"`` by subjects or policies.
-        columns: what the table calls its columns.
-        draws: of the bootstrap.
-        seed: of all chance.
+        columns: the table's names of columns, by our names.
+        draws: number of bootstrap draws; None for the default.
+        seed: seed of the random starts and of the bootstrap.
     """
 
     model: str = "moralis"
@@ -52,7 +54,7 @@ class EstimateRequest:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What every fit takes."""
+        """The arguments that every fit takes."""
         draws = self.draws
         if draws is None:
             draws = DRAWS if self.errors == "bootstrap" else 0
@@ -60,15 +62,16 @@ class EstimateRequest:
 
 
 def estimate(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
-    """Estimate preferences from a run or a CSV file; a table, or several where numbers of types are compared.
+    """Estimate preferences from a run or a CSV file; return one table, or several if numbers of types are
+    compared.
 
     Args:
         source: a run's ``.db`` file, or a ``.csv`` file as `ludens.preferences.estimation.read_choices`
             takes it.
-        request: what is to be estimated, and how.
+        request: what to estimate, and how.
 
     Raises:
-        UsageError: the source holds no choices that the model can use, or the request contradict each other.
+        UsageError: the source holds no choices that the model can use, or the request contradicts itself.
         NoRunError: there is no such run.
     """
     if request.types is not None and request.by == "subject":
@@ -111,7 +114,9 @@ def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[E
 
 
 def types_of(choices: Choices, request: EstimateRequest) -> tuple[EstimateTable, ...]:
-    """Types of subjects: of one number, or the criteria of several and then each."""
+    """Estimate types of subjects; for several numbers of types, return their criteria and then each
+    mixture.
+    """
     from ludens.experiments.estimates.several import of_selection, of_types
     from ludens.preferences.estimation.mixture.fit import fit_types, select_types
 
@@ -130,7 +135,7 @@ def types_of(choices: Choices, request: EstimateRequest) -> tuple[EstimateTable,
 
 
 def subjects_of(choices: Choices, request: EstimateRequest) -> EstimateTable:
-    """Every subject by itself."""
+    """Estimate every subject separately."""
     from ludens.experiments.estimates.several import of_individuals
     from ludens.preferences.estimation import fit_individuals
 

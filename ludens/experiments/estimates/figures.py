@@ -1,4 +1,4 @@
-"""Parameters with their intervals, a panel each: types against each other, a model beside people."""
+"""Figures of estimates: a panel for each parameter, with intervals, and people for comparison."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _ROW = 0.3  # inches
 
 
 def parameters(table: EstimateTable) -> Figure:
-    """Every parameter of every column with its 95 % interval, people in grey below where their numbers exist.
+    """Draw every parameter of every column with its 95 % interval, with people in grey below where known.
 
-    What is not identified is said in words. Above twelve columns (subjects) each panel shows them in the
-    order of their estimates.
+    Parameters that are not identified are labelled as such. With more than twelve columns (subjects), each
+    panel shows them in the order of their estimates.
     """
     others = people(table.model)
     if len(table.columns) > _MANY:
@@ -57,11 +57,11 @@ def parameters(table: EstimateTable) -> Figure:
 
 
 def save_figure(table: EstimateTable, path: str | os.PathLike[str]) -> Path:
-    """Write `parameters` as PNG or SVG by the file's ending, on white, whole or not at all.
+    """Write the figure of `parameters` as PNG or SVG, by the file's suffix, on white; whole or not at all.
 
     Raises:
-        UsageError: the ending is another.
-        StoreError: it cannot be written.
+        UsageError: the suffix is neither ``.png`` nor ``.svg``.
+        StoreError: the file cannot be written.
     """
     return drawing.save_figure(parameters(table), path)
 

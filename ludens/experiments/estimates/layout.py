@@ -1,4 +1,4 @@
-"""A table of estimates as a terminal table, as LaTeX and as CSV."""
+"""Tables of estimates for the terminal, as LaTeX and as CSV."""
 
 from __future__ import annotations
 
@@ -34,14 +34,12 @@ _SPECIAL = {character: "\\" + character for character in "&%$#_{}"} | {
 
 
 def transposed(table: EstimateTable) -> bool:
-    """Whether columns are shown as rows: where they are many, or have long names."""
+    """Return whether columns are shown as rows, because there are many or they have long names."""
     return table.unit in {"policy", "subject"} or len(table.columns) > _SIDE_BY_SIDE
 
 
 def print_table(table: EstimateTable, console: Console, *, stars: bool = False) -> None:
-    """Print the table and its notes; fits 80 columns where it has up to five columns, or any number of
-    rows.
-    """
+    """Print a table and its notes, 80 characters wide for up to five columns or any number of rows."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -64,9 +62,9 @@ def print_table(table: EstimateTable, console: Console, *, stars: bool = False) 
 
 
 def to_latex(table: EstimateTable, *, stars: bool = False) -> str:
-    r"""A LaTeX table in the style of ``booktabs``; needs nothing else in the preamble.
+    r"""Return a LaTeX table in the style of ``booktabs``, the only package that it needs.
 
-    What users and models write is escaped.
+    Text of users and models is escaped.
     """
     header, body = _cells(table, stars)
     groups = [" \\\\\n".join(" & ".join(map(_latex, row)) for row in group) + " \\\\" for group in body]
@@ -93,8 +91,9 @@ def to_latex(table: EstimateTable, *, stars: bool = False) -> str:
 
 
 def to_csv(tables: Sequence[EstimateTable]) -> str:
-    """A row for each estimate and for each fact: table, column, name, symbol, estimate, se, low, high, p,
-    errors.
+    """Return CSV text with a row for each estimate and each fact of the tables.
+
+    Its columns are table, column, name, symbol, estimate, se, low, high, p and errors.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -120,7 +119,7 @@ def _csv_rows(table: EstimateTable) -> Iterator[list[str]]:
 
 
 def figure_text(number: float, digits: int = 3) -> str:
-    """A number with a true minus sign, a dash for none."""
+    """Format a number with a true minus sign, and NaN as a dash."""
     if math.isnan(number):
         return DASH
     text = f"{number:.{digits}f}"
@@ -128,7 +127,7 @@ def figure_text(number: float, digits: int = 3) -> str:
 
 
 def _cells(table: EstimateTable, stars: bool) -> tuple[list[str], list[list[list[str]]]]:
-    """Header and groups of rows."""
+    """Return the header and the groups of rows."""
     titles = [
         policy_name(column.title) if table.unit == "policy" else printable(column.title)
         for column in table.columns
@@ -160,7 +159,7 @@ def _cells(table: EstimateTable, stars: bool) -> tuple[list[str], list[list[list
 
 
 def _summary(table: EstimateTable) -> tuple[list[str], list[list[list[str]]]]:
-    """Of many subjects: in how many a parameter is identified, and how it is spread over them."""
+    """Summarise many subjects: for how many each parameter is identified, and its distribution over them."""
     rows = []
     for place, parameter in enumerate(table.parameters):
         known = [column.values[place].estimate for column in table.columns]

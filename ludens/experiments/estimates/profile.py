@@ -1,16 +1,18 @@
-"""One parameter's interval by the profile likelihood: honest for choices that are nearly free of noise.
+"""Profile-likelihood intervals of one parameter, which remain valid for choices that are nearly free of
+noise.
 
-A policy that hardly ever errs *separates* its choices: the likelihood rises for ever as the noise goes to 0,
-there is no maximum, and no standard error. What the choices then tell is a range: all values of κ, say, for
-which some noise (and some α and β, unless they are held) explains every choice. The likelihood-ratio interval
+A policy that hardly ever errs *separates* its choices: the likelihood rises without bound as the noise goes
+to 0, and there is neither a maximum nor a standard error. The choices then identify a range, for example all
+values of κ for which some noise (and some α and β, unless they are held) explains every choice. The
+likelihood-ratio interval
 
     { κ : 2 [max ℓ − max over the other parameters ℓ(κ, ·)] ≤ χ²₁(.95) = 3.84 }
 
-is that range where choices are free of noise, widened by what chance could hide, and is the usual interval
-where they are not. It may be open to one side, or tell nothing; then it says so.
+is this range, widened for sampling error, where choices are free of noise, and the usual interval where they
+are not. It may be open on one or both sides.
 
-An answer is not independent evidence each time it is asked for: with every question counting once, however
-often and in however many orders it was asked, the interval is wider rather than narrower than the truth.
+Repeated answers to one question are not independent evidence. Every question therefore counts once, however
+often and in however many orders it was asked, so that the interval is conservative.
 """
 
 from __future__ import annotations
@@ -28,24 +30,24 @@ CRITICAL = 3.841458820694124
 """The .95 quantile of χ² with one degree of freedom."""
 
 STEPS = 41
-_FINE = 1e-3  # to which the ends of an interval are sought
+_FINE = 1e-3  # precision of the ends of an interval
 _STARTS = 3
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What choices say of one parameter.
+    """The profile likelihood of one parameter.
 
     Attributes:
-        policy: whose choices.
-        parameter: its name.
+        policy: the policy whose choices these are.
+        parameter: the name of the parameter.
         held: the parameters that were held at values.
         grid: values of the parameter.
-        drop: at each of them 2 (max ℓ − ℓ), at least 0.
-        estimate: the value with the largest likelihood, and the ends of the interval. Where all values in a
-            range explain the choices equally well, the value is the middle of the range and the note says so.
-        open_low, open_high: the interval goes on beyond the grid to that side.
-        separated: choices are free of noise: a range of values explains every one of them.
+        drop: 2 (max ℓ − ℓ) at each of them, at least 0.
+        estimate: the value with the largest likelihood, and the interval. Where all values in a range explain
+            the choices equally well, the value is the middle of the range, and the note says so.
+        open_low, open_high: whether the interval continues beyond the grid on that side.
+        separated: whether choices are free of noise, so that a range of values explains all of them.
     """
 
     policy: str
@@ -60,7 +62,7 @@ class Profile:
     warnings: tuple[str, ...] = field(default=())
 
     def above(self, other: Profile) -> bool:
-        """Whether this interval lies wholly above the other's: disjoint 95 % intervals."""
+        """Return whether this interval lies entirely above the other one."""
         mine, theirs = self.estimate, other.estimate
         if mine.low is None or theirs.high is None:
             return False
@@ -75,17 +77,17 @@ def profile(
     within: tuple[float, float] = (-1.0, 1.0),
     per_question: float = 1.0,
 ) -> Profile:
-    """The profile likelihood of one parameter of homo moralis with inequity aversion.
+    """Compute the profile likelihood of one parameter of homo moralis with inequity aversion.
 
     Args:
-        answers: of one policy.
+        answers: the answers of one policy.
         parameter: ``"kappa"``, ``"alpha"`` or ``"beta"``.
-        fix: other parameters held at values; ``{"alpha": 0, "beta": 0}`` asks what κ alone explains.
-        within: the values looked at; negative ones are allowed, so that an interval around 0 has two ends.
-        per_question: how many answers the policy gave to each question; all of them together count once.
+        fix: other parameters to hold at values, for example ``{"alpha": 0, "beta": 0}`` for κ alone.
+        within: the range of the grid; it includes negative values, so that an interval around 0 has two ends.
+        per_question: the number of answers that the policy gave to each question; together they count once.
 
     Raises:
-        UsageError: the parameter is none of the model, or is held.
+        UsageError: the model has no such parameter, or it is held.
     """
     from ludens.preferences.estimation import find_model, fit
 
@@ -145,7 +147,7 @@ def profile(
 
 
 def level_of_chance(answers: PolicyAnswers, per_question: float = 1.0) -> float:
-    """The log-likelihood of choosing at random."""
+    """Return the log-likelihood of choosing at random."""
     return sum(
         -entry.weight / per_question * float(np.log(_options(entry.game, entry.column)))
         for entry in answers.seen
@@ -164,8 +166,8 @@ def _options(game: object, column: int) -> int:
 
 
 def _top(level: Callable[[float], float], grid: np.ndarray, levels: np.ndarray) -> tuple[float, float]:
-    """The largest log-likelihood and where it stands, sought between the grid's best value and its
-    neighbours.
+    """Return the largest log-likelihood and its place, sought between the neighbours of the grid's best
+    value.
     """
     from scipy.optimize import minimize_scalar
 
@@ -178,7 +180,7 @@ def _top(level: Callable[[float], float], grid: np.ndarray, levels: np.ndarray) 
 
 
 def _end(inside: Callable[[float], bool], within: float, beyond: float) -> float:
-    """The edge of the interval between a value inside it and one outside."""
+    """Find the edge of the interval between a value inside it and one outside."""
     while abs(within - beyond) > _FINE:
         middle = (within + beyond) / 2
         if inside(middle):

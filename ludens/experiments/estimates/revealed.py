@@ -1,14 +1,15 @@
-"""Preferences revealed by policies' answers, as estimates with intervals and plain words where there are
+"""Preferences revealed by policies' answers, as estimates with intervals, or with a reason where there are
 none.
 
-Standard errors come from the sandwich clustered by game × framing × order (of a play: by episode) and from
-the inverse Hessian; the wider is taken for each parameter. Exact probabilities have no sampling error. There
-the sandwich says how far the model of preferences misses the answers, and vanishes for a player who follows
-it; the inverse Hessian says what one sampled answer to each question would have told. Whether a parameter is
-identified at all is judged on what is known, an exact answer standing for `EXACT` sampled ones.
+Standard errors come from the sandwich clustered by game × framing × order (in a run of play, by episode) and
+from the inverse Hessian; for each parameter the wider one is reported. Exact probabilities have no sampling
+error: for them the sandwich measures how far the model of preferences misses the answers, and vanishes for a
+policy that follows the model; the inverse Hessian gives the error of one sampled answer to each question.
+When identification is diagnosed, an exact answer counts as `EXACT` sampled ones.
 
-Choices that a clustered score test (5 %) cannot tell from chance have a precision of 0, and then no weight is
-identified, whatever an optimiser finds: so with a model that follows the place of an option alone.
+If a clustered score test (5 %) cannot distinguish choices from chance, the precision is 0 and no weight is
+identified, whatever the optimiser returns. This is the case of a model that chooses by the place of an
+option.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ METHOD: Literal["the wider of cluster sandwich and inverse Hessian"] = (
 _EXACTLY = 1e-6  # per answer, what counts as no gain in log-likelihood where nothing was sampled
 
 EXACT = 1000
-"""How many sampled answers an exact one stands for, where identification is judged; our choice."""
+"""Number of sampled answers that an exact one counts as when identification is diagnosed; our choice."""
 
 NO_ANSWERS = "not estimated: no question was answered in every order"
 NO_REACTION = "not identified: choices do not react to payoffs"
@@ -50,17 +51,17 @@ NO_NOISE = (
 
 @dataclass(frozen=True)
 class Revealed:
-    """The preferences of one policy, as its choices reveal them.
+    """The preferences of one policy, as revealed by its choices.
 
     Attributes:
-        policy: its label.
+        policy: the policy's label.
         model: the name of the model of preferences.
-        beliefs: what it was taken to think that others do.
+        beliefs: the beliefs that it is assumed to hold.
         parameters: estimates by parameter; those not identified have no value, and a note.
         reason: why parameters are not identified, in a few words; empty where all are.
         notes: every warning of the fit, in full.
-        fit: the fit itself; None where there was nothing to fit.
-        answers: what it rests on.
+        fit: the fit; None where there was nothing to fit.
+        answers: the answers that were fitted.
     """
 
     policy: str
@@ -85,15 +86,15 @@ def reveal(
     """Estimate one policy's preferences.
 
     Args:
-        answers: of the policy.
+        answers: the policy's answers.
         model: a model for games, or its name.
-        beliefs: those under which the answers were collected, for the record.
-        fix: parameters held at values.
-        draws: of a cluster bootstrap; 0 for none.
-        seed: of all chance.
+        beliefs: the beliefs attached to the answers, for the record.
+        fix: parameters to hold at values.
+        draws: number of cluster bootstrap draws; 0 for none.
+        seed: seed of the random starts and of the bootstrap.
 
     Raises:
-        UsageError: there is no such model, or games do not tell what it needs.
+        UsageError: there is no such model, or games do not have the attributes that it needs.
     """
     from ludens.preferences.estimation import find_model, fit
 
@@ -123,10 +124,10 @@ def reveal(
 def reveal_all(
     policies: Sequence[PolicyAnswers], model: str | Model = "moralis", **settings: Any
 ) -> list[Revealed]:
-    """`reveal` for each of several policies, in their order.
+    """Estimate the preferences of several policies with `reveal`, in their order.
 
     Raises:
-        UsageError: as in `reveal`, or there are none.
+        UsageError: there are no policies, or `reveal` refuses the model.
     """
     if not policies:
         raise UsageError("The run has no answers yet: `ludens resume` goes on with it.")
@@ -134,8 +135,8 @@ def reveal_all(
 
 
 def wider_errors(fit: Fit) -> NDArray[np.float64]:
-    """Per parameter the larger of the clustered and the inverse-Hessian standard error; NaN where neither is
-    known.
+    """Return the larger of the clustered and the inverse-Hessian standard error of each parameter; NaN where
+    neither is known.
     """
     kinds = [fit.standard_errors(kind) for kind in ("hessian", "cluster") if kind in fit.covariances]
     wider: NDArray[np.float64] = np.fmax.reduce(kinds)
@@ -143,7 +144,7 @@ def wider_errors(fit: Fit) -> NDArray[np.float64]:
 
 
 def reason_of(fit: Fit) -> str:
-    """Why parameters of a fit have no value, in a few words; empty where all have one."""
+    """Return why parameters of a fit have no value, in a few words; empty if all have one."""
     if not np.isnan(fit.values).any():
         return ""
     kinds = [(warning.kind, warning.parameters) for warning in fit.warnings]
@@ -161,8 +162,8 @@ def reason_of(fit: Fit) -> str:
 
 
 def _by_answers(fit: Fit, weight: int) -> Fit:
-    """A fit to answers that counted `weight` times each, as if they had counted once; the sandwich stays as
-    it is.
+    """Rescale a fit in which each answer counted `weight` times to answers that count once; the sandwich does
+    not change.
     """
     if weight == 1:
         return fit
@@ -175,12 +176,13 @@ def _by_answers(fit: Fit, weight: int) -> Fit:
 
 
 def _no_reaction(fit: Fit, choices: Choices, weight: int) -> bool:
-    """Whether choices cannot be told from chance, all alternatives being equally likely (φ = 0).
+    """Return whether choices cannot be distinguished from chance, with all alternatives equally likely (φ =
+    0).
 
-    A score test with the clusters' own variances, s′(Σ s_c s_c′)⁻s against χ²: it needs no maximum, holds
-    under any dependence within clusters (so the place of an option cancels between orders), and serves exact
-    answers too. It cannot exceed the number of clusters; with too few of them, the likelihood ratio is used,
-    and of exact answers whether there is any gain at all.
+    The score test s′(Σ s_c s_c′)⁻s with the clusters' own variances, compared with χ², needs no maximum, is
+    valid under any dependence within clusters (so that the place of an option cancels between orders), and
+    also serves exact answers. The statistic cannot exceed the number of clusters; with too few clusters, the
+    likelihood ratio replaces it or, for exact answers, whether there is any gain at all.
     """
     from scipy.special import chdtri
 
@@ -199,7 +201,7 @@ def _no_reaction(fit: Fit, choices: Choices, weight: int) -> bool:
 
 
 def _silenced(fit: Fit) -> Fit:
-    """The fit without values for anything that a precision of 0 leaves open."""
+    """Return the fit without the values that a precision of 0 does not identify."""
     from ludens.preferences.estimation.fitting.results import FitWarning
 
     warning = FitWarning(

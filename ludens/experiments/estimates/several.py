@@ -1,4 +1,4 @@
-"""Tables of several parameter vectors from one data set: types, numbers of types side by side, subjects."""
+"""Tables of several parameter vectors from one data set: types, comparisons of numbers of types, subjects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CRITERIA = {
 
 
 def of_types(mixture: Mixture, errors: Errors = "cluster") -> EstimateTable:
-    """The types of a mixture side by side, with their shares."""
+    """Tabulate the types of a mixture side by side, with their shares."""
     columns = []
     kind = "cluster" if errors == "wider" else errors
     spreads = mixture.share_errors(kind).tolist()
@@ -77,7 +77,9 @@ def of_types(mixture: Mixture, errors: Errors = "cluster") -> EstimateTable:
 
 
 def of_selection(selection: Selection, low: int = 1) -> EstimateTable:
-    """Numbers of types from `low` on, with all criteria side by side and what each of them suggests."""
+    """Tabulate the criteria for numbers of types from `low` on, and the number that each criterion
+    suggests.
+    """
     from ludens.preferences.estimation.mixture.criteria import suggested
 
     mixtures = [mixture for mixture in selection if len(mixture.types) >= low]
@@ -104,7 +106,7 @@ def of_selection(selection: Selection, low: int = 1) -> EstimateTable:
 
 
 def of_individuals(found: Individuals) -> EstimateTable:
-    """Every subject by itself; errors are the inverse Hessian's, since one subject is one cluster."""
+    """Tabulate all subjects; errors are the inverse Hessian's, since one subject is one cluster."""
     columns = [column(fit, name, "hessian") for name, fit in zip(found.subjects, found.fits, strict=True)]
     facts = [
         Fact("choices", "Choices", tuple(fit.size for fit in found.fits)),

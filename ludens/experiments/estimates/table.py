@@ -1,7 +1,7 @@
-"""What a table of estimates says, before it is rendered: a column for each estimated parameter vector.
+"""Tables of estimates before rendering, with a column for each estimated parameter vector.
 
-A column is a sample, a type, a policy or a subject; a row is a parameter. Below stand what the estimates
-rest on and the criteria, then in notes every warning. What is not identified has no number anywhere.
+A column is a sample, a type, a policy or a subject; a row is a parameter. Below them are the sizes of the
+data and the criteria, then all warnings as notes. Parameters that are not identified have no number anywhere.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ Errors = Literal["cluster", "hessian", "bootstrap", "wider"]
 
 @dataclass(frozen=True)
 class Value:
-    """A parameter in a column; NaN where there is no number.
+    """A parameter in a column; numbers that do not exist are NaN.
 
     Attributes:
+        name, symbol: the parameter.
+        estimate, se: the estimate and its standard error.
         low, high: the 95 % interval.
-        p: two-sided, of the hypothesis that it is 0.
-        fixed: whether the caller held it there.
-        about: what it is, in a few words.
+        p: two-sided p-value of the hypothesis that the parameter is 0.
+        fixed: whether the caller held the parameter at this value.
+        about: the parameter's meaning in a few words.
     """
 
     name: str
@@ -49,7 +51,7 @@ class Value:
 
     @classmethod
     def of(cls, name: str, symbol: str, estimate: Estimate) -> Value:
-        """An estimate as a value: what it lacks is NaN."""
+        """Return an estimate as a value; missing numbers become NaN."""
         numbers = (estimate.value, estimate.low, estimate.high)
         value, low, high = (math.nan if number is None else number for number in numbers)
         return cls(name, symbol, value, low=low, high=high)
@@ -65,7 +67,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Fact:
-    """A number below the estimates: one for each column, or a single one for all."""
+    """A row of numbers below the estimates: one for each column, or a single one for all columns."""
 
     name: str
     label: str
@@ -78,12 +80,12 @@ class EstimateTable:
     """A table of estimates.
 
     Attributes:
-        model, title, source: of the model.
-        columns: at least one, all with the same parameters.
-        facts: below them.
-        errors: what the standard errors are, in words.
-        notes: warnings and what else must be known, a sentence each.
-        unit: what a column is: ``"sample"``, ``"type"``, ``"policy"`` or ``"subject"``.
+        model, title, source: name, title and source of the model.
+        columns: at least one column, all with the same parameters.
+        facts: the rows below the estimates.
+        errors: the kind of standard errors, in words.
+        notes: warnings and other remarks, a sentence each.
+        unit: the meaning of a column: ``"sample"``, ``"type"``, ``"policy"`` or ``"subject"``.
     """
 
     model: str
@@ -97,12 +99,12 @@ class EstimateTable:
 
     @property
     def parameters(self) -> tuple[Value, ...]:
-        """The first column's values: names and symbols of all."""
+        """The values of the first column, which hold the names and symbols of all parameters."""
         return self.columns[0].values
 
 
 def of_fit(fit: Fit, errors: Errors = "cluster", title: str = "pooled") -> EstimateTable:
-    """One fit of all choices together."""
+    """Tabulate one fit of all choices together."""
     facts = (
         Fact("choices", "Choices", (fit.size,), 0 if float(fit.size).is_integer() else 1),
         Fact("subjects", "Subjects", (fit.subjects,)),
@@ -121,7 +123,7 @@ def of_fit(fit: Fit, errors: Errors = "cluster", title: str = "pooled") -> Estim
 
 
 def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> EstimateTable:
-    """The policies of a run, each fitted by itself.
+    """Tabulate the policies of a run, each fitted separately.
 
     Raises:
         UsageError: no policy has a usable answer.
@@ -179,7 +181,7 @@ def make_table(
     errors: str,
     unit: str,
 ) -> EstimateTable:
-    """A table of one model, with the human numbers that are missing beside it among the notes."""
+    """Make a table of one model; a note says which human numbers are missing."""
     about = (model.name, model.title, model.source)
     return EstimateTable(
         *about, tuple(columns), tuple(facts), errors, (*notes, *people_missing(model.name)), unit
@@ -187,7 +189,7 @@ def make_table(
 
 
 def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
-    """A fit as a column."""
+    """Return a fit as a column."""
     if errors == "wider":
         spread = wider_errors(fit)
         reach = NormalDist().inv_cdf(0.975) * spread
@@ -216,7 +218,7 @@ def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
 
 
 def criteria(**numbers: float) -> tuple[Fact, ...]:
-    """Log-likelihood and information criteria, those that are given."""
+    """Return the given log-likelihood and information criteria as facts."""
     labels = {"log_likelihood": "Log-likelihood", "entropy": "Entropy"}
     digits = {"log_likelihood": 3, "nec": 4}
     return tuple(
@@ -228,12 +230,12 @@ def criteria(**numbers: float) -> tuple[Fact, ...]:
 def warning_notes(
     warnings: Sequence[FitWarning] | Sequence[MixtureWarning], whose: str = ""
 ) -> tuple[str, ...]:
-    """Warnings as notes, by their names."""
+    """Return warnings as notes that begin with the kind of the warning."""
     return tuple(f"{whose}{warning.kind.replace('_', ' ')}: {warning.message}" for warning in warnings)
 
 
 def error_words(errors: Errors, clustered_by: str) -> str:
-    """What the standard errors are, for below a table."""
+    """Describe the standard errors, for the line below a table."""
     return {
         "cluster": f"standard errors clustered by {clustered_by}",
         "hessian": "standard errors from the inverse Hessian",
@@ -248,11 +250,11 @@ _PEOPLE: Mapping[str, tuple[str, ...]] = {
     "charness_rabin": (human.CHARNESS_RABIN,),
     "bfs": (human.BFS, *(human.bfs_group(number) for number in (1, 2, 3))),
 }
-"""Which human numbers stand beside which model: the same parameters, with the same signs."""
+"""The groups of human numbers shown beside each model: the same parameters, with the same signs."""
 
 
 def people(model: str) -> tuple[Column, ...]:
-    """Human estimates of a model's parameters, as columns; empty where there are none."""
+    """Return human estimates of a model's parameters as columns; empty if there are none."""
     found = []
     for game in _PEOPLE.get(model, ()):
         known = [
@@ -272,7 +274,7 @@ def people(model: str) -> tuple[Column, ...]:
 
 
 def people_missing(model: str) -> tuple[str, ...]:
-    """Which human numbers a reader will miss, and why."""
+    """Return a note on missing human numbers and the reason; empty if none is missing."""
     missing = [n for game in _PEOPLE.get(model, ()) for n in human.numbers(game) if n.value is None]
     if not missing:
         return ()
@@ -289,7 +291,7 @@ def _of_people(number: human.HumanNumber) -> Value:
 
 
 def as_json(table: EstimateTable) -> dict[str, Any]:
-    """The table as JSON values; what has no number is null."""
+    """Return the table as JSON values; missing numbers are null."""
     return {
         "model": table.model,
         "errors": table.errors,
