@@ -16,9 +16,9 @@ from ludens.agents.llm.prompts.games import render
 from ludens.envs import FAMILIES, questions
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis, optimal_options, uniform_belief
 from ludens.training import Example, build_dataset
-from ludens.training.data.argument import terms_of
+from ludens.training.data.completions import completion
 from ludens.training.data.prompts import PromptRenderer
-from ludens.training.data.reasoning import completion
+from ludens.training.data.rationale import terms_of
 
 EXAMPLES = 20_000
 LOOPED = 400
@@ -39,11 +39,11 @@ def looped(preferences: Preferences, wanted: tuple[Example, ...]) -> list[tuple[
         (option,) = optimal_options(game, preferences, belief)[example.node]
         prompt = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
         names = [game.information_set(example.node).options[place] for place in prompt.order]
-        told = PromptRenderer().tell(game, example.node, example.framing, example.order, reasoning=True)
+        prompt = PromptRenderer().render(game, example.node, example.framing, example.order, reasoning=True)
         text = completion(
             game,
             example.node,
-            told,
+            prompt,
             prompt.labels[names.index(option)],
             terms=terms_of(game, preferences, belief),
             reasoning="steps",

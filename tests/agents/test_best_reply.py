@@ -241,13 +241,13 @@ def test_against_chance_it_is_the_oracle_round_by_round(game, kappa, rounds, see
     for entry in turns:
         columns = game.information_set(entry.turn.node).columns
         used = solved.strategies[:, columns].max(axis=0) > 0
-        taken = np.array(entry.taught.probabilities) > 0
+        taken = np.array(entry.teacher_decision.probabilities) > 0
         # Where an own earlier move was a mistake, the oracle of whole plans holds every option for as good.
         assert np.all(used[taken])
         assert used.all() or np.array_equal(taken, used)
         if kappa and rounds == 1:
             worth = np.where(solved.all_strategies[:, columns] > 0, solved.utilities[:, None], -np.inf)
-            assert entry.worth == pytest.approx(worth.max(axis=0))
+            assert entry.teacher_values == pytest.approx(worth.max(axis=0))
 
 
 @pytest.mark.parametrize("kappa", [0.2, 0.5, 0.8])

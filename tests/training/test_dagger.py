@@ -42,14 +42,17 @@ def test_turns_of_a_repeated_game_carry_their_history_and_the_oracles_answer():
         option = example.options[reading.place]
         node = entry.turn.game.information_set(entry.turn.node)
         assert oracle.strategy(entry.turn.game)[node.columns][node.options.index(option)] == pytest.approx(1)
-    assert len({entry.taken.action for entry in turns}) == 2
+    assert len({entry.decision.action for entry in turns}) == 2
 
 
 def test_the_same_seed_plays_the_same():
     env = make_env("trust", rounds=2)
     policies = dict.fromkeys(env.possible_agents, RandomPolicy())
     played = [
-        [entry.taken.action for entry in roll_out(env, policies, env.possible_agents, episodes=5, seed=seed)]
+        [
+            entry.decision.action
+            for entry in roll_out(env, policies, env.possible_agents, episodes=5, seed=seed)
+        ]
         for seed in (0, 0, 1)
     ]
     assert played[0] == played[1] != played[2]
@@ -112,8 +115,8 @@ def test_labels_of_a_teacher_are_best_over_the_rounds_left():
         assert example.prompt[1]["content"].count("Round ") == len(entry.turn.past)
         by_name = dict(zip(example.options, example.utilities, strict=True))
         names = [option.name for option in entry.turn.options]
-        assert by_name == dict(zip(names, entry.worth, strict=True))
-        assert example.margin == pytest.approx(abs(entry.worth[0] - entry.worth[1]))
+        assert by_name == dict(zip(names, entry.teacher_values, strict=True))
+        assert example.margin == pytest.approx(abs(entry.teacher_values[0] - entry.teacher_values[1]))
         assert Example.from_row(example.to_row()) == example
     # The oracle of one round says otherwise: it would defect in every one.
     assert {example.option for example in relabel(turns, HOMO_ECONOMICUS)} == {"defect"}

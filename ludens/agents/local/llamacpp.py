@@ -22,7 +22,7 @@ from ludens.agents.local.engine import (
     Settings,
     Token,
 )
-from ludens.agents.local.openings import Openings, opening
+from ludens.agents.local.prefix_cache import PrefixCache, prefix
 from ludens.agents.local.resolve import LocalModelError, Reference
 from ludens.agents.local.scheduler import Scheduler
 
@@ -41,7 +41,7 @@ class LlamaCppEngine:
         self._slots = settings.slots
         self._server = load(reference, settings)
         together = settings.slots // 2 if settings.exact is False else 0
-        self._openings = Openings(range(settings.slots - together))
+        self._prefixes = PrefixCache(range(settings.slots - together))
         self._scheduler = Scheduler[EngineReply]("llamacpp", together)
         try:
             # llama.cpp hangs for good if it is stopped before its loop has begun, and a first reply shows
@@ -90,11 +90,11 @@ class LlamaCppEngine:
         slot, keep = self._read(messages) if thread == 0 else (self._slots - thread, True)
         reply = self._ask(slot, messages, params, keep=keep)
         if params.n > 1:
-            self._openings.clear()  # the choices went to slots of llama.cpp's choosing
+            self._prefixes.clear()  # the choices went to slots of llama.cpp's choosing
         return reply
 
     def _read(self, messages: Sequence[Message]) -> tuple[int, bool]:
-        """Bring a slot to where it has read the chat's opening and nothing after it.
+        """Bring a slot to where it has read the chat's prefix and nothing after it.
 
         Log-probabilities depend, in the second decimal, on where the reading of a prompt was interrupted. So
         it is always interrupted at the same place, and what a slot keeps was read in one piece from the first
@@ -103,13 +103,13 @@ class LlamaCppEngine:
         Returns:
             the slot, and whether the request goes on from what the slot has read.
         """
-        first = opening(messages)
-        slot, read_before = self._openings.place(first)
+        first = prefix(messages)
+        slot, read_before = self._prefixes.place(first)
         if first:
             try:
                 self._ask(slot, first, ChatParams(max_tokens=1, temperature=0.0), keep=read_before)
             except BaseException:
-                self._openings.clear()
+                self._prefixes.clear()
                 raise
         return slot, bool(first)
 

@@ -1,4 +1,4 @@
-"""Building a data set: games drawn, labelled, worded and reasoned, as many of each kind as asked."""
+"""The builder of data sets: draw games, label them, and write prompts and completions, balanced by kind."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ludens.envs import Family
 from ludens.errors import UsageError
 from ludens.experiments.runs.seeds import check_seed
 from ludens.preferences import Belief, Preferences, resolve_belief
-from ludens.training.data.argument import Terms, terms_of
+from ludens.training.data.completions import completion
 from ludens.training.data.dataset import DataSet
 from ludens.training.data.example import Example, Reasoning, check_reasoning
 from ludens.training.data.games import Payoffs, Ranges, draw_games, find_families, ranges_of, split_of
 from ludens.training.data.labels import Label, label_games
 from ludens.training.data.prompts import PromptRenderer
-from ludens.training.data.reasoning import completion
+from ludens.training.data.rationale import Terms, terms_of
 
 Ties = Literal["drop", "split"]
 FRAMINGS = ("neutral",)
 HELD_OUT = ("paraphrases/paid", "paraphrases/wins")
-"""Paraphrases of the neutral framing that are kept for measuring transfer."""
+"""Paraphrases of the neutral framing that are reserved for measuring transfer."""
 FEWEST_GAMES = 512
-"""Games drawn per family at least, if the range holds as many; labels are balanced by choosing among them."""
+"""Least number of games drawn per family, if the range allows; labels are balanced by choosing among them."""
 
 
 def build_dataset(
@@ -51,30 +51,31 @@ def build_dataset(
     near_margin: float = 0.02,
     phrasings: int = 1,
 ) -> DataSet:
-    """Turns of games drawn at random with the optimal option of `preferences` as the reply to learn.
+    """Build a data set of turns in random games, with the optimal option of `preferences` as the reply to
+    learn.
 
     Args:
         preferences: α, β, κ.
         families: names of families; None for the prisoner's dilemma, trust and ultimatum games of van Leeuwen
             & Alger (2024).
-        examples: how many to train on.
-        validation: how many to stop early by.
-        test: how many to measure with; the three splits share no game.
-        seed: the same seed gives the same data set.
+        examples: number of training examples.
+        validation: number of validation examples, for early stopping.
+        test: number of test examples; the three splits share no game.
+        seed: seed of all draws; the same seed gives the same data set.
         reasoning: ``"steps"``, ``"prose"`` or ``"none"``.
         belief: as for `ludens.agents.OraclePolicy`.
-        framings: wordings, each used equally often; `training_framings` gives the neutral one with its
-            paraphrases.
-        payoffs: whole numbers from … to …, in points; or several ranges, each with as many games of a family
-            as the one that has fewest.
+        framings: names of framings, each used equally often; `training_framings` returns the neutral one and
+            its paraphrases.
+        payoffs: the range of the payoffs, (low, high), in points; or several ranges, all with as many games
+            of a family as the range with the fewest.
         ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
             reply takes each equally often.
-        near: at most this share of each kind of turn is near indifference, in [0, 1].
-        near_margin: a turn is so if the margin is at most this share of the payoff scale; at least 0.
-        phrasings: in how many ways the reasoning is said, at least 1.
+        near: largest share of turns near indifference among each kind of turn, in [0, 1].
+        near_margin: largest margin near indifference, as a share of the payoff scale; at least 0.
+        phrasings: number of phrasings of the reasoning, at least 1.
 
     Raises:
-        UsageError: an argument is out of its range, or the games in range do not suffice.
+        UsageError: an argument is out of its range, or the range holds no suitable game.
     """
     drawn = ranges_of(payoffs)
     kinds = find_families(families)
@@ -101,11 +102,11 @@ def build_dataset(
         )
     if not isinstance(phrasings, int) or isinstance(phrasings, bool) or phrasings < 1:
         raise UsageError(f"The number of phrasings is a whole number of at least 1; got {phrasings!r}.")
-    maker = ExampleBuilder(
+    builder = ExampleBuilder(
         preferences, belief, reasoning=form, framings=tuple(framings), ties=ties, phrasings=phrasings
     )
     with _uncollected():
-        splits = _made(maker, kinds, drawn, wanted, seed=seed, near=near, near_margin=near_margin)
+        splits = _build_splits(builder, kinds, drawn, wanted, seed=seed, near=near, near_margin=near_margin)
     settings: dict[str, Any] = {
         "preferences": preferences.name,
         **asdict(preferences),
@@ -127,8 +128,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _made(
-    maker: ExampleBuilder,
+def _build_splits(
+    builder: ExampleBuilder,
     kinds: Sequence[Family],
     drawn: Sequence[Payoffs],
     wanted: Mapping[str, int],
@@ -137,7 +138,7 @@ def _made(
     near: float,
     near_margin: float,
 ) -> dict[str, list[Example]]:
-    """The examples of each split."""
+    """Build the examples of each split."""
     draw_seed, pick_seed = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(draw_seed)
     labels: dict[str, list[Label]] = {name: [] for name in wanted}
@@ -148,17 +149,17 @@ def _made(
         found = [draw_games(family, each, most, rng) for each in drawn]
         fewest = min(map(len, found))
         games = [game for each in found for game in each[:fewest]]
-        for label in label_games(games, maker.preferences, maker.belief):
+        for label in label_games(games, builder.preferences, builder.belief):
             labels[split_of(label.key, seed, shares)].append(label)
     picker = np.random.default_rng(pick_seed)
     return {
-        name: maker.make(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
+        name: builder.build(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
     }
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without Python's search for cyclic garbage, which finds none here and takes a third of the time."""
+    """Suspend the search for cyclic garbage, which finds none here and takes a third of the time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -169,19 +170,21 @@ def _uncollected() -> Iterator[None]:
 
 
 def training_framings() -> tuple[str, ...]:
-    """The neutral framing and those of its paraphrases that are not `HELD_OUT`."""
+    """Return the neutral framing and those of its paraphrases that are not `HELD_OUT`."""
     return (*FRAMINGS, *(name for name in paraphrases() if name not in HELD_OUT))
 
 
 def _shares(wanted: Mapping[str, int]) -> tuple[float, float]:
-    """Shares of games for validation and test: by examples, yet enough to vary."""
+    """Return the shares of games for validation and test: as for examples, but at least a tenth."""
     total = sum(wanted.values())
     least = 0.1
     return tuple(max(least, wanted[name] / total) if wanted[name] else 0.0 for name in ("validation", "test"))  # type: ignore[return-value]
 
 
 class ExampleBuilder:
-    """Makes examples from labels, keeping what they share: prompts of one shape, weights, beliefs."""
+    """A builder of examples from labels that reuses what they share: prompts of one shape, weights,
+    beliefs.
+    """
 
     def __init__(
         self,
@@ -199,13 +202,15 @@ class ExampleBuilder:
         self.framings = framings
         self.ties = ties
         self.phrasings = phrasings
-        self.teller = PromptRenderer()
+        self.renderer = PromptRenderer()
         self._terms: dict[tuple[object, ...], Terms] = {}
 
-    def make(
+    def build(
         self, labels: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
     ) -> list[Example]:
-        """So many examples, information sets, optimal options, orders and framings balanced."""
+        """Build a number of examples, balanced over information sets, optimal options, orders and
+        framings.
+        """
         kept = [label for label in labels if self.ties == "split" or not label.tied]
         if not count:
             return []
@@ -225,7 +230,7 @@ class ExampleBuilder:
     def _pick(
         self, found: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
     ) -> list[tuple[Label, int]]:
-        """Labels of one stratum, each in as many wordings as are needed, games as different as can be."""
+        """Pick labels of one stratum, each as often as needed, with as many different games as possible."""
         places = rng.permutation(len(found)).tolist()
         close = [place for place in places if found[place].relative_margin <= near_margin]
         clear = [place for place in places if found[place].relative_margin > near_margin]
@@ -238,29 +243,29 @@ class ExampleBuilder:
         return [(found[next(endless)], start + turn + turn // rounds) for turn in range(count)]
 
     def example(self, label: Label, turn: int, rng: np.random.Generator) -> Example:
-        """The example of a label; orders and framings follow one another with the number `turn`."""
+        """Build the example of a label; the number `turn` cycles through orders and framings."""
         game, options = label.game, label.options
         order = turn % len(options)
         framing = self.framings[turn // len(options) % len(self.framings)]
-        told = self.teller.tell(
+        prompt = self.renderer.render(
             game, label.node, framing, order, reasoning=self.reasoning != "none", shape=label.shape
         )
-        names = tuple(options[place] for place in told.order)
+        names = tuple(options[place] for place in prompt.order)
         best = label.best
         option = best[int(rng.integers(len(best)))] if len(best) > 1 else best[0]
-        answer = told.labels[names.index(option)]
+        answer = prompt.labels[names.index(option)]
         phrasing = int(rng.integers(self.phrasings)) if self.phrasings > 1 else 0
         text = completion(
             game,
             label.node,
-            told,
+            prompt,
             answer,
             terms=self._terms_of(label),
             reasoning=self.reasoning,
             phrasing=phrasing,
         )
         return Example(
-            prompt=told.messages,
+            prompt=prompt.messages,
             completion=text,
             family=game.name,
             payoffs=tuple(game.parameters.values()),
@@ -270,10 +275,10 @@ class ExampleBuilder:
             framing=framing,
             order=order,
             options=names,
-            labels=told.labels,
+            labels=prompt.labels,
             answer=answer,
             optimal=best,
-            utilities=tuple(label.utilities[place] for place in told.order),
+            utilities=tuple(label.utilities[place] for place in prompt.order),
             margin=label.margin,
             reasoning=self.reasoning,
             label_shares=tuple((name in best) / len(best) for name in names),
@@ -283,7 +288,7 @@ class ExampleBuilder:
         if self.reasoning == "none":
             return None
         game, shape = label.game, label.shape
-        if self.belief == "equilibrium":  # the belief is another one in every game
+        if self.belief == "equilibrium":  # the belief differs between games
             return terms_of(game, self.preferences, resolve_belief(game, self.preferences, self.belief))
         if shape not in self._terms:
             belief = resolve_belief(game, self.preferences, self.belief)
@@ -292,7 +297,7 @@ class ExampleBuilder:
 
 
 def _even(count: int, parts: int, rng: np.random.Generator) -> list[int]:
-    """`count` in so many parts that differ by at most one, the larger ones drawn."""
+    """Divide `count` into parts that differ by at most one; draw which are larger."""
     base, rest = divmod(count, parts)
     more = set(rng.permutation(parts)[:rest].tolist())
     return [base + (place in more) for place in range(parts)]

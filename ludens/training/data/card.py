@@ -1,4 +1,4 @@
-"""The data card: what a data set holds and how it was made."""
+"""The data card: the contents of a data set, and how it was built."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ COUNTED = ("family", "node", "option", "answer", "order", "framing")
 
 @dataclass(frozen=True)
 class Card:
-    """What a data set holds.
+    """A description of a data set.
 
     Attributes:
-        settings: how it was made: preferences, belief, families, payoffs, seed, versions and the rest.
-        counts: per split the number of examples, of games, and per column how often each value stands there.
-        margins: per split the least, the median and the largest finite margin, in points.
+        settings: the settings it was built with: preferences, belief, families, payoffs, seed, versions etc.
+        counts: for each split the numbers of examples and of games, and the counts of values by column.
+        margins: for each split the smallest, the median and the largest finite margin, in points.
         hash: SHA-256 of all prompts, completions and labels, in order.
     """
 
@@ -33,15 +33,15 @@ class Card:
     hash: str
 
     def to_json(self) -> str:
-        """The card as JSON text."""
+        """Return the card as JSON text."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Card:
-        """The card that `to_json` wrote.
+        """Return the card from the JSON text that `to_json` made.
 
         Raises:
-            UsageError: the text is none.
+            UsageError: the text is not a card.
         """
         try:
             return cls(**json.loads(text))
@@ -49,7 +49,7 @@ class Card:
             raise UsageError(f"This is no data card ({why})") from None
 
     def to_markdown(self) -> str:
-        """The card for people."""
+        """Return the card as Markdown, for readers."""
         lines = ["# Data card", "", f"Hash `{self.hash}`.", "", "| setting | value |", "|---|---|"]
         lines += [f"| {name} | {_shown(value)} |" for name, value in self.settings.items()]
         for split, counts in self.counts.items():
@@ -65,7 +65,7 @@ class Card:
 
 
 def make_card(splits: Mapping[str, Sequence[Example]], settings: Mapping[str, Any]) -> Card:
-    """The card of these examples."""
+    """Make the card of a data set."""
     digest = hashlib.sha256()
     for name, examples in splits.items():
         for example in examples:

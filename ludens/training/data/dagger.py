@@ -1,12 +1,12 @@
 """DAgger (Ross, Gordon & Bagnell, AISTATS 2011): a policy plays, the oracle relabels the turns it came to.
 
-The turns of a data set of drawn games are those of the strategy method, in one round. In repeated games and
-in markets a tuned model comes to histories that only its own play leads to; here it plays on, and each of its
-turns is labelled as the oracle would have played it. What the policy itself did stays in the history.
+The turns of a data set of random games are those of the strategy method in a single round. In repeated games
+and in markets, a tuned model reaches histories that only its own play leads to. Here it plays itself, and
+each of its turns is labelled with the oracle's decision, while its own decision stays in the history.
 
-Who labels a game of rounds is a choice. The oracle of one round is the oracle of the whole only where the
-others' play does not depend on the past. Against an opponent that answers what was done before and whose
-strategy is known, `BestReplyPolicy` as teacher gives the option that is best over all rounds left.
+For repeated games there is a choice of teachers. The oracle of a single round is optimal for the whole game
+only if the others' play does not depend on the past. Against an opponent that reacts to the past with a known
+strategy, `BestReplyPolicy` as teacher gives the option that is best over all remaining rounds.
 
 In a market the teacher is any pricing policy: `MyopicPolicy`, the best reply to the rivals' last prices,
 `BestReplyPricePolicy`, the price that is best in the long run against a known rival, or
@@ -37,16 +37,20 @@ from ludens.training.data.labels import Label, label_games
 
 @dataclass(frozen=True, eq=False)
 class Relabelled:
-    """A turn that a policy came to, what it did, and what the teacher would have done.
+    """A turn that a policy reached, with its own decision and the teacher's.
 
-    `taught` is None where no teacher was given; `worth` is what each option is worth to a teacher that says
-    so (`BestReplyPolicy`), in points, in the turn's order.
+    Attributes:
+        turn: the turn.
+        decision: the policy's decision.
+        teacher_decision: the teacher's decision; None without a teacher.
+        teacher_values: the value of each option to a teacher that computes it (`BestReplyPolicy`), in points,
+            in the order of the turn; None otherwise.
     """
 
     turn: Turn
-    taken: Decision
-    taught: Decision | None
-    worth: tuple[float, ...] | None = None
+    decision: Decision
+    teacher_decision: Decision | None
+    teacher_values: tuple[float, ...] | None = None
 
 
 def roll_out(
@@ -58,17 +62,17 @@ def roll_out(
     episodes: int = 1,
     seed: int = 0,
 ) -> list[Relabelled]:
-    """Play, and keep every turn of the learners' seats with the teacher's decision beside.
+    """Play, and keep every turn of the learners' seats together with the teacher's decision.
 
-    An episode in which a policy gives no valid decision ends there: nothing is played in its place.
+    An episode ends where a policy gives no valid decision: no other move is substituted.
 
     Args:
         env: an AEC environment that has ``turn(agent)``.
-        policies: per seat.
+        policies: a policy for each seat.
         learners: the seats whose turns are kept.
-        teacher: whose decisions are the labels.
-        episodes: how many, at least 1.
-        seed: the same seed gives the same play of policies that draw.
+        teacher: the policy whose decisions are the labels.
+        episodes: number of episodes, at least 1.
+        seed: seed of the environment and of stochastic policies.
 
     Raises:
         UsageError: a seat has no policy, a learner has no seat, the number of episodes is below 1, or the
@@ -110,27 +114,26 @@ def relabel(
     framing: str = "neutral",
     seed: int = 0,
 ) -> list[Example]:
-    """Examples from turns of game trees: the prompt with its history, and the option to learn.
+    """Make examples from turns of game trees: the prompt with its history, and the option to learn.
 
-    Turns at which more than one option is optimal, or the teacher plays more than one, are left out.
+    Turns at which several options are optimal, or the teacher plays several, are left out.
 
     Args:
-        turns: from `roll_out`.
-        preferences: whose oracle of one round gives the labels. None takes the teacher's decisions as labels.
-        belief: of that oracle.
+        turns: turns from `roll_out`.
+        preferences: preferences whose single-round oracle gives the labels; None for the teacher's decisions.
+        belief: the belief of that oracle.
         reasoning: ``"steps"``, ``"prose"`` or ``"none"``; None for steps with the oracle and for none with a
-            teacher. The argument is one about a single round, so that a teacher's label must go without.
-        framing: the wording.
-        seed: the same seed shows options in the same orders.
+            teacher. Rationales concern a single round, so that a teacher's label cannot have one.
+        framing: the name of the framing.
+        seed: seed of the orders in which options are shown.
 
     Returns:
-        Examples whose `utilities` are the oracle's for one round, or the teacher's `worth` over all rounds
-        left; they are empty, and the margin infinite, where the teacher says none.
+        Examples whose `utilities` are the oracle's for one round, or the teacher's values over all remaining
+        rounds. If the teacher computes none, they are empty and the margin is infinite.
 
     Raises:
-        UsageError: a turn is of no game tree, or has no teacher's decision where that is the label, or
-            reasoning or a belief is asked for with a teacher's labels, or the seed is no whole number of at
-            least 0.
+        UsageError: a turn is not of a game tree or lacks the teacher's decision that should be its label,
+            reasoning or a belief is given with a teacher's labels, or the seed is invalid.
     """
     if any(not isinstance(entry.turn.game, GameTree) for entry in turns):
         raise UsageError(
@@ -143,32 +146,34 @@ def relabel(
             "Reasoning and beliefs are those of an oracle of one round, which a teacher's label need not "
             "follow: relabel with preferences, or with reasoning='none' and no belief."
         )
-    # Without reasoning the preferences are not looked at.
-    maker = ExampleBuilder(
+    # Without reasoning the preferences are not used.
+    builder = ExampleBuilder(
         preferences or HOMO_ECONOMICUS, belief, reasoning=form, framings=(framing,), ties="drop", phrasings=1
     )
     examples = []
     for entry in turns:
-        label = _taught(entry) if preferences is None else _solved(entry, preferences, belief)
+        label = (
+            _label_of_teacher(entry) if preferences is None else _label_of_oracle(entry, preferences, belief)
+        )
         if label.tied:
             continue
-        made = maker.example(label, int(rng.integers(len(label.options))), rng)
+        made = builder.example(label, int(rng.integers(len(label.options))), rng)
         prompt = render(entry.turn, framing, made.order, reasoning=form != "none")
-        known = preferences is not None or entry.worth is not None
+        known = preferences is not None or entry.teacher_values is not None
         examples.append(replace(made, prompt=prompt.messages, utilities=made.utilities if known else ()))
     return examples
 
 
-def _solved(entry: Relabelled, preferences: Preferences, belief: Belief) -> Label:
+def _label_of_oracle(entry: Relabelled, preferences: Preferences, belief: Belief) -> Label:
     game = entry.turn.game
     assert isinstance(game, GameTree)
     (label,) = (one for one in label_games([game], preferences, belief) if one.node == entry.turn.node)
     return label
 
 
-def _taught(entry: Relabelled) -> Label:
-    """The teacher's decision as a label; its scale is the game's payoff range."""
-    turn, taught = entry.turn, entry.taught
+def _label_of_teacher(entry: Relabelled) -> Label:
+    """Return the teacher's decision as a label, whose scale is the game's payoff range."""
+    turn, taught = entry.turn, entry.teacher_decision
     game = turn.game
     assert isinstance(game, GameTree)
     if taught is None or taught.action is None:
@@ -177,9 +182,9 @@ def _taught(entry: Relabelled) -> Label:
         )
     shares = taught.probabilities or [float(option.action == taught.action) for option in turn.options]
     optimal = tuple(share > 0 for share in shares)
-    worth = entry.worth or (math.nan,) * len(optimal)
+    worth = entry.teacher_values or (math.nan,) * len(optimal)
     others = [value for value, on in zip(worth, optimal, strict=True) if not on]
-    margin = max(worth) - max(others) if entry.worth and others else math.inf
+    margin = max(worth) - max(others) if entry.teacher_values and others else math.inf
     scale = float(np.ptp(game.payoffs)) or 1.0
     names = tuple(option.name for option in turn.options)
     return Label(
@@ -188,15 +193,16 @@ def _taught(entry: Relabelled) -> Label:
 
 
 def pricing_rows(turns: Sequence[Relabelled], options: Any = None) -> list[dict[str, Any]]:
-    """Turns of a market in TRL's conversational prompt/completion shape, the teacher's price as the answer.
+    """Return turns of a market in TRL's conversational prompt/completion format, answered by the teacher's
+    price.
 
     Args:
-        turns: with a teacher's decision each.
+        turns: turns with the teacher's decisions.
         options: a `ludens.agents.llm.prompts.prices.PricePromptOptions`; None for the compact layout without
             notes.
 
     Raises:
-        UsageError: a turn is none of a market, or has no teacher's decision.
+        UsageError: a turn is not of a market, or lacks the teacher's decision.
     """
     from ludens.agents.llm.prompts.prices import PricePromptOptions, number, render_price_turn, slots
     from ludens.agents.pricing import market_view
@@ -205,10 +211,10 @@ def pricing_rows(turns: Sequence[Relabelled], options: Any = None) -> list[dict[
     rows = []
     for entry in turns:
         view = market_view(entry.turn)
-        if entry.taught is None or entry.taught.action is None:
+        if entry.teacher_decision is None or entry.teacher_decision.action is None:
             raise UsageError("A row needs the teacher's price: give roll_out a teacher.")
         offered = {option.action: option.name for option in entry.turn.options}
-        action = entry.taught.action
+        action = entry.teacher_decision.action
         price = offered[int(action)] if offered else number(float(action), 4)
         notes = "".join(f'"{name}": "", ' for name in slots(shown, view))
         prompt = render_price_turn(view, shown, "json", tuple(offered.values()))

@@ -1,4 +1,4 @@
-"""A data set: turns labelled by the oracle of chosen preferences, split by game, on disk and back."""
+"""Data sets of turns labelled by the oracle of chosen preferences, split by game; reading and writing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 
 
 class DataSetError(LudensError):
-    """A data set cannot be written, or a folder holds none."""
+    """Raised when a data set cannot be read or written."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class DataSet:
         test: Iterable[Example],
         settings: Mapping[str, Any],
     ) -> DataSet:
-        """A data set whose card is counted from the examples; `settings` say how they were made."""
+        """Return a data set whose card is computed from the examples and the settings that they were built
+        with.
+        """
         splits = {"train": tuple(train), "validation": tuple(validation), "test": tuple(test)}
         return cls(**splits, card=make_card(splits, settings))
 
@@ -49,9 +51,9 @@ class DataSet:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     def write(self, directory: str | os.PathLike[str]) -> Path:
-        """Write the splits, the same for OpenAI's chat models under ``openai/``, and the card.
+        """Write the splits, their version for OpenAI's chat models under ``openai/``, and the card.
 
-        The folder appears as a whole or not at all; one that holds a data set is replaced.
+        The folder is written as a whole or not at all; a data set that it holds is replaced.
 
         Raises:
             DataSetError: the folder holds something else, or cannot be written.
@@ -88,10 +90,10 @@ class DataSet:
 
     @classmethod
     def read(cls, directory: str | os.PathLike[str]) -> DataSet:
-        """The data set that `write` wrote.
+        """Read a data set that `write` wrote.
 
         Raises:
-            DataSetError: the folder holds none, or the examples are not those that the card describes.
+            DataSetError: the folder holds no data set, or its examples do not match its card.
         """
         folder = Path(directory)
         try:
@@ -109,16 +111,16 @@ class DataSet:
 
 
 def openai_row(example: Example) -> dict[str, Any]:
-    """The example in the shape that OpenAI's fine-tuning takes: ``{"messages": […]}``."""
+    """Return an example in the format of OpenAI's fine-tuning, ``{"messages": […]}``."""
     reply = {"role": "assistant", "content": example.completion}
     return {"messages": [*(dict(message) for message in example.prompt), reply]}
 
 
 def read_examples(path: Path) -> Iterable[Example]:
-    """The examples of one file.
+    """Read the examples of one file.
 
     Raises:
-        UsageError: a line is none; the message names it.
+        UsageError: a line is not an example; the message names it.
     """
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
@@ -141,5 +143,5 @@ def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def texts(examples: Sequence[Example]) -> list[str]:
-    """Prompt and completion of each as one text, for counting."""
+    """Return prompt and completion of each example as one text, for counting tokens."""
     return ["\n".join([*(m["content"] for m in e.prompt), e.completion]) for e in examples]

@@ -1,4 +1,4 @@
-"""One labelled turn: what a model is shown, what it should say, and what is known of it."""
+"""Labelled turns: prompt, completion, and facts about the game and its optimal options."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Reasoning = Literal["steps", "prose", "none"]
 
 
 def check_reasoning(reasoning: str) -> Reasoning:
-    """The name of a form of reasoning.
+    """Return the name of a form of reasoning.
 
     Raises:
-        UsageError: it is none.
+        UsageError: there is no such form.
     """
     for known in get_args(Reasoning):
         if reasoning == known:
@@ -28,25 +28,25 @@ class Example:
     """A turn with its label.
 
     Attributes:
-        prompt: the chat messages, exactly as `ludens.agents.llm.prompts.games.render` words the turn.
-        completion: the reply to learn; `ludens.agents.llm.reading.choices.read_choice` reads `answer` from
-            it.
+        prompt: the chat messages, exactly as `ludens.agents.llm.prompts.games.render` writes them.
+        completion: the reply to learn, from which `ludens.agents.llm.reading.choices.read_choice` reads
+            `answer`.
         family: the game's family.
         payoffs: the family's parameters, in points.
-        game: the game's key; games of one key differ by a positive affine rescaling at most.
-        role: who moves.
+        game: the game's key; games of one key differ at most by a positive affine rescaling.
+        role: the role that moves.
         node: the information set.
-        framing: the wording, see `ludens.agents.llm.framings`.
+        framing: the name of the framing.
         order: the number of the order in which options are shown.
         options: the options' names in the order shown.
-        labels: the label of each, likewise.
+        labels: the label of each option, in the same order.
         answer: the label of the option that the completion takes.
         optimal: the names of all optimal options; more than one is a tie.
-        utilities: per option in the order shown, what the best whole strategy with it is worth, in points.
-        margin: points by which the optimal options lead the best of the others; infinite if there is none.
+        utilities: the utility of the best whole strategy with each option, in points, in the order shown.
+        margin: points by which the optimal options lead the best other one; infinite if there is none.
         reasoning: the form of the completion.
-        label_shares: per option in the order shown, its share in the label: 1 for the optimal option, split
-            evenly among tied ones.
+        label_shares: the share of each option in the label, in the order shown: 1 for the optimal option,
+            divided equally among tied ones.
     """
 
     prompt: tuple[Mapping[str, str], ...]
@@ -73,9 +73,10 @@ class Example:
         return self.options[self.labels.index(self.answer)]
 
     def to_row(self) -> dict[str, Any]:
-        """JSON values in TRL's conversational prompt/completion shape, what is known beside them.
+        """Return JSON values in TRL's conversational prompt/completion format, with the other facts as
+        columns.
 
-        An infinite margin is written as None.
+        An infinite margin becomes None.
         """
         row = dict(vars(self))
         row["prompt"] = [dict(message) for message in self.prompt]
@@ -85,10 +86,10 @@ class Example:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Example:
-        """The example that `to_row` wrote.
+        """Return the example of a row that `to_row` made.
 
         Raises:
-            UsageError: the row is none.
+            UsageError: the row is not an example.
         """
         try:
             values: dict[str, Any] = {

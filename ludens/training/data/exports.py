@@ -1,4 +1,4 @@
-"""Other shapes of a data set: pairs for DPO, prompts and a reward for GRPO, Parquet, `datasets`."""
+"""Other formats of a data set: pairs for DPO, prompts and a reward for GRPO, Parquet, `datasets`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     import datasets
 
 UNREADABLE = -1.0
-"""The reward of a completion that takes no option: less than that of the worst option, 0."""
+"""The reward of a completion from which no option can be read; the worst option earns 0."""
 
 
 def dpo_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
-    """Pairs in TRL's conversational preference shape: prompt, chosen, rejected.
+    """Return pairs in TRL's conversational preference format: prompt, chosen, rejected.
 
-    The rejected completion of an example is its own with another option as the answer: the reasoning is the
-    same up to its last line, so that what is rejected is the answer. Turns at which every option is optimal
-    have no pair.
+    The rejected completion is the chosen one with another option as its answer: the reasoning is the same, so
+    that only the answer is rejected. Turns at which every option is optimal have no pair.
     """
     rows = []
     for example in examples:
@@ -47,7 +46,7 @@ def dpo_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
 
 
 def grpo_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
-    """Prompts in TRL's conversational shape with the columns that `regret_reward` reads."""
+    """Return prompts in TRL's conversational format with the columns that `regret_reward` reads."""
     return [
         {
             "prompt": [dict(message) for message in example.prompt],
@@ -66,16 +65,16 @@ def regret_reward(
     reasoning: Sequence[bool] | None = None,
     **_: Any,
 ) -> list[float]:
-    """A reward function for TRL's `GRPOTrainer`: 1 − regret / (best − worst option's utility).
+    """Return rewards for TRL's `GRPOTrainer`: 1 − regret / (best − worst option's utility).
 
-    1 for an optimal option, 0 for the worst, `UNREADABLE` (−1) for a reply from which no option can be read.
-    What is unreadable is never taken for some option. Where all options are equally good each earns 1.
+    An optimal option earns 1, the worst 0, and a reply from which no option can be read `UNREADABLE` (−1). If
+    all options are equally good, each earns 1.
 
     Args:
-        completions: texts, or messages in the conversational shape.
-        labels: per completion the labels on offer.
-        utilities: per completion what the best whole strategy with each option is worth, in points.
-        reasoning: per completion whether it was asked to think first; None for all.
+        completions: texts, or messages in the conversational format.
+        labels: the labels of the options, by completion.
+        utilities: the utility of the best whole strategy with each option, in points, by completion.
+        reasoning: whether reasoning was asked for, by completion; None if it always was.
     """
     asked = reasoning if reasoning is not None else [True] * len(completions)
     rewards = []
@@ -91,7 +90,7 @@ def regret_reward(
 
 
 def to_datasets(data: DataSet) -> datasets.DatasetDict:
-    """The data set as Hugging Face `datasets`, one split each; splits without examples are left out.
+    """Return a data set in the form of Hugging Face `datasets`, without empty splits.
 
     Raises:
         UsageError: the package `datasets` is missing.
@@ -105,7 +104,7 @@ def to_datasets(data: DataSet) -> datasets.DatasetDict:
 
 
 def write_parquet(data: DataSet, directory: str | os.PathLike[str]) -> list[Path]:
-    """One Parquet file for each split that has examples, in the columns of the JSON lines.
+    """Write a Parquet file for each split that has examples, with the columns of the JSON lines.
 
     Raises:
         UsageError: the package `datasets` is missing.

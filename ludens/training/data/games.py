@@ -1,9 +1,9 @@
-"""Drawing games: payoffs at random for any family, and keys that tell when two games are the same.
+"""Random games of any family, and keys that identify a game up to rescaling.
 
-Two games of one family are the *same game* here if a positive affine rescaling of all payoffs, one for both
-roles, turns one into the other: every preference of `ludens.preferences` then has the same optimal options in
-both. Roles and options keep their places. A game that is the same as one that models are measured on, a
-published protocol of any family, is never drawn for training.
+Two games of one family are the *same game* here if a positive affine rescaling of all payoffs, the same for
+both roles, turns one into the other: the optimal options of any `ludens.preferences.Preferences` are then the
+same. Roles and options keep their places. Games on which models are measured, the published protocols of all
+families, are never drawn for training.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from ludens.errors import UsageError
 from ludens.preferences import Preferences
 
 MOST_LISTED = 50_000
-"""Families with at most this many candidate payoffs in range are listed in full, others are drawn from."""
+"""Largest number of candidate payoffs that are listed in full; beyond it they are drawn."""
 
 
 MOST_PAYOFF = 1_000_000
-"""Points at most."""
+"""Largest payoff, in points."""
 
 
 @dataclass(frozen=True)
 class Payoffs:
-    """Where payoffs are drawn from: every `step`-th whole number from `low` to `high`, in points.
+    """A range of payoffs: every `step`-th integer from `low` to `high`, in points.
 
     Raises:
         UsageError: the range holds fewer than two numbers, or one beyond a million.
@@ -58,7 +58,7 @@ class Payoffs:
 
     @property
     def name(self) -> str:
-        """What cards call it, for example ``"1-9"``."""
+        """The name in data cards, for example ``"1-9"``."""
         return f"{self.low}-{self.high}" + (f" in steps of {self.step}" if self.step > 1 else "")
 
     @property
@@ -68,14 +68,14 @@ class Payoffs:
 
 
 Ranges = Payoffs | tuple[int, int] | Sequence[Payoffs]
-"""Where payoffs are drawn from, as users write it."""
+"""Ranges of payoffs as users write them."""
 
 
 def ranges_of(payoffs: Ranges) -> tuple[Payoffs, ...]:
-    """The ranges that payoffs are drawn from.
+    """Return ranges of payoffs from what users write.
 
     Raises:
-        UsageError: there is none, or one is wrong.
+        UsageError: there is no range, or one is invalid.
     """
     if isinstance(payoffs, Payoffs):
         return (payoffs,)
@@ -87,20 +87,19 @@ def ranges_of(payoffs: Ranges) -> tuple[Payoffs, ...]:
 
 
 def taught_payoffs(preferences: Preferences) -> tuple[Payoffs, ...]:
-    """The ranges that models are taught on unless others are named: 1 to 9, and where κ > 0, as many games
-    with every fifth number from 10 to 90.
+    """Return the default ranges for training: 1 to 9 and, if κ > 0, as many games with 10, 15, …, 90.
 
-    The arguments of homo moralis have longer sums, which a small model does not carry over from one digit to
-    two. Our choice.
+    The rationales of homo moralis have longer calculations, which a small model does not transfer from one
+    digit to two. Our choice.
     """
     return (Payoffs(1, 9), Payoffs(10, 90, 5)) if preferences.kappa > 0 else (Payoffs(1, 9),)
 
 
 def find_families(names: Sequence[str] | None) -> tuple[Family, ...]:
-    """Families by name; None for the three of van Leeuwen & Alger (2024).
+    """Return families by name; None for the three of van Leeuwen & Alger (2024).
 
     Raises:
-        UsageError: none is named, or one is unknown.
+        UsageError: there is no name, or one is unknown.
     """
     if names is None:
         names = ("sequential_prisoners_dilemma", "trust", "ultimatum")
@@ -113,16 +112,16 @@ def find_families(names: Sequence[str] | None) -> tuple[Family, ...]:
 
 
 def shape_of(game: GameTree) -> tuple[object, ...]:
-    """What games of one shape share, payoffs apart: equal for two games if and only if they do."""
+    """Return a value that two games share if and only if they differ at most in their payoffs."""
     sets = tuple((node.label, node.role, node.options) for node in game.information_sets)
     return (game.name, game.roles, sets, tuple((leaf.path, leaf.chance) for leaf in game.leaves))
 
 
 def game_key(game: GameTree) -> str:
-    """A text that two games share if and only if one is the other up to a positive affine rescaling.
+    """Return a text that two games share if and only if a positive affine rescaling turns one into the other.
 
-    Payoffs are taken as the exact numbers that they are, less the lowest, divided by their greatest common
-    measure. The family, roles and the tree's paths are part of the key.
+    The key consists of the family and the exact payoffs, minus the lowest, divided by their greatest common
+    measure.
     """
     cells = [value for leaf in game.leaves for value in leaf.payoffs]
     if all(value.is_integer() for value in cells):
@@ -138,7 +137,7 @@ def game_key(game: GameTree) -> str:
 
 
 def reserved_keys() -> frozenset[str]:
-    """The keys of all games that models are measured on: every protocol of every family in ludens."""
+    """Return the keys of all games on which models are measured: the protocols of all families."""
     return _keys(tuple(PROTOCOLS.values()))
 
 
@@ -148,13 +147,13 @@ def _keys(games: tuple[GameTree, ...]) -> frozenset[str]:
 
 
 def draw_games(family: Family, payoffs: Payoffs, most: int, rng: np.random.Generator) -> tuple[GameTree, ...]:
-    """Different games of a family, in random order, none of them reserved.
+    """Draw up to `most` different games of a family in random order, none of them reserved.
 
-    Where few payoffs are possible all of them are listed and `most` is an upper bound; otherwise they are
-    drawn uniformly among those that satisfy the family's own check.
+    If few payoffs are possible, all of them are listed; otherwise they are drawn uniformly among those that
+    satisfy the family's own conditions.
 
     Raises:
-        UsageError: no such payoffs make a game of the family that is not reserved.
+        UsageError: no payoffs in the range make a game of the family that is not reserved.
     """
     values = payoffs.values
     count = len(family.parameters)
@@ -190,12 +189,12 @@ def _drawn(family: Family, payoffs: Payoffs, most: int, rng: np.random.Generator
 
 
 def split_of(key: str, seed: int, shares: tuple[float, float]) -> str:
-    """``"train"``, ``"validation"`` or ``"test"``: a game's split follows from its key and the seed alone.
+    """Return ``"train"``, ``"validation"`` or ``"test"``, which depends only on a game's key and the seed.
 
     Args:
-        key: from `game_key`.
-        seed: of the data set.
-        shares: of validation and of test, as shares of all games.
+        key: the game's key, from `game_key`.
+        seed: the seed of the data set.
+        shares: the shares of games for validation and for test.
     """
     digest = hashlib.sha256(f"{seed} {key}".encode()).digest()
     place = int.from_bytes(digest[:8]) / 2**64

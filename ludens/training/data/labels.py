@@ -1,7 +1,7 @@
-"""What the oracle of chosen preferences says at every information set of many games at once.
+"""Labels: the optimal options of chosen preferences at every information set of many games at once.
 
-The Kantian term couples information sets, so an option is worth what the best *whole* strategy with it is
-worth; the optimal options are those that some optimal strategy uses.
+The Kantian term couples information sets. The utility of an option is therefore that of the best *whole*
+strategy that takes it, and the optimal options are those that some optimal strategy takes.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from ludens.training.data.games import game_key, shape_of
 
 @dataclass(frozen=True)
 class Label:
-    """The oracle's word on one information set of one game.
+    """The oracle's solution at one information set of one game.
 
     Attributes:
         game: the rules.
-        key: the game's key, from `ludens.training.data.games.game_key`.
-        shape: from `ludens.training.data.games.shape_of`.
+        key: the game's key, see `ludens.training.data.games.game_key`.
+        shape: the game's shape, see `ludens.training.data.games.shape_of`.
         node: the information set's label.
-        options: their names, in the game's own order.
-        utilities: of the best whole strategy with each option, in points.
+        options: the names of its options, in the game's own order.
+        utilities: the utility of the best whole strategy with each option, in points.
         optimal: which options are optimal, ties included.
-        margin: points by which the optimal lead the best of the others; infinite where all are tied.
-        relative_margin: the margin as a share of the payoff scale (largest less smallest payoff, times
+        margin: points by which the optimal options lead the best other one; infinite where all are tied.
+        relative_margin: the margin as a share of the payoff scale (largest − smallest payoff, times
             1 + |α| + |β|).
     """
 
@@ -56,19 +56,19 @@ class Label:
 
     @property
     def information_set(self) -> InformationSet:
-        """The information set itself."""
+        """The information set."""
         return self.game.information_set(self.node)
 
 
 def label_games(
     games: Sequence[GameTree], preferences: Preferences, belief: Belief = "uniform"
 ) -> list[Label]:
-    """Labels for every information set of every game, game by game in the order given.
+    """Label every information set of every game, game by game in the given order.
 
-    Games of one shape are solved in one grid.
+    Games of one shape are solved together.
 
     Raises:
-        UsageError: the belief makes no sense in a game.
+        UsageError: the belief cannot be formed in a game.
     """
     places: list[list[Label]] = [[] for _ in games]
     groups: dict[tuple[object, ...], list[int]] = {}

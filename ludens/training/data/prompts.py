@@ -1,9 +1,9 @@
-"""Prompts for many games of one shape, rendered once.
+"""Prompts for many games of one shape, from a skeleton that is rendered once.
 
-A prompt is rendered with a mark in the place of every payoff; the prompt of any other game of the shape is
-that text with its own numbers in place of the marks. The first use of a skeleton is compared with what
-`ludens.agents.llm.prompts.games.render` gives for the game itself; a wording for which the two differ (one
-that speaks of sums of payoffs, say) is rendered anew every time.
+The skeleton is a prompt with a placeholder for every payoff; the prompt of another game of the same shape has
+its own numbers in their place. When a skeleton is first used, the result is compared with that of
+`ludens.agents.llm.prompts.games.render`; a wording for which the two differ (for example, one that mentions
+sums of payoffs) is rendered anew for every game.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from ludens.training.data.games import shape_of
 
 _MARK = 7_000_000_000
 _Pieces = list[str | int]
-"""Text, and the numbers of the payoffs that stand between."""
+"""Pieces of text, and the numbers of the payoffs between them."""
 _MARKS = re.compile(r"70000\d{5}")
 
 
 @dataclass(frozen=True)
 class Row:
-    """The line of a prompt that tells what a leaf pays.
+    """The line of a prompt that states the payoffs of a leaf.
 
     Attributes:
         line: the whole line.
-        head: what stands before the payoffs, for example ``"Person 1 A, Person 2 B"``; None where the line
-            has another form.
-        cells: what is said of each role's payoff, in the order of the game's roles.
-        steps: the head's parts, one per move, for example ``("Person 1 A", "Person 2 B")``.
+        head: the text before the payoffs, for example ``"Person 1 A, Person 2 B"``; None where the line has
+            another form.
+        cells: the text about each role's payoff, in the order of the game's roles.
+        steps: the parts of the head, one per move, for example ``("Person 1 A", "Person 2 B")``.
     """
 
     line: str
@@ -44,12 +44,12 @@ class Row:
 
 @dataclass(frozen=True)
 class RenderedPrompt:
-    """A turn in words with what a reasoning needs of it.
+    """A turn in words, with the parts that rationales refer to.
 
     Attributes:
-        prompt: messages, labels and order, as `render` gives them.
-        rows: per leaf of the game, in tree order, the line that tells what it pays.
-        shown: the leaves' numbers in the order in which the prompt tells them.
+        messages, labels, order: the prompt, as returned by `ludens.agents.llm.prompts.games.render`.
+        rows: the line about each leaf's payoffs, in tree order.
+        shown: the numbers of the leaves in the order of the prompt.
     """
 
     messages: tuple[Mapping[str, str], ...]
@@ -60,13 +60,15 @@ class RenderedPrompt:
 
 
 class PromptRenderer:
-    """Renders turns of the strategy method and the direct method, keeping what games of a shape share."""
+    """A renderer of turns of the strategy method and the direct method that reuses what games of a shape
+    share.
+    """
 
     def __init__(self) -> None:
         self._skeletons: dict[tuple[object, ...], _Skeleton] = {}
         self._turns: dict[tuple[object, ...], Mapping[str, Turn]] = {}
 
-    def tell(
+    def render(
         self,
         game: GameTree,
         node: str,
@@ -77,19 +79,19 @@ class PromptRenderer:
         direct: bool = False,
         shape: tuple[object, ...] | None = None,
     ) -> RenderedPrompt:
-        """The prompt of a game's information set.
+        """Render the prompt of a game's information set.
 
         Args:
             game: the rules.
             node: the information set.
-            framing: a name from `ludens.agents.llm.framings`.
+            framing: the name of a framing.
             order: the number of the order in which options are shown.
-            reasoning: ask for thoughts before the answer.
-            shape: of the game, from `shape_of`, if it is known already.
-            direct: the node is really reached, in place of being asked for every case in advance.
+            reasoning: whether to ask for reasoning before the answer.
+            direct: whether the node has actually been reached, instead of being asked about in advance.
+            shape: the result of `shape_of`, if it is already known.
 
         Raises:
-            WordingError: the framing is unknown, or cannot word this game.
+            WordingError: the framing is unknown, or has no words for this game.
         """
         key = (shape or shape_of(game), framing, node, order, reasoning, direct)
         skeleton = self._skeletons.get(key)
@@ -116,8 +118,8 @@ class _Skeleton:
         marked = replace(turn, game=_marked(game))
         self._marked = self._render(marked)
         self._true = True
-        told = self.fill(game)
-        self._true = told.messages == self._render(replace(turn, game=game)).messages
+        filled = self.fill(game)
+        self._true = filled.messages == self._render(replace(turn, game=game)).messages
 
     def fill(self, game: GameTree) -> RenderedPrompt:
         numbers = [f"{value:.10g}" for leaf in game.leaves for value in leaf.payoffs]
@@ -182,7 +184,7 @@ class _Skeleton:
 
 
 def _pieces(text: str) -> _Pieces:
-    """The text cut at its marks: pieces of text, and the numbers of the payoffs between them."""
+    """Split a text at its placeholders into pieces of text and numbers of payoffs."""
     pieces: _Pieces = []
     start = 0
     for hit in _MARKS.finditer(text):

@@ -1,29 +1,29 @@
-"""The smallest argument that shows an option to be optimal, as numbers.
+"""Rationales: the shortest arithmetic that shows which option is optimal.
 
-For a game of two roles in which one moves, and the other then replies or is not asked, write z for what a
-cell is worth to the one who moves, (1−κ)·payoff − α·behind − β·ahead, and W for the sum of both payoffs. Let
-the first mover's option b be believed with probability q_b, the reply r to it with probability p_br, and let
+In a game of two roles the first mover chooses an option, and the second may reply. Let z be the value of a
+leaf to a player, (1−κ)·payoff − α·behind − β·ahead, and W the sum of both payoffs. The first mover's option b
+is believed to have probability q_b, the reply r to it probability p_br. Let
 
-    F_b  = Σ_r p_br·z_first(b, r)                          what b is expected to give the first mover
+    F_b  = Σ_r p_br·z_first(b, r)                          the expected value of b to the first mover
     K_br = κ·W(b, r) − q_b·(z_second(b, d) − z_second(b, r))
 
-where d is the reply to b that is best for oneself. K is what everybody has of a rule that ends in (b, r),
-less what one gives up by it as second mover. Twice the utility of the best whole strategy that begins with b
-is then F_b + max_r K_br plus a number that is the same for every b, for at information sets which the
-strategy itself does not reach it takes d. So
+where d is the reply to b that is best for oneself. K is the universalised payoff of a rule that ends in (b,
+r) minus the sacrifice that it demands of the second mover. Twice the utility of the best whole strategy that
+begins with b is F_b + max_r K_br plus a constant, since at information sets that the strategy itself does not
+reach it takes d. Therefore
 
 * the first mover's best option has the largest F_b + max_r K_br;
-* if it is largest at this b, the rule comes to this reply, and that with the largest K is optimal; if it is
-  largest elsewhere, d is; both are where it is as large here as elsewhere.
+* in reply to the b with the largest sum, the option with the largest K is optimal; in reply to another b, d
+  is; if several b share the largest sum, both are.
 
-With κ = 0 nothing but F and z is left. All of it is multiplied by the smallest number that makes the weights
-whole numbers with no common divisor: sums are compared in place of averages, and no decimal is needed where
-payoffs are whole.
+With κ = 0 only F and z remain. All terms are multiplied by the smallest number that makes the weights
+integers without a common divisor: sums are compared instead of averages, and integer payoffs need no
+decimals.
 
-The form of the argument is our choice, and made for small models, which copy well and decide badly: as little
-as can be depends on what was found before. Costs of 0 are subtracted like all others, and where κ > 0 the
-argument is the same at every turn until all rules are compared, though some replies could be had for less;
-only its first line says what turn it is.
+The form of the rationale is our choice. It is made for small models, which copy well and decide badly, so
+that lines depend on earlier lines as little as possible. Costs of 0 are subtracted like all others, and for κ
+> 0 the rationale is the same at every turn until all rules are compared, although some replies have shorter
+rationales; only its first line names the turn.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ Number = Fraction | int
 
 @dataclass(frozen=True)
 class Branch:
-    """What follows one option of the first mover.
+    """The part of a game that follows one option of the first mover.
 
     Attributes:
-        option: its name.
-        node: the information set that replies to it, or None where the game ends.
-        replies: per reply its name (None where the game ends) and the number of its leaf.
+        option: the name of the option.
+        node: the information set of the reply; None where the game ends.
+        replies: name (None where the game ends) and number of the leaf of each reply.
     """
 
     option: str
@@ -65,9 +65,9 @@ class Stages:
     """A game of two roles in which one moves and the other may reply.
 
     Attributes:
-        first, second: the roles' numbers.
+        first, second: the numbers of the roles.
         node: the first mover's information set.
-        branches: by its options, in the game's own order.
+        branches: one for each of its options, in the game's own order.
     """
 
     first: int
@@ -78,14 +78,14 @@ class Stages:
 
 @dataclass(frozen=True)
 class Weights:
-    """Whole numbers that every term of the argument is multiplied by.
+    """The integers by which the terms of a rationale are multiplied.
 
     Attributes:
-        first: per branch and reply, p_br.
-        second: per branch, q_b.
+        first: p_br by branch and reply.
+        second: q_b by branch.
         everybody: κ.
-        own, behind, ahead: of the payoff, and of the distances, within a cell: 1 − κ, α and β, in their
-            smallest whole numbers; the factor that this takes off stands in `first` and `second`.
+        own, behind, ahead: 1 − κ, α and β within a leaf's value, reduced to the smallest integers; the common
+            factor moves to `first` and `second`.
     """
 
     first: tuple[tuple[int, ...], ...]
@@ -97,7 +97,7 @@ class Weights:
 
 
 def stages(game: GameTree) -> Stages | None:
-    """The game in two stages, or None if it is no such game."""
+    """Return the game in two stages, or None if it does not have this form."""
     shape = shape_of(game)
     if shape not in _STAGES:
         _STAGES[shape] = _stages(game)
@@ -105,7 +105,7 @@ def stages(game: GameTree) -> Stages | None:
 
 
 _STAGES: dict[tuple[object, ...], Stages | None] = {}
-"""Stages by shape: a handful, looked up for every example."""
+"""Stages by shape of game; a few, looked up for every example."""
 
 
 def _stages(game: GameTree) -> Stages | None:
@@ -138,7 +138,9 @@ def _stages(game: GameTree) -> Stages | None:
 
 
 def exact(value: float) -> Number:
-    """The number that a float was written as: 0.1 is one tenth, 1/3 is a third, 7.0 is the whole number 7."""
+    """Return the number that a float was written as: 0.1 is one tenth, 1/3 is a third, 7.0 is the
+    integer 7.
+    """
     if float(value).is_integer():
         return int(value)  # an int counts ten times as fast as a Fraction
     near = Fraction(value).limit_denominator(10_000)
@@ -146,7 +148,7 @@ def exact(value: float) -> Number:
 
 
 def weights(game: GameTree, plan: Stages, preferences: Preferences, belief: NDArray[np.float64]) -> Weights:
-    """The whole numbers that the argument is written with."""
+    """Return the integer weights of the rationales for a game."""
     alpha, beta, kappa = (exact(v) for v in (preferences.alpha, preferences.beta, preferences.kappa))
     parts = (1 - kappa, alpha, beta)
     common = lcm(*(value.denominator for value in parts))
@@ -174,14 +176,14 @@ def weights(game: GameTree, plan: Stages, preferences: Preferences, belief: NDAr
 
 @dataclass(frozen=True)
 class Terms:
-    """What the arguments for games of one shape have in common, given preferences and a belief."""
+    """The parts that rationales for games of one shape share, given preferences and a belief."""
 
     plan: Stages
     weights: Weights
 
 
 def terms_of(game: GameTree, preferences: Preferences, belief: NDArray[np.float64]) -> Terms:
-    """Stages and weights.
+    """Return stages and weights of a game.
 
     Raises:
         UsageError: the game does not have two stages.
@@ -195,20 +197,20 @@ def terms_of(game: GameTree, preferences: Preferences, belief: NDArray[np.float6
 
 
 class CopiedLine(NamedTuple):
-    """A line that repeats what the prompt says of a leaf: all of it, or one role's payoff."""
+    """A line that repeats the prompt's line about a leaf, or one role's payoff from it."""
 
     leaf: int
     role: int | None
 
 
 class WorkedLine(NamedTuple):
-    """Sums in small steps, the last of which is the value.
+    """A calculation in small steps, the last of which gives the value.
 
     Attributes:
-        what: ``"cell"`` (what a payoff is worth), ``"expected"`` (F), ``"reply"`` (K) or ``"rule"`` (F + K).
+        what: ``"cell"`` (the value of a leaf), ``"expected"`` (F), ``"reply"`` (K) or ``"rule"`` (F + K).
         branch: the first mover's option.
-        reply: the second mover's, or None.
-        sums: ``"6 + 1 = 7"``, ….
+        reply: the second mover's option, or None.
+        sums: the steps, such as ``"6 + 1 = 7"``.
     """
 
     what: str
@@ -217,15 +219,14 @@ class WorkedLine(NamedTuple):
     sums: tuple[str, ...]
 
 
-class Compared(NamedTuple):
-    """Numbers set against each other.
+class ComparedLine(NamedTuple):
+    """A comparison of numbers.
 
-    Attributes:
-        what: ``"expected"``, ``"own"`` (replies by their worth to oneself, which decides), ``"mine"``
-            (likewise, as a part of what decides), ``"reply"`` or ``"rule"``.
-        branch: the first mover's option whose replies are compared; None for comparing those options.
-        options: what each of the numbers belongs to: an option of the first mover, or a reply.
-        values: the numbers, in the order in which the prompt tells the options.
+    Attributes: what: ``"expected"``, ``"own"`` (replies by their value to oneself, which decides), ``"mine"``
+        (replies by their value to oneself, as a part of the decision), ``"reply"`` or ``"rule"``.
+        branch: the first mover's option whose replies are compared; None if its options are compared.
+        options: the option of the first mover, or the reply, that each number belongs to.
+        values: the numbers, in the order of the options in the prompt.
     """
 
     what: str
@@ -235,55 +236,59 @@ class Compared(NamedTuple):
 
     @property
     def text(self) -> str:
-        """``"7 < 12"`` for two numbers; the largest against each of the others for more."""
+        """The comparison in words: ``"7 < 12"`` for two numbers, the largest against each other one
+        for more.
+        """
         if len(self.values) == 2:
             one, other = self.values
-            return f"{told(one)} {_sign(one, other)} {told(other)}"
+            return f"{number_text(one)} {_sign(one, other)} {number_text(other)}"
         top = self.top[0]
         largest = self.values[top]
         rest = [value for place, value in enumerate(self.values) if place != top]
-        return ", ".join(f"{told(largest)} {_sign(largest, value)} {told(value)}" for value in rest)
+        return ", ".join(
+            f"{number_text(largest)} {_sign(largest, value)} {number_text(value)}" for value in rest
+        )
 
     @property
     def top(self) -> tuple[int, ...]:
-        """The places of the largest number, several if it is there more than once."""
+        """The places of the largest number; several if it occurs more than once."""
         largest = max(self.values)
         return tuple([place for place, value in enumerate(self.values) if value == largest])
 
 
-class TurnedLine(NamedTuple):
-    """Whose turn it is: the option that is replied to, None for the first mover's."""
+class TurnLine(NamedTuple):
+    """A line that names the turn: the option that is replied to, or None for the first mover's turn."""
 
     branch: str | None
 
 
-class RuledLine(NamedTuple):
-    """What the best rule says at the information set in question.
+class RuleLine(NamedTuple):
+    """The conclusion of a second mover's rationale.
 
     Attributes:
         branch: the first mover's option that is replied to.
         rule: the option with which the best rule begins.
-        last: the replies compared as the rule does if it comes here, by their worth to oneself otherwise.
+        last: the comparison of replies: by K if the rule leads here, by their value to oneself otherwise.
     """
 
     branch: str
     rule: str
-    last: Compared
+    last: ComparedLine
 
 
-_Worths = dict[int, Number]
-"""What options are worth, by their places."""
+_Values = dict[int, Number]
+"""Values of options by their places."""
 
-Item = TurnedLine | CopiedLine | WorkedLine | Compared | RuledLine
+Line = TurnLine | CopiedLine | WorkedLine | ComparedLine | RuleLine
 
 
 class RationaleWriter:
-    """Writes down the argument for one information set of one game.
+    """A writer of rationales for one game.
 
     Args:
         game: the rules, in two stages.
-        terms: from `terms_of`; games of one shape with one belief share them.
-        shown: the leaves' numbers in the order in which the prompt tells them.
+        terms: the result of `terms_of`, which games of one shape share for a given belief.
+        shown: the numbers of the leaves in the order of the prompt.
     """
 
     def __init__(self, game: GameTree, terms: Terms, shown: Sequence[int]) -> None:
@@ -301,17 +306,17 @@ class RationaleWriter:
         self.moral = self.weights.everybody != 0
         self.whole_rows = self.moral or bool(self.weights.behind or self.weights.ahead)
 
-    def argue(self, node: str, option: str | None = None) -> tuple[list[Item], frozenset[str]]:
-        """The argument at an information set, and the options that it finds optimal.
+    def write(self, node: str, option: str | None = None) -> tuple[list[Line], frozenset[str]]:
+        """Return the rationale at an information set and the options that it shows to be optimal.
 
-        Where two rules are equally good it ends with that which leads to `option`, if there is one.
+        If two rules are equally good, the rationale ends with one that leads to `option`, if there is one.
         """
         if node == self.plan.node:
             return self._open()
         place = next(b for b, branch in enumerate(self.plan.branches) if branch.node == node)
         return self._reply(place, option)
 
-    def _open(self) -> tuple[list[Item], frozenset[str]]:
+    def _open(self) -> tuple[list[Line], frozenset[str]]:
         if self.moral:
             items, totals, _ = self._all(None)
         else:
@@ -324,7 +329,7 @@ class RationaleWriter:
             items.append(self._between("expected", totals))
         return items, frozenset(self.plan.branches[b].option for b in _largest(totals))
 
-    def _reply(self, b: int, option: str | None) -> tuple[list[Item], frozenset[str]]:
+    def _reply(self, b: int, option: str | None) -> tuple[list[Line], frozenset[str]]:
         if not self.moral:
             items = self._copies(b, None if self.whole_rows else self.plan.second)
             cells, own = self._owns(b)
@@ -337,17 +342,17 @@ class RationaleWriter:
         follow = here and (not elsewhere or option is None or option in kantian)
         last = self._among("reply", b, moral) if follow else self._among("mine", b, own)
         branches = self.plan.branches
-        items.append(RuledLine(branches[b].option, branches[b if follow else elsewhere[0]].option, last))
+        items.append(RuleLine(branches[b].option, branches[b if follow else elsewhere[0]].option, last))
         return items, best
 
-    def _all(self, branch: str | None) -> tuple[list[Item], _Worths, dict[int, tuple[_Worths, _Worths]]]:
-        """The argument about all rules, their worth, and what replies are worth to oneself and as a rule.
+    def _all(self, branch: str | None) -> tuple[list[Line], _Values, dict[int, tuple[_Values, _Values]]]:
+        """Return the lines about all rules, the rules' values, and each reply's value to oneself and as a
+        rule.
 
-        It is the same at every turn but for its first line, which says what turn it is and is looked back at
-        when all numbers are there.
+        The lines are the same at every turn, except for the first one, which names the turn.
         """
-        items: list[Item] = [TurnedLine(branch)]
-        totals: _Worths = {}
+        items: list[Line] = [TurnLine(branch)]
+        totals: _Values = {}
         replies = {}
         for b in self.order:
             items += self._copies(b, None)
@@ -358,44 +363,46 @@ class RationaleWriter:
         items.append(self._between("rule", totals))
         return items, totals, replies
 
-    def _between(self, what: str, totals: Mapping[int, Number]) -> Compared:
-        """The first mover's options, set against each other."""
+    def _between(self, what: str, totals: Mapping[int, Number]) -> ComparedLine:
+        """Compare the first mover's options."""
         options = tuple(self.plan.branches[b].option for b in self.order)
-        return Compared(what, None, options, tuple(totals[b] for b in self.order))
+        return ComparedLine(what, None, options, tuple(totals[b] for b in self.order))
 
-    def _among(self, what: str, b: int, values: Mapping[int, Number]) -> Compared:
-        """The replies to an option of the first mover's, set against each other."""
+    def _among(self, what: str, b: int, values: Mapping[int, Number]) -> ComparedLine:
+        """Compare the replies to an option of the first mover."""
         branch, order = self.plan.branches[b], self.replies[b]
         options = tuple(str(branch.replies[r][0]) for r in order)
-        return Compared(what, branch.option, options, tuple(values[r] for r in order))
+        return ComparedLine(what, branch.option, options, tuple(values[r] for r in order))
 
-    def _copies(self, b: int, role: int | None) -> list[Item]:
+    def _copies(self, b: int, role: int | None) -> list[Line]:
         return [CopiedLine(self.plan.branches[b].replies[r][1], role) for r in self.replies[b]]
 
-    def _names(self, b: int, values: _Worths) -> frozenset[str]:
+    def _names(self, b: int, values: _Values) -> frozenset[str]:
         replies = self.plan.branches[b].replies
         return frozenset(str(replies[r][0]) for r in _largest(values))
 
     def _cell(self, leaf: int, role: int) -> tuple[tuple[str, ...], Number]:
-        """What a leaf is worth to a role, less what being behind or ahead costs."""
+        """Return the value of a leaf to a role, after the costs of being behind or ahead, with its steps."""
         own, other = self.payoffs[leaf][role], self.payoffs[leaf][1 - role]
         sums: list[str] = []
         value = _multiplied(sums, self.weights.own, own)
         gap: Number = max(own, other) - min(own, other)
         weight = self.weights.behind if other > own else self.weights.ahead
         if gap and weight:
-            sums.append(f"{told(max(own, other))} - {told(min(own, other))} = {told(gap)}")
+            sums.append(
+                f"{number_text(max(own, other))} - {number_text(min(own, other))} = {number_text(gap)}"
+            )
             cost = _multiplied(sums, abs(weight), gap)
             sums.append(_minus(value, cost) if weight > 0 else _plus(value, cost))
             value += -cost if weight > 0 else cost
         return tuple(sums), value
 
-    def _owns(self, b: int) -> tuple[list[Item], _Worths]:
+    def _owns(self, b: int) -> tuple[list[Line], _Values]:
         branch = self.plan.branches[b]
-        items: list[Item] = []
-        values: _Worths = {}
+        items: list[Line] = []
+        values: _Values = {}
         if not self.weights.second[b]:
-            # Nobody is expected here, or only the universal counts: all replies are as good for oneself.
+            # Nobody is expected here, or only universalisation counts: all replies are equally good for oneself.
             return [], dict.fromkeys(self.replies[b], 0)
         for r in self.replies[b]:
             option, leaf = branch.replies[r]
@@ -405,7 +412,7 @@ class RationaleWriter:
         return items, values
 
     def _expected(self, b: int) -> tuple[tuple[str, ...], Number]:
-        """F of a branch, and the sums that give it."""
+        """Return the steps that give F of a branch, and F."""
         branch = self.plan.branches[b]
         sums: list[str] = []
         parts: list[Number] = []
@@ -421,16 +428,17 @@ class RationaleWriter:
             total += part
         return tuple(sums), total
 
-    def _values(self, b: int) -> tuple[list[Item], _Worths, _Worths]:
-        """Items and K of every reply to b; own worths too. A branch that ends has one reply that costs
-        nothing.
+    def _values(self, b: int) -> tuple[list[Line], _Values, _Values]:
+        """Return the lines about the replies to b, their values to oneself, and their K.
+
+        A branch at which the game ends has a single reply, which costs nothing.
         """
         branch = self.plan.branches[b]
         items, own = self._owns(b) if branch.node is not None else ([], {0: 0})
         if len(own) > 1 and self.weights.second[b]:
             items.append(self._among("mine", b, own))
         best = max(own.values())
-        moral: _Worths = {}
+        moral: _Values = {}
         for r in self.replies[b]:
             option, leaf = branch.replies[r]
             mine, others = self.payoffs[leaf]
@@ -447,16 +455,16 @@ class RationaleWriter:
             items.append(self._among("reply", b, moral))
         return items, own, moral
 
-    def _rule(self, b: int, moral: _Worths) -> tuple[WorkedLine, Number]:
-        """F + max K of a branch, in one line with the sums that give F."""
+    def _rule(self, b: int, moral: _Values) -> tuple[WorkedLine, Number]:
+        """Return the line that gives F + max K of a branch, with the steps of F, and the value."""
         sums, total = self._expected(b)
         best = max(moral.values())
         rule = WorkedLine("rule", self.plan.branches[b].option, None, (*sums, _plus(total, best)))
         return rule, total + best
 
 
-def told(value: Number) -> str:
-    """A number as it is written: whole, with its decimals, or as a fraction where these would not end."""
+def number_text(value: Number) -> str:
+    """Format a number: as an integer, with its decimals, or as a fraction if the decimals do not end."""
     if isinstance(value, int):
         return str(value)
     if value.denominator == 1:
@@ -471,7 +479,7 @@ def told(value: Number) -> str:
 
 
 def _largest(totals: Mapping[int, Number]) -> list[int]:
-    """Whose number is the largest, in order."""
+    """Return the places of the largest number, in order."""
     top = max(totals.values())
     return [place for place, value in totals.items() if value == top]
 
@@ -481,17 +489,17 @@ def _sign(one: Number, other: Number) -> str:
 
 
 def _plus(one: Number, other: Number) -> str:
-    return f"{told(one)} + {told(other)} = {told(one + other)}"
+    return f"{number_text(one)} + {number_text(other)} = {number_text(one + other)}"
 
 
 def _minus(one: Number, other: Number) -> str:
-    return f"{told(one)} - {told(other)} = {told(one - other)}"
+    return f"{number_text(one)} - {number_text(other)} = {number_text(one - other)}"
 
 
 def _multiplied(sums: list[str], times: int, value: Number) -> Number:
-    """The product, with the step that gives it added to `sums`."""
+    """Return the product, and append the step that gives it to `sums`."""
     if times == 2:
         sums.append(_plus(value, value))
     elif times != 1:
-        sums.append(f"{times} x {told(value)} = {told(times * value)}")
+        sums.append(f"{times} x {number_text(value)} = {number_text(times * value)}")
     return times * value

@@ -1,4 +1,4 @@
-"""Slots keep the openings of chats, and the one used longest ago gives way."""
+"""Slots keep the prefixes of chats, and the one used longest ago gives way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents.local.openings import Openings, opening
+from ludens.agents.local.prefix_cache import PrefixCache, prefix
 
 
 def user(content):
@@ -28,16 +28,16 @@ def user(content):
     ],
 )
 def test_an_opening_is_all_before_the_last_paragraph(messages, first):
-    assert opening(messages) == first
+    assert prefix(messages) == first
 
 
 @given(st.integers(1, 4), st.lists(st.integers(0, 6), max_size=40))
 def test_an_opening_stays_until_others_fill_the_slots(slots, asked):
-    openings = Openings(range(slots))
-    kept: OrderedDict[int, None] = OrderedDict()  # the openings by their last use, as it should be
+    prefixes = PrefixCache(range(slots))
+    kept: OrderedDict[int, None] = OrderedDict()  # the prefixes by their last use, as it should be
     where: dict[int, int] = {}
     for number in asked:
-        slot, read_before = openings.place((user(str(number)),))
+        slot, read_before = prefixes.place((user(str(number)),))
         assert read_before == (number in kept)
         assert slot in range(slots)
         if read_before:
@@ -49,16 +49,16 @@ def test_an_opening_stays_until_others_fill_the_slots(slots, asked):
             kept.popitem(last=False)
 
 
-def test_a_chat_without_an_opening_takes_a_slot_and_is_never_found_there():
-    openings = Openings([0])
-    openings.place((user("a"),))
-    assert openings.place(()) == (0, False)
-    assert openings.place(()) == (0, False)
-    assert openings.place((user("a"),)) == (0, False)
+def test_a_chat_without_a_prefix_takes_a_slot_and_is_never_found_there():
+    prefixes = PrefixCache([0])
+    prefixes.place((user("a"),))
+    assert prefixes.place(()) == (0, False)
+    assert prefixes.place(()) == (0, False)
+    assert prefixes.place((user("a"),)) == (0, False)
 
 
 def test_cleared_slots_know_nothing():
-    openings = Openings(range(2))
-    openings.place((user("a"),))
-    openings.clear()
-    assert not openings.place((user("a"),))[1]
+    prefixes = PrefixCache(range(2))
+    prefixes.place((user("a"),))
+    prefixes.clear()
+    assert not prefixes.place((user("a"),))[1]

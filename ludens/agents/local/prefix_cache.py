@@ -1,4 +1,4 @@
-"""Which beginnings of chats the slots of an engine have read and keep."""
+"""The prefixes of chats that the slots of an engine hold in their caches."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from ludens.agents.local.engine import Message
 
 
-def opening(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The part of a chat that other requests are likely to begin with: all before the last paragraph of the
-    last message.
+def prefix(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return the part of a chat that other requests probably share: all but the last paragraph.
 
-    Empty if that message has a single paragraph, or is the assistant's.
+    It is empty if the last message has a single paragraph, or is the assistant's.
     """
     content = messages[-1].get("content")
     if messages[-1].get("role") == "assistant" or not isinstance(content, str):
@@ -21,14 +20,14 @@ def opening(messages: Sequence[Message]) -> tuple[Message, ...]:
     return (*messages[:-1], {**messages[-1], "content": head}) if head.strip() else ()
 
 
-class Openings:
-    """The opening of each slot; the slot that was used longest ago gives way."""
+class PrefixCache:
+    """The prefix that each slot holds; a new one replaces the least recently used."""
 
     def __init__(self, slots: Iterable[int]) -> None:
         self._kept: OrderedDict[int, tuple[Message, ...]] = OrderedDict((slot, ()) for slot in slots)
 
     def place(self, first: tuple[Message, ...]) -> tuple[int, bool]:
-        """A slot for an opening, and whether the slot has read it before. From now on it is the slot's."""
+        """Assign a prefix to a slot; return the slot, and whether it holds the prefix already."""
         for slot, kept in self._kept.items():
             if first and kept == first:
                 self._kept.move_to_end(slot)
@@ -39,6 +38,6 @@ class Openings:
         return slot, False
 
     def clear(self) -> None:
-        """No slot is known to have read anything."""
+        """Forget what all slots hold."""
         for slot in self._kept:
             self._kept[slot] = ()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from ludens.envs import FAMILIES, strategy
 from ludens.preferences import Preferences, optimal_options, uniform_belief
-from ludens.training.data.argument import RationaleWriter, terms_of
+from ludens.training.data.completions import completion, phrasings
 from ludens.training.data.prompts import PromptRenderer
-from ludens.training.data.reasoning import completion, phrasings
+from ludens.training.data.rationale import RationaleWriter, terms_of
 
 NUMBER = r"-?\d+(?:\.\d+)?(?:/\d+)?"
 SUM = re.compile(rf"(?<![\w.])({NUMBER}) ?([+x-]) ?({NUMBER}) ?= ?({NUMBER})")
@@ -21,7 +21,7 @@ COMPARISON = re.compile(rf"(?<![\w.])({NUMBER}) ([<=>]) ({NUMBER})(?!\w)")
 CHOICE = re.compile(rf"((?:{NUMBER} [A-Z](?:, )?){{2,}}): (the same|{NUMBER} [A-Z](?: and {NUMBER} [A-Z])*)")
 WORK = {"+": Fraction.__add__, "-": Fraction.__sub__, "x": Fraction.__mul__}
 HOLDS = {"<": Fraction.__lt__, "=": Fraction.__eq__, ">": Fraction.__gt__}
-TELLER = PromptRenderer()
+RENDERER = PromptRenderer()
 
 
 def check_numbers(text, prompt):
@@ -92,17 +92,17 @@ def test_every_number_is_right_and_the_end_is_the_oracles(drawn, preferences, or
     belief = uniform_belief(game)
     terms = terms_of(game, preferences, belief)
     for node, best in optimal_options(game, preferences, belief).items():
-        told = TELLER.tell(game, node, "neutral", order, reasoning=True)
+        rendered = RENDERER.render(game, node, "neutral", order, reasoning=True)
         options = game.information_set(node).options
-        found = RationaleWriter(game, terms, told.shown).argue(node)[1]
+        found = RationaleWriter(game, terms, rendered.shown).write(node)[1]
         assert found == best
-        answer = told.labels[told.order.index(options.index(min(best)))]
+        answer = rendered.labels[rendered.order.index(options.index(min(best)))]
         text = completion(
-            game, node, told, answer, terms=terms, reasoning=reasoning,
+            game, node, rendered, answer, terms=terms, reasoning=reasoning,
             phrasing=phrasing % phrasings(reasoning),
         )  # fmt: skip
         assert text.splitlines()[-1] == f"Answer: {answer}"
-        prompt = told.messages[1]["content"]
+        prompt = rendered.messages[1]["content"]
         check_numbers(text, prompt)
         if reasoning == "steps":
             *_, last = CHOICE.finditer(text)
@@ -124,7 +124,7 @@ def test_the_argument_holds_for_any_belief(drawn, preferences, shares):
     belief = strategy(game, {n.label: share / 10 for n, share in zip(nodes, shares, strict=False)})
     terms = terms_of(game, preferences, belief)
     for node, best in optimal_options(game, preferences, belief).items():
-        assert RationaleWriter(game, terms, range(len(game.leaves))).argue(node)[1] == best
+        assert RationaleWriter(game, terms, range(len(game.leaves))).write(node)[1] == best
 
 
 def test_the_checker_finds_wrong_numbers():
