@@ -35,7 +35,7 @@ from _align_tables import page, picture
 from ludens.agents.local import Settings, close_all, register
 from ludens.training.alignment import AlignmentResult, Files, align, load_result
 from ludens.training.alignment.plan import PLAN
-from ludens.training.alignment.stages import data_of, greedy, policies_under_test, together
+from ludens.training.alignment.stages import data_of, greedy, policies_under_test, questions_open
 from ludens.training.evaluation.exam import examine
 from ludens.training.evaluation.scores import Score, by_policy, read_exam, score_exam
 from ludens.training.evaluation.sets import Question
@@ -74,7 +74,7 @@ def main() -> None:
     for name in [] if options.tables else wanted:
         print(f"== {name}", flush=True)
         entry = named[name]
-        register(settings=Settings(slots=together(entry.plan()), threads=options.threads))
+        register(settings=Settings(slots=questions_open(entry.plan()), threads=options.threads))
         files = align(entry.plan(), options.keep / name, stage=timed)
         if entry.seed == 0:
             with timed("ladder"):
@@ -121,7 +121,7 @@ def climb(files: Files, entry: Entry) -> None:
     """Put the ladder to the tuned model."""
     (tuned,) = policies_under_test(entry.plan(), files, "after")
     path, asked = files.folder / "ladder.db", ladder()
-    examine([tuned, greedy(tuned)], asked, path, seed=entry.seed, concurrency=together(entry.plan()))
+    examine([tuned, greedy(tuned)], asked, path, seed=entry.seed, concurrency=questions_open(entry.plan()))
     close_all()
 
 

@@ -19,7 +19,7 @@ from ludens.training.data.games import game_key
 from ludens.training.evaluation.ability import general_text
 from ludens.training.evaluation.exam import contender, examine
 from ludens.training.evaluation.scores import oracle_points, read_exam, score_exam, temptation
-from ludens.training.evaluation.sets import SETS, Question, optimal, question_sets, worth
+from ludens.training.evaluation.sets import SETS, Question, optimal, option_utilities, question_sets
 from ludens.training.evaluation.transfer import play_market, read_market
 from ludens.training.evaluation.unseen import UNSEEN
 from tests.loopback import Loopback, say
@@ -124,9 +124,9 @@ def test_unseen_families_are_games_with_their_own_conditions(name):
 def test_what_an_option_is_worth_is_what_the_players_get():
     # A dictator gets T or R; with one role drawn at random and no reply, half of it is expected.
     T, R, S = 9.0, 6.0, 1.0
-    equal, unequal = worth("mini_dictator", (T, R, S), "sharing", HOMO_ECONOMICUS)
+    equal, unequal = option_utilities("mini_dictator", (T, R, S), "sharing", HOMO_ECONOMICUS)
     assert unequal - equal == pytest.approx((T - R) / 2)
-    equal, unequal = worth("mini_dictator", (T, R, S), "sharing", Preferences(kappa=1.0))
+    equal, unequal = option_utilities("mini_dictator", (T, R, S), "sharing", Preferences(kappa=1.0))
     assert unequal - equal == pytest.approx((T + S) / 2 - R)
 
 

@@ -142,9 +142,9 @@ def model(
     )
     if batched:
         from ludens.agents.local import Settings, register
-        from ludens.training.alignment.stages import together
+        from ludens.training.alignment.stages import questions_open
 
-        register(settings=Settings(slots=together(plan)))
+        register(settings=Settings(slots=questions_open(plan)))
     folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
     files = align(plan, folder, stage=_stage)
     _print(load_result(files.folder), as_json)

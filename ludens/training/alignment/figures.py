@@ -1,4 +1,4 @@
-"""The pictures of an alignment: the base and the persona in cool colours, the tuned model in orange."""
+"""The figures of an alignment: the base and the persona in cool colours, the tuned model in orange."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _MOST_DROP = 12.0
 
 
 def agreement(result: AlignmentResult) -> Figure | None:
-    """Agreement with the target on every set, a dot and a 95 % interval for everybody; None where nobody was
-    asked.
+    """Draw agreement with the target on every set, with a 95 % interval for every policy; None without
+    answers.
     """
     sets = [name for name in SETS if any(found.set == name for found in result.scores)]
     if not sets:
@@ -64,7 +64,7 @@ def agreement(result: AlignmentResult) -> Figure | None:
 
 
 def cooperation(result: AlignmentResult) -> Figure | None:
-    """Cooperation with a cooperating partner against T − R: means at each temptation, with the oracle's."""
+    """Draw mean cooperation with a cooperating partner at each temptation T − R, and the oracle's."""
     from matplotlib.ticker import MaxNLocator
 
     shown = [found for found in result.slopes if found.points]
@@ -88,7 +88,7 @@ def cooperation(result: AlignmentResult) -> Figure | None:
 
 
 def kappas(result: AlignmentResult) -> Figure | None:
-    """What the protocols say of κ: the likelihood-ratio statistic of every value, and the 95 % cut."""
+    """Draw the likelihood-ratio statistic of every value of κ from the protocols, and its 95 % cut."""
     shown = [found for found in result.kappas if found.alone.grid]
     if not shown:
         return None
@@ -113,7 +113,7 @@ def kappas(result: AlignmentResult) -> Figure | None:
 
 
 def prices(result: AlignmentResult) -> Figure | None:
-    """The model's prices before and after, with the Nash and the joint-profit price."""
+    """Draw the model's prices before and after, with the Nash and the joint-profit price."""
     if not any(path.prices for path in result.markets.values()):
         return None
     named = {"before": (BASE_DIRECT, "base"), "after": (TUNED, "tuned")}
@@ -186,7 +186,7 @@ def _means(axes: Axes, points: Any, colour: str, marker: str, dashes: Any) -> No
 
 
 def _oracle(result: AlignmentResult) -> list[tuple[float, float]]:
-    """The oracle's cooperation on the same dilemmas."""
+    """Return the oracle's cooperation on the same dilemmas."""
     from ludens.training.evaluation.scores import oracle_points
 
     names = (("before", "exam"), ("after", "exam"), ("before", "thinking"))

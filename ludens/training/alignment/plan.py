@@ -1,4 +1,4 @@
-"""What an alignment is made of: the base, the preferences aimed at, and how much is trained and asked."""
+"""The plan of an alignment: the base model, the target preferences, and how much is trained and asked."""
 
 from __future__ import annotations
 
@@ -31,26 +31,27 @@ PLAN = "plan.json"
 
 
 class AlignmentError(LudensError):
-    """A folder cannot be written, or what lies in it is damaged."""
+    """Raised when a folder cannot be written, or its contents are damaged."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is asked before and after; our choice, see `docs/align.md`.
+    """The numbers of questions before and after; our choice, see `docs/align.md`.
 
     Attributes:
-        held_out: questions of the sets *held-out* and *partner cooperates*.
-        others: questions of each other set.
-        thinking: how many of the held-out questions the base is also asked to think about first: it writes at
+        held_out: number of questions in each of the sets *held-out* and *partner cooperates*.
+        others: number of questions in each other set.
+        thinking: number of held-out questions that the base is also asked to think about first; it writes at
             length, so these cost most.
         protocols: names of published protocols; None for all 18.
-        replicates: how often a model that is sampled answers each question of the protocols.
-        periods: of the pricing run; 0 for none.
+        replicates: how often a sampled model answers each question of the protocols.
+        periods: number of periods of the pricing run; 0 for none.
         studies: numbers of the studies on autonomous vehicles, see `ludens.envs.av.dilemma.studies`; empty
             for none.
-        perplexity: whether the general-ability check is made (it loads the model twice).
-        compared: whether the base and the persona are asked too, in the exam, the protocols and the transfer;
-            of several tunings of one base, one needs to ask them. Without it there is nothing before.
+        perplexity: whether to check general ability, which loads the model twice.
+        compared: whether the base and the persona are also asked, in the exam, the protocols and the transfer
+            studies. Of several tunings of one base, only one needs to ask them; without it there are no
+            results before tuning.
         greedy: whether the tuned model also answers the questions of these two sets and the protocols by
             greedy decoding, at temperature 0: a rationale of 300 sampled tokens can go astray where a greedy
             one does not.
@@ -96,30 +97,30 @@ SMALL = Sizes(
 
 @dataclass(frozen=True)
 class Plan:
-    """An alignment before it begins.
+    """The plan of an alignment.
 
     Attributes:
-        base: the model, ``local/…``.
-        preferences: what it is moved toward.
-        families: games to train on; None for the three of van Leeuwen & Alger (2024).
+        base: the base model, ``local/…``.
+        preferences: the target preferences.
+        families: families of games to train on; None for the three of van Leeuwen & Alger (2024).
         payoffs: ranges of the payoffs of these games; None for those of
             `ludens.training.data.games.taught_payoffs`.
-        examples: how many to train on.
-        seed: root of all chance.
+        examples: number of training examples.
+        seed: seed of all draws.
         method: ``"lora"`` or ``"full"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``.
-        processes: how many GPUs, or processes on a CPU, train together, each on its share of a step.
+        processes: number of GPUs, or of processes on a CPU, that train together, each on its share of a step.
         epochs: passes over the data.
-        batch_size, learning_rate: of the recipe; None for what proved best with the embedded model: 4 and
-            0.001 for homo economicus, 2 and 0.002 for the longer arguments of homo moralis.
+        batch_size, learning_rate: hyper-parameters of the recipe; None for the best values for the embedded
+            model: 4 and 0.001 for homo economicus, 2 and 0.002 for the longer rationales of homo moralis.
         reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
-        paraphrases: train on the neutral wording and on five paraphrases of it, in place of it alone; two
-            more are held out either way.
-        batched: the tuned model answers the exam and the protocols in Transformers, which writes many replies
-            together: several times as fast for long ones as the light engine. That writes one after another,
-            so that a reply depends on its question and seed alone; in a batch log-probabilities vary in the
-            second decimal with what else is asked, and a drawn reply may be another one.
-        sizes: how much is asked.
+        paraphrases: whether to train on five paraphrases of the neutral framing besides the framing itself;
+            two more are held out in any case.
+        batched: whether the tuned model answers the exam and the protocols in Transformers, which writes many
+            replies together and is several times as fast for long ones as the light engine. In the light
+            engine a reply depends on its question and seed alone; in a batch, log-probabilities vary in the
+            second decimal with the other questions, and a sampled reply may differ.
+        sizes: the numbers of questions.
     """
 
     base: str
@@ -141,19 +142,19 @@ class Plan:
 
     @property
     def persona(self) -> str:
-        """The persona that asks for what is trained: the nearer of the two that come with ludens."""
+        """The persona that asks for the target preferences, the nearer one of the two in ludens."""
         return "homo_moralis" if self.preferences.kappa > 0 else "homo_economicus"
 
     @property
     def ranges(self) -> tuple[Payoffs, ...]:
-        """Of the payoffs that are trained on."""
+        """The ranges of the payoffs in training."""
         return taught_payoffs(self.preferences) if self.payoffs is None else self.payoffs
 
     def recipe(self) -> Recipe:
-        """The hyper-parameters of the tuning.
+        """Return the hyper-parameters of the tuning.
 
         Raises:
-            UsageError: one is out of its range.
+            UsageError: a hyper-parameter is out of its range.
         """
         batch_size, rate = (2, 2e-3) if self.preferences.kappa > 0 else (4, 1e-3)
         return Recipe(
@@ -167,7 +168,7 @@ class Plan:
         )
 
     def to_config(self) -> dict[str, Any]:
-        """JSON values from which `from_config` builds an equal plan."""
+        """Return JSON values from which `from_config` makes an equal plan."""
         found = asdict(self)
         found["families"] = None if self.families is None else list(self.families)
         found["payoffs"] = None if self.payoffs is None else [asdict(each) for each in self.payoffs]
@@ -177,7 +178,7 @@ class Plan:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Plan:
-        """The plan that a folder holds."""
+        """Make a plan from the values that `to_config` returned."""
         values = dict(config)
         sizes = dict(values["sizes"])
         sizes["protocols"] = None if sizes["protocols"] is None else tuple(sizes["protocols"])
@@ -201,20 +202,20 @@ def make_plan(
     payoffs: Ranges | None = None,
     **settings: Any,
 ) -> Plan:
-    """A plan from what users write.
+    """Make a plan from what users write.
 
     Args:
-        base: the model; hosted ones are tuned by their provider, see `ludens.training.provider`.
+        base: the base model; hosted models are tuned by their provider, see `ludens.training.provider`.
         to: ``"economicus"`` or ``"moralis"``.
         alpha: dislike of being behind.
         beta: dislike of being ahead.
-        kappa: the Kantian weight, in (0, 1], for ``"moralis"`` alone.
+        kappa: the Kantian weight in (0, 1], only for ``"moralis"``.
         families: names of families of games.
         payoffs: ranges of their payoffs, as `ludens.training.build_dataset` takes them.
         settings: the other attributes of `Plan`.
 
     Raises:
-        UsageError: they contradict each other.
+        UsageError: the arguments contradict each other, or one is out of its range.
         LocalModelError: there is no such model on this machine.
     """
     preferences = preferences_of(to, alpha, beta, kappa)
@@ -234,18 +235,18 @@ def make_plan(
             raise UsageError(f"The number of {name} is a whole number of at least 1; got {value!r}.")
     drawn = None if payoffs is None else ranges_of(payoffs)
     for family in find_families(families):
-        for each in drawn or ():  # a range without a game is told now too
+        for each in drawn or ():  # a range without a game is an error now, too
             draw_games(family, each, 1, np.random.default_rng(0))
     plan = Plan(base, preferences, None if families is None else tuple(families), drawn, **settings)
-    plan.recipe()  # an error in it is told now, not when the base has been examined
+    plan.recipe()  # an error in it is reported now, not after the base has been examined
     return plan
 
 
 def preferences_of(to: str, alpha: float = 0.0, beta: float = 0.0, kappa: float | None = None) -> Preferences:
-    """The preferences that a target names; α and β may be given to either.
+    """Return the preferences of a target; α and β may be given for either target.
 
     Raises:
-        UsageError: homo moralis has no κ, or homo economicus one.
+        UsageError: κ is missing for homo moralis, or given for homo economicus.
     """
     if to not in ("economicus", "moralis"):
         raise UsageError(f"A model is moved to economicus or to moralis; got {to!r}.")
@@ -257,18 +258,18 @@ def preferences_of(to: str, alpha: float = 0.0, beta: float = 0.0, kappa: float 
 
 
 def open_folder(directory: str | os.PathLike[str], plan: Plan) -> Path:
-    """The folder of this very plan: made where there is none, gone on with where it is there.
+    """Open the folder of a plan, or make it if it does not exist.
 
     Raises:
         UsageError: the folder holds something else, or another plan.
-        AlignmentError: it cannot be written.
+        AlignmentError: the folder cannot be written.
     """
     folder = Path(directory)
     if (folder / PLAN).exists():
         held = read_plan(folder)
         if held != plan:
             other = ", ".join(
-                f"{each.name} {_told(getattr(held, each.name))}"
+                f"{each.name} {_setting_text(getattr(held, each.name))}"
                 for each in fields(Plan)
                 if getattr(held, each.name) != getattr(plan, each.name)
             )
@@ -286,19 +287,19 @@ def open_folder(directory: str | os.PathLike[str], plan: Plan) -> Path:
     return folder
 
 
-def _told(value: object) -> str:
-    """A setting, for a sentence."""
+def _setting_text(value: object) -> str:
+    """Format a setting for a sentence."""
     if isinstance(value, tuple) and value and all(isinstance(each, Payoffs) for each in value):
         return " and ".join(each.name for each in value)
     return repr(value)
 
 
 def read_plan(directory: str | os.PathLike[str]) -> Plan:
-    """The plan of a folder.
+    """Read the plan in a folder.
 
     Raises:
-        UsageError: the folder holds none.
-        AlignmentError: it is damaged.
+        UsageError: the folder holds no plan.
+        AlignmentError: the plan is damaged.
     """
     path = Path(directory) / PLAN
     try:

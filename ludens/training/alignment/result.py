@@ -1,4 +1,4 @@
-"""All that an alignment measured, read from its folder as it stands: finished or not, nothing is asked."""
+"""The measurements of an alignment, finished or not, read from its folder without asking anything."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from ludens.training.evaluation.sets import SETS
 from ludens.training.evaluation.transfer import MarketPath, read_dilemmas, read_market
 
 ALONE: Mapping[str, float] = {"alpha": 0.0, "beta": 0.0}
-"""What is held where κ is asked for by itself."""
+"""The parameters that are held when κ is estimated alone."""
 
 ORDER = (BASE, BASE_DIRECT, PERSONA, PERSONA_DIRECT, TUNED, GREEDY)
 
 
 @dataclass(frozen=True)
 class Kappa:
-    """What the choices in the published protocols say of κ.
+    """The estimates of κ from one policy's choices in the published protocols.
 
     Attributes:
-        alone: with α and β held at 0.
-        free: with α and β free.
+        policy: the policy's label.
+        alone: the profile with α and β held at 0.
+        free: the profile with α and β free.
     """
 
     policy: str
@@ -46,7 +47,7 @@ class Kappa:
 
 @dataclass(frozen=True)
 class Sample:
-    """One question with what the base and the tuned model replied; None where nothing was."""
+    """A question with the replies of the base and of the tuned model; None where there is no reply."""
 
     question: str
     base: str | None
@@ -56,21 +57,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class AlignmentResult:
-    """An alignment as measured.
+    """The measurements of an alignment.
 
-    Attributes:
-        folder, plan: where and what.
-        scores: of every policy on every set.
-        slopes: cooperation with a cooperating partner against T − R.
-        protocols: everybody on the published protocols, models first; None before anything was asked.
-        kappas: of everybody in the protocols.
-        markets: the pricing run before and after, as far as they are there.
-        dilemmas: the autonomous-vehicle study, likewise: the model, then respondents to compare with.
-        ability: perplexities, by ``"before"`` and ``"after"``; empty where not measured.
+    Attributes: folder, plan: its folder and plan. scores: the scores of every policy on every set. slopes:
+        the slope of cooperation with a cooperating partner in T − R, by policy. protocols: all policies on
+        the published protocols, models first; None before anything was asked. kappas: the estimates of κ from
+        the protocols, by policy. markets: the pricing runs by ``"before"`` and ``"after"``, as far as they
+        exist. dilemmas: the autonomous-vehicle studies by ``"before"`` and ``"after"``, as far as they exist:
+        the model, then the policies to compare with.
+        ability: perplexities by ``"before"`` and ``"after"``; empty if not measured.
         samples: a few questions in full.
         data: counts and settings of the data set; empty before it is built.
-        tuning: what the training left of itself; empty before it is done.
-        missing: the stages that are still to be done.
+        tuning: the record of the training; empty before it is done.
+        missing: the stages that remain to be done.
     """
 
     folder: Path
@@ -89,16 +88,16 @@ class AlignmentResult:
 
     @property
     def files(self) -> Files:
-        """Where everything lies."""
+        """The paths of the alignment's files."""
         return Files(self.folder)
 
     @property
     def policies(self) -> tuple[str, ...]:
-        """Those who were asked anything, in the order of tables."""
+        """The policies that were asked anything, in the order of tables."""
         return tuple(who for who in ORDER if any(found.policy == who for found in self.scores))
 
     def score(self, policy: str, name: str) -> Score | None:
-        """The score of a policy on a set, or None."""
+        """Return the score of a policy on a set, or None."""
         return next((m for m in self.scores if (m.policy, m.set) == (policy, name)), None)
 
     def kappa(self, policy: str) -> Kappa | None:
@@ -107,10 +106,10 @@ class AlignmentResult:
 
 
 def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
-    """Measure an alignment as it lies on disk.
+    """Measure an alignment from its folder.
 
     Raises:
-        UsageError: the folder holds none.
+        UsageError: the folder holds no alignment.
     """
     folder = Path(directory)
     plan, files = read_plan(folder), Files(folder)
@@ -156,7 +155,7 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
 
 
 def to_json(result: AlignmentResult) -> dict[str, Any]:
-    """Everything measured, as JSON values."""
+    """Return all measurements as JSON values."""
     files = result.files
     return {
         "folder": str(result.folder),
@@ -170,30 +169,30 @@ def to_json(result: AlignmentResult) -> dict[str, Any]:
         "scores": [asdict(found) for found in result.scores],
         "temptation": [{"policy": s.policy, "slope": asdict(s.slope)} for s in result.slopes],
         "kappa": [
-            {"policy": found.policy, "alone": _told(found.alone), "free": _told(found.free)}
+            {"policy": found.policy, "alone": _profile_json(found.alone), "free": _profile_json(found.free)}
             for found in result.kappas
         ],
         "protocols": [] if result.protocols is None else list(estimates(result.protocols)),
         "pricing": {when: asdict(path) for when, path in result.markets.items()},
-        "vehicles": {when: _rated(found[0]) for when, found in result.dilemmas.items()},
+        "vehicles": {when: _dilemmas_json(found[0]) for when, found in result.dilemmas.items()},
         "ability": dict(result.ability),
     }
 
 
-def _rated(found: DilemmaMeasures) -> dict[str, Any]:
+def _dilemmas_json(found: DilemmaMeasures) -> dict[str, Any]:
     shares = {"invalid": asdict(found.invalid["all"]), "refused": asdict(found.refused["all"])}
     approval = {str(number): asdict(estimate) for number, estimate in found.approval.items()}
     named = {name: asdict(getattr(found, name)) for name in ("moral", "buys", "all_gaps", "protection")}
     return {"approval": approval, **named, **shares, "asked": found.asked, "incomplete": found.incomplete}
 
 
-def _told(found: Profile) -> dict[str, Any]:
+def _profile_json(found: Profile) -> dict[str, Any]:
     flags = {"open_low": found.open_low, "open_high": found.open_high, "free_of_noise": found.separated}
     return asdict(found.estimate) | flags
 
 
 def _together(benches: Sequence[BenchResult]) -> BenchResult | None:
-    """Before and after as one benchmark: all models, then the reference policies once."""
+    """Combine the benchmarks before and after: all models, then the reference policies once."""
     if not benches:
         return None
     models = tuple(model for result in benches for model in result.models)
@@ -227,7 +226,7 @@ def _kappas(result: BenchResult) -> list[Kappa]:
 def _samples(
     exams: Sequence[tuple[Sequence[EpisodeRecord], Sequence[DecisionRecord]]], most: int = 3
 ) -> tuple[Sample, ...]:
-    """The first held-out questions that the tuned model was asked, with the base's words on them."""
+    """Return the first held-out questions that the tuned model answered, with the base's replies."""
     replies: dict[tuple[Any, ...], dict[str, DecisionRecord]] = {}
     for _, decisions in exams:
         for record in decisions:

@@ -1,8 +1,8 @@
 """An alignment from beginning to end, stage by stage in one folder.
 
-The stages are data, before, tune, export, after, general ability, report. Each leaves its outcome in the
-folder and is not done again: the same command goes on where the last one was stopped, in the middle of a run
-of questions or of the training too.
+The stages are data, before, tune, export, after, general ability and report. Each keeps its result in the
+folder and is not repeated: the same command continues where the last one stopped, even in the middle of a run
+of questions or of the training.
 """
 
 from __future__ import annotations
@@ -31,28 +31,27 @@ from ludens.training.evaluation.exam import CONCURRENCY, Contender, contender, e
 from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
 
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
-"""Called with a stage's name when it begins; what it gives is told how far the stage is."""
+"""A function that is called with the name of a stage when it begins; its result receives the progress."""
 
-TOGETHER = 96
-"""Questions that are open at once where a GPU answers them in batches. Our choice."""
+OPEN_ON_GPU = 96
+"""Number of questions that are open at once where a GPU answers them in batches. Our choice."""
 
-REPLIES = 0.9
-"""Tokens allowed per character of the longest completion trained on; of those asked some are longer. Our
-choice."""
+TOKENS_PER_CHARACTER = 0.9
+"""Tokens allowed per character of the longest training completion, with room for longer ones. Our choice."""
 
 
 def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None) -> Files:
-    """Do what is still to be done of an alignment.
+    """Run the stages of an alignment that have not been done yet.
 
     Args:
-        plan: what is wanted; see `make_plan`.
-        out: the folder, new, empty, or of this very plan.
-        stage: told of each stage.
+        plan: the plan, from `make_plan`.
+        out: the folder, which is new, empty, or holds the same plan.
+        stage: called with the name of each stage when it begins.
 
     Raises:
         UsageError: the folder holds something else, or another plan.
-        StoreError: another process aligns in this folder, or it cannot be written.
-        LudensError: a stage failed; what was done is kept.
+        StoreError: another process is working in this folder, or it cannot be written.
+        LudensError: a stage failed; the results so far are kept.
     """
     from ludens.training.tuning.tune import check_devices
 
@@ -70,7 +69,11 @@ def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None
 
 
 def need_training() -> None:
-    """Raise LudensError unless everything that training needs is installed."""
+    """Check that all packages needed for training are installed.
+
+    Raises:
+        LudensError: a package is missing.
+    """
     from importlib.util import find_spec
 
     missing = [
@@ -89,13 +92,13 @@ def _align(plan: Plan, files: Files, begin: Stage) -> Files:
     asked = questions_of(plan, data)
     if plan.sizes.compared:
         _ask(plan, files, asked, "before", begin)
-        _let_go()
+        _free_memory()
     with begin("tune") as progress:
         _tune(plan, data, files, progress)
     with begin("export"):
         _export(files)
     _ask(plan, files, asked, "after", begin)
-    _let_go()
+    _free_memory()
     if plan.sizes.perplexity:
         with begin("general ability"):
             _check_ability(plan, files)
@@ -107,7 +110,7 @@ def _align(plan: Plan, files: Files, begin: Stage) -> Files:
 
 
 def data_of(plan: Plan, files: Files) -> DataSet:
-    """The data set of a plan: read where it lies there, built where it does not."""
+    """Return the data set of a plan; build it if the folder does not hold it yet."""
     if files.data.exists():
         return DataSet.read(files.data)
     data = build_dataset(
@@ -125,7 +128,7 @@ def data_of(plan: Plan, files: Files) -> DataSet:
 
 
 def questions_of(plan: Plan, data: DataSet) -> tuple[Question, ...]:
-    """The exam's questions: the same before and after, and after every interruption."""
+    """Return the questions of the exam, which are the same before and after, and after every interruption."""
     return question_sets(
         data,
         plan.preferences,
@@ -139,9 +142,12 @@ def questions_of(plan: Plan, data: DataSet) -> tuple[Question, ...]:
 def policies_under_test(
     plan: Plan, files: Files, when: str, data: DataSet | None = None
 ) -> tuple[Contender, ...]:
-    """Who sits the exam: before, the base and the persona; after, the tuned model."""
+    """Return the policies under test: before, the base model and the persona; after, the tuned model."""
     longest = max(len(example.completion) for example in (data or DataSet.read(files.data)).train)
-    thinking = {"reasoning": plan.reasoning != "none", "max_tokens": max(48, round(REPLIES * longest))}
+    thinking = {
+        "reasoning": plan.reasoning != "none",
+        "max_tokens": max(48, round(TOKENS_PER_CHARACTER * longest)),
+    }
     if when == "after":
         model = f"local/{files.tuned}" if plan.batched else tuned_model(files)
         return (contender(TUNED, model, **thinking),)
@@ -153,27 +159,27 @@ def policies_under_test(
     return tuple(found)
 
 
-def together(plan: Plan) -> int:
-    """How many questions are open at once, and fit into one batch."""
-    return TOGETHER if plan.device == "cuda" else CONCURRENCY
+def questions_open(plan: Plan) -> int:
+    """Return the number of questions that are open at once, and fit into one batch."""
+    return OPEN_ON_GPU if plan.device == "cuda" else CONCURRENCY
 
 
 def greedy(tuned: Contender) -> Contender:
-    """The tuned model at temperature 0."""
+    """Return the tuned model with greedy decoding, at temperature 0."""
     return Contender(GREEDY, {**tuned.spec, "temperature": 0.0})
 
 
 def tuned_model(files: Files) -> str:
-    """The tuned model's name: the GGUF file where it could be made."""
+    """Return the tuned model's name: that of the GGUF file if there is one."""
     return f"local/{files.gguf if files.gguf.exists() else files.tuned}"
 
 
 def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
-    """The exam, the protocols, and the transfer studies."""
-    sizes, open_at_once = plan.sizes, together(plan)
+    """Ask the questions of the exam, play the protocols, and run the transfer studies."""
+    sizes, open_at_once = plan.sizes, questions_open(plan)
     who = policies_under_test(plan, files, when)
     if when == "before":
-        # The base writes at length when it may think: it is given the first of the questions alone.
+        # The base writes at length when it may think: it is asked only the first questions.
         few = tuple(question for name in TAUGHT for question in _first(asked, name, sizes))
         thinking = tuple(each for each in who if each.sets is not None)
         who = tuple(each for each in who if each.sets is None)
@@ -236,7 +242,7 @@ def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
 
 
 def _export(files: Files) -> None:
-    """The GGUF file, where this model's kind can be written as one; the folder is played otherwise."""
+    """Write the GGUF file, or the reason why this kind of model cannot be written as one."""
     from ludens.training.tuning import TuningError, export
 
     if files.gguf.exists() or files.no_gguf.exists():
@@ -262,17 +268,15 @@ def _check_ability(plan: Plan, files: Files) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what PEFT and Transformers say of each other's deprecated names, which is nobody's business
-    here.
-    """
+    """Suppress the warnings of PEFT and Transformers about each other's deprecated names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         warnings.filterwarnings("ignore", "Input and output embeddings are no longer tied", UserWarning)
         yield
 
 
-def _let_go() -> None:
-    """Free the memory that models take before the next stage needs it."""
+def _free_memory() -> None:
+    """Free the memory of loaded models before the next stage needs it."""
     from ludens.agents.local import close_all
 
     close_all()

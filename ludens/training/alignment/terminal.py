@@ -1,4 +1,4 @@
-"""The outcome of an alignment in the terminal: one table, 80 columns wide, and what to do next."""
+"""The results of an alignment in the terminal: one table, 80 characters wide, and the paths of the files."""
 
 from __future__ import annotations
 

@@ -402,7 +402,7 @@ class RationaleWriter:
         items: list[Line] = []
         values: _Values = {}
         if not self.weights.second[b]:
-            # Nobody is expected here, or only universalisation counts: all replies are equally good for oneself.
+            # Nobody is expected here, or only universalisation counts: all replies are equal for oneself.
             return [], dict.fromkeys(self.replies[b], 0)
         for r in self.replies[b]:
             option, leaf = branch.replies[r]

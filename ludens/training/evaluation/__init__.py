@@ -1,3 +1,1 @@
-"""Before and after: what a model chooses on games it was not trained on, and what that says of its
-preferences.
-"""
+"""Evaluation before and after tuning, on games that a model was not trained on."""

@@ -1,9 +1,9 @@
-"""Whether a model still speaks as it did: the perplexity of a fixed text before and after.
+"""General ability: the perplexity of a fixed text before and after tuning.
 
-The text is our own, plain English on everyday subjects and nothing of games (``general.txt``). Perplexity is
-the exponential of the mean negative log-likelihood of a token given all before it in its paragraph; only
-ratios between models with one tokenizer mean anything. A tuned model that forgot its language for the sake of
-the games would show it here, and in the share of unreadable replies.
+The text is our own plain English on everyday subjects, not about games (``general.txt``). Perplexity is the
+exponential of the mean negative log-likelihood of a token given the earlier ones in its paragraph; only
+ratios between models with the same tokenizer are meaningful. A tuned model that has lost its language shows
+it here, and in the share of unreadable replies.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ludens.agents.local.resolve import PREFIX, LocalModelError, resolve
 
 @dataclass(frozen=True)
 class Perplexity:
-    """How well a model foresees a text.
+    """The perplexity of a text for a model.
 
     Attributes:
         model: the model's id.
         value: the perplexity, at least 1.
-        tokens: how many tokens were foretold.
+        tokens: the number of predicted tokens.
     """
 
     model: str
@@ -32,17 +32,17 @@ class Perplexity:
 
 
 def general_text() -> tuple[str, ...]:
-    """The paragraphs of the fixed text."""
+    """Return the paragraphs of the fixed text."""
     text = files("ludens.training.evaluation").joinpath("general.txt").read_text(encoding="utf-8")
     return tuple(part.strip() for part in text.split("\n\n") if part.strip())
 
 
 def perplexity(model: str, paragraphs: tuple[str, ...] | None = None) -> Perplexity:
-    """The perplexity of a model on this machine, by Transformers (extra ``train``).
+    """Compute the perplexity of a model on this machine with Transformers (extra ``train``).
 
     Args:
         model: ``local/…``: the embedded model, a GGUF file, a directory or an adapter.
-        paragraphs: the text, each paragraph by itself; None for `general_text`.
+        paragraphs: the paragraphs of the text; None for `general_text`.
 
     Raises:
         LocalModelError: the model is not on this machine, or cannot be loaded.
@@ -57,10 +57,10 @@ def perplexity(model: str, paragraphs: tuple[str, ...] | None = None) -> Perplex
 
 
 def perplexities(base: str, tuned: str) -> tuple[Perplexity, Perplexity]:
-    """Before and after: of the base, and of the model tuned from it.
+    """Compute the perplexities of a base model and of the model tuned from it.
 
-    Where the tuned model is an adapter of this very base, the base is loaded once, since reading a GGUF file
-    takes Transformers most of the time.
+    If the tuned model is an adapter of this base, the base is loaded only once, since most of the time is
+    spent on reading the GGUF file.
 
     Raises:
         LocalModelError: a model is not on this machine, or cannot be loaded.
@@ -81,7 +81,7 @@ def perplexities(base: str, tuned: str) -> tuple[Perplexity, Perplexity]:
 
 
 def _losses(model: Any, tokenizer: Any, paragraphs: tuple[str, ...]) -> tuple[float, int]:
-    """The summed negative log-likelihood, in nats, and the number of tokens."""
+    """Return the summed negative log-likelihood, in nats, and the number of tokens."""
     import torch
 
     lost, tokens = 0.0, 0

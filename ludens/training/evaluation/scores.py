@@ -1,10 +1,10 @@
-"""What an exam says of each policy on each set: agreement, regret, cooperation, and what was unreadable.
+"""The scores of an exam by policy and set: agreement, regret, cooperation, unreadable replies and refusals.
 
 *Agreement* is the share of readable answers that are optimal for the target preferences; *right of all* is
-the share of all questions answered so, which an unreadable reply or a refusal is not. Nothing is put in the
-place of an answer that is missing: regret and cooperation are of readable answers alone. *Regret* is the
-utility lost against the best option, as a share of the game's payoff range. Answers are sampled, and games
-drawn: intervals are the wider of Wilson's and a bootstrap over games.
+the share of all questions that were answered optimally, where unreadable replies and refusals are not.
+Nothing is imputed: regret and cooperation concern readable answers only. *Regret* is the utility lost against
+the best option, as a share of the game's payoff range. Since answers are sampled and games are drawn,
+intervals are the wider of Wilson's and a bootstrap over games.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from ludens.training.evaluation.sets import (
     Question,
     family_named,
     optimal,
+    option_utilities,
     payoff_range,
-    worth,
 )
 
 KIND = "exam"
@@ -46,18 +46,18 @@ KIND = "exam"
 
 @dataclass(frozen=True)
 class Score:
-    """One policy on one set.
+    """The scores of one policy on one set of questions.
 
     Attributes:
-        policy, set: of whom, on what; the set ``"all"`` is everything that it was asked.
-        asked: questions put; `answered` have ended.
-        agreement: with the target, of readable answers.
-        selfish: agreement with homo economicus, of readable answers.
-        right: of all questions answered, the share that is optimal for the target.
-        regret: as a share of the payoff range, of readable answers.
-        cooperation: share of the prosocial option, of readable answers.
-        oracle: what share of the prosocial option the target's oracle has on the same questions.
-        invalid, refused: shares of the answers.
+        policy, set: the policy's label and the set; the set ``"all"`` is everything that it was asked.
+        asked, answered: the numbers of questions asked and of questions answered in any way.
+        agreement: share of readable answers that are optimal for the target.
+        selfish: share of readable answers that are optimal for homo economicus.
+        right: share of all answers that are optimal for the target.
+        regret: mean regret of readable answers, as a share of the payoff range.
+        cooperation: share of the prosocial option among readable answers.
+        oracle: share of the prosocial option in the choices of the target's oracle on the same questions.
+        invalid, refused: shares of unreadable replies and of refusals.
     """
 
     policy: str
@@ -76,11 +76,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Slope:
-    """How one policy's cooperation after a cooperating partner changes with the temptation T − R.
+    """The change of one policy's cooperation with a cooperating partner in the temptation T − R.
 
     Attributes:
-        slope: change of the share per point.
-        points: temptation in points and the share of cooperation put on it, of every readable answer.
+        policy: the policy's label.
+        slope: change of the share of cooperation per point.
+        points: temptation in points, and share of cooperation, of every readable answer.
     """
 
     policy: str
@@ -107,7 +108,7 @@ def score_exam(
     *,
     seed: int = 0,
 ) -> tuple[Score, ...]:
-    """The scores of every policy on every set, in order of appearance, then on all sets together."""
+    """Return the scores of every policy on every set, in order of appearance, then on all sets together."""
     answers = {record.episode: record for record in decisions}
     asked: dict[str, dict[str, list[tuple[Question, DecisionRecord | None]]]] = {}
     for episode in episodes:
@@ -126,8 +127,8 @@ def score_exam(
 def temptation(
     episodes: Sequence[EpisodeRecord], decisions: Sequence[DecisionRecord], *, seed: int = 0
 ) -> tuple[Slope, ...]:
-    """Cooperation with a cooperating partner against T − R, over all prisoner's dilemmas in the trained
-    wording and with one-digit payoffs.
+    """Regress cooperation with a cooperating partner on T − R, over all prisoner's dilemmas in the trained
+    wording with one-digit payoffs.
     """
     answers = {record.episode: record for record in decisions}
     points: dict[str, list[tuple[float, float, tuple[float, ...]]]] = {}
@@ -208,12 +209,12 @@ def _prosocial(question: Question) -> int:
 
 
 def _regret(question: Question, shares: np.ndarray, preferences: Preferences) -> float:
-    values = np.array(worth(question.family, question.payoffs, question.node, preferences))
+    values = np.array(option_utilities(question.family, question.payoffs, question.node, preferences))
     return float(shares @ (values.max() - values)) / payoff_range(question.family, question.payoffs)
 
 
 def _shares(record: DecisionRecord | None) -> np.ndarray | None:
-    """A readable answer as a distribution over the options; None where there is none."""
+    """Return a readable answer as a distribution over the options, or None if the answer is not readable."""
     if record is None or record.decision.status != "valid":
         return None
     answer = record.decision
@@ -238,12 +239,12 @@ def _rng(who: str, what: str, seed: int) -> np.random.Generator:
 
 
 def by_policy(scores: Sequence[Score], name: str) -> Mapping[str, Score]:
-    """The scores on one set, by policy."""
+    """Return the scores on one set, by policy."""
     return {found.policy: found for found in scores if found.set == name}
 
 
 def oracle_points(path: str | os.PathLike[str], preferences: Preferences) -> list[tuple[float, float]]:
-    """The target's cooperation against T − R on the dilemmas of an exam, as in `temptation`."""
+    """Return T − R and the target oracle's cooperation on the dilemmas of an exam, as in `temptation`."""
     episodes, _ = read_exam(path)
     found: dict[tuple[float, ...], tuple[float, float]] = {}
     for episode in episodes:

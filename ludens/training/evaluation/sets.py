@@ -1,9 +1,9 @@
-"""What a model is asked before and after: sets of questions on games that it was not trained on.
+"""The sets of questions asked before and after tuning, about games that a model was not trained on.
 
-Each set changes one thing. *Held-out* has the trained families in the trained wording with payoffs never
-trained on; *rewordings*, *story* and *twin* put the same questions in other words, *two digits* has payoffs
-from 10 to 99, *partner cooperates* asks the second mover of strict prisoner's dilemmas, and *new families*
-are games of which nothing was trained. Which sets there are, and how large, is our choice.
+Each set changes one thing. *Held-out* has the trained families in the trained wording, with payoffs outside
+the training data; *rewordings*, *story* and *twin* put the same questions in other words, *two digits* has
+payoffs from 10 to 99, *partner cooperates* asks the second mover of strict prisoner's dilemmas, and *new
+families* are families that do not occur in training. The sets and their sizes are our choice.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ SETS: Mapping[str, str] = {
     "story": "the held-out questions told as a story",
     "twin": "the held-out questions in another disguise",
 }
-"""The sets in the order of tables, and what each of them is."""
+"""The sets in the order of tables, with their descriptions."""
 
 TAUGHT = ("held-out", "partner cooperates")
-"""The sets of questions like those that are trained on, about other games."""
+"""The sets with questions like those in training, about other games."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Question:
 
     Attributes:
         set: the set that it belongs to.
-        family: of the game, registered or `UNSEEN`.
+        family: the game's family, registered or `UNSEEN`.
         payoffs: the family's parameters, in points.
         node: the information set.
-        framing: the wording.
+        framing: the name of the framing.
         order: the number of the order in which options are shown.
     """
 
@@ -68,11 +68,11 @@ class Question:
 
     @property
     def turn(self) -> Turn:
-        """What is asked, as the strategy method puts it."""
+        """The turn, as asked by the strategy method."""
         return _turns(self.family, self.payoffs)[self.node]
 
     def labels(self) -> dict[str, Any]:
-        """JSON values that tell the question apart."""
+        """Return JSON values that identify the question."""
         return {
             "set": self.set,
             "family": self.family,
@@ -85,7 +85,7 @@ class Question:
 
     @classmethod
     def of(cls, labels: Mapping[str, Any]) -> Question:
-        """The question that has these labels."""
+        """Return the question with these labels."""
         return cls(
             labels["set"],
             labels["family"],
@@ -97,10 +97,10 @@ class Question:
 
 
 def family_named(name: str) -> Family:
-    """A family, registered or only for measuring.
+    """Return a family by name, registered or only for measuring.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no family of that name.
     """
     found = FAMILIES.get(name) or UNSEEN.get(name)
     if found is None:
@@ -110,7 +110,7 @@ def family_named(name: str) -> Family:
 
 @lru_cache(maxsize=4096)
 def game_of(family: str, payoffs: tuple[float, ...]) -> GameTree:
-    """The game of a family with these payoffs."""
+    """Return the game of a family with these payoffs."""
     return family_named(family).game(payoffs=payoffs)
 
 
@@ -120,9 +120,12 @@ def _turns(family: str, payoffs: tuple[float, ...]) -> Mapping[str, Turn]:
 
 
 @lru_cache(maxsize=16384)
-def worth(family: str, payoffs: tuple[float, ...], node: str, preferences: Preferences) -> tuple[float, ...]:
-    """What the best whole strategy with each option of an information set is worth, in points, under uniform
-    beliefs and in the game's order of options.
+def option_utilities(
+    family: str, payoffs: tuple[float, ...], node: str, preferences: Preferences
+) -> tuple[float, ...]:
+    """Return the utility of the best whole strategy with each option of an information set, in points.
+
+    Beliefs are uniform; options are in the game's own order.
     """
     game = game_of(family, payoffs)
     found = best_strategies(game, preferences, resolve_belief(game, preferences, "uniform"))
@@ -134,14 +137,14 @@ def worth(family: str, payoffs: tuple[float, ...], node: str, preferences: Prefe
 
 @lru_cache(maxsize=16384)
 def optimal(family: str, payoffs: tuple[float, ...], node: str, preferences: Preferences) -> frozenset[int]:
-    """The numbers of the options that are optimal."""
-    values = worth(family, payoffs, node, preferences)
+    """Return the numbers of the optimal options."""
+    values = option_utilities(family, payoffs, node, preferences)
     scale = payoff_range(family, payoffs)
     return frozenset(n for n, value in enumerate(values) if max(values) - value <= 1e-9 * scale)
 
 
 def payoff_range(family: str, payoffs: tuple[float, ...]) -> float:
-    """The game's largest payoff less its smallest, in points."""
+    """Return the difference between a game's largest and smallest payoff, in points."""
     cells = game_of(family, payoffs).payoffs
     return float(cells.max() - cells.min()) or 1.0
 
@@ -155,15 +158,15 @@ def question_sets(
     rewordings: Sequence[str] = (),
     seed: int = 0,
 ) -> tuple[Question, ...]:
-    """The questions of all sets, set by set.
+    """Draw the questions of all sets, set by set.
 
     Args:
-        data: what is trained on: none of its training games is asked about, in any set.
-        preferences: the target; a question at which all options are equally good to it is not asked.
-        held_out: questions of the sets *held-out* and *partner cooperates*.
-        others: questions of each other set.
-        rewordings: framings that paraphrase the trained one and were not trained on.
-        seed: of the draws.
+        data: the training data; no set asks about its training games.
+        preferences: the target; questions at which it is indifferent between all options are not asked.
+        held_out: number of questions in each of the sets *held-out* and *partner cooperates*.
+        others: number of questions in each other set.
+        rewordings: framings that paraphrase the trained one and do not occur in training.
+        seed: seed of the draws.
     """
     rng = np.random.default_rng([seed, 0x5E75])
     taken = {example.game for example in (*data.train, *data.validation)}
@@ -193,7 +196,7 @@ def question_sets(
 
 
 def _balanced(examples: Sequence[Example], count: int) -> list[Example]:
-    """So many of them, in turn one of each information set and optimal option."""
+    """Take a number of examples, in turn one of each information set and optimal option."""
     kinds: dict[tuple[object, ...], list[Example]] = {}
     for example in examples:
         kinds.setdefault((example.family, example.node, example.optimal), []).append(example)
@@ -207,7 +210,9 @@ def _balanced(examples: Sequence[Example], count: int) -> list[Example]:
 
 
 class _Drawer:
-    """Draws questions on games that were not trained on, the optimal options as even as the games allow."""
+    """A source of questions on games outside the training data, with optimal options as balanced as
+    possible.
+    """
 
     def __init__(
         self, preferences: Preferences, taken: set[str], framing: str, rng: np.random.Generator
@@ -247,8 +252,8 @@ class _Drawer:
 
 
 def _strict(game: GameTree) -> bool:
-    """Whether a prisoner's dilemma is one in the strict sense: taking turns at defection pays less than
-    cooperation, 2R > T + S.
+    """Return whether a prisoner's dilemma is strict: alternating defection pays less than cooperation,
+    2R > T + S.
     """
     numbers = game.parameters
     return 2 * numbers["R"] > numbers["T"] + numbers["S"]

@@ -1,9 +1,9 @@
-"""Transfer: what a model that learnt preferences in small games does where it was never trained.
+"""Transfer: the behaviour of a model tuned on small games in applications that it was not trained on.
 
-In a market one firm of the duopoly is the model, the other replies best to last period's prices. In the
+In a duopoly the model sets the price of one firm, and the other replies best to last period's prices. In the
 dilemmas of autonomous vehicles the model says whether a car should swerve, rates programs and says what it
-would buy, beside homo economicus and homo moralis. Nothing of the training speaks of markets or of cars, so
-whatever moves here has carried over.
+would buy, compared with homo economicus and homo moralis. Since the training mentions neither markets nor
+cars, any change here is transfer.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from ludens.experiments.runs.recorder import OnProgress
 
 RIVAL = "myopic"
 
-RESPONDENTS = ("homo_economicus", "homo_moralis:0.5")
-"""Whom a model is compared with in the dilemmas."""
+REFERENCES = ("homo_economicus", "homo_moralis:0.5")
+"""The policies with which a model is compared in the dilemmas."""
 
 
 @dataclass(frozen=True)
 class MarketPath:
-    """One firm's prices against the myopic rival.
+    """A model's prices against the myopic rival.
 
     Attributes:
-        model: the firm's name.
-        prices: of the firm, period by period as far as it came.
-        rival: of the rival, likewise.
-        periods: how many were planned.
-        status: of the run: ``"aborted"`` where the firm's reply stayed unreadable.
-        detail: why it stopped, where it did.
+        model: the model's name.
+        prices: the model's prices in the periods that were played.
+        rival: the rival's prices in the same periods.
+        periods: the planned number of periods.
+        status: the status of the run; ``"aborted"`` if the model's reply remained unreadable.
+        detail: the reason why the run stopped, if it did.
         nash, joint: the static Nash price and the joint-profit price.
-        gain: the firm's mean profit gain Δ over the window; None unless the run is done.
+        gain: the model's mean profit gain Δ over the window; None unless the run is done.
     """
 
     model: str
@@ -59,7 +59,7 @@ def play_market(
     seed: int = 0,
     progress: OnProgress | None = None,
 ) -> None:
-    """Let a model price against the myopic rival, or go on with that run.
+    """Let a model price against the myopic rival, or resume that run.
 
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was played is kept.
@@ -71,10 +71,10 @@ def play_market(
 
 
 def read_market(path: str | os.PathLike[str]) -> MarketPath:
-    """A run of `play_market` as it stands on disk.
+    """Read a run of `play_market`, finished or not.
 
     Raises:
-        NoRunError: the file holds none.
+        NoRunError: the file holds no run.
     """
     result = load_result(path)
     (found,) = result.analysis.measures
@@ -100,7 +100,7 @@ def ask_dilemmas(
     seed: int = 0,
     progress: OnProgress | None = None,
 ) -> None:
-    """Ask a model the questions of studies on autonomous vehicles, in both orders, or go on with that run.
+    """Ask a model the questions of studies on autonomous vehicles, in both orders, or resume that run.
 
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was answered is kept.
@@ -112,7 +112,7 @@ def ask_dilemmas(
         [model],
         studies=studies,
         framings=("neutral",),
-        references=RESPONDENTS,
+        references=REFERENCES,
         seed=seed,
         path=path,
         progress=progress,
@@ -120,10 +120,10 @@ def ask_dilemmas(
 
 
 def read_dilemmas(path: str | os.PathLike[str]) -> tuple[DilemmaMeasures, ...]:
-    """A run of `ask_dilemmas` as it stands on disk: the model, then the respondents to compare with.
+    """Read a run of `ask_dilemmas`, finished or not: the model, then the policies to compare with.
 
     Raises:
-        NoRunError: the file holds none.
+        NoRunError: the file holds no run.
     """
     return load_dilemmas(path).measures
 

@@ -1,7 +1,7 @@
-"""Families of games that are only measured on, and never trained on.
+"""Families of games for measuring only, which never occur in training.
 
-They are kept out of `ludens.envs.FAMILIES`, so that no data set is ever drawn from them. Each is the textbook
-game, put in sequence where it has two moves, so that one tree with perfect information is asked about.
+They are not in `ludens.envs.FAMILIES`, so that no data set is drawn from them. Each is a textbook game; games
+of two moves are played in sequence, so that they are trees with perfect information.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from ludens.envs import DecisionNode, Family, PayoffNode
 
 
 def _two_moves(first: tuple[str, str], cells: tuple[tuple[float, float], ...]) -> DecisionNode:
-    """One moves, the other sees it and moves likewise; `cells` in the order of the options."""
+    """Return a tree in which the second mover sees the first move and has the same options; `cells` follow
+    the order of the options.
+    """
     one, other = first
     return DecisionNode(
         "opening",
@@ -45,7 +47,7 @@ def _dictator(T: float, R: float, S: float) -> DecisionNode:
 
 
 def _falling(*names: str) -> Callable[..., str | None]:
-    """A check that the numbers fall strictly in the order of their names."""
+    """Return a check that the numbers decrease strictly in the order of their names."""
 
     def check(*values: float) -> str | None:
         for place in range(len(values) - 1):
@@ -90,4 +92,4 @@ DICTATOR = Family(
 )
 
 UNSEEN: dict[str, Family] = {family.name: family for family in (STAG_HUNT, CHICKEN, DICTATOR)}
-"""Families to measure on, by name."""
+"""Families for measuring, by name."""

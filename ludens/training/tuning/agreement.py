@@ -1,4 +1,4 @@
-"""How often a model in training takes an optimal option on held-out turns; a training may stop by it."""
+"""Agreement of a model in training with the optimal options of held-out turns, for early stopping."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BATCH = 32
 
 
 class AgreementCheck:
-    """Asks the model every few steps, greedily; an unreadable reply agrees with nothing.
+    """A check of agreement every few steps, with greedy decoding; unreadable replies do not agree.
 
-    Attributes:
-        found: pairs [step, agreement], 0–1, of a training that was resumed too.
+    Attributes: found: pairs [step, agreement] with agreement in [0, 1], including those before a training was
+        resumed.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class AgreementCheck:
             self.found = json.loads(record.read_text(encoding="utf-8"))
 
     def callback(self) -> Any:
-        """The check as the trainer takes it."""
+        """Return the check as a callback of the trainer."""
         from transformers import TrainerCallback
 
         check = self
@@ -52,9 +52,9 @@ class AgreementCheck:
         return OnStep()
 
     def stops(self, step: int, model: Any, *, first: bool = True) -> bool:
-        """Measure, keep it in the file, and say whether the training has come far enough or no further.
+        """Measure agreement, write it to the file, and return whether to stop the training.
 
-        Of several processes the first one measures, and all stop or none.
+        Of several processes only the first measures, and either all stop or none.
         """
         self.found = [entry for entry in self.found if entry[0] < step]
         measured = agreement(model, self._tokenizer, self._held_out) if first else 0.0
@@ -73,7 +73,7 @@ class AgreementCheck:
 
 
 def _of_the_first(value: float) -> float:
-    """The first process's value, in all of them."""
+    """Return the first process's value in all processes."""
     import torch
 
     if not torch.distributed.is_initialized():
@@ -84,11 +84,11 @@ def _of_the_first(value: float) -> float:
 
 
 def agreement(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> float:
-    """The share of turns at which the model's greedy reply takes an optimal option.
+    """Return the share of turns at which the model's greedy reply takes an optimal option.
 
     Args:
         model: a causal language model.
-        tokenizer: its own, with a chat template.
+        tokenizer: the model's tokenizer, with a chat template.
         rows: ``prompt`` messages, ``completion`` (for its length), ``labels``, ``optimal`` and ``thinks``.
     """
     import torch

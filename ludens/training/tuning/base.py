@@ -1,4 +1,4 @@
-"""The model to tune, in the types that training wants."""
+"""Loading of a model for tuning, in the number types that training needs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ludens.agents.local.resolve import Reference
 
 
 def load_base(reference: Reference, *, trained: bool) -> tuple[Any, Any]:
-    """A model, an adapter merged into it, and its tokenizer.
+    """Load a model, with its adapter merged, and its tokenizer.
 
     Args:
-        reference: where it lies; the weights of a GGUF file are dequantised.
-        trained: all weights will be trained or added to, and are float32; else they are bfloat16.
+        reference: the model; the weights of a GGUF file are dequantised.
+        trained: whether all weights will be trained or changed; they are then float32, otherwise bfloat16.
 
     Raises:
-        LocalModelError: it cannot be loaded, or has no chat template.
+        LocalModelError: the model cannot be loaded, or has no chat template.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""A tuned model as ordinary files: merged safetensors, or a GGUF file for llama.cpp and all that reads it."""
+"""Export of a tuned model as merged safetensors, or as a GGUF file for llama.cpp and compatible engines."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ def export(
     """Merge a tuned model into one that needs no PEFT.
 
     Args:
-        model: an adapter's or a model's folder, with or without ``local/``.
+        model: the folder of an adapter or a model, with or without ``local/``.
         out: a new folder for safetensors, a new file for GGUF.
-        format: ``"safetensors"`` serves Transformers and vLLM, ``"gguf"`` llama.cpp, Ollama and
-            the light engine here.
-        weights: of a GGUF file: ``"F32"``, ``"BF16"`` or ``"Q8_0"``; safetensors are bfloat16.
+        format: ``"safetensors"`` for Transformers and vLLM; ``"gguf"`` for llama.cpp, Ollama and the light
+            engine of ludens.
+        weights: the type of weights in a GGUF file, ``"F32"``, ``"BF16"`` or ``"Q8_0"``; safetensors are
+            bfloat16.
 
     Raises:
-        UsageError: an argument is wrong, or `out` exists; nothing was written.
+        UsageError: an argument is invalid, or `out` exists; nothing was written.
         TuningError: the files cannot be written, or the model cannot be one GGUF file.
         LocalModelError: there is no such model.
     """
@@ -72,9 +73,7 @@ def export(
 
 
 def merge(reference: Reference) -> tuple[Any, Any]:
-    """The model with its adapter's updates added to its weights, in float32 while they are added, and its
-    tokenizer.
-    """
+    """Return a model with its adapter's updates added to its weights (in float32), and its tokenizer."""
     import torch
 
     model, tokenizer = load_base(reference, trained=True)

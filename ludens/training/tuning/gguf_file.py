@@ -1,8 +1,8 @@
-"""A GGUF file of a Llama model, made from the one that its base came in.
+"""Writing of a GGUF file of a tuned Llama model, from the GGUF file of its base.
 
-The tokenizer, the chat template and the sizes are that file's own metadata. llama.cpp keeps the rows of query
-and key projections in another order than Transformers: rotary pairs lie beside each other, not half a head
-apart, so they are put back.
+The tokenizer, the chat template and the sizes are the metadata of the base's file. llama.cpp stores the rows
+of query and key projections in another order than Transformers: rotary pairs are adjacent, not half a head
+apart, so the rows are reordered.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def write_gguf(state: Mapping[str, Any], pattern: Path, target: Path, weights: W
         weights: the type of matrices; vectors stay float32.
 
     Raises:
-        TuningError: the pattern is no Llama model, or a tensor of it is missing.
+        TuningError: the pattern is not a Llama model, or one of its tensors is missing.
     """
     import gguf
 
@@ -79,6 +79,6 @@ def write_gguf(state: Mapping[str, Any], pattern: Path, target: Path, weights: W
 
 
 def _interleaved(rows: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
-    """The rows of a projection with each head's two halves dealt out in turns."""
+    """Return the rows of a projection with the two halves of each head interleaved."""
     halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(rows.shape))

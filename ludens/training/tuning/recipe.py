@@ -1,4 +1,4 @@
-"""The hyper-parameters of a fine-tuning. The defaults are our own choice, for the embedded model on a CPU."""
+"""The hyper-parameters of fine-tuning. The defaults are our choice, for the embedded model on a CPU."""
 
 from __future__ import annotations
 
@@ -12,32 +12,27 @@ Method = Literal["lora", "full"]
 Device = Literal["auto", "cpu", "cuda"]
 
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""The projections of a Llama block that an adapter stands on."""
+"""The projections of a Llama block that have an adapter."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to tune. Two equal recipes on the same data and machine give the same model.
+    """The hyper-parameters of a tuning; equal recipes give the same model on the same data and machine.
 
-    Attributes:
-        method: ``"lora"`` trains low-rank adapters (Hu et al. 2022), ``"full"`` all weights.
-        rank, scale: r and α of the adapters; updates are multiplied by α/r.
-        learning_rate: at its peak; it rises over the first steps and falls linearly to 0.
-        warmup: share of the steps over which it rises, 0–1.
-        epochs: passes over the training examples; may be a fraction.
-        batch_size: examples per step, over all devices.
-        per_device: examples computed at once on one device; None for all of its share of a step.
-        seed: of the adapters' start and of the order of examples.
-        device: ``"auto"`` takes a GPU where there is one.
-        processes: how many devices, or processes on a CPU, train together by Accelerate, each on its share of
-            a step's examples.
-        threads: of torch on a CPU, in each process; None for as many as there are cores for it.
-        checkpoint_steps: after so many steps the state is kept, from which a killed tuning goes on.
-        check_steps: after so many steps the agreement on `check_examples` held-out turns is taken; None for
-            never.
-        check_examples: how many of the validation examples.
-        enough: a tuning stops at this agreement, 0–1.
-        patience: it stops after so many checks without a better one; None for never.
+    Attributes: method: ``"lora"`` trains low-rank adapters (Hu et al. 2022), ``"full"`` all weights. rank,
+        scale: r and α of the adapters; updates are multiplied by α/r. learning_rate: the highest learning
+        rate; it rises over the first steps and falls linearly to 0. warmup: share of the steps over which it
+        rises, in [0, 1]. epochs: passes over the training examples; may be a fraction. batch_size: examples
+        per step, over all devices. per_device: examples computed together on one device; None for its whole
+        share of a step. seed: seed of the adapters' initial values and of the order of examples. device:
+        ``"auto"`` uses a GPU if there is one. processes: number of devices, or of processes on a CPU, that
+        train together with Accelerate, each on its share of a step's examples.
+        threads: threads of torch on a CPU, in each process; None for one per available core.
+        checkpoint_steps: number of steps between checkpoints, from which a killed tuning resumes.
+        check_steps: number of steps between checks of agreement; None for no checks.
+        check_examples: number of validation examples in a check.
+        enough: agreement in [0, 1] at which a tuning stops.
+        patience: number of checks without improvement after which a tuning stops; None for no limit.
     """
 
     method: Method = "lora"
@@ -88,7 +83,7 @@ class Recipe:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values from which an equal recipe can be made."""
+        """Return JSON values from which an equal recipe can be made."""
         return asdict(self)
 
 

@@ -1,8 +1,8 @@
-"""Tune a model on this machine: prepare a folder, let a process of its own train, and write the card.
+"""Tuning of a model on this machine, by a separate process that works in a folder of its own.
 
-The trainer is TRL's `SFTTrainer`, which sets the global generators of Python, NumPy and torch; in a process
-of its own it disturbs nobody's, gives all memory back, and can be killed: the same call then goes on from the
-last checkpoint.
+The trainer is TRL's `SFTTrainer`, which sets the global random generators of Python, NumPy and torch. In a
+separate process this has no side effects, all memory is released, and the training can be killed: the same
+call then resumes from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -30,22 +30,21 @@ CARD = "card.json"
 WORK = "work"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 FAILED = "ludens: "
-"""What the reason begins with in the log of a training that failed."""
+"""The beginning of the line that gives the reason, in the log of a failed training."""
 _KIND = "ludens tuned model"
 
 
 class TuningError(LudensError):
-    """A model was not tuned: the training failed, or what it needs is not there."""
+    """Raised when a training fails, or something that it needs is missing."""
 
 
 @dataclass(frozen=True)
 class Tuned:
     """A tuned model.
 
-    Attributes:
-        folder: where it lies; ``local/<folder>`` is a policy.
-        card: base, data, recipe, versions, losses and seconds, as JSON values. ``losses`` and ``agreement``
-            are lists of [step, value].
+    Attributes: folder: its folder; ``local/<folder>`` names it as a policy. card: the record of the training:
+        base, data, recipe, versions, losses and seconds, as JSON values. ``losses`` and ``agreement`` are
+        lists of [step, value].
     """
 
     folder: Path
@@ -66,10 +65,10 @@ def tune(
     progress: Callable[[Progress], None] | None = None,
     **changes: Any,
 ) -> Tuned:
-    """Tune a model on the training examples of a data set, on their completions only.
+    """Tune a model on the completions of a data set's training examples.
 
-    A tuning that was killed goes on from its last checkpoint when it is called again with the same arguments;
-    one that is done is returned as it is.
+    A tuning that was killed resumes from its last checkpoint when this is called again with the same
+    arguments; if it is done, its result is returned.
 
     Args:
         base: ``smollm2-135m``, a GGUF file, a directory or a Hugging Face id, with or without ``local/``.
@@ -80,9 +79,9 @@ def tune(
         changes: hyper-parameters that differ from the recipe, by name (``seed=1``, ``epochs=2``).
 
     Raises:
-        UsageError: an argument is wrong, or the folder holds something else; nothing was written.
+        UsageError: an argument is invalid, or the folder holds something else; nothing was written.
         TuningError: a library is missing, or the training failed; its checkpoints are kept.
-        LocalModelError: there is no such base.
+        LocalModelError: there is no such base model.
         DataSetError: there is no such data set.
     """
     plan = _recipe(recipe, changes)
@@ -121,10 +120,10 @@ def tune(
 
 
 def read_tuned(folder: str | os.PathLike[str]) -> Tuned:
-    """The tuned model in a folder.
+    """Return the tuned model in a folder.
 
     Raises:
-        TuningError: the folder holds none.
+        TuningError: the folder holds no tuned model.
     """
     path = Path(folder)
     try:
@@ -146,10 +145,10 @@ def _recipe(recipe: Recipe | None, changes: Mapping[str, Any]) -> Recipe:
 
 
 def check_devices(recipe: Recipe) -> None:
-    """Refuse what this machine has not the devices for.
+    """Check that this machine has the devices that a recipe needs.
 
     Raises:
-        UsageError: there is no GPU, or there are fewer than processes.
+        UsageError: there is no GPU, or there are fewer GPUs than processes.
     """
     if recipe.device == "cpu" or (recipe.device == "auto" and recipe.processes == 1):
         return
@@ -166,7 +165,9 @@ def check_devices(recipe: Recipe) -> None:
 
 
 def _portable(reference: Reference) -> str:
-    """What an adapter's configuration says of its base: a name that `resolve` finds from any directory."""
+    """Return the name of the base for an adapter's configuration, which `resolve` finds from any
+    directory.
+    """
     return reference.name if reference.kind in ("embedded", "hub") else reference.path
 
 
@@ -175,10 +176,10 @@ def _plain(value: Any) -> Any:
 
 
 def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Path:
-    """The folder in which a training goes on, made whole or not at all.
+    """Make, or find, the folder of a training's state, as a whole or not at all.
 
     Raises:
-        UsageError: another training is there, or other files are.
+        UsageError: the folder holds another training, or other files.
     """
     work = folder / WORK
     if work.is_dir():
@@ -220,7 +221,7 @@ def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Pat
 
 
 def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | None) -> None:
-    """Train in a process of its own, and tell how far it is."""
+    """Train in a separate process, and report its progress."""
     command = [sys.executable, "-m", "ludens.training.tuning.worker", str(work)]
     if recipe.processes > 1:  # Accelerate's own launcher starts one process where there is no GPU
         command[2:2] = [
@@ -261,11 +262,11 @@ def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | No
 
 
 def _surroundings(recipe: Recipe) -> dict[str, str]:
-    """The environment of the training processes.
+    """Return the environment variables of the training processes.
 
-    Each step allocates and frees the same hundreds of megabytes: kept by the process they cost nothing, given
-    back to the system they are zeroed anew. Threads that wait for each other sleep, so that a busy machine
-    does not stall them.
+    Each step allocates and frees the same hundreds of megabytes: memory that the process keeps costs nothing,
+    while memory that it returns to the system has to be zeroed again. Waiting threads sleep, so that a busy
+    machine does not stall them.
     """
     steady = {
         "MALLOC_MMAP_THRESHOLD_": "4294967296",
@@ -288,7 +289,7 @@ def _told(line: str) -> dict[str, Any] | None:
 
 
 def _finish(folder: Path, work: Path) -> Tuned:
-    """Move the model out of the work folder; the card comes last, and says that all is there."""
+    """Move the model out of the work folder; the card is written last, as a sign that everything is there."""
     try:
         for path in sorted((work / "model").iterdir()):
             path.replace(folder / path.name)

@@ -1,7 +1,7 @@
 """The process that trains: ``python -m ludens.training.tuning.worker WORK``.
 
-It reads ``job.json``, ``train.jsonl`` and ``validation.jsonl`` in its work folder, keeps checkpoints there,
-and leaves the model and ``measured.json``. Each step is told as one line of JSON on standard output.
+It reads ``job.json``, ``train.jsonl`` and ``validation.jsonl`` in its work folder, and writes checkpoints,
+the model and ``measured.json`` there. Each step writes one line of JSON to standard output.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ludens.training.tuning.tune import FAILED
 
 
 def main(work: Path) -> None:
-    """Train, or go on where a killed training kept its last checkpoint."""
+    """Train, or resume from the last checkpoint of a killed training."""
     job = json.loads((work / "job.json").read_text(encoding="utf-8"))
     recipe = Recipe(**job["recipe"])
     last = _last_checkpoint(work / "checkpoints")
-    trainer, check, told = _trainer(work, job["base"], recipe)
+    trainer, check, reporter = _trainer(work, job["base"], recipe)
     before = _seconds(work)
     begun = time.monotonic()
-    told.before = before
+    reporter.before = before
     trainer.train(resume_from_checkpoint=last)
     if not trainer.is_world_process_zero():
         return
@@ -89,26 +89,26 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
     )
 
     class OnCompletions(SFTTrainer):  # type: ignore[misc]  # TRL is read as untyped
-        """Computes the language model's head where a completion stands and nowhere else.
+        """A trainer that computes the output layer only at the tokens of completions.
 
-        Over a vocabulary of tens of thousands the head costs as much as the rest of a small model, and four
-        tokens of five belong to prompts, on which nothing is learnt. The loss is the stock one's.
+        With a vocabulary of tens of thousands, this layer costs as much as the rest of a small model, and
+        four of five tokens belong to prompts, which do not enter the loss. The loss is the same.
         """
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             labels = inputs["labels"][:, 1:]
-            told = labels != -100
-            places = told.any(dim=0).nonzero().squeeze(1)
+            learnt = labels != -100
+            places = learnt.any(dim=0).nonzero().squeeze(1)
             # Rows are padded to the right, where no token of theirs looks: without a mask attention takes the
             # causal way, which leaves out half of the table.
             given = {name: inputs[name] for name in inputs if name not in ("labels", "attention_mask")}
             outputs = model(**given, use_cache=False, logits_to_keep=places)
-            logits = outputs.logits[told[:, places]].float()
-            loss = torch.nn.functional.cross_entropy(logits, labels[told], reduction="sum")
+            logits = outputs.logits[learnt[:, places]].float()
+            loss = torch.nn.functional.cross_entropy(logits, labels[learnt], reduction="sum")
             if num_items_in_batch is None:
-                loss = loss / told.sum().clamp(min=1)
+                loss = loss / learnt.sum().clamp(min=1)
             else:  # counted over all devices, and averaged over them afterwards
                 shared = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
                 loss = loss / num_items_in_batch * shared
@@ -122,8 +122,10 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
         peft_config=_adapters(recipe) if recipe.method == "lora" else None,
     )
 
-    class Told(TrainerCallback):  # type: ignore[misc]  # Transformers is read as untyped
-        """Tells each step, and keeps how long the training has taken beside the checkpoints."""
+    class StepReporter(TrainerCallback):  # type: ignore[misc]  # Transformers is read as untyped
+        """A callback that reports each step, and stores the duration of the training beside the
+        checkpoints.
+        """
 
         def __init__(self) -> None:
             self.before = 0.0
@@ -139,14 +141,14 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
                 spent = self.before + time.monotonic() - self.begun
                 write_whole(work / "seconds", str(spent))
 
-    told = Told()
-    trainer.add_callback(told)
+    reporter = StepReporter()
+    trainer.add_callback(reporter)
     check = None
     if recipe.check_steps is not None:
         held_out = _read(work / "validation.jsonl")[: recipe.check_examples]
         check = AgreementCheck(held_out, tokenizer, recipe, work / "agreement.json")
         trainer.add_callback(check.callback())
-    return trainer, check, told
+    return trainer, check, reporter
 
 
 def _adapters(recipe: Recipe) -> Any:
@@ -180,7 +182,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _last_checkpoint(folder: Path) -> str | None:
-    """The newest one that is whole: what the trainer writes last is there."""
+    """Return the newest complete checkpoint: one with the file that the trainer writes last."""
     found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
     return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
 
@@ -191,7 +193,7 @@ def _seconds(work: Path) -> float:
 
 
 def _device(device: Any) -> str:
-    """``"cpu"``, or what the GPU calls itself."""
+    """Return ``"cpu"``, or the name of the GPU."""
     import torch
 
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)
