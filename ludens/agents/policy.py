@@ -181,12 +181,15 @@ class Policy(ABC):
 
 
 class CallablePolicy(Policy):
-    """Any function from an observation (a dict of arrays) to an action number as a policy: a learner of
-    another library, for example. Where the turn has an interval in place of options, it returns a number in
-    it.
+    """A policy that is any function from an observation (a dict of arrays) to an action, such as a learner of
+    another library.
+
+    The action is an option's number; where the turn has an interval in place of options, it is a
+    floating-point number in it. A whole number is refused there, because it may be the number of an option
+    in the game that the function was trained on.
     """
 
-    def __init__(self, function: Callable[[Mapping[str, Any]], int], name: str | None = None) -> None:
+    def __init__(self, function: Callable[[Mapping[str, Any]], float], name: str | None = None) -> None:
         self.function = function
         self.name = name or str(getattr(function, "__name__", "callable"))
 
@@ -214,6 +217,13 @@ class CallablePolicy(Policy):
             raise UsageError(
                 f"{self.name} returned {returned!r} at {turn.node!r}; it must be a number from {low:g} to "
                 f"{high:g}."
+            )
+        if np.asarray(returned).dtype.kind != "f":
+            raise UsageError(
+                f"{self.name} returned {returned!r} at {turn.node!r}, which may be the number of an "
+                "option, and "
+                f"{turn.environment} takes any number from {low:g} to {high:g}: declare the options it was "
+                "trained on (the price_grid of a market), or return a floating-point number."
             )
         return number
 

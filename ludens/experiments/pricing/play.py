@@ -66,6 +66,7 @@ def play_pricing(
     ceiling: tuple[float, float] | None = (1.5, 2.5),
     interventions: Sequence[Intervention | Mapping[str, Any]] = (),
     concurrency: int = 8,
+    price_grid: int | Sequence[float] | Sequence[Sequence[float]] | None = None,
     progress: OnProgress | None = None,
     on_period: OnPeriod | None = None,
 ) -> Run:
@@ -90,6 +91,10 @@ def play_pricing(
         interventions: of the environment, see `ludens.envs.pricing.interventions`; a regulator's money is
             that of scale 1.
         concurrency: how many episodes are played at once; the firms of one period are always asked together.
+        price_grid: the prices that firms choose from, so that an action is the number of one of them, as
+            for a
+            learner that was trained so: how many points the usual grid has, or the prices themselves in money
+            at scale 1, (m,) or one row for each firm. None lets firms set any price.
         progress: called after each decision and each episode.
         on_period: called after each period, those played back from an earlier life of the run among them.
 
@@ -102,6 +107,7 @@ def play_pricing(
     setup = pricing_setup(
         firms, market=market, scales=scales, periods=periods, runs=runs, prefix=prefix, seed=check_seed(seed),
         discount=discount, ceiling=ceiling, interventions=interventions, concurrency=concurrency,
+        price_grid=price_grid,
     )  # fmt: skip
     MarketSession(setup, setup.specs[0])  # what the environment does not take shows before a file is made
     store = create_run(path, KIND, setup.config, setup.specs, setup.seed)

@@ -1,7 +1,8 @@
 """One market with its firms in their seats: the environment, stepped on decisions, and what firms are told.
 
-The environment is ``ludens/bertrand-v0`` with continuous prices, so that models, oracles and learners meet in
-one market; a firm that knows a grid names prices of its grid.
+The environment is ``ludens/bertrand-v0``. Its prices are continuous unless the setup declares a price grid,
+so that models, oracles and learners meet in one market; a policy that knows a grid of its own names prices
+of it. With a declared grid an action is the number of one of its points, as in the environment's own default.
 """
 
 from __future__ import annotations
@@ -47,17 +48,21 @@ class MarketSession:
         self.played: list[dict[str, dict[str, float]]] = []
         self._notes: dict[str, Mapping[str, str]] = {}
         self._talk = next((each.limit for each in interventions if isinstance(each, CheapTalk)), None)
-        highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(monopoly_prices(market)))))
+        self._product = {f"firm_{firm}": product for product, firm in enumerate(market.owners)}
+        grid = setup.scaled_grid(scale)
+        actions: dict[str, Any] = {"actions": "grid", "grid": grid}
+        if grid is None:
+            highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(monopoly_prices(market)))))
+            actions = {"actions": "continuous", "bounds": (0.0, highest)}
         self._env: Any = pettingzoo.make(
             "parallel",
             ENVIRONMENT,
             market=market,
-            actions="continuous",
-            bounds=(0.0, highest),
             periods=setup.periods,
             discount=setup.discount,
             interventions=interventions,
             price_limit=spec.labels["ceiling"],
+            **actions,
         ).unwrapped
 
     def reset(self, seed: int) -> None:
@@ -85,22 +90,24 @@ class MarketSession:
             what came of it, as it is kept in `played`.
 
         Raises:
-            UsageError: a price is out of bounds, or a message is too long.
+            UsageError: a price is out of bounds or not a point of the grid, or a message is too long.
         """
         for seat, decision in decisions.items():
             if decision.notes is not None:
                 self._notes[seat] = decision.notes
                 if self._talk is not None and decision.notes.get("message"):
                     self._env.say(seat, decision.notes["message"])
-        prices = {seat: decision.action for seat, decision in decisions.items()}
-        _, rewards, _, _, infos = self._env.step(prices)
+        _, rewards, _, _, infos = self._env.step(
+            {seat: decision.action for seat, decision in decisions.items()}
+        )
+        prices = self._env.prices[-1]
         came = {
             seat: {
-                "price": float(price or 0.0),
+                "price": float(prices[self._product[seat]]),
                 "quantity": float(infos[seat]["quantity"]),
                 "profit": float(rewards[seat]),
             }
-            for seat, price in prices.items()
+            for seat in decisions
         }
         self.played.append(came)
         return came

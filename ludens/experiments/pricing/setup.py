@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.agents.policy import Decision, Policy
@@ -23,13 +24,14 @@ from ludens.envs import Turn
 from ludens.envs.pricing import Intervention, Market, Regulator
 from ludens.envs.pricing.interventions import as_interventions
 from ludens.envs.pricing.registration import BERTRAND
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
 from ludens.errors import UsageError
 from ludens.experiments.runs.database import NoRunError
 from ludens.experiments.runs.records import EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.seeds import episode_seeds
 
+Floats = NDArray[np.float64]
 Firm: TypeAlias = str | Policy | Mapping[str, Any]
 
 KIND = "pricing"
@@ -54,6 +56,8 @@ class PricingSetup:
         ceiling: the interval from which k is drawn; None states no ceiling.
         interventions: of the environment, in their order; money in them is that of scale 1.
         concurrency: how many episodes are played at once.
+        price_grid: the prices that firms choose from by their numbers, at scale 1, (m,) or one row for each
+            firm; None where any price may be set.
     """
 
     market: Market
@@ -67,6 +71,7 @@ class PricingSetup:
     ceiling: tuple[float, float] | None
     interventions: tuple[Intervention, ...]
     concurrency: int
+    price_grid: tuple[Any, ...] | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -82,6 +87,7 @@ class PricingSetup:
             "ceiling": None if self.ceiling is None else list(self.ceiling),
             "interventions": [{"kind": type(each).__name__, **asdict(each)} for each in self.interventions],
             "concurrency": self.concurrency,
+            "price_grid": self.price_grid,
         }
 
     @property
@@ -98,6 +104,10 @@ class PricingSetup:
     def scaled(self, scale: float) -> Market:
         """The market in which an episode of this price scale is played."""
         return scaled_market(self.market, scale)
+
+    def scaled_grid(self, scale: float) -> Floats | None:
+        """Return the price grid of an episode of this price scale."""
+        return None if self.price_grid is None else scale * np.array(self.price_grid)
 
     def scaled_interventions(self, scale: float) -> tuple[Intervention, ...]:
         """What happens in an episode of this price scale: regulators' money is multiplied as all money is."""
@@ -143,6 +153,7 @@ def pricing_setup(
     ceiling: tuple[float, float] | None = (1.5, 2.5),
     interventions: Sequence[Intervention | Mapping[str, Any]] = (),
     concurrency: int = 8,
+    price_grid: int | Sequence[float] | Sequence[Sequence[float]] | None = None,
 ) -> PricingSetup:
     """Check all that a run is made of.
 
@@ -188,6 +199,7 @@ def pricing_setup(
         ceiling=None if ceiling is None else (float(ceiling[0]), float(ceiling[1])),
         interventions=events,
         concurrency=concurrency,
+        price_grid=_grid(market, price_grid),
     )
 
 
@@ -232,6 +244,7 @@ def stored_setup(
         ceiling=None if config["ceiling"] is None else tuple(config["ceiling"]),
         interventions=config["interventions"],
         concurrency=config["concurrency"] if concurrency is None else concurrency,
+        price_grid=config["price_grid"],
     )
 
 
@@ -269,6 +282,24 @@ class _Played(Policy):
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         raise UsageError(f"{self.name} is played back from a run, and decides nothing anew.")
+
+
+def _grid(
+    market: Market, given: int | Sequence[float] | Sequence[Sequence[float]] | None
+) -> tuple[Any, ...] | None:
+    """Return a price grid as numbers: that of so many points, or the one that is given."""
+    if given is None:
+        return None
+    if isinstance(given, int):
+        return _grid(market, price_grid(market, given).tolist())
+    try:
+        rows = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"A price grid is a number of points, or prices; got price_grid={given!r}."
+        ) from None
+    grid: tuple[Any, ...] = tuple(row if isinstance(row, float) else tuple(row) for row in rows.tolist())
+    return grid
 
 
 def _made(firm: Firm, prefix: str) -> Policy:

@@ -139,6 +139,9 @@ def test_a_function_of_ones_own_may_price():
     for wrong in (-1, 11, np.nan, "free", None):
         with pytest.raises(UsageError, match="must be a number from 0 to 10"):
             CallablePolicy(lambda observation, wrong=wrong: wrong).decide(turn, None)
+    for index in (3, np.int64(3), np.array([3]), True):
+        with pytest.raises(UsageError, match=r"may be the number of an option.*price_grid"):
+            CallablePolicy(lambda observation, index=index: index).decide(turn, None)
 
 
 @pytest.mark.parametrize(
