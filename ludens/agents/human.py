@@ -25,7 +25,7 @@ _LISTED = 20  # options that are listed one by one; longer lists are given by th
 
 
 class PlayerLeftError(LudensError):
-    """The person stopped (Ctrl-C, or the input ended) instead of choosing; nothing was decided or changed."""
+    """The error of a person who stopped (Ctrl-C, or the input ended); nothing was decided or changed."""
 
 
 class HumanPolicy(Policy):
@@ -176,7 +176,7 @@ def _show(console: Console, turn: Turn, worded: Callable[[Turn], str] | None) ->
     for number, seen in enumerate(turn.past, start=1):
         points = ", ".join(f"{role} {value:g}" for role, value in seen.payoffs.items())
         console.print(
-            Text(f"Round {number}, you as {seen.role}: {_told(seen.path)}; points: {points}", style="dim")
+            Text(f"Round {number}, you as {seen.role}: {_named(seen.path)}; points: {points}", style="dim")
         )
     if isinstance(turn.game, GameTree):
         console.print()
@@ -186,8 +186,8 @@ def _show(console: Console, turn: Turn, worded: Callable[[Turn], str] | None) ->
         console.print(Text(worded(turn)))
     console.print()
     if turn.known:
-        told = "Suppose that this has happened" if turn.method == "strategy" else "So far"
-        console.print(Text(f"{told}: {_told(turn.known)}."))
+        past = "Suppose that this has happened" if turn.method == "strategy" else "So far"
+        console.print(Text(f"{past}: {_named(turn.known)}."))
     if not turn.options:
         low, high = turn.interval if turn.interval is not None else (-math.inf, math.inf)
         console.print(Text(f"  a number from {low:g} to {high:g}"))
@@ -200,5 +200,5 @@ def _show(console: Console, turn: Turn, worded: Callable[[Turn], str] | None) ->
             )
 
 
-def _told(path: Sequence[Step]) -> str:
+def _named(path: Sequence[Step]) -> str:
     return ", ".join(f"{step.role or step.label}: {step.option}" for step in path)

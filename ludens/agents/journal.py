@@ -1,8 +1,8 @@
-"""The journal of model calls: what makes a killed run pay for nothing twice.
+"""The journal of model calls, thanks to which a run that was killed pays for no call twice.
 
-Whoever runs episodes opens a journal around each decision (`recording`); the language-model client asks it
-for the reply to its n-th call before it goes to the network, and hands it every finished call. The journal
-writes durably before it returns.
+A run opens a journal around each decision (`recording`). The client of language models asks it for the reply
+to its n-th call before it goes to the network, and hands it every finished call, which the journal writes
+durably before it returns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Journal(Protocol):
     """The calls of one decision, in the order in which they are made."""
 
     def replay(self) -> Call | None:
-        """The next call if it was already made in an earlier life of the run, else None."""
+        """Return the next call if it was made before the run was interrupted, else None."""
         ...
 
     def record(self, call: Call) -> None:
@@ -32,7 +32,7 @@ _current: ContextVar[Journal | None] = ContextVar("ludens_journal", default=None
 
 @contextmanager
 def recording(journal: Journal) -> Iterator[None]:
-    """Within this context (and the tasks started in it) model calls go through the journal."""
+    """Send model calls in this context, and in tasks started in it, through the journal."""
     token = _current.set(journal)
     try:
         yield
@@ -41,5 +41,5 @@ def recording(journal: Journal) -> Iterator[None]:
 
 
 def current_journal() -> Journal | None:
-    """The journal of the decision under way, or None outside a run."""
+    """Return the journal of the decision under way, or None outside a run."""
     return _current.get()

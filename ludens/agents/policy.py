@@ -1,7 +1,7 @@
 """A policy maps a turn to a decision.
 
-That one method is all that an environment's player needs: a script, an oracle, a learner, a person at the
-keyboard and a language model stand behind it alike.
+That one method is all that an environment needs of a player: scripts, oracles, learners, people at the
+keyboard and language models all stand behind it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ OnInvalid = Literal["drop", "forfeit", "abort"]
 
 
 class NoDecisionError(LudensError):
-    """A policy could not decide where an action is needed. Its `decision` says why; nothing was put in its
-    place.
+    """The error of a policy that did not decide where an action is needed; its `decision` says why, and no
+    action was put in its place.
     """
 
     def __init__(self, message: str, decision: Decision) -> None:
@@ -41,7 +41,7 @@ class Call:
     Attributes:
         model: the id that was asked.
         messages: what was sent, in OpenAI's shape.
-        reply: the text that came back; None if none did.
+        reply: the text that came back; None if there was none.
         outcome: ``"ok"`` if the reply could be used, else what was wrong with it: ``"invalid"``,
             ``"refused"``, ``"error"`` (no reply after all retries of the transport).
         detail: the reason in words, for an outcome other than ``"ok"``.
@@ -140,10 +140,11 @@ class BeliefReport:
 
 
 class Policy(ABC):
-    """Decides at turns. Subclasses implement `decide`; those that wait on a network also override `adecide`.
+    """What decides at turns. Subclasses implement `decide`; those that wait on a network override `adecide`
+    too.
 
-    A policy keeps no memory of its own between turns: what was seen stands in the turn (`known`, `past`), so
-    that an episode can be replayed from its decisions.
+    A policy keeps no memory of its own between turns: the past is part of the turn (`known`, `past`), so that
+    an episode can be replayed from its decisions.
     """
 
     name: str = "policy"
@@ -155,16 +156,16 @@ class Policy(ABC):
         """Choose at this turn, drawing all chance from `rng`."""
 
     async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """The same without blocking the event loop."""
+        """Decide as `decide` does, without blocking the event loop."""
         return self.decide(turn, rng)
 
     def describe(self) -> dict[str, Any]:
-        """What a run's manifest records of this policy: JSON values that determine its behaviour."""
+        """Return what a run's manifest records: JSON values that determine the policy's behaviour."""
         return {**(self.made_from or {}), "name": self.name, "kind": type(self).__name__}
 
     def act(self, env: AECEnv[str, Any, Any], rng: np.random.Generator) -> int | float | None:
-        """The action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat that is
-        done.
+        """Return the action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat
+        that is done.
 
         Raises:
             NoDecisionError: the policy did not decide.
@@ -187,6 +188,10 @@ class CallablePolicy(Policy):
     The action is an option's number; where the turn has an interval in place of options, it is a
     floating-point number in it. A whole number is refused there, because it may be the number of an option
     in the game that the function was trained on.
+
+    Args:
+        function: the function.
+        name: of the policy; None for the function's own.
     """
 
     def __init__(self, function: Callable[[Mapping[str, Any]], float], name: str | None = None) -> None:
@@ -229,7 +234,14 @@ class CallablePolicy(Policy):
 
 
 def draw(probabilities: Sequence[float], turn: Turn, rng: np.random.Generator, **known: Any) -> Decision:
-    """A decision drawn from a distribution over the turn's options."""
+    """Return a decision drawn from a distribution over the turn's options.
+
+    Args:
+        probabilities: one per option, in their order.
+        turn: whose options.
+        rng: the source of chance.
+        known: further attributes of the decision.
+    """
     shares = np.asarray(probabilities, dtype=np.float64)
     place = int(rng.choice(len(shares), p=shares / shares.sum()))
     return Decision(turn.options[place].action, probabilities=tuple(shares.tolist()), **known)

@@ -1,1 +1,1 @@
-"""Policies for the autonomous-vehicle dilemma: oracles that know its rules, and how models are asked."""
+"""Policies for dilemmas of autonomous vehicles and for the adoption game: oracles that know the rules."""

@@ -67,8 +67,8 @@ class AdoptionOraclePolicy(Policy):
         )
         chance = float(adoption_probabilities(gain, self.noise))
         worth = adoption_utilities(game, wanted, share, period=period)
-        told = " and ".join(f"{value:.6g} as {name}" for value, name in zip(worth, PROGRAMS, strict=True))
-        reasoning = f"To me a round is worth {told}; I choose utilitarian with probability {chance:.2f}."
+        worths = " and ".join(f"{value:.6g} as {name}" for value, name in zip(worth, PROGRAMS, strict=True))
+        reasoning = f"To me a round is worth {worths}; I choose utilitarian with probability {chance:.2f}."
         return draw([chance, 1 - chance], turn, rng, provenance="exact", reasoning=reasoning)
 
     def describe(self) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class DilemmaOraclePolicy(Policy):
         return hash((self.preferences, self.map, self.act_by))
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Answer; the probabilities of an act are exact, and a rating is the nearest whole number of points.
+        """Answer the question; the probabilities of an act are exact, a rating is a whole number of points.
 
         Raises:
             UsageError: the turn asks neither about a vignette nor about a scenario.
@@ -65,13 +65,13 @@ class DilemmaOraclePolicy(Policy):
             return self._spared(turn, turn.game, rng)
         vignette = vignette_of(turn, self.name)
         found = difference(vignette, self.preferences)
-        told = f"Swerving is worth {found:+.3f} of a life to me here"
+        reason = f"Swerving is worth {found:+.3f} of a life to me here"
         if vignette.question == "act":
             chance = RatingMap("step")(found) if self.act_by == "best" else self.map(found)
-            return draw([1 - chance, chance], turn, rng, provenance="exact", reasoning=f"{told}.")
+            return draw([1 - chance, chance], turn, rng, provenance="exact", reasoning=f"{reason}.")
         points = round(rating(vignette, self.preferences, self.map))
         return Decision(
-            turn.options[points].action, provenance="exact", reasoning=f"{told}: {points} points."
+            turn.options[points].action, provenance="exact", reasoning=f"{reason}: {points} points."
         )
 
     def _spared(self, turn: Turn, game: MoralScenario, rng: np.random.Generator) -> Decision:
@@ -83,8 +83,8 @@ class DilemmaOraclePolicy(Policy):
             {"first": 0, "second": 1}.get(turn.role),
         )
         chance = RatingMap("step")(found) if self.act_by == "best" else self.map(found)
-        told = f"Sparing the first group is worth {found:+.3f} of a life to me."
-        return draw([chance, 1 - chance], turn, rng, provenance="exact", reasoning=told)
+        reason = f"Sparing the first group is worth {found:+.3f} of a life to me."
+        return draw([chance, 1 - chance], turn, rng, provenance="exact", reasoning=reason)
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""

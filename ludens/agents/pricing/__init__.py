@@ -1,4 +1,4 @@
-"""Firms in a repeated pricing market: benchmarks that know it, and language models that do not.
+"""Policies that set prices in a repeated market: rules that know it, and the best reply to such a rule.
 
 Each name is loaded when it is first used; the stub beside this file lists them.
 """

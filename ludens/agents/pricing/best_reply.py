@@ -1,7 +1,7 @@
 """The dynamic best reply in a duopoly: the price that is best in the long run against a known pricing rule.
 
 The rival charges f(h), a function of what it remembers of past prices, in most cases those of the last
-period. To the firm this is a Markov decision problem whose states are the rival's memories,
+period. For the firm this is a Markov decision problem whose states are the rival's memories,
 
     V(h) = max_p  π(p, f(h)) + δ V(h'),      h' what the rival remembers after (p, f(h)),
 
@@ -31,19 +31,19 @@ _KEPT = 64  # markets whose solutions are kept
 
 
 class BestReplyPricePolicy(Policy):
-    """Charges the price on the grid that is worth most, now and later, against a rival whose rule is known.
+    """The price on the grid that is worth most, now and later, against a rival whose rule is known.
 
     Of prices whose values differ by less than 1e-9 of the largest profit of a period the lowest is charged.
-    What is solved is the demand of the market as it is now: changes to come, fines, a changing outside good
+    The demand of the market as it is now is taken to last: changes to come, fines, a changing outside good
     and the prominence of some products are not foreseen.
 
     Args:
         rival: the other firm's rule. It must not draw, and is asked at turns that never happen.
-        discount: δ; None for the market's own, which its turns tell. In [0, 1) where the horizon is endless,
-            else in [0, 1].
+        discount: δ; None for the market's own, which is part of its turns. In [0, 1) where the horizon is
+            endless, else in [0, 1].
         horizon: ``"endless"``, or ``"episode"`` to count the periods that are left and no others.
-        memory: of how many past periods the rival's price depends on prices. None for the rules of
-            `ludens.agents.pricing` and trained Q-learners, of which it is known.
+        memory: the number of past periods on whose prices the rival's price depends. None for the rules of
+            `ludens.agents.pricing` and trained Q-learners, whose memory is known.
         rival_prices: the rival's price grid in money, ascending; None where it is the firm's own.
 
     Raises:
@@ -62,7 +62,7 @@ class BestReplyPricePolicy(Policy):
         # A language model overrides `adecide`, to wait for an answer.
         if not isinstance(rival, Policy) or type(rival).adecide is not Policy.adecide:
             raise UsageError(
-                f"A best reply needs a rival whose rule is known; got {rival!r}: give a scripted firm."
+                f"A best reply needs a rival whose rule is known; got {rival!r}: give a scripted policy."
             )
         if horizon not in get_args(Horizon):
             raise UsageError(f"The horizon is one of {', '.join(get_args(Horizon))}; got {horizon!r}.")
@@ -91,7 +91,7 @@ class BestReplyPricePolicy(Policy):
         return self.__dict__ | {"_duels": {}}
 
     def describe(self) -> dict[str, Any]:
-        """JSON values that determine the firm."""
+        """Return JSON values that determine the policy."""
         prices = None if self.rival_prices is None else list(self.rival_prices)
         settings = {"discount": self.discount, "horizon": self.horizon, "memory": self.memory}
         return {**super().describe(), **settings, "rival_prices": prices, "rival": self.rival.describe()}
@@ -109,8 +109,8 @@ class BestReplyPricePolicy(Policy):
         return Decision(turn.options[int(best.argmax())].action)
 
     def values(self, turn: Turn) -> tuple[float, ...]:
-        """Per price on offer, profit now and discounted profits after it, in money, with best prices from
-        then on. Prices are taken as the options name them, to six digits.
+        """Return for each price on offer the profit now and the discounted profits after it, in money, with
+        best prices from then on. Prices are taken as the options name them, to six digits.
 
         Raises:
             UsageError: the turn is none of two firms that price at once on a grid, the rival's grid is
@@ -119,7 +119,7 @@ class BestReplyPricePolicy(Policy):
         return tuple(self._solved(turn)[1].tolist())
 
     def _solved(self, turn: Turn) -> tuple[Duel, Floats]:
-        """The firm's problem, and what each price on offer is worth in it."""
+        """Return the firm's problem, and what each price on offer is worth in it."""
         duel, history = self._duel(turn)
         discount = self._checked(turn.facts["discount"]) if self.discount is None else self.discount
         place = duel.find(history)

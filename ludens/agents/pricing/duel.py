@@ -1,7 +1,8 @@
-"""Two firms on a price grid, one of which follows a known rule: what the other can bring about and earn.
+"""Two firms on a price grid, one of which follows a known rule: the states that the other can bring about,
+and what it earns in them.
 
-A state is what the rival remembers, as rows of numbers of prices, (own, rival's). States are found from where
-play stands, through every own price; the rival's answer is had by asking it.
+A state is what the rival remembers, as rows of numbers of prices, (own, rival's). States are collected from
+the present one through every own price; the rival's policy is asked for its answer in each.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _PERIODS: dict[type[Policy], int] = {
 
 
 def periods_remembered(rival: Policy) -> int | None:
-    """How many past periods a rule looks at; None where that is not known, for subclasses as well."""
+    """Return how many past periods a rule looks at; None where that is not known, as for subclasses."""
     from ludens.agents.qlearning import QLearningPolicy
 
     if type(rival) is QLearningPolicy and rival.mode == "trained":
@@ -52,7 +53,7 @@ def periods_remembered(rival: Policy) -> int | None:
 
 
 class Duel:
-    """One firm's problem against one rule.
+    """The problem of one firm against one rule.
 
     Args:
         turn: any of the firm in this market.
@@ -102,7 +103,7 @@ class Duel:
         self._ahead: dict[float, list[Floats]] = {}
 
     def numbers(self, prices: Floats) -> History:
-        """The whole history as numbers of prices; prices of shape (periods, products), in money.
+        """Return the whole history as numbers of prices; prices of shape (periods, products), in money.
 
         Raises:
             UsageError: a price is on neither grid.
@@ -121,7 +122,8 @@ class Duel:
         return tuple(zip(*found, strict=True))
 
     def find(self, history: History) -> int:
-        """The number of the state after a history; it and all that can follow are added if they are new.
+        """Return the number of the state after a history; it and all that can follow are added if they are
+        new.
 
         Raises:
             UsageError: there are more than `MOST_STATES` states, or the rival draws.
@@ -155,7 +157,7 @@ class Duel:
         return self._places[start]
 
     def endless(self, discount: float) -> Floats:
-        """What each state is worth where periods never end, (states,), by policy iteration."""
+        """Return what each state is worth where periods never end, (states,), by policy iteration."""
         from ludens.agents.qlearning.values import path_values
 
         if discount in self._endless:
@@ -176,7 +178,7 @@ class Duel:
             own = np.where(improves, better, own)
 
     def ahead(self, discount: float, periods: int) -> Floats:
-        """What each state is worth where so many periods are left, (states,), by value iteration."""
+        """Return what each state is worth where so many periods are left, (states,), by value iteration."""
         values = self._ahead.setdefault(discount, [np.zeros(len(self.earned))])
         while len(values) <= periods:
             values.append((self.earned + discount * values[-1][self.following]).max(axis=1))
@@ -190,7 +192,7 @@ class Duel:
         return next(((row,) for row in history if self._answer((row,)) != peace), ())
 
     def _answer(self, history: History) -> int:
-        """The number of the price that the rival charges after these periods."""
+        """Return the number of the price that the rival charges after these periods."""
         if history not in self._answers:
             prices = np.empty((len(history), 2))
             for column, product in enumerate(self._products):

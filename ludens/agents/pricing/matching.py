@@ -15,7 +15,7 @@ from ludens.envs.pricing.theory.benchmarks import monopoly_prices
 
 
 class MatchingPolicy(PriceRulePolicy):
-    """Opens with the joint-profit price, then charges the lowest price of a rival in the last period."""
+    """The joint-profit price at first, then the lowest price of a rival in the last period."""
 
     name = "matching"
 

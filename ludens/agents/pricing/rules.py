@@ -116,7 +116,7 @@ class GrimPricePolicy(PriceRulePolicy):
     name = "grim"
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Hold the joint-profit price, or the Nash price once it was undercut."""
+        """Charge the joint-profit price, or the Nash price once it was undercut."""
         view = market_view(turn)
         monopoly, nash = monopoly_prices(view.present), nash_prices(view.present)
         agreed = np.array([_offered(turn, float(price)) for price in monopoly])

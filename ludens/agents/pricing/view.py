@@ -1,7 +1,7 @@
-"""What a firm knows when it must set its price, read from the turn of a pricing environment.
+"""What the seat of a firm knows when it must set its price, read from the turn of a pricing environment.
 
 A firm sees every price that was charged, and of quantities and profits only its own. Nothing is remembered
-between turns: what a firm did before stands in the market's history, what it thought in its notes.
+between turns: what a firm did before is part of the market's history, what it thought of its notes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MarketView:
         period: of the price that is asked for, from 0.
         prices: shape (periods, products), in money; NaN where a product was not on sale.
         quantities, profits: the firm's own, shape (periods,), in units and in money.
-        limit: the price above which, as the firm is told, nothing can be sold; None if it is told of none.
+        limit: the price above which the firm learns that nothing can be sold; None if it learns of none.
         notes: what the firm wrote down in the last period, by name.
         messages: what firms said to one another in the last period, as (seat, text); None where they cannot.
         message_limit: the most characters of a message; None for any.
@@ -68,7 +68,7 @@ class MarketView:
 
     @property
     def rivals(self) -> tuple[int, ...]:
-        """The numbers of the products that are not the firm's and that it has met: those on sale now or
+        """The numbers of the products of others that the firm has met: those on sale now or
         before. A firm that is still to enter is not among them.
         """
         met = [bool(np.isfinite(column).any()) for column in self.prices.T]
@@ -80,10 +80,10 @@ class MarketView:
 
 
 def market_view(turn: Turn) -> MarketView:
-    """What the turn tells a firm.
+    """Return a turn of a market as the firm in its seat sees it.
 
     Raises:
-        UsageError: the environment is no pricing market, or the firm sells more than one product.
+        UsageError: the environment is no pricing market, or the firm sells several products.
     """
     facts = turn.facts
     market, history = facts.get("market"), facts.get("prices")
@@ -95,8 +95,8 @@ def market_view(turn: Turn) -> MarketView:
     owned = np.flatnonzero(np.asarray(market.owners) == firm)
     if len(owned) != 1:
         raise UsageError(
-            f"A firm of ludens.agents.pricing sells one product, and {turn.agent} has {len(owned)}: give the "
-            "market one product for each firm."
+            f"A policy of ludens.agents.pricing prices one product, and {turn.agent} has {len(owned)}: give "
+            "the market one product for each firm."
         )
     product = int(owned[0])
     active = tuple(facts.get("active") or range(market.products))

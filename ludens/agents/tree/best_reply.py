@@ -1,7 +1,7 @@
 """The dynamic best reply: what is best over all rounds left, against an opponent whose strategy is known.
 
-Two seats play a game tree in rounds. The opponent is a policy; what it would do is had by asking it, at turns
-made up for every history that can follow. With h what the opponent remembers, y(h) the strategy of one round
+Two seats play a game tree in rounds. The opponent is a policy, which is asked what it would do, at turns made
+up for every history that can follow. With h what the opponent remembers, y(h) the strategy of one round
 that it then plays, and t the round of T,
 
     V_t(h) = max_x  u(x, y(h)) + E[ V_{t+1}(h') | x, y(h) ],      V_T = 0,
@@ -34,7 +34,7 @@ _KEPT = 256  # problems whose values are kept
 
 
 class BestReplyPolicy(Policy):
-    """Takes the option that is worth most over this round and all that follow.
+    """The option that is worth most over this round and all that follow.
 
     Options whose values differ by at most 1e-9 × payoff scale × rounds left are tied; one of them is drawn.
 
@@ -47,12 +47,12 @@ class BestReplyPolicy(Policy):
 
     Args:
         preferences: α, β, κ.
-        opponent: a policy that says its exact probabilities: a scripted one, an oracle, or another of this
-            kind. It is asked at turns that never happen, and must be without memory of its own.
+        opponent: a policy that gives its exact probabilities: a scripted one, an oracle, or another of this
+            class. It is asked at turns that never happen, and must have no memory of its own.
 
     Raises:
-        UsageError: the preferences are no `Preferences`, or the opponent is none whose strategy can be asked
-            for (a person, a language model).
+        UsageError: the preferences are no `Preferences`, or the opponent cannot be asked so often (a person,
+            a language model).
     """
 
     def __init__(self, preferences: Preferences, opponent: Policy) -> None:
@@ -80,7 +80,7 @@ class BestReplyPolicy(Policy):
         return self.__dict__ | {"_problems": {}}
 
     def describe(self) -> dict[str, Any]:
-        """JSON values that determine the policy."""
+        """Return JSON values that determine the policy."""
         p = self.preferences
         weights = {"alpha": p.alpha, "beta": p.beta, "kappa": p.kappa}
         return {**super().describe(), **weights, "opponent": self.opponent.describe()}
@@ -106,7 +106,8 @@ class BestReplyPolicy(Policy):
         return draw((best / best.sum()).tolist(), turn, rng, provenance="exact", reasoning=reasoning)
 
     def values(self, turn: Turn) -> tuple[float, ...]:
-        """Per option of the turn what the best course with it is worth, in points, summed over rounds left.
+        """Return for each option of the turn what the best course with it is worth, in points, summed over
+        the rounds left.
 
         Raises:
             UsageError: the game is no tree of two roles, the opponent does not say its probabilities, there
@@ -132,7 +133,7 @@ class BestReplyPolicy(Policy):
         return tuple((best + rounds.middle * (turn.rounds - turn.round)).tolist())
 
     def tolerance(self, turn: Turn) -> float:
-        """Points within which two values of `values` are tied."""
+        """Return the points within which two values of `values` are tied."""
         rounds = self._problem(turn)
         return float(TOLERANCE * rounds.scale * (turn.rounds - turn.round))
 

@@ -1,8 +1,8 @@
-"""What a policy remembers of finished rounds: histories that it cannot tell apart need not be kept apart.
+"""What a policy remembers of finished rounds, so that histories that it cannot tell apart count as one.
 
 The classic rules look at little of the past, so that a long repeated game against one of them has few states
-(finite automata after Rubinstein, Journal of Economic Theory 39(1), 1986). What a policy of another class
-looks at is not known, and all of its past is kept.
+(finite automata after Rubinstein, Journal of Economic Theory 39(1), 1986). Of a policy of another class it is
+not known how far back it looks, and its whole past is kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FORGETFUL: tuple[type[Policy], ...] = (
 
 
 def remembered(policy: Policy, game: GameTree, past: Past) -> Past:
-    """The shortest part of the past on which the policy decides as it does on all of it.
+    """Return the shortest part of the past on which the policy decides as it does on all of it.
 
     Only classes whose rule is known are shortened, not their subclasses: those may look at more.
 

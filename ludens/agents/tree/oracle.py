@@ -36,9 +36,9 @@ class _Solved:
 
 
 class _PreferencePolicy(Policy):
-    """Plays a behaviour strategy that follows from preferences and a belief, the same at every round.
+    """A behaviour strategy that follows from preferences and a belief, the same in every round.
 
-    Subclasses give the strategy. What has been solved is kept, so that a decision costs a look-up.
+    Subclasses give the strategy. Solved games are kept, so that a decision costs a look-up.
     """
 
     _head = "oracle"
@@ -131,15 +131,15 @@ class _PreferencePolicy(Policy):
     def _choose(
         self, game: GameTree, belief: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """The behaviour strategy to play, all pure strategies, and their utilities."""
+        """Return the behaviour strategy to play, all pure strategies, and their utilities."""
 
     @abstractmethod
     def _conclusion(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
-        """The end of the reasoning: what follows from the utilities."""
+        """Return the end of the reasoning: what follows from the utilities."""
 
 
 class OraclePolicy(_PreferencePolicy):
-    """Plays a strategy that is optimal for `preferences` given `belief`.
+    """A strategy that is optimal for `preferences` given `belief`.
 
     If several pure strategies are optimal, one is drawn uniformly from all of them at each decision and its
     move at this information set is played: the probability of an option is the share of optimal strategies
@@ -210,7 +210,8 @@ class OutcomeOraclePolicy(OraclePolicy):
 
 
 class QuantalPolicy(_PreferencePolicy):
-    """Chooses whole strategies by a logit in their utilities and plays the marginal at each information set.
+    """A logit choice of whole strategies by their utilities, of which each information set plays the
+    marginal.
 
     See `ludens.preferences.choice_probabilities`; the correlation that the joint logit has between sets is
     not played.
@@ -258,7 +259,7 @@ class QuantalPolicy(_PreferencePolicy):
 
 
 def _plain(belief: Belief) -> Any:
-    """The belief as JSON values, which a manifest can hold and which compare by value."""
+    """Return the belief as JSON values, which a manifest can hold and which compare by value."""
     if isinstance(belief, str):
         if belief not in {"uniform", "equilibrium"}:
             raise UsageError(
@@ -283,7 +284,7 @@ def _plain_answer(answer: Any) -> Any:
 
 
 def _numbers(value: Any, wanted: str) -> Any:
-    """A number or a list of them, all finite."""
+    """Return a number or a list of them, all finite."""
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

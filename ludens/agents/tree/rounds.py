@@ -56,15 +56,15 @@ class Rounds:
     Args:
         game: of two roles.
         preferences: α, β, κ.
-        opponent: who says its exact probabilities.
+        opponent: a policy that gives its exact probabilities.
         role: the own role in every round; None where roles are drawn anew for every round.
-        seat: the opponent's.
-        rounds: how many there are.
-        method: as turns say it.
+        seat: of the opponent.
+        rounds: how many are played.
+        method: of the turns.
         environment: the id that turns and errors name.
 
     Attributes:
-        middle: of the game's payoffs, in points; per round it was taken from every value.
+        middle: of the game's payoffs, in points; it is subtracted from every value, once per round.
         scale: payoff scale within which ties are judged, in points per round.
     """
 
@@ -97,14 +97,16 @@ class Rounds:
         self._values: dict[tuple[int, Key], float] = {}
 
     def plans(self, number: int, past: Past) -> Floats:
-        """What each pure plan of a round is worth at its beginning, the best rounds after it, (plans,)."""
+        """Return what each pure plan of a round is worth at its beginning, with the best rounds after it,
+        (plans,).
+        """
         past = self._remembered(past)
         state = self._state(past, self._strategy(number, past), number)
         return self._worth(state, self._stakes(number, state))
 
     def plans_at(self, number: int, past: Past, node: InformationSet, forced: Mapping[str, str]) -> Floats:
-        """The same given that play has come to an information set, (plans,); -inf for plans that do not lead
-        there, and for all where the opponent does not. Without the universalised payoff.
+        """Return the same given that play has come to an information set, (plans,); -inf for plans that do
+        not lead there, and for all where the opponent does not. Without the universalised payoff.
 
         Args:
             number: of the round, from 0.
@@ -134,8 +136,8 @@ class Rounds:
         return total
 
     def _stakes(self, number: int, state: _State) -> Floats:
-        """What each leaf is worth by own role: utility and, where it can be reached, what follows; (leaves,
-        roles).
+        """Return what each leaf is worth by own role: utility and, where it can be reached, what follows;
+        (leaves, roles).
         """
         stakes = self._felt.copy()
         if number + 1 < self._rounds:
@@ -177,7 +179,7 @@ class Rounds:
                 self._values[number, key] = float(self._worth(state, self._stakes(number, state)).max())
 
     def _state(self, past: Past, strategy: Floats, number: int) -> _State:
-        """What follows where the opponent plays `strategy` in this round."""
+        """Return what follows where the opponent plays `strategy` in this round."""
         moves = path_probabilities(self.game, strategy)
         others = leaf_chances(self.game)[:, None] * moves[:, ::-1]
         after: dict[tuple[int, int], Past] = {}
@@ -188,7 +190,7 @@ class Rounds:
         return _State(others, after)
 
     def _seen(self, place: int, role: int) -> PastRound:
-        """A round that ended in a leaf as whoever played `role` saw it."""
+        """Return a round that ended in a leaf, as the player of `role` saw it."""
         leaf = self.game.leaves[place]
         payoffs = dict(zip(self.game.roles, leaf.payoffs, strict=True))
         return PastRound(self.game.roles[role], leaf.path, payoffs)
@@ -197,7 +199,7 @@ class Rounds:
         return remembered(self.opponent, self.game, past)
 
     def _strategy(self, number: int, past: Past) -> Floats:
-        """The strategy that the opponent plays in a round, (width,); at the own role's sets any."""
+        """Return the strategy that the opponent plays in a round, (width,); arbitrary at the own sets."""
         strategy = uniform_strategy(self.game)
         for node in self.game.information_sets:
             role = self.game.roles.index(node.role)

@@ -2,7 +2,8 @@
 
 To *cooperate* is to take the prosocial option of the game's family at that node (`Family.prosocial`: trust,
 reciprocate, offer the equal split, accept …), to *defect* to take the other one. What the others did is read
-from the turn: the moves known in this round, and the finished rounds. Nothing is remembered between turns.
+from the turn: the moves known in this round, and the finished rounds. No policy remembers anything between
+turns.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class _Scripted(Policy):
         return hash(type(self))
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal policy can be made."""
+        """Return JSON values from which an equal policy can be made."""
         return {**super().describe(), "spec": self.name}
 
 
@@ -49,7 +50,7 @@ class _Cooperator(_Scripted):
 
     @abstractmethod
     def cooperates(self, turn: Turn) -> bool:
-        """Whether the rule cooperates at this turn."""
+        """Return whether the rule cooperates at this turn."""
 
     def _option(self, turn: Turn, *, cooperate: bool) -> str:
         good = _prosocial(self, turn)
@@ -70,7 +71,7 @@ class AlwaysCooperate(_Cooperator):
     name = "always_cooperate"
 
     def cooperates(self, turn: Turn) -> bool:
-        """True."""
+        """Return True."""
         return True
 
 
@@ -80,7 +81,7 @@ class AlwaysDefect(_Cooperator):
     name = "always_defect"
 
     def cooperates(self, turn: Turn) -> bool:
-        """False."""
+        """Return False."""
         return False
 
 
@@ -94,12 +95,12 @@ class TitForTat(_Cooperator):
     name = "tit_for_tat"
 
     def cooperates(self, turn: Turn) -> bool:
-        """Whether the last move of another that is known was prosocial, or there was none."""
+        """Return whether the last move of another that is known was prosocial, or there was none."""
         return next(_moves_of_others(self, turn, rounds=True), True)
 
 
 class Reciprocator(_Cooperator):
-    """Answers in kind within a round and lets bygones be bygones: conditional cooperation.
+    """Conditional cooperation within a round: answers in kind, and forgets earlier rounds.
 
     The responder type of Clark & Sefton (Economic Journal 111, 2001) in the sequential prisoner's dilemma; as
     first mover it cooperates.
@@ -108,7 +109,7 @@ class Reciprocator(_Cooperator):
     name = "reciprocator"
 
     def cooperates(self, turn: Turn) -> bool:
-        """Whether the last move of another in this round was prosocial, or there was none."""
+        """Return whether the last move of another in this round was prosocial, or there was none."""
         return next(_moves_of_others(self, turn, rounds=False), True)
 
 
@@ -121,12 +122,14 @@ class Grim(_Cooperator):
     name = "grim"
 
     def cooperates(self, turn: Turn) -> bool:
-        """Whether all moves of others that are known were prosocial."""
+        """Return whether all moves of others that are known were prosocial."""
         return all(_moves_of_others(self, turn, rounds=True))
 
 
 def _moves_of_others(policy: Policy, turn: Turn, *, rounds: bool) -> Iterator[bool]:
-    """Whether each known move of another was prosocial, the latest first; with `rounds` over all rounds."""
+    """Yield whether each known move of another was prosocial, the latest first; with `rounds` over all
+    rounds.
+    """
     played = [(turn.role, turn.known)]
     if rounds:
         played += [(seen.role, seen.path) for seen in reversed(turn.past)]

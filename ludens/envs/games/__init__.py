@@ -99,7 +99,7 @@ def load_game(name: str) -> Family | EnvSpec:
     Raises:
         UsageError: it cannot be loaded, is no game, or has another name or one that is taken.
     """
-    game = load_installed(GROUP, name)
+    game: Family | EnvSpec = load_installed(GROUP, name)
     if not isinstance(game, Family | EnvSpec):
         raise UsageError(
             f"The plug-in {name!r} ({GROUP}) gives {type(game).__name__}, which is no game: name a "

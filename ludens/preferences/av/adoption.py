@@ -51,12 +51,12 @@ TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class AdoptionPreferences:
-    """What a chooser of a car program wants.
+    """What somebody who chooses a car program wants.
 
     Args:
         kappa: κ in [0, 1], the weight on the payoff if everybody chose the same program.
         altruism: a ≥ 0, the weight on each other life; 1 counts it as the own one.
-        universalisation: in which roles the chooser thinks of itself, see `Universalisation`.
+        universalisation: the roles in which one thinks of oneself, see `Universalisation`.
 
     Raises:
         UsageError: a number is out of its range, or there is no such universalisation.
@@ -93,7 +93,7 @@ class AdoptionPreferences:
 def adoption_utilities(
     game: AdoptionGame, preferences: AdoptionPreferences, share: ArrayLike = 0.0, *, period: int = 0
 ) -> Floats:
-    """The utility of the utilitarian and of the self-protective program, in that order.
+    """Return the utility of the utilitarian and of the self-protective program, in that order.
 
     Args:
         game: the rules.
@@ -128,7 +128,7 @@ def adoption_gains(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> Floats:
-    """What the utilitarian program is worth more than the self-protective one, u(1) − u(0).
+    """Return what the utilitarian program is worth more than the self-protective one, u(1) − u(0).
 
     Arguments are those of `gain_terms` and κ, broadcast together; exactly 0 where the two are equally good
     up to rounding.
@@ -145,7 +145,7 @@ def adoption_gains(
 
 
 def adoption_probabilities(gains: ArrayLike, noise: float = 0.0) -> Floats:
-    """The probability to choose the utilitarian program.
+    """Return the probability of choosing the utilitarian program.
 
     Args:
         gains: u(1) − u(0), of any shape.
@@ -183,7 +183,8 @@ def adoption_equilibria(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> AdoptionEquilibria:
-    """Profiles in which everybody's program is a best choice given the others'; a mandate is not looked at.
+    """Return the profiles in which everybody's program is a best choice given the others'; mandates are
+    ignored.
 
     A utilitarian car is never worth less where more others drive one (strategic complements), so that best
     replies that start from no such car climb to the lowest equilibrium, and from all of them fall to the
@@ -227,7 +228,7 @@ def equilibrium_shares(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> tuple[float, float]:
-    """The lowest and the highest equilibrium share of utilitarian cars in a large population.
+    """Return the lowest and the highest equilibrium share of utilitarian cars in a large population.
 
     Args:
         game: the rules.

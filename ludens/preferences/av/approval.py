@@ -69,7 +69,7 @@ class Approval:
 def approval_probability(
     pedestrians: ArrayLike, kappa: float, scale: float, passengers: ArrayLike = 1
 ) -> Floats:
-    """The curve: P(sacrifice) for these numbers, which broadcast."""
+    """Return P(sacrifice) on the curve for these numbers, which broadcast."""
     n, m = np.asarray(pedestrians, dtype=np.float64), np.asarray(passengers, dtype=np.float64)
     chance: Floats = _logistic(scale * (kappa * n - m) / (m + n))
     return chance
@@ -83,7 +83,7 @@ def fit_approval(
     weights: ArrayLike = 1.0,
     clusters: Sequence[Hashable] | None = None,
 ) -> Approval:
-    """κ and λ from shares of approval.
+    """Estimate κ and λ from shares of approval.
 
     Args:
         pedestrians: n of each answer, shape (k,).
@@ -145,7 +145,7 @@ def fit_approval(
 
 
 def _switch(thresholds: Floats, y: Floats) -> dict[str, Any] | None:
-    """Where answers switch at once: the bounds of κ (equal where one case is a matter of indifference,
+    """Return where answers switch at once: the bounds of κ (equal where one case is a matter of indifference,
     answered by one half); None if they overlap.
     """
     stays, swerves, even = thresholds[y == 0], thresholds[y == 1], np.unique(thresholds[y == 0.5])
@@ -185,7 +185,7 @@ def _newton(x: Floats, y: Floats, w: Floats) -> Floats | None:
 
 
 def _errors(x: Floats, y: Floats, w: Floats, b: Floats, names: Sequence[Hashable]) -> Floats | None:
-    """The clustered covariance of b; None where the curve is flat at b."""
+    """Return the clustered covariance of b; None where the curve is flat at b."""
     p = _logistic(x @ b)
     hessian = (x * (w * p * (1 - p))[:, None]).T @ x
     if np.linalg.cond(hessian) > _FLAT:

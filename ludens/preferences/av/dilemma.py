@@ -2,7 +2,7 @@
 
 m passengers, n pedestrians, harm with probability c; of the passengers f are the respondent's family, each
 of whose lives weighs 1 + a. W = m + a·f. A death costs 1, x is the swerve probability of one's own car, y
-that of the others' cars. How universalisation is read, is a choice:
+that of the others' cars. What one universalises over is a choice, the `universalisation`:
 
 * ``"veil"``: one does not know who one will be; ρ = m/(m+n) is the chance of being a passenger (headcount):
 
@@ -48,7 +48,7 @@ UNIVERSALISATIONS = get_args(Universalisation)
 
 @dataclass(frozen=True)
 class DilemmaPreferences:
-    """What a respondent wants.
+    """What somebody wants in a dilemma.
 
     Args:
         kind: ``"moralis"`` (own survival and universalised survival), ``"altruist"`` (own survival and
@@ -121,7 +121,7 @@ class Worth:
 
 
 def worth(vignette: Vignette, preferences: DilemmaPreferences) -> Worth:
-    """The utility differences of a vignette, see this module."""
+    """Return the utility differences of a vignette, see this module."""
     c, m, n = vignette.certainty, vignette.riders, vignette.pedestrians
     kin = preferences.family * vignette.relatives
     if preferences.kind == "utilitarian":
@@ -153,7 +153,7 @@ def worth(vignette: Vignette, preferences: DilemmaPreferences) -> Worth:
 def kappa_threshold(
     vignette: Vignette, *, family: float = 0.0, universalisation: Universalisation = "veil"
 ) -> float:
-    """κ*: homo moralis sacrifices the passengers iff κ > κ*.
+    """Return κ*: homo moralis sacrifices the passengers iff κ > κ*.
 
     Above 1 nobody does. Within one role κ changes nothing: κ* is then infinity where staying is better (or as
     good), and −infinity where swerving is. In the mixed universalisation that is so where both terms agree.
@@ -182,8 +182,8 @@ def kappa_threshold(
 
 
 def altruism_threshold(vignette: Vignette, *, family: float = 0.0) -> float:
-    """α*: the altruist sacrifices the passengers iff α > α*; infinity where no α is large enough, below 0
-    where every one is.
+    """Return α*: the altruist sacrifices the passengers iff α > α*; infinity where no α is large enough,
+    below 0 where every one is.
 
     Raises:
         UsageError: for a pedestrian whose survival costs more lives of others than it saves, it is the other
@@ -199,17 +199,17 @@ def altruism_threshold(vignette: Vignette, *, family: float = 0.0) -> float:
 
 
 def _in_role(vignette: Vignette, kin: float) -> float:
-    """What swerving changes in one's own survival and that of one's family, in one's own role."""
+    """Return what swerving changes in one's own survival and that of one's family, in one's own role."""
     own = {"passenger": -1.0, "pedestrian": 1.0}.get(vignette.perspective, 0.0)
     return vignette.certainty * (own - kin)
 
 
 def _hit(vignette: Vignette) -> float:
-    """What others' cars change for oneself: only on foot is one before them."""
+    """Return what others' cars change for oneself: only pedestrians are in their way."""
     return vignette.certainty if vignette.perspective == "pedestrian" else 0.0
 
 
 def _others_saved(vignette: Vignette) -> int:
-    """Others' lives saved less others' lives lost where all harm is certain."""
+    """Return others' lives saved less others' lives lost where all harm is certain."""
     m, n = vignette.riders, vignette.pedestrians
     return n - (vignette.perspective == "pedestrian") - (m - (vignette.perspective == "passenger"))

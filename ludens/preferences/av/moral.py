@@ -11,7 +11,8 @@ does), n₁ and n₂ are the humans of the two groups, and the respondent's own 
 * within one role, one's own group is spared, and who is in none is indifferent, whatever κ;
 * the altruist adds α for every other life to the own one, the utilitarian counts lives.
 
-The other readings are those of the dilemma, with even odds of both groups for ``"even"``. All of it is ours.
+The other universalisations are those of the dilemma, with even odds of both groups for ``"even"``. All of it
+is ours.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def sparing_worth(
     preferences: DilemmaPreferences,
     own: int | None = None,
 ) -> float:
-    """u(spare the first) − u(spare the second), in lives.
+    """Return u(spare the first) − u(spare the second), in lives.
 
     Args:
         humans: how many people each group has; pets count nothing.
@@ -53,7 +54,9 @@ def sparing_worth(
 
 
 def _at_stake(humans: Sequence[int], passengers: Sequence[bool], universalisation: str) -> float:
-    """What sparing the first changes in own survival behind the veil: as a passenger, by one's own car."""
+    """Return what sparing the first changes in own survival behind the veil: as a passenger, by one's own
+    car.
+    """
     if not any(passengers) or sum(humans) == 0:
         return 0.0
     riders = humans[0] if passengers[0] else humans[1]

@@ -60,7 +60,7 @@ class RatingMap:
         object.__setattr__(self, "scale", number)
 
     def __call__(self, difference: float) -> float:
-        """The share for a difference."""
+        """Return the share for a difference."""
         if self.shape == "step":
             return 0.5 + 0.5 * ((difference > 0) - (difference < 0))
         if self.shape == "linear":
@@ -71,7 +71,7 @@ class RatingMap:
 
 
 def difference(vignette: Vignette, preferences: DilemmaPreferences) -> float:
-    """The utility difference that the vignette's question asks about, toward what a high answer says."""
+    """Return the utility difference that the question asks about, toward what a high answer says."""
     found = worth(vignette, preferences)
     question = vignette.question
     value = {
@@ -85,6 +85,6 @@ def difference(vignette: Vignette, preferences: DilemmaPreferences) -> float:
 
 
 def rating(vignette: Vignette, preferences: DilemmaPreferences, by: RatingMap | None = None) -> float:
-    """The points, not rounded, from 0 to 100; a difference that is zero but for rounding gives 50."""
+    """Return the points, not rounded, from 0 to 100; a difference that is zero but for rounding gives 50."""
     found = difference(vignette, preferences)
     return MOST * (by or RatingMap())(0.0 if abs(found) < 1e-12 else found)

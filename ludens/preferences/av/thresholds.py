@@ -14,7 +14,7 @@ so that the utilitarian program is better iff κ > κ*, where
 
     κ* = (w_p·c + D(y) − a·k·c) / (w_q·s·k·c + g·(1 − y))
 
-(w_p, w_q) says in which roles the chooser thinks of itself, see `Universalisation`. After homo moralis of
+(w_p, w_q) says in which roles one thinks of oneself, see `Universalisation`. After homo moralis of
 Alger & Weibull (Econometrica 81(6), 2013); the threshold is ours.
 """
 
@@ -31,7 +31,7 @@ from ludens.errors import UsageError
 Floats = NDArray[np.float64]
 
 Universalisation = Literal["veil", "passenger", "pedestrian"]
-"""In which roles a chooser thinks of itself, in its own payoff and in the universalised one. ``"veil"``: in
+"""The roles in which one thinks of oneself, in the own payoff and in the universalised one. ``"veil"``: in
 both, with their probabilities, not knowing which will be drawn. ``"passenger"``, ``"pedestrian"``: in this
 one role alone, as somebody who never walks, or never rides.
 """
@@ -40,7 +40,7 @@ _WEIGHTS = {"veil": (1.0, 1.0), "passenger": (1.0, 0.0), "pedestrian": (0.0, 1.0
 
 
 def check_universalisation(universalisation: str) -> Universalisation:
-    """The universalisation, if there is one of that name.
+    """Return the universalisation of that name.
 
     Raises:
         UsageError: there is none.
@@ -62,7 +62,7 @@ def gain_terms(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> tuple[Floats, Floats]:
-    """The A and B of u(1) − u(0) = A + κ·B.
+    """Return the A and B of u(1) − u(0) = A + κ·B.
 
     Args:
         game: the rules.
@@ -92,7 +92,7 @@ def kappa_threshold(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> Floats:
-    """κ*: the utilitarian program is the better one iff κ > κ*; arguments as in `gain_terms`.
+    """Return κ*: the utilitarian program is the better one iff κ > κ*; arguments as in `gain_terms`.
 
     Below 0 everybody is better off with it, above 1 nobody. Where the choice does not depend on κ (the
     universalisation ``"passenger"``, or s = 0, without economies of scale), it is −∞ or ∞; NaN where the
@@ -107,8 +107,8 @@ def kappa_threshold(
 
 
 def altruism_threshold(game: AdoptionGame, share: ArrayLike = 0.0, *, period: int = 0) -> Floats:
-    """a* = (c + D(y))/(k·c): with κ = 0, the utilitarian program is better iff the weight a on each other
-    life is above a*.
+    """Return a* = (c + D(y))/(k·c): with κ = 0, the utilitarian program is better iff the weight a on each
+    other life is above a*.
     """
     spared = game.walkers * game.accident
     found: Floats = (game.accident + game.extra_cost(share, period)) / spared
@@ -123,7 +123,7 @@ def role_payoff(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> Floats:
-    """π(x, y) as somebody sees it who is in the universalisation's roles alone; arguments are broadcast.
+    """Return π(x, y) in the roles of the universalisation alone; arguments are broadcast.
 
     Args:
         game: the rules.
