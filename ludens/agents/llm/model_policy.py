@@ -85,7 +85,7 @@ class ModelPolicy(Policy):
 
     def __init_subclass__(cls) -> None:
         # So that `help` shows the settings, which are typed in one place alone.
-        cls.__signature__ = None if "__init__" in cls.__dict__ else cls.Settings.signature()
+        cls.__signature__ = cls.Settings.signature() if cls.__init__ is ModelPolicy.__init__ else None
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Policy) and self.describe() == other.describe()

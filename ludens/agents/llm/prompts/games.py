@@ -69,7 +69,7 @@ def render(
     Args:
         turn: what the agent may know.
         framing: a name from `framings` or `paraphrases`.
-        order: the number of the order in which options are shown, see the module's text.
+        order: the number of the order in which options are shown, see the top of this module.
         persona: a name from `personas`, or a text, put into the system message.
         reasoning: ask for thoughts before the answer.
         format: ``"letter"`` asks for a bare label, ``"json"`` for a JSON object.
@@ -137,13 +137,13 @@ def render_scale(
     shown = rotation(2, order)
     labels = letters[:2] if scale.kind == "allocation" else ()
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "scale": scale.kind}
-    programs = [
+    things = [
         {"label": letters[place], "name": scale.things[number]}
         for place, number in enumerate(shown)
         if number < len(scale.things)
     ]
     plain = _context(replace(turn, options=()), order, letters)
-    text = WORDINGS.render(name, plain | answering | {"shown": shown, "programs": programs})
+    text = WORDINGS.render(name, plain | answering | {"shown": shown, "programs": things})
     return _prompt(text, _Asked(framing, name, persona, "again_scale.j2", answering), labels, shown, ())
 
 
