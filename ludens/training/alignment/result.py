@@ -101,7 +101,7 @@ class AlignmentResult:
         return next((m for m in self.scores if (m.policy, m.set) == (policy, name)), None)
 
     def kappa(self, policy: str) -> Kappa | None:
-        """What is known of a contender's κ."""
+        """Return the estimates of a policy's κ, or None."""
         return next((found for found in self.kappas if found.policy == policy), None)
 
 

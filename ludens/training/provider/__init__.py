@@ -1,4 +1,4 @@
-"""Tune a model at its provider (OpenAI, Azure, Vertex AI), through LiteLLM.
+"""Tuning of a model by its provider (OpenAI, Azure, Vertex AI), through LiteLLM.
 
 job = provider_tune("openai/gpt-4.1-mini-2025-04-14", "data/moralis", epochs=3, max_cost=5)
 LLMPolicy(job.policy)

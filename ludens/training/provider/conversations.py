@@ -1,4 +1,4 @@
-"""A data set as conversations, and the files that providers take."""
+"""Data sets as conversations, and the files that providers accept."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from typing import Any
 from ludens.errors import UsageError
 
 Conversation = tuple[Mapping[str, Any], ...]
-"""Messages with `role` and `content`; the last is the reply to learn."""
+"""Messages with `role` and `content`; the last one is the reply to learn."""
 
 
 @dataclass(frozen=True)
 class Conversations:
-    """What a model is tuned on, and what it is measured on meanwhile (may be empty)."""
+    """The conversations that a model is tuned on, and those for validation, which may be empty."""
 
     train: tuple[Conversation, ...]
     validation: tuple[Conversation, ...] = ()
 
 
 def conversations(data: object) -> Conversations:
-    """The training and validation examples of a data set.
+    """Return the training and validation examples of a data set.
 
-    Args:
-        data: a data set with `train` and `validation`; a folder that holds ``train.jsonl`` and may hold
-            ``validation.jsonl``; or one JSONL file, which is trained on. A row has `prompt` and `completion`,
-            or `messages`.
+    Args: data: a data set with `train` and `validation`; a folder that holds ``train.jsonl`` and may hold
+        ``validation.jsonl``; or one JSONL file of training examples. A row has `prompt` and `completion`, or
+        `messages`.
 
     Raises:
-        UsageError: there is no such file, or a row is not of these shapes; the message names the line.
+        UsageError: there is no such file, or a row has another format; the message names the line.
     """
     if isinstance(data, str | os.PathLike):
         path = Path(data)
@@ -50,7 +49,7 @@ def conversations(data: object) -> Conversations:
 
 
 def chat_lines(examples: Iterable[Conversation], *, mark: bool = False) -> bytes:
-    """JSONL in OpenAI's chat shape, UTF-8, with a byte-order mark where the provider wants one."""
+    """Return JSONL in OpenAI's chat format, UTF-8, with a byte-order mark if `mark` is set."""
     text = "".join(
         json.dumps({"messages": [dict(m) for m in one]}, ensure_ascii=False) + "\n" for one in examples
     )
@@ -59,7 +58,7 @@ def chat_lines(examples: Iterable[Conversation], *, mark: bool = False) -> bytes
 
 
 def contents_lines(examples: Iterable[Conversation]) -> bytes:
-    """JSONL in Google's shape: ``systemInstruction``, and ``contents`` between the user and the model."""
+    """Return JSONL in Google's format: ``systemInstruction``, and ``contents`` of user and model."""
     lines = []
     for one in examples:
         system = [m for m in one if m["role"] in ("system", "developer")]

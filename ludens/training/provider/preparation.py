@@ -1,4 +1,4 @@
-"""What comes before any money is spent: the files by the provider's rules, and the estimate of the price."""
+"""Preparation of a job before any money is spent: files that keep the provider's rules, and an estimate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ludens.training.provider.rules import RULES, check_file
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job that is ready to start and has cost nothing: the files that would be sent, and the estimate."""
+    """A job that is ready to start: the files that would be sent, and the estimate of its cost."""
 
     model: str
     files: Mapping[str, tuple[bytes, int]]
@@ -26,7 +26,7 @@ class Prepared:
 
     @property
     def key(self) -> str:
-        """Eight characters that the same model, files and epochs have in common."""
+        """Eight characters that depend only on model, files and epochs."""
         parts = [
             self.model,
             str(self.epochs),
@@ -36,22 +36,22 @@ class Prepared:
 
     @property
     def folder(self) -> Path:
-        """Where the job lies if no other place is named. The same job has the same place, so that a command
-        given again after a kill does not start, and pay for, a second one.
+        """The default folder of the job. The same job has the same folder, so that a command that is repeated
+        after a kill does not start, and pay for, a second job.
         """
         return Path("tuned") / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', self.model)}-{self.key}"
 
 
 def prepare(model: str, data: object, *, epochs: int | None = None) -> Prepared:
-    """Check a data set by the provider's rules and estimate the price. Sends nothing.
+    """Check a data set against the provider's rules and estimate the price, without sending anything.
 
     Args:
         model: ``openai/…``, ``azure/…`` or ``vertex_ai/…``.
-        data: see `conversations`.
-        epochs: how often each example is seen, at least 1; None lets the provider choose.
+        data: a data set, its folder, or a JSONL file; see `conversations`.
+        epochs: passes over the examples, at least 1; None lets the provider choose.
 
     Raises:
-        UsageError: a rule is broken, or an argument is wrong.
+        UsageError: a rule is broken, or an argument is invalid.
     """
     provider, _, base = model.partition("/")
     if provider not in RULES or not base:

@@ -1,7 +1,7 @@
-"""What tuning at a provider will cost, about.
+"""Estimates of the cost of tuning at a provider.
 
-LiteLLM's price list has the prices of using models, not of training them; the table below is of the
-providers' price pages. Nothing in it was checked against a bill (`verified` is False throughout).
+LiteLLM's price list has the prices of using models, not of training them; the table below comes from the
+providers' price pages. None of it was checked against a bill (`verified` is False throughout).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ VERTEX = "https://cloud.google.com/vertex-ai/generative-ai/pricing"
 
 @dataclass(frozen=True)
 class TrainingPrice:
-    """US dollars for a million tokens trained on (each epoch counts), with the page and its year."""
+    """US dollars per million training tokens (each epoch counts), with the source page and its year."""
 
     dollars: float
     source: str
@@ -34,24 +34,24 @@ PRICES = {
     ("vertex_ai", "gemini-2.5-flash"): TrainingPrice(5.0, VERTEX),
     ("vertex_ai", "gemini-2.5-pro"): TrainingPrice(25.0, VERTEX),
 }
-"""By provider and model family. Azure's prices differ by region and agreement, so none is given."""
+"""Prices by provider and model family. Azure's differ by region and contract, so none is given."""
 
 RELEASE = r"(-\d{4}-\d{2}-\d{2}|-\d{3,4})?"
-"""What may follow a family's name: the date or number of a release."""
+"""Pattern of what may follow a family's name: the date or number of a release."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a tuning job will take.
+    """The estimate of a tuning job.
 
     Attributes:
         model: the model, with its provider.
-        examples: to train on.
-        tokens: of one epoch of training (validation is not billed), counted by LiteLLM's tokenizer for the
-            model, which is a stand-in for Google's.
-        epochs: how often each example is seen.
-        epochs_assumed: the provider will choose the epochs; this is the guess.
-        price: what the training tokens cost; None where we do not know it.
+        examples: number of training examples.
+        tokens: tokens in one epoch of training (validation is not billed), counted by LiteLLM's tokenizer for
+            the model, which only approximates Google's.
+        epochs: passes over the examples.
+        epochs_assumed: whether the provider will choose the epochs, so that `epochs` is a guess.
+        price: the price of training tokens; None if unknown.
     """
 
     model: str
@@ -63,7 +63,7 @@ class Estimate:
 
     @property
     def cost(self) -> float | None:
-        """US dollars; None where the price is unknown."""
+        """The cost in US dollars; None if the price is unknown."""
         if self.price is None:
             return None
         return self.tokens * self.epochs * self.price.dollars / 1e6
@@ -91,7 +91,7 @@ class Estimate:
 
 
 def training_price(provider: str, base: str) -> TrainingPrice | None:
-    """The price of training a model; None if it is not known."""
+    """Return the price of training a model, or None if it is unknown."""
     import re
 
     # A model tuned before is tuned further at its base's price: ft:BASE:organisation:suffix:id.
@@ -103,7 +103,7 @@ def training_price(provider: str, base: str) -> TrainingPrice | None:
 
 
 def estimate(provider: str, base: str, tokens: list[int], epochs: int | None) -> Estimate:
-    """What tuning on examples of so many tokens will take; `epochs` None lets the provider choose."""
+    """Estimate a tuning on examples with these numbers of tokens; with `epochs` None the provider chooses."""
     return Estimate(
         f"{provider}/{base}",
         len(tokens),
@@ -115,9 +115,9 @@ def estimate(provider: str, base: str, tokens: list[int], epochs: int | None) ->
 
 
 def usual_epochs(examples: int) -> int:
-    """A guess at what a provider chooses: 3, more below about 33 examples and fewer above about 8,300.
+    """Guess the epochs that a provider chooses: 3, more below about 33 examples, fewer above about 8,300.
 
-    After the rule that OpenAI's cookbook gives for estimating: 100 to 25,000 examples seen, 1 to 25 epochs.
+    After the rule in OpenAI's cookbook: 100 to 25,000 examples over all epochs, 1 to 25 epochs.
     """
     if examples * 3 < 100:
         return min(25, -(-100 // max(examples, 1)))

@@ -1,7 +1,7 @@
 """The record of a tuning job, in a folder with the files that were sent.
 
-It is written before and after each step, so that a process may end at any moment: what is known is on disk,
-and what may have happened since is looked for at the provider. It holds no key.
+It is written before and after each step, so that the process may end at any moment: everything known is on
+disk, and later events are looked up at the provider. It holds no key.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ENDED = ("succeeded", "failed", "cancelled")
 
 
 class ProviderError(LudensError):
-    """A provider did not tune: it rejected the file, the job failed or was cancelled, or nobody answered."""
+    """Raised when a provider rejects a file, a job fails or is cancelled, or the provider does not answer."""
 
 
 @dataclass(frozen=True)
 class SentFile:
-    """A file for the provider: its name there, what is in it, and its id once it is there."""
+    """A file for the provider: its name there, its size and hash, and its id once it has been sent."""
 
     name: str
     sha256: str
@@ -38,23 +38,23 @@ class SentFile:
 
 @dataclass(frozen=True)
 class ProviderJob:
-    """A tuning job as last known.
+    """The last known state of a tuning job.
 
     Attributes:
-        folder: where the record and the files lie.
+        folder: the folder of the record and the files.
         model: the model to tune, as provider/model.
         status: ``prepared``, ``uploading``, ``creating``, then the provider's own: ``validating_files``,
             ``queued``, ``running``, ``succeeded``, ``failed``, ``cancelled``.
-        token: marks this job's files at the provider.
+        token: a text that marks this job's files at the provider.
         suffix: part of the tuned model's name.
-        epochs: as asked for; None lets the provider choose.
-        files: ``train``, and ``validation`` where there is one.
-        options: settings of the provider that are no secret, for example ``api_base``.
-        estimate: what was shown before the start: tokens, epochs, cost in US dollars (None if unknown).
-        job_id: the provider's name of the job.
-        tuned_model: the provider's name of the result.
-        trained_tokens: billed, where the provider says so.
-        error: what the provider said of a failure.
+        epochs: the requested passes; None lets the provider choose.
+        files: ``train``, and ``validation`` if there is one.
+        options: settings of the provider that are not secret, for example ``api_base``.
+        estimate: the estimate shown before the start: tokens, epochs, cost in US dollars (None if unknown).
+        job_id: the provider's id of the job.
+        tuned_model: the provider's name of the tuned model.
+        trained_tokens: the billed tokens, if the provider reports them.
+        error: the provider's message about a failure.
         history: (seconds since 1970, status) for every change.
     """
 
@@ -85,7 +85,7 @@ class ProviderJob:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the job has ended."""
         return self.status in ENDED
 
     @property
@@ -103,29 +103,29 @@ class ProviderJob:
         return self.folder / NAME
 
     def moved(self, status: str, **changes: Any) -> ProviderJob:
-        """The job with a new status and other changes, on disk before this returns."""
+        """Return the job with a new status and other changes, after writing it to disk."""
         history = self.history if status == self.status else (*self.history, (time.time(), status))
         changed = replace(self, status=status, history=history, **changes)
         changed.write()
         return changed
 
     def write(self) -> None:
-        """Write the record, as a whole or not at all."""
+        """Write the record as a whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.path, json.dumps(self.to_json(), indent=2) + "\n")
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON values; `policy` is told too."""
+        """Return the record as JSON values, with `policy`."""
         found = asdict(self)
         del found["folder"]
         return {**found, "policy": self.policy}
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ProviderJob:
-        """The job in a folder, or of a record's file.
+        """Read the job in a folder, or in a record's file.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there is no record.
         """
         file = Path(path)
         file = file / NAME if file.is_dir() else file

@@ -1,8 +1,8 @@
-"""What each provider asks of a training file, and the check of it before anything is sent.
+"""The providers' rules for training files, and their check before anything is sent.
 
-The numbers are the providers' own, as their pages below gave them in 2025; they change, so none is marked as
-verified. A file that breaks a rule is refused here, with the example that breaks it; the provider has the
-last word all the same.
+The numbers come from the providers' pages below, as of 2025; they change, so none is marked as verified. A
+file that breaks a rule is refused here, with the example that breaks it; the provider's own check is still
+final.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ class Rules:
     """One provider's rules.
 
     Attributes:
-        least: examples that a training file must hold.
-        most: examples that a training file may hold; None for no limit.
-        validation_most: the same for a validation file.
-        file_bytes: size that a file may have.
-        example_tokens: tokens that one example may have; longer ones are cut or refused by the provider.
-        suffix: characters that the tuned model's suffix may have.
+        least: smallest number of examples in a training file.
+        most: largest number of examples in a training file; None for no limit.
+        validation_most: largest number of examples in a validation file; None for no limit.
+        file_bytes: largest size of a file.
+        example_tokens: largest number of tokens in an example; the provider cuts or refuses longer ones.
+        suffix: largest number of characters in the tuned model's suffix.
         mark: whether the file must begin with a byte-order mark.
-        contents: whether the file is in Google's shape (``contents``), not in OpenAI's (``messages``).
-        source: the page.
-        date: when the page said so.
+        contents: whether the file is in Google's format (``contents``), not in OpenAI's (``messages``).
+        source: the page with these rules.
+        date: the date of the page.
         verified: whether it was checked against the provider itself.
     """
 
@@ -92,16 +92,16 @@ SHORTER = {"gpt-3.5-turbo": 16_385, "gpt-35-turbo": 16_385}
 
 
 def example_limit(provider: str, base: str) -> int:
-    """Tokens that one example may have."""
+    """Return the largest number of tokens in an example."""
     shorter = [limit for name, limit in SHORTER.items() if base.startswith(name)]
     return min([RULES[provider].example_tokens, *shorter])
 
 
 def check_suffix(provider: str, suffix: str) -> None:
-    """See that the provider takes this suffix.
+    """Check that the provider accepts a suffix.
 
     Raises:
-        UsageError: it does not.
+        UsageError: the provider does not accept it.
     """
     most = RULES[provider].suffix
     if not suffix or len(suffix) > most or not suffix.isascii() or not suffix.isprintable():
@@ -117,7 +117,7 @@ def check_file(
     size: int,
     tokens: Callable[[Conversation], int],
 ) -> list[int]:
-    """See that a file keeps the provider's rules, and count its tokens.
+    """Check that a file keeps the provider's rules, and count its tokens.
 
     Args:
         provider: a key of `RULES`.
@@ -125,7 +125,7 @@ def check_file(
         split: ``train`` or ``validation``.
         conversations: the examples.
         size: bytes of the file as it will be sent.
-        tokens: counts the tokens of one example.
+        tokens: a function that counts the tokens of one example.
 
     Returns:
         The tokens of each example.

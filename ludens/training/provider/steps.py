@@ -1,8 +1,8 @@
 """The steps of a tuning job that change something at the provider, each safe to repeat.
 
-Nothing is paid for twice. The training file has a name of its own and, at the provider, an id of its own, so
-a job that was created but whose answer was lost (a kill, a broken connection, a 5xx) is found again among the
-provider's jobs by that id before another is created.
+Nothing is paid for twice. The training file has a unique name and, at the provider, a unique id. If a job was
+created but the reply was lost (a kill, a broken connection, a 5xx), it is recognised by that id among the
+provider's jobs before another one is created.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _find_file(name: str, transport: Transport) -> Any:
 
 
 def _await_file(job: ProviderJob, transport: Transport, split: str, file_id: str, poll: float) -> None:
-    """Azure reads a file before it takes a job on it."""
+    """Wait until the provider has processed a file, which Azure requires before a job can use it."""
     if transport.provider != "azure":
         return
     while True:
@@ -78,7 +78,7 @@ def _await_file(job: ProviderJob, transport: Transport, split: str, file_id: str
 
 
 def create(job: ProviderJob, transport: Transport) -> ProviderJob:
-    """Create the job, unless it is found to have been created."""
+    """Create the job, unless it exists already."""
     if job.status == "creating":
         if job.provider == "vertex_ai":
             raise ProviderError(
@@ -127,7 +127,7 @@ def _created(job: ProviderJob, made: Any) -> ProviderJob:
 
 
 def find_job(job: ProviderJob, transport: Transport) -> Any:
-    """The job on our training file, if one was created; of several, all but one are cancelled."""
+    """Return the job on our training file, if there is one; of several, cancel all but one."""
     file = job.files["train"].id
     try:
         ours = [other for other in transport.jobs() if other.training_file == file]
@@ -162,7 +162,7 @@ def _rejected(job: ProviderJob, transport: Transport, error: Exception, what: st
 
 
 def news(job: ProviderJob, state: Any) -> dict[str, Any]:
-    """What the provider's answer about a job says that the record shall hold."""
+    """Return the parts of the provider's answer about a job that belong in the record."""
     error = getattr(state, "error", None)
     # LiteLLM gives Google's display name here, by which nothing can be asked.
     tuned = None if job.provider == "vertex_ai" else state.fine_tuned_model

@@ -1,7 +1,7 @@
-"""LiteLLM's file and tuning calls, repeated after faults of the transport.
+"""LiteLLM's file and tuning calls, with retries after transport errors.
 
-LiteLLM passes these calls' errors on as its provider's client raised them, not as its own, so what passes is
-decided here; waiting heeds Retry-After as for chat requests.
+LiteLLM raises the errors of these calls as the provider's client did, not as its own, so this module decides
+which of them are temporary; waiting respects Retry-After, as for chat requests.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from ludens.errors import UsageError
 from ludens.training.provider.record import ProviderError
 
 TIMEOUT = 600.0
-"""Seconds for one request: uploads are long."""
+"""Seconds for one request; uploads take long."""
 
 LISTED = 1000
-"""How many of the newest jobs and files are looked through."""
+"""Number of the newest jobs and files that are searched."""
 
 REJECTED = (400, 413, 415, 422)
-"""Statuses by which a server says that it does not take a request."""
+"""Statuses by which a server refuses a request."""
 
 UNREADABLE = (ValueError, AttributeError, TypeError)
-"""What LiteLLM and the client underneath raise for a reply that is not what the API promises."""
+"""Errors that LiteLLM and the client raise for a reply that violates the API."""
 
 
 @dataclass
 class Transport:
-    """A provider, asked through LiteLLM.
+    """A provider, reached through LiteLLM.
 
     Attributes:
-        model: as provider/model.
-        options: passed to LiteLLM as they are.
-        retries: how often a request is repeated.
+        model: the model, as provider/model.
+        options: options that are passed to LiteLLM unchanged.
+        retries: number of times that a request is repeated.
         retry_wait: seconds before the first repetition; the wait doubles each time, up to a minute.
-        patience: seconds for which a job is asked after while nobody answers.
+        patience: seconds for which a job's state is requested without an answer.
     """
 
     model: str
@@ -56,14 +56,14 @@ class Transport:
 
     @property
     def where(self) -> str:
-        """Who is asked, for messages."""
+        """The name of the provider in messages."""
         return str(self.options.get("api_base") or self.provider)
 
     def check(self) -> None:
-        """See that there is a key before anything is done.
+        """Check that there is a key, before anything else.
 
         Raises:
-            ModelError: there is none, or LiteLLM cannot speak to the provider here.
+            ModelError: there is no key, or LiteLLM cannot reach the provider from here.
         """
         check_key(self.model, self.options)
         if self.provider == "vertex_ai":
@@ -75,23 +75,23 @@ class Transport:
         return self._ask("create_file", file=file, purpose="fine-tune", custom_llm_provider=self.provider)
 
     def file(self, file_id: str) -> Any:
-        """How a file stands."""
+        """Return the state of a file."""
         return self._ask("file_retrieve", file_id=file_id, custom_llm_provider=self.provider)
 
     def files(self) -> list[Any]:
-        """The newest files for tuning."""
+        """Return the newest files for tuning."""
         return list(self._ask("file_list", _newest, purpose="fine-tune", custom_llm_provider=self.provider))
 
     def jobs(self) -> list[Any]:
-        """The newest tuning jobs, newest first."""
+        """Return the newest tuning jobs, newest first."""
         return list(self._ask("list_fine_tuning_jobs", _newest, limit=100, custom_llm_provider=self.provider))
 
     def create_once(self, **request: Any) -> Any:
-        """Create a tuning job. Not repeated: a request whose answer was lost may have been heard."""
+        """Create a tuning job, without retries: a request whose answer was lost may have succeeded."""
         return self._request("create_fine_tuning_job", custom_llm_provider=self.provider, **request)
 
     def job(self, job_id: str) -> Any:
-        """How a job stands; asked again for as long as `patience` says."""
+        """Return the state of a job, trying for up to `patience` seconds."""
         from tenacity import stop_after_delay
 
         return self._ask(
@@ -108,7 +108,7 @@ class Transport:
         )
 
     def error(self, error: BaseException, what: str) -> Exception:
-        """The error for a fault that does not pass, or did not in time."""
+        """Return the error for a fault that is permanent, or lasted too long."""
         status, said = getattr(error, "status_code", None), says(error)
         if passes(error):
             return ProviderError(f"{self.where} did not answer {what}: {said}.")
@@ -174,12 +174,12 @@ class Transport:
 
 
 def _newest(page: Iterable[Any]) -> list[Any]:
-    """The entries of a listing; going through it fetches the pages after the first."""
+    """Return the entries of a listing; iterating over it fetches further pages."""
     return list(islice(page, LISTED))
 
 
 def passes(error: BaseException) -> bool:
-    """Whether asking again may help."""
+    """Return whether a retry may help."""
     # The client's own class, by name: ludens imports no other client of models than LiteLLM.
     if isinstance(error, TimeoutError) or "APIConnectionError" in (
         kind.__name__ for kind in type(error).__mro__
@@ -196,7 +196,7 @@ def passes(error: BaseException) -> bool:
 
 
 def says(error: BaseException) -> str:
-    """The provider's own words in one short line."""
+    """Return the provider's message in one short line."""
     if isinstance(error, UNREADABLE) and getattr(error, "status_code", None) is None:
         return f"the reply could not be read ({provider_words(error)})"
     body = getattr(error, "body", None)
@@ -205,7 +205,7 @@ def says(error: BaseException) -> str:
 
 
 class _Said(Exception):
-    """A provider's words with the status, in the shape that the sentences for chat requests are made from."""
+    """A provider's message with its status, in the form that errors of chat requests have."""
 
     def __init__(self, said: str, status: object) -> None:
         super().__init__(said)

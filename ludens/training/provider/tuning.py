@@ -1,4 +1,4 @@
-"""Tune a model at its provider: check, price, ask, send, create, follow, record."""
+"""Tuning of a model by its provider: check, estimate, confirm, send, create, follow, record."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ LONGEST_POLL = 60.0
 
 @dataclass(frozen=True)
 class TuningProgress:
-    """How a job stands.
+    """The progress of a job.
 
     Attributes:
-        status: as `ProviderJob.status`.
-        seconds: since this call began.
-        trained_tokens: so far, where the provider says so.
-        finish: when the provider thinks that it will be done, in seconds since 1970; None if it does not say.
+        status: the status, as in `ProviderJob.status`.
+        seconds: seconds since this call began.
+        trained_tokens: tokens trained so far, if the provider reports them.
+        finish: the provider's estimate of the end, in seconds since 1970; None if it gives none.
     """
 
     status: str
@@ -63,35 +63,34 @@ def provider_tune(
     patience: float = 3600.0,
     **options: Any,
 ) -> ProviderJob:
-    """Tune a model at its provider, and come back when it is done.
+    """Tune a model at its provider, and wait until it is done.
 
     Args:
         model: ``openai/…``, ``azure/…`` or ``vertex_ai/…``.
         data: a data set, its folder, or a JSONL file.
         out: folder for the job's record and files; by default one under ``tuned/`` that is the same for the
             same job.
-        epochs: how often each example is seen; None lets the provider choose.
+        epochs: passes over the examples; None lets the provider choose.
         suffix: part of the tuned model's name; by default ``ludens-`` and eight characters.
-        api_base: address of a server that speaks the provider's API.
-        max_cost: US dollars; what is estimated to cost more, or what has no known price, is not started.
-        confirm: is told the estimate and says whether to go on. One of it and `max_cost` must be given.
-        progress: is told how the job stands, whenever it was asked after.
-        poll: seconds between askings; up to a minute for a job that runs long.
-        transport_retries: how often a request is repeated after 429, 5xx or a broken connection.
+        api_base: address of a server with the provider's API.
+        max_cost: US dollars; a job with a higher estimate, or without a known price, is not started.
+        confirm: called with the estimate, returns whether to proceed. It or `max_cost` must be given.
+        progress: called with the progress of the job, whenever its state has been requested.
+        poll: seconds between requests for the state; up to a minute for long jobs.
+        transport_retries: number of times that a request is repeated after 429, 5xx or a broken connection.
         retry_wait: seconds before the first repetition; see `ludens.agents.llm.client.Endpoint`.
-        patience: seconds for which the job is asked after while nobody answers.
-        options: passed to LiteLLM, for example ``api_key``, ``api_version``, ``vertex_project``. Keys are not
-            written to the record.
+        patience: seconds for which the job's state is requested without an answer.
+        options: options of LiteLLM, for example ``api_key``, ``api_version``, ``vertex_project``. Keys are
+            not written to the record.
 
     Returns:
         The job, with `policy` as the tuned model's name.
 
-    Raises:
-        UsageError: the file breaks a rule, the price is above `max_cost`, the answer was no, the folder
-            holds another job, or an argument is wrong. Nothing was sent.
+    Raises: UsageError: the file breaks a rule, the price is above `max_cost` or was not confirmed, the folder
+        holds another job, or an argument is invalid. Nothing was sent.
         ModelError: there is no key, or the provider does not know the model.
-        ProviderError: the provider rejected the file, the job failed or was cancelled, or nobody answered.
-            Where the job goes on, the message says how to follow it again.
+        ProviderError: the provider rejected the file, the job failed or was cancelled, or the provider did
+            not answer. If the job continues, the message says how to follow it again.
     """
     if max_cost is None and confirm is None:
         raise UsageError(
@@ -126,23 +125,23 @@ def resume_provider_tune(
     patience: float = 3600.0,
     **options: Any,
 ) -> ProviderJob:
-    """Go on with a job from its record, wherever it broke off; a job that has succeeded is returned as it is.
+    """Resume a job from its record, wherever it stopped; a job that has succeeded is returned.
 
     Args:
         path: the job's folder, or the record in it.
-        tuned_model: what the provider calls the result, to be recorded as it is; for Vertex AI, whose jobs
-            LiteLLM creates and cannot ask after.
-        progress: as for `provider_tune`.
-        poll: likewise.
-        transport_retries: likewise.
-        retry_wait: likewise.
-        patience: likewise.
-        options: likewise, above those of the record; a key that is not in the environment must be given
-            again.
+        tuned_model: the provider's name of the tuned model, to be recorded; for Vertex AI, where LiteLLM
+            can create jobs but not request their state.
+        progress: see `provider_tune`.
+        poll: see `provider_tune`.
+        transport_retries: see `provider_tune`.
+        retry_wait: see `provider_tune`.
+        patience: see `provider_tune`.
+        options: see `provider_tune`; they override those of the record. A key that is not in the environment
+            must be given again.
 
     Raises:
         UsageError: there is no record, or another process follows the job.
-        ProviderError: as for `provider_tune`.
+        ProviderError: the job failed or was cancelled, or the provider did not answer.
     """
     if not poll > 0:
         raise UsageError(f"poll is a number of seconds above 0; got {poll}.")
@@ -160,13 +159,13 @@ def resume_provider_tune(
 
 
 def cancel_provider_tune(path: str | os.PathLike[str], **options: Any) -> ProviderJob:
-    """Stop a job at its provider and record that; what was trained so far may be billed.
+    """Cancel a job at its provider and record that; the training so far may be billed.
 
-    Another process that follows the job is not disturbed: it will see that the job was cancelled.
+    Another process that follows the job will see that it was cancelled.
 
     Raises:
         UsageError: there is no record.
-        ProviderError: the job has ended, or nobody answers.
+        ProviderError: the job has ended, or the provider does not answer.
     """
     job = ProviderJob.read(path)
     if job.ended:
