@@ -16,9 +16,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
+
+from tests.serving import Handler, Serving
 
 Request = dict[str, Any]
 """The decoded body of a request."""
@@ -38,7 +38,8 @@ class Answer:
             log-probabilities are asked for. The first of each is the token that was drawn.
         body: bytes to send in place of the reply.
         cut: close the connection after so many bytes of the body.
-        wait: seconds before the answer.
+        hangs: no answer at all until the server is closed.
+        heard: called when the request is there, before anything is answered.
     """
 
     text: str | None = "A"
@@ -49,7 +50,8 @@ class Answer:
     tokens: Sequence[Mapping[str, float]] = ()
     body: bytes | None = None
     cut: int | None = None
-    wait: float = 0.0
+    hangs: bool = False
+    heard: Callable[[], Any] | None = None
 
 
 Reaction = Answer | Callable[[Request], Answer]
@@ -71,9 +73,17 @@ def failing(status: int = 500, text: str = "The server had an error") -> Answer:
     return Answer(text, status=status)
 
 
-def hanging(seconds: float = 60.0) -> Answer:
-    """No answer for so long (or until the server is closed)."""
-    return Answer(wait=seconds)
+def hanging(heard: Callable[[], Any] | None = None) -> Answer:
+    """No answer until the server is closed; `heard` is called when the request is there."""
+    return Answer(hangs=True, heard=heard)
+
+
+def together(count: int) -> Callable[[], Any]:
+    """For `heard`: requests are answered in groups of so many that wait at once, and a smaller group never.
+
+    The limit is there for a client that asks one after the other; no client that asks at once needs it.
+    """
+    return threading.Barrier(count, timeout=600).wait
 
 
 def broken() -> Answer:
@@ -115,7 +125,7 @@ def weighing(**tokens: float) -> Answer:
     return Answer(first, finish_reason="length", tokens=[drawn])
 
 
-class Loopback:
+class Loopback(Serving):
     """The server: a context manager with `url` (the ``api_base``), `requests`, and `count`.
 
     Args:
@@ -134,6 +144,7 @@ class Loopback:
         logprobs: bool | str = True,
         schema: bool = True,
     ) -> None:
+        super().__init__(_Handler)
         self.script = list(script)
         self.otherwise = otherwise
         self.logprobs = logprobs
@@ -141,33 +152,17 @@ class Loopback:
         self.requests: list[Request] = []
         self.at_once = 0
         self.most_at_once = 0
-        self.closing = threading.Event()
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.loopback = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
         """The ``api_base`` for ``openai/…`` models."""
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        return f"{self.address}/v1"
 
     @property
     def count(self) -> int:
         """How many requests came in."""
         return len(self.requests)
-
-    def __enter__(self) -> Loopback:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def react(self, request: Request) -> Answer:
         """Keep the request and find the answer to it."""
@@ -182,25 +177,9 @@ class Loopback:
         return reaction if isinstance(reaction, Answer) else reaction(request)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    loopback: Loopback
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up is part of the tests."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # headers and body in one packet: two would each wait for an acknowledgement
-    server: _Server
-
-    def log_message(self, format: str, *args: Any) -> None:  # the base class names it
-        """Say nothing."""
-
+class _Handler(Handler):
     def do_POST(self) -> None:
-        loopback = self.server.loopback
+        loopback: Loopback = self.server.owner
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with loopback._lock:
             loopback.at_once += 1
@@ -212,7 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
                 loopback.at_once -= 1
 
     def _answer(self, request: Request, answer: Answer, loopback: Loopback) -> None:
-        if answer.wait and loopback.closing.wait(answer.wait):
+        if answer.heard is not None:
+            answer.heard()
+        if answer.hangs:
+            loopback.closing.wait()
             self.close_connection = True
             return
         body = (

@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
+
+from tests.serving import Handler, Serving
 
 STEPS = ("validating_files", "queued", "running", "succeeded")
 
@@ -72,7 +72,7 @@ def stalled(*, heard: bool = True) -> Fault:
     return Fault(heard=heard, stalls=True)
 
 
-class TuningServer:
+class TuningServer(Serving):
     """The server: a context manager with `url`, `azure_url`, `files`, `contents`, `jobs` and `asked`.
 
     Args:
@@ -90,6 +90,7 @@ class TuningServer:
         file_steps: Sequence[str] = ("processed",),
         page_size: int = 2,
     ) -> None:
+        super().__init__(_Handler)
         self.steps, self.error, self.file_steps, self.page_size = steps, error, file_steps, page_size
         self.faults: dict[str, list[Fault]] = {}
         self.files: dict[str, dict[str, Any]] = {}
@@ -97,16 +98,12 @@ class TuningServer:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.requests: list[dict[str, Any]] = []
         self.asked: list[str] = []
-        self.closing = threading.Event()
         self.lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.tuning = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def azure_url(self) -> str:
         """The ``api_base`` for ``azure/…`` models."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self.address
 
     @property
     def url(self) -> str:
@@ -116,18 +113,6 @@ class TuningServer:
     def count(self, place: str) -> int:
         """How many requests came to a place."""
         return self.asked.count(place)
-
-    def __enter__(self) -> TuningServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def add_file(self, name: str, content: bytes) -> dict[str, Any]:
         """Keep a file."""
@@ -183,22 +168,7 @@ class TuningServer:
             job["error"] = {"code": "invalid_training_file", "message": self.error, "param": "training_file"}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    tuning: TuningServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up is part of the tests."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    server: _Server
-
-    def log_message(self, format: str, *args: Any) -> None:  # the base class names it
-        """Say nothing."""
-
+class _Handler(Handler):
     def do_GET(self) -> None:
         self._serve("GET", b"")
 
@@ -206,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve("POST", self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
     def _serve(self, method: str, body: bytes) -> None:
-        tuning = self.server.tuning
+        tuning: TuningServer = self.server.owner
         path, _, query = self.path.partition("?")
         place, name = _place(method, re.sub(r"^/(v1|openai)", "", path))
         with tuning.lock:
@@ -217,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is None or fault.heard:
                 answer = self._answer(place, name, query, body)
         if fault is not None and fault.stalls:
-            tuning.closing.wait(60)
+            tuning.closing.wait()
         if fault is not None and (fault.status == 0 or fault.stalls):
             self.close_connection = True
             return
@@ -241,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _answer(self, place: str, name: str, query: str, body: bytes) -> dict[str, Any] | None:
-        tuning = self.server.tuning
+        tuning: TuningServer = self.server.owner
         if place == "POST files":
             return tuning.add_file(*_uploaded(self.headers["Content-Type"], body))
         if place == "GET files":

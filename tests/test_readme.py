@@ -27,7 +27,6 @@ def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=250,
         check=False,
         stdin=subprocess.DEVNULL,
     )

@@ -26,13 +26,13 @@ def in_order(prompts, long=0):
     scheduler: Scheduler[None] = Scheduler("test", long)
     ran: list[str] = []
     gate = threading.Event()
-    first = scheduler.submit("", lambda _: gate.wait(10), short=True)
+    first = scheduler.submit("", lambda _: gate.wait(), short=True)
     while not first.running():
         pass
     futures = [scheduler.submit(p, lambda _, p=p: ran.append(p), short=True) for p in prompts]
     gate.set()
     for future in futures:
-        future.result(timeout=10)
+        future.result()
     scheduler.close()
     return ran
 
@@ -46,7 +46,7 @@ def test_prompts_that_begin_alike_run_one_after_another():
 def test_equal_prompts_run_in_the_order_they_came():
     scheduler: Scheduler[int] = Scheduler("test", 0)
     futures = [scheduler.submit("same", lambda _, i=i: i, short=True) for i in range(5)]
-    assert [future.result(timeout=10) for future in futures] == list(range(5))
+    assert [future.result() for future in futures] == list(range(5))
     scheduler.close()
 
 
@@ -58,17 +58,17 @@ def test_nobody_is_passed_over_forever():
 
 def test_long_requests_run_together():
     scheduler: Scheduler[int] = Scheduler("test", 4)
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4)
     futures = [scheduler.submit("", lambda _: together.wait(), short=False) for _ in range(4)]
-    assert sorted(future.result(timeout=10) for future in futures) == [0, 1, 2, 3]
+    assert sorted(future.result() for future in futures) == [0, 1, 2, 3]
     scheduler.close()
 
 
 def test_an_error_reaches_the_caller_and_the_thread_goes_on():
     scheduler: Scheduler[int] = Scheduler("test", 0)
     with pytest.raises(ZeroDivisionError):
-        scheduler.submit("", lambda _: 1 // 0, short=True).result(timeout=10)
-    assert scheduler.submit("", lambda _: 7, short=True).result(timeout=10) == 7
+        scheduler.submit("", lambda _: 1 // 0, short=True).result()
+    assert scheduler.submit("", lambda _: 7, short=True).result() == 7
     scheduler.close()
 
 
@@ -78,19 +78,19 @@ def test_closing_drops_what_waits_and_finishes_what_runs():
 
     def work(_):
         started.set()
-        gate.wait(10)
+        gate.wait()
         return 1
 
     running = scheduler.submit("", work, short=True)
-    started.wait(10)
+    started.wait()
     waiting = scheduler.submit("", lambda _: 2, short=True)
     closing = threading.Thread(target=scheduler.close)
     closing.start()
     while not waiting.cancelled():
         pass
     gate.set()
-    closing.join(10)
-    assert running.result(timeout=10) == 1
+    closing.join()
+    assert running.result() == 1
     with pytest.raises(RuntimeError, match="closed"):
         scheduler.submit("", lambda _: 3, short=True)
 
@@ -98,10 +98,10 @@ def test_closing_drops_what_waits_and_finishes_what_runs():
 def test_a_request_cancelled_before_its_turn_is_not_run():
     scheduler: Scheduler[None] = Scheduler("test", 0)
     gate, ran = threading.Event(), []
-    scheduler.submit("", lambda _: gate.wait(10), short=True)
+    scheduler.submit("", lambda _: gate.wait(), short=True)
     cancelled = scheduler.submit("", lambda _: ran.append(1), short=True)
     assert cancelled.cancel()
     gate.set()
-    scheduler.submit("", lambda _: ran.append(2), short=True).result(timeout=10)
+    scheduler.submit("", lambda _: ran.append(2), short=True).result()
     scheduler.close()
     assert ran == [2]

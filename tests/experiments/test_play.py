@@ -170,11 +170,20 @@ def test_abort_stops_the_run_keeps_everything_and_is_final(tmp_path):
 
 def test_a_failure_lets_decisions_under_way_finish(tmp_path):
     class Slow(Waiting):
+        count = 0
+
+        def __init__(self):
+            super().__init__()
+            self.gone = asyncio.Event()
+
         async def adecide(self, turn, rng):
-            self.count = getattr(self, "count", 0) + 1
+            self.count += 1
             if self.count == 3:
+                self.gone.set()
                 raise LudensError("The model is gone.")
-            await asyncio.sleep(0.05)
+            await self.gone.wait()
+            for _ in range(100):  # turns of the loop, in which the failure is noticed
+                await asyncio.sleep(0)
             return self.decide(turn, rng)
 
     path = tmp_path / "run.db"
@@ -229,7 +238,7 @@ def test_ctrl_c_names_the_way_to_go_on(tmp_path, notebook):
         async def adecide(self, turn, rng):
             if turn.known:
                 threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-                await asyncio.sleep(30)
+                await asyncio.Event().wait()
             return Decision(0)
 
     path = tmp_path / "run.db"

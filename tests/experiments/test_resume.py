@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 
@@ -20,6 +17,7 @@ from ludens.experiments import Run, StoreError, play, resume
 from ludens.experiments.bench.result import to_json
 from ludens.experiments.bench.study import BenchStudy
 from ludens.experiments.study.engine import load_result
+from tests.experiments.lives import lives_of
 from tests.loopback import Loopback, say
 
 LUDENS = [sys.executable, "-m", "ludens"]
@@ -48,41 +46,13 @@ class Killer(Loopback):
         if self.count in self.at:
             self.unanswered.append(request)
             self.lives.kill()
-            time.sleep(0.2)
         return answer
-
-
-class Lives:
-    """Lives of `ludens`, one after the other, in processes of their own."""
-
-    def __init__(self, process):
-        self._process = process
-        self._pid = None
-        self._known = threading.Event()
-
-    def live(self, *arguments):
-        """Run the command and return its exit code, negative for a signal."""
-        self._process.stdin.write(json.dumps([str(argument) for argument in arguments]) + "\n")
-        self._process.stdin.flush()
-        self._pid = int(self._process.stdout.readline())
-        self._known.set()
-        code = int(self._process.stdout.readline())
-        self._known.clear()
-        return code
-
-    def kill(self):
-        self._known.wait()
-        os.kill(self._pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
 def lives():
-    environment = {**os.environ, "OPENAI_API_KEY": "none", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    command = [sys.executable, "-m", "tests.experiments.lives"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, **pipes) as process:
-        yield Lives(process)
-        process.stdin.close()
+    with lives_of("tests.experiments.command_lives") as lives:
+        yield lives
 
 
 def play_arguments(server, path, method, concurrency):
@@ -95,6 +65,31 @@ def play_arguments(server, path, method, concurrency):
 
 def start(*arguments):
     return subprocess.Popen([*LUDENS, *map(str, arguments)], stdout=subprocess.DEVNULL)
+
+
+BRAKED = """
+import sys, time
+from ludens.cli import main
+from ludens.experiments.runs.store import Store
+
+keep, left = Store.add_decision, int(sys.argv[1])
+
+def add_decision(*arguments):
+    global left
+    while not left:
+        time.sleep(1)
+    left -= 1
+    return keep(*arguments)
+
+Store.add_decision = add_decision
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def start_braked(most, *arguments):
+    """Run the command, which stops and waits to be killed after so many decisions: it cannot end before."""
+    command = [sys.executable, "-c", BRAKED, str(most), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
 def requests_of(server):
@@ -176,17 +171,19 @@ def test_a_run_killed_while_it_writes_loses_nothing(tmp_path):
     options = {"protocol": "SPD2", "rounds": 5}
     game = ("sequential_prisoners_dilemma-v0", options)
     expected = play(game, ["random", "grim"], episodes=150, seed=5, path=whole).final_table()
-    arguments = ("play", game[0], "-p", "random", "-p", "grim", "--protocol", "SPD2", "--rounds", 5)
-    process = start(*arguments, "--episodes", 150, "--seed", 5, "--out", broken)
+    command = ("play", game[0], "-p", "random", "-p", "grim", "--protocol", "SPD2", "--rounds", 5)
+    command = (*command, "--episodes", 150, "--seed", 5, "--out", broken)
     counts = []
     for goal in (1, 400, 900):
+        process = start_braked(goal + 300 - decisions_in(broken), *command)
         while process.poll() is None and decisions_in(broken) < goal:
             time.sleep(0.002)
         process.kill()
         assert process.wait() == -signal.SIGKILL
         counts.append(decisions_in(broken))
-        process = start("resume", broken)
-    assert process.wait(60) == 0
+        command = ("resume", broken)
+    process = start(*command)
+    assert process.wait() == 0
     assert counts == sorted(counts)
     assert counts[-1] < decisions_in(broken) == 1500
     with Run(broken) as run:
@@ -266,7 +263,9 @@ def test_the_time_of_all_lives_is_added_up(tmp_path):
     first = Run(path).summary().seconds
     assert first >= 0.1
     time.sleep(0.5)  # nobody plays meanwhile
+    begun = time.monotonic()
     second = resume(path, policies=Slow()).summary().seconds
+    assert second <= first + time.monotonic() - begun + 0.001
     assert second >= first + 0.05
     assert second == Run(path).manifest["seconds"]
 

@@ -293,7 +293,6 @@ def test_a_data_set_alone(tmp_path):
     assert not (tmp_path / "f").exists()
 
 
-@pytest.mark.timeout(600)
 def test_the_embedded_model_is_aligned_stopped_anywhere_and_gone_on_with(tmp_path):
     """Eight examples teach nothing; what counts is that every stage does its real work, once."""
     pytest.importorskip("trl")

@@ -51,6 +51,6 @@ def test_a_wait_behind_other_requests_is_no_fault_unless_a_limit_was_set(monkeyp
         )
         return policy.decide(TURN, np.random.default_rng(1))
 
-    monkeypatch.setattr("ludens.agents.llm.model_policy.TIMEOUT", 0.01)
+    monkeypatch.setattr("ludens.agents.llm.model_policy.TIMEOUT", 1e-6)
     assert ask(None).status == "valid"
-    assert ask(0.01).calls[-1].outcome == "error"
+    assert ask(1e-6).calls[-1].outcome == "error"

@@ -3,6 +3,8 @@ counted."""
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -14,12 +16,14 @@ from tests import loopback
 from tests.loopback import Loopback, say
 
 TURN = questions(PROTOCOLS["TG3"])["reply to trust"]
+NEVER = 3600.0
+"""Seconds for a request that no machine needs: what is repeated here was refused or lost, never too slow."""
 
 
 def policy(server, **settings):
     return LLMPolicy(
         "openai/loopback",
-        **{"api_base": server.url, "elicit": "sample", "order": 0, "retry_wait": 0.01, "timeout": 10.0}
+        **{"api_base": server.url, "elicit": "sample", "order": 0, "retry_wait": 0.01, "timeout": NEVER}
         | settings,
     )
 
@@ -64,20 +68,61 @@ def test_a_fault_that_stays_ends_in_an_invalid_decision_with_its_reason(fault):
     assert server.count == 2
 
 
-def test_a_server_that_hangs_is_left_and_asked_again():
-    with Loopback([loopback.hanging(), say("B")]) as server:
-        decision = decide(server, timeout=0.3)
+class Clock:
+    """Time-outs of requests that run out when a test says so, on however slow a machine."""
+
+    def __init__(self):
+        self.limits, self._open = [], []
+
+    def timeout(self, seconds):
+        limit = asyncio.timeout(None)
+        self.limits.append(seconds)
+        self._open.append((asyncio.get_running_loop(), limit))
+        return limit
+
+    def run_out(self):
+        """The time for the latest request is over."""
+        loop, limit = self._open[-1]
+        loop.call_soon_threadsafe(limit.reschedule, loop.time())
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("ludens.agents.llm.client.asyncio", clock)
+    return clock
+
+
+def test_a_server_that_hangs_is_left_and_asked_again(clock):
+    with Loopback([loopback.hanging(clock.run_out), say("B")]) as server:
+        decision = decide(server, timeout=3600)
     assert (decision.action, decision.calls[0].transport_retries) == (1, 1)
-    with Loopback([], loopback.hanging()) as server:
-        decision = decide(server, timeout=0.3, transport_retries=0)
+    with Loopback([], loopback.hanging(clock.run_out)) as server:
+        decision = decide(server, timeout=3600, transport_retries=0)
     assert decision.status == "invalid"
     assert decision.calls[0].detail == "No reply after 1 try: the time for it ran out"
+    assert clock.limits == [3600.0] * 3
 
 
-def test_the_time_that_the_server_asks_for_is_waited():
-    with Loopback([loopback.limited(0.5), say("B")]) as server:
+def test_a_limit_in_seconds_runs_out_by_itself():
+    with Loopback([], loopback.hanging()) as server:
+        decision = decide(server, timeout=0.01, transport_retries=1)
+    assert decision.calls[0].detail == "No reply after 2 tries: the time for it ran out"
+
+
+def test_the_time_that_the_server_asks_for_is_waited(monkeypatch):
+    waits = []
+    real = asyncio.sleep
+
+    async def sleep(seconds, *result):
+        waits.append(seconds)
+        await real(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with Loopback([loopback.limited(12.5), say("B")]) as server:
         decision = decide(server, retry_wait=0.0)
-    assert 0.5 <= decision.calls[0].seconds < 5
+    assert (decision.action, decision.calls[0].transport_retries) == (1, 1)
+    assert [seconds for seconds in waits if seconds] == [12.5]
 
 
 UNREADABLE = {

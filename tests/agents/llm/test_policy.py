@@ -233,7 +233,7 @@ def test_a_belief_that_cannot_be_read_is_none():
 
 
 async def test_many_decisions_wait_at_once():
-    with Loopback([], loopback.Answer("B", wait=0.3)) as server:
+    with Loopback([], say("B", heard=loopback.together(16))) as server:
         asked = policy(server, elicit="sample")
         decisions = await asyncio.gather(*(asked.adecide(TURN, rng(seed)) for seed in range(32)))
     assert all(decision.status == "valid" for decision in decisions)

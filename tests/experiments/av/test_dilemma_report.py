@@ -8,7 +8,6 @@ import json
 import re
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -134,7 +133,6 @@ def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path, lives):  # noqa: F811
         if server.count == 17 and not killed.is_set():
             killed.set()
             lives.kill()
-            time.sleep(0.2)
         return by_prompt(request)
 
     with Loopback(otherwise=answer) as server:

@@ -1,19 +1,11 @@
-"""Plays pricing runs again and again, each time in a process of its own that may be killed.
-
-Processes are forked from one that has imported LiteLLM, which takes seconds. Reads one life per line from
-stdin, as JSON: the name of a function of `ludens.experiments.pricing` and its keyword arguments; answers with
-its process id and, when it is over, with its exit code.
-"""
+"""Plays pricing runs again and again; see `tests.experiments.lives`."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-
-import litellm  # noqa: F401  # for the children
+from typing import Any
 
 from ludens.experiments.pricing import implant, play
+from tests.experiments.lives import serve
 
 HOMES = {
     "play_pricing": play,
@@ -22,11 +14,11 @@ HOMES = {
     "resume_implant": implant,
 }
 
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        name, arguments = json.loads(line)
-        getattr(HOMES[name], name)(**arguments)
-        os._exit(0)
-    print(child, flush=True)  # noqa: T201  # the answer
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
+
+def life(name: str, **arguments: Any) -> int:
+    """Call the function of `ludens.experiments.pricing` with this name."""
+    getattr(HOMES[name], name)(**arguments)
+    return 0
+
+
+serve(life)

@@ -15,7 +15,7 @@ from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run
 from ludens.experiments.pricing.history import histories
 from ludens.experiments.pricing.play import play_pricing, resume_pricing
-from tests.loopback import Loopback, failing, refusing, say
+from tests.loopback import Loopback, failing, refusing, say, together
 
 
 def model(server, **settings):
@@ -125,13 +125,10 @@ def test_notes_reach_the_next_prompt_and_are_overwritten(tmp_path):
 
 
 def test_both_firms_of_a_period_are_asked_at_once_and_episodes_side_by_side(tmp_path):
-    def slowly(request):
-        return say(slots(1.7), wait=0.15)
-
-    with Loopback([], slowly) as server:
+    with Loopback([], say(slots(1.7), heard=together(6))) as server:
         play_pricing([model(server)] * 2, periods=1, runs=3, path=tmp_path / "run.db", concurrency=3)
         assert server.most_at_once == 6
-        server.most_at_once = 0
+    with Loopback([], say(slots(1.7), heard=together(2))) as server:
         play_pricing([model(server)] * 2, periods=2, path=tmp_path / "other.db", concurrency=1)
         assert server.most_at_once == 2
 

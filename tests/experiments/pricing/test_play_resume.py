@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections import Counter
 
@@ -18,6 +13,7 @@ import pytest
 
 from ludens.experiments import Run
 from ludens.experiments.pricing.history import histories
+from tests.experiments.lives import lives_of
 from tests.loopback import Loopback, say
 
 PERIODS = 18
@@ -54,44 +50,15 @@ class Killer(Loopback):
             self.seen[period_of(request)] += 1
             place = (period_of(request), self.seen[period_of(request)])
         if place in self.at:
-            time.sleep(0.1)  # what else was asked in this period may be answered and kept
             self.unanswered.append(request)
             self.lives.kill()
-            time.sleep(0.2)
         return answer
-
-
-class Lives:
-    """Lives of a run, one after the other, in processes of their own."""
-
-    def __init__(self, process):
-        self._process = process
-        self._pid = None
-        self._known = threading.Event()
-
-    def live(self, name, **arguments):
-        """Call the function and return the exit code, negative for a signal."""
-        self._process.stdin.write(json.dumps([name, arguments], default=str) + "\n")
-        self._process.stdin.flush()
-        self._pid = int(self._process.stdout.readline())
-        self._known.set()
-        code = int(self._process.stdout.readline())
-        self._known.clear()
-        return code
-
-    def kill(self):
-        self._known.wait()
-        os.kill(self._pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
 def lives():
-    environment = {**os.environ, "OPENAI_API_KEY": "none", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    command = [sys.executable, "-m", "tests.experiments.pricing.market_lives"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, **pipes) as process:
-        yield Lives(process)
-        process.stdin.close()
+    with lives_of("tests.experiments.pricing.market_lives") as lives:
+        yield lives
 
 
 def arguments(server, path, concurrency):
@@ -152,18 +119,20 @@ def test_one_firm_s_answer_is_kept_where_the_other_s_was_still_awaited(tmp_path,
         second = "Try out prices boldly" in request["messages"][1]["content"]
         if second and period_of(request) == 17 and not killed:
             killed.append(request)
-            time.sleep(0.5)
+            while (16, "firm_0") not in kept():
+                time.sleep(0.01)
             lives.kill()
-            time.sleep(0.2)
         return by_prompt(request)
+
+    def kept():
+        with Run(path) as run:
+            return [(record.round, record.agent) for record in run.decisions()]
 
     killed = []
     path = tmp_path / "run.db"
     with Loopback(otherwise=answers) as server:
         assert lives.live("play_pricing", **arguments(server, path, 1)) == -signal.SIGKILL
-        with Run(path) as run:
-            kept = [(record.round, record.agent) for record in run.decisions()]
-        assert kept[-2:] == [(15, "firm_1"), (16, "firm_0")]
+        assert kept()[-2:] == [(15, "firm_1"), (16, "firm_0")]
         assert lives.live("resume_pricing", path=path) == 0
         repeated = [key for key, count in requests_of(server).items() if count > 1]
     assert len(repeated) == 1
