@@ -29,7 +29,7 @@ _ROOMS = frozenset({"agents", "cli", "envs", "experiments", "preferences", "trai
 
 
 def __getattr__(name: str) -> Any:
-    """Load a room, or look the version up, when it is first asked for (PEP 562)."""
+    """Load a room, or look up the version, when it is first asked for (PEP 562)."""
     if name in _ROOMS:
         return importlib.import_module(f"ludens.{name}")
     if name == "__version__":
@@ -42,7 +42,7 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    # importlib.metadata pulls in email and zipfile; who never asks for the version does not pay for it.
+    # importlib.metadata loads email and zipfile, which only those need who ask for the version.
     from importlib.metadata import PackageNotFoundError, version
 
     try:
