@@ -6,11 +6,16 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from statistics import mean, quantiles, stdev
 from typing import TYPE_CHECKING
 
 from ludens.experiments.estimates.table import EstimateTable, Fact, Value
-from ludens.experiments.report.names import DASH, policy_name
+from ludens.experiments.report import terminal
+from ludens.experiments.report.names import DASH, finite, policy_name
+from ludens.experiments.report.names import number as number_text
+from ludens.experiments.report.table import Table
+from ludens.experiments.report.terminal import say
 from ludens.experiments.runs.printable import printable
 
 if TYPE_CHECKING:
@@ -40,25 +45,22 @@ def transposed(table: EstimateTable) -> bool:
 
 def print_table(table: EstimateTable, console: Console, *, stars: bool = False) -> None:
     """Print a table and its notes, 80 characters wide for up to five columns or any number of rows."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    console.print(Text(table.title, style="bold"))
-    console.print(Text(table.source, style="dim"))
+    say(console, table.title, "bold")
+    say(console, table.source, "dim")
     header, body = _cells(table, stars)
-    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column(Text(header[0]), overflow="fold", max_width=28)
-    for name in header[1:]:
-        grid.add_column(Text(name), justify="right", no_wrap=not transposed(table), overflow="fold")
-    for group in body:
-        for row in group:
-            grid.add_row(*(Text(cell) for cell in row), end_section=row is group[-1])
-    console.print(grid)
+    rows = [(row[0], row[1:]) for group in body for row in group]
+    ends = set(accumulate(len(group) for group in body))
+    terminal.print_table(
+        Table.of(table.title, table.source, header[1:], rows, corner=header[0]),
+        console,
+        names=28,
+        wrap=transposed(table),
+        sections={end - 1 for end in ends},
+    )
     for line in _below(table, stars):
-        console.print(Text(line, style="dim"))
+        say(console, line, "dim")
     for note in table.notes:
-        console.print(Text(f"• {printable(note)}"))
+        say(console, f"• {note}")
 
 
 def to_latex(table: EstimateTable, *, stars: bool = False) -> str:
@@ -120,10 +122,7 @@ def _csv_rows(table: EstimateTable) -> Iterator[list[str]]:
 
 def figure_text(number: float, digits: int = 3) -> str:
     """Format a number with a true minus sign, and NaN as a dash."""
-    if math.isnan(number):
-        return DASH
-    text = f"{number:.{digits}f}"
-    return text.replace("-", "") if float(text) == 0 else text.replace("-", "−")
+    return number_text(finite(number), digits)
 
 
 def _cells(table: EstimateTable, stars: bool) -> tuple[list[str], list[list[list[str]]]]:

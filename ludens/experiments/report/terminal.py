@@ -25,6 +25,7 @@ def print_table(
     names: int | None = None,
     left: Collection[str] = (),
     width: int | None = None,
+    wrap: bool = False,
     styles: Sequence[str] = (),
     sections: Collection[int] = (),
 ) -> None:
@@ -36,6 +37,7 @@ def print_table(
         names: the most columns of the terminal that row names take; None for as many as they need.
         left: headings of columns of words.
         width: of each column; None for as wide as its cells. Columns of a given width stand without a gap.
+        wrap: whether cells are broken rather than cut off where a line is too long.
         styles: of the rows; empty for plain ones.
         sections: places of rows that a gap follows.
     """
@@ -63,8 +65,8 @@ def print_table(
             justify="left" if header in left else "right",
             # What is short, or a word, is not the place to save columns at.
             min_width=None if width is not None else longest if header in left else min(longest, 3),
-            overflow="ellipsis" if width is None else "fold",
-            no_wrap=width is None,
+            overflow="ellipsis" if width is None and not wrap else "fold",
+            no_wrap=width is None and not wrap,
             width=width,
         )
     tested = table.tested or (False,) * len(table.rows)
