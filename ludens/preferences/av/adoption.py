@@ -1,11 +1,11 @@
-"""Preferences in the adoption game: what each program is worth, the better one, noisy choice, equilibria.
+"""Preferences in the adoption game: utilities of the two programs, noisy choice, and equilibria.
 
     u(x) = (1 − κ)·π(x, y) + κ·π(x, x) + a·(expected number of others who survive)
 
-with x the own program, y the share of utilitarian cars among the others (`ludens.envs.av.adoption.game`).
-κ = a = 0 is homo economicus; κ homo moralis (Alger & Weibull, Econometrica 81(6), 2013); a the altruist's
-weight on each other life, pedestrians without a car among them; a = 1 is the utilitarian, to whom all lives
-count alike. The closed forms are those of `ludens.preferences.av.thresholds`.
+with x the own program, y the share of utilitarian cars among the others (`ludens.envs.av.adoption.game`). κ =
+a = 0 is homo economicus; κ > 0 is homo moralis (Alger & Weibull, Econometrica 81(6), 2013); a is the
+altruist's weight on each other life, including pedestrians without a car; a = 1 is the utilitarian, who
+values all lives equally. The closed forms are those of `ludens.preferences.av.thresholds`.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class AdoptionPreferences:
-    """What somebody who chooses a car program wants.
+    """Preferences over car programs.
 
     Args:
         kappa: κ in [0, 1], the weight on the payoff if everybody chose the same program.
-        altruism: a ≥ 0, the weight on each other life; 1 counts it as the own one.
-        universalisation: the roles in which one thinks of oneself, see `Universalisation`.
+        altruism: a ≥ 0, the weight on each other life; at 1 it counts like the own life.
+        universalisation: the roles in which the policy considers itself, see `Universalisation`.
 
     Raises:
         UsageError: a number is out of its range, or there is no such universalisation.
@@ -81,7 +81,7 @@ class AdoptionPreferences:
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """The name in tables."""
         if self.altruism:
             known = "utilitarian" if self.altruism == 1 else f"altruist a={self.altruism:g}"
             found = f"{known} κ={self.kappa:g}" if self.kappa else known
@@ -99,11 +99,10 @@ def adoption_utilities(
         game: the rules.
         preferences: κ, a and the universalisation.
         share: y in [0, 1], of utilitarian cars among the others, of any shape (...).
-        period: whose regulation holds.
+        period: the period whose regulation applies.
 
-    Returns:
-        (..., 2), in units of the own life's value per round. Others' survival is counted up to a constant:
-        by the lives that the own car spares.
+    Returns: Utilities (..., 2), in units of the value of one's own life per round. Others' survival is
+        counted up to a constant, by the lives that one's own car spares.
     """
     y = np.asarray(share, dtype=np.float64)
     found = np.empty((*y.shape, 2))
@@ -128,10 +127,10 @@ def adoption_gains(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> Floats:
-    """Return what the utilitarian program is worth more than the self-protective one, u(1) − u(0).
+    """Return the utility gain of the utilitarian over the self-protective program, u(1) − u(0).
 
-    Arguments are those of `gain_terms` and κ, broadcast together; exactly 0 where the two are equally good
-    up to rounding.
+    Arguments are those of `gain_terms` and κ, which broadcast. The gain is exactly 0 where the programs are
+    equally good up to rounding.
     """
     own, everyone = gain_terms(
         game, share, altruism=altruism, universalisation=universalisation, period=period
@@ -149,8 +148,8 @@ def adoption_probabilities(gains: ArrayLike, noise: float = 0.0) -> Floats:
 
     Args:
         gains: u(1) − u(0), of any shape.
-        noise: λ ≥ 0 in units of utility, 1/(1 + exp(−gain/λ)); with 0 the better program is chosen, and each
-            with one half where they are equally good.
+        noise: λ ≥ 0 in units of utility; the probability is 1/(1 + exp(−gain/λ)). At 0 the better program is
+            chosen, and equally good ones with probability one half.
 
     Raises:
         UsageError: the noise is negative or not finite.
@@ -166,9 +165,9 @@ def adoption_probabilities(gains: ArrayLike, noise: float = 0.0) -> Floats:
 
 
 class AdoptionEquilibria(NamedTuple):
-    """The equilibria with the fewest and with the most utilitarian cars, (n,) each: who chooses one.
+    """The equilibria with the fewest and with the most utilitarian cars: who chooses one, shape (n,) each.
 
-    Without economies of scale they differ by those alone to whom both programs are equally good.
+    Without economies of scale, they differ only in people who are indifferent between the programs.
     """
 
     lowest: NDArray[np.bool_]
@@ -183,19 +182,18 @@ def adoption_equilibria(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> AdoptionEquilibria:
-    """Return the profiles in which everybody's program is a best choice given the others'; mandates are
-    ignored.
+    """Return profiles in which everybody's program is a best reply to the others'; mandates are ignored.
 
-    A utilitarian car is never worth less where more others drive one (strategic complements), so that best
-    replies that start from no such car climb to the lowest equilibrium, and from all of them fall to the
-    highest (Topkis).
+    A utilitarian car never loses value when more others drive one (strategic complements). Therefore best
+    replies converge to the lowest equilibrium from no utilitarian cars, and to the highest one from all of
+    them (Topkis).
 
     Args:
         game: the rules.
-        kappa: (n,), or one number for all.
-        altruism: likewise.
-        universalisation: of all.
-        period: whose regulation holds.
+        kappa: shape (n,), or one number for all.
+        altruism: shape (n,), or one number for all.
+        universalisation: the universalisation of all people.
+        period: the period whose regulation applies.
     """
     weights, lives = (np.broadcast_to(np.asarray(each, dtype=np.float64), game.people)
                       for each in (kappa, altruism))  # fmt: skip
@@ -233,10 +231,10 @@ def equilibrium_shares(
     Args:
         game: the rules.
         above: the share of people whose κ is above a number: ``scipy.stats.beta(2, 5).sf`` for example, or
-            any falling function. Without economies of scale the answer is above(κ*), twice.
-        altruism: a, of all.
-        universalisation: of all.
-        period: whose regulation holds.
+            any decreasing function. Without economies of scale both results are above(κ*).
+        altruism: a, the same for all people.
+        universalisation: the universalisation of all people.
+        period: the period whose regulation applies.
     """
 
     def settled(share: float) -> float:

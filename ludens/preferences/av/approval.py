@@ -1,11 +1,11 @@
-"""κ and λ from how approval of sacrifice rises with the number of lives.
+"""Estimates of κ and λ from the increase of approval of sacrifice in the number of lives.
 
     P(sacrifice) = σ(λ·[κ(1−ρ) − ρ]) = σ(b₁·(1−ρ) + b₂·ρ),   ρ = m/(m+n),   κ = −b₁/b₂,   λ = −b₂
 
-a logit without a constant in the two shares of a road user's chances (the veil of the headcount, see
-`ludens.preferences.av.dilemma`). Answers may be shares: where a model's probabilities are known they enter as
-they are (the quasi-likelihood of Papke & Wooldridge, Journal of Applied Econometrics 11, 1996). Errors are
-clustered: the sandwich with G/(G−1), κ's by the delta method.
+is a logit without a constant in a road user's chances of being a pedestrian or a passenger (``"veil"`` in
+`ludens.preferences.av.dilemma`). Answers may be shares: known probabilities of a model enter unchanged (the
+quasi-likelihood of Papke & Wooldridge, Journal of Applied Econometrics 11, 1996). Standard errors are
+clustered (sandwich with G/(G−1)), that of κ by the delta method.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 STEPS = 100
 STEEPEST = 100.0
-"""A λ beyond this is no estimate: answers switch at once, and any larger λ explains them as well."""
+"""Largest λ that counts as an estimate: beyond it answers switch abruptly, and any larger λ fits equally."""
 _FLAT = 1e12
 _Z = 1.959963984540054
 
@@ -34,12 +34,12 @@ class Approval:
     """The fit of an approval curve.
 
     Attributes:
-        kappa, scale: κ and λ; None where the answers do not tell them, `note` then says why. There is no κ
-            where λ cannot be told from 0 (at 5 %).
+        kappa, scale: κ and λ; None where they are not identified, with the reason in `note`. κ is not
+            identified if λ does not differ significantly from 0 (at 5 %).
         kappa_error, scale_error: clustered standard errors; None with a single cluster.
-        bounds: where answers switch at once from staying to swerving, the largest threshold that was not
-            passed and the smallest that was, between which κ lies.
-        n, clusters: answers and clusters behind it.
+        bounds: where answers switch abruptly from staying to swerving, the interval in which κ lies, between
+            the thresholds on both sides of the switch.
+        n, clusters: the numbers of answers and of clusters.
     """
 
     kappa: float | None
@@ -69,7 +69,7 @@ class Approval:
 def approval_probability(
     pedestrians: ArrayLike, kappa: float, scale: float, passengers: ArrayLike = 1
 ) -> Floats:
-    """Return P(sacrifice) on the curve for these numbers, which broadcast."""
+    """Return P(sacrifice) for numbers of pedestrians and passengers, which broadcast."""
     n, m = np.asarray(pedestrians, dtype=np.float64), np.asarray(passengers, dtype=np.float64)
     chance: Floats = _logistic(scale * (kappa * n - m) / (m + n))
     return chance
@@ -89,8 +89,8 @@ def fit_approval(
         pedestrians: n of each answer, shape (k,).
         approvals: P(sacrifice) or 0/1 of each answer, in [0, 1], shape (k,).
         passengers: m of each answer, or one number.
-        weights: of each answer (how many it stands for), above 0.
-        clusters: of each answer; by default each is one.
+        weights: weight of each answer (the number of answers it stands for), above 0.
+        clusters: cluster of each answer; by default each answer is a cluster.
 
     Raises:
         UsageError: shapes differ, or a number is out of its range.
@@ -145,8 +145,9 @@ def fit_approval(
 
 
 def _switch(thresholds: Floats, y: Floats) -> dict[str, Any] | None:
-    """Return where answers switch at once: the bounds of κ (equal where one case is a matter of indifference,
-    answered by one half); None if they overlap.
+    """Return the bounds of κ if answers switch abruptly, or None if they overlap.
+
+    The bounds are equal if one case is answered by one half, that is, with indifference.
     """
     stays, swerves, even = thresholds[y == 0], thresholds[y == 1], np.unique(thresholds[y == 0.5])
     low = float(swerves.max()) if len(swerves) else 0.0
@@ -185,7 +186,7 @@ def _newton(x: Floats, y: Floats, w: Floats) -> Floats | None:
 
 
 def _errors(x: Floats, y: Floats, w: Floats, b: Floats, names: Sequence[Hashable]) -> Floats | None:
-    """Return the clustered covariance of b; None where the curve is flat at b."""
+    """Return the clustered covariance of b, or None where the curve is flat at b."""
     p = _logistic(x @ b)
     hessian = (x * (w * p * (1 - p))[:, None]).T @ x
     if np.linalg.cond(hessian) > _FLAT:

@@ -1,33 +1,33 @@
-"""What it is worth to a preference that the car swerves: utility differences of a vignette, and thresholds.
+"""Utility differences between swerving and staying in a vignette, and thresholds of κ and α.
 
-m passengers, n pedestrians, harm with probability c; of the passengers f are the respondent's family, each
-of whose lives weighs 1 + a. W = m + a·f. A death costs 1, x is the swerve probability of one's own car, y
-that of the others' cars. What one universalises over is a choice, the `universalisation`:
+There are m passengers and n pedestrians, and harm has probability c; f of the passengers are the policy's
+family, each of whose lives has weight 1 + a, so that W = m + a·f. A death costs 1, x is the swerve
+probability of one's own car, y that of the others' cars. There are four forms of universalisation:
 
-* ``"veil"``: one does not know who one will be; ρ = m/(m+n) is the chance of being a passenger (headcount):
+* ``"veil"``: the own role is unknown; ρ = m/(m+n) is the chance of being a passenger:
 
       π(x, y) = −c·[W·x + n·(1−y)] / (m+n),        u = (1−κ)·π(x, y) + κ·π(x, x)
       u(1) − u(0) = c·(κ·n − W) / (m+n)            so: sacrifice iff κ > κ* = W/n   (m/n where a = 0)
 
-* ``"even"``: one is as likely to be a passenger as a pedestrian, ρ = ½:
+* ``"even"``: passenger and pedestrian are equally likely, ρ = ½:
 
       u(1) − u(0) = c·(κ − 1 − a·f/m) / 2          so: nobody with κ < 1 sacrifices, κ* = 1 + a·f/m
 
-* ``"role"``: universalised within one's own role, whatever it is: all passengers' cars swerve, or none does.
-  Own survival is then the same function of x in both terms, and κ changes nothing:
+* ``"role"``: universalisation within one's own role: all passengers' cars swerve, or none does. Own survival
+  is then the same function of x in both terms, and κ has no effect:
 
       u(1) − u(0) = o = −c·(1 + a·f) as passenger, c·(1 − a·f) as pedestrian, −c·a·f as anybody else
 
-* ``"mixed"``: one knows one's role where the own survival is concerned, and universalises behind the veil:
+* ``"mixed"``: own survival in the known role, universalisation behind the veil:
 
       u(1) − u(0) = (1−κ)·o + κ·c·(n − W)/(m+n)    so: sacrifice iff κ > (1+af)/(1+af+Δ)
 
   for a passenger, Δ = (n − W)/(m+n). Here morality and purchase come apart, as they do among people.
 
-For comparison, and to show what universalisation adds: the *altruist* stays in its role and puts a weight α
-on every other life, u(1) − u(0) = (own as in ``"role"``) + α·c·(others saved − others killed), so that the
+For comparison, to show what universalisation adds: the *altruist* knows its role and puts a weight α on every
+other life, u(1) − u(0) = (own as in ``"role"``) + α·c·(others saved − others killed), so that the
 passenger sacrifices iff α·(n − m + 1) > 1 + a·f: the threshold falls with n alone. The *utilitarian* counts
-lives, c·(n − m). The veil and the even odds depend on m, n and κ, not on who one is. All derivations are
+lives, c·(n − m). ``"veil"`` and ``"even"`` depend on m, n and κ, not on one's role. All derivations are
 ours; homo moralis is Alger & Weibull's (Econometrica 2013).
 """
 
@@ -48,11 +48,11 @@ UNIVERSALISATIONS = get_args(Universalisation)
 
 @dataclass(frozen=True)
 class DilemmaPreferences:
-    """What somebody wants in a dilemma.
+    """Preferences in a dilemma.
 
     Args:
         kind: ``"moralis"`` (own survival and universalised survival), ``"altruist"`` (own survival and
-            others' lives), ``"utilitarian"`` (lives, each alike).
+            others' lives), ``"utilitarian"`` (all lives equally).
         kappa: κ in [0, 1], the weight of homo moralis on universalised survival; 0 is homo economicus.
         altruism: α of the altruist, at least 0.
         family: a, the extra weight on each family member's life, at least 0.
@@ -85,7 +85,7 @@ class DilemmaPreferences:
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """The name in tables."""
         more = (
             "" if self.universalisation == "veil" or self.kind != "moralis" else f" ({self.universalisation})"
         )
@@ -99,14 +99,12 @@ class DilemmaPreferences:
 
 @dataclass(frozen=True)
 class Worth:
-    """What swerving is worth over staying, in lives: differences of utility, split by what they come from.
+    """The utility differences between swerving and staying, in lives, by source.
 
-    Attributes:
-        own: own survival (and family), if one's own car swerves and nothing else changes.
-        moral: what is wanted for reasons of morality: κ times the universalised difference, or α times the
-            lives of others, or the lives.
-        others: the change if all cars but one's own swerve (the one term in which others' cars matter).
-        mandate: the change if all cars swerve, one's own among them.
+    Attributes: own: own survival (and family) if one's own car swerves and nothing else changes. moral: the
+        moral term: κ times the universalised difference, α times the lives of others, or the lives. others:
+        the change if all other cars swerve, the only term in which others' cars matter. mandate: the change
+        if all cars swerve, including one's own.
     """
 
     own: float
@@ -116,12 +114,12 @@ class Worth:
 
     @property
     def choice(self) -> float:
-        """Of one's own car's program: u(1) − u(0)."""
+        """The utility difference of one's own car's program, u(1) − u(0)."""
         return self.own + self.moral
 
 
 def worth(vignette: Vignette, preferences: DilemmaPreferences) -> Worth:
-    """Return the utility differences of a vignette, see this module."""
+    """Return the utility differences of a vignette; the module's docstring has the formulas."""
     c, m, n = vignette.certainty, vignette.riders, vignette.pedestrians
     kin = preferences.family * vignette.relatives
     if preferences.kind == "utilitarian":
@@ -155,13 +153,12 @@ def kappa_threshold(
 ) -> float:
     """Return κ*: homo moralis sacrifices the passengers iff κ > κ*.
 
-    Above 1 nobody does. Within one role κ changes nothing: κ* is then infinity where staying is better (or as
-    good), and −infinity where swerving is. In the mixed universalisation that is so where both terms agree.
+    A κ* above 1 means that nobody does. With ``"role"``, κ has no effect: κ* is infinity if staying is at
+    least as good, and −infinity if swerving is better. With ``"mixed"`` this holds where both terms agree.
 
     Raises:
-        UsageError: in the mixed universalisation, for a pedestrian whom fewer lives stand beside than in
-            the car, it
-            is the other way round: small κ swerve.
+        UsageError: with ``"mixed"``, for a pedestrian when the car carries more lives than stand on the road,
+            small instead of large κ swerve, so that there is no such threshold.
     """
     m, n = vignette.riders, vignette.pedestrians
     kin = DilemmaPreferences(family=family, universalisation=universalisation).family * vignette.relatives
@@ -182,12 +179,13 @@ def kappa_threshold(
 
 
 def altruism_threshold(vignette: Vignette, *, family: float = 0.0) -> float:
-    """Return α*: the altruist sacrifices the passengers iff α > α*; infinity where no α is large enough,
-    below 0 where every one is.
+    """Return α*: the altruist sacrifices the passengers iff α > α*.
+
+    It is infinity if no α is large enough, and below 0 if every α is.
 
     Raises:
-        UsageError: for a pedestrian whose survival costs more lives of others than it saves, it is the other
-            way round: small α swerve.
+        UsageError: for a pedestrian whose survival costs more lives of others than it saves, small instead of
+            large α swerve, so that there is no such threshold.
     """
     own = _in_role(vignette, family * vignette.relatives)
     saved = vignette.certainty * _others_saved(vignette)
@@ -199,17 +197,17 @@ def altruism_threshold(vignette: Vignette, *, family: float = 0.0) -> float:
 
 
 def _in_role(vignette: Vignette, kin: float) -> float:
-    """Return what swerving changes in one's own survival and that of one's family, in one's own role."""
+    """Return the change in one's own and one's family's survival from swerving, in one's own role."""
     own = {"passenger": -1.0, "pedestrian": 1.0}.get(vignette.perspective, 0.0)
     return vignette.certainty * (own - kin)
 
 
 def _hit(vignette: Vignette) -> float:
-    """Return what others' cars change for oneself: only pedestrians are in their way."""
+    """Return the effect of others' cars on one's own survival, which they only threaten on foot."""
     return vignette.certainty if vignette.perspective == "pedestrian" else 0.0
 
 
 def _others_saved(vignette: Vignette) -> int:
-    """Return others' lives saved less others' lives lost where all harm is certain."""
+    """Return others' lives saved minus others' lives lost if all harm is certain."""
     m, n = vignette.riders, vignette.pedestrians
     return n - (vignette.perspective == "pedestrian") - (m - (vignette.perspective == "passenger"))

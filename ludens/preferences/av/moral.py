@@ -1,18 +1,18 @@
-"""What it is worth to a preference to spare one group of a Moral Machine scenario and not the other.
+"""Utility differences between sparing one group of a Moral Machine scenario and sparing the other.
 
-Only human lives count, each alike; nothing else about a character does. m sit in the vehicle (if anybody
-does), n₁ and n₂ are the humans of the two groups, and the respondent's own vehicle is the one that decides:
+Only human lives count, all equally; no other feature of a character does. m people sit in the vehicle (if
+anybody does), n₁ and n₂ are the numbers of humans in the two groups, and the policy's own vehicle decides:
 
-* behind the veil, passengers against n pedestrians, as in `ludens.preferences.av.dilemma`: to spare the
-  pedestrians is worth (κ·n − m)/(m+n), to spare the passengers the opposite: pedestrians iff κ > m/n;
-* behind the veil, pedestrians against pedestrians: the own vehicle's choice never concerns oneself, so own
-  survival is silent, and universalised survival counts heads: to spare the first is worth κ·(n₁ −
-  n₂)/(n₁+n₂). Homo economicus is indifferent, every κ > 0 spares the more;
-* within one role, one's own group is spared, and who is in none is indifferent, whatever κ;
-* the altruist adds α for every other life to the own one, the utilitarian counts lives.
+* behind the veil, passengers against n pedestrians, as in `ludens.preferences.av.dilemma`: sparing the
+  pedestrians has the utility (κ·n − m)/(m+n), sparing the passengers the opposite: pedestrians iff κ > m/n;
+* behind the veil, pedestrians against pedestrians: the choice of one's own vehicle never concerns oneself, so
+  that only universalised survival counts: sparing the first group has the utility κ·(n₁ − n₂)/(n₁+n₂). Homo
+  economicus is indifferent, and every κ > 0 spares the larger group;
+* with ``"role"``, one's own group is spared, and a bystander is indifferent, whatever κ;
+* the altruist adds α for every other life to its own, the utilitarian counts lives.
 
-The other universalisations are those of the dilemma, with even odds of both groups for ``"even"``. All of it
-is ours.
+The other universalisations are those of the dilemma; ``"even"`` gives both groups equal odds. All of this is
+ours.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def sparing_worth(
     preferences: DilemmaPreferences,
     own: int | None = None,
 ) -> float:
-    """Return u(spare the first) − u(spare the second), in lives.
+    """Return u(spare the first group) − u(spare the second), in lives.
 
     Args:
-        humans: how many people each group has; pets count nothing.
-        passengers: whether each group sits in the vehicle (at most one does).
-        preferences: whose.
-        own: the respondent's group, 0 or 1; None for a bystander.
+        humans: the number of people in each group; pets do not count.
+        passengers: whether each group sits in the vehicle; at most one does.
+        preferences: the preferences.
+        own: one's own group, 0 or 1; None for a bystander.
     """
     first, second = humans
     lives = float(first - second)
@@ -54,9 +54,7 @@ def sparing_worth(
 
 
 def _at_stake(humans: Sequence[int], passengers: Sequence[bool], universalisation: str) -> float:
-    """Return what sparing the first changes in own survival behind the veil: as a passenger, by one's own
-    car.
-    """
+    """Return the change in own survival behind the veil from sparing the first group, by one's own car."""
     if not any(passengers) or sum(humans) == 0:
         return 0.0
     riders = humans[0] if passengers[0] else humans[1]

@@ -1,4 +1,4 @@
-"""What people say in dilemmas of autonomous vehicles. All numbers are recalled, none is verified."""
+"""People's answers in dilemmas of autonomous vehicles. All numbers are from memory, none is verified."""
 
 from __future__ import annotations
 

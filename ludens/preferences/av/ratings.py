@@ -1,18 +1,18 @@
-"""From utility differences to points of a scale of 0 to 100, by a monotone map that is a parameter.
+"""Ratings from 0 to 100 as a monotone function of utility differences.
 
-Which difference a question asks about (`ludens.preferences.av.dilemma.Worth`) is our reading of it:
+The difference that a question asks about (`ludens.preferences.av.dilemma.Worth`) is our interpretation:
 
 ==========================================  ========================================================
 question                                    difference
 ==========================================  ========================================================
 ``act``, ``purchase``, allocation to buy     ``choice``: one's own car's program
-``morality``, allocation by morality        ``moral``: what is wanted for reasons of morality alone
-``law``                                     ``mandate``: all cars, one's own among them
+``morality``, allocation by morality        ``moral``: the moral term alone
+``law``                                     ``mandate``: all cars, including one's own
 allocation by comfort with others having it ``others``: all cars but one's own
 ==========================================  ========================================================
 
-A rating of the protective program is that of the utilitarian one with the difference's sign turned. Homo
-economicus, who has no moral reasons, rates the morality of everything in the middle.
+A rating of the protective program is that of the utilitarian one with the opposite sign of the difference.
+Homo economicus has no moral term and rates the morality of every program at 50.
 """
 
 from __future__ import annotations
@@ -28,17 +28,16 @@ from ludens.preferences.av.dilemma import DilemmaPreferences, worth
 Shape = Literal["logistic", "linear", "step"]
 
 SCALE = 4.1
-"""λ of the logistic map: what the approval of people in the facts of study 2 gives (`fit_approval`)."""
+"""λ of the logistic map, fitted to people's approval in study 2 (`fit_approval`)."""
 
 
 @dataclass(frozen=True)
 class RatingMap:
-    """A monotone map from a utility difference d to a share in [0, 1], of which 100 times is the rating.
+    """A monotone map from a utility difference d to a share in [0, 1]; the rating is 100 times the share.
 
     Args:
-        shape: ``"logistic"``: 1 / (1 + e^(−λd)); ``"linear"``: ½ + λd/2 within [0, 1]; ``"step"``: 0, ½ or
-        1 by
-            the sign of d.
+        shape: ``"logistic"``: 1 / (1 + e^(−λd)); ``"linear"``: ½ + λd/2 within [0, 1]; ``"step"``: 0, ½ or 1,
+            by the sign of d.
         scale: λ above 0, per life.
 
     Raises:
@@ -60,7 +59,7 @@ class RatingMap:
         object.__setattr__(self, "scale", number)
 
     def __call__(self, difference: float) -> float:
-        """Return the share for a difference."""
+        """The share for a difference."""
         if self.shape == "step":
             return 0.5 + 0.5 * ((difference > 0) - (difference < 0))
         if self.shape == "linear":
@@ -71,7 +70,7 @@ class RatingMap:
 
 
 def difference(vignette: Vignette, preferences: DilemmaPreferences) -> float:
-    """Return the utility difference that the question asks about, toward what a high answer says."""
+    """Return the utility difference that the vignette's question asks about, positive for high answers."""
     found = worth(vignette, preferences)
     question = vignette.question
     value = {
@@ -85,6 +84,6 @@ def difference(vignette: Vignette, preferences: DilemmaPreferences) -> float:
 
 
 def rating(vignette: Vignette, preferences: DilemmaPreferences, by: RatingMap | None = None) -> float:
-    """Return the points, not rounded, from 0 to 100; a difference that is zero but for rounding gives 50."""
+    """Return the rating from 0 to 100, not rounded; a difference of 0 up to rounding errors gives 50."""
     found = difference(vignette, preferences)
     return MOST * (by or RatingMap())(0.0 if abs(found) < 1e-12 else found)

@@ -1,7 +1,7 @@
-"""When the utilitarian program is the better choice in the adoption game, in closed form.
+"""Closed-form thresholds above which the utilitarian program is the better choice in the adoption game.
 
-Someone with weight κ on universalisation and weight a on the lives of others values the own program x, where
-others drive a share y of utilitarian cars, at
+With weight κ on universalisation and weight a on the lives of others, the utility of one's own program x,
+when others drive a share y of utilitarian cars, is
 
     u(x) = (1 − κ)·π(x, y) + κ·π(x, x) + a·(expected number of others who survive)
 
@@ -14,8 +14,8 @@ so that the utilitarian program is better iff κ > κ*, where
 
     κ* = (w_p·c + D(y) − a·k·c) / (w_q·s·k·c + g·(1 − y))
 
-(w_p, w_q) says in which roles one thinks of oneself, see `Universalisation`. After homo moralis of
-Alger & Weibull (Econometrica 81(6), 2013); the threshold is ours.
+(w_p, w_q) are the weights of the roles in which the policy considers itself, see `Universalisation`. After
+homo moralis of Alger & Weibull (Econometrica 81(6), 2013); the threshold is ours.
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ from ludens.errors import UsageError
 Floats = NDArray[np.float64]
 
 Universalisation = Literal["veil", "passenger", "pedestrian"]
-"""The roles in which one thinks of oneself, in the own payoff and in the universalised one. ``"veil"``: in
-both, with their probabilities, not knowing which will be drawn. ``"passenger"``, ``"pedestrian"``: in this
-one role alone, as somebody who never walks, or never rides.
+"""The roles in which a policy considers itself, in its own and in the universalised payoff.
+
+``"veil"``: both, with their probabilities, before one is drawn. ``"passenger"``, ``"pedestrian"``: this role
+alone, like somebody who never walks, or never rides.
 """
 
 _WEIGHTS = {"veil": (1.0, 1.0), "passenger": (1.0, 0.0), "pedestrian": (0.0, 1.0)}
 
 
 def check_universalisation(universalisation: str) -> Universalisation:
-    """Return the universalisation of that name.
+    """Return the universalisation of a name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no universalisation of that name.
     """
     for known in get_args(Universalisation):
         if universalisation == known:
@@ -62,17 +63,17 @@ def gain_terms(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> tuple[Floats, Floats]:
-    """Return the A and B of u(1) − u(0) = A + κ·B.
+    """Return A and B of u(1) − u(0) = A + κ·B.
 
     Args:
         game: the rules.
         share: y in [0, 1], of utilitarian cars among the others.
-        altruism: a ≥ 0, the weight on each other life; broadcast with `share`.
+        altruism: a ≥ 0, the weight on each other life; broadcasts with `share`.
         universalisation: see `Universalisation`.
-        period: whose regulation holds.
+        period: the period whose regulation applies.
 
     Returns:
-        A, B: of the arguments' broadcast shape; B ≥ 0.
+        A and B, with the broadcast shape of the arguments; B ≥ 0.
     """
     riding, walking = _WEIGHTS[check_universalisation(universalisation)]
     y, weight = np.broadcast_arrays(
@@ -94,9 +95,9 @@ def kappa_threshold(
 ) -> Floats:
     """Return κ*: the utilitarian program is the better one iff κ > κ*; arguments as in `gain_terms`.
 
-    Below 0 everybody is better off with it, above 1 nobody. Where the choice does not depend on κ (the
-    universalisation ``"passenger"``, or s = 0, without economies of scale), it is −∞ or ∞; NaN where the
-    programs are equally good whatever κ.
+    If κ* is below 0 it is better for everybody, if κ* is above 1 for nobody. Where the choice does not depend
+    on κ (the universalisation ``"passenger"``, or s = 0, without economies of scale), it is −∞ or ∞; NaN
+    where the programs are equally good whatever κ.
     """
     own, everyone = gain_terms(
         game, share, altruism=altruism, universalisation=universalisation, period=period
@@ -107,9 +108,7 @@ def kappa_threshold(
 
 
 def altruism_threshold(game: AdoptionGame, share: ArrayLike = 0.0, *, period: int = 0) -> Floats:
-    """Return a* = (c + D(y))/(k·c): with κ = 0, the utilitarian program is better iff the weight a on each
-    other life is above a*.
-    """
+    """Return a* = (c + D(y))/(k·c): with κ = 0, the utilitarian program is better iff a > a*."""
     spared = game.walkers * game.accident
     found: Floats = (game.accident + game.extra_cost(share, period)) / spared
     return found
@@ -123,14 +122,14 @@ def role_payoff(
     universalisation: Universalisation = "veil",
     period: int = 0,
 ) -> Floats:
-    """Return π(x, y) in the roles of the universalisation alone; arguments are broadcast.
+    """Return π(x, y) for somebody who is only in the universalisation's roles; arguments broadcast.
 
     Args:
         game: the rules.
         own: x in [0, 1], the probability of the utilitarian program.
         others: y in [0, 1], the share of utilitarian cars among the others.
         universalisation: see `Universalisation`; ``"veil"`` gives ``game.payoff``.
-        period: whose regulation holds.
+        period: the period whose regulation applies.
     """
     riding, walking = _WEIGHTS[check_universalisation(universalisation)]
     x, y = (np.asarray(each, dtype=np.float64) for each in (own, others))
