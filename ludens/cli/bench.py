@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ludens.agents.registry import policy_names
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Elicit, Json, Out, Persona, Seed, names
 from ludens.cli.studies import PrintConfig, carry_out, given
@@ -15,7 +16,11 @@ from ludens.cli.studies import PrintConfig, carry_out, given
 def bench(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL...", help="Models, as local/smollm2-135m or openai/gpt-5-mini."),
+        typer.Argument(
+            metavar="MODEL...",
+            help="Models, as local/smollm2-135m or openai/gpt-5-mini, or other policies: "
+            f"{', '.join(policy_names())}.",
+        ),
     ],
     *,
     framings: Annotated[str, typer.Option(help="Framings, separated by commas.")] = "neutral,story,twin",

@@ -50,7 +50,12 @@ def models(as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        render(found, console())
+        from ludens.agents.registry import policy_names
+
+        screen = console()
+        render(found, screen)
+        names = ", ".join(policy_names())
+        screen.print(f"Policies without a model, in game trees: {names}.", style="dim", markup=False)
 
 
 def _family(family: Any) -> dict[str, Any]:

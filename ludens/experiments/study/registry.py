@@ -16,7 +16,7 @@ from typing import Any
 
 from ludens.errors import UsageError
 from ludens.experiments.study.base import Study
-from ludens.plugins import installed, load_object
+from ludens.plugins import installed, load_installed, load_object
 
 GROUP = "ludens.studies"
 
@@ -44,7 +44,7 @@ class Studies(Mapping[str, type[AnyStudy]]):
     def __getitem__(self, kind: str) -> type[AnyStudy]:
         if kind in self._registered:
             return self._registered[kind]
-        found = installed(GROUP)[kind].load()
+        found = load_installed(GROUP, kind)
         if not (isinstance(found, type) and issubclass(found, Study)):
             raise UsageError(f"The entry point {kind!r} of {GROUP} names {found!r}, which is no Study.")
         return found
