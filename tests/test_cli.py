@@ -17,6 +17,7 @@ from ludens import cli
 from ludens.agents.policy import Call, Decision
 from ludens.envs import PROTOCOLS
 from ludens.experiments import DecisionRecord, EpisodeRecord, EpisodeSpec, Run, create_run, play
+from ludens.experiments.play.study import PlayConfig, PlayStudy
 from ludens.experiments.runs.printable import printable
 from tests.loopback import Loopback, hanging, say
 
@@ -153,9 +154,18 @@ def test_naming_what_is_no_run_is_wrong_use(ran, tmp_path):
     assert "There is no run in runs" in sentence(*ran("show"), 2)
     ran("play", "trust-v0", "-p", "random", "--out", "run.db")
     assert "has no episode 9; its episodes are 0 to 0" in sentence(*ran("show", "run.db", "--episode", 9), 2)
-    assert "is a run of play, not a benchmark" in sentence(*ran("report", "run.db"), 2)
     create_run("other.db", "market", {}, [EpisodeSpec(0, {})]).close()
-    assert "other.db is a run of market, not of play" in sentence(*ran("resume", "other.db"), 2)
+    for command in ("show", "resume", "report", "export"):
+        assert "There is no study 'market'; there are " in sentence(*ran(command, "other.db"), 2)
+
+
+def test_a_run_of_every_kind_has_a_report(ran, tmp_path):
+    played = ran("play", "trust-v0", "-p", "random", "--episodes", 3, "--out", "run.db")[1]
+    assert not (tmp_path / "run.html").exists()
+    code, out, _ = ran("report", "run.db")
+    assert code == 0
+    assert out == played
+    assert "<h1>random</h1>" in (tmp_path / "run.html").read_text(encoding="utf-8")
 
 
 def test_runs_that_cannot_be_used_are_one_sentence_and_exit_1(ran, tmp_path):
@@ -169,9 +179,9 @@ def test_runs_that_cannot_be_used_are_one_sentence_and_exit_1(ran, tmp_path):
 
 
 def test_a_second_process_on_a_run_is_one_sentence(ran):
-    with create_run("run.db", "play", {"environment": {"id": "trust-v0", "options": {}},
-                    "policies": {"player_0": {"spec": "random"}, "player_1": {"spec": "random"}},
-                    "concurrency": 1}, [EpisodeSpec(0, {})]):  # fmt: skip
+    study = PlayStudy(PlayConfig(environment="trust-v0", policies="random"))
+    specs = [EpisodeSpec(index, labels) for index, labels in enumerate(study.episodes())]
+    with create_run("run.db", "play", study.config.as_json(), specs):
         assert "Another process is at work on run.db" in sentence(*ran("resume", "run.db"), 1)
     assert ran("resume", "run.db")[0] == 0
 
@@ -199,7 +209,8 @@ def test_what_a_model_says_reaches_the_terminal_as_text_only(ran, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     spec = EpisodeSpec(0, {"policy": EVIL})
     call = Call("x/y", ({"role": "user", "content": EVIL},), EVIL, "invalid", EVIL)
-    with create_run("run.db", "play", {}, [spec]) as store:
+    config = {"environment": "trust-v0", "policies": "random"}
+    with create_run("run.db", "play", config, [spec]) as store:
         decision = Decision(1, reasoning=EVIL, calls=(call,))
         place = (EVIL, "trust-v0", "TG1", "investor", "opening", 0, ("trust", "keep"))
         store.add_decision(
@@ -281,7 +292,7 @@ def test_a_table_with_nowhere_to_go_costs_no_result(ran):
     )
     assert code == 1
     assert json.loads(out)["estimates"]
-    assert "`ludens report b.db --csv FILE`" in err
+    assert "`ludens export b.db --table estimates --out FILE`" in err
 
 
 def test_ctrl_c_exits_130_and_names_the_way_to_go_on(tmp_path):

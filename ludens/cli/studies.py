@@ -74,7 +74,8 @@ def print_run(
         study.show(result, console())
     for name, target in (files or {}).items():
         if target is not None:
-            write_rows(study.tables(result)[name], target)
+            again = f"name another file in `ludens export {path} --table {name} --out FILE`; the run is kept."
+            write_rows(study.tables(result)[name], target, again)
 
 
 def given(**values: Any) -> dict[str, Any]:

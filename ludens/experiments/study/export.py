@@ -53,8 +53,15 @@ def export(
     return {name: write_rows(rows, folder / f"{name}.csv") for name, rows in tables.items()}
 
 
-def write_rows(rows: Rows, target: str | os.PathLike[str]) -> Path:
+def write_rows(
+    rows: Rows, target: str | os.PathLike[str], again: str = "name another file; the run is kept."
+) -> Path:
     """Write rows as a file, ``.csv`` or ``.json`` by its ending. It is replaced whole or not at all.
+
+    Args:
+        rows: of the table.
+        target: the file.
+        again: ends the error's sentence by saying what to do.
 
     Raises:
         UsageError: it has another ending.
@@ -62,10 +69,11 @@ def write_rows(rows: Rows, target: str | os.PathLike[str]) -> Path:
     """
     ending = Path(target).suffix.lower()
     if ending == ".json":
-        return write_table(json.dumps([plain(dict(row)) for row in rows], indent=1) + "\n", target)
+        text = json.dumps([plain(dict(row)) for row in rows], indent=1) + "\n"
+        return write_table(text, target, again)
     if ending != ".csv":
         raise UsageError(f"{target} must end in .csv or .json: name another file.")
-    return write_table(as_csv(rows), target)
+    return write_table(as_csv(rows), target, again)
 
 
 def _decisions(records: list[DecisionRecord]) -> Iterator[Mapping[str, Any]]:
