@@ -1,12 +1,11 @@
-"""Which games identify what: expected standard errors of α, β, κ and λ, and what a fit says of one simulated
-sample.
+"""Which games identify which parameters: expected standard errors of α, β, κ and λ, and the warnings of a
+fit.
 
     python docs/identification.py
 
-Each row is a set of the published protocols played by 100 people with uniform beliefs, (α, β, κ, λ) = (0.2,
-0.2, 0.3, 8).
-The expected errors are the inverse of the information at these values: what a sample of that size can tell
-at best. The last column is what `fit` warned of in one sample drawn from the same values.
+Each row is a set of the published protocols, played by 100 people with uniform beliefs and (α, β, κ, λ) =
+(0.2, 0.2, 0.3, 8). The expected errors come from the inverse of the information at these values, the best
+that a sample of that size can achieve. The last column has the warnings of `fit` for one simulated sample.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ SETS = {"SPD": ["SPD"], "TG": ["TG"], "UG": ["UG"], "TG and UG": ["TG", "UG"], "
 
 
 def asked(families: list[str], seen: Literal["strategies", "nodes"]) -> Choices:
-    """All protocols of some families, put to everybody."""
+    """Return a design in which everybody is asked about all protocols of some families."""
     games = [game for name, game in PROTOCOLS.items() if name.rstrip("123456") in families]
     return questions([(game, uniform_strategy(game)) for game in games], subjects=PEOPLE, seen=seen)
 
 
 def expected_errors(choices: Choices) -> NDArray[np.float64]:
-    """Standard errors from the information that a sample of this design carries on average, shape (4,)."""
-    phi = HOMO_MORALIS.internal(TRUTH)
+    """Return standard errors from the expected information of a design, shape (4,)."""
+    phi = HOMO_MORALIS.to_free(TRUTH)
     found = events(HOMO_MORALIS, choices, phi)
     # Every node, or every game, is answered once by everybody.
     weights = np.where(choices.total > 0, np.exp(found.level), 0.0) * PEOPLE

@@ -28,9 +28,8 @@ def symmetric_equilibria(game: GameTree, preferences: Preferences) -> Floats:
     With κ = 0 and perfect information these are the subgame-perfect equilibria. Otherwise they are the
     strategies x that are optimal among all strategies against (1−ε)·x + ε·uniform (mixed at every
     information set) for every small enough ε > 0, which is checked exactly on the coefficients of the
-    powers of ε. A player's own
-    moves do not tremble: if x is an equilibrium, so is a strategy that differs from it only where neither
-    the others' moves nor universalisation make a difference.
+    powers of ε. A player's own moves do not tremble: if x is an equilibrium, so is a strategy that differs
+    from it only where neither the others' moves nor universalisation make a difference.
 
     Raises:
         UsageError: the game has more than 1024 pure strategies, or more than 4096 subgame-perfect equilibria.

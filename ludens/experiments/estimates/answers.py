@@ -140,9 +140,8 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
         return bench_answers(decisions, [episode.labels for episode in run.episodes()], beliefs)
     if manifest["kind"] != "play":
         raise UsageError(
-            f"{run.path} is a run of {manifest['kind']}: preferences are estimated from runs of bench and "
-            f"of play, or "
-            "from a CSV file."
+            f"{run.path} is a run of {manifest['kind']}: preferences are estimated from runs of bench and of "
+            "play, or from a CSV file."
         )
     if beliefs == "own":
         raise UsageError(f"{run.path} is a run of play, in which nobody states beliefs: give uniform ones.")

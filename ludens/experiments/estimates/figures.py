@@ -103,8 +103,8 @@ def _of(column: Column, name: str) -> Value:
 
 
 def _estimate(value: Value) -> Estimate:
-    """A value as an estimate: what is NaN is missing."""
-    return Estimate(*map(finite, (value.estimate, value.low, value.high)))
+    """Return a value as an estimate, without the numbers that are NaN."""
+    return Estimate(finite(value.estimate), finite(value.low), finite(value.high))
 
 
 def _name(column: Column, unit: str) -> str:

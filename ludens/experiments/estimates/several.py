@@ -53,8 +53,7 @@ def of_types(mixture: Mixture, errors: Errors = "cluster") -> EstimateTable:
     starts = mixture.starts
     notes.append(
         f"Types are ordered by share. Of {starts.tried} random starts the best {starts.continued} were "
-        f"followed to "
-        f"their maximum, and {starts.reached} of these reached the best."
+        f"followed to their maximum, and {starts.reached} of these reached the best."
     )
     assigned = mixture.assigned.tolist()
     facts = [

@@ -18,12 +18,10 @@ from ludens.training.evaluation.sets import SETS
 HERE = "ludens.training.alignment"
 
 _NOTES = (
-    "Ours, and not taken from any paper: the wordings, the form of the reasoning, the sets of "
-    "questions and their "
-    "sizes, the personas, the hyper-parameters, and κ where it was chosen.",
-    "What is measured here is choice in small games in given words. It is no statement on values, "
-    "and what holds "
-    "in one wording need not hold in another: see the sets below the first.",
+    "Ours, and not taken from any paper: the wordings, the form of the reasoning, the sets of questions and "
+    "their sizes, the personas, the hyper-parameters, and κ where it was chosen.",
+    "What is measured here is choice in small games in given words. It is no statement on values, and what "
+    "holds in one wording need not hold in another: see the sets below the first.",
     "The 18 protocols are those of van Leeuwen & Alger (2024); homo moralis is Alger & Weibull's (2013).",
 )
 
@@ -90,8 +88,7 @@ def _pictures(result: AlignmentResult) -> list[Picture]:
             "Which weight do the choices reveal?",
             "How much worse each value of κ explains the answers to the published protocols than the best "
             "value does. Values below the dashed line form the 95 % interval; the dotted line is the "
-            "target. A "
-            "flat curve means that the answers do not tell.",
+            "target. A flat curve means that the answers do not tell.",
             figures.kappas(result),
         ),
         Picture("prices", "What does it do in a market?",
@@ -109,8 +106,7 @@ def _pictures(result: AlignmentResult) -> list[Picture]:
                 "cells",
                 "What changed in the published protocols?",
                 "Share of the prosocial option, in per cent, for every protocol and node; both orders "
-                "averaged. "
-                "Hatched: no usable answer in every order.",
+                "averaged. Hatched: no usable answer in every order.",
                 bench_figures.heat_map(result.protocols),
             ),
         )

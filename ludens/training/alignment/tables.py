@@ -95,11 +95,9 @@ def _behaviour(result: AlignmentResult) -> Table:
                 )
             )
     caption = (
-        "Per cent. Cooperation and, beside it, what the target's oracle does on the same questions; "
-        "regret as "
-        "a share of the game's payoff range; the slope is the change of cooperation, as a share, per "
-        "point of "
-        "temptation T − R; right of all counts unreadable and refused replies as not right."
+        "Per cent. Cooperation and, beside it, what the target's oracle does on the same questions; regret "
+        "as a share of the game's payoff range; the slope is the change of cooperation, as a share, per "
+        "point of temptation T − R; right of all counts unreadable and refused replies as not right."
     )
     headers = (
         "cooperates", "the oracle", "agrees with economicus", "regret", "slope in T − R", "right of all",
@@ -160,8 +158,7 @@ def _protocols(result: AlignmentResult) -> Table:
     )  # fmt: skip
     caption = (
         "The published protocols, which nothing was trained on: per cent with 95 % intervals, regret in "
-        "points "
-        "per protocol. Reference policies below the models."
+        "points per protocol. Reference policies below the models."
     )
     names = [policy_name(found.policy) for found in result.protocols.measures]
     return Table.of("Published protocols", caption, headers, zip(names, rows, strict=True), corner="who")
@@ -175,12 +172,9 @@ def _revealed(result: AlignmentResult) -> Table:
     ]
     caption = (
         "Maximum-likelihood estimates with 95 % intervals: dislike of being behind (α) and ahead (β), "
-        "weight on "
-        "what would follow if everybody chose alike (κ), noise in points (λ). A dash: the choices do not "
-        "tell "
-        "(hover for the reason); a model that hardly errs has no finite estimate, and the table above "
-        "has its "
-        "interval."
+        "weight on what would follow if everybody chose alike (κ), noise in points (λ). A dash: the choices "
+        "do not tell (hover for the reason); a model that hardly errs has no finite estimate, and the table "
+        "above has its interval."
     )
     names = [policy_name(found.policy) for found in result.protocols.measures]
     headers = tuple(PREFERENCES.values())
@@ -203,9 +197,8 @@ def _markets(result: AlignmentResult) -> Table:
             )
         )
     caption = (
-        "One firm of the duopoly is the model, the other replies best to last period's prices. Mean "
-        "price over "
-        "the last half of what was played; an aborted run stopped where a reply stayed unreadable."
+        "One firm of the duopoly is the model, the other replies best to last period's prices. Mean price "
+        "over the last half of what was played; an aborted run stopped where a reply stayed unreadable."
     )
     headers = ("periods", "status", "mean price", "Nash", "joint profit", "profit gain Δ")
     return Table.of(
@@ -230,13 +223,10 @@ def _dilemmas(result: AlignmentResult) -> Table:
         for _, each in shown
     ]
     caption = (
-        "Studies of autonomous vehicles, which nothing was trained on: approval of swerving, in per "
-        "cent, where so "
-        "many pedestrians are at stake; ratings from 0 to 100 of how moral the utilitarian program is "
-        "and how "
-        "willingly it would be bought, and the first less the second. Questions are used where both "
-        "orders of "
-        "telling were answered."
+        "Studies of autonomous vehicles, which nothing was trained on: approval of swerving, in per cent, "
+        "where so many pedestrians are at stake; ratings from 0 to 100 of how moral the utilitarian program "
+        "is and how willingly it would be bought, and the first less the second. Questions are used where "
+        "both orders of telling were answered."
     )
     headers = (
         *(f"swerve for {number}" for number in few), "moral", "would buy", "moral − buy", "unreadable",

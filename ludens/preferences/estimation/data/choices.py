@@ -157,8 +157,7 @@ def read_clusters(table: Table, subjects: Codes, count: int) -> tuple[Codes, str
             apart[0],
             "cluster",
             "puts a subject into a second cluster, and clusters hold whole subjects: mend it, or name that "
-            "column "
-            "as the subject",
+            "column as the subject",
         )
     # Numbered by subject, so that none is empty.
     return first_seen(chosen)[0], table.called("cluster")

@@ -165,9 +165,8 @@ def open_table(table: Any, names: Mapping[str, str] | None = None) -> Table:
         opened = Table(cells, found, rows, "row")
     else:
         raise UsageError(
-            f"A table of choices is a pandas or polars data frame, a mapping of columns or the path of a "
-            f"CSV file; "
-            f"got {type(table).__name__}."
+            "A table of choices is a pandas or polars data frame, a mapping of columns or the path of a CSV "
+            f"file; got {type(table).__name__}."
         )
     if not len(opened):
         raise UsageError("The table of choices has no rows; give one row for each choice.")
@@ -238,8 +237,7 @@ def _read_csv(path: Path, names: Mapping[str, str]) -> Table:
                 if len(row) != len(header):
                     raise UsageError(
                         f"Line {reader.line_num} of {path} has {len(row)} cells and its header "
-                        f"{len(header)}; "
-                        "mend that line."
+                        f"{len(header)}; mend that line."
                     )
                 rows.append(row)
                 lines.append(reader.line_num)

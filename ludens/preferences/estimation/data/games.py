@@ -104,8 +104,7 @@ def _attributes(situations: Sequence[tuple[GameTree, Strategy]], model: Model) -
     if missing:
         raise UsageError(
             f"The model {model.name!r} needs {missing[0]!r}, which strategies in games do not have (they "
-            f"have "
-            f"{', '.join(_TERMS)}); choose the model moralis or fehr_schmidt."
+            f"have {', '.join(_TERMS)}); choose the model moralis or fehr_schmidt."
         )
     for game, _ in situations:
         if len(game.roles) != 2 and any("other−own" in name for name in model.attributes):

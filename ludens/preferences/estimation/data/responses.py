@@ -106,8 +106,7 @@ def _put_together(read: GameRows, columns: Codes, whole: str) -> Answers:
         row = read.starts[np.argmin(complete)]
         told = (
             f"begins a strategy in {read.games[read.game[row]]!r} of which nodes are missing; add them, or "
-            f"take "
-            "answers node by node with whole='auto'"
+            "take answers node by node with whole='auto'"
         )
         raise read.table.error(row, None, told)
     # Every pure strategy's number is a sum over its options, since the first node varies slowest.

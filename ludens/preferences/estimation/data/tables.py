@@ -76,6 +76,5 @@ def read_choices(
     listed = ", ".join(map(str, opened.cells))
     raise UsageError(
         "The table is of no known form: it needs a column self_x (choices between X and Y), situation "
-        "(several options) "
-        f"or protocol (games), and has {listed}; name yours as in self_x='…'."
+        f"(several options) or protocol (games), and has {listed}; name yours as in self_x='…'."
     )
