@@ -9,6 +9,8 @@ The rooms, each importing only those before it:
 * `ludens.training`: oracle-labelled data sets, fine-tuning, and what it changed,
 * `ludens.cli`: the command `ludens`.
 
+`ludens.testing` holds tests for environments and policies of one's own.
+
 `import ludens` loads none of them: each is loaded when it is first named (`ludens.envs`), and the heavy
 libraries only when something needs them.
 """
@@ -19,13 +21,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ludens import agents, cli, envs, experiments, preferences, training
+    from ludens import agents, cli, envs, experiments, preferences, testing, training
 
     __version__: str
 
-__all__ = ["__version__", "agents", "cli", "envs", "experiments", "preferences", "training"]
+__all__ = ["__version__", "agents", "cli", "envs", "experiments", "preferences", "testing", "training"]
 
-_ROOMS = frozenset({"agents", "cli", "envs", "experiments", "preferences", "training"})
+_ROOMS = frozenset(__all__) - {"__version__"}
 
 
 def __getattr__(name: str) -> Any:
@@ -33,19 +35,9 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return importlib.import_module(f"ludens.{name}")
     if name == "__version__":
-        return _version()
+        return importlib.import_module("ludens.version").installed_version()
     raise AttributeError(f"module 'ludens' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _version() -> str:
-    # importlib.metadata loads email and zipfile, which only those need who ask for the version.
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("ludens")
-    except PackageNotFoundError:  # a source tree that was put on the path and never installed
-        return "0+unknown"

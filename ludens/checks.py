@@ -1,4 +1,4 @@
-"""Checks of what an environment is given: numbers that count, and words from a list."""
+"""Checks of an environment's arguments: counts, words from a list, seeds, and calls in the right order."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from ludens.errors import UsageError
 
 
 def whole_number(value: object) -> int | None:
-    """The value if it is a whole number (what Python takes as an index: NumPy's integers and arrays of one
-    without an axis too, not 1.0, True or a text), else None.
+    """Return the value as an int if it is a whole number, else None.
+
+    Whole numbers are the values that Python takes as an index: NumPy's integers and arrays without an axis
+    too, not 1.0, True or a text.
     """
     if isinstance(value, bool):
         return None
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # what has no index is what this finds out
+        return operator.index(value)  # type: ignore[arg-type]  # raises for values without an index
     except TypeError:
         return None
 
@@ -31,7 +33,7 @@ def check_choice(environment: str, name: str, value: object, choices: tuple[obje
 
 
 def check_count(environment: str, name: str, value: object, *, least: int = 1) -> int:
-    """The value as an int.
+    """Return the value as an int.
 
     Raises:
         UsageError: it is no whole number, or below `least`.
@@ -45,8 +47,9 @@ def check_count(environment: str, name: str, value: object, *, least: int = 1) -
 
 
 def seeded(environment: str, seed: int | None, present: np.random.Generator | None) -> np.random.Generator:
-    """The generator of an episode: a seed starts a new one, without it the `present` one goes on, if there is
-    one.
+    """Return the generator of an episode.
+
+    A seed starts a new one; without a seed the `present` one goes on, if there is one.
 
     Raises:
         UsageError: the seed is no whole number of at least 0.

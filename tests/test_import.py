@@ -11,7 +11,7 @@ import pytest
 
 import ludens
 
-ROOMS = ("envs", "preferences", "agents", "experiments", "training")
+ROOMS = ("envs", "preferences", "agents", "experiments", "training", "cli", "testing")
 HEAVY = ("litellm", "matplotlib", "numba", "pandas", "scipy", "torch", "transformers", "xllamacpp")
 
 

@@ -70,9 +70,9 @@ def _options(
 ) -> None:
     ctx.obj = debug
     if version:
-        import ludens
+        from ludens.version import installed_version
 
-        typer.echo(f"ludens {ludens.__version__}")
+        typer.echo(f"ludens {installed_version()}")
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())

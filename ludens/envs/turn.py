@@ -16,7 +16,7 @@ Method = Literal["direct", "strategy"]
 
 @runtime_checkable
 class Game(Protocol):
-    """What a wording or a policy may ask of any game: its family's name, its roles, its numbers."""
+    """The attributes that every game has: its family's name, its roles, its numbers."""
 
     @property
     def name(self) -> str:
@@ -88,7 +88,7 @@ class Turn:
         round: the number of this round, from 0; `rounds` is how many there will be.
         method: ``"direct"`` if the move is really reached, ``"strategy"`` if it is asked for every case in
             advance.
-        facts: anything else that a wording may need, by name; ``roles`` is ``"random"`` where they are
+        facts: anything else that a prompt may need, by name; ``roles`` is ``"random"`` where they are
             drawn anew for every round.
         interval: the lowest and the highest number that may be chosen, where the move is a number (a price)
             and `options` is empty; None where there are options.

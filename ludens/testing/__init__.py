@@ -1,7 +1,7 @@
-"""What the tests of ludens are made of, for the tests of those who build on it.
+"""Tests and test data for environments, policies and games of one's own; ludens tests itself with them.
 
-* `EnvironmentConformance`: inherit it, name an environment, and pytest checks every promise that environments
-    make;
+* `EnvironmentConformance`: inherit it, name an environment, and pytest checks every property that
+    environments have;
 * `PolicyConformance`: the same for policies;
 * `games`, `payoffs`, `behaviour_strategies`: Hypothesis strategies that draw game trees, payoffs of a family,
   and ways to play a game.
@@ -42,7 +42,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'ludens.testing' has no attribute {name!r}")
     try:
         if name.endswith("Conformance"):
-            # Its assertions are then told as those of a test file are.
+            # Its failures are then explained as those of a test file are.
             importlib.import_module("pytest").register_assert_rewrite(f"ludens.testing.{_HOME_OF[name]}")
         return getattr(importlib.import_module(f"ludens.testing.{_HOME_OF[name]}"), name)
     except ModuleNotFoundError as why:

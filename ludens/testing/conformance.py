@@ -50,11 +50,11 @@ class EnvironmentConformance:
     options: ClassVar[Mapping[str, Any]] = {}
 
     def make(self, **options: Any) -> Any:
-        """A new environment, AEC face."""
+        """Return a new environment with the AEC API."""
         return make_env(self.environment, **{**self.options, **options})
 
     def make_parallel(self, **options: Any) -> Any:
-        """A new environment, parallel face."""
+        """Return a new environment with the Parallel API."""
         return make("parallel", self.environment, **{**self.options, **options})
 
     @property
@@ -79,19 +79,19 @@ class EnvironmentConformance:
     # PettingZoo's own tests
 
     def test_pettingzoo_api(self) -> None:
-        """PettingZoo's test of the AEC interface."""
+        """PettingZoo's test of the AEC API."""
         with quiet():
             pettingzoo_test("api_test")(self.make(), num_cycles=50)
 
     def test_pettingzoo_parallel_api(self) -> None:
-        """PettingZoo's test of the parallel interface."""
+        """PettingZoo's test of the Parallel API."""
         with quiet():
             pettingzoo_test("parallel_api_test")(self.make_parallel(), num_cycles=200)
 
     def test_pettingzoo_seed(self) -> None:
-        """PettingZoo's test of seeding, on both faces.
+        """PettingZoo's test of seeding, with both APIs.
 
-        The parallel face goes through `parallel_to_aec`: PettingZoo's own `parallel_seed_test` looks at the
+        The Parallel API goes through `parallel_to_aec`: PettingZoo's own `parallel_seed_test` looks at the
         keys of the terminations instead of their values and so stops after one step.
         """
         with quiet():
@@ -106,7 +106,7 @@ class EnvironmentConformance:
     # Chance
 
     def test_same_seed_same_episode(self) -> None:
-        """The same seed and actions give the same everything, until the end, on both faces."""
+        """The same seed and actions give the same everything, until the end, with both APIs."""
         for seed in range(3):
             assert data_equivalence(episode(self.make(), seed), episode(self.make(), seed))
             one, other = (parallel_episode(self.make_parallel(), seed) for _ in range(2))
@@ -146,8 +146,8 @@ class EnvironmentConformance:
     def test_what_is_returned_is_fresh(self) -> None:
         """Writing into what was returned changes nothing.
 
-        Where all seats move at once, the AEC face is PettingZoo's conversion, which hands out its own
-        dictionaries; there the parallel face is what keeps this promise.
+        Where all seats move at once, the AEC API is PettingZoo's conversion, which hands out its own
+        dictionaries; there it is the Parallel API that keeps this promise.
         """
         if not self.turn_based:
             return
@@ -167,8 +167,8 @@ class EnvironmentConformance:
             env.step(first_legal(env))
         assert data_equivalence(tuple(seen), expected)
 
-    def test_what_the_parallel_face_returns_is_fresh(self) -> None:
-        """The same for the parallel face, whose dictionaries RLlib adds ``"__all__"`` to."""
+    def test_what_the_parallel_api_returns_is_fresh(self) -> None:
+        """The same for the Parallel API, to whose dictionaries RLlib adds ``"__all__"``."""
         spoilt = parallel_episode(self.make_parallel(), 2, after=spoil)
         assert data_equivalence(spoilt, parallel_episode(self.make_parallel(), 2))
 
@@ -198,8 +198,8 @@ class EnvironmentConformance:
         """
         if not self.turn_based:
             with quiet():
-                faces = SimpleNamespace(env=self.make, parallel_env=self.make_parallel)
-                pettingzoo_test("max_cycles_test")(faces)
+                module = SimpleNamespace(env=self.make, parallel_env=self.make_parallel)
+                pettingzoo_test("max_cycles_test")(module)
         whole = count_moves(self.make(), 4)
         for limit in range(1, min(whole, 6) + 2):
             env = self.make(max_cycles=limit)
@@ -306,7 +306,7 @@ class EnvironmentConformance:
             env.step(first_legal(env) if self.turn_based else self._joint(env))
 
     def illegal_actions(self, env: Any) -> list[Any]:
-        """Actions that no environment may take now, those that the mask forbids included."""
+        """Return actions that no environment may take now, those that the mask forbids included."""
         agent = env.agent_selection if self.turn_based else env.agents[0]
         illegal: list[Any] = [None, float("nan"), "0", [0], np.array([0.5, 0.5]), object()]
         space = env.action_space(agent)
@@ -381,9 +381,9 @@ class EnvironmentConformance:
                     assert [option.action for option in turn.options] == np.flatnonzero(mask).tolist()
                 assert turn.role in turn.game.roles
                 assert turn.round < turn.rounds
-                # Without a tree there are no paths to tell: the past may stand in the facts alone.
-                told = {turn.round} if isinstance(turn.game, GameTree) else {0, turn.round}
-                assert len(turn.past) in told
+                # Without a tree there are no paths to show: the past may stand in the facts alone.
+                lengths = {turn.round} if isinstance(turn.game, GameTree) else {0, turn.round}
+                assert len(turn.past) in lengths
                 if turn.interval is not None:
                     space = env.action_space(turn.agent)
                     assert turn.options == ()
@@ -403,7 +403,7 @@ class EnvironmentConformance:
                     env.unwrapped.turn(agent)
 
     def _joint(self, env: Any, action: Any = ...) -> dict[str, Any]:
-        """Legal actions for all seats of a parallel environment; the first takes `action` if one is given."""
+        """Return legal actions for all seats; the first seat takes `action` if one is given."""
         actions = {agent: lowest_action(env.action_space(agent)) for agent in env.agents}
         if action is not ...:
             actions[env.agents[0]] = action
@@ -411,7 +411,7 @@ class EnvironmentConformance:
 
 
 def _stepping(env: Any, read: Callable[[], Any]) -> list[Any]:
-    """What `read` returns after each step of the rest of an episode, AEC."""
+    """Return the results of `read` after each step of the rest of an AEC episode."""
     seen = []
     while env.agents:
         env.step(first_legal(env))

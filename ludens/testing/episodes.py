@@ -23,7 +23,7 @@ _TOO_LONG = 2000
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """No output, and every warning that is not expected is an error."""
+    """Silence output, and turn every warning that is not expected into an error."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("error")
         for message in _EXPECTED_WARNINGS:
@@ -32,7 +32,10 @@ def quiet() -> Iterator[None]:
 
 
 def pettingzoo_test(name: str) -> Callable[..., None]:
-    """One of PettingZoo's tests. Importing them loads environments that warn of their own deprecation."""
+    """Return one of PettingZoo's tests.
+
+    Importing them loads environments that warn of their own deprecation.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found: Callable[..., None] = getattr(importlib.import_module("pettingzoo.test"), name)
@@ -40,13 +43,13 @@ def pettingzoo_test(name: str) -> Callable[..., None]:
 
 
 def is_moving(env: Any) -> bool:
-    """Whether the seat to step has a move to make."""
+    """Return whether the seat to step has a move to make."""
     agent = env.agent_selection
     return bool(env.agents) and not (env.terminations[agent] or env.truncations[agent])
 
 
 def mask_of(observation: Any) -> Any:
-    """The action mask in an observation, or None."""
+    """Return the action mask in an observation, or None."""
     return observation.get("action_mask") if isinstance(observation, dict) else None
 
 
@@ -64,17 +67,17 @@ def check_types(space: Any, observation: Any, reward: Any, flags: list[Any], inf
 
 
 def turn_of(env: Any) -> Any:
-    """The turn of the seat to play."""
+    """Return the turn of the seat to play."""
     return env.unwrapped.turn(env.agent_selection)
 
 
 def lowest_action(space: Any) -> Any:
-    """The first action of a space: 0, or its lower bounds."""
+    """Return the first action of a space: 0, or its lower bounds."""
     return space.low.copy() if hasattr(space, "low") else 0
 
 
 def first_legal(env: Any) -> Any:
-    """An action that depends on nothing but the observation; None for a seat that is done."""
+    """Return an action that depends on nothing but the observation; None for a seat that is done."""
     if not is_moving(env):
         return None
     mask = mask_of(env.observe(env.agent_selection))
@@ -82,7 +85,7 @@ def first_legal(env: Any) -> Any:
 
 
 def drawing_from(rng: np.random.Generator) -> Callable[[Any], Any]:
-    """Legal actions drawn from `rng`."""
+    """Return legal actions drawn from `rng`."""
 
     def choose(env: Any) -> Any:
         if not is_moving(env):
@@ -98,7 +101,7 @@ def drawing_from(rng: np.random.Generator) -> Callable[[Any], Any]:
 
 
 def look(env: Any) -> tuple[Any, ...]:
-    """All that is public of an environment now."""
+    """Return all that is public of an environment now."""
     return (
         env.agent_selection,
         env.last(),
@@ -110,7 +113,7 @@ def look(env: Any) -> tuple[Any, ...]:
 
 
 def rest(env: Any, choose: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
-    """Everything seen from now to the end of the episode."""
+    """Return everything seen from now to the end of the episode."""
     choose = choose or first_legal
     seen: list[tuple[Any, ...]] = []
     while env.agents and len(seen) < _TOO_LONG:
@@ -120,13 +123,13 @@ def rest(env: Any, choose: Callable[[Any], Any] | None = None) -> tuple[Any, ...
 
 
 def episode(env: Any, seed: int | None, choose: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
-    """Everything seen of a whole episode; actions are drawn from the same seed unless `choose` is given."""
+    """Return everything seen of an episode; without `choose`, actions are drawn from the same seed."""
     env.reset(seed=seed)
     return rest(env, choose or drawing_from(np.random.default_rng(seed)))
 
 
 def count_moves(env: Any, seed: int) -> int:
-    """How many moves an episode takes."""
+    """Return how many moves an episode takes."""
     env.reset(seed=seed)
     count = 0
     while is_moving(env) and count < _TOO_LONG:
@@ -136,7 +139,7 @@ def count_moves(env: Any, seed: int) -> int:
 
 
 def parallel_episode(env: Any, seed: int, after: Callable[[Any], None] | None = None) -> list[Any]:
-    """Everything that a parallel environment returns; `after` is then let loose on it."""
+    """Return everything that a parallel environment returns; `after` is then called on it."""
     returned: list[Any] = [env.reset(seed=seed)]
     seen = copy.deepcopy(returned)
     while env.agents and len(seen) < _TOO_LONG:
@@ -154,7 +157,7 @@ def parallel_episode(env: Any, seed: int, after: Callable[[Any], None] | None = 
 
 
 def spoil(value: Any) -> None:
-    """Overwrite everything that can be written to."""
+    """Overwrite every array and dictionary inside."""
     if isinstance(value, np.ndarray):
         value[...] = 7
     elif isinstance(value, dict):

@@ -23,7 +23,7 @@ def games(
     chance: bool = True,
     hidden: bool = True,
 ) -> st.SearchStrategy[GameTree]:
-    """Game trees with 1 to `max_roles` (at most 3) roles, 2 or 3 options and whole-number payoffs.
+    """Return game trees with 1 to `max_roles` (at most 3) roles, 2 or 3 options and whole-number payoffs.
 
     Args:
         max_depth: the longest path, in moves (nature's included); at least one decision is always there.
@@ -42,7 +42,7 @@ def games(
 
 
 def payoffs(family: Family) -> st.SearchStrategy[tuple[float, ...]]:
-    """Numbers that make a game of the family, one per parameter."""
+    """Return numbers that make a game of the family, one per parameter."""
     count = len(family.parameters)
     numbers = st.lists(st.integers(0, 100), min_size=count, max_size=count, unique=True)
 
@@ -54,7 +54,7 @@ def payoffs(family: Family) -> st.SearchStrategy[tuple[float, ...]]:
 
 
 def behaviour_strategies(game: GameTree) -> st.SearchStrategy[NDArray[np.float64]]:
-    """Strategy vectors of a game, shape (width,): any distribution at each information set, pure ones
+    """Return strategy vectors of a game, shape (width,): any distribution at each information set, pure ones
     included.
     """
     sets = [_distributions(len(node.options)) for node in game.information_sets]
@@ -94,7 +94,7 @@ def _trees(
         return ChanceNode(label(), dict(zip(names, zip(shares, below, strict=True), strict=True)))
 
     def tree(depth: int) -> Node:
-        """A subtree of at most `depth` moves."""
+        """Return a subtree of at most `depth` moves."""
         nonlocal left
         kinds = ["leaf"] * (depth < max_depth) + ["decision"] * 2 * (left > 0) + ["chance"] * chance
         # A hidden move needs somebody else to make it, another role or nature, and two nodes that look alike.
@@ -111,7 +111,7 @@ def _trees(
         return branching([tree(depth - 1) for _ in range(options)], role)
 
     def hidden_move(depth: int, options: int) -> Node:
-        """A move, and an answer given without seeing which of some of its options was taken."""
+        """Return a move, and an answer given without seeing which of some of its options was taken."""
         nonlocal left
         blind = draw(st.sampled_from(roles))
         movers: list[str | None] = [role for role in roles if role != blind]

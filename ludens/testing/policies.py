@@ -33,11 +33,11 @@ class PolicyConformance:
     game: ClassVar[object] = None
 
     def make(self) -> Policy:
-        """A new policy."""
+        """Return a new policy."""
         raise NotImplementedError
 
     def turns(self) -> Sequence[Turn]:
-        """Turns to decide at: every question of every family, and those of repeated direct play."""
+        """Return turns to decide at: every question of every family, and those of repeated direct play."""
         return _turns()
 
     def test_decisions_are_legal_and_their_probabilities_a_distribution(self) -> None:

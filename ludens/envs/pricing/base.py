@@ -199,8 +199,8 @@ class BertrandBase(BaseEnv):
         self._played += 1
         self._said = ()
         if self._saying:
-            said = ((agent, self._saying.get(agent, "")) for agent in self.possible_agents)
-            self._said = tuple((agent, text) for agent, text in said if text)
+            sent = ((agent, self._saying.get(agent, "")) for agent in self.possible_agents)
+            self._said = tuple((agent, text) for agent, text in sent if text)
             self._saying = {}
         return outcome
 
@@ -270,16 +270,16 @@ class BertrandBase(BaseEnv):
         )
 
     def _notices(self) -> tuple[str, ...]:
-        told = self.core.schedule.told(self._played)
+        notices = self.core.schedule.notices(self._played)
         if not self._played or not self.core.schedule.regulators:
-            return told
+            return notices
         last = self._fines[self._played - 1]
         fined = [
             f"In period {self._played} the regulator fined {agent}: it paid {last[firm]:g}."
             for agent, firm in self._firm.items()
             if last[firm] > 0
         ]
-        return (*told, *fined)
+        return (*notices, *fined)
 
     def _text(self) -> str:
         return render.text(self)

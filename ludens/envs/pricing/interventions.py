@@ -1,4 +1,4 @@
-"""What may happen to a pricing market from outside: options of its environments, each a small frozen record.
+"""Interventions in a pricing market: options of its environments, each a small frozen record.
 
 Periods are counted from 0, money is the market's. Records hold JSON values only, so that a run's file can
 name them; `as_intervention` makes them from ``{"kind": "Exit", "period": 10, "firm": 1}``.
@@ -41,7 +41,7 @@ class DemandShock:
         qualities: what is added to the qualities a, one number for all products or one each.
         outside: what is added to the outside good's a_0 (not under linear demand, which has none).
         until: the first period in which all is as before; None for never.
-        announced: whether firms are told.
+        announced: whether firms are informed.
     """
 
     period: int
@@ -63,7 +63,7 @@ class DemandShock:
 
 @dataclass(frozen=True)
 class OutsideOption:
-    """The outside good is worth one of two values, drawn anew for each period; firms are not told which.
+    """The outside good is worth one of two values, drawn anew for each period; firms do not learn which.
 
     After the stochastic demand of Calvano et al. (AER 2020): values -x and x, equally likely.
 
@@ -177,7 +177,7 @@ KINDS: dict[str, type[Any]] = {
 
 
 def as_intervention(given: Intervention | Mapping[str, Any]) -> Intervention:
-    """An intervention from itself, or from its kind and numbers.
+    """Return an intervention from itself, or from its kind and numbers.
 
     Raises:
         UsageError: there is no such kind, or a number is missing, unknown or out of its range.
@@ -196,7 +196,7 @@ def as_intervention(given: Intervention | Mapping[str, Any]) -> Intervention:
 
 
 def as_interventions(given: Sequence[Intervention | Mapping[str, Any]]) -> tuple[Intervention, ...]:
-    """All of them, checked against each other.
+    """Return all of them, checked against each other.
 
     Raises:
         UsageError: as `as_intervention`; or two of a kind of which there can be one only.

@@ -46,7 +46,7 @@ class FirmEncoding:
     def vector(
         self, shared: NDArray[np.float32], quantities: Floats | None, profit: float, share: float
     ) -> NDArray[np.float32]:
-        """The firm's vector, an array of its own.
+        """Return the firm's vector, in an array of its own.
 
         Args:
             shared: `shared_part`.
@@ -64,7 +64,7 @@ class FirmEncoding:
 
 
 def shared_part(core: PricingCore) -> NDArray[np.float32]:
-    """The prices and flags that all firms of the core's first market see, (k·J + k,)."""
+    """Return the prices and flags that all firms of the core's first market observe, (k·J + k,)."""
     history = core.history[0]
     missing = np.isnan(history)
     prices = np.where(missing, 0.0, history).reshape(-1)
@@ -73,7 +73,7 @@ def shared_part(core: PricingCore) -> NDArray[np.float32]:
 
 
 def _most(market: AnyMarket) -> Floats:
-    """The most that can be sold of each product at prices of at least 0, (J,)."""
+    """Return the largest quantity of each product that can be sold at prices of at least 0, (J,)."""
     if isinstance(market, HomogeneousMarket):
         return np.full(market.products, market.quantity_scale * max(market.intercept, 0.0))
     if isinstance(market.demand, Linear):
@@ -83,7 +83,7 @@ def _most(market: AnyMarket) -> Floats:
 
 
 def _reaction(market: AnyMarket) -> Floats | float:
-    """What one unit of quality sells at most, per unit of market size."""
+    """Return the largest quantity that one more unit of quality can sell, per unit of market size."""
     if isinstance(market, HomogeneousMarket):
         return 1.0
     if isinstance(market.demand, Linear):

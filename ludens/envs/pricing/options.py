@@ -1,4 +1,4 @@
-"""What the environments of a pricing market are made with, checked once: market, prices, horizon."""
+"""The options of pricing environments, checked once: market, prices, horizon."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class PricingOptions:
         low, high: the lowest and the highest price, in money.
         memory: k, how many past periods are observed.
         periods: how many are played.
-        discount: δ, which turns and infos tell; rewards are not discounted.
-        price_limit: the price above which firms are told not to expect sales; nobody enforces it.
+        discount: δ, which turns and infos state; rewards are not discounted.
+        price_limit: the price above which turns say that nothing can be sold; nobody enforces it.
         render_mode: PettingZoo's.
     """
 
@@ -78,7 +78,7 @@ def pricing_options(
     price_limit: float | None = None,
     render_mode: RenderMode | None = None,
 ) -> PricingOptions:
-    """Check them all; `BertrandEnv` says what each is.
+    """Check all options of a pricing environment; `BertrandEnv` describes them.
 
     Raises:
         UsageError: one is wrong.
@@ -115,7 +115,7 @@ def pricing_options(
 
 
 def as_market(given: AnyMarket | Mapping[str, Any] | None, default: AnyMarket) -> AnyMarket:
-    """A market from itself, or from its `parameters`; the default for None.
+    """Return a market from itself or from its `parameters`; the default for None.
 
     Raises:
         UsageError: it is neither, or its numbers make no market.

@@ -1,7 +1,8 @@
-"""What a market is in each period: the same for every play of it, but for what is drawn from the seed.
+"""The schedule of a market: which firms sell under which demand in each period.
 
 A `Schedule` is made of a market and its interventions. It divides time into regimes, in each of which the
-same firms sell under the same demand, and says what is drawn in each period and what firms are told.
+same firms sell under the same demand, and says what is drawn in each period and which notices firms read. It
+is the same for every play of the market, except for the draws from the seed.
 """
 
 from __future__ import annotations
@@ -81,16 +82,18 @@ class Regime:
         return self._placed(monopoly_prices(self.present))
 
     def gain(self, profits: Floats) -> Floats:
-        """Δ of each firm at profits (..., F): NaN for firms that are not there, for a firm alone, where no
-        equilibrium was found, and where joint profit gives a firm what Nash does. With a stochastic outside
-        good, Nash and joint profits are those at the market's own a_0.
+        """Return Δ of each firm at profits (..., F).
+
+        It is NaN for firms that are not in the market, for a firm alone, where the solver did not find the
+        equilibrium, and where joint profit gives a firm as much as Nash. With a stochastic outside good, Nash
+        and joint profits are those at the market's own a_0.
         """
-        low, width = self._yardstick
+        low, width = self._benchmark_profits
         share: Floats = (profits - low) / width
         return share
 
     @cached_property
-    def _yardstick(self) -> tuple[Floats, Floats]:
+    def _benchmark_profits(self) -> tuple[Floats, Floats]:
         low, width = np.full(self.market.firms, np.nan), np.full(self.market.firms, np.nan)
         if self.present.firms > 1:
             there = list(self.firms)
@@ -146,18 +149,19 @@ class Schedule:
         self._starts = [regime.start for regime in self.regimes]
 
     def regime(self, period: int) -> Regime:
-        """That of a period."""
+        """Return the regime of a period."""
         return self.regimes[bisect_right(self._starts, period) - 1]
 
     def entered(self, firm: int, period: int) -> bool:
-        """Whether the firm is there, or was before."""
+        """Return whether the firm is in the market in a period, or was before."""
         return all(
             each.period <= period for each in self._moves if isinstance(each, Entrant) and each.firm == firm
         )
 
-    def told(self, period: int) -> tuple[str, ...]:
-        """What is publicly known in a period of rules and events up to it, a sentence each; periods are
-        counted from 1 there.
+    def notices(self, period: int) -> tuple[str, ...]:
+        """Return the public notices of a period: a sentence for each rule and each event up to it.
+
+        The sentences count periods from 1.
         """
         said = [text for each in self.interventions if (text := _sentence(each, period))]
         return tuple(said)
@@ -223,7 +227,7 @@ def _shocked(market: AnyMarket, shocks: Sequence[DemandShock]) -> AnyMarket:
 
 
 def _sentence(each: Intervention, period: int) -> str | None:
-    """What firms are told of one intervention in this period, if anything."""
+    """Return the sentence that firms read about one intervention in this period, if any."""
     match each:
         case Regulator() if each.period <= period:
             often = (

@@ -1,4 +1,4 @@
-"""Many pricing markets stepped at once: the rules that the PettingZoo faces play by, without the faces.
+"""Many pricing markets stepped at once: the rules of the PettingZoo environments, without PettingZoo.
 
 All markets have the same firms and interventions, and each has chances of its own. In every period each
 product has a price p; what is sold is q(p) of `Market`, under the demand of that period; profits are
@@ -140,7 +140,7 @@ class PricingCore:
         there = array[:, list(self.regime.products)]
         if self.grid is None:
             if not np.all(np.isfinite(there.astype(np.float64))):
-                raise UsageError("Prices must be finite; mend those that are not.")
+                raise UsageError("Prices must be finite numbers; replace those that are not.")
         elif array.dtype.kind not in "iu" or there.min() < 0 or there.max() >= self.grid.shape[1]:
             raise UsageError(f"Moves are whole numbers from 0 to {self.grid.shape[1] - 1}; got others.")
         moves = np.zeros(array.shape, np.float64 if self.grid is None else np.intp)
@@ -148,7 +148,7 @@ class PricingCore:
         return self._advance(moves)
 
     def _advance(self, moves: NDArray[Any]) -> Outcome:
-        """`step` for moves that are known to be right."""
+        """Play one period with moves that have been checked."""
         regime = self.regime
         drawn = self._draw()
         outside, drawn = self._outside(regime, drawn)
@@ -166,7 +166,7 @@ class PricingCore:
         return outcome
 
     def _draw(self) -> Floats:
-        """What is drawn for this period, (B, draws)."""
+        """Return the numbers drawn for this period, (B, draws)."""
         if not self.schedule.draws:
             return self._drawn[:, 0:0].reshape(self.markets, 0)
         if not self._generators:
@@ -179,7 +179,7 @@ class PricingCore:
         return drawn
 
     def _outside(self, regime: Regime, drawn: Floats) -> tuple[Floats | None, Floats]:
-        """The outside good's value in each market, (B,), None where nothing is drawn; and the other draws."""
+        """Return the outside good's values, (B,), or None if they are not drawn; and the other draws."""
         option = self.schedule.outside
         if option is None:
             return None, drawn
@@ -203,7 +203,7 @@ class PricingCore:
         return Outcome(prices, sold, earned, self._nothing)
 
     def _table(self, regime: Regime, outside: float) -> tuple[Floats, Floats, Floats]:
-        """Prices, quantities and profits of all price vectors, (m^J, J), (m^J, J), (m^J, F)."""
+        """Return prices, quantities and profits of all price vectors, (m^J, J), (m^J, J), (m^J, F)."""
         key = (regime.start, outside if math.isfinite(outside) else math.inf)
         if key not in self._tables:
             assert self.grid is not None
@@ -215,11 +215,11 @@ class PricingCore:
         return self._tables[key]
 
     def _sold(self, regime: Regime, prices: Floats, outside: Floats | None, ties: Floats) -> Outcome:
-        """What is sold and earned at prices (N, J); `ties` orders equal prices under prominence."""
+        """Return quantities and profits at prices (N, J); `ties` orders equal prices under prominence."""
         market = regime.market
         there = np.isin(self._rows, regime.products)
-        # Demand sees quality less price alone, so that whoever is hidden, absent or recommended can be put
-        # into the price that consumers seem to pay.
+        # Demand depends on quality less price alone, so that hidden, absent and recommended products can be
+        # expressed by the price that consumers seem to pay.
         seeming = prices
         if not regime.whole:
             prices = np.where(there, prices, np.nan)
@@ -257,8 +257,9 @@ class PricingCore:
 
 
 def _prohibitive(market: AnyMarket) -> Floats:
-    """Prices (J,) at which nothing is bought, however much the others ask: net values so low that their
-    exponentials are 0, and that linear demand takes the product out.
+    """Return prices (J,) at which nothing is bought, however high the others are.
+
+    Net values are so low that their exponentials are 0, and that linear demand leaves the product out.
     """
     mu = market.mu if isinstance(market, Market) else 1.0
     outside = market.outside if isinstance(market, Market) else 0.0

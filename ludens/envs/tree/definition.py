@@ -1,4 +1,4 @@
-"""What a game's definition must satisfy, and which sentence tells the one who wrote it what is wrong.
+"""Checks of a game's definition; each error says in one sentence what is wrong and where.
 
 Perfect recall is required of every role and no information set may be met twice on one path; then behaviour
 strategies lose nothing against mixed ones (Kuhn 1953) and expected payoffs are multilinear in them.

@@ -34,7 +34,7 @@ _BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 
 
 def draw(game: GameTree, path: Sequence[str | Step] = (), caption: str = "") -> Figure:
-    """The tree as a matplotlib figure, with the path taken marked.
+    """Draw the tree as a matplotlib figure, with the path taken marked.
 
     Args:
         game: the game to draw.
@@ -48,7 +48,7 @@ def draw(game: GameTree, path: Sequence[str | Step] = (), caption: str = "") -> 
 
 
 def figure(game: GameTree, path: Path = (), caption: str = "") -> Figure:
-    """The tree as a matplotlib figure; the edges whose steps are in `path` are marked."""
+    """Draw the tree as a matplotlib figure; the edges whose steps are in `path` are marked."""
     from ludens.envs.tree.figures import tree_figure
 
     return tree_figure(game, path, caption)
@@ -62,7 +62,7 @@ def picture(game: GameTree, path: Path = (), caption: str = "") -> NDArray[np.ui
 def text(
     game: GameTree, path: Path = (), caption: str = "", *, here: str | None = None, bold: bool = False
 ) -> str:
-    """The tree as lines of text.
+    """Return the tree as lines of text.
 
     Args:
         game: the game to draw.
@@ -84,7 +84,7 @@ def show(game: GameTree, path: Path = (), caption: str = "") -> None:
 
 
 def graphviz(game: GameTree, path: Path = ()) -> str:
-    """The tree as DOT source for Graphviz; dashed lines join nodes of one information set."""
+    """Return the tree as DOT source for Graphviz; dashed lines join nodes of one information set."""
     marks = Marks(game, path)
     names = {reached: f"n{number}" for number, (reached, _) in enumerate(walk(game.root))}
     lines = ["digraph game {", "  rankdir=LR;", f"  label={_quoted(title(game))};"]
@@ -138,7 +138,7 @@ def _node(marks: Marks, node: Node, here: str | None) -> str:
         return _payoffs(marks.game, node)
     if isinstance(node, ChanceNode):
         return f"{node.label} (chance)"
-    blind = "" if marks.told_apart(node) else f", not told apart within {node.information!r}"
+    blind = "" if marks.is_distinct(node) else f", not told apart within {node.information!r}"
     return f"{node.label} ({node.role}{blind}){'  ◀ you are here' if node.information == here else ''}"
 
 

@@ -18,7 +18,7 @@ MAX_DENOMINATOR = 1_000_000
 
 
 def to_efg(game: GameTree) -> str:
-    """The game in Gambit's extensive-form format, as text ending in a newline.
+    """Return the game in Gambit's extensive-form format, as text ending in a newline.
 
     Raises:
         GameError: a name in the game is one that Gambit does not read.
@@ -51,7 +51,7 @@ def to_efg(game: GameTree) -> str:
 
 
 def _information_numbers(game: GameTree) -> dict[str, int]:
-    """Gambit counts each player's information sets from 1."""
+    """Return the numbers of information sets, which Gambit counts from 1 for each player."""
     counts = dict.fromkeys(game.roles, 0)
     numbers = {}
     for node in game.information_sets:
@@ -61,7 +61,7 @@ def _information_numbers(game: GameTree) -> dict[str, int]:
 
 
 def _exact_shares(shares: list[float]) -> list[Fraction]:
-    """Fractions that sum to 1 exactly, as Gambit demands, each within rounding of the float it stands for."""
+    """Return fractions that sum to 1 exactly, as Gambit demands, each within rounding of its float."""
     exact = [Fraction(share).limit_denominator(MAX_DENOMINATOR) for share in shares]
     if any(abs(float(value) - share) > 1e-12 for value, share in zip(exact, shares, strict=True)):
         exact = [Fraction(share) for share in shares]

@@ -48,7 +48,7 @@ class Family:
         return f"ludens/{self.name}-v0"
 
     def game(self, protocol: str | None = None, payoffs: Sequence[float] | None = None) -> GameTree:
-        """The game of a published `protocol`, or of explicit `payoffs` (one number per parameter, in points).
+        """Return the game of a published `protocol`, or of `payoffs`, one number per parameter, in points.
 
         Raises:
             GameError: both or neither are given, the protocol is unknown, the numbers do not make such a
@@ -98,8 +98,9 @@ class Family:
 
 
 def ordered(**numbers: float) -> str | None:
-    """None if the numbers fall strictly in the order given, else the broken condition: ``ordered(T=1, R=2)``
-    gives ``"T > R is needed"``.
+    """Return None if the numbers fall strictly in the order given, else the condition that fails.
+
+    ``ordered(T=1, R=2)`` returns ``"T > R is needed"``.
     """
     names = list(numbers)
     for left, right in itertools.pairwise(names):

@@ -54,7 +54,7 @@ class _Layout:
 
 
 def tree_figure(game: GameTree, path: Sequence[Step] = (), caption: str = "") -> Figure:
-    """The tree as a figure of its own (no pyplot); its size depends on the game alone."""
+    """Draw the tree in a figure of its own (no pyplot); its size depends on the game alone."""
     layout = _lay_out(game)
     figure = Figure(figsize=(layout.width, layout.height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -167,7 +167,7 @@ def _box_width(node: ChanceNode | DecisionNode | PayoffNode) -> float:
 
 
 def _text_width(words: str, size: float = _SIZE, weight: str = "bold") -> float:
-    """In inches; bold by default, because every label may come to be printed bold."""
+    """Return a text's width in inches; bold by default, because any label may be printed bold."""
     font = FontProperties(size=size, weight=weight)
     width, _, _ = text_to_path.get_text_width_height_descent(words or " ", font, ismath=False)
     return float(width) / 72

@@ -13,7 +13,7 @@ Path = Sequence[Step]
 
 
 class Marks:
-    """Which edges of a game were taken, and which nodes cannot be told apart."""
+    """The edges of a game that were taken, and the nodes that the mover cannot distinguish."""
 
     def __init__(self, game: GameTree, path: Path) -> None:
         self.game = game
@@ -30,7 +30,7 @@ class Marks:
         before = all(self._chosen.get(earlier.label, earlier.option) == earlier.option for earlier in reached)
         return before and self._chosen.get(step.label) == step.option
 
-    def told_apart(self, node: DecisionNode) -> bool:
+    def is_distinct(self, node: DecisionNode) -> bool:
         """Return whether the node is alone in its information set."""
         return self._members[node.information] == 1
 
@@ -38,7 +38,7 @@ class Marks:
         """Return the paths to the nodes of every information set that has several."""
         found: dict[str, list[tuple[Step, ...]]] = {}
         for reached, node in walk(self.game.root):
-            if isinstance(node, DecisionNode) and not self.told_apart(node):
+            if isinstance(node, DecisionNode) and not self.is_distinct(node):
                 found.setdefault(node.information, []).append(reached)
         return found
 

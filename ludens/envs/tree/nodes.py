@@ -34,8 +34,8 @@ class ChanceNode:
 class DecisionNode:
     """A move of `role`: `options` maps an option's name to what follows; its position is the option's number.
 
-    Nodes that carry the same `information_set` cannot be told apart by the mover: they must agree in role and
-    options. Without one the node is a set of its own, named by its label.
+    Nodes that carry the same `information_set` cannot be distinguished by the mover: they must agree in
+    role and options. Without one the node is a set of its own, named by its label.
     """
 
     label: str
@@ -65,7 +65,7 @@ class Step:
 
 
 def walk(root: Node) -> Iterator[tuple[tuple[Step, ...], Node]]:
-    """Every node with the path that leads to it, parents before children, options in order."""
+    """Return every node with the path that leads to it, parents before children, options in order."""
     stack: list[tuple[tuple[Step, ...], Node]] = [((), root)]
     while stack:
         path, node = stack.pop()
@@ -75,7 +75,7 @@ def walk(root: Node) -> Iterator[tuple[tuple[Step, ...], Node]]:
 
 
 def children(node: Node) -> list[tuple[Step, Node]]:
-    """The edges out of a node, each with the node it leads to, in order; none from a payoff node."""
+    """Return the edges out of a node, each with the node it leads to, in order; none from a payoff node."""
     if isinstance(node, DecisionNode):
         return [(Step(node.information, name, node.role), child) for name, child in node.options.items()]
     if isinstance(node, ChanceNode):

@@ -1,4 +1,4 @@
-"""The course of one episode: a tree played round after round, seat by seat, without PettingZoo in it."""
+"""The play of one episode: a tree, round after round, seat by seat, without PettingZoo in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Roles = Literal["random", "fixed"]
 
 
 class TreePlay:
-    """Who must move where, and what has happened so far.
+    """The state of an episode: who must move where, and what has happened so far.
 
     Attributes:
         seats: the seats, one per role of the game.
@@ -47,12 +47,10 @@ class TreePlay:
         self._rng = rng
         self._begin_round()
         self.opening_payoffs = self._go_on()
-        """What was paid before anybody could decide: zero unless nature alone ended a round."""
+        """Every seat's pay before anybody could decide: zero unless nature alone ended a round."""
 
     def take(self, option: str) -> dict[str, float]:
-        """Let the mover choose `option` where it must decide; returns what every seat is paid for it, in
-        points.
-        """
+        """Let the mover choose `option` where it must decide, and return every seat's pay, in points."""
         assert self.pending is not None
         self._answers[self.mover, self.pending.label] = option
         return self._go_on()
@@ -69,7 +67,7 @@ class TreePlay:
         self._questions = self._all_questions() if self._method == "strategy" else []
 
     def _go_on(self) -> dict[str, float]:
-        """Go on until somebody must decide or the last round is over; returns what is paid meanwhile."""
+        """Go on until somebody must decide or the last round is over, and return what is paid meanwhile."""
         paid = dict.fromkeys(self.seats, 0.0)
         while not self._questions:
             reached = self._walk_on()
@@ -86,9 +84,7 @@ class TreePlay:
         return paid
 
     def _walk_on(self) -> DecisionNode | PayoffNode:
-        """The next decision without an answer, or the end of the round; nature's moves are drawn on the
-        way.
-        """
+        """Return the next decision without an answer, or the end of the round; nature's moves are drawn."""
         node = self._reached
         while not isinstance(node, PayoffNode):
             if isinstance(node, ChanceNode):

@@ -11,7 +11,7 @@ from ludens.envs.turn import Turn
 
 
 def questions(game: GameTree, environment: str | None = None) -> Mapping[str, Turn]:
-    """The game's turns by information set, in tree order: what one seat is asked before it knows its role.
+    """Return the game's turns by information set, in tree order, as a seat sees them before roles are drawn.
 
     They are taken from the environment itself (``method="strategy"``, random roles), so that a policy asked
     outside an episode sees exactly what it would see in one. `environment` is the id that they name: the

@@ -1,4 +1,4 @@
-"""Strategies over a game tree, and what they lead to.
+"""Strategies over a game tree, and the outcomes that follow from them.
 
 A *strategy* is a complete plan for every role: for each information set a distribution over its options. It
 is a vector of length `game.width`, the sets' distributions laid end to end (`InformationSet.columns`);
@@ -29,8 +29,10 @@ MAX_PURE_STRATEGIES = 1 << 20
 
 
 def strategy(game: GameTree, plan: Mapping[str, str | float | Mapping[str, float]]) -> Strategy:
-    """A strategy from names: per information set an option's name, the probability of its first option (sets
-    with two options), or a probability for each option.
+    """Return a strategy from names.
+
+    Per information set the plan has an option's name, the probability of its first option (sets with two
+    options), or a probability for each option.
 
     Raises:
         GameError: a set is missing or unknown, an option is unknown, or probabilities do not form a
@@ -50,13 +52,13 @@ def strategy(game: GameTree, plan: Mapping[str, str | float | Mapping[str, float
 
 
 def uniform_strategy(game: GameTree) -> Strategy:
-    """Every option of an information set equally likely; shape (width,)."""
+    """Return every option of an information set equally likely; shape (width,)."""
     shares = [np.full(len(node.options), 1 / len(node.options)) for node in game.information_sets]
     return np.concatenate([np.zeros(0), *shares])
 
 
 def check_strategy(game: GameTree, vector: ArrayLike) -> Strategy:
-    """The vector as float64, shape (..., width), checked to be a distribution at every information set.
+    """Return the vector as float64, shape (..., width), if it is a distribution at every information set.
 
     Raises:
         GameError: not numbers, wrong length, a negative or non-finite entry, or probabilities that do not sum
@@ -80,7 +82,7 @@ def check_strategy(game: GameTree, vector: ArrayLike) -> Strategy:
 
 
 def describe_strategy(game: GameTree, vector: ArrayLike) -> dict[str, dict[str, float]]:
-    """The strategy (one vector) with its names back: information set → option → probability."""
+    """Return the strategy (one vector) with its names back: information set → option → probability."""
     array = check_strategy(game, vector)
     return {
         node.label: dict(zip(node.options, array[node.columns].tolist(), strict=True))
@@ -90,7 +92,7 @@ def describe_strategy(game: GameTree, vector: ArrayLike) -> dict[str, dict[str, 
 
 @lru_cache(maxsize=256)
 def pure_strategies(game: GameTree) -> Strategy:
-    """Every pure strategy, shape (n, width), the first information set varying slowest.
+    """Return every pure strategy, shape (n, width), the first information set varying slowest.
 
     Raises:
         GameError: there are more than about a million of them.
@@ -107,8 +109,9 @@ def pure_strategies(game: GameTree) -> Strategy:
 
 
 def path_probabilities(game: GameTree, vector: ArrayLike) -> NDArray[np.float64]:
-    """The probability that `vector`, played in one role alone, chooses all of that role's moves on the way to
-    each leaf (nature's and other roles' moves counted as certain); shape (..., leaves, roles).
+    """Return the probabilities with which `vector`, played in one role, makes its moves towards each leaf.
+
+    Moves of nature and of other roles count as certain; shape (..., leaves, roles).
     """
     array = np.asarray(vector, dtype=np.float64)
     padded = np.concatenate([array, np.ones((*array.shape[:-1], 1))], axis=-1)
@@ -119,7 +122,7 @@ def path_probabilities(game: GameTree, vector: ArrayLike) -> NDArray[np.float64]
 def outcome_probabilities(
     game: GameTree, own: ArrayLike, others: ArrayLike, role: str | None = None
 ) -> NDArray[np.float64]:
-    """Probability of every leaf when one player plays `own` and all the others play `others`.
+    """Return the probability of every leaf when one player plays `own` and all the others play `others`.
 
     With `role` the player sits there: shape (..., leaves). Without, one column per role the player may be
     given: shape (..., leaves, roles). `own` and `others` broadcast against each other.
@@ -143,7 +146,7 @@ def outcome_probabilities(
 def expected_payoff(
     game: GameTree, own: ArrayLike, others: ArrayLike, role: str | None = None
 ) -> NDArray[np.float64]:
-    """π_r(x, y) in a fixed `role`, or π(x, y) with roles drawn at random, in points; shape: batch axes."""
+    """Return π_r(x, y) in a fixed `role`, or π(x, y) with roles drawn at random, in points, by batch."""
     probabilities = outcome_probabilities(game, own, others, role)
     if role is not None:
         return probabilities @ game.payoffs[:, _role_index(game, role)]
@@ -153,7 +156,7 @@ def expected_payoff(
 
 @lru_cache(maxsize=256)
 def leaf_chances(game: GameTree) -> NDArray[np.float64]:
-    """Nature's probability of its own moves on the way to each leaf, shape (leaves,)."""
+    """Return nature's probability of its own moves on the way to each leaf, shape (leaves,)."""
     chances = np.array([leaf.chance for leaf in game.leaves])
     chances.setflags(write=False)
     return chances
@@ -176,8 +179,9 @@ def _role_index(game: GameTree, role: str) -> int:
 
 @lru_cache(maxsize=256)
 def _path_columns(game: GameTree) -> NDArray[np.intp]:
-    """Strategy columns chosen by each role on the way to each leaf, shape (leaves, roles, depth), padded by
-    `width`.
+    """Return the strategy columns that each role chooses on the way to each leaf.
+
+    The shape is (leaves, roles, depth), padded by `width`.
     """
     columns = [[list(_chosen(game, leaf_path, role)) for role in game.roles] for leaf_path in _paths(game)]
     depth = max((len(entry) for row in columns for entry in row), default=0)

@@ -125,10 +125,10 @@ class GameTree:
         return sum(len(node.options) for node in self.information_sets)
 
     def information_set(self, label: str) -> InformationSet:
-        """The information set of that name.
+        """Return the information set of that name.
 
         Raises:
-            GameError: there is none; the message lists those that exist.
+            GameError: there is no such set; the message lists those that exist.
         """
         for node in self.information_sets:
             if node.label == label:

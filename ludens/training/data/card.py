@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import ludens
 from ludens.errors import UsageError
 from ludens.training.data.example import Example
+from ludens.version import installed_version
 
 COUNTED = ("family", "node", "option", "answer", "order", "framing")
 
@@ -72,7 +72,7 @@ def make_card(splits: Mapping[str, Sequence[Example]], settings: Mapping[str, An
             digest.update(json.dumps([name, example.to_row()], sort_keys=True).encode())
     counts = {name: _counts(examples) for name, examples in splits.items()}
     margins = {name: _margins(examples) for name, examples in splits.items()}
-    told = json.loads(json.dumps({"ludens": ludens.__version__} | dict(settings)))
+    told = json.loads(json.dumps({"ludens": installed_version()} | dict(settings)))
     return Card(told, counts, margins, digest.hexdigest()[:16])
 
 

@@ -57,7 +57,7 @@ def test_opening_prices_come_from_the_seed_and_are_observed():
     assert len(set(seen)) > 15
 
 
-def test_the_parallel_face_hears_the_mover():
+def test_the_parallel_api_takes_the_movers_action():
     env = make("parallel", "ludens/bertrand_sequential-v0", periods=4)
     env.reset(seed=0)
     env.step({"firm_0": 2, "firm_1": 6})

@@ -78,7 +78,7 @@ class Regulation:
             object.__setattr__(self, "until", end)
 
     def active(self, period: int) -> bool:
-        """Whether it holds in that period."""
+        """Return whether it applies in that period."""
         return self.period <= period and (self.until is None or period < self.until)
 
 
@@ -200,18 +200,19 @@ class AdoptionGame:
         return self.people // (self.walkers + 1)
 
     def mandated(self, period: int = 0) -> bool:
-        """Whether only utilitarian cars may be chosen."""
+        """Return whether only utilitarian cars may be chosen."""
         return self.law is not None and self.law.mandate and self.law.active(period)
 
     def levies(self, period: int = 0) -> tuple[float, float]:
-        """The fine and the subsidy of that period."""
+        """Return the fine and the subsidy of that period."""
         if self.law is None or not self.law.active(period):
             return 0.0, 0.0
         return self.law.fine, self.law.subsidy
 
     def extra_cost(self, share: ArrayLike = 0.0, period: int = 0) -> Floats:
-        """D: what a utilitarian car costs more than a self-protective one, net of ride utility, fine and
-        subsidy, where others drive a share y of utilitarian cars; of the shape of `share`.
+        """Return D, the extra cost of a utilitarian car where others drive a share y of them.
+
+        It is net of ride utility, fine and subsidy, and has the shape of `share`.
         """
         fine, subsidy = self.levies(period)
         fixed = self.price_utilitarian - self.price_protective - self.ride_utilitarian + self.ride_protective
@@ -219,38 +220,40 @@ class AdoptionGame:
         return cost
 
     def survival(self, own: ArrayLike, others: ArrayLike) -> Floats:
-        """The probability to survive a round, with the own program x in [0, 1] and the others' share y."""
+        """Return the probability of surviving a round, with own program x and the others' share y in [0,
+        1].
+        """
         x, y = (np.asarray(each, dtype=np.float64) for each in (own, others))
         alive: Floats = 1.0 - self.accident * x - self.symmetry * self.walkers * self.accident * (1.0 - y)
         return alive
 
     def payoff(self, own: ArrayLike, others: ArrayLike, period: int = 0) -> Floats:
-        """π(x, y) of somebody with program x in [0, 1] where others drive a share y of utilitarian cars.
+        """Return π(x, y): own program x in [0, 1], and a share y of utilitarian cars among the others.
 
         Arguments are broadcast. ``payoff(x, x)`` is the payoff if everybody chose the same.
         """
         return self.survival(own, others) - self.cost(own, others, period)
 
     def cost(self, own: ArrayLike, others: ArrayLike, period: int = 0) -> Floats:
-        """What the own car costs in a round, net of ride utility, fine and subsidy."""
+        """Return the cost of the own car in a round, net of ride utility, fine and subsidy."""
         fine, _ = self.levies(period)
         base = self.price_protective - self.ride_protective + fine
         paid: Floats = base + np.asarray(own, dtype=np.float64) * self.extra_cost(others, period)
         return paid
 
     def payoffs(self, choices: ArrayLike, period: int = 0) -> Floats:
-        """Expected payoffs of all, for choices (…, n): 1 utilitarian, 0 self-protective, or probabilities."""
+        """Return expected payoffs of all for choices (…, n) in [0, 1], 1 being the utilitarian program."""
         x = self._profile(choices)
         return self.payoff(x, self.others(x), period)
 
     def others(self, choices: ArrayLike) -> Floats:
-        """The share of utilitarian cars among the others of each person, (…, n)."""
+        """Return the share of utilitarian cars among the others of each person, (…, n)."""
         x = self._profile(choices)
         shares: Floats = (x.sum(axis=-1, keepdims=True) - x) / (self.people - 1)
         return shares
 
     def deaths(self, share: ArrayLike) -> Deaths:
-        """Lives expected to be lost in a round where a share of all cars is utilitarian."""
+        """Return lives expected to be lost in a round where a share of all cars is utilitarian."""
         y = np.asarray(share, dtype=np.float64)
         before = self.people * self.accident * self.walkers * (1.0 - y)
         return Deaths(self.people * self.accident * y, self.symmetry * before, (1.0 - self.symmetry) * before)
@@ -280,7 +283,7 @@ def _number(
     number = math.nan
     if not isinstance(value, bool | str):
         with contextlib.suppress(TypeError, ValueError):
-            number = float(value)  # type: ignore[arg-type]  # what is no number is what this finds out
+            number = float(value)  # type: ignore[arg-type]  # raises for what is not a number
     low, high = -math.inf if least is None else least, math.inf if most is None else most
     # A rounding error above the highest value is no mistake of the caller's.
     if not (math.isfinite(number) and low <= number <= high * (1 + 1e-12) + 0.0):

@@ -1,4 +1,4 @@
-"""Many adoption games stepped at once: the rules that the PettingZoo face plays by, without the face.
+"""Many adoption games stepped at once: the rules of the PettingZoo environment, without PettingZoo.
 
 All populations play the same game. Payoffs are expected ones, or those of accidents that are really drawn: in
 each round every population is divided at random into floor(n/(k + 1)) groups of a car with its passenger and
@@ -33,7 +33,7 @@ class AdoptionOutcome(NamedTuple):
         shares: (B,), of utilitarian cars.
         payoffs: (B, n).
         parts: (B, n), `UNHARMED`, `PASSENGER` or `PEDESTRIAN`; None where payoffs are expected ones.
-        died: (B, n); None likewise.
+        died: (B, n); None where payoffs are expected ones.
         deaths: lives lost by group, (B,) each, counted or expected.
     """
 
@@ -111,7 +111,7 @@ class AdoptionCore:
         return self._advance(array)
 
     def _advance(self, utilitarian: NDArray[np.bool_]) -> AdoptionOutcome:
-        """`step` for choices that are known to be right."""
+        """Play one round with choices that have been checked."""
         game, period = self.game, self.period
         count = utilitarian.sum(axis=1)
         shares: Floats = count / game.people
@@ -163,7 +163,7 @@ class AdoptionCore:
         return parts, died, deaths
 
     def _draw(self) -> Floats:
-        """The round's uniform numbers, (B, n + groups + places of pedestrians)."""
+        """Return the round's uniform numbers, (B, n + groups + places of pedestrians)."""
         if not self._generators:
             self.reset()
         place = self.period % self._rounds

@@ -75,7 +75,7 @@ def dilemma_turn(
     round: int = 0,  # the word for it
     rounds: int = 1,
 ) -> Turn:
-    """The turn of a respondent who is asked about a vignette, in an episode or outside of one.
+    """Return the turn of a respondent who is asked about a vignette, in an episode or outside of one.
 
     The options are to stay and to swerve, or the points 0 to 100 of a scale; of 100 points to share out the
     action is how many go to the utilitarian program, the rest goes to the protective one.
@@ -174,7 +174,7 @@ class AvDilemmaEnv(SurveyEnv):
         return self.order == "random" and any(len(set(design)) > 1 for design in self.designs.values())
 
     def asked(self, agent: str) -> tuple[Vignette, ...]:
-        """The vignettes of a respondent in this episode, in the order in which they are put."""
+        """Return the vignettes of a respondent in this episode, in the order in which they are asked."""
         return self._asked.get(agent, ())
 
     def _ask(self, rng: np.random.Generator) -> None:
@@ -239,7 +239,7 @@ class AvDilemmaEnv(SurveyEnv):
 def _design(
     study: int | None, vignettes: Sequence[Vignette] | None, variables: Mapping[str, Any]
 ) -> tuple[str | None, tuple[Vignette, ...]]:
-    """The study's name and the design, from a passenger's perspective or that of the design's own."""
+    """Return the study's name and the design, from a passenger's perspective or that of the design's own."""
     named = [name for name, given in (("study", study), ("vignettes", vignettes)) if given is not None]
     if len(named) + bool(variables) > 1:
         others = [*named, *variables]

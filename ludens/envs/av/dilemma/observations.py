@@ -33,7 +33,7 @@ SIZE = len(NAMES)
 
 
 def encoded(vignette: Vignette) -> NDArray[np.float32]:
-    """The vector, shape (SIZE,)."""
+    """Return the vector of a vignette, shape (SIZE,)."""
     return np.array(
         [
             vignette.pedestrians / MOST,

@@ -32,7 +32,7 @@ class AnsweredVignettes(Protocol):
         """The answers of each respondent so far."""
 
     def asked(self, agent: str) -> tuple[Vignette, ...]:
-        """The vignettes of a respondent in this episode."""
+        """Return the vignettes of a respondent in this episode."""
 
 
 def text(env: AnsweredVignettes) -> str:

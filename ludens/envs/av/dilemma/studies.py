@@ -2,7 +2,7 @@
 
 A design is a tuple of vignettes, each asked of every respondent. The vignettes of the studies are ours, made
 from the summary of what each study varied and asked; their sizes and results are recalled and not verified
-(`ludens.preferences.av.human`).
+(`ludens.preferences.av.people`).
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ STUDIES: Mapping[int, Study] = {
 
 
 def study_design(number: int, perspectives: Sequence[str] = ("passenger",)) -> tuple[Vignette, ...]:
-    """The vignettes of a study, in each of the perspectives.
+    """Return the vignettes of a study, in each of the perspectives.
 
     Raises:
         UsageError: there is no such study or perspective.
@@ -142,7 +142,7 @@ def study_design(number: int, perspectives: Sequence[str] = ("passenger",)) -> t
 
 
 def free_design(**variables: Any) -> tuple[Vignette, ...]:
-    """Every combination of the values given, as in ``free_design(pedestrians=[1, 10], question="act")``.
+    """Return every combination of values, as in ``free_design(pedestrians=[1, 10], question="act")``.
 
     Args:
         variables: the arguments of `Vignette`, each one value or a list of them. Passengers are written with
@@ -174,7 +174,7 @@ def free_design(**variables: Any) -> tuple[Vignette, ...]:
 
 
 def _several(name: str, value: Any) -> list[Any]:
-    """One value or a list of them as a list; a tuple of passengers is one value."""
+    """Return one value or several as a list; a tuple of passengers is one value."""
     if name == "passengers":
         if isinstance(value, str) or (isinstance(value, tuple) and all(isinstance(v, str) for v in value)):
             return [as_company(value)]

@@ -155,7 +155,10 @@ class Vignette:
         }
 
     def seen_from(self, perspective: str) -> Vignette:
-        """The same dilemma through other eyes: a stranger sits where one would sit oneself, and back."""
+        """Return the same dilemma from another perspective.
+
+        A stranger takes the respondent's own seat where the respondent is not in the car, and gives it back.
+        """
         if perspective == self.perspective:
             return self
         others = list(self.passengers)
@@ -166,8 +169,10 @@ class Vignette:
         return replace(self, perspective=perspective, passengers=tuple(others))
 
     def swerving(self, action: int) -> float:
-        """The probability of swerving that an answer stands for (ours): 1 or 0 for an act; r/100 for a rating
-        of the utilitarian program and for points given to it, 1 − r/100 for a rating of the protective one.
+        """Return the probability of swerving that an answer stands for (ours).
+
+        It is 1 or 0 for an act; r/100 for a rating of the utilitarian program and for points given to it; 1 −
+        r/100 for a rating of the protective one.
         """
         if self.question == "act":
             return float(action)
@@ -176,13 +181,13 @@ class Vignette:
         return 1.0 - share if about_protection else share
 
     def deaths(self, swerving: float) -> dict[str, float]:
-        """Expected deaths by group if the car swerves with this probability."""
+        """Return expected deaths by group if the car swerves with this probability."""
         inside = self.certainty * self.riders * swerving
         outside = self.certainty * self.pedestrians * (1.0 - swerving)
         return dict(zip(GROUPS, (inside, outside), strict=True))
 
     def survival(self, swerving: float) -> float:
-        """The respondent's own probability of surviving; 1 for those who are not on the road."""
+        """Return the respondent's own probability of surviving; 1 for those who are not on the road."""
         if self.perspective == "passenger":
             return 1.0 - self.certainty * swerving
         if self.perspective == "pedestrian":
@@ -190,17 +195,17 @@ class Vignette:
         return 1.0
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal vignette can be made."""
+        """Return JSON values from which an equal vignette can be made."""
         return asdict(self) | {"passengers": list(self.passengers)}
 
 
 def as_vignette(given: Vignette | dict[str, Any]) -> Vignette:
-    """A vignette from itself or from what `Vignette.describe` returns."""
+    """Return a vignette from itself or from the result of `Vignette.describe`."""
     if isinstance(given, Vignette):
         return given
     return Vignette(**given | {"passengers": tuple(given.get("passengers", (SELF,)))})
 
 
 def as_company(value: str | Sequence[str]) -> tuple[str, ...]:
-    """Passengers as a tuple; one may be named by itself."""
+    """Return passengers as a tuple; one may be given by itself."""
     return (value,) if isinstance(value, str) else tuple(value)

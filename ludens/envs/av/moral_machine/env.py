@@ -36,7 +36,7 @@ SIZE = 2 * (len(CHARACTERS) + 4)
 
 @dataclass(frozen=True)
 class Group:
-    """One group of a scenario, in words' reach.
+    """One group of a scenario.
 
     Attributes:
         characters: name and number of each kind of character, in the order of `CHARACTERS`.
@@ -77,7 +77,7 @@ class MoralScenario:
 
 
 def scenario(scenarios: Scenarios, place: int) -> MoralScenario:
-    """One scenario of many, as an object that can be told."""
+    """Return one of many scenarios as an object with names in place of numbers."""
     groups = tuple(
         Group(
             tuple(
@@ -103,8 +103,8 @@ def moral_turn(
     round: int = 0,  # the word for it
     rounds: int = 1,
 ) -> Turn:
-    """The turn of a respondent who is asked about one scenario, in an episode or outside of one."""
-    told = scenario(scenarios, place)
+    """Return the turn of a respondent who is asked about one scenario, in an episode or outside of one."""
+    shown = scenario(scenarios, place)
     return Turn(
         environment=ENVIRONMENT,
         agent=agent,
@@ -112,10 +112,10 @@ def moral_turn(
         node=TYPES[scenarios.type[place]],
         options=OPTIONS,
         observation=_observed(scenarios, place),
-        game=told,
+        game=shown,
         round=round,
         rounds=rounds,
-        facts={"groups": told.groups, "scenario": place},
+        facts={"groups": shown.groups, "scenario": place},
     )
 
 
@@ -129,13 +129,13 @@ class MoralMachineEnv(SurveyEnv):
             different episodes can be compared.
         types: of scenarios, see `ludens.envs.av.moral_machine.scenarios.TYPES`.
         perspective: whose life the reward is about: a bystander's, who is not in danger, or that of somebody
-            in the group told first or second.
+            in the group named first or second.
         order: ``"random"`` asks each respondent in an order of its own, ``"fixed"`` as they were drawn.
         max_cycles: PettingZoo's name for a limit of rounds, after which all seats are truncated.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of the
             shares spared, shape (height, width, 3), uint8.
 
-    Actions are 0 (spare the group told first) or 1 (spare the second). Observations are a dict of
+    Actions are 0 (spare the group named first) or 1 (spare the second). Observations are a dict of
     ``observation`` (float32, per group: the number of each character / 5, in the vehicle, lawful, unlawful,
     spared by inaction) and ``action_mask`` (int8, always 1). The reward is 1 if the respondent survives, else
     0. Infos hold ``lives_lost`` by group (people, pets) and ``type``, both of the scenario that was just

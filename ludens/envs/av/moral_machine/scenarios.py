@@ -1,7 +1,7 @@
 """Scenarios of the Moral Machine: two groups on a road, one of which an autonomous vehicle must spare.
 
 After Awad et al. (Nature 563, 2018): 20 characters; six types of scenario that set two groups against each
-other in one attribute, and a random one; and three structural factors. Which group is told first is drawn
+other in one attribute, and a random one; and three structural factors. Which group is named first is drawn
 apart from which one carries the attribute, so that a liking for a place is no preference. How often each cell
 of the structural factors is drawn is a parameter and kept with every scenario, since estimates weigh by its
 inverse; the defaults (each alike) are ours.
@@ -61,7 +61,7 @@ _PLACE = {name: place for place, name in enumerate(CHARACTERS)}
 
 @dataclass(frozen=True, eq=False)
 class Scenarios:
-    """Scenarios, n of them; in pairs of columns the first is the group told first.
+    """Scenarios, n of them; in pairs of columns the first is the group named first.
 
     Attributes:
         type: (n,) numbers of `TYPES`.
@@ -95,7 +95,7 @@ class Scenarios:
         return sizes
 
     def swapped(self) -> Scenarios:
-        """The same scenarios, the other group told first."""
+        """Return the same scenarios with the two groups in the other order."""
         paired = ("counts", "level", "passengers", "legality", "inaction")
         values: dict[str, Any] = {name: getattr(self, name)[:, ::-1] for name in paired}
         return Scenarios(type=self.type, signal=self.signal, probability=self.probability, **values)
@@ -177,7 +177,7 @@ def draw_scenarios(
 
 
 def _groups(kind: str, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Pairs of groups, shape (n, 2, 20), the favoured level first."""
+    """Return pairs of groups, shape (n, 2, 20), the favoured level first."""
     counts = np.zeros((n, 2, len(CHARACTERS)), dtype=np.int64)
     rows = np.arange(n)
     if kind == "random":

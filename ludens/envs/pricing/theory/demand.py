@@ -38,7 +38,7 @@ class Conduct(NamedTuple):
         return np.where(self.owners.together, 1.0, self.rival)
 
     def pooled(self, values: Floats) -> Floats:
-        """Σ_k H_jk·values_k for each j, (..., J) to (..., J)."""
+        """Return Σ_k H_jk·values_k for each j, (..., J) to (..., J)."""
         own = self.owners.within(values)
         if self.rival == 0:
             return own
@@ -69,26 +69,27 @@ class Demand(Protocol):
         """Whether products differ by nothing but quality and cost."""
 
     def shares(self, values: Floats, outside: Floats) -> Floats:
-        """Quantities per unit of market size, (..., J)."""
+        """Return quantities per unit of market size, (..., J)."""
 
     def marginal(self, values: Floats, outside: Floats, weights: Floats, conduct: Conduct) -> Floats:
-        """Σ_k H_jk·weights_k·∂s_k/∂u_j for every j, (..., J)."""
+        """Return Σ_k H_jk·weights_k·∂s_k/∂u_j for every j, (..., J)."""
 
     def surplus(self, values: Floats, outside: Floats) -> Floats:
-        """Consumer surplus in units of quality per unit of market size, (...)."""
+        """Return consumer surplus in units of quality per unit of market size, (...)."""
 
     def equilibrium(
         self, surplus: Floats, outside: float, conduct: Conduct, fixed: Fixed | None = None
     ) -> Floats:
-        """Margins (J,) that solve all first-order conditions, given quality less cost, (J,).
+        """Return margins (J,) that solve all first-order conditions, given quality less cost, (J,).
 
         Raises:
             EquilibriumError: none were found.
         """
 
     def reply(self, own: NDArray[np.bool_], surplus: Floats, values: Floats, outside: Floats) -> Floats:
-        """The most profitable margins (..., J) of the products in the mask `own` (J,), against the others'
-        values in `values` (..., J); entries of other products mean nothing.
+        """Return the most profitable margins (..., J) of the products in the mask `own` (J,).
+
+        The others' products have the values (..., J); entries of other products mean nothing.
 
         Raises:
             EquilibriumError: none were found.

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
-from ludens.envs.pricing.theory.market import Market
+from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.errors import UsageError
-
-MarketT = TypeVar("MarketT", Market, HomogeneousMarket)
 
 
 def with_product(
@@ -70,7 +67,7 @@ def with_product(
     return Market(**new)
 
 
-def without_firm(market: MarketT, firm: int) -> MarketT:
+def without_firm(market: AnyMarket, firm: int) -> AnyMarket:
     """Return the market without a firm and its products; firms of higher numbers move down by one.
 
     Raises:
@@ -102,8 +99,9 @@ def _renumbered(labels: Sequence[int]) -> list[int]:
 
 
 def _without(matrix: np.ndarray, kept: np.ndarray) -> list[list[float]]:
-    """Slopes when a product is not there, as if its price were so high that nobody bought it at any price of
-    the others that matters: the inverse demand of the rest, Γ without its row and column.
+    """Return the slopes without the other products: the inverse demand Γ without their rows and columns.
+
+    That is demand as if their prices were so high that nobody bought them.
     """
     inverse = np.linalg.inv(matrix)
     slopes = np.linalg.inv(inverse[np.ix_(kept, kept)])

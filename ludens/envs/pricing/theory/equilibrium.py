@@ -36,13 +36,13 @@ class ZetaDemand(Protocol):
     """Demand whose first-order conditions have the ζ form."""
 
     def zeta(self, values: Floats, outside: Floats, margins: Floats, conduct: Conduct) -> Floats:
-        """The map from margins to margins."""
+        """Return the map from margins to margins."""
 
     def zeta_slopes(self, values: Floats, outside: Floats, margins: Floats, conduct: Conduct) -> Floats:
-        """Its derivatives by margins, (J, J)."""
+        """Return the derivatives of `zeta` by margins, (J, J)."""
 
     def floor(self, products: int) -> Floats:
-        """Margins of products without a share, (J,)."""
+        """Return margins of products without a share, (J,)."""
 
 
 def zeta_margins(
@@ -54,7 +54,7 @@ def zeta_margins(
     fixed: Fixed | None = None,
     start: Floats | None = None,
 ) -> Floats:
-    """Margins (J,) at which every product's first-order condition holds.
+    """Return margins (J,) at which every product's first-order condition holds.
 
     Args:
         demand: plain or nested logit.
@@ -103,7 +103,7 @@ def zeta_margins(
 
 
 def _sweep(mapped: Map, begin: Floats) -> tuple[Floats, float]:
-    """Steps of ζ until they no longer help; the best margins and their error."""
+    """Take steps of ζ until they no longer help; return the best margins and their error."""
     margins, best, waited = begin, (begin, np.inf), 0
     for _ in range(_SWEEPS):
         following = mapped(margins)
@@ -121,7 +121,7 @@ def _sweep(mapped: Map, begin: Floats) -> tuple[Floats, float]:
 def _newton(
     mapped: Map, slopes: Map, starts: list[Floats], lowest: Floats, allowed: Callable[[Floats], float]
 ) -> tuple[Floats, float]:
-    """The best of damped Newton steps on m − ζ(m) and Powell's hybrid method, from each start."""
+    """Return the best of damped Newton steps on m − ζ(m) and Powell's hybrid method, from each start."""
     from scipy.optimize import root
 
     def gap(margins: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The error of markets whose equilibrium was not found."""
+"""The error of markets whose equilibrium the solver does not find."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from ludens.errors import LudensError
 
 
 class EquilibriumError(LudensError):
-    """No prices were found that answer each other; none are given that do not."""
+    """The solver did not find equilibrium prices; it never returns others in their place."""

@@ -31,23 +31,23 @@ class Groups:
         self._single = self.count == len(self.labels) and self._order is None
 
     def sums(self, values: Floats) -> Floats:
-        """Sums within groups, (..., J) to (..., G)."""
+        """Return sums within groups, (..., J) to (..., G)."""
         return values if self._single else self._reduce(np.add, values)
 
     def maxima(self, values: Floats) -> Floats:
-        """Maxima within groups, (..., J) to (..., G)."""
+        """Return maxima within groups, (..., J) to (..., G)."""
         return values if self._single else self._reduce(np.maximum, values)
 
     def spread(self, totals: Floats) -> Floats:
-        """Each product's group value, (..., G) to (..., J)."""
+        """Return each product's group value, (..., G) to (..., J)."""
         return totals if self._single else totals[..., self.labels]
 
     def within(self, values: Floats) -> Floats:
-        """For each product the sum over its group, (..., J) to (..., J)."""
+        """Return for each product the sum over its group, (..., J) to (..., J)."""
         return self.spread(self.sums(values))
 
     def crossed(self, other: Groups) -> Groups:
-        """Products that share a group here and there."""
+        """Return the groups of products that share a group both here and in the other."""
         known = self._crossed.get(id(other))
         if known is None or known[0] is not other:
             _, labels = np.unique(self.labels * other.count + other.labels, return_inverse=True)
@@ -55,7 +55,7 @@ class Groups:
         return known[1]
 
     def restricted(self, products: NDArray[np.intp]) -> Groups:
-        """The groups among some products, renumbered in order."""
+        """Return the groups among some products, renumbered in order."""
         _, labels = np.unique(self.labels[products], return_inverse=True)
         return Groups(labels)
 
@@ -75,7 +75,7 @@ class Groups:
 
 
 def numbered(labels: Sequence[int] | NDArray[np.intp], count: int, what: str) -> tuple[int, ...]:
-    """Labels of `count` products, checked: integers 0 … G−1, each used.
+    """Return the labels of `count` products, checked: integers 0 … G−1, each used.
 
     Raises:
         UsageError: there are not as many labels as products, or a number below the highest is not used.

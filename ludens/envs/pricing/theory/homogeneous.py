@@ -75,7 +75,7 @@ class HomogeneousMarket:
         }
 
     def quantities(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """What is sold at prices (..., F), shape (..., F). There is no outside good: `outside` is ignored."""
+        """Return the quantities at prices (..., F), shape (..., F); `outside` is ignored."""
         array = np.asarray(prices, dtype=np.float64)
         if array.ndim == 0 or array.shape[-1] != self.firms or not np.all(np.isfinite(array)):
             raise UsageError(f"Prices are finite and end in an axis of {self.firms}; got {prices!r}.")
@@ -86,7 +86,7 @@ class HomogeneousMarket:
         return sold
 
     def profits(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """Profits (..., F) at prices (..., F)."""
+        """Return profits (..., F) at prices (..., F)."""
         return (np.asarray(prices, dtype=np.float64) - self.unit_costs) * self.quantities(prices)
 
     def equilibrium(self, conduct: Conduct) -> Floats:
@@ -105,7 +105,7 @@ class HomogeneousMarket:
         )
 
     def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """There is none: the firm would undercut by less than any amount.
+        """Raise, as there is no best reply: the firm would undercut by less than any amount.
 
         Raises:
             UsageError: always.
@@ -116,7 +116,7 @@ class HomogeneousMarket:
         )
 
     def changed(self, **numbers: Any) -> HomogeneousMarket:
-        """The market with other numbers, by the names of `parameters`."""
+        """Return the market with other numbers, by the names of `parameters`."""
         known = {name: value for name, value in self.parameters.items() if name != "demand"}
         return HomogeneousMarket(**known | numbers)
 

@@ -8,7 +8,7 @@ B is any matrix with a positive diagonal, no positive entry beside it (substitut
 
 A product that would sell less than nothing sells nothing, and counts for the others as if it had the highest
 price at which that is so: the consumer's own optimum under q ≥ 0. Without this, a price far too high would
-raise rivals' sales without bound. The products concerned are found by Chandrasekaran's (1970) method:
+raise rivals' sales without bound. Chandrasekaran's (1970) method identifies the products concerned:
 whatever is negative is taken out until nothing is.
 
 `outside` has no meaning here: what is not spent is kept.
@@ -78,13 +78,14 @@ class Linear:
         return np.array(self.slopes, dtype=np.float64)
 
     def shares(self, values: Floats, outside: Floats) -> Floats:
-        """Quantities per unit of market size, (..., J)."""
+        """Return quantities per unit of market size, (..., J)."""
         sold, idle = self._sold(values)
         return np.where(idle, 0.0, sold)
 
     def marginal(self, values: Floats, outside: Floats, weights: Floats, conduct: Conduct) -> Floats:
-        """Σ_k H_jk·weights_k·∂s_k/∂u_j among products that are sold; 0 for the rest. Where a product is on
-        the point of selling, the derivative is that of prices at which it does not yet.
+        """Return Σ_k H_jk·weights_k·∂s_k/∂u_j among products that are sold; 0 for the rest.
+
+        At a price at which a product begins to sell, the derivative is that of higher prices.
         """
         shape = np.broadcast_shapes(values.shape, weights.shape)
         _, idle = self._sold(values)
@@ -96,7 +97,7 @@ class Linear:
         return result.reshape(shape)
 
     def surplus(self, values: Floats, outside: Floats) -> Floats:
-        """q'Γq/2, (...).
+        """Return q'Γq/2, (...).
 
         Raises:
             UsageError: B is not symmetric: no consumer has such demand.
@@ -109,9 +110,12 @@ class Linear:
     def equilibrium(
         self, surplus: Floats, outside: float, conduct: Conduct, fixed: Fixed | None = None
     ) -> Floats:
-        """Solved at once where every product is sold. Otherwise joint profit of all is solved under q ≥ 0,
-        idle products at the price where they would begin to sell; single-product firms go on by exact best
-        replies (a firm that sells nothing asks its cost); other cases have no method here and raise.
+        """Return the margins (J,) of the equilibrium.
+
+        Where every product is sold it is the solution of a linear system. Otherwise joint profit of all firms
+        is maximised under q ≥ 0, with idle products at the price where they would begin to sell, and
+        single-product firms are solved by exact best replies (a firm that sells nothing asks its cost).
+        Other cases have no method here and raise.
         """
         table, size = conduct.matrix, len(surplus)
         if conduct.owners.count == 1 and fixed is None and conduct.scale == 1 and self._symmetric:
@@ -140,8 +144,10 @@ class Linear:
         return self._by_replies(np.where(moving, np.maximum(margins, 0.0), margins), surplus, moving)
 
     def reply(self, own: Mask, surplus: Floats, values: Floats, outside: Floats) -> Floats:
-        """One product: by bisection of the marginal profit, which falls through 0 once, also at the kinks
-        where rivals' products begin to sell. Several: the linear solution, where all are sold at it.
+        """Return the firm's best margins, as `Demand.reply`.
+
+        For one product by bisection of the marginal profit, which crosses 0 once, also at the kinks where
+        rivals' products begin to sell. For several, the linear solution, where all are sold at it.
         """
         if own.sum() == 1:
             product = int(np.flatnonzero(own)[0])
@@ -167,7 +173,7 @@ class Linear:
         return bool(np.allclose(self.matrix, self.matrix.T, rtol=1e-12, atol=0))
 
     def _sold(self, values: Floats) -> tuple[Floats, Mask]:
-        """Quantities and which products are idle, (..., J); quantities of idle ones mean nothing."""
+        """Return quantities and which products are idle, (..., J); quantities of idle ones mean nothing."""
         # Far below 0 a value means no sales, however far: sums with it must not overflow.
         flat = np.maximum(values, -1e150).reshape(-1, values.shape[-1])
         sold = flat @ self.matrix.T
@@ -183,7 +189,7 @@ class Linear:
         return sold.reshape(values.shape), idle.reshape(values.shape)
 
     def _slopes(self, idle: Mask) -> Floats:
-        """∂s_k/∂u_j, (J, J), rows k, while some products are idle: B less what went through them."""
+        """Return ∂s_k/∂u_j, (J, J), rows k, while some products are idle: B less what went through them."""
         matrix = self.matrix
         reduced = matrix.copy()
         if idle.any():
@@ -193,7 +199,7 @@ class Linear:
         return reduced
 
     def _bisected(self, product: int, surplus: Floats, values: Floats) -> Floats:
-        """The margin (...) at which the product's own marginal profit changes its sign."""
+        """Return the margin (...) at which the product's own marginal profit changes its sign."""
         at = np.array(values.reshape(-1, len(surplus)))
         low = np.zeros(len(at))
         # At its own value 0 nobody buys the product.
@@ -211,7 +217,7 @@ class Linear:
         return found.reshape(values.shape[:-1])
 
     def _by_replies(self, margins: Floats, surplus: Floats, moving: Mask) -> Floats:
-        """One firm after another answers exactly until nobody moves."""
+        """Let one firm after another answer exactly until nobody moves."""
         wrong = np.inf
         for _ in range(_ROUNDS):
             before = margins
@@ -229,7 +235,7 @@ class Linear:
 
 
 def shubik_levitan(products: int, substitution: float) -> list[list[float]]:
-    """Slopes of symmetric demand q_j = [a_j − p_j − γ(p_j − p̄)]/J (Shubik & Levitan 1980; qualities alike).
+    """Return the slopes of symmetric demand q_j = [a_j − p_j − γ(p_j − p̄)]/J (Shubik & Levitan 1980).
 
     Args:
         products: J.
@@ -243,7 +249,7 @@ def shubik_levitan(products: int, substitution: float) -> list[list[float]]:
 
 
 def linear_demand(slopes: ArrayLike) -> Linear:
-    """Linear demand from any matrix-like slopes."""
+    """Return linear demand from any matrix-like slopes."""
     try:
         matrix = np.array(slopes, dtype=np.float64)
     except ValueError:
@@ -254,7 +260,7 @@ def linear_demand(slopes: ArrayLike) -> Linear:
 
 
 def _patterns(masks: Mask) -> Iterator[tuple[Any, Mask]]:
-    """Each distinct row of `masks`, (N, J), with the rows that equal it."""
+    """Yield each distinct row of `masks`, (N, J), with the rows that equal it."""
     if len(masks) == 0:
         return
     if len(masks) == 1 or not masks.any():

@@ -37,17 +37,17 @@ class Logit:
         return {"demand": "logit", "mu": self.mu}
 
     def shares(self, values: Floats, outside: Floats) -> Floats:
-        """Shares (..., J)."""
+        """Return shares (..., J)."""
         return logit_shares(values, outside, self.mu)[0]
 
     def marginal(self, values: Floats, outside: Floats, weights: Floats, conduct: Conduct) -> Floats:
-        """∂s_k/∂u_j = s_k(1{j=k} − s_j)/μ, weighted and summed over k."""
+        """Return ∂s_k/∂u_j = s_k(1{j=k} − s_j)/μ, weighted and summed over k."""
         shares = self.shares(values, outside)
         total: Floats = shares * (weights - conduct.pooled(shares * weights)) / self.mu
         return total
 
     def surplus(self, values: Floats, outside: Floats) -> Floats:
-        """μ·log(1 + Σ_j e^{(u_j−a_0)/μ})."""
+        """Return μ·log(1 + Σ_j e^{(u_j−a_0)/μ})."""
         _, top, total = logit_shares(values, outside, self.mu)
         gain: Floats = (top - outside) + self.mu * np.log(total)
         return gain
@@ -55,7 +55,10 @@ class Logit:
     def equilibrium(
         self, surplus: Floats, outside: float, conduct: Conduct, fixed: Fixed | None = None
     ) -> Floats:
-        """By best replies where firms maximise profit, else by ζ, started at what best replies give."""
+        """Return the margins (J,) of the equilibrium.
+
+        By best replies where firms maximise profit, else by ζ, started at the best replies.
+        """
         if fixed is not None:  # what stands fast is to all others a part of the outside good
             value = inclusive((surplus - fixed.margins)[fixed.products], np.asarray(outside), self.mu)
             free = np.flatnonzero(~fixed.products)
@@ -71,31 +74,33 @@ class Logit:
         return zeta_margins(self, surplus, outside, conduct, start=conduct.scale * start)
 
     def reply(self, own: NDArray[np.bool_], surplus: Floats, values: Floats, outside: Floats) -> Floats:
-        """In closed form: one margin for all products of the firm."""
+        """Return the firm's best margins in closed form: one margin for all its products."""
         ours = inclusive(surplus[own], None, self.mu)
         rivals = inclusive(values[..., ~own], outside, self.mu) if not own.all() else outside
         margin = reply_margin(ours, rivals, self.mu)
         return np.broadcast_to(margin[..., None], (*margin.shape, len(own)))
 
     def zeta(self, values: Floats, outside: Floats, margins: Floats, conduct: Conduct) -> Floats:
-        """The map of `equilibrium.zeta_margins`."""
+        """Return the map of `equilibrium.zeta_margins`."""
         shares = self.shares(values, outside)
         return conduct.scale * self.mu + conduct.pooled(shares * margins)
 
     def zeta_slopes(self, values: Floats, outside: Floats, margins: Floats, conduct: Conduct) -> Floats:
-        """∂ζ_j/∂margin_l, (J, J)."""
+        """Return ∂ζ_j/∂margin_l, (J, J)."""
         shares, table = self.shares(values, outside), conduct.matrix
         pool = table @ (shares * margins)
         slopes: Floats = shares * (table * (1 - margins / self.mu) + pool[:, None] / self.mu)
         return slopes
 
     def floor(self, products: int) -> Floats:
-        """μ for each product."""
+        """Return μ for each product."""
         return np.full(products, self.mu)
 
 
 def logit_shares(values: Floats, outside: Floats, mu: float) -> tuple[Floats, Floats, Floats]:
-    """Shares (..., J), the highest value top (...), and Σ_j e^{(u_j−top)/μ} + e^{(a_0−top)/μ} (...)."""
+    """Return shares (..., J), the highest value top (...), and Σ_j e^{(u_j−top)/μ} + e^{(a_0−top)/μ}
+    (...).
+    """
     few = values.shape[-1] <= 8  # numpy reduces a short last axis slowly: take its columns one by one
     if few:
         top = np.maximum(outside, values[..., 0])

@@ -29,7 +29,9 @@ _TOLERANCE = 1e-10
 
 
 def inclusive(values: Floats, outside: Floats | None, mu: float) -> Floats:
-    """μ·log(Σ_j e^{u_j/μ} + e^{a_0/μ}), (..., J) to (...); without the outside good where it is None."""
+    """Return μ·log(Σ_j e^{u_j/μ} + e^{a_0/μ}), (..., J) to (...); without the outside good where it is
+    None.
+    """
     top = values.max(axis=-1) if outside is None else np.maximum(values.max(axis=-1), outside)
     with np.errstate(over="ignore", under="ignore"):
         total = np.exp((values - top[..., None]) / mu).sum(axis=-1)
@@ -40,7 +42,7 @@ def inclusive(values: Floats, outside: Floats | None, mu: float) -> Floats:
 
 
 def reply_margin(own: Floats, rivals: Floats, mu: float) -> Floats:
-    """The margin that answers rivals and outside good of joint value `rivals`, given i_f = `own`."""
+    """Return the margin that answers rivals and outside good of joint value `rivals`, given i_f = `own`."""
     from scipy.special import wrightomega
 
     margin: Floats = mu * (1 + wrightomega((own - rivals) / mu - 1))
@@ -48,7 +50,7 @@ def reply_margin(own: Floats, rivals: Floats, mu: float) -> Floats:
 
 
 def nash_margins(surplus: Floats, outside: float, owners: Groups, mu: float) -> Floats:
-    """Equilibrium margins, (J,), of products whose quality less cost is `surplus`, (J,).
+    """Return equilibrium margins, (J,), of products whose quality less cost is `surplus`, (J,).
 
     Raises:
         EquilibriumError: rounding kept the best replies from being met.
@@ -82,7 +84,7 @@ def nash_margins(surplus: Floats, outside: float, owners: Groups, mu: float) -> 
 
 
 def _newton_step(values: Floats, rivals: Floats, gap: Floats, mu: float) -> Floats:
-    """Solves (I − J)·step = gap, with J_fg = S_f·S_g/(1−S_f) off the diagonal, by Sherman & Morrison."""
+    """Solve (I − J)·step = gap, with J_fg = S_f·S_g/(1−S_f) off the diagonal, by Sherman & Morrison."""
     with np.errstate(over="ignore", under="ignore"):
         ratio = np.exp(np.minimum((values - rivals) / mu, 500.0))  # S/(1−S)
     shares = ratio / (1 + ratio)
@@ -94,8 +96,8 @@ def _newton_step(values: Floats, rivals: Floats, gap: Floats, mu: float) -> Floa
 
 
 def _rivals(values: Floats, outside: float, mu: float) -> Floats:
-    """μ·log of the others' odds and the outside good's, for each firm, (F,), without subtraction of sums: a
-    firm with nearly the whole market has rivals whose odds would be lost in it.
+    """Return μ·log of the others' odds and the outside good's, for each firm, (F,), without subtraction of
+    sums: a firm with nearly the whole market has rivals whose odds would be lost in it.
     """
     top = max(outside, float(values.max()))
     with np.errstate(over="ignore", under="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""The market of a repeated Bertrand game: firms, products, demand, and the prices that theory expects.
+"""The market of a repeated Bertrand game: firms, products, demand and best replies.
 
 After Calvano, Calzolari, Denicolò & Pastorello (AER 2020), scales after Fish, Gonczarowski & Shorrer (2024):
 
@@ -93,7 +93,9 @@ class Market:
 
     @classmethod
     def symmetric(cls, firms: int = 2, quality: float = 2.0, cost: float = 1.0, **rest: Any) -> Market:
-        """`firms` firms with one product each, all alike; the defaults are the published baseline."""
+        """Return a market of identical firms with one product each; the defaults are the published
+        baseline.
+        """
         if firms < 1 or firms != int(firms):
             raise UsageError(f"A market needs a whole number of firms, at least 1; got {firms}.")
         return cls([quality] * int(firms), [cost] * int(firms), **rest)
@@ -118,7 +120,7 @@ class Market:
         return same and self.firms == self.products and self.demand.exchangeable
 
     def quantities(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """What is sold of each product at prices (..., J), shape (..., J).
+        """Return the quantity sold of each product at prices (..., J), shape (..., J).
 
         Args:
             prices: money; the last axis is the product.
@@ -131,13 +133,13 @@ class Market:
         return self.quantity_scale * self.demand.shares(self._values(array), worth)
 
     def profits(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """Profits of each firm, (..., F), at prices (..., J); arguments as of `quantities`."""
+        """Return profits of each firm, (..., F), at prices (..., J); arguments as of `quantities`."""
         array, worth = self._checked(prices, outside)
         sold = self.quantity_scale * self.demand.shares(self._values(array), worth)
         return self.groups.sums((array - self.unit_costs) * sold)
 
     def consumer_surplus(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """What consumers gain by the products' being there at prices (..., J), in money, (...).
+        """Return the consumers' gain from the products at prices (..., J), in money, (...).
 
         Raises:
             UsageError: as `quantities`, or linear demand whose slopes are not symmetric.
@@ -146,7 +148,7 @@ class Market:
         return self.price_scale * self.quantity_scale * self.demand.surplus(self._values(array), worth)
 
     def profit_gradient(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """∂π_f/∂p_j for each product j and its own firm f, (..., J), at prices (..., J)."""
+        """Return ∂π_f/∂p_j for each product j and its own firm f, (..., J), at prices (..., J)."""
         array, worth = self._checked(prices, outside)
         values = self._values(array)
         margins = self.qualities - self.costs - values
@@ -171,11 +173,12 @@ class Market:
         return self._solved[key]
 
     def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """Prices (..., J) with those of `firm` replaced by its most profitable ones against the others'.
+        """Return prices (..., J) in which those of `firm` are its best reply to the others'.
 
         Raises:
             UsageError: there is no such firm, or prices do not fit.
-            EquilibriumError: the best reply was not found (firms with several products, not under logit).
+            EquilibriumError: the solver did not find the best reply (firms with several products, not under
+                logit).
         """
         self.check_firm(firm)
         array, worth = self._checked(prices, outside)
@@ -227,7 +230,9 @@ class Market:
             )
         worth = np.asarray(self.outside if outside is None else outside, dtype=np.float64)
         if not np.all(np.isfinite(array)) or not np.all(np.isfinite(worth)):
-            raise UsageError("Prices and values of the outside good must be finite; mend those that are not.")
+            raise UsageError(
+                "Prices and values of the outside good must be finite numbers; replace those that are not."
+            )
         return array, worth
 
 

@@ -61,13 +61,15 @@ class NestedLogit:
         return self._groups.count == 1 or alone
 
     def shares(self, values: Floats, outside: Floats) -> Floats:
-        """Shares (..., J)."""
+        """Return shares (..., J)."""
         within, between, _, _ = self._split(values, outside)
         product: Floats = within * self._groups.spread(between)
         return product
 
     def marginal(self, values: Floats, outside: Floats, weights: Floats, conduct: Conduct) -> Floats:
-        """∂s_k/∂u_j = s_k[(1{j=k} − σ·s_j|g·1{same nest})/(1−σ) − s_j]/μ, weighted and summed over k."""
+        """Return ∂s_k/∂u_j = s_k[(1{j=k} − σ·s_j|g·1{same nest})/(1−σ) − s_j]/μ, weighted and summed over
+        k.
+        """
         within, between, _, _ = self._split(values, outside)
         shares = within * self._groups.spread(between)
         sold = shares * weights
@@ -76,7 +78,7 @@ class NestedLogit:
         return total
 
     def surplus(self, values: Floats, outside: Floats) -> Floats:
-        """μ·log(1 + Σ_g e^{(I_g−a_0)/μ})."""
+        """Return μ·log(1 + Σ_g e^{(I_g−a_0)/μ})."""
         _, _, top, total = self._split(values, outside)
         gain: Floats = (top - outside) + self.mu * np.log(total)
         return gain
@@ -84,8 +86,10 @@ class NestedLogit:
     def equilibrium(
         self, surplus: Floats, outside: float, conduct: Conduct, fixed: Fixed | None = None
     ) -> Floats:
-        """By ζ, then Newton; where firms maximise profit and these fail, by repeated exact replies; other
-        conduct is then approached from there in small steps.
+        """Return the margins (J,) of the equilibrium.
+
+        By ζ, then Newton; where firms maximise profit and these fail, by repeated exact replies; other
+        conducts raise then.
         """
         if conduct.rival == 1:
             conduct = Conduct(Groups(np.zeros(len(surplus), dtype=np.intp)), conduct.scale)
@@ -101,7 +105,7 @@ class NestedLogit:
             return margins
 
     def reply(self, own: NDArray[np.bool_], surplus: Floats, values: Floats, outside: Floats) -> Floats:
-        """Exactly (see `nested_reply`), row by row."""
+        """Return the firm's exact best margins (see `nested_reply`), row by row."""
         shape = np.broadcast_shapes(values.shape[:-1], outside.shape)
         rows = np.broadcast_to(values, (*shape, len(own))).reshape(-1, len(own))
         worth = np.broadcast_to(outside, shape).reshape(-1)
@@ -109,7 +113,7 @@ class NestedLogit:
         return np.array(found).reshape(*shape, len(own))
 
     def zeta(self, values: Floats, outside: Floats, margins: Floats, conduct: Conduct) -> Floats:
-        """(1−σ)·scale·μ + σ·Σ_{k in nest} H_jk·s_k|g·m_k + (1−σ)·Σ_k H_jk·s_k·m_k."""
+        """Return (1−σ)·scale·μ + σ·Σ_{k in nest} H_jk·s_k|g·m_k + (1−σ)·Σ_k H_jk·s_k·m_k."""
         within, between, _, _ = self._split(values, outside)
         near = self._pooled_in_nest(within * margins, conduct)
         far = conduct.scale * self.mu + conduct.pooled(within * self._groups.spread(between) * margins)
@@ -117,7 +121,7 @@ class NestedLogit:
         return mapped
 
     def zeta_slopes(self, values: Floats, outside: Floats, margins: Floats, conduct: Conduct) -> Floats:
-        """∂ζ_j/∂margin_l, (J, J)."""
+        """Return ∂ζ_j/∂margin_l, (J, J)."""
         within, between, _, _ = self._split(values, outside)
         sigma, same, table = self._sigma, self._groups.together, conduct.matrix
         shares, steep = within * self._groups.spread(between), self.mu * (1 - sigma)
@@ -133,7 +137,7 @@ class NestedLogit:
         return slopes
 
     def floor(self, products: int) -> Floats:
-        """μ(1−σ) for each product."""
+        """Return μ(1−σ) for each product."""
         return np.broadcast_to(self.mu * (1 - self._sigma), (products,)).copy()
 
     @cached_property
@@ -150,7 +154,9 @@ class NestedLogit:
         return scale
 
     def _split(self, values: Floats, outside: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Shares within nests (..., J), shares of nests (..., G), and `logit_shares`' top and total."""
+        """Return shares within nests (..., J), shares of nests (..., G), and `logit_shares`' top and
+        total.
+        """
         best = self._groups.maxima(values)
         with np.errstate(over="ignore", under="ignore"):
             odds = np.exp((values - self._groups.spread(best)) / self._groups.spread(self._nest_scale))
@@ -159,7 +165,7 @@ class NestedLogit:
         return odds / self._groups.spread(sums), between, top, total
 
     def _pooled_in_nest(self, values: Floats, conduct: Conduct) -> Floats:
-        """As `Conduct.pooled`, over products of the same nest only."""
+        """Return `Conduct.pooled` over products of the same nest only."""
         own = conduct.owners.crossed(self._groups).within(values)
         if conduct.rival == 0:
             return own
@@ -167,7 +173,7 @@ class NestedLogit:
         return everyone
 
     def _reply(self, own: NDArray[np.bool_], surplus: Floats, values: Floats, outside: float) -> Floats:
-        """Margins (J,) of the firm's products; 0 for others."""
+        """Return margins (J,) of the firm's products; 0 for others."""
         labels, scale = self._groups.labels, self._nest_scale
         ours = np.unique(labels[own])
         elsewhere = [outside]
@@ -187,7 +193,7 @@ class NestedLogit:
         return np.where(own, margins[labels], 0.0)
 
     def _by_replies(self, surplus: Floats, outside: float, owners: Groups, fixed: Fixed | None) -> Floats:
-        """One firm after another answers exactly, until nobody moves or for long enough."""
+        """Let one firm after another answer exactly, until nobody moves or the rounds are used up."""
         margins = self.floor(len(surplus))
         if fixed is not None:
             margins = np.where(fixed.products, fixed.margins, margins)

@@ -1,4 +1,4 @@
-"""The best reply of a firm with any products under nested logit demand, found for certain.
+"""The best reply of a firm with any products under nested logit demand, solved with certainty.
 
 Its profit is a ratio N(m)/D(m) with D = e^{a_0/μ} + Σ_g D_g^{1−σ_g}, so Dinkelbach's (1967) theorem applies:
 P is the highest profit if and only if max_m N(m) − P·D(m) = 0. Given P that maximum falls apart into nests,
@@ -43,7 +43,7 @@ class Position(NamedTuple):
 
 
 def nest_margins(position: Position) -> Floats:
-    """The most profitable margins, one for each nest, (G,)."""
+    """Return the most profitable margins, one for each nest, (G,)."""
     from scipy.optimize import brentq
 
     def difference(profit: float) -> float:
@@ -57,7 +57,7 @@ def nest_margins(position: Position) -> Floats:
 
 
 def _margins(position: Position, profit: float) -> Floats:
-    """The margins that are best if the firm earns `profit`, by Newton's method within a bracket."""
+    """Return the margins that are best if the firm earns `profit`, by Newton's method within a bracket."""
     wanted = (1 - position.sigma) * (position.mu + profit)
     low, high = wanted, np.full_like(wanted, position.mu + profit)
     margins = low
@@ -81,7 +81,7 @@ def _margins(position: Position, profit: float) -> Floats:
 
 
 def _share(position: Position, margins: Floats) -> Floats:
-    """The firm's share of each of its nests."""
+    """Return the firm's share of each of its nests."""
     from scipy.special import expit
 
     with np.errstate(over="ignore"):

@@ -29,7 +29,7 @@ def make_demand(
     nest_parameter: float | Sequence[float],
     slopes: ArrayLike | None,
 ) -> Demand:
-    """The demand of that name among `products` products.
+    """Return the demand of that name among `products` products.
 
     Raises:
         UsageError: a name that there is not, or parameters that do not fit it.
@@ -61,7 +61,7 @@ def make_demand(
 
 
 def taste_scale(mu: float) -> float:
-    """μ, large enough that values divided by it stay numbers.
+    """Return μ, large enough that values divided by it stay numbers.
 
     Raises:
         UsageError: it is not greater than 0, or below 1e-200.
@@ -75,10 +75,10 @@ def taste_scale(mu: float) -> float:
 
 
 def number(name: str, value: float) -> float:
-    """A finite number.
+    """Return a finite number.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not one.
     """
     try:
         converted = float(value)
@@ -90,10 +90,10 @@ def number(name: str, value: float) -> float:
 
 
 def positive(name: str, value: float) -> float:
-    """A finite number greater than 0.
+    """Return a finite number greater than 0.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not one.
     """
     converted = number(name, value)
     if converted <= 0:
@@ -102,7 +102,7 @@ def positive(name: str, value: float) -> float:
 
 
 def vector(name: str, values: Sequence[float] | Floats) -> Floats:
-    """Finite numbers, one for each product, read-only.
+    """Return finite numbers, one for each product, read-only.
 
     Raises:
         UsageError: they are none.
