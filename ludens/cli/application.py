@@ -33,7 +33,7 @@ class Commands(TyperGroup):
     """Turns errors into one sentence on stderr and an exit code."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The commands' names as help lists them."""
+        """Return the commands' names as help lists them."""
         found = super().list_commands(ctx)
         return sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 

@@ -82,7 +82,7 @@ def play(
 
 
 def policy_with(spec: str, settings: dict[str, Any]) -> str | dict[str, Any]:
-    """A policy's name as it is, a model's with the settings for models."""
+    """Return a policy's name as it is, and a model's with the settings for models."""
     if "/" not in spec:
         return spec
     return {"spec": spec} | given(**settings)

@@ -137,7 +137,7 @@ def export(
 
 
 def _estimates(file: Path, csv: Path | None) -> dict[str, Path | None]:
-    """Where the table of estimates goes; the check comes before anything is written."""
+    """Return where the table of estimates goes; the check comes before anything is written."""
     from ludens.experiments.study.engine import load
 
     if csv is None:
@@ -152,7 +152,9 @@ def _estimates(file: Path, csv: Path | None) -> dict[str, Path | None]:
 
 
 def _change(text: str, config: Any) -> tuple[str, Any]:
-    """A key of the configuration and its new value, as TOML or as a plain text; ``+=`` adds to a list."""
+    """Return a key of the configuration and its new value, as TOML or as a plain text; ``+=`` adds to a
+    list.
+    """
     key, equals, value = text.partition("=")
     adds, key = key.endswith("+"), key.removesuffix("+").strip()
     if not equals or not hasattr(config, key):

@@ -108,7 +108,7 @@ def agreement(result: BenchResult) -> Figure:
 
 
 def preferences(result: BenchResult) -> Figure:
-    """α, β, κ and λ of every policy under uniform beliefs, with 95 % intervals."""
+    """Draw α, β, κ and λ of every policy under uniform beliefs, with 95 % intervals."""
     drawn = policies(result).styles
     with drawing.sheet(_WIDTH, 0.85 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(PREFERENCES), sharey=True, squeeze=False).ravel().tolist()
@@ -123,7 +123,7 @@ def preferences(result: BenchResult) -> Figure:
 
 
 def picture(result: BenchResult) -> Figure:
-    """One compact figure: cooperation by family, and agreement with homo economicus and homo moralis κ =
+    """Draw one compact figure: cooperation by family, and agreement with homo economicus and homo moralis κ =
     0.5.
     """
     families = [name for name in FAMILIES if any(name in found.by_family for found in result.measures)]
@@ -178,7 +178,7 @@ def _title(node: str, option: str) -> str:
 
 
 def _columns(family: str, asked: set[str]) -> dict[tuple[str, str], float]:
-    """Where each question of a family stands, in cells from the left; nodes stand a little apart."""
+    """Return where each question of a family stands, in cells from the left; nodes stand a little apart."""
     protocols = [name for name in FAMILIES[family].protocols if name in asked]
     nodes = FAMILIES[family].prosocial
     # A title stands above its block, and may be wider than a few cells are.

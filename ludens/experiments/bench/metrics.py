@@ -105,7 +105,7 @@ class Measures:
     revealed: tuple[Revealed, ...]
 
     def comparison(self, kappa: float, beliefs: Beliefs = "uniform") -> Comparison | None:
-        """The comparison with that oracle, or None if it was not made."""
+        """Return the comparison with that oracle, or None if it was not made."""
         matches = (entry for entry in self.comparisons if (entry.kappa, entry.beliefs) == (kappa, beliefs))
         return next(matches, None)
 

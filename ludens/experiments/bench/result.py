@@ -68,7 +68,9 @@ def measured(run: Run, models: tuple[str, ...], policies: Sequence[str]) -> Benc
 
 
 def to_json(result: BenchResult) -> dict[str, Any]:
-    """Everything measured, as JSON values: the run, how it came about, and every estimate of every policy."""
+    """Return everything measured as JSON values: the run, how it came about, and every estimate of every
+    policy.
+    """
     return {
         "run": str(result.run_path),
         "report": None if result.report_path is None else str(result.report_path),
@@ -83,8 +85,8 @@ def to_json(result: BenchResult) -> dict[str, Any]:
 
 
 def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
-    """Every estimate, tidily: policy, measure, what it is of (family, node, framing, κ, beliefs; None where
-    it is of all), value, the interval's ends, n, clusters, method and note.
+    """Yield every estimate as one row: policy, measure, what it is of (family, node, framing, κ, beliefs;
+    None where it is of all), value, the interval's ends, n, clusters, method and note.
     """
     for found in result.measures:
         for name in _PLAIN:

@@ -168,7 +168,7 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
             raise UsageError(f"bench.models[{place}]: {error}") from None
 
     def asks_beliefs(self, label: str) -> bool:
-        """Whether the policy of that label is a language model, and the study asks beliefs."""
+        """Return whether the policy of that label is a language model and the study asks beliefs."""
         return self.config.beliefs and label in self._language_models
 
     def measure(self, run: Run) -> BenchResult:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def tables(result: BenchResult) -> list[Table]:
-    """All of them, in the report's order."""
+    """Return all tables in the report's order."""
     found = [_summary(result), _cooperation(result), *_sensitivities(result), _oracles(result, "uniform")]
     if any(entry.beliefs == "own" for measures in result.measures for entry in measures.comparisons):
         found.append(_oracles(result, "own"))
@@ -69,7 +69,7 @@ def _cooperation(result: BenchResult) -> Table:
 
 
 def _sensitivities(result: BenchResult) -> list[Table]:
-    """One table per family at which something is identified."""
+    """Return one table per family in which something is identified."""
     caption = (
         "Change of cooperation in percentage points when the temptation T − R, or the risk P − S, "
         "rises by 10 points, from one regression on both. Families in whose protocols both move "

@@ -30,7 +30,7 @@ class Costs:
 
 
 def costs(records: Sequence[DecisionRecord]) -> Costs:
-    """The sums over all calls behind these decisions."""
+    """Return the sums over all calls behind these decisions."""
     calls = [call for record in records for call in record.decision.calls]
     return Costs(
         decisions=len(records),

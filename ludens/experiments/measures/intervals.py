@@ -58,12 +58,13 @@ class Estimate:
 
 
 def missing(note: str, n: int = 0) -> Estimate:
-    """An estimate that does not exist, with the reason."""
+    """Return an estimate without a value, with the reason."""
     return Estimate(None, n=n, note=note)
 
 
 def wilson(successes: float, n: int, level: float = 0.95) -> Estimate:
-    """A share with Wilson's score interval (Wilson 1927, JASA 22): stays inside [0, 1] and never has width 0.
+    """Return a share with Wilson's score interval (Wilson 1927, JASA 22), which stays inside [0, 1] and
+    never has width 0.
 
     `successes` may be fractional (weighted answers). With ``n == 0`` there is no estimate.
 
@@ -84,8 +85,9 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Estimate:
 
 
 def wider(counted: Estimate, resampled: Estimate) -> Estimate:
-    """A share of sampled choices: Wilson's interval for the chance in each answer and the cluster bootstrap's
-    for the choice of questions, at each end the one that reaches further. Where one of them lacks, the other.
+    """Return a share of sampled choices with the wider of two intervals: Wilson's for the chance in each
+    answer and the cluster bootstrap's for the choice of questions, at each end the one that reaches
+    further. Where one of them lacks, the other.
     """
     if counted.low is None or counted.high is None or resampled.low is None or resampled.high is None:
         return resampled if counted.low is None else counted
@@ -106,7 +108,7 @@ def cluster_mean(
     draws: int = DRAWS,
     level: float = 0.95,
 ) -> Estimate:
-    """The mean of `values`, shape (n,), with a percentile interval from resampling whole clusters with
+    """Return the mean of `values`, shape (n,), with a percentile interval from resampling whole clusters with
     replacement.
 
     The resampled mean is a ratio (sum of the drawn clusters' sums by sum of their sizes). With a single
@@ -180,7 +182,7 @@ def _memberships(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> t
 
 
 def _resamples(count: int, draws: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
-    """How often each cluster is drawn, in blocks of shape (≤ draws, count): rows sum to `count`."""
+    """Yield how often each cluster is drawn, in blocks of shape (≤ draws, count): rows sum to `count`."""
     shares = np.full(count, 1 / count)
     block = max(1, _BLOCK // count)
     return [

@@ -72,7 +72,7 @@ def shares_by_policy(
     planned: Iterable[Mapping[str, Any]] = (),
     question: Question = "choice",
 ) -> dict[str, Shares]:
-    """The shares of every policy, by its label, in order of appearance.
+    """Return the shares of every policy by its label, in order of appearance.
 
     Args:
         decisions: of a run of the preference suite.
@@ -129,7 +129,7 @@ def _usable(record: DecisionRecord) -> bool:
 
 
 def _distribution(record: DecisionRecord) -> NDArray[np.float64]:
-    """A usable answer as a distribution over the options."""
+    """Return a usable answer as a distribution over the options."""
     answer = record.decision
     if answer.probabilities is not None:
         return np.asarray(answer.probabilities, dtype=np.float64)

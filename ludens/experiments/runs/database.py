@@ -90,7 +90,7 @@ def _damaged(file: Path, why: object) -> str:
 
 
 def reason(error: OSError) -> str:
-    """What the operating system says, for the middle of a sentence."""
+    """Return what the operating system says, for the middle of a sentence."""
     return (error.strerror or str(error)).lower()
 
 

@@ -16,8 +16,8 @@ from ludens.experiments.runs.database import StoreError, reason
 
 @contextmanager
 def draft_of(target: Path) -> Iterator[Path]:
-    """A draft beside the target, to be filled: it takes the target's place at the end, or is removed on an
-    error.
+    """Give a draft beside the target to be filled: it takes the target's place at the end, or is removed on
+    an error.
 
     Raises:
         OSError: it cannot take that place; a file that was there before still is.

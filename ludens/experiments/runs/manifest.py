@@ -16,7 +16,7 @@ LIBRARIES = ("ludens", "numpy", "gymnasium", "pettingzoo", "litellm", "xllamacpp
 
 
 def new_manifest(kind: str, config: Mapping[str, Any], seed: int, study: str | None = None) -> dict[str, Any]:
-    """The manifest of a run that starts now; from `config`, JSON values, the run can be built again.
+    """Return the manifest of a run that starts now; from `config`, JSON values, the run can be built again.
 
     `study` is ``module:object`` of a study that no installed package names.
 
@@ -38,13 +38,13 @@ def new_manifest(kind: str, config: Mapping[str, Any], seed: int, study: str | N
 
 
 def new_run_path(kind: str, folder: Path = RUNS) -> Path:
-    """A name that no other run has: ``runs/<kind>-<date>-<time>-<random>.db``."""
+    """Return a name that no other run has: ``runs/<kind>-<date>-<time>-<random>.db``."""
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     return folder / f"{kind}-{stamp}-{secrets.token_hex(2)}.db"
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that shape results, read without importing them."""
+    """Return the versions of Python and of the libraries that shape results, read without importing them."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -55,7 +55,9 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit of the working directory, with ``+`` if files differ from it; None outside a repository."""
+    """Return the commit of the working directory, with ``+`` if files differ from it; None outside a
+    repository.
+    """
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return None

@@ -6,7 +6,7 @@ import unicodedata
 
 
 def printable(text: str) -> str:
-    """The text with every character that a terminal obeys rather than shows written out, as escapes are."""
+    """Return the text with every character that a terminal would obey written as an escape."""
     return "".join(char if _is_shown(char) else _written_out(char) for char in text)
 
 

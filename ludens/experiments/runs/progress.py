@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar(console: Console, title: str, *, hidden: bool = False) -> Iterator[OnProgress | None]:
-    """A bar with the cost so far while the block runs; nothing where `console` is no terminal."""
+    """Show a bar with the cost so far while the block runs; nothing where `console` is no terminal."""
     if hidden or not console.is_terminal:
         yield None
         return
@@ -39,5 +39,5 @@ def progress_bar(console: Console, title: str, *, hidden: bool = False) -> Itera
 
 
 def dollars(cost: float) -> str:
-    """US dollars with as many digits as small prices need."""
+    """Return US dollars with as many digits as small prices need."""
     return f"${cost:.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"

@@ -64,14 +64,14 @@ class Watch:
             self.failure = error
 
     def decided(self, calls: Sequence[Call]) -> None:
-        """A decision was kept, with these new calls."""
+        """Count a decision that was kept, with its new calls."""
         self._decisions += 1
         self._calls += len(calls)
         self._cost += sum(call.cost for call in calls)
         self._report()
 
     def ended(self) -> None:
-        """An episode has ended."""
+        """Count an episode that has ended."""
         self._done += 1
         self._report()
 
@@ -96,7 +96,7 @@ class Recorder:
         self._step = 0
 
     async def decide(self, policy: Policy, turn: Turn, rng: np.random.Generator | None = None) -> Decision:
-        """The policy's decision at this turn.
+        """Return the policy's decision at this turn.
 
         `rng` is what it draws from; without one the recorder takes the episode's stream for this seat and
         step. Decisions that shared a generator would find it elsewhere after a resume than without, so each
@@ -107,7 +107,7 @@ class Recorder:
         return decision
 
     async def believe(self, policy: Any, turn: Turn, rng: np.random.Generator | None = None) -> BeliefReport:
-        """What a policy with ``abelief`` thinks others choose at this turn; `rng` as in `decide`."""
+        """Return what a policy with ``abelief`` believes others choose at this turn; `rng` as in `decide`."""
         report: BeliefReport = await self._ask("belief", policy, turn, rng, policy.abelief)
         return report
 
@@ -174,7 +174,7 @@ class _Journal:
 
 
 def _matching(record: DecisionRecord, question: str, turn: Turn, store: Store) -> DecisionRecord:
-    """The stored decision, if it is an answer to this very question."""
+    """Return the stored decision if it answers this very question."""
     options = tuple(option.name for option in turn.options)
     asked = (question, turn.environment, turn.agent, turn.role, turn.node, turn.round, options)
     place = (record.environment, record.agent, record.role, record.node, record.round, record.options)

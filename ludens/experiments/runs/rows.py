@@ -115,7 +115,7 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
 
 
 def select_episodes(database: sqlite3.Connection) -> Iterator[EpisodeRecord]:
-    """All episodes, in their order."""
+    """Return all episodes in their order."""
     for episode, labels, status, payoffs, detail in database.execute(
         "SELECT episode, labels, status, payoffs, detail FROM episodes ORDER BY episode"
     ):
@@ -125,7 +125,9 @@ def select_episodes(database: sqlite3.Connection) -> Iterator[EpisodeRecord]:
 def select_decisions(
     database: sqlite3.Connection, labels: Mapping[int, Mapping[str, Any]], episode: int | None = None
 ) -> Iterator[DecisionRecord]:
-    """The decisions of one episode, or of all, with their calls; `labels` are those of the episodes."""
+    """Return the decisions of one episode, or of all, with their calls; `labels` are those of the
+    episodes.
+    """
     condition, values = ("", ()) if episode is None else (" WHERE episode = ?", (episode,))
     calls: dict[tuple[int, int], list[Call]] = {}
     for place, call in _calls(database, condition, values):
@@ -136,7 +138,7 @@ def select_decisions(
 
 
 def select_calls(database: sqlite3.Connection, episode: int, step: int) -> list[Call]:
-    """The calls of one decision, in the order in which they were made."""
+    """Return the calls of one decision in the order in which they were made."""
     return [call for _, call in _calls(database, " WHERE episode = ? AND step = ?", (episode, step))]
 
 

@@ -69,7 +69,7 @@ class Run:
 
     @classmethod
     def latest(cls, folder: str | os.PathLike[str] = RUNS) -> Self:
-        """The run in a folder that was written to last.
+        """Return the run in a folder that was written to last.
 
         Raises:
             NoRunError: the folder holds no run.
@@ -115,12 +115,12 @@ class Run:
         }
 
     def episodes(self) -> list[EpisodeRecord]:
-        """All episodes, in their order."""
+        """Return all episodes in their order."""
         with self._reading() as database:
             return list(rows.select_episodes(database))
 
     def decisions(self, episode: int | None = None) -> list[DecisionRecord]:
-        """The decisions of all episodes, or of one, in their order, with the calls behind each."""
+        """Return the decisions of all episodes, or of one, in their order, with the calls behind each."""
         labels = {record.index: record.labels for record in self.episodes()}
         if episode is not None and episode not in labels:
             raise NoRunError(
@@ -130,7 +130,7 @@ class Run:
             return list(rows.select_decisions(database, labels, episode))
 
     def table(self) -> list[dict[str, Any]]:
-        """One row per episode: number, labels, status, ``payoff <seat>`` of every seat, detail."""
+        """Return one row per episode: number, labels, status, ``payoff <seat>`` of every seat, detail."""
         return [
             {
                 "episode": record.index,
@@ -143,7 +143,7 @@ class Run:
         ]
 
     def final_table(self) -> str:
-        """The run's outcome and nothing of its circumstances.
+        """Return the run's outcome without its circumstances.
 
         The same text, byte for byte, for the same seed and the same replies, however often the run broke off
         and was resumed. One JSON object per line and episode: the row of `table`, and its decisions as
@@ -162,7 +162,7 @@ class Run:
         return "".join(json.dumps(line, sort_keys=True, ensure_ascii=False) + "\n" for line in lines)
 
     def summary(self) -> Summary:
-        """The run in a few numbers."""
+        """Return the run in a few numbers."""
         with self._reading() as database:
             manifest = read_manifest(database)
             count = database.execute

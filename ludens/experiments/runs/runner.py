@@ -100,7 +100,7 @@ async def run_episodes(
 def unplayed(
     spec: EpisodeSpec, turn: Turn, decision: Decision, payoffs: Mapping[str, float], policy: str
 ) -> EpisodeRecord:
-    """How an episode ends in which a policy did not decide, by the policy's `on_invalid`.
+    """Return how an episode ends in which a policy did not decide, by the policy's `on_invalid`.
 
     * ``"drop"``: the episode is ``dropped``, nobody's payoff is defined;
     * ``"forfeit"``: it is ``forfeited``: the seat keeps its `payoffs` of finished rounds and gets the lowest

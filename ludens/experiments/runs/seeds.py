@@ -17,7 +17,7 @@ _ENVIRONMENT, _SEATS = 0, 1
 
 
 def check_seed(seed: int) -> int:
-    """The seed as it is, if it is a whole number of at least 0.
+    """Return the seed if it is a whole number of at least 0.
 
     Raises:
         UsageError: it is not.
@@ -28,17 +28,19 @@ def check_seed(seed: int) -> int:
 
 
 def episode_seeds(seed: int, episode: int) -> np.random.SeedSequence:
-    """The seeds of one episode: child number `episode` of the run's seed, as `SeedSequence.spawn` has it."""
+    """Return the seeds of one episode: child number `episode` of the run's seed, as `SeedSequence.spawn`
+    has it.
+    """
     return np.random.SeedSequence(seed, spawn_key=(episode,))
 
 
 def environment_seed(episode: np.random.SeedSequence) -> int:
-    """What the episode's environment is reset with, in [0, 2³²)."""
+    """Return the seed with which the episode's environment is reset, in [0, 2³²)."""
     return int(_child(episode, _ENVIRONMENT).generate_state(1, np.uint32)[0])
 
 
 def decision_rng(episode: np.random.SeedSequence, agent: str, step: int) -> np.random.Generator:
-    """The generator of one decision: of the seat `agent` at decision number `step` of its episode."""
+    """Return the generator of one decision: of the seat `agent` at decision number `step` of its episode."""
     return np.random.default_rng(_child(episode, _SEATS, crc32(agent.encode()), step))
 
 

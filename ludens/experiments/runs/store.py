@@ -131,28 +131,28 @@ class Store:
         return int(self.manifest["seed"])
 
     def episodes(self) -> list[EpisodeRecord]:
-        """All episodes as they stand."""
+        """Return all episodes as they stand."""
         with self._reading() as database:
             return list(rows.select_episodes(database))
 
     def unfinished(self) -> list[EpisodeSpec]:
-        """What is still to be played."""
+        """Return the episodes that are still to be played."""
         return [
             EpisodeSpec(each.index, each.labels) for each in self.episodes() if each.status not in FINISHED
         ]
 
     def decisions(self, episode: int) -> list[DecisionRecord]:
-        """What was decided in an episode so far."""
+        """Return the decisions made in an episode so far."""
         with self._reading() as database:
             return list(rows.select_decisions(database, self._labels, episode))
 
     def calls(self, episode: int, step: int) -> list[Call]:
-        """The calls made for a decision so far, whether it was reached or not."""
+        """Return the calls made for a decision so far, whether the decision was reached or not."""
         with self._reading() as database:
             return rows.select_calls(database, episode, step)
 
     def totals(self) -> tuple[int, int, float]:
-        """How many decisions and calls the run holds, and what the calls cost in US dollars."""
+        """Return the numbers of decisions and of calls, and the cost of the calls in US dollars."""
         with self._reading() as database:
             (decisions,) = database.execute("SELECT count(*) FROM decisions").fetchone()
             calls, cost = database.execute("SELECT count(*), total(cost) FROM calls").fetchone()
@@ -238,7 +238,7 @@ class Store:
 
 
 def read_manifest(database: sqlite3.Connection) -> dict[str, Any]:
-    """The manifest as it was written."""
+    """Return the manifest as it was written."""
     return {key: json.loads(value) for key, value in database.execute("SELECT key, value FROM manifest")}
 
 

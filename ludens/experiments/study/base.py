@@ -60,17 +60,19 @@ class Study(ABC, Generic[ConfigT, ResultT]):
 
     @classmethod
     def kind(cls) -> str:
-        """The study's name, as in manifests and files."""
+        """Return the study's name, as in manifests and files."""
         return cls.config_type.kind
 
     @abstractmethod
     def episodes(self) -> Sequence[Labels]:
-        """The labels of every episode, in the order of play. Extending a run matches episodes by them."""
+        """Return the labels of every episode in the order of play. Extending a run matches episodes by
+        them.
+        """
 
     @abstractmethod
     def player(self) -> PlayOne:
-        """What plays one episode. All policies are made here, so that a wrong one fails before anything is
-        written.
+        """Return what plays one episode. All policies are made here, so that a wrong one fails before
+        anything is written.
 
         Raises:
             UsageError: a policy cannot be made, or cannot play here.
@@ -78,29 +80,29 @@ class Study(ABC, Generic[ConfigT, ResultT]):
 
     @abstractmethod
     def measure(self, run: Run) -> ResultT:
-        """Everything that is measured on a run, finished or not, without asking anything."""
+        """Measure a run as it stands, finished or not, without asking anything."""
 
     @abstractmethod
     def page(self, result: ResultT) -> Page:
-        """The report's title, facts, pictures and tables."""
+        """Return the report: its title, facts, pictures and tables."""
 
     @abstractmethod
     def show(self, result: ResultT, console: Console) -> None:
         """Print the result on a terminal of 80 columns."""
 
     def as_json(self, result: ResultT) -> dict[str, Any]:
-        """Everything measured, as JSON values; by default the tables."""
+        """Return everything measured as JSON values; by default the tables."""
         return {name: [dict(row) for row in rows] for name, rows in self.tables(result).items()}
 
     def tables(self, result: ResultT) -> Mapping[str, Rows]:
-        """Measures for export, by the name of the table; every run's decisions and episodes come beside
-        them.
+        """Return the measures for export, by the name of the table; every run's decisions and episodes come
+        beside them.
         """
         return {}
 
     def drawn(self, labels: Labels, seeds: np.random.SeedSequence) -> Labels:
-        """The labels with what is drawn for this episode from its own seeds; extending leaves it out of
-        account.
+        """Return the labels with what is drawn for this episode from its own seeds; extending leaves it out
+        of account.
         """
         return labels
 
@@ -111,7 +113,7 @@ class Study(ABC, Generic[ConfigT, ResultT]):
 
     @contextmanager
     def watched(self, console: Console, title: str) -> Iterator[OnProgress | None]:
-        """What is shown on the console while the run is played."""
+        """Show on the console how far the run is while the block plays it."""
         from ludens.experiments.runs.progress import progress_bar
 
         with progress_bar(console, title, hidden=self.keyboard) as progress:

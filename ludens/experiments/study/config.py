@@ -63,7 +63,7 @@ def as_policy(value: object) -> PolicyLike:
 
 
 def described(policy: PolicyLike) -> str | dict[str, Any]:
-    """A policy as JSON values, without secrets, which come from the environment."""
+    """Return a policy as JSON values, without secrets, which come from the environment."""
     if isinstance(policy, str):
         return policy
     settings = without_secrets(policy.describe() if isinstance(policy, Policy) else policy)
@@ -125,7 +125,7 @@ class StudyConfig(BaseModel):
 
 
 def sentence(error: ValidationError, model: type[StudyConfig]) -> str:
-    """What is wrong with a configuration, in one sentence that begins with the key."""
+    """Return what is wrong with a configuration in one sentence that begins with the key."""
     first = min(error.errors(), key=lambda each: each["type"] == "missing")
     path = "".join(_steps((model.kind, *first["loc"])))
     kind, given = first["type"], first.get("input")
@@ -151,7 +151,7 @@ def _steps(location: Sequence[str | int]) -> Iterator[str]:
 
 
 def _fields(model: Any, location: Sequence[str | int]) -> list[str]:
-    """The keys that the model at a place knows; empty where there is no model."""
+    """Return the keys that the model at a place knows; empty where there is no model."""
     for step in location:
         if isinstance(step, str) and isinstance(model, type) and issubclass(model, BaseModel):
             field = model.model_fields.get(step)

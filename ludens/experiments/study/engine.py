@@ -50,7 +50,9 @@ def run_study(
 async def arun_study(
     study: AnyStudy, path: str | os.PathLike[str] | None = None, *, progress: OnProgress | None = None
 ) -> Run:
-    """The same as `run_study` within a running event loop; cancelling it leaves a run that can be resumed."""
+    """Play all episodes within a running event loop; see `run_study`. Cancelling leaves a run that can be
+    resumed.
+    """
     store, specs, play_one = _started(study, path)
     with store:
         await _episodes(study, store, specs, play_one, progress)
@@ -168,7 +170,7 @@ def extend(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
 
 
 def study_of(run: Run, **changes: Any) -> AnyStudy:
-    """The study that a run belongs to, with the configuration in its manifest.
+    """Return the study that a run belongs to, with the configuration in its manifest.
 
     Raises:
         UsageError: no study of that kind is known here, or a change is wrong.
@@ -180,7 +182,7 @@ def study_of(run: Run, **changes: Any) -> AnyStudy:
 
 
 def load(path: str | os.PathLike[str]) -> tuple[AnyStudy, Any]:
-    """A run's study, and what is measured on it as it stands, finished or not; nothing is asked.
+    """Return a run's study and what is measured on the run as it stands, finished or not; nothing is asked.
 
     Raises:
         NoRunError: the file is no run.
@@ -254,7 +256,7 @@ async def _episodes(
 
 
 def _missing(wanted: Sequence[Labels], there: Sequence[Labels]) -> list[Labels]:
-    """Those of the wanted labels that are not there, as often as they are wanted more often.
+    """Return the wanted labels that are not there, each as often as it is missing.
 
     Labels of a stored episode may hold more, drawn for it alone: only keys that are on both sides are
         compared.

@@ -77,8 +77,8 @@ def write_rows(
 
 
 def _decisions(records: list[DecisionRecord]) -> Iterator[Mapping[str, Any]]:
-    """One row per decision: its place, what was decided, and what it took; labels of episodes that differ
-    join.
+    """Yield one row per decision: its place, what was decided, and what it took; labels of episodes that
+    differ join.
     """
     labels = dict.fromkeys(name for record in records for name in record.labels)
     for record in records:

@@ -22,7 +22,7 @@ from ludens.experiments.study.registry import STUDIES, AnyStudy, find_study, ref
 
 
 def read_study(path: str | os.PathLike[str]) -> AnyStudy:
-    """The study that a file describes.
+    """Return the study that a file describes.
 
     Raises:
         UsageError: there is no such file, it is no TOML, or a key is wrong; the message names the key.
@@ -41,7 +41,7 @@ def read_study(path: str | os.PathLike[str]) -> AnyStudy:
 
 
 def parse_study(text: str) -> AnyStudy:
-    """The study that a text in TOML describes.
+    """Return the study that a text in TOML describes.
 
     Raises:
         UsageError: it is no TOML, or a key is wrong; the message names the key.
@@ -64,7 +64,7 @@ def parse_study(text: str) -> AnyStudy:
 
 
 def as_toml(study: AnyStudy) -> str:
-    """The file of a study: `parse_study` makes an equal one from it."""
+    """Return the file of a study: `parse_study` makes an equal one from it."""
     import tomli_w
 
     reference = reference_of(type(study))

@@ -46,7 +46,7 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
         return {}
 
     def asks_beliefs(self, label: str) -> bool:
-        """Whether the policy of that label is also asked what others choose."""
+        """Return whether the policy of that label is also asked what others choose."""
         return False
 
     def player(self) -> PlayOne:
@@ -91,7 +91,7 @@ def named(policy: PolicyLike) -> dict[str, Any]:
 
 
 def is_language_model(spec: Mapping[str, Any]) -> bool:
-    """Whether the policy is asked in words: its specification is the id of a LiteLLM model."""
+    """Return whether the policy is asked in words: its specification is the id of a LiteLLM model."""
     return "/" in spec["spec"]
 
 

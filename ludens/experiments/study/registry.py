@@ -61,7 +61,7 @@ STUDIES = Studies()
 
 
 def find_study(kind: str, reference: str | None = None) -> type[AnyStudy]:
-    """The study of a kind.
+    """Return the study of a kind.
 
     Args:
         kind: its name.
