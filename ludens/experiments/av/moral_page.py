@@ -17,6 +17,7 @@ from ludens.experiments.report.names import DASH, number, percent, policy_name, 
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.transcripts import Transcripts, question_entry
+from ludens.experiments.runs.files import report_path
 from ludens.experiments.runs.records import NO_FRAMING, DecisionRecord
 from ludens.experiments.runs.run import Run
 
@@ -51,7 +52,7 @@ def write_moral_report(run: Path | str, path: str | os.PathLike[str] | None = No
         StoreError: the report cannot be written; one that was there before still is.
     """
     writing.write_report(None, page(run), run, path)
-    return writing.report_path(run) if path is None else Path(path)
+    return report_path(run) if path is None else Path(path)
 
 
 def page(path: Path | str) -> Page:

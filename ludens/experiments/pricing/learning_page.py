@@ -16,6 +16,7 @@ from ludens.experiments.report.cells import measured, share
 from ludens.experiments.report.names import finite, number
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.table import Cell, Table
+from ludens.experiments.runs.files import report_path
 
 MOST_ROWS = 200
 
@@ -32,7 +33,7 @@ def write_learning_report(
     Raises:
         StoreError: it cannot be written; a report that was there before still is.
     """
-    target = writing.report_path(result.path) if path is None else Path(path)
+    target = report_path(result.path) if path is None else Path(path)
     again = f"the same command with `--out {result.path}` writes it; what was learnt is kept."
     writing.write_page(page(result), target, again)
     return replace(result, report_path=target)
