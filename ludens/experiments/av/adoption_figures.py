@@ -1,4 +1,4 @@
-"""The picture of a study of the adoption game: shares against κ with the threshold, and paths over rounds."""
+"""The figure of the adoption game: shares against κ with the threshold, and paths over rounds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LAW = "#e69f00"
 
 
 def picture(result: AdoptionResult) -> Figure:
-    """Shares against κ on the left (where populations were simulated), paths on the right."""
+    """Draw shares against κ on the left (where populations were simulated), and paths on the right."""
     panels = 2 if result.curves else 1
     with sheet(5.4 * panels, 4.2) as figure:
         axes = np.atleast_1d(figure.subplots(1, panels)).tolist()
@@ -135,6 +135,6 @@ def _path(
 
 
 def _means(shares: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """The rounds in which there are shares (populations, rounds), and their means over populations."""
+    """Return the rounds in which shares (populations, rounds) are known, and their means over populations."""
     rounds = np.flatnonzero(np.isfinite(shares).any(axis=0))
     return rounds, np.nanmean(shares[:, rounds], axis=0)

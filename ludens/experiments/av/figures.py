@@ -1,4 +1,4 @@
-"""The pictures of a run of the dilemma: who is under test in colour, references in grey, people in black."""
+"""The figures of the dilemma: policies under test in colour, reference policies in grey, people in black."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def approval_curves(result: DilemmaResult) -> Figure | None:
-    """P(sacrifice) against the number of pedestrians; None where fewer than two numbers were asked about."""
+    """Draw P(sacrifice) against the number of pedestrians; None with fewer than two numbers."""
     found = [each for each in result.measures if len(each.approval) > 1]
     if not found:
         return None
@@ -60,7 +60,7 @@ def approval_curves(result: DilemmaResult) -> Figure | None:
 
 
 def social_dilemma(result: DilemmaResult) -> Figure | None:
-    """How moral the utilitarian program is, and how likely one is to buy it, by who is in the car."""
+    """Draw how moral the utilitarian program is, and how likely one is to buy it, by who is in the car."""
     groups = list(dict.fromkeys(group for each in result.measures for group in each.gaps))
     panels = [
         (
@@ -73,7 +73,7 @@ def social_dilemma(result: DilemmaResult) -> Figure | None:
 
 
 def law(result: DilemmaResult) -> Figure | None:
-    """Morality beside the wish for a law, purchases without and under one; None where neither was asked."""
+    """Draw morality and the wish for a law, purchases without and under one; None where neither was asked."""
     ratings: Sequence[tuple[str, Callable[[DilemmaMeasures], tuple[float, float] | None]]] = (
         ("morality and law", lambda each: _mean_pair(each, "morality", "law")),
         ("purchase, free and under the law", _regulated),
@@ -86,7 +86,7 @@ def law(result: DilemmaResult) -> Figure | None:
 
 
 def points(result: DilemmaResult) -> Figure | None:
-    """How many of 100 points go to the utilitarian program; None where none were shared out."""
+    """Draw how many of 100 points go to the utilitarian program; None where the question was not asked."""
     questions = list(dict.fromkeys(question for each in result.measures for question in each.points))
     if not questions:
         return None
@@ -111,7 +111,7 @@ def _dumbbells(
     ends: tuple[str, str],
     people: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure | None:
-    """Two ratings of each respondent joined by a line, one panel beside the other."""
+    """Draw two ratings of each policy, joined by a line, in one panel beside the other."""
     if not panels:
         return None
     from matplotlib.lines import Line2D
@@ -150,7 +150,7 @@ def _dumbbell(axes: Axes, row: int, pair: tuple[float, float], colour: str) -> N
 
 
 def _pair(found: DilemmaMeasures, company: str, perspective: str) -> tuple[float, float] | None:
-    """The two ratings behind a gap."""
+    """Return the two ratings of which a gap is the difference."""
     if (company, perspective) not in found.gaps:
         return None
     first = found.ratings.get(("morality", "utilitarian", company, perspective, "none", "algorithm"))
@@ -159,7 +159,7 @@ def _pair(found: DilemmaMeasures, company: str, perspective: str) -> tuple[float
 
 
 def _mean_pair(found: DilemmaMeasures, first: str, second: str) -> tuple[float, float] | None:
-    """Means over all kinds of the utilitarian program's ratings, where the second question was asked."""
+    """Return mean ratings of the utilitarian program over the cases in which both questions were asked."""
     kinds = [key[1:] for key in found.ratings if key[0] == second and key[1] == "utilitarian"]
     pairs = [_values(found.ratings.get((first, *kind)), found.ratings.get((second, *kind))) for kind in kinds]
     known = [pair for pair in pairs if pair is not None]
@@ -190,7 +190,7 @@ def _rows(axes: Axes, result: DilemmaResult, extra: int = 0) -> None:
 
 
 def _shares(axes: Axes, which: str) -> None:
-    """Shares from 0 to 100 % along one axis."""
+    """Let one axis show shares from 0 to 100 %."""
     ticks = ["0", "50", "100 %"]
     if which == "y":
         axes.set_ylim(-0.03, 1.03)
@@ -208,7 +208,7 @@ def _interval(axes: Axes, place: float, estimate: Estimate, value: float, colour
 
 
 def _look(result: DilemmaResult, policy: str) -> dict[str, Any]:
-    """How a policy's line is drawn: those under test have points."""
+    """Return how a policy's line is drawn; only those under test have markers."""
     style = policies(result).styles[policy]
     if policy not in result.tested:
         return {**style.line, "zorder": 3}

@@ -1,4 +1,4 @@
-"""Effects of the Moral Machine as pictures, people beside the respondents: bars with intervals, a radar."""
+"""The figures of the Moral Machine: effects of policies and of people as bars, and on a radar chart."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _PEOPLE, _OTHERS = INK, "#b9bec7"
 
 
 def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure:
-    """One row per attribute: each respondent's effect with its 95 % interval, people as black diamonds.
+    """Draw the effect of each attribute with its 95 % interval for every policy, people as black diamonds.
 
     Args:
-        found: the respondents.
+        found: the measures of the policies.
         others: further models, as grey ticks.
     """
     with sheet(7.6, 5.2, layout="constrained") as figure:
@@ -66,7 +66,7 @@ def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure
 
 
 def radar(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure:
-    """The nine effects around a circle: the centre is −1, the dashed ring 0, the rim 1."""
+    """Draw the nine effects around a circle: the centre is −1, the dashed ring 0, the rim 1."""
     with sheet(6.4, 6.4, layout="constrained") as figure:
         axes = figure.add_subplot(projection="polar")
         around = np.linspace(0, 2 * math.pi, len(ATTRIBUTES), endpoint=False)

@@ -27,7 +27,7 @@ READING = (
     "An effect (AMCE) is how much more often a group is spared if it has the attribute than if it has the "
     "opposite, from −100 to 100 percentage points; 0: the attribute makes no difference. Intervals are 95 %, "
     "errors clustered by scenario.",
-    "Distance is Euclidean over the nine effects, as shares; people are at 0. Somebody who draws lots is "
+    "Distance is Euclidean over the nine effects, as shares; people are at 0. A policy that draws lots is "
     "at 1.14.",
 )
 NOTES = (
@@ -118,8 +118,8 @@ def _reading(found: Sequence[MoralMeasures]) -> Table:
     ]
     return Table.of(
         "Answers",
-        "How often the group told first was spared, in per cent (50 unless the place mattered); what was "
-        "read, what could not be read, and what was refused. None is replaced by a guess.",
+        "How often the group that came first was spared, in per cent (50 unless the place mattered); what "
+        "was read, what could not be read, and what was refused. None is replaced by a guess.",
         ("first place", "answered", "unreadable", "refused"),
         rows,
         corner="policy",
@@ -128,7 +128,7 @@ def _reading(found: Sequence[MoralMeasures]) -> Table:
 
 
 def _readable(record: DecisionRecord) -> DecisionRecord:
-    """A decision with the labels that the page's browser sorts by."""
+    """Return a decision with the labels that the page filters by."""
     wording = record.decision.wording
     orders = "both" if wording is not None and len(wording.orders) > 1 else 0
     labels = {

@@ -1,4 +1,4 @@
-"""Effects of the Moral Machine in the terminal: one row per attribute, people beside the respondents."""
+"""Effects of the Moral Machine on a terminal: one row per attribute, people beside the policies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHORT = {"higher status": "high status"}
 _READING = (
     "How much more often a group is spared if it has the attribute, in percentage points, with 95 % "
     "intervals; people: Awad et al. (2018). Distance: Euclidean over the nine, people at 0. First place: per "
-    "cent of scenarios in which the group told first was spared; 50 unless the place mattered."
+    "cent of scenarios in which the first group was spared; 50 unless the place mattered."
 )
 
 

@@ -28,8 +28,8 @@ READING = (
     "sacrifices m passengers for n pedestrians iff κ > m/n. In the mixed reading it knows its own seat "
     "where its own survival is concerned. The altruist stays in its seat and puts a weight α on every "
     "other life; the utilitarian counts lives.",
-    "Where a model's words have known probabilities, its acts are these, averaged over both orders in "
-    "which the two cases are told; otherwise acts are drawn. Ratings are always single replies.",
+    "Where a model's words have known probabilities, its acts are these, averaged over both orders "
+    "of the two cases; otherwise acts are drawn. Ratings are always single replies.",
     "Intervals are 95 %, from resampling questions in their wordings (cluster bootstrap); where acts "
     "were drawn, the wider of that and Wilson's. Hover over a number to see what it rests on.",
 )
@@ -98,7 +98,7 @@ def pictures(result: DilemmaResult) -> list[Picture]:
 
 
 def _readable(record: DecisionRecord, design: tuple[tuple[str, Vignette], ...]) -> DecisionRecord:
-    """A decision as the page's browser takes it: the vignette for a node, a number for one option of 101."""
+    """Return a decision for the page: its vignette in place of the node, and a rating as a number."""
     study, vignette = design[int(record.labels["question"])]
     shown = replace(record, node=summary(vignette), protocol=study)
     decision = record.decision
@@ -116,7 +116,8 @@ def _warnings(result: DilemmaResult) -> Iterator[str]:
         if found.policy in result.tested and found.incomplete > found.asked / 2:
             yield (
                 f"{policy_name(found.policy)} could be read in both orders at only "
-                f"{found.asked - found.incomplete} of {found.asked} questions; what is shown rests on these."
+                f"{found.asked - found.incomplete} of {found.asked} questions; what is shown rests on "
+                "these."
             )
 
 

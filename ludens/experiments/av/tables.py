@@ -1,4 +1,4 @@
-"""The tables of a run of the dilemma: what stands in each cell, and the interval under it."""
+"""The tables of a run of the dilemma."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MISSING = "not asked, or not read"
 
 
 def tables(result: DilemmaResult) -> list[Table]:
-    """All that there is something to show in, in the report's order."""
+    """Return all tables that are not empty, in the order of the page."""
     found = [_approval(result), _morality(result), _gaps(result), _ratings(result)]
     found += [_law(result), _points(result), _consistency(result), _reading(result)]
     return [table for table in (*found, _costs(result)) if table is not None]
@@ -155,7 +155,7 @@ def _consistency(result: DilemmaResult) -> Table:
     headers = [("same answer across", "orders"), ("same answer across", "framings")]
     rows = [[_share(each.order_consistency), _share(each.framing_consistency)] for each in result.measures]
     caption = (
-        "100 minus the mean distance between the answers to one question when the two cases are told in "
+        "100 minus the mean distance between the answers to one question when the two cases come in "
         "the other order, or in another wording. Oracles see no text. Sampled answers also differ by "
         "chance."
     )
@@ -192,9 +192,8 @@ def _costs(result: DilemmaResult) -> Table | None:
     headers = [("", name) for name in COST_HEADERS]
     rows = [cost_cells(result.costs[each.policy]) for each in result.measures]
     caption = (
-        "Dollars by LiteLLM's prices, 0 where it has none. Seconds in calls are summed from request "
-        "to reply, "
-        "and calls overlap."
+        "Dollars by LiteLLM's prices, 0 where it has none. Seconds in calls are summed from request to "
+        "reply, and calls overlap."
     )
     return _table(result, "Cost", caption, headers, rows)
 

@@ -1,4 +1,4 @@
-"""A run of the dilemma in the terminal: one table, 80 columns wide, and where the report lies."""
+"""The results of the dilemma on a terminal, 80 columns wide."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def print_result(result: DilemmaResult, console: Console) -> None:
 
 
 def kappa(found: DilemmaMeasures) -> str:
-    """κ of the approval curve in a cell: a number, or between which thresholds it lies."""
+    """Return κ of the approval curve as text: a number, or the thresholds between which it lies."""
     curve = found.curve
     if curve.kappa is not None:
         between = curve.kappa_interval
@@ -72,7 +72,7 @@ def kappa(found: DilemmaMeasures) -> str:
 
 
 def _spread(numbers: list[int]) -> list[int]:
-    """The least, the middle and the largest of the numbers."""
+    """Return the least, the middle and the largest of the numbers."""
     return sorted({numbers[0], numbers[len(numbers) // 2], numbers[-1]}) if numbers else []
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a benchmark. Every one shows models in colour, reference policies in grey."""
+"""The figures of a benchmark: models in colour, reference policies in grey."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ABOVE, _BELOW = 0.62, 0.3  # inches for a band's titles and for its protocols' 
 
 
 def heat_map(result: BenchResult) -> Figure:
-    """Cooperation by protocol (column) and node (block of columns) for every policy (row), one band per
+    """Draw cooperation by protocol (column) and node (block of columns) of every policy (row), a band per
     family.
     """
     asked = {protocol for found in result.measures for protocol, _ in found.cells}
@@ -63,7 +63,7 @@ def heat_map(result: BenchResult) -> Figure:
 
 
 def sensitivity(result: BenchResult) -> Figure | None:
-    """Cooperation against the temptation T − R, one panel per family and node; None if no family has them."""
+    """Draw cooperation against the temptation T − R by family and node; None where no family has it."""
     asked = {(PROTOCOLS[protocol].name, node) for found in result.measures for protocol, node in found.cells}
     panels = [
         (name, node)
@@ -98,7 +98,7 @@ def sensitivity(result: BenchResult) -> Figure | None:
 
 
 def agreement(result: BenchResult) -> Figure:
-    """Agreement with every oracle under uniform beliefs, one panel per κ, bars with 95 % intervals."""
+    """Draw agreement with every oracle under uniform beliefs, with 95 % intervals, one panel per κ."""
     kappas = [entry.kappa for entry in result.measures[0].comparisons if entry.beliefs == "uniform"]
     with drawing.sheet(_WIDTH, 0.75 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(kappas), sharey=True, squeeze=False).ravel().tolist()

@@ -26,9 +26,8 @@ def page(result: BenchResult) -> Page:
     return Page(
         title=", ".join(policy_name(model) for model in result.models),
         lead=(
-            f"How {'it plays' if len(result.models) == 1 else 'they play'} {len(games)} economic "
-            "games, beside "
-            "policies whose preferences are known."
+            f"How {'it plays' if len(result.models) == 1 else 'they play'} {len(games)} economic games, "
+            "beside policies whose preferences are known."
         ),
         kind="preference benchmark",
         warnings=provenance.unfinished(result.ended, result.planned, result.run_path),
@@ -44,8 +43,7 @@ def page(result: BenchResult) -> Page:
 def _notes(result: BenchResult) -> Iterator[str]:
     yield (
         "Ours, and not taken from any paper: the wordings, the grid of κ, uniform beliefs as the "
-        "default, the "
-        "noise of the quantal reference policy (λ = 8), and the equal weight of framings."
+        "default, the noise of the quantal reference policy (λ = 8), and the equal weight of framings."
     )
     yield (
         "Protocols and trees are after van Leeuwen & Alger (2024); homo moralis is after Alger & Weibull "
@@ -53,12 +51,9 @@ def _notes(result: BenchResult) -> Iterator[str]:
     )
     yield (
         "Preferences are estimated at the nodes, as marginals of a logit over whole strategies. Ours "
-        "there: a "
-        "policy whose choices a clustered score test (5 %) cannot tell from chance gets no numbers, "
-        "and where "
-        "probabilities are exact the intervals are no narrower than one sampled answer to each "
-        "question would "
-        "make them."
+        "there: a policy whose choices a clustered score test (5 %) cannot distinguish from chance gets "
+        "no numbers, and where probabilities are exact the intervals are no narrower than one sampled "
+        "answer to each question would make them."
     )
     yield (
         "Six protocols per family are few. The bootstrap's intervals at a single node are somewhat "

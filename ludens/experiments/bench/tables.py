@@ -1,4 +1,4 @@
-"""The report's tables: what stands in each cell, and the interval under it."""
+"""The tables of a benchmark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The summary of a benchmark in the terminal: one table, 80 columns wide, and what to do next."""
+"""The summary of a benchmark on a terminal, 80 columns wide."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _print(
 
 
 def _digits(estimate: Estimate, digits: int) -> int:
-    """Fewer digits where an interval is long, so that four of them fit the line."""
+    """Return fewer digits where an interval is long, so that four of them fit a line."""
     longest = max(
         abs(each) for each in (estimate.value, estimate.low, estimate.high, 0.0) if each is not None
     )

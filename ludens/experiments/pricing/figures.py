@@ -1,4 +1,4 @@
-"""The pictures of a pricing run: every run's prices by themselves, what firms answer, what they gain."""
+"""The figures of a market: the prices of every run, reactions to the rival's price, and profit gains."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _JOINT, _NASH = (0, (4, 2)), (0, (1, 1.5))
 
 
 def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
-    """Prices by period, one panel per run, divided by the run's scale; Nash and joint-profit prices as lines.
+    """Draw prices by period, divided by the scale, in a panel for each run, and the benchmark prices.
 
     Runs that have not begun are left out, and those past the first 42 that have.
     """
@@ -73,8 +73,8 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
 
 
 def phase_plot(panel: Panel) -> Figure | None:
-    """Every firm's price against its rivals' mean price one period earlier, over the last two thirds of the
-    runs that are done; with the 45° line, and the best reply in the run's market. None if there is nothing.
+    """Draw every firm's price against its rivals' mean price one period earlier, in the last two thirds of
+    the runs that are done; with the 45° line, and the best reply in the run's market. None without runs.
     """
     firms = panel.prices.shape[2]
     points = [_pairs(panel, firm) for firm in range(firms)] if firms > 1 else []
@@ -116,7 +116,7 @@ def phase_plot(panel: Panel) -> Figure | None:
 
 
 def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
-    """The profit gain of every firm in every run that is done, as one dot each, with the mean over runs; as
+    """Draw the profit gain of every firm in every run that is done as a dot, and the mean over runs; as
     a histogram where there are more than 60 runs. None where no run is done.
     """
     done = [found for found in measures if found.gains is not None]
@@ -159,7 +159,7 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
 
 
 def impulse_responses(deviator: Floats, rivals: Floats) -> Figure:
-    """Relative price changes after a forced deviation, (sessions, horizon) each: means thick, and the first
+    """Draw relative price changes after a forced deviation, (sessions, horizon): means thick, and the first
     hundred sessions' others thin.
     """
     with drawing.sheet(_WIDTH, 3.0) as figure:
@@ -180,25 +180,25 @@ def impulse_responses(deviator: Floats, rivals: Floats) -> Figure:
 
 
 def drawn_runs(panel: Panel) -> list[int]:
-    """The runs whose paths are drawn."""
+    """Return the runs whose paths are drawn."""
     return [run for run in range(panel.runs) if panel.played[run]][:MOST_RUNS]
 
 
 def cut_off(panel: Panel) -> bool:
-    """Whether some prices lie outside the drawn range."""
+    """Return whether some prices lie outside the drawn range."""
     low, high = _limits(panel, drawn_runs(panel))
     prices = panel.relative_prices
     return bool((prices < low).any() or (prices > high).any())
 
 
 def thinned(panel: Panel) -> bool:
-    """Whether the phase plot leaves out points."""
+    """Return whether the phase plot leaves out points."""
     done = panel.complete
     return int((panel.played[done] * 2 // 3).sum()) > MOST_POINTS
 
 
 def run_title(found: RunMeasures) -> str:
-    """A run's name above its panel: its number, its scale, and how it stands if it is not done."""
+    """Return the title of a run's panel: its number, its scale, and its status if it is not done."""
     title = f"run {found.run}, α = {found.scale:g}"
     if found.status == "aborted":
         return f"{title}: aborted in period {found.played + 1}"
@@ -208,7 +208,7 @@ def run_title(found: RunMeasures) -> str:
 
 
 def _pairs(panel: Panel, firm: int) -> tuple[Floats, Floats]:
-    """A firm's prices and its rivals' mean price one period earlier, over runs that are done."""
+    """Return a firm's prices and its rivals' mean price one period earlier, over runs that are done."""
     own, rivals = [np.empty(0)], [np.empty(0)]
     for run in np.flatnonzero(panel.complete):
         prices = panel.relative_prices[run, : panel.played[run]]
@@ -235,7 +235,7 @@ def _benchmarks(axes: Axes, panel: Panel, run: int) -> None:
 
 
 def _legend(figure: Figure, panel: Panel, *, benchmarks: bool) -> int:
-    """Names above the panels; returns how many rows they take."""
+    """Print names above the panels; return how many rows they take."""
     from matplotlib.lines import Line2D
 
     firms = range(panel.prices.shape[2])
@@ -264,14 +264,14 @@ def _colour(firm: int) -> str:
 
 
 def _firm_name(panel: Panel, firm: int) -> str:
-    """The firm's name where all runs agree on it, with its seat's number, since two firms may be alike."""
+    """Return a firm's policy if all runs have the same, with its seat's number, since two may be alike."""
     names = {run[firm] for run in panel.firms}
     name = policy_name(names.pop()) if len(names) == 1 else "several"
     return f"firm {firm}: {shortened(name, 34)}"
 
 
 def _limits(panel: Panel, shown: Sequence[int]) -> tuple[float, float]:
-    """All prices but wild ones: a firm that once asks 1,000 must not flatten every other line."""
+    """Return a range for all but extreme prices: one price of 1,000 must not flatten every other line."""
     scale = panel.scale[:, None]
     marked = np.concatenate([(panel.nash_prices / scale).ravel(), (panel.joint_prices / scale).ravel()])
     prices = panel.relative_prices[shown]

@@ -24,7 +24,7 @@ MOST_ROWS = 200
 def write_learning_report(
     result: LearningResult, path: str | os.PathLike[str] | None = None
 ) -> LearningResult:
-    """Write the report as one self-contained HTML file; returns the result with its `report_path`.
+    """Write the report as one self-contained HTML file; return the result with its `report_path`.
 
     Args:
         result: what was measured.

@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 
 KIND = "repeated pricing market"
 NOTES = (
-    "The market is that of Calvano, Calzolari, Denicolò & Pastorello (2020); windows, convergence rule and "
-    "regression are those of Fish, Gonczarowski & Shorrer (2024). Runs of fewer than 100 periods are "
-    "averaged "
-    "over their last half (ours).",
+    "The market is that of Calvano, Calzolari, Denicolò & Pastorello (2020); windows, convergence rule "
+    "and regression are those of Fish, Gonczarowski & Shorrer (2024). Runs of fewer than 100 periods "
+    "are averaged over their last half (ours).",
     "Ours, and not taken from any paper: the wordings of all prompts and prefixes, the keyword lists "
-    "below, and "
-    "the null of myopic best replies with its noise.",
+    "below, and the null of myopic best replies with its noise.",
     "One constant per firm and run beside a lagged price biases γ downwards a little in short runs. The null "
     "suffers from it alike.",
 )

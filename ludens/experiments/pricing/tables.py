@@ -1,4 +1,4 @@
-"""The tables of a pricing report: what stands in each cell, and the interval under it."""
+"""The tables of a run of the market."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ludens.experiments.runs.printable import printable
 
 
 def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]:
-    """All tables, in the order of the page; `costs` per run, empty where no model was called."""
+    """Return all tables, in the order of the page; `costs` per run, empty where no model was called."""
     shown = [_groups(found)]
     if found.firms:
         shown.append(_firms(found))
@@ -29,7 +29,7 @@ def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]
 
 
 def judged_table(found: Sequence[Judged]) -> Table:
-    """A model's verdicts on sentences of the notes beside the keyword rules'."""
+    """Return how a model and the keyword rules judge sentences of the notes."""
     rows = [
         (
             Cell(str(each.by_model)),

@@ -1,4 +1,4 @@
-"""A pricing run in the terminal: the table of runs, 80 columns wide, and progress with current prices."""
+"""A run of the market on a terminal: results, 80 columns wide, and progress with current prices."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _READING = (
 
 
 def print_result(result: PricingResult, console: Console) -> None:
-    """Print the runs, their means, the regression, and where the report lies. Names are never markup."""
+    """Print the runs, their means, the regression, and where the report lies."""
     print_analysis(result.analysis, console)
     for judged in result.judged:
         by_model = f"{judged.by_model} of {judged.read} by the judge"
@@ -50,7 +50,7 @@ def print_result(result: PricingResult, console: Console) -> None:
 
 
 def print_analysis(found: Analysis, console: Console) -> None:
-    """The tables of what was measured."""
+    """Print what was measured."""
     from rich.text import Text
 
     for seat in found.firms:
@@ -88,7 +88,7 @@ def print_analysis(found: Analysis, console: Console) -> None:
 
 
 def print_effects(found: Sequence[Effect], run: Run, console: Console) -> None:
-    """What implanted sentences did to prices: a line for each group, below it its sentences."""
+    """Print the effects of implanted sentences on prices: each group, and below it its sentences."""
     rows = [
         (
             each.group if each.sentence is None else f"  {each.sentence}",
@@ -116,7 +116,7 @@ def print_effects(found: Sequence[Effect], run: Run, console: Console) -> None:
 def live(
     console: Console, title: str, *, periods: int
 ) -> Iterator[tuple[OnProgress | None, OnPeriod | None]]:
-    """A bar over all periods of all runs, with the cost so far and each open run's current prices, while the
+    """Show a bar over all periods of all runs, the cost so far and the current prices of open runs while the
     block runs; nothing where `console` is no terminal.
     """
     if not console.is_terminal:

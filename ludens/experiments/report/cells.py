@@ -22,7 +22,7 @@ _MISSING = "not measured"
 
 
 def share(estimate: Estimate | None, digits: int = 0, *, missing: str = _MISSING) -> Cell:
-    """Return a share in per cent over its interval; a dash with the reason where there is none.
+    """Return a share in per cent over its interval, or a dash with the reason.
 
     Args:
         estimate: between 0 and 1; None where it was not asked for.
@@ -39,9 +39,7 @@ def share(estimate: Estimate | None, digits: int = 0, *, missing: str = _MISSING
 def measured(
     estimate: Estimate | None, digits: int = 1, scale: float = 1.0, *, missing: str = _MISSING
 ) -> Cell:
-    """Return a number over its interval, both multiplied by `scale`; a dash with the reason where there is
-    none.
-    """
+    """Return a number over its interval, both multiplied by `scale`, or a dash with the reason."""
     if estimate is None or estimate.value is None:
         return _none(estimate, missing)
     value = number(scale * estimate.value, digits)

@@ -159,7 +159,7 @@ def cell(axes: Axes, column: float, row: int, value: float | None, colours: Colo
 
 
 def bar(axes: Axes, row: int, estimate: Estimate | None, style: Style) -> None:
-    """Draw a share as a bar with its interval, or say that there is none."""
+    """Draw a share as a bar with its interval, or the words "not measured"."""
     if estimate is None or estimate.value is None:
         axes.text(0.02, row, "not measured", fontsize=7, color=MUTED, va="center")
         return
@@ -264,7 +264,7 @@ def _bounded(estimate: Estimate) -> bool:
 
 
 def _range(estimates: Sequence[Estimate]) -> tuple[float, float]:
-    """The axis' ends: all estimates, 0, and intervals unless they are far longer than others."""
+    """Return the ends of an axis with all estimates, 0, and all but very long intervals."""
     inner = [each.value for each in estimates if each.value is not None and math.isfinite(each.value)] + [0.0]
     pairs = [(each.low, each.high) for each in estimates if each.low is not None and each.high is not None]
     ends = [end for pair in pairs for end in pair if math.isfinite(end)]

@@ -1,4 +1,4 @@
-"""How policies, oracles and numbers are called in tables and pictures."""
+"""The names of policies and oracles, and the format of numbers, in tables and figures."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def shortened(name: str, most: int = 40) -> str:
 
 
 def oracle_name(kappa: float) -> str:
-    """The oracle of that weight on the Kantian motive."""
+    """Return the name of the oracle with that weight on the Kantian motive."""
     return "homo economicus" if kappa == 0 else f"homo moralis κ={kappa:g}"
 
 
 def percent(value: float | None) -> str:
-    """A share as a whole percentage; a dash where there is none."""
+    """Format a share as a whole percentage, and None as a dash."""
     return DASH if value is None else f"{100 * value:.0f}"
 
 
@@ -63,7 +63,7 @@ def finite(value: SupportsFloat) -> float | None:
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """A number with a true minus sign; a dash where there is none."""
+    """Format a number with a true minus sign, and None as a dash."""
     if value is None:
         return DASH
     text = f"{value:.{digits}f}"
@@ -71,14 +71,14 @@ def number(value: float | None, digits: int = 1) -> str:
 
 
 def share_range(estimate: Estimate) -> str:
-    """A share's interval in per cent, ``49–55``; empty where there is none."""
+    """Format the interval of a share in per cent, ``49–55``; empty without an interval."""
     if estimate.low is None or estimate.high is None:
         return ""
     return f"{percent(estimate.low)}–{percent(estimate.high)}"
 
 
 def number_range(estimate: Estimate, digits: int = 1, scale: float = 1.0) -> str:
-    """A number's interval, ``−1.2 to 0.4``; empty where there is none."""
+    """Format the interval of a number, ``−1.2 to 0.4``; empty without an interval."""
     if estimate.low is None or estimate.high is None:
         return ""
     return f"{number(scale * estimate.low, digits)} to {number(scale * estimate.high, digits)}"

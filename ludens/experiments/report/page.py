@@ -151,7 +151,7 @@ def _visible(value: Any) -> Any:
 
 
 def _prose(text: str) -> Markup:
-    """A sentence in which backquotes mark what is typed."""
+    """Return a sentence as HTML, in which backquotes mark what is typed."""
     from markupsafe import Markup, escape
 
     if isinstance(text, Markup):

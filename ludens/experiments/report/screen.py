@@ -105,7 +105,7 @@ def _payoffs(summary: Summary) -> RenderableType:
 
 
 def _constants(rows: Rows) -> Iterator[tuple[str, str]]:
-    """What is the same in all episodes."""
+    """Yield the labels that are the same in all episodes."""
     if len(rows) > 1:
         varying = _varying(rows)
         same = ((name, rows[0].get(name)) for name in _columns(rows) if name not in varying)
@@ -113,7 +113,7 @@ def _constants(rows: Rows) -> Iterator[tuple[str, str]]:
 
 
 def _varying(rows: Rows) -> list[str]:
-    """The columns that tell episodes apart, and what came of each: status, payoffs, detail."""
+    """Return the columns that distinguish episodes, and their outcomes: status, payoffs, detail."""
     told = [
         name
         for name in _columns(rows)

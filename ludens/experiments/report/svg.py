@@ -1,4 +1,4 @@
-"""A matplotlib figure as SVG that can stand beside others in one page, in the page's own font and ink."""
+"""Matplotlib figures as SVG for pages with several of them, in the page's own font and inks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIZE = re.compile(r' (?:width|height)="[\d.]+pt"')
 
 
 def to_svg(figure: Figure, salt: str) -> str:
-    """The figure as an SVG file, text kept as text; the same figure and salt give the same bytes."""
+    """Return a figure as an SVG file, text kept as text; the same figure and salt give the same bytes."""
     import matplotlib
 
     buffer = io.StringIO()
@@ -36,7 +36,7 @@ def to_svg(figure: Figure, salt: str) -> str:
 
 
 def inline(figure: Figure, name: str, title: str) -> str:
-    """The figure as an ``<svg>`` element for a page.
+    """Return a figure as an ``<svg>`` element for a page.
 
     Ids are prefixed by `name`, since all inline SVGs of a page share one space of ids; `title` is what a
     screen reader says.

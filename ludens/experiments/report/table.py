@@ -79,8 +79,7 @@ class Table:
             if len(row) != width:
                 raise UsageError(
                     f"The row {name!r} of the table {self.title!r} has {len(row)} cells for {width} "
-                    "headings: "
-                    "give one for each."
+                    "headings: give one for each."
                 )
         if self.groups and sum(span for _, span in self.groups) != width:
             raise UsageError(f"The groups of the table {self.title!r} do not cover its {width} columns.")

@@ -197,7 +197,7 @@ def _percent(share: float) -> str:
 
 
 def _shown(record: DecisionRecord) -> list[list[str]]:
-    """The options as they stood, for every order that was shown."""
+    """Return the options in every order in which they were shown."""
     wording = record.decision.wording
     return [[record.options[place] for place in order] for order in wording.orders] if wording else []
 
@@ -221,7 +221,7 @@ def _call(call: Call, lines: _Lines) -> dict[str, Any]:
 
 
 def _filled(entry: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty, which the page's script knows to be missing: hundreds of entries are alike."""
+    """Leave out what is empty, which the page's script expects: it would stand in hundreds of entries."""
     return {name: value for name, value in entry.items() if value not in (None, "", [], ())}
 
 

@@ -48,7 +48,7 @@ def write_report(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str] | None = None,
 ) -> ResultT:
-    """Write the page of a result that is at hand; otherwise as `report`.
+    """Write the page of a result beside its run.
 
     Args:
         result: what was measured.

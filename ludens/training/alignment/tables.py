@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def tables(result: AlignmentResult) -> list[Table]:
-    """All tables, in the order of the page."""
+    """Return all tables, in the order of the page."""
     found = [_agreement(result), _behaviour(result)]
     if result.kappas:
         found.append(_kappas(result))
@@ -40,7 +40,7 @@ def tables(result: AlignmentResult) -> list[Table]:
 
 
 def kappa_text(found: Profile) -> str:
-    """A weight's interval in words: ``0.45 to 0.78``, open where it is open."""
+    """Return the interval of a weight in words: ``0.45 to 0.78``, or ``at least 0.45`` if it is open."""
     estimate = found.estimate
     if estimate.low is None or estimate.high is None:
         return "not identified"
@@ -249,7 +249,7 @@ def _ability(result: AlignmentResult) -> Table:
 
 
 def headline(result: AlignmentResult) -> Sequence[str]:
-    """What changed, in sentences; nothing that was not measured."""
+    """Return what changed, in sentences, as far as it was measured."""
     from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED
 
     said = []
