@@ -88,7 +88,7 @@ def _pictures(result: AlignmentResult) -> list[Picture]:
             "Which weight do the choices reveal?",
             "How much worse each value of κ explains the answers to the published protocols than the best "
             "value does. Values below the dashed line form the 95 % interval; the dotted line is the "
-            "target. A flat curve means that the answers do not tell.",
+            "target. A flat curve means that the answers do not identify κ.",
             figures.kappas(result),
         ),
         Picture("prices", "What does it do in a market?",

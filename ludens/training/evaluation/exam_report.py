@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ludens.experiments.report import provenance
 from ludens.experiments.report.cells import share
-from ludens.experiments.report.names import percent, share_range
+from ludens.experiments.report.names import percent
 from ludens.experiments.report.page import Page
-from ludens.experiments.report.table import Table
+from ludens.experiments.report.table import Cell, Table
+from ludens.experiments.report.terminal import print_places, print_table, say
 from ludens.experiments.report.transcripts import Transcripts
 from ludens.experiments.runs.files import report_path
 from ludens.experiments.runs.records import DecisionRecord
@@ -62,7 +63,7 @@ def measured(run: Run, target: Preferences) -> ExamResult:
 def page(result: ExamResult) -> Page:
     """Return the report of an exam."""
     headers = ["asked", "agrees", "right of all", "regret", "cooperates", "oracle", "unreadable", "refused"]
-    rows = [
+    rows: list[tuple[str, list[Cell | str]]] = [
         (
             f"{each.policy}: {each.set}",
             [
@@ -104,26 +105,17 @@ READING = (
 
 def show(result: ExamResult, console: Console) -> None:
     """Print the scores of every policy in every set; they fit 80 columns."""
-    from rich import box
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column("policy", overflow="fold", max_width=24)
-    grid.add_column("set", no_wrap=True)
-    for header in ("agrees", "right\nof all", "regret", "coop-\nerates", "un-\nread"):
-        grid.add_column(header, justify="right", no_wrap=True)
+    headers = ("set", "agrees", "right\nof all", "regret", "coop-\nerates", "un-\nread")
+    rows: list[tuple[str, list[Cell | str]]] = []
     for each in result.scores:
-        shares = [each.agreement, each.right, each.regret, each.cooperation]
-        cells = [Text.assemble(percent(one.value), (f"\n{share_range(one)}", "dim")) for one in shares]
+        shares = [share(one) for one in (each.agreement, each.right, each.regret, each.cooperation)]
         unread = None if each.invalid.value is None else each.invalid.value + (each.refused.value or 0.0)
-        grid.add_row(Text(each.policy), Text(each.set), *cells, percent(unread))
-    console.print(grid)
-    console.print(READING, style="dim", highlight=False)
-    for what, path in (("Report", result.report_path), ("Run", result.run_path)):
-        if path is not None:
-            # A path is never broken: it must survive being copied.
-            console.print(f"{what:<13}{path}", markup=False, highlight=False, soft_wrap=True)
+        rows.append((each.policy, [each.set, *shares, percent(unread)]))
+    table = Table.of("Scores", READING, headers, rows, corner="policy")
+    print_table(table, console, names=24, left={"set"})
+    say(console, READING, "dim")
+    places = {"Report": result.report_path, "Run": result.run_path}
+    print_places(console, [(name, path) for name, path in places.items() if path is not None])
 
 
 def _target(manifest: Mapping[str, Any]) -> dict[str, float]:
