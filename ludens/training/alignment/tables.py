@@ -173,8 +173,8 @@ def _revealed(result: AlignmentResult) -> Table:
     caption = (
         "Maximum-likelihood estimates with 95 % intervals: dislike of being behind (α) and ahead (β), "
         "weight on what would follow if everybody chose alike (κ), noise in points (λ). A dash: the choices "
-        "do not identify it (hover for the reason); a model that hardly errs has no finite estimate, and the table "
-        "above has its interval."
+        "do not identify it (hover for the reason); a model that hardly errs has no finite estimate, and "
+        "the table above has its interval."
     )
     names = [policy_name(found.policy) for found in result.protocols.measures]
     headers = tuple(PREFERENCES.values())
