@@ -78,13 +78,13 @@ def main() -> None:
         files = align(entry.plan(), options.keep / name, stage=timed)
         if entry.seed == 0:
             with timed("ladder"):
-                climb(files, entry)
+                ask_ladder(files, entry)
     found = {
         entry: load_result(options.keep / entry.name)
         for entry in named.values()
         if (options.keep / entry.name / PLAN).exists()
     }
-    ladders = climbed(found)
+    ladders = ladder_scores(found)
     text = page(found, ladders)
     print(text)
     if options.write is not None:
@@ -117,7 +117,7 @@ def ladder() -> tuple[Question, ...]:
     )
 
 
-def climb(files: Files, entry: Entry) -> None:
+def ask_ladder(files: Files, entry: Entry) -> None:
     """Put the ladder to the tuned model."""
     (tuned,) = policies_under_test(entry.plan(), files, "after")
     path, asked = files.folder / "ladder.db", ladder()
@@ -125,7 +125,7 @@ def climb(files: Files, entry: Entry) -> None:
     close_all()
 
 
-def climbed(results: dict[Entry, AlignmentResult]) -> dict[Entry, Mapping[str, Score]]:
+def ladder_scores(results: dict[Entry, AlignmentResult]) -> dict[Entry, Mapping[str, Score]]:
     """What the tuned models of the first seed did on the ladder, by κ: sampled replies and greedy ones."""
     return {
         entry: by_policy(score_exam(*read_exam(path), result.plan.preferences, seed=entry.seed), "ladder")

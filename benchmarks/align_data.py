@@ -39,11 +39,11 @@ def looped(preferences: Preferences, wanted: tuple[Example, ...]) -> list[tuple[
         (option,) = optimal_options(game, preferences, belief)[example.node]
         prompt = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
         names = [game.information_set(example.node).options[place] for place in prompt.order]
-        prompt = PromptRenderer().render(game, example.node, example.framing, example.order, reasoning=True)
+        rendered = PromptRenderer().render(game, example.node, example.framing, example.order, reasoning=True)
         text = completion(
             game,
             example.node,
-            prompt,
+            rendered,
             prompt.labels[names.index(option)],
             terms=terms_of(game, preferences, belief),
             reasoning="steps",

@@ -79,9 +79,11 @@ def bench_answers(
 ) -> tuple[PolicyAnswers, ...]:
     """Return the answers of each policy of a benchmark, in order of appearance.
 
-    Args: decisions: choices and stated beliefs of a run of the preference suite. planned: the labels of all
-        its episodes. beliefs: ``"uniform"``: others choose at random; ``"own"``: as the policy stated,
-        leaving out protocols for which it did not state a belief at every node.
+    Args:
+        decisions: choices and stated beliefs of a run of the preference suite.
+        planned: the labels of all its episodes.
+        beliefs: ``"uniform"``: others choose at random; ``"own"``: as the policy stated, leaving out
+            protocols for which it did not state a belief at every node.
     """
     choices = shares_by_policy(decisions, planned)
     stated = shares_by_policy(decisions, question="belief") if beliefs == "own" else {}

@@ -101,8 +101,9 @@ def adoption_utilities(
         share: y in [0, 1], of utilitarian cars among the others, of any shape (...).
         period: the period whose regulation applies.
 
-    Returns: Utilities (..., 2), in units of the value of one's own life per round. Others' survival is
-        counted up to a constant, by the lives that one's own car spares.
+    Returns:
+        Utilities (..., 2), in units of the value of one's own life per round. Others' survival is counted up
+        to a constant, by the lives that one's own car spares.
     """
     y = np.asarray(share, dtype=np.float64)
     found = np.empty((*y.shape, 2))

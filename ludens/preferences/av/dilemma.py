@@ -101,10 +101,12 @@ class DilemmaPreferences:
 class Worth:
     """The utility differences between swerving and staying, in lives, by source.
 
-    Attributes: own: own survival (and family) if one's own car swerves and nothing else changes. moral: the
-        moral term: κ times the universalised difference, α times the lives of others, or the lives. others:
-        the change if all other cars swerve, the only term in which others' cars matter. mandate: the change
-        if all cars swerve, including one's own.
+    Attributes:
+        own: own survival (and family) if one's own car swerves and nothing else changes.
+        moral: the moral term: κ times the universalised difference, α times the lives of others, or the
+            lives.
+        others: the change if all other cars swerve, the only term in which others' cars matter.
+        mandate: the change if all cars swerve, including one's own.
     """
 
     own: float

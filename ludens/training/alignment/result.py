@@ -59,12 +59,15 @@ class Sample:
 class AlignmentResult:
     """The measurements of an alignment.
 
-    Attributes: folder, plan: its folder and plan. scores: the scores of every policy on every set. slopes:
-        the slope of cooperation with a cooperating partner in T − R, by policy. protocols: all policies on
-        the published protocols, models first; None before anything was asked. kappas: the estimates of κ from
-        the protocols, by policy. markets: the pricing runs by ``"before"`` and ``"after"``, as far as they
-        exist. dilemmas: the autonomous-vehicle studies by ``"before"`` and ``"after"``, as far as they exist:
-        the model, then the policies to compare with.
+    Attributes:
+        folder, plan: its folder and plan.
+        scores: the scores of every policy on every set.
+        slopes: the slope of cooperation with a cooperating partner in T − R, by policy.
+        protocols: all policies on the published protocols, models first; None before anything was asked.
+        kappas: the estimates of κ from the protocols, by policy.
+        markets: the pricing runs by ``"before"`` and ``"after"``, as far as they exist.
+        dilemmas: the autonomous-vehicle studies by ``"before"`` and ``"after"``, as far as they exist: the
+            model, then the policies to compare with.
         ability: perplexities by ``"before"`` and ``"after"``; empty if not measured.
         samples: a few questions in full.
         data: counts and settings of the data set; empty before it is built.

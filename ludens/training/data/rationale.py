@@ -222,8 +222,9 @@ class WorkedLine(NamedTuple):
 class ComparedLine(NamedTuple):
     """A comparison of numbers.
 
-    Attributes: what: ``"expected"``, ``"own"`` (replies by their value to oneself, which decides), ``"mine"``
-        (replies by their value to oneself, as a part of the decision), ``"reply"`` or ``"rule"``.
+    Attributes:
+        what: ``"expected"``, ``"own"`` (replies by their value to oneself, which decides), ``"mine"``
+            (replies by their value to oneself, as a part of the decision), ``"reply"`` or ``"rule"``.
         branch: the first mover's option whose replies are compared; None if its options are compared.
         options: the option of the first mover, or the reply, that each number belongs to.
         values: the numbers, in the order of the options in the prompt.

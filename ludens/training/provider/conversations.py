@@ -26,9 +26,10 @@ class Conversations:
 def conversations(data: object) -> Conversations:
     """Return the training and validation examples of a data set.
 
-    Args: data: a data set with `train` and `validation`; a folder that holds ``train.jsonl`` and may hold
-        ``validation.jsonl``; or one JSONL file of training examples. A row has `prompt` and `completion`, or
-        `messages`.
+    Args:
+        data: a data set with `train` and `validation`; a folder that holds ``train.jsonl`` and may hold
+            ``validation.jsonl``; or one JSONL file of training examples. A row has `prompt` and `completion`,
+            or `messages`.
 
     Raises:
         UsageError: there is no such file, or a row has another format; the message names the line.

@@ -86,8 +86,9 @@ def provider_tune(
     Returns:
         The job, with `policy` as the tuned model's name.
 
-    Raises: UsageError: the file breaks a rule, the price is above `max_cost` or was not confirmed, the folder
-        holds another job, or an argument is invalid. Nothing was sent.
+    Raises:
+        UsageError: the file breaks a rule, the price is above `max_cost` or was not confirmed, the folder
+            holds another job, or an argument is invalid. Nothing was sent.
         ModelError: there is no key, or the provider does not know the model.
         ProviderError: the provider rejected the file, the job failed or was cancelled, or the provider did
             not answer. If the job continues, the message says how to follow it again.

@@ -18,8 +18,9 @@ BATCH = 32
 class AgreementCheck:
     """A check of agreement every few steps, with greedy decoding; unreadable replies do not agree.
 
-    Attributes: found: pairs [step, agreement] with agreement in [0, 1], including those before a training was
-        resumed.
+    Attributes:
+        found: pairs [step, agreement] with agreement in [0, 1], including those before a training was
+            resumed.
     """
 
     def __init__(

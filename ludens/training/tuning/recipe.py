@@ -19,14 +19,18 @@ MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 class Recipe:
     """The hyper-parameters of a tuning; equal recipes give the same model on the same data and machine.
 
-    Attributes: method: ``"lora"`` trains low-rank adapters (Hu et al. 2022), ``"full"`` all weights. rank,
-        scale: r and α of the adapters; updates are multiplied by α/r. learning_rate: the highest learning
-        rate; it rises over the first steps and falls linearly to 0. warmup: share of the steps over which it
-        rises, in [0, 1]. epochs: passes over the training examples; may be a fraction. batch_size: examples
-        per step, over all devices. per_device: examples computed together on one device; None for its whole
-        share of a step. seed: seed of the adapters' initial values and of the order of examples. device:
-        ``"auto"`` uses a GPU if there is one. processes: number of devices, or of processes on a CPU, that
-        train together with Accelerate, each on its share of a step's examples.
+    Attributes:
+        method: ``"lora"`` trains low-rank adapters (Hu et al. 2022), ``"full"`` all weights.
+        rank, scale: r and α of the adapters; updates are multiplied by α/r.
+        learning_rate: the highest learning rate; it rises over the first steps and falls linearly to 0.
+        warmup: share of the steps over which it rises, in [0, 1].
+        epochs: passes over the training examples; may be a fraction.
+        batch_size: examples per step, over all devices.
+        per_device: examples computed together on one device; None for its whole share of a step.
+        seed: seed of the adapters' initial values and of the order of examples.
+        device: ``"auto"`` uses a GPU if there is one.
+        processes: number of devices, or of processes on a CPU, that train together by Accelerate, each on its
+            share of a step's examples.
         threads: threads of torch on a CPU, in each process; None for one per available core.
         checkpoint_steps: number of steps between checkpoints, from which a killed tuning resumes.
         check_steps: number of steps between checks of agreement; None for no checks.

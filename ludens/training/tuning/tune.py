@@ -42,9 +42,10 @@ class TuningError(LudensError):
 class Tuned:
     """A tuned model.
 
-    Attributes: folder: its folder; ``local/<folder>`` names it as a policy. card: the record of the training:
-        base, data, recipe, versions, losses and seconds, as JSON values. ``losses`` and ``agreement`` are
-        lists of [step, value].
+    Attributes:
+        folder: its folder; ``local/<folder>`` names it as a policy.
+        card: the record of the training: base, data, recipe, versions, losses and seconds, as JSON values.
+            ``losses`` and ``agreement`` are lists of [step, value].
     """
 
     folder: Path

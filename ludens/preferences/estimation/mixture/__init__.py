@@ -1,1 +1,1 @@
-"""Types of preferences: finite mixtures fitted by EM."""
+"""Types of subjects: finite mixtures of preferences, by maximum likelihood."""

@@ -1,4 +1,4 @@
-"""Criteria for the number of types, side by side; for all of them less is better.
+"""Criteria for the number of types; for all of them smaller is better.
 
 With ν free parameters, ℓ(K) the log-likelihood and E = −Σ_i Σ_k τ_ik·log τ_ik the entropy of membership,
 
@@ -7,9 +7,9 @@ With ν free parameters, ℓ(K) the log-likelihood and E = −Σ_i Σ_k τ_ik·l
     ICL = BIC + 2E                                 (Biernacki, Celeux & Govaert 2000)
     NEC = E / (ℓ(K) − ℓ(1)),  NEC(1) = 1           (Celeux & Soromenho 1996; Biernacki et al. 1999)
 
-What n is, is not settled where subjects make many choices each: choices are the observations that
-parameters are learnt from, subjects the units that types are drawn for. Both are given. `bic` and `icl`
-count choices, as `Fit.bic` does; `bic_subjects` and `icl_subjects` count subjects and ask for less.
+If subjects make many choices each, there is no consensus on n: choices are the observations behind the
+parameters, subjects the units for which types are drawn. Both are reported. `bic` and `icl` count choices,
+like `Fit.bic`; `bic_subjects` and `icl_subjects` count subjects and are less strict.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Floats = NDArray[np.float64]
 
 
 class Criteria(NamedTuple):
-    """One number of types.
+    """The criteria for one number of types.
 
     Attributes:
         types: K.
         free: ν.
         log_likelihood: ℓ(K).
-        aic, bic, bic_subjects, icl, icl_subjects: see the module.
-        entropy: E, in nats: 0 where everybody's type is certain, subjects·log K at most.
+        aic, bic, bic_subjects, icl, icl_subjects: see the module's docstring.
+        entropy: E, in nats: 0 if all types are certain, at most subjects·log K.
         nec: 1 for one type; NaN where K types fit no better than one.
     """
 
@@ -54,7 +54,7 @@ CRITERIA = ("aic", "bic", "bic_subjects", "icl", "icl_subjects", "nec")
 
 
 def criteria(membership: Floats, *, free: int, log_likelihood: float, pooled: float, size: float) -> Criteria:
-    """All criteria of one mixture.
+    """Return all criteria of one mixture.
 
     Args:
         membership: τ, shape (subjects, K).
@@ -84,7 +84,7 @@ def criteria(membership: Floats, *, free: int, log_likelihood: float, pooled: fl
 
 
 def suggested(rows: Sequence[Criteria]) -> dict[str, int]:
-    """The number of types that each criterion would choose."""
+    """Return the number of types that each criterion would choose."""
     found = {}
     for name in CRITERIA:
         values = np.array([getattr(row, name) for row in rows])

@@ -1,15 +1,15 @@
 """The highest maximum of a mixture's log-likelihood: random starts, expectation–maximisation, then Newton.
 
-1. Starts are random and come from the data alone. In every other one, each type begins at the fit of one
-   subject drawn at random, with half a subject's weight of everybody added, so that the fit exists; in the
-   rest, each subject belongs to the types with random probabilities.
+1. Starts are random and depend only on the data. In every other start, each type begins at the fit of one
+   random subject, to which all subjects add half a subject's weight so that the fit exists; in the rest, each
+   subject belongs to the types with random probabilities.
 2. All starts take `SHORT` steps of generalised EM (Dempster, Laird & Rubin 1977): membership, then shares
    and one guarded Newton step of each type, which never lowers the likelihood.
-3. The better half, at least `CONTINUED` of them, climb by Newton's method on the mixture's own
-   log-likelihood, which converges where EM crawls.
+3. The better half, at least `CONTINUED` starts, continue with Newton's method on the mixture's own
+   log-likelihood, which converges much faster than EM.
 
-Starts are worked on in blocks of `TOGETHER`, whatever the number of workers, so that their number changes
-nothing in the result.
+Starts are processed in blocks of `TOGETHER`, whatever the number of workers, so that the result does not
+depend on it.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from ludens.preferences.estimation.mixture.likelihood import MixtureLikelihood
 Floats = NDArray[np.float64]
 
 SHORT = 30
-"""Steps of EM that every start takes."""
+"""Number of EM steps of every start."""
 CONTINUED = 10
-"""So many starts are continued at least, where there are so many."""
+"""Least number of starts that are continued."""
 TOGETHER = 5
-"""Starts worked on at once."""
+"""Number of starts in a block."""
 SAME = 1e-4
-"""Log-likelihoods that differ by less are one maximum."""
+"""Difference of log-likelihoods below which maxima count as the same."""
 
-_OWN = 0.5  # of how many subjects everybody's choices have the weight in the fit of a single one
+_OWN = 0.5  # weight, in subjects, of all subjects' choices in the fit of a single one
 _SOFT = 0.3  # concentration of random memberships
 _ONE = np.zeros(1, dtype=np.intp)
 
 
 class MixtureOptimum(NamedTuple):
-    """Where the climbs ended.
+    """The result of the maximisation.
 
     Attributes:
         omega: the best point, shape (P,).
-        value: there.
+        value: the log-likelihood and its derivatives at that point.
         converged: whether it is a maximum.
-        short: log-likelihood of every start after its steps of EM, shape (starts,).
-        levels: of the starts that were continued, where they ended, the highest first.
+        short: log-likelihood of every start after its EM steps, shape (starts,).
+        levels: final log-likelihoods of the continued starts, the highest first.
     """
 
     omega: Floats
@@ -64,14 +64,14 @@ class MixtureOptimum(NamedTuple):
 def maximise_types(
     function: MixtureLikelihood, pooled: Floats, *, starts: int, rng: np.random.Generator, workers: int
 ) -> MixtureOptimum:
-    """The highest maximum found.
+    """Find the highest maximum of a mixture's log-likelihood.
 
     Args:
         function: the mixture's log-likelihood.
         pooled: ψ (q,) of the pooled fit.
-        starts: how many to try.
-        rng: of the starts.
-        workers: threads.
+        starts: number of random starts.
+        rng: the source of the random starts.
+        workers: number of threads.
     """
     if function.types == 1 or function.restriction.free == 0:
         starts = 1
@@ -89,10 +89,10 @@ def maximise_types(
 def improve(
     function: MixtureLikelihood, psi: Floats, shares: Floats, steps: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Steps of generalised EM from ψ (n, K, q) and shares (n, K).
+    """Take steps of generalised EM from ψ (n, K, q) and shares (n, K).
 
     Returns:
-        ψ and shares at the end, and the log-likelihood before every step and at the end, shape (steps+1, n).
+        The final ψ and shares, and the log-likelihood before every step and at the end, shape (steps+1, n).
     """
     path = []
     for _ in range(steps):
@@ -103,7 +103,7 @@ def improve(
 
 
 def expect(function: MixtureLikelihood, psi: Floats, shares: Floats) -> tuple[Floats, Floats]:
-    """Membership (n, subjects, K) and log-likelihood (n,) at ψ (n, K, q) and shares (n, K)."""
+    """Return membership (n, subjects, K) and log-likelihood (n,) at ψ (n, K, q) and shares (n, K)."""
     joint = function.by_type(psi) + np.log(np.maximum(shares, 1e-300))[:, None]
     level = special.logsumexp(joint, axis=2)
     return np.exp(joint - level[..., None]), level.sum(axis=1)
@@ -112,7 +112,7 @@ def expect(function: MixtureLikelihood, psi: Floats, shares: Floats) -> tuple[Fl
 def _step(
     function: MixtureLikelihood, psi: Floats, membership: Floats, iterations: int
 ) -> tuple[Floats, Floats]:
-    """ψ and shares that fit a membership better."""
+    """Return ψ and shares that fit a membership better."""
     counts = function.tally(membership)
     flat = psi.reshape(-1, psi.shape[2])
     single = restricted(evaluator(function.model, function.choices, counts), function.restriction)
@@ -122,7 +122,7 @@ def _step(
 
 
 def _memberships(function: MixtureLikelihood, starts: int, rng: np.random.Generator) -> Floats:
-    """Random memberships, shape (starts, subjects, K)."""
+    """Draw random memberships, shape (starts, subjects, K)."""
     subjects = len(function.choices.subjects)
     found = np.empty((starts, subjects, function.types))
     for place in range(starts):
@@ -153,7 +153,9 @@ def _long(function: MixtureLikelihood, omega: Floats) -> tuple[Floats, Floats]:
 
 
 def _last(function: MixtureLikelihood, omega: Floats) -> tuple[Floats, Value, bool]:
-    """A last step, below what a rise of the level can tell, and whether the end is a maximum."""
+    """Take a last Newton step, beyond the resolution of the level, and return whether it ends in a
+    maximum.
+    """
     value = Value(*(part[0] for part in function(omega[None], _ONE)))
     if not len(omega):
         return omega, value, True
@@ -170,7 +172,7 @@ def _last(function: MixtureLikelihood, omega: Floats) -> tuple[Floats, Value, bo
 
 
 def sizes_of(function: MixtureLikelihood) -> Floats:
-    """Typical sizes of ω, shape (P,)."""
+    """Return typical sizes of ω, shape (P,)."""
     sizes = function.restriction.sizes(function.model.sizes(function.choices))
     return np.concatenate([np.tile(sizes, function.types), np.ones(function.types - 1)])
 

@@ -1,15 +1,15 @@
-"""Errors of a mixture, and what its types cannot tell together.
+"""Standard errors of a mixture, and diagnoses of its types together.
 
-What is looked for, in this order:
+The diagnoses run in this order:
 
-unconverged   the climb did not reach a maximum
+unconverged   the optimiser did not reach a maximum
 empty         a type has less than one subject: its share goes to 0, and its parameters mean nothing
 equal         two types between which no subject's log-likelihood differs by more than `ALIKE`
-singular      a direction of relative curvature below `FLAT` that nothing told before explains
-few_clusters  clusters are too few for clustered errors
-one_start     of several starts that were followed only one ended at the best maximum
+singular      a direction of relative curvature below `FLAT` that no earlier diagnosis explains
+few_clusters  there are too few clusters for clustered errors
+one_start     only one of several continued starts reached the best maximum
 
-The parameters and the shares that *unconverged*, *empty*, *equal* and *singular* concern are NaN.
+The parameters and shares that *unconverged*, *empty*, *equal* and *singular* concern are NaN.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ALIKE = 1e-2
-"""Types between which no subject's log-likelihood differs by more are one."""
+"""Largest difference in any subject's log-likelihood between two types that count as equal."""
 
-_TOGETHER = 25  # bootstrap draws climbed at once
+_TOGETHER = 25  # bootstrap draws maximised together
 
 
 class Problems(NamedTuple):
@@ -45,7 +45,7 @@ class Problems(NamedTuple):
 
 
 def jacobian(function: MixtureLikelihood, psi: Floats, shares: Floats) -> Floats:
-    """d(θ_1, …, θ_K, π)/dω, shape (K·p + K, P)."""
+    """Return d(θ_1, …, θ_K, π)/dω, shape (K·p + K, P)."""
     types, free, width = function.types, function.restriction.free, len(function.model.names)
     table = np.zeros((types * (width + 1), function.size))
     with np.errstate(all="ignore"):
@@ -58,7 +58,7 @@ def jacobian(function: MixtureLikelihood, psi: Floats, shares: Floats) -> Floats
 
 
 def bootstrap(function: MixtureLikelihood, omega: Floats, draws: int, rng: np.random.Generator) -> Floats:
-    """(θ_1, …, θ_K, π) of draws of whole clusters, each climbed from the estimate; shape (≤ draws, K·p + K).
+    """Re-estimate (θ_1, …, θ_K, π) on draws of whole clusters, from the estimate; shape (≤ draws, K·p + K).
 
     Draws without a maximum at positive precisions are left out.
     """
@@ -96,7 +96,7 @@ def problems(
     converged: bool,
     starts: Starts,
 ) -> Problems:
-    """What the module's docstring lists, but *singular*, at ψ (K, q) and shares (K,)."""
+    """Run the diagnoses of the module's docstring except *singular*, at ψ (K, q) and shares (K,)."""
     types, width = function.types, len(function.model.names)
     warnings: list[MixtureWarning] = []
     parameters, lost = np.zeros((types, width), dtype=bool), np.zeros(types, dtype=bool)
@@ -126,8 +126,8 @@ def problems(
 def flat(
     function: MixtureLikelihood, psi: Floats, shares: Floats, information: Floats, known: Mask
 ) -> tuple[MixtureWarning | None, Mask]:
-    """A warning of directions without curvature that nothing known explains, and which parameters (K, p) they
-    move; `known` (K, p) are those that are not identified for a reason already told.
+    """Return a warning of directions without curvature that nothing known explains, and the parameters (K, p)
+    that they move; `known` (K, p) marks the parameters that are not identified for another reason.
     """
     sizes, types, width = sizes_of(function), function.types, len(function.model.names)
     moved = np.zeros((types, width), dtype=bool)

@@ -1,14 +1,14 @@
-"""Types of people: a finite mixture of K parameter vectors, by maximum likelihood.
+"""Types of subjects: a finite mixture of K parameter vectors, by maximum likelihood.
 
-The likelihood and its derivatives are in `mixture_likelihood`, the way to its maximum in `mixture_climb`.
-With H its Hessian at the maximum and v_i the scores of the subjects, the covariances are
+The module `likelihood` has the likelihood and its derivatives, the module `em` its maximisation. With H the
+Hessian at the maximum and v_i the scores of the subjects, the covariances are
 
     hessian     (−H)⁻¹, the inverse of the observed information (Louis 1982)
     cluster     G/(G−1) · (−H)⁻¹ (Σ_g v_g v_gᵀ) (−H)⁻¹,  v_g = Σ_{i∈g} v_i
-    bootstrap   over draws of whole clusters, each climbed from the estimate, its types matched to the
-                estimate's by membership (Stephens 2000)
+    bootstrap   over draws of whole clusters, each maximised from the estimate, with its types matched to
+                the estimate's by membership (Stephens 2000)
 
-in θ and the shares by the delta method.
+transformed to θ and the shares by the delta method.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 STARTS = 20
-"""Random starts of a mixture."""
+"""Number of random starts of a mixture."""
 
 _PRESENT = 1e-3  # membership below which a subject's choices do not speak for a type
 _ENOUGH = 0.9  # share of bootstrap draws that must have a maximum
@@ -63,17 +63,17 @@ def fit_types(
 
     Args:
         choices: the data.
-        model: a name or a model; every type has its own parameters of it.
-        types: K.
-        starts: random starts.
-        seed: of the starts and the bootstrap.
-        workers: threads for the starts; None for one on each core. The result is the same for any number.
-        draws: cluster bootstrap draws; 0 for none.
+        model: a model or its name; every type has its own parameters.
+        types: the number of types K.
+        starts: number of random starts.
+        seed: seed of the starts and of the bootstrap.
+        workers: threads for the starts; None for one per core. The result does not depend on their number.
+        draws: number of cluster bootstrap draws; 0 for none.
         fix: parameters to hold at values in every type, for example ``{"kappa": 0}``.
 
     Raises:
-        UsageError: there are no choices, fewer subjects than types, they lack the model's attributes, or
-            `fix` names no parameter or a value that it cannot have.
+        UsageError: there are no choices, they lack the model's attributes, there are fewer subjects than
+            types, or `fix` names an unknown parameter or an impossible value.
     """
     chosen, held = find_model(model), dict(fix or {})
     check_choices(choices, chosen)
@@ -104,10 +104,10 @@ def select_types(
     workers: int | None = None,
     fix: Mapping[str, float] | None = None,
 ) -> Selection:
-    """Mixtures of 1, 2, …, `upto` types, with the criteria side by side. Arguments are those of `fit_types`.
+    """Fit mixtures of 1, 2, …, `upto` types and compare their criteria. Arguments are those of `fit_types`.
 
     Raises:
-        UsageError: as `fit_types`.
+        UsageError: an argument is invalid, see `fit_types`.
     """
     numbers = range(1, upto + 1)
     if not numbers:
@@ -121,7 +121,7 @@ def select_types(
 
 
 def _ordered(function: MixtureLikelihood, omega: Floats) -> Floats:
-    """ω with the types by falling share, equal ones by their first parameter."""
+    """Return ω with the types in order of decreasing share, equal ones by their first parameter."""
     psi, logs = function.split(omega[None])
     theta = function.model.to_reported(function.restriction.expand(psi[0]))
     shares = np.exp(logs[0])
@@ -139,7 +139,7 @@ def _conclude(
     draws: int,
     rng: np.random.Generator,
 ) -> Mixture:
-    """Errors and diagnoses of a climb that has ended."""
+    """Add standard errors and diagnoses to an optimum."""
     model, choices, types = function.model, function.choices, function.types
     psi, logs = (part[0] for part in function.split(optimum.omega[None]))
     parts, shares = function.parts(optimum.omega[None]), np.exp(logs)
@@ -210,7 +210,7 @@ def _type(
     bread: Floats,
     unknown: Mask,
 ) -> Fit:
-    """One type as a fit, judged on the choices of its members as a pooled fit would be."""
+    """Return one type as a fit, diagnosed on the choices of its members like a pooled fit."""
     model, choices, restriction = function.model, function.choices, function.restriction
     membership, psi = parts.membership[0], function.split(optimum.omega[None])[0][0, k]
     mine = np.where(membership[:, k] > _PRESENT, membership[:, k], 0.0)

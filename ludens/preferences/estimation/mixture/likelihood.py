@@ -1,6 +1,6 @@
 """The log-likelihood of a finite mixture of types, its gradient and its Hessian, for many points at once.
 
-Each subject i is of one type k, drawn with the share π_k, and makes all choices by that type's ψ_k:
+Each subject i has one type k, drawn with probability π_k, and makes all choices with that type's ψ_k:
 
     ℓ = Σ_i log Σ_k π_k·exp(ℓ_ik),   ℓ_ik = Σ_choices of i log P(choice | ψ_k)
 
@@ -10,7 +10,7 @@ log π_k + ℓ_ik and U_ik its Hessian (Louis 1982),
     ∂ℓ   = Σ_i v_i,   v_i = Σ_k τ_ik·u_ik
     ∂²ℓ  = Σ_i [ Σ_k τ_ik·(U_ik + u_ik·u_ikᵀ) − v_i·v_iᵀ ]
 
-in the point ω = (ψ_1, …, ψ_K, η_1, …, η_{K−1}), η_k = log(π_k / π_K).
+at the point ω = (ψ_1, …, ψ_K, η_1, …, η_{K−1}), η_k = log(π_k / π_K).
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class MixtureLikelihood:
     """The log-likelihood of K types as a function of ω.
 
     Args:
-        model: of the choices of each type.
-        choices: of whom.
-        restriction: which parameters are free, the same for every type.
-        types: K.
-        weights: of the subjects, one row per problem, shape (problems, subjects); None where each counts
-            once.
+        model: the model of each type's choices.
+        choices: the data.
+        restriction: the restriction that says which parameters are free, the same for every type.
+        types: the number of types K.
+        weights: weights of the subjects, one row per problem, shape (problems, subjects); None where each
+            counts once.
     """
 
     model: Model
@@ -71,32 +71,32 @@ class MixtureLikelihood:
         return self.types * self.restriction.free + self.types - 1
 
     def join(self, psi: Floats, shares: Floats) -> Floats:
-        """ω (n, P) of ψ (n, K, q) and shares (n, K)."""
+        """Return ω (n, P) from ψ (n, K, q) and shares (n, K)."""
         logs = np.log(np.maximum(shares, 1e-300))
         return np.concatenate([psi.reshape(len(psi), -1), logs[:, :-1] - logs[:, -1:]], axis=1)
 
     def split(self, omega: Floats) -> tuple[Floats, Floats]:
-        """ψ (n, K, q) and log-shares (n, K) of ω (n, P)."""
+        """Return ψ (n, K, q) and log-shares (n, K) from ω (n, P)."""
         free = self.types * self.restriction.free
         psi = omega[:, :free].reshape(len(omega), self.types, self.restriction.free)
         ratios = np.concatenate([omega[:, free:], np.zeros((len(omega), 1))], axis=1)
         return psi, ratios - special.logsumexp(ratios, axis=1, keepdims=True)
 
     def by_type(self, psi: Floats) -> Floats:
-        """ℓ_ik, shape (n, subjects, K)."""
+        """Return ℓ_ik, shape (n, subjects, K)."""
         flat = self._phi(psi)
         found = log_probabilities(self.model, self.choices, flat)
         return self._by_subject(found[..., None], len(psi))[..., 0]
 
     def tally(self, membership: Floats) -> Floats:
-        """Counts weighted by membership: (n, subjects, K) to (n·K, situations, events)."""
+        """Return counts weighted by membership (n, subjects, K), shape (n·K, situations, events)."""
         flat = np.swapaxes(membership, 1, 2).reshape(-1, membership.shape[1])
         found = np.zeros((len(flat), self.choices.counts.shape[1]))
         found[:, self._seen] = (self._counts.T @ flat.T).T
         return found.reshape(len(flat), len(self.choices.available), self.choices.events)
 
     def __call__(self, omega: Floats, which: NDArray[np.intp]) -> Value:
-        """A `likelihood.Function`: level, gradient and Hessian of the problems with these numbers."""
+        """Return level, gradient and Hessian of the problems with these numbers, as a `Function` does."""
         width = self.types * int(np.prod(self.choices.attributes.shape[:2])) * len(self.model.parameters) ** 2
         width *= 1 if self.choices.members is None else self.choices.events
         block = max(1, _BLOCK // width)
@@ -114,7 +114,7 @@ class MixtureLikelihood:
         return Value(*(np.concatenate(part) for part in zip(*values, strict=True)))
 
     def parts(self, omega: Floats, weights: Floats | None = None) -> Parts:
-        """Everything at the points ω (n, P), subjects weighted by (n, subjects)."""
+        """Return all parts at the points ω (n, P), with subjects weighted by (n, subjects)."""
         psi, log_shares = self.split(omega)
         number, types, free = psi.shape
         seen = events(self.model, self.choices, self._phi(psi))
@@ -152,7 +152,7 @@ class MixtureLikelihood:
         return self.restriction.expand(psi).reshape(-1, len(self.restriction.offset))
 
     def _within(self, counts: Floats, curvature: Floats) -> Floats:
-        """Σ counts·∂²ℓ in ψ, shape (n·K, q, q)."""
+        """Return Σ counts·∂²ℓ in ψ, shape (n·K, q, q)."""
         matrix = self.restriction.matrix
         if self.model.linear and self.choices.members is None:
             # All events of a situation have the same curvature.
@@ -165,7 +165,7 @@ class MixtureLikelihood:
         return within
 
     def _by_subject(self, per_event: Floats, number: int) -> Floats:
-        """Sums over subjects' choices: (n·K, c, e, m) to (n, subjects, K, m)."""
+        """Sum a quantity (n·K, c, e, m) over subjects' choices; shape (n, subjects, K, m)."""
         batch, *_, width = per_event.shape
         flat = per_event.reshape(batch, -1, width)[:, self._seen]
         columns = np.moveaxis(flat, 1, 0).reshape(len(self._seen), -1)
@@ -174,26 +174,28 @@ class MixtureLikelihood:
 
     @cached_property
     def _seen(self) -> NDArray[np.intp]:
-        """The events that somebody showed: others can be impossible, and 0·(−∞) is not 0."""
+        """The observed events; others can be impossible, and 0·(−∞) is not 0."""
         return np.flatnonzero(self.choices.total.reshape(-1) > 0)
 
     @cached_property
     def _counts(self) -> Any:
-        """Counts of these events, dense where that is quicker."""
+        """The counts of the observed events, as a dense array if that is faster."""
         kept = self.choices.counts[:, self._seen]
         full = kept.nnz > _DENSE * kept.shape[0] * kept.shape[1]
         return kept.toarray() if full else kept
 
 
 def _squares(scores: Floats, weights: Floats | None) -> Floats:
-    """Σ_i w_i·v_i·v_iᵀ, shape (n, P, P)."""
+    """Return Σ_i w_i·v_i·v_iᵀ, shape (n, P, P)."""
     left = scores if weights is None else weights[..., None] * scores
     found: Floats = np.swapaxes(left, 1, 2) @ scores
     return found
 
 
 def _share_moments(mass: Floats, shares: Floats) -> Floats:
-    """Σ_i Σ_k τ_ik·[(e_k − π)(e_k − π)ᵀ − (diag π − ππᵀ)] without the last type, shape (n, K−1, K−1)."""
+    """Return Σ_i Σ_k τ_ik·[(e_k − π)(e_k − π)ᵀ − (diag π − ππᵀ)] without the last type, shape (n,
+    K−1, K−1).
+    """
     types = shares.shape[1]
     summed = mass.sum(axis=1)
     total = summed.sum(axis=1)[:, None, None]

@@ -1,4 +1,4 @@
-"""What a mixture says: the types, their shares, who belongs to which, and what cannot be told."""
+"""The result of a mixture: the types, their shares, the subjects' membership, and warnings."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ MixtureWarningKind = Literal["empty", "equal", "singular", "unconverged", "few_c
 
 @dataclass(frozen=True)
 class MixtureWarning:
-    """Something that the types together could not tell; what one type alone could not is in its `Fit`.
+    """A warning about the types together; warnings about a single type are in its `Fit`.
 
     Attributes:
         kind: *empty*: a type has less than one subject; *equal*: two types choose alike; *singular*: the
             likelihood has no curvature along some direction; *unconverged*: no maximum was reached;
-            *few_clusters*: the clustered errors rest on too few; *one_start*: only one of several starts
-            reached the best maximum, so that a higher one may exist.
-        types: whom it concerns, counted from 0.
-        message: one sentence: what was found and what to do.
+            *few_clusters*: there are too few clusters for clustered errors; *one_start*: only one of several
+            starts reached the best maximum, so that a higher one may exist.
+        types: the types concerned, counted from 0.
+        message: one sentence that says what is wrong and what to do.
     """
 
     kind: MixtureWarningKind
@@ -38,13 +38,13 @@ class MixtureWarning:
 
 
 class Starts(NamedTuple):
-    """How the random starts ended.
+    """A summary of the random starts.
 
     Attributes:
-        tried: how many there were.
-        continued: how many of them, the best after short runs, were followed to their maximum.
-        reached: how many of those ended at the best.
-        levels: log-likelihoods where they ended, the highest first.
+        tried: number of starts.
+        continued: number of starts, the best after short runs, that were followed to their maximum.
+        reached: number of these that reached the best maximum.
+        levels: their final log-likelihoods, the highest first.
     """
 
     tried: int
@@ -54,7 +54,7 @@ class Starts(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """The best log-likelihood less the worst."""
+        """The difference between the best and the worst log-likelihood."""
         return self.levels[0] - self.levels[-1]
 
 
@@ -63,24 +63,25 @@ class Mixture:
     """A finite mixture of types, the largest first; equal shares are ordered by the first parameter.
 
     Attributes:
-        model: of every type's choices.
-        names: of its parameters θ.
-        types: a `Fit` for each type. Its errors are those of the whole mixture, so that they hold the
-            uncertainty of who belongs to it; its choices, size and log-likelihood are weighted by
-            membership, and its `subjects` are those most likely of this type.
-        shares: shape (K,); NaN where not identified.
+        model: the model of every type's choices.
+        names: the names of its parameters θ.
+        types: a `Fit` for each type. Its errors are those of the whole mixture and include the uncertainty
+            about membership; its choices, size and log-likelihood are weighted by membership, and its
+            `subjects` is the number of subjects that most likely have this type.
+        shares: the types' shares, shape (K,); NaN where not identified.
         membership: each subject's probability of being of each type, shape (subjects, K).
         who: the subjects' names.
-        covariances: of all parameters, by kind, shape (K·p + K, K·p + K): θ of the first type, of the
-            second, …, then the shares, which sum to 1.
-        log_likelihood: of the mixture.
-        size, subjects, clusters, clustered_by: as in `Fit`.
+        covariances: covariances of all parameters by kind, shape (K·p + K, K·p + K): θ of the first type, of
+            the second, …, then the shares, which sum to 1.
+        log_likelihood: the log-likelihood of the mixture.
+        size, subjects, clusters, clustered_by: see `Fit`.
         fixed: parameters held at a value, in every type.
         converged: whether the optimiser reached a maximum.
-        criteria: for the number of types.
-        starts: how the random starts ended.
-        warnings: what the types together could not tell.
-        free: the number of free parameters, K − 1 shares among them.
+        criteria: the criteria for the number of types.
+        starts: a summary of the random starts.
+        warnings: warnings about the types together.
+        free: the number of free parameters, including K − 1 shares.
+        draws: (θ_1, …, θ_K, π) of the bootstrap draws, shape (draws, K·p + K); None without a bootstrap.
     """
 
     model: Model
@@ -115,10 +116,10 @@ class Mixture:
         return likeliest
 
     def covariance(self, kind: ErrorKind = "cluster") -> Floats:
-        """The covariance of all parameters.
+        """Return the covariance of all parameters.
 
         Raises:
-            UsageError: there is none of that kind.
+            UsageError: the mixture has no covariance of that kind.
         """
         if kind not in self.covariances:
             known = ", ".join(self.covariances)
@@ -126,29 +127,29 @@ class Mixture:
         return self.covariances[kind]
 
     def standard_errors(self, kind: ErrorKind = "cluster") -> Floats:
-        """Standard errors of θ, shape (K, p)."""
+        """Return standard errors of θ, shape (K, p)."""
         size = len(self.types) * len(self.names)
         return np.sqrt(np.diag(self.covariance(kind))[:size]).reshape(len(self.types), -1)
 
     def share_errors(self, kind: ErrorKind = "cluster") -> Floats:
-        """Standard errors of the shares, shape (K,)."""
+        """Return standard errors of the shares, shape (K,)."""
         return np.sqrt(np.diag(self.covariance(kind))[len(self.types) * len(self.names) :])
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """Mixtures of 1, 2, … types of the same choices: a sequence of them, and their criteria."""
+    """Mixtures of 1, 2, … types of the same choices, as a sequence, with their criteria."""
 
     mixtures: tuple[Mixture, ...]
 
     @property
     def criteria(self) -> tuple[Criteria, ...]:
-        """A row for each number of types."""
+        """The criteria for each number of types."""
         return tuple(mixture.criteria for mixture in self.mixtures)
 
     @property
     def suggested(self) -> dict[str, int]:
-        """The number of types that each criterion would choose; they need not agree, and none decides."""
+        """The number of types that each criterion would choose; the criteria need not agree."""
         return suggested(self.criteria)
 
     def __len__(self) -> int:
