@@ -63,7 +63,7 @@ def test_its_game_is_benchmarked_with_its_policy_from_the_command_line(site, tmp
     # economicus.
     (averse,) = {record.policy for record in decisions if record.policy.startswith("loss_averse")}
     assert shares[averse, "SH1", "first choice"] == (0, 1)
-    assert shares["homo_economicus", "SH1", "first choice"] == (1, 0)
+    assert shares["homo economicus", "SH1", "first choice"] == (1, 0)
 
 
 def test_its_game_is_listed(site, tmp_path):
@@ -79,22 +79,25 @@ def test_its_game_is_listed(site, tmp_path):
     assert "'loss_averse'" not in market
 
 
-def test_its_study_is_run_and_reported(site, tmp_path):
-    program = """
-        from ludens.experiments.report.page import render
-        from ludens.experiments.study.engine import load, run_study
-        from ludens.experiments.study.registry import STUDIES
-
-        study = STUDIES["coordination"]
-        config = study.config_type(policies=["cautious", "always_cooperate"], protocol="SH1", hunts=4)
-        run = run_study(study(config), "hunts.db")
-        again, result = load(run.path)
-        assert again.config == config
-        assert [each.value for each in result.both.values()] == [0, 0, 1]
-        assert "always_cooperate" in render(again.page(result))
-    """
-    done = python("-W", "error", "-c", textwrap.dedent(program), path=[site], cwd=tmp_path)
+def test_its_study_is_run_and_reported_from_a_file(site, tmp_path):
+    (tmp_path / "hunts.toml").write_text(
+        '[coordination]\npolicies = ["cautious", "always_cooperate"]\nprotocol = "SH1"\nhunts = 4\n'
+    )
+    done = python(
+        "-m", "ludens", "run", "hunts.toml", "--out", "hunts.db", "--json", path=[site], cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
+    shares = [(row["first"], row["second"], row["both"]) for row in json.loads(done.stdout)["meetings"]]
+    assert shares == [
+        ("cautious", "cautious", 0),
+        ("cautious", "always_cooperate", 0),
+        ("always_cooperate", "always_cooperate", 1),
+    ]
+    shown = python("-m", "ludens", "show", "hunts.db", path=[site], cwd=tmp_path)
+    assert "always_cooperate and always_cooperate: 100%" in shown.stdout
+    reported = python("-m", "ludens", "report", "hunts.db", path=[site], cwd=tmp_path)
+    assert reported.returncode == 0, reported.stderr
+    assert "Stag hunts" in (tmp_path / "hunts.html").read_text(encoding="utf-8")
 
 
 def test_its_preference_is_for_game_trees_alone(site, tmp_path):
@@ -129,8 +132,17 @@ def test_a_policy_of_ones_own_is_named_on_the_command_line(tmp_path):
     done = python(*line, path=[], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with Run(tmp_path / "run.db") as run:
-        specs = [described["spec"] for described in run.manifest["config"]["policies"].values()]
-    assert specs == ["mine:last", "mine:Last:0.25"]
+        assert run.manifest["config"]["policies"] == ["mine:last", "mine:Last:0.25"]
+    program = """
+        from ludens.agents import make_policy
+
+        for spec in ("mine:last", "mine:Last:0.25", {"spec": "mine:Last", "error": 0.25}):
+            made = make_policy(spec)
+            assert made.describe().items() >= {"kind": "Last"}.items()
+            assert make_policy(made.describe()).error == made.error
+    """
+    done = python("-c", textwrap.dedent(program), path=[], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     for spec, told in {
         "mine:gone": "cannot be loaded",
         "mine:number": "gives int, which is no policy",
