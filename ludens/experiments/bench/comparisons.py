@@ -15,11 +15,10 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ludens.envs import PROTOCOLS, GameTree, Strategy, uniform_strategy
 from ludens.experiments.measures.intervals import Estimate, cluster_mean
-from ludens.experiments.measures.shares import Share, Shares
+from ludens.experiments.measures.shares import Plans, Share, Shares, strategies
 
 KAPPAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Weights on the Kantian motive at which policies are compared with the oracle; our own choice of grid."""
@@ -96,10 +95,7 @@ def compare(
     )
 
 
-_Plans = Mapping[tuple[str, str], Strategy]
-
-
-def _belief(protocol: str, framing: str, own: _Plans | None) -> Strategy | None:
+def _belief(protocol: str, framing: str, own: Plans | None) -> Strategy | None:
     return uniform_strategy(PROTOCOLS[protocol]) if own is None else own.get((protocol, framing))
 
 
@@ -109,16 +105,3 @@ def _optimal(game: GameTree, kappa: float, belief: bytes) -> Mapping[str, frozen
 
     found = optimal_options(game, homo_moralis(kappa), np.frombuffer(belief))
     return {node: frozenset(options) for node, options in found.items()}
-
-
-def strategies(shares: Sequence[Share]) -> _Plans:
-    """Behaviour strategies by protocol and framing, of those protocols of which every node is known."""
-    known: dict[tuple[str, str], dict[str, NDArray[np.float64]]] = {}
-    for share in shares:
-        known.setdefault((share.protocol, share.framing), {})[share.node] = share.probabilities
-    whole = {}
-    for (protocol, framing), nodes in known.items():
-        sets = PROTOCOLS[protocol].information_sets
-        if all(node.label in nodes for node in sets):
-            whole[protocol, framing] = np.concatenate([nodes[node.label] for node in sets])
-    return whole

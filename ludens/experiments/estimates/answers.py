@@ -20,7 +20,7 @@ import numpy as np
 from ludens.agents.policy import Decision
 from ludens.envs import PROTOCOLS, GameTree, Strategy, make_env, uniform_strategy
 from ludens.errors import UsageError
-from ludens.experiments.measures.shares import Share, Shares, shares_by_policy
+from ludens.experiments.measures.shares import Share, Shares, shares_by_policy, strategies
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 
@@ -97,8 +97,6 @@ def of_shares(
     shares: Shares, stated: Shares | None, records: Sequence[DecisionRecord], beliefs: Beliefs = "uniform"
 ) -> PolicyAnswers:
     """Return the answers of one policy of a benchmark; `records` are its decisions, for counting."""
-    from ludens.experiments.bench.comparisons import strategies
-
     believed = strategies(stated.found) if stated is not None else {}
     seen: list[Seen] = []
     used = 0

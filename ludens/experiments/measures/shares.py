@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision
+from ludens.envs import PROTOCOLS, Strategy
 from ludens.experiments.runs.records import DecisionRecord
 
 Question = Literal["choice", "belief"]
+
+Plans = Mapping[tuple[str, str], Strategy]
+"""Behaviour strategies by protocol and framing."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,19 @@ class Shares:
     asked: int
     incomplete: int
     protocols: int
+
+
+def strategies(shares: Sequence[Share]) -> Plans:
+    """Return the behaviour strategies of those protocols of which every node is known."""
+    known: dict[tuple[str, str], dict[str, NDArray[np.float64]]] = {}
+    for share in shares:
+        known.setdefault((share.protocol, share.framing), {})[share.node] = share.probabilities
+    whole = {}
+    for (protocol, framing), nodes in known.items():
+        sets = PROTOCOLS[protocol].information_sets
+        if all(node.label in nodes for node in sets):
+            whole[protocol, framing] = np.concatenate([nodes[node.label] for node in sets])
+    return whole
 
 
 def shares_by_policy(
