@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ludens.experiments.av import ask, load_result, moral_machine, write_report
-from ludens.experiments.av.moral_page import write_moral_report
+from ludens.experiments import report
+from ludens.experiments.av import ask, moral_machine
 
 LIMIT = 180.0
 MODEL = "local/smollm2-135m"
@@ -22,14 +22,14 @@ def main() -> None:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         run = ask([MODEL], studies=[1, 2, 3], framings=["neutral"], path=Path(folder) / "studies.db")
-        found = write_report(load_result(run.path))
+        found = report(run.path)
         took = time.perf_counter() - start
         print(f"studies 1 to 3: {found.ended} questions, {took:.1f} s")
         begun = time.perf_counter()
         machine = moral_machine(
             [MODEL, *ORACLES], scenarios=300, path=Path(folder) / "machine.db", order="random"
         )
-        write_moral_report(machine.path)
+        report(machine.path)
         took = time.perf_counter() - begun
         print(f"300 scenarios of the Moral Machine: {took:.1f} s")
     spent = time.perf_counter() - start

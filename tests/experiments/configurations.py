@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from ludens.envs import PROTOCOLS
+from ludens.envs.av.dilemma import vignette as dilemma
+from ludens.experiments.av import AdoptionConfig, AvConfig, MoralMachineConfig
 from ludens.experiments.bench.study import BenchConfig
 from ludens.experiments.play.study import PlayConfig
 from ludens.training.evaluation.exam import ExamConfig
@@ -71,4 +73,91 @@ EXAM = st.builds(
     **COMMON,
 )
 
-CONFIGURATIONS = {"bench": BENCH, "exam": EXAM, "play": PLAY}
+
+def _seen(vignette):
+    """The same vignette with somebody in the car who can sit there."""
+    own = dilemma.SELF if vignette["perspective"] == "passenger" else "stranger"
+    return {**vignette, "passengers": [own, *vignette["passengers"]]}
+
+
+VIGNETTES = st.fixed_dictionaries(
+    {
+        "passengers": st.lists(st.sampled_from(dilemma.PASSENGERS[1:]), max_size=4),
+        "perspective": st.sampled_from(dilemma.PERSPECTIVES),
+    },
+    optional={
+        "pedestrians": st.integers(1, dilemma.MOST),
+        "default": st.sampled_from(dilemma.DEFAULTS),
+        "certainty": st.floats(0, 1, exclude_min=True),
+        "regime": st.sampled_from(dilemma.REGIMES),
+        "question": st.sampled_from(dilemma.QUESTIONS),
+        "program": st.sampled_from(dilemma.PROGRAMS),
+        "decider": st.sampled_from(dilemma.DECIDERS),
+    },
+).map(_seen)
+ASKED = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"studies": st.lists(st.integers(1, 6), min_size=1)}),
+    st.fixed_dictionaries({"design": st.lists(VIGNETTES, min_size=1, max_size=3)}),
+)
+WORDS = {"elicit": st.sampled_from(["auto", "logprobs", "sample"]), "persona": st.none() | TEXTS}
+AV = st.builds(
+    lambda asked, **config: AvConfig(**asked, **config),
+    asked=ASKED,
+    models=st.lists(POLICIES, min_size=1, max_size=3).map(labelled),
+    perspectives=st.lists(st.sampled_from(dilemma.PERSPECTIVES), min_size=1),
+    framings=st.lists(st.sampled_from(["neutral", "story"]), min_size=1),
+    replicates=st.integers(1, 9),
+    references=st.lists(POLICIES, max_size=2).map(labelled),
+    **WORDS,
+    **COMMON,
+)
+MORAL_MACHINE = st.builds(
+    lambda blocks, more, **config: MoralMachineConfig(scenarios=sum(blocks) + more, blocks=blocks, **config),
+    blocks=st.lists(st.integers(1, 400), max_size=3),
+    more=st.integers(1, 400),
+    models=st.lists(POLICIES, min_size=1, max_size=3).map(labelled),
+    order=st.sampled_from(["auto", "both", "random"]),
+    **WORDS,
+    **COMMON,
+)
+LAWS = st.fixed_dictionaries(
+    {},
+    optional={
+        "mandate": st.booleans(),
+        "fine": st.floats(0, 1),
+        "subsidy": st.floats(0, 1),
+        "period": st.integers(0, 9),
+        "until": st.none() | st.integers(10, 20),
+    },
+)
+ADOPTION = st.builds(
+    AdoptionConfig,
+    agents=st.lists(st.one_of(POLICIES, st.just("mixed:2,5")), min_size=2, max_size=2),
+    sizes=st.none() | st.just([1, 5]),
+    game=st.fixed_dictionaries(
+        {"people": st.just(6)},
+        optional={
+            "pedestrians": st.none() | st.integers(1, 5),
+            "accident": st.floats(0.01, 1 / 6),
+            "symmetry": st.floats(0, 1),
+            "price_utilitarian": st.floats(-1, 1),
+            "ride_protective": st.floats(-1, 1),
+            "economies": st.floats(0, 1),
+            "regulation": st.none() | LAWS,
+        },
+    ),
+    rounds=st.integers(1, 50),
+    populations=st.integers(1, 9),
+    realised=st.booleans(),
+    **COMMON,
+)
+
+CONFIGURATIONS = {
+    "adoption": ADOPTION,
+    "av": AV,
+    "bench": BENCH,
+    "exam": EXAM,
+    "moral_machine": MORAL_MACHINE,
+    "play": PLAY,
+}

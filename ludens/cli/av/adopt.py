@@ -11,6 +11,7 @@ from ludens.agents.registry import policy_names
 from ludens.cli.av.ask import av_app
 from ludens.cli.options import ApiBase, Concurrency, Json, Persona, Seed
 from ludens.cli.printing import console, print_json
+from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
 
 
@@ -64,7 +65,7 @@ def adopt(
     seed: Seed = 0,
     persona: Persona = None,
     api_base: ApiBase = None,
-    concurrency: Concurrency = 8,
+    concurrency: Concurrency = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -79,65 +80,69 @@ def adopt(
         Path | None, typer.Option(help="Write every round's shares to this file.", show_default=False)
     ] = None,
     as_json: Json = False,
+    print_config: PrintConfig = False,
 ) -> None:
     """Let a population choose between utilitarian and self-protective cars, and draw who adopts what."""
     from ludens.envs.av.adoption.game import AdoptionGame
-    from ludens.experiments.av.adopting import adopt as study
-    from ludens.experiments.av.adopting import load_adoption
+    from ludens.experiments.av.adopting import adopt as simulate
+    from ludens.experiments.av.adopting import seated
     from ludens.experiments.av.adoption_figures import save_figure
-    from ludens.experiments.av.adoption_result import to_json, write_csv
+    from ludens.experiments.av.adoption_result import check_target, to_json, write_csv
     from ludens.experiments.av.adoption_terminal import print_adoption, rounds_bar
-    from ludens.experiments.runs.progress import progress_bar
 
     stored = [agent for agent in agents if agent.endswith(".db")]
-    asked = [agent for agent in agents if "/" in agent]
     if stored:
         if len(agents) > 1:
             raise UsageError(f"{stored[0]} is a run, which is read alone: leave the other names out.")
-        result = load_adoption(stored[0])
-    else:
-        price, ride = _pair("--prices", prices), _pair("--rides", rides)
-        law: dict[str, Any] | None = None
-        if mandate or fine or subsidy:
-            if law_from < 1:
-                raise UsageError(f"--from counts rounds from 1; got {law_from}.")
-            law = {"mandate": mandate, "fine": fine, "subsidy": subsidy, "period": law_from - 1}
-            law["until"] = law_until
-        game = AdoptionGame(
-            people=people,
-            pedestrians=pedestrians,
-            accident=accident,
-            symmetry=symmetry,
-            price_utilitarian=price[0],
-            price_protective=price[1],
-            ride_utilitarian=ride[0],
-            ride_protective=ride[1],
-            economies=economies,
-            regulation=law,
+        _draw(Path(stored[0]), figure)  # refuses a run of another kind
+        print_run(Path(stored[0]), as_json, written=False, files={"paths": csv})
+        return
+    price, ride = _pair("--prices", prices), _pair("--rides", rides)
+    law: dict[str, Any] | None = None
+    if mandate or fine or subsidy:
+        if law_from < 1:
+            raise UsageError(f"--from counts rounds from 1; got {law_from}.")
+        law = {"mandate": mandate, "fine": fine, "subsidy": subsidy, "period": law_from - 1}
+        law["until"] = law_until
+    game = AdoptionGame(
+        people=people,
+        pedestrians=pedestrians,
+        accident=accident,
+        symmetry=symmetry,
+        price_utilitarian=price[0],
+        price_protective=price[1],
+        ride_utilitarian=ride[0],
+        ride_protective=ride[1],
+        economies=economies,
+        regulation=law,
+    )
+    shares = None if sizes is None else _whole("--sizes", sizes)
+    simulation: dict[str, Any] = {"revision": revision, "noise": noise, "start": start}
+    common: dict[str, Any] = {"populations": populations, "realised": realised, "seed": seed}
+    study = seated(
+        agents,
+        game,
+        shares,
+        settings={"persona": persona, "api_base": api_base},
+        **simulation,
+        **common,
+        **given(rounds=rounds, concurrency=concurrency),
+    )
+    if study is not None:
+        target = None if out is None else check_target(out, ".db")
+        run = carry_out(study, out=target, as_json=as_json, print_config=print_config, files={"paths": csv})
+        if run is not None:
+            _draw(run, figure)
+        return
+    if print_config:
+        raise UsageError(
+            "These populations are simulated, which no study file describes: leave --print-config out."
         )
-        told = {"persona": persona, "api_base": api_base}
-        settings: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
-        screen = console(stderr=True)
-        with rounds_bar(screen, hidden=bool(asked)) as on_round, progress_bar(
-            screen, "adopt", hidden=not asked
-        ) as progress:  # fmt: skip
-            result = study(
-                agents,
-                game=game,
-                sizes=None if sizes is None else _whole("--sizes", sizes),
-                rounds=(10 if asked else 100) if rounds is None else rounds,
-                revision=revision,
-                noise=noise,
-                start=start,
-                populations=populations,
-                realised=realised,
-                seed=seed,
-                path=out,
-                concurrency=8 if concurrency is None else concurrency,
-                progress=progress,
-                on_round=on_round,
-                **settings,
-            )
+    with rounds_bar(console(stderr=True)) as on_round:
+        result = simulate(
+            agents, game=game, sizes=shares, path=out, on_round=on_round, **simulation, **common,
+            **given(rounds=rounds),
+        )  # fmt: skip
     assert result.path is not None  # what was just made is kept
     drawn = save_figure(result, figure or result.path.with_suffix(".png"))
     if csv is not None:
@@ -148,6 +153,16 @@ def adopt(
     print_adoption(result, console())
     for name, file in (("kept", result.path), ("picture", drawn[0])):
         console().print(f"{name:<32}{file}", markup=False, soft_wrap=True)
+
+
+def _draw(run: Path, figure: Path | None) -> None:
+    """Draw a run, by default beside its file."""
+    from ludens.experiments.av.adoption_figures import save_figure
+    from ludens.experiments.av.adoption_study import AdoptionStudy
+    from ludens.experiments.study.engine import load_result
+
+    drawn = save_figure(load_result(AdoptionStudy, run), figure or run.with_suffix(".png"))
+    console(stderr=True).print(f"Drew {' and '.join(map(str, drawn))}.", highlight=False, soft_wrap=True)
 
 
 def _pair(option: str, text: str) -> tuple[float, float]:

@@ -13,7 +13,8 @@ from typer.core import TyperGroup
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Elicit, Json, Out, Persona, Seed, names
-from ludens.cli.printing import console, print_json
+from ludens.cli.printing import console
+from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
 
 ASK = "ask"
@@ -96,99 +97,50 @@ def ask(
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,
+    print_config: PrintConfig = False,
 ) -> None:
     """Ask models and oracles what a car should do, how moral it is, and whether they would buy it."""
-    from ludens.cli.av.design import design_of
-    from ludens.experiments.av import ask as ask_them
-    from ludens.experiments.runs.progress import progress_bar
+    from ludens.experiments.study.questions import with_settings
 
-    settings = {"elicit": elicit, "persona": persona, "api_base": api_base}
-    if moral_machine is not None:
-        if study is not None or vary:
-            raise UsageError("Ask about studies, a design of your own, or the Moral Machine; not at once.")
-        from ludens.experiments.av import moral_machine as put
-        from ludens.experiments.av.amce import read_effects
+    asked = with_settings(models, api_base=api_base)
+    more = given(persona=persona, concurrency=concurrency)
+    shown: dict[str, Any] = {"out": out, "as_json": as_json, "print_config": print_config}
+    if moral_machine is None:
+        from ludens.cli.av.design import design_of
+        from ludens.experiments.av import AvConfig, AvStudy
 
-        table = None if others is None else read_effects(others)
-
-        with progress_bar(console(stderr=True), "av") as progress:
-            run = put(
-                models,
-                scenarios=moral_machine,
-                seed=seed,
-                path=out,
-                concurrency=8 if concurrency is None else concurrency,
-                progress=progress,
-                order=order,
-                **{name: value for name, value in settings.items() if value is not None},
-            )
-        report_moral(run.path, as_json)
-        if figure is not None:
-            from ludens.experiments.av import measure_moral_machine
-            from ludens.experiments.av.moral_figures import save_figures
-
-            drawn = save_figures(measure_moral_machine(run), figure, table)
-            console(stderr=True).print(
-                f"Drew {' and '.join(map(str, drawn))}.", highlight=False, soft_wrap=True
-            )
-        return
-    with progress_bar(console(stderr=True), "av") as progress:
-        run = ask_them(
-            models,
+        config = AvConfig(
+            models=asked,
             studies=None if study is None else _studies(study),
             design=design_of(vary, names(perspectives)) if vary else None,
             perspectives=names(perspectives),
             framings=names(framings),
             replicates=replicates,
+            elicit=elicit,
             seed=seed,
-            path=out,
-            concurrency=8 if concurrency is None else concurrency,
-            progress=progress,
-            **{name: value for name, value in settings.items() if value is not None},
+            **more,
         )
-    report_av(run.path, as_json, csv=csv)
-
-
-def report_av(file: Path, as_json: bool, *, csv: Path | None = None) -> None:
-    """Measure a run of the dilemma, write its report, and print it."""
-    from ludens.experiments.av import load_result, write_report
-
-    print_av(write_report(load_result(file)), as_json, csv)
-
-
-def report_moral(file: Path, as_json: bool) -> None:
-    """Measure a run of the Moral Machine, write its report, and print it."""
-    from ludens.experiments.av.moral_page import write_moral_report
-
-    report = write_moral_report(file)
-    print_moral(file, as_json, report)
-
-
-def print_moral(file: Path, as_json: bool, report: Path | None = None) -> None:
-    """A run's effects, and where it and its report lie."""
-    from ludens.experiments.av.moral import measure_moral_machine, to_json
-    from ludens.experiments.av.moral_terminal import print_effects
-    from ludens.experiments.report.terminal import print_closing
-
-    if as_json:
-        print_json(to_json(file) | {"report": None if report is None else str(report)})
+        carry_out(AvStudy(config), files={"estimates": csv}, **shown)
         return
-    screen = console()
-    print_effects(measure_moral_machine(file), screen)
-    print_closing(screen, file, report)
+    from ludens.experiments.av import MoralMachineConfig, MoralMachineStudy
+    from ludens.experiments.av.amce import read_effects
+    from ludens.experiments.av.moral_figures import check_figures, save_figures
+    from ludens.experiments.study.engine import load_result
 
-
-def print_av(result: Any, as_json: bool, csv: Path | None = None) -> None:
-    """A run's table, and its estimates as CSV where a file is named."""
-    from ludens.experiments.av.result import to_json, write_estimates
-    from ludens.experiments.av.terminal import print_result
-
-    if as_json:
-        print_json(to_json(result))
-    else:
-        print_result(result, console())
-    if csv is not None:
-        write_estimates(result, csv)
+    if study is not None or vary:
+        raise UsageError("Ask about studies, a design of your own, or the Moral Machine; not at once.")
+    table = None if others is None else read_effects(others)
+    if figure is not None:
+        check_figures(figure)
+    machine = MoralMachineStudy(
+        MoralMachineConfig(
+            models=asked, scenarios=moral_machine, order=order, elicit=elicit, seed=seed, **more
+        )
+    )
+    run = carry_out(machine, files={"effects": csv}, **shown)
+    if run is not None and figure is not None:
+        drawn = save_figures(load_result(MoralMachineStudy, run).measures, figure, table)
+        console(stderr=True).print(f"Drew {' and '.join(map(str, drawn))}.", highlight=False, soft_wrap=True)
 
 
 def _studies(text: str) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,15 @@ from ludens.experiments.av.adoption_result import (
     AdoptionResult,
     KappaCurve,
     check_target,
-    to_json,
-    write_csv,
     write_json,
 )
-from ludens.experiments.av.adoption_seats import load_adoption, seat_adoption
+from ludens.experiments.av.adoption_study import AdoptionConfig, AdoptionStudy
 from ludens.experiments.av.groups import Named, make_groups
 from ludens.experiments.runs.manifest import new_run_path
 from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.study.engine import load_result, run_study
+from ludens.experiments.study.questions import with_settings
 from ludens.preferences.av.thresholds import kappa_threshold
-
-__all__ = ["AdoptionResult", "adopt", "load_adoption", "seat_adoption", "to_json", "write_csv", "write_json"]
-
-MOST_SEATS = 100
-"""Populations with models have at most so many seats, each of which is asked in every round."""
 
 SPREAD = 8.0
 """a + b of the Beta distributions in mixed populations of `kappa_curves`; ours."""
@@ -60,7 +55,7 @@ def adopt(
     """Let populations of these groups choose car programs.
 
     Where a group is a language model, or another policy that must be asked, everybody sits in a seat: see
-    `seat_adoption`. Otherwise all is simulated: see `simulate_adoption`; with a regulation it is simulated
+    `AdoptionStudy`. Otherwise all is simulated: see `simulate_adoption`; with a regulation it is simulated
     without it too, from the same seed, and the shares against κ are simulated beside it.
 
     Args:
@@ -87,26 +82,14 @@ def adopt(
         LudensError: a model cannot be reached at all; what was played is kept.
     """
     rules = AdoptionGame() if game is None else game
-    groups = make_groups(agents, rules.people, sizes, **defaults)
-    asked = [group.name for group in groups if not group.simulated]
-    if asked:
-        given = {"revision": revision != 1, "start": start != 0, "noise": noise is not None}
-        wrong = [name for name, is_given in given.items() if is_given]
-        if wrong:
-            raise UsageError(
-                f"{wrong[0]} belongs to simulated populations, and {asked[0]} is asked in every round: leave"
-                " it out."
-            )
-        if rules.people > MOST_SEATS:
-            raise UsageError(
-                f"{asked[0]} would be asked in {rules.people} seats in every round: take at most {MOST_SEATS}"
-                " people."
-            )
-        return seat_adoption(
-            rules, groups, rounds=rounds, populations=populations, realised=realised, seed=seed,
-            path=None if path is None else check_target(path, ".db"), concurrency=concurrency,
-            progress=progress,
-        )  # fmt: skip
+    study = seated(
+        agents, rules, sizes, revision=revision, noise=noise, start=start, settings=defaults, rounds=rounds,
+        populations=populations, realised=realised, seed=seed, concurrency=concurrency,
+    )  # fmt: skip
+    if study is not None:
+        place = None if path is None else check_target(path, ".db")
+        return load_result(AdoptionStudy, run_study(study, place, progress=progress).path)
+    groups = make_groups(agents, rules.people, sizes)
     target = new_run_path("adopt").with_suffix(".json") if path is None else check_target(path, ".json")
     settings: dict[str, Any] = {
         "rounds": rounds, "revision": revision, "noise": noise, "start": start, "populations": populations,
@@ -125,6 +108,45 @@ def adopt(
     )
     write_json(result, target)
     return result
+
+
+def seated(
+    agents: Sequence[Named],
+    game: AdoptionGame,
+    sizes: Sequence[int] | None = None,
+    *,
+    revision: float = 1.0,
+    noise: float | None = None,
+    start: float = 0.0,
+    settings: Mapping[str, Any] | None = None,
+    **config: Any,
+) -> AdoptionStudy | None:
+    """Return the study in which everybody sits in a seat; None where all groups can be simulated.
+
+    Args:
+        agents: the groups.
+        game: the rules.
+        sizes: of the groups; None for groups as equal as can be.
+        revision: of simulations alone, see `adopt`.
+        noise: of simulations alone.
+        start: of simulations alone.
+        settings: of language models.
+        config: the other keys of `AdoptionConfig`.
+
+    Raises:
+        UsageError: an argument is wrong, or belongs to simulations.
+    """
+    named = with_settings(agents, **(settings or {}))
+    asked = [group.name for group in make_groups(named, game.people, sizes) if not group.simulated]
+    if not asked:
+        return None
+    given = {"revision": revision != 1, "start": start != 0, "noise": noise is not None}
+    if wrong := [name for name, is_given in given.items() if is_given]:
+        raise UsageError(
+            f"{wrong[0]} belongs to simulated populations, and {asked[0]} is asked in every round: leave"
+            " it out."
+        )
+    return AdoptionStudy(AdoptionConfig(agents=named, sizes=sizes, game=game, **config))
 
 
 def kappa_curves(

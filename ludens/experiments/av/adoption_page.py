@@ -25,6 +25,7 @@ NOTES = (
     "Bonnefon, Shariff & Rahwan (Science, 2016).",
     "Populations with an answer that could not be read are not finished, and enter no mean.",
 )
+_UNFINISHED = "This run is unfinished: populations that were not played to their end enter no mean."
 
 
 def page(result: AdoptionResult, decisions: Sequence[DecisionRecord] = ()) -> Page:
@@ -54,6 +55,7 @@ def page(result: AdoptionResult, decisions: Sequence[DecisionRecord] = ()) -> Pa
         transcripts=Transcripts(decisions) if decisions else None,
         reading=READING,
         notes=NOTES,
+        warnings=() if result.settings.get("status", "done") == "done" else (_UNFINISHED,),
         facts=dict(_facts(result)),
     )
 

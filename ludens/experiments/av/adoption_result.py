@@ -77,6 +77,7 @@ class AdoptionResult:
         curves: shares against κ, without the law and, if there is one, with it; empty where models played.
         decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``; None where all
             was simulated.
+        report_path: the HTML report of a run; None until one is written.
     """
 
     path: Path | None
@@ -85,6 +86,7 @@ class AdoptionResult:
     unregulated: AdoptionPaths | None = None
     curves: tuple[KappaCurve, ...] = ()
     decisions: Mapping[str, int] | None = None
+    report_path: Path | None = None
 
     @property
     def game(self) -> AdoptionGame:
@@ -134,6 +136,7 @@ def to_json(result: AdoptionResult) -> dict[str, Any]:
     """Everything found, as JSON values; paths are means over populations, NaN is None."""
     return {
         "path": None if result.path is None else str(result.path),
+        "report": None if result.report_path is None else str(result.report_path),
         "game": result.game.config,
         "settings": dict(result.settings),
         "thresholds": result.thresholds,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ludens.experiments.av.adoption import OnRound
 from ludens.experiments.av.adoption_result import AdoptionResult
 from ludens.experiments.av.adoption_tables import groups_table, threshold
-from ludens.experiments.report.terminal import print_table, say
+from ludens.experiments.report.terminal import print_closing, print_table, say
 from ludens.experiments.runs.progress import progress_bar
 from ludens.experiments.runs.recorder import Progress
 
@@ -42,6 +42,14 @@ def print_adoption(result: AdoptionResult, console: Console) -> None:
         counts = result.decisions
         told = f"{counts['valid']} valid, {counts['invalid']} invalid, {counts['refused']} refused"
         say(console, f"{'decisions':<32}{told}")
+
+
+def print_run(result: AdoptionResult, console: Console) -> None:
+    """Print the study of a run, and where the run and its report lie."""
+    print_adoption(result, console)
+    assert result.path is not None  # a run has a file
+    unfinished = result.settings["status"] != "done"
+    print_closing(console, result.path, result.report_path, unfinished=unfinished)
 
 
 @contextmanager

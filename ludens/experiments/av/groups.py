@@ -64,45 +64,61 @@ class Group:
         return [make_policy(settings | {"kappa": float(weight)}, ENVIRONMENT) for weight in self.kappas(rng)]
 
 
-def make_groups(
-    named: Sequence[Named], people: int, sizes: Sequence[int] | None = None, **defaults: Any
-) -> tuple[Group, ...]:
+def make_groups(named: Sequence[Named], people: int, sizes: Sequence[int] | None = None) -> tuple[Group, ...]:
     """The groups of a population.
 
     Args:
         named: a name or a policy for each.
         people: of the whole population.
         sizes: of each group, summing to `people`; None for groups as equal as can be, larger ones first.
-        defaults: settings of language models.
 
     Raises:
         UsageError: none is named, a name or a size is wrong, or there are more groups than people.
     """
-    if not named:
+    shares = group_sizes(len(named), people, sizes)
+    return tuple(make_group(each, size) for each, size in zip(named, shares, strict=True))
+
+
+def group_sizes(groups: int, people: int, sizes: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Return the sizes of the groups of a population: those given, or as equal as can be, larger ones first.
+
+    Raises:
+        UsageError: there is no group, or the sizes do not make up the population.
+    """
+    if not groups:
         raise UsageError(f"Name the groups of the population, as in {', '.join(group_names())}.")
     if sizes is None:
-        sizes = [people // len(named) + (place < people % len(named)) for place in range(len(named))]
-    if len(sizes) != len(named) or sum(sizes) != people or min(sizes) < 1:
+        sizes = [people // groups + (place < people % groups) for place in range(groups)]
+    if len(sizes) != groups or sum(sizes) != people or min(sizes) < 1:
         raise UsageError(
-            f"{len(named)} groups need {len(named)} sizes of at least 1 that sum to {people} people; got"
+            f"{groups} groups need {groups} sizes of at least 1 that sum to {people} people; got"
             f" {', '.join(map(str, sizes))}."
         )
-    return tuple(_group(each, size, defaults) for each, size in zip(named, sizes, strict=True))
+    return tuple(sizes)
+
+
+def make_group(named: Named, people: int) -> Group:
+    """Return one group; arguments as in `make_groups`.
+
+    Raises:
+        UsageError: the name is wrong.
+    """
+    if isinstance(named, str) and named.partition(":")[0].strip() == MIXED:
+        return _mixed(named.strip(), people)
+    label = named.get("label") if isinstance(named, Mapping) else None
+    if isinstance(named, Mapping):
+        named = {name: value for name, value in named.items() if name != "label"}
+    try:
+        policy = make_policy(named, ENVIRONMENT)
+    except UsageError as error:
+        raise UsageError(f"{str(error).rstrip('.')}; a group may be {MIXED} or {MIXED}:2,5 too.") from None
+    name = named if isinstance(named, str) else label or policy.name
+    return Group(str(name), people, policy)
 
 
 def group_names() -> list[str]:
     """Names of groups that need no model, with an example's numbers where they take some."""
     return [*policy_names(ENVIRONMENT), MIXED, f"{MIXED}:2,5"]
-
-
-def _group(named: Named, people: int, defaults: Mapping[str, Any]) -> Group:
-    if isinstance(named, str) and named.partition(":")[0].strip() == MIXED:
-        return _mixed(named.strip(), people)
-    try:
-        policy = make_policy(named, ENVIRONMENT, **defaults)
-    except UsageError as why:
-        raise UsageError(f"{str(why).rstrip('.')}; a group may be {MIXED} or {MIXED}:2,5 too.") from None
-    return Group(named if isinstance(named, str) else policy.name, people, policy)
 
 
 def _mixed(name: str, people: int) -> Group:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
-from ludens.experiments.av.moral import MoralMeasures
+from ludens.experiments.av.moral_result import MoralMeasures
 from ludens.experiments.report.drawing import COLOURS, ENDINGS, check_figure, save_figure, sheet
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.svg import INK
@@ -23,6 +23,7 @@ Others = Mapping[str, Mapping[str, float]]
 """Effects of other models by name, as `read_effects` gives them."""
 
 _PEOPLE, _OTHERS = INK, "#b9bec7"
+_ENDINGS = (*ENDINGS, ".pdf")
 
 
 def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure:
@@ -102,13 +103,22 @@ def save_figures(
         UsageError: the ending is neither .png nor .svg nor .pdf.
         StoreError: they cannot be written.
     """
-    target = Path(path)
-    endings = (*ENDINGS, ".pdf")
-    check_figure(target, endings)
+    target = check_figures(path)
     files = target, target.with_name(f"{target.stem}-radar{target.suffix}")
     for file, draw in zip(files, (bars, radar), strict=True):
-        save_figure(draw(found, others), file, endings)
+        save_figure(draw(found, others), file, _ENDINGS)
     return files
+
+
+def check_figures(path: str | os.PathLike[str]) -> Path:
+    """Return the file that `save_figures` would write to.
+
+    Raises:
+        UsageError: the ending is neither .png nor .svg nor .pdf.
+    """
+    target = Path(path)
+    check_figure(target, _ENDINGS)
+    return target
 
 
 def _ends(effect: Effect) -> tuple[float, float]:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
-from ludens.experiments.av.moral import MoralMeasures, measure_moral_machine
 from ludens.experiments.av.moral_figures import bars, radar
+from ludens.experiments.av.moral_result import MoralMeasures, MoralResult
 from ludens.experiments.av.page import KIND
-from ludens.experiments.report import provenance, writing
+from ludens.experiments.report import provenance
 from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.transcripts import Transcripts, question_entry
-from ludens.experiments.runs.files import report_path
 from ludens.experiments.runs.records import NO_FRAMING, DecisionRecord
-from ludens.experiments.runs.run import Run
 
 READING = (
     "A car cannot stop in time: one of two groups dies. Scenarios differ in one attribute at a time, and "
@@ -40,31 +36,13 @@ NOTES = (
 )
 
 
-def write_moral_report(run: Path | str, path: str | os.PathLike[str] | None = None) -> Path:
-    """Write the report as one self-contained HTML file, and return where it lies.
-
-    Args:
-        run: the run's file.
-        path: of the report; None for the run's own name, ending ``.html``.
-
-    Raises:
-        NoRunError: the file is no run of the Moral Machine.
-        StoreError: the report cannot be written; one that was there before still is.
-    """
-    writing.write_report(None, page(run), run, path)
-    return report_path(run) if path is None else Path(path)
-
-
-def page(path: Path | str) -> Page:
+def page(result: MoralResult) -> Page:
     """Return what the report of a run of the Moral Machine shows."""
-    found = measure_moral_machine(path)
-    with Run(path) as run:
-        manifest, episodes, decisions = run.manifest, run.episodes(), run.decisions()
-    ended = sum(episode.status not in {"planned", "running"} for episode in episodes)
+    found, manifest = result.measures, result.manifest
     names = [each.policy for each in found]
     return Page(
         title=", ".join(policy_name(name) for name in [name for name in names if "/" in name] or names),
-        lead=f"Whom they would spare in {manifest['config']['scenarios']} scenarios of the Moral Machine.",
+        lead=f"Whom they would spare in {result.scenarios} scenarios of the Moral Machine.",
         kind=KIND,
         pictures=[
             Picture(
@@ -80,9 +58,9 @@ def page(path: Path | str) -> Page:
         tables=[_effects(found), _reading(found)],
         reading=READING,
         notes=NOTES,
-        warnings=provenance.unfinished(ended, len(episodes), path),
-        facts=provenance.facts(manifest, path, {"scenarios": str(manifest["config"]["scenarios"])}),
-        transcripts=Transcripts([_readable(record) for record in decisions], question_entry),
+        warnings=provenance.unfinished(result.ended, result.planned, result.run_path),
+        facts=provenance.facts(manifest, result.run_path, {"scenarios": str(result.scenarios)}),
+        transcripts=Transcripts([_readable(record) for record in result.decisions], question_entry),
     )
 
 

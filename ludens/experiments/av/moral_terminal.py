@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
-from ludens.experiments.av.moral import MoralMeasures
+from ludens.experiments.av.moral_result import MoralResult
 from ludens.experiments.report.names import DASH, policy_name
 from ludens.experiments.report.table import Cell, Table
-from ludens.experiments.report.terminal import print_table, say
+from ludens.experiments.report.terminal import print_closing, print_table, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,8 +23,9 @@ _READING = (
 )
 
 
-def print_effects(found: Sequence[MoralMeasures], console: Console) -> None:
-    """Print the nine effects of every policy, and how their answers were read."""
+def print_result(result: MoralResult, console: Console) -> None:
+    """Print the nine effects of every policy, how their answers were read, and where the report lies."""
+    found = result.measures
     rows: list[tuple[str, list[Cell | str]]] = [
         (
             _SHORT.get(favoured, favoured),
@@ -44,6 +44,10 @@ def print_effects(found: Sequence[MoralMeasures], console: Console) -> None:
     # As wide as the longest interval, so that five policies fit into 80 columns.
     print_table(table, console, width=_WIDTH, sections={len(ATTRIBUTES) - 1})
     say(console, _READING, "dim")
+    unfinished = result.ended < result.planned
+    if unfinished:
+        say(console, f"Unfinished: {result.ended} of {result.planned} questions asked.", "bold")
+    print_closing(console, result.run_path, result.report_path, unfinished=unfinished)
 
 
 def _effect(effect: Effect) -> Cell:

@@ -9,7 +9,7 @@ from ludens.agents.policy import Decision
 from ludens.envs.av.dilemma.render import summary
 from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.experiments.av import figures
-from ludens.experiments.av.result import DilemmaResult
+from ludens.experiments.av.result import OWN, DilemmaResult
 from ludens.experiments.av.tables import tables
 from ludens.experiments.report import provenance
 from ludens.experiments.report.names import policy_name
@@ -45,8 +45,9 @@ NOTES = (
 
 def page(result: DilemmaResult) -> Page:
     """Return what the report of a run of the dilemma shows."""
-    studies = result.manifest["config"]["studies"]
-    told = f"the dilemma in stud{'ies' if len(studies) > 1 else 'y'} {', '.join(map(str, studies))}"
+    names = dict.fromkeys(study for study, _ in result.design)
+    studies = [name.removeprefix("study ") for name in names if name != OWN]
+    told = f"the dilemma in stud{'ies' if len(studies) > 1 else 'y'} {', '.join(studies)}"
     lead = (
         f"How {'it judges' if len(result.tested) == 1 else 'they judge'} "
         f"{told if studies else 'a design of the dilemma'}, beside policies whose preferences are known."

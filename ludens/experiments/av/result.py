@@ -1,9 +1,8 @@
-"""A run of the dilemma as measured, as JSON and as CSV."""
+"""A run of the dilemma as measured, as JSON and as rows."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,15 @@ from typing import Any
 from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.experiments.av.answers import Asked, answers
 from ludens.experiments.av.measures import DilemmaMeasures, measure
-from ludens.experiments.av.play import check_kind
-from ludens.experiments.av.setup import stored_design
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.measures.intervals import Estimate, missing
-from ludens.experiments.runs.files import as_csv, report_path, write_table
+from ludens.experiments.runs.files import report_path
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 from ludens.preferences.av.people import PEOPLE
+
+OWN = "own design"
+"""Stands for the study of vignettes that belong to none."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class DilemmaResult:
     Attributes:
         run_path: the run's file.
         report_path: the HTML report; None until one is written.
-        tested: labels of the respondents under test; the other measures are of references.
-        measures: one per respondent, those under test first.
+        tested: labels of the policies under test; the other measures are of references.
+        measures: one per policy, those under test first.
         asked: what each was asked and answered.
         design: the vignettes, each with its study.
         costs: what the answers of each took.
@@ -51,21 +51,26 @@ class DilemmaResult:
     ended: int
 
 
-def load_result(path: str | os.PathLike[str]) -> DilemmaResult:
+def measured(
+    run: Run, tested: tuple[str, ...], policies: Sequence[str], design: tuple[tuple[str, Vignette], ...]
+) -> DilemmaResult:
     """Measure a run as it stands on disk, finished or not, without asking anything.
 
-    Raises:
-        NoRunError: the file is no run of the dilemma.
+    Args:
+        run: of the dilemma.
+        tested: labels of the policies under test.
+        policies: labels of all policies, in the order of the tables.
+        design: the vignettes, each with its study.
     """
-    with Run(path) as run:
-        manifest, episodes, decisions = check_kind(run), run.episodes(), run.decisions()
-    design = stored_design(manifest["config"])
-    asked = answers(decisions, [episode.labels for episode in episodes], design)
-    report = report_path(path)
+    manifest, episodes, decisions = run.manifest, run.episodes(), run.decisions()
+    found = answers(decisions, [episode.labels for episode in episodes], design)
+    # A run that was extended holds the questions of its later models behind those of the references.
+    asked = {label: found[label] for label in policies}
+    report = report_path(run.path)
     return DilemmaResult(
-        run_path=Path(path),
+        run_path=run.path,
         report_path=report if report.exists() else None,
-        tested=tuple(manifest["config"]["tested"]),
+        tested=tested,
         measures=measure(asked, manifest["seed"]),
         asked=asked,
         design=design,
@@ -142,12 +147,3 @@ def curve_estimate(found: DilemmaMeasures, name: str) -> Estimate:
         return missing(curve.note, curve.n)
     low, high = between if between is not None else (None, None)
     return Estimate(value, low, high, curve.n, curve.clusters, "none", curve.note or "clustered errors")
-
-
-def write_estimates(result: DilemmaResult, path: str | os.PathLike[str]) -> Path:
-    """Every estimate as one row of a CSV file. It is replaced whole or not at all.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    return write_table(as_csv(estimates(result)), path)

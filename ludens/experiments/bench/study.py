@@ -32,6 +32,7 @@ from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, Stud
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
     QuestionStudy,
+    check_models,
     in_wording,
     is_language_model,
     named,
@@ -81,12 +82,9 @@ class BenchConfig(StudyConfig):
     @field_validator("models")
     @classmethod
     def _check_models(cls, models: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
-        if not models:
-            raise ValueError("Name at least one model, as a list; for example ['local/smollm2-135m'].")
-        labels = [named(model)["label"] for model in models]
-        if twice := sorted({label for label in labels if labels.count(label) > 1}):
-            raise ValueError(f"Two models are called {twice[0]!r}; give one of them a label of its own.")
-        return models
+        for model in models:
+            named(model)  # a policy without a specification cannot be asked in wordings
+        return check_models(models)
 
     @field_validator("framings")
     @classmethod

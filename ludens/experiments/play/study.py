@@ -129,7 +129,7 @@ class PlayStudy(Study[PlayConfig, PlayResult]):
         ) -> EpisodeRecord:
             env = self.environments.take()
             try:
-                return await _play_in(env, seated, spec, recorder, seeds)
+                return await play_episode(env, seated, spec, recorder, seeds)
             finally:
                 self.environments.give_back(env)
 
@@ -209,13 +209,22 @@ def _study(env: EnvLike, policies: Policies, config: Mapping[str, Any]) -> PlayS
     return PlayStudy(PlayConfig(environment=env, policies=policies, **config))
 
 
-async def _play_in(
+async def play_episode(
     env: Env,
     seated: Mapping[str, Policy],
     spec: EpisodeSpec,
     recorder: Recorder,
     seeds: np.random.SeedSequence,
 ) -> EpisodeRecord:
+    """Play one episode.
+
+    Args:
+        env: is reset with the episode's seed.
+        seated: the policy of every seat.
+        spec: of the episode.
+        recorder: asks the policies.
+        seeds: of the episode.
+    """
     env.reset(seed=environment_seed(seeds))
     payoffs = dict.fromkeys(seated, 0.0)
     truncated = False

@@ -152,6 +152,8 @@ class Study(ABC, Generic[ConfigT, ResultT]):
                 f"which a file cannot describe: go on from Python with ludens.experiments.resume(path, "
                 f"{key.partition('[')[0].partition('.')[0]}=...)."
             )
+        if isinstance(policy, Mapping):  # a label is for tables
+            policy = {name: value for name, value in policy.items() if name != "label"}
         try:
             return make_policy(policy, game, **defaults)
         except UsageError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Generic
 
@@ -49,6 +49,25 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
         """Return whether the policy of that label is also asked what others choose."""
         return False
 
+    def make_worded(
+        self, key: str, policy: PolicyLike, framing: str, order: int, game: Any = None, **defaults: Any
+    ) -> Policy:
+        """Make a policy that the configuration names under that key, set to a wording if it is a language
+        model; arguments as in `in_wording`.
+
+        Raises:
+            UsageError: it cannot be made; the message names its key.
+        """
+        if not is_language_model(policy):
+            return self.make(key, policy, game)
+        spec = policy
+        if isinstance(policy, Policy):  # what it was made with may hold secrets, which no description does
+            spec = policy.describe() | getattr(policy, "options", {})
+        try:
+            return in_wording(named(spec), framing, order, game=game, **defaults)
+        except UsageError as error:
+            raise UsageError(f"{self.kind()}.{key}: {error}") from None
+
     def player(self) -> PlayOne:
         """Return what asks one question. All policies are made here, so that a wrong one fails at once.
 
@@ -77,8 +96,7 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
 
 
 def named(policy: PolicyLike) -> dict[str, Any]:
-    """Return the specification as a mapping with its label: the name it is given, else the text of the
-    specification.
+    """Return the specification as a mapping with its label.
 
     Raises:
         UsageError: it has no specification, as a policy that cannot be made again from its description.
@@ -87,12 +105,63 @@ def named(policy: PolicyLike) -> dict[str, Any]:
     spec = {"spec": given} if isinstance(given, str) else dict(given)
     if not isinstance(spec.get("spec"), str) or not spec["spec"]:
         raise UsageError(f"A policy is named by its spec, such as local/smollm2-135m; got {policy!r}.")
-    return {"label": spec["spec"], **spec}
+    return {"label": label_of(spec), **spec}
 
 
-def is_language_model(spec: Mapping[str, Any]) -> bool:
+def label_of(policy: PolicyLike) -> str:
+    """Return what tables call a policy: its label, else its name, else the text of its specification.
+
+    Raises:
+        UsageError: it has none of them.
+    """
+    if isinstance(policy, Policy):
+        return policy.name
+    given = {"spec": policy} if isinstance(policy, str) else policy
+    label = next((given[key] for key in ("label", "name", "spec") if given.get(key)), None)
+    if not isinstance(label, str):
+        raise UsageError(f"A policy is named by its spec, such as local/smollm2-135m; got {policy!r}.")
+    return label
+
+
+def check_models(policies: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
+    """Return the policies under test, if there are some and their labels differ.
+
+    Raises:
+        UsageError: there are none, or two have the same label.
+    """
+    if not policies:
+        raise UsageError("Name at least one model, as a list; for example ['local/smollm2-135m'].")
+    labels = [label_of(policy) for policy in policies]
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        raise UsageError(f"Two models are called {twice[0]!r}; give one of them a label of its own.")
+    return policies
+
+
+def spec_of(policy: PolicyLike) -> str:
+    """Return the text of a policy's specification; empty for a Python object that has none."""
+    given = policy.describe() if isinstance(policy, Policy) else policy
+    return given if isinstance(given, str) else str(given.get("spec") or "")
+
+
+def is_language_model(policy: PolicyLike) -> bool:
     """Return whether the policy is asked in words: its specification is the id of a LiteLLM model."""
-    return "/" in spec["spec"]
+    return "/" in spec_of(policy)
+
+
+def with_settings(policies: Iterable[PolicyLike], **settings: Any) -> list[PolicyLike]:
+    """Return the policies, language models among them with these settings where they set nothing else.
+
+    Args:
+        policies: specifications, or policies, which keep what they were made with.
+        settings: of language models; None leaves one out.
+    """
+    more = {name: value for name, value in settings.items() if value is not None}
+    return [
+        {**more, **({"spec": policy} if isinstance(policy, str) else policy)}
+        if more and not isinstance(policy, Policy) and is_language_model(policy)
+        else policy
+        for policy in policies
+    ]
 
 
 def in_wording(

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ludens.experiments.av import DilemmaMeasures, ask, resume_ask
-from ludens.experiments.av import load_result as load_dilemmas
+from ludens.experiments.av import AvConfig, AvStudy, DilemmaMeasures
 from ludens.experiments.pricing import play_pricing, resume_pricing
-from ludens.experiments.pricing.result import load_result
+from ludens.experiments.pricing.result import load_result as load_pricing
 from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.study.engine import complete, load_result
 
 RIVAL = "myopic"
 
@@ -76,7 +76,7 @@ def read_market(path: str | os.PathLike[str]) -> MarketPath:
     Raises:
         NoRunError: the file holds no run.
     """
-    result = load_result(path)
+    result = load_pricing(path)
     (found,) = result.analysis.measures
     prices = result.panel.relative_prices[0, : found.played]
     return MarketPath(
@@ -105,18 +105,8 @@ def ask_dilemmas(
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was answered is kept.
     """
-    if Path(path).exists():
-        resume_ask(path, progress=progress)
-        return
-    ask(
-        [model],
-        studies=studies,
-        framings=("neutral",),
-        references=REFERENCES,
-        seed=seed,
-        path=path,
-        progress=progress,
-    )
+    config = AvConfig(models=[model], studies=studies, framings=["neutral"], references=REFERENCES, seed=seed)
+    complete(AvStudy(config), path, progress=progress)
 
 
 def read_dilemmas(path: str | os.PathLike[str]) -> tuple[DilemmaMeasures, ...]:
@@ -125,7 +115,7 @@ def read_dilemmas(path: str | os.PathLike[str]) -> tuple[DilemmaMeasures, ...]:
     Raises:
         NoRunError: the file holds no run.
     """
-    return load_dilemmas(path).measures
+    return load_result(AvStudy, path).measures
 
 
 def _known(values: Sequence[float]) -> tuple[float, ...]:

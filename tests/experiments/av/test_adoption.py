@@ -12,7 +12,8 @@ from scipy.stats import beta
 from ludens.agents import CallablePolicy, Decision, Policy
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.errors import UsageError
-from ludens.experiments.av import adopt, load_adoption, simulate_adoption
+from ludens.experiments import Run, extend, load, parse_study, resume
+from ludens.experiments.av import AdoptionStudy, adopt, simulate_adoption
 from ludens.experiments.av.adopting import kappa_curves
 from ludens.experiments.av.adoption_figures import save_figure
 from ludens.experiments.av.adoption_page import page
@@ -20,6 +21,7 @@ from ludens.experiments.av.adoption_result import to_json, write_csv
 from ludens.experiments.av.groups import make_groups
 from ludens.experiments.report import render
 from ludens.experiments.runs.database import NoRunError, StoreError
+from ludens.experiments.study.engine import load_result, run_study
 from ludens.preferences.av.adoption import adoption_equilibria
 from tests.experiments.pages import Reader, decoded
 
@@ -137,14 +139,12 @@ def test_seats_are_played_and_read_back_as_they_were(tmp_path, realised):
     ]
     assert result.paths.shares[0, 1:].tolist() == [[1, 0, 0], [1, 0, 1], [1, 0, 1]]
     assert result.decisions == {"valid": 36, "invalid": 0, "refused": 0}
-    again = load_adoption(tmp_path / "s.db")
+    again = load(tmp_path / "s.db")[1]
     assert np.array_equal(again.paths.payoffs, result.paths.payoffs)
     if not realised:
         cars = np.array([1, 1, 0, 0, 0, 0])
         assert result.paths.payoffs[0, 0, 0] == pytest.approx(game.payoffs(cars)[0])
     totals = result.paths.payoffs[0].sum(axis=0)
-    from ludens.experiments import Run
-
     (episode, _) = Run(tmp_path / "s.db").episodes()
     assert sum(episode.payoffs.values()) == pytest.approx(2 * totals.sum())
     save_figure(result, tmp_path / "s")
@@ -202,4 +202,66 @@ def test_another_run_is_none_of_this_game(tmp_path):
 
     play("trust", "random", path=tmp_path / "t.db")
     with pytest.raises(NoRunError, match="adoption"):
-        load_adoption(tmp_path / "t.db")
+        load_result(AdoptionStudy, tmp_path / "t.db")
+
+
+FOUR = """
+[adoption]
+agents = ["homo_moralis:0.9", "random", "mixed:2,5"]
+rounds = 3
+seed = 7
+[adoption.game]
+people = 6
+accident = 0.1
+regulation = {fine = 0.1, period = 1}
+"""
+
+
+def test_a_run_of_seats_goes_on_and_grows_as_if_it_had_been_whole(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.decisions == 10:
+            raise Enough
+
+    path, asked = tmp_path / "run.db", []
+    study = parse_study(FOUR)
+    with pytest.raises(Enough):
+        run_study(study, path, progress=stop)
+    assert load(path)[1].settings["status"] == "failed"
+    resume(path)
+    extend(path, populations=2, progress=asked.append)
+    assert asked[0].decisions == 18
+    whole = run_study(parse_study(FOUR), tmp_path / "whole.db")
+    assert np.array_equal(load(path)[1].paths.payoffs[:1], load(whole.path)[1].paths.payoffs)
+    both = run_study(type(study)(study.config.changed(populations=2)), tmp_path / "both.db")
+    assert np.array_equal(load(path)[1].paths.payoffs, load(both.path)[1].paths.payoffs)
+    assert Run(path).final_table() == both.final_table()
+    result = load(path)[1]
+    assert [group.name for group in result.groups] == ["homo moralis κ=0.9", "random", "mixed:2,5"]
+    (fixed,) = {group.people for group in result.groups}
+    assert fixed == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("agents = []", r"^adoption\.agents: Name the groups"),
+        ('agents = ["random", 3]', r"^adoption\.agents\[1\]: A policy is named by its specification"),
+        ('agents = ["random"]\nsizes = [9]', r"^adoption: 1 groups need 1 sizes .* sum to 10 people; got 9"),
+        ('agents = ["random"]\ngame = {people = 101}', r"^adoption\.game: .* take at most 100 people\.$"),
+        ('agents = ["random"]\ngame = {person = 3}', r"^adoption\.game\.person: there is no such key"),
+        ('agents = ["random"]\ngame = {regulation = {fine = "a"}}', r"^adoption\.game\.regulation\.fine: "),
+        ('agents = ["random"]\ngame = {regulation = {fine = -1}}', r"^adoption\.game\.regulation: .* fine"),
+    ],
+)
+def test_a_wrong_file_names_its_key(text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_study(f"[adoption]\n{text}")
+
+
+def test_a_group_that_cannot_be_made_is_named_by_its_key():
+    study = parse_study('[adoption]\nagents = ["random", "mixed:1"]')
+    with pytest.raises(UsageError, match=r"^adoption\.agents\[1\]: A mixed group has two numbers"):
+        study.player()

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from ludens.agents import CallablePolicy
 from ludens.envs.av.dilemma.studies import free_design, study_design
 from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.errors import UsageError
-from ludens.experiments import Run
-from ludens.experiments.av import ask, load_result, resume_ask
+from ludens.experiments import Run, extend, load, parse_study, resume
+from ludens.experiments.av import ask
 from ludens.experiments.av.result import to_json
 from tests.loopback import Loopback, say
 
@@ -26,7 +27,7 @@ def values(run):
 
 def test_the_numbers_of_a_run_are_those_of_the_closed_forms(tmp_path):
     run = ask(["homo_economicus", "homo_moralis:0.5"], studies=[2], path=tmp_path / "run.db", references=())
-    found = to_json(load_result(run.path))
+    found = to_json(load(run.path)[1])
     text = json.dumps(found)
     assert "NaN" not in text
     design = study_design(2)
@@ -108,7 +109,7 @@ def test_a_run_that_broke_off_goes_on_and_asks_nothing_twice(tmp_path):
         assert len(values(path)) == 3
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OPENAI_API_KEY", "none")
-            resume_ask(path)
+            resume(path)
         assert len(server.requests) == 8
         assert before == 3
     assert [action for action, _ in values(path)] == [70] * 8
@@ -135,3 +136,61 @@ def test_wrong_arguments_are_said_and_nothing_is_written(tmp_path, wrong):
     with pytest.raises(UsageError):
         ask(**wrong, path=tmp_path / "run.db")
     assert not (tmp_path / "run.db").exists()
+
+
+def test_extending_asks_only_what_is_new(tmp_path):
+    path, asked = tmp_path / "run.db", []
+    ask(["random"], studies=[1], references=["utilitarian"], seed=2, path=path)
+    before = values(path)
+    extend(path, studies=[1, 4], models=["random", "homo_economicus"], progress=asked.append)
+    assert asked[0].done == len(before) == 6
+    study, result = load(path)
+    assert values(path)[:6] == before
+    assert [found.policy for found in result.measures] == ["random", "homo_economicus", "utilitarian"]
+    assert result.tested == ("random", "homo_economicus")
+    fresh = ask(["homo_economicus"], studies=[1, 4], references=["utilitarian"], path=tmp_path / "fresh.db")
+    for label in ("homo_economicus", "utilitarian"):
+        mine, theirs = by_name(result)[label], by_name(load(fresh.path)[1])[label]
+        assert (mine.curve, mine.points.keys()) == (theirs.curve, theirs.points.keys())
+        assert [each.value for each in mine.points.values()] == [
+            each.value for each in theirs.points.values()
+        ]
+    assert study.config.studies == (1, 4)
+
+
+def test_a_policy_that_was_an_object_is_given_again(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.decisions == 3:
+            raise Enough
+
+    path, heads = tmp_path / "run.db", CallablePolicy(lambda seen: 1, "heads")
+    with pytest.raises(Enough):
+        ask([heads], studies=[1], references=(), path=path, concurrency=1, progress=stop)
+    assert by_name(load(path)[1])["heads"].asked == 3  # measuring needs no policy
+    extended = tmp_path / "other.db"
+    ask([heads], studies=[1], references=(), path=extended)
+    with pytest.raises(UsageError, match=r"^av\.models\[0\]: the policy 'heads' was a Python object"):
+        extend(extended, studies=[1, 4])
+    extend(extended, studies=[1, 4], models=[heads])
+    assert len(values(extended)) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('design = [{}, {}, {pedestrians = 0}]', r"^av\.design\[2\]\.pedestrians: .* equal to 1; got 0\.$"),
+        ('design = [{question = "x"}]', r"^av\.design\[0\]\.question: this should be one of act, morality"),
+        ('design = [{pedestrian = 1}]', r"^av\.design\[0\]\.pedestrian: .* did you mean 'pedestrians'\?$"),
+        ('design = [{perspective = "regulator"}]', r"^av\.design\[0\]: A vignette got passengers"),
+        ('design = []', r"^av\.design: A design needs at least one vignette"),
+        ('studies = [1, 9]', r"^av\.studies: There is no study 9"),
+        ('studies = [1]\ndesign = [{}]', r"^av: Ask about studies or about a design"),
+        ('perspectives = ["cat"]', r"^av\.perspectives: There is no perspective 'cat'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_names_its_key(text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_study(f'[av]\nmodels = ["random"]\n{text}')

@@ -14,8 +14,8 @@ import pytest
 
 from ludens.cli import main
 from ludens.envs.av.dilemma.studies import STUDIES
-from ludens.experiments import Run
-from ludens.experiments.av import ask, load_result, write_report
+from ludens.experiments import Run, load, report
+from ludens.experiments.av import ask
 from ludens.experiments.av.figures import approval_curves, law, points, social_dilemma
 from ludens.experiments.av.tables import tables
 from ludens.preferences.av.approval import approval_probability, fit_approval
@@ -27,11 +27,11 @@ MODEL = "openai/loopback"
 
 def everything(tmp_path):
     run = ask(["homo_moralis:0.41,act=logit"], studies=list(STUDIES), path=tmp_path / "all.db")
-    return load_result(run.path)
+    return load(run.path)[1]
 
 
 def test_the_page_has_every_section_and_asks_nothing_of_the_network(tmp_path):
-    result = write_report(everything(tmp_path))
+    result = report(everything(tmp_path).run_path)
     page = result.report_path.read_text(encoding="utf-8")
     for section in ("pictures", "tables", "transcripts", "reading", "notes"):
         assert f'<section id="{section}"' in page
@@ -54,7 +54,8 @@ def test_the_approval_curve_gives_back_what_made_it(tmp_path):
 
 def test_the_social_dilemma_shows_where_self_interest_knows_its_seat(tmp_path):
     design = ["homo_moralis:0.5,universalisation=mixed,family=1"]
-    gaps = load_result(ask(design, studies=[3], path=tmp_path / "x.db", references=()).path).measures[0].gaps
+    run = ask(design, studies=[3], path=tmp_path / "x.db", references=())
+    gaps = load(run.path)[1].measures[0].gaps
     alone, colleague, family = (
         gaps[who, "passenger"].value for who in ("alone", "co-worker", "family member")
     )
@@ -64,7 +65,7 @@ def test_the_social_dilemma_shows_where_self_interest_knows_its_seat(tmp_path):
 
 def test_pictures_show_only_what_was_asked(tmp_path):
     run = ask(["utilitarian"], studies=[4], path=tmp_path / "four.db")
-    result = load_result(run.path)
+    result = load(run.path)[1]
     assert approval_curves(result) is None
     assert social_dilemma(result) is None
     assert law(result) is None
@@ -99,7 +100,7 @@ def test_refusals_stand_in_the_tables_and_the_page(tmp_path):
     with Loopback(otherwise=refusing("I will not rate <b>lives</b>.")) as server:
         settings = {"api_base": server.url, "api_key": "none"}
         run = ask([MODEL], studies=[3], framings=["neutral"], path=tmp_path / "no.db", **settings)
-    result = write_report(load_result(run.path))
+    result = report(run.path)
     found = result.measures[0]
     assert found.refused["all"].value == 1
     assert found.invalid["all"].value == 0

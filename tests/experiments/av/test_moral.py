@@ -14,7 +14,8 @@ from ludens.envs import make_env
 from ludens.envs.av.moral_machine.env import moral_turn
 from ludens.envs.av.moral_machine.scenarios import CHARACTERS, draw_scenarios
 from ludens.errors import UsageError
-from ludens.experiments.av import measure_moral_machine, moral_machine, resume_moral_machine
+from ludens.experiments import extend, load, parse_study, resume
+from ludens.experiments.av import MoralMachineStudy, moral_machine
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE
 from ludens.experiments.av.moral_figures import bars, save_figures
 from tests.loopback import Loopback, say
@@ -28,7 +29,7 @@ def _heads(observation):
 
 def test_who_counts_heads_is_found_out(tmp_path):
     run = moral_machine([CallablePolicy(_heads, "heads"), "random"], scenarios=210, path=tmp_path / "run.db")
-    heads, lots = measure_moral_machine(run)
+    heads, lots = load(run.path)[1].measures
     assert heads.effects["number"].value == pytest.approx(1)
     assert heads.answered == lots.answered == 210
     assert all(effect.value == pytest.approx(0, abs=1e-9) for effect in lots.effects.values())
@@ -53,7 +54,7 @@ def test_unreadable_and_refused_answers_are_counted_and_left_out(tmp_path):
             elicit="sample",
             retries=0,
         )
-    (found,) = measure_moral_machine(run)
+    (found,) = load(run.path)[1].measures
     assert found.invalid > 0
     assert found.refused > 0
     assert found.answered + found.invalid + found.refused == 40
@@ -71,11 +72,9 @@ def test_a_run_that_broke_off_goes_on(tmp_path):
 
     with pytest.raises(Enough):
         moral_machine(["random"], scenarios=20, seed=3, path=path, concurrency=1, progress=stop)
-    resume_moral_machine(path)
+    resume(path)
     whole = moral_machine(["random"], scenarios=20, seed=3, path=tmp_path / "whole.db")
-    actions = [
-        [record.decision.action for record in run.decisions()] for run in (resume_moral_machine(path), whole)
-    ]
+    actions = [[record.decision.action for record in run.decisions()] for run in (resume(path), whole)]
     assert actions[0] == actions[1]
     assert len(actions[0]) == 20
 
@@ -119,7 +118,7 @@ def test_the_command_prints_effects_beside_people(tmp_path, monkeypatch):
     done = CliRunner().invoke(app, ["av", "random", "--moral-machine", "30", "--out", "run.db", "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    assert set(found["respondents"][0]["effects"]) == set(ATTRIBUTES)
+    assert set(found["policies"][0]["effects"]) == set(ATTRIBUTES)
     shown = CliRunner().invoke(app, ["show", "run.db"])
     assert "pedestrians" in shown.stdout
     wrong = CliRunner().invoke(app, ["av", "random", "--moral-machine", "5", "--study", "1"])
@@ -128,7 +127,7 @@ def test_the_command_prints_effects_beside_people(tmp_path, monkeypatch):
 
 def test_the_figures_show_every_attribute_with_people_beside_it(tmp_path):
     run = moral_machine([CallablePolicy(_heads, "heads")], scenarios=60, path=tmp_path / "run.db")
-    found = measure_moral_machine(run)
+    found = load(run.path)[1].measures
     others = {"other": dict.fromkeys(ATTRIBUTES, 0.1)}
     axes = bars(found, others).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == list(ATTRIBUTES.values())
@@ -141,7 +140,7 @@ def test_the_figures_show_every_attribute_with_people_beside_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"policies": []}, {"policies": "random"}, {"policies": ["random"], "scenarios": 0}]
+    "wrong", [{"models": []}, {"models": "random"}, {"models": ["random"], "scenarios": 0}]
 )
 def test_wrong_arguments_are_said_and_nothing_is_written(tmp_path, wrong):
     with pytest.raises(UsageError):
@@ -153,7 +152,7 @@ def test_wrong_arguments_are_said_and_nothing_is_written(tmp_path, wrong):
 def test_oracles_count_lives_and_pedestrians_are_spared_above_the_threshold(tmp_path):
     names = ["homo_economicus", "homo_moralis:0.9", "utilitarian"]
     run = moral_machine(names, scenarios=210, seed=1, path=tmp_path / "run.db")
-    economicus, moralis, utilitarian = measure_moral_machine(run)
+    economicus, moralis, utilitarian = load(run.path)[1].measures
     assert utilitarian.effects["number"].value > 0.8  # groups that differ by pets alone are a tie
     assert utilitarian.effects["species"].value == pytest.approx(1)
     assert utilitarian.effects["gender"].value == pytest.approx(0)
@@ -174,3 +173,43 @@ def test_the_report_has_pictures_tables_and_transcripts(tmp_path, monkeypatch, c
     assert main(["report", "run.db"]) == 0
     assert (tmp_path / "run.html").exists()
     assert main(["show", "run.db"]) == main(["resume", "run.db"]) == 0
+
+
+def test_scenarios_that_were_asked_stay_when_a_run_grows(tmp_path):
+    path, asked = tmp_path / "run.db", []
+    moral_machine(["random"], scenarios=20, seed=5, path=path)
+    before = [record.decision.action for record in load(path)[1].decisions]
+    extend(path, scenarios=50, models=["random", "utilitarian"], progress=asked.append)
+    study, result = load(path)
+    assert asked[0].done == 20
+    assert [record.decision.action for record in result.decisions][:20] == before
+    assert study.config.blocks == (20, 30)
+    assert [found.answered for found in result.measures] == [50, 50]
+    first = draw_scenarios(20, seed=5)
+    for name in ("type", "counts", "level", "passengers", "legality", "signal", "inaction", "probability"):
+        assert np.array_equal(getattr(study.scenarios, name)[:20], getattr(first, name))
+    assert len(study.scenarios) == 50
+    assert not np.array_equal(study.scenarios.counts[20:40], first.counts)
+    with pytest.raises(UsageError, match=r"moral_machine\.blocks: The blocks hold 50 scenarios"):
+        extend(path, scenarios=30)
+
+
+def test_a_fresh_run_draws_all_its_scenarios_together():
+    study = parse_study('[moral_machine]\nmodels = ["random"]\nscenarios = 70\nseed = 3')
+    assert isinstance(study, MoralMachineStudy)
+    assert np.array_equal(study.scenarios.counts, draw_scenarios(70, seed=3).counts)
+    assert "blocks" not in study.config.as_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scenarios = 0", r"^moral_machine\.scenarios: .* at least 1; got 0\.$"),
+        ("blocks = [0]", r"^moral_machine\.blocks\[0\]: .* at least 1; got 0\.$"),
+        ("scenarios = 5\nblocks = [6]", r"^moral_machine\.blocks: The blocks hold 6 scenarios"),
+        ('order = "none"', r"^moral_machine\.order: this should be 'auto', .*; got 'none'\.$"),
+    ],
+)
+def test_a_wrong_file_names_its_key(text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_study(f'[moral_machine]\nmodels = ["random"]\n{text}')

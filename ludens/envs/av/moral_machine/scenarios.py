@@ -10,8 +10,8 @@ inverse; the defaults (each alike) are ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,17 @@ class Scenarios:
         paired = ("counts", "level", "passengers", "legality", "inaction")
         values: dict[str, Any] = {name: getattr(self, name)[:, ::-1] for name in paired}
         return Scenarios(type=self.type, signal=self.signal, probability=self.probability, **values)
+
+
+def joined(parts: Iterable[Scenarios]) -> Scenarios:
+    """Return the scenarios of all parts, one part after another."""
+    blocks = list(parts)
+    return Scenarios(
+        **{
+            each.name: np.concatenate([getattr(block, each.name) for block in blocks])
+            for each in fields(Scenarios)
+        }
+    )
 
 
 def draw_scenarios(

@@ -1,0 +1,155 @@
+"""A run of the Moral Machine as measured, as JSON and as rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ludens.agents.policy import BeliefReport
+from ludens.envs.av.moral_machine.scenarios import Scenarios
+from ludens.experiments.av.amce import PEOPLE, Effect, distance, effects
+from ludens.experiments.measures.intervals import Estimate, wilson
+from ludens.experiments.runs.files import plain, report_path
+from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.runs.run import Run
+
+
+@dataclass(frozen=True)
+class MoralMeasures:
+    """What one policy's answers reveal.
+
+    Attributes:
+        policy: its label.
+        effects: the nine AMCEs, see `ludens.experiments.av.amce`.
+        distance: to people, over the nine; NaN where one is missing.
+        first: how often the group told first was spared: one half, unless the place mattered.
+        answered, invalid, refused: numbers of scenarios.
+    """
+
+    policy: str
+    effects: Mapping[str, Effect]
+    distance: float
+    first: Estimate
+    answered: int
+    invalid: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class MoralResult:
+    """A run of the Moral Machine as measured.
+
+    Attributes:
+        run_path: the run's file.
+        report_path: the HTML report; None until one is written.
+        measures: one per policy.
+        scenarios: how many each policy is asked about.
+        decisions: everything that was asked and answered.
+        manifest: of the run.
+        planned, ended: how many questions the run has, and how many were put.
+    """
+
+    run_path: Path
+    report_path: Path | None
+    measures: tuple[MoralMeasures, ...]
+    scenarios: int
+    decisions: tuple[DecisionRecord, ...]
+    manifest: Mapping[str, Any]
+    planned: int
+    ended: int
+
+
+def measured(run: Run, policies: Sequence[str], scenarios: Scenarios) -> MoralResult:
+    """Measure a run as it stands on disk, finished or not, without asking anything.
+
+    A model's probabilities enter as they are; scenarios without an answer are left out, and counted.
+
+    Args:
+        run: of the Moral Machine.
+        policies: their labels, in the order of the tables.
+        scenarios: all that the run asks about.
+    """
+    episodes, decisions = run.episodes(), run.decisions()
+    report = report_path(run.path)
+    return MoralResult(
+        run_path=run.path,
+        report_path=report if report.exists() else None,
+        measures=tuple(
+            _measures(label, [each for each in decisions if each.labels["policy"] == label], scenarios)
+            for label in policies
+        ),
+        scenarios=len(scenarios),
+        decisions=tuple(decisions),
+        manifest=run.manifest,
+        planned=len(episodes),
+        ended=sum(episode.status not in {"planned", "running"} for episode in episodes),
+    )
+
+
+def to_json(result: MoralResult) -> dict[str, Any]:
+    """Return everything measured as JSON values; None stands where there is no number."""
+    measures = [
+        asdict(each) | {"effects": {name: asdict(effect) for name, effect in each.effects.items()}}
+        for each in result.measures
+    ]
+    return {
+        "run": str(result.run_path),
+        "report": None if result.report_path is None else str(result.report_path),
+        "scenarios": result.scenarios,
+        "planned": result.planned,
+        "ended": result.ended,
+        "seconds": result.manifest["seconds"],
+        "manifest": dict(result.manifest),
+        "people": dict(PEOPLE),
+        "policies": plain(measures),
+    }
+
+
+def effect_rows(result: MoralResult) -> Iterator[dict[str, Any]]:
+    """Yield every effect as a row: policy, attribute, value, interval, standard error, number of scenarios,
+    and the value of people. Effects lie in [−1, 1]; None stands where there is no number.
+    """
+    for each in result.measures:
+        for attribute, effect in each.effects.items():
+            low, high = effect.interval
+            row = {
+                "policy": each.policy,
+                "attribute": attribute,
+                "value": effect.value,
+                "low": math.nan if math.isnan(effect.error) else low,
+                "high": math.nan if math.isnan(effect.error) else high,
+                "error": effect.error,
+                "n": effect.scenarios,
+                "people": PEOPLE[attribute],
+            }
+            yield plain(row)
+
+
+def _measures(label: str, decisions: Iterable[DecisionRecord], scenarios: Scenarios) -> MoralMeasures:
+    spared = np.full(len(scenarios), math.nan)
+    status = {"invalid": 0, "refused": 0}
+    for record in decisions:
+        decision = record.decision
+        if isinstance(decision, BeliefReport):
+            continue
+        if decision.status != "valid" or decision.action is None:
+            status[decision.status] += 1
+            continue
+        known = decision.probabilities
+        spared[record.labels["scenario"]] = known[0] if known is not None else 1.0 - decision.action
+    read = int((~np.isnan(spared)).sum())
+    measured = effects(scenarios, spared)
+    return MoralMeasures(
+        label,
+        measured,
+        distance({name: effect.value for name, effect in measured.items()}),
+        wilson(float(np.nansum(spared)), read),
+        read,
+        status["invalid"],
+        status["refused"],
+    )
