@@ -54,12 +54,12 @@ def load_object(reference: str) -> Any:
     if here not in sys.path:
         sys.path.append(here)
     try:
-        found: Any = importlib.import_module(module)
+        thing: Any = importlib.import_module(module)
         for part in name.split("."):
-            found = getattr(found, part)
+            thing = getattr(thing, part)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(
             f"{reference!r} cannot be loaded ({error}): write module:object, and run where the module can be "
             "imported."
         ) from None
-    return found
+    return thing

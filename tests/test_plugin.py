@@ -80,11 +80,16 @@ def test_its_game_is_listed(site, tmp_path):
 
 
 def test_its_study_is_run_and_reported_from_a_file(site, tmp_path):
-    (tmp_path / "hunts.toml").write_text(
-        '[coordination]\npolicies = ["cautious", "always_cooperate"]\nprotocol = "SH1"\nhunts = 4\n'
-    )
     done = python(
-        "-m", "ludens", "run", "hunts.toml", "--out", "hunts.db", "--json", path=[site], cwd=tmp_path
+        "-m",
+        "ludens",
+        "run",
+        str(PLUGIN / "hunts.toml"),
+        "--out",
+        "hunts.db",
+        "--json",
+        path=[site],
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     shares = [(row["first"], row["second"], row["both"]) for row in json.loads(done.stdout)["meetings"]]

@@ -137,9 +137,9 @@ def _meant(options: Sequence[Option], answer: str, *, lettered: bool) -> Option 
     ):
         return options[ascii_uppercase.index(answer.upper())]
     for same in (str.strip, lambda name: name.strip().casefold()):
-        found = [option for option in options if same(option.name) == same(answer)]
-        if len(found) == 1:
-            return found[0]
+        matching = [option for option in options if same(option.name) == same(answer)]
+        if len(matching) == 1:
+            return matching[0]
     return None
 
 

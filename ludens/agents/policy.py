@@ -94,8 +94,8 @@ class Decision:
         wording: what a language model was shown; None for other policies.
         calls: the requests made for it, in order.
         on_invalid: what the policy wants done with an episode in which it did not decide.
-        notes: what the policy writes down for itself, by name (plans, say); whoever plays the episode puts
-            them into its next turn, as ``turn.facts["notes"]``. None where it writes nothing.
+        notes: what the policy writes down for itself (plans, say), by name; its next turn holds them as
+            ``turn.facts["notes"]``. None where it writes nothing.
     """
 
     action: int | float | None

@@ -64,10 +64,10 @@ class DilemmaOraclePolicy(Policy):
         if isinstance(turn.game, MoralScenario):
             return self._spared(turn, turn.game, rng)
         vignette = vignette_of(turn, self.name)
-        found = difference(vignette, self.preferences)
-        reason = f"Swerving is worth {found:+.3f} of a life to me here"
+        gain = difference(vignette, self.preferences)
+        reason = f"Swerving is worth {gain:+.3f} of a life to me here"
         if vignette.question == "act":
-            chance = RatingMap("step")(found) if self.act_by == "best" else self.map(found)
+            chance = RatingMap("step")(gain) if self.act_by == "best" else self.map(gain)
             return draw([1 - chance, chance], turn, rng, provenance="exact", reasoning=f"{reason}.")
         points = round(rating(vignette, self.preferences, self.map))
         return Decision(
@@ -76,14 +76,14 @@ class DilemmaOraclePolicy(Policy):
 
     def _spared(self, turn: Turn, game: MoralScenario, rng: np.random.Generator) -> Decision:
         first, second = game.groups
-        found = sparing_worth(
+        gain = sparing_worth(
             (first.humans, second.humans),
             (first.passengers, second.passengers),
             self.preferences,
             {"first": 0, "second": 1}.get(turn.role),
         )
-        chance = RatingMap("step")(found) if self.act_by == "best" else self.map(found)
-        reason = f"Sparing the first group is worth {found:+.3f} of a life to me."
+        chance = RatingMap("step")(gain) if self.act_by == "best" else self.map(gain)
+        reason = f"Sparing the first group is worth {gain:+.3f} of a life to me."
         return draw([chance, 1 - chance], turn, rng, provenance="exact", reasoning=reason)
 
     def describe(self) -> dict[str, Any]:

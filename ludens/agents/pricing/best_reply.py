@@ -113,7 +113,7 @@ class BestReplyPricePolicy(Policy):
         best prices from then on. Prices are taken as the options name them, to six digits.
 
         Raises:
-            UsageError: the turn is none of two firms that price at once on a grid, the rival's grid is
+            UsageError: the turn is not of two firms that price at once on a grid, the rival's grid is
                 needed, the rival draws, or there are too many histories to solve.
         """
         return tuple(self._solved(turn)[1].tolist())

@@ -108,7 +108,7 @@ class Duel:
         Raises:
             UsageError: a price is on neither grid.
         """
-        found = []
+        numbers = []
         for product, grid in zip(self._products, self._grids, strict=True):
             column = prices[:, product]
             nearest = np.abs(column[:, None] - grid).argmin(axis=1)
@@ -118,8 +118,8 @@ class Duel:
                     f"A price in the history of {self._turn.environment} is on no grid that the best reply "
                     f"to {self.rival.name} knows: give BestReplyPricePolicy rival_prices."
                 )
-            found.append(nearest.tolist())
-        return tuple(zip(*found, strict=True))
+            numbers.append(nearest.tolist())
+        return tuple(zip(*numbers, strict=True))
 
     def find(self, history: History) -> int:
         """Return the number of the state after a history; it and all that can follow are added if they are

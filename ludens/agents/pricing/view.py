@@ -139,8 +139,8 @@ def usual_prices(turn: Turn) -> tuple[float, float]:
 
 
 def _own(values: object) -> Floats:
-    found = np.asarray(() if values is None else values, dtype=np.float64)
-    return found.reshape(len(found), -1).sum(axis=1) if found.ndim > 1 else found
+    array = np.asarray(() if values is None else values, dtype=np.float64)
+    return array.reshape(len(array), -1).sum(axis=1) if array.ndim > 1 else array
 
 
 def _messages(

@@ -93,7 +93,7 @@ class BestReplyPolicy(Policy):
         """
         worth = np.array(self.values(turn))
         best = worth >= worth.max() - self.tolerance(turn)
-        told = ", ".join(
+        worths = ", ".join(
             f"{option.name} {value:.2f}" for option, value in zip(turn.options, worth.tolist(), strict=True)
         )
         names = [option.name for option, on in zip(turn.options, best.tolist(), strict=True) if on]
@@ -101,7 +101,7 @@ class BestReplyPolicy(Policy):
         left = turn.rounds - turn.round
         reasoning = (
             f"Over {left} {'round' if left == 1 else 'rounds'}, this one included, against "
-            f"{self.opponent.name}, the best course with each option is worth: {told}; {conclusion}."
+            f"{self.opponent.name}, the best course with each option is worth: {worths}; {conclusion}."
         )
         return draw((best / best.sum()).tolist(), turn, rng, provenance="exact", reasoning=reasoning)
 

@@ -108,24 +108,24 @@ class _PreferencePolicy(Policy):
         return " (equilibrium belief)" if self.belief == "equilibrium" else " (given belief)"
 
     def _solution(self, game: GameTree) -> _Solved:
-        found = self._solved.get(game)
-        if found is None:
+        solution = self._solved.get(game)
+        if solution is None:
             if len(self._solved) >= _CACHE_LIMIT:
                 self._solved.clear()
             belief = resolve_belief(game, self.preferences, self.belief)
             strategy, strategies, utilities = self._choose(game, belief)
-            found = _Solved(strategy, np.where(strategies > 0, utilities[:, None], -np.inf).max(axis=0))
-            self._solved[game] = found
-        return found
+            solution = _Solved(strategy, np.where(strategies > 0, utilities[:, None], -np.inf).max(axis=0))
+            self._solved[game] = solution
+        return solution
 
     def _reasoning(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
-        told = ", ".join(
+        listed = ", ".join(
             f"{option.name} {value:.2f}" for option, value in zip(turn.options, worth, strict=True)
         )
         believed = {"uniform": "if the others choose at random", "equilibrium": "in equilibrium"}
         against = believed[self.belief] if isinstance(self.belief, str) else "given my belief"
         conclusion = self._conclusion(turn, worth, shares)
-        return f"The best plan with each option is worth, {against}: {told}; {conclusion}."
+        return f"The best plan with each option is worth, {against}: {listed}; {conclusion}."
 
     @abstractmethod
     def _choose(
@@ -252,10 +252,10 @@ class QuantalPolicy(_PreferencePolicy):
         return choice.marginals, choice.strategies, choice.utilities
 
     def _conclusion(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
-        told = ", ".join(
+        listed = ", ".join(
             f"{option.name} {share:.2f}" for option, share in zip(turn.options, shares, strict=True)
         )
-        return f"with noise {self.noise:g} I choose with probabilities {told}"
+        return f"with noise {self.noise:g} I choose with probabilities {listed}"
 
 
 def _plain(belief: Belief) -> Any:

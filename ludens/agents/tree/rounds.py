@@ -1,6 +1,6 @@
 """Rounds of a two-role game tree against a known opponent, solved backwards from the last one.
 
-A state is the number of the round and what the opponent remembers. States are found forwards, from where
+A state is the number of the round and what the opponent remembers. States are collected forwards, from where
 play stands, through every leaf that the opponent and nature can lead to; then they are valued backwards. All
 values are of payoffs less the middle of the game's payoffs, so that rounding errors stay in proportion to the
 stakes.
