@@ -1,12 +1,12 @@
-"""Tests and test data for environments, policies and games of one's own; ludens tests itself with them.
+"""Tests and test data for your own environments, policies and games; ludens tests itself with them.
 
-* `EnvironmentConformance`: inherit it, name an environment, and pytest checks every property that
-    environments have;
-* `PolicyConformance`: the same for policies;
+* `EnvironmentConformance`: inherit from it and name an environment, and pytest checks everything that ludens
+  requires of environments;
+* `PolicyConformance`: the equivalent for policies;
 * `games`, `payoffs`, `behaviour_strategies`: Hypothesis strategies that draw game trees, payoffs of a family,
-  and ways to play a game.
+  and strategies for a game.
 
-This package needs pytest and hypothesis, which ludens itself does not.
+This package needs pytest and hypothesis, which the rest of ludens does not.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _HOME_OF = {
 
 
 class MissingTestToolError(LudensError, ImportError):
-    """`ludens.testing` was asked for something that needs a package that is not installed."""
+    """A name of `ludens.testing` that needs a package which is not installed."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load the tools when they are first asked for (PEP 562)."""
+    """Load a name at its first use (PEP 562)."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'ludens.testing' has no attribute {name!r}")
     try:
         if name.endswith("Conformance"):
-            # Its failures are then explained as those of a test file are.
+            # So that pytest explains its failures as it does those of a test file.
             importlib.import_module("pytest").register_assert_rewrite(f"ludens.testing.{_HOME_OF[name]}")
         return getattr(importlib.import_module(f"ludens.testing.{_HOME_OF[name]}"), name)
     except ModuleNotFoundError as why:

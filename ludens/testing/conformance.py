@@ -1,4 +1,4 @@
-"""Every promise that a ludens environment makes, as one class of tests."""
+"""The requirements on environments, as one class of tests."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ from ludens.testing.episodes import (
 
 
 class EnvironmentConformance:
-    """Inherit it, set `environment` (and `options`), and pytest runs every check below on that environment::
+    """Tests of an environment. Inherit from this class and set `environment` (and `options`)::
 
         class TestTrust(EnvironmentConformance):
             environment = "ludens/trust-v0"
             options = {"protocol": "TG3", "rounds": 5}
 
-    An environment that is not in the registries overrides `make` and `make_parallel`.
+    pytest then runs every check below on that environment. For an environment that is not registered,
+    override `make` and `make_parallel`.
     """
 
     environment: ClassVar[str]
@@ -59,13 +60,14 @@ class EnvironmentConformance:
 
     @property
     def turn_based(self) -> bool:
-        """Whether seats move one after another, and not all at once behind PettingZoo's conversion."""
+        """Whether seats move one after another, rather than simultaneously behind PettingZoo's conversion."""
         return not isinstance(getattr(self.make(), "env", None), parallel_to_aec_wrapper)
 
     @property
     def stochastic(self) -> bool:
-        """Whether the seed matters: roles are drawn or nature moves. An environment without a tree says so
-        itself by an attribute `stochastic`, or this is overridden.
+        """Whether the seed matters, because roles are drawn or nature moves.
+
+        An environment without a tree declares this by an attribute `stochastic`; otherwise override it.
         """
         env = self.make().unwrapped
         declared = getattr(env, "stochastic", None)
@@ -79,41 +81,41 @@ class EnvironmentConformance:
     # PettingZoo's own tests
 
     def test_pettingzoo_api(self) -> None:
-        """PettingZoo's test of the AEC API."""
+        """Run PettingZoo's test of the AEC API."""
         with quiet():
             pettingzoo_test("api_test")(self.make(), num_cycles=50)
 
     def test_pettingzoo_parallel_api(self) -> None:
-        """PettingZoo's test of the Parallel API."""
+        """Run PettingZoo's test of the Parallel API."""
         with quiet():
             pettingzoo_test("parallel_api_test")(self.make_parallel(), num_cycles=200)
 
     def test_pettingzoo_seed(self) -> None:
-        """PettingZoo's test of seeding, with both APIs.
+        """Run PettingZoo's test of seeding, with both APIs.
 
-        The Parallel API goes through `parallel_to_aec`: PettingZoo's own `parallel_seed_test` looks at the
-        keys of the terminations instead of their values and so stops after one step.
+        The Parallel API is tested through `parallel_to_aec`, since PettingZoo's own `parallel_seed_test`
+        checks the keys of the terminations instead of their values and so stops after one step.
         """
         with quiet():
             pettingzoo_test("seed_test")(self.make, num_cycles=200)
             pettingzoo_test("seed_test")(lambda: parallel_to_aec(self.make_parallel()), num_cycles=200)
 
     def test_pettingzoo_render(self) -> None:
-        """PettingZoo's test of all render modes."""
+        """Run PettingZoo's test of all render modes."""
         with quiet():
             pettingzoo_test("render_test")(self.make)
 
     # Chance
 
     def test_same_seed_same_episode(self) -> None:
-        """The same seed and actions give the same everything, until the end, with both APIs."""
+        """Check that the same seed and actions give the same episode, with both APIs."""
         for seed in range(3):
             assert data_equivalence(episode(self.make(), seed), episode(self.make(), seed))
             one, other = (parallel_episode(self.make_parallel(), seed) for _ in range(2))
             assert data_equivalence(one, other)
 
     def test_a_seed_fixes_later_episodes_too(self) -> None:
-        """`reset()` without a seed goes on with the generator that a seed started."""
+        """Check that `reset()` without a seed continues with the generator of the last seed."""
         streams = []
         for _ in range(2):
             env = self.make()
@@ -121,20 +123,20 @@ class EnvironmentConformance:
         assert data_equivalence(streams[0], streams[1])
 
     def test_different_seeds_differ(self) -> None:
-        """Where the seed matters, episodes differ between seeds; where it does not, they are all the same."""
+        """Check that episodes differ between seeds if, and only if, the environment is stochastic."""
         streams = [pickle.dumps(episode(self.make(), seed, first_legal)) for seed in range(30)]
         assert (len(set(streams)) > 1) == self.stochastic
 
     def test_global_random_state_is_left_alone(self) -> None:
-        """Neither Python's nor NumPy's global generator is used or seeded."""
-        before = random.getstate(), pickle.dumps(np.random.get_state())  # noqa: NPY002  # it is what is guarded
+        """Check that neither Python's nor NumPy's global generator is used or seeded."""
+        before = random.getstate(), pickle.dumps(np.random.get_state())  # noqa: NPY002  # checks this generator
         episode(self.make(), 1, first_legal)
         assert before == (random.getstate(), pickle.dumps(np.random.get_state()))  # noqa: NPY002  # see above
 
     # The state
 
     def test_copies_go_on_alike(self) -> None:
-        """At every point of an episode a pickled and a deep copy continue as the original does."""
+        """Check that at every point of an episode, pickled and deep copies continue as the original does."""
         expected = episode(self.make(), 5, first_legal)
         env = self.make()
         env.reset(seed=5)
@@ -144,10 +146,10 @@ class EnvironmentConformance:
             env.step(first_legal(env))
 
     def test_what_is_returned_is_fresh(self) -> None:
-        """Writing into what was returned changes nothing.
+        """Check that writing into returned values does not change the environment.
 
-        Where all seats move at once, the AEC API is PettingZoo's conversion, which hands out its own
-        dictionaries; there it is the Parallel API that keeps this promise.
+        If all seats move simultaneously, the AEC API is PettingZoo's conversion, which returns its own
+        dictionaries; then only the Parallel API is tested.
         """
         if not self.turn_based:
             return
@@ -168,12 +170,12 @@ class EnvironmentConformance:
         assert data_equivalence(tuple(seen), expected)
 
     def test_what_the_parallel_api_returns_is_fresh(self) -> None:
-        """The same for the Parallel API, to whose dictionaries RLlib adds ``"__all__"``."""
+        """Check that writing into the Parallel API's values is harmless; RLlib adds ``"__all__"`` to them."""
         spoilt = parallel_episode(self.make_parallel(), 2, after=spoil)
         assert data_equivalence(spoilt, parallel_episode(self.make_parallel(), 2))
 
     def test_rendering_changes_nothing(self) -> None:
-        """Looking does not disturb."""
+        """Check that rendering does not change the environment."""
         for mode in ("ansi", "rgb_array"):
             env = self.make(render_mode=mode)
             env.reset(seed=1)
@@ -183,18 +185,18 @@ class EnvironmentConformance:
             assert pickle.dumps(env) == before
 
     def test_unknown_reset_options_are_tolerated(self) -> None:
-        """As PettingZoo asks, and with the same effect as none."""
+        """Check that unknown options of `reset` have no effect, as PettingZoo requires."""
         plain, other = self.make(), self.make()
         plain.reset(seed=3)
         other.reset(seed=3, options={"unheard of": object()})
         assert data_equivalence(rest(plain), rest(other))
 
     def test_max_cycles(self) -> None:
-        """``max_cycles=k`` truncates every seat after exactly k moves, unless the game is over by then.
+        """Check that ``max_cycles=k`` truncates every seat after exactly k moves unless the game is over.
 
-        PettingZoo's own test is run only where all seats move at once: it takes for granted that every seat
-        moves in every cycle and that the episode outlasts `max_cycles`, and neither holds where one seat
-        moves at a time and the rules end the game.
+        PettingZoo's own test runs only if all seats move simultaneously: it assumes that every seat moves in
+        every cycle and that the episode outlasts `max_cycles`, and neither holds if one seat moves at a time
+        and the rules end the game.
         """
         if not self.turn_based:
             with quiet():
@@ -221,7 +223,7 @@ class EnvironmentConformance:
     # Types
 
     def test_types(self) -> None:
-        """Observations, rewards and flags are of the types that learners rely on."""
+        """Check that observations, rewards and flags have the types that learners rely on."""
         env = self.make()
         assert all(re.fullmatch(r"[a-z]+_\d+", agent) for agent in env.possible_agents)
         if not self.turn_based:
@@ -247,7 +249,10 @@ class EnvironmentConformance:
                 check_types(space, observation, rewards.get(agent, 0.0), flags, infos[agent])
 
     def test_infos_have_the_same_keys_at_reset_and_at_every_step(self) -> None:
-        """For every seat and on both APIs, dictionaries inside included: learners stack them to arrays."""
+        """Check the keys of every seat's infos with both APIs, since learners stack the values into arrays.
+
+        Nested dictionaries are included.
+        """
         expected: dict[str, Any] = {}
         env = self.make()
         env.reset(seed=3)
@@ -257,7 +262,7 @@ class EnvironmentConformance:
             _check_keys(returned[-1], expected)
 
     def test_observations_can_be_normalised(self) -> None:
-        """No entry of an observation has equal bounds: (x − low)/(high − low) is finite in float32."""
+        """Check that no observation has equal bounds, so that (x − low)/(high − low) is finite in float32."""
         env = self.make()
         for agent in env.possible_agents:
             space = env.observation_space(agent)
@@ -267,7 +272,7 @@ class EnvironmentConformance:
             assert np.all(np.isfinite(width))
 
     def test_state(self) -> None:
-        """`state()` returns an array in `state_space` at reset and after every step, on both APIs."""
+        """Check that `state()` is an array in `state_space` at reset and after every step, with both APIs."""
         for env in (self.make(), self.make_parallel()):
             with pytest.raises(UsageError, match=r"reset\(\)"):
                 env.unwrapped.state()
@@ -283,7 +288,7 @@ class EnvironmentConformance:
             assert not np.shares_memory(states[0], env.state())
 
     def test_spaces_are_the_same_objects_each_time(self) -> None:
-        """So that seeding a space works."""
+        """Check that the spaces stay the same objects, so that seeding a space works."""
         env = self.make()
         for agent in env.possible_agents:
             assert env.observation_space(agent) is env.observation_space(agent)
@@ -292,7 +297,7 @@ class EnvironmentConformance:
     # Mistakes
 
     def test_illegal_actions_change_nothing(self) -> None:
-        """Each is refused with a `UsageError`, and the environment stays as it was to the last bit."""
+        """Check that illegal actions raise a `UsageError` and leave the environment exactly as it was."""
         env = self.make() if self.turn_based else self.make_parallel()
         env.reset(seed=6)
         for _ in range(6):
@@ -306,7 +311,7 @@ class EnvironmentConformance:
             env.step(first_legal(env) if self.turn_based else self._joint(env))
 
     def illegal_actions(self, env: Any) -> list[Any]:
-        """Return actions that no environment may take now, those that the mask forbids included."""
+        """Return actions that the environment must refuse now, including those that the mask forbids."""
         agent = env.agent_selection if self.turn_based else env.agents[0]
         illegal: list[Any] = [None, float("nan"), "0", [0], np.array([0.5, 0.5]), object()]
         space = env.action_space(agent)
@@ -318,7 +323,7 @@ class EnvironmentConformance:
         return illegal
 
     def test_nothing_works_before_reset(self) -> None:
-        """One clear sentence says to call reset()."""
+        """Check that every call before `reset()` raises an error that says to call it."""
         if not self.turn_based:
             with pytest.raises(UsageError, match=r"reset\(\)"):
                 self.make_parallel().step({})
@@ -336,7 +341,7 @@ class EnvironmentConformance:
                 call()
 
     def test_nothing_works_after_the_end(self) -> None:
-        """And a reset starts anew."""
+        """Check that calls after the end are refused, and that a reset starts a new episode."""
         env = self.make()
         expected = episode(env, 8)
         assert env.agents == []
@@ -347,7 +352,7 @@ class EnvironmentConformance:
         assert data_equivalence(episode(env, 8), expected)
 
     def test_wrong_seeds_change_nothing(self) -> None:
-        """A seed is a whole number of at least 0."""
+        """Check that seeds other than whole numbers of at least 0 are refused."""
         env = self.make()
         env.reset(seed=1)
         before = pickle.dumps(env)
@@ -357,7 +362,7 @@ class EnvironmentConformance:
             assert pickle.dumps(env) == before
 
     def test_closing_twice_is_fine(self) -> None:
-        """Before, during and after an episode."""
+        """Check that `close` may be called twice, before and during an episode."""
         env = self.make()
         env.close()
         env.reset(seed=0)
@@ -367,7 +372,7 @@ class EnvironmentConformance:
     # Turns
 
     def test_turns_agree_with_observations(self) -> None:
-        """A turn's options are those that the mask allows, and its observation is the seat's."""
+        """Check that a turn has the options that the mask allows, and the observation of its seat."""
         env = self.make()
         env.reset(seed=9)
         while env.agents:
@@ -381,7 +386,7 @@ class EnvironmentConformance:
                     assert [option.action for option in turn.options] == np.flatnonzero(mask).tolist()
                 assert turn.role in turn.game.roles
                 assert turn.round < turn.rounds
-                # Without a tree there are no paths to show: the past may stand in the facts alone.
+                # Without a tree there are no paths, and the past may be in the facts alone.
                 lengths = {turn.round} if isinstance(turn.game, GameTree) else {0, turn.round}
                 assert len(turn.past) in lengths
                 if turn.interval is not None:
@@ -392,7 +397,7 @@ class EnvironmentConformance:
             env.step(first_legal(env))
 
     def test_only_the_seat_to_play_has_a_turn(self) -> None:
-        """Asking for another's turn is an error, unless all seats move at once."""
+        """Check that only the seat to play has a turn, unless all seats move simultaneously."""
         if not self.turn_based:
             return
         env = self.make()
@@ -420,12 +425,12 @@ def _stepping(env: Any, read: Callable[[], Any]) -> list[Any]:
 
 
 def _check_keys(infos: Mapping[str, Any], expected: dict[str, Any]) -> None:
-    """Assert that each seat's info has the keys that it had before, if it was there before."""
+    """Assert that each seat's info has the same keys as before, if it was present before."""
     for agent, info in infos.items():
         keys = {name: sorted(value) if isinstance(value, dict) else None for name, value in info.items()}
         known = expected.setdefault(agent, keys)
         assert set(keys) == set(known)
         for name, inner in keys.items():
-            # A value that there is not yet may be None in place of a dictionary.
+            # A dictionary that does not exist yet may be None.
             assert inner is None or known[name] is None or inner == known[name]
             known[name] = known[name] or inner

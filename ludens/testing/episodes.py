@@ -1,4 +1,4 @@
-"""Playing environments to the end and writing down what is seen: the hands of the conformance tests."""
+"""Helpers of the conformance tests: play environments to the end and record what is observed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-# PettingZoo's own recommendations that a dictionary with a mask cannot follow; any other warning fails the
-# test.
+# PettingZoo's recommendations that observations with a mask cannot follow; any other warning fails the test.
 _EXPECTED_WARNINGS = (
     "Observation is not a NumPy array",
     "Observation space for each agent probably should be",
@@ -23,7 +22,7 @@ _TOO_LONG = 2000
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence output, and turn every warning that is not expected into an error."""
+    """Silence output, and turn every unexpected warning into an error."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("error")
         for message in _EXPECTED_WARNINGS:
@@ -34,16 +33,16 @@ def quiet() -> Iterator[None]:
 def pettingzoo_test(name: str) -> Callable[..., None]:
     """Return one of PettingZoo's tests.
 
-    Importing them loads environments that warn of their own deprecation.
+    Importing them loads environments that warn that they are deprecated.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found: Callable[..., None] = getattr(importlib.import_module("pettingzoo.test"), name)
-    return found
+        test: Callable[..., None] = getattr(importlib.import_module("pettingzoo.test"), name)
+    return test
 
 
 def is_moving(env: Any) -> bool:
-    """Return whether the seat to step has a move to make."""
+    """Return whether the selected seat has a move to make."""
     agent = env.agent_selection
     return bool(env.agents) and not (env.terminations[agent] or env.truncations[agent])
 
@@ -54,7 +53,7 @@ def mask_of(observation: Any) -> Any:
 
 
 def check_types(space: Any, observation: Any, reward: Any, flags: list[Any], info: Any) -> None:
-    """Assert that what one seat was given has the types that learners rely on."""
+    """Assert that the values returned to one seat have the types that learners rely on."""
     assert space.contains(observation)
     parts = observation if isinstance(observation, dict) else {"observation": observation}
     assert all(
@@ -77,7 +76,7 @@ def lowest_action(space: Any) -> Any:
 
 
 def first_legal(env: Any) -> Any:
-    """Return an action that depends on nothing but the observation; None for a seat that is done."""
+    """Return the first legal action; None for a seat that is done."""
     if not is_moving(env):
         return None
     mask = mask_of(env.observe(env.agent_selection))
@@ -85,7 +84,7 @@ def first_legal(env: Any) -> Any:
 
 
 def drawing_from(rng: np.random.Generator) -> Callable[[Any], Any]:
-    """Return legal actions drawn from `rng`."""
+    """Return a function that draws legal actions from `rng`."""
 
     def choose(env: Any) -> Any:
         if not is_moving(env):
@@ -101,7 +100,7 @@ def drawing_from(rng: np.random.Generator) -> Callable[[Any], Any]:
 
 
 def look(env: Any) -> tuple[Any, ...]:
-    """Return all that is public of an environment now."""
+    """Return the public state of an environment."""
     return (
         env.agent_selection,
         env.last(),
@@ -113,7 +112,7 @@ def look(env: Any) -> tuple[Any, ...]:
 
 
 def rest(env: Any, choose: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
-    """Return everything seen from now to the end of the episode."""
+    """Play to the end of the episode, and return the public states on the way."""
     choose = choose or first_legal
     seen: list[tuple[Any, ...]] = []
     while env.agents and len(seen) < _TOO_LONG:
@@ -123,13 +122,13 @@ def rest(env: Any, choose: Callable[[Any], Any] | None = None) -> tuple[Any, ...
 
 
 def episode(env: Any, seed: int | None, choose: Callable[[Any], Any] | None = None) -> tuple[Any, ...]:
-    """Return everything seen of an episode; without `choose`, actions are drawn from the same seed."""
+    """Play an episode and return its public states; without `choose`, actions are drawn from the seed."""
     env.reset(seed=seed)
     return rest(env, choose or drawing_from(np.random.default_rng(seed)))
 
 
 def count_moves(env: Any, seed: int) -> int:
-    """Return how many moves an episode takes."""
+    """Return the number of moves in an episode."""
     env.reset(seed=seed)
     count = 0
     while is_moving(env) and count < _TOO_LONG:
@@ -139,7 +138,7 @@ def count_moves(env: Any, seed: int) -> int:
 
 
 def parallel_episode(env: Any, seed: int, after: Callable[[Any], None] | None = None) -> list[Any]:
-    """Return everything that a parallel environment returns; `after` is then called on it."""
+    """Play an episode and return copies of all returned values; `after` is called on the originals."""
     returned: list[Any] = [env.reset(seed=seed)]
     seen = copy.deepcopy(returned)
     while env.agents and len(seen) < _TOO_LONG:
@@ -157,7 +156,7 @@ def parallel_episode(env: Any, seed: int, after: Callable[[Any], None] | None = 
 
 
 def spoil(value: Any) -> None:
-    """Overwrite every array and dictionary inside."""
+    """Overwrite every array and dictionary in a value, nested ones included."""
     if isinstance(value, np.ndarray):
         value[...] = 7
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for games: what to draw when a claim is about every game."""
+"""Hypothesis strategies that draw games, for tests of claims about all games."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def games(
     """Return game trees with 1 to `max_roles` (at most 3) roles, 2 or 3 options and whole-number payoffs.
 
     Args:
-        max_depth: the longest path, in moves (nature's included); at least one decision is always there.
-        max_roles: the most roles.
-        max_decisions: the most decision nodes, at least 1: with 6 there are at most 729 pure strategies.
-        chance: whether nature moves.
-        hidden: whether moves may be hidden (information sets of several nodes); without, information is
+        max_depth: length of the longest path in moves, nature's included; there is at least one decision.
+        max_roles: the greatest number of roles.
+        max_decisions: the greatest number of decision nodes, at least 1; with 6 there are at most 729 pure
+            strategies.
+        chance: whether nature may move.
+        hidden: whether moves may be hidden (information sets of several nodes); if not, information is
             perfect.
     """
     roles = st.integers(1, max_roles).map(lambda count: _ROLES[:count])
@@ -42,7 +43,7 @@ def games(
 
 
 def payoffs(family: Family) -> st.SearchStrategy[tuple[float, ...]]:
-    """Return numbers that make a game of the family, one per parameter."""
+    """Return payoffs that are valid for a game of the family, one number per parameter."""
     count = len(family.parameters)
     numbers = st.lists(st.integers(0, 100), min_size=count, max_size=count, unique=True)
 
@@ -54,8 +55,9 @@ def payoffs(family: Family) -> st.SearchStrategy[tuple[float, ...]]:
 
 
 def behaviour_strategies(game: GameTree) -> st.SearchStrategy[NDArray[np.float64]]:
-    """Return strategy vectors of a game, shape (width,): any distribution at each information set, pure ones
-    included.
+    """Return strategy vectors of a game, shape (width,): any distribution at each information set.
+
+    Pure strategies are included.
     """
     sets = [_distributions(len(node.options)) for node in game.information_sets]
     return st.tuples(*sets).map(lambda parts: np.concatenate([*parts, np.zeros(0)]))
@@ -97,7 +99,7 @@ def _trees(
         """Return a subtree of at most `depth` moves."""
         nonlocal left
         kinds = ["leaf"] * (depth < max_depth) + ["decision"] * 2 * (left > 0) + ["chance"] * chance
-        # A hidden move needs somebody else to make it, another role or nature, and two nodes that look alike.
+        # A hidden move is made by another role or by nature, and is followed by two nodes that look alike.
         if hidden and depth >= 2 and (chance or len(roles) > 1) and left >= 3:
             kinds.append("hidden")
         kind = draw(st.sampled_from(kinds)) if depth else "leaf"
@@ -111,7 +113,7 @@ def _trees(
         return branching([tree(depth - 1) for _ in range(options)], role)
 
     def hidden_move(depth: int, options: int) -> Node:
-        """Return a move, and an answer given without seeing which of some of its options was taken."""
+        """Return a move with an answer by a role that cannot distinguish some of the move's options."""
         nonlocal left
         blind = draw(st.sampled_from(roles))
         movers: list[str | None] = [role for role in roles if role != blind]

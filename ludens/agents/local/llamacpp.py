@@ -1,4 +1,4 @@
-"""GGUF models in this process, by llama.cpp (xllamacpp)."""
+"""GGUF models in this process, run by llama.cpp (xllamacpp)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from ludens.agents.local.prefix_cache import PrefixCache, prefix
 from ludens.agents.local.resolve import LocalModelError, Reference
 from ludens.agents.local.scheduler import Scheduler
 
-# Up to about this many tokens of reply, reading the prompt dominates (see scheduler.py).
+# Up to about this many tokens of reply, reading the prompt takes most of the time (see scheduler.py).
 SHORT_REPLY = 16
-# OpenAI's own value for the log-probability of a token about which no more is said.
-NOT_TOLD = -9999.0
-_SEEDS = 2**32 - 1  # llama.cpp reads 2**32 - 1 itself as "draw a seed"
+# OpenAI's value for a log-probability that is not reported.
+NOT_REPORTED = -9999.0
+_SEEDS = 2**32 - 1  # to llama.cpp, the seed 2**32 - 1 means "draw a seed"
 
 
 class LlamaCppEngine:
-    """A GGUF model with its slots."""
+    """A GGUF model with its slots for prompts."""
 
     def __init__(self, reference: Reference, settings: Settings) -> None:
         self._name = reference.name
@@ -44,13 +44,13 @@ class LlamaCppEngine:
         self._prefixes = PrefixCache(range(settings.slots - together))
         self._scheduler = Scheduler[EngineReply]("llamacpp", together)
         try:
-            # llama.cpp hangs for good if it is stopped before its loop has begun, and a first reply shows
-            # that it has.
+            # llama.cpp hangs for ever if it is stopped before its loop has begun; a first reply shows that
+            # it has begun.
             self.submit([{"role": "user", "content": "?"}], ChatParams(max_tokens=1)).result()
         except Exception as error:
             self._scheduler.close()
             raise LocalModelError(
-                f"The model {reference.path} was loaded but gives no reply ({_line(error)}): use a chat "
+                f"The model {reference.path} was loaded but does not reply ({_line(error)}): use a chat "
                 "model."
             ) from error
 
@@ -66,19 +66,19 @@ class LlamaCppEngine:
         self._server = None
 
     def abandon(self) -> None:
-        """See `Engine.abandon`; freeing llama.cpp would wait for threads that are not there."""
+        """See `Engine.abandon`; freeing llama.cpp would wait for threads that do not exist."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._server))
 
     def _chat(self, thread: int, messages: Sequence[Message], params: ChatParams) -> EngineReply:
         replies = []
-        for start in range(0, params.n, self._slots):  # the choices share the reading of the prompt
+        for start in range(0, params.n, self._slots):  # these choices share one evaluation of the prompt
             n = min(self._slots, params.n - start)
             seed = None if params.seed is None else params.seed + start
             replies.append(self._ask_once(thread, messages, replace(params, n=n, seed=seed)))
         choices = tuple(choice for reply in replies for choice in reply.choices)
         if params.logprobs and not all(choice.tokens for choice in choices):
-            likeliest = self._ask_once(thread, messages, replace(params, n=1, max_tokens=1, temperature=0.0))
-            choices = tuple(_told(choice, likeliest) for choice in choices)
+            greedy = self._ask_once(thread, messages, replace(params, n=1, max_tokens=1, temperature=0.0))
+            choices = tuple(_with_tokens(choice, greedy) for choice in choices)
         return EngineReply(
             choices=choices,
             prompt_tokens=replies[0].prompt_tokens,
@@ -90,18 +90,18 @@ class LlamaCppEngine:
         slot, keep = self._read(messages) if thread == 0 else (self._slots - thread, True)
         reply = self._ask(slot, messages, params, keep=keep)
         if params.n > 1:
-            self._prefixes.clear()  # the choices went to slots of llama.cpp's choosing
+            self._prefixes.clear()  # llama.cpp chose the slots of these choices
         return reply
 
     def _read(self, messages: Sequence[Message]) -> tuple[int, bool]:
-        """Bring a slot to where it has read the chat's prefix and nothing after it.
+        """Let a slot read the chat's prefix and nothing after it.
 
-        Log-probabilities depend, in the second decimal, on where the reading of a prompt was interrupted. So
-        it is always interrupted at the same place, and what a slot keeps was read in one piece from the first
-        token: a reply depends on its request alone, whatever was asked before.
+        Log-probabilities depend, in the second decimal, on where the reading of a prompt was interrupted. It
+        is therefore always interrupted at the same place, and a slot reads a prefix in one piece from the
+        first token, so that a reply depends on its own request alone and not on earlier ones.
 
         Returns:
-            the slot, and whether the request goes on from what the slot has read.
+            The slot, and whether the request continues from what the slot has read.
         """
         first = prefix(messages)
         slot, read_before = self._prefixes.place(first)
@@ -117,7 +117,7 @@ class LlamaCppEngine:
         body = _body(messages, params) | {"id_slot": slot, "cache_prompt": keep}
         try:
             reply = self._server.handle_chat_completions(body)
-        except ValueError as error:  # the part of llama.cpp's checks that speaks in exceptions
+        except ValueError as error:  # some of llama.cpp's checks raise, the others return an error
             raise RequestError(f"{self._name} does not take this request: {_line(error)}.") from error
         if "error" in reply:
             fault = reply["error"]
@@ -136,7 +136,7 @@ def _body(messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
     body: dict[str, Any] = {
         "messages": [dict(message) for message in messages],
         "temperature": params.temperature,
-        # llama.cpp's own defaults cut the distribution's tail off.
+        # llama.cpp's own defaults cut off the tail of the distribution.
         "top_p": params.top_p,
         "top_k": params.top_k,
         "min_p": params.min_p,
@@ -148,7 +148,7 @@ def _body(messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
         body["max_tokens"] = params.max_tokens
     if params.seed is not None:
         body["seed"] = params.seed % _SEEDS
-    if params.logprobs or params.n > 1:  # with several choices llama.cpp counts the tokens of the first alone
+    if params.logprobs or params.n > 1:  # with several choices llama.cpp counts only the first one's tokens
         body |= {"logprobs": True, "top_logprobs": max(1, params.top_logprobs)}
     if params.schema is not None:
         body["response_format"] = (
@@ -181,17 +181,17 @@ def _reply(reply: dict[str, Any], params: ChatParams) -> EngineReply:
     )
 
 
-def _told(choice: Choice, likeliest: EngineReply) -> Choice:
-    """The choice, with a token in place of one that llama.cpp does not tell.
+def _with_tokens(choice: Choice, greedy: EngineReply) -> Choice:
+    """Return the choice with a token in place of one that llama.cpp does not report.
 
-    It keeps back a token that is only part of a character, and if the reply ends there, that token's
-    log-probabilities too. Those of its place do not depend on it and are in `likeliest`; its own stays
-    unknown.
+    llama.cpp withholds a token that is only part of a character and, if the reply ends there, its
+    log-probabilities too. Those of the other tokens at this position do not depend on it and are taken from
+    the `greedy` reply; its own stays unknown.
     """
-    first = (likeliest.choices[0].tokens or ())[:1]
+    first = (greedy.choices[0].tokens or ())[:1]
     if choice.tokens or not first:
         return choice
-    return replace(choice, tokens=(Token(choice.text, NOT_TOLD, first[0].top),))
+    return replace(choice, tokens=(Token(choice.text, NOT_REPORTED, first[0].top),))
 
 
 def _token(entry: dict[str, Any], top: int) -> Token:
@@ -200,10 +200,10 @@ def _token(entry: dict[str, Any], top: int) -> Token:
 
 
 def load(reference: Reference, settings: Settings) -> Any:
-    """llama.cpp's own server object with the model, silent.
+    """Load the model into llama.cpp's own server object, without output.
 
     Raises:
-        LocalModelError: xllamacpp is not installed, or it cannot load the file.
+        LocalModelError: xllamacpp is not installed, or cannot load the file.
     """
     llama = _xllamacpp()
     params = llama.CommonParams()
@@ -213,10 +213,10 @@ def load(reference: Reference, settings: Settings) -> Any:
     threads = settings.threads or _cores()
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads
-    params.cache_ram_mib = 0  # a second copy of the slots' prompts, up to 8 GiB, for chats that come back
+    params.cache_ram_mib = 0  # or the slots' prompts are kept twice, in up to 8 GiB
     params.verbosity = -1  # the terminal belongs to the user
-    params.warmup = False  # the first reply does that
-    # llama.cpp opens an HTTP port of its own on the loopback address, and nothing here speaks to it.
+    params.warmup = False  # the first reply warms up
+    # llama.cpp opens an HTTP port on the loopback address, which nothing here uses: a random key locks it.
     params.api_keys = [secrets.token_hex(32)]
     params.ui = params.endpoint_slots = False
     try:
@@ -233,8 +233,8 @@ def _xllamacpp() -> Any:
         raise LocalModelError(
             "GGUF models need xllamacpp, which is not installed: run `pip install 'ludens[local]'`."
         )
-    # OpenMP's threads wait for one another by spinning unless told otherwise. On cores that other processes
-    # use too, that makes generation 10 to 20 times slower. It reads this variable once, when it is loaded.
+    # By default OpenMP's threads wait for one another by spinning. On cores that other processes use too,
+    # that makes generation 10 to 20 times slower. OpenMP reads this variable once, when it is loaded.
     ours = "xllamacpp" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ
     if ours:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
@@ -247,7 +247,7 @@ def _xllamacpp() -> Any:
 
 
 def _cores() -> int:
-    # Not every system can say which cores this process may use.
+    # Not every system reports which cores this process may use.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

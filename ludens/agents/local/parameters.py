@@ -1,4 +1,4 @@
-"""Reads a request's parameters as LiteLLM passes them on: in OpenAI's names, unchecked."""
+"""Parameters of a request, which LiteLLM passes on unchecked under OpenAI's names."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ludens.agents.local.engine import ChatParams, RequestError
 
 MOST_TOP_LOGPROBS = 1000
 _SAMPLING = ("presence_penalty", "frequency_penalty", "logit_bias")
-# Said to the client or the server's operator; they change nothing in a reply.
+# Addressed to the client or to the operator of the server; they do not change a reply.
 _WITHOUT_EFFECT = frozenset(
     {"stream", "max_retries", "user", "metadata", "store", "stream_options", "extra_headers"}
 )
 
 
 def read_parameters(given: Mapping[str, Any]) -> ChatParams:
-    """The request's parameters.
+    """Return the parameters of a request.
 
     Raises:
-        RequestError: a parameter is unknown here or out of range; nothing is ignored silently.
+        RequestError: a parameter is unknown here or out of range; none is ignored silently.
     """
     left = {key: value for key, value in given.items() if value is not None and key not in _WITHOUT_EFFECT}
     extra = left.pop("extra_body", {})

@@ -21,7 +21,7 @@ def prefix(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 class PrefixCache:
-    """The prefix that each slot holds; a new one replaces the least recently used."""
+    """The prefix that each slot holds; a new prefix replaces the least recently used one."""
 
     def __init__(self, slots: Iterable[int]) -> None:
         self._kept: OrderedDict[int, tuple[Message, ...]] = OrderedDict((slot, ()) for slot in slots)

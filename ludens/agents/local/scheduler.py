@@ -1,10 +1,10 @@
-"""In which order requests reach an engine that remembers the prompts it has just read.
+"""The order in which requests reach an engine that caches the prompts it has just read.
 
-On a CPU reading the prompt is most of the work of a short reply: 200 tokens of prompt cost as much as 50 of
-reply. Two prompts that begin alike need that beginning read only once, if they follow one another; side by
-side in two slots both read it in full, and running together gains nothing, since reading already keeps every
-core busy. So short replies run one at a time, each after the prompt that shares most with it. Long replies do
-gain from company (their tokens are generated together) and run in as many slots as there are besides.
+On a CPU, reading the prompt is most of the work of a short reply: 200 tokens of prompt cost as much as 50 of
+reply. If two prompts with the same beginning follow one another, that beginning is read only once; in two
+slots, each reads it in full, and running them together gains nothing, since reading already keeps every core
+busy. So short replies run one at a time, each after the prompt with the longest common beginning. Long
+replies run concurrently in the remaining slots, which is faster because their tokens are generated together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# A request that waits is passed over at most this often by ones that share more with the last prompt.
+# A waiting request is passed over at most this often by requests that share more with the last prompt.
 PATIENCE = 64
 
 
@@ -34,16 +34,16 @@ class _Job(Generic[T]):
 
 
 class Scheduler(Generic[T]):
-    """Runs submitted work in threads of its own: one for short requests, the others for long ones.
+    """A pool of threads: one runs short requests, the others run long ones.
 
     Args:
         name: of the threads.
-        long: how many long requests may run together; 0 runs everything in the one thread.
+        long: how many long requests may run concurrently; 0 runs all requests in a single thread.
     """
 
     def __init__(self, name: str, long: int) -> None:
         self._ready = threading.Condition()
-        self._short: list[_Job[T]] = []  # sorted by prompt, so that the nearest to a prompt is a neighbour
+        self._short: list[_Job[T]] = []  # sorted by prompt, so that the nearest ones are neighbours
         self._long: deque[_Job[T]] = deque()
         self._numbers = itertools.count()
         self._last = ""
@@ -51,7 +51,7 @@ class Scheduler(Generic[T]):
         self._alone = long == 0
         self._closed = False
         self._threads = [
-            # Daemons, because Python awaits other threads before it calls atexit, where `close` stops these.
+            # Daemons, because Python waits for other threads before atexit, where `close` stops these.
             threading.Thread(target=self._run, args=(i, take), name=f"{name}-{i}", daemon=True)
             for i, take in enumerate([self._take_short, *[self._take_long] * long])
         ]
@@ -59,9 +59,12 @@ class Scheduler(Generic[T]):
             thread.start()
 
     def submit(self, prompt: str, work: Callable[[int], T], *, short: bool) -> Future[T]:
-        """Queue `work`, which is called with the number of its thread: 0 for short requests, above for long.
+        """Queue a request and return its future.
 
-        `prompt` is the text whose beginning decides the order among short requests.
+        Args:
+            prompt: the text whose beginning determines the order among short requests.
+            work: called with the number of its thread: 0 for short requests, above 0 for long ones.
+            short: whether the request is a short one.
         """
         job = _Job(prompt, next(self._numbers), work, Future[T]())
         with self._ready:
@@ -75,7 +78,7 @@ class Scheduler(Generic[T]):
         return job.future
 
     def close(self) -> None:
-        """Cancel what waits, let what runs finish, end the threads."""
+        """Cancel waiting requests, let running ones finish, and end the threads."""
         with self._ready:
             self._closed = True
             waiting = [*self._short, *self._long]
@@ -123,9 +126,9 @@ class Scheduler(Generic[T]):
 
 
 def nearest(prompts: list[str], last: str) -> int:
-    """The index of the prompt that shares the longest beginning with `last`; `prompts` is sorted.
+    """Return the index of the prompt that shares the longest beginning with `last`; `prompts` is sorted.
 
-    Among equals it is the first in sorting order, so that prompts of a kind come one after another.
+    Of several such prompts it is the first in sorting order, so that similar prompts follow one another.
     """
     place = bisect.bisect_left(prompts, last)
     best, shared = 0, 0

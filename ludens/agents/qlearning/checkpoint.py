@@ -1,6 +1,7 @@
-"""Trainings on disk: one file that holds finished sessions and those under way.
+"""Trainings on disk: one file that holds the finished sessions and those under way.
 
-It is replaced whole, never changed in place, so whoever is killed while writing leaves the file before it.
+The file is replaced as a whole and never changed in place, so that a process that is killed while writing
+leaves the previous version intact.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _STATE = ("q", "best", "greedy", "counters")
 
 @dataclass
 class Results:
-    """What finished sessions left, an entry for each session of the training; `done` says which count."""
+    """The results of finished sessions, one entry per session; `done` marks the valid ones."""
 
     done: NDArray[np.bool_]
     strategies: NDArray[np.uint16]
@@ -37,7 +38,7 @@ class Results:
 
     @classmethod
     def empty(cls, tables: LearningTables, sessions: int, keep_tables: bool) -> Results:
-        """None of them done."""
+        """Return arrays for so many sessions, none of them done."""
         shape = (sessions, tables.firms, tables.states)
         return cls(
             np.zeros(sessions, bool),
@@ -49,7 +50,7 @@ class Results:
         )
 
     def put(self, number: int, session: Session) -> None:
-        """Keep what a session that is over left."""
+        """Store the results of a session that is over."""
         self.strategies[number] = session.strategies()
         self.states[number], self.periods[number] = session.state, session.changed
         self.converged[number] = session.converged
@@ -59,7 +60,7 @@ class Results:
 
 
 def identity(tables: LearningTables, sessions: int, seed: int, keep_tables: bool) -> dict[str, Any]:
-    """What makes one training the same as another, in JSON values."""
+    """Return the JSON values by which two trainings are compared: equal values mean equal trainings."""
     made = {
         "version": VERSION,
         "market": tables.market.parameters,
@@ -74,7 +75,7 @@ def identity(tables: LearningTables, sessions: int, seed: int, keep_tables: bool
 
 
 def save(path: Path, identifier: dict[str, Any], results: Results, running: dict[int, Session]) -> None:
-    """Write everything, or leave the file as it was."""
+    """Write the whole file; if that fails, the file stays as it was."""
     arrays: dict[str, NDArray[Any]] = {
         "identity": np.array(json.dumps(identifier)),
         "running": np.array(sorted(running), dtype=np.int64),
@@ -95,20 +96,20 @@ def save(path: Path, identifier: dict[str, Any], results: Results, running: dict
 
 
 def load(path: Path, identifier: dict[str, Any], results: Results, fresh: Any) -> dict[int, Session]:
-    """Fill in the results of a file, and return its sessions under way.
+    """Read a checkpoint: fill in the results, and return the sessions under way by their number.
 
     Args:
         path: the file.
-        identifier: of the training that asks.
-        results: to be filled in.
-        fresh: makes session number r as it stood before its first period.
+        identifier: the `identity` of the training that reads the file.
+        results: filled in from the file.
+        fresh: makes session number r as it was before its first period.
 
     Raises:
         UsageError: the file belongs to another training.
-        LudensError: it is no checkpoint, or damaged.
+        LudensError: the file is not a checkpoint, or is damaged.
     """
     try:
-        # Opened here, so that it is closed where NumPy finds it damaged too.
+        # Opened here, so that the file is closed even if NumPy finds it damaged.
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             stored = json.loads(str(file["identity"]))
             _check(path, stored, identifier)

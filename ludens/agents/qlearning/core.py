@@ -4,11 +4,11 @@
 
 after Calvano, Calzolari, Denicolò & Pastorello (American Economic Review 110(10), 2020). A state is one flat
 number: the last k joint actions, the newest in the lowest digits. Each state keeps its highest value, its
-greedy action and a bound on all other values, so that its actions are searched only where the greedy one has
-fallen to that bound. Nothing is allocated inside a loop and the interpreter's lock is released, so sessions
-run on threads.
+greedy action and a bound on all other values, so that its actions are searched only when the greedy one has
+fallen to that bound. Nothing is allocated inside a loop, and the interpreter's lock is released, so that
+sessions can run on threads.
 
-Random numbers are read by their place: slot j of period t of a session with key K is
+Random numbers are addressed by position: slot j of period t of a session with key K is
 ``mix(K + (t·width + j)·γ)``, SplitMix64 (Steele, Lea & Flood, OOPSLA 2014), with width = 3n+1 slots:
 
     0            the state of demand
@@ -16,11 +16,11 @@ Random numbers are read by their place: slot j of period t of a session with key
     n+1 … 2n     the action it explores
     2n+1 … 3n    which of several best actions becomes its greedy one
 
-So whoever knows the key and the period knows the draws: a session can be stopped and taken up anywhere, and a
-player in an environment can draw what this loop drew.
+The key and the period therefore determine the draws: a session can be stopped and continued at any period,
+and a player in an environment can draw the same numbers as this loop.
 
-ε = exp(−β·t) is multiplied along within blocks of `BLOCK` periods and taken afresh from exp at the start of
-each, which keeps its relative error below 2·BLOCK·2⁻⁵³ ≈ 1.5e-11.
+ε = exp(−β·t) is updated by multiplication within blocks of `BLOCK` periods and computed anew at the start of
+each block, which keeps its relative error below 2·BLOCK·2⁻⁵³ ≈ 1.5e-11.
 """
 
 # ruff: noqa: PLR0917  # compiled functions take their arguments in order
@@ -35,11 +35,11 @@ import numpy as np
 from numba import njit
 
 BLOCK = 1 << 16
-"""Periods between two fresh values of ε."""
+"""Periods after which ε is computed anew."""
 
 STATE, PERIOD, CHANGED = 0, 1, 2
-"""Places in a session's counters: its state, the periods played, and the number of periods played when a
-greedy action last changed.
+"""Positions in a session's counters: its state, the periods played, and the periods played when a greedy
+action last changed.
 """
 
 # Indices are unsigned throughout: numba then leaves out the test for negative ones.
@@ -52,8 +52,10 @@ _UNIT = 2.0**-53
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Numba's compilation, kept on disk where a folder for it can be written (beside the package, or else in
-    the user's own cache), and made anew in each process where neither can.
+    """Compile a function with numba.
+
+    The result is cached on disk, beside the package or in the user's cache folder. If neither can be written,
+    every process compiles again.
     """
     try:
         return njit(cache=True, nogil=True)(function)
@@ -63,7 +65,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @njit(inline="always")
 def uniform(key: Any, place: Any) -> float:
-    """The number in [0, 1) at one place of a session's stream, in steps of 2⁻⁵³."""
+    """Return the number in [0, 1) at one position of a session's stream, a multiple of 2⁻⁵³."""
     z = key + place * _GAMMA
     z = (z ^ (z >> _30)) * _FIRST
     z = (z ^ (z >> _27)) * _SECOND
@@ -73,9 +75,9 @@ def uniform(key: Any, place: Any) -> float:
 
 @compiled
 def search(q: Any, start: Any, points: Any, lowest: bool, key: Any, place: Any) -> Any:
-    """The highest of `points` cells from `start` on, and the value next to it.
+    """Return the position of the highest of `points` cells from `start` on, and the second-highest value.
 
-    Of several highest ones it is the first where `lowest`, else the one that the draw at `place` picks.
+    Of several highest cells, the first one counts if `lowest`; otherwise the draw at `place` selects one.
     """
     top, runner, ties = q[start], -np.inf, 1
     at: Any = _U(0)
@@ -113,7 +115,7 @@ def learn_two(
     window: int,
     stop: int,
 ) -> bool:
-    """`learn` for two firms with memory 1 and one state of demand: the published case, written out."""
+    """Do what `learn` does, for the published case: two firms, memory 1 and one state of demand."""
     points = _U(sizes[1])
     alpha, discount, beta = rates[0], rates[1], rates[2]
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
@@ -136,7 +138,7 @@ def learn_two(
             theirs = _U(uniform(key, place + _U(4)) * scale)
         state = mine * points + theirs
         row = state * _2
-        # Both values first: where a state follows itself, each is made from what was known before.
+        # Both values before either is stored: a state may follow itself, and each builds on the old ones.
         first = keep * q[cell * points + mine] + alpha * (profits[row] + discount * best[row])
         second = keep * q[(cell + _1) * points + theirs] + alpha * (
             profits[row + _1] + discount * best[row + _1]
@@ -154,7 +156,7 @@ def learn_two(
                     continue
                 new, bound[at] = search(q, at * points, points, lowest, key, place + _U(5 + i))
                 best[at] = q[at * points + new]
-                # A tie that it is part of leaves the incumbent, unless the lowest price wins ties.
+                # If it is still among the best, it stays greedy, unless ties go to the lowest price.
                 if new != chosen and (lowest or value < best[at]):
                     greedy[at] = new
                     moved = True
@@ -189,22 +191,22 @@ def learn(
     window: int,
     stop: int,
 ) -> bool:
-    """Play and learn with ε-greedy exploration, each firm updating the cell that it played.
+    """Play and learn with ε-greedy exploration; each firm updates the cell that it played.
 
-    All arrays are flat and changed in place.
+    All arrays are flat and are changed in place.
 
     Args:
         q: values, float64, (states × firms × points).
         best: the highest values, float64, (states × firms).
-        greedy: the actions that have them, uint16, (states × firms).
+        greedy: the actions with these values, uint16, (states × firms).
         profits: float64, (demand states × joint actions × firms).
-        counters: state, periods played, periods played at the last change; int64.
-        key: the session's, uint64.
+        counters: state, periods played, periods played at the last change of a greedy action; int64.
+        key: of the session's random numbers, uint64.
         sizes: firms, points, states, demand states, memory; int64.
-        rates: α, δ, β, and, which is used in `variants`, the first temperature; float64.
+        rates: α, δ, β and the first temperature, which only `variants` uses; float64.
         lowest: whether ties go to the lowest price instead of a random one.
-        window: periods without a change of any greedy action after which the session has converged.
-        stop: the number of periods to end at.
+        window: the session has converged after this many periods without a change of any greedy action.
+        stop: end when this many periods have been played.
 
     Returns:
         Whether the session has converged.
@@ -257,7 +259,7 @@ def learn(
                 slot = place + _1 + _2 * firms + i
                 new, bound[at] = search(q, at * points, points, lowest, key, slot)
                 best[at] = q[at * points + new]
-                # A tie that it is part of leaves the incumbent, unless the lowest price wins ties.
+                # If it is still among the best, it stays greedy, unless ties go to the lowest price.
                 if new != chosen and (lowest or value < best[at]):
                     greedy[at] = new
                     moved = True

@@ -1,12 +1,12 @@
-"""Are limit strategies equilibria? Two tests that differ by what a deviator may do next, and the Q-loss.
+"""Are limit strategies equilibria? Two tests that differ in what a deviator may do next, and the Q-loss.
 
 **One-shot deviation**: a firm deviates in one period and then keeps to its own limit strategy. This is the
-test of Calvano et al.'s replication code, where the paper speaks of best responses and Nash equilibria. It is
-passed too easily as a test of Nash: the continuation need not be the firm's best one.
+test in Calvano et al.'s replication code, where the paper speaks of best responses and Nash equilibria. As a
+test of Nash it is too weak: the firm's own continuation need not be its best one.
 
 **Full best reply**: a firm may change its whole strategy, on the path and after it, while its rivals keep to
-theirs. Only this makes a Nash equilibrium (on the path: from the states of the limit cycle; in all states: a
-subgame-perfect one, since states are all that strategies depend on).
+theirs. Passing this test is a Nash equilibrium if it holds in the states of the limit cycle, and a
+subgame-perfect one if it holds in all states, since strategies depend on nothing but the state.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ from numpy.typing import NDArray
 from ludens.agents.qlearning.sessions import Sessions
 from ludens.agents.qlearning.values import Floats, action_values, best_reply_values
 
-_SLACK = 1e-10  # a relative gain of less than this is none
+_SLACK = 1e-10  # a smaller relative gain counts as no gain
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class EquilibriumTest:
-    """How a firm's limit strategy stands against deviations, for each session.
+    """The results of both tests, for each session and firm.
 
     Attributes:
-        one_shot_path: in each state of the limit cycle no one-shot deviation pays, (sessions, firms).
-        one_shot_all: nor in any other state.
-        best_reply_path: in each state of the limit cycle no other strategy pays more, (sessions, firms).
-        best_reply_all: nor in any other state.
-        loss_path: Q-loss: the share of what the best price is worth that the strategy's own price gives away,
-            by one-shot deviations as in the paper, mean over the states of the cycle, (sessions, firms).
-        loss_all: the same over all states.
-        full_loss_path: what keeping to the strategy gives away against a full best reply, mean over the
-            states of the cycle, as a share of the best reply's value, (sessions, firms).
+        one_shot_path: whether no one-shot deviation pays in any state of the limit cycle, (sessions, firms).
+        one_shot_all: whether none pays in any state at all, (sessions, firms).
+        best_reply_path: whether no other strategy pays more from any state of the limit cycle,
+            (sessions, firms).
+        best_reply_all: whether none pays more from any state at all, (sessions, firms).
+        loss_path: the Q-loss: how much less the strategy's own price is worth than the best price, as a share
+            of the latter, by one-shot deviations as in the paper; mean over the states of the cycle,
+            (sessions, firms).
+        loss_all: the Q-loss, mean over all states, (sessions, firms).
+        full_loss_path: how much less the strategy is worth than a full best reply, as a share of the latter;
+            mean over the states of the cycle, (sessions, firms).
     """
 
     one_shot_path: Flags
@@ -50,12 +52,12 @@ class EquilibriumTest:
 
     @property
     def one_shot_nash(self) -> Flags:
-        """All firms pass the one-shot test on the path, (sessions,): the paper's "Nash on path"."""
+        """Whether all firms pass the one-shot test on the path, (sessions,): the paper's "Nash on path"."""
         return np.asarray(self.one_shot_path.all(axis=1))
 
     @property
     def nash(self) -> Flags:
-        """All firms play a full best reply from the path, (sessions,): a Nash equilibrium."""
+        """Whether all firms play a full best reply on the path, (sessions,): a Nash equilibrium."""
         return np.asarray(self.best_reply_path.all(axis=1))
 
 

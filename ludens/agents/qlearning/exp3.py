@@ -1,5 +1,5 @@
 """Firms that price by Exp3, the adversarial bandit of Auer, Cesa-Bianchi, Freund & Schapire (SIAM Journal on
-Computing 32(1), 2002): a benchmark that has no state and so cannot punish.
+Computing 32(1), 2002): a benchmark without a state, which therefore cannot punish.
 
     p_a = (1−γ)·w_a/Σw + γ/m,   w_a ← w_a·exp(γ·x̂_a/m),   x̂_a = x/p_a for the price charged, else 0
 
@@ -30,13 +30,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class BanditSessions:
-    """What Exp3 firms did, for each session.
+    """The results of Exp3 firms, for each session.
 
     Attributes:
         tables: the market on its grid.
-        mix: the γ used.
+        mix: γ, the share of even exploration.
         probabilities: of each price at the end, (sessions, firms, points).
-        profits: mean over the last tenth of the periods, in money, (sessions, firms).
+        profits: mean over the last tenth of the periods, in units of money, (sessions, firms).
     """
 
     tables: LearningTables
@@ -61,18 +61,18 @@ def train_exp3(
     seed: int = 0,
     workers: int = 1,
 ) -> BanditSessions:
-    """Let Exp3 firms meet in a market.
+    """Let Exp3 firms compete in a market.
 
     Args:
-        market: one product to the firm; the published baseline by default.
+        market: with one product per firm; the published baseline by default.
         points: prices on the grid.
         extension: how far the grid reaches beyond the Nash and the joint-profit price.
         mix: γ in (0, 1], the share of even exploration; by default min(1, √(m·ln m/((e−1)·T))), which the
             authors' corollary 3.2 gives for T periods.
         periods: T, at least 10.
         sessions: how many, at least 1.
-        seed: a whole number; session r depends on it and r alone.
-        workers: threads; they make no difference to the result.
+        seed: a whole number; session r depends on the seed and on r alone.
+        workers: number of threads; it does not change the result.
 
     Raises:
         UsageError: an argument is out of its range.
@@ -106,19 +106,19 @@ def train_exp3(
 
 @compiled
 def exp3(logs: Any, scaled: Any, profits: Any, key: Any, mix: float, periods: int, last: int) -> Any:
-    """Play Exp3 for all firms; logarithms of weights (firms, points) are changed in place.
+    """Play Exp3 for all firms, changing the weights in place.
 
     Args:
-        logs: of the weights, up to a constant for each firm.
+        logs: logarithms of the weights, up to a constant for each firm, (firms, points).
         scaled: profits in [0, 1], (joint actions, firms).
-        profits: in money, likewise.
-        key: of the session's random numbers; firm i draws at place t·n + i.
+        profits: in units of money, (joint actions, firms).
+        key: of the session's random numbers; firm i draws at position t·n + i.
         mix: γ.
         periods: how many to play.
-        last: the period from which profits are averaged.
+        last: the first period that enters the mean profits.
 
     Returns:
-        Mean profits from then on, (firms,).
+        Mean profits from that period on, (firms,).
     """
     firms, points = logs.shape
     weights = np.empty((firms, points))

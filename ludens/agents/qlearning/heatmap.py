@@ -38,14 +38,14 @@ class HeatMap:
     converged: Floats
 
     def figure(self) -> Figure:
-        """The gains as a picture: α to the right, β upwards."""
+        """Draw the profit gains, with α to the right and β upwards."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6.4, 4.8), layout="constrained")
         axes = figure.add_subplot()
         image = axes.imshow(self.gains.T, origin="lower", aspect="auto", cmap="viridis")
         for axis, values in ((axes.xaxis, self.alphas), (axes.yaxis, self.betas)):
-            # At most some eight labels, or they run into one another.
+            # About eight labels at most, or they would overlap.
             places = range(0, len(values), -(-len(values) // 8))
             axis.set_ticks(list(places), [f"{values[place]:.3g}" for place in places])
         axes.set_xlabel("learning rate α")
@@ -65,30 +65,30 @@ def heat_map(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> HeatMap:
-    """Train at every pair of rates; all pairs use the same random numbers.
+    """Train at every pair of rates (α, β); all pairs use the same random numbers.
 
     Args:
         market: the published baseline by default.
         alphas: learning rates, each in (0, 1].
         betas: decay rates of exploration, each at least 0.
-        parameters: all others.
-        sessions: for each pair.
-        seed: of each pair.
-        workers: threads.
-        progress: called with the number of pairs done and of all.
+        parameters: the other parameters of the learners; the published ones by default.
+        sessions: how many to train at each pair.
+        seed: of the training at each pair.
+        workers: number of threads; by default, all cores that this process may use.
+        progress: called with the number of pairs done and the number of all pairs.
 
     Raises:
-        UsageError: there is no rate of a kind, or one is out of its range.
+        UsageError: there is no learning rate or no decay rate, or one is out of its range.
     """
     if not len(alphas) or not len(betas):
         raise UsageError("A heat map needs at least one learning rate and one exploration rate.")
     base = QLearning() if parameters is None else parameters
-    # All are checked before the first is trained.
+    # Checks all pairs before the first one is trained.
     grid = [[replace(base, alpha=float(a), beta=float(b)) for b in betas] for a in alphas]
-    found = np.zeros((3, len(alphas), len(betas)))
-    for row, column in np.ndindex(*found.shape[1:]):
+    means = np.zeros((3, len(alphas), len(betas)))
+    for row, column in np.ndindex(*means.shape[1:]):
         trained = train(market, grid[row][column], sessions, seed, workers=workers)
-        found[:, row, column] = trained.gains.mean(), np.median(trained.periods), trained.converged.mean()
+        means[:, row, column] = trained.gains.mean(), np.median(trained.periods), trained.converged.mean()
         if progress is not None:
             progress(row * len(betas) + column + 1, len(alphas) * len(betas))
-    return HeatMap(np.array(alphas, dtype=float), np.array(betas, dtype=float), *found)
+    return HeatMap(np.array(alphas, dtype=float), np.array(betas, dtype=float), *means)

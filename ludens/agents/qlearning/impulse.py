@@ -1,12 +1,13 @@
-"""What happens after a firm is made to deviate: impulse responses of limit strategies.
+"""Impulse responses of limit strategies: how prices react after a firm is forced to deviate.
 
 From every state of a session's limit cycle, each firm in turn is forced to a price for one or more periods;
-all else follows the limit strategies. Responses are averaged over the cycle's states, then over deviating
-firms, then over sessions, so that a long cycle counts no more than a short one. As in Calvano et al. (AER
-2020), the usual deviation is the static best reply to what the rivals are about to charge.
+everything else follows the limit strategies. Responses are averaged over the cycle's states, then over
+deviating firms, then over sessions, so that a long cycle counts no more than a short one. As in Calvano et
+al. (AER 2020), the default deviation is the static best reply to the prices that the rivals are about to
+charge.
 
-(The authors' impulse-response routine looks the static best reply up by the state's place in the cycle, not
-by the state; here it is the state's own.)
+(The authors' impulse-response routine looks up the static best reply by the position of the state in the
+cycle instead of by the state; here it belongs to the state.)
 """
 
 from __future__ import annotations
@@ -27,24 +28,24 @@ from ludens.errors import UsageError
 class ImpulseResponse:
     """Responses to forced deviations.
 
-    Prices are relative to what would have been charged in the same period without the deviation: 0 is no
-    change, −0.1 a tenth less.
+    Prices are relative to those of the same period without the deviation: 0 is no change, −0.1 is a tenth
+    less.
 
     Attributes:
-        deviator: relative price change of the firm that was forced, by session and period since the
-            deviation (the first column), (sessions, horizon).
-        rivals: of the others, mean over them, (sessions, horizon).
-        unprofitable: the share of a session's deviations by which the deviator loses, discounted for ever;
-            NaN where no forced price differs from the strategy's own, (sessions,).
-        gain: what the deviation earns, discounted for ever, as a share of what keeping to the strategy does,
-            mean, (sessions,); NaN likewise.
-        periods: from the last forced period until play is on the limit cycle again, mean over deviations
-            that return, (sessions,); NaN where none does.
-        returned: the share of deviations after which play returns to its cycle, not to another, (sessions,);
-            NaN as for `unprofitable`.
-        deviations: the share of a session's starts from which a forced price differs from the strategy's own,
-            (sessions,). The authors count starts from which none does as deviations that pay: their share of
-            unprofitable ones is the mean of ``unprofitable * deviations``.
+        deviator: relative price change of the firm that was forced, by session and period; the first column
+            is the period of the deviation, (sessions, horizon).
+        rivals: relative price change of the other firms, mean over them, (sessions, horizon).
+        unprofitable: share of a session's deviations that lower the deviator's discounted profits over the
+            infinite future, (sessions,); NaN where no forced price differs from the strategy's own.
+        gain: mean relative change of the deviator's discounted profits over the infinite future, against
+            keeping to the strategy, (sessions,); NaN where no forced price differs from the strategy's own.
+        periods: periods from the last forced one until play is on the limit cycle again, mean over the
+            deviations that return, (sessions,); NaN where none does.
+        returned: share of deviations after which play returns to its own cycle and not to another one,
+            (sessions,); NaN where no forced price differs from the strategy's own.
+        deviations: share of a session's starting points at which a forced price differs from the strategy's
+            own, (sessions,). The authors count the other starting points as profitable deviations: their
+            share of unprofitable ones is the mean of ``unprofitable * deviations``.
     """
 
     deviator: Floats
@@ -56,16 +57,16 @@ class ImpulseResponse:
     deviations: Floats
 
     def means(self) -> dict[str, float | Floats]:
-        """Means over sessions, those left out that have no deviation to speak of."""
-        found: dict[str, float | Floats] = {
+        """Return the mean of each measure over sessions, leaving out those for which it is NaN."""
+        means: dict[str, float | Floats] = {
             "deviator": self.deviator.mean(axis=0),
             "rivals": self.rivals.mean(axis=0),
         }
         for name in ("unprofitable", "gain", "periods", "returned", "deviations"):
             values = getattr(self, name)
             known = values[~np.isnan(values)]
-            found[name] = float(known.mean()) if len(known) else float("nan")
-        return found
+            means[name] = float(known.mean()) if len(known) else float("nan")
+        return means
 
 
 def impulse_response(
@@ -76,15 +77,15 @@ def impulse_response(
     horizon: int = 15,
     among: NDArray[np.bool_] | None = None,
 ) -> ImpulseResponse:
-    """Force deviations and follow what comes of them.
+    """Force every firm to deviate in every state of each limit cycle, and follow the reactions.
 
     Args:
-        sessions: trained.
+        sessions: trained sessions.
         forced: for how many periods the firm is forced, at least 1.
-        price: ``"best reply"``: the static one to what rivals charge, anew in each forced period; or the
-            number of a price on the grid.
-        horizon: periods to report, at least 1.
-        among: the sessions to look at, (sessions,); all by default.
+        price: ``"best reply"``, the static best reply to the rivals' prices, anew in each forced period; or
+            the index of a price on the grid.
+        horizon: number of periods to report, at least 1.
+        among: mask of the sessions to include, (sessions,); all by default.
 
     Raises:
         UsageError: a number is out of its range, or the learners have no memory and so cannot respond.
@@ -97,12 +98,12 @@ def impulse_response(
             f"forced and horizon must be at least 1 period for a deviation; got {forced} and {horizon}."
         )
     if price != "best reply" and not 0 <= int(price) < tables.points:
-        raise UsageError(f"A forced price is 'best reply' or a place on the grid, 0 to {tables.points - 1}.")
+        raise UsageError(f"A forced price is 'best reply' or an index on the grid, 0 to {tables.points - 1}.")
     chosen = range(len(sessions)) if among is None else np.flatnonzero(among).tolist()
     rows = [_respond(sessions, session, forced, price, horizon) for session in chosen]
     parts = [np.array(part) for part in zip(*rows, strict=True)]
     if not parts:
-        raise UsageError("No session is left to look at: `among` leaves all of them out.")
+        raise UsageError("`among` selects no session: set it for at least one.")
     return ImpulseResponse(*parts)
 
 
@@ -165,7 +166,7 @@ def _forced(tables: LearningTables, played: int, firm: int, price: str | int) ->
 
 
 def _until(following: Ints, state: int, cycle: Ints) -> int | None:
-    """Periods until play is in a state of the cycle; None if it never is."""
+    """Return the periods until play is in a state of the cycle; None if it never is."""
     inside = set(cycle.tolist())
     seen: set[int] = set()
     periods = 0

@@ -1,6 +1,6 @@
-"""One Q-learning firm on its own, in plain Python: for play against others, a period at a time.
+"""A single Q-learning firm in plain Python, for play against other policies period by period.
 
-It does what the compiled loop of `core` and `variants` does for one of its firms, and draws what that draws.
+It computes what the compiled loops in `core` and `variants` compute for one firm, from the same draws.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _COLDEST = 1e-300
 
 
 class Learner:
-    """A firm's table of values, and what it does with it.
+    """One firm's table of values and its learning rule.
 
     Attributes:
-        q: its values, (states, points).
-        greedy: its greedy action in each state, (states,).
-        state: the number of the state that its next period starts in.
-        period: the periods it has played.
+        q: values, (states, points).
+        greedy: greedy action in each state, (states,).
+        state: number of the state in which the next period starts.
+        period: number of periods played.
     """
 
     def __init__(self, session: Session, firm: int) -> None:
-        """Take over the table of one firm of a session, and go on from where that stands."""
+        """Copy the table of one firm of a session, and continue from the session's period."""
         tables = session.tables
         shape = (tables.states, tables.firms)
         self.tables: LearningTables = tables
@@ -41,7 +41,7 @@ class Learner:
         self._block, self._epsilon, self._at = -1, 1.0, 0
 
     def draw(self, slot: int) -> float:
-        """The session's number in [0, 1) for this period; slots are those of `core`."""
+        """Return the session's random number in [0, 1) in a slot of this period; see `core` for the slots."""
         place = self.period * (3 * self.tables.firms + 1) + slot
         return stream_uniform(self.key, place)
 
@@ -49,7 +49,7 @@ class Learner:
         """Choose an action for this period.
 
         Args:
-            draw: gives the number in [0, 1) of a slot; by default the session's own.
+            draw: returns a random number in [0, 1) for a slot; `Learner.draw` by default.
         """
         draw = self.draw if draw is None else draw
         parameters, firms, firm = self.tables.parameters, self.tables.firms, self.firm
@@ -69,19 +69,19 @@ class Learner:
         return action
 
     def learn(self, joint: int, earned: float) -> None:
-        """Take in what happened in this period, and move on to the next.
+        """Update the values from this period's outcome, and move on to the next period.
 
         Args:
             joint: the joint action of all firms.
-            earned: the firm's own profit.
+            earned: the firm's profit.
         """
         tables, parameters = self.tables, self.tables.parameters
         following = int(tables.next_state(self.state, joint))
         own = int(tables.digits(joint)[self.firm])
         row = self.q[self.state]
         if parameters.updating == "synchronous":
-            # What other prices would have earned comes from the market's expected profits; what the price
-            # taken did earn, from the market itself.
+            # For the other prices, the market's expected profits are used; for the price charged, the
+            # profit that was earned.
             step = tables.points ** (tables.firms - 1 - self.firm)
             met = joint + (np.arange(tables.points) - own) * step
             profits = tables.expected[met, self.firm].copy()
@@ -98,7 +98,7 @@ class Learner:
         self.period += 1
 
     def fade(self) -> float:
-        """exp(−β·t), as the compiled loop has it to the last bit."""
+        """Return exp(−β·t), equal to the compiled loop's value to the last bit."""
         beta = self.tables.parameters.beta
         block = self.period - self.period % BLOCK
         if block != self._block or self._at > self.period:
@@ -120,7 +120,7 @@ class Learner:
 
 
 def stream_uniform(key: int, place: int) -> float:
-    """As `core.uniform`: SplitMix64's number at a place, in [0, 1)."""
+    """Return SplitMix64's number in [0, 1) at a position of the stream, as `core.uniform` does."""
     z = (key + place * _GAMMA) & _MASK
     z = ((z ^ (z >> 30)) * _FIRST) & _MASK
     z = ((z ^ (z >> 27)) * _SECOND) & _MASK

@@ -1,7 +1,7 @@
-"""What a Q-learner is made of, with the published values as defaults.
+"""The parameters of Q-learners, with the published values as defaults.
 
 Source: Calvano, Calzolari, Denicolò & Pastorello (American Economic Review 110(10), 2020) and its replication
-code; where the two differ (ties), the code counts and the paper is an option.
+code. Where the two differ (ties), the default follows the code, and the paper's rule is an option.
 """
 
 from __future__ import annotations
@@ -26,28 +26,30 @@ _MOST_POINTS = 1 << 16  # greedy actions are kept in 16 bits
 
 @dataclass(frozen=True, eq=False)
 class QLearning:
-    """The parameters of Q-learning firms, all alike.
+    """The parameters of Q-learning firms, the same for all firms of a market.
 
     Attributes:
-        alpha: α, the weight of what was just learnt, in (0, 1].
-        beta: β ≥ 0, the rate at which exploration dies out per period: ε_t = exp(−β·t), or with Boltzmann
+        alpha: α in (0, 1], the learning rate: the weight of the newest experience.
+        beta: β ≥ 0, the rate at which exploration decays per period: ε_t = exp(−β·t), or with Boltzmann
             exploration T_t = temperature·exp(−β·t).
-        discount: δ, in [0, 1).
-        memory: k ≥ 0, the number of past periods whose prices make the state; 0 is one state only.
-        points: m ≥ 2, prices on the grid.
+        discount: δ in [0, 1), the discount factor.
+        memory: k ≥ 0, the number of past periods whose prices form the state; 0 leaves a single state.
+        points: m ≥ 2, the number of prices on the grid.
         extension: ξ ≥ 0, how far the grid reaches beyond the Nash and the joint-profit price.
-        initial: Q_0. ``"random rivals"`` is the published one, the discounted profit against rivals that
-            price at random: Σ_{a_−i} π_i/[(1−δ)·m^(n−1)]; ``"zero"``; a number; or an array that broadcasts
-            to (firms, states, points).
-        ties: which of several highest actions is greedy. ``"random"``, as in the authors' code: drawn, and
-            only when the incumbent has fallen below them; ``"lowest"``, as in the paper: the lowest price.
-        window: a session has converged when no greedy action of any firm and state has changed for so many
-            periods.
-        max_periods: where a session ends if it does not converge.
-        exploration: ``"epsilon"`` or ``"boltzmann"``: an action is drawn with probability ∝ exp(Q/T).
-        temperature: T_0 > 0, in units of Q.
-        updating: ``"asynchronous"``, only the cell played learns; ``"synchronous"``, every other price of the
-            state learns too what it would have earned against the same rivals' prices.
+        initial: Q_0. ``"random rivals"``, the published choice, is the discounted profit against rivals that
+            price at random, Σ_{a_−i} π_i/[(1−δ)·m^(n−1)]; or ``"zero"``, a number, or an array that
+            broadcasts to (firms, states, points).
+        ties: which of several best actions is greedy. ``"random"``, as in the authors' code: the incumbent
+            stays as long as it is among them, otherwise one is drawn. ``"lowest"``, as in the paper: the
+            lowest price.
+        window: a session has converged when no greedy action of any firm in any state has changed for this
+            many periods.
+        max_periods: a session that does not converge ends after this many periods.
+        exploration: ``"epsilon"`` for ε-greedy; ``"boltzmann"`` draws an action with probability ∝ exp(Q/T).
+        temperature: T_0 > 0, in units of Q; used by Boltzmann exploration only.
+        updating: ``"asynchronous"``: only the value of the price charged is updated. ``"synchronous"``: every
+            other price of the state is updated too, with the profit that it would have earned against the
+            same rivals' prices.
 
     Raises:
         UsageError: a value is outside its range.
@@ -76,7 +78,7 @@ class QLearning:
                 )
         for name, least in {"memory": 0, "points": 2, "window": 1, "max_periods": 1}.items():
             value = getattr(self, name)
-            # 1e9 is how people write the limit: whole floats count.
+            # People write the limit as 1e9, so floats that are whole numbers are accepted.
             number = int(value) if isinstance(value, float) and value.is_integer() else whole_number(value)
             if number is None or number < least:
                 raise UsageError(
@@ -115,17 +117,15 @@ class QLearning:
             raise UsageError(f"{name} must be a finite number {where} for Q-learners; got {value!r}.")
 
     def states(self, firms: int) -> int:
-        """|S| = m^(n·k)."""
+        """Return the number of states, m^(n·k)."""
         return int(self.points ** (firms * self.memory))
 
     def table_bytes(self, firms: int) -> int:
-        """Memory of one session while it runs: Q, and per state the best value, the bound and the greedy
-        action.
-        """
+        """Return the bytes of one running session: Q, best values, bounds and greedy actions."""
         return self.states(firms) * firms * (8 * self.points + 18)
 
     def key(self) -> dict[str, Any]:
-        """All parameters as JSON values, for manifests and to tell one training from another."""
+        """Return all parameters as JSON values, for manifests and to compare trainings."""
         values = asdict(self)
         if not isinstance(self.initial, str):
             values["initial"] = np.asarray(self.initial, dtype=np.float64).tolist()

@@ -1,16 +1,15 @@
-"""A Q-learner as a firm like any other: against language models, oracles or other learners.
+"""Q-learners as policies in markets, against language models, oracles or other learners.
 
-It sees what every firm sees, all past prices and its own profits, and it keeps nothing else between turns:
+A Q-learner sees what every firm sees, all past prices and its own profits. It has two modes:
 
-- ``"trained"``: it learnt in a market of its kind before, against learners like itself, and now follows its
+- ``"trained"``: it has learnt beforehand in the same market against learners like itself, and follows its
   limit strategy without exploring or learning further. The state is read from the last k periods' prices;
-  before there are k of them, the training's last prices stand in for those that lack.
-- ``"online"``: it learns while it plays. Its table is worked out from the history at each turn, from the
-  first period on, so that a run taken up after an interruption goes on as if there had been none. (What was
-  worked out for the turn before is kept and used again where the history it came from is the same; that
-  saves time and changes nothing.)
+  in the first k periods, the last prices of the training stand in for the missing ones.
+- ``"online"``: it learns while it plays. At each turn its table is computed from the whole history, so that
+  an interrupted run continues as if it had not been interrupted. (The table of the previous turn is kept and
+  used again if the history is the same; that saves time and changes nothing.)
 
-Prices of others that are on no point of its grid count as the nearest one.
+Prices of others that are not on its grid count as the nearest point.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
 
-_REMEMBERED = 64  # histories of which an online learner keeps the table it worked out last
+_REMEMBERED = 64  # histories whose tables an online learner keeps
 
 
 @dataclass(frozen=True, eq=False)
 class LimitStrategies:
-    """What one trained session plays: (firms, states) greedy actions, and the state it ended in."""
+    """The limit strategies of one trained session: greedy actions (firms, states), and the last state."""
 
     tables: LearningTables
     strategies: NDArray[np.uint16]
@@ -51,18 +50,16 @@ class LimitStrategies:
 
 
 class QLearningPolicy(Policy):
-    """A Q-learning firm.
+    """A policy that prices by Q-learning.
 
     Args:
-        parameters: of the learner; or name some of them as further arguments (``alpha=0.1``), which take the
-            place of theirs.
-        mode: ``"trained"`` or ``"online"``, see above.
+        parameters: of the learner. Further arguments (``alpha=0.1``) replace single ones.
+        mode: ``"trained"`` or ``"online"``, see the module.
         seed: of the training, or of an online learner's first state and ties.
-        session: which session of that training.
-        draws: where an online learner's exploration comes from: ``"episode"``, the generator of the episode
-            that it plays in; ``"session"``, the numbers that the session of that seed draws, whatever the
-            episode.
-        cache: a folder to keep trainings in; None keeps them in memory only.
+        session: number of the session within the training.
+        draws: the source of an online learner's exploration: ``"episode"``, the generator of the episode that
+            it plays in; ``"session"``, the random numbers of the session with that seed, in every episode.
+        cache: folder in which trainings are kept; None keeps them in memory only.
 
     Raises:
         UsageError: a setting is unknown or out of its range.
@@ -105,13 +102,13 @@ class QLearningPolicy(Policy):
         self.parameters = QLearning(**(known | settings))
         self.mode, self.seed, self.session, self.draws = mode, int(seed), int(session), draws
         self.cache = None if cache is None else str(cache)
-        self._worked_out: OrderedDict[tuple[Any, ...], _Replay] = OrderedDict()
+        self._replays: OrderedDict[tuple[Any, ...], _Replay] = OrderedDict()
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Price by the limit strategy, or by what has been learnt so far.
+        """Return the price of the limit strategy or, online, of what has been learnt so far.
 
         Raises:
-            UsageError: the turn is none of a pricing market, or firms sell several products there.
+            UsageError: the turn is not of a pricing market, or firms sell several products there.
             TableTooLargeError: the tables exceed 8 GiB.
         """
         view = market_view(turn)
@@ -124,27 +121,27 @@ class QLearningPolicy(Policy):
         return priced(turn, float(replay.learner.tables.grid[view.firm, replay.learner.act(draw)]))
 
     def describe(self) -> dict[str, Any]:
-        """JSON values from which an equal firm can be made."""
+        """Return JSON values from which an equal policy can be made."""
         settings: dict[str, Any] = {"spec": self.name, "mode": self.mode, "seed": self.seed}
         settings |= {"session": self.session, "draws": self.draws} | self.parameters.key()
         return settings if self.cache is None else settings | {"cache": self.cache}
 
     def _caught_up(self, view: MarketView) -> _Replay:
-        """A learner that has taken in the whole history, from the longest part that is worked out already."""
+        """Return a learner that has learnt from the whole history, starting from a kept table if one fits."""
         periods = len(view.prices)
-        # Histories are looked up by their last period; one that differs before it is replayed.
+        # Histories are looked up by their last period; one that differs in an earlier period is replayed.
         for length in (periods, periods - 1):
-            found = self._worked_out.get(_fingerprint(view, length)) if length >= 0 else None
-            if found is not None and found.holds(view):
+            replay = self._replays.get(_fingerprint(view, length)) if length >= 0 else None
+            if replay is not None and replay.holds(view):
                 break
         else:
-            found = _Replay(view, self.parameters, self.seed, self.session)
-        self._worked_out.pop(_fingerprint(view, len(found.prices)), None)
-        found.go_on(view)
-        self._worked_out[_fingerprint(view, periods)] = found
-        while len(self._worked_out) > _REMEMBERED:
-            self._worked_out.popitem(last=False)
-        return found
+            replay = _Replay(view, self.parameters, self.seed, self.session)
+        self._replays.pop(_fingerprint(view, len(replay.prices)), None)
+        replay.go_on(view)
+        self._replays[_fingerprint(view, periods)] = replay
+        while len(self._replays) > _REMEMBERED:
+            self._replays.popitem(last=False)
+        return replay
 
 
 class _Replay:
@@ -180,14 +177,14 @@ class _Replay:
 def limit_strategies(
     market: Market, parameters: QLearning, seed: int = 0, session: int = 0, cache: str | None = None
 ) -> LimitStrategies:
-    """One session's limit strategies, trained when they are first asked for.
+    """Return the limit strategies of one session, which is trained at the first call.
 
     Args:
-        market: one product to the firm.
+        market: with one product per firm.
         parameters: of the learners.
         seed: of the training.
-        session: its number; the others are not trained, unless a cache is used, which holds all before it.
-        cache: a folder to keep the training in, made if it is not there.
+        session: number of the session. Only this one is trained; with a cache, those before it are too.
+        cache: folder in which the training is kept, created if it does not exist.
     """
     return _trained(market, parameters, seed, session, cache)
 

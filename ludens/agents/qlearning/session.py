@@ -1,8 +1,8 @@
-"""One session of learning: n Q-learners in one market, from random first prices until their strategies stand
-still.
+"""One session of learning: n Q-learners in one market, from random first prices until their strategies no
+longer change.
 
-What a session draws depends on its key and the period alone (see `core`), so it may be advanced in pieces,
-copied, stored and taken up again anywhere.
+The random numbers of a session depend on its key and the period alone (see `core`), so that it can be
+advanced in pieces, copied, stored and continued at any period.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ class Session:
     """The whole state of a session, in flat arrays that the compiled loop changes in place.
 
     Attributes:
-        key: of its random numbers.
+        tables: the market on its grid, with the parameters.
+        key: of the random numbers.
         q: (states × firms × points); best and greedy: (states × firms).
-        counters: the state, the periods played, the periods played at the last change of a greedy action.
-        converged: whether no greedy action has changed for the window.
+        counters: state, periods played, periods played at the last change of a greedy action.
+        converged: whether no greedy action has changed for `QLearning.window` periods.
     """
 
     tables: LearningTables
@@ -38,7 +39,7 @@ class Session:
 
     @property
     def state(self) -> int:
-        """The state that the next period starts in."""
+        """The state in which the next period starts."""
         return int(self.counters[core.STATE])
 
     @property
@@ -48,25 +49,28 @@ class Session:
 
     @property
     def changed(self) -> int:
-        """Periods played when a greedy action changed for the last time."""
+        """Periods played when a greedy action last changed."""
         return int(self.counters[core.CHANGED])
 
     @property
     def over(self) -> bool:
-        """Whether it has converged or reached its last period."""
+        """Whether the session has converged or reached its last period."""
         return self.converged or self.periods >= self.tables.parameters.max_periods
 
     def strategies(self) -> NDArray[np.uint16]:
-        """The greedy actions, shape (firms, states)."""
+        """Return the greedy actions, shape (firms, states)."""
         return self.greedy.reshape(self.tables.states, self.tables.firms).T.copy()
 
     def values(self) -> NDArray[np.float64]:
-        """The Q tables, shape (firms, states, points)."""
+        """Return the Q tables, shape (firms, states, points)."""
         shape = (self.tables.states, self.tables.firms, self.tables.points)
         return self.q.reshape(shape).swapaxes(0, 1).copy()
 
     def advance(self, periods: int) -> None:
-        """Play so many periods more, or fewer if it is over before; in pieces or at once is the same."""
+        """Play this many periods more, or fewer if the session is over before.
+
+        Advancing in several pieces gives the same result as in one.
+        """
         parameters, tables = self.tables.parameters, self.tables
         stop = min(self.periods + periods, parameters.max_periods)
         sizes = (tables.firms, tables.points, tables.states, len(tables.profits), parameters.memory)
@@ -97,16 +101,16 @@ class Session:
         )
 
     def copy(self) -> Session:
-        """An independent copy, for a checkpoint."""
+        """Return an independent copy, for a checkpoint."""
         arrays = (self.q.copy(), self.best.copy(), self.greedy.copy(), self.counters.copy())
         return Session(self.tables, self.key, *arrays, self.converged)
 
 
 def start_session(tables: LearningTables, seed: int, number: int) -> Session:
-    """Session `number` of a training with this seed, before its first period.
+    """Return session `number` of a training with this seed, before its first period.
 
-    Its first state is drawn evenly, and where Q_0 has ties that are broken at random, so is each first greedy
-    action. A session is the same however many others there are.
+    The first state is drawn uniformly; so is each first greedy action if Q_0 has ties that are broken at
+    random. A session does not depend on the number of others.
     """
     source = np.random.SeedSequence(seed, spawn_key=(number,))
     key = source.generate_state(1, np.uint64)[0]

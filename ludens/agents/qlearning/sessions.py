@@ -1,4 +1,4 @@
-"""What a training leaves behind: the limit strategies of many sessions, and the paths that they settle on."""
+"""The results of a training: the limit strategies of many sessions, and the cycles that they settle on."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Sessions:
         tables: the market on its grid, with the parameters.
         seed: of the training.
         strategies: the greedy action of each firm in each state, (sessions, firms, states).
-        states: the state each session ended in, (sessions,).
-        periods: the periods until the last change of a greedy action, (sessions,); the stable window after it
-            is not counted.
-        converged: whether the window was reached, (sessions,).
-        q: Q tables, (sessions, firms, states, points), if they were kept.
+        states: the last state of each session, (sessions,).
+        periods: periods until the last change of a greedy action, without the stable window after it,
+            (sessions,).
+        converged: whether the session converged before its last period, (sessions,).
+        q: Q tables, (sessions, firms, states, points); None unless they were kept.
     """
 
     tables: LearningTables
@@ -42,17 +42,17 @@ class Sessions:
 
     @cached_property
     def cycles(self) -> tuple[Ints, ...]:
-        """The states of each session's limit cycle, in order: where greedy play leads from its last state."""
+        """The states of each session's limit cycle, in order: greedy play from its last state ends there."""
         return tuple(limit_cycle(self.next_states(r), state) for r, state in enumerate(self.states.tolist()))
 
     @cached_property
     def cycle_lengths(self) -> Ints:
-        """(sessions,)."""
+        """The number of states in each session's limit cycle, (sessions,)."""
         return np.array([len(cycle) for cycle in self.cycles], dtype=np.int64)
 
     @cached_property
     def profits(self) -> Floats:
-        """Mean profit of each firm on the limit cycle, (sessions, firms); expected where demand is random."""
+        """Mean profit of each firm on the limit cycle, expected if demand is random, (sessions, firms)."""
         expected = self.tables.expected
         return np.stack(
             [expected[self.joint_actions(r)[cycle]].mean(axis=0) for r, cycle in enumerate(self.cycles)]
@@ -60,12 +60,12 @@ class Sessions:
 
     @cached_property
     def gains(self) -> Floats:
-        """Average profit gain Δ on the limit cycle, (sessions,)."""
+        """Profit gain Δ on the limit cycle, averaged over firms, (sessions,)."""
         return self.tables.gain(self.profits)
 
     @cached_property
     def symmetric(self) -> NDArray[np.bool_]:
-        """Whether all firms take the same action all along the cycle, (sessions,)."""
+        """Whether all firms take the same action in every state of the cycle, (sessions,)."""
         same = [
             bool(np.all((actions := strategy[:, cycle]) == actions[:1]))
             for strategy, cycle in zip(self.strategies, self.cycles, strict=True)
@@ -73,20 +73,25 @@ class Sessions:
         return np.array(same)
 
     def path_prices(self, session: int) -> Floats:
-        """Prices along one session's limit cycle, (length, firms)."""
+        """Return the prices along one session's limit cycle, (length, firms)."""
         return self.tables.prices(self.joint_actions(session)[self.cycles[session]])
 
     def joint_actions(self, session: int) -> Ints:
-        """The joint action that follows each state, (states,)."""
+        """Return the joint action taken in each state, (states,)."""
         return self.tables.joint(self.strategies[session].T)
 
     def next_states(self, session: int) -> Ints:
-        """The state that follows each state, (states,)."""
+        """Return the state that follows each state, (states,)."""
         return self.tables.next_state(np.arange(self.tables.states), self.joint_actions(session))
 
 
 def limit_cycle(following: Ints, state: int) -> Ints:
-    """The cycle that a map of states, (states,), leads to from one of them, from where it is entered."""
+    """Return the cycle in which a path of states ends, beginning with the state at which it is entered.
+
+    Args:
+        following: the state that follows each state, (states,).
+        state: the state in which the path starts.
+    """
     seen: dict[int, int] = {}
     path: list[int] = []
     current = int(state)

@@ -1,11 +1,11 @@
-"""A market as Q-learners see it: prices as numbers of a grid, profits as a table, states as flat numbers.
+"""A market as Q-learners see it: prices as indices on a grid, profits in a table, states as integers.
 
-The joint action of firms with actions a_0 … a_{n−1} on m points is the number Σ a_i·m^(n−1−i), and the state
-with memory k holds the last k of them, the newest in the lowest digits.
+The joint action of firms with actions a_0 … a_{n−1} on m points is the number Σ a_i·m^(n−1−i). With memory k,
+the state consists of the last k joint actions, the newest in the lowest digits.
 
-With an outside option that changes from period to period, grids and benchmarks are those of the authors'
-code: the grid runs from the lowest Nash to the highest joint-profit price of any firm and any value, and
-profit gains are taken against the mean, over the values, of each value's own Nash and joint profits.
+With an outside good whose value changes from period to period, grids and benchmarks follow the authors' code:
+the grid runs from the lowest Nash price to the highest joint-profit price of any firm at any value, and
+profit gains are relative to the Nash and joint profits averaged over the values.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ GIB = 1 << 30
 
 
 class TableTooLargeError(LudensError):
-    """Q tables would not fit the memory allowed; the message gives the size in bytes."""
+    """Q tables that exceed the memory allowed; the message gives the size in bytes."""
 
 
 @dataclass(frozen=True, eq=False)
 class LearningTables:
-    """What the learning loop runs on.
+    """A market, the parameters, and the arrays on which the learning loop runs.
 
     Attributes:
         market: the market.
         parameters: of the learners.
-        outside: the equally likely values of the outside good, drawn anew each period; empty where it stays
-            as the market has it.
+        outside: the equally likely values of the outside good, drawn anew each period; empty if it keeps the
+            market's own.
     """
 
     market: Market
@@ -49,27 +49,27 @@ class LearningTables:
 
     @property
     def firms(self) -> int:
-        """How many firms there are, n."""
+        """The number of firms, n."""
         return self.market.firms
 
     @property
     def points(self) -> int:
-        """Prices on the grid, m."""
+        """The number of prices on the grid, m."""
         return self.parameters.points
 
     @property
     def joints(self) -> int:
-        """Joint actions, m^n."""
+        """The number of joint actions, m^n."""
         return int(self.points**self.firms)
 
     @cached_property
     def states(self) -> int:
-        """|S| = m^(n·k)."""
+        """The number of states, m^(n·k)."""
         return self.parameters.states(self.firms)
 
     @cached_property
     def grid(self) -> Floats:
-        """Prices in money, shape (firms, points), ascending; where firms differ, each has its own."""
+        """Each firm's prices in units of money, ascending, shape (firms, points)."""
         points, extension = self.parameters.points, self.parameters.extension
         if not self.outside:
             alike = price_grid(self.market, points, extension)
@@ -82,7 +82,7 @@ class LearningTables:
 
     @cached_property
     def profits(self) -> Floats:
-        """Profits in money, shape (values of the outside good, joint actions, firms)."""
+        """Profits in units of money, shape (values of the outside good, joint actions, firms)."""
         prices = self.prices(np.arange(self.joints))
         values = self.outside or (None,)
         return np.stack([self.market.profits(prices, outside=_full(prices, value)) for value in values])
@@ -94,45 +94,47 @@ class LearningTables:
         return mean
 
     def prices(self, joints: ArrayLike) -> Floats:
-        """Prices (..., firms) of joint actions (...)."""
+        """Return the prices (..., firms) of joint actions (...)."""
         return self.grid[np.arange(self.firms), self.digits(joints)]
 
     def digits(self, joints: ArrayLike) -> Ints:
-        """Actions (..., firms) of joint actions (...)."""
+        """Return the actions (..., firms) of joint actions (...)."""
         powers = self.points ** np.arange(self.firms - 1, -1, -1)
         actions: Ints = np.asarray(joints)[..., None] // powers % self.points
         return actions
 
     def joint(self, actions: ArrayLike) -> Ints:
-        """Joint actions (...) of actions (..., firms)."""
+        """Return the joint actions (...) of actions (..., firms)."""
         powers = self.points ** np.arange(self.firms - 1, -1, -1)
         number: Ints = np.asarray(actions, dtype=np.int64) @ powers
         return number
 
     def next_state(self, states: ArrayLike, joints: ArrayLike) -> Ints:
-        """The states that follow."""
+        """Return the states that follow when joint actions are taken in states."""
         if self.parameters.memory == 0:
             return np.zeros_like(np.asarray(joints) + np.asarray(states))
         following: Ints = np.asarray(states, dtype=np.int64) * self.joints % self.states + np.asarray(joints)
         return following
 
     def last_joint(self, states: ArrayLike) -> Ints:
-        """The newest joint action in each state; needs a memory of at least 1."""
+        """Return the newest joint action in each state; needs a memory of at least 1."""
         newest: Ints = np.asarray(states) % self.joints
         return newest
 
     def nearest(self, prices: ArrayLike) -> Ints:
-        """The actions (..., firms) whose prices lie nearest to given ones, the lower of two as near; a price
-        that is missing (NaN) counts as the highest, which sells least.
+        """Return the actions (..., firms) whose prices are nearest to the given ones.
+
+        Of two equally near prices, the lower one counts. A missing price (NaN) counts as the highest price,
+        which sells least.
         """
         wanted = np.nan_to_num(np.asarray(prices, dtype=np.float64), nan=np.inf)
-        # Within the grid's ends, or a very large price would lie as far from each of its points.
+        # Clipped to the grid: in floats, a very large price would be equally far from all points.
         wanted = np.clip(wanted, self.grid[:, 0], self.grid[:, -1])
         actions: Ints = np.abs(wanted[..., None] - self.grid).argmin(axis=-1)
         return actions
 
     def initial(self) -> Floats:
-        """Q_0, shape (states, firms, points), contiguous.
+        """Return Q_0 as a contiguous array of shape (states, firms, points).
 
         Raises:
             UsageError: the array of initial values has another shape.
@@ -159,7 +161,7 @@ class LearningTables:
         return np.ascontiguousarray(given.swapaxes(0, 1))
 
     def benchmarks(self) -> tuple[Floats, Floats]:
-        """Nash and joint profits of each firm, shape (firms,) each: the 0 and the 1 of the profit gain."""
+        """Return each firm's Nash and joint profits, (firms,) each, where the profit gain is 0 and 1."""
         variants = self._variants()
         values = self.outside or (None,)
         low = [m.profits(nash_prices(m), outside=v) for m, v in zip(variants, values, strict=True)]
@@ -167,7 +169,7 @@ class LearningTables:
         return np.mean(low, axis=0), np.mean(high, axis=0)
 
     def gain(self, profits: ArrayLike) -> Floats:
-        """Profit gain Δ (...) of profits (..., firms), averaged over firms before the quotient is taken."""
+        """Return the profit gain Δ (...) of profits (..., firms), averaged over firms before dividing."""
         low, high = (side.mean() for side in self.benchmarks())
         gain: Floats = (np.asarray(profits, dtype=np.float64).mean(axis=-1) - low) / (high - low)
         return gain
@@ -187,11 +189,11 @@ def learning_tables(
     kept: int = 0,
     memory_limit: int = 8 * GIB,
 ) -> LearningTables:
-    """The tables of a market, if they can be held.
+    """Return the tables of a market, after checking that they fit the memory.
 
     Raises:
         UsageError: a firm sells several products, or the outside good's values are not finite numbers.
-        TableTooLargeError: the tables of `workers` sessions at once, with `kept` bytes of results, exceed
+        TableTooLargeError: the tables of `workers` concurrent sessions and `kept` bytes of results exceed
             `memory_limit` bytes.
     """
     if market.products != market.firms:
@@ -209,7 +211,7 @@ def learning_tables(
         states = f"{parameters.points}^({firms}·{parameters.memory})"
         raise TableTooLargeError(
             f"Q tables of {firms} firms with {states} = {parameters.states(firms):,} states need {size:,}"
-            f" bytes with {workers} session(s) at once, and {memory_limit:,} are allowed: use fewer points,"
+            f" bytes with {workers} session(s) at a time, and {memory_limit:,} are allowed: use fewer points,"
             " a shorter memory, fewer workers or sessions, or raise memory_limit."
         )
     return LearningTables(market, parameters, values)

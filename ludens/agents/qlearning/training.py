@@ -1,4 +1,4 @@
-"""Training: many independent sessions on all cores, stopped and taken up again without a trace."""
+"""Training: many independent sessions on all cores, which can be interrupted and continued."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ludens.envs.pricing import Market
 from ludens.errors import UsageError
 
 PIECE = 1 << 22
-"""Periods that a session plays between two looks at whether to stop: a tenth of a second for two firms."""
+"""Periods that a session plays before it checks whether to stop: a tenth of a second for two firms."""
 
 
 def train(
@@ -36,25 +36,25 @@ def train(
     memory_limit: int = 8 * GIB,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sessions:
-    """Let Q-learners meet in a market, session by session, until their strategies stand still.
+    """Train Q-learners in a market, session by session, until their strategies no longer change.
 
-    Session r depends on the seed and r alone: the result is the same for any number of workers, and however
-    often the training was interrupted.
+    Session r depends on the seed and on r alone: neither the number of workers nor interruptions change the
+    result.
 
     Args:
-        market: one product to the firm; the published baseline by default.
-        parameters: the published ones by default.
+        market: with one product per firm; the published baseline by default.
+        parameters: of the learners; the published ones by default.
         sessions: how many, at least 1.
         seed: a whole number of at least 0.
         outside: the equally likely values of the outside good, drawn anew each period; None keeps the
             market's own.
-        workers: threads; all cores that this process may use by default.
-        checkpoint: a file to keep the training in. If it holds this very training already, that goes on from
-            there, or is read if it was finished.
-        every: seconds between two writings of it.
+        workers: number of threads; by default, all cores that this process may use.
+        checkpoint: file in which the training is kept. If it already holds the same training, that one is
+            continued, or read if it is finished.
+        every: seconds between two checkpoints.
         keep_tables: whether to keep the Q tables, 8·n·m^(nk)·m bytes per session.
-        memory_limit: bytes that tables may take.
-        progress: called with the number of sessions done and of all, about once a second.
+        memory_limit: bytes that the tables may take.
+        progress: called about once a second with the number of sessions done and the number of all sessions.
 
     Raises:
         UsageError: an argument is out of its range, or the checkpoint belongs to another training.
@@ -87,7 +87,7 @@ def train(
                 path, identifier, results, lambda number: start_session(tables, seed, number)
             )
     if not results.done.all():
-        tables.profits  # noqa: B018  # made once here, not by each thread
+        tables.profits  # noqa: B018  # computed once here, not by each thread
         training = _Training(
             tables=tables,
             seed=seed,
@@ -105,7 +105,7 @@ def train(
 
 
 class _Training:
-    """The threads of one training and what they share."""
+    """The threads of one training and the state that they share."""
 
     def __init__(
         self,
@@ -124,9 +124,9 @@ class _Training:
         self.stop, self.lock = threading.Event(), threading.Lock()
 
     def run(self, threads: int) -> None:
-        """Play all sessions that are not done; whatever ends it, what was played is kept in the file."""
+        """Play all sessions that are not done, and save what was played however the training ends."""
         waiting = [number for number, done in enumerate(self.results.done.tolist()) if not done]
-        # Those under way first: they hold memory in the file.
+        # Sessions under way come first, because their tables take space in the file.
         waiting.sort(key=lambda number: (number not in self.snapshots, number))
         with ThreadPoolExecutor(threads, thread_name_prefix="qlearning") as pool:
             futures = {pool.submit(self._play, number) for number in waiting}
@@ -149,7 +149,7 @@ class _Training:
                 start = time.monotonic()
                 self._save()
                 saved = time.monotonic()
-                # Writing takes at most a twentieth of the time, however large the tables are.
+                # Saving takes at most a twentieth of the time, however large the tables are.
                 pause = max(self.every, 20 * (saved - start))
 
     def _play(self, number: int) -> None:

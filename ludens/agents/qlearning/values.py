@@ -1,8 +1,8 @@
-"""What strategies are worth: exact discounted values of deterministic play.
+"""Exact discounted values of limit strategies.
 
-Play from a state is a path through a finite map of states, so its value is had by doubling: the value of 2h
-periods is that of h, and δ^h times that of h more from where these end. Some twenty doublings make the rest
-smaller than rounding.
+Play is deterministic: from each state it follows a path through a finite set of states. Its value is computed
+by doubling: the value of 2h periods is that of the first h, plus δ^h times that of h periods from the state
+then reached. After about twenty doublings the remainder is below rounding.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Ints = NDArray[np.int64]
 
 
 def path_values(earned: Floats, following: Ints, discount: float) -> Floats:
-    """Discounted sums Σ δ^t·earned along the path from every state, shape (states, …).
+    """Return the discounted sums Σ δ^t·earned along the path from every state, shape (states, …).
 
     Args:
-        earned: by state, (states, …).
-        following: the next state of each, (states,).
+        earned: profit in each state, (states, …).
+        following: the state that follows each state, (states,).
         discount: δ in [0, 1).
     """
     value, step, weight = np.array(earned, dtype=np.float64), np.asarray(following), discount
@@ -37,17 +37,19 @@ def path_values(earned: Floats, following: Ints, discount: float) -> Floats:
 
 
 def action_values(sessions: Sessions, session: int, firm: int, values: Floats | None = None) -> Floats:
-    """What each price is worth to a firm in each state when rivals keep to their strategies: the "true" Q.
+    """Return the value of each price to a firm in each state while its rivals keep to their strategies.
+
+    This is the "true" Q of the limit strategies.
 
     Args:
-        sessions: trained.
-        session: its number.
-        firm: whose prices.
-        values: what a state is worth to the firm from the next period on, (states,); by default what its
-            own strategy earns there, which makes it Q(s, a) of a deviation in one period only.
+        sessions: trained sessions.
+        session: number of the session.
+        firm: number of the firm.
+        values: the firm's value of each state from the next period on, (states,); by default that of its own
+            strategy, so that Q(s, a) is the value of deviating in one period only.
 
     Returns:
-        (states, points).
+        Values, shape (states, points).
     """
     tables = sessions.tables
     joint = sessions.joint_actions(session)
@@ -64,9 +66,9 @@ def action_values(sessions: Sessions, session: int, firm: int, values: Floats | 
 
 
 def best_reply_values(sessions: Sessions, session: int, firm: int) -> Floats:
-    """What each state is worth to a firm that replies best for ever to its rivals' strategies, (states,).
+    """Return the value of each state to a firm that plays its full best reply to its rivals, (states,).
 
-    Policy iteration from the firm's own strategy; each round's strategy is valued exactly.
+    Policy iteration from the firm's own strategy finds the best reply, with exact values in each round.
     """
     tables = sessions.tables
     discount = tables.parameters.discount
@@ -81,7 +83,7 @@ def best_reply_values(sessions: Sessions, session: int, firm: int) -> Floats:
         values = path_values(tables.expected[met, firm], following, discount)
         worth = action_values(sessions, session, firm, values)
         better = worth.argmax(axis=1)
-        # A gain within rounding is none: without this, two equal strategies could take turns.
+        # A gain within rounding does not count, or two equally good strategies could alternate for ever.
         gains = worth[everywhere, better] - worth[everywhere, own]
         improves = gains > 1e-12 * np.abs(worth[everywhere, better])
         if not improves.any():

@@ -1,9 +1,9 @@
 """The learning loop's variants, compiled: Boltzmann exploration and synchronous updating.
 
-Everything else is as in `core`: states, slots of random numbers, arguments. Boltzmann exploration draws an
-action with probability ∝ exp(Q(s, a)/T), T = T₀·exp(−β·t), by the slot that otherwise tells whether to
-explore. With synchronous updating each firm also learns what every other price of its own would have earned
-and led to, the rivals' prices being what they were (Asker, Fershtman & Pakes, NBER 28535, 2021).
+States, slots of random numbers and arguments are as in `core`. Boltzmann exploration draws an action with
+probability ∝ exp(Q(s, a)/T), T = T₀·exp(−β·t), from the slot that otherwise decides whether to explore. With
+synchronous updating each firm also updates its other prices, with the profit and the next state that they
+would have brought against the same rivals' prices (Asker, Fershtman & Pakes, NBER 28535, 2021).
 """
 
 # ruff: noqa: PLR0917  # compiled functions take their arguments in order
@@ -38,7 +38,10 @@ def learn_variant(
     boltzmann: bool,
     synchronous: bool,
 ) -> bool:
-    """`core.learn` with Boltzmann exploration, synchronous updating, or both; `rates` ends in T₀."""
+    """Play and learn as `core.learn` does, with Boltzmann exploration, synchronous updating, or both.
+
+    The last of `rates` is T₀.
+    """
     firms, points, states, demands = _U(sizes[0]), _U(sizes[1]), _U(sizes[2]), sizes[3]
     memory = sizes[4]
     alpha, discount, beta = rates[0], rates[1], rates[2]
@@ -101,7 +104,7 @@ def learn_variant(
             chosen = _U(greedy[at])
             new, _ = search(q, at * points, points, lowest, key, slot)
             best[at] = q[at * points + new]
-            # At random, an incumbent that is still among the best stays.
+            # With ties broken at random, an incumbent that is still among the best stays.
             if new != chosen and (lowest or q[at * points + chosen] < best[at]):
                 greedy[at] = new
                 moved = True
