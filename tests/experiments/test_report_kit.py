@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from rich.console import Console
 from ludens.errors import UsageError
 from ludens.experiments.report import Block, Cell, Page, Picture, Table, Transcripts, render, report
 from ludens.experiments.report.terminal import print_closing, print_table, say
+from ludens.experiments.report.transcripts import page_data
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.records import EpisodeRecord
 from ludens.experiments.study.base import Study
@@ -107,6 +109,14 @@ def test_all_decisions_are_on_the_page_whatever_their_study():
         assert entry["labels"]["node"] == record.node
         assert entry["chosen"] == record.choice
         assert whole(entry["calls"][0]["reply"]) == NASTY
+
+
+def test_reasoning_that_is_a_note_too_stands_once():
+    record = worded(lambda *_: 0, protocols=("TG1",))[0]
+    for notes, expected in ((None, True), ({"plans": "because"}, False), ({"plans": "other"}, True)):
+        decision = replace(record.decision, reasoning="because", notes=notes)
+        data = json.loads(page_data(transcripts=Transcripts([replace(record, decision=decision)])))
+        assert ("reasoning" in data["decisions"][0]) == expected
 
 
 def test_every_table_can_be_copied():

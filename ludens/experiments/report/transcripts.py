@@ -161,6 +161,8 @@ def _entry(record: DecisionRecord, named: Entry, names: Sequence[str], lines: _L
     choice = answer if isinstance(answer, Decision) else None
     notes = (choice.notes if choice else None) or {}
     reasoning = (choice.reasoning if choice else None) or ""
+    if reasoning in notes.values():  # shown among the notes
+        reasoning = ""
     entry = {
         "title": named.title,
         "labels": [str(named.labels.get(name, "-")) for name in names],
