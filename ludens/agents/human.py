@@ -41,6 +41,7 @@ class HumanPolicy(Policy):
     """
 
     name = "human"
+    needs_person = True
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pettingzoo import AECEnv
@@ -148,6 +148,10 @@ class Policy(ABC):
     """
 
     name: str = "policy"
+    needs_words: ClassVar[bool] = False
+    """Whether turns are put to it as text, in a framing and an order of the options."""
+    needs_person: ClassVar[bool] = False
+    """Whether a person answers in this terminal, one question at a time."""
     made_from: Mapping[str, Any] | None = None
     """The specification that `ludens.agents.make_policy` made a policy of one's own from."""
 

@@ -41,9 +41,10 @@ def bench(
 ) -> None:
     """Compare models with each other and with reference policies, and write a report."""
     from ludens.experiments.bench.study import BenchConfig, BenchStudy
+    from ludens.experiments.study.questions import with_settings
 
     config = BenchConfig(
-        models=[model if api_base is None else {"spec": model, "api_base": api_base} for model in models],
+        models=with_settings(models, api_base=api_base),
         framings=names(framings),
         replicates=replicates,
         elicit=elicit,

@@ -55,6 +55,7 @@ def play(
 ) -> None:
     """Play an environment and keep the run."""
     from ludens.experiments.play.study import PlayConfig, PlayStudy
+    from ludens.experiments.study.questions import with_settings
 
     # What is as it always is needs no saying, and markets have no such options.
     said = {"method": (method, "direct"), "rounds": (rounds, 1), "roles": (roles, "random")}
@@ -70,7 +71,7 @@ def play(
         "persona": persona,
         "api_base": api_base,
     }
-    policies = [policy_with(spec, settings) for spec in policy]
+    policies = with_settings(policy, **settings)
     config = PlayConfig(
         environment=(environment, options),
         policies=policies[0] if len(policies) == 1 else policies,
@@ -81,8 +82,8 @@ def play(
     carry_out(PlayStudy(config), out=out, as_json=as_json, print_config=print_config)
 
 
-def policy_with(spec: str, settings: dict[str, Any]) -> str | dict[str, Any]:
+def policy_with(spec: str, settings: dict[str, Any]) -> Any:
     """Return a policy's name as it is, and a model's with the settings for models."""
-    if "/" not in spec:
-        return spec
-    return {"spec": spec} | given(**settings)
+    from ludens.experiments.study.questions import with_settings
+
+    return with_settings([spec], **settings)[0]

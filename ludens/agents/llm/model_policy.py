@@ -74,6 +74,7 @@ class ModelPolicy(Policy):
         UsageError: a setting is out of its range or unknown.
     """
 
+    needs_words = True
     Settings: ClassVar[type[ModelSettings]] = ModelSettings
     __signature__: ClassVar[Signature | None] = ModelSettings.signature()
     settings: ModelSettings

@@ -31,7 +31,7 @@ from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.runs.seeds import environment_seed, episode_seeds
 from ludens.experiments.study.base import Labels, Rows, Study
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
-from ludens.experiments.study.questions import label_of, spec_of
+from ludens.experiments.study.questions import asks_person, label_of, spec_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -171,7 +171,7 @@ class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
     @property
     def keyboard(self) -> bool:
         """Whether a person plays in this terminal."""
-        return any(spec_of(agent) == "human" for agent in self.config.agents)
+        return asks_person(self.config.agents)
 
     def episodes(self) -> Sequence[Labels]:
         """Return the populations."""

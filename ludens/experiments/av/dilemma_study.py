@@ -38,10 +38,10 @@ from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, Stud
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
     QuestionStudy,
+    asks_person,
     check_models,
     is_language_model,
     label_of,
-    spec_of,
     with_settings,
 )
 
@@ -218,7 +218,7 @@ class AvStudy(QuestionStudy[AvConfig, DilemmaResult]):
     @property
     def keyboard(self) -> bool:
         """Whether a person answers in this terminal."""
-        return any(spec_of(policy) == "human" for _, policy in self.policies.values())
+        return asks_person(policy for _, policy in self.policies.values())
 
     def episodes(self) -> Sequence[Labels]:
         """Return every question; prompts with a common beginning stand next to each other."""

@@ -28,10 +28,10 @@ from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, Stud
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
     QuestionStudy,
+    asks_person,
     check_models,
     is_language_model,
     label_of,
-    spec_of,
     with_settings,
 )
 
@@ -123,7 +123,7 @@ class MoralMachineStudy(QuestionStudy[MoralMachineConfig, MoralResult]):
     @property
     def keyboard(self) -> bool:
         """Whether a person answers in this terminal."""
-        return any(spec_of(policy) == "human" for policy in self.config.models)
+        return asks_person(self.config.models)
 
     def episodes(self) -> Sequence[Labels]:
         """Return every scenario of every policy."""

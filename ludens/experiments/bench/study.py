@@ -32,6 +32,7 @@ from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, Stud
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
     QuestionStudy,
+    asks_person,
     check_models,
     in_wording,
     is_language_model,
@@ -105,7 +106,7 @@ class BenchConfig(StudyConfig):
 
     @model_validator(mode="after")
     def _check_wordings(self) -> BenchConfig:
-        if not self.framings and any(is_language_model(named(model)) for model in self.models):
+        if not self.framings and any(map(is_language_model, self.models)):
             raise ValueError(f"Name at least one framing, for example {', '.join(FRAMINGS)}.")
         return self
 
@@ -136,7 +137,7 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
     @property
     def keyboard(self) -> bool:
         """Whether a person answers in this terminal."""
-        return any(model["spec"] == "human" for model in self.models)
+        return asks_person(self.config.models)
 
     def episodes(self) -> Sequence[Labels]:
         """Return every question; prompts with a common beginning stand next to each other, for prefix

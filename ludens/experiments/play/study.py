@@ -112,7 +112,7 @@ class PlayStudy(Study[PlayConfig, PlayResult]):
     @property
     def keyboard(self) -> bool:
         """Whether a person plays in this terminal."""
-        return any(policy.describe().get("spec") == "human" for policy in self.seated.values())
+        return any(policy.needs_person for policy in self.seated.values())
 
     def episodes(self) -> Sequence[Labels]:
         """Return the episodes, which differ in their seeds alone."""

@@ -144,8 +144,16 @@ def spec_of(policy: PolicyLike) -> str:
 
 
 def is_language_model(policy: PolicyLike) -> bool:
-    """Return whether the policy is asked in words: its specification is the id of a LiteLLM model."""
-    return "/" in spec_of(policy)
+    """Return whether turns are put to the policy as text: its specification is the id of a LiteLLM model."""
+    return policy.needs_words if isinstance(policy, Policy) else "/" in spec_of(policy)
+
+
+def asks_person(policies: Iterable[PolicyLike]) -> bool:
+    """Return whether one of the policies is a person in this terminal."""
+    return any(
+        policy.needs_person if isinstance(policy, Policy) else spec_of(policy) == "human"
+        for policy in policies
+    )
 
 
 def with_settings(policies: Iterable[PolicyLike], **settings: Any) -> list[PolicyLike]:
