@@ -119,7 +119,7 @@ def preference_array(preferences: Preferences | Sequence[Preferences] | ArrayLik
         raise UsageError(f"An array of preferences has (α, β, κ) as its last axis; got shape {array.shape}.")
     if not np.all(np.isfinite(array)):
         raise UsageError(
-            "An array of preferences holds a number that is not finite; remove or mend that row."
+            "An array of preferences holds a number that is not finite; remove or correct that row."
         )
     kappa = array[..., 2]
     if np.any(kappa < 0) or np.any(kappa > 1):

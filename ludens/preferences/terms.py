@@ -134,7 +134,7 @@ def check_payoffs(game: GameTree, payoffs: ArrayLike) -> Floats:
         )
     if not np.all(np.isfinite(table)):
         raise UsageError(
-            f"Payoffs for games like {game!r} must all be finite; remove or mend those that are not."
+            f"Payoffs for games like {game!r} must all be finite; remove or correct those that are not."
         )
     return table
 

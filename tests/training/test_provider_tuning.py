@@ -402,10 +402,10 @@ def test_other_peoples_folders_are_left_alone(data, out):
     out.mkdir()
     (out / "thesis.txt").write_text("x")
     with TuningServer() as server:
-        with pytest.raises(UsageError, match="holds something that is no tuning job"):
+        with pytest.raises(UsageError, match="holds something other than a tuning job"):
             tune(server, data, out)
         assert server.asked == []
-    with pytest.raises(UsageError, match="no record of a tuning job"):
+    with pytest.raises(UsageError, match="not the record of a tuning job"):
         resume_provider_tune(out)
     assert [file.name for file in out.iterdir()] == ["thesis.txt"]
 

@@ -262,6 +262,6 @@ def _game(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> GameTree
     game = getattr(env.unwrapped, "game", None)
     if not isinstance(game, GameTree):
         raise UsageError(
-            f"{path} was played on a game that is no tree: preferences over strategies need one."
+            f"{path} was played on a game that is not a tree: preferences over strategies need one."
         )
     return game

@@ -112,7 +112,7 @@ def profile(
     n = round(sum(entry.weight for entry in answers.seen) / per_question)
     clusters = len(set(choices.subjects))
     if 2 * (top - chance) < CRITICAL:
-        none = missing("not identified: choices cannot be told from chance", n)
+        none = missing("not identified: choices cannot be distinguished from chance", n)
         return Profile(
             answers.policy, parameter, held, tuple(grid.tolist()), tuple(drop.tolist()), none, True, True
         )

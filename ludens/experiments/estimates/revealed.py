@@ -207,8 +207,8 @@ def _silenced(fit: Fit) -> Fit:
     warning = FitWarning(
         "bound",
         tuple(name for name in fit.names if name not in fit.fixed),
-        "Choices cannot be told from chance, so that the precision is at its bound of 0 and no weight can "
-        "be read from them: ask more, or read the shares as they are.",
+        "Choices cannot be distinguished from chance, so that the precision is at its bound of 0 and no "
+        "weight can be read from them: ask more, or read the shares as they are.",
     )
     none = {kind: np.full_like(found, np.nan) for kind, found in fit.covariances.items()}
     values = np.array([fit.fixed.get(name, np.nan) for name in fit.names])

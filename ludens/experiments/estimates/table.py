@@ -157,8 +157,8 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> Estimate
     if any(entry.answers.exact and entry.fit for entry in rows):
         told_by = {
             "wider": "the errors are the wider of how far the model misses them and what one sampled answer "
-            "to each question would have told",
-            "hessian": "the errors say what one sampled answer to each question would have told",
+            "to each question would give",
+            "hessian": "the errors say what one sampled answer to each question would give",
         }
         words = told_by.get(
             errors, "the errors say how far the model misses them, and vanish where it does not"

@@ -169,7 +169,7 @@ def fit_bayes(
     """
     chosen, held = find_model(model), dict(fix or {})
     if not isinstance(chosen, LinearModel):
-        raise UsageError(f"fit_bayes takes linear models, and {chosen.name!r} is none; use fit.")
+        raise UsageError(f"fit_bayes takes linear models, and {chosen.name!r} is not linear; use fit.")
     check_choices(choices, chosen)
     chosen.restrict(held)  # refuses names and values that cannot be
     chosen.check_names(within, "within")

@@ -310,5 +310,5 @@ def read_plan(directory: str | os.PathLike[str]) -> Plan:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AlignmentError(
-            f"{path} cannot be read ({error}): restore it, or start anew elsewhere."
+            f"{path} cannot be read ({error}): restore it, or start again in another folder."
         ) from None

@@ -20,8 +20,8 @@ HERE = "ludens.training.alignment"
 _NOTES = (
     "Ours, and not taken from any paper: the wordings, the form of the reasoning, the sets of questions and "
     "their sizes, the personas, the hyper-parameters, and κ where it was chosen.",
-    "What is measured here is choice in small games in given words. It is no statement on values, and what "
-    "holds in one wording need not hold in another: see the sets below the first.",
+    "What is measured here is choice in small games in given words. It is not a statement about values, and "
+    "what holds in one wording need not hold in another: see the sets below the first.",
     "The 18 protocols are those of van Leeuwen & Alger (2024); homo moralis is Alger & Weibull's (2013).",
 )
 

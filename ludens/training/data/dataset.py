@@ -60,7 +60,7 @@ class DataSet:
         """
         target = Path(directory)
         if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not _is_ours(target))):
-            raise DataSetError(f"{target} holds something that is no data set; name another folder.")
+            raise DataSetError(f"{target} holds something other than a data set; name another folder.")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:

@@ -99,4 +99,4 @@ class Example:
             values["margin"] = float("inf") if row["margin"] is None else row["margin"]
             return cls(**values)
         except (KeyError, IndexError, TypeError, AttributeError) as why:
-            raise UsageError(f"This row is no example of a ludens data set ({why!r}).") from None
+            raise UsageError(f"This row is not an example of a ludens data set ({why!r}).") from None

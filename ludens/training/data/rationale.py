@@ -191,7 +191,7 @@ def terms_of(game: GameTree, preferences: Preferences, belief: NDArray[np.float6
     plan = stages(game)
     if plan is None:
         raise UsageError(
-            f"{game!r} is no game in which one moves and the other may reply; use reasoning='none'."
+            f"{game!r} is not a game in which one moves and the other may reply; use reasoning='none'."
         )
     return Terms(plan, weights(game, plan, preferences, belief))
 

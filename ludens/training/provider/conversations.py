@@ -87,7 +87,7 @@ def _read(path: Path) -> tuple[Conversation, ...]:
         try:
             row = json.loads(line)
         except ValueError as why:
-            raise UsageError(f"Line {number} of {path} is no JSON ({why}); mend it.") from None
+            raise UsageError(f"Line {number} of {path} is not JSON ({why}); correct it.") from None
         found.append(_conversation(row, f"Line {number} of {path}"))
     return tuple(found)
 
@@ -111,5 +111,5 @@ def _conversation(row: object, where: str) -> Conversation:
         if isinstance(prompt, list | tuple) and isinstance(completion, list | tuple):
             messages = [*prompt, *completion]
     if not isinstance(messages, list | tuple) or not all(isinstance(m, Mapping) for m in messages):
-        raise UsageError(f"{where} has neither messages nor a prompt and a completion; mend it.")
+        raise UsageError(f"{where} has neither messages nor a prompt and a completion; correct it.")
     return tuple(dict(message) for message in messages)

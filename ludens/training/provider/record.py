@@ -137,6 +137,6 @@ class ProviderJob:
             return cls(folder=file.parent, files=files, history=history, **found)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as why:
             raise UsageError(
-                f"{file} is no record of a tuning job ({why}); name the folder that "
+                f"{file} is not the record of a tuning job ({why}); name the folder that "
                 "`ludens align provider` made."
             ) from None

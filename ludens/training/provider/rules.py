@@ -138,7 +138,7 @@ def check_file(
     if broken:
         number, why = broken[0]
         more = f" (and {len(broken) - 1} more are at fault)" if len(broken) > 1 else ""
-        raise UsageError(f"{where}: example {number} {why}{more}; mend it and start again.")
+        raise UsageError(f"{where}: example {number} {why}{more}; correct it and start again.")
     least = rules.least if split == "train" else 1
     most = rules.most if split == "train" else rules.validation_most
     if len(conversations) < least:

@@ -82,7 +82,7 @@ def create(job: ProviderJob, transport: Transport) -> ProviderJob:
     if job.status == "creating":
         if job.provider == "vertex_ai":
             raise ProviderError(
-                "Whether the job was created cannot be told, since LiteLLM lists no jobs of Vertex AI: look "
+                "It is not known whether the job was created, since LiteLLM lists no jobs of Vertex AI: look "
                 f"in Google's console for {job.suffix}, and start under another folder if it is not there."
             )
         made = find_job(job, transport)

@@ -216,7 +216,7 @@ def _agree(found: Estimate, max_cost: float | None, confirm: Callable[[Estimate]
 def _check_free(folder: Path) -> None:
     if not (folder / NAME).exists():
         if folder.exists() and (not folder.is_dir() or any(NAME not in p.name for p in folder.iterdir())):
-            raise UsageError(f"{folder} holds something that is no tuning job; name another folder.")
+            raise UsageError(f"{folder} holds something other than a tuning job; name another folder.")
         return
     job = ProviderJob.read(folder)
     if job.status not in ("prepared", "failed", "cancelled"):

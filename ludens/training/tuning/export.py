@@ -50,8 +50,8 @@ def export(
     base = reference.base or reference
     if format == "gguf" and base.kind not in ("embedded", "gguf"):
         raise TuningError(
-            f"{model} stands on {base.name}, which is no GGUF file whose metadata could be kept: export it "
-            "as safetensors, and convert those with llama.cpp's convert_hf_to_gguf.py."
+            f"{model} stands on {base.name}, which is not a GGUF file whose metadata could be kept: export "
+            "it as safetensors, and convert those with llama.cpp's convert_hf_to_gguf.py."
         )
     merged, tokenizer = merge(reference)
     try:

@@ -191,7 +191,7 @@ def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Pat
             )
         return work
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} holds something that is no tuned model; name another folder.")
+        raise UsageError(f"{folder} holds something other than a tuned model; name another folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:

@@ -93,8 +93,8 @@ class _Options:
                 raise self.table.error(
                     self.rows[wrong[0]],
                     column,
-                    f"does not say whether the chooser is {place} with {own:g} against {beside:g}; mend or "
-                    f"drop it",
+                    f"does not say whether the chooser is {place} with {own:g} against {beside:g}; correct "
+                    "or drop it",
                 )
         return found
 

@@ -156,8 +156,8 @@ def read_clusters(table: Table, subjects: Codes, count: int) -> tuple[Codes, str
         raise table.error(
             apart[0],
             "cluster",
-            "puts a subject into a second cluster, and clusters hold whole subjects: mend it, or name that "
-            "column as the subject",
+            "puts a subject into a second cluster, and clusters hold whole subjects: correct it, or name "
+            "that column as the subject",
         )
     # Numbered by subject, so that none is empty.
     return first_seen(chosen)[0], table.called("cluster")

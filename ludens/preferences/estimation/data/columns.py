@@ -237,7 +237,7 @@ def _read_csv(path: Path, names: Mapping[str, str]) -> Table:
                 if len(row) != len(header):
                     raise UsageError(
                         f"Line {reader.line_num} of {path} has {len(row)} cells and its header "
-                        f"{len(header)}; mend that line."
+                        f"{len(header)}; correct that line."
                     )
                 rows.append(row)
                 lines.append(reader.line_num)

@@ -74,7 +74,7 @@ def _moves(read: GameRows, whole: str) -> Answers:
         second = next(row for row in range(len(table)) if first[asked[row]] != row)
         earlier = f"{table.row_word} {table.rows[first[asked[second]]]}"
         what = "gives this option a second time" if fractional else "answers this node a second time"
-        told = f"{what}, after {earlier}; a column round tells answers to the same question apart"
+        told = f"{what}, after {earlier}; a column round distinguishes answers to the same question"
         raise table.error(second, "node", told)
     if fractional:
         sums = np.bincount(questions, shares)

@@ -75,6 +75,6 @@ def read_choices(
         return read_games(opened, chosen, beliefs=beliefs, whole=whole, games=games or {})
     listed = ", ".join(map(str, opened.cells))
     raise UsageError(
-        "The table is of no known form: it needs a column self_x (choices between X and Y), situation "
+        "The table has no known form: it needs a column self_x (choices between X and Y), situation "
         f"(several options) or protocol (games), and has {listed}; name yours as in self_x='…'."
     )

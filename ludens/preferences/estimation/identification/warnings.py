@@ -130,7 +130,7 @@ def _unconverged(candidate: Candidate) -> FitWarning | None:
     return FitWarning(
         "unconverged",
         candidate.names(candidate.free),
-        "The climb did not reach a maximum; try more starts, or hold a parameter with fix.",
+        "The optimiser did not reach a maximum; try more starts, or hold a parameter with fix.",
     )
 
 
@@ -165,8 +165,8 @@ def _separation(candidate: Candidate, information0: Floats) -> FitWarning | None
     return FitWarning(
         "separation",
         names,
-        f"The likelihood rises for ever along a direction of {listed(names)}, which predicts choices ever "
-        f"better: {text}; more or noisier choices are needed, or a parameter held with fix.",
+        f"The likelihood rises without bound along a direction of {listed(names)}, which predicts choices "
+        f"ever better: {text}; more or noisier choices are needed, or a parameter held with fix.",
     )
 
 

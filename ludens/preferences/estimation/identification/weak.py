@@ -126,8 +126,9 @@ def ratio_is_open(candidate: Candidate) -> FitWarning | None:
     return FitWarning(
         "weak",
         candidate.names(candidate.free),
-        f"The precision is not told from 0 ({precision:.3g} with an error of {spread:.3g}), and weights are "
-        "ratios to it; more choices are needed, or a parameter held with fix.",
+        f"The precision does not differ significantly from 0 ({precision:.3g} with an error of "
+        f"{spread:.3g}), and weights are ratios to it; more choices are needed, or a parameter held with "
+        "fix.",
     )
 
 

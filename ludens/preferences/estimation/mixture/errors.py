@@ -102,7 +102,7 @@ def problems(
     parameters, lost = np.zeros((types, width), dtype=bool), np.zeros(types, dtype=bool)
     if not converged:
         everybody = tuple(range(types))
-        text = "The climb did not reach a maximum; try more starts or fewer types."
+        text = "The optimiser did not reach a maximum; try more starts or fewer types."
         warnings.append(MixtureWarning("unconverged", everybody, text))
         parameters[:], lost[:] = True, types > 1
     subjects = len(function.choices.subjects)
@@ -112,7 +112,7 @@ def problems(
         warnings.append(MixtureWarning("empty", (int(k),), text))
     equal = _equal(function, psi, empty)
     for one, other in equal:
-        text = f"Types {one + 1} and {other + 1} choose alike, so that their shares are not told apart; "
+        text = f"Types {one + 1} and {other + 1} choose alike, so that their shares are not identified; "
         warnings.append(MixtureWarning("equal", (one, other), f"{text}fit fewer types."))
     for warning in warnings:
         parameters[list(warning.types)], lost[list(warning.types)] = True, types > 1

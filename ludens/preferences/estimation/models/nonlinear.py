@@ -219,7 +219,7 @@ class UtilityModel(NonlinearModel):
             worst = self.weights[int(gap.max(axis=0).argmax())].name
             raise UsageError(
                 f"The gradient of {self.name!r} is not its function's: by {worst} they differ by "
-                f"{gap.max():.2g} at θ = {theta}; mend it, or leave it out."
+                f"{gap.max():.2g} at θ = {theta}; correct it, or leave it out."
             )
 
     def _gradient(self, attributes: Floats, theta: Floats) -> Floats:
