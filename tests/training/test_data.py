@@ -102,7 +102,7 @@ def test_what_is_written_is_read_and_a_changed_file_is_not(tmp_path, made):
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
     data = build_dataset(HOMO_ECONOMICUS, examples=8, validation=0, test=0)
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(DataSetError, match="no data set"):
+    with pytest.raises(DataSetError, match="other than a data set"):
         data.write(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
