@@ -1,11 +1,11 @@
-"""Pricing markets per second: the PettingZoo face and the batched core against a plain loop over `Market`.
+"""Pricing markets per second: the PettingZoo environment and the batched core against a plain loop over `Market`.
 
     python benchmarks/pricing_env.py [--seconds 0.5] [--repetitions 7] [--markets 1000]
 
 All play the baseline market (two firms, 15 prices) at random. The plain loop looks up two prices and asks
 `Market` for quantities and profits, as one would write it without an environment. One market in one period is
-one market period; a step of the parallel face is one of them (two seats' actions), as is a pass of the AEC
-face through both seats. Repetitions take turns, and medians count; the ratio is against the plain loop.
+one market period; a step of the Parallel API is one of them (two seats' actions), as is a pass of the AEC
+API through both seats. Repetitions take turns, and medians count; the ratio is against the plain loop.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def main() -> None:
     market, rng = Market.symmetric(), np.random.default_rng(0)
     contenders = {
         PEER: plain(market, rng),
-        "parallel face": parallel(rng),
-        "AEC face": aec(rng),
+        "Parallel API": parallel(rng),
+        "AEC API": aec(rng),
         f"core, {arguments.markets} markets, grid": batched(market, arguments.markets, rng),
         f"core, {arguments.markets} markets, any price": batched(market, arguments.markets, rng, grid=False),
     }

@@ -101,10 +101,10 @@ def test_the_first_protocol_is_the_default_and_max_cycles_is_pettingzoos_own():
         ({"round": 3}, "no option 'round'; it has protocol, payoffs, max_cycles, method"),
     ],
 )
-@pytest.mark.parametrize("face", ["aec", "parallel"])
-def test_wrong_options_are_told_in_one_sentence(face, options, message):
+@pytest.mark.parametrize("api", ["aec", "parallel"])
+def test_wrong_options_are_told_in_one_sentence(api, options, message):
     with pytest.raises(UsageError, match=message) as caught:
-        make(face, "ludens/trust-v0", **options)
+        make(api, "ludens/trust-v0", **options)
     assert "\n" not in str(caught.value)
 
 
