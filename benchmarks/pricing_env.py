@@ -1,4 +1,4 @@
-"""Pricing markets per second: the PettingZoo environment and the batched core against a plain loop over `Market`.
+"""Pricing markets per second: the environment and the batched core against a plain loop over `Market`.
 
     python benchmarks/pricing_env.py [--seconds 0.5] [--repetitions 7] [--markets 1000]
 

@@ -24,7 +24,7 @@ from ludens.testing import games
 from tests import gambit
 from tests.gambit import SPECIAL, needs_gambit, records
 
-KNOWN = PROTOCOLS | SPECIAL
+KNOWN = {**PROTOCOLS, **SPECIAL}
 
 
 def game_in(record):
