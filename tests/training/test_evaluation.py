@@ -173,7 +173,7 @@ def test_faults_of_an_exam(asked, tmp_path):
         examine([contender("a", "nobody")], asked, tmp_path / "e.db")
     assert not (tmp_path / "e.db").exists()
     play("ludens/trust-v0", ["random", "random"], path=tmp_path / "p.db")
-    with pytest.raises(NoRunError, match="not an exam"):
+    with pytest.raises(NoRunError, match="not of exam"):
         examine([contender("a", "random")], asked, tmp_path / "p.db")
     with pytest.raises(NoRunError, match="not an exam"):
         read_exam(tmp_path / "p.db")
