@@ -1,4 +1,4 @@
-"""The alignments of the study: which model, toward what, with how much of everything."""
+"""The alignments of `align.py`: device, target and sizes of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDER = replace(AGAIN, others=16)
 
 @dataclass(frozen=True)
 class Entry:
-    """One alignment of the study."""
+    """One alignment."""
 
     kappa: float
     seed: int
@@ -25,47 +25,47 @@ class Entry:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether it is one of those that need no GPU."""
+        """Whether it is trained on a CPU."""
         return self.device == "cpu"
 
     @property
     def place(self) -> str:
-        """Where it is trained, in tables."""
+        """The device's name in tables."""
         return "CPU" if self.on_cpu else "GPU"
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """The name of its folder."""
         target = f"moralis-{self.kappa:g}" if self.kappa else "economicus"
         return f"{'' if self.on_cpu else self.device + '-'}{target}-seed{self.seed}"
 
     @property
     def title(self) -> str:
-        """In tables."""
+        """Its title in tables."""
         target = f"moralis κ = {self.kappa:g}" if self.kappa else "economicus"
         return target if self.on_cpu else f"{target}, GPU"
 
     @property
     def examples(self) -> int:
-        """To train on: the longer arguments of homo moralis leave time for fewer."""
+        """The number of training examples; homo moralis has longer rationales and so fewer examples."""
         if not self.on_cpu:
             return 4096
         return 384 if self.kappa else 512
 
     @property
     def full(self) -> bool:
-        """Whether the base and the persona are asked too, and transfer."""
+        """Whether the base and the persona are examined too, and transfer is measured."""
         return self.on_cpu and self.seed == 0 and self.kappa in (0, 0.5)
 
     @property
     def sizes(self) -> Sizes:
-        """How much is asked."""
+        """The numbers of questions."""
         if self.full:
             return FULL
         return AGAIN if self.on_cpu or self.seed or self.kappa not in (0, 0.5) else WIDER
 
     def plan(self) -> Plan:
-        """What is to be done."""
+        """The plan of the alignment."""
         to = "moralis" if self.kappa else "economicus"
         return make_plan(
             MODEL, to, kappa=self.kappa or None, examples=self.examples, seed=self.seed, batched=True,

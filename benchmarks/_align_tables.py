@@ -1,4 +1,4 @@
-"""The tables and the picture of the study of alignments."""
+"""The tables and the picture of `align.py`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ludens.training.evaluation.sets import SETS, optimal
 LIMIT = 2 * 900.0
 """A quarter of an hour on two cores, in seconds of one core."""
 LAST = 16
-"""Steps at the beginning and at the end of a training over which losses are averaged."""
+"""The number of first and of last steps over which losses are averaged."""
 
 
 def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, Score]]) -> str:
-    """All tables, with what has been measured so far."""
+    """Return all tables, with the alignments measured so far."""
     order = sorted(found, key=lambda entry: (entry.device, entry.kappa, entry.seed))
     done = {entry: found[entry] for entry in order if found[entry].tuning}
     return "\n".join(
@@ -68,7 +68,7 @@ def page(found: dict[Entry, AlignmentResult], ladders: dict[Entry, Mapping[str, 
 
 
 def every(done: dict[Entry, AlignmentResult]) -> list[str]:
-    """A row per tuning, and means over seeds."""
+    """Return a row for each tuning, and means over seeds."""
     lines = [
         "| target | seed | examples | tuning, s | cores | of the limit | held-out, greedy | drawn | "
         "cooperates, greedy | drawn | oracle |",
@@ -91,15 +91,15 @@ def every(done: dict[Entry, AlignmentResult]) -> list[str]:
         lines.append(f"| {' | '.join(cells)} |")
     for kappa, device in sorted({(entry.kappa, entry.device) for entry in done}):
         found = [result for entry, result in done.items() if (entry.kappa, entry.device) == (kappa, device)]
-        told = [mean(result.score(who, "held-out") for result in found) for who in (GREEDY, TUNED)]
-        if any(told):
+        means = [mean(result.score(who, "held-out") for result in found) for who in (GREEDY, TUNED)]
+        if any(means):
             title = Entry(kappa, 0, device).title
-            lines.append(f"| {title} | means | | | | | {' | '.join(told)} | | | |")
+            lines.append(f"| {title} | means | | | | | {' | '.join(means)} | | | |")
     return lines
 
 
 def published(done: dict[Entry, AlignmentResult]) -> list[str]:
-    """What each tuned model does in the published protocols, and which κ that tells."""
+    """Return each tuned model's results in the published protocols, with the estimated κ."""
     lines = [
         "| target | seed | replies | agreement | cooperates | oracle | κ, α = β = 0 | κ, free |",
         "|" + "---|" * 8,
@@ -117,17 +117,17 @@ def published(done: dict[Entry, AlignmentResult]) -> list[str]:
 
 
 def right(found: Score | None) -> str:
-    """The share of all questions with an optimal answer."""
+    """Return the share of all questions with an optimal answer."""
     return "not asked" if found is None else share(found.right)
 
 
 def cooperates(found: Score | None) -> str:
-    """The share of cooperation."""
+    """Return the share of cooperation."""
     return "not asked" if found is None else share(found.cooperation)
 
 
 def mean(found: Iterable[Score | None]) -> str:
-    """Of what is right over seeds, with its standard deviation."""
+    """Return the mean share of optimal answers over seeds, with its standard deviation."""
     values = [100 * each.right.value for each in found if each is not None and each.right.value is not None]
     if len(values) < 2:
         return ""
@@ -135,7 +135,7 @@ def mean(found: Iterable[Score | None]) -> str:
 
 
 def on_gpu(done: dict[Entry, AlignmentResult]) -> list[str]:
-    """What the trainings on a GPU left of themselves."""
+    """Return a table of the trainings on a GPU."""
     rows = []
     for entry, result in done.items():
         left = result.tuning
@@ -156,7 +156,7 @@ def on_gpu(done: dict[Entry, AlignmentResult]) -> list[str]:
 
 
 def protocols(result: AlignmentResult, who: str) -> str:
-    """Agreement of a tuned model with its target's oracle on the published protocols."""
+    """Return a tuned model's agreement with its target's oracle in the published protocols."""
     assert result.protocols is not None
     for found in result.protocols.measures:
         if found.policy == who:
@@ -167,7 +167,7 @@ def protocols(result: AlignmentResult, who: str) -> str:
 
 
 def beside(entry: Entry, result: AlignmentResult) -> list[str]:
-    """The tuned model beside the base and the persona, on every set, and transfer."""
+    """Return tables that compare the tuned model with the base and the persona, and transfer."""
     who = [name for name in ORDER if any(found.policy == name for found in result.scores)]
     title = "beside the base and the persona" if entry.full else "on other questions"
     lines = [f"## {entry.title[0].upper()}{entry.title[1:]}, seed {entry.seed}: {title}", ""]
@@ -187,7 +187,7 @@ def beside(entry: Entry, result: AlignmentResult) -> list[str]:
 
 
 def transfer(result: AlignmentResult) -> list[str]:
-    """Rows of what was not taught, before and after."""
+    """Return rows for behaviour that was not trained, before and after."""
     lines = []
     if result.ability:
         before, after = (result.ability[when]["value"] for when in ("before", "after"))
@@ -199,8 +199,8 @@ def transfer(result: AlignmentResult) -> list[str]:
             for path in (result.markets[when] for when in ("before", "after"))
         ]
         market = result.markets["before"]
-        told = f"Nash {market.nash:.2f}, joint profit {market.joint:.2f}"
-        lines.append(f"| pricing ({told}) | {' | '.join(cells)} |")
+        benchmarks = f"Nash {market.nash:.2f}, joint profit {market.joint:.2f}"
+        lines.append(f"| pricing ({benchmarks}) | {' | '.join(cells)} |")
     if {"before", "after"} <= set(result.dilemmas):
         rated = [result.dilemmas[when][0] for when in ("before", "after")]
         for lives in sorted(set(rated[0].approval) & set(rated[1].approval)):
@@ -212,7 +212,7 @@ def transfer(result: AlignmentResult) -> list[str]:
 
 
 def steps(ladders: dict[Entry, Mapping[str, Score]]) -> list[str]:
-    """Cooperation of the first seed by κ, on the same questions."""
+    """Return a table of cooperation by κ for the first seed, on the same questions."""
     lines = [
         "| κ | trained on | greedy | drawn | its oracle | drawn and readable |",
         "|" + "---|" * 6,
@@ -228,7 +228,7 @@ def steps(ladders: dict[Entry, Mapping[str, Score]]) -> list[str]:
 
 
 def in_protocols(result: AlignmentResult, who: str) -> tuple[str, str]:
-    """Cooperation of a tuned model and of its target's oracle in the published protocols."""
+    """Return the cooperation of a tuned model and of its target's oracle in the published protocols."""
     from ludens.envs import FAMILIES, PROTOCOLS
     from ludens.envs.tree.questions import questions
 
@@ -245,7 +245,7 @@ def in_protocols(result: AlignmentResult, who: str) -> tuple[str, str]:
 
 
 def picture(ladders: dict[Entry, Mapping[str, Score]], path: Path) -> Path | None:
-    """Cooperation on the ladder against κ, the oracle's beside; None for fewer than two steps."""
+    """Draw cooperation on the ladder against κ, with the oracle's; None for fewer than two values of κ."""
     from ludens.experiments.report import drawing
     from ludens.experiments.report.svg import INK, MUTED, to_svg
 
@@ -253,9 +253,9 @@ def picture(ladders: dict[Entry, Mapping[str, Score]], path: Path) -> Path | Non
     lines: dict[str, list[tuple[float, float, float, float]]] = {}
     for entry, who in ladders.items():
         found = who.get(GREEDY) or who[TUNED]
-        told = found.cooperation
-        if None not in (told.value, told.low, told.high, found.oracle):
-            of = cast(tuple[float, float, float], (told.value, told.low, told.high))
+        shares = found.cooperation
+        if None not in (shares.value, shares.low, shares.high, found.oracle):
+            of = cast(tuple[float, float, float], (shares.value, shares.low, shares.high))
             oracle[entry.kappa] = cast(float, found.oracle)
             lines.setdefault(entry.place, []).append((entry.kappa, *of))
     lines = {place: points for place, points in lines.items() if len(points) > 1}
@@ -285,19 +285,19 @@ def picture(ladders: dict[Entry, Mapping[str, Score]], path: Path) -> Path | Non
 
 
 def share(estimate: Estimate) -> str:
-    """A share in per cent with its interval."""
+    """Return a share in per cent with its interval."""
     interval = share_range(estimate)
     return f"{percent(estimate.value)} ({interval})" if interval else percent(estimate.value)
 
 
 def plain(estimate: Estimate) -> str:
-    """A number with its interval."""
+    """Return a number with its interval."""
     interval = number_range(estimate, 0)
     return f"{number(estimate.value, 0)} ({interval})" if interval else number(estimate.value, 0)
 
 
 def agreed(found: Score | None) -> str:
-    """Agreement on a set, how many were asked, and what was lost."""
+    """Return agreement on a set, the number of questions, and the share without a readable answer."""
     if found is None:
         return "not asked"
     lost = (found.invalid.value or 0) + (found.refused.value or 0)

@@ -1,21 +1,21 @@
-"""The embedded model moved toward homo economicus and homo moralis: what `ludens align` reaches.
+"""Results of `ludens align` with the embedded model, toward homo economicus and homo moralis.
 
     python benchmarks/align.py [--keep FOLDER] [--only NAME …] [--threads N] [--device cuda] [--tables]
                                [--write FILE]
 
-Eight tunings of the embedded model, each of them an alignment in a folder of its own below `--keep`: homo
-economicus and homo moralis κ = 0.5 with three seeds each, κ = 0.25 and κ = 0.75 with one. The first seed of
-the first two asks the base and the persona too, and looks at transfer. What was done is kept: the command
-goes on where it was stopped. `--only moralis-0.5-seed1` does what is named alone, and `--tables` does nothing
-and writes down what is there. Two of these commands side by side, each with `--threads 1` and half of the
-names, take less time than one with both cores. Seeds 1 and 2 of homo moralis train in two processes: these
-take both cores to themselves.
+Tunes the embedded model eight times, each time as an alignment in its own folder below `--keep`: toward homo
+economicus and homo moralis κ = 0.5 with three seeds each, toward κ = 0.25 and κ = 0.75 with one. For the
+first seed of the first two targets, the base and the persona are examined too, and transfer is measured. An
+interrupted command continues when it is called again. `--only moralis-0.5-seed1` runs the named alignments
+only; `--tables` runs none and writes the tables of the existing ones. Two commands at the same time, each
+with `--threads 1` and half of the names, take less time than one with both cores. Seeds 1 and 2 of homo
+moralis train in two processes, which take both cores.
 
-With `--device cuda` twelve on one GPU, with 4,096 examples each in larger steps: κ = 0, 0.25, 0.5 and 0.75
-with three seeds each, in folders whose names begin with `cuda-`.
+With `--device cuda`, it tunes twelve times on one GPU, with 4,096 examples each in larger steps: κ = 0, 0.25,
+0.5 and 0.75 with three seeds each, in folders whose names begin with `cuda-`.
 
-The ladder is a set of questions of its own, the same for every κ of the first seed: prisoner's dilemmas and
-trust games that none of these was trained on, at the four turns where cooperation of the oracle rises with κ.
+The ladder is a separate set of questions, the same for every κ of the first seed: prisoner's dilemmas and
+trust games on which none of them was trained, at the four turns where the oracle's cooperation rises with κ.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ RUNGS = (
     ("trust", "opening"),
     ("trust", "reply to trust"),
 )
-"""Where the oracle's cooperation rises with κ: the ladder."""
+"""The families and nodes of the ladder, where the oracle's cooperation rises with κ."""
 
 
 def main() -> None:
@@ -79,13 +79,13 @@ def main() -> None:
         if entry.seed == 0:
             with timed("ladder"):
                 ask_ladder(files, entry)
-    found = {
+    results = {
         entry: load_result(options.keep / entry.name)
         for entry in named.values()
         if (options.keep / entry.name / PLAN).exists()
     }
-    ladders = ladder_scores(found)
-    text = page(found, ladders)
+    ladders = ladder_scores(results)
+    text = page(results, ladders)
     print(text)
     if options.write is not None:
         drawn = picture(ladders, options.write.with_suffix(".svg"))
@@ -95,7 +95,7 @@ def main() -> None:
 
 @contextmanager
 def timed(name: str) -> Iterator[None]:
-    """Say how long a stage took."""
+    """Print how long a stage took."""
     begun = time.perf_counter()
     yield None
     print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
@@ -103,8 +103,9 @@ def timed(name: str) -> Iterator[None]:
 
 @cache
 def ladder() -> tuple[Question, ...]:
-    """The ladder's questions, at the nodes of `RUNGS`: the test games of the first alignment, on which no
-    other one of its seed was trained either.
+    """Return the ladder's questions, at the nodes of `RUNGS`.
+
+    They use the test games of the first alignment, on which no other alignment of its seed was trained.
     """
     with tempfile.TemporaryDirectory() as place:
         data = data_of(ENTRIES[0].plan(), Files(Path(place)))
@@ -118,7 +119,7 @@ def ladder() -> tuple[Question, ...]:
 
 
 def ask_ladder(files: Files, entry: Entry) -> None:
-    """Put the ladder to the tuned model."""
+    """Examine the tuned model on the ladder."""
     (tuned,) = policies_under_test(entry.plan(), files, "after")
     path, asked = files.folder / "ladder.db", ladder()
     examine([tuned, greedy(tuned)], asked, path, seed=entry.seed, concurrency=questions_open(entry.plan()))
@@ -126,7 +127,7 @@ def ask_ladder(files: Files, entry: Entry) -> None:
 
 
 def ladder_scores(results: dict[Entry, AlignmentResult]) -> dict[Entry, Mapping[str, Score]]:
-    """What the tuned models of the first seed did on the ladder, by κ: sampled replies and greedy ones."""
+    """Return the scores of the first seed's tuned models on the ladder, by κ, sampled and greedy."""
     return {
         entry: by_policy(score_exam(*read_exam(path), result.plan.preferences, seed=entry.seed), "ladder")
         for entry, result in sorted(results.items(), key=lambda item: (item[0].device, item[0].kappa))

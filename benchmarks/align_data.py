@@ -1,10 +1,10 @@
-"""Building a data set of 20,000 examples, against a plain loop that solves and words one turn after another.
+"""Building a data set of 20,000 examples, compared with a plain loop over single turns.
 
     python benchmarks/align_data.py
 
-Both label turns of games with payoffs from 1 to 99 by the oracle and write prompt and completion with
-reasoning in steps; the loop, on the first 400 turns of the same data, takes each game through
-`optimal_options` and `render` and shares nothing between turns. Their texts must agree.
+Both label turns of games with payoffs from 1 to 99 by the oracle, and write prompts and completions with a
+rationale in steps. The loop calls `optimal_options` and `render` for each of the first 400 turns of the same
+data and shares nothing between turns. Their texts must agree.
 The limit is 5,000 examples per second; times are CPU seconds of one core.
 """
 
@@ -26,12 +26,12 @@ LIMIT = 5000
 
 
 def built(preferences: Preferences, examples: int) -> tuple[Example, ...]:
-    """The data set's training examples."""
+    """Return the data set's training examples."""
     return build_dataset(preferences, examples=examples, validation=0, test=0, payoffs=(1, 99)).train
 
 
 def looped(preferences: Preferences, wanted: tuple[Example, ...]) -> list[tuple[str, str]]:
-    """Prompt and completion of each turn, made from the start each time."""
+    """Return prompt and completion of each turn, computed anew each time."""
     made = []
     for example in wanted:
         game = FAMILIES[example.family].game(payoffs=example.payoffs)

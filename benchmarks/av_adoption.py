@@ -1,11 +1,11 @@
-"""A population of the adoption game in numpy against a plain Python loop over its people.
+"""A population of the adoption game in numpy, compared with a plain Python loop over its people.
 
     python benchmarks/av_adoption.py [--people 10000] [--rounds 1000] [--loop-people 1000] [--loop-rounds 50]
 
-Both simulate the same game: κ of everybody is drawn from Beta(2, 5), one in ten may choose again in a round,
-by a logit, a fine holds for the second half, and accidents are drawn or payoffs are expected ones. The loop
-goes through people one by one, as one would write it without an array library, on the same random numbers; it
-plays a smaller size, at which both must give the same paths (checked, or the benchmark fails), and its time
+Both simulate the same game: each person's κ is drawn from Beta(2, 5), one in ten may choose again in a round,
+by a logit, and a fine holds in the second half. Payoffs are expected ones, or accidents are drawn. The loop
+goes through people one by one, as one would write it without an array library, with the same random numbers.
+It plays a smaller population, for which both must give the same paths (or the benchmark fails), and its time
 is scaled by people and rounds to the full size.
 """
 
@@ -26,13 +26,13 @@ REVISION, NOISE = 0.1, 0.002
 
 
 def game_of(people: int, rounds: int) -> AdoptionGame:
-    """Ten pedestrians before a car; a fine of half the passenger's risk from the middle on."""
+    """Return a game with ten pedestrians per accident and, from the middle on, a fine of half the risk c."""
     law = {"fine": 0.0005, "period": rounds // 2}
     return AdoptionGame(people=people, pedestrians=10, accident=0.001, regulation=law)
 
 
 def fast(game: AdoptionGame, rounds: int, realised: bool) -> tuple[float, list[float], list[float]]:
-    """Seconds, shares after each round, mean payoffs of each round."""
+    """Simulate with ludens; return seconds, shares after each round, mean payoffs of each round."""
     start = time.perf_counter()
     paths = simulate_adoption(
         game,
@@ -47,7 +47,7 @@ def fast(game: AdoptionGame, rounds: int, realised: bool) -> tuple[float, list[f
 
 
 def plain(game: AdoptionGame, rounds: int, realised: bool) -> tuple[float, list[float], list[float]]:
-    """The same, person by person. Random numbers come from NumPy, as lists."""
+    """Simulate person by person; return the same as `fast`. Random numbers are NumPy's, as lists."""
     start = time.perf_counter()
     n, k, c = game.people, game.walkers, game.accident
     root = np.random.SeedSequence(0).spawn(1)[0]
@@ -78,7 +78,7 @@ def plain(game: AdoptionGame, rounds: int, realised: bool) -> tuple[float, list[
 
 
 def _meet(game: AdoptionGame, cars: list[bool], rng: np.random.Generator) -> list[float]:
-    """Who survives the accidents of a round."""
+    """Return who survives the accidents of a round: 1 for each survivor, otherwise 0."""
     n, k, groups = game.people, game.walkers, game.meetings
     drawn = rng.random(n + groups).tolist()
     order = sorted(range(n), key=drawn.__getitem__)

@@ -1,4 +1,4 @@
-"""The alignment of `make demo-align`, in seconds, against its limit of six minutes on two cores.
+"""Seconds of the alignment of `make demo-align`, with a limit of six minutes on two cores.
 
 python benchmarks/demo_align.py
 """

@@ -1,4 +1,4 @@
-"""The play part of `make demo-av`, in seconds, against its limit of three minutes on two cores.
+"""Seconds of the play part of `make demo-av`, with a limit of three minutes on two cores.
 
 python benchmarks/demo_av.py
 """

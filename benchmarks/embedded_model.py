@@ -1,15 +1,15 @@
-"""Decisions of the embedded model per second: through LiteLLM and ludens, against llama.cpp alone.
+"""Decisions per second of the embedded model through LiteLLM and ludens, compared with llama.cpp alone.
 
     python benchmarks/embedded_model.py [--games 8] [--repetitions 5]
 
-The peer is xllamacpp called directly, in as many threads as there are concurrent requests, with the same
-file, slots, threads and context and its own prefix cache on. Both sides answer the same prompts: games of
-about 200 tokens that nobody has seen before, each asked at the three decision nodes of its players, one token
-of reply with the 20 likeliest tokens' log-probabilities. The sides take turns within each repetition, so that
-whatever else the machine does burdens both; the ratio is the median over repetitions. At least 0.8 is wanted.
+The comparison calls xllamacpp directly, with one thread per concurrent request, the same file, slots, threads
+and context, and its own prefix cache. Both sides answer the same prompts: new games of about 200 tokens, each
+at the three decision nodes of its players, with one token of reply and the log-probabilities of the 20 most
+probable tokens. The sides take turns within each repetition, so that other load on the machine affects both;
+the ratio is the median over repetitions. It should be at least 0.8.
 
-What ludens promises beyond the peer is also shown: that the same request gives the same log-probabilities
-whatever was asked before or beside it.
+The script also shows a property that llama.cpp alone does not have: through ludens, the same request gives
+the same log-probabilities regardless of earlier and concurrent requests.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Chat = list[dict[str, str]]
 
 
 def games(count: int, rng: random.Random) -> list[Chat]:
-    """Prompts of `count` games, each at three decision nodes, in random order."""
+    """Return prompts of `count` games, each at three decision nodes, in random order."""
     system = {
         "role": "system",
         "content": "You take part in a study of decisions. Read the rules, then answer.",
@@ -69,7 +69,7 @@ def games(count: int, rng: random.Random) -> list[Chat]:
 
 
 def ours(prompts: list[Chat], concurrency: int, model: str = MODEL) -> tuple[float, list[float]]:
-    """Seconds for all prompts through LiteLLM, and the first token's log-probabilities."""
+    """Return the seconds for all prompts through LiteLLM, and the first tokens' log-probabilities."""
     import litellm
 
     async def ask(gate: asyncio.Semaphore, prompt: Chat) -> float:
@@ -87,7 +87,7 @@ def ours(prompts: list[Chat], concurrency: int, model: str = MODEL) -> tuple[flo
 
 
 def bare(server: Any, prompts: list[Chat], concurrency: int) -> tuple[float, list[float]]:
-    """The same by llama.cpp alone."""
+    """Return the same as `ours`, by llama.cpp alone."""
 
     def ask(prompt: Chat) -> float:
         reply = server.handle_chat_completions(

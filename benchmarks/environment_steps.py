@@ -1,11 +1,10 @@
-"""Environment steps per second: `ludens/trust-v0` against PettingZoo's own rock paper scissors, in one run.
+"""Environment steps per second of `ludens/trust-v0`, compared with PettingZoo's rock paper scissors.
 
     python benchmarks/environment_steps.py [--seconds 1] [--repetitions 9]
 
 Both are made by `pettingzoo.make` and played at random in PettingZoo's own loop (`last`, a legal action,
-`step`), 15 games to the episode. Repetitions alternate between the two, and the median counts. A ratio of 1
-is as fast as PettingZoo's environment; higher is faster. Rock paper scissors needs pygame (`pip install
-pygame`).
+`step`), with 15 games per episode. Repetitions alternate between the two; medians are reported. A ratio above
+1 means faster than PettingZoo's environment. Rock paper scissors needs pygame (`pip install pygame`).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import numpy as np
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 with warnings.catch_warnings():
-    # PettingZoo's environments and pygame warn of their own deprecations.
+    # PettingZoo's environments and pygame warn that they are deprecated.
     warnings.simplefilter("ignore")
     from pettingzoo import make
 
@@ -37,7 +36,7 @@ with warnings.catch_warnings():
 
 GAMES = 15
 PEER = "rps"
-CONTENDERS: dict[str, Callable[[], Any]] = {
+ENVIRONMENTS: dict[str, Callable[[], Any]] = {
     PEER: lambda: make("aec", "classic/rps-v2", max_cycles=GAMES),
     "trust, direct": lambda: make("aec", "ludens/trust-v0", rounds=GAMES),
     "trust, strategy method": lambda: make("aec", "ludens/trust-v0", rounds=GAMES, method="strategy"),
@@ -46,8 +45,9 @@ CONTENDERS: dict[str, Callable[[], Any]] = {
 
 
 def steps_per_second(env: Any, seconds: float, rng: np.random.Generator) -> float:
-    """Play whole episodes at random for about `seconds`; resets and the steps of seats that are done count
-    in.
+    """Play whole episodes at random for about `seconds`, and return the steps per second.
+
+    Resets and the steps of seats that are done are included.
     """
     steps = 0
     draws = iter(())
@@ -63,8 +63,8 @@ def steps_per_second(env: Any, seconds: float, rng: np.random.Generator) -> floa
                 if draw is None:
                     draws = iter(rng.random(4096).tolist())
                     draw = next(draws)
-                # Both sides draw alike: rock paper scissors has three actions and no mask, ours say what is
-                # legal.
+                # Both sides draw in the same way: rock paper scissors has three actions and no mask, ours
+                # have a mask of legal actions.
                 legal = int(observation["action_mask"].sum()) if isinstance(observation, dict) else 3
                 action = int(draw * legal)
             env.step(action)
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="per repetition")
     parser.add_argument("--repetitions", type=int, default=9)
     arguments = parser.parse_args()
-    envs = {name: build() for name, build in CONTENDERS.items()}
+    envs = {name: build() for name, build in ENVIRONMENTS.items()}
     rates: dict[str, list[float]] = {name: [] for name in envs}
     rng = np.random.default_rng(0)
     for _ in range(arguments.repetitions):

@@ -1,12 +1,13 @@
-"""Fits of preferences beside the script that a researcher would write, on the same choices.
+"""Fits of preferences, compared with the script that a researcher would write, on the same choices.
 
     python benchmarks/estimation_speed.py [--data CHOICES.csv --drop SUBJECTS.csv] [--starts 3]
 
-160 subjects × 117 choices between two allocations, three types, simulated in the form of the experiment of
-Bruhin, Fehr & Schunk (2019); with --data the experiment's own table. The script: the log-likelihood of all
-rows in vectorised numpy, `scipy.optimize.minimize` (BFGS, numerical gradients, log-precision); a loop of it
-over subjects; EM with such fits as M-steps until a step gains less than 1e-9. Ours does more in its time:
-covariances and diagnoses are part of every fit. Both have read the table before the clock starts.
+The data are 160 subjects × 117 choices between two allocations, with three types, simulated in the form of
+the experiment of Bruhin, Fehr & Schunk (2019), or with --data the experiment's own table. The script computes
+the log-likelihood of all rows in vectorised numpy and maximises it by `scipy.optimize.minimize` (BFGS,
+numerical gradients, log-precision); for single subjects in a loop; for types by EM with such fits as M-steps,
+until a step gains less than 1e-9. A fit by ludens also includes covariances and diagnoses. Reading the table
+is not timed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SHARES = (0.5, 0.35, 0.15)
 
 
 class Rows(NamedTuple):
-    """The choices as a script has them: a row each. Attribute differences (n, 5), X taken, subject (n,)."""
+    """The choices as rows: attribute differences (n, 5), whether X was chosen (n,), subject (n,)."""
 
     gaps: np.ndarray
     taken: np.ndarray
@@ -38,7 +39,7 @@ class Rows(NamedTuple):
 
 
 def simulated(subjects: int = 160, seed: int = 0) -> Choices:
-    """Choices of the experiment's form, without any of its numbers."""
+    """Return simulated choices in the form of the experiment, without any of its numbers."""
     rng = np.random.default_rng(seed)
     points = rng.integers(20, 110, size=(39, 4)) * 10
     columns = np.repeat(points, 3, axis=0)
@@ -56,7 +57,7 @@ def simulated(subjects: int = 160, seed: int = 0) -> Choices:
 
 
 def real(data: Path, dropped: Path | None) -> Choices:
-    """The experiment's choices without the subjects that its authors leave out."""
+    """Return the experiment's choices without the subjects that its authors exclude."""
     gone = set(dropped.read_text(encoding="utf-8").split()) if dropped else set()
     with data.open(encoding="utf-8", newline="") as file:
         kept = [row for row in csv.DictReader(file) if row["sid"] not in gone]
@@ -64,7 +65,7 @@ def real(data: Path, dropped: Path | None) -> Choices:
 
 
 def rows_of(choices: Choices) -> Rows:
-    """Each choice in a row, as in the table."""
+    """Return the choices with one row each, as in the table."""
     table = choices.counts.tocoo()
     times = np.rint(table.data).astype(int)
     subject, column = np.repeat(table.coords[0], times), np.repeat(table.coords[1], times)
@@ -73,7 +74,7 @@ def rows_of(choices: Choices) -> Rows:
 
 
 def loss(theta: np.ndarray, gaps: np.ndarray, taken: np.ndarray, weights: np.ndarray | float = 1.0) -> float:
-    """The negative log-likelihood of rows, θ = (α, β, γ, δ, log σ)."""
+    """Return the negative log-likelihood of rows, with θ = (α, β, γ, δ, log σ)."""
     gain = np.exp(theta[4]) * (gaps[:, 0] + gaps[:, 1:] @ theta[:4])
     return float((weights * np.logaddexp(0, np.where(taken, -gain, gain))).sum())
 
@@ -82,12 +83,12 @@ START = np.array([0.0, 0.0, 0.0, 0.0, np.log(0.01)])
 
 
 def script_pooled(rows: Rows) -> float:
-    """One fit to all rows."""
+    """Fit all rows together, and return the log-likelihood."""
     return -float(optimize.minimize(loss, START, args=(rows.gaps, rows.taken), method="BFGS").fun)
 
 
 def script_individuals(rows: Rows) -> np.ndarray:
-    """A loop over subjects."""
+    """Fit each subject in a loop, and return the log-likelihoods."""
     found = []
     for subject in range(rows.subject.max() + 1):
         own = rows.subject == subject
@@ -98,7 +99,10 @@ def script_individuals(rows: Rows) -> np.ndarray:
 
 
 def script_mixture(rows: Rows, starts: int, types: int = 3, seed: int = 0) -> float:
-    """EM from random memberships, until a step gains less than 1e-9; the best of the starts."""
+    """Fit types by EM from random memberships, and return the best log-likelihood of the starts.
+
+    EM ends when a step gains less than 1e-9.
+    """
     rng, subjects = np.random.default_rng(seed), rows.subject.max() + 1
     best = -np.inf
     for _ in range(starts):
@@ -127,7 +131,7 @@ def script_mixture(rows: Rows, starts: int, types: int = 3, seed: int = 0) -> fl
 
 
 def timed(call: Callable[[], Any], repeats: int) -> tuple[Any, float]:
-    """The answer, and the median of the seconds that it took."""
+    """Return the result of a call, and the median of its seconds."""
     seconds = []
     answer = None
     for _ in range(repeats):
@@ -143,7 +147,7 @@ def compare(title: str, choices: Choices, starts: int) -> None:
     print(f"\n## {title}: {len(choices.subjects)} subjects, {choices.size:.0f} choices\n")
     print("| fit | script (s) | ludens (s) | ratio | wanted | log-likelihood, ludens − script |")
     print("|---|---|---|---|---|---|")
-    fit(choices, "bfs")  # what is loaded at the first call is no part of a fit
+    fit(choices, "bfs")  # loads modules, which is not part of a fit
     ours, quick = timed(lambda: fit(choices, "bfs"), 5)
     theirs, slow = timed(lambda: script_pooled(rows), 5)
     over = ours.log_likelihood - theirs
@@ -166,7 +170,7 @@ def compare(title: str, choices: Choices, starts: int) -> None:
 
 
 def main() -> None:
-    """Compare on simulated choices, and on real ones where they are given."""
+    """Compare on simulated choices, and on the experiment's if they are given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,10 +1,10 @@
-"""Seconds to `import ludens` above a bare Python, and to import each room, in one run.
+"""Seconds that `import ludens` takes beyond a bare Python, and the import of each package.
 
     python benchmarks/import_time.py [--repetitions 15]
 
-Every repetition starts a fresh interpreter; the commands alternate and the median counts. The limit for
-`import ludens` is 0.15 s above bare Python. LiteLLM is shown for scale: it is loaded only when a language
-model is asked.
+Every repetition starts a fresh interpreter; the commands alternate, and medians are reported. The limit for
+`import ludens` is 0.15 s above bare Python. LiteLLM is shown for comparison: ludens loads it only when a
+language model is called.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STATEMENTS = {
 
 
 def seconds(statement: str) -> float:
-    """Wall-clock seconds of a fresh interpreter that runs the statement."""
+    """Return the wall-clock seconds of a fresh interpreter that runs the statement."""
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-c", statement], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""Moral Machine scenarios per second, beside a plain Python loop that draws the same kind of scenario.
+"""Moral Machine scenarios per second, compared with a plain Python loop that draws the same kind.
 
     python benchmarks/moral_machine.py
 
@@ -18,7 +18,7 @@ SCENARIOS, PLAIN = 100_000, 5_000
 
 
 def plain(n: int, rng: random.Random) -> list[tuple[object, ...]]:
-    """The loop."""
+    """Draw scenarios in a plain loop."""
     found = []
     for place in range(n):
         kind = TYPES[place % len(TYPES)]
@@ -41,7 +41,7 @@ def plain(n: int, rng: random.Random) -> list[tuple[object, ...]]:
 
 
 def rate(draw: Callable[[], object], n: int) -> float:
-    """Scenarios per second, the median of five."""
+    """Return the scenarios per second, as the median of five measurements."""
     seconds = []
     for _ in range(5):
         begun = time.perf_counter()

@@ -1,9 +1,10 @@
-"""The oracle on a grid of 10,000 dilemma problems, against a plain Python loop over the same ones.
+"""The oracle on a grid of 10,290 problems, compared with a plain Python loop over the same ones.
 
     python benchmarks/oracle_grid.py
 
-The grid: 6 protocols × 49 preferences (α, β, κ) × 35 beliefs = 10,290 problems of 8 strategies each. Both
-sides compute every utility and the optimal set; they must agree. Times: medians of interleaved rounds.
+The grid is 6 protocols of the prisoner's dilemma × 49 preferences (α, β, κ) × 35 beliefs, with 8 strategies
+each. Both sides compute every utility and the optimal set, and must agree. Times are medians of interleaved
+rounds.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ STRATEGIES = list(itertools.product((1, 0), repeat=3))
 
 
 def vectorised() -> np.ndarray:
-    """The whole grid in one call; which strategies are optimal, shape (6, 49, 35, 8)."""
+    """Return which strategies are optimal, from one call for the whole grid, shape (6, 49, 35, 8)."""
     return solve_grid(GAMES[0], payoff_table(GAMES)[:, None, None], PREFERENCES[:, None], BELIEFS).best
 
 
 def plain_loop() -> list[list[bool]]:
-    """One problem after another, as a script would: the formulas of the dilemma written out in floats."""
+    """Solve one problem after another, by the formulas of the dilemma written out in floats."""
     beliefs = [(row[0], row[2], row[4]) for row in BELIEFS.tolist()]
     preferences = [tuple(row) for row in PREFERENCES.tolist()]
     found = []
@@ -48,7 +49,7 @@ def plain_loop() -> list[list[bool]]:
 
 
 def payoff(points: Numbers, x: Numbers, y: Numbers) -> float:
-    """π(x, y): cooperation probabilities at the opening and after cooperation and defection."""
+    """Return π(x, y) for cooperation probabilities at the opening, after cooperation and after defection."""
     T, R, P, S = points
     first = x[0] * (y[1] * R + (1 - y[1]) * S) + (1 - x[0]) * (y[2] * T + (1 - y[2]) * P)
     second = y[0] * (x[1] * R + (1 - x[1]) * T) + (1 - y[0]) * (x[2] * S + (1 - x[2]) * P)
@@ -56,7 +57,7 @@ def payoff(points: Numbers, x: Numbers, y: Numbers) -> float:
 
 
 def utility(points: Numbers, weights: Numbers, x: Numbers, y: Numbers) -> float:
-    """Utility of a pure strategy; only the outcomes (S, T) and (T, S) are unequal."""
+    """Return the utility of a pure strategy; only the outcomes (S, T) and (T, S) are unequal."""
     T, _, _, S = points
     alpha, beta, kappa = weights
     behind = (x[0] * (1 - y[1]) + (1 - y[0]) * x[2]) / 2 * (T - S)
@@ -66,14 +67,14 @@ def utility(points: Numbers, weights: Numbers, x: Numbers, y: Numbers) -> float:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Wall-clock time of one call."""
+    """Return the wall-clock seconds of one call."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Check that both agree, time them, print the ratio."""
+    """Check that both agree, time them, and print the ratio."""
     ours, loop = vectorised().reshape(-1, 8), np.array(plain_loop())
     assert np.array_equal(ours, loop), "the two sides found different optima"
     rounds = [(seconds(vectorised), seconds(plain_loop)) for _ in range(15)]

@@ -102,16 +102,16 @@ def main() -> None:
     parser.add_argument("--markets", type=int, default=1000, help="in one batch")
     arguments = parser.parse_args()
     market, rng = Market.symmetric(), np.random.default_rng(0)
-    contenders = {
+    sides = {
         PEER: plain(market, rng),
         "Parallel API": parallel(rng),
         "AEC API": aec(rng),
         f"core, {arguments.markets} markets, grid": batched(market, arguments.markets, rng),
         f"core, {arguments.markets} markets, any price": batched(market, arguments.markets, rng, grid=False),
     }
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    rates: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(arguments.repetitions):
-        for name, chunk in contenders.items():
+        for name, chunk in sides.items():
             rates[name].append(rate(chunk, arguments.seconds))
     medians = {name: statistics.median(measured) for name, measured in rates.items()}
     print(f"{'':<32} {'market periods/s':>17} {'against the loop':>17}   lowest to highest")

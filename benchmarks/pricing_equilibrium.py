@@ -1,10 +1,10 @@
-"""Nash prices of logit markets beside pyblp's, and profits of many price vectors beside a plain loop.
+"""Nash prices of logit markets, compared with pyblp, and profits of many prices, with a plain loop.
 
     python benchmarks/pricing_equilibrium.py
 
-Both sides solve the same market (one product each for J = 2; ten products a firm else) from its numbers
-alone, nothing kept from the round before; they must agree to 1e-9. pyblp runs its own default, the same ζ
-map, to 1e-14, on a simulation built beforehand, which is not timed. Times: medians of interleaved rounds.
+Both sides solve the same market (one product per firm for J = 2, otherwise ten) without results of earlier
+rounds, and must agree to 1e-9. pyblp uses its default, the same ζ map, to 1e-14, on a simulation that was
+built beforehand and is not timed. Times are medians of interleaved rounds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROWS = 1_000_000
 
 
 def market_of(products: int) -> Market:
-    """A market of unlike products; made anew, it knows no prices yet."""
+    """Return a new market of different products, without stored prices."""
     if products == 2:
         return Market.symmetric()
     rng = np.random.default_rng(products)
@@ -33,7 +33,7 @@ def market_of(products: int) -> Market:
 
 
 def peer(market: Market) -> Callable[[], np.ndarray]:
-    """The same market in pyblp, ready to be solved."""
+    """Return the same market in pyblp, ready to be solved."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pyblp
@@ -63,14 +63,14 @@ def peer(market: Market) -> Callable[[], np.ndarray]:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Wall-clock time of one call."""
+    """Return the wall-clock seconds of one call."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Check that both agree, time them, print the ratios."""
+    """Check that both agree, time them, and print the ratios."""
     for products in (2, 100, 1000):
         theirs = peer(market_of(products))
         gap = float(np.abs(nash_prices(market_of(products)) - theirs()).max())

@@ -1,12 +1,12 @@
-"""Periods of learning per second to convergence, on one core: ludens beside two plain loops, in one run.
+"""Periods of Q-learning per second until convergence, on one core, compared with two plain loops.
 
     python benchmarks/qlearning_speed.py [--sessions 20] [--repetitions 5]
 
 All learn in the published market (Calvano, Calzolari, Denicolò & Pastorello, AER 2020: two firms, 15 prices,
-memory 1, α = 0.15, β = 4e-6). The plain loops are the algorithm as one writes it down: they look for the
-highest value of a state wherever it is needed, and draw from NumPy's generator. One of them is compiled by
-numba, the other runs on NumPy arrays; the latter, some hundreds of times slower, plays a part of a session
-only. Repetitions alternate, and the median counts; compiling is not measured.
+memory 1, α = 0.15, β = 4e-6). The plain loops follow the textbook: they search a state for its highest value
+whenever it is needed, and draw from NumPy's generator. One is compiled by numba; the other runs on NumPy
+arrays, is hundreds of times slower, and plays only a part of a session. Repetitions alternate, and medians
+are reported; compilation is not timed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PLAIN_PERIODS = 20_000
 
 
 def ours(seed: int) -> int:
-    """One session of ludens to convergence; returns the periods played."""
+    """Run one session of ludens to convergence, and return the periods played."""
     session = start_session(TABLES, seed, 0)
     while not session.over:
         session.advance(1 << 22)
@@ -41,7 +41,7 @@ def ours(seed: int) -> int:
 
 @njit
 def compiled_loop(q: np.ndarray, profits: np.ndarray, rng: np.random.Generator, window: int) -> int:
-    """The algorithm written down for numba."""
+    """Run the textbook algorithm to convergence, compiled by numba."""
     state = rng.integers(0, POINTS * POINTS)
     period, stable = 0, 0
     actions = np.empty(2, np.int64)
@@ -70,7 +70,7 @@ def compiled_loop(q: np.ndarray, profits: np.ndarray, rng: np.random.Generator, 
 
 
 def numpy_loop(seed: int) -> int:
-    """The algorithm written down for NumPy, for some periods."""
+    """Run the textbook algorithm with NumPy for some periods."""
     rng = np.random.default_rng(seed)
     q = START.copy()
     firms = np.arange(2)
@@ -89,7 +89,7 @@ def numpy_loop(seed: int) -> int:
     return PLAIN_PERIODS
 
 
-CONTENDERS: dict[str, Callable[[int], int]] = {
+LOOPS: dict[str, Callable[[int], int]] = {
     "ludens": ours,
     "plain numba loop": lambda seed: compiled_loop(
         START.copy(), PROFITS, np.random.default_rng(seed), WINDOW
@@ -111,9 +111,9 @@ def main() -> None:
     compiled_loop(START.copy(), PROFITS, np.random.default_rng(0), 1)
     # The plain loops get fewer sessions: they take that much longer.
     sessions = {"ludens": arguments.sessions, "plain numba loop": max(1, arguments.sessions // 10)}
-    rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    rates: dict[str, list[float]] = {name: [] for name in LOOPS}
     for repetition in range(arguments.repetitions):
-        for name, play in CONTENDERS.items():
+        for name, play in LOOPS.items():
             seeds = range(sessions.get(name, 1))
             start = time.process_time()
             periods = sum(play(1000 * repetition + seed) for seed in seeds)

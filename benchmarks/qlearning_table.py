@@ -1,20 +1,20 @@
-"""Q-learners in the published market, ours beside the published numbers.
+"""Q-learners in the published market, compared with the published numbers.
 
     python benchmarks/qlearning_table.py [--baseline 1000] [--sessions 100] [--rows TEXT] [--write FILE]
         [--keep FOLDER]
 
-Trains the baseline of Calvano, Calzolari, Denicolò & Pastorello (AER 2020) and its variants anew and prints
-two Markdown tables. `--rows` picks the variants whose name contains a text (`--rows costs`, say); those that
-take long have fewer sessions than the others, and three firms more. With `--keep`, trainings are kept, and
-one that was interrupted goes on. The published numbers are means over 1,000 sessions; what ours may differ
-from them by chance is two standard errors.
+Trains the baseline of Calvano, Calzolari, Denicolò & Pastorello (AER 2020) and its variants, and prints two
+Markdown tables. `--rows` selects the variants whose name contains a text (such as `--rows costs`); slow ones
+have fewer sessions than the others, and three firms have more. With `--keep`, trainings are stored, and an
+interrupted one continues. The published numbers are means over 1,000 sessions; by chance, ours may differ
+from them by two standard errors.
 
-The input of the authors' archived runs settles what the paper leaves open: prices on a grid of each firm's
-own, an outside option with three values (−x, 0, x), the α and the decay of Boltzmann exploration, and the
-first values of the row ξ = 0.5, which expect all firms at their third price for ever. With memory 2 their
-code reads the last state in another order than it was written (firms and periods change places), so that
-its limit path starts from a state that was not reached; the table has both starts. Not here: μ = 0, which is
-no logit market.
+The input of the authors' archived runs settles what the paper leaves open: each firm has its own price grid,
+the outside option has three values (−x, 0, x), the α and the decay of Boltzmann exploration, and the initial
+values of the row ξ = 0.5, which expect all firms at their third price for ever. With memory 2, their code
+reads the last state in a different order than it was written (firms and periods are exchanged), so that its
+limit path starts from a state that was not reached; the table has both starts. It leaves out μ = 0, which is
+not a logit market.
 """
 
 from __future__ import annotations
@@ -50,23 +50,23 @@ class Row:
     outside: tuple[float, ...] = ()
     nash: float | None = None
     share: float = 1.0
-    """Of the sessions asked for: less than 1 where one takes long, more where they vary much."""
+    """Multiplies the number of sessions: below 1 if one takes long, above 1 if they vary much."""
     misread: bool = False
-    """Whether to follow the limit path from the last state as the authors' code reads it."""
+    """Whether the limit path starts at the last state as the authors' code reads it."""
 
 
 def cost_row(cost: float, published: float) -> Row:
-    """The second firm produces at a lower cost."""
+    """Return the variant in which the second firm produces at a lower cost."""
     return Row(f"costs 1 and {cost:g}", published, Market([2.0, 2.0], [1.0, cost]))
 
 
 def demand_row(size: float, published: float) -> Row:
-    """The outside good is worth −size, 0 or size, each as likely, drawn anew each period."""
+    """Return the variant in which the outside good's value is −size, 0 or size, drawn each period."""
     return Row(f"outside option ±{size:g}", published, outside=(-size, 0.0, size))
 
 
 def third_price() -> np.ndarray:
-    """First values that expect every firm at its third price for ever, for a grid with ξ = 0.5."""
+    """Return initial values that expect every firm at its third price for ever, for ξ = 0.5."""
     tables = learning_tables(Market.symmetric(), QLearning(extension=0.5))
     profits = tables.expected[:, 0].reshape(tables.points, tables.points)
     return profits[:, 2] + 0.95 / 0.05 * profits[2, 2]
@@ -106,7 +106,7 @@ ROWS = [
 
 
 def main() -> None:
-    """Train, and print."""
+    """Train, and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -151,17 +151,17 @@ def main() -> None:
 
 
 def kept(name: str, sessions: int, options: argparse.Namespace) -> Path | None:
-    """The file of one training, if trainings are kept."""
+    """Return the file of one training; None unless trainings are kept."""
     if options.keep is None:
         return None
     options.keep.mkdir(parents=True, exist_ok=True)
-    # Both rows with memory 2 are one training.
+    # Both rows with memory 2 share one training.
     plain = name.removesuffix(", last state misread")
     return options.keep / f"{plain.replace(' ', '_')}-{sessions}-{options.seed}.npz"
 
 
 def heading(options: argparse.Namespace) -> str:
-    """What a file of tables opens with."""
+    """Return the beginning of the file of tables."""
     return (
         "# Q-learners in the published market\n\n"
         f"Made by `python benchmarks/qlearning_table.py --baseline {options.baseline} --sessions"
@@ -172,12 +172,12 @@ def heading(options: argparse.Namespace) -> str:
 
 
 def baseline(trained: Sessions) -> list[str]:
-    """The baseline in full, as the lines of a table."""
+    """Return the lines of the baseline's tables."""
     gains, lengths, symmetric = trained.gains, trained.cycle_lengths, trained.symmetric
     test = equilibrium_test(trained)
     full = impulse_response(trained)
     response: dict[str, Any] = full.means()
-    # As the authors count: a best reply that is the strategy's own price is a deviation that pays.
+    # Like the authors, count a best reply that equals the strategy's own price as a profitable deviation.
     unprofitable = np.nan_to_num(full.unprofitable * full.deviations).mean()
     groups = {
         "1-symmetric": (lengths == 1) & symmetric,
@@ -211,7 +211,7 @@ def baseline(trained: Sessions) -> list[str]:
             f"| {name} | {among.mean():.3f} | {frequency:.3f} | {gains[among].mean():.3f} | {gain:.3f} |"
             f" {test.one_shot_nash[among].mean():.3f} | {nash:.3f} |"
         )
-    back = response["periods"] + 1  # as the authors count: the deviation's own period is the first
+    back = response["periods"] + 1  # like the authors, count the deviation's own period as the first
     first_cut = float(np.asarray(response["rivals"])[1])
     further: list[tuple[str, float, str, str]] = [
         ("standard deviation of Δ", float(gains.std(ddof=1)), ".3f", "0.112"),
@@ -239,7 +239,7 @@ def baseline(trained: Sessions) -> list[str]:
 
 
 def misread(trained: Sessions) -> Sessions:
-    """The same strategies, followed from the state in which firms and periods have changed places."""
+    """Return the same strategies, followed from the state in which firms and periods are exchanged."""
     joints = trained.tables.joints
     newest, older = (
         trained.tables.digits(part) for part in (trained.states % joints, trained.states // joints)
@@ -250,7 +250,7 @@ def misread(trained: Sessions) -> Sessions:
 
 
 def variant(row: Row, options: Any) -> str:
-    """One variant, as a line of a table."""
+    """Return one variant as a line of the table."""
     sessions = max(2, round(options.sessions * row.share))
     start = time.perf_counter()
     trained = train(

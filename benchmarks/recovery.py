@@ -2,12 +2,13 @@
 
     python benchmarks/recovery.py [--replications 4000] [--own 4000] [--write benchmarks/estimation.md]
 
-Every subject answers every protocol once with a whole strategy, against a uniform belief, or against beliefs
-of its own (at each node a uniform draw, fixed over replications). Each replication is fitted, with errors
-from the inverse Hessian and clustered by subject. Reported are the mean bias in standard errors (the root
-mean square over replications of the estimated ones), and how often 95 % intervals cover the truth, both with
-the study's own error. Wanted: less than 0.1, and 93–97 %. Replications are fitted many at once by the parts
-that `fit` is made of; the first of every block is checked against `fit` itself.
+Every subject answers every protocol once with a complete strategy, against a uniform belief or against its
+own beliefs (at each node a uniform draw, fixed over replications). Each replication is fitted, with standard
+errors from the inverse Hessian and clustered by subject. The table reports the mean bias in standard errors
+(the root mean square of the estimated ones over replications) and how often 95 % intervals cover the truth,
+both with their Monte Carlo errors. The bias should be below 0.1, the coverage 93–97 %. Replications are
+fitted in blocks by the functions that `fit` consists of; the first of every block is compared with `fit`
+itself.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MODEL = HOMO_MORALIS
 TRUTHS = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.5), (0.3, 0.2, 0.2), (0.1, 0.4, 0.7))
 NOISE, SUBJECTS, CRITICAL = 8.0, 100, 1.959964
 BLOCK = {"uniform": 200, "own": 20}
-"""Replications fitted at once."""
+"""Replications fitted together."""
 
 
 class Task(NamedTuple):
@@ -47,7 +48,7 @@ class Task(NamedTuple):
 
 @lru_cache
 def design(beliefs: str) -> Choices:
-    """The questions, the same in every replication."""
+    """Return the questions, which are the same in every replication."""
     games = list(PROTOCOLS.values())
     if beliefs == "uniform":
         return questions([(game, uniform_strategy(game)) for game in games], subjects=SUBJECTS)
@@ -62,51 +63,51 @@ def design(beliefs: str) -> Choices:
 
 
 def study(task: Task) -> np.ndarray:
-    """Estimates and both standard errors of a block, shape (number, 3, 4)."""
+    """Return the estimates and both kinds of standard errors of a block, shape (number, 3, 4)."""
     choices, rng = design(task.beliefs), np.random.default_rng(task.seed)
     theta = np.array([*task.truth, NOISE])
     shares = np.exp(log_probabilities(MODEL, choices, MODEL.to_free(theta)))
     situations, width = shares.shape
     each = len(PROTOCOLS)
-    asked = np.arange(SUBJECTS * each) % situations  # who is asked what: subjects one after another
+    asked = np.arange(SUBJECTS * each) % situations  # the question of each answer, subject by subject
     ends = np.cumsum(shares, axis=1)
     ends /= ends[:, -1:]
     drawn = (rng.random((task.number, SUBJECTS * each, 1)) >= ends[asked]).sum(axis=2)
     cells = asked * width + drawn
     counts = np.stack([np.bincount(row, minlength=situations * width) for row in cells]).astype(float)
     function = evaluator(MODEL, choices, counts.reshape(task.number, situations, width))
-    top = maximise(function, np.zeros((task.number, 4)), MODEL.sizes(choices))
-    if not top.converged.all():
+    optimum = maximise(function, np.zeros((task.number, 4)), MODEL.sizes(choices))
+    if not optimum.converged.all():
         raise RuntimeError("A replication has no maximum; the study is not sound.")
-    score = events(MODEL, choices, top.phi).score.reshape(task.number, -1, 4)
+    score = events(MODEL, choices, optimum.phi).score.reshape(task.number, -1, 4)
     sums = (
         np.take_along_axis(score, cells[..., None], axis=1)
         .reshape(task.number, SUBJECTS, each, 4)
         .sum(axis=2)
     )
-    bread, table = inverse(-top.value.hessian, MODEL.sizes(choices)), MODEL.jacobian(top.phi)
+    bread, table = inverse(-optimum.value.hessian, MODEL.sizes(choices)), MODEL.jacobian(optimum.phi)
     meat = np.swapaxes(sums, 1, 2) @ sums * (SUBJECTS / (SUBJECTS - 1))
-    found = [MODEL.to_reported(top.phi)]
+    results = [MODEL.to_reported(optimum.phi)]
     for covariance in (bread, bread @ meat @ bread):
         variances = np.diagonal(carried(covariance, table), axis1=1, axis2=2)
-        found += [np.sqrt(variances)]
-    check(choices, cells[0], found)
-    return np.stack(found, axis=1)
+        results += [np.sqrt(variances)]
+    check(choices, cells[0], results)
+    return np.stack(results, axis=1)
 
 
-def check(choices: Choices, cells: np.ndarray, found: list[np.ndarray]) -> None:
-    """The first replication, fitted by `fit`, must come out the same."""
+def check(choices: Choices, cells: np.ndarray, results: list[np.ndarray]) -> None:
+    """Assert that `fit` gives the same results for the first replication."""
     rows = np.repeat(np.arange(SUBJECTS), len(PROTOCOLS))
     table = sparse.coo_array((np.ones(len(cells)), (rows, cells)), shape=choices.counts.shape)
     one = fit(replace(choices, counts=sparse.csr_array(table)), MODEL)
-    told = ~np.isnan(one.values)
+    known = ~np.isnan(one.values)
     ours = (one.values, one.standard_errors("hessian"), one.standard_errors("cluster"))
-    for mine, batch in zip(ours, found, strict=True):
-        np.testing.assert_allclose(mine[told], batch[0][told], rtol=1e-4, atol=1e-6)
+    for mine, batch in zip(ours, results, strict=True):
+        np.testing.assert_allclose(mine[known], batch[0][known], rtol=1e-4, atol=1e-6)
 
 
 def report(truth: tuple[float, float, float], beliefs: str, found: np.ndarray) -> list[str]:
-    """Rows of the table: one for each parameter."""
+    """Return rows of the table, one for each parameter."""
     theta, number = np.array([*truth, NOISE]), len(found)
     off = found[:, 0] - theta
     error = np.sqrt((found[:, 1] ** 2).mean(axis=0))

@@ -1,10 +1,10 @@
-"""A tuned model in the light engine, beside its base: decisions per second.
+"""Decisions per second of a tuned model in the light engine, compared with its base.
 
     python benchmarks/tuned_engine.py [--games 8] [--repetitions 3]
 
-The model is tuned for two steps, which changes every weight and teaches nothing, and written as GGUF with
-16-bit and with 8-bit weights; the base has 4-bit weights. All answer the same prompts, of games that nobody
-has seen before, with one token and its log-probabilities, in turns within each repetition. Medians are shown.
+The model is tuned for two steps, which change every weight and teach nothing, and is exported as GGUF with
+16-bit and with 8-bit weights; the base has 4-bit weights. All answer the same prompts about new games with
+one token and its log-probabilities, taking turns within each repetition. Medians are reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WEIGHTS: tuple[Literal["BF16", "Q8_0"], ...] = ("BF16", "Q8_0")
 
 
 def main() -> None:
-    """Tune, export, measure, print."""
+    """Tune, export, measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--games", type=int, default=8, help="games in each measurement, three prompts each")
     parser.add_argument("--repetitions", type=int, default=3)

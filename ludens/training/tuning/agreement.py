@@ -19,7 +19,7 @@ class AgreementCheck:
     """A check of agreement every few steps, with greedy decoding; unreadable replies do not agree.
 
     Attributes:
-        found: pairs [step, agreement] with agreement in [0, 1], including those before a training was
+        measured: pairs [step, agreement] with agreement in [0, 1], including those before a training was
             resumed.
     """
 
@@ -30,9 +30,9 @@ class AgreementCheck:
         self._tokenizer = tokenizer
         self._recipe = recipe
         self._record = record
-        self.found: list[list[float]] = []
+        self.measured: list[list[float]] = []
         if record.is_file():
-            self.found = json.loads(record.read_text(encoding="utf-8"))
+            self.measured = json.loads(record.read_text(encoding="utf-8"))
 
     def callback(self) -> Any:
         """Return the check as a callback of the trainer."""
@@ -57,12 +57,12 @@ class AgreementCheck:
 
         Of several processes only the first measures, and either all stop or none.
         """
-        self.found = [entry for entry in self.found if entry[0] < step]
-        measured = agreement(model, self._tokenizer, self._held_out) if first else 0.0
-        self.found.append([step, _of_the_first(measured)])
-        values = [value for _, value in self.found]
+        self.measured = [entry for entry in self.measured if entry[0] < step]
+        value = agreement(model, self._tokenizer, self._held_out) if first else 0.0
+        self.measured.append([step, _of_the_first(value)])
+        values = [value for _, value in self.measured]
         if first:
-            write_whole(self._record, json.dumps(self.found))
+            write_whole(self._record, json.dumps(self.measured))
             sys.stderr.write(f"step {step}: agreement {values[-1]:.2f}\n")
         patience = self._recipe.patience
         stale = (

@@ -21,7 +21,7 @@ def export(
     model: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    format: Format = "gguf",  # the word for it
+    format: Format = "gguf",  # the usual word for it
     weights: Weights = "BF16",
 ) -> Path:
     """Merge a tuned model into one that needs no PEFT.
@@ -50,7 +50,7 @@ def export(
     base = reference.base or reference
     if format == "gguf" and base.kind not in ("embedded", "gguf"):
         raise TuningError(
-            f"{model} stands on {base.name}, which is not a GGUF file whose metadata could be kept: export "
+            f"{model} builds on {base.name}, which is not a GGUF file whose metadata could be kept: export "
             "it as safetensors, and convert those with llama.cpp's convert_hf_to_gguf.py."
         )
     merged, tokenizer = merge(reference)

