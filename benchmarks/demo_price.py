@@ -9,7 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ludens.experiments.pricing import load_result, play_pricing, write_report
+from ludens.experiments import report
+from ludens.experiments.pricing import play_pricing
 
 LIMIT = 180.0
 MODEL = "local/smollm2-135m"
@@ -22,7 +23,7 @@ def main() -> None:
         for rival in ("myopic", "qlearning"):
             begun = time.perf_counter()
             run = play_pricing([MODEL, rival], periods=30, path=Path(folder) / f"{rival}.db")
-            (found,) = write_report(load_result(run.path)).analysis.measures
+            (found,) = report(run.path).analysis.measures
             price = "no mean price" if found.price is None else f"mean price {found.price:.3f}"
             took = time.perf_counter() - begun
             print(f"against {rival}: {found.status} after {found.played} periods, {price}, {took:.1f} s")

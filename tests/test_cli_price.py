@@ -206,6 +206,7 @@ def test_learners_are_trained_and_reported(ran):
         (["--firms", "nash,nash", "--with", "flood"], "--with knows no 'flood'; there are cheap-talk"),
         (["--firms", "nash,nash", "--with", "entrant:period"], "cannot be read at 'period'"),
         (["--firms", "qlearning,qlearning", "--with", "cheap-talk"], "leave --with out"),
+        (["--firms", "qlearning,qlearning", "--print-config"], "leave --print-config out"),
         (["--firms", "qlearning:alpha=0.1,qlearning"], "have the same parameters"),
         (["report", "nosuch.db"], "nosuch.db"),
         (["implant", "nosuch.db"], "nosuch.db"),
@@ -241,3 +242,80 @@ def test_the_command_fits_80_columns(ran):
         code, out, _ = ran(*arguments)
         assert code == 0
         assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_file_of_a_command_is_the_same_run(ran):
+    given = (
+        "price",
+        "--firms",
+        "random,nash",
+        "--periods",
+        4,
+        "--costs",
+        "1,1.1",
+        "--with",
+        "exit:period=3,firm=1",
+    )
+    code, out, err = ran(*given, "--print-config")
+    assert (code, err) == (0, "")
+    assert not Path("runs").exists()
+    Path("market.toml").write_text(out, encoding="utf-8")
+    assert ran("run", "market.toml", "--out", "file.db")[0] == 0
+    assert ran(*given, "--out", "command.db")[0] == 0
+    assert Run("file.db").final_table() == Run("command.db").final_table()
+    assert ran("run", "market.toml", "--print-config")[1] == out
+
+
+def test_a_market_is_extended_and_exported(ran):
+    ran("price", "--firms", "random,nash", "--periods", 4, "--out", "r.db")
+    code, out, err = ran("extend", "r.db", "runs=3")
+    assert (code, err) == (0, "")
+    assert "3 of 3 played to the end" in " ".join(out.split())
+    assert "cannot be extended by 'periods'" in sentence(*ran("extend", "r.db", "periods=9"), 2)
+    code, out, _ = ran("export", "r.db", "--table", "panel", "--out", "p.csv")
+    assert code == 0
+    assert len(Path("p.csv").read_text(encoding="utf-8").splitlines()) == 1 + 3 * 4 * 2
+
+
+def test_a_wrong_file_names_its_key(ran):
+    Path("x.toml").write_text('[pricing]\nfirms = ["nash", "nobody"]\n', encoding="utf-8")
+    assert "pricing.firms[1]: There is no policy 'nobody'" in sentence(*ran("run", "x.toml"), 2)
+    assert not Path("runs").exists()
+
+
+def test_an_implantation_and_a_judge_are_studies_like_any_other(ran):
+    def answer(request):
+        asked = request["messages"][-1]["content"]
+        return say("A") if "Answer with one letter" in asked else say(REPLY)
+
+    with Loopback([], otherwise=answer) as server:
+        ran(
+            "price",
+            "--firms",
+            "openai/loopback,nash",
+            "--periods",
+            4,
+            "--api-base",
+            server.url,
+            "--out",
+            "r.db",
+        )
+        code, out, err = ran("price", "implant", "r.db", "--print-config")
+        assert (code, err) == (0, "")
+        Path("implant.toml").write_text(out, encoding="utf-8")
+        assert ran("run", "implant.toml", "--out", "i.db")[0] == 0
+        judge = (
+            f'[judge]\nsource = "r.db"\njudge = {{ spec = "openai/loopback", api_base = "{server.url}" }}\n'
+        )
+        Path("judge.toml").write_text(judge, encoding="utf-8")
+        code, out, err = ran("run", "judge.toml", "--out", "j.db")
+        assert (code, err) == (0, "")
+        assert "wants to undercut: " in out
+        assert out.count(" of 2 by the judge, ") == 3
+        assert all(len(line) <= 80 for line in out.splitlines() if not line.startswith(("Report", "Run ")))
+    code, out, _ = ran("report", "i.db")
+    assert code == 0
+    assert "i.html" in out
+    assert "price war" in ran("show", "i.db")[1]
+    assert json.loads(ran("show", "j.db", "--json")[1])["manifest"]["kind"] == "judge"
+    assert json.loads(ran("report", "j.db", "--json")[1])["verdicts"]["Undercut the rival."] is not None

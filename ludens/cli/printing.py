@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ludens.experiments import Run
-    from ludens.experiments.pricing import PricingResult
 
 
 def print_json(value: object) -> None:
@@ -26,31 +24,6 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
-
-
-def print_pricing(result: PricingResult, as_json: bool, csv: Path | None = None) -> None:
-    """A pricing run's tables, and its estimates as CSV where a file is named."""
-    from ludens.experiments.pricing.result import to_json, write_estimates
-    from ludens.experiments.pricing.terminal import print_result
-
-    if as_json:
-        print_json(to_json(result))
-    else:
-        print_result(result, console())
-    if csv is not None:
-        write_estimates(result.analysis, csv)
-
-
-def print_implant(run: Run, as_json: bool) -> None:
-    """What implanted sentences did to prices."""
-    from ludens.experiments.pricing.implant import effects
-    from ludens.experiments.pricing.terminal import print_effects
-
-    found = effects(run, seed=run.manifest["seed"])
-    if as_json:
-        print_json({"run": str(run.path), "effects": [asdict(effect) for effect in found]})
-    else:
-        print_effects(found, run, console())
 
 
 def run_as_json(run: Run) -> dict[str, Any]:

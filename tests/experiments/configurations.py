@@ -6,9 +6,13 @@ from hypothesis import strategies as st
 
 from ludens.envs import PROTOCOLS
 from ludens.envs.av.dilemma import vignette as dilemma
+from ludens.envs.pricing import CheapTalk, DemandShock, Exit, Market, Prominence, Regulator
 from ludens.experiments.av import AdoptionConfig, AvConfig, MoralMachineConfig
 from ludens.experiments.bench.study import BenchConfig
 from ludens.experiments.play.study import PlayConfig
+from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.pricing.implant import ImplantConfig
+from ludens.experiments.pricing.judging import JudgeConfig
 from ludens.training.evaluation.exam import ExamConfig
 
 COMMON = {"seed": st.integers(0, 2**40), "concurrency": st.integers(1, 64)}
@@ -152,12 +156,70 @@ ADOPTION = st.builds(
     realised=st.booleans(),
     **COMMON,
 )
+INTERVENTIONS = st.lists(
+    st.one_of(
+        st.builds(CheapTalk, st.integers(1, 999)),
+        st.builds(Exit, st.integers(1, 99), st.just(1)),
+        st.builds(DemandShock, st.integers(0, 9), st.tuples(st.floats(-1, 1), st.floats(-1, 1))),
+        st.builds(Regulator, st.floats(0, 9), st.floats(0, 9), st.floats(0, 1)),
+        st.builds(Prominence, bonus=st.none() | st.floats(0, 1)),
+    ),
+    max_size=3,
+    unique_by=type,
+)
+NUMBERS = st.floats(0.5, 4)
+MARKETS = st.one_of(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "mu": st.floats(0.1, 1),
+            "outside": st.floats(-1, 1),
+            "qualities": st.tuples(NUMBERS, NUMBERS),
+            "costs": st.tuples(NUMBERS, NUMBERS),
+            "price_scale": NUMBERS,
+        },
+    ),
+    st.just({"demand": "nested", "nests": (0, 1), "nest_parameter": (0.5, 0.25)}),
+    st.just({"demand": "linear", "slopes": ((1.0, -0.25), (-0.25, 1.0))}),
+    st.just(Market.symmetric(2)),
+)
+PRICING = st.builds(
+    PricingConfig,
+    firms=st.one_of(st.tuples(POLICIES, POLICIES), st.just("nash")),
+    market=MARKETS,
+    scales=st.lists(NUMBERS, min_size=1, max_size=3),
+    runs=st.integers(1, 9),
+    periods=st.integers(1, 999),
+    prefix=st.sampled_from(["P0", "P3", "Charge what the market bears."]),
+    discount=st.floats(0, 0.99),
+    ceiling=st.sampled_from([None, (), (1.5, 2.5), [2, 2]]),
+    interventions=INTERVENTIONS,
+    price_grid=st.sampled_from([None, 15, [1.5, 1.75], [[1.5, 1.75], [1.25, 2.0]]]),
+    **COMMON,
+).filter(lambda config: len(config.firms) > 1 or config.price_grid is None)
+SOURCE = st.sampled_from(["runs/a b.db", "/runs/ß.db"])
+IMPLANT = st.builds(
+    ImplantConfig,
+    source=SOURCE,
+    periods=st.tuples(st.integers(1, 5), st.integers(5, 13)),
+    places=st.integers(1, 9),
+    replicates=st.integers(1, 9),
+    sentences=st.dictionaries(
+        TEXTS.map("group {}".format), TEXTS.map(lambda text: (text,)), min_size=1, max_size=1
+    ),
+    firms=st.lists(POLICIES, max_size=2),
+    **COMMON,
+)
+JUDGE = st.builds(JudgeConfig, source=SOURCE, judge=POLICIES, sample=st.integers(1, 999), **COMMON)
 
 CONFIGURATIONS = {
     "adoption": ADOPTION,
     "av": AV,
     "bench": BENCH,
     "exam": EXAM,
+    "implant": IMPLANT,
+    "judge": JUDGE,
     "moral_machine": MORAL_MACHINE,
     "play": PLAY,
+    "pricing": PRICING,
 }

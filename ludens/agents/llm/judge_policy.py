@@ -83,7 +83,11 @@ class JudgePolicy(ModelPolicy):
         def read(reply: Reply) -> ParsedReply:
             return read_text(reply, prompt)
 
-        _, reply = await self._ask(query, lambda held: Question(prompt, read, SHORT_REPLY))
+        reply, replayed = ParsedReply("error"), True
+        while reply.outcome == "error" and replayed:
+            # A failure of an earlier session is no reply to hold on to: the sentence is asked again.
+            replayed = query.upcoming() is not None
+            _, reply = await self._ask(query, lambda held: Question(prompt, read, SHORT_REPLY))
         if reply.outcome == "error":
             raise ModelError(f"{self.model} gave no verdict ({reply.detail.rstrip('.')}): go on later.")
         if reply.outcome != "ok":

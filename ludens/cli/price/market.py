@@ -12,7 +12,8 @@ from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed
 from ludens.cli.play import policy_with
 from ludens.cli.price.parse import firm_names, intervention, market_of, numbers
-from ludens.cli.printing import console, print_implant, print_json, print_pricing
+from ludens.cli.printing import console, print_json
+from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,38 +81,43 @@ def price(
     as_json: Json = False,
     csv: Csv = None,
     panel: PanelCsv = None,
+    print_config: PrintConfig = False,
 ) -> None:
     """Play a market, keep the run and write a report; where all firms are qlearning, train them."""
     if ctx.invoked_subcommand is not None:
         return
-    from ludens.experiments.pricing import play_pricing
-    from ludens.experiments.pricing.terminal import live
+    from ludens.experiments.pricing.config import PricingConfig
+    from ludens.experiments.pricing.study import PricingStudy
 
     named = firm_names(firms)
     market = market_of(len(named), qualities, costs, mu)
     learners = _learners(named)
     if learners is not None:
-        if interventions:
-            raise UsageError("Q-learners are trained in a market without interventions: leave --with out.")
-        _learn(learners, market, sessions, seed, workers=concurrency, out=out, as_json=as_json)
+        _learn(
+            learners, market, sessions, seed, interventions=interventions, workers=concurrency, out=out,
+            as_json=as_json, print_config=print_config,
+        )  # fmt: skip
         return
     settings = {"persona": persona, "window": window, "api_base": api_base}
-    with live(console(stderr=True), "price", periods=periods) as (progress, on_period):
-        run = play_pricing(
-            [policy_with(name, settings) for name in named],
-            market=market,
-            scales=numbers("--scale", scale),
-            periods=periods,
-            runs=runs,
-            prefix=prefix,
-            seed=seed,
-            path=out,
-            interventions=[intervention(text) for text in interventions or ()],
-            concurrency=8 if concurrency is None else concurrency,
-            progress=progress,
-            on_period=on_period,
-        )
-    report_pricing(run.path, as_json, csv=csv, panel=panel, judge=judge, api_base=api_base)
+    config = PricingConfig(
+        firms=[policy_with(name, settings) for name in named],
+        market=market,
+        scales=numbers("--scale", scale),
+        runs=runs,
+        periods=periods,
+        prefix=prefix,
+        seed=seed,
+        interventions=[intervention(text) for text in interventions or ()],
+        **given(concurrency=concurrency),
+    )
+    carry_out(
+        PricingStudy(config),
+        out=out,
+        as_json=as_json,
+        print_config=print_config,
+        files={"estimates": csv, "panel": panel},
+        further=lambda path: _judge(path, judge, api_base),
+    )
 
 
 @price_app.command()
@@ -125,31 +131,13 @@ def report(
     panel: PanelCsv = None,
 ) -> None:
     """Measure a run of the market again and write its report, of one that broke off too."""
-    report_pricing(file, as_json, csv=csv, panel=panel, judge=judge, api_base=api_base)
+    from ludens.experiments import Run
+    from ludens.experiments.pricing.study import PricingStudy
 
-
-def report_pricing(
-    file: Path,
-    as_json: bool,
-    *,
-    csv: Path | None = None,
-    panel: Path | None = None,
-    judge: str | None = None,
-    api_base: str | None = None,
-) -> None:
-    """Measure a run, let a judge read its notes where one is named, write its report, and print it."""
-    from ludens.experiments.pricing import load_result, write_report
-    from ludens.experiments.pricing.result import with_judge, write_panel
-    from ludens.experiments.runs.progress import progress_bar
-
-    result = load_result(file)
-    if judge is not None:
-        with progress_bar(console(stderr=True), "judge") as progress:
-            result = with_judge(result, judge, api_base=api_base, progress=progress)
-    result = write_report(result)
-    print_pricing(result, as_json, csv)
-    if panel is not None:
-        write_panel(result.panel, panel)
+    with Run(file) as run:
+        run.manifest_of(PricingStudy.kind())
+    _judge(file, judge, api_base)
+    print_run(file, as_json, written=True, files={"estimates": csv, "panel": panel})
 
 
 @price_app.command()
@@ -161,26 +149,37 @@ def implant(
     places: Annotated[int, typer.Option(help="Periods drawn for each firm of each run.")] = 1,
     replicates: Annotated[int, typer.Option(help="How often each sentence is put at each place.")] = 1,
     seed: Seed = 0,
-    concurrency: Concurrency = 8,
+    concurrency: Concurrency = None,
     out: Out = None,
     as_json: Json = False,
+    print_config: PrintConfig = False,
 ) -> None:
     """Ask a run's models again with one sentence in place of their plans: what does it do to prices?"""
-    from ludens.experiments.pricing import implant as make
+    from ludens.experiments.pricing.implant import ImplantConfig, ImplantStudy
+
+    config = ImplantConfig(
+        source=file,
+        periods=(first, last),
+        places=places,
+        replicates=replicates,
+        seed=seed,
+        **given(concurrency=concurrency),
+    )
+    carry_out(ImplantStudy(config), out=out, as_json=as_json, print_config=print_config)
+
+
+def _judge(path: Path, model: str | None, api_base: str | None) -> None:
+    """Let a model read the notes of a run; its verdicts enter the run's report."""
+    if model is None:
+        return
+    from ludens.experiments import Run
+    from ludens.experiments.pricing.judging import judge
     from ludens.experiments.runs.progress import progress_bar
 
-    with progress_bar(console(stderr=True), "implant") as progress:
-        run = make.implant(
-            file,
-            periods=(first, last),
-            places=places,
-            replicates=replicates,
-            seed=seed,
-            path=out,
-            concurrency=8 if concurrency is None else concurrency,
-            progress=progress,
-        )
-    print_implant(run, as_json)
+    with Run(path) as run:
+        seed = run.manifest["seed"]
+    with progress_bar(console(stderr=True), "judge") as progress:
+        judge(path, {"spec": model} | given(api_base=api_base), seed=seed, progress=progress)
 
 
 def _learners(named: list[str]) -> QLearning | None:
@@ -197,10 +196,18 @@ def _learn(
     sessions: int,
     seed: int,
     *,
+    interventions: list[str] | None,
     workers: int | None,
     out: Path | None,
     as_json: bool,
+    print_config: bool,
 ) -> None:
+    if interventions:
+        raise UsageError("Q-learners are trained in a market without interventions: leave --with out.")
+    if print_config:
+        raise UsageError(
+            "Q-learners are trained, which is no study and has no study file: leave --print-config out."
+        )
     from ludens.experiments.pricing.learning import to_json, train_sessions
     from ludens.experiments.pricing.learning_page import write_learning_report
     from ludens.experiments.pricing.learning_terminal import print_learning

@@ -1,5 +1,7 @@
 from .analysis import Analysis as Analysis
 from .analysis import analyse as analyse
+from .config import PricingConfig as PricingConfig
+from .judging import judge as judge
 from .measures import RunMeasures as RunMeasures
 from .measures import measure as measure
 from .null import Null as Null
@@ -7,12 +9,10 @@ from .null import myopic_null as myopic_null
 from .panels import Note as Note
 from .panels import Panel as Panel
 from .panels import panel_of as panel_of
-from .play import play_pricing as play_pricing
-from .play import resume_pricing as resume_pricing
 from .reading import panel as panel
 from .regression import Regression as Regression
 from .regression import regress as regress
-from .report import write_report as write_report
 from .result import PricingResult as PricingResult
-from .result import load_result as load_result
+from .study import PricingStudy as PricingStudy
+from .study import play_pricing as play_pricing
 from .texts import count_sentences as count_sentences

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.envs.pricing import Market
+from ludens.experiments.pricing.config import PricingConfig, pricing_config
 from ludens.experiments.pricing.session import MarketSession
-from ludens.experiments.pricing.setup import PricingSetup, check_kind, stored_setup
-from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.seeds import environment_seed, episode_seeds
 
@@ -31,7 +31,7 @@ class History:
         episode: how it stands.
         market: at the episode's scale.
         prices: (T, F), in money; NaN for a firm that was not in the market.
-        quantities, profits: likewise, in units and in money.
+        quantities, profits: (T, F), in units and in money.
         decisions: by (period, firm), the last period's of an aborted episode among them.
     """
 
@@ -44,26 +44,24 @@ class History:
 
 
 def histories(run: Run) -> list[History]:
-    """Every episode of a pricing run, as far as it was played, without asking anything.
+    """Return every episode of a pricing run, as far as it was played, without asking anything.
 
     Raises:
         NoRunError: the run is none of a pricing market.
-        UsageError: a firm of it was a Python object that the file cannot describe.
     """
-    setup = stored_setup(check_kind(run), run.path, replay=True)
-    return [_history(run, setup, episode) for episode in run.episodes()]
+    config = pricing_config(run)
+    return [_history(run, config, episode) for episode in run.episodes()]
 
 
 def periods_of(
-    run: Run, setup: PricingSetup, episode: EpisodeRecord
+    run: Run, config: PricingConfig, episode: EpisodeRecord
 ) -> Iterator[tuple[MarketSession, dict[str, Turn], dict[str, Decision]]]:
-    """The market before each period, the turns in it, and what was decided at them; the last period may lack
-    decisions.
+    """Yield the market before each period, the turns in it, and what was decided at them; the last period may
+    lack decisions.
     """
-    spec = EpisodeSpec(episode.index, episode.labels)
-    table = MarketSession(setup, spec)
-    table.reset(environment_seed(episode_seeds(setup.seed, spec.index)))
-    kept = {record.step: record for record in run.decisions(spec.index)}
+    table = MarketSession(config, episode.labels)
+    table.reset(environment_seed(episode_seeds(config.seed, episode.index)))
+    kept = {record.step: record for record in run.decisions(episode.index)}
     step = 0
     while turns := table.turns():
         decided = {seat: _decision(kept[number]) for number, seat in enumerate(turns, step) if number in kept}
@@ -74,11 +72,11 @@ def periods_of(
         table.step(decided)
 
 
-def _history(run: Run, setup: PricingSetup, episode: EpisodeRecord) -> History:
-    seats = list(setup.seats)
+def _history(run: Run, config: PricingConfig, episode: EpisodeRecord) -> History:
+    seats = list(config.seats)
     decisions: dict[tuple[int, int], Decision] = {}
     played: list[dict[str, dict[str, float]]] = []
-    for table, _, decided in periods_of(run, setup, episode):
+    for table, _, decided in periods_of(run, config, episode):
         played = table.played
         decisions |= {(table.period, seats.index(seat)): each for seat, each in decided.items()}
 
@@ -86,7 +84,7 @@ def _history(run: Run, setup: PricingSetup, episode: EpisodeRecord) -> History:
         rows = [[period.get(seat, {}).get(name, np.nan) for seat in seats] for period in played]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(seats))
 
-    market = setup.scaled(float(episode.labels["scale"]))
+    market = config.scaled(float(episode.labels["scale"]))
     return History(episode, market, column("price"), column("quantity"), column("profit"), decisions)
 
 

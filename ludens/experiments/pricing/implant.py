@@ -10,31 +10,37 @@ price scale.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from pydantic import Field, field_validator
 
 from ludens.agents.llm.price_policy import PricePolicy
-from ludens.agents.policy import Decision, Policy
+from ludens.agents.policy import Policy
 from ludens.envs import Turn
+from ludens.envs.pricing.registration import BERTRAND
 from ludens.errors import UsageError
-from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing
+from ludens.experiments.pricing.config import PricingConfig, RunPath, pricing_config
+from ludens.experiments.pricing.effects import CONTROL, KIND, ImplantResult, measured
 from ludens.experiments.pricing.history import periods_of
-from ludens.experiments.pricing.setup import Firm, PricingSetup, check_kind, stored_setup, with_facts
-from ludens.experiments.runs.blocking import run_blocking
-from ludens.experiments.runs.database import NoRunError
+from ludens.experiments.pricing.session import with_facts
+from ludens.experiments.runs.files import plain
 from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
-from ludens.experiments.runs.runner import check_concurrency, run_episodes, unplayed
-from ludens.experiments.runs.seeds import check_seed
-from ludens.experiments.runs.store import Store, create_run
+from ludens.experiments.runs.runner import PlayOne, unplayed
+from ludens.experiments.study.base import Labels, Rows, Study
+from ludens.experiments.study.config import Count, PolicySpecs, StudyConfig
+from ludens.experiments.study.engine import run_study
 
-KIND = "implant"
-CONTROL = "control"
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ludens.experiments.report.page import Page
+
 SENTENCES: Mapping[str, tuple[str, ...]] = {
     "avoid a price war": (
         "Leave the price where it is, so as not to set off a price war.",
@@ -50,232 +56,226 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
+Turns = dict[tuple[int, str, int], tuple[Turn, float]]
+"""By episode, seat and period (from 0): the turn as it was, and the price scale."""
 
-@dataclass(frozen=True)
-class Effect:
-    """What implanted sentences did to prices, in units of the price scale.
+
+class ImplantConfig(StudyConfig):
+    """Which run is taken back, where, and what is put into the plans.
 
     Attributes:
-        group: of sentences; `sentence` is one of them, None for all of the group.
-        change: the mean price change against the control at the same place, with an interval over the source
-            run's episodes.
-        invalid: places at which the sentence or its control gave no price.
-    """
-
-    group: str
-    sentence: str | None
-    change: Estimate
-    invalid: int
-
-
-def implant(
-    source: str | os.PathLike[str],
-    *,
-    periods: tuple[int, int] = (2, 13),
-    places: int = 1,
-    replicates: int = 1,
-    sentences: Mapping[str, Sequence[str]] = SENTENCES,
-    firms: Sequence[Firm] | None = None,
-    seed: int = 0,
-    path: str | os.PathLike[str] | None = None,
-    concurrency: int = 8,
-    progress: OnProgress | None = None,
-) -> Run:
-    """Ask the language models of a pricing run again, with sentences in place of their plans.
-
-    Args:
         source: the pricing run's file, which must stay where it is until the new run is done.
         periods: the first and the last period to go back to, counted from 1; only played ones are taken.
         places: how many different periods are drawn for each firm of each episode.
         replicates: how often each sentence is put at each place.
         sentences: by group.
-        firms: in place of the run's own, where these were Python objects.
-        seed: the root of the new run's tree of seeds, and of the draw of places.
+        firms: in place of the source's own, one for each or one for all; empty for its own.
+        seed: the root of the run's tree of seeds, and of the draw of places.
+
+    Raises:
+        UsageError: a value is wrong; the message names its key.
+    """
+
+    kind: ClassVar[str] = KIND
+
+    source: RunPath
+    periods: tuple[int, int] = (2, 13)
+    places: Count = 1
+    replicates: Count = 1
+    sentences: dict[str, tuple[str, ...]] = Field(default_factory=lambda: dict(SENTENCES))
+    firms: PolicySpecs = ()
+
+    @field_validator("periods")
+    @classmethod
+    def _check_periods(cls, periods: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= periods[0] <= periods[1]:
+            raise ValueError(f"An implantation needs periods from 1 on, the first one first; got {periods}.")
+        return periods
+
+    @field_validator("sentences")
+    @classmethod
+    def _check_sentences(cls, sentences: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        texts = [text for group in sentences.values() for text in group]
+        if CONTROL in sentences or not texts or not all(map(str.strip, texts)):
+            raise ValueError(
+                f"Sentences are texts in groups, none of which is called {CONTROL!r}: that is the group with "
+                "empty plans."
+            )
+        if len(set(texts)) < len(texts):
+            raise ValueError("A sentence stands in one group only, and once in it: leave the others out.")
+        return sentences
+
+
+class ImplantStudy(Study[ImplantConfig, ImplantResult]):
+    """Questions of a pricing run, asked again with sentences in place of a model's plans."""
+
+    config_type = ImplantConfig
+    title = "a pricing run's models asked again, with a sentence in place of their plans"
+    grows = frozenset({"replicates", "sentences"})
+    abort_run: ClassVar[bool] = False
+
+    @cached_property
+    def source(self) -> PricingConfig:
+        """The configuration of the source.
+
+        Raises:
+            NoRunError: the source is no pricing run.
+        """
+        with Run(self.config.source) as run:
+            return pricing_config(run)
+
+    @cached_property
+    def policies(self) -> Mapping[str, Policy]:
+        """The policies by seat.
+
+        Raises:
+            UsageError: there are not as many as firms, or one cannot be made.
+        """
+        seats, given = self.source.seats, self.config.firms or self.source.firms
+        if len(given) not in {1, len(seats)}:
+            raise UsageError(
+                f"implant.firms: The market has {len(seats)} firms and {len(given)} were named: name one for "
+                "each, or one for all."
+            )
+        firms = given if len(given) > 1 else given * len(seats)
+        return {
+            seat: self.make(f"firms[{place}]", firm, BERTRAND.environment, prefix=self.source.prefix)
+            for place, (seat, firm) in enumerate(zip(seats, firms, strict=True))
+        }
+
+    @cached_property
+    def turns(self) -> Turns:
+        """Every turn of the source in those periods at which a language model set a price.
+
+        Raises:
+            UsageError: there is none.
+        """
+        models = {seat for seat, policy in self.policies.items() if isinstance(policy, PricePolicy)}
+        with Run(self.config.source) as run:
+            turns = _turns(run, self.source, models, self.config.periods)
+        if not turns:
+            first, last = self.config.periods
+            raise UsageError(
+                f"{self.config.source} has no period {first} to {last} in which a language model set a "
+                "price: nothing can be implanted."
+            )
+        return turns
+
+    def episodes(self) -> Sequence[Labels]:
+        """Return every sentence at every place, and the control beside them."""
+        groups = {CONTROL: ("",), **self.config.sentences}
+        places = _draw(self.turns, self.config.places, np.random.default_rng(self.config.seed))
+        return [
+            {
+                "source": episode,
+                "seat": seat,
+                "period": period + 1,
+                "group": group,
+                "sentence": text,
+                "replicate": replicate,
+                "scale": self.turns[episode, seat, period][1],
+            }
+            for episode, seat, period in places
+            for group, texts in groups.items()
+            for text in texts
+            for replicate in range(self.config.replicates)
+        ]
+
+    def player(self) -> PlayOne:
+        """Return what puts one sentence at one place."""
+        policies, turns = self.policies, self.turns
+
+        async def play_one(
+            spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
+        ) -> EpisodeRecord:
+            labels = spec.labels
+            seat = labels["seat"]
+            turn, _ = turns[labels["source"], seat, labels["period"] - 1]
+            turn = with_facts(turn, notes={"plans": labels["sentence"], "insights": ""})
+            decision = await recorder.decide(policies[seat], turn)
+            if decision.action is None:
+                return unplayed(spec, turn, decision, {seat: 0.0}, policies[seat].name)
+            return EpisodeRecord(spec.index, labels, "done")
+
+        return play_one
+
+    def measure(self, run: Run) -> ImplantResult:
+        """Measure a run as it stands, finished or not; the source is not needed."""
+        return measured(run)
+
+    def page(self, result: ImplantResult) -> Page:
+        """Return the report."""
+        from ludens.experiments.pricing.implant_page import page
+
+        return page(result)
+
+    def show(self, result: ImplantResult, console: Console) -> None:
+        """Print the effects."""
+        from ludens.experiments.pricing.terminal import print_effects
+
+        print_effects(result, console)
+
+    def as_json(self, result: ImplantResult) -> dict[str, Any]:
+        """Return the effects as JSON values."""
+        report = None if result.report_path is None else str(result.report_path)
+        effects = [plain(asdict(effect)) for effect in result.effects]
+        return {"run": str(result.run_path), "report": report, "effects": effects}
+
+    def tables(self, result: ImplantResult) -> Mapping[str, Rows]:
+        """Return one row for each group and sentence."""
+        return {
+            "effects": [
+                {"group": each.group, "sentence": each.sentence, **asdict(each.change)}
+                | {"invalid": each.invalid}
+                for each in result.effects
+            ]
+        }
+
+
+def implant(
+    source: str | os.PathLike[str],
+    *,
+    path: str | os.PathLike[str] | None = None,
+    progress: OnProgress | None = None,
+    **config: Any,
+) -> Run:
+    """Ask the language models of a pricing run again, with sentences in place of their plans.
+
+    Args:
+        source: the pricing run's file, which must stay where it is until the new run is done.
         path: the new run's file; None for a new name under ``runs/``.
-        concurrency: how many questions are asked at once.
         progress: called after each decision.
+        config: the other keys of `ImplantConfig` (``periods``, ``places``, ``sentences``, ``seed`` …).
 
     Raises:
         NoRunError: the source is no pricing run.
         UsageError: an argument is wrong, or the run has no language model at such a place.
-        RunInterrupted: Ctrl-C; go on with `resume_implant`.
+        RunInterrupted: Ctrl-C; `ludens.experiments.resume` goes on.
     """
-    check_concurrency(concurrency)
+    return run_study(ImplantStudy(ImplantConfig(source=source, **config)), path, progress=progress)
+
+
+def _turns(run: Run, config: PricingConfig, models: Collection[str], periods: tuple[int, int]) -> Turns:
+    """Return every turn of those periods at which one of those seats set a price."""
     first, last = periods
-    if not 1 <= first <= last or places < 1 or replicates < 1:
-        raise UsageError(
-            "An implantation needs periods from 1 on, at least one place and at least one replicate; got "
-            f"periods={periods}, places={places}, replicates={replicates}."
-        )
-    groups = {CONTROL: ("",), **{group: tuple(texts) for group, texts in sentences.items()}}
-    config = {
-        "source": str(Path(source).resolve()),
-        "periods": [first, last],
-        "places": places,
-        "replicates": replicates,
-        "sentences": {group: list(texts) for group, texts in sentences.items()},
-        "concurrency": concurrency,
-    }
-    with Run(source) as run:
-        setup = stored_setup(check_kind(run), source, firms)
-        turns = _turns(run, setup, periods)
-    drawn = _draw(turns, places, np.random.default_rng(check_seed(seed)))
-    if not drawn:
-        raise UsageError(
-            f"{source} has no period {first} to {last} in which a language model set a price: nothing can be "
-            "implanted."
-        )
-    labels = [
-        {"source": episode, "seat": seat, "period": period + 1, "group": group, "sentence": text}
-        | {"replicate": replicate, "scale": turns[episode, seat, period][1]}
-        for episode, seat, period in drawn
-        for group, texts in groups.items()
-        for text in texts
-        for replicate in range(replicates)
-    ]
-    specs = [EpisodeSpec(index, each) for index, each in enumerate(labels)]
-    store = create_run(path, KIND, config, specs, seed)
-    run_blocking(
-        store, _job(store, specs, setup=setup, turns=turns, concurrency=concurrency, progress=progress)
-    )
-    return Run(store.path)
-
-
-def resume_implant(
-    path: str | os.PathLike[str],
-    *,
-    firms: Sequence[Firm] | None = None,
-    concurrency: int | None = None,
-    progress: OnProgress | None = None,
-) -> Run:
-    """Go on with an implantation that broke off; nothing that was answered is asked again.
-
-    Raises:
-        NoRunError: the file is no implantation, or the run that it was made from is gone.
-    """
-    with Run(path) as run:
-        manifest = check_kind(run, KIND)
-    if manifest["status"] == "done":
-        return Run(path)
-    config = manifest["config"]
-    with Run(config["source"]) as source:
-        setup = stored_setup(check_kind(source), source.path, firms)
-        turns = _turns(source, setup, tuple(config["periods"]))
-    store = Store(path)
-    specs = [EpisodeSpec(record.index, record.labels) for record in store.episodes()]
-    at_once = config["concurrency"] if concurrency is None else concurrency
-    check_concurrency(at_once)
-    run_blocking(store, _job(store, specs, setup=setup, turns=turns, concurrency=at_once, progress=progress))
-    return Run(path)
-
-
-def effects(run: Run, *, seed: int = 0) -> list[Effect]:
-    """What the sentences did, each group first and then its sentences.
-
-    A change is the mean price over replicates under the sentence, less that under the control at the same
-    place; places where either gave no price are left out and counted.
-
-    Raises:
-        NoRunError: the run is no implantation.
-    """
-    check_kind(run, KIND)
-    prices: dict[tuple[Any, ...], dict[str, list[float]]] = {}
-    group_of: dict[str, str] = {}
-    decided = {record.episode: record.decision for record in run.decisions()}
+    kept: Turns = {}
     for episode in run.episodes():
-        labels = episode.labels
-        place = (labels["source"], labels["seat"], labels["period"])
-        group_of[labels["sentence"]] = labels["group"]
-        found = prices.setdefault(place, {}).setdefault(labels["sentence"], [])
-        decision = decided.get(episode.index)
-        if isinstance(decision, Decision) and decision.action is not None:
-            found.append(float(decision.action) / labels["scale"])
-    rng = np.random.default_rng(seed)
-    groups = [group for group in dict.fromkeys(group_of.values()) if group != CONTROL]
-    result = []
-    for group in groups:
-        texts = [text for text, of in group_of.items() if of == group]
-        result.append(_effect(group, texts, prices, rng))
-        result += [_effect(group, [text], prices, rng, text) for text in texts]
-    return result
-
-
-def _effect(
-    group: str,
-    texts: Sequence[str],
-    prices: Mapping[tuple[Any, ...], Mapping[str, Sequence[float]]],
-    rng: np.random.Generator,
-    sentence: str | None = None,
-) -> Effect:
-    changes, clusters, invalid = [], [], 0
-    for place, by_text in prices.items():
-        for text in texts:
-            if by_text.get(text) and by_text.get(""):
-                changes.append(float(np.mean(by_text[text]) - np.mean(by_text[""])))
-                clusters.append(place[0])
-            else:
-                invalid += 1
-    change = cluster_mean(changes, clusters, rng) if changes else missing("no price was read at any place")
-    return Effect(group, sentence, change, invalid)
-
-
-Turns = dict[tuple[int, str, int], tuple[Turn, float]]
-"""By episode, seat and period (from 0): the turn as it was, and the price scale."""
-
-
-def _turns(run: Run, setup: PricingSetup, periods: Sequence[int]) -> Turns:
-    """Every turn of those periods at which a language model set a price."""
-    first, last = periods
-    models = {
-        seat for seat, firm in zip(setup.seats, setup.firms, strict=True) if isinstance(firm, PricePolicy)
-    }
-    found: Turns = {}
-    for episode in run.episodes():
-        for table, turns, decided in periods_of(run, setup, episode):
-            if table.period >= last:
+        for session, turns, decided in periods_of(run, config, episode):
+            if session.period >= last:
                 break
             for seat, decision in decided.items():
-                if seat in models and table.period + 1 >= first and decision.action is not None:
-                    found[episode.index, seat, table.period] = turns[seat], float(episode.labels["scale"])
-    return found
+                if seat in models and session.period + 1 >= first and decision.action is not None:
+                    kept[episode.index, seat, session.period] = turns[seat], float(episode.labels["scale"])
+    return kept
 
 
 def _draw(turns: Turns, places: int, rng: np.random.Generator) -> list[tuple[int, str, int]]:
-    """Places among those there are, as many as asked for of each firm of each episode."""
+    """Return places among those there are, as many as asked for of each firm of each episode."""
     by_firm: dict[tuple[int, str], list[int]] = {}
     for episode, seat, period in turns:
         by_firm.setdefault((episode, seat), []).append(period)
     return [
         (*firm, int(period))
-        for firm, found in by_firm.items()
-        for period in sorted(rng.choice(found, size=min(places, len(found)), replace=False))
+        for firm, periods in by_firm.items()
+        for period in sorted(rng.choice(periods, size=min(places, len(periods)), replace=False))
     ]
-
-
-async def _job(
-    store: Store,
-    specs: Sequence[EpisodeSpec],
-    *,
-    setup: PricingSetup,
-    turns: Turns,
-    concurrency: int,
-    progress: OnProgress | None,
-) -> None:
-    policies: dict[str, Policy] = dict(zip(setup.seats, setup.firms, strict=True))
-
-    async def ask(spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence) -> EpisodeRecord:
-        labels = spec.labels
-        seat = labels["seat"]
-        place = labels["source"], seat, labels["period"] - 1
-        if place not in turns:
-            raise NoRunError(
-                f"The run that {store.path} was made from no longer has period {labels['period']} of {seat} "
-                f"in episode {labels['source']}: start anew."
-            )
-        turn = with_facts(turns[place][0], notes={"plans": labels["sentence"], "insights": ""})
-        decision = await recorder.decide(policies[seat], turn)
-        if decision.action is None:
-            return unplayed(spec, turn, decision, {seat: 0.0}, policies[seat].name)
-        return EpisodeRecord(spec.index, spec.labels, "done")
-
-    await run_episodes(store, specs, ask, concurrency=concurrency, progress=progress, abort_run=False)

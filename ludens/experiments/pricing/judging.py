@@ -1,176 +1,188 @@
 """A language model as a second reader of firms' notes: what kind of sentence is it?
 
-The keyword rules of `ludens.experiments.pricing.texts` see words and no meaning. A model reads a sample of
-the different sentences, one at a time, without knowing what the rules say of them, and its verdicts stand
-beside theirs. The question is ours. Verdicts are kept in a run of their own: none is paid for twice.
+A question is one sentence of the notes of a pricing run. Verdicts are kept in a run of their own: none is
+paid for twice. What they say is measured in `ludens.experiments.pricing.verdicts`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ludens.agents.llm.judge_policy import JudgeGame, JudgePolicy
-from ludens.agents.policy import Decision
+from ludens.agents.llm.judge_policy import JudgePolicy
+from ludens.agents.policy import Policy
+from ludens.agents.specs import make, unfold
+from ludens.envs import Turn
 from ludens.errors import UsageError
-from ludens.experiments.measures.intervals import Estimate, wilson
-from ludens.experiments.pricing.panels import Panel
-from ludens.experiments.pricing.texts import FIELDS, RULES, Rule, split
-from ludens.experiments.runs.blocking import run_blocking
-from ludens.experiments.runs.database import NoRunError
-from ludens.experiments.runs.recorder import OnProgress, Recorder
-from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.pricing.config import RunPath
+from ludens.experiments.pricing.reading import panel
+from ludens.experiments.pricing.texts import RULES, sentences_of
+from ludens.experiments.pricing.verdicts import GAME, KIND, KINDS, Judged, JudgeResult, beside, measured
+from ludens.experiments.runs.files import plain
+from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
-from ludens.experiments.runs.runner import run_episodes, unplayed
-from ludens.experiments.runs.store import Store, create_run
+from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.config import Count, PolicyLike, PolicySpec, StudyConfig
+from ludens.experiments.study.engine import complete
+from ludens.experiments.study.questions import QuestionStudy
 
-KIND = "judge"
-SAMPLE = 100
-"""Different sentences that are read at most."""
+if TYPE_CHECKING:
+    from rich.console import Console
 
-NONE = "none of these"
-KINDS: Mapping[str, str] = {
-    "price_war_avoidance": "it wants to avoid a price war, or retaliation",
-    "undercutting": "it wants to set a price below the competitor's",
-    "cooperation": "it wants both firms to earn well together, or to keep prices high in common",
-    NONE: "none of these",
-}
-"""What a sentence can be, as the model is asked; the names but the last are those of keyword rules."""
-
-QUESTION = """A firm that sets its price anew in every period writes notes to itself. Here is one sentence:
-
-{sentence}
-
-What does the sentence say the firm wants?
-{options}
-
-Answer with one letter only."""
-
-GAME = JudgeGame(QUESTION, KINDS)
+    from ludens.experiments.report.page import Page
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One kind of sentence, as the model and as the keyword rule see it, among the same sentences.
+class JudgeConfig(StudyConfig):
+    """Which run's notes are read by which model.
 
     Attributes:
-        rule: the keyword rule.
-        by_model, by_rule, by_both: how many sentences each takes for this kind.
-        read: how many the model gave a readable verdict on.
-        share: of these, by the model; Wilson's interval.
-        agreement: the share of sentences on which both say the same of this kind.
+        source: the pricing run's file; sentences are taken from its runs of the market that are done.
+        judge: a language model; a mapping adds settings (``{"spec": "openai/x", "api_base": …}``), see
+            `ludens.agents.llm.judge_policy.JudgePolicy`.
+        sample: how many different sentences are drawn at most.
+        seed: the root of the run's tree of seeds, and of the draw.
+
+    Raises:
+        UsageError: a value is wrong; the message names its key.
     """
 
-    rule: Rule
-    by_model: int
-    by_rule: int
-    by_both: int
-    read: int
-    share: Estimate
-    agreement: Estimate
+    kind: ClassVar[str] = KIND
+
+    source: RunPath
+    judge: PolicySpec
+    sample: Count = 100
+
+
+class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
+    """A language model's verdicts on sentences that firms wrote."""
+
+    config_type = JudgeConfig
+    title = "a model's verdicts on sentences of a pricing run's notes"
+    abort_run: ClassVar[bool] = False
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """The different sentences to read, in the order in which they were first written.
+
+        Raises:
+            NoRunError: the source is no pricing run.
+        """
+        texts = sentences_of(panel(self.config.source))
+        if len(texts) <= self.config.sample:
+            return texts
+        rng = np.random.default_rng(self.config.seed)
+        chosen = rng.choice(len(texts), size=self.config.sample, replace=False)
+        return tuple(texts[number] for number in sorted(chosen.tolist()))
+
+    def episodes(self) -> Sequence[Labels]:
+        """Return a question for each sentence.
+
+        Raises:
+            UsageError: there is no sentence.
+        """
+        if not self.sentences:
+            raise UsageError(
+                f"judge.source: {self.config.source} holds no notes of a run of the market that is done: "
+                "there is nothing to judge."
+            )
+        return [{"sentence": text} for text in self.sentences]
+
+    def turn(self, labels: Labels) -> Turn:
+        """Return the question about a sentence."""
+        return GAME.turn(labels["sentence"])
+
+    def policy(self, label: str, framing: str, order: int) -> Policy:
+        """Make the judge.
+
+        Raises:
+            UsageError: it cannot be made.
+        """
+        given = self.config.judge
+        if isinstance(given, Policy):
+            return given
+        name, settings = unfold(given)
+        if not isinstance(name, str) or "/" not in name:
+            raise UsageError(
+                f"judge.judge: A judge is a language model, such as openai/gpt-5-mini; got {name!r}."
+            )
+        try:
+            return make(JudgePolicy, name, settings, name)
+        except UsageError as error:
+            raise UsageError(f"judge.judge: {error}") from None
+
+    def measure(self, run: Run) -> JudgeResult:
+        """Measure a run as it stands, finished or not; the source is not needed."""
+        return measured(run)
+
+    def page(self, result: JudgeResult) -> Page:
+        """Return the report."""
+        from ludens.experiments.pricing.judge_page import page
+
+        return page(result)
+
+    def show(self, result: JudgeResult, console: Console) -> None:
+        """Print how many sentences of each kind there are."""
+        from ludens.experiments.pricing.terminal import print_verdicts
+
+        print_verdicts(result, console)
+
+    def as_json(self, result: JudgeResult) -> dict[str, Any]:
+        """Return the verdicts as JSON values, by kind and by sentence."""
+        return {
+            "run": str(result.run_path),
+            "report": None if result.report_path is None else str(result.report_path),
+            "judged": [plain(asdict(each)) for each in result.judged],
+            "verdicts": dict(result.said),
+        }
+
+    def tables(self, result: JudgeResult) -> Mapping[str, Rows]:
+        """Return one row for each sentence: the model's verdict, and whether each keyword rule matches."""
+        rules = [rule for rule in RULES if rule.name in KINDS]
+        return {
+            "verdicts": [
+                {"sentence": text, "verdict": kind, **{rule.name: rule.matches(text) for rule in rules}}
+                for text, kind in result.said.items()
+            ]
+        }
 
 
 def judge(
-    panel: Panel,
-    model: str,
-    path: str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    model: PolicyLike,
     *,
-    sample: int = SAMPLE,
-    seed: int = 0,
-    api_base: str | None = None,
-    concurrency: int = 8,
+    path: str | os.PathLike[str] | None = None,
     progress: OnProgress | None = None,
+    **config: Any,
 ) -> tuple[Judged, ...]:
-    """Let a model read sentences of a panel's notes, and set its verdicts beside the keyword rules'.
+    """Let a model read sentences of a pricing run's notes, and set its verdicts beside the keyword rules'.
 
     Args:
-        panel: with its notes; sentences are taken from runs that are done.
-        model: the judge's LiteLLM id.
-        path: the file that keeps the verdicts; one that holds the same questions is gone on with.
-        sample: how many different sentences are drawn at most.
-        seed: of the draw.
-        api_base: address of an OpenAI-compatible server for the judge.
-        concurrency: how many are read at once.
+        source: the pricing run's file.
+        model: the judge: its LiteLLM id, or a mapping with that under ``"spec"`` and settings beside it.
+        path: the file that keeps the verdicts; one that holds the same questions is gone on with. None for
+            the one beside the source, which ends in ``.judge.db`` and enters the reports of the source.
         progress: called after each verdict.
+        config: the other keys of `JudgeConfig` (``sample``, ``seed``, ``concurrency``).
 
     Returns:
-        One per kind; empty if there are no sentences.
+        One per kind; empty, and no file written, if there are no sentences.
 
     Raises:
-        UsageError: the file holds other questions.
+        NoRunError: the source is no pricing run.
+        UsageError: the file holds the verdicts of another judge, or on other sentences.
         LudensError: the model cannot be reached; verdicts so far are kept.
     """
-    sentences = _drawn(panel, sample, seed)
-    if not sentences:
+    study = JudgeStudy(JudgeConfig(source=source, judge=model, **config))
+    if not study.sentences:
         return ()
-    policy = JudgePolicy(model, api_base=api_base)
-    specs = [EpisodeSpec(number, {"sentence": text}) for number, text in enumerate(sentences)]
-    store = _store(Path(path), policy, specs, seed)
-
-    async def ask(spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence) -> EpisodeRecord:
-        turn = GAME.turn(spec.labels["sentence"])
-        decision = await recorder.decide(policy, turn)
-        if decision.action is None:
-            return unplayed(spec, turn, decision, {"judge": 0.0}, policy.name)
-        return EpisodeRecord(spec.index, spec.labels, "done")
-
-    job = run_episodes(store, specs, ask, concurrency=concurrency, progress=progress, abort_run=False)
-    run_blocking(store, job)
-    return verdicts(Run(path))
-
-
-def verdicts(run: Run) -> tuple[Judged, ...]:
-    """What a run of a judge found."""
-    said: dict[str, str] = {}
-    for record in run.decisions():
-        decision = record.decision
-        if isinstance(decision, Decision) and decision.action is not None:
-            said[record.labels["sentence"]] = record.options[int(decision.action)]
-    return tuple(_judged(rule, said) for rule in RULES if rule.name in KINDS)
-
-
-def _judged(rule: Rule, said: Mapping[str, str]) -> Judged:
-    pairs = [(kind == rule.name, rule.matches(sentence)) for sentence, kind in said.items()]
-    by_model = sum(first for first, _ in pairs)
-    return Judged(
-        rule,
-        by_model=by_model,
-        by_rule=sum(second for _, second in pairs),
-        by_both=sum(first and second for first, second in pairs),
-        read=len(pairs),
-        share=wilson(by_model, len(pairs)),
-        agreement=wilson(sum(first == second for first, second in pairs), len(pairs)),
-    )
-
-
-def _drawn(panel: Panel, sample: int, seed: int) -> list[str]:
-    """Different sentences of runs that are done, in the order in which they were first written."""
-    found = dict.fromkeys(
-        sentence
-        for note in panel.notes
-        if panel.complete[note.run]
-        for name in FIELDS
-        for sentence in split(note.texts.get(name, ""))
-    )
-    texts = list(found)
-    if len(texts) <= sample:
-        return texts
-    chosen = np.random.default_rng(seed).choice(len(texts), size=sample, replace=False)
-    return [texts[number] for number in sorted(chosen.tolist())]
-
-
-def _store(path: Path, policy: JudgePolicy, specs: list[EpisodeSpec], seed: int) -> Store:
-    if not path.exists():
-        return create_run(path, KIND, {"judge": policy.describe()}, specs, seed)
-    with Run(path) as run:
-        manifest, episodes = run.manifest, run.episodes()
-    if manifest["kind"] != KIND:
-        raise NoRunError(f"{path} is a run of {manifest['kind']} and not of a judge: move it away.")
-    same = [dict(each.labels) for each in episodes] == [dict(spec.labels) for spec in specs]
-    if not same or manifest["config"]["judge"] != policy.describe():
-        raise UsageError(f"{path} holds the verdicts of another judge, or on other sentences: move it away.")
-    return Store(path)
+    target = beside(source) if path is None else Path(path)
+    with complete(study, target, progress=progress) as run:
+        if [dict(each.labels) for each in run.episodes()] != list(study.episodes()):
+            raise UsageError(f"{target} holds the verdicts on other sentences: move it away.")
+        return study.measure(run).judged

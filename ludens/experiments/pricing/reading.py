@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 
 def panel(run: Run | str | os.PathLike[str]) -> Panel:
-    """The panel of a pricing run, finished or not; nothing is asked.
+    """Return the panel of a pricing run, finished or not; nothing is asked.
 
     Args:
         run: opened for reading, or its file.

@@ -1,10 +1,9 @@
-"""A pricing run as measured, as JSON and as CSV."""
+"""A pricing run as measured, as JSON and as rows."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ import numpy as np
 
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
-from ludens.experiments.pricing.judging import Judged, judge
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.reading import panel
-from ludens.experiments.runs.files import as_csv, plain, report_path, write_table
-from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.pricing.texts import sentences_of
+from ludens.experiments.pricing.verdicts import KIND, Judged, beside, verdicts
+from ludens.experiments.runs.files import plain, report_path
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 
@@ -56,50 +55,46 @@ class PricingResult:
         return sum(each.calls for each in self.costs)
 
 
-def load_result(path: str | os.PathLike[str]) -> PricingResult:
+def measured(run: Run) -> PricingResult:
     """Measure a pricing run as it stands on disk, finished or not, without asking anything.
 
+    Verdicts of a model on its notes count where a run of the judge lies beside it, see
+    `ludens.experiments.pricing.judging`.
+
     Raises:
-        NoRunError: the file is no pricing run.
+        NoRunError: it is no pricing run.
     """
-    with Run(path) as run:
-        played, manifest, decisions = panel(run), run.manifest, run.decisions()
+    played, manifest, decisions = panel(run), run.manifest, run.decisions()
     by_run: dict[int, list[DecisionRecord]] = {}
     for record in decisions:
         by_run.setdefault(record.episode, []).append(record)
-    report = report_path(path)
+    report = report_path(run.path)
     return PricingResult(
-        run_path=Path(path),
+        run_path=run.path,
         report_path=report if report.exists() else None,
         panel=played,
         analysis=analyse(played, manifest["seed"]),
         costs=tuple(costs(by_run.get(number, [])) for number in range(played.runs)),
         decisions=tuple(decisions),
         manifest=manifest,
+        judged=_judged(beside(run.path), played),
     )
 
 
-def with_judge(
-    result: PricingResult,
-    model: str,
-    *,
-    api_base: str | None = None,
-    progress: OnProgress | None = None,
-) -> PricingResult:
-    """The result with a model's verdicts on its notes, which are kept beside the run, ending ``.judge.db``.
-
-    Raises:
-        UsageError: that file holds the verdicts of another judge.
-        LudensError: the model cannot be reached; verdicts so far are kept.
-    """
-    path = result.run_path.with_suffix(".judge.db")
-    seed = int(result.manifest["seed"])
-    found = judge(result.panel, model, path, seed=seed, api_base=api_base, progress=progress)
-    return replace(result, judged=found)
+def _judged(path: Path, played: Panel) -> tuple[Judged, ...]:
+    if not path.exists():
+        return ()
+    # A verdict is on a sentence alone, whichever run it was first read in.
+    sentences = frozenset(sentences_of(played))
+    with Run(path) as run:
+        found = verdicts(run, sentences) if run.manifest["kind"] == KIND else ()
+    return found if any(each.read for each in found) else ()
 
 
 def to_json(result: PricingResult) -> dict[str, Any]:
-    """Everything measured, as JSON values: how the run came about, each run of a market, each estimate."""
+    """Return everything measured as JSON values: how the run came about, each run of a market, each
+    estimate.
+    """
     null, regression = result.analysis.null, result.analysis.regression
     return {
         "run": str(result.run_path),
@@ -116,7 +111,7 @@ def to_json(result: PricingResult) -> dict[str, Any]:
 
 
 def runs_as_json(analysis: Analysis, spent: Sequence[Costs] = ()) -> list[dict[str, Any]]:
-    """Every run of a market with its measures."""
+    """Return every run of a market with its measures."""
     rows = []
     for found in analysis.measures:
         row = asdict(found)
@@ -127,27 +122,9 @@ def runs_as_json(analysis: Analysis, spent: Sequence[Costs] = ()) -> list[dict[s
     return rows
 
 
-def write_estimates(analysis: Analysis, path: str | os.PathLike[str]) -> Path:
-    """Every estimate as one row of a CSV file. It is replaced whole or not at all.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    return write_table(as_csv(estimates(analysis)), path)
-
-
-def write_panel(played: Panel, path: str | os.PathLike[str]) -> Path:
-    """Every firm of every period of every run as one row of a CSV file, prices and profits in money.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    return write_table(as_csv(panel_rows(played)), path)
-
-
 def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
-    """One row for each run, period and firm that played: run, status, scale, period (from 1), firm (from 0),
-    policy, price, quantity, profit, gain.
+    """Yield one row for each run, period and firm that played: run, status, scale, period (from 1), firm
+    (from 0), policy, price, quantity, profit, gain.
     """
     gains = played.gains
     for run, period, firm in zip(*np.nonzero(np.isfinite(played.prices)), strict=True):

@@ -1,14 +1,16 @@
 """One market with its firms in their seats: the environment, stepped on decisions, and what firms are told.
 
-The environment is ``ludens/bertrand-v0``. Its prices are continuous unless the setup declares a price grid,
-so that models, oracles and learners meet in one market; a policy that knows a grid of its own names prices
-of it. With a declared grid an action is the number of one of its points, as in the environment's own default.
+The environment is ``ludens/bertrand-v0``. Its prices are continuous unless the configuration declares a
+price grid, so that models, oracles and learners meet in one market; a policy that knows a grid of its own
+names prices of it. With a declared grid an action is the number of one of its points, as in the environment's
+own default.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,9 @@ import pettingzoo
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.envs.pricing import CheapTalk
+from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices
-from ludens.experiments.pricing.setup import ENVIRONMENT, PricingSetup, with_facts
-from ludens.experiments.runs.records import EpisodeSpec
+from ludens.experiments.pricing.config import PricingConfig
 
 ROOM = 1000.0
 """Prices may go up to the power of ten that is next above so many times the highest joint-profit price: a
@@ -27,41 +29,63 @@ bound that keeps slips out, and from which a firm that runs into it cannot learn
 """
 
 
+@dataclass(frozen=True)
+class PeriodNews:
+    """A period that was just played.
+
+    Attributes:
+        episode: its number; `labels` are its labels.
+        period: from 0, of `periods`.
+        prices: by seat, in money.
+        profits: by seat, in money.
+    """
+
+    episode: int
+    labels: Mapping[str, Any]
+    period: int
+    periods: int
+    prices: Mapping[str, float]
+    profits: Mapping[str, float]
+
+
+OnPeriod = Callable[[PeriodNews], None]
+
+
 class MarketSession:
     """The market of one episode.
 
     Args:
-        setup: of the run.
-        spec: the episode, whose labels hold its scale and its stated ceiling.
+        config: of the run.
+        labels: of the episode, with its scale and the ceiling that it states.
 
     Attributes:
         played: of each period so far, by seat, what came of it: ``"price"``, ``"quantity"`` and ``"profit"``
             (less fines).
 
     Raises:
-        UsageError: the environment does not take the setup.
+        UsageError: the environment does not take the configuration.
     """
 
-    def __init__(self, setup: PricingSetup, spec: EpisodeSpec) -> None:
-        scale = float(spec.labels["scale"])
-        market, interventions = setup.scaled(scale), setup.scaled_interventions(scale)
+    def __init__(self, config: PricingConfig, labels: Mapping[str, Any]) -> None:
+        scale = float(labels["scale"])
+        market, interventions = config.scaled(scale), config.scaled_interventions(scale)
         self.played: list[dict[str, dict[str, float]]] = []
         self._notes: dict[str, Mapping[str, str]] = {}
         self._talk = next((each.limit for each in interventions if isinstance(each, CheapTalk)), None)
         self._product = {f"firm_{firm}": product for product, firm in enumerate(market.owners)}
-        grid = setup.scaled_grid(scale)
+        grid = config.scaled_grid(scale)
         actions: dict[str, Any] = {"actions": "grid", "grid": grid}
         if grid is None:
             highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(monopoly_prices(market)))))
             actions = {"actions": "continuous", "bounds": (0.0, highest)}
         self._env: Any = pettingzoo.make(
             "parallel",
-            ENVIRONMENT,
+            BERTRAND.environment,
             market=market,
-            periods=setup.periods,
-            discount=setup.discount,
+            periods=config.periods,
+            discount=config.discount,
             interventions=interventions,
-            price_limit=spec.labels["ceiling"],
+            price_limit=labels.get("ceiling"),
             **actions,
         ).unwrapped
 
@@ -111,3 +135,8 @@ class MarketSession:
         }
         self.played.append(came)
         return came
+
+
+def with_facts(turn: Turn, **facts: Any) -> Turn:
+    """Return the turn with more facts."""
+    return replace(turn, facts={**turn.facts, **facts})

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from ludens.experiments.measures.costs import Costs
 from ludens.experiments.pricing.analysis import Analysis
-from ludens.experiments.pricing.judging import Judged
+from ludens.experiments.pricing.effects import Effect
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
+from ludens.experiments.pricing.verdicts import Judged
 from ludens.experiments.report.cells import measured, share
-from ludens.experiments.report.names import DASH, finite, number, policy_name
+from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.runs.printable import printable
 
@@ -28,7 +29,7 @@ def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]
     return shown
 
 
-def judged_table(found: Sequence[Judged]) -> Table:
+def judged_table(found: Sequence[Judged], title: str = "The same, read by a model") -> Table:
     """Return how a model and the keyword rules judge sentences of the notes."""
     rows = [
         (
@@ -47,9 +48,28 @@ def judged_table(found: Sequence[Judged]) -> Table:
     )
     headers = ("by the model", "by keywords", "by both", "read", "by the model, %", "both agree, %")
     names = [each.rule.title for each in found]
-    return Table.of(
-        "The same, read by a model", caption, headers, zip(names, rows, strict=True), corner="sentence"
+    return Table.of(title, caption, headers, zip(names, rows, strict=True), corner="sentence")
+
+
+def effects_table(found: Sequence[Effect]) -> Table:
+    """Return what implanted sentences did to prices: a row for each group, below it its sentences."""
+    rows = [
+        (
+            each.group if each.sentence is None else f"  {each.sentence}",
+            [
+                number(each.change.value, 3),
+                number_range(each.change, 3) or DASH,
+                str(each.change.n),
+                str(each.invalid),
+            ],
+        )
+        for each in found
+    ]
+    caption = (
+        "Against the same place with empty plans, prices divided by α; intervals over runs of the market."
     )
+    headers = ("price change", "95 % interval", "n", "unread")
+    return Table.of("Effects", caption, headers, rows, corner="plans replaced by")
 
 
 def _groups(found: Analysis) -> Table:

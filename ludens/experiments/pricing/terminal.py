@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,10 @@ from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.regression import Coefficient
+from ludens.experiments.pricing.tables import effects_table
 from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
 from ludens.experiments.report.table import Table
-from ludens.experiments.report.terminal import print_closing, print_places, print_table, say, say_time
+from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 from ludens.experiments.runs.progress import dollars
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.recorder import Progress as Standing
@@ -20,10 +21,10 @@ from ludens.experiments.runs.recorder import Progress as Standing
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from ludens.experiments.pricing.implant import Effect
-    from ludens.experiments.pricing.play import PeriodNews
+    from ludens.experiments.pricing.effects import ImplantResult
     from ludens.experiments.pricing.result import PricingResult
-    from ludens.experiments.runs.run import Run
+    from ludens.experiments.pricing.session import OnPeriod, PeriodNews
+    from ludens.experiments.pricing.verdicts import Judged, JudgeResult
 
 MOST_RUNS = 24
 _READING = (
@@ -35,9 +36,7 @@ _READING = (
 def print_result(result: PricingResult, console: Console) -> None:
     """Print the runs, their means, the regression, and where the report lies."""
     print_analysis(result.analysis, console)
-    for judged in result.judged:
-        by_model = f"{judged.by_model} of {judged.read} by the judge"
-        say(console, f"{judged.rule.title}: {by_model}, {judged.by_rule} by words", "dim")
+    _say_judged(result.judged, console, "dim")
     found = result.analysis.groups[0]
     for each in result.analysis.measures:
         if each.status == "aborted":
@@ -47,6 +46,12 @@ def print_result(result: PricingResult, console: Console) -> None:
         say(console, told, "bold")
     say_time(console, result.manifest["seconds"], result.calls, sum(each.cost for each in result.costs))
     print_closing(console, result.run_path, result.report_path, unfinished=bool(found.unfinished))
+
+
+def _say_judged(found: Sequence[Judged], console: Console, style: str = "") -> None:
+    for each in found:
+        by_model = f"{each.by_model} of {each.read} by the judge"
+        say(console, f"{each.rule.title}: {by_model}, {each.by_rule} by words", style)
 
 
 def print_analysis(found: Analysis, console: Console) -> None:
@@ -87,39 +92,31 @@ def print_analysis(found: Analysis, console: Console) -> None:
     say(console, _READING, "dim")
 
 
-def print_effects(found: Sequence[Effect], run: Run, console: Console) -> None:
-    """Print the effects of implanted sentences on prices: each group, and below it its sentences."""
-    rows = [
-        (
-            each.group if each.sentence is None else f"  {each.sentence}",
-            [
-                number(each.change.value, 3),
-                number_range(each.change, 3) or DASH,
-                str(each.change.n),
-                str(each.invalid),
-            ],
-        )
-        for each in found
-    ]
-    headers = ("price change", "95 % interval", "n", "unread")
-    caption = (
-        "Against the same place with empty plans, prices divided by α; intervals over runs of the market."
-    )
-    table = Table.of("Effects", caption, headers, rows, corner="plans replaced by")
-    styles = ["bold" if each.sentence is None else "" for each in found]
+def print_effects(result: ImplantResult, console: Console) -> None:
+    """Print what implanted sentences did to prices: a line for each group, below it its sentences."""
+    table = effects_table(result.effects)
+    styles = ["bold" if each.sentence is None else "" for each in result.effects]
     print_table(table, console, names=42, styles=styles)
-    say(console, caption, "dim")
-    print_places(console, [("Run", run.path)])
+    say(console, table.caption, "dim")
+    unfinished = result.ended < result.planned
+    print_closing(console, result.run_path, result.report_path, unfinished=unfinished)
+
+
+def print_verdicts(result: JudgeResult, console: Console) -> None:
+    """Print how many sentences of each kind a model and the keyword rules see."""
+    _say_judged(result.judged, console)
+    unfinished = result.ended < result.planned
+    print_closing(console, result.run_path, result.report_path, unfinished=unfinished)
 
 
 @contextmanager
 def live(
-    console: Console, title: str, *, periods: int
+    console: Console, title: str, *, periods: int, hidden: bool = False
 ) -> Iterator[tuple[OnProgress | None, OnPeriod | None]]:
     """Show a bar over all periods of all runs, the cost so far and the current prices of open runs while the
     block runs; nothing where `console` is no terminal.
     """
-    if not console.is_terminal:
+    if hidden or not console.is_terminal:
         yield None, None
         return
     from rich.live import Live
@@ -139,19 +136,16 @@ def live(
 
         def report(now: Standing) -> None:
             spent = f"{now.calls} calls · {dollars(now.cost)}" if now.calls else ""
-            bar.update(task, total=now.total * periods, spent=spent)
+            played = now.done * periods + sum(news.period + 1 for news in standing.values())
+            bar.update(task, completed=played, total=now.total * periods, spent=spent)
 
         def heard(news: PeriodNews) -> None:
             standing[news.episode] = news
-            bar.advance(task)
             if news.period + 1 == news.periods:
                 del standing[news.episode]
             screen.update(_screen(bar, standing))
 
         yield report, heard
-
-
-OnPeriod = Callable[["PeriodNews"], None]
 
 
 def _screen(bar: Any, standing: dict[int, PeriodNews]) -> RenderableType:

@@ -171,8 +171,22 @@ def count_sentences(
     )
 
 
+def sentences_of(panel: Panel) -> tuple[str, ...]:
+    """Return the different sentences in the notes of runs that are done, as first written comes first."""
+    return tuple(
+        dict.fromkeys(
+            sentence
+            for note in panel.notes
+            if panel.complete[note.run]
+            for name in FIELDS
+            for sentence in split(note.texts.get(name, ""))
+        )
+    )
+
+
 def split(text: str) -> list[str]:
-    """The sentences of a text: cut after . ! ? ; before a space, and at line ends; list marks are dropped.
+    """Return the sentences of a text: cut after . ! ? ; before a space, and at line ends; list marks are
+    dropped.
 
     A full stop inside a number does not end a sentence.
     """

@@ -114,6 +114,19 @@ class Run:
             "prompts": [dict(zip(names, prompt, strict=True)) for prompt in prompts],
         }
 
+    def manifest_of(self, kind: str) -> dict[str, Any]:
+        """Return the manifest of a run of a study of that kind.
+
+        Raises:
+            NoRunError: it is a run of another kind.
+        """
+        manifest = self.manifest
+        if manifest["kind"] != kind:
+            raise NoRunError(
+                f"{self.path} is a run of {manifest['kind']}, not of {kind}: `ludens show {self.path}`."
+            )
+        return manifest
+
     def episodes(self) -> list[EpisodeRecord]:
         """Return all episodes in their order."""
         with self._reading() as database:

@@ -200,9 +200,7 @@ def load_result(study: type[Study[Any, ResultT]], path: str | os.PathLike[str]) 
         NoRunError: the file is no run, or one of another kind.
     """
     with Run(path) as run:
-        kind = run.manifest["kind"]
-        if kind != study.kind():
-            raise NoRunError(f"{path} is a run of {kind}, not of {study.kind()}: `ludens show {path}`.")
+        run.manifest_of(study.kind())
         result: ResultT = study_of(run).measure(run)
         return result
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ludens.experiments.av import AvConfig, AvStudy, DilemmaMeasures
-from ludens.experiments.pricing import play_pricing, resume_pricing
-from ludens.experiments.pricing.result import load_result as load_pricing
+from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.pricing.study import PricingStudy
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.study.engine import complete, load_result
 
@@ -64,10 +63,8 @@ def play_market(
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was played is kept.
     """
-    if Path(path).exists():
-        resume_pricing(path, progress=progress)
-        return
-    play_pricing([model, RIVAL], periods=periods, seed=seed, path=path, progress=progress)
+    config = PricingConfig(firms=(model, RIVAL), periods=periods, seed=seed)
+    complete(PricingStudy(config), path, progress=progress)
 
 
 def read_market(path: str | os.PathLike[str]) -> MarketPath:
@@ -76,7 +73,7 @@ def read_market(path: str | os.PathLike[str]) -> MarketPath:
     Raises:
         NoRunError: the file holds no run.
     """
-    result = load_pricing(path)
+    result = load_result(PricingStudy, path)
     (found,) = result.analysis.measures
     prices = result.panel.relative_prices[0, : found.played]
     return MarketPath(

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ludens.experiments.pricing import implant, play
+from ludens.experiments import resume
+from ludens.experiments.pricing.study import play_pricing
 from tests.experiments.lives import serve
 
-HOMES = {
-    "play_pricing": play,
-    "resume_pricing": play,
-    "implant": implant,
-    "resume_implant": implant,
-}
+FUNCTIONS = {"play_pricing": play_pricing, "resume": resume}
 
 
 def life(name: str, **arguments: Any) -> int:
-    """Call the function of `ludens.experiments.pricing` with this name."""
-    getattr(HOMES[name], name)(**arguments)
+    """Call the function with this name."""
+    FUNCTIONS[name](**arguments)
     return 0
 
 

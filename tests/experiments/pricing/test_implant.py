@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ludens.errors import LudensError, UsageError
-from ludens.experiments import Run
+from ludens.experiments import Run, extend, load, report, resume
+from ludens.experiments.pricing.effects import CONTROL, effects
 from ludens.experiments.pricing.history import histories
-from ludens.experiments.pricing.implant import CONTROL, SENTENCES, effects, implant, resume_implant
-from ludens.experiments.pricing.play import play_pricing
+from ludens.experiments.pricing.implant import SENTENCES, implant
+from ludens.experiments.pricing.study import play_pricing
 from ludens.experiments.runs.database import NoRunError
 from tests.loopback import Loopback, failing, say
 
@@ -101,7 +102,7 @@ def test_an_implantation_that_broke_off_goes_on_and_asks_nothing_twice(source, t
     broken = tmp_path / "broken.db"
     with pytest.raises(LudensError, match="gave no reply"):
         implant(path, places=2, sentences=WORDS, path=broken, concurrency=1)
-    run = resume_implant(broken)
+    run = resume(broken)
     assert run.final_table() == whole
     assert server.count == len(run.episodes()) + 1
 
@@ -149,3 +150,55 @@ def test_our_sentences_are_as_many_for_war_as_against_it_and_say_no_number():
     texts = [text for group in SENTENCES.values() for text in group]
     assert len(set(texts)) == 8
     assert not any(re.search(r"\d", text) for text in texts)
+
+
+def test_an_implantation_is_extended_by_sentences_and_replicates_and_reported(source, tmp_path):
+    path, server = source
+    run = implant(path, sentences={"undercut": ["Cut."]}, path=tmp_path / "implant.db", seed=1)
+    assert len(run.episodes()) == 2 * 2
+    server.requests.clear()
+    extend(run.path, sentences=WORDS)
+    assert {label["sentence"] for label in (each.labels for each in Run(run.path).episodes())} == {
+        "", "Cut.", "Hold.", "Do not fight.",
+    }  # fmt: skip
+    assert server.count == 2 * 2
+    extend(run.path, replicates=2)
+    assert server.count == 2 * 2 + 2 * 4
+    result = report(run.path)
+    assert (result.ended, result.planned) == (16, 16)
+    by_group = {each.group: each.change.value for each in result.effects if each.sentence is None}
+    assert by_group == pytest.approx({"avoid a price war": 0.05, "undercut": -0.04}, abs=1e-9)
+    page = result.report_path.read_text(encoding="utf-8")
+    assert "plans replaced by" in page
+    assert "Do not fight." in page
+    study, again = load(run.path)
+    assert again == result
+    assert [row["sentence"] for row in study.tables(result)["effects"]] == [
+        None, "Cut.", None, "Hold.", "Do not fight.",
+    ]  # fmt: skip
+
+
+def test_prices_on_a_grid_are_compared_as_prices(tmp_path):
+    with Loopback([], by_plan) as server:
+        model = {"spec": "openai/loopback", "api_base": server.url}
+        source = tmp_path / "run.db"
+        play_pricing([model, "nash"], periods=3, price_grid=[1.5, 1.66, 1.7, 1.76], path=source)
+        run = implant(source, sentences=WORDS, path=tmp_path / "implant.db")
+    found = {effect.sentence: effect.change.value for effect in effects(run)}
+    assert found["Hold."] == pytest.approx(0.06, abs=1e-9)
+    assert found["Cut."] == pytest.approx(-0.04, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"sentences": {"control": ["x"]}}, r"^implant\.sentences: .*none of which is called 'control'"),
+        ({"sentences": {"a": ["x"], "b": ["x"]}}, "stands in one group only"),
+        ({"firms": ["nash", "nash", "nash"]}, r"^implant\.firms: The market has 2 firms and 3 were named"),
+        ({"firms": ["nash", "nsh"]}, r"^implant\.firms\[1\]: There is no policy 'nsh'"),
+    ],
+)
+def test_wrong_keys_are_named_and_leave_no_file(source, tmp_path, given, why):
+    with pytest.raises(UsageError, match=why):
+        implant(source[0], path=tmp_path / "x.db", **given)
+    assert list(tmp_path.iterdir()) == []

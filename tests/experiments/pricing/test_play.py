@@ -12,9 +12,9 @@ from ludens.agents.policy import Decision, Policy
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import LudensError, UsageError
-from ludens.experiments import Run
+from ludens.experiments import Run, resume
 from ludens.experiments.pricing.history import histories
-from ludens.experiments.pricing.play import play_pricing, resume_pricing
+from ludens.experiments.pricing.study import play_pricing
 from tests.loopback import Loopback, failing, refusing, say, together
 
 
@@ -174,7 +174,7 @@ def test_a_firm_without_a_price_aborts_its_episode_and_the_others_go_on(tmp_path
     assert len(history.decisions[2, 0].calls) == 10
     assert "aborted" in run.final_table()
     # It is over: nothing is asked again.
-    assert resume_pricing(run.path).final_table() == run.final_table()
+    assert resume(run.path).final_table() == run.final_table()
 
 
 def test_a_refusal_ends_the_episode_at_once(tmp_path):
@@ -194,7 +194,7 @@ def test_a_provider_that_is_down_stops_the_run_and_resume_goes_on(tmp_path):
         with pytest.raises(LudensError, match="gave no reply for period 2"):
             play_pricing([given, "nash"], periods=3, path=path)
         assert Run(path).manifest["status"] == "failed"
-        run = resume_pricing(path)
+        run = resume(path)
     assert [episode.status for episode in run.episodes()] == ["done"]
     assert histories(run)[0].prices[:, 0].tolist() == [1.5, 1.7, 1.7]
     assert server.count == 4
@@ -218,10 +218,13 @@ def test_what_the_file_cannot_describe_must_be_given_again(tmp_path):
     path = tmp_path / "run.db"
     with pytest.raises(UsageError, match=r"It broke\."):
         play_pricing([Recording(fails_at=2), "nash"], periods=4, path=path)
-    with pytest.raises(UsageError, match=r"seat 0 of .* was a Python object: go on from Python"):
-        resume_pricing(path)
+    with pytest.raises(
+        UsageError,
+        match=r"^pricing\.firms\[0\]: the policy 'recording' was a Python object, .* go on from Python",
+    ):
+        resume(path)
     again = Recording()
-    run = resume_pricing(path, firms=[again, "nash"])
+    run = resume(path, firms=[again, "nash"])
     assert [turn.round for turn in again.turns] == [2, 3]
     assert histories(run)[0].prices[:, 0] == pytest.approx([1.5, 1.51, 1.52, 1.53])
 
@@ -234,7 +237,7 @@ def test_q_learners_meet_models_and_are_made_again_on_resume(tmp_path):
         firms = [model(server, transport_retries=0), spec, online]
         with pytest.raises(LudensError, match="gave no reply for period 2"):
             play_pricing(firms, periods=4, path=path, scales=(3.2,))
-        run = resume_pricing(path)
+        run = resume(path)
     with Loopback([], say(slots(1.7))) as server:
         server.script = [say(slots(1.5))]
         whole = play_pricing(
@@ -267,7 +270,7 @@ def test_periods_are_told_as_they_are_played(tmp_path):
         ({"firms": ["nsh", "nash"]}, "no policy 'nsh'"),
         ({"periods": 0}, "number of periods is a whole number of at least 1; got 0"),
         ({"runs": 1.5}, "number of runs"),
-        ({"concurrency": 0}, "number of concurrency"),
+        ({"concurrency": 0}, "The concurrency is a whole number of at least 1; got 0"),
         ({"scales": []}, "Price scales are numbers above 0"),
         ({"scales": [1, -1]}, "Price scales are numbers above 0"),
         ({"discount": 1}, r"lies in \[0, 1\)"),

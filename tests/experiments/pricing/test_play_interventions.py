@@ -20,9 +20,9 @@ from ludens.envs.pricing import (
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.envs.pricing.theory.entry import without_firm
 from ludens.errors import UsageError
-from ludens.experiments import Run
+from ludens.experiments import Run, resume
 from ludens.experiments.pricing.history import histories
-from ludens.experiments.pricing.play import play_pricing, resume_pricing
+from ludens.experiments.pricing.study import play_pricing
 from tests.loopback import Loopback, failing, say
 
 
@@ -118,7 +118,7 @@ def test_chance_in_the_market_is_the_same_after_a_break_and_at_every_concurrency
         broken = tmp_path / "broken.db"
         with pytest.raises(Exception, match="gave no reply"):
             play_pricing([model(server, transport_retries=0), "nash"], path=broken, concurrency=1, **common)
-        run = resume_pricing(broken)
+        run = resume(broken)
     assert run.final_table() == whole.final_table()
     for found, expected in zip(histories(Run(broken)), histories(whole), strict=True):
         assert found.profits.tolist() == expected.profits.tolist()

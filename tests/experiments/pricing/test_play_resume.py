@@ -97,7 +97,7 @@ def test_a_run_killed_in_the_middle_of_a_period_ends_as_if_it_had_not_been(tmp_p
         life = ("play_pricing", arguments(killer, broken, concurrency))
         for _ in at:
             assert lives.live(life[0], **life[1]) == -signal.SIGKILL
-            life = ("resume_pricing", {"path": broken})
+            life = ("resume", {"path": broken})
             with Run(broken) as run:
                 assert run.manifest["status"] == "running"
         assert lives.live(life[0], **life[1]) == 0
@@ -133,7 +133,7 @@ def test_one_firm_s_answer_is_kept_where_the_other_s_was_still_awaited(tmp_path,
     with Loopback(otherwise=answers) as server:
         assert lives.live("play_pricing", **arguments(server, path, 1)) == -signal.SIGKILL
         assert kept()[-2:] == [(15, "firm_1"), (16, "firm_0")]
-        assert lives.live("resume_pricing", path=path) == 0
+        assert lives.live("resume", path=path) == 0
         repeated = [key for key, count in requests_of(server).items() if count > 1]
     assert len(repeated) == 1
     assert repeated[0] == str(killed[0]["messages"]) + str(killed[0].get("seed"))

@@ -10,8 +10,9 @@ from ludens.agents import CallablePolicy
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import UsageError
+from ludens.experiments import resume
 from ludens.experiments.pricing.history import histories
-from ludens.experiments.pricing.play import play_pricing, resume_pricing
+from ludens.experiments.pricing.study import play_pricing
 
 MARKET = Market.symmetric(2)
 GRID = price_grid(MARKET, 15)
@@ -63,7 +64,7 @@ def test_a_grid_of_ones_own_is_kept_in_the_file(tmp_path):
         ["fixed:1.79", "fixed:1.0"], market=MARKET, periods=2, price_grid=rows, path=tmp_path / "run.db"
     )
     assert run.manifest["config"]["price_grid"] == rows
-    (found,) = histories(resume_pricing(run.path))
+    (found,) = histories(resume(run.path))
     assert found.prices.tolist() == [[1.8, 1.3]] * 2
 
 

@@ -16,15 +16,19 @@ from rich.console import Console
 from ludens.agents.policy import Call, Decision, Wording
 from ludens.envs.pricing import Market
 from ludens.experiments.measures.costs import costs
-from ludens.experiments.pricing import analyse, panel_of, write_report
+from ludens.experiments.pricing import analyse, panel_of
+from ludens.experiments.pricing.analysis import estimates
 from ludens.experiments.pricing.figures import drawn_runs, gain_distribution, phase_plot, price_paths
 from ludens.experiments.pricing.measures import measure
+from ludens.experiments.pricing.page import page
 from ludens.experiments.pricing.panels import Note
-from ludens.experiments.pricing.result import PricingResult, to_json, write_estimates, write_panel
+from ludens.experiments.pricing.result import PricingResult, panel_rows, to_json
 from ludens.experiments.pricing.terminal import print_result
+from ludens.experiments.report import writing
 from ludens.experiments.report.transcripts import Transcripts, page_data
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.records import DecisionRecord
+from ludens.experiments.study.export import write_rows
 from tests.experiments.pages import NASTY, Reader, decoded
 
 PLANS = f"Avoid a price war. Undercut the rival. {NASTY}"
@@ -80,6 +84,10 @@ def result_of(folder, *, runs=3, aborted=True, periods=30, called=True):
     return PricingResult(
         Path(folder) / "run.db", None, panel, analyse(panel), spent, tuple(decisions), manifest
     )
+
+
+def write_report(result, path=None):
+    return writing.write_report(result, page(result), result.run_path, path)
 
 
 @pytest.fixture(scope="module")
@@ -200,9 +208,9 @@ def test_any_number_of_firms_can_be_reported(tmp_path, firms):
     panel = panel_of(prices(2, 12, firms), Market.symmetric(firms=firms))
     found = result_of(tmp_path)
     whole = replace(found, panel=panel, analysis=analyse(panel), costs=found.costs[:2], decisions=())
-    page = write_report(whole).report_path.read_text(encoding="utf-8")
-    assert Reader(page).open == []
-    assert 'id="transcripts"' not in page
+    html = write_report(whole).report_path.read_text(encoding="utf-8")
+    assert Reader(html).open == []
+    assert 'id="transcripts"' not in html
 
 
 def test_many_runs_are_told_and_not_all_drawn(tmp_path):
@@ -246,16 +254,16 @@ def test_json_holds_every_run_and_estimate_and_no_nan(result):
 
 
 def test_tables_are_written_as_csv_whole(result, tmp_path):
-    with write_panel(result.panel, tmp_path / "panel.csv").open(encoding="utf-8") as file:
+    with write_rows(panel_rows(result.panel), tmp_path / "panel.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == (30 + 17 + 30) * 2
     assert (rows[0]["period"], rows[0]["firm"]) == ("1", "0")
     assert float(rows[2]["price"]) == result.panel.prices[0, 1, 0]
     assert {row["status"] for row in rows if row["run"] == "1"} == {"aborted"}
-    with write_estimates(result.analysis, tmp_path / "estimates.csv").open(encoding="utf-8") as file:
+    with write_rows(estimates(result.analysis), tmp_path / "estimates.csv").open(encoding="utf-8") as file:
         (price,) = [
             row for row in csv.DictReader(file) if (row["measure"], row["of"]) == ("price", "all runs")
         ]
     assert float(price["value"]) == result.analysis.groups[0].price.value
     with pytest.raises(StoreError, match="cannot be written"):
-        write_panel(result.panel, tmp_path / "nowhere" / "panel.csv")
+        write_rows(panel_rows(result.panel), tmp_path / "nowhere" / "panel.csv")

@@ -1,0 +1,304 @@
+"""The configuration of a pricing run: the market, who prices in it, and how often it is played.
+
+One episode is one run of a market at one price scale α. Its market is the configured market at α times its
+own scale; its ceiling, the price above which firms are told not to expect sales, is k times the highest
+joint-profit price, with k drawn uniformly for each run (between 1.5 and 2.5 after Fish, Gonczarowski &
+Shorrer, arXiv 2404.00806). The ceiling is stated, and nothing enforces it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from ludens.agents.llm.prompts.prices import check_prefix
+from ludens.envs.pricing import Intervention, Market, Regulator
+from ludens.envs.pricing.interventions import as_intervention, as_interventions
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
+from ludens.envs.pricing.theory.parameters import DemandName, number, positive, taste_scale
+from ludens.errors import UsageError
+from ludens.experiments.runs.run import Run
+from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
+
+Floats = NDArray[np.float64]
+
+KIND = "pricing"
+QUALITY, COST, CUSTOMERS = 2.0, 1.0, 100.0
+"""The published baseline, at the size of the language-model studies; profits are percentages of it."""
+
+_CEILING = 2
+"""The child of an episode's seeds that its ceiling is drawn from; `ludens.experiments.runs.seeds` has 0
+and 1."""
+
+
+def _outside(value: float) -> float:
+    return number("outside", value)
+
+
+def _price_scale(value: float) -> float:
+    return positive("price_scale", value)
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _quantity_scale(value: float) -> float:
+    return positive("quantity_scale", value)
+
+
+class MarketConfig(BaseModel):
+    """A market as a file describes it; what is left out is that of the symmetric baseline.
+
+    Attributes:
+        qualities: a, one for each product; by default 2 for each firm.
+        costs: c, one for each product; by default 1 for each firm.
+        quantity_scale: β; by default 100 customers.
+        owners, mu, outside, price_scale, demand, nests, nest_parameter, slopes: see
+            `ludens.envs.pricing.Market`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    qualities: tuple[float, ...] | None = None
+    costs: tuple[float, ...] | None = None
+    owners: tuple[int, ...] | None = None
+    demand: DemandName = "logit"
+    mu: Annotated[float, AfterValidator(taste_scale)] = 0.25
+    outside: Annotated[float, AfterValidator(_outside)] = 0.0
+    price_scale: Annotated[float, AfterValidator(_price_scale)] = 1.0
+    quantity_scale: Annotated[float, AfterValidator(_quantity_scale)] = CUSTOMERS
+    nests: tuple[int, ...] | None = None
+    nest_parameter: Annotated[Any, BeforeValidator(_hashable)] = 0.0
+    slopes: tuple[tuple[float, ...], ...] | None = None
+
+    def made(self, firms: int) -> Market:
+        """Return the market; one of `firms` products where nothing else says how many.
+
+        Raises:
+            UsageError: its numbers do not fit each other.
+        """
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        values = {name: value for name, value in given.items() if value is not None}
+        for_each = (self.qualities, self.costs, self.owners, self.nests, self.slopes)
+        products = next((len(each) for each in for_each if each is not None), firms)
+        return Market(**{"qualities": [QUALITY] * products, "costs": [COST] * products} | values)
+
+
+def _as_market(value: object) -> object:
+    if value is None:
+        return {}
+    return value.parameters if isinstance(value, Market) else value
+
+
+def _market_values(market: MarketConfig) -> dict[str, Any]:
+    # The number of firms is that of the qualities, which a configuration always holds.
+    return market.made(0).parameters
+
+
+def _ceiling(value: object) -> object:
+    if value is None or (isinstance(value, tuple | list) and not value):
+        return ()
+    try:
+        low, high = (float(each) for each in value)  # type: ignore[attr-defined]  # what is no pair is found out here
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not 0 < low <= high < math.inf:
+        raise ValueError(
+            f"A ceiling is an interval of two factors above 0, or an empty list for none; got {value!r}."
+        )
+    return low, high
+
+
+def _intervention_values(intervention: Intervention) -> dict[str, Any]:
+    values = {name: value for name, value in asdict(intervention).items() if value is not None}
+    return {"kind": type(intervention).__name__, **values}
+
+
+class PricingConfig(StudyConfig):
+    """Who sets prices in which market.
+
+    Attributes:
+        firms: one policy for each firm of the market, or one for all.
+        market: by default the symmetric baseline of as many firms as are named, with 100 customers.
+        scales: the price scales α, each played `runs` times.
+        runs: how often each scale is played.
+        periods: of each episode.
+        prefix: the treatment P0 to P3, or a text of several words, of language models that name none of
+            their own.
+        discount: δ, told to policies that compute with it; play does not depend on it.
+        ceiling: the interval from which k is drawn; empty states no ceiling.
+        interventions: of the environment, in their order, see `ludens.envs.pricing.interventions`; money in
+            them is that of scale 1.
+        price_grid: the prices that firms choose from, so that an action is the number of one of them, as for
+            a learner that was trained so: how many points the usual grid has, or the prices themselves in
+            money at scale 1, (m,) or one row for each firm. None lets firms set any price.
+        concurrency: how many episodes are played at once; the firms of one period are always asked together.
+
+    Raises:
+        UsageError: a value is wrong; the message names its key.
+    """
+
+    kind: ClassVar[str] = KIND
+
+    firms: PolicySpecs
+    market: Annotated[MarketConfig, BeforeValidator(_as_market), PlainSerializer(_market_values)] = Field(
+        default_factory=MarketConfig, validate_default=True
+    )
+    scales: tuple[float, ...] = (1.0,)
+    runs: Count = 1
+    periods: Count = 300
+    prefix: Annotated[str, BeforeValidator(check_prefix)] = "P0"
+    discount: float = 0.95
+    ceiling: Annotated[tuple[float, ...], BeforeValidator(_ceiling)] = (1.5, 2.5)
+    interventions: tuple[
+        Annotated[Any, BeforeValidator(as_intervention), PlainSerializer(_intervention_values)], ...
+    ] = ()
+
+    price_grid: Annotated[Any, BeforeValidator(_hashable)] = None
+
+    @field_validator("firms")
+    @classmethod
+    def _check_firms(cls, firms: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
+        if not firms:
+            raise ValueError("Name the firms, as in ['openai/gpt-5-mini', 'nash'].")
+        return firms
+
+    @field_validator("market")
+    @classmethod
+    def _fill_market(cls, market: MarketConfig, info: ValidationInfo) -> MarketConfig:
+        if "firms" not in info.data:  # they are wrong, which is the error then
+            return market
+        named = len(info.data["firms"])
+        made = market.made(named)
+        if made.products != made.firms:
+            raise ValueError(
+                f"A pricing run needs one product for each firm; this market has {made.products} products "
+                f"of {made.firms} firms."
+            )
+        if named not in {1, made.firms}:
+            raise ValueError(
+                f"The market has {made.firms} firms and {named} were named: name one for each, or one for "
+                "all."
+            )
+        return MarketConfig(**made.parameters)
+
+    @field_validator("scales")
+    @classmethod
+    def _check_scales(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        if not scales or not all(0 < scale < math.inf for scale in scales):
+            raise ValueError(f"Price scales are numbers above 0, at least one of them; got {list(scales)!r}.")
+        return scales
+
+    @field_validator("discount")
+    @classmethod
+    def _check_discount(cls, discount: float) -> float:
+        if not 0 <= discount < 1:
+            raise ValueError(f"The discount factor lies in [0, 1); got {discount!r}.")
+        return discount
+
+    @field_validator("interventions")
+    @classmethod
+    def _check_interventions(cls, given: tuple[Intervention, ...]) -> tuple[Intervention, ...]:
+        return as_interventions(given)
+
+    @field_validator("price_grid")
+    @classmethod
+    def _fill_grid(cls, grid: Any, info: ValidationInfo) -> Any:
+        if grid is None or "market" not in info.data or "firms" not in info.data:
+            return None
+        market: Market = info.data["market"].made(len(info.data["firms"]))
+        points = isinstance(grid, int) and not isinstance(grid, bool)
+        try:
+            prices = price_grid(market, grid) if points else np.array(grid, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, UsageError):
+                raise
+            raise ValueError(f"A price grid is a number of points, or prices; got {grid!r}.") from None
+        return tuple(row if isinstance(row, float) else tuple(row) for row in prices.tolist())
+
+    @model_validator(mode="after")
+    def _fill_firms(self) -> PricingConfig:
+        if len(self.firms) == 1:
+            self.__dict__["firms"] = self.firms * len(self.market.qualities or ())
+        return self
+
+    @property
+    def seats(self) -> tuple[str, ...]:
+        """The seats in the firms' order."""
+        return tuple(f"firm_{number}" for number in range(len(self.firms)))
+
+    def scaled(self, scale: float) -> Market:
+        """Return the market in which an episode of this price scale is played."""
+        return scaled_market(self.market.made(len(self.firms)), scale)
+
+    def scaled_grid(self, scale: float) -> Floats | None:
+        """Return the price grid of an episode of this price scale; None where any price may be set."""
+        return None if self.price_grid is None else scale * np.array(self.price_grid)
+
+    def scaled_interventions(self, scale: float) -> tuple[Intervention, ...]:
+        """Return what happens in an episode of this price scale: regulators' money is multiplied as all money
+        is.
+        """
+        return tuple(
+            replace(each, threshold=scale * each.threshold, fine=scale * each.fine)
+            if isinstance(each, Regulator)
+            else each
+            for each in self.interventions
+        )
+
+    def drawn_ceiling(self, scale: float, seeds: np.random.SeedSequence) -> float | None:
+        """Return the ceiling that an episode states, in money, drawn from its seeds; None where none is
+        stated.
+        """
+        if not self.ceiling:
+            return None
+        child = np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, _CEILING))
+        factor = np.random.default_rng(child).uniform(*self.ceiling)
+        # Rounded as a person would state it: to the cent, or to three digits where money is finer than that.
+        highest = float(np.max(monopoly_prices(self.scaled(scale))))
+        return round(factor * highest, max(2, 2 - math.floor(math.log10(highest))))
+
+
+@lru_cache(maxsize=64)
+def scaled_market(market: Market, scale: float) -> Market:
+    """Return the same market with all money multiplied by `scale`."""
+    if scale == 1:
+        return market
+    return Market(**market.parameters | {"price_scale": market.price_scale * scale})
+
+
+def pricing_config(run: Run) -> PricingConfig:
+    """Return the configuration of a run of the market; no policy is made.
+
+    Raises:
+        NoRunError: it is a run of another kind.
+    """
+    config: Mapping[str, Any] = run.manifest_of(KIND)["config"]
+    return PricingConfig(**config)
+
+
+def _run_path(value: object) -> object:
+    return os.path.abspath(value) if isinstance(value, str | os.PathLike) else value  # noqa: PTH100  # links stay
+
+
+RunPath = Annotated[str, BeforeValidator(_run_path)]
+"""The file of another run, kept as an absolute path, so that a run can be resumed from any folder."""

@@ -1,0 +1,140 @@
+"""The effects of implanted sentences on prices, measured on a run of `ludens.experiments.pricing.implant`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ludens.agents.policy import Decision
+from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing
+from ludens.experiments.runs.files import report_path
+from ludens.experiments.runs.records import FINISHED, DecisionRecord
+from ludens.experiments.runs.run import Run
+
+KIND = "implant"
+CONTROL = "control"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What implanted sentences did to prices, in units of the price scale.
+
+    Attributes:
+        group: of sentences; `sentence` is one of them, None for all of the group.
+        change: the mean price change against the control at the same place, with an interval over the source
+            run's episodes.
+        invalid: places at which the sentence or its control gave no price.
+    """
+
+    group: str
+    sentence: str | None
+    change: Estimate
+    invalid: int
+
+
+@dataclass(frozen=True)
+class ImplantResult:
+    """An implantation as measured.
+
+    Attributes:
+        run_path: the run's file.
+        report_path: the HTML report; None until one is written.
+        effects: each group first and then its sentences.
+        decisions: everything that was asked and answered.
+        manifest: of the run.
+        planned, ended: how many questions the run has, and how many were put.
+    """
+
+    run_path: Path
+    report_path: Path | None
+    effects: tuple[Effect, ...]
+    decisions: tuple[DecisionRecord, ...]
+    manifest: Mapping[str, Any]
+    planned: int
+    ended: int
+
+
+def measured(run: Run) -> ImplantResult:
+    """Measure an implantation as it stands on disk, finished or not, without asking anything.
+
+    Raises:
+        NoRunError: the run is no implantation.
+    """
+    manifest, episodes = run.manifest_of(KIND), run.episodes()
+    report = report_path(run.path)
+    return ImplantResult(
+        run_path=run.path,
+        report_path=report if report.exists() else None,
+        effects=tuple(effects(run, seed=manifest["seed"])),
+        decisions=tuple(run.decisions()),
+        manifest=manifest,
+        planned=len(episodes),
+        ended=sum(each.status in FINISHED | {"aborted"} for each in episodes),
+    )
+
+
+def effects(run: Run, *, seed: int = 0) -> list[Effect]:
+    """Return what the sentences did, each group first and then its sentences.
+
+    A change is the mean price over replicates under the sentence, less that under the control at the same
+    place; places where either gave no price are left out and counted.
+
+    Args:
+        run: an implantation, finished or not.
+        seed: of the intervals.
+
+    Raises:
+        NoRunError: the run is no implantation.
+    """
+    run.manifest_of(KIND)
+    prices: dict[tuple[Any, ...], dict[str, list[float]]] = {}
+    group_of: dict[str, str] = {}
+    decided = {record.episode: record for record in run.decisions()}
+    for episode in run.episodes():
+        labels = episode.labels
+        place = (labels["source"], labels["seat"], labels["period"])
+        group_of[labels["sentence"]] = labels["group"]
+        known = prices.setdefault(place, {}).setdefault(labels["sentence"], [])
+        price = _price(decided.get(episode.index))
+        if price is not None:
+            known.append(price / labels["scale"])
+    rng = np.random.default_rng(seed)
+    groups = [group for group in dict.fromkeys(group_of.values()) if group != CONTROL]
+    result = []
+    for group in groups:
+        texts = [text for text, of in group_of.items() if of == group]
+        result.append(_effect(group, texts, prices, rng))
+        result += [_effect(group, [text], prices, rng, text) for text in texts]
+    return result
+
+
+def _price(record: DecisionRecord | None) -> float | None:
+    """Return the price that was set; None where there is none."""
+    if record is None or not isinstance(record.decision, Decision) or record.decision.action is None:
+        return None
+    # On a price grid the action is the number of a point, and the option's name is its price.
+    action = record.decision.action
+    return float(record.options[action]) if record.options and isinstance(action, int) else float(action)
+
+
+def _effect(
+    group: str,
+    texts: Sequence[str],
+    prices: Mapping[tuple[Any, ...], Mapping[str, Sequence[float]]],
+    rng: np.random.Generator,
+    sentence: str | None = None,
+) -> Effect:
+    changes, clusters, invalid = [], [], 0
+    for place, by_text in prices.items():
+        for text in texts:
+            if by_text.get(text) and by_text.get(""):
+                changes.append(float(np.mean(by_text[text]) - np.mean(by_text[""])))
+                clusters.append(place[0])
+            else:
+                invalid += 1
+    change = cluster_mean(changes, clusters, rng) if changes else missing("no price was read at any place")
+    return Effect(group, sentence, change, invalid)

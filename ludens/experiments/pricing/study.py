@@ -1,0 +1,203 @@
+"""Repeated pricing markets as a study: an episode is one run of a market at one price scale.
+
+Every period all firms decide at once, on what they saw of the periods before and on their own notes; each
+decision is kept before the next period is asked for. A run that was killed goes on in the middle of the
+period where it was, and what was answered is not asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+
+from ludens.agents.policy import Decision, Policy
+from ludens.envs.pricing.registration import BERTRAND
+from ludens.experiments.pricing.analysis import estimates
+from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.pricing.result import PricingResult, measured, panel_rows, to_json
+from ludens.experiments.pricing.session import MarketSession, OnPeriod, PeriodNews
+from ludens.experiments.runs.recorder import OnProgress, Recorder, StoppedError
+from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import PlayOne, unplayed
+from ludens.experiments.runs.seeds import environment_seed
+from ludens.experiments.study.base import Labels, Rows, Study
+from ludens.experiments.study.config import PolicyLike
+from ludens.experiments.study.engine import run_study
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ludens.experiments.report.page import Page
+
+T = TypeVar("T")
+
+
+class PricingStudy(Study[PricingConfig, PricingResult]):
+    """Policies that price against each other in a repeated market.
+
+    Attributes:
+        on_period: called after each period, those among them that are played back from an earlier life of the
+            run.
+    """
+
+    config_type = PricingConfig
+    title = "policies that price against each other in a repeated market"
+    grows = frozenset({"runs", "scales"})
+    # The run of a market in which a firm gives no price stays as it is, and the others go on.
+    abort_run: ClassVar[bool] = False
+
+    on_period: OnPeriod | None = None
+
+    @cached_property
+    def firms(self) -> tuple[Policy, ...]:
+        """The policies in the firms' order.
+
+        Raises:
+            UsageError: one cannot be made; the message names its key.
+        """
+        return self.made("firms", BERTRAND.environment, prefix=self.config.prefix)
+
+    @property
+    def keyboard(self) -> bool:
+        """Whether a person prices in this terminal."""
+        return any(policy.describe().get("spec") == "human" for policy in self.firms)
+
+    def episodes(self) -> Sequence[Labels]:
+        """Return every run of every scale."""
+        names = [firm.name for firm in self.firms]
+        seats = dict(zip(self.config.seats, names, strict=True))
+        return [
+            {"firms": names, "scale": scale, "prefix": self.config.prefix, "run": run, **seats}
+            for scale in self.config.scales
+            for run in range(self.config.runs)
+        ]
+
+    def drawn(self, labels: Labels, seeds: np.random.SeedSequence) -> Labels:
+        """Return the labels with the ceiling that the episode states."""
+        return {**labels, "ceiling": self.config.drawn_ceiling(labels["scale"], seeds)}
+
+    def player(self) -> PlayOne:
+        """Return what plays one episode.
+
+        Raises:
+            UsageError: a policy cannot be made, or the environment does not take the configuration.
+        """
+        policies = dict(zip(self.config.seats, self.firms, strict=True))
+        MarketSession(self.config, self.episodes()[0])  # so that what it refuses shows before a file is made
+
+        async def play_one(
+            spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
+        ) -> EpisodeRecord:
+            session = MarketSession(self.config, spec.labels)
+            session.reset(environment_seed(seeds))
+            payoffs = dict.fromkeys(policies, 0.0)
+            while turns := session.turns():
+                asked = [recorder.decide(policies[seat], turn) for seat, turn in turns.items()]
+                decisions = dict(zip(turns, await _together(asked), strict=True))
+                for seat, decision in decisions.items():
+                    if decision.action is None:
+                        return unplayed(spec, turns[seat], decision, payoffs, policies[seat].name)
+                for seat, came in self._played(session, decisions, spec).items():
+                    payoffs[seat] += came["profit"]
+            return EpisodeRecord(spec.index, spec.labels, "done", payoffs)
+
+        return play_one
+
+    def measure(self, run: Run) -> PricingResult:
+        """Measure a run as it stands, finished or not."""
+        return measured(run)
+
+    def page(self, result: PricingResult) -> Page:
+        """Return the report."""
+        from ludens.experiments.pricing.page import page
+
+        return page(result)
+
+    def show(self, result: PricingResult, console: Console) -> None:
+        """Print the runs, their means and the regression."""
+        from ludens.experiments.pricing.terminal import print_result
+
+        print_result(result, console)
+
+    def as_json(self, result: PricingResult) -> dict[str, Any]:
+        """Return everything measured as JSON values."""
+        return to_json(result)
+
+    def tables(self, result: PricingResult) -> Mapping[str, Rows]:
+        """Return every estimate as a row, and every firm of every period of every run."""
+        return {"estimates": list(estimates(result.analysis)), "panel": list(panel_rows(result.panel))}
+
+    @contextmanager
+    def watched(self, console: Console, title: str) -> Iterator[OnProgress | None]:
+        """Show a bar over all periods, and the current prices of each open run of the market."""
+        from ludens.experiments.pricing.terminal import live
+
+        hidden, periods = self.keyboard, self.config.periods
+        with live(console, title, periods=periods, hidden=hidden) as (progress, on_period):
+            self.on_period = on_period or self.on_period
+            yield progress
+
+    def _played(
+        self, session: MarketSession, decisions: Mapping[str, Decision], spec: EpisodeSpec
+    ) -> dict[str, dict[str, float]]:
+        period, came = session.period, session.step(decisions)
+        if self.on_period is not None:
+            prices, profits = (
+                {seat: each[name] for seat, each in came.items()} for name in ("price", "profit")
+            )
+            news = PeriodNews(spec.index, spec.labels, period, self.config.periods, prices, profits)
+            self.on_period(news)
+        return came
+
+
+def play_pricing(
+    firms: PolicyLike | Sequence[PolicyLike],
+    *,
+    path: str | os.PathLike[str] | None = None,
+    progress: OnProgress | None = None,
+    on_period: OnPeriod | None = None,
+    **config: Any,
+) -> Run:
+    """Play runs of a pricing market and keep them.
+
+    An episode is one run of the market at one price scale. A firm whose reply stays unreadable ends its
+    episode as ``aborted``; it stays in the tables as such, and the others go on.
+
+    Args:
+        firms: one for each firm of the market, or one for all: policies or their names
+            (`ludens.agents.make_policy`), as in ``["openai/gpt-5-mini", "nash"]``.
+        path: the run's file; None for a new name under ``runs/``.
+        progress: called after each decision and each episode.
+        on_period: called after each period.
+        config: the other keys of `PricingConfig` (``market``, ``scales``, ``runs``, ``periods``, ``prefix``,
+            ``seed`` …).
+
+    Raises:
+        UsageError: an argument is wrong; nothing was written.
+        StoreError: the run cannot be written.
+        LudensError: a model cannot be reached; what was played is kept, and
+            `ludens.experiments.resume` goes on.
+        RunInterrupted: Ctrl-C; what was played is kept.
+    """
+    study = PricingStudy(PricingConfig(firms=firms, **config))
+    study.on_period = on_period
+    return run_study(study, path, progress=progress)
+
+
+async def _together(asked: Iterable[Awaitable[T]]) -> list[T]:
+    """Return the results of all, awaited at once. If one fails, the others are finished first, so that what
+    they answer is kept; then the first failure is raised.
+    """
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    # That another episode failed is no news where something failed here.
+    for failure in sorted(failures, key=lambda each: isinstance(each, StoppedError)):
+        raise failure
+    return [result for result in results if not isinstance(result, BaseException)]

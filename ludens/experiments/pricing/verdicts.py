@@ -1,0 +1,151 @@
+"""A language model's verdicts on sentences of firms' notes, beside the keyword rules'.
+
+The keyword rules of `ludens.experiments.pricing.texts` see words and no meaning. A model reads a sample of
+the different sentences, one at a time, without knowing what the rules say of them. The question is ours.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ludens.agents.llm.judge_policy import JudgeGame
+from ludens.agents.policy import Decision
+from ludens.experiments.measures.intervals import Estimate, wilson
+from ludens.experiments.pricing.texts import RULES, Rule
+from ludens.experiments.runs.files import report_path
+from ludens.experiments.runs.records import FINISHED, DecisionRecord
+from ludens.experiments.runs.run import Run
+
+KIND = "judge"
+NONE = "none of these"
+KINDS: Mapping[str, str] = {
+    "price_war_avoidance": "it wants to avoid a price war, or retaliation",
+    "undercutting": "it wants to set a price below the competitor's",
+    "cooperation": "it wants both firms to earn well together, or to keep prices high in common",
+    NONE: "none of these",
+}
+"""What a sentence can be, as the model is asked; the names but the last are those of keyword rules."""
+
+QUESTION = """A firm that sets its price anew in every period writes notes to itself. Here is one sentence:
+
+{sentence}
+
+What does the sentence say the firm wants?
+{options}
+
+Answer with one letter only."""
+
+GAME = JudgeGame(QUESTION, KINDS)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One kind of sentence, as the model and as the keyword rule see it, among the same sentences.
+
+    Attributes:
+        rule: the keyword rule.
+        by_model, by_rule, by_both: how many sentences each takes for this kind.
+        read: how many the model gave a readable verdict on.
+        share: of these, by the model; Wilson's interval.
+        agreement: the share of sentences on which both say the same of this kind.
+    """
+
+    rule: Rule
+    by_model: int
+    by_rule: int
+    by_both: int
+    read: int
+    share: Estimate
+    agreement: Estimate
+
+
+@dataclass(frozen=True)
+class JudgeResult:
+    """A judge's run as measured.
+
+    Attributes:
+        run_path: the run's file.
+        report_path: the HTML report; None until one is written.
+        judged: one for each kind of sentence.
+        said: the kind of each sentence, by the model; None where its reply was unreadable.
+        decisions: everything that was asked and answered.
+        manifest: of the run.
+        planned, ended: how many sentences the run has, and how many were read.
+    """
+
+    run_path: Path
+    report_path: Path | None
+    judged: tuple[Judged, ...]
+    said: Mapping[str, str | None]
+    decisions: tuple[DecisionRecord, ...]
+    manifest: Mapping[str, Any]
+    planned: int
+    ended: int
+
+
+def beside(source: str | os.PathLike[str]) -> Path:
+    """Return the file beside a pricing run that keeps the verdicts which enter its report."""
+    return Path(source).with_suffix(".judge.db")
+
+
+def measured(run: Run) -> JudgeResult:
+    """Measure a judge's run as it stands on disk, finished or not, without asking anything.
+
+    Raises:
+        NoRunError: the run is none of a judge.
+    """
+    manifest, episodes, decisions = run.manifest_of(KIND), run.episodes(), run.decisions()
+    report, said = report_path(run.path), _said(decisions)
+    return JudgeResult(
+        run_path=run.path,
+        report_path=report if report.exists() else None,
+        judged=_judged(said),
+        said=said,
+        decisions=tuple(decisions),
+        manifest=manifest,
+        planned=len(episodes),
+        ended=sum(each.status in FINISHED | {"aborted"} for each in episodes),
+    )
+
+
+def verdicts(run: Run, among: Collection[str] | None = None) -> tuple[Judged, ...]:
+    """Return what a run of a judge says, by kind of sentence.
+
+    Args:
+        run: of a judge, finished or not.
+        among: the sentences that count; None for all.
+    """
+    said = _said(run.decisions())
+    return _judged({text: kind for text, kind in said.items() if among is None or text in among})
+
+
+def _said(decisions: Collection[DecisionRecord]) -> dict[str, str | None]:
+    said: dict[str, str | None] = {}
+    for record in decisions:
+        decision = record.decision
+        read = isinstance(decision, Decision) and decision.action is not None
+        said[record.labels["sentence"]] = record.options[int(decision.action)] if read else None
+    return said
+
+
+def _judged(said: Mapping[str, str | None]) -> tuple[Judged, ...]:
+    read = {text: kind for text, kind in said.items() if kind is not None}
+    return tuple(_of(rule, read) for rule in RULES if rule.name in KINDS)
+
+
+def _of(rule: Rule, said: Mapping[str, str]) -> Judged:
+    pairs = [(kind == rule.name, rule.matches(sentence)) for sentence, kind in said.items()]
+    by_model = sum(first for first, _ in pairs)
+    return Judged(
+        rule,
+        by_model=by_model,
+        by_rule=sum(second for _, second in pairs),
+        by_both=sum(first and second for first, second in pairs),
+        read=len(pairs),
+        share=wilson(by_model, len(pairs)),
+        agreement=wilson(sum(first == second for first, second in pairs), len(pairs)),
+    )
