@@ -21,7 +21,7 @@ from ludens.training.alignment.report import write_report
 from ludens.training.alignment.stages import data_of, policies_under_test, questions_of
 from ludens.training.alignment.tables import kappa_text
 from ludens.training.alignment.terminal import print_result
-from ludens.training.evaluation.exam import Contender, examine
+from ludens.training.evaluation.exam import PolicyUnderTest, examine
 from ludens.training.evaluation.sets import TAUGHT
 from ludens.training.evaluation.transfer import ask_dilemmas, play_market
 
@@ -58,7 +58,9 @@ def folder(tmp_path_factory):
     }
     for when, who in chairs.items():
         examine(
-            [Contender(label, {"spec": spec}) for label, spec in who.items()], asked, files.run(when, "exam")
+            [PolicyUnderTest(label, {"spec": spec}) for label, spec in who.items()],
+            asked,
+            files.run(when, "exam"),
         )
         models = [{"label": label, "spec": spec} for label, spec in who.items()]
         bench(models, framings=("neutral",), path=files.run(when, "protocols"))
@@ -66,7 +68,7 @@ def folder(tmp_path_factory):
         ask_dilemmas(respondent, files.run(when, "vehicles"), SIZES.studies)
         play_market("random" if when == "before" else "nash", files.run(when, "pricing"), SIZES.periods)
     taught = [question for question in asked if question.set in TAUGHT]
-    examine([Contender(GREEDY, {"spec": "homo_economicus"})], taught, files.run("after", "greedy"))
+    examine([PolicyUnderTest(GREEDY, {"spec": "homo_economicus"})], taught, files.run("after", "greedy"))
     models = [{"label": GREEDY, "spec": "homo_economicus"}]
     bench(models, framings=("neutral",), path=files.run("after", "greedy-protocols"))
     return files
@@ -146,7 +148,7 @@ def test_the_base_need_not_be_asked_for_every_tuning(tmp_path):
     files = Files(open_folder(tmp_path / "again", wanted))
     data = data_of(wanted, files)
     asked = questions_of(wanted, data)
-    examine([Contender(TUNED, {"spec": "homo_economicus"})], asked, files.run("after", "exam"))
+    examine([PolicyUnderTest(TUNED, {"spec": "homo_economicus"})], asked, files.run("after", "exam"))
     models = [{"label": TUNED, "spec": "homo_economicus"}]
     bench(models, framings=("neutral",), protocols=sizes.protocols, path=files.run("after", "protocols"))
     found = write_report(files.folder)

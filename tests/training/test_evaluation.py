@@ -17,7 +17,7 @@ from ludens.training import build_dataset
 from ludens.training.data.build import HELD_OUT
 from ludens.training.data.games import game_key
 from ludens.training.evaluation.ability import general_text
-from ludens.training.evaluation.exam import contender, examine
+from ludens.training.evaluation.exam import examine, policy_under_test
 from ludens.training.evaluation.scores import oracle_points, read_exam, score_exam, temptation
 from ludens.training.evaluation.sets import SETS, Question, optimal, option_utilities, question_sets
 from ludens.training.evaluation.transfer import play_market, read_market
@@ -40,8 +40,8 @@ def asked(data):
 @pytest.fixture(scope="module")
 def exam(asked, tmp_path_factory):
     path = tmp_path_factory.mktemp("exam") / "exam.db"
-    who = [contender("oracle", "homo_moralis:0.5"), contender("random", "random"),
-           contender("selfish", "homo_economicus")]  # fmt: skip
+    who = [policy_under_test("oracle", "homo_moralis:0.5"), policy_under_test("random", "random"),
+           policy_under_test("selfish", "homo_economicus")]  # fmt: skip
     examine(who, asked, path, seed=3)
     return path
 
@@ -135,7 +135,7 @@ def test_unreadable_and_refused_replies_are_counted_and_never_become_answers(ask
     with Loopback(
         [say("Answer: A"), say("What a game!"), say("I cannot help with that.")], say("Answer: A")
     ) as server:
-        who = contender("m", "openai/x", api_base=server.url, api_key="k", reasoning=True)
+        who = policy_under_test("m", "openai/x", api_base=server.url, api_key="k", reasoning=True)
         examine([who], some, tmp_path / "e.db", concurrency=1)
     (m,) = score_exam(*read_exam(tmp_path / "e.db"), MORAL)
     assert (m.asked, m.answered) == (8, 8)
@@ -150,7 +150,7 @@ def test_an_exam_goes_on_where_it_broke_off_and_is_never_asked_twice(asked, tmp_
     some = [question for question in asked if question.set == "held-out"][:6]
     path = tmp_path / "e.db"
     with Loopback([say("Answer: A")] * 3, say("Answer: B")) as server:
-        who = contender("m", "openai/x", api_base=server.url, api_key="k", reasoning=True)
+        who = policy_under_test("m", "openai/x", api_base=server.url, api_key="k", reasoning=True)
 
         def stop(progress):
             if progress.decisions == 3:
@@ -167,14 +167,14 @@ def test_an_exam_goes_on_where_it_broke_off_and_is_never_asked_twice(asked, tmp_
 
 
 def test_faults_of_an_exam(asked, tmp_path):
-    with pytest.raises(UsageError, match="labels of their own"):
-        examine([contender("a", "random"), contender("a", "random")], asked, tmp_path / "e.db")
+    with pytest.raises(UsageError, match="distinct labels"):
+        examine([policy_under_test("a", "random")] * 2, asked, tmp_path / "e.db")
     with pytest.raises(UsageError, match="no policy"):
-        examine([contender("a", "nobody")], asked, tmp_path / "e.db")
+        examine([policy_under_test("a", "nobody")], asked, tmp_path / "e.db")
     assert not (tmp_path / "e.db").exists()
     play("ludens/trust-v0", ["random", "random"], path=tmp_path / "p.db")
     with pytest.raises(NoRunError, match="not of exam"):
-        examine([contender("a", "random")], asked, tmp_path / "p.db")
+        examine([policy_under_test("a", "random")], asked, tmp_path / "p.db")
     with pytest.raises(NoRunError, match="not an exam"):
         read_exam(tmp_path / "p.db")
 
@@ -203,7 +203,7 @@ def test_the_fixed_text_is_plain_and_speaks_of_no_game():
 
 def test_marks_of_nothing_are_missing_and_not_zero(asked, tmp_path):
     path = tmp_path / "e.db"
-    examine([contender("a", "random")], asked[:2], path)
+    examine([policy_under_test("a", "random")], asked[:2], path)
     episodes, _ = read_exam(path)
     (m,) = score_exam(episodes, [], MORAL)
     assert (m.asked, m.answered) == (2, 0)

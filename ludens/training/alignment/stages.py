@@ -27,7 +27,7 @@ from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, 
 from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
 from ludens.training.data.build import HELD_OUT, build_dataset, training_framings
 from ludens.training.data.dataset import DataSet
-from ludens.training.evaluation.exam import CONCURRENCY, Contender, contender, examine
+from ludens.training.evaluation.exam import CONCURRENCY, PolicyUnderTest, examine, policy_under_test
 from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
 
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
@@ -141,7 +141,7 @@ def questions_of(plan: Plan, data: DataSet) -> tuple[Question, ...]:
 
 def policies_under_test(
     plan: Plan, files: Files, when: str, data: DataSet | None = None
-) -> tuple[Contender, ...]:
+) -> tuple[PolicyUnderTest, ...]:
     """Return the policies under test: before, the base model and the persona; after, the tuned model."""
     longest = max(len(example.completion) for example in (data or DataSet.read(files.data)).train)
     thinking = {
@@ -150,13 +150,16 @@ def policies_under_test(
     }
     if when == "after":
         model = f"local/{files.tuned}" if plan.batched else tuned_model(files)
-        return (contender(TUNED, model, **thinking),)
+        return (policy_under_test(TUNED, model, **thinking),)
     some = {"sets": TAUGHT}
-    found = [contender(BASE_DIRECT, plan.base), contender(PERSONA_DIRECT, plan.base, persona=plan.persona)]
+    policies = [
+        policy_under_test(BASE_DIRECT, plan.base),
+        policy_under_test(PERSONA_DIRECT, plan.base, persona=plan.persona),
+    ]
     if thinking["reasoning"]:
-        found.insert(0, contender(BASE, plan.base, **thinking, **some))
-        found.append(contender(PERSONA, plan.base, persona=plan.persona, **thinking, **some))
-    return tuple(found)
+        policies.insert(0, policy_under_test(BASE, plan.base, **thinking, **some))
+        policies.append(policy_under_test(PERSONA, plan.base, persona=plan.persona, **thinking, **some))
+    return tuple(policies)
 
 
 def questions_open(plan: Plan) -> int:
@@ -164,9 +167,9 @@ def questions_open(plan: Plan) -> int:
     return OPEN_ON_GPU if plan.device == "cuda" else CONCURRENCY
 
 
-def greedy(tuned: Contender) -> Contender:
+def greedy(tuned: PolicyUnderTest) -> PolicyUnderTest:
     """Return the tuned model with greedy decoding, at temperature 0."""
-    return Contender(GREEDY, {**tuned.spec, "temperature": 0.0})
+    return PolicyUnderTest(GREEDY, {**tuned.spec, "temperature": 0.0})
 
 
 def tuned_model(files: Files) -> str:
@@ -222,7 +225,7 @@ def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Questi
 
 
 def _protocols(
-    plan: Plan, who: tuple[Contender, ...], path: Path, concurrency: int, progress: OnProgress | None
+    plan: Plan, who: tuple[PolicyUnderTest, ...], path: Path, concurrency: int, progress: OnProgress | None
 ) -> None:
     config = BenchConfig(
         models=[each.named for each in who],

@@ -1,8 +1,9 @@
-"""The exam as a study: every question of the sets put to every policy, a question an episode.
+"""The exam as a study: every policy is asked every question of the sets, one question per episode.
 
-A policy under test has a label: a model asked to think first (as the tuned one was taught), the same model
-asked for a direct answer, the model under a persona, or an oracle. Each answers each question once; a
-sampled answer at temperature 1 is the model's own choice, and what is not readable stays unreadable.
+The policies under test have labels: a model that is asked to think first, as the tuned one was trained to,
+the same model asked for a direct answer, the model with a persona, or an oracle. Each answers each question
+once. A reply sampled at temperature 1 counts as the model's choice; an unreadable reply is not asked for
+again.
 """
 
 from __future__ import annotations
@@ -55,12 +56,13 @@ class QuestionConfig(BaseModel):
 
 
 class ExamConfig(StudyConfig):
-    """Who is asked what.
+    """The configuration of an exam.
 
     Attributes:
-        policies: with labels that differ; ``"sets"`` in a mapping limits a policy to the sets of those names.
-        questions: of all sets.
-        alpha, beta, kappa: the target, whose optimal options the scores count as right.
+        policies: the policies under test, with distinct labels; ``"sets"`` in a mapping limits a policy to
+            the sets with these names.
+        questions: the questions of all sets.
+        alpha, beta, kappa: the target preferences, whose optimal options the scores count as right.
     """
 
     kind: ClassVar[str] = KIND
@@ -82,15 +84,15 @@ class ExamConfig(StudyConfig):
     def _check_policies(cls, policies: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
         labels = [named(policy)["label"] for policy in policies]
         if len(set(labels)) < len(labels) or not labels:
-            raise ValueError(f"An exam needs policies with labels of their own; got {labels}.")
+            raise ValueError(f"An exam needs policies with distinct labels; got {labels}.")
         return policies
 
 
 class ExamStudy(QuestionStudy[ExamConfig, "ExamResult"]):
-    """Questions of the trained and of other games, put to tuned models and to those beside them."""
+    """Questions about trained and other games, for tuned models and the policies they are compared with."""
 
     config_type = ExamConfig
-    title = "questions put to a tuned model and to those beside it"
+    title = "questions to a tuned model and to the policies it is compared with"
     grows = frozenset({"policies", "questions"})
 
     @cached_property
@@ -112,10 +114,10 @@ class ExamStudy(QuestionStudy[ExamConfig, "ExamResult"]):
         return Question.of(labels).turn
 
     def policy(self, label: str, framing: str, order: int) -> Policy:
-        """Make the policy of that label, set to that wording.
+        """Make the policy with this label and wording.
 
         Raises:
-            UsageError: it cannot be made.
+            UsageError: the policy cannot be made.
         """
         spec = {name: value for name, value in self.policies[label].items() if name != "sets"}
         return in_wording(spec, framing, order)
@@ -144,13 +146,13 @@ class ExamStudy(QuestionStudy[ExamConfig, "ExamResult"]):
 
 
 @dataclass(frozen=True)
-class Contender:
+class PolicyUnderTest:
     """A policy under test.
 
     Attributes:
         label: the name in tables.
         spec: of the policy, with its settings, as `make_policy` takes it.
-        sets: names of the sets that it is asked; None for all.
+        sets: names of the sets whose questions it is asked; None for all.
     """
 
     label: str
@@ -159,28 +161,29 @@ class Contender:
 
     @property
     def named(self) -> dict[str, Any]:
-        """As a key of `ExamConfig` holds it."""
+        """The policy as an entry of `ExamConfig.policies`."""
         limited = {} if self.sets is None else {"sets": list(self.sets)}
         return {"label": self.label, **self.spec, **limited}
 
 
-def contender(label: str, model: str, **settings: Any) -> Contender:
+def policy_under_test(label: str, model: str, **settings: Any) -> PolicyUnderTest:
     """Describe a language model or another policy under test.
 
     Args:
         label: the name in tables.
         model: the specification of the policy, for example ``"local/smollm2-135m"`` or
             ``"homo_moralis:0.5"``.
-        settings: of `LLMPolicy`; unreadable replies are not asked again, as a tuned model has learnt no talk.
+        settings: of `LLMPolicy`; by default unreadable replies are not asked for again, because a tuned model
+            has not learnt to converse.
     """
     sets = settings.pop("sets", None)
     if "/" in model:
         settings = {"retries": 0, "temperature": 1.0, "format": "letter"} | settings
-    return Contender(label, {"spec": model, **settings}, None if sets is None else tuple(sets))
+    return PolicyUnderTest(label, {"spec": model, **settings}, None if sets is None else tuple(sets))
 
 
 def examine(
-    contenders: Sequence[Contender],
+    policies: Sequence[PolicyUnderTest],
     questions: Sequence[Question],
     path: str | os.PathLike[str],
     *,
@@ -189,22 +192,22 @@ def examine(
     concurrency: int = CONCURRENCY,
     progress: OnProgress | None = None,
 ) -> Run:
-    """Ask what is still to be asked; an exam that is done is returned as it is.
+    """Ask the questions that are still open, and return the run; a finished exam is not changed.
 
     Args:
-        contenders: the policies under test, with labels that differ.
-        questions: of all sets.
-        path: the run's file, new or of this very exam.
+        policies: the policies under test, with distinct labels.
+        questions: the questions of all sets.
+        path: the run's file, new or of the same exam.
         target: the preferences whose choices are right.
         seed: root of all chance.
-        concurrency: how many questions are open at once.
+        concurrency: how many questions are asked concurrently.
         progress: called after every decision.
 
     Raises:
         UsageError: labels are not distinct, a policy cannot be made, or the file holds another exam.
         StoreError: the run cannot be written.
-        LudensError: a model cannot be reached; what was answered is kept.
-        RunInterrupted: Ctrl-C; what was answered is kept.
+        LudensError: a model cannot be reached; the answers so far are kept.
+        RunInterrupted: Ctrl-C; the answers so far are kept.
     """
     asked = [
         QuestionConfig(
@@ -218,7 +221,7 @@ def examine(
         for each in questions
     ]
     config = ExamConfig(
-        policies=[each.named for each in contenders],
+        policies=[each.named for each in policies],
         questions=asked,
         alpha=target.alpha,
         beta=target.beta,
