@@ -1,4 +1,4 @@
-"""Dilemmas of autonomous vehicles: ask respondents, let populations choose cars, measure, and report.
+"""Dilemmas of autonomous vehicles: ask policies, let populations choose cars, measure, and report.
 
 Each name is loaded when it is first used; the stub beside this file lists them.
 """

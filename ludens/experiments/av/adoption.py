@@ -77,7 +77,7 @@ def simulate_adoption(
         groups: who they are, in the order of seats; their sizes sum to the game's people.
         rounds: how many are played.
         revision: the probability in (0, 1] that a person may choose in a round.
-        noise: λ ≥ 0 of everybody's choice; None for that of each chooser.
+        noise: λ ≥ 0 of everybody's choice; None for that of each policy.
         start: the share of cars that are utilitarian at the beginning, rounded to whole cars drawn at random.
         populations: how many, each with chances of its own.
         realised: whether accidents are drawn; otherwise payoffs and deaths are expected ones.

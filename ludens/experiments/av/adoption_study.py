@@ -21,17 +21,15 @@ from ludens.errors import UsageError
 from ludens.experiments.av.adoption import AdoptionPaths
 from ludens.experiments.av.adoption_result import AdoptionResult, path_rows, to_json
 from ludens.experiments.av.groups import Group, group_sizes, make_group
-from ludens.experiments.play.environments import EnvironmentMaker
-from ludens.experiments.play.study import play_episode
 from ludens.experiments.runs.files import plain, report_path
-from ludens.experiments.runs.recorder import Recorder
-from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.runs.seeds import environment_seed, episode_seeds
 from ludens.experiments.study.base import Labels, Rows, Study
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
+from ludens.experiments.study.environments import EnvironmentMaker
 from ludens.experiments.study.questions import asks_person, label_of, spec_of
+from ludens.experiments.study.seats import seat_player
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -185,17 +183,7 @@ class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
         rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(_KAPPAS,)))
         policies = [policy for group in self.groups for policy in group.policies(rng)]
         seated = dict(zip(environments.seats, policies, strict=True))
-
-        async def play_one(
-            spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
-        ) -> EpisodeRecord:
-            env = environments.take()
-            try:
-                return await play_episode(env, seated, spec, recorder, seeds)
-            finally:
-                environments.give_back(env)
-
-        return play_one
+        return seat_player(environments, seated)
 
     def measure(self, run: Run) -> AdoptionResult:
         """Play a run again from its decisions, finished or not, and measure it."""

@@ -15,10 +15,10 @@ from ludens.experiments.runs.records import DecisionRecord
 
 @dataclass(frozen=True)
 class Answer:
-    """One vignette in one wording, as one respondent answered it.
+    """One vignette in one wording, as one policy answered it.
 
     Attributes:
-        policy: the respondent's label.
+        policy: its label.
         study: that the vignette belongs to.
         question: its place in the design.
         framing: of the wording.
@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Asked:
-    """What became of one respondent's questions.
+    """The questions of one policy, and what became of them.
 
     Attributes:
         answers: those that were read in every order.
@@ -68,7 +68,7 @@ def answers(
     labels: Iterable[Mapping[str, Any]],
     design: Sequence[tuple[str, Vignette]],
 ) -> dict[str, Asked]:
-    """The answers of every respondent, by label, in the run's order.
+    """Return the answers of every policy, by label, in the run's order.
 
     Args:
         decisions: of the run.

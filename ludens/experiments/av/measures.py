@@ -24,7 +24,7 @@ Group = tuple[str, str]
 
 @dataclass(frozen=True)
 class DilemmaMeasures:
-    """What one respondent's answers come to.
+    """The measures of one policy's answers.
 
     Attributes:
         policy: its label.
@@ -66,7 +66,7 @@ class DilemmaMeasures:
 
 
 def measure(asked: Mapping[str, Asked], seed: int = 0) -> tuple[DilemmaMeasures, ...]:
-    """Measure every respondent; `seed` is of the bootstraps."""
+    """Measure every policy; `seed` is of the bootstraps."""
     streams = np.random.SeedSequence(seed).spawn(len(asked))
     return tuple(
         _measured(each, np.random.default_rng(stream))

@@ -34,7 +34,6 @@ from ludens.experiments.study.questions import (
     QuestionStudy,
     asks_person,
     check_models,
-    in_wording,
     is_language_model,
     named,
 )
@@ -161,10 +160,7 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
         config = self.config
         if config.persona is not None:
             spec = spec if not is_language_model(spec) else {**spec, "persona": config.persona}
-        try:
-            return in_wording(spec, framing, order, elicit=config.elicit)
-        except UsageError as error:
-            raise UsageError(f"bench.models[{place}]: {error}") from None
+        return self.make_worded(f"models[{place}]", spec, framing, order, elicit=config.elicit)
 
     def asks_beliefs(self, label: str) -> bool:
         """Return whether the policy of that label is a language model and the study asks beliefs."""

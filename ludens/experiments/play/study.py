@@ -8,22 +8,20 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import numpy as np
 from pydantic import BeforeValidator, PlainSerializer
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
-from ludens.experiments.play.environments import Env, EnvField, EnvironmentMaker, EnvLike
 from ludens.experiments.play.result import PlayResult
 from ludens.experiments.runs.files import report_path
-from ludens.experiments.runs.recorder import OnProgress, Recorder
-from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
-from ludens.experiments.runs.runner import PlayOne, unplayed
-from ludens.experiments.runs.seeds import environment_seed
+from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.study.base import Labels, Study
 from ludens.experiments.study.config import Count, PolicyLike, StudyConfig, as_policy, described
 from ludens.experiments.study.engine import arun_study, run_study
+from ludens.experiments.study.environments import EnvField, EnvironmentMaker, EnvLike
+from ludens.experiments.study.seats import seat_player
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,18 +120,7 @@ class PlayStudy(Study[PlayConfig, PlayResult]):
 
     def player(self) -> PlayOne:
         """Return what plays one episode."""
-        seated = self.seated
-
-        async def play_one(
-            spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
-        ) -> EpisodeRecord:
-            env = self.environments.take()
-            try:
-                return await play_episode(env, seated, spec, recorder, seeds)
-            finally:
-                self.environments.give_back(env)
-
-        return play_one
+        return seat_player(self.environments, self.seated)
 
     def measure(self, run: Run) -> PlayResult:
         """Sum up a run as it stands."""
@@ -207,39 +194,3 @@ async def aplay(
 
 def _study(env: EnvLike, policies: Policies, config: Mapping[str, Any]) -> PlayStudy:
     return PlayStudy(PlayConfig(environment=env, policies=policies, **config))
-
-
-async def play_episode(
-    env: Env,
-    seated: Mapping[str, Policy],
-    spec: EpisodeSpec,
-    recorder: Recorder,
-    seeds: np.random.SeedSequence,
-) -> EpisodeRecord:
-    """Play one episode.
-
-    Args:
-        env: is reset with the episode's seed.
-        seated: the policy of every seat.
-        spec: of the episode.
-        recorder: asks the policies.
-        seeds: of the episode.
-    """
-    env.reset(seed=environment_seed(seeds))
-    payoffs = dict.fromkeys(seated, 0.0)
-    truncated = False
-    for agent in env.agent_iter():
-        _, reward, terminated, cut, _ = env.last(observe=False)
-        payoffs[agent] += float(reward)
-        if terminated or cut:
-            truncated = truncated or cut
-            env.step(None)
-            continue
-        turn = env.unwrapped.turn(agent)
-        policy = seated[agent]
-        decision = await recorder.decide(policy, turn)
-        if decision.action is None:
-            return unplayed(spec, turn, decision, payoffs, policy.name)
-        env.step(decision.action)
-    detail = "truncated by max_cycles" if truncated else ""
-    return EpisodeRecord(spec.index, spec.labels, "done", payoffs, detail)

@@ -58,7 +58,7 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
         Raises:
             UsageError: it cannot be made; the message names its key.
         """
-        if not is_language_model(policy):
+        if "/" not in spec_of(policy):  # nothing else can be made again in another wording
             return self.make(key, policy, game)
         spec = policy
         if isinstance(policy, Policy):  # what it was made with may hold secrets, which no description does

@@ -168,3 +168,15 @@ def test_the_command_prints_a_table_json_and_csv_and_writes_the_page(tmp_path, m
     assert main(["av", "random", "--study", "9", "--out", "no.db"]) == 2
     assert main(["av", "nobody", "--out", "no.db"]) == 2
     assert not (tmp_path / "no.db").exists()
+
+
+def test_the_command_prints_the_file_that_asks_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    told = ["av", "random", "--vary", "pedestrians=1/10", "--vary", "question=act/morality", "--seed", "3"]
+    assert main([*told, "--print-config"]) == 0
+    (tmp_path / "study.toml").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["run", "study.toml", "--out", "file.db"]) == main([*told, "--out", "command.db"]) == 0
+    assert Run("file.db").final_table() == Run("command.db").final_table()
+    assert len(Run("file.db").decisions()) == 4 * 6
+    assert main(["export", "file.db", "--table", "estimates"]) == 0
+    assert (tmp_path / "file-estimates.csv").exists()

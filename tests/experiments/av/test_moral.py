@@ -213,3 +213,26 @@ def test_a_fresh_run_draws_all_its_scenarios_together():
 def test_a_wrong_file_names_its_key(text, message):
     with pytest.raises(UsageError, match=message):
         parse_study(f'[moral_machine]\nmodels = ["random"]\n{text}')
+
+
+def test_the_command_draws_effects_beside_those_of_others_and_prints_its_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    others = [f"{name},0.1" for name in ATTRIBUTES]
+    told = ["av", "utilitarian", "random", "--moral-machine", "60", "--seed", "4", "--order", "both"]
+    assert main([*told, "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    assert parse_study(printed).config.order == "both"
+    assert not list(tmp_path.iterdir())
+    assert main([*told, "--figure", "effects.txt"]) == 2
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "others.csv").write_text("\n".join(["attribute,other", *others]), encoding="utf-8")
+    more = ["--out", "run.db", "--figure", "effects.svg", "--others", "others.csv", "--csv", "effects.csv"]
+    assert main([*told, *more]) == 0
+    assert {"effects.svg", "effects-radar.svg", "run.html"} < {path.name for path in tmp_path.iterdir()}
+    assert "other" in (tmp_path / "effects.svg").read_text(encoding="utf-8")
+    rows = (tmp_path / "effects.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 2 * len(ATTRIBUTES)
+    (tmp_path / "study.toml").write_text(printed, encoding="utf-8")
+    assert main(["run", "study.toml", "--out", "again.db"]) == 0
+    assert main(["extend", "again.db", "scenarios=80"]) == 0
+    assert load("again.db")[1].measures[0].answered == 80
