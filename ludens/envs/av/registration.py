@@ -1,4 +1,4 @@
-"""The environments of this package as lists show them. Each is loaded when the first one is made."""
+"""The specifications of the environments of this package; each is loaded when the first one is made."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ KINDS: tuple[EnvSpec, ...] = (DILEMMA, MORAL_MACHINE, ADOPTION)
 
 
 def register_av() -> None:
-    """Add them to both registries. Doing it twice changes nothing."""
+    """Add them to both registries; repeating this changes nothing."""
     for spec in KINDS:
         register(spec.environment, spec.make)

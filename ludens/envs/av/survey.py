@@ -1,6 +1,6 @@
-"""The parts that environments share whose respondents are all asked at once.
+"""The base of environments in which all respondents are asked at the same time.
 
-Nobody learns the others' answers, so that the payoffs of one do not depend on what another says.
+Nobody learns the others' answers, so that payoffs do not depend on them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Order = Literal["random", "fixed"]
 
 
 class SurveyEnv(SimultaneousEnv):
-    """Respondents who answer questions, all at once, one question after the other.
+    """Respondents who answer one question after the other, all at the same time.
 
     Args:
         environment: the id.

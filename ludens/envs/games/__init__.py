@@ -1,13 +1,13 @@
 """The games: one short file each, and those of other packages.
 
-A module put here that defines `FAMILY` is taken up by itself. Another package names its games in its
-``pyproject.toml``, by the game's name::
+A module in this folder that defines `FAMILY` is registered automatically. Another package names its games in
+its ``pyproject.toml``::
 
     [project.entry-points."ludens.games"]
     stag_hunt = "my_package.stag_hunt:FAMILY"
 
-The object is a `Family`, or an `EnvSpec` for an environment that is no game tree. It is loaded
-when it is looked up or listed for the first time.
+The object is a `Family`, or an `EnvSpec` for an environment that is not a game tree. It is
+loaded when it is looked up or listed for the first time.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ PROTOCOLS: Mapping[str, GameTree] = _Protocols()
 
 
 def family_of(game: GameTree) -> Family | None:
-    """Return the family that a game belongs to, or None for a tree of one's own."""
+    """Return the family that a game belongs to, or None for a custom tree."""
     return FAMILIES.get(game.name)
 
 
@@ -94,10 +94,10 @@ def add_family(family: Family) -> None:
 
 @cache
 def load_game(name: str) -> Family | EnvSpec:
-    """Return the game that another package brings under a name; a family is added to the tables.
+    """Return the game that another package provides under a name; a family is added to the tables.
 
     Raises:
-        UsageError: it cannot be loaded, is no game, or has another name or one that is taken.
+        UsageError: it cannot be loaded, is not a game, or has another name or one that is taken.
     """
     game: Family | EnvSpec = load_installed(GROUP, name)
     if not isinstance(game, Family | EnvSpec):

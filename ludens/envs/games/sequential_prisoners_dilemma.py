@@ -1,7 +1,7 @@
 """The sequential prisoner's dilemma of van Leeuwen & Alger (JPE Microeconomics 2(4), 2024).
 
-The first mover cooperates or defects; the second mover sees it and does the same. T tempts the defector, R
-rewards both cooperators, P is for both defectors, S for the one who is let down.
+The first mover cooperates or defects; the second mover sees this and then cooperates or defects. Mutual
+cooperation gives R each, mutual defection P each; a lone defector gets T and the other player S.
 """
 
 from __future__ import annotations

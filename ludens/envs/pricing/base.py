@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class PricingGame:
-    """The rules as turns name them.
+    """The rules, as in `Turn.game`.
 
     Attributes:
         market: of all firms.
@@ -48,7 +48,7 @@ class PricingGame:
 
     @property
     def parameters(self) -> Mapping[str, float]:
-        """The market's numbers that are single ones, by name."""
+        """The market's scalar numbers, by name."""
         found = {"firms": float(self.market.firms)}
         for name, value in self.market.parameters.items():
             if isinstance(value, int | float):
@@ -57,7 +57,7 @@ class PricingGame:
 
 
 class BertrandBase(BaseEnv):
-    """One market played by seats ``firm_0`` …; subclasses say who moves when.
+    """One market with the seats ``firm_0`` …; subclasses define who moves when.
 
     Attributes:
         options: as checked.
@@ -104,22 +104,22 @@ class BertrandBase(BaseEnv):
 
     @property
     def prices(self) -> Floats:
-        """(period, J), in money."""
+        """The prices in units of money, (period, J)."""
         return self._prices[: self._played].copy()
 
     @property
     def quantities(self) -> Floats:
-        """(period, J)."""
+        """The quantities, (period, J)."""
         return self._quantities[: self._played].copy()
 
     @property
     def profits(self) -> Floats:
-        """(period, F), in money, less fines."""
+        """The profits in units of money, less fines, (period, F)."""
         return self._profits[: self._played].copy()
 
     @property
     def fines(self) -> Floats:
-        """(period, F), in money."""
+        """The fines in units of money, (period, F)."""
         return self._fines[: self._played].copy()
 
     def say(self, agent: str, text: str) -> None:
@@ -142,7 +142,7 @@ class BertrandBase(BaseEnv):
         self._saying[agent] = text
 
     def _begin(self, rng: np.random.Generator) -> None:
-        """Begin an episode, with chances from the generator."""
+        """Begin an episode, with randomness from the generator."""
         self.core.reset(int(rng.integers(2**63)) if self.core.schedule.draws else 0)
         self._clear()
 
@@ -205,7 +205,7 @@ class BertrandBase(BaseEnv):
         return outcome
 
     def _info(self, agent: str) -> Info:
-        """Return what came of the last period for a seat; zeros where it did not play one."""
+        """Return a seat's results in the last period; zeros if it did not play one."""
         firm, place, owned = self._firm[agent], self._played - 1, self._encodings[agent].products
         known = place >= 0 and not math.isnan(self._profits[place, firm])
         sold = self._quantities[place, owned] if known else np.zeros(len(owned))

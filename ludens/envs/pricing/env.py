@@ -1,4 +1,4 @@
-"""The PettingZoo environment of a repeated Bertrand market, with the Parallel API: all firms move at once.
+"""The PettingZoo environment of a repeated Bertrand market with simultaneous moves (Parallel API).
 
 The default market is the baseline of Calvano, Calzolari, Denicolò & Pastorello (AER 2020): two firms, 15
 prices, one period of memory.
@@ -22,21 +22,21 @@ ENVIRONMENT = "ludens/bertrand-v0"
 
 
 class BertrandEnv(BertrandBase, SimultaneousEnv):
-    """A repeated market in which all firms set their prices at once.
+    """A repeated market in which all firms set their prices simultaneously.
 
     Args:
         market: a `Market`, a `HomogeneousMarket`, or the parameters of one; None for the symmetric baseline
             of `firms` firms.
-        firms: how many, where no market is given.
+        firms: the number of firms, if no market is given.
         actions: ``"grid"``: an action is the number of a point of the price grid (Discrete).
             ``"continuous"``: it is a price, or an array of one for each of the firm's products (Box).
-        points, extension: of the usual grid, see `price_grid`.
-        grid: other prices to choose from, (m,) or (products, m), in place of the usual grid.
+        points, extension: of the default grid, see `price_grid`.
+        grid: the prices to choose from, (m,) or (products, m), in place of the default grid.
         bounds: the lowest and the highest continuous price; from 0 to 3 times the highest joint-profit price
             by default (ours).
         memory: k, how many of the last price vectors are observed.
         periods: the horizon, after which all seats are truncated.
-        max_cycles: PettingZoo's name for it; the smaller of the two counts.
+        max_cycles: PettingZoo's name for `periods`; the smaller of the two counts.
         discount: δ, stated in turns and infos; rewards are not discounted.
         interventions: records of `ludens.envs.pricing.interventions`, or mappings that name them.
         price_limit: a price above which turns say that nothing can be sold; not enforced.
@@ -46,8 +46,8 @@ class BertrandEnv(BertrandBase, SimultaneousEnv):
     Observations are a dict of ``observation`` (float32, see `ludens.envs.pricing.observations`) and, with
     a grid, ``action_mask`` (int8, all ones). Rewards are profits in money, less fines. Infos hold
     ``profit``, ``quantity``, ``profit_gain`` and ``fine`` of the last period, and ``discount``; before the
-    first period, and for a firm that has just entered, the first four are 0. A firm that enters is no agent
-    before it is in the market, and one that leaves is terminated.
+    first period, and for a firm that has just entered, the first four are 0. An entrant is not an agent
+    before it is in the market, and a firm that leaves is terminated.
 
     Raises:
         UsageError: an argument is out of its range.

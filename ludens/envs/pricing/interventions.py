@@ -1,10 +1,10 @@
 """Interventions in a pricing market: options of its environments, each a small frozen record.
 
-Periods are counted from 0, money is the market's. Records hold JSON values only, so that a run's file can
-name them; `as_intervention` makes them from ``{"kind": "Exit", "period": 10, "firm": 1}``.
+Periods are counted from 0, and money is in the market's units. Records hold JSON values only, so that they
+can be stored in a run; `as_intervention` makes them from ``{"kind": "Exit", "period": 10, "firm": 1}``.
 
 The interventions are those of the literature on pricing algorithms (message channels, entrants, regulators,
-platforms); their numbers are the caller's, and what exactly each does is ours and said here.
+platforms). The caller sets their numbers; their exact effects are ours and described here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ludens.errors import UsageError
 
 @dataclass(frozen=True)
 class CheapTalk:
-    """Firms may say something with every price; all read it before the next one. It binds nobody.
+    """Firms may send a message with every price; all read it before the next one. It is not binding.
 
     Attributes:
         limit: the longest message, in characters.
@@ -34,13 +34,13 @@ class CheapTalk:
 
 @dataclass(frozen=True)
 class DemandShock:
-    """Products are worth more or less to consumers for some time.
+    """A temporary change in the value of products to consumers.
 
     Attributes:
-        period: the first one concerned.
-        qualities: what is added to the qualities a, one number for all products or one each.
-        outside: what is added to the outside good's a_0 (not under linear demand, which has none).
-        until: the first period in which all is as before; None for never.
+        period: the first period with the change.
+        qualities: the change of the qualities a, one number for all products or one each.
+        outside: the change of the outside good's a_0 (not under linear demand, which has none).
+        until: the first period without the change; None for never.
         announced: whether firms are informed.
     """
 
@@ -63,13 +63,13 @@ class DemandShock:
 
 @dataclass(frozen=True)
 class OutsideOption:
-    """The outside good is worth one of two values, drawn anew for each period; firms do not learn which.
+    """An outside good with one of two values, drawn for each period; firms do not learn which.
 
     After the stochastic demand of Calvano et al. (AER 2020): values -x and x, equally likely.
 
     Attributes:
-        values: a_0 in the one state and in the other.
-        probability: of the second.
+        values: the two values of a_0.
+        probability: of the second value.
     """
 
     values: tuple[float, float]
@@ -84,11 +84,11 @@ class OutsideOption:
 
 @dataclass(frozen=True)
 class Entrant:
-    """A firm of the market that is not there before a period: its seat is empty, nobody is asked for it.
+    """A firm that enters the market in some period; its seat is empty before.
 
     Attributes:
-        period: its first one, at least 1.
-        firm: its number among the market's firms, which count it from the start.
+        period: its first period, at least 1.
+        firm: its number among the market's firms, which include it from the start.
     """
 
     period: int
@@ -101,10 +101,10 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Exit:
-    """A firm that leaves for good: its products are gone and its seat is done.
+    """A firm that leaves the market for ever, with its products.
 
     Attributes:
-        period: the first one without it, at least 1.
+        period: the first period without it, at least 1.
         firm: its number.
     """
 
@@ -118,15 +118,15 @@ class Exit:
 
 @dataclass(frozen=True)
 class Regulator:
-    """An authority that inspects the market now and then and fines high prices; firms know the rule.
+    """An authority that inspects the market at random and fines high prices; firms know the rule.
 
     Attributes:
         threshold: the highest price that is not fined, in money.
         fine: what a firm pays for one inspected period, in money.
-        probability: of an inspection, in each period, drawn from the seed.
-        measure: ``"own"`` fines a firm for a price of its own; ``"average"`` fines all firms where the mean
-            price of what is on sale is too high.
-        period: the first one in which it inspects.
+        probability: of an inspection in each period; inspections are drawn from the seed.
+        measure: ``"own"`` fines a firm for its own price; ``"average"`` fines all firms if the mean price of
+            the products on sale is too high.
+        period: the first period in which it may inspect.
     """
 
     threshold: float
@@ -196,7 +196,7 @@ def as_intervention(given: Intervention | Mapping[str, Any]) -> Intervention:
 
 
 def as_interventions(given: Sequence[Intervention | Mapping[str, Any]]) -> tuple[Intervention, ...]:
-    """Return all of them, checked against each other.
+    """Return several interventions, checked against each other.
 
     Raises:
         UsageError: as `as_intervention`; or two of a kind of which there can be one only.

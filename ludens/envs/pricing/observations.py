@@ -1,10 +1,10 @@
-"""What a firm sees of a pricing market, as numbers.
+"""A firm's observation of a pricing market, as numbers.
 
 One float32 vector, its parts laid end to end: the price of every product in each of the last k periods, the
 oldest first · for each of these periods whether it was played (1) or lies before the first one (0) · what the
 firm sold of its own products in the last period · its profit in the last period · the share of periods
-still to come. Prices that there are none of (before the first period, or of products not on sale) are 0;
-nothing of rivals' quantities and profits is there.
+still to come. Missing prices (before the first period, or of products not on sale) are 0. Rivals' quantities
+and profits are not observed.
 """
 
 from __future__ import annotations

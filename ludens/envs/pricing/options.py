@@ -35,9 +35,9 @@ class PricingOptions:
         market: of all firms, entrants among them.
         interventions: as records.
         grid: the prices to choose from, (J, m), or None where any price within `low` and `high` may be set.
-        low, high: the lowest and the highest price, in money.
+        low, high: the lowest and the highest price, in units of money.
         memory: k, how many past periods are observed.
-        periods: how many are played.
+        periods: the number of periods.
         discount: δ, which turns and infos state; rewards are not discounted.
         price_limit: the price above which turns say that nothing can be sold; nobody enforces it.
         render_mode: PettingZoo's.
@@ -57,7 +57,7 @@ class PricingOptions:
 
     @property
     def points(self) -> int | None:
-        """How many prices the grid has; None without a grid."""
+        """The number of prices on the grid; None without a grid."""
         return None if self.grid is None else self.grid.shape[1]
 
 
@@ -118,7 +118,7 @@ def as_market(given: AnyMarket | Mapping[str, Any] | None, default: AnyMarket) -
     """Return a market from itself or from its `parameters`; the default for None.
 
     Raises:
-        UsageError: it is neither, or its numbers make no market.
+        UsageError: it is neither, or its numbers are not those of a market.
     """
     if given is None:
         return default

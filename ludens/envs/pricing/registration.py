@@ -1,4 +1,4 @@
-"""The pricing environments as lists show them. Markets are loaded when the first one is made."""
+"""The specifications of the pricing environments; markets are loaded when the first one is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OPTIONS = (
 )  # fmt: skip
 BERTRAND = EnvSpec(
     "ludens/bertrand-v0",
-    "Repeated Bertrand market, firms move at once",
+    "Repeated Bertrand market, firms move simultaneously",
     "Calvano, Calzolari, Denicolò & Pastorello (2020)",
     ("firm",),
     OPTIONS,
@@ -28,6 +28,6 @@ PRICING = (BERTRAND, SEQUENTIAL)
 
 
 def register_pricing() -> None:
-    """Add the pricing environments to both registries. Doing it twice changes nothing."""
+    """Add the pricing environments to both registries; repeating this changes nothing."""
     for spec in PRICING:
         register(spec.environment, spec.make)

@@ -1,6 +1,6 @@
 """Text and pictures of a pricing market: price and profit paths beside Nash and joint-profit lines.
 
-They show the whole market, for spectators: what a firm knows stands in its turn.
+They show the whole market, for spectators; a firm's turn holds what it may know.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class MarketHistory(Protocol):
 
     @property
     def prices(self) -> Floats:
-        """(period, J), in money."""
+        """The prices in units of money, (period, J)."""
 
     @property
     def profits(self) -> Floats:
-        """(period, F), in money."""
+        """The profits in units of money, (period, F)."""
 
 
 def benchmarks(played: MarketHistory) -> tuple[Floats, Floats]:

@@ -1,8 +1,8 @@
 """The schedule of a market: which firms sell under which demand in each period.
 
-A `Schedule` is made of a market and its interventions. It divides time into regimes, in each of which the
-same firms sell under the same demand, and says what is drawn in each period and which notices firms read. It
-is the same for every play of the market, except for the draws from the seed.
+A `Schedule` is made from a market and its interventions. It divides time into regimes, in each of which the
+same firms sell under the same demand, and determines what is drawn in each period and which notices firms
+read. It is the same in every episode, except for the draws from the seed.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Regime:
-    """Periods between two changes.
+    """The periods between two changes of firms or demand.
 
     Attributes:
         start: its first period.
         market: all firms under the demand of these periods.
-        firms: the numbers of those that are there.
-        products: the numbers of what they sell.
+        firms: the numbers of the firms in the market.
+        products: the numbers of their products.
     """
 
     start: int
@@ -59,7 +59,7 @@ class Regime:
 
     @cached_property
     def present(self) -> AnyMarket:
-        """The market of the firms that are there, numbered anew in their order."""
+        """The market of the firms that are present, renumbered in their order."""
         market = self.market
         for firm in reversed(range(self.market.firms)):
             if firm not in self.firms:
@@ -68,7 +68,7 @@ class Regime:
 
     @property
     def whole(self) -> bool:
-        """Whether all firms are there."""
+        """Whether all firms are present."""
         return len(self.firms) == self.market.firms
 
     @cached_property
@@ -111,7 +111,7 @@ class Regime:
 
 
 class Schedule:
-    """A market and what happens to it.
+    """A market and its interventions.
 
     Args:
         market: of all firms, entrants among them.

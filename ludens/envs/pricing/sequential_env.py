@@ -34,16 +34,16 @@ class SequentialBertrandEnv(BertrandBase, TurnBasedEnv):
 
     Args:
         market: a `Market`, a `HomogeneousMarket`, or the parameters of one; None for Klein's.
-        firms: how many, where no market is given.
+        firms: the number of firms, if no market is given.
         options: as of `BertrandEnv`, with 7 points to the grid by default, and at least 1 period of memory;
             firms neither enter nor leave. `periods` and `max_cycles` count moves.
 
-    Before the first move every firm has a price already, drawn from the seed: any point of its grid, or
+    Before the first move, every firm already has a price, drawn from the seed: any point of its grid, or
     uniformly between its Nash and joint-profit prices where prices are continuous. These opening prices are
     observed as a period before the first, and nothing is sold at them.
 
     Observations, rewards and infos are those of `BertrandEnv`; every seat is paid after every move. Turns
-    have two facts more: ``standing``, the prices in force before the move, (products,), and ``order``, the
+    have two further facts: ``standing``, the prices in force before the move, (products,), and ``order``, the
     seats in the order of their moves from this one on.
 
     Raises:
@@ -64,7 +64,7 @@ class SequentialBertrandEnv(BertrandBase, TurnBasedEnv):
 
     @property
     def stochastic(self) -> bool:
-        """Whether the seed matters: it does, as opening prices are drawn."""
+        """Whether the seed matters; it does, because opening prices are drawn."""
         return True
 
     def _open(self, rng: np.random.Generator) -> dict[str, float]:

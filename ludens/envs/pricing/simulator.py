@@ -1,8 +1,8 @@
-"""Many pricing markets stepped at once: the rules of the PettingZoo environments, without PettingZoo.
+"""Many pricing markets, stepped together: the rules of the PettingZoo environments, without PettingZoo.
 
-All markets have the same firms and interventions, and each has chances of its own. In every period each
-product has a price p; what is sold is q(p) of `Market`, under the demand of that period; profits are
-Σ (p − c)·q less fines. With a price grid, quantities are read from a table of all price vectors where that is
+All markets have the same firms and interventions, and each has its own random draws. In every period each
+product has a price p; its quantity is q(p) of `Market`, under the demand of that period; profits are
+Σ (p − c)·q less fines. With a price grid, quantities are read from a table of all price vectors if that is
 small enough.
 """
 
@@ -28,12 +28,12 @@ _BLOCK = 256
 
 
 class Outcome(NamedTuple):
-    """What one period came to in B markets with J products of F firms.
+    """The outcome of one period in B markets with J products of F firms.
 
     Attributes:
-        prices: (B, J), in money; NaN for products that were not there.
-        quantities: (B, J); 0 for products that were not there.
-        profits: (B, F), less fines; 0 for firms that were not there.
+        prices: (B, J), in units of money; NaN for products not on sale.
+        quantities: (B, J); 0 for products not on sale.
+        profits: (B, F), less fines; 0 for firms not in the market.
         fines: (B, F).
     """
 
@@ -101,11 +101,11 @@ class PricingCore:
 
     @property
     def regime(self) -> Regime:
-        """That of the next period."""
+        """The regime of the next period."""
         return self.schedule.regime(self.period)
 
     def reset(self, seeds: Seeds = 0) -> None:
-        """Begin anew.
+        """Start new markets.
 
         Args:
             seeds: one seed sequence for each market; or one seed, from which one is spawned for each.
@@ -127,12 +127,12 @@ class PricingCore:
         """Play one period.
 
         Args:
-            moves: (B, J): prices in money, or numbers of the grid's points; those of products that are not
-                there are not looked at.
+            moves: (B, J), prices in units of money, or indices on the grid; those of products not on sale are
+                ignored.
 
         Raises:
-            UsageError: moves have another shape, are no numbers of points, or prices are not finite; nothing
-                has changed then.
+            UsageError: moves have another shape, are not indices on the grid, or prices are not finite; the
+                state is then unchanged.
         """
         array = np.asarray(moves)
         if array.shape != (self.markets, self.market.products):

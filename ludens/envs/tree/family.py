@@ -1,6 +1,6 @@
 """A family of games: one tree whose payoffs are parameters, with the published parameter sets.
 
-Adding a game to ludens is adding one `Family` (see `ludens/envs/games/`): environments in both PettingZoo
+To add a game to ludens, add one `Family` (see `ludens/envs/games/`): environments in both PettingZoo
 registries, oracle, benchmark and prompts follow from it.
 """
 
@@ -22,13 +22,13 @@ class Family:
 
     Attributes:
         name: as in the environment's id, ``ludens/<name>-v0``.
-        title: the name for people.
+        title: the name for display.
         source: the paper the game is taken from.
-        roles: the parts, in the order of the payoffs.
+        roles: in the order of the payoffs.
         parameters: the names of the numbers that `build` takes, in order.
-        build: the numbers to the root of the tree.
-        check: the numbers to a sentence saying which condition they break, or None if they make such a game.
-        prosocial: per information set the option whose share is reported as the cooperation rate.
+        build: makes the root of the tree from these numbers.
+        check: returns a sentence with the condition that the numbers violate, or None if they are valid.
+        prosocial: for each information set, the option whose share is reported as the cooperation rate.
         protocols: the published parameter sets, by name.
     """
 

@@ -9,7 +9,7 @@ from ludens.errors import UsageError
 
 
 class GameError(UsageError):
-    """A game's definition is wrong: the message names the node and what to change."""
+    """An error in a game's definition; the message names the node and what to change."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every question that a game can ask: one turn per information set, as the strategy method puts it."""
+"""All questions of a game: one turn per information set, as in the strategy method."""
 
 from __future__ import annotations
 

@@ -31,10 +31,10 @@ class SequentialEnv(TurnBasedEnv):
     Args:
         game: the rules.
         environment: the id that turns and errors name.
-        roles: ``"random"`` draws who plays which part anew at every round; ``"fixed"`` gives seat i role i.
+        roles: ``"random"`` draws the seats' roles in every round; ``"fixed"`` gives seat i role i.
         method: ``"direct"`` plays move by move. ``"strategy"`` asks every seat for its move at every
-            information set that it could face (in all roles if they are random) before anybody learns
-            anything; then the round is played out from these answers (the strategy method).
+            information set that it could reach (in all roles if they are random) before anybody learns
+            anything; then these answers determine the round (the strategy method).
         rounds: how often the game is played, at least 1.
         max_cycles: truncate after so many moves, counted over all seats; None for no limit.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns the tree as a

@@ -33,11 +33,11 @@ _OPTIONS = tuple(Option(number, name) for number, name in enumerate(PROGRAMS))
 class AdoptionEnv(SimultaneousEnv):
     """People who choose car programs, again in every round; all see the shares of the rounds before.
 
-    An action is 0 for the utilitarian program, 1 for the self-protective one, which the mask forbids under a
-    mandate. A round's accidents end nobody's part in later rounds.
+    An action is 0 for the utilitarian program and 1 for the self-protective one, which the mask forbids under
+    a mandate. Accidents do not remove anybody from later rounds.
 
     Args:
-        rounds: how many are played, after which all seats are truncated.
+        rounds: the number of rounds, after which all seats are truncated.
         payoffs: ``"expected"``, over the accidents of a round; ``"realised"``: accidents are drawn, and a
             person survives (1) or does not (0).
         memory: how many of the last rounds' shares are observed.

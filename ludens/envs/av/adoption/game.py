@@ -9,8 +9,8 @@ round is worth
 
     π(x, y) = 1 − c·x − s·k·c·(1 − y) − cost(x, y)
 
-the probability of survival less what the own car costs: its price and fines, less ride utility and subsidies.
-A symmetry s below 1 puts outsiders who have no car in the place of some pedestrians.
+the probability of survival minus the cost of the own car: its price and fines, minus ride utility and
+subsidies. With a symmetry s below 1, some pedestrians are outsiders who have no car.
 
 The vignette is that of Bonnefon, Shariff & Rahwan, "The social dilemma of autonomous vehicles" (Science 352,
 2016); the population game, its parameters and its defaults are ours.
@@ -40,14 +40,14 @@ MOST_PEOPLE = 10_000
 
 @dataclass(frozen=True)
 class Regulation:
-    """What the law does about programs.
+    """The law on programs.
 
     Attributes:
         mandate: whether cars chosen from `period` on must be utilitarian.
-        fine: what having a self-protective car costs per round, at least 0.
-        subsidy: what is paid per round for having a utilitarian car, at least 0, from outside the population.
-        period: the first one concerned, from 0.
-        until: the first one in which all is as before; None for never.
+        fine: per round for having a self-protective car, at least 0.
+        subsidy: per round for having a utilitarian car, at least 0, paid from outside the population.
+        period: the first period in which the law holds, from 0.
+        until: the first period in which it no longer holds; None for never.
 
     Raises:
         UsageError: a number is out of its range.
@@ -98,7 +98,7 @@ class Deaths(NamedTuple):
 
 @dataclass(frozen=True)
 class AdoptionGame:
-    """The rules; never changed once made. Money is in units of the own life's value, per round of use.
+    """The rules, immutable. Money is in units of the value of the own life, per round of use.
 
     Attributes:
         people: n, from 2 to 10,000.
@@ -107,7 +107,7 @@ class AdoptionGame:
             0; at most floor(n/(k + 1))/n, since people meet at most one accident per round.
         symmetry: s in [0, 1], the probability that a pedestrian is one of the population.
         price_utilitarian, price_protective: of a car, any sign.
-        ride_utilitarian, ride_protective: how much riding in it is liked.
+        ride_utilitarian, ride_protective: the utility of riding in it.
         economies: g ≥ 0; a utilitarian car is cheaper by g times the share of them among others' cars. With
             g = 0 the best choice does not depend on what others choose.
         regulation: or the attributes of one; None for no law.

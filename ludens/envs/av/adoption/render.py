@@ -1,7 +1,7 @@
-"""Text and pictures of an adoption game: the share of utilitarian cars over rounds, and what they are worth.
+"""Text and pictures of an adoption game: the share of utilitarian cars over rounds, and the gains from them.
 
-The second series are the two payoff differences that make the game a dilemma: what a utilitarian car is worth
-to one owner alone, and what it is worth to everybody if all choose it.
+The gains are the two payoff differences that make the game a dilemma: that of one owner who alone chooses a
+utilitarian car, and that of each person if all choose it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class AdoptionHistory(Protocol):
 
 
 def gains(env: AdoptionHistory) -> tuple[Floats, Floats]:
-    """Return what utilitarian cars are worth in each round played and the next one, two arrays (rounds + 1,).
+    """Return the gains from utilitarian cars in each round played and the next one, two arrays (rounds + 1,).
 
     At the share y of the round before (0 in the first), the first array is π(1, y) − π(0, y), the gain of one
     owner alone; the second is π(1, 1) − π(0, 0), the gain of each if all change together.

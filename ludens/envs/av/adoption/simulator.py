@@ -1,9 +1,9 @@
-"""Many adoption games stepped at once: the rules of the PettingZoo environment, without PettingZoo.
+"""Many adoption games, stepped together: the rules of the PettingZoo environment, without PettingZoo.
 
-All populations play the same game. Payoffs are expected ones, or those of accidents that are really drawn: in
-each round every population is divided at random into floor(n/(k + 1)) groups of a car with its passenger and
-k pedestrians; a group meets an accident with probability c·n/floor(n/(k + 1)), independently; each pedestrian
-is in truth an outsider with probability 1 − s. So payoffs of drawn accidents have the expected ones as mean.
+All populations play the same game. Payoffs are expected ones, or those of drawn accidents: in each round
+every population is divided at random into floor(n/(k + 1)) groups of a car with its passenger and k
+pedestrians; a group has an accident with probability c·n/floor(n/(k + 1)), independently; each pedestrian is
+replaced by an outsider with probability 1 − s. The means of these payoffs are the expected payoffs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NUMBERS_AT_ONCE, _ROUNDS_AT_ONCE = 1 << 20, 64
 
 
 class AdoptionOutcome(NamedTuple):
-    """What one round came to in B populations of n people.
+    """The outcome of one round in B populations of n people.
 
     Attributes:
         shares: (B,), of utilitarian cars.
@@ -74,7 +74,7 @@ class AdoptionCore:
         self._drawn = np.zeros((populations, 0, sum(self._widths)))
 
     def reset(self, seeds: Seeds = 0) -> None:
-        """Begin anew.
+        """Start new populations.
 
         Args:
             seeds: one seed sequence for each population; or one seed, from which one is spawned for each.
@@ -94,11 +94,11 @@ class AdoptionCore:
         """Play one round.
 
         Args:
-            choices: (B, n), 1 or True for a utilitarian car, 0 or False for a self-protective one. Whether
-                the law allows them is not looked at: cars chosen before it came may still be driven.
+            choices: (B, n), 1 or True for a utilitarian car, 0 or False for a self-protective one. The law
+                is not checked: cars chosen before it may still be driven.
 
         Raises:
-            UsageError: choices have another shape or other values; nothing has changed then.
+            UsageError: choices have another shape or other values; the state is then unchanged.
         """
         array = np.asarray(choices)
         wanted = (self.populations, self.game.people)

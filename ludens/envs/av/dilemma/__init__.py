@@ -1,1 +1,1 @@
-"""The dilemma of an autonomous vehicle, as surveys put it."""
+"""The dilemma of an autonomous vehicle, as a survey."""

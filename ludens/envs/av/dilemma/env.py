@@ -1,8 +1,8 @@
 """The PettingZoo environment of the autonomous-vehicle dilemma, with the Parallel API.
 
-All respondents are asked at once and nobody learns the others' answers, so that the payoffs of one do not
-depend on what another says: it is a survey, and of interest for the preferences behind the answers
-(`ludens.preferences.av`). The game in which others' programs matter is ``ludens/av_adoption-v0``.
+All respondents are asked at the same time and nobody learns the others' answers, so that payoffs do not
+depend on them: it is a survey, which reveals the preferences behind the answers (`ludens.preferences.av`).
+The game in which others' programs matter is ``ludens/av_adoption-v0``.
 
 Version history of ``ludens/av_dilemma-v0``: v0, first release.
 """
@@ -36,11 +36,11 @@ STUDY = 3
 
 @dataclass(frozen=True)
 class Dilemma:
-    """The rules as turns name them.
+    """The rules, as in `Turn.game`.
 
     Attributes:
         vignette: the dilemma and the question.
-        protocol: the study that it belongs to, ``"study 3"``; None in a design of one's own.
+        protocol: the study that it belongs to, ``"study 3"``; None in a custom design.
     """
 
     vignette: Vignette
@@ -77,8 +77,8 @@ def dilemma_turn(
 ) -> Turn:
     """Return the turn of a respondent who is asked about a vignette, in an episode or outside of one.
 
-    The options are to stay and to swerve, or the points 0 to 100 of a scale; of 100 points to share out the
-    action is how many go to the utilitarian program, the rest goes to the protective one.
+    The options are to stay and to swerve, or the points 0 to 100 of a scale. Of 100 points to allocate, the
+    action is the number for the utilitarian program; the others go to the protective one.
     """
     return Turn(
         environment=ENVIRONMENT,
@@ -103,28 +103,28 @@ def _scale(vignette: Vignette) -> Scale | None:
 
 
 class AvDilemmaEnv(SurveyEnv):
-    """Respondents who answer vignettes, all at once, one vignette after the other.
+    """Respondents who answer one vignette after the other, all at the same time.
 
     Args:
-        study: 1 to 6, a ready-made design (`ludens.envs.av.dilemma.studies`); 3 where no other design is
+        study: 1 to 6, a ready-made design (`ludens.envs.av.dilemma.studies`); 3 if no other design is
             given.
         respondents: how many seats there are.
         perspective: of all respondents, or a list with one for each; by default the passenger's.
-        vignettes: a design of one's own, in place of a study.
+        vignettes: a custom design, in place of a study.
         order: ``"random"`` shuffles the design for each respondent anew, ``"fixed"`` asks it as it stands.
-        rounds: how many vignettes each is asked; None for the whole design once. More begin it again.
+        rounds: how many vignettes each is asked; None for the whole design once, which more rounds repeat.
         max_cycles: PettingZoo's name for a limit of rounds, after which all seats are truncated.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of the
             last vignettes and answers, shape (height, width, 3), uint8.
         variables: the arguments of `Vignette` as design variables, each one value or a list of them; every
             combination is asked (`free_design`).
 
-    Actions are 0 (stay) or 1 (swerve) to ``"act"``, else a whole number from 0 to 100; where a design mixes
-    both, the mask says which are legal. Observations are a dict of ``observation`` (float32,
+    Actions are 0 (stay) or 1 (swerve) for ``"act"``, otherwise a whole number from 0 to 100; if a design has
+    both, the mask shows which are legal. Observations are a dict of ``observation`` (float32,
     see `ludens.envs.av.dilemma.observations`) and ``action_mask`` (int8). The reward is the respondent's
     own expected survival under its own answer, in [0, 1], by `Vignette.swerving`. Infos hold ``lives_lost``
     (expected, by group), ``survival`` and ``vignette``, all of the question that was just answered; before
-    the first answer nobody is lost (0), survival is 1 and the vignette None.
+    the first answer, lives lost are 0, survival is 1 and the vignette is None.
 
     Raises:
         UsageError: an argument is out of its range.

@@ -1,4 +1,4 @@
-"""A vignette as a vector of numbers, float32, all within [0, 1]; `NAMES` says what stands where."""
+"""A vignette as a vector of numbers, float32, all within [0, 1]; `NAMES` names its entries."""
 
 from __future__ import annotations
 

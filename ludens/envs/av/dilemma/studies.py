@@ -1,7 +1,7 @@
-"""The six studies of Bonnefon, Shariff & Rahwan (Science 352, 2016) as designs, and designs of one's own.
+"""The six studies of Bonnefon, Shariff & Rahwan (Science 352, 2016) as designs, and custom designs.
 
 A design is a tuple of vignettes, each asked of every respondent. The vignettes of the studies are ours, made
-from the summary of what each study varied and asked; their sizes and results are recalled and not verified
+from a summary of what each study varied and asked; their sizes and results are from memory and not verified
 (`ludens.preferences.av.people`).
 """
 
@@ -146,7 +146,7 @@ def free_design(**variables: Any) -> tuple[Vignette, ...]:
 
     Args:
         variables: the arguments of `Vignette`, each one value or a list of them. Passengers are written with
-            ``"self"``; where the perspective is another, a stranger takes that place.
+            ``"self"``; from another perspective, a stranger takes that place.
 
     Raises:
         UsageError: a variable or a value is wrong, or there are more than 20,000 combinations.

@@ -1,9 +1,9 @@
-"""One dilemma of an autonomous vehicle, as data: who is in the car, who stands before it, what is asked.
+"""One dilemma of an autonomous vehicle as data: who is in the car, who is in its way, what is asked.
 
-A vehicle with m passengers meets n pedestrians whom it cannot stop for. It stays on course, and each
-pedestrian dies with probability c, or it swerves, and each passenger dies with probability c. The
-*utilitarian* program does what costs fewer lives, the *self-protective* one stays. After Bonnefon, Shariff
-& Rahwan (Science 352, 2016); the design variables are theirs, their names and ranges here ours.
+A vehicle with m passengers cannot stop for n pedestrians. If it stays on course, each pedestrian dies with
+probability c; if it swerves, each passenger does. The *utilitarian* program costs fewer lives, the
+*self-protective* one stays on course. After Bonnefon, Shariff & Rahwan (Science 352, 2016); the design
+variables are theirs, the names and ranges ours.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class Vignette:
     Args:
         pedestrians: n, from 1 to 100.
         passengers: the kinds of the m passengers, 1 to 5 of them, from `PASSENGERS`; ``"self"`` is among them
-            exactly where the perspective is the passenger's.
-        perspective: whose eyes the respondent looks through.
+            if and only if the perspective is the passenger's.
+        perspective: whose position the respondent takes.
         default: what the car does if nobody decides otherwise.
-        certainty: c in (0, 1], the probability that whoever is hit dies.
+        certainty: c in (0, 1], the probability that a person who is hit dies.
         regime: the program that the law requires of all cars, or ``"none"``.
         question: ``"act"`` (stay or swerve), ``"morality"``, ``"purchase"`` (rate `program`), ``"law"`` (rate
             whether the law should require `program`), or one of the allocations of 100 points over the two
-            programs: by how moral each is, by one's comfort with others having it, by one's wish to buy it.
+            programs: by morality, by comfort with others having it, by the wish to buy it.
         program: the program that a rating is about.
         decider: who does what is rated: the car's algorithm or a human driver.
 
@@ -115,7 +115,7 @@ class Vignette:
 
     @property
     def riders(self) -> int:
-        """m, how many are in the car."""
+        """m, the number of passengers."""
         return len(self.passengers)
 
     @property
@@ -157,7 +157,7 @@ class Vignette:
     def seen_from(self, perspective: str) -> Vignette:
         """Return the same dilemma from another perspective.
 
-        A stranger takes the respondent's own seat where the respondent is not in the car, and gives it back.
+        A stranger takes the respondent's seat when the respondent is not in the car.
         """
         if perspective == self.perspective:
             return self
@@ -207,5 +207,5 @@ def as_vignette(given: Vignette | dict[str, Any]) -> Vignette:
 
 
 def as_company(value: str | Sequence[str]) -> tuple[str, ...]:
-    """Return passengers as a tuple; one may be given by itself."""
+    """Return passengers as a tuple; a single one may be given as a text."""
     return (value,) if isinstance(value, str) else tuple(value)

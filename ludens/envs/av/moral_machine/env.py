@@ -1,7 +1,7 @@
 """The PettingZoo environment of the Moral Machine, with the Parallel API.
 
-All respondents are asked about the same scenarios at once, and nobody learns the others' answers. There is no
-action that spares both groups, or neither.
+All respondents are asked about the same scenarios at the same time, and nobody learns the others' answers. No
+action spares both groups, or neither.
 
 Version history of ``ludens/moral_machine-v0``: v0, first release.
 """
@@ -52,18 +52,18 @@ class Group:
 
     @property
     def size(self) -> int:
-        """How many it is."""
+        """The number of characters."""
         return sum(count for _, count in self.characters)
 
     @property
     def humans(self) -> int:
-        """How many of them are people and no pets."""
+        """The number of people, without pets."""
         return sum(count for name, count in self.characters if name not in PETS)
 
 
 @dataclass(frozen=True)
 class MoralScenario:
-    """One scenario as turns name it."""
+    """One scenario, as in `Turn.game`."""
 
     groups: tuple[Group, Group]
     protocol: str | None = None
@@ -120,7 +120,7 @@ def moral_turn(
 
 
 class MoralMachineEnv(SurveyEnv):
-    """Respondents who decide scenarios, all at once, one scenario after the other.
+    """Respondents who decide one scenario after the other, all at the same time.
 
     Args:
         respondents: how many seats there are.

@@ -2,9 +2,9 @@
 
 After Awad et al. (Nature 563, 2018): 20 characters; six types of scenario that set two groups against each
 other in one attribute, and a random one; and three structural factors. Which group is named first is drawn
-apart from which one carries the attribute, so that a liking for a place is no preference. How often each cell
-of the structural factors is drawn is a parameter and kept with every scenario, since estimates weigh by its
-inverse; the defaults (each alike) are ours.
+independently of the attribute, so that a bias towards one position is not taken for a preference. The
+probabilities of the cells of structural factors are parameters and are stored with every scenario, since
+estimates are weighted by their inverse; the defaults (uniform) are ours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Benchmark prices of a market, and what is measured against them.
+"""Benchmark prices of a market, and measures relative to them.
 
 The benchmarks are the one-shot Nash equilibrium p_N and the joint-profit ("monopoly") prices p_M. From them
 follow the profit gain Δ = (π − π_N)/(π_M − π_N), the price grid of Calvano, Calzolari, Denicolò & Pastorello
@@ -32,12 +32,12 @@ def nash_prices(market: AnyMarket) -> Floats:
 
 
 def monopoly_prices(market: AnyMarket, coalition: Sequence[int] | None = None) -> Floats:
-    """Return the prices (J,) of firms that maximise their joint profit.
+    """Return the prices (J,) that maximise the joint profit of firms.
 
     Args:
         market: the market.
-        coalition: the firms that price as one, all of them by default. The others maximise their own profits:
-            the prices are then a Nash equilibrium between them and the coalition.
+        coalition: the firms that maximise their joint profit, all of them by default. The others maximise
+            their own profits; the prices are then a Nash equilibrium between them and the coalition.
 
     Raises:
         UsageError: the coalition is empty or names a firm that does not exist; or the good is homogeneous and
@@ -56,9 +56,9 @@ def profit_gain(market: AnyMarket, prices: ArrayLike, *, mean: bool = False) -> 
     """Return Δ = (π − π_N)/(π_M − π_N) at prices (..., J): 0 at Nash profits, 1 at joint-profit ones.
 
     Returns:
-        Each firm's own gain, (..., F); with `mean`, the gain of profits averaged over firms, (...). Where
-        firms differ, one of them may earn less under joint pricing than at Nash; only the mean is then a
-        measure.
+        Each firm's own gain, (..., F); with `mean`, the gain of profits averaged over firms, (...). If
+        firms differ, one of them may earn less under joint pricing than at Nash; then only the mean is
+        meaningful.
 
     Raises:
         UsageError: the prices do not fit the market, or it has one firm only.
@@ -116,7 +116,7 @@ def critical_discount(market: AnyMarket) -> float:
     """Return the least discount factor at which grim triggers sustain the joint-profit prices.
 
     It is δ* = (π_D − π_M)/(π_D − π_N) with π_D the profit of the best deviation, the highest over firms; 1 or
-    more where a firm prefers Nash.
+    more if a firm prefers Nash.
 
     Raises:
         UsageError: the market has one firm only, or no best replies (a homogeneous good).

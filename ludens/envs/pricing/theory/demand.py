@@ -1,10 +1,9 @@
-"""How consumers choose among products: the part of a market that knows nothing of firms' names, costs or
-money.
+"""How consumers choose among products, without firms' names, costs or money.
 
 Demand sees net values u_j = a_j − p_j/α (quality less price in units of quality) and the outside good's value
-a_0, and gives shares s_j per unit of market size. Margins are in the same units. `conduct` says whose margins
-enter the first-order condition of product j: H_jk = 1 for products k of the same firm and `rival` for those
-of others.
+a_0, and gives shares s_j per unit of market size. Margins are in the same units. `conduct` determines whose
+margins enter the first-order condition of product j: H_jk = 1 for products k of the same firm and `rival` for
+those of others.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 class Conduct(NamedTuple):
-    """What firms maximise, as first-order conditions see it: scale·s_j = Σ_k H_jk·margin_k·∂s_k/∂u_j.
+    """The objective of firms in first-order conditions: scale·s_j = Σ_k H_jk·margin_k·∂s_k/∂u_j.
 
     Attributes:
         owners: the products of each firm.
@@ -54,19 +53,19 @@ class Fixed(NamedTuple):
 
 
 class Demand(Protocol):
-    """What a market asks of its demand. Values have shape (..., J); outside broadcasts against (...)."""
+    """The interface of demand. Values have shape (..., J); outside broadcasts against (...)."""
 
     @property
     def name(self) -> str:
-        """The name by which `Market` takes it."""
+        """The name for `Market(demand=…)`."""
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The keyword arguments of `Market` that make it, ready for JSON."""
+        """The keyword arguments of `Market` for this demand, ready for JSON."""
 
     @property
     def exchangeable(self) -> bool:
-        """Whether products differ by nothing but quality and cost."""
+        """Whether products differ only in quality and cost."""
 
     def shares(self, values: Floats, outside: Floats) -> Floats:
         """Return quantities per unit of market size, (..., J)."""
@@ -83,14 +82,14 @@ class Demand(Protocol):
         """Return margins (J,) that solve all first-order conditions, given quality less cost, (J,).
 
         Raises:
-            EquilibriumError: none were found.
+            EquilibriumError: the solver does not converge.
         """
 
     def reply(self, own: NDArray[np.bool_], surplus: Floats, values: Floats, outside: Floats) -> Floats:
         """Return the most profitable margins (..., J) of the products in the mask `own` (J,).
 
-        The others' products have the values (..., J); entries of other products mean nothing.
+        The others' products have the values (..., J); entries of other products are meaningless.
 
         Raises:
-            EquilibriumError: none were found.
+            EquilibriumError: the solver does not converge.
         """

@@ -1,4 +1,4 @@
-"""Entry and exit: the same market with a product more or a firm less."""
+"""Entry and exit: the market with one more product or one fewer firm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def with_product(
     nest_parameter: float | None = None,
     slopes: ArrayLike | None = None,
 ) -> Market:
-    """Return the market with one product more, last in order.
+    """Return the market with one more product, the last one.
 
     Args:
         market: the market before.

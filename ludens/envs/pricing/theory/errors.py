@@ -1,4 +1,4 @@
-"""The error of markets whose equilibrium the solver does not find."""
+"""The error raised when a solver does not find an equilibrium."""
 
 from __future__ import annotations
 

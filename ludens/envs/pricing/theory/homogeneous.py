@@ -1,10 +1,11 @@
-"""A market of one homogeneous good: whoever asks the least sells to all, as in Klein (2021).
+"""A market of one homogeneous good, in which the cheapest firm serves all, as in Klein (2021).
 
-    Q(p) = β·max(a − p/α, 0) at the lowest price p, split evenly among those who ask it
+    Q(p) = β·max(a − p/α, 0) at the lowest price p, split evenly among the firms that charge it
 
 After Klein, "Autonomous algorithmic collusion: Q-learning under sequential pricing" (RAND Journal of
-Economics 52(3), 2021), whose market is a = 1 without costs and whose prices are 0, 1/k, …, 1. It answers what
-environments ask of `Market`; demand jumps here, so that there is no best reply on a continuum of prices.
+Economics 52(3), 2021), whose market is a = 1 without costs and whose prices are 0, 1/k, …, 1. It has
+the methods of `Market` that environments use. Demand is discontinuous, so that there is no best reply on a
+continuum of prices.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 class HomogeneousMarket:
-    """Firms with one and the same product and linear demand; never changed once made.
+    """Firms that sell the same product, with linear demand; immutable.
 
     Args:
         firms: at least 1.
@@ -105,7 +106,7 @@ class HomogeneousMarket:
         )
 
     def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """Raise, as there is no best reply: the firm would undercut by less than any amount.
+        """Raise an error, because there is no best reply: undercutting by less is always better.
 
         Raises:
             UsageError: always.

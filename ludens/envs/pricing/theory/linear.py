@@ -6,12 +6,12 @@ B is any matrix with a positive diagonal, no positive entry beside it (substitut
 Γ (an M-matrix). Where B is symmetric this is the demand of one consumer with utility a'q − q'Γq/2 + money
 (Singh & Vives 1984; Shubik & Levitan 1980 for the symmetric case), and consumer surplus q'Γq/2 exists.
 
-A product that would sell less than nothing sells nothing, and counts for the others as if it had the highest
-price at which that is so: the consumer's own optimum under q ≥ 0. Without this, a price far too high would
-raise rivals' sales without bound. Chandrasekaran's (1970) method identifies the products concerned:
-whatever is negative is taken out until nothing is.
+A product whose quantity would be negative sells nothing, and affects the others as if it had the lowest price
+at which it sells nothing: the consumer's optimum under q ≥ 0. Without this, an excessive price would raise
+rivals' sales without bound. Chandrasekaran's (1970) method identifies these products: those with negative
+quantities are removed until none is negative.
 
-`outside` has no meaning here: what is not spent is kept.
+`outside` has no meaning here: consumers keep the money that they do not spend.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Linear:
     """Linear demand with slopes B, one tuple for each product's quantity.
 
     Raises:
-        UsageError: B is no square M-matrix.
+        UsageError: B is not a square M-matrix.
     """
 
     slopes: tuple[tuple[float, ...], ...]
@@ -112,10 +112,10 @@ class Linear:
     ) -> Floats:
         """Return the margins (J,) of the equilibrium.
 
-        Where every product is sold it is the solution of a linear system. Otherwise joint profit of all firms
+        If every product is sold, it is the solution of a linear system. Otherwise joint profit of all firms
         is maximised under q ≥ 0, with idle products at the price where they would begin to sell, and
-        single-product firms are solved by exact best replies (a firm that sells nothing asks its cost).
-        Other cases have no method here and raise.
+        single-product firms are solved by exact best replies (a firm that sells nothing charges its cost).
+        There is no method for other cases, which raise an error.
         """
         table, size = conduct.matrix, len(surplus)
         if conduct.owners.count == 1 and fixed is None and conduct.scale == 1 and self._symmetric:
@@ -173,7 +173,7 @@ class Linear:
         return bool(np.allclose(self.matrix, self.matrix.T, rtol=1e-12, atol=0))
 
     def _sold(self, values: Floats) -> tuple[Floats, Mask]:
-        """Return quantities and which products are idle, (..., J); quantities of idle ones mean nothing."""
+        """Return quantities and which products are idle, (..., J); those of idle ones are meaningless."""
         # Far below 0 a value means no sales, however far: sums with it must not overflow.
         flat = np.maximum(values, -1e150).reshape(-1, values.shape[-1])
         sold = flat @ self.matrix.T
@@ -217,7 +217,7 @@ class Linear:
         return found.reshape(values.shape[:-1])
 
     def _by_replies(self, margins: Floats, surplus: Floats, moving: Mask) -> Floats:
-        """Let one firm after another answer exactly until nobody moves."""
+        """Let one firm after another play its exact best reply until prices no longer change."""
         wrong = np.inf
         for _ in range(_ROUNDS):
             before = margins

@@ -4,9 +4,9 @@ After Calvano, Calzolari, Denicolò & Pastorello (AER 2020), scales after Fish, 
 
     q_j = β·s_j(a − p/α),   π_f = Σ_{j of f} (p_j − α·c_j)·q_j
 
-Prices, profits and consumer surplus are in money; qualities a, costs c, the outside good a_0 and μ are in
-units of quality, and α is the money that one such unit is worth. Price vectors are in the order of products.
-Every method takes batches: prices (..., J) give quantities (..., J) and profits (..., F).
+Prices, profits and consumer surplus are in units of money; qualities a, costs c, the outside good a_0 and μ
+are in units of quality, and α is the amount of money that one such unit is worth. Price vectors are in the
+order of products. Every method takes batches: prices (..., J) give quantities (..., J) and profits (..., F).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 class Market:
-    """A market in which firms set prices; never changed once made, hashable, equal where all numbers are.
+    """A market in which firms set prices; immutable, hashable, and equal if all numbers are.
 
     Args:
         qualities: a, (J,). Under linear demand the prices, in units of quality, at which nothing is sold.
@@ -159,7 +159,7 @@ class Market:
         """Return the prices (J,) at which the first-order conditions of `conduct` hold for every product.
 
         `ludens.envs.pricing.theory.benchmarks` names the usual ones (Nash, joint profit). The array is
-        read-only and kept, so that asking again costs nothing.
+        read-only and cached.
 
         Raises:
             EquilibriumError: the solver did not find them.

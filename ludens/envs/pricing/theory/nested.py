@@ -89,7 +89,7 @@ class NestedLogit:
         """Return the margins (J,) of the equilibrium.
 
         By ζ, then Newton; where firms maximise profit and these fail, by repeated exact replies; other
-        conducts raise then.
+        conducts then raise an error.
         """
         if conduct.rival == 1:
             conduct = Conduct(Groups(np.zeros(len(surplus), dtype=np.intp)), conduct.scale)
@@ -193,7 +193,7 @@ class NestedLogit:
         return np.where(own, margins[labels], 0.0)
 
     def _by_replies(self, surplus: Floats, outside: float, owners: Groups, fixed: Fixed | None) -> Floats:
-        """Let one firm after another answer exactly, until nobody moves or the rounds are used up."""
+        """Let one firm after another play its exact best reply, until prices settle or the rounds run out."""
         margins = self.floor(len(surplus))
         if fixed is not None:
             margins = np.where(fixed.products, fixed.margins, margins)

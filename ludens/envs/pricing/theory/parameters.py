@@ -32,7 +32,7 @@ def make_demand(
     """Return the demand of that name among `products` products.
 
     Raises:
-        UsageError: a name that there is not, or parameters that do not fit it.
+        UsageError: there is no demand of that name, or the parameters do not fit it.
     """
     if name not in {"logit", "nested", "linear"}:
         raise UsageError(f"demand is 'logit', 'nested' or 'linear'; got {name!r}.")
@@ -78,7 +78,7 @@ def number(name: str, value: float) -> float:
     """Return a finite number.
 
     Raises:
-        UsageError: it is not one.
+        UsageError: it is not such a number.
     """
     try:
         converted = float(value)
@@ -93,7 +93,7 @@ def positive(name: str, value: float) -> float:
     """Return a finite number greater than 0.
 
     Raises:
-        UsageError: it is not one.
+        UsageError: it is not such a number.
     """
     converted = number(name, value)
     if converted <= 0:
@@ -105,7 +105,7 @@ def vector(name: str, values: Sequence[float] | Floats) -> Floats:
     """Return finite numbers, one for each product, read-only.
 
     Raises:
-        UsageError: they are none.
+        UsageError: they are not finite numbers, or not one per product.
     """
     try:
         array = np.array(values, dtype=np.float64)

@@ -1,6 +1,4 @@
-"""Price leadership (Stackelberg): one firm sets its prices first, the others answer with Nash among
-themselves.
-"""
+"""Price leadership (Stackelberg): one firm prices first, the others reply with Nash prices."""
 
 from __future__ import annotations
 
@@ -18,12 +16,12 @@ _SCAN = 33
 
 
 def stackelberg_prices(market: Market, leader: int) -> Floats:
-    """Return the prices (J,) when firm `leader` moves first and all others answer with Nash.
+    """Return the prices (J,) when firm `leader` moves first and the others reply with Nash prices.
 
     Raises:
         UsageError: the market has no such firm, or it has several products and demand is not plain logit, for
             which there is no method here.
-        EquilibriumError: the solver did not find the followers' answers.
+        EquilibriumError: the solver did not find the followers' prices.
     """
     market.check_firm(leader)
     surplus = market.qualities - market.costs
