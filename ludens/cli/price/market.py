@@ -10,7 +10,6 @@ import typer
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed
-from ludens.cli.play import policy_with
 from ludens.cli.price.parse import firm_names, intervention, market_of, numbers
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
@@ -88,6 +87,7 @@ def price(
         return
     from ludens.experiments.pricing.config import PricingConfig
     from ludens.experiments.pricing.study import PricingStudy
+    from ludens.experiments.study.questions import with_settings
 
     named = firm_names(firms)
     market = market_of(len(named), qualities, costs, mu)
@@ -98,9 +98,8 @@ def price(
             as_json=as_json, print_config=print_config,
         )  # fmt: skip
         return
-    settings = {"persona": persona, "window": window, "api_base": api_base}
     config = PricingConfig(
-        firms=[policy_with(name, settings) for name in named],
+        firms=with_settings(named, persona=persona, window=window, api_base=api_base),
         market=market,
         scales=numbers("--scale", scale),
         runs=runs,

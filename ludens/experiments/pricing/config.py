@@ -272,7 +272,8 @@ class PricingConfig(StudyConfig):
         if not self.ceiling:
             return None
         child = np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, _CEILING))
-        factor = np.random.default_rng(child).uniform(*self.ceiling)
+        low, high = self.ceiling
+        factor = np.random.default_rng(child).uniform(low, high)
         # Rounded as a person would state it: to the cent, or to three digits where money is finer than that.
         highest = float(np.max(monopoly_prices(self.scaled(scale))))
         return round(factor * highest, max(2, 2 - math.floor(math.log10(highest))))

@@ -30,6 +30,7 @@ from ludens.experiments.runs.seeds import environment_seed
 from ludens.experiments.study.base import Labels, Rows, Study
 from ludens.experiments.study.config import PolicyLike
 from ludens.experiments.study.engine import run_study
+from ludens.experiments.study.questions import asks_person
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +68,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
     @property
     def keyboard(self) -> bool:
         """Whether a person prices in this terminal."""
-        return any(policy.describe().get("spec") == "human" for policy in self.firms)
+        return asks_person(self.config.firms)
 
     def episodes(self) -> Sequence[Labels]:
         """Return every run of every scale."""

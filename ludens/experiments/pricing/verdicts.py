@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ludens.agents.llm.judge_policy import JudgeGame
-from ludens.agents.policy import Decision
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.pricing.texts import RULES, Rule
 from ludens.experiments.runs.files import report_path
@@ -126,9 +125,7 @@ def verdicts(run: Run, among: Collection[str] | None = None) -> tuple[Judged, ..
 def _said(decisions: Collection[DecisionRecord]) -> dict[str, str | None]:
     said: dict[str, str | None] = {}
     for record in decisions:
-        decision = record.decision
-        read = isinstance(decision, Decision) and decision.action is not None
-        said[record.labels["sentence"]] = record.options[int(decision.action)] if read else None
+        said[record.labels["sentence"]] = record.choice
     return said
 
 
