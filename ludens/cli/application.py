@@ -1,4 +1,4 @@
-"""The application that commands join, and how their errors end."""
+"""The application to which commands are added, and the handling of their errors."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ORDER = (
     "show",
     "export",
 )
-"""How help lists the commands, whichever module was imported first."""
+"""The order of commands in help, independent of the order of imports."""
 
 
 class Commands(TyperGroup):
-    """Turns errors into one sentence on stderr and an exit code."""
+    """A group that turns errors into one sentence on stderr and an exit code."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the commands' names as help lists them."""
+        """Return the commands' names in the order of help."""
         found = super().list_commands(ctx)
         return sorted(found, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 

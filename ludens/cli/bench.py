@@ -1,4 +1,4 @@
-"""`ludens bench`: models beside reference policies."""
+"""`ludens bench`: models compared with reference policies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def bench(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="Models, as local/smollm2-135m or openai/gpt-5-mini, or other policies: "
+            help="Models, such as local/smollm2-135m or openai/gpt-5-mini, or other policies: "
             f"{', '.join(policy_names())}.",
         ),
     ],
@@ -26,7 +26,9 @@ def bench(
     framings: Annotated[str, typer.Option(help="Framings, separated by commas.")] = "neutral,story,twin",
     replicates: Annotated[int, typer.Option(help="How often each question is asked in each framing.")] = 1,
     elicit: Elicit = "auto",
-    beliefs: Annotated[bool, typer.Option("--beliefs", help="Ask also what others choose.")] = False,
+    beliefs: Annotated[
+        bool, typer.Option("--beliefs", help="Also ask for beliefs about others' choices.")
+    ] = False,
     persona: Persona = None,
     protocols: Annotated[
         str | None, typer.Option(help="Names separated by commas; by default all.", show_default=False)

@@ -1,4 +1,4 @@
-"""The command's entry: arguments in, exit code out."""
+"""The entry point of the command: from arguments to an exit code."""
 
 from __future__ import annotations
 

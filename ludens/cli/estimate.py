@@ -27,33 +27,38 @@ def estimate(
     ] = "moralis",
     types: Annotated[
         str | None,
-        typer.Option(help="How many types, as 3, or several side by side, as 1..4.", show_default=False),
+        typer.Option(
+            help="Number of types, such as 3, or several numbers side by side, such as 1..4.",
+            show_default=False,
+        ),
     ] = None,
     by: Annotated[
         Literal["pooled", "subject"] | None,
         typer.Option(
-            help="One estimate for all, or one each; by default a run's policies each.", show_default=False
+            help="Estimate all together, or each on its own; by default each policy of a run.",
+            show_default=False,
         ),
     ] = None,
     fix: Annotated[
-        str | None, typer.Option(help="Hold parameters at values, as kappa=0,noise=8.", show_default=False)
+        str | None,
+        typer.Option(help="Hold parameters at values, such as kappa=0,noise=8.", show_default=False),
     ] = None,
     errors: Annotated[
         Literal["cluster", "hessian", "bootstrap", "wider"] | None,
         typer.Option(
-            help="Standard errors; by default clustered, of a run the wider of two.", show_default=False
+            help="Standard errors; by default clustered, for runs the wider of two.", show_default=False
         ),
     ] = None,
     beliefs: Annotated[
-        Literal["uniform", "stated"], typer.Option(help="What the others are thought to do in games.")
+        Literal["uniform", "stated"], typer.Option(help="Beliefs about the others' strategies in games.")
     ] = "uniform",
     columns: Annotated[
         str | None,
         typer.Option(
-            help="What the CSV file calls its columns, as subject=sid,cluster=session.", show_default=False
+            help="Names of columns in the CSV file, such as subject=sid,cluster=session.", show_default=False
         ),
     ] = None,
-    draws: Annotated[int | None, typer.Option(help="Bootstrap draws.", show_default=False)] = None,
+    draws: Annotated[int | None, typer.Option(help="Number of bootstrap draws.", show_default=False)] = None,
     stars: Annotated[bool, typer.Option("--stars", help="Mark significance.")] = False,
     latex: Annotated[
         Path | None, typer.Option(help="Write the table as LaTeX (booktabs).", show_default=False)
@@ -66,7 +71,7 @@ def estimate(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Estimate which preferences choices reveal, with standard errors."""
+    """Estimate preferences from choices, with standard errors."""
     from ludens.experiments.estimates.estimate import EstimateRequest
     from ludens.experiments.estimates.estimate import estimate as run_estimate
     from ludens.experiments.estimates.figures import save_figure

@@ -1,4 +1,4 @@
-"""`ludens envs` and `ludens models`: what there is, and what can play here."""
+"""`ludens envs` and `ludens models`: the environments, and the models that can be used here."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def envs(as_json: Json = False) -> None:
 
 @app.command()
 def models(as_json: Json = False) -> None:
-    """List which models can play here now."""
+    """List the models that can be used here."""
     from ludens.agents.llm.models import list_models, render
 
     found = list_models()

@@ -1,4 +1,4 @@
-"""Options that several commands take."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -11,29 +11,34 @@ from ludens.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="The .db file of a run.", show_default=False)]
-Seed = Annotated[int, typer.Option(help="Root of all chance: the same seed gives the same run.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random draws: the same seed gives the same run.")]
 Out = Annotated[
     Path | None, typer.Option(help="The run's file; by default a new name under runs/.", show_default=False)
 ]
 Persona = Annotated[
     str | None,
     typer.Option(
-        help="homo_economicus, homo_moralis, or a text that models are told first.", show_default=False
+        help="Instructions for models: homo_economicus, homo_moralis, or a text.", show_default=False
     ),
 ]
 Elicit = Annotated[
-    Literal["auto", "logprobs", "sample"], typer.Option(help="How choice probabilities of models are had.")
+    Literal["auto", "logprobs", "sample"],
+    typer.Option(help="How to obtain choice probabilities from models."),
 ]
 ApiBase = Annotated[
     str | None,
     typer.Option(help="Address of an OpenAI-compatible server for the models.", show_default=False),
 ]
-Csv = Annotated[Path | None, typer.Option(help="Write every estimate to this file too.", show_default=False)]
-Concurrency = Annotated[int | None, typer.Option(help="How much is played at once.", show_default=False)]
+Csv = Annotated[
+    Path | None, typer.Option(help="Also write every estimate to this CSV file.", show_default=False)
+]
+Concurrency = Annotated[
+    int | None, typer.Option(help="How many episodes or questions are open concurrently.", show_default=False)
+]
 
 
 def numbers(text: str) -> list[float]:
-    """Numbers separated by commas."""
+    """Return numbers separated by commas."""
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
@@ -43,5 +48,5 @@ def numbers(text: str) -> list[float]:
 
 
 def names(text: str) -> list[str]:
-    """Names separated by commas."""
+    """Return names separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]

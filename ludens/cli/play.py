@@ -23,7 +23,7 @@ def play(
             "--policy",
             "-p",
             metavar="POLICY",
-            help="One for each seat, or one for all: a model by its id, or a name. In game trees there are "
+            help="A policy for each seat, or one for all: a model's id, or a name. In game trees there are "
             f"{', '.join(policy_names())}.",
             show_default=False,
         ),
@@ -32,19 +32,22 @@ def play(
     protocol: Annotated[str | None, typer.Option(help="For example TG3.", show_default=False)] = None,
     payoffs: Annotated[
         str | None,
-        typer.Option(help="Numbers in place of a protocol, as in 80,60,30,20.", show_default=False),
+        typer.Option(help="Payoffs in place of a protocol, as in 80,60,30,20.", show_default=False),
     ] = None,
     method: Annotated[
-        Literal["direct", "strategy"], typer.Option(help="Move by move, or asked for every case in advance.")
+        Literal["direct", "strategy"], typer.Option(help="Move by move, or all moves asked in advance.")
     ] = "direct",
     rounds: Annotated[int, typer.Option(help="How often the game is played in an episode.")] = 1,
-    roles: Annotated[Literal["random", "fixed"], typer.Option(help="Who plays which part.")] = "random",
-    episodes: Annotated[int, typer.Option(help="How many.")] = 1,
+    roles: Annotated[
+        Literal["random", "fixed"], typer.Option(help="How roles are assigned to seats.")
+    ] = "random",
+    episodes: Annotated[int, typer.Option(help="Number of episodes.")] = 1,
     seed: Seed = 0,
     framing: Annotated[str, typer.Option(help="Wording for models: neutral, story or twin.")] = "neutral",
     elicit: Elicit = "auto",
     invalid: Annotated[
-        Literal["drop", "forfeit", "abort"], typer.Option(help="What an unreadable reply does in the end.")
+        Literal["drop", "forfeit", "abort"],
+        typer.Option(help="Consequence of a reply that stays unreadable."),
     ] = "drop",
     persona: Persona = None,
     api_base: ApiBase = None,
@@ -53,7 +56,7 @@ def play(
     as_json: Json = False,
     print_config: PrintConfig = False,
 ) -> None:
-    """Play an environment and keep the run."""
+    """Play an environment and store the run."""
     from ludens.experiments.play.study import PlayConfig, PlayStudy
     from ludens.experiments.study.questions import with_settings
 

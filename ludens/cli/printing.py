@@ -1,4 +1,4 @@
-"""What commands print: JSON and results on stdout, all else on stderr."""
+"""Output of commands: JSON and results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 def print_json(value: object) -> None:
-    """A value as JSON on stdout; what JSON does not know as text."""
+    """Print a value as JSON on stdout; values that JSON does not support are printed as text."""
     typer.echo(json.dumps(value, indent=2, default=str))
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A terminal that does not colour numbers of its own accord."""
+    """Return a console that does not highlight numbers."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
 
 
 def run_as_json(run: Run) -> dict[str, Any]:
-    """A run's summary and episodes as JSON values."""
+    """Return a run's summary and episodes as JSON values."""
     return {"run": str(run.path), "summary": asdict(run.summary()), "episodes": run.table()}
 
 
 def fail(error: BaseException, ctx: Any) -> None:
-    """One sentence on stderr; with --debug the traceback before it."""
+    """Print one sentence on stderr, with --debug after the traceback."""
     from ludens.experiments.report.screen import show_error
 
     screen = console(stderr=True)

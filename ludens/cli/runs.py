@@ -32,7 +32,7 @@ def run(
 
 @app.command()
 def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False) -> None:
-    """Go on with a run that broke off; nothing that was answered is asked again."""
+    """Continue an interrupted run; nothing that was answered is asked again."""
     from ludens.experiments import Run
     from ludens.experiments.study.engine import resume as go_on
     from ludens.experiments.study.engine import study_of
@@ -51,7 +51,7 @@ def extend(
         list[str],
         typer.Argument(
             metavar="KEY=VALUE...",
-            help="As replicates=3, or models+=openai/gpt-5-mini to add to a list.",
+            help="Such as replicates=3, or models+=openai/gpt-5-mini to add to a list.",
             show_default=False,
         ),
     ],
@@ -77,10 +77,10 @@ def report(
     file: RunFile,
     as_json: Json = False,
     csv: Annotated[
-        Path | None, typer.Option(help="Write every estimate to this file too.", show_default=False)
+        Path | None, typer.Option(help="Also write every estimate to this CSV file.", show_default=False)
     ] = None,
 ) -> None:
-    """Measure a run again and write its report, of one that broke off too."""
+    """Measure a run again, finished or not, and write its report."""
     print_run(file, as_json, written=True, files=_estimates(file, csv))
 
 
@@ -90,7 +90,7 @@ def show(
         Path | None,
         typer.Argument(metavar="[RUN]", help="A run; by default the latest in runs/.", show_default=False),
     ] = None,
-    episode: Annotated[int | None, typer.Option(help="Read one episode.", show_default=False)] = None,
+    episode: Annotated[int | None, typer.Option(help="Show this episode.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
     """Show a run, or one of its episodes move by move."""
@@ -114,18 +114,18 @@ def export(
     *,
     table: Annotated[
         str | None,
-        typer.Option(help="One table alone: decisions, episodes, estimates, …", show_default=False),
+        typer.Option(help="Only this table: decisions, episodes, estimates, …", show_default=False),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="With --table a file, .csv or .json; else a folder. By default beside the run.",
+            help="With --table a .csv or .json file, otherwise a folder; by default beside the run.",
             show_default=False,
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the tables of a run as files: its decisions, its episodes, and everything measured."""
+    """Write the tables of a run as files: decisions, episodes, and all measures."""
     from ludens.experiments.study.export import export as write
 
     written = write(file, out, table=table)

@@ -1,4 +1,4 @@
-"""What all commands that run a study share: play it or print its file, then report what was measured."""
+"""The parts shared by all commands that run a study: play it or print its file, then report the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ludens.experiments.study.registry import AnyStudy
 
 PrintConfig = Annotated[
-    bool, typer.Option("--print-config", help="Print the study file of this command, and do nothing.")
+    bool, typer.Option("--print-config", help="Print the study file of this command without running it.")
 ]
 
 
@@ -83,5 +83,5 @@ def print_run(
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """Return the values that are there: an option that was not named leaves the configuration its default."""
+    """Return the values that are not None, so that other options keep the configuration's defaults."""
     return {name: value for name, value in values.items() if value is not None}

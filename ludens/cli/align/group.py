@@ -12,20 +12,20 @@ from typer.core import TyperGroup
 from ludens.cli.application import app
 
 ALIGN = "model"
-"""The command that `ludens align BASE` is short for."""
+"""The command for which `ludens align BASE` is short."""
 
 
 class Alignments(TyperGroup):
-    """Runs `ALIGN` where no subcommand is named."""
+    """A group that runs `ALIGN` if no subcommand is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the name of `ALIGN` before arguments that begin with no subcommand."""
+        """Insert the name of `ALIGN` before arguments that do not begin with a subcommand."""
         if not args or args[0] not in self.commands:
             args = [ALIGN, *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Let help say `ludens align BASE` for it, as users write it."""
+        """Return `ludens align BASE` for help, as users type it."""
         name, command, rest = super().resolve_command(ctx, args)
         return ("" if name == ALIGN else name), command, rest
 

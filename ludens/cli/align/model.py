@@ -1,4 +1,4 @@
-"""`ludens align BASE`, and the stages of it by themselves: `data`, `report`, `export`."""
+"""`ludens align BASE`, and its stages on their own: `data`, `report`, `export`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ if TYPE_CHECKING:
 
 To = Annotated[
     Literal["economicus", "moralis"],
-    typer.Option(help="Homo economicus, or homo moralis.", show_default=False),
+    typer.Option(help="The target: homo economicus or homo moralis.", show_default=False),
 ]
 Kappa = Annotated[
     float | None, typer.Option(help="κ of homo moralis, above 0 and at most 1.", show_default=False)
 ]
-Alpha = Annotated[float, typer.Option(help="α, dislike of being behind.")]
-Beta = Annotated[float, typer.Option(help="β, dislike of being ahead.")]
+Alpha = Annotated[float, typer.Option(help="α, aversion to being behind.")]
+Beta = Annotated[float, typer.Option(help="β, aversion to being ahead.")]
 Games = Annotated[
     str | None,
-    typer.Option(help="Families, separated by commas; by default the three published.", show_default=False),
+    typer.Option(
+        help="Families, separated by commas; by default the three published ones.", show_default=False
+    ),
 ]
 Ranges = Annotated[
     str | None,
@@ -42,9 +44,10 @@ Ranges = Annotated[
         show_default=False,
     ),
 ]
-Examples = Annotated[int, typer.Option(help="How many to train on.")]
+Examples = Annotated[int, typer.Option(help="Number of training examples.")]
 Reasoning = Annotated[
-    Literal["steps", "prose", "none"], typer.Option(help="What the model learns to say before it answers.")
+    Literal["steps", "prose", "none"],
+    typer.Option(help="Rationale that the model learns to write before it answers."),
 ]
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="The folder of an alignment.", show_default=False)
@@ -54,7 +57,8 @@ Folder = Annotated[
 @align_app.command(ALIGN)
 def model(
     base: Annotated[
-        str, typer.Argument(metavar="BASE", help="A model here, as local/smollm2-135m.", show_default=False)
+        str,
+        typer.Argument(metavar="BASE", help="A local model, such as local/smollm2-135m.", show_default=False),
     ],
     *,
     to: To,
@@ -64,15 +68,15 @@ def model(
     games: Games = None,
     payoffs: Ranges = None,
     examples: Examples = 768,
-    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 1,
+    epochs: Annotated[int, typer.Option(help="Passes over the training examples.")] = 1,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Examples per step; by default 4, or 2 where κ > 0.", show_default=False),
+        typer.Option(help="Examples per step; by default 4, or 2 if κ > 0.", show_default=False),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="By default 0.001, or 0.002 where κ > 0.", show_default=False)
+        float | None, typer.Option(help="By default 0.001, or 0.002 if κ > 0.", show_default=False)
     ] = None,
-    method: Annotated[Literal["lora", "full"], typer.Option(help="What is trained.")] = "lora",
+    method: Annotated[Literal["lora", "full"], typer.Option(help="Train adapters, or all weights.")] = "lora",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     processes: Annotated[
         int,
@@ -80,22 +84,24 @@ def model(
     ] = 1,
     reasoning: Reasoning = "steps",
     paraphrases: Annotated[
-        bool, typer.Option(help="Train on paraphrases of the neutral wording too.")
+        bool, typer.Option(help="Also train on paraphrases of the neutral wording.")
     ] = True,
     seed: Seed = 0,
-    questions: Annotated[int, typer.Option(help="Held-out questions before and after.")] = 64,
+    questions: Annotated[int, typer.Option(help="Number of held-out questions before and after.")] = 64,
     protocols: Annotated[
         str | None, typer.Option(help="Names separated by commas; by default all.", show_default=False)
     ] = None,
-    periods: Annotated[int, typer.Option(help="Of the pricing run; 0 for none.")] = 20,
+    periods: Annotated[int, typer.Option(help="Periods of the pricing run; 0 for none.")] = 20,
     studies: Annotated[
-        str, typer.Option(help="Of autonomous vehicles, numbers separated by commas; none for none.")
+        str, typer.Option(help="Studies of autonomous vehicles, numbers separated by commas, or none.")
     ] = "2,3",
     batched: Annotated[
         bool,
         typer.Option("--batched", help="Ask the tuned model by Transformers, many questions together."),
     ] = False,
-    small: Annotated[bool, typer.Option("--small", help="Ask as little as the demonstration does.")] = False,
+    small: Annotated[
+        bool, typer.Option("--small", help="Ask only as many questions as the demonstration.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -166,7 +172,7 @@ def data(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Build a data set: games drawn at random, labelled by the oracle, with the reasoning in steps."""
+    """Build a data set: random games, labelled by the oracle, with rationales in steps."""
     from ludens.training import build_dataset
     from ludens.training.alignment.plan import preferences_of
     from ludens.training.data.games import taught_payoffs
@@ -201,9 +207,11 @@ def export(
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The new file or folder.", show_default=False)],
     *,
-    format: Annotated[  # the word for it
+    format: Annotated[  # the usual word for it
         Literal["safetensors", "gguf"],
-        typer.Option(help="A folder for Transformers and vLLM, or one file for llama.cpp and Ollama."),
+        typer.Option(
+            help="safetensors: a folder for Transformers and vLLM; gguf: a file for llama.cpp and Ollama."
+        ),
     ] = "gguf",
     as_json: Json = False,
 ) -> None:
@@ -221,14 +229,14 @@ def export(
 
 @align_app.command()
 def report(folder: Folder, *, as_json: Json = False) -> None:
-    """Measure an alignment again and write its report, of one that broke off too."""
+    """Measure an alignment again, finished or not, and write its report."""
     from ludens.training.alignment.report import write_report
 
     _print(write_report(folder), as_json)
 
 
 def _ranges(text: str) -> tuple[Payoffs, ...]:
-    """Ranges of payoffs separated by commas, each LOW-HIGH or LOW-HIGH:STEP."""
+    """Return ranges of payoffs separated by commas, each LOW-HIGH or LOW-HIGH:STEP."""
     from ludens.training.data.games import Payoffs
 
     found = [re.fullmatch(r"([0-9]+)-([0-9]+)(?::([0-9]+))?", part) for part in names(text)]
@@ -271,6 +279,6 @@ def _print(result: AlignmentResult, as_json: bool) -> None:
 
 
 def _folder_name(base: str, to: str, kappa: float | None, seed: int) -> str:
-    """The same command finds the same folder again, and goes on there."""
+    """Return the default folder, the same for the same command, so that it continues there."""
     name = base.removeprefix("local/").rstrip("/").rpartition("/")[2].removesuffix(".gguf") or "model"
     return f"align-{name}-{to}" + (f"-{kappa:g}" if kappa else "") + (f"-seed{seed}" if seed else "")

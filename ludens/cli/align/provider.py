@@ -34,7 +34,7 @@ def provider(
     *,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="JOB", help="Go on with the job in this folder.", show_default=False),
+        typer.Option(metavar="JOB", help="Continue the job in this folder.", show_default=False),
     ] = None,
     cancel: Annotated[
         Path | None,
@@ -42,29 +42,29 @@ def provider(
     ] = None,
     tuned: Annotated[
         str | None,
-        typer.Option(help="With --resume: record this as the result (Vertex AI).", show_default=False),
+        typer.Option(help="With --resume: record this model as the result (Vertex AI).", show_default=False),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="By default what the provider chooses.", show_default=False)
+        int | None, typer.Option(help="By default the provider's choice.", show_default=False)
     ] = None,
     suffix: Annotated[
         str | None, typer.Option(help="Part of the tuned model's name.", show_default=False)
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(help="US dollars; refuse what may cost more.", show_default=False)
+        float | None, typer.Option(help="US dollars; refuse a job that may cost more.", show_default=False)
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the estimated price.")] = False,
     api_base: Annotated[
         str | None, typer.Option(help="Address of a server with the provider's API.", show_default=False)
     ] = None,
-    poll: Annotated[float, typer.Option(help="Seconds between two looks at the job.")] = 15.0,
+    poll: Annotated[float, typer.Option(help="Seconds between two checks of the job.")] = 15.0,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the job; by default one under tuned/.", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tune a model at OpenAI, Azure or Vertex AI: the price is shown first, and asked about."""
+    """Tune a model at OpenAI, Azure or Vertex AI; asks for confirmation of the estimated price first."""
     from ludens.training.provider import cancel_provider_tune, provider_tune, resume_provider_tune
 
     options: dict[str, Any] = {} if api_base is None else {"api_base": api_base}

@@ -27,41 +27,48 @@ def adopt(
         ),
     ],
     *,
-    people: Annotated[int, typer.Option(help="n, from 2 to 10000.")] = 10,
+    people: Annotated[int, typer.Option(help="n, the number of people, from 2 to 10000.")] = 10,
     sizes: Annotated[
-        str | None, typer.Option(help="Of each group, as in 30,70; else equal.", show_default=False)
+        str | None,
+        typer.Option(help="Size of each group, as in 30,70; by default equal.", show_default=False),
     ] = None,
     pedestrians: Annotated[
-        int | None, typer.Option(help="k, before a car; by default 4.", show_default=False)
+        int | None, typer.Option(help="k, pedestrians per accident; by default 4.", show_default=False)
     ] = None,
     accident: Annotated[
-        float, typer.Option(help="c: how likely a person is a passenger in an accident in a round.")
+        float, typer.Option(help="c: probability that a person is a passenger in an accident in a round.")
     ] = 0.05,
-    symmetry: Annotated[float, typer.Option(help="s: how likely a pedestrian is one of the people.")] = 1.0,
+    symmetry: Annotated[
+        float, typer.Option(help="s: probability that a pedestrian is one of the people.")
+    ] = 1.0,
     prices: Annotated[
-        str, typer.Option(help="Of a utilitarian and of a self-protective car, per round.")
+        str, typer.Option(help="Prices of a utilitarian and of a self-protective car, per round.")
     ] = "0,0",
-    rides: Annotated[str, typer.Option(help="How much riding in the one and the other is liked.")] = "0,0",
+    rides: Annotated[str, typer.Option(help="Utilities of riding in the one and in the other.")] = "0,0",
     economies: Annotated[
         float, typer.Option(help="g: how much cheaper a utilitarian car is if all others have one.")
     ] = 0.0,
     mandate: Annotated[bool, typer.Option("--mandate", help="Only utilitarian cars may be chosen.")] = False,
-    fine: Annotated[float, typer.Option(help="For a self-protective car, per round.")] = 0.0,
-    subsidy: Annotated[float, typer.Option(help="For a utilitarian car, per round.")] = 0.0,
+    fine: Annotated[float, typer.Option(help="Fine for a self-protective car, per round.")] = 0.0,
+    subsidy: Annotated[float, typer.Option(help="Subsidy for a utilitarian car, per round.")] = 0.0,
     law_from: Annotated[int, typer.Option("--from", help="First round of the law, from 1.")] = 1,
     law_until: Annotated[
         int | None, typer.Option("--until", help="Last round of the law.", show_default=False)
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(help="By default 100; with models 10.", show_default=False)
+        int | None, typer.Option(help="By default 100, with models 10.", show_default=False)
     ] = None,
-    revision: Annotated[float, typer.Option(help="How likely a person may choose in a round.")] = 1.0,
+    revision: Annotated[float, typer.Option(help="Probability that a person may choose in a round.")] = 1.0,
     noise: Annotated[
-        float | None, typer.Option(help="λ of everybody's choice; by default 0.", show_default=False)
+        float | None, typer.Option(help="λ of all choices; by default 0.", show_default=False)
     ] = None,
     start: Annotated[float, typer.Option(help="Share of utilitarian cars at the beginning.")] = 0.0,
-    populations: Annotated[int, typer.Option(help="How many, each with chances of its own.")] = 1,
-    realised: Annotated[bool, typer.Option("--realised", help="Draw accidents.")] = False,
+    populations: Annotated[
+        int, typer.Option(help="Number of populations, each with its own random draws.")
+    ] = 1,
+    realised: Annotated[
+        bool, typer.Option("--realised", help="Draw accidents instead of using expected payoffs.")
+    ] = False,
     seed: Seed = 0,
     persona: Persona = None,
     api_base: ApiBase = None,
@@ -69,12 +76,15 @@ def adopt(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to keep: .json, with models .db; by default a new one under runs/.", show_default=False
+            help="The result's file, .json, or .db with models; by default a new one under runs/.",
+            show_default=False,
         ),
     ] = None,
     figure: Annotated[
         Path | None,
-        typer.Option(help="Picture, .png and .svg; by default beside the file kept.", show_default=False),
+        typer.Option(
+            help="The picture, .png and .svg; by default beside the result's file.", show_default=False
+        ),
     ] = None,
     csv: Annotated[
         Path | None, typer.Option(help="Write every round's shares to this file.", show_default=False)
@@ -82,7 +92,7 @@ def adopt(
     as_json: Json = False,
     print_config: PrintConfig = False,
 ) -> None:
-    """Let a population choose between utilitarian and self-protective cars, and draw who adopts what."""
+    """Let a population choose between utilitarian and self-protective cars, and draw the shares."""
     from ludens.envs.av.adoption.game import AdoptionGame
     from ludens.experiments.av.adopting import adopt as simulate
     from ludens.experiments.av.adopting import seated

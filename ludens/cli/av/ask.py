@@ -18,20 +18,20 @@ from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
 
 ASK = "ask"
-"""The command that `ludens av MODEL…` is short for."""
+"""The command for which `ludens av MODEL…` is short."""
 
 
 class Dilemmas(TyperGroup):
-    """Runs `ASK` where no subcommand is named."""
+    """A group that runs `ASK` if no subcommand is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the name of `ASK` before arguments that begin with no subcommand."""
+        """Insert the name of `ASK` before arguments that do not begin with a subcommand."""
         if not args or args[0] not in self.commands:
             args = [ASK, *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Let help say `ludens av` for it, as users write it."""
+        """Return `ludens av` for help, as users type it."""
         name, command, rest = super().resolve_command(ctx, args)
         return ("" if name == ASK else name), command, rest
 
@@ -60,7 +60,7 @@ def ask(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE/VALUE",
-            help="A design of your own, as pedestrians=1/10/100 or passengers=self+child; may be repeated.",
+            help="A custom design, such as pedestrians=1/10/100 or passengers=self+child; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -74,20 +74,23 @@ def ask(
     ] = None,
     figure: Annotated[
         Path | None,
-        typer.Option(help="Draw the Moral Machine's effects (.png, .svg or .pdf).", show_default=False),
+        typer.Option(help="Draw the effects of the Moral Machine (.png, .svg or .pdf).", show_default=False),
     ] = None,
     others: Annotated[
         Path | None,
         typer.Option(help="A table of other models' effects to draw beside them.", show_default=False),
     ] = None,
     perspectives: Annotated[
-        str, typer.Option(help="passenger, pedestrian, bystander, programmer, regulator; by commas.")
+        str,
+        typer.Option(help="passenger, pedestrian, bystander, programmer or regulator, separated by commas."),
     ] = "passenger",
     framings: Annotated[str, typer.Option(help="Wordings, separated by commas.")] = "neutral,story",
     replicates: Annotated[int, typer.Option(help="How often models are asked each question.")] = 1,
     order: Annotated[
         Literal["auto", "both", "random"],
-        typer.Option(help="Tell each scenario of the Moral Machine in both orders, or in one drawn by lot."),
+        typer.Option(
+            help="Show each scenario of the Moral Machine in both orders, or in one drawn at random."
+        ),
     ] = "auto",
     elicit: Elicit = "auto",
     persona: Persona = None,
@@ -128,7 +131,9 @@ def ask(
     from ludens.experiments.study.engine import load_result
 
     if study is not None or vary:
-        raise UsageError("Ask about studies, a design of your own, or the Moral Machine; not at once.")
+        raise UsageError(
+            "Ask about studies, a design of your own, or the Moral Machine; not several of them."
+        )
     table = None if others is None else read_effects(others)
     if figure is not None:
         check_figures(figure)

@@ -1,4 +1,4 @@
-"""What `ludens av --vary` reads: the design variables of vignettes."""
+"""Parsing of `ludens av --vary`: the design variables of vignettes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def design_of(variables: Sequence[str], perspectives: Sequence[str]) -> tuple[Vignette, ...]:
-    """Every combination of values such as ``pedestrians=1/10`` and ``passengers=self+child``.
+    """Return every combination of values such as ``pedestrians=1/10`` and ``passengers=self+child``.
 
     Raises:
         UsageError: one cannot be read, or is out of its range.

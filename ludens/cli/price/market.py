@@ -26,7 +26,7 @@ PanelCsv = Annotated[
 ]
 Judge = Annotated[
     str | None,
-    typer.Option(help="A model that judges sentences of the notes too.", show_default=False),
+    typer.Option(help="A model that also classifies sentences of the notes.", show_default=False),
 ]
 
 price_app = typer.Typer(
@@ -47,33 +47,35 @@ def price(
             show_default=False,
         ),
     ] = None,
-    prefix: Annotated[str, typer.Option(help="What models are after: P0, P1, P2 or P3.")] = "P0",
-    periods: Annotated[int, typer.Option(help="Of each run.")] = 300,
-    runs: Annotated[int, typer.Option(help="How many at each scale.")] = 1,
+    prefix: Annotated[
+        str, typer.Option(help="Prompt prefix for models, their goal: P0, P1, P2 or P3.")
+    ] = "P0",
+    periods: Annotated[int, typer.Option(help="Periods of each run.")] = 300,
+    runs: Annotated[int, typer.Option(help="Runs at each scale.")] = 1,
     scale: Annotated[str, typer.Option(help="Price scales α, separated by commas.")] = "1",
     seed: Seed = 0,
     persona: Persona = None,
     window: Annotated[
-        int | None, typer.Option(help="Past periods that models are shown.", show_default=False)
+        int | None, typer.Option(help="Number of past periods that models are shown.", show_default=False)
     ] = None,
     api_base: ApiBase = None,
     qualities: Annotated[
-        str | None, typer.Option(help="Of each firm's product; by default 2.", show_default=False)
+        str | None, typer.Option(help="Quality of each firm's product; by default 2.", show_default=False)
     ] = None,
     costs: Annotated[
-        str | None, typer.Option(help="Of one unit, of each firm; by default 1.", show_default=False)
+        str | None, typer.Option(help="Unit cost of each firm; by default 1.", show_default=False)
     ] = None,
-    mu: Annotated[float, typer.Option(help="μ: how different the products are to consumers.")] = 0.25,
+    mu: Annotated[float, typer.Option(help="μ: how different consumers find the products.")] = 0.25,
     interventions: Annotated[
         list[str] | None,
         typer.Option(
             "--with",
             metavar="EVENT",
-            help="From outside, as cheap-talk or entrant:period=150,firm=2; may be repeated.",
+            help="An intervention, such as cheap-talk or entrant:period=150,firm=2; may be repeated.",
             show_default=False,
         ),
     ] = None,
-    sessions: Annotated[int, typer.Option(help="Where all firms are qlearning: how many to train.")] = 100,
+    sessions: Annotated[int, typer.Option(help="Sessions to train if all firms are qlearning.")] = 100,
     judge: Judge = None,
     concurrency: Concurrency = None,
     out: Out = None,
@@ -82,7 +84,7 @@ def price(
     panel: PanelCsv = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Play a market, keep the run and write a report; where all firms are qlearning, train them."""
+    """Play a market, store the run and write a report; if all firms are qlearning, train them."""
     if ctx.invoked_subcommand is not None:
         return
     from ludens.experiments.pricing.config import PricingConfig
@@ -129,7 +131,7 @@ def report(
     csv: Csv = None,
     panel: PanelCsv = None,
 ) -> None:
-    """Measure a run of the market again and write its report, of one that broke off too."""
+    """Measure a run of the market again, finished or not, and write its report."""
     from ludens.experiments import Run
     from ludens.experiments.pricing.study import PricingStudy
 
@@ -146,14 +148,14 @@ def implant(
     first: Annotated[int, typer.Option(help="First period to go back to.")] = 2,
     last: Annotated[int, typer.Option(help="Last period to go back to.")] = 13,
     places: Annotated[int, typer.Option(help="Periods drawn for each firm of each run.")] = 1,
-    replicates: Annotated[int, typer.Option(help="How often each sentence is put at each place.")] = 1,
+    replicates: Annotated[int, typer.Option(help="How often each sentence is implanted at each place.")] = 1,
     seed: Seed = 0,
     concurrency: Concurrency = None,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,
 ) -> None:
-    """Ask a run's models again with one sentence in place of their plans: what does it do to prices?"""
+    """Ask a run's models again with one sentence in place of their plans, and measure the effect."""
     from ludens.experiments.pricing.implant import ImplantConfig, ImplantStudy
 
     config = ImplantConfig(
@@ -168,7 +170,7 @@ def implant(
 
 
 def _judge(path: Path, model: str | None, api_base: str | None) -> None:
-    """Let a model read the notes of a run; its verdicts enter the run's report."""
+    """Let a model classify sentences of a run's notes; its answers enter the run's report."""
     if model is None:
         return
     from ludens.experiments import Run

@@ -1,4 +1,4 @@
-"""What `ludens price` reads from its options: firms, the market, interventions, numbers."""
+"""Parsing of the options of `ludens price`: firms, the market, interventions, numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def firm_names(text: str | None) -> list[str]:
-    """Firms separated by commas; a part like ``universalisation=firms`` belongs to the firm before it.
+    """Return firms separated by commas; a part such as ``universalisation=firms`` belongs to the one before.
 
     Raises:
         UsageError: none is named.
@@ -30,7 +30,7 @@ def firm_names(text: str | None) -> list[str]:
 
 
 def market_of(firms: int, qualities: str | None, costs: str | None, mu: float) -> Market:
-    """The market of so many firms with one product each and 100 customers.
+    """Return the market of so many firms with one product each and 100 customers.
 
     Raises:
         UsageError: there are not as many numbers as firms, or one is out of its range.
@@ -49,8 +49,9 @@ def market_of(firms: int, qualities: str | None, costs: str | None, mu: float) -
 
 
 def intervention(text: str) -> Intervention:
-    """An intervention from its name and numbers, as ``regulator:threshold=1.8,fine=5``. A slash separates
-    several numbers: ``outside-option:values=-0.1/0.1``.
+    """Return an intervention from its name and numbers, as in ``regulator:threshold=1.8,fine=5``.
+
+    A slash separates several numbers: ``outside-option:values=-0.1/0.1``.
 
     Raises:
         UsageError: there is none of that name, or it cannot be read.
@@ -74,7 +75,7 @@ def intervention(text: str) -> Intervention:
 
 
 def numbers(option: str, text: str) -> list[float]:
-    """Numbers separated by commas.
+    """Return numbers separated by commas.
 
     Raises:
         UsageError: one is none.
