@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ludens.experiments.pricing.effects import ImplantResult
@@ -23,13 +24,14 @@ def page(result: ImplantResult) -> Page:
     config = result.manifest["config"]
     policies = dict.fromkeys(policy_name(record.policy) for record in result.decisions)
     first, last = config["periods"]
+    groups = [each.sentence is None for each in result.effects]  # they stand out, above their sentences
     return Page(
         title=" and ".join(policies) or "Sentences in place of plans",
         lead="One sentence took the place of a model's plans, its insights were erased, and it was asked for "
         "the same period again: what does the sentence do to its price?",
         kind="implantation",
         warnings=provenance.unfinished(result.ended, result.planned, result.run_path),
-        tables=[effects_table(result.effects)],
+        tables=[replace(effects_table(result.effects), tested=tuple(groups))],
         transcripts=Transcripts(result.decisions, _entry, caption="Every question that was asked again."),
         notes=NOTES,
         facts=provenance.facts(

@@ -38,6 +38,5 @@ def _entry(record: DecisionRecord) -> Entry:
     return Entry(
         title=sentence,
         labels={"verdict": verdict or "-", "status": record.decision.status},
-        brief=(verdict or "no verdict").replace("_", " "),
         about=policy_name(record.policy),
     )

@@ -12,7 +12,7 @@ from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
 from ludens.experiments.pricing.verdicts import Judged
 from ludens.experiments.report.cells import measured, share
-from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
+from ludens.experiments.report.names import DASH, finite, number, policy_name
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.runs.printable import printable
 
@@ -56,19 +56,15 @@ def effects_table(found: Sequence[Effect]) -> Table:
     rows = [
         (
             each.group if each.sentence is None else f"  {each.sentence}",
-            [
-                number(each.change.value, 3),
-                number_range(each.change, 3) or DASH,
-                str(each.change.n),
-                str(each.invalid),
-            ],
+            [measured(each.change, 3), str(each.change.n), str(each.invalid)],
         )
         for each in found
     ]
     caption = (
-        "Against the same place with empty plans, prices divided by α; intervals over runs of the market."
+        "Against the same place with empty plans, prices divided by α, with 95 % intervals over the market's "
+        "runs."
     )
-    headers = ("price change", "95 % interval", "n", "unread")
+    headers = ("price change", "n", "unread")
     return Table.of("Effects", caption, headers, rows, corner="plans replaced by")
 
 

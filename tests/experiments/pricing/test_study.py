@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from ludens.envs.pricing import Exit, Market
 from ludens.errors import UsageError
@@ -114,3 +117,20 @@ def test_measures_need_no_policies_and_are_exported(tmp_path, monkeypatch):
     files = export(path)
     assert set(files) == {"estimates", "panel", "decisions", "episodes"}
     assert len(files["panel"].read_text().splitlines()) == 1 + 6
+
+
+def test_a_terminal_shows_current_prices_while_the_market_is_played(tmp_path):
+    study = PricingStudy(PricingConfig(firms=["fixed:1.5", "fixed:1.75"], periods=4, scales=[10]))
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with study.watched(screen, "price") as progress:
+        run_study(study, tmp_path / "run.db", progress=progress)
+        screen.print("here")  # what is live is drawn again below it
+    hidden = Console(file=io.StringIO())
+    with study.watched(hidden, "price") as progress:
+        assert progress is None
+    assert "price" in screen.file.getvalue()
+    assert "4/4" in screen.file.getvalue()
+    person = PricingStudy(PricingConfig(firms=["human", "nash"]))
+    assert person.keyboard
+    with person.watched(screen, "price") as progress:
+        assert progress is None
