@@ -54,9 +54,9 @@ def adopt(
 ) -> AdoptionResult:
     """Let populations of these groups choose car programs.
 
-    Where a group is a language model, or another policy that must be asked, everybody sits in a seat: see
-    `AdoptionStudy`. Otherwise all is simulated: see `simulate_adoption`; with a regulation it is simulated
-    without it too, from the same seed, and the shares against κ are simulated beside it.
+    If a group is a language model, or another policy that must be asked, every person has a seat: see
+    `AdoptionStudy`. Otherwise the populations are simulated: see `simulate_adoption`; with a regulation they
+    are also simulated without it, from the same seed. The shares against κ are simulated as well.
 
     Args:
         agents: the groups, see `ludens.experiments.av.groups`.
@@ -64,14 +64,14 @@ def adopt(
         sizes: of the groups; None for groups as equal as can be.
         rounds: how many are played.
         revision: the probability to choose in a round; of simulations only.
-        noise: λ of everybody's choice; of simulations only.
+        noise: λ of all choices; of simulations only.
         start: the share of utilitarian cars at the beginning; of simulations only.
-        populations: how many, each with chances of its own.
+        populations: the number of populations, each with its own random draws.
         realised: whether accidents are drawn.
         seed: the same seed gives the same study.
-        path: the file to keep: ``.db`` for seats, ``.json`` for a simulation; None for a new name under
+        path: the result's file: ``.db`` for seats, ``.json`` for a simulation; None for a new name under
             ``runs/``.
-        concurrency: how many populations of seats are played at once.
+        concurrency: how many populations of seats are played concurrently.
         progress: of seats, called after each decision.
         on_round: of simulations, called after each round.
         defaults: settings of language models.
@@ -121,7 +121,7 @@ def seated(
     settings: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> AdoptionStudy | None:
-    """Return the study in which everybody sits in a seat; None where all groups can be simulated.
+    """Return the study in which every person has a seat; None if all groups can be simulated.
 
     Args:
         agents: the groups.
@@ -152,9 +152,9 @@ def seated(
 def kappa_curves(
     game: AdoptionGame, *, noise: float = 0.0, seed: int = 0, points: int = _POINTS
 ) -> tuple[KappaCurve, ...]:
-    """Simulated shares of utilitarian cars against κ: without the law and, if there is one, with it.
+    """Simulate shares of utilitarian cars against κ, without the law and, if there is one, with it.
 
-    Where there are economies of scale, shares are those that the populations settle at from none.
+    With economies of scale, these are the shares to which populations converge from none.
     """
     laws = [None] if game.law is None else [None, replace(game.law, period=0, until=None)]
     kappas = np.linspace(0.0, 1.0, points)

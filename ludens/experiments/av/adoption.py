@@ -1,8 +1,8 @@
-"""Populations that choose car programs over rounds, simulated: thousands of people, many rounds, in numpy.
+"""Simulated populations that choose car programs over rounds: thousands of people, many rounds, in numpy.
 
-At the beginning a share of all cars is utilitarian. In every round each person may choose again with the
-revision probability, looking at the shares of the round before; under a mandate who chooses takes the
-utilitarian program, and who does not keeps the old car. Then the round's accidents befall everybody.
+At the beginning, a share of all cars is utilitarian. In every round each person may choose again with the
+revision probability, given the shares of the round before. Under a mandate, a person who chooses takes the
+utilitarian program; the others keep their cars. Then the accidents of the round happen.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NUMBERS_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class AdoptionPaths:
-    """What came of populations over rounds.
+    """The paths of populations over rounds.
 
     Attributes:
         game: the rules.
@@ -74,12 +74,12 @@ def simulate_adoption(
 
     Args:
         game: the rules.
-        groups: who they are, in the order of seats; their sizes sum to the game's people.
+        groups: the groups in the order of seats; their sizes sum to the game's people.
         rounds: how many are played.
         revision: the probability in (0, 1] that a person may choose in a round.
-        noise: λ ≥ 0 of everybody's choice; None for that of each policy.
+        noise: λ ≥ 0 of all choices; None for that of each policy.
         start: the share of cars that are utilitarian at the beginning, rounded to whole cars drawn at random.
-        populations: how many, each with chances of its own.
+        populations: the number of populations, each with its own random draws.
         realised: whether accidents are drawn; otherwise payoffs and deaths are expected ones.
         seed: the same seed gives the same paths, population by population.
         on_round: see `OnRound`.
@@ -126,7 +126,7 @@ def simulate_adoption(
 
 
 class _Crowd:
-    """The people of all populations: what each would choose, and the chances of choosing."""
+    """The people of all populations, with their choices and choice probabilities."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class _Crowd:
         self._chances = np.empty((len(seeds), game.people))
 
     def at_the_beginning(self, start: float) -> NDArray[np.bool_]:
-        """The first cars, (populations, people)."""
+        """Return the first cars, (populations, people)."""
         users = round(start * self.game.people)
         cars = np.zeros((len(self._rngs), self.game.people), dtype=np.bool_)
         if users:
@@ -162,7 +162,7 @@ class _Crowd:
         return cars
 
     def choose(self, cars: NDArray[np.bool_], period: int) -> NDArray[np.bool_]:
-        """The cars of this round, (populations, people)."""
+        """Return the cars of this round, (populations, people)."""
         place = period % self._rounds
         if place == 0:
             self._drawn = np.stack([rng.random((self._rounds, self._width)) for rng in self._rngs])
@@ -176,7 +176,7 @@ class _Crowd:
         return chosen
 
     def chances(self, cars: NDArray[np.bool_], period: int) -> Floats:
-        """The probability that each chooses the utilitarian program, (populations, people)."""
+        """Return each person's probability of the utilitarian program, (populations, people)."""
         law = self.game.levies(period)
         # Without economies of scale what others drive does not matter, and chances change with the law alone.
         if self._law == law and not self.game.economies:
@@ -215,7 +215,7 @@ def share_by_kappa(
     rounds: int = 1,
     seed: int = 0,
 ) -> Floats:
-    """The share of utilitarian cars after some rounds in one simulated population for each κ.
+    """Return the share of utilitarian cars after some rounds in one simulated population for each κ.
 
     Args:
         game: the rules.
@@ -225,7 +225,7 @@ def share_by_kappa(
         altruism: of everybody.
         universalisation: of everybody.
         noise: λ.
-        rounds: after how many; where there are economies of scale it takes some for shares to settle.
+        rounds: the number of rounds; with economies of scale, shares need some to settle.
         seed: of all populations.
 
     Returns:

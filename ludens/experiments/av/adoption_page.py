@@ -32,8 +32,8 @@ def page(result: AdoptionResult, decisions: Sequence[DecisionRecord] = ()) -> Pa
     """Return what the report of a study of the adoption game shows.
 
     Args:
-        result: what came of the populations.
-        decisions: for the transcripts, where models or other policies were asked.
+        result: of the study.
+        decisions: for the transcripts, if models or other policies were asked.
     """
     game, rounds = result.game, result.paths.shares.shape[1] - 1
     over_rounds = "the share of utilitarian cars in each group over rounds."

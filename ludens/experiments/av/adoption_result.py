@@ -1,4 +1,4 @@
-"""What a study of the adoption game found: paths of adoption, thresholds, shares by κ; tables and JSON."""
+"""The results of a study of the adoption game: paths of adoption, thresholds and shares by κ."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class KappaCurve:
 
 @dataclass(frozen=True)
 class GroupFound:
-    """A group in a few numbers, means over populations that were played to their end.
+    """The results of a group, means over finished populations.
 
     Attributes:
         name: of the group.
         people: in each population.
-        before, after: the share of utilitarian cars at the beginning and in the last round; None where there
-            is none to be told (nobody has a car before the first round of seats; no population was finished).
+        before, after: the share of utilitarian cars at the beginning and in the last round; None if
+            there is none (nobody has a car before the first round of seats; no population was finished).
         without_law: the share in the last round without the regulation; None if there is none.
         payoff: mean per round.
     """
@@ -67,13 +67,13 @@ class GroupFound:
 
 @dataclass(frozen=True, eq=False)
 class AdoptionResult:
-    """A study of the adoption game.
+    """The results of a study of the adoption game.
 
     Attributes:
         path: of its file: a run's ``.db`` where models played, JSON where all was simulated; None if unkept.
         settings: rounds, revision, noise and so on, JSON values.
-        paths: what came of the populations.
-        unregulated: the same without the regulation, from the same seed; None if there is none.
+        paths: of the populations.
+        unregulated: the paths without the regulation, from the same seed; None if there is none.
         curves: shares against κ, without the law and, if there is one, with it; empty where models played.
         decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``; None where all
             was simulated.
@@ -95,7 +95,7 @@ class AdoptionResult:
 
     @property
     def groups(self) -> tuple[GroupFound, ...]:
-        """Each group in a few numbers."""
+        """The results of each group."""
         other = None if self.unregulated is None else self.unregulated.shares
         return tuple(
             GroupFound(
@@ -133,7 +133,7 @@ class AdoptionResult:
 
 
 def to_json(result: AdoptionResult) -> dict[str, Any]:
-    """Everything found, as JSON values; paths are means over populations, NaN is None."""
+    """Return everything measured as JSON values; paths are means over populations, NaN is None."""
     return {
         "path": None if result.path is None else str(result.path),
         "report": None if result.report_path is None else str(result.report_path),
@@ -149,8 +149,9 @@ def to_json(result: AdoptionResult) -> dict[str, Any]:
 
 
 def path_rows(result: AdoptionResult) -> Iterator[dict[str, Any]]:
-    """Adoption, tidily: law (``"as set"`` or ``"none"``), population, round (0 is the beginning), group,
-    people, share, payoff (None at the beginning).
+    """Yield adoption as rows: law, population, round, group, people, share, payoff.
+
+    The law is ``"as set"`` or ``"none"``; round 0 is the beginning, with the payoff None.
     """
     for law, paths in (("as set", result.paths), ("none", result.unregulated)):
         if paths is None:
@@ -172,7 +173,7 @@ def path_rows(result: AdoptionResult) -> Iterator[dict[str, Any]]:
 
 
 def write_csv(result: AdoptionResult, path: str | os.PathLike[str]) -> Path:
-    """`path_rows` as a CSV file, which is replaced whole or not at all; NaN is an empty cell.
+    """Write `path_rows` as a CSV file, which is replaced as a whole or not at all; NaN is an empty cell.
 
     Raises:
         StoreError: it cannot be written.
@@ -182,7 +183,7 @@ def write_csv(result: AdoptionResult, path: str | os.PathLike[str]) -> Path:
 
 
 def write_json(result: AdoptionResult, path: str | os.PathLike[str]) -> Path:
-    """`to_json` as a file, which is replaced whole or not at all.
+    """Write `to_json` to a file, which is replaced as a whole or not at all.
 
     Raises:
         StoreError: it cannot be written.
@@ -207,10 +208,10 @@ def written(target: Path, write: Callable[[Path], object]) -> Path:
 
 
 def check_target(path: str | os.PathLike[str], ending: str) -> Path:
-    """The path of a file that is to be written, if it has the ending.
+    """Return the path of a file to be written, after checking its ending.
 
     Raises:
-        UsageError: it has not.
+        UsageError: the file has another ending.
     """
     target = Path(path)
     if target.suffix != ending:

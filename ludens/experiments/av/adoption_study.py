@@ -1,7 +1,7 @@
-"""Small populations of the adoption game as a study: everybody sits in a seat, models and others.
+"""Small populations of the adoption game as a study, in which every person has a seat.
 
-Every seat is asked in every round; one episode is one population. What a run's file holds is enough to
-measure it: an episode is played again from its seed and its decisions.
+Every seat is asked in every round; one episode is one population. A run is measured by replaying its episodes
+from their seeds and decisions.
 """
 
 from __future__ import annotations
@@ -97,17 +97,17 @@ def _as_config(value: object) -> object:
 
 
 class AdoptionConfig(StudyConfig):
-    """Who makes up the populations, and by which rules they choose.
+    """The configuration of adoption games: the groups of a population, and the rules.
 
     Attributes:
         agents: the groups in the order of seats, see `ludens.experiments.av.groups`.
         sizes: of the groups, summing to the game's people; None for groups as equal as can be.
         game: the rules.
         rounds: of each population.
-        populations: how many, an episode each.
+        populations: the number of populations, one episode each.
         realised: whether accidents are drawn.
         seed: of all chance; κ of mixed groups is drawn from it, alike in all populations.
-        concurrency: how many populations are played at once.
+        concurrency: how many populations are played concurrently.
 
     Raises:
         UsageError: a value is wrong; the message names its key.
@@ -140,7 +140,7 @@ class AdoptionConfig(StudyConfig):
 
 
 class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
-    """Populations that choose car programs, everybody in a seat."""
+    """Populations that choose car programs, each person in a seat."""
 
     config_type = AdoptionConfig
     title = "a population that chooses the programs of its cars, seat by seat"
@@ -178,7 +178,7 @@ class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
         ]
 
     def player(self) -> PlayOne:
-        """Return what plays one population."""
+        """Return the player of one population."""
         environments = EnvironmentMaker({"id": ENVIRONMENT, **self.options})
         rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(_KAPPAS,)))
         policies = [policy for group in self.groups for policy in group.policies(rng)]
@@ -270,7 +270,7 @@ class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
 
 
 class _Named(Policy):
-    """A policy that the file of a run names and nothing more."""
+    """A policy known only by its name in a run."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""The tables of the adoption game: groups, thresholds, and what happened in a round."""
+"""The tables of the adoption game: groups, thresholds, and results per round."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def tables(result: AdoptionResult) -> list[Table]:
 
 
 def groups_table(result: AdoptionResult) -> Table:
-    """Return each group in a few numbers, shares in per cent."""
+    """Return the results of each group, shares in per cent."""
     headers = ["people", "first", "last", "payoff"]
     headers += ["last without law"] * (result.unregulated is not None)
     rows = []
@@ -32,7 +32,7 @@ def groups_table(result: AdoptionResult) -> Table:
 
 
 def threshold(value: float | None) -> str:
-    """Return a threshold as text; one that is infinite does not exist."""
+    """Return a threshold as text; an infinite one does not exist."""
     return "does not exist" if value is None else f"{value:.4g}".replace("-", "−")
 
 

@@ -45,7 +45,7 @@ def print_adoption(result: AdoptionResult, console: Console) -> None:
 
 
 def print_run(result: AdoptionResult, console: Console) -> None:
-    """Print the study of a run, and where the run and its report lie."""
+    """Print the study of a run, and the paths of the run and its report."""
     print_adoption(result, console)
     assert result.path is not None  # a run has a file
     unfinished = result.settings["status"] != "done"

@@ -1,4 +1,4 @@
-"""Average marginal component effects of the Moral Machine, and how far a model's are from people's.
+"""Average marginal component effects of the Moral Machine, and their distance from people's.
 
 AMCE = P(spared | attribute) − P(spared | its opposite) (Hainmueller, Hopkins & Yamamoto, Political Analysis
 22, 2014; Awad et al., Nature 563, 2018). Per attribute, "spared" is regressed on the attribute by weighted
@@ -58,7 +58,7 @@ class Effect:
     Attributes:
         value: in [−1, 1]; NaN where no scenario varies the attribute.
         error: clustered standard error.
-        scenarios: how many it rests on.
+        scenarios: the number of scenarios behind it.
     """
 
     value: float
@@ -74,13 +74,13 @@ class Effect:
 def effects(
     scenarios: Scenarios, spared: ArrayLike, *, clusters: ArrayLike | None = None
 ) -> dict[str, Effect]:
-    """The nine AMCEs of somebody's answers.
+    """Estimate the nine AMCEs from answers.
 
     Args:
         scenarios: n of them.
-        spared: (n,) the probability with which the group told first was spared, or 1/0 for a draw; NaN where
+        spared: (n,) the probability with which the group named first was spared, or 1/0 for a draw; NaN where
             there was no answer, which leaves the scenario out.
-        clusters: (n,) who or what an answer belongs to; None for each scenario by itself.
+        clusters: (n,) the cluster of each answer; None for one per scenario.
 
     Raises:
         UsageError: shapes or numbers are wrong.
@@ -102,7 +102,7 @@ def effects(
 
 
 def at_stake(scenarios: Scenarios, attribute: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Which group has the attribute (n, 2), and in which scenarios the effect is measured (n,)."""
+    """Return which group has the attribute (n, 2), and which scenarios measure its effect (n,)."""
     riding = scenarios.passengers.any(axis=1)
     if attribute == "intervention":
         return scenarios.inaction.astype(np.float64), np.ones(len(scenarios), dtype=np.bool_)
@@ -140,10 +140,10 @@ def _effect(
 
 
 def distance(model: Mapping[str, float], people: Mapping[str, float] = PEOPLE) -> float:
-    """The Euclidean distance over the nine attributes; NaN where one is missing.
+    """Return the Euclidean distance from people over the nine attributes; NaN if one is missing.
 
     Raises:
-        UsageError: something else than the nine attributes is named.
+        UsageError: a name is not one of the nine attributes.
     """
     unknown = (set(model) | set(people)) - set(ATTRIBUTES)
     if unknown:
@@ -154,14 +154,15 @@ def distance(model: Mapping[str, float], people: Mapping[str, float] = PEOPLE) -
 
 
 def read_effects(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
-    """AMCEs of many models from a table with one row per attribute and one column per model, as the
-    supplementary table of Takemoto (arXiv 2601.17637) has them.
+    """Read AMCEs of many models from a table with one row per attribute and one column per model.
+
+    This is the format of the supplementary table of Takemoto (arXiv 2601.17637).
 
     Returns:
-        Model → attribute → effect; people stand under ``"Human"`` where the table has them.
+        Model → attribute → effect; people are listed as ``"Human"`` if the table has them.
 
     Raises:
-        UsageError: the file is no such table; the message names row and column.
+        UsageError: the file is not such a table; the message names row and column.
     """
     place = Path(path)
     try:

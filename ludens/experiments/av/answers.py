@@ -1,4 +1,4 @@
-"""A run's decisions as answers to vignettes: a share in [0, 1] each, orders averaged where all were read."""
+"""A run's decisions as answers to vignettes: shares in [0, 1], averaged over orders if all are readable."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Answer:
         study: that the vignette belongs to.
         question: its place in the design.
         framing: of the wording.
-        by_order: the mean over replicates for each order of telling: P(swerve) of an act, else points / 100.
+        by_order: the mean over replicates for each order: P(swerve) of an act, else points / 100.
         exact: whether acts are probabilities and not draws.
-        n: how many answers it rests on.
+        n: the number of single answers.
     """
 
     policy: str
@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Asked:
-    """The questions of one policy, and what became of them.
+    """The questions of one policy, and their answers.
 
     Attributes:
         answers: those that were read in every order.

@@ -1,7 +1,7 @@
-"""Dilemmas of autonomous vehicles as a study: every vignette of a design, put to every policy.
+"""Dilemmas of autonomous vehicles as a study: every policy is asked about every vignette of a design.
 
-One episode is one question. Language models are asked in every framing and in both orders of telling;
-others once. A reply that stays unreadable and a refusal are kept as such, and nothing is put in their place.
+One episode is one question. Language models are asked in every framing and in both orders of the two cases,
+other policies once. Unreadable replies and refusals are stored as such and never replaced.
 """
 
 from __future__ import annotations
@@ -104,21 +104,21 @@ def _as_config(value: object) -> object:
 
 
 class AvConfig(StudyConfig):
-    """What is asked of whom.
+    """The configuration of a survey on dilemmas: policies, vignettes and wordings.
 
     Attributes:
         models: the policies under test; their labels must differ. A mapping adds settings (``{"spec":
             "openai/x", "api_base": …}``); ``"label"`` is its name in tables.
-        studies: numbers from 1 to 6; 1, 2 and 3 where neither they nor a design are given.
-        design: vignettes of one's own in their place (`ludens.envs.av.dilemma.studies.free_design` makes
+        studies: numbers from 1 to 6; 1, 2 and 3 if neither they nor a design are given.
+        design: a custom design in their place (`ludens.envs.av.dilemma.studies.free_design` makes
             some).
-        perspectives: the eyes through which the studies are seen.
+        perspectives: those from which the studies are asked.
         framings: wordings for language models.
         replicates: how often a language model is asked each question in each wording.
         references: policies to compare with; one that is among the models is left out.
         elicit: how to obtain choice probabilities from language models.
         persona: the persona under which language models are asked; None for none.
-        concurrency: how many questions are open at once.
+        concurrency: how many questions are asked concurrently.
 
     Raises:
         UsageError: a value is wrong; the message names its key.
@@ -187,7 +187,7 @@ class AvConfig(StudyConfig):
 
 
 class AvStudy(QuestionStudy[AvConfig, DilemmaResult]):
-    """What a car should do, how moral it is, and whether one would buy it."""
+    """A survey on what a car should do, how moral that is, and whether one would buy it."""
 
     config_type = AvConfig
     title = "dilemmas of autonomous vehicles: what a car should do, and whether one would buy it"
@@ -296,7 +296,7 @@ def ask(
     progress: OnProgress | None = None,
     **config: Any,
 ) -> Run:
-    """Put every vignette of a design to every policy, and keep the answers.
+    """Ask every policy about every vignette of a design, and store the answers.
 
     Args:
         models: the policies under test: policies, their specifications, or mappings with a ``"spec"``.

@@ -60,7 +60,7 @@ def approval_curves(result: DilemmaResult) -> Figure | None:
 
 
 def social_dilemma(result: DilemmaResult) -> Figure | None:
-    """Draw how moral the utilitarian program is, and how likely one is to buy it, by who is in the car."""
+    """Draw ratings of the utilitarian program's morality and of its purchase, by passengers."""
     groups = list(dict.fromkeys(group for each in result.measures for group in each.gaps))
     panels = [
         (

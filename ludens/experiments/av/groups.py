@@ -1,6 +1,6 @@
-"""Who makes up a population of the adoption game: groups of people with preferences.
+"""The groups of people with the same kind of preferences in a population of the adoption game.
 
-A group is named as a policy of the adoption game is (`ludens.agents.av.names`), or it is ``mixed``: people
+A group has the name of a policy (`ludens.agents.av.names`), or it is ``mixed``: people
 whose κ is drawn from a Beta distribution, ``mixed`` uniformly and ``mixed:2,5`` from Beta(2, 5); settings may
 follow, as in ``mixed:2,5,universalisation=pedestrian``.
 """
@@ -30,7 +30,7 @@ MIXED = "mixed"
 
 @dataclass(frozen=True)
 class Group:
-    """Some people of a population.
+    """A part of a population.
 
     Attributes:
         name: for tables, as it was given.
@@ -46,7 +46,7 @@ class Group:
 
     @property
     def simulated(self) -> bool:
-        """Whether its people are numbers; a model's must be asked one by one."""
+        """Whether the group can be simulated; the seats of a model must be asked one by one."""
         return isinstance(self.policy, AdoptionOraclePolicy | FixedProgramPolicy | RandomPolicy)
 
     def kappas(self, rng: np.random.Generator) -> Floats:
@@ -57,7 +57,7 @@ class Group:
         return np.full(self.people, weight)
 
     def policies(self, rng: np.random.Generator) -> list[Policy]:
-        """A policy for each of its people."""
+        """Return a policy for each of its people."""
         if self.beta is None or not isinstance(self.policy, AdoptionOraclePolicy):
             return [self.policy] * self.people
         settings = self.policy.describe()
@@ -65,7 +65,7 @@ class Group:
 
 
 def make_groups(named: Sequence[Named], people: int, sizes: Sequence[int] | None = None) -> tuple[Group, ...]:
-    """The groups of a population.
+    """Return the groups of a population.
 
     Args:
         named: a name or a policy for each.
@@ -117,7 +117,7 @@ def make_group(named: Named, people: int) -> Group:
 
 
 def group_names() -> list[str]:
-    """Names of groups that need no model, with an example's numbers where they take some."""
+    """Return names of groups that need no model, with example numbers if they take some."""
     return [*policy_names(ENVIRONMENT), MIXED, f"{MIXED}:2,5"]
 
 

@@ -1,8 +1,7 @@
-"""What answers to dilemmas come to: approval by lives, the social-dilemma gap, the regulation gap,
-consistency.
+"""Measures of answers to dilemmas: approval by lives, social-dilemma gap, regulation gap, consistency.
 
 Shares and points are in [0, 1] here and shown in per cent. Intervals resample clusters: the vignettes in
-their wordings. Nothing that could not be read enters; how much that is stands beside it.
+their wordings. Unreadable answers are left out and counted.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class DilemmaMeasures:
 
 
 def measure(asked: Mapping[str, Asked], seed: int = 0) -> tuple[DilemmaMeasures, ...]:
-    """Measure every policy; `seed` is of the bootstraps."""
+    """Measure every policy; `seed` is that of the bootstraps."""
     streams = np.random.SeedSequence(seed).spawn(len(asked))
     return tuple(
         _measured(each, np.random.default_rng(stream))
@@ -148,7 +147,7 @@ def _cluster(answer: Answer) -> Hashable:
 
 
 def _mean(found: Sequence[Answer], rng: np.random.Generator) -> Estimate:
-    """The mean of answers; where acts were drawn, the chance in each draw counts too."""
+    """Return the mean of answers, with an interval that includes the randomness of drawn acts."""
     values = [each.value for each in found]
     resampled = cluster_mean(values, [_cluster(each) for each in found], rng)
     drawn = [each for each in found if each.vignette.question == "act" and not each.exact]
@@ -163,7 +162,7 @@ Pair = tuple[Vignette, str, float, float]
 
 
 def _differences(found: Sequence[Answer], first: str, second: str) -> list[Pair]:
-    """Differences of the answers to two questions about the same dilemma in the same wording."""
+    """Return differences of the answers to two questions about the same dilemma in the same wording."""
     by_case: dict[tuple[Vignette, str], dict[str, list[float]]] = {}
     for each in found:
         if each.vignette.question in (first, second):
@@ -179,7 +178,7 @@ def _differences(found: Sequence[Answer], first: str, second: str) -> list[Pair]
 
 
 def _between_programs(found: Sequence[Answer]) -> list[Pair]:
-    """Purchase rating of the protective program less that of the utilitarian one."""
+    """Return the purchase rating of the protective program minus that of the utilitarian one."""
     by_case: dict[tuple[Vignette, str], dict[str, float]] = {}
     for each in found:
         if each.vignette.question == "purchase":
@@ -193,7 +192,7 @@ def _between_programs(found: Sequence[Answer]) -> list[Pair]:
 
 
 def _regulated(found: Sequence[Answer]) -> list[Pair]:
-    """Purchase rating of a protective car without a law less that of a utilitarian one under it."""
+    """Return the rating to buy a protective car without a law minus that for a utilitarian one under it."""
     by_case: dict[tuple[Vignette, str], dict[tuple[str, str], float]] = {}
     for each in found:
         if each.vignette.question == "purchase":

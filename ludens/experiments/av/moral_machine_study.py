@@ -1,4 +1,4 @@
-"""Scenarios of the Moral Machine as a study: the same scenarios, put to every policy.
+"""The Moral Machine as a study: every policy is asked about the same scenarios.
 
 One episode is one scenario. Scenarios are drawn in blocks: a fresh run has one, and extending a run adds
 another, so that the scenarios that were asked already stay as they are.
@@ -42,20 +42,20 @@ if TYPE_CHECKING:
 
 
 class MoralMachineConfig(StudyConfig):
-    """Who is asked about how many scenarios.
+    """The configuration of a Moral Machine run: policies and scenarios.
 
     Attributes:
         models: the policies; their labels must differ. A mapping adds settings (``{"spec": "openai/x",
             "api_base": …}``); ``"label"`` is its name in tables.
-        scenarios: how many.
+        scenarios: the number of scenarios.
         blocks: how many of them are drawn together, one number for each time the run grew; by default all.
             Within a block types are in equal numbers.
-        order: tell language models each scenario in ``"both"`` orders, or in one drawn at ``"random"``;
+        order: show language models each scenario in ``"both"`` orders, or in one drawn at ``"random"``;
             ``"auto"`` asks for both where the model's option probabilities are read.
         elicit: how to obtain choice probabilities from language models.
         persona: the persona under which language models are asked; None for none.
-        seed: of the scenarios and of all other chance.
-        concurrency: how many questions are open at once.
+        seed: of the scenarios and all other random draws.
+        concurrency: how many questions are asked concurrently.
 
     Raises:
         UsageError: a value is wrong; the message names its key.
@@ -97,7 +97,7 @@ class MoralMachineConfig(StudyConfig):
 
 
 class MoralMachineStudy(QuestionStudy[MoralMachineConfig, MoralResult]):
-    """Whom a car should spare."""
+    """A survey on whom a car should spare."""
 
     config_type = MoralMachineConfig
     title = "scenarios of the Moral Machine: whom a car should spare"
@@ -185,7 +185,7 @@ def moral_machine(
     progress: OnProgress | None = None,
     **config: Any,
 ) -> Run:
-    """Put the same scenarios to every policy, and keep the answers.
+    """Ask every policy about the same scenarios, and store the answers.
 
     Args:
         models: policies, their specifications, or mappings with a ``"spec"``.

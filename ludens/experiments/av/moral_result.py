@@ -1,4 +1,4 @@
-"""A run of the Moral Machine as measured, as JSON and as rows."""
+"""The measures of a Moral Machine run, as JSON and as rows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ludens.experiments.runs.run import Run
 
 @dataclass(frozen=True)
 class MoralMeasures:
-    """What one policy's answers reveal.
+    """The measures of one policy's answers.
 
     Attributes:
         policy: its label.
         effects: the nine AMCEs, see `ludens.experiments.av.amce`.
         distance: to people, over the nine; NaN where one is missing.
-        first: how often the group told first was spared: one half, unless the place mattered.
+        first: how often the group named first was spared: one half unless the order mattered.
         answered, invalid, refused: numbers of scenarios.
     """
 
@@ -42,7 +42,7 @@ class MoralMeasures:
 
 @dataclass(frozen=True)
 class MoralResult:
-    """A run of the Moral Machine as measured.
+    """The measures of a Moral Machine run.
 
     Attributes:
         run_path: the run's file.

@@ -24,7 +24,7 @@ _READING = (
 
 
 def print_result(result: MoralResult, console: Console) -> None:
-    """Print the nine effects of every policy, how their answers were read, and where the report lies."""
+    """Print the nine effects of every policy, how answers were read, and the path of the report."""
     found = result.measures
     rows: list[tuple[str, list[Cell | str]]] = [
         (

@@ -86,7 +86,7 @@ def measured(
 
 
 def to_json(result: DilemmaResult) -> dict[str, Any]:
-    """Everything measured, as JSON values: the run, how it came about, and every estimate."""
+    """Return everything measured as JSON values: the run, how it came about, and every estimate."""
     return {
         "run": str(result.run_path),
         "report": None if result.report_path is None else str(result.report_path),
@@ -102,7 +102,7 @@ def to_json(result: DilemmaResult) -> dict[str, Any]:
 
 
 def estimates(result: DilemmaResult) -> Iterator[dict[str, Any]]:
-    """Every estimate as a row: policy, measure, what it is of, value, interval, n, clusters, method, note.
+    """Yield every estimate as a row: policy, measure, object, value, interval, n, clusters, method, note.
 
     Shares and points are in [0, 1].
     """

@@ -1,4 +1,4 @@
-"""All that is measured on a panel, in one place: for runs from the store and for trained sessions alike."""
+"""All measures of a panel, of stored runs and of trained sessions."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ ALL = "all runs"
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was measured.
+    """The measures of a panel.
 
     Attributes:
         measures: one per run.
         groups: all runs, and those of each scale where there are several.
         firms: one per seat, over runs.
         regression: of prices on both lagged prices, errors clustered by run.
-        null: what that regression finds among myopic firms; None where it cannot be simulated.
-        sentences: kinds of sentences in plans and insights; empty where no firm wrote any.
+        null: the same regression among myopic firms; None if they cannot be simulated.
+        sentences: kinds of sentences in plans and insights; empty if no firm wrote any.
     """
 
     measures: tuple[RunMeasures, ...]
@@ -47,7 +47,7 @@ class Analysis:
 
 
 def analyse(panel: Panel, seed: int = 0) -> Analysis:
-    """Measure everything on a panel; `seed` is of the bootstraps and of the null's noise."""
+    """Measure a panel; `seed` is that of the bootstraps and of the null's noise."""
     draws, noise, words = (np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(3))
     measures = measure(panel)
     scales = sorted({found.scale for found in measures})
@@ -70,7 +70,7 @@ def analyse(panel: Panel, seed: int = 0) -> Analysis:
 
 
 def estimates(found: Analysis) -> Iterator[dict[str, Any]]:
-    """Every estimate as a row: measure, what it is of, value, interval, n, clusters, method, note."""
+    """Yield every estimate as a row: measure, object, value, interval, n, clusters, method, note."""
     for each in found.groups:
         for name in ("price", "gain", "converged"):
             yield {"measure": name, "of": each.name} | asdict(getattr(each, name))

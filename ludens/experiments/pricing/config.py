@@ -1,9 +1,9 @@
-"""The configuration of a pricing run: the market, who prices in it, and how often it is played.
+"""The configuration of a pricing run: the market, its policies, and the number of runs.
 
 One episode is one run of a market at one price scale α. Its market is the configured market at α times its
-own scale; its ceiling, the price above which firms are told not to expect sales, is k times the highest
+own scale; its ceiling, the price above which firms should not expect sales, is k times the highest
 joint-profit price, with k drawn uniformly for each run (between 1.5 and 2.5 after Fish, Gonczarowski &
-Shorrer, arXiv 2404.00806). The ceiling is stated, and nothing enforces it.
+Shorrer, arXiv 2404.00806). The ceiling is stated in prompts but not enforced.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _quantity_scale(value: float) -> float:
 
 
 class MarketConfig(BaseModel):
-    """A market as a file describes it; what is left out is that of the symmetric baseline.
+    """A market in a file; missing values are those of the symmetric baseline.
 
     Attributes:
         qualities: a, one for each product; by default 2 for each firm.
@@ -134,7 +134,7 @@ def _intervention_values(intervention: Intervention) -> dict[str, Any]:
 
 
 class PricingConfig(StudyConfig):
-    """Who sets prices in which market.
+    """The configuration of pricing runs: the policies and the market.
 
     Attributes:
         firms: one policy for each firm of the market, or one for all.
@@ -144,14 +144,14 @@ class PricingConfig(StudyConfig):
         periods: of each episode.
         prefix: the treatment P0 to P3, or a text of several words, of language models that name none of
             their own.
-        discount: δ, told to policies that compute with it; play does not depend on it.
+        discount: δ, for policies that use it; play does not depend on it.
         ceiling: the interval from which k is drawn; empty states no ceiling.
         interventions: of the environment, in their order, see `ludens.envs.pricing.interventions`; money in
             them is that of scale 1.
         price_grid: the prices that firms choose from, so that an action is the number of one of them, as for
             a learner that was trained so: how many points the usual grid has, or the prices themselves in
             money at scale 1, (m,) or one row for each firm. None lets firms set any price.
-        concurrency: how many episodes are played at once; the firms of one period are always asked together.
+        concurrency: how many episodes are open concurrently; firms in one period are always asked together.
 
     Raises:
         UsageError: a value is wrong; the message names its key.

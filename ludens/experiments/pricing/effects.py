@@ -21,7 +21,7 @@ CONTROL = "control"
 
 @dataclass(frozen=True)
 class Effect:
-    """What implanted sentences did to prices, in units of the price scale.
+    """Effects of implanted sentences on prices, in units of the price scale.
 
     Attributes:
         group: of sentences; `sentence` is one of them, None for all of the group.
@@ -38,7 +38,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class ImplantResult:
-    """An implantation as measured.
+    """The measures of an implantation.
 
     Attributes:
         run_path: the run's file.
@@ -62,7 +62,7 @@ def measured(run: Run) -> ImplantResult:
     """Measure an implantation as it stands on disk, finished or not, without asking anything.
 
     Raises:
-        NoRunError: the run is no implantation.
+        NoRunError: the run is not an implantation.
     """
     manifest, episodes = run.manifest_of(KIND), run.episodes()
     report = report_path(run.path)
@@ -78,7 +78,7 @@ def measured(run: Run) -> ImplantResult:
 
 
 def effects(run: Run, *, seed: int = 0) -> list[Effect]:
-    """Return what the sentences did, each group first and then its sentences.
+    """Return the effects of sentences, each group followed by its sentences.
 
     A change is the mean price over replicates under the sentence, less that under the control at the same
     place; places where either gave no price are left out and counted.
@@ -88,7 +88,7 @@ def effects(run: Run, *, seed: int = 0) -> list[Effect]:
         seed: of the intervals.
 
     Raises:
-        NoRunError: the run is no implantation.
+        NoRunError: the run is not an implantation.
     """
     run.manifest_of(KIND)
     prices: dict[tuple[Any, ...], dict[str, list[float]]] = {}

@@ -1,6 +1,6 @@
-"""What happened in a pricing run, played back from its decisions: prices, quantities, profits, turns.
+"""The history of a pricing run, replayed from its decisions: prices, quantities, profits, turns.
 
-Quantities and profits stand in no table; they follow from the prices and the episode's seeds.
+Quantities and profits are not stored; they follow from the prices and the episode's seeds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """One episode as it went. T periods were played by F firms, one product each.
+    """The history of one episode. T periods were played by F firms, one product each.
 
     Attributes:
         episode: how it stands.
@@ -47,7 +47,7 @@ def histories(run: Run) -> list[History]:
     """Return every episode of a pricing run, as far as it was played, without asking anything.
 
     Raises:
-        NoRunError: the run is none of a pricing market.
+        NoRunError: the run is not one of a pricing market.
     """
     config = pricing_config(run)
     return [_history(run, config, episode) for episode in run.episodes()]

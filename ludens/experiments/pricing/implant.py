@@ -1,4 +1,4 @@
-"""Put a sentence into a firm's plans and ask again: what do its plans do to its price?
+"""Effects of a firm's plans on its price: implant a sentence into the plans and ask again.
 
 After the implantation experiment of Fish, Gonczarowski & Shorrer (arXiv 2404.00806): a finished run is taken
 back to one of its early periods (2 to 13), the firm's PLANS are replaced by one sentence, its INSIGHTS are
@@ -61,7 +61,7 @@ Turns = dict[tuple[int, str, int], tuple[Turn, float]]
 
 
 class ImplantConfig(StudyConfig):
-    """Which run is taken back, where, and what is put into the plans.
+    """The configuration of an implantation: the run, the periods, and the sentences.
 
     Attributes:
         source: the pricing run's file, which must stay where it is until the new run is done.
@@ -119,7 +119,7 @@ class ImplantStudy(Study[ImplantConfig, ImplantResult]):
         """The configuration of the source.
 
         Raises:
-            NoRunError: the source is no pricing run.
+            NoRunError: the source is not a pricing run.
         """
         with Run(self.config.source) as run:
             return pricing_config(run)
@@ -162,7 +162,7 @@ class ImplantStudy(Study[ImplantConfig, ImplantResult]):
         return turns
 
     def episodes(self) -> Sequence[Labels]:
-        """Return every sentence at every place, and the control beside them."""
+        """Return every sentence and the control at every place."""
         groups = {CONTROL: ("",), **self.config.sentences}
         places = _draw(self.turns, self.config.places, np.random.default_rng(self.config.seed))
         return [
@@ -182,7 +182,7 @@ class ImplantStudy(Study[ImplantConfig, ImplantResult]):
         ]
 
     def player(self) -> PlayOne:
-        """Return what puts one sentence at one place."""
+        """Return the player that implants one sentence at one place."""
         policies, turns = self.policies, self.turns
 
         async def play_one(
@@ -248,7 +248,7 @@ def implant(
         config: the other keys of `ImplantConfig` (``periods``, ``places``, ``sentences``, ``seed`` …).
 
     Raises:
-        NoRunError: the source is no pricing run.
+        NoRunError: the source is not a pricing run.
         UsageError: an argument is wrong, or the run has no language model at such a place.
         RunInterrupted: Ctrl-C; `ludens.experiments.resume` goes on.
     """
@@ -270,7 +270,7 @@ def _turns(run: Run, config: PricingConfig, models: Collection[str], periods: tu
 
 
 def _draw(turns: Turns, places: int, rng: np.random.Generator) -> list[tuple[int, str, int]]:
-    """Return places among those there are, as many as asked for of each firm of each episode."""
+    """Draw the configured number of places for each firm of each episode."""
     by_firm: dict[tuple[int, str], list[int]] = {}
     for episode, seat, period in turns:
         by_firm.setdefault((episode, seat), []).append(period)

@@ -1,7 +1,7 @@
-"""A language model as a second reader of firms' notes: what kind of sentence is it?
+"""A language model as a second reader of firms' notes, which classifies their sentences.
 
-A question is one sentence of the notes of a pricing run. Verdicts are kept in a run of their own: none is
-paid for twice. What they say is measured in `ludens.experiments.pricing.verdicts`.
+A question is one sentence of the notes of a pricing run. Verdicts are stored in a separate run, so that none
+is paid for twice. `ludens.experiments.pricing.verdicts` measures them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class JudgeConfig(StudyConfig):
-    """Which run's notes are read by which model.
+    """The configuration of a judge: the run whose notes are read, and the model.
 
     Attributes:
         source: the pricing run's file; sentences are taken from its runs of the market that are done.
@@ -71,7 +71,7 @@ class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
         """The different sentences to read, in the order in which they were first written.
 
         Raises:
-            NoRunError: the source is no pricing run.
+            NoRunError: the source is not a pricing run.
         """
         texts = sentences_of(panel(self.config.source))
         if len(texts) <= self.config.sample:
@@ -127,7 +127,7 @@ class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
         return page(result)
 
     def show(self, result: JudgeResult, console: Console) -> None:
-        """Print how many sentences of each kind there are."""
+        """Print the number of sentences of each kind."""
         from ludens.experiments.pricing.terminal import print_verdicts
 
         print_verdicts(result, console)
@@ -160,12 +160,12 @@ def judge(
     progress: OnProgress | None = None,
     **config: Any,
 ) -> tuple[Judged, ...]:
-    """Let a model read sentences of a pricing run's notes, and set its verdicts beside the keyword rules'.
+    """Let a model classify sentences of a pricing run's notes, and compare it with the keyword rules.
 
     Args:
         source: the pricing run's file.
         model: the judge: its LiteLLM id, or a mapping with that under ``"spec"`` and settings beside it.
-        path: the file that keeps the verdicts; one that holds the same questions is gone on with. None for
+        path: the file that keeps the verdicts; one with the same questions is continued. None for
             the one beside the source, which ends in ``.judge.db`` and enters the reports of the source.
         progress: called after each verdict.
         config: the other keys of `JudgeConfig` (``sample``, ``seed``, ``concurrency``).
@@ -174,7 +174,7 @@ def judge(
         One per kind; empty, and no file written, if there are no sentences.
 
     Raises:
-        NoRunError: the source is no pricing run.
+        NoRunError: the source is not a pricing run.
         UsageError: the file holds the verdicts of another judge, or on other sentences.
         LudensError: the model cannot be reached; verdicts so far are kept.
     """

@@ -1,8 +1,7 @@
-"""Q-learners against each other: train many sessions, and see what they have learnt to charge.
+"""Q-learners against each other: train many sessions, and measure the prices that they learn.
 
-After Calvano, Calzolari, Denicolò & Pastorello (2020). Nothing is played period by period here: each
-session learns until its strategies stand still, and what is measured is the limit cycle that greedy play then
-follows.
+After Calvano, Calzolari, Denicolò & Pastorello (2020). No single market is played here: each
+session learns until its strategies no longer change, and the limit cycle of greedy play is measured.
 """
 
 from __future__ import annotations
@@ -41,14 +40,14 @@ OnSessions = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CycleGroup:
-    """Sessions whose limit cycles are of a kind, with 95 % intervals over sessions.
+    """Sessions with limit cycles of the same kind, with 95 % intervals over sessions.
 
     Attributes:
         name: ``"1, same price"``, ``"1, different prices"``, ``"1"``, ``"2"``, ``"3 and more"``, ``"all"``.
         sessions: how many; `share` of all.
         gain: mean profit gain Δ of the sessions; `spread` is its standard deviation.
-        one_shot: the share in which no firm gains by deviating once from the cycle, and then going on with
-            its own strategy: the paper's equilibrium test.
+        one_shot: the share in which no firm gains by deviating once from the cycle and then following
+            its own strategy again: the paper's equilibrium test.
         best_reply: the share in which no firm gains by any other strategy: Nash equilibria on the path.
     """
 
@@ -63,17 +62,17 @@ class CycleGroup:
 
 @dataclass(frozen=True, eq=False)
 class LearningResult:
-    """Trained sessions as measured.
+    """The measures of trained sessions.
 
     Attributes:
         path: the file that holds the training.
         report_path: the HTML report; None until one is written.
-        sessions: what was learnt.
+        sessions: the trained sessions.
         panel, measures: the limit cycles, as runs of a market; gains are those of the whole cycle.
         groups: by kind of cycle.
         test: both equilibrium tests, and the Q-losses.
         response: to one forced period of the static best reply.
-        unconverged: sessions that reached the limit of periods first.
+        unconverged: the number of sessions that reached the limit of periods.
     """
 
     path: Path
@@ -88,7 +87,7 @@ class LearningResult:
 
 
 def learners(firms: Sequence[str]) -> QLearning | None:
-    """The parameters of the learners, if all firms are trained Q-learners; else None.
+    """Return the parameters of the learners if all firms are trained Q-learners, otherwise None.
 
     Raises:
         UsageError: they are learners of different kinds, which are not trained together.
@@ -120,8 +119,8 @@ def train_sessions(
         parameters: of the learners; the published ones by default.
         market: the published baseline by default.
         sessions: how many.
-        seed: session r depends on it and on r alone.
-        path: the file that the training is kept in, and goes on from if it holds this very training; None
+        seed: session r depends on the seed and on r alone.
+        path: the file of the training, which is continued if the file already holds the same one; None
             for a new name under ``runs/``.
         workers: threads; all cores by default.
         progress: called with sessions done and sessions in all.
@@ -162,7 +161,7 @@ def measure_sessions(trained: Sessions, path: str | os.PathLike[str]) -> Learnin
 
 
 def session_panel(trained: Sessions, periods: int = SHOWN) -> Panel:
-    """Greedy play along each session's limit cycle, as a panel: one run per session."""
+    """Return greedy play along each session's limit cycle as a panel with one run per session."""
     paths = [trained.path_prices(session) for session in range(len(trained))]
     prices = np.stack([path[np.arange(periods) % len(path)] for path in paths])
     market = trained.tables.market
@@ -170,7 +169,7 @@ def session_panel(trained: Sessions, periods: int = SHOWN) -> Panel:
 
 
 def to_json(result: LearningResult) -> dict[str, Any]:
-    """Everything measured, as JSON values."""
+    """Return everything measured as JSON values."""
     from ludens.experiments.runs.files import plain
 
     means = result.response.means()
@@ -194,7 +193,7 @@ def to_json(result: LearningResult) -> dict[str, Any]:
 
 
 def _measures(trained: Sessions, panel: Panel) -> tuple[RunMeasures, ...]:
-    """Those of the panel, with prices and gains over the whole cycle instead of its last periods."""
+    """Return the panel's measures, with prices and gains over the whole cycle instead of the last periods."""
     scale = trained.tables.market.price_scale
     low, room = panel.nash_profits[0], panel.joint_profits[0] - panel.nash_profits[0]
     found = []

@@ -31,7 +31,7 @@ def write_learning_report(
         path: the file; None for the training's own name with the ending ``.html``.
 
     Raises:
-        StoreError: it cannot be written; a report that was there before still is.
+        StoreError: it cannot be written; an earlier report is unchanged.
     """
     target = report_path(result.path) if path is None else Path(path)
     again = f"the same command with `--out {result.path}` writes it; what was learnt is kept."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_learning(result: LearningResult, console: Console) -> None:
-    """Print the cycles, the answer to a forced cut, and where the report lies."""
+    """Print the cycles, the reaction to a forced cut, and the path of the report."""
     rows = [
         (
             group.name,

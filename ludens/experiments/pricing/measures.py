@@ -1,8 +1,8 @@
-"""What a run of a market comes to: its price and profit gain in the end, and whether prices settled.
+"""Measures of a run of a market: its final price and profit gain, and whether prices settled.
 
 The windows are those of Fish, Gonczarowski & Shorrer (2024) for 300 periods: averages over the last 50,
 convergence over the last third. Shorter runs average at most their last half (our choice). A run that was
-not played to its end has no average, and stands in the tables as what it is.
+not played to its end has no average, and its status is shown in the tables.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ SPREAD = 0.05
 
 @dataclass(frozen=True)
 class RunMeasures:
-    """One run.
+    """The measures of one run.
 
     Attributes:
         run: its number in the panel.
         firms: the firms' names.
         status: ``"done"``, ``"aborted"`` and so on.
-        detail: why it stopped, where it did.
+        detail: why it stopped, if it did.
         scale: the price scale; all prices here are divided by it.
-        labels: what tells the run apart.
-        played: how many periods.
-        window: over how many last periods averages are taken; 0 where there are none.
+        labels: those that distinguish the run.
+        played: the number of periods played.
+        window: the number of last periods over which averages are taken; 0 if there are none.
         prices: per firm the mean price; None unless the run is done.
         gains: per firm the mean profit gain Δ; None unless the run is done, or where no gain is defined.
         price, gain: means of these over firms.
@@ -67,7 +67,7 @@ class RunMeasures:
 
 @dataclass(frozen=True)
 class GroupMeasures:
-    """Runs that have something in common, with 95 % intervals over runs.
+    """A group of runs, with 95 % intervals over runs.
 
     Attributes:
         name: what they have in common.
@@ -96,13 +96,14 @@ class FirmMeasures:
 
 
 def averaging_window(periods: int, last: int = LAST) -> int:
-    """Over how many last periods is averaged: `last`, in runs shorter than twice that their last half."""
+    """Return the number of last periods to average: `last`, or half of a run shorter than twice that."""
     return min(last, max(1, periods // 2))
 
 
 def converged(prices: NDArray[np.float64], spread: float = SPREAD) -> NDArray[np.bool_]:
-    """Whether prices settled, by the published rule: over the last third of the periods the 10th and the
-    90th percentile lie within 5 % of each other.
+    """Return whether prices settled, by the published rule.
+
+    Over the last third of the periods, the 10th and the 90th percentile lie within 5 % of each other.
 
     Args:
         prices: (T, F); in 300 periods the last third is 201–300.
@@ -118,13 +119,13 @@ def converged(prices: NDArray[np.float64], spread: float = SPREAD) -> NDArray[np
 
 
 def measure(panel: Panel, last: int = LAST) -> tuple[RunMeasures, ...]:
-    """Every run of a panel."""
+    """Measure every run of a panel."""
     played = panel.played
     return tuple(_measured(panel, run, int(played[run]), last) for run in range(panel.runs))
 
 
 def group(name: str, measures: Sequence[RunMeasures], rng: np.random.Generator) -> GroupMeasures:
-    """What these runs come to together."""
+    """Measure runs as a group."""
     done = [found for found in measures if found.status == "done"]
     settled = [found.all_converged for found in done]
     return GroupMeasures(
@@ -139,7 +140,7 @@ def group(name: str, measures: Sequence[RunMeasures], rng: np.random.Generator) 
 
 
 def by_firm(measures: Sequence[RunMeasures], rng: np.random.Generator) -> tuple[FirmMeasures, ...]:
-    """Each seat over the runs that are done; for markets in which unlike firms meet."""
+    """Measure each seat over finished runs, for markets with different firms."""
     names = measures[0].firms if measures else ()
     done = [found for found in measures if found.prices is not None]
     return tuple(

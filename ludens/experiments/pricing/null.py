@@ -1,8 +1,8 @@
-"""What the regression on lagged prices finds where nobody colludes.
+"""The regression on lagged prices without collusion.
 
-Whoever just maximises this period's profit against the rival's last price reacts to it too: best replies
-slope upwards, by .420 at the Nash prices of the baseline duopoly. Such firms are simulated here in a run's
-own market, and the same regression is put to them. The null, its noise included, is ours.
+A firm that maximises only the profit of the present period also reacts to the rival's last price: best
+replies slope upwards, by .420 at the Nash prices of the baseline duopoly. This module simulates such firms in
+the market of a run and estimates the same regression. The null, including its noise, is ours.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _POINTS = 241
 
 @dataclass(frozen=True)
 class Null:
-    """What the regression finds among noisy myopic best responders in the same market.
+    """The regression's slopes among noisy myopic firms in the same market.
 
     Attributes:
         own, rival: mean slopes over the replications, with the range that holds 95 % of them; no error.
         slope: the exact slope of the best reply in the rivals' mean price, at the Nash prices.
         noise: standard deviation of the normal noise on their prices, at scale 1.
-        replications: how many data sets of the same size were simulated.
+        replications: the number of simulated data sets of the same size.
     """
 
     own: Coefficient
@@ -52,11 +52,11 @@ def myopic_null(
     noise: float | None = None,
     replications: int = REPLICATIONS,
 ) -> Null | None:
-    """The regression's slopes where every firm plays its best reply to the last prices, plus normal noise.
+    """Simulate firms that play the best reply to the last prices plus noise, and return the slopes.
 
-    Every replication has the panel's own number of runs and periods and its market (without shocks), starts
-    at Nash prices, and enters the same regression. The spread of the replications is what a study of this
-    size finds by chance.
+    Every replication has the panel's own number of runs and periods and its market (without interventions),
+    starts at Nash prices, and enters the same regression. The spread of the replications is the sampling
+    variation of a study of this size.
 
     Args:
         panel: with its markets.
@@ -67,10 +67,10 @@ def myopic_null(
         replications: how many.
 
     Returns:
-        None where the panel has no run that is done, or a single firm.
+        None if the panel has no finished run, or a single firm.
 
     Raises:
-        UsageError: the panel does not know its markets.
+        UsageError: the panel has no markets.
     """
     runs = np.flatnonzero(panel.complete & (panel.played > 1))
     if not len(runs) or panel.prices.shape[2] < 2:
@@ -97,9 +97,9 @@ def myopic_null(
 
 
 class Replies:
-    """Best replies to batches of prices at scale 1: from a table for two firms, else searched for.
+    """Best replies to batches of prices at scale 1: from a table for two firms, otherwise by search.
 
-    The market's own best reply takes one price vector at a time, and the null asks for hundreds of thousands.
+    `Market.best_response` takes one price vector at a time, and the null needs hundreds of thousands.
 
     Args:
         market: with one product per firm.
@@ -119,7 +119,7 @@ class Replies:
             self._table = (grid, both)
 
     def __call__(self, prices: Floats) -> Floats:
-        """Prices (…, F) to replies (…, F); firm i answers the others' prices."""
+        """Return the best replies (…, F) to prices (…, F); firm i replies to the others' prices."""
         if self._table is None:
             return self._search(prices)
         grid, replies = self._table
@@ -127,7 +127,7 @@ class Replies:
         return np.stack([first, np.interp(prices[..., 0], grid, replies[:, 1])], axis=-1)
 
     def slope(self, prices: Floats, step: float = 1e-3) -> float:
-        """How much the mean reply rises when all rivals' prices rise by one."""
+        """Return the increase in the mean reply when all rivals' prices rise by one."""
         moved = []
         for firm in range(len(prices)):
             up = np.stack([prices - step, prices + step])
@@ -137,7 +137,7 @@ class Replies:
         return float(np.mean(moved))
 
     def _search(self, prices: Floats, steps: int = 45) -> Floats:
-        """Golden-section search in each firm's own price: profit has a single peak there."""
+        """Maximise profit by golden-section search in each firm's own price; it has a single maximum."""
         shrink = (np.sqrt(5) - 1) / 2
         found = np.empty(prices.shape)
         for firm in range(prices.shape[-1]):
@@ -158,7 +158,7 @@ class Replies:
 
 
 def _many(prices: Floats) -> tuple[Floats, Floats]:
-    """The slopes of many data sets at once: prices (replications, runs, T, F) to two arrays."""
+    """Return the slopes of many data sets with prices (replications, runs, T, F), two arrays."""
     y, x = lagged(prices)
     y = y - y.mean(axis=-2, keepdims=True)
     x = x - x.mean(axis=-3, keepdims=True)

@@ -36,7 +36,7 @@ _CAPTION = (
 
 
 def title(result: PricingResult) -> str:
-    """Return who met in the market."""
+    """Return the title: the policies in the market."""
     return " against ".join(policy_name(name) for name in result.panel.firms[0])
 
 

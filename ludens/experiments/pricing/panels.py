@@ -1,7 +1,7 @@
-"""What happened in a run of pricing markets, as arrays: the one form from which all analysis starts.
+"""Panels: the prices, quantities and profits of pricing runs as arrays, on which all analysis is based.
 
-A panel is the same for language models, oracles and Q-learners: prices, quantities and profits of shape
-(runs, periods, firms), NaN where nothing was played, and the two benchmarks of every market beside them.
+A panel has the same form for language models, oracles and Q-learners: prices, quantities and profits of shape
+(runs, periods, firms), NaN where nothing was played, and the two benchmarks of every market.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMPLETE = "done"
 
 @dataclass(frozen=True)
 class Note:
-    """What a firm wrote in one period.
+    """A firm's notes in one period.
 
     Attributes:
         run, period, firm: where, each from 0.
@@ -39,7 +39,7 @@ class Note:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Runs of a market side by side. R runs, T periods, F firms.
+    """Several runs of a market. R runs, T periods, F firms.
 
     Attributes:
         prices: (R, T, F), in money units (those of the run's price scale); NaN where not played.
@@ -50,10 +50,10 @@ class Panel:
         ceiling: (R,), the stated highest price in money units; NaN where none was stated.
         nash_prices, joint_prices: (R, F), one-shot Nash prices and those that maximise joint profit, money.
         nash_profits, joint_profits: (R, F), profits at these prices.
-        labels: per run what tells it apart (prefix, number and so on).
-        detail: per run why it stopped, where it did.
-        notes: what firms wrote, in order.
-        markets: per run the market, for what must be simulated in it; empty where it is not known.
+        labels: per run those that distinguish it (prefix, number and so on).
+        detail: per run why it stopped, if it did.
+        notes: of the firms, in order.
+        markets: per run the market, for simulations in it; empty if it is not known.
     """
 
     prices: Floats
@@ -90,12 +90,12 @@ class Panel:
 
     @property
     def runs(self) -> int:
-        """How many runs."""
+        """The number of runs."""
         return len(self.prices)
 
     @property
     def periods(self) -> int:
-        """How many periods the longest run has."""
+        """The number of periods of the longest run."""
         return int(self.prices.shape[1])
 
     @property
@@ -137,7 +137,7 @@ def panel_of(
     status: Sequence[str] | None = None,
     labels: Sequence[Mapping[str, Any]] | None = None,
 ) -> Panel:
-    """A panel from prices alone, in a market without shocks: what simulated firms did, for example.
+    """Make a panel from prices alone, such as those of simulated firms, in a market without interventions.
 
     Args:
         prices: (R, T, F), in money units; NaN where not played.
@@ -184,5 +184,5 @@ def panel_of(
 
 
 def known(values: Floats) -> NDArray[np.bool_]:
-    """Which values are there: neither NaN nor infinite."""
+    """Return which values are known, neither NaN nor infinite."""
     return np.isfinite(values)

@@ -1,4 +1,4 @@
-"""The panel of a run on disk: what its firms did, played back from their decisions."""
+"""The panel of a run on disk, replayed from its decisions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def panel(run: Run | str | os.PathLike[str]) -> Panel:
         run: opened for reading, or its file.
 
     Raises:
-        NoRunError: it is no run of a pricing market.
+        NoRunError: it is not a run of a pricing market.
         StoreError: its decisions do not fit the market as this version plays it.
     """
     found = histories(run if isinstance(run, Run) else Run(run))

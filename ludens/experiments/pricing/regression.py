@@ -1,4 +1,4 @@
-"""Do firms answer the rival's last price? The regression of Fish, Gonczarowski & Shorrer (2024).
+"""Do firms react to the rival's last price? The regression of Fish, Gonczarowski & Shorrer (2024).
 
     p_it = α_(i,run) + γ·p_i,t−1 + δ·p_−i,t−1 + ε_it
 
@@ -6,7 +6,7 @@ over the last two thirds of the periods (101–300 of 300), prices divided by th
 per firm and run, standard errors clustered by run. With more than two firms p_−i is the mean of the others
 (our choice). Only runs that are done enter.
 
-A positive δ is no sign of collusion by itself: see `ludens.experiments.pricing.null`.
+A positive δ alone is no evidence of collusion: see `ludens.experiments.pricing.null`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Coefficient:
 
 @dataclass(frozen=True)
 class Regression:
-    """What the regression found.
+    """The results of the regression.
 
     Attributes:
         own: γ, on the own lagged price.
@@ -47,7 +47,7 @@ class Regression:
         runs: runs that entered; `clusters` are what the errors are clustered by.
         periods: first and last period that is explained, counted from 1, of the longest run.
         residual: standard deviation of the residuals, in prices at scale 1.
-        note: why something is missing.
+        note: why a value is missing.
     """
 
     own: Coefficient
@@ -61,7 +61,7 @@ class Regression:
 
 
 def regress(panel: Panel, cluster: Cluster = "run") -> Regression:
-    """The regression over all runs of the panel that are done.
+    """Estimate the regression over all finished runs of the panel.
 
     Args:
         panel: of at least two firms.
@@ -101,7 +101,7 @@ def fixed_effects(
     runs: int = 0,
     periods: tuple[int, int] = (0, 0),
 ) -> Regression:
-    """Least squares with a constant per entity and clustered errors.
+    """Estimate by least squares with a constant per entity and clustered errors.
 
     The covariance is the sandwich of cluster sums with the usual correction G/(G−1)·(N−1)/(N−K), K counting
     the constants too: what a regression on dummies reports (Stata, statsmodels).
@@ -109,10 +109,10 @@ def fixed_effects(
     Args:
         outcome: (n,).
         regressors: (n, 2), own and rival's lagged price.
-        entities: (n,), whole numbers: what has a constant of its own.
-        clusters: (n,), whole numbers: within which errors may hang together.
-        runs: taken over into the result.
-        periods: likewise.
+        entities: (n,), whole numbers: the entity of each observation, which has its own constant.
+        clusters: (n,), whole numbers: the cluster of each observation, within which errors may correlate.
+        runs: passed on to the result.
+        periods: passed on to the result.
     """
     names, place = np.unique(entities, return_inverse=True)
     groups, member = np.unique(clusters, return_inverse=True)
@@ -140,12 +140,12 @@ def fixed_effects(
 
 
 def first_explained(periods: int) -> int:
-    """The first period that is explained, from 0: after a third of them, and with a period before it."""
+    """Return the first explained period, from 0: after a third of all periods, with a period before it."""
     return max(1, periods // 3)
 
 
 def lagged(prices: Floats) -> tuple[Floats, Floats]:
-    """Outcome and regressors from prices (…, T, F): shapes (…, T−1, F) and (…, T−1, F, 2)."""
+    """Return outcome and regressors from prices (…, T, F): shapes (…, T−1, F) and (…, T−1, F, 2)."""
     before = prices[..., :-1, :]
     count = before.shape[-1]
     rivals = (before.sum(axis=-1, keepdims=True) - before) / (count - 1)

@@ -1,4 +1,4 @@
-"""A pricing run as measured, as JSON and as rows."""
+"""The measures of a pricing run, as JSON and as rows."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from ludens.experiments.runs.run import Run
 
 @dataclass(frozen=True)
 class PricingResult:
-    """A pricing run as measured.
+    """The measures of a pricing run.
 
     Attributes:
         run_path: the run's file.
         report_path: the HTML report; None until one is written.
-        panel: what happened.
-        analysis: what was measured on it.
-        costs: what the decisions of each run took.
+        panel: its prices, quantities and profits.
+        analysis: the measures of the panel.
+        costs: of the decisions of each run.
         decisions: everything that was asked and answered.
         manifest: of the run.
         judged: verdicts of a model on sentences of the notes; empty where none was asked.
@@ -46,12 +46,12 @@ class PricingResult:
 
     @property
     def unfinished(self) -> int:
-        """How many runs were neither played to their end nor aborted."""
+        """The number of runs that were neither finished nor aborted."""
         return self.analysis.groups[0].unfinished
 
     @property
     def calls(self) -> int:
-        """How many calls to models were made."""
+        """The number of calls to models."""
         return sum(each.calls for each in self.costs)
 
 
@@ -62,7 +62,7 @@ def measured(run: Run) -> PricingResult:
     `ludens.experiments.pricing.judging`.
 
     Raises:
-        NoRunError: it is no pricing run.
+        NoRunError: it is not a pricing run.
     """
     played, manifest, decisions = panel(run), run.manifest, run.decisions()
     by_run: dict[int, list[DecisionRecord]] = {}

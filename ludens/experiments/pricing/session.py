@@ -1,4 +1,4 @@
-"""One market with its firms in their seats: the environment, stepped on decisions, and what firms are told.
+"""The session of one market: the environment, stepped by decisions, and the facts that firms may know.
 
 The environment is ``ludens/bertrand-v0``. Its prices are continuous unless the configuration declares a
 price grid, so that models, oracles and learners meet in one market; a policy that knows a grid of its own
@@ -31,7 +31,7 @@ bound that keeps slips out, and from which a firm that runs into it cannot learn
 
 @dataclass(frozen=True)
 class PeriodNews:
-    """A period that was just played.
+    """The results of the latest period.
 
     Attributes:
         episode: its number; `labels` are its labels.
@@ -59,7 +59,7 @@ class MarketSession:
         labels: of the episode, with its scale and the ceiling that it states.
 
     Attributes:
-        played: of each period so far, by seat, what came of it: ``"price"``, ``"quantity"`` and ``"profit"``
+        played: the results of each period so far, by seat: ``"price"``, ``"quantity"`` and ``"profit"``
             (less fines).
 
     Raises:
@@ -101,7 +101,7 @@ class MarketSession:
         return len(self.played)
 
     def turns(self) -> dict[str, Turn]:
-        """What each firm that sets a price now may know, its own notes among it; empty at the end."""
+        """Return the turns of the firms that set a price now, with their notes; empty at the end."""
         return {
             seat: with_facts(self._env.turn(seat), notes=self._notes.get(seat, {}), message_limit=self._talk)
             for seat in self._env.agents
@@ -111,7 +111,7 @@ class MarketSession:
         """Charge the prices, all valid, and send the messages that stand in the decisions' notes.
 
         Returns:
-            what came of it, as it is kept in `played`.
+            The results of the period, as stored in `played`.
 
         Raises:
             UsageError: a price is out of bounds or not a point of the grid, or a message is too long.

@@ -1,8 +1,8 @@
 """Repeated pricing markets as a study: an episode is one run of a market at one price scale.
 
 Every period all firms decide at once, on what they saw of the periods before and on their own notes; each
-decision is kept before the next period is asked for. A run that was killed goes on in the middle of the
-period where it was, and what was answered is not asked again.
+decision is kept before the next period is asked for. A run that was killed continues in the middle of
+its period, and nothing that was answered is asked again.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
     """Policies that price against each other in a repeated market.
 
     Attributes:
-        on_period: called after each period, those among them that are played back from an earlier life of the
-            run.
+        on_period: called after each period, including those that a resumed run replays.
     """
 
     config_type = PricingConfig
@@ -85,7 +84,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         return {**labels, "ceiling": self.config.drawn_ceiling(labels["scale"], seeds)}
 
     def player(self) -> PlayOne:
-        """Return what plays one episode.
+        """Return the player of one episode.
 
         Raises:
             UsageError: a policy cannot be made, or the environment does not take the configuration.
@@ -166,10 +165,10 @@ def play_pricing(
     on_period: OnPeriod | None = None,
     **config: Any,
 ) -> Run:
-    """Play runs of a pricing market and keep them.
+    """Play runs of a pricing market and store them.
 
     An episode is one run of the market at one price scale. A firm whose reply stays unreadable ends its
-    episode as ``aborted``; it stays in the tables as such, and the others go on.
+    episode as ``aborted``; it is shown in the tables as such, and the others continue.
 
     Args:
         firms: one for each firm of the market, or one for all: policies or their names

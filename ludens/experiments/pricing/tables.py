@@ -52,7 +52,7 @@ def judged_table(found: Sequence[Judged], title: str = "The same, read by a mode
 
 
 def effects_table(found: Sequence[Effect]) -> Table:
-    """Return what implanted sentences did to prices: a row for each group, below it its sentences."""
+    """Return the effects of implanted sentences on prices: a row for each group, then its sentences."""
     rows = [
         (
             each.group if each.sentence is None else f"  {each.sentence}",

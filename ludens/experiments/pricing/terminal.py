@@ -34,7 +34,7 @@ _READING = (
 
 
 def print_result(result: PricingResult, console: Console) -> None:
-    """Print the runs, their means, the regression, and where the report lies."""
+    """Print the runs, their means, the regression, and the path of the report."""
     print_analysis(result.analysis, console)
     _say_judged(result.judged, console, "dim")
     found = result.analysis.groups[0]
@@ -55,7 +55,7 @@ def _say_judged(found: Sequence[Judged], console: Console, style: str = "") -> N
 
 
 def print_analysis(found: Analysis, console: Console) -> None:
-    """Print what was measured."""
+    """Print the measures."""
     from rich.text import Text
 
     for seat in found.firms:
@@ -93,7 +93,7 @@ def print_analysis(found: Analysis, console: Console) -> None:
 
 
 def print_effects(result: ImplantResult, console: Console) -> None:
-    """Print what implanted sentences did to prices: a line for each group, below it its sentences."""
+    """Print the effects of implanted sentences on prices: a line for each group, then its sentences."""
     table = effects_table(result.effects)
     styles = ["bold" if each.sentence is None else "" for each in result.effects]
     print_table(table, console, names=42, styles=styles)

@@ -1,9 +1,9 @@
-"""What firms write in their plans and insights, counted by a rule that anyone can read.
+"""Counts of kinds of sentences in firms' plans and insights, by simple keyword rules.
 
-A text is cut into sentences, and each sentence is looked through for words. The lists are ours, in English,
-and blind to irony and to anything they do not name: a count says how often firms use such words, not what
-they mean by them. The report prints the lists and examples of what they caught, so that this can be judged.
-Plans are written anew in every period; a sentence that is copied forward counts each time.
+A text is split into sentences, and each sentence is searched for words. The lists are ours, in English. They
+do not recognise irony or paraphrases: a count shows how often firms use such words, not what they mean. The
+report prints the lists with examples of matching sentences, so that readers can judge them. Plans are written
+anew in every period; a sentence that is copied counts each time.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Rule:
 
     Attributes:
         name: for tables and files.
-        title: for people.
-        patterns: regular expressions, of which at least one must occur, whatever the case.
-        needs: of which one must occur too, if there are any.
-        without: of which none may occur.
+        title: for display.
+        patterns: regular expressions, of which at least one must match; case is ignored.
+        needs: further expressions, of which one must match too, if there are any.
+        without: expressions of which none may match.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Rule:
     without: tuple[str, ...] = ()
 
     def matches(self, sentence: str) -> bool:
-        """Whether the sentence is of this kind."""
+        """Return whether the sentence is of this kind."""
         return (
             _some(self.patterns, sentence)
             and (not self.needs or _some(self.needs, sentence))
@@ -123,7 +123,7 @@ class Counted:
         sentences: how many sentences there are in the runs that are done; `found` of them are of this kind.
         share: of sentences, with a 95 % interval from resampling runs.
         by_run: per run, aborted ones too, (found, sentences).
-        examples: the first different sentences that were caught.
+        examples: the first different sentences that match.
     """
 
     rule: Rule
@@ -146,7 +146,7 @@ def count_sentences(
     Args:
         panel: with its notes.
         rng: for the bootstrap.
-        fields: which notes are read, ``"plans"`` and ``"insights"`` by default.
+        fields: the notes that are counted, ``"plans"`` and ``"insights"`` by default.
         rules: the kinds.
     """
     written: dict[str, tuple[bool, ...]] = {}
@@ -185,7 +185,7 @@ def sentences_of(panel: Panel) -> tuple[str, ...]:
 
 
 def split(text: str) -> list[str]:
-    """Return the sentences of a text: cut after . ! ? ; before a space, and at line ends; list marks are
+    """Return the sentences of a text, split after . ! ? ; before a space, and at line ends; list marks are
     dropped.
 
     A full stop inside a number does not end a sentence.

@@ -1,7 +1,7 @@
-"""A language model's verdicts on sentences of firms' notes, beside the keyword rules'.
+"""A language model's verdicts on sentences of firms' notes, compared with the keyword rules.
 
-The keyword rules of `ludens.experiments.pricing.texts` see words and no meaning. A model reads a sample of
-the different sentences, one at a time, without knowing what the rules say of them. The question is ours.
+The keyword rules of `ludens.experiments.pricing.texts` do not understand meaning. A model classifies a sample
+of the different sentences, one at a time, without knowing the rules' results. The question is ours.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Judged:
 
     Attributes:
         rule: the keyword rule.
-        by_model, by_rule, by_both: how many sentences each takes for this kind.
-        read: how many the model gave a readable verdict on.
-        share: of these, by the model; Wilson's interval.
-        agreement: the share of sentences on which both say the same of this kind.
+        by_model, by_rule, by_both: the number of sentences that each classifies as this kind.
+        read: the number of sentences with a readable verdict of the model.
+        share: of these, the model's share of this kind; Wilson's interval.
+        agreement: the share of sentences on which both agree about this kind.
     """
 
     rule: Rule
@@ -64,7 +64,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class JudgeResult:
-    """A judge's run as measured.
+    """The measures of a judge's run.
 
     Attributes:
         run_path: the run's file.
@@ -95,7 +95,7 @@ def measured(run: Run) -> JudgeResult:
     """Measure a judge's run as it stands on disk, finished or not, without asking anything.
 
     Raises:
-        NoRunError: the run is none of a judge.
+        NoRunError: the run is not one of a judge.
     """
     manifest, episodes, decisions = run.manifest_of(KIND), run.episodes(), run.decisions()
     report, said = report_path(run.path), _said(decisions)
@@ -112,7 +112,7 @@ def measured(run: Run) -> JudgeResult:
 
 
 def verdicts(run: Run, among: Collection[str] | None = None) -> tuple[Judged, ...]:
-    """Return what a run of a judge says, by kind of sentence.
+    """Return the verdicts of a judge's run by kind of sentence.
 
     Args:
         run: of a judge, finished or not.
