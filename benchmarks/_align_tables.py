@@ -262,7 +262,7 @@ def picture(ladders: dict[Entry, Mapping[str, Score]], path: Path) -> Path | Non
     if not lines:
         return None
     kappas = sorted(oracle)
-    with drawing.sheet(5.2, 3.2) as figure:
+    with drawing.new_figure(5.2, 3.2) as figure:
         axes = figure.subplots()
         best = [oracle[kappa] for kappa in kappas]
         axes.plot(kappas, best, color=INK, linestyle=(0, (2, 1.5)), marker=".", label="the oracle")

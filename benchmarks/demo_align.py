@@ -40,8 +40,8 @@ def main() -> None:
             for name in ("held-out", "partner cooperates"):
                 score = found.score(who, name)
                 if score is not None and score.agreement.value is not None:
-                    told = f"agreement {score.agreement.value:.2f}, right of all {score.right.value:.2f}"
-                    print(f"{who}, {name}: {told} (n={score.asked})")
+                    shares = f"agreement {score.agreement.value:.2f}, right of all {score.right.value:.2f}"
+                    print(f"{who}, {name}: {shares} (n={score.asked})")
     spent = time.perf_counter() - start
     print(f"all with the report: {spent:.1f} s, {spent / LIMIT:.2f} of the limit of {LIMIT:.0f} s")
 

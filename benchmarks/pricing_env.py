@@ -27,7 +27,7 @@ HORIZON = 1000
 
 
 def plain(market: Market, rng: np.random.Generator) -> Callable[[], int]:
-    """One market, one period after another, nothing but the market."""
+    """Return a loop over periods of one market, without an environment."""
     grid = price_grid(market)
 
     def chunk() -> int:
@@ -41,7 +41,7 @@ def plain(market: Market, rng: np.random.Generator) -> Callable[[], int]:
 
 
 def parallel(rng: np.random.Generator) -> Callable[[], int]:
-    """`pettingzoo.make("parallel", …)`, whole episodes."""
+    """Return a loop over whole episodes of `pettingzoo.make("parallel", …)`."""
     env = make("parallel", "ludens/bertrand-v0", periods=HORIZON)
 
     def chunk() -> int:
@@ -54,7 +54,7 @@ def parallel(rng: np.random.Generator) -> Callable[[], int]:
 
 
 def aec(rng: np.random.Generator) -> Callable[[], int]:
-    """`pettingzoo.make("aec", …)` in PettingZoo's loop, whole episodes."""
+    """Return a loop over whole episodes of `pettingzoo.make("aec", …)`."""
     env = make("aec", "ludens/bertrand-v0", periods=HORIZON)
 
     def chunk() -> int:
@@ -71,7 +71,7 @@ def aec(rng: np.random.Generator) -> Callable[[], int]:
 def batched(
     market: Market, markets: int, rng: np.random.Generator, *, grid: bool = True
 ) -> Callable[[], int]:
-    """`PricingCore`, many markets at once."""
+    """Return a loop over many markets together, by `PricingCore`."""
     prices = price_grid(market)
     core = PricingCore(market, markets=markets, grid=prices if grid else None)
 
@@ -85,7 +85,7 @@ def batched(
 
 
 def rate(chunk: Callable[[], int], seconds: float) -> float:
-    """Market periods per second."""
+    """Return the market periods per second."""
     done, start = 0, time.perf_counter()
     while (spent := time.perf_counter() - start) < seconds:
         done += chunk()

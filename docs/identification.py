@@ -56,8 +56,8 @@ if __name__ == "__main__":
             for warning in sample.warnings
             if np.isnan(sample.values).any()
         ]
-        told = "; ".join(warned) or "all identified"
+        result = "; ".join(warned) or "all identified"
         print(
             f"| {name} | {'whole strategies' if seen == 'strategies' else 'moves at nodes'} | {errors} | "
-            f"{told} |"
+            f"{result} |"
         )

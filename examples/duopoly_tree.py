@@ -1,4 +1,4 @@
-"""A game of your own is a tree: two firms set a low or a high price at once, with the logit demand.
+"""A game of your own is a tree: two firms set a low or a high price simultaneously, with the logit demand.
 
 The market is that of Calvano et al. (2020); owners differ in their preferences; profits are in hundredths.
 """
@@ -17,7 +17,7 @@ prices = {"low": nash_prices(market)[0], "high": monopoly_prices(market)[0]}
 
 
 def second_firm(first: str) -> DecisionNode:
-    """The second firm's node, which it cannot tell from the other one: it does not see the first price."""
+    """Return a node of the second firm, which cannot distinguish its nodes."""
     ends = {
         name: PayoffNode(tuple(100 * market.profits([prices[first], price])))
         for name, price in prices.items()

@@ -40,7 +40,7 @@ for episode in range(2000):
 
 
 def greedy_action(observation: Mapping[str, np.ndarray]) -> int:
-    """The learnt move."""
+    """Return the learnt move."""
     return int(values[observation["observation"].tobytes()].argmax())
 
 

@@ -47,7 +47,7 @@ def symmetric_equilibria(game: GameTree, preferences: Preferences) -> Floats:
 
 
 def _survives_trembles(game: GameTree, preferences: Preferences, place: int) -> bool:
-    """Whether pure strategy number `place` is optimal against its own trembling version for all small ε."""
+    """Return whether pure strategy `place` is optimal against its own trembling version for small ε."""
     table = pure_strategies(game)
     others = _trembling_others(game, table[place])
     behind, ahead = comparison_tables(game.payoffs)

@@ -103,7 +103,7 @@ def has_perfect_information(game: GameTree) -> bool:
 
 
 def _hidden(game: GameTree) -> str | None:
-    """The first information set met twice, if there is one."""
+    """Return the first information set met twice, if there is one."""
     seen: set[str] = set()
     for _, node in walk(game.root):
         if isinstance(node, DecisionNode):
@@ -116,7 +116,7 @@ def _hidden(game: GameTree) -> str | None:
 def _leaf_utilities(
     game: GameTree, preferences: Preferences | Mapping[str, Preferences]
 ) -> tuple[Floats, Floats]:
-    """Every role's utility of every leaf up to a constant, (leaves, roles), and its scale, (roles,)."""
+    """Return the utility of each leaf up to a constant, (leaves, roles), and its scale, (roles,)."""
     by_role = dict.fromkeys(game.roles, preferences) if isinstance(preferences, Preferences) else preferences
     for role in game.roles:
         if role not in by_role:

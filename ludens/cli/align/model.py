@@ -192,8 +192,8 @@ def data(
     if as_json:
         print_json({"data": str(written), "examples": counts, "hash": made.card.hash})
         return
-    told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    console().print(f"{told} (hash {made.card.hash})", markup=False)
+    counted = ", ".join(f"{count} {name}" for name, count in counts.items())
+    console().print(f"{counted} (hash {made.card.hash})", markup=False)
     console().print(f"Data         {written}", markup=False, soft_wrap=True)
 
 

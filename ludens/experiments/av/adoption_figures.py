@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ludens.experiments.av.adoption import AdoptionPaths
 from ludens.experiments.av.adoption_result import AdoptionResult, KappaCurve
-from ludens.experiments.report.drawing import COLOURS, save_twice, sheet
+from ludens.experiments.report.drawing import COLOURS, new_figure, save_twice
 from ludens.experiments.report.svg import INK, MUTED
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LAW = "#e69f00"
 def picture(result: AdoptionResult) -> Figure:
     """Draw shares against κ on the left (where populations were simulated), and paths on the right."""
     panels = 2 if result.curves else 1
-    with sheet(5.4 * panels, 4.2) as figure:
+    with new_figure(5.4 * panels, 4.2) as figure:
         axes = np.atleast_1d(figure.subplots(1, panels)).tolist()
         figure.subplots_adjust(left=0.12 / panels, right=0.985, bottom=0.14, top=0.78, wspace=0.2)
         if result.curves:

@@ -21,27 +21,27 @@ def print_adoption(result: AdoptionResult, console: Console) -> None:
     """Print the rules, each group, the thresholds, and the lives lost."""
     game, limits = result.game, result.thresholds
     rounds = result.paths.shares.shape[1] - 1
-    told = f"Adoption game: {game.people} people, {game.walkers} pedestrians per accident, {rounds} rounds"
-    say(console, told, "bold")
+    line = f"Adoption game: {game.people} people, {game.walkers} pedestrians per accident, {rounds} rounds"
+    say(console, line, "bold")
     print_table(groups_table(result), console)
     say(console, "Share of utilitarian cars at first and in the last round; payoff per round.\n", "dim")
     for name, first, last in (
         ("κ* (utilitarian if κ is above)", limits["kappa"], limits["kappa_last"]),
         ("a* (weight on each other life)", limits["altruism"], limits["altruism_last"]),
     ):
-        told = f"{name:<32}{threshold(first)}"
-        told += "" if first == last else f"; in the last round {threshold(last)}"
-        say(console, told)
+        line = f"{name:<32}{threshold(first)}"
+        line += "" if first == last else f"; in the last round {threshold(last)}"
+        say(console, line)
     lost = result.deaths_per_round
     if lost is not None:
         passengers, pedestrians, outsiders = lost
-        told = f"{passengers:.4g} passengers, {pedestrians:.4g} pedestrians"
-        told += f", {outsiders:.4g} outsiders" if game.symmetry < 1 else ""
-        say(console, f"{'lives lost per round':<32}{told}")
+        line = f"{passengers:.4g} passengers, {pedestrians:.4g} pedestrians"
+        line += f", {outsiders:.4g} outsiders" if game.symmetry < 1 else ""
+        say(console, f"{'lives lost per round':<32}{line}")
     if result.decisions is not None:
         counts = result.decisions
-        told = f"{counts['valid']} valid, {counts['invalid']} invalid, {counts['refused']} refused"
-        say(console, f"{'decisions':<32}{told}")
+        line = f"{counts['valid']} valid, {counts['invalid']} invalid, {counts['refused']} refused"
+        say(console, f"{'decisions':<32}{line}")
 
 
 def print_run(result: AdoptionResult, console: Console) -> None:

@@ -91,12 +91,12 @@ def effects(
     groups = np.arange(len(scenarios)) if clusters is None else np.asarray(clusters)
     if groups.shape != first.shape:
         raise UsageError(f"Give one cluster for each of the {len(scenarios)} scenarios.")
-    told = ~np.isnan(first)
+    known_first = ~np.isnan(first)
     both = np.stack([first, 1 - first], axis=1)
     found = {}
     for name in ATTRIBUTES:
         levels, used = at_stake(scenarios, name)
-        used = used & told
+        used = used & known_first
         found[name] = _effect(both[used], levels[used], 1 / scenarios.probability[used], groups[used])
     return found
 

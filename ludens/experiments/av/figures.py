@@ -29,7 +29,7 @@ def approval_curves(result: DilemmaResult) -> Figure | None:
     if not found:
         return None
     numbers = sorted({n for each in found for n in each.approval})
-    with drawing.sheet(8.6, 4.3) as figure:
+    with drawing.new_figure(8.6, 4.3) as figure:
         axes = figure.add_axes((0.075, 0.13, 0.6, 0.82))
         axes.set_xscale("log")
         for each in reversed(found):
@@ -90,7 +90,7 @@ def points(result: DilemmaResult) -> Figure | None:
     questions = list(dict.fromkeys(question for each in result.measures for question in each.points))
     if not questions:
         return None
-    with drawing.sheet(8.6, 0.8 + 0.3 * len(result.measures)) as figure:
+    with drawing.new_figure(8.6, 0.8 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(questions), sharey=True, squeeze=False).ravel().tolist()
         for axes, question in zip(grid, questions, strict=True):
             for row, each in enumerate(result.measures):
@@ -117,7 +117,7 @@ def _dumbbells(
     from matplotlib.lines import Line2D
 
     extra = 1 if people and any(title in people for title, _ in panels) else 0
-    with drawing.sheet(8.6, 1.1 + 0.3 * (len(result.measures) + extra)) as figure:
+    with drawing.new_figure(8.6, 1.1 + 0.3 * (len(result.measures) + extra)) as figure:
         grid = figure.subplots(1, len(panels), sharey=True, squeeze=False).ravel().tolist()
         for axes, (title, pairs) in zip(grid, panels, strict=True):
             for row, each in enumerate(result.measures):

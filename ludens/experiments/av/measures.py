@@ -222,11 +222,11 @@ def _of_pairs(pairs: Sequence[Pair], rng: np.random.Generator) -> Estimate:
 
 
 def _by_order(found: Sequence[Answer], rng: np.random.Generator) -> Estimate:
-    told = [each for each in found if len(each.by_order) > 1]
-    if not told:
+    in_both_orders = [each for each in found if len(each.by_order) > 1]
+    if not in_both_orders:
         return missing("asked in one order only")
-    values = [1 - (max(each.by_order) - min(each.by_order)) for each in told]
-    return cluster_mean(values, [each.question for each in told], rng)
+    values = [1 - (max(each.by_order) - min(each.by_order)) for each in in_both_orders]
+    return cluster_mean(values, [each.question for each in in_both_orders], rng)
 
 
 def _by_framing(found: Sequence[Answer], rng: np.random.Generator) -> Estimate:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral_result import MoralMeasures
-from ludens.experiments.report.drawing import COLOURS, ENDINGS, check_figure, save_figure, sheet
+from ludens.experiments.report.drawing import COLOURS, ENDINGS, check_figure, new_figure, save_figure
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.svg import INK
 
@@ -33,7 +33,7 @@ def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure
         found: the measures of the policies.
         others: further models, as grey ticks.
     """
-    with sheet(7.6, 5.2, layout="constrained") as figure:
+    with new_figure(7.6, 5.2, layout="constrained") as figure:
         axes = figure.subplots()
         for name in ("top", "right", "left"):
             axes.spines[name].set_visible(False)
@@ -68,7 +68,7 @@ def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure
 
 def radar(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure:
     """Draw the nine effects around a circle: the centre is −1, the dashed ring 0, the rim 1."""
-    with sheet(6.4, 6.4, layout="constrained") as figure:
+    with new_figure(6.4, 6.4, layout="constrained") as figure:
         axes = figure.add_subplot(projection="polar")
         around = np.linspace(0, 2 * math.pi, len(ATTRIBUTES), endpoint=False)
         closed = np.append(around, around[0])

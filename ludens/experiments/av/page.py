@@ -47,10 +47,10 @@ def page(result: DilemmaResult) -> Page:
     """Return what the report of a run of the dilemma shows."""
     names = dict.fromkeys(study for study, _ in result.design)
     studies = [name.removeprefix("study ") for name in names if name != OWN]
-    told = f"the dilemma in stud{'ies' if len(studies) > 1 else 'y'} {', '.join(studies)}"
+    asked = f"the dilemma in stud{'ies' if len(studies) > 1 else 'y'} {', '.join(studies)}"
     lead = (
         f"How {'it judges' if len(result.tested) == 1 else 'they judge'} "
-        f"{told if studies else 'a design of the dilemma'}, beside policies whose preferences are known."
+        f"{asked if studies else 'a design of the dilemma'}, beside policies whose preferences are known."
     )
     return Page(
         title=", ".join(policy_name(label) for label in result.tested),

@@ -42,11 +42,11 @@ def print_result(result: DilemmaResult, console: Console) -> None:
     say(console, _READING, "dim")
     for each in result.measures:
         if each.incomplete and each.policy in result.tested:
-            told = (
+            line = (
                 f"{policy_name(each.policy)}: {each.incomplete} of {each.asked} questions were not read in "
                 "both orders, and enter nothing."
             )
-            say(console, told, "yellow")
+            say(console, line, "yellow")
     unfinished = result.ended < result.planned
     if unfinished:
         say(console, f"Unfinished: {result.ended} of {result.planned} questions asked.", "bold")

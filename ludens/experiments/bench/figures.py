@@ -37,7 +37,7 @@ def heat_map(result: BenchResult) -> Figure:
     widest = max((max(columns.values()) + 1 for _, columns in bands), default=1.0)
     band, colours = _ABOVE + tall + _BELOW, drawing.scale()
     # As wide as the page's other figures, lest a page enlarge a small one.
-    with drawing.sheet(max(_WIDTH, left + _CELL[0] * widest + 0.1), band * max(len(bands), 1)) as figure:
+    with drawing.new_figure(max(_WIDTH, left + _CELL[0] * widest + 0.1), band * max(len(bands), 1)) as figure:
         for place, (family, columns) in enumerate(bands):
             span = max(columns.values()) + 1
             bottom = band * (len(bands) - place) - _ABOVE - tall
@@ -76,7 +76,7 @@ def sensitivity(result: BenchResult) -> Figure | None:
     across = min(4, len(panels))
     down = -(-len(panels) // across)
     drawn = policies(result).styles
-    with drawing.sheet(_WIDTH, 0.75 + 2.25 * down) as figure:
+    with drawing.new_figure(_WIDTH, 0.75 + 2.25 * down) as figure:
         grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[len(panels) :]:
             axes.set_visible(False)
@@ -100,7 +100,7 @@ def sensitivity(result: BenchResult) -> Figure | None:
 def agreement(result: BenchResult) -> Figure:
     """Draw agreement with every oracle under uniform beliefs, with 95 % intervals, one panel per κ."""
     kappas = [entry.kappa for entry in result.measures[0].comparisons if entry.beliefs == "uniform"]
-    with drawing.sheet(_WIDTH, 0.75 + 0.3 * len(result.measures)) as figure:
+    with drawing.new_figure(_WIDTH, 0.75 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(kappas), sharey=True, squeeze=False).ravel().tolist()
         _agreement_panels(grid, result, kappas, "")
         drawing.margins(figure, policies(result).margin, 0.35)
@@ -110,7 +110,7 @@ def agreement(result: BenchResult) -> Figure:
 def preferences(result: BenchResult) -> Figure:
     """Draw α, β, κ and λ of every policy under uniform beliefs, with 95 % intervals."""
     drawn = policies(result).styles
-    with drawing.sheet(_WIDTH, 0.85 + 0.3 * len(result.measures)) as figure:
+    with drawing.new_figure(_WIDTH, 0.85 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(PREFERENCES), sharey=True, squeeze=False).ravel().tolist()
         for axes, (name, letter) in zip(grid, PREFERENCES.items(), strict=True):
             found = [(each.policy, each.revealed[0].parameters[name]) for each in result.measures]
@@ -128,7 +128,7 @@ def picture(result: BenchResult) -> Figure:
     """
     families = [name for name in FAMILIES if any(name in found.by_family for found in result.measures)]
     drawn = policies(result).styles
-    with drawing.sheet(9.0, 1.12 + 0.3 * len(result.measures)) as figure:
+    with drawing.new_figure(9.0, 1.12 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(families) + 2, sharey=True, squeeze=False).ravel().tolist()
         for axes, family in zip(grid, families, strict=False):
             for row, found in enumerate(result.measures):

@@ -37,7 +37,7 @@ def parameters(table: EstimateTable) -> Figure:
     names = [_name(column, table.unit) for column in table.columns] + [_name(one, "") for one in others]
     left = drawing.margin(names)
     panels = len(table.parameters)
-    with drawing.sheet(max(6.0, left + 1.75 * panels), 0.95 + _ROW * len(rows)) as figure:
+    with drawing.new_figure(max(6.0, left + 1.75 * panels), 0.95 + _ROW * len(rows)) as figure:
         grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
         for axes, parameter in zip(grid, table.parameters, strict=True):
             values = [_of(column, parameter.name) for column in rows]
@@ -68,7 +68,7 @@ def save_figure(table: EstimateTable, path: str | os.PathLike[str]) -> Path:
 
 def _caterpillars(table: EstimateTable, others: Sequence[Column]) -> Figure:
     panels = len(table.parameters)
-    with drawing.sheet(max(6.0, 2.0 * panels), 4.2) as figure:
+    with drawing.new_figure(max(6.0, 2.0 * panels), 4.2) as figure:
         grid = figure.subplots(1, panels, sharey=True, squeeze=False).ravel().tolist()
         for axes, parameter in zip(grid, table.parameters, strict=True):
             values = [_of(column, parameter.name) for column in table.columns]
@@ -91,8 +91,8 @@ def _caterpillars(table: EstimateTable, others: Sequence[Column]) -> Figure:
             axes.set_ylim(0, 1)
             axes.set_yticks([0, 0.5, 1], ["lowest", "middle", "highest"], fontsize=8)
         if others:
-            told = "dashed: " + "; ".join(column.title for column in others)
-            figure.text(0.99, 0.012, told, fontsize=7, color=MUTED, ha="right", va="bottom")
+            legend = "dashed: " + "; ".join(column.title for column in others)
+            figure.text(0.99, 0.012, legend, fontsize=7, color=MUTED, ha="right", va="bottom")
         drawing.margins(figure, 0.75, 0.45, 0.68)
     return figure
 

@@ -198,10 +198,10 @@ def _below(table: EstimateTable, stars: bool) -> Sequence[str]:
         lines.append(f"In brackets: {table.errors}. {DASH}: not identified, see the notes.")
     shared = [fact for fact in table.facts if len(fact.numbers) == 1]
     if transposed(table) and shared:
-        told = ", ".join(
+        totals = ", ".join(
             f"{fact.label.lower()} {figure_text(fact.numbers[0], fact.digits)}" for fact in shared
         )
-        lines.append(f"In all: {told}.")
+        lines.append(f"In all: {totals}.")
     if stars:
         lines.append("*** p < 0.01, ** p < 0.05, * p < 0.1, of the hypothesis that the parameter is 0.")
     return lines

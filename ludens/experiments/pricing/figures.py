@@ -44,7 +44,7 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
     tall = 2.6 if across <= 2 else 1.75
     prices = panel.relative_prices
     low, high = _limits(panel, shown)
-    with drawing.sheet(_WIDTH, 0.75 + (tall + 0.28) * down) as figure:
+    with drawing.new_figure(_WIDTH, 0.75 + (tall + 0.28) * down) as figure:
         grid = figure.subplots(down, max(across, 1), sharex=True, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
@@ -86,7 +86,7 @@ def phase_plot(panel: Panel) -> Figure | None:
     nash = float(panel.nash_prices[run].mean() / panel.scale[run])
     joint = float(panel.joint_prices[run].mean() / panel.scale[run])
     low, high = _limits(panel, np.flatnonzero(panel.complete).tolist())
-    with drawing.sheet(_WIDTH, 0.9 + (2.4 if across > 2 else 3.3) * down) as figure:
+    with drawing.new_figure(_WIDTH, 0.9 + (2.4 if across > 2 else 3.3) * down) as figure:
         grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[firms:]:
             axes.set_visible(False)
@@ -128,7 +128,7 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
     labels = [f"firm {seat}: {shortened(policy_name(name), 34)}" for seat, name in enumerate(firms)]
     everything = np.concatenate(values)
     low, high = _padded([*everything[np.isfinite(everything)], 0.0, 1.0])
-    with drawing.sheet(_WIDTH, 0.85 + 0.62 * rows) as figure:
+    with drawing.new_figure(_WIDTH, 0.85 + 0.62 * rows) as figure:
         axes = figure.subplots()
         for value, name in ((0.0, "Nash"), (1.0, "joint profit")):
             axes.axvline(value, color=INK, linewidth=1, linestyle=_NASH if value == 0 else _JOINT, zorder=1)
@@ -162,7 +162,7 @@ def impulse_responses(deviator: Floats, rivals: Floats) -> Figure:
     """Draw relative price changes after a forced deviation, (sessions, horizon): means thick, and the first
     hundred sessions' others thin.
     """
-    with drawing.sheet(_WIDTH, 3.0) as figure:
+    with drawing.new_figure(_WIDTH, 3.0) as figure:
         axes = figure.subplots()
         periods = np.arange(deviator.shape[1])
         for each in rivals[:100]:

@@ -91,12 +91,12 @@ def _pictures(result: LearningResult) -> list[Picture]:
             figures.impulse_responses(result.response.deviator, result.response.rivals),
         ),
     ]
-    told = (
+    caption = (
         "The profit gain on the limit cycle: 0 is the one-shot Nash profit, 1 a share in the largest "
         "joint one."
     )
     gains = figures.gain_distribution(result.measures)
-    return [*found, Picture("gains", "How much of the collusive profit?", told, gains)]
+    return [*found, Picture("gains", "How much of the collusive profit?", caption, gains)]
 
 
 def _cycles(result: LearningResult) -> Table:

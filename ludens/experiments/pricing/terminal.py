@@ -42,8 +42,8 @@ def print_result(result: PricingResult, console: Console) -> None:
         if each.status == "aborted":
             say(console, f"Run {each.run}: {each.detail}", "yellow")
     if found.unfinished:
-        told = f"Unfinished: {found.unfinished} of {found.runs} runs are still to be played."
-        say(console, told, "bold")
+        line = f"Unfinished: {found.unfinished} of {found.runs} runs are still to be played."
+        say(console, line, "bold")
     say_time(console, result.manifest["seconds"], result.calls, sum(each.cost for each in result.costs))
     print_closing(console, result.run_path, result.report_path, unfinished=bool(found.unfinished))
 
@@ -84,8 +84,8 @@ def print_analysis(found: Analysis, console: Console) -> None:
     if regression.own.value is not None:
         say(console, f"lagged prices: own {_slope(regression.own)}, rival's {_slope(regression.rival)}")
         if null is not None:
-            told = f"own {_slope(null.own)}, rival's {_slope(null.rival)}"
-            say(console, f"myopic best replies would give: {told}", "dim")
+            line = f"own {_slope(null.own)}, rival's {_slope(null.rival)}"
+            say(console, f"myopic best replies would give: {line}", "dim")
     for counted in found.sentences:
         if counted.share.value is not None:
             say(console, f"{counted.rule.title}: {counted.found} of {counted.sentences} sentences", "dim")

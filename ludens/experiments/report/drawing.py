@@ -95,7 +95,7 @@ class Policies:
 
 
 @contextmanager
-def sheet(width: float, height: float, layout: Literal["constrained"] | None = None) -> Iterator[Figure]:
+def new_figure(width: float, height: float, layout: Literal["constrained"] | None = None) -> Iterator[Figure]:
     """Yield a figure of that size in inches, in the page's inks, apart from pyplot's global state."""
     import matplotlib
     from matplotlib.figure import Figure

@@ -114,7 +114,7 @@ def _constants(rows: Rows) -> Iterator[tuple[str, str]]:
 
 def _varying(rows: Rows) -> list[str]:
     """Return the columns that distinguish episodes, and their outcomes: status, payoffs, detail."""
-    told = [
+    varying = [
         name
         for name in _columns(rows)
         if len(rows) == 1
@@ -122,7 +122,7 @@ def _varying(rows: Rows) -> list[str]:
         or name.startswith("payoff ")
         or len({str(row.get(name)) for row in rows}) > 1
     ]
-    return [name for name in told if name != "detail" or any(row.get(name) for row in rows)]
+    return [name for name in varying if name != "detail" or any(row.get(name) for row in rows)]
 
 
 def _episodes(rows: Rows) -> RenderableType:

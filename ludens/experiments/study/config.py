@@ -138,8 +138,8 @@ def sentence(error: ValidationError, model: type[StudyConfig]) -> str:
         return f"{path}: there is no such key; {there}"
     if kind in {"value_error", "assertion_error"}:
         return f"{path}: {first['ctx']['error']}"
-    told = first["msg"].removeprefix("Input should be").strip()
-    return f"{path}: this should be {told}; got {given!r}."
+    expected = first["msg"].removeprefix("Input should be").strip()
+    return f"{path}: this should be {expected}; got {given!r}."
 
 
 def _steps(location: Sequence[str | int]) -> Iterator[str]:

@@ -59,7 +59,7 @@ class RatingMap:
         object.__setattr__(self, "scale", number)
 
     def __call__(self, difference: float) -> float:
-        """The share for a difference."""
+        """Return the share for a difference."""
         if self.shape == "step":
             return 0.5 + 0.5 * ((difference > 0) - (difference < 0))
         if self.shape == "linear":

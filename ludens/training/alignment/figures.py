@@ -41,7 +41,7 @@ def agreement(result: AlignmentResult) -> Figure | None:
         return None
     who = result.policies
     row = 0.12 * len(who) + 0.12
-    with drawing.sheet(_WIDTH, 0.9 + row * len(sets)) as figure:
+    with drawing.new_figure(_WIDTH, 0.9 + row * len(sets)) as figure:
         axes = figure.subplots()
         axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
         for place, name in enumerate(sets):
@@ -70,7 +70,7 @@ def cooperation(result: AlignmentResult) -> Figure | None:
     shown = [found for found in result.slopes if found.points]
     if not shown:
         return None
-    with drawing.sheet(_WIDTH, 3.3) as figure:
+    with drawing.new_figure(_WIDTH, 3.3) as figure:
         axes = figure.subplots()
         for found in shown:
             _means(axes, found.points, COLOURS[found.policy], _MARKERS[found.policy], "solid")
@@ -92,7 +92,7 @@ def kappas(result: AlignmentResult) -> Figure | None:
     shown = [found for found in result.kappas if found.alone.grid]
     if not shown:
         return None
-    with drawing.sheet(_WIDTH, 3.4) as figure:
+    with drawing.new_figure(_WIDTH, 3.4) as figure:
         for axes, kind in zip(figure.subplots(1, 2, sharey=True).tolist(), ("alone", "free"), strict=True):
             axes.axhline(CRITICAL, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
             axes.axvline(result.plan.preferences.kappa, color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)))
@@ -118,7 +118,7 @@ def prices(result: AlignmentResult) -> Figure | None:
         return None
     named = {"before": (BASE_DIRECT, "base"), "after": (TUNED, "tuned")}
     first = next(iter(result.markets.values()))
-    with drawing.sheet(_WIDTH, 3.0) as figure:
+    with drawing.new_figure(_WIDTH, 3.0) as figure:
         axes = figure.subplots()
         top = max(3.0, *(min(10.0, max(path.prices, default=0.0)) for path in result.markets.values()))
         for value, text in ((first.nash, "Nash"), (first.joint, "joint profit")):
@@ -154,7 +154,7 @@ def loss(result: AlignmentResult) -> Figure | None:
     ]
     if len(points) < 2:
         return None
-    with drawing.sheet(8.6, 2.6) as figure:
+    with drawing.new_figure(8.6, 2.6) as figure:
         axes = figure.subplots()
         steps, losses = zip(*points, strict=True)
         axes.plot(steps, losses, color="#d55e00", linewidth=1.6)

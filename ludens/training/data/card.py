@@ -56,11 +56,11 @@ class Card:
             lines += ["", f"## {split}", "", f"{counts['examples']} examples of {counts['games']} games."]
             lines += ["", "| column | counts |", "|---|---|"]
             for column in COUNTED:
-                told = ", ".join(f"{name} {number}" for name, number in counts[column].items())
-                lines.append(f"| {column} | {told} |")
+                listed = ", ".join(f"{name} {number}" for name, number in counts[column].items())
+                lines.append(f"| {column} | {listed} |")
             if self.margins[split]:
-                told = ", ".join(f"{name} {value:g}" for name, value in self.margins[split].items())
-                lines.append(f"| margin in points | {told} |")
+                listed = ", ".join(f"{name} {value:g}" for name, value in self.margins[split].items())
+                lines.append(f"| margin in points | {listed} |")
         return "\n".join(lines) + "\n"
 
 
@@ -72,8 +72,8 @@ def make_card(splits: Mapping[str, Sequence[Example]], settings: Mapping[str, An
             digest.update(json.dumps([name, example.to_row()], sort_keys=True).encode())
     counts = {name: _counts(examples) for name, examples in splits.items()}
     margins = {name: _margins(examples) for name, examples in splits.items()}
-    told = json.loads(json.dumps({"ludens": installed_version()} | dict(settings)))
-    return Card(told, counts, margins, digest.hexdigest()[:16])
+    stored = json.loads(json.dumps({"ludens": installed_version()} | dict(settings)))
+    return Card(stored, counts, margins, digest.hexdigest()[:16])
 
 
 def _counts(examples: Sequence[Example]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Estimate:
         return f"${self.cost:,.2f}" if self.cost >= 1 or self.cost == 0 else f"${self.cost:.4f}"
 
     def sentence(self) -> str:
-        """The estimate in words."""
+        """Return the estimate in words."""
         epochs = f"{self.epochs} {'epoch' if self.epochs == 1 else 'epochs'}"
         work = (
             f"{self.examples:,} examples of {self.tokens:,} tokens in all, "

@@ -132,9 +132,9 @@ def find_job(job: ProviderJob, transport: Transport) -> Any:
     try:
         ours = [other for other in transport.jobs() if other.training_file == file]
     except Exception as error:
-        told = str(transport.error(error, "about the jobs it has")).rstrip(".")
+        failure = str(transport.error(error, "about the jobs it has")).rstrip(".")
         raise ProviderError(
-            f"{told}; whether the job was created is not known: go on with "
+            f"{failure}; whether the job was created is not known: go on with "
             f"`ludens align provider --resume {job.folder}`, which looks again."
         ) from error
     if not ours:
@@ -151,14 +151,14 @@ def _rank(status: str) -> int:
 
 
 def _rejected(job: ProviderJob, transport: Transport, error: Exception, what: str) -> Exception:
-    told = transport.error(error, what)
+    failure = transport.error(error, what)
     if getattr(error, "status_code", None) in REJECTED:
         job.moved("failed", error=says(error))
     elif passes(error):
         return ProviderError(
-            f"{str(told).rstrip('.')}; go on with `ludens align provider --resume {job.folder}`."
+            f"{str(failure).rstrip('.')}; go on with `ludens align provider --resume {job.folder}`."
         )
-    return told
+    return failure
 
 
 def news(job: ProviderJob, state: Any) -> dict[str, Any]:

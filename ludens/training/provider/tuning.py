@@ -315,9 +315,9 @@ def _follow(job: ProviderJob, transport: Transport, tell: Callable[..., None], p
         try:
             state = transport.job(str(job.job_id))
         except Exception as error:
-            told = transport.error(error, f"about the job {job.job_id}")
+            failure = transport.error(error, f"about the job {job.job_id}")
             raise ProviderError(
-                f"{str(told).rstrip('.')}; the job goes on there: follow it again with "
+                f"{str(failure).rstrip('.')}; the job goes on there: follow it again with "
                 f"`ludens align provider --resume {job.folder}`."
             ) from error
         changes = news(job, state)

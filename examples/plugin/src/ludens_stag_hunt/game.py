@@ -1,7 +1,7 @@
 """The stag hunt (Rousseau; Skyrms, *The Stag Hunt and the Evolution of Social Structure*, 2004).
 
-Two hunters choose at once. Together they catch a stag; a hare is caught alone; who hunts the stag alone gets
-nothing. The second hunter's two nodes are one information set, so that the first choice is not seen.
+Two hunters choose simultaneously. Together they catch a stag; each can catch a hare alone; a lone stag hunter
+gets nothing. The second hunter's two nodes are one information set, so that the first choice is not seen.
 """
 
 from __future__ import annotations

@@ -118,9 +118,9 @@ def read_wide(table: Table, model: Model) -> Choices:
         (len(names), len(first), 2),
     )
     clusters = read_clusters(table, subjects, len(names))
-    told = [f"the choice in {table.row_word} {table.rows[row]}" for row in first]
+    titles = [f"the choice in {table.row_word} {table.rows[row]}" for row in first]
     return make_choices(
-        attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=told
+        attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=titles
     )
 
 
@@ -155,9 +155,9 @@ def read_long(table: Table, model: Model) -> Choices:
     shape = (len(names), len(first), int(sizes.max()))
     counts = count_events(subjects, situations[decisions], places, taken, shape)
     clusters = read_clusters(table, subjects, len(names))
-    told = [f"situation {table.raw('situation')[starts[decision]]!s}" for decision in first]
+    titles = [f"situation {table.raw('situation')[starts[decision]]!s}" for decision in first]
     return make_choices(
-        attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=told
+        attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=titles
     )
 
 

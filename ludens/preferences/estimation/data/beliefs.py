@@ -72,11 +72,11 @@ def _stated(read: GameRows, whole_rows: bool) -> tuple[Codes, list[Strategy]]:
             missing = next(
                 node.label for node in game.information_sets if np.isnan(vector[node.columns]).any()
             )
-            told = (
+            reason = (
                 f"has no counterpart at {missing!r} of {game!r}: what others do there was not stated by this "
                 "subject; add it, or give beliefs='uniform'"
             )
-            raise table.error(row, "belief", told)
+            raise table.error(row, "belief", reason)
     return read.plays, vectors
 
 

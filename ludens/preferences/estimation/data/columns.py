@@ -152,9 +152,9 @@ def open_table(table: Any, names: Mapping[str, str] | None = None) -> Table:
         cells = {str(name): _array(column) for name, column in table.items()}
         lengths = {name: len(column) for name, column in cells.items()}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise UsageError(
-                f"The table's columns have different lengths ({told}); give every row a value in each."
+                f"The table's columns have different lengths ({listed}); give every row a value in each."
             )
         opened = Table(cells, found, range(next(iter(lengths.values()), 0)), "row")
     elif hasattr(table, "columns") and hasattr(table, "__getitem__"):
@@ -242,8 +242,8 @@ def _read_csv(path: Path, names: Mapping[str, str]) -> Table:
                 rows.append(row)
                 lines.append(reader.line_num)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        told = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"The table {path} cannot be read ({told}); give a CSV file in UTF-8.") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"The table {path} cannot be read ({reason}); give a CSV file in UTF-8.") from None
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise UsageError(f"The table {path} has two columns called {twice[0]!r}; rename one.")

@@ -74,8 +74,8 @@ def _moves(read: GameRows, whole: str) -> Answers:
         second = next(row for row in range(len(table)) if first[asked[row]] != row)
         earlier = f"{table.row_word} {table.rows[first[asked[second]]]}"
         what = "gives this option a second time" if fractional else "answers this node a second time"
-        told = f"{what}, after {earlier}; a column round distinguishes answers to the same question"
-        raise table.error(second, "node", told)
+        reason = f"{what}, after {earlier}; a column round distinguishes answers to the same question"
+        raise table.error(second, "node", reason)
     if fractional:
         sums = np.bincount(questions, shares)
         wrong = np.flatnonzero(np.abs(sums - 1) > _TOLERANCE)
@@ -104,11 +104,11 @@ def _put_together(read: GameRows, columns: Codes, whole: str) -> Answers:
     complete = given == needed
     if whole == "strategies" and not complete.all():
         row = read.starts[np.argmin(complete)]
-        told = (
+        reason = (
             f"begins a strategy in {read.games[read.game[row]]!r} of which nodes are missing; add them, or "
             "take answers node by node with whole='auto'"
         )
-        raise read.table.error(row, None, told)
+        raise read.table.error(row, None, reason)
     # Every pure strategy's number is a sum over its options, since the first node varies slowest.
     worth = np.zeros(len(columns), dtype=np.intp)
     for number, game in enumerate(read.games):

@@ -161,19 +161,19 @@ def _conclude(
         for k in range(types)
     ]
     free = np.array([name not in held for name in model.names])
-    known = np.array([np.isnan(told.values) for told in fits])
+    known = np.array([np.isnan(each.values) for each in fits])
     singular, moved = flat(function, psi, shares, information, known | ~free)
     fits = [
         replace(one, values=np.where(lost, np.nan, one.values)) for one, lost in zip(fits, moved, strict=True)
     ]
-    silent = np.concatenate([*(np.isnan(told.values) | ~free for told in fits), found.shares])
+    silent = np.concatenate([*(np.isnan(each.values) | ~free for each in fits), found.shares])
     for covariance in covariances.values():
         covariance[silent], covariance[:, silent] = np.nan, np.nan
     width = len(model.names)
-    for k, told in enumerate(fits):
+    for k, each in enumerate(fits):
         here = slice(k * width, (k + 1) * width)
         own = {kind: covariance[here, here].copy() for kind, covariance in covariances.items()}
-        fits[k] = replace(told, covariances=own, draws=None if drawn is None else drawn[:, here])
+        fits[k] = replace(each, covariances=own, draws=None if drawn is None else drawn[:, here])
     level = float(parts.level[0])
     return Mixture(
         model=model,

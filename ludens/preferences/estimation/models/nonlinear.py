@@ -147,7 +147,7 @@ class NonlinearModel(Model):
         return np.stack([_value(p, phi[..., place]) for place, p in enumerate(self.weights, 1)], axis=-1)
 
     def _speed(self, phi: Floats) -> Floats:
-        """dθ_k/dφ_k, shape (..., m)."""
+        """Return dθ_k/dφ_k, shape (..., m)."""
         return np.stack([_slope(p, phi[..., place]) for place, p in enumerate(self.weights, 1)], axis=-1)
 
 
