@@ -106,10 +106,9 @@ def _payoffs(summary: Summary) -> RenderableType:
 
 def _constants(rows: Rows) -> Iterator[tuple[str, str]]:
     """Yield the labels that are the same in all episodes."""
-    if len(rows) > 1:
-        varying = _varying(rows)
-        same = ((name, rows[0].get(name)) for name in _columns(rows) if name not in varying)
-        yield from ((name, str(value)) for name, value in same if value not in {"", None})
+    varying = _varying(rows)
+    same = ((name, rows[0].get(name)) for name in _columns(rows) if name not in varying)
+    yield from ((name, str(value)) for name, value in same if value not in {"", None})
 
 
 def _varying(rows: Rows) -> list[str]:
@@ -117,8 +116,7 @@ def _varying(rows: Rows) -> list[str]:
     varying = [
         name
         for name in _columns(rows)
-        if len(rows) == 1
-        or name in {"episode", "status"}
+        if name in {"episode", "status"}
         or name.startswith("payoff ")
         or len({str(row.get(name)) for row in rows}) > 1
     ]

@@ -77,41 +77,47 @@ def write_rows(
 
 
 def _decisions(records: list[DecisionRecord]) -> Iterator[Mapping[str, Any]]:
-    """Yield one row per decision: its place, what was decided, and what it took; labels of episodes that
-    differ join.
+    """Yield one row per decision: its place, what was decided, what it took, and the episode's labels where
+    they say more.
     """
-    labels = dict.fromkeys(name for record in records for name in record.labels)
-    for record in records:
-        decision = record.decision
-        choice = None if isinstance(decision, BeliefReport) else decision
-        own = {
-            "episode": record.episode,
-            "step": record.step,
-            "question": record.question,
-            "agent": record.agent,
-            "policy": record.policy,
-            "environment": record.environment,
-            "protocol": record.protocol,
-            "role": record.role,
-            "node": record.node,
-            "round": record.round,
-            "options": _json(record.options),
-            "choice": record.choice,
-            "status": decision.status,
-            "probabilities": _json(decision.probabilities),
-            "provenance": None if choice is None else choice.provenance,
-            "reasoning": None if choice is None else choice.reasoning,
-            "calls": len(decision.calls),
-            "prompt_tokens": sum(call.prompt_tokens for call in decision.calls),
-            "completion_tokens": sum(call.completion_tokens for call in decision.calls),
-            "cost": sum(call.cost for call in decision.calls),
-            "seconds": sum(call.seconds for call in decision.calls),
-        }
-        further = {f"label_{name}": record.labels.get(name) for name in labels if name not in own}
-        yield own | {
-            name: value if isinstance(value, str | int | float | None) else _json(value)
-            for name, value in further.items()
-        }
+    rows = [(_decision(record), record.labels) for record in records]
+    labels = dict.fromkeys(
+        name for row, labels in rows for name, value in labels.items() if row.get(name) != value
+    )
+    for row, own in rows:
+        yield row | {f"label_{name}": _plain(own.get(name)) for name in labels}
+
+
+def _decision(record: DecisionRecord) -> dict[str, Any]:
+    decision = record.decision
+    choice = None if isinstance(decision, BeliefReport) else decision
+    return {
+        "episode": record.episode,
+        "step": record.step,
+        "question": record.question,
+        "agent": record.agent,
+        "policy": record.policy,
+        "environment": record.environment,
+        "protocol": record.protocol,
+        "role": record.role,
+        "node": record.node,
+        "round": record.round,
+        "options": _json(record.options),
+        "choice": record.choice,
+        "status": decision.status,
+        "probabilities": _json(decision.probabilities),
+        "provenance": None if choice is None else choice.provenance,
+        "reasoning": None if choice is None else choice.reasoning,
+        "calls": len(decision.calls),
+        "prompt_tokens": sum(call.prompt_tokens for call in decision.calls),
+        "completion_tokens": sum(call.completion_tokens for call in decision.calls),
+        "cost": sum(call.cost for call in decision.calls),
+        "seconds": sum(call.seconds for call in decision.calls),
+    }
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int | float | None) else _json(value)
 
 
 def _json(value: object) -> str | None:
