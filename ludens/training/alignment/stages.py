@@ -180,6 +180,7 @@ def tuned_model(files: Files) -> str:
 def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
     """Ask the questions of the exam, play the protocols, and run the transfer studies."""
     sizes, open_at_once = plan.sizes, questions_open(plan)
+    exam: dict[str, Any] = {"target": plan.preferences, "seed": plan.seed}
     who = policies_under_test(plan, files, when)
     if when == "before":
         # The base writes at length when it may think: it is asked only the first questions.
@@ -188,18 +189,15 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
         who = tuple(each for each in who if each.sets is None)
         if thinking and few:
             with begin("before: thinking first") as progress:
-                examine(thinking, few, files.run(when, "thinking"), seed=plan.seed, progress=progress)
+                examine(thinking, few, files.run(when, "thinking"), progress=progress, **exam)
     with begin(f"{when}: exam") as progress:
-        examine(
-            who, asked, files.run(when, "exam"), seed=plan.seed, concurrency=open_at_once, progress=progress
-        )
+        path = files.run(when, "exam")
+        examine(who, asked, path, concurrency=open_at_once, progress=progress, **exam)
     if when == "after" and sizes.greedy:
         taught = tuple(question for question in asked if question.set in TAUGHT)
         path = files.run(when, "greedy")
         with begin("after: greedy replies") as progress:
-            examine(
-                [greedy(who[0])], taught, path, seed=plan.seed, concurrency=open_at_once, progress=progress
-            )
+            examine([greedy(who[0])], taught, path, concurrency=open_at_once, progress=progress, **exam)
         with begin("after: greedy in the protocols") as progress:
             path = files.run(when, "greedy-protocols")
             _protocols(plan, (greedy(who[0]),), path, open_at_once, progress)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -209,17 +209,7 @@ def examine(
         LudensError: a model cannot be reached; the answers so far are kept.
         RunInterrupted: Ctrl-C; the answers so far are kept.
     """
-    asked = [
-        QuestionConfig(
-            set=each.set,
-            family=each.family,
-            payoffs=each.payoffs,
-            node=each.node,
-            framing=each.framing,
-            order=each.order,
-        )
-        for each in questions
-    ]
+    asked = [QuestionConfig(**asdict(each)) for each in questions]
     config = ExamConfig(
         policies=[each.named for each in policies],
         questions=asked,
