@@ -83,10 +83,3 @@ def play(
         **given(concurrency=concurrency),
     )
     carry_out(PlayStudy(config), out=out, as_json=as_json, print_config=print_config)
-
-
-def policy_with(spec: str, settings: dict[str, Any]) -> Any:
-    """Return a policy's name as it is, and a model's with the settings for models."""
-    from ludens.experiments.study.questions import with_settings
-
-    return with_settings([spec], **settings)[0]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
@@ -127,12 +125,6 @@ def check_concurrency(concurrency: int) -> None:
     """Raise UsageError unless it is a whole number of at least 1."""
     if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
         raise UsageError(f"The concurrency is a whole number of at least 1; got {concurrency!r}.")
-
-
-def check_resumable(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Raise StoreError if a policy aborted the run."""
-    if manifest["status"] == "aborted":
-        raise StoreError(f"{path} was aborted and cannot go on: {manifest['detail']}")
 
 
 def _lowest_payoff(turn: Turn) -> float | None:
