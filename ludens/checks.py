@@ -36,7 +36,7 @@ def check_count(environment: str, name: str, value: object, *, least: int = 1) -
     """Return the value as an int.
 
     Raises:
-        UsageError: it is no whole number, or below `least`.
+        UsageError: it is not a whole number, or below `least`.
     """
     number = whole_number(value)
     if number is None or number < least:
@@ -52,7 +52,7 @@ def seeded(environment: str, seed: int | None, present: np.random.Generator | No
     A seed starts a new one; without a seed the `present` one goes on, if there is one.
 
     Raises:
-        UsageError: the seed is no whole number of at least 0.
+        UsageError: the seed is not a whole number of at least 0.
     """
     if seed is None and present is not None:
         return present

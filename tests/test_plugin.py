@@ -150,8 +150,8 @@ def test_a_policy_of_ones_own_is_named_on_the_command_line(tmp_path):
     assert done.returncode == 0, done.stderr
     for spec, told in {
         "mine:gone": "cannot be loaded",
-        "mine:number": "gives int, which is no policy",
-        "mine:wrong": "gives int, which is no policy",
+        "mine:number": "gives int, which is not a policy",
+        "mine:wrong": "gives int, which is not a policy",
         "mine:last:0.5": "takes no settings",
         "mine:Last:much=1": "has no setting 'much'; it has error",
         "gone:Last": "There is no policy 'gone:Last'",
@@ -175,7 +175,7 @@ def test_a_broken_plug_in_is_one_sentence_that_names_it_and_spoils_nothing(tmp_p
     assert len(json.loads(listed.stdout)) >= 8
     told = " ".join(listed.stderr.split())
     assert "plug-in 'broken' of the package broken-games (ludens.games: no_such_module:FAMILY)" in told
-    assert "plug-in 'json' (ludens.games) gives function, which is no game" in told
+    assert "plug-in 'json' (ludens.games) gives function, which is not a game" in told
     for arguments in (("broken", "-p", "random"), ("trust", "-p", "broken")):
         done = python("-m", "ludens", "play", *arguments, path=site, cwd=tmp_path)
         assert done.returncode == 2

@@ -96,7 +96,7 @@ class HumanPolicy(Policy):
             if meant is not None:
                 return meant.action
             numbers = f"a number from 1 to {len(turn.options)}, or " if _numbered(turn.options) else ""
-            _complain(console, f"{answer!r} is no option: type {numbers}a name.")
+            _complain(console, f"{answer!r} is not an option: type {numbers}a name.")
 
     def _ask_number(self, console: Console, turn: Turn) -> float:
         low, high = turn.interval if turn.interval is not None else (-math.inf, math.inf)
@@ -108,7 +108,7 @@ class HumanPolicy(Policy):
                 number = math.nan
             if low <= number <= high and math.isfinite(number):
                 return number
-            _complain(console, f"{answer!r} is no number from {low:g} to {high:g}.")
+            _complain(console, f"{answer!r} is not a number from {low:g} to {high:g}.")
 
     def _answer(self, console: Console, prompt: str) -> str:
         # With a stream, rich hands on its line, which is "" at its end where the keyboard would raise.

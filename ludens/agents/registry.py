@@ -210,7 +210,7 @@ def _brought(spec: str, head: str, tail: str, thing: Any, settings: Mapping[str,
         policy = thing
     if not isinstance(policy, Policy):
         raise UsageError(
-            f"{head!r} gives {type(policy).__name__}, which is no policy: name a subclass of "
+            f"{head!r} gives {type(policy).__name__}, which is not a policy: name a subclass of "
             "ludens.agents.Policy, one of its instances, or a function that returns one."
         )
     policy.made_from = {"spec": spec, **settings}

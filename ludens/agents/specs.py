@@ -31,7 +31,7 @@ class Name:
         example: how the policy is written, with numbers where it takes some; empty for the name alone.
         first: the setting that a bare value after the colon stands for.
         meaning: what that setting is, for error messages.
-        words: settings whose values are texts; None where a text stands for any value that is no number.
+        words: settings whose values are texts; None where a text stands for any value that is not a number.
     """
 
     build: Callable[..., Policy] | str
@@ -82,7 +82,7 @@ def parse(spec: str, tail: str, name: Name) -> dict[str, Any]:
         name: says which keys hold texts, and which key a bare value at the beginning belongs to.
 
     Raises:
-        UsageError: a part is no ``key=value``, a key comes twice, or a value is no number.
+        UsageError: a part is no ``key=value``, a key comes twice, or a value is not a number.
     """
     settings: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in tail.split(","))):

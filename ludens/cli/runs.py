@@ -171,5 +171,5 @@ def _change(text: str, config: Any) -> tuple[str, Any]:
     if not adds:
         return key, read
     if not isinstance(present, tuple):
-        raise UsageError(f"{key!r} is no list that {text!r} could add to: write {key}=VALUE.")
+        raise UsageError(f"{key!r} is not a list that {text!r} could add to: write {key}=VALUE.")
     return key, [*present, *(read if isinstance(read, list) else [read])]

@@ -82,7 +82,7 @@ def altruist(weight: float, roles: int = 2) -> Preferences:
         roles: n, how many play.
 
     Raises:
-        UsageError: the weight is no finite number of at least 0.
+        UsageError: the weight is not a finite number of at least 0.
     """
     try:
         number = math.nan if isinstance(weight, bool | str) else float(weight)

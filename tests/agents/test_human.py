@@ -65,7 +65,7 @@ def test_numbers_and_names_are_answers(typed, action):
 def test_anything_else_is_asked_again_and_never_taken_for_an_answer(typed):
     policy, console = person(typed, "keep")
     assert policy.decide(questions(PROTOCOLS["TG3"])["opening"], np.random.default_rng(0)).action == 1
-    assert f"{typed!r} is no option: type a number from 1 to 2, or a name." in screen(console)
+    assert f"{typed!r} is not an option: type a number from 1 to 2, or a name." in screen(console)
 
 
 def facing(*names):
@@ -80,7 +80,7 @@ def facing(*names):
 def test_options_with_numbers_for_names_are_chosen_by_name_alone(typed, action):
     policy, console = person("2", typed)
     assert policy.decide(facing("0", "1", "20"), np.random.default_rng(0)).action == action
-    assert "'2' is no option: type a name." in screen(console)
+    assert "'2' is not an option: type a name." in screen(console)
     assert "\n  20\n" in screen(console)
 
 
@@ -90,7 +90,7 @@ def test_names_that_differ_in_case_alone_are_told_apart():
         assert policy.decide(facing("Go", "go", " Stay "), np.random.default_rng(0)).action == action
     policy, console = person("GO", "1")
     assert policy.decide(facing("Go", "go", " Stay "), np.random.default_rng(0)).action == 0
-    assert "'GO' is no option" in screen(console)
+    assert "'GO' is not an option" in screen(console)
 
 
 def test_the_screen_shows_who_one_is_what_happened_and_the_tree():
@@ -269,7 +269,7 @@ def test_a_person_plays_markets_and_dilemmas_too(game, options, typed, action, s
     turn = env.unwrapped.turn(env.agent_selection)
     assert made.decide(turn, np.random.default_rng(0)).action == action
     assert shown in " ".join(screen(console).split())
-    assert screen(console).count(" is no ") == len(typed) - 1
+    assert screen(console).count(" is not a") == len(typed) - 1
     env.step(action)
 
 

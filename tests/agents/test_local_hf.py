@@ -161,7 +161,7 @@ def test_draws_follow_the_log_probabilities(engine):
         assert abs(share - p) < 5 * math.sqrt(p * (1 - p) / 400)
 
 
-def test_greedy_takes_the_likeliest_token(engine):
+def test_greedy_takes_the_most_probable_token(engine):
     reply = chat(engine, temperature=0, max_tokens=4, logprobs=True, top_logprobs=1)
     for token in reply.choices[0].tokens:
         assert token.top[0] == (token.text, pytest.approx(token.logprob))

@@ -264,7 +264,7 @@ def test_the_largest_action_space_is_masked_where_fewer_options_are():
     assert env.last()[0]["action_mask"].tolist() == [1, 1, 0]
     before = pickle.dumps(env)
     with pytest.raises(
-        UsageError, match=r"2 is no legal action of player_0 at 'small' .*: choose 0 \(x\), 1 \(y\)"
+        UsageError, match=r"2 is not a legal action of player_0 at 'small' .*: choose 0 \(x\), 1 \(y\)"
     ):
         env.step(2)
     assert pickle.dumps(env) == before

@@ -110,13 +110,13 @@ def test_strategies_are_written_by_names_or_numbers():
         ({"opening": "trust"}, "says nothing of 'reply to trust'"),
         ({"opening": "trust", "reply to trust": 0.5, "coda": 1}, "no information set 'coda'"),
         ({"opening": "hope", "reply to trust": 0.5}, "offers no 'hope' at 'opening', only trust, keep"),
-        ({"opening": 1.5, "reply to trust": 0.5}, "no probability distribution at 'opening'"),
-        ({"opening": float("nan"), "reply to trust": 0.5}, "no probability distribution at 'opening'"),
+        ({"opening": 1.5, "reply to trust": 0.5}, "not a probability distribution at 'opening'"),
+        ({"opening": float("nan"), "reply to trust": 0.5}, "not a probability distribution at 'opening'"),
         ({"opening": [1, 0], "reply to trust": 0.5}, "needs an option or probabilities"),
         ({"opening": {"trust": "all"}, "reply to trust": 0.5}, "needs numbers as probabilities"),
         ({"opening": {"hope": 1, 2: 0}, "reply to trust": 0.5}, "offers no 2 at 'opening'"),
         ({1: "trust", "coda": 0.5}, "no information set 1"),
-        ({"opening": {"trust": 0.4, "keep": 0.4}, "reply to trust": 0.5}, "no probability distribution"),
+        ({"opening": {"trust": 0.4, "keep": 0.4}, "reply to trust": 0.5}, "not a probability distribution"),
     ],
 )
 def test_wrong_plans_are_told_in_one_sentence(plan, message):

@@ -83,7 +83,7 @@ WRONG = [
     ('[bench]\nmodels = ["a"]\n[play]\nepisodes = 1', r"it holds bench, play\.$"),
     ("x = ", r"^this is no TOML \("),
     ('study = "no_such_module:X"\n[x]\n', r"^'no_such_module:X' cannot be loaded"),
-    ('study = "json:dumps"\n[x]\n', r"^json:dumps is no study of kind 'x'\.$"),
+    ('study = "json:dumps"\n[x]\n', r"^json:dumps is not a study of kind 'x'\.$"),
     ("study = 3\n[x]\n", r"^study: this should be a text"),
 ]
 

@@ -87,7 +87,7 @@ def test_elicited_answers_in_all_their_forms():
     ("answers", "words"),
     [
         ({"opening": 0.7}, "'reply to trust'"),
-        ({"opening": [70, 30], "reply to trust": 0.5}, "no probability distribution at 'opening'"),
+        ({"opening": [70, 30], "reply to trust": 0.5}, "not a probability distribution at 'opening'"),
         ({"opening": [1.0], "reply to trust": 0.5}, "2 numbers"),
         ({"opening": 0.5, "reply to trust": 0.5, "more": 1}, "'more'"),
         ({"opening": ["all", "none"], "reply to trust": 0.5}, "needs numbers as probabilities"),

@@ -168,7 +168,7 @@ def test_a_single_player_compares_with_nobody():
 def test_wrong_input_is_one_clear_error():
     game = PROTOCOLS["TG1"]
     fair = uniform_belief(game)
-    with pytest.raises(GameError, match="no probability distribution at 'opening'"):
+    with pytest.raises(GameError, match="not a probability distribution at 'opening'"):
         utility(game, HOMO_ECONOMICUS, [0.5, 0.6, 1, 0], fair)
     with pytest.raises(GameError, match="4 entries"):
         utility(game, HOMO_ECONOMICUS, fair, fair[:3])

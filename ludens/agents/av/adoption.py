@@ -49,7 +49,7 @@ class AdoptionOraclePolicy(Policy):
         """Draw a program from the exact probabilities.
 
         Raises:
-            UsageError: the turn's game is no adoption game.
+            UsageError: the turn's game is not an adoption game.
         """
         game, wanted = adoption_game(turn, self.name), self.preferences
         others = turn.facts["others"]
@@ -111,7 +111,7 @@ class FixedProgramPolicy(Policy):
         """Take the program.
 
         Raises:
-            UsageError: the turn's game is no adoption game.
+            UsageError: the turn's game is not an adoption game.
         """
         adoption_game(turn, self.name)
         shares = [float(option.name == self.program) for option in turn.options]

@@ -306,7 +306,7 @@ class PriceSettings(ModelSettings):
 
 
 class JudgeSettings(ModelSettings):
-    """How a judge is sampled: by its likeliest answer.
+    """How a judge is sampled: by its most probable answer.
 
     Attributes:
         temperature: of sampling, here 0.

@@ -47,7 +47,7 @@ class BestReplyPricePolicy(Policy):
         rival_prices: the rival's price grid in money, ascending; None where it is the firm's own.
 
     Raises:
-        UsageError: the rival is no policy whose rule is known, or a number is out of its range.
+        UsageError: the rival is not a policy whose rule is known, or a number is out of its range.
     """
 
     def __init__(

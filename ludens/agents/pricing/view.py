@@ -83,7 +83,7 @@ def market_view(turn: Turn) -> MarketView:
     """Return a turn of a market as the firm in its seat sees it.
 
     Raises:
-        UsageError: the environment is no pricing market, or the firm sells several products.
+        UsageError: the environment is not a pricing market, or the firm sells several products.
     """
     facts = turn.facts
     market, history = facts.get("market"), facts.get("prices")

@@ -110,9 +110,9 @@ class BestReplyPolicy(Policy):
         the rounds left.
 
         Raises:
-            UsageError: the game is no tree of two roles, the opponent does not say its probabilities, there
-                are too many histories to solve, or the opponent would never have let play come here and what
-                it did is hidden.
+            UsageError: the game is not a tree of two roles, the opponent's probabilities are unknown, there
+                are too many histories to solve, or the opponent would never have reached this turn and its
+                moves are hidden.
         """
         rounds, past = self._problem(turn), self._seen_by_opponent(turn)
         game = rounds.game

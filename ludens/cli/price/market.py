@@ -207,7 +207,7 @@ def _learn(
         raise UsageError("Q-learners are trained in a market without interventions: leave --with out.")
     if print_config:
         raise UsageError(
-            "Q-learners are trained, which is no study and has no study file: leave --print-config out."
+            "Q-learners are trained, which is not a study and has no study file: leave --print-config out."
         )
     from ludens.experiments.pricing.learning import to_json, train_sessions
     from ludens.experiments.pricing.learning_page import write_learning_report

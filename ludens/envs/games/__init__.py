@@ -102,7 +102,7 @@ def load_game(name: str) -> Family | EnvSpec:
     game: Family | EnvSpec = load_installed(GROUP, name)
     if not isinstance(game, Family | EnvSpec):
         raise UsageError(
-            f"The plug-in {name!r} ({GROUP}) gives {type(game).__name__}, which is no game: name a "
+            f"The plug-in {name!r} ({GROUP}) gives {type(game).__name__}, which is not a game: name a "
             "Family or an EnvSpec."
         )
     if game.environment != f"ludens/{name}-v0":

@@ -167,8 +167,8 @@ class BertrandBase(BaseEnv):
             if number is not None and 0 <= number < points:
                 return number
             raise UsageError(
-                f"{action!r} is no legal action of {agent} in {self.environment}: choose a number from 0 to"
-                f" {points - 1}, a point of its price grid."
+                f"{action!r} is not a legal action of {agent} in {self.environment}: choose a number from 0 "
+                f"to {points - 1}, a point of its price grid."
             )
         wanted = len(self._encodings[agent].products)
         prices = _numbers(action)
@@ -179,7 +179,7 @@ class BertrandBase(BaseEnv):
                 return flat
         what = "one price" if wanted == 1 else f"an array of {wanted} prices"
         raise UsageError(
-            f"{action!r} is no legal action of {agent} in {self.environment}: give {what} from {low:g} to"
+            f"{action!r} is not a legal action of {agent} in {self.environment}: give {what} from {low:g} to"
             f" {high:g}."
         )
 

@@ -186,7 +186,7 @@ def as_intervention(given: Intervention | Mapping[str, Any]) -> Intervention:
         return given
     kind = KINDS.get(str(given.get("kind"))) if isinstance(given, Mapping) else None
     if kind is None:
-        raise UsageError(f"{given!r} is no intervention; there are {', '.join(KINDS)}.")
+        raise UsageError(f"{given!r} is not an intervention; there are {', '.join(KINDS)}.")
     values = {name: value for name, value in given.items() if name != "kind"}
     try:
         made: Intervention = kind(**values)

@@ -173,7 +173,7 @@ class SequentialEnv(TurnBasedEnv):
             return asked.options[number]
         choices = ", ".join(f"{place} ({name})" for place, name in enumerate(asked.options))
         raise UsageError(
-            f"{action!r} is no legal action of {self.agent_selection} at {asked.label!r} "
+            f"{action!r} is not a legal action of {self.agent_selection} at {asked.label!r} "
             f"of {self.environment}: choose {choices}."
         )
 

@@ -76,7 +76,7 @@ def check_strategy(game: GameTree, vector: ArrayLike) -> Strategy:
         part = array[..., node.columns]
         if not np.all(np.isfinite(part)) or np.any(part < 0) or np.any(np.abs(part.sum(-1) - 1) > 1e-6):
             raise GameError(
-                f"The strategy for {game!r} is no probability distribution at {node.label!r}: {part}."
+                f"The strategy for {game!r} is not a probability distribution at {node.label!r}: {part}."
             )
     return array
 

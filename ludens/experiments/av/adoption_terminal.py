@@ -54,7 +54,7 @@ def print_run(result: AdoptionResult, console: Console) -> None:
 
 @contextmanager
 def rounds_bar(console: Console, *, hidden: bool = False) -> Iterator[OnRound | None]:
-    """Show a bar over rounds while the block runs; nothing where `console` is no terminal."""
+    """Show a bar over rounds while the block runs; nothing where `console` is not a terminal."""
     with progress_bar(console, "adopt", hidden=hidden) as bar:
         if bar is None:
             yield None

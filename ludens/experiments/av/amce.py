@@ -171,7 +171,7 @@ def read_effects(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
     except (OSError, UnicodeDecodeError, csv.Error) as why:
         raise UsageError(f"The table {place} cannot be read: {why}.") from why
     if len(rows) < 2 or len(rows[0]) < 2:
-        raise UsageError(f"{place} is no table of effects: it needs a row of models and rows of attributes.")
+        raise UsageError(f"{place} is not a table of effects: it needs a row of models, then attributes.")
     models = [name.strip() for name in rows[0][1:]]
     found: dict[str, dict[str, float]] = {model: {} for model in models}
     for number, row in enumerate(rows[1:], 2):
@@ -180,7 +180,7 @@ def read_effects(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
         label = row[0].strip().lower()
         attribute = _COLUMNS.get(label, label)
         if attribute not in ATTRIBUTES:
-            raise UsageError(f"Row {number} of {place} is about {row[0]!r}, which is no attribute.")
+            raise UsageError(f"Row {number} of {place} is about {row[0]!r}, which is not an attribute.")
         if len(row) != len(rows[0]):
             raise UsageError(f"Row {number} of {place} has {len(row) - 1} effects for {len(models)} models.")
         for model, text in zip(models, row[1:], strict=True):

@@ -118,7 +118,7 @@ def _ceiling(value: object) -> object:
     if value is None or (isinstance(value, tuple | list) and not value):
         return ()
     try:
-        low, high = (float(each) for each in value)  # type: ignore[attr-defined]  # what is no pair is found out here
+        low, high = (float(each) for each in value)  # type: ignore[attr-defined]  # what is not a pair is found out here
     except (TypeError, ValueError):
         low = high = math.nan
     if not 0 < low <= high < math.inf:

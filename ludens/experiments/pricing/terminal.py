@@ -114,7 +114,7 @@ def live(
     console: Console, title: str, *, periods: int, hidden: bool = False
 ) -> Iterator[tuple[OnProgress | None, OnPeriod | None]]:
     """Show a bar over all periods of all runs, the cost so far and the current prices of open runs while the
-    block runs; nothing where `console` is no terminal.
+    block runs; nothing where `console` is not a terminal.
     """
     if hidden or not console.is_terminal:
         yield None, None

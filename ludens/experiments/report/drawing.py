@@ -278,7 +278,7 @@ def _range(estimates: Sequence[Estimate]) -> tuple[float, float]:
 
 
 def check_figure(path: str | os.PathLike[str], endings: Sequence[str] = ENDINGS) -> None:
-    """Refuse a file that is no figure before anything is computed.
+    """Refuse a file that is not a figure before anything is computed.
 
     Raises:
         UsageError: the file has none of the endings.

@@ -29,7 +29,7 @@ def report(path: str | os.PathLike[str], target: str | os.PathLike[str] | None =
         What the study measured, with the report's place as its `report_path` if it has such a field.
 
     Raises:
-        NoRunError: the file is no run.
+        NoRunError: the file is not a run.
         UsageError: no study of its kind is known here, or the report would take the run's place.
         StoreError: the report cannot be written; one that was there before still is.
         RunInterrupted: Ctrl-C.

@@ -21,14 +21,14 @@ class StoreError(LudensError):
 
 
 class NoRunError(StoreError, UsageError):
-    """What was named is no run, or none of the kind that is needed."""
+    """What was named is not a run, or none of the kind that is needed."""
 
 
 def connect(path: str | os.PathLike[str], *, write: bool = False) -> sqlite3.Connection:
     """Open the file of a run, checked to be one that this version of ludens can read.
 
     Raises:
-        NoRunError: there is no such file, or it is no run.
+        NoRunError: there is no such file, or it is not a run.
         StoreError: a newer ludens wrote it, it is damaged, or it cannot be opened.
     """
     file = Path(path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar(console: Console, title: str, *, hidden: bool = False) -> Iterator[OnProgress | None]:
-    """Show a bar with the cost so far while the block runs; nothing where `console` is no terminal."""
+    """Show a bar with the cost so far while the block runs; nothing where `console` is not a terminal."""
     if hidden or not console.is_terminal:
         yield None
         return

@@ -59,7 +59,7 @@ class Run:
         path: the ``.db`` file.
 
     Raises:
-        NoRunError: there is no such file, or it is no run.
+        NoRunError: there is no such file, or it is not a run.
         StoreError: a newer ludens wrote it, it is damaged, or it cannot be opened.
     """
 

@@ -84,7 +84,7 @@ class Store:
         fresh: whether this is the run's first life.
 
     Raises:
-        StoreError: on opening, if it is no run or another process has it; on writing, if the disk is full.
+        StoreError: on opening, if it is not a run or another process has it; on writing, if the disk is full.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -92,7 +92,7 @@ class Store:
         self.fresh = False
         self._thread = threading.RLock()
         self._opened = time.monotonic()
-        connect(self.path).close()  # a file that is no run is left without a lock file beside it
+        connect(self.path).close()  # a file that is not a run is left without a lock file beside it
         self._lock = RunLock(self.path)
         if not self._acquire():
             raise StoreError(

@@ -29,7 +29,7 @@ def _count(value: object, info: ValidationInfo) -> int:
 
 def _seed(value: object) -> int:
     try:
-        return check_seed(value)  # type: ignore[arg-type]  # what is no number is what this finds out
+        return check_seed(value)  # type: ignore[arg-type]  # what is not a number is what this finds out
     except UsageError as error:
         raise ValueError(str(error)) from None
 

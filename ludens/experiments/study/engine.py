@@ -72,7 +72,7 @@ def resume(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
             Python objects that the file cannot describe (``policies=…``). They may not change what is asked.
 
     Raises:
-        NoRunError: the file is no run.
+        NoRunError: the file is not a run.
         StoreError: another process has it, or a policy aborted it.
         UsageError: a policy was a Python object and is not given, or the episodes would not be those of the
             file.
@@ -134,7 +134,7 @@ def extend(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
         changes: the larger values of the configuration, by key (``replicates=3``).
 
     Raises:
-        NoRunError: the file is no run.
+        NoRunError: the file is not a run.
         UsageError: a key does not let a run grow, or episodes would be lost; nothing was changed.
         StoreError: another process has it.
     """
@@ -185,7 +185,7 @@ def load(path: str | os.PathLike[str]) -> tuple[AnyStudy, Any]:
     """Return a run's study and what is measured on the run as it stands, finished or not; nothing is asked.
 
     Raises:
-        NoRunError: the file is no run.
+        NoRunError: the file is not a run.
         UsageError: no study of its kind is known here.
     """
     with Run(path) as run:
@@ -197,7 +197,7 @@ def load_result(study: type[Study[Any, ResultT]], path: str | os.PathLike[str]) 
     """Return what is measured on a run of one kind, as it stands; nothing is asked.
 
     Raises:
-        NoRunError: the file is no run, or one of another kind.
+        NoRunError: the file is not a run, or one of another kind.
     """
     with Run(path) as run:
         run.manifest_of(study.kind())

@@ -32,7 +32,7 @@ def export(
         The files by the names of the tables.
 
     Raises:
-        NoRunError: the file is no run.
+        NoRunError: the file is not a run.
         UsageError: there is no such table, or the file has another ending.
         StoreError: a file cannot be written.
     """

@@ -81,7 +81,7 @@ def find_study(kind: str, reference: str | None = None) -> type[AnyStudy]:
         )
     found = load_object(reference)
     if not (isinstance(found, type) and issubclass(found, Study) and found.kind() == kind):
-        raise UsageError(f"{reference} is no study of kind {kind!r}.")
+        raise UsageError(f"{reference} is not a study of kind {kind!r}.")
     return found
 
 

@@ -46,7 +46,7 @@ class Card:
         try:
             return cls(**json.loads(text))
         except (TypeError, ValueError) as why:
-            raise UsageError(f"This is no data card ({why})") from None
+            raise UsageError(f"This is not a data card ({why})") from None
 
     def to_markdown(self) -> str:
         """Return the card as Markdown, for readers."""

@@ -76,7 +76,7 @@ def roll_out(
 
     Raises:
         UsageError: a seat has no policy, a learner has no seat, the number of episodes is below 1, or the
-            seed is no whole number of at least 0.
+            seed is not a whole number of at least 0.
     """
     seats = list(env.possible_agents)
     missing = [seat for seat in (*seats, *learners) if seat not in policies or seat not in seats]

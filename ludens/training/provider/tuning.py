@@ -204,7 +204,7 @@ def _agree(found: Estimate, max_cost: float | None, confirm: Callable[[Estimate]
                 f"The price of training {found.model} is not known here, so it cannot be held "
                 f"to ${max_cost:g}; see the provider's page and start without a limit."
             )
-        if not found.cost <= max_cost:  # a limit that is no number allows nothing
+        if not found.cost <= max_cost:  # a limit that is not a number allows nothing
             raise UsageError(
                 f"Tuning would cost about {found.dollars}, more than the limit of ${max_cost:g}; "
                 "take fewer examples or epochs, or raise the limit."

@@ -1,4 +1,4 @@
-"""Choosers of car programs: what they do, how they are named, and a run of them that is kept."""
+"""Policies that choose car programs: their choices, their names, and a stored run."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_wrong_names_are_told_in_a_sentence(spec, told):
         make_policy(spec, "av_adoption")
 
 
-def test_a_chooser_needs_the_adoption_game():
+def test_a_policy_for_cars_needs_the_adoption_game():
     env = make_env("trust")
     env.reset(seed=0)
     turn = env.unwrapped.turn(env.agent_selection)

@@ -244,7 +244,7 @@ def test_firms_with_several_products_set_all_their_prices():
         ({"grid": [2, 1]}, "each above the one before"),
         ({"market": 5}, "A market is"),
         ({"market": {"costs": [1]}}, "No market can be made"),
-        ({"interventions": [{"kind": "Flood"}]}, "is no intervention"),
+        ({"interventions": [{"kind": "Flood"}]}, "is not an intervention"),
         ({"interventions": [{"kind": "Exit", "period": 2, "firm": 2}]}, "does not have"),
         ({"interventions": [Exit(2, 0), Exit(3, 1)]}, "No firm is left in period 3"),
         ({"interventions": [Entrant(5, 1), Exit(3, 1)]}, "before it has entered"),
@@ -264,7 +264,7 @@ def test_wrong_options_are_told_in_one_sentence(options, said):
 def test_prices_that_are_none_are_refused(action):
     env = BertrandEnv(actions="continuous")
     env.reset()
-    with pytest.raises(UsageError, match="no legal action of firm_0"):
+    with pytest.raises(UsageError, match="not a legal action of firm_0"):
         env.step({"firm_0": action, "firm_1": 1.5})
     with pytest.raises(UsageError, match="no action of firm_1"):
         env.step({"firm_0": 1.5})

@@ -161,7 +161,11 @@ def test_wrong_answers_and_tables_are_said(tmp_path):
     with pytest.raises(UsageError, match="attribute 'colour'"):
         distance({"colour": 1.0})
     path = tmp_path / "table.csv"
-    for text, said in (("", "row of models"), ("L,a\nColour,1\n", "no attribute"), ("L,a\nAge,x\n", "Row 2")):
+    for text, said in (
+        ("", "row of models"),
+        ("L,a\nColour,1\n", "not an attribute"),
+        ("L,a\nAge,x\n", "Row 2"),
+    ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(UsageError, match=said):
             read_effects(path)

@@ -277,7 +277,7 @@ def test_periods_are_told_as_they_are_played(tmp_path):
         ({"ceiling": (2, 1)}, "A ceiling is an interval"),
         ({"prefix": "P9"}, "no prefix 'P9'"),
         ({"seed": -1}, "A seed is"),
-        ({"interventions": ["tax"]}, "'tax' is no intervention; there are CheapTalk"),
+        ({"interventions": ["tax"]}, "'tax' is not an intervention; there are CheapTalk"),
         ({"market": Market([2, 2, 2], [1, 1, 1], owners=[0, 0, 1])}, "one product for each firm"),
     ],
 )

@@ -23,7 +23,7 @@ WRONG = [
     ('firms = "nash"\n[pricing.market]\nslopes = [[1.0]]', r"^pricing\.market: nests belong to"),
     (
         'firms = "nash"\n[[pricing.interventions]]\nkind = "Tax"',
-        r"^pricing\.interventions\[0\]: .* is no intervention",
+        r"^pricing\.interventions\[0\]: .* is not an intervention",
     ),
     ('firms = "nash"\nceiling = [2]', r"^pricing\.ceiling: A ceiling is an interval of two factors"),
     ('firms = "nash"\nprice_grid = "fine"', r"^pricing\.price_grid: .* number of points, or prices"),

@@ -273,7 +273,7 @@ def test_lost_bootstrap_draws_are_said():
     assert np.isnan(found.standard_errors("bootstrap")).all() == (lost > 10)
 
 
-def test_a_climb_that_ends_early_is_said(monkeypatch):
+def test_a_maximisation_that_ends_early_is_reported(monkeypatch):
     from ludens.preferences.estimation.fitting import maximise
 
     choices = moral(ALL, (0.1, 0.2, 0.3, 8), 100, 0)

@@ -1,4 +1,4 @@
-"""The log-likelihood is the formula's, its derivatives are its own, and Newton's climbs find its top."""
+"""The log-likelihood is the formula's, its derivatives are its own, and Newton's method finds its maximum."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_restriction_follows_the_chain_rule():
             )
 
 
-def test_many_climbs_end_where_scipy_ends_one_by_one():
+def test_many_maximisations_end_where_scipy_ends_one_by_one():
     choices = allocations((0.1, 0.3, 0.1, -0.05, 0.01), subjects=8)
     model = LINEAR_MODELS["bfs"]
     counts = choices.tally(np.eye(8))

@@ -114,7 +114,7 @@ class AdoptionEnv(SimultaneousEnv):
         if number is None or not 0 <= number <= last:
             offered = " or ".join(f"{option.action} ({option.name})" for option in _OPTIONS[: last + 1])
             raise UsageError(
-                f"{action!r} is no legal action of {agent} in {ENVIRONMENT} now: choose {offered}."
+                f"{action!r} is not a legal action of {agent} in {ENVIRONMENT} now: choose {offered}."
             )
         return number
 

@@ -230,8 +230,8 @@ class AvDilemmaEnv(SurveyEnv):
                 "0 (stay) or 1 (swerve)" if vignette.question == "act" else f"a whole number from 0 to {MOST}"
             )
             raise UsageError(
-                f"{action!r} is no legal answer of {agent} to {vignette.question!r} in {ENVIRONMENT}: give "
-                f"{what}."
+                f"{action!r} is not a legal answer of {agent} to {vignette.question!r} in {ENVIRONMENT}: "
+                f"give {what}."
             )
         return number
 

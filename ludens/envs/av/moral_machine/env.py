@@ -224,7 +224,7 @@ class MoralMachineEnv(SurveyEnv):
         number = whole_number(action)
         if number is None or not 0 <= number < len(OPTIONS):
             raise UsageError(
-                f"{action!r} is no legal answer of {agent} in {ENVIRONMENT}: give 0 (spare the first "
+                f"{action!r} is not a legal answer of {agent} in {ENVIRONMENT}: give 0 (spare the first "
                 "group) or 1 (spare the second)."
             )
         return number

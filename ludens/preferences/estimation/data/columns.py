@@ -206,7 +206,7 @@ def is_empty(cell: object) -> bool:
 
 def _number(cell: object) -> float:
     try:
-        return float(cell)  # type: ignore[arg-type]  # what is no number is what this finds out
+        return float(cell)  # type: ignore[arg-type]  # what is not a number is what this finds out
     except (TypeError, ValueError):
         return math.nan
 

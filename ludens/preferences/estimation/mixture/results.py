@@ -112,8 +112,8 @@ class Mixture:
     @property
     def assigned(self) -> NDArray[np.intp]:
         """Each subject's most likely type, shape (subjects,)."""
-        likeliest: NDArray[np.intp] = np.argmax(self.membership, axis=1)
-        return likeliest
+        most_probable: NDArray[np.intp] = np.argmax(self.membership, axis=1)
+        return most_probable
 
     def covariance(self, kind: ErrorKind = "cluster") -> Floats:
         """Return the covariance of all parameters.
