@@ -53,7 +53,7 @@ def judged_table(found: Sequence[Judged], title: str = "The same, read by a mode
 
 def effects_table(found: Sequence[Effect]) -> Table:
     """Return the effects of implanted sentences on prices: a row for each group, then its sentences."""
-    rows = [
+    rows: list[tuple[str, list[Cell | str]]] = [
         (
             each.group if each.sentence is None else f"  {each.sentence}",
             [measured(each.change, 3), str(each.change.n), str(each.invalid)],
