@@ -56,7 +56,7 @@ def effects_table(found: Sequence[Effect]) -> Table:
     rows: list[tuple[str, list[Cell | str]]] = [
         (
             each.group if each.sentence is None else f"  {each.sentence}",
-            [measured(each.change, 3), str(each.change.n), str(each.invalid)],
+            [measured(each.change, 3), Cell(str(each.change.n)), Cell(str(each.invalid))],
         )
         for each in found
     ]
