@@ -34,13 +34,12 @@ def run(
 def resume(file: RunFile, concurrency: Concurrency = None, as_json: Json = False) -> None:
     """Continue an interrupted run; nothing that was answered is asked again."""
     from ludens.experiments import Run
-    from ludens.experiments.study.engine import resume as go_on
-    from ludens.experiments.study.engine import study_of
+    from ludens.experiments.study.engine import continue_run, study_of
 
     with Run(file) as run:
-        study = study_of(run)
+        study = study_of(run, **given(concurrency=concurrency))
     with study.watched(console(stderr=True), "resume") as progress:
-        go_on(file, progress=progress, **given(concurrency=concurrency))
+        continue_run(study, file, progress=progress)
     print_run(file, as_json, written=study.writes_report)
 
 
@@ -61,14 +60,13 @@ def extend(
 ) -> None:
     """Add episodes to a run, such as replicates or models; only what is new is asked."""
     from ludens.experiments import Run
-    from ludens.experiments.study.engine import extend as grow
-    from ludens.experiments.study.engine import study_of
+    from ludens.experiments.study.engine import extend_run, extended, study_of
 
     with Run(file) as run:
-        study = study_of(run)
-    values = dict(_change(text, study.config) for text in changes)
+        values = dict(_change(text, study_of(run).config) for text in changes)
+        study = extended(run, **given(concurrency=concurrency), **values)
     with study.watched(console(stderr=True), "extend") as progress:
-        grow(file, progress=progress, **given(concurrency=concurrency), **values)
+        extend_run(study, file, progress=progress)
     print_run(file, as_json, written=study.writes_report)
 
 

@@ -39,7 +39,16 @@ def result_of(records, folder, models=("local/model",)):
     }  # fmt: skip
     count = len(records)
     measures = measure(records, labels)
-    return BenchResult(folder / "run.db", None, models, measures, tuple(records), manifest, count, count)
+    return BenchResult(
+        run_path=folder / "run.db",
+        report_path=None,
+        models=models,
+        measures=measures,
+        decisions=tuple(records),
+        manifest=manifest,
+        planned=count,
+        ended=count,
+    )
 
 
 def page(result):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,10 @@ from ludens.agents.policy import BeliefReport
 from ludens.envs.av.moral_machine.scenarios import Scenarios
 from ludens.experiments.av.amce import PEOPLE, Effect, distance, effects
 from ludens.experiments.measures.intervals import Estimate, wilson
-from ludens.experiments.runs.files import plain, report_path
+from ludens.experiments.runs.files import plain
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.result import RunResult
 
 
 @dataclass(frozen=True)
@@ -40,28 +40,17 @@ class MoralMeasures:
     refused: int
 
 
-@dataclass(frozen=True)
-class MoralResult:
+@dataclass(frozen=True, kw_only=True)
+class MoralResult(RunResult):
     """The measures of a Moral Machine run.
 
     Attributes:
-        run_path: the run's file.
-        report_path: the HTML report; None until one is written.
         measures: one per policy.
         scenarios: how many each policy is asked about.
-        decisions: everything that was asked and answered.
-        manifest: of the run.
-        planned, ended: how many questions the run has, and how many were put.
     """
 
-    run_path: Path
-    report_path: Path | None
     measures: tuple[MoralMeasures, ...]
     scenarios: int
-    decisions: tuple[DecisionRecord, ...]
-    manifest: Mapping[str, Any]
-    planned: int
-    ended: int
 
 
 def measured(run: Run, policies: Sequence[str], scenarios: Scenarios) -> MoralResult:
@@ -74,20 +63,15 @@ def measured(run: Run, policies: Sequence[str], scenarios: Scenarios) -> MoralRe
         policies: their labels, in the order of the tables.
         scenarios: all that the run asks about.
     """
-    episodes, decisions = run.episodes(), run.decisions()
-    report = report_path(run.path)
-    return MoralResult(
-        run_path=run.path,
-        report_path=report if report.exists() else None,
+    decisions = run.decisions()
+    return MoralResult.of(
+        run,
+        decisions,
         measures=tuple(
             _measures(label, [each for each in decisions if each.labels["policy"] == label], scenarios)
             for label in policies
         ),
         scenarios=len(scenarios),
-        decisions=tuple(decisions),
-        manifest=run.manifest,
-        planned=len(episodes),
-        ended=sum(episode.status not in {"planned", "running"} for episode in episodes),
     )
 
 
@@ -98,13 +82,8 @@ def to_json(result: MoralResult) -> dict[str, Any]:
         for each in result.measures
     ]
     return {
-        "run": str(result.run_path),
-        "report": None if result.report_path is None else str(result.report_path),
+        **result.as_json(),
         "scenarios": result.scenarios,
-        "planned": result.planned,
-        "ended": result.ended,
-        "seconds": result.manifest["seconds"],
-        "manifest": dict(result.manifest),
         "people": dict(PEOPLE),
         "policies": plain(measures),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ludens.envs.av.dilemma.vignette import Vignette
@@ -12,43 +11,31 @@ from ludens.experiments.av.answers import Asked, answers
 from ludens.experiments.av.measures import DilemmaMeasures, measure
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.measures.intervals import Estimate, missing
-from ludens.experiments.runs.files import report_path
-from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.result import RunResult
 from ludens.preferences.av.people import PEOPLE
 
 OWN = "own design"
 """Stands for the study of vignettes that belong to none."""
 
 
-@dataclass(frozen=True)
-class DilemmaResult:
+@dataclass(frozen=True, kw_only=True)
+class DilemmaResult(RunResult):
     """A run of the dilemma as measured.
 
     Attributes:
-        run_path: the run's file.
-        report_path: the HTML report; None until one is written.
         tested: labels of the policies under test; the other measures are of references.
         measures: one per policy, those under test first.
         asked: what each was asked and answered.
         design: the vignettes, each with its study.
         costs: what the answers of each took.
-        decisions: everything that was asked and answered.
-        manifest: of the run.
-        planned, ended: how many questions the run has, and how many were put.
     """
 
-    run_path: Path
-    report_path: Path | None
     tested: tuple[str, ...]
     measures: tuple[DilemmaMeasures, ...]
     asked: Mapping[str, Asked]
     design: tuple[tuple[str, Vignette], ...]
     costs: Mapping[str, Costs]
-    decisions: tuple[DecisionRecord, ...]
-    manifest: Mapping[str, Any]
-    planned: int
-    ended: int
 
 
 def measured(
@@ -62,39 +49,29 @@ def measured(
         policies: labels of all policies, in the order of the tables.
         design: the vignettes, each with its study.
     """
-    manifest, episodes, decisions = run.manifest, run.episodes(), run.decisions()
-    found = answers(decisions, [episode.labels for episode in episodes], design)
+    decisions = run.decisions()
+    found = answers(decisions, [episode.labels for episode in run.episodes()], design)
     # A run that was extended holds the questions of its later models behind those of the references.
     asked = {label: found[label] for label in policies}
-    report = report_path(run.path)
-    return DilemmaResult(
-        run_path=run.path,
-        report_path=report if report.exists() else None,
+    return DilemmaResult.of(
+        run,
+        decisions,
         tested=tested,
-        measures=measure(asked, manifest["seed"]),
+        measures=measure(asked, run.manifest["seed"]),
         asked=asked,
         design=design,
         costs={
             label: costs([record for record in decisions if record.labels["policy"] == label])
             for label in asked
         },
-        decisions=tuple(decisions),
-        manifest=manifest,
-        planned=len(episodes),
-        ended=sum(episode.status not in {"planned", "running"} for episode in episodes),
     )
 
 
 def to_json(result: DilemmaResult) -> dict[str, Any]:
     """Return everything measured as JSON values: the run, how it came about, and every estimate."""
     return {
-        "run": str(result.run_path),
-        "report": None if result.report_path is None else str(result.report_path),
+        **result.as_json(),
         "tested": list(result.tested),
-        "planned": result.planned,
-        "ended": result.ended,
-        "seconds": result.manifest["seconds"],
-        "manifest": dict(result.manifest),
         "estimates": list(estimates(result)),
         "people": [asdict(number) for number in PEOPLE],
         "costs": {label: asdict(each) for label, each in result.costs.items()},

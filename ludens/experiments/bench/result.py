@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
 from ludens.experiments.measures.intervals import Estimate
-from ludens.experiments.runs.files import report_path
-from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.result import RunResult
 
 
-@dataclass(frozen=True)
-class BenchResult:
+@dataclass(frozen=True, kw_only=True)
+class BenchResult(RunResult):
     """A benchmark as measured.
 
     Attributes:
-        run_path: the run's file.
-        report_path: the HTML report; None until one is written.
         models: labels of the policies under test; the other measures are of reference policies.
         measures: one per policy, models first.
-        decisions: everything that was asked and answered.
-        manifest: of the run.
-        planned, ended: how many questions the run has, and how many were put.
     """
 
-    run_path: Path
-    report_path: Path | None
     models: tuple[str, ...]
     measures: tuple[Measures, ...]
-    decisions: tuple[DecisionRecord, ...]
-    manifest: Mapping[str, Any]
-    planned: int
-    ended: int
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -51,19 +38,14 @@ def measured(run: Run, models: tuple[str, ...], policies: Sequence[str]) -> Benc
         models: labels of the policies under test.
         policies: labels of all policies, in the order of the tables.
     """
-    manifest, episodes, decisions = run.manifest, run.episodes(), run.decisions()
-    report = report_path(run.path)
-    measures = measure(decisions, [episode.labels for episode in episodes], seed=manifest["seed"])
-    return BenchResult(
-        run_path=run.path,
-        report_path=report if report.exists() else None,
+    decisions, labels = run.decisions(), [episode.labels for episode in run.episodes()]
+    measures = measure(decisions, labels, seed=run.manifest["seed"])
+    return BenchResult.of(
+        run,
+        decisions,
         models=models,
         # A run that was extended holds the questions of its later models behind those of the references.
         measures=tuple(sorted(measures, key=lambda found: policies.index(found.policy))),
-        decisions=tuple(decisions),
-        manifest=manifest,
-        planned=len(episodes),
-        ended=sum(episode.status not in {"planned", "running"} for episode in episodes),
     )
 
 
@@ -72,13 +54,8 @@ def to_json(result: BenchResult) -> dict[str, Any]:
     policy.
     """
     return {
-        "run": str(result.run_path),
-        "report": None if result.report_path is None else str(result.report_path),
+        **result.as_json(),
         "models": list(result.models),
-        "planned": result.planned,
-        "ended": result.ended,
-        "seconds": result.manifest["seconds"],
-        "manifest": dict(result.manifest),
         "estimates": list(estimates(result)),
         "costs": {found.policy: asdict(found.costs) for found in result.measures},
     }

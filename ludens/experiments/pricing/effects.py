@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ludens.agents.policy import Decision
 from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing
-from ludens.experiments.runs.files import report_path
-from ludens.experiments.runs.records import FINISHED, DecisionRecord
+from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.result import RunResult
 
 KIND = "implant"
 CONTROL = "control"
@@ -36,26 +35,15 @@ class Effect:
     invalid: int
 
 
-@dataclass(frozen=True)
-class ImplantResult:
+@dataclass(frozen=True, kw_only=True)
+class ImplantResult(RunResult):
     """The measures of an implantation.
 
     Attributes:
-        run_path: the run's file.
-        report_path: the HTML report; None until one is written.
         effects: each group first and then its sentences.
-        decisions: everything that was asked and answered.
-        manifest: of the run.
-        planned, ended: how many questions the run has, and how many were put.
     """
 
-    run_path: Path
-    report_path: Path | None
     effects: tuple[Effect, ...]
-    decisions: tuple[DecisionRecord, ...]
-    manifest: Mapping[str, Any]
-    planned: int
-    ended: int
 
 
 def measured(run: Run) -> ImplantResult:
@@ -64,17 +52,8 @@ def measured(run: Run) -> ImplantResult:
     Raises:
         NoRunError: the run is not an implantation.
     """
-    manifest, episodes = run.manifest_of(KIND), run.episodes()
-    report = report_path(run.path)
-    return ImplantResult(
-        run_path=run.path,
-        report_path=report if report.exists() else None,
-        effects=tuple(effects(run, seed=manifest["seed"])),
-        decisions=tuple(run.decisions()),
-        manifest=manifest,
-        planned=len(episodes),
-        ended=sum(each.status in FINISHED | {"aborted"} for each in episodes),
-    )
+    seed = run.manifest_of(KIND)["seed"]
+    return ImplantResult.of(run, run.decisions(), effects=tuple(effects(run, seed=seed)))
 
 
 def effects(run: Run, *, seed: int = 0) -> list[Effect]:

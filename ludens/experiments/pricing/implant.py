@@ -217,9 +217,7 @@ class ImplantStudy(Study[ImplantConfig, ImplantResult]):
 
     def as_json(self, result: ImplantResult) -> dict[str, Any]:
         """Return the effects as JSON values."""
-        report = None if result.report_path is None else str(result.report_path)
-        effects = [plain(asdict(effect)) for effect in result.effects]
-        return {"run": str(result.run_path), "report": report, "effects": effects}
+        return {**result.as_json(), "effects": [plain(asdict(effect)) for effect in result.effects]}
 
     def tables(self, result: ImplantResult) -> Mapping[str, Rows]:
         """Return one row for each group and sentence."""

@@ -135,8 +135,7 @@ class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
     def as_json(self, result: JudgeResult) -> dict[str, Any]:
         """Return the verdicts as JSON values, by kind and by sentence."""
         return {
-            "run": str(result.run_path),
-            "report": None if result.report_path is None else str(result.report_path),
+            **result.as_json(),
             "judged": [plain(asdict(each)) for each in result.judged],
             "verdicts": dict(result.said),
         }

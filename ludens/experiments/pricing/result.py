@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,33 +15,26 @@ from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.reading import panel
 from ludens.experiments.pricing.texts import sentences_of
 from ludens.experiments.pricing.verdicts import KIND, Judged, beside, verdicts
-from ludens.experiments.runs.files import plain, report_path
+from ludens.experiments.runs.files import plain
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.result import RunResult
 
 
-@dataclass(frozen=True)
-class PricingResult:
+@dataclass(frozen=True, kw_only=True)
+class PricingResult(RunResult):
     """The measures of a pricing run.
 
     Attributes:
-        run_path: the run's file.
-        report_path: the HTML report; None until one is written.
         panel: its prices, quantities and profits.
         analysis: the measures of the panel.
         costs: of the decisions of each run.
-        decisions: everything that was asked and answered.
-        manifest: of the run.
         judged: verdicts of a model on sentences of the notes; empty where none was asked.
     """
 
-    run_path: Path
-    report_path: Path | None
     panel: Panel
     analysis: Analysis
     costs: tuple[Costs, ...]
-    decisions: tuple[DecisionRecord, ...]
-    manifest: Mapping[str, Any]
     judged: tuple[Judged, ...] = ()
 
     @property
@@ -68,15 +61,12 @@ def measured(run: Run) -> PricingResult:
     by_run: dict[int, list[DecisionRecord]] = {}
     for record in decisions:
         by_run.setdefault(record.episode, []).append(record)
-    report = report_path(run.path)
-    return PricingResult(
-        run_path=run.path,
-        report_path=report if report.exists() else None,
+    return PricingResult.of(
+        run,
+        decisions,
         panel=played,
         analysis=analyse(played, manifest["seed"]),
         costs=tuple(costs(by_run.get(number, [])) for number in range(played.runs)),
-        decisions=tuple(decisions),
-        manifest=manifest,
         judged=_judged(beside(run.path), played),
     )
 
@@ -97,11 +87,8 @@ def to_json(result: PricingResult) -> dict[str, Any]:
     """
     null, regression = result.analysis.null, result.analysis.regression
     return {
-        "run": str(result.run_path),
-        "report": None if result.report_path is None else str(result.report_path),
+        **result.as_json(),
         "unfinished": result.unfinished,
-        "seconds": result.manifest["seconds"],
-        "manifest": dict(result.manifest),
         "runs": runs_as_json(result.analysis, result.costs),
         "estimates": [plain(row) for row in estimates(result.analysis)],
         "regression": plain(asdict(regression)),

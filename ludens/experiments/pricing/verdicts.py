@@ -10,14 +10,13 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ludens.agents.llm.judge_policy import JudgeGame
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.pricing.texts import RULES, Rule
-from ludens.experiments.runs.files import report_path
-from ludens.experiments.runs.records import FINISHED, DecisionRecord
+from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.result import RunResult
 
 KIND = "judge"
 NONE = "none of these"
@@ -62,28 +61,17 @@ class Judged:
     agreement: Estimate
 
 
-@dataclass(frozen=True)
-class JudgeResult:
+@dataclass(frozen=True, kw_only=True)
+class JudgeResult(RunResult):
     """The measures of a judge's run.
 
     Attributes:
-        run_path: the run's file.
-        report_path: the HTML report; None until one is written.
         judged: one for each kind of sentence.
         said: the kind of each sentence, by the model; None where its reply was unreadable.
-        decisions: everything that was asked and answered.
-        manifest: of the run.
-        planned, ended: how many sentences the run has, and how many were read.
     """
 
-    run_path: Path
-    report_path: Path | None
     judged: tuple[Judged, ...]
     said: Mapping[str, str | None]
-    decisions: tuple[DecisionRecord, ...]
-    manifest: Mapping[str, Any]
-    planned: int
-    ended: int
 
 
 def beside(source: str | os.PathLike[str]) -> Path:
@@ -97,18 +85,10 @@ def measured(run: Run) -> JudgeResult:
     Raises:
         NoRunError: the run is not one of a judge.
     """
-    manifest, episodes, decisions = run.manifest_of(KIND), run.episodes(), run.decisions()
-    report, said = report_path(run.path), _said(decisions)
-    return JudgeResult(
-        run_path=run.path,
-        report_path=report if report.exists() else None,
-        judged=_judged(said),
-        said=said,
-        decisions=tuple(decisions),
-        manifest=manifest,
-        planned=len(episodes),
-        ended=sum(each.status in FINISHED | {"aborted"} for each in episodes),
-    )
+    run.manifest_of(KIND)
+    decisions = run.decisions()
+    said = _said(decisions)
+    return JudgeResult.of(run, decisions, judged=_judged(said), said=said)
 
 
 def verdicts(run: Run, among: Collection[str] | None = None) -> tuple[Judged, ...]:

@@ -78,17 +78,29 @@ def resume(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
             file.
     """
     with Run(path) as run:
-        study, manifest, played = study_of(run, **changes), run.manifest, run.episodes()
+        study = study_of(run, **changes)
+    return continue_run(study, path, progress=progress)
+
+
+def continue_run(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgress | None = None) -> Run:
+    """Go on with a run as its study, made by `study_of`; see `resume`.
+
+    Raises:
+        StoreError: another process has the run, or a policy aborted it.
+        UsageError: the episodes would not be those of the file.
+    """
+    with Run(path) as run:
+        manifest, played = run.manifest, run.episodes()
     if manifest["status"] == "done":
         return Run(path)
     if manifest["status"] == "aborted" and study.abort_run:
         raise StoreError(f"{path} was aborted and cannot go on: {manifest['detail']}")
     specs = [EpisodeSpec(record.index, record.labels) for record in played]
     if _missing(study.episodes(), [spec.labels for spec in specs]) or len(study.episodes()) != len(specs):
+        version = manifest["versions"].get("ludens", "unknown")
         raise UsageError(
             f"{path} was begun with other episodes than its configuration gives now (a game may have "
-            "changed): use "
-            f"the version that began it, ludens {manifest['versions'].get('ludens', 'unknown')}."
+            f"changed): use the version that began it, ludens {version}."
         )
     play_one = study.player()
     store = Store(path)
@@ -121,7 +133,7 @@ def complete(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgr
         raise NoRunError(f"{path} is a run of {manifest['kind']}, not of {study.kind()}: name another file.")
     if not same:
         raise UsageError(f"{path} holds another {study.kind()}: name another file, or move it away.")
-    return resume(path, progress=progress, concurrency=study.config.concurrency)
+    return continue_run(study, path, progress=progress)
 
 
 def extend(path: str | os.PathLike[str], *, progress: OnProgress | None = None, **changes: Any) -> Run:
@@ -139,15 +151,36 @@ def extend(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
         StoreError: another process has it.
     """
     with Run(path) as run:
-        study, played = study_of(run), run.episodes()
+        larger = extended(run, **changes)
+    return extend_run(larger, path, progress=progress)
+
+
+def extended(run: Run, **changes: Any) -> AnyStudy:
+    """Return a run's study with larger values of the configuration; see `extend`.
+
+    Raises:
+        UsageError: a key does not let a run grow, or a value is wrong.
+    """
+    study = study_of(run)
     fixed = sorted(set(changes) - study.grows - {"concurrency"})
     if fixed:
         grow = ", ".join(sorted(study.grows)) or "none"
         raise UsageError(
-            f"{path} cannot be extended by {fixed[0]!r}; keys of {study.kind()!r} that let a run "
+            f"{run.path} cannot be extended by {fixed[0]!r}; keys of {study.kind()!r} that let a run "
             f"grow: {grow}."
         )
-    larger = type(study)(study.config.changed(**changes))
+    return type(study)(study.config.changed(**changes))
+
+
+def extend_run(larger: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgress | None = None) -> Run:
+    """Add the episodes that a run lacks of its larger study, made by `extended`; see `extend`.
+
+    Raises:
+        UsageError: episodes would be lost, or a policy cannot be made; nothing was changed.
+        StoreError: another process has the run.
+    """
+    with Run(path) as run:
+        played = run.episodes()
     held = [record.labels for record in played]
     if lost := _missing(held, larger.episodes()):
         raise UsageError(
@@ -160,6 +193,8 @@ def extend(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
     play_one = larger.player()
     store = Store(path)
     try:
+        if len(store.episodes()) != len(played):
+            raise StoreError(f"Another process has extended {path} meanwhile: try again.")
         store.extend(larger.config.as_json(), specs)
     except BaseException:
         store.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ludens.experiments.report import provenance
@@ -14,9 +13,8 @@ from ludens.experiments.report.page import Page
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.terminal import print_places, print_table, say
 from ludens.experiments.report.transcripts import Transcripts
-from ludens.experiments.runs.files import report_path
-from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.result import RunResult
 from ludens.preferences import Preferences
 from ludens.training.evaluation.scores import Score, score_exam
 
@@ -24,23 +22,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@dataclass(frozen=True)
-class ExamResult:
+@dataclass(frozen=True, kw_only=True)
+class ExamResult(RunResult):
     """An exam as measured.
 
     Attributes:
-        run_path: the run's file.
-        report_path: the HTML report; None until one is written.
         scores: of every policy in every set.
-        decisions: everything that was asked and answered.
-        manifest: of the run.
     """
 
-    run_path: Path
-    report_path: Path | None
     scores: tuple[Score, ...]
-    decisions: tuple[DecisionRecord, ...]
-    manifest: Mapping[str, Any]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -50,14 +40,9 @@ class ExamResult:
 
 def measured(run: Run, target: Preferences) -> ExamResult:
     """Measure an exam as it stands, finished or not."""
-    report, decisions = report_path(run.path), run.decisions()
-    return ExamResult(
-        run.path,
-        report if report.exists() else None,
-        score_exam(run.episodes(), decisions, target, seed=run.manifest["seed"]),
-        tuple(decisions),
-        run.manifest,
-    )
+    decisions = run.decisions()
+    scores = score_exam(run.episodes(), decisions, target, seed=run.manifest["seed"])
+    return ExamResult.of(run, decisions, scores=scores)
 
 
 def page(result: ExamResult) -> Page:

@@ -82,7 +82,15 @@ def result_of(folder, *, runs=3, aborted=True, periods=30, called=True):
         costs([each for each in decisions if each.episode == run and called]) for run in range(runs)
     )
     return PricingResult(
-        Path(folder) / "run.db", None, panel, analyse(panel), spent, tuple(decisions), manifest
+        run_path=Path(folder) / "run.db",
+        report_path=None,
+        panel=panel,
+        analysis=analyse(panel),
+        costs=spent,
+        decisions=tuple(decisions),
+        manifest=manifest,
+        planned=runs,
+        ended=runs,
     )
 
 
