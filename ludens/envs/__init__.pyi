@@ -13,7 +13,6 @@ from .tree.nodes import DecisionNode as DecisionNode
 from .tree.nodes import GameError as GameError
 from .tree.nodes import Node as Node
 from .tree.nodes import PayoffNode as PayoffNode
-from .tree.nodes import Step as Step
 from .tree.nodes import children as children
 from .tree.nodes import walk as walk
 from .tree.questions import questions as questions
@@ -35,4 +34,5 @@ from .turn import Method as Method
 from .turn import Option as Option
 from .turn import PastRound as PastRound
 from .turn import Scale as Scale
+from .turn import Step as Step
 from .turn import Turn as Turn

@@ -9,8 +9,6 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.tree.nodes import Step
-
 Method = Literal["direct", "strategy"]
 
 
@@ -33,6 +31,18 @@ class Game(Protocol):
     @property
     def protocol(self) -> str | None:
         """The name of a published parameter set, if it is one."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edge of a path: at the node `label` (an information set, or a chance node) `option` followed.
+
+    `role` is None where nature moved.
+    """
+
+    label: str
+    option: str
+    role: str | None
 
 
 @dataclass(frozen=True)

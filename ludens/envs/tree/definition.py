@@ -10,7 +10,8 @@ import math
 import numbers
 from collections.abc import Mapping, Sequence
 
-from ludens.envs.tree.nodes import ChanceNode, DecisionNode, GameError, Node, PayoffNode, Step, walk
+from ludens.envs.tree.nodes import ChanceNode, DecisionNode, GameError, Node, PayoffNode, walk
+from ludens.envs.turn import Step
 
 PROBABILITY_TOLERANCE = 1e-9
 

@@ -17,8 +17,9 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.textpath import text_to_path
 
 from ludens.envs.tree.labels import Marks, edge_label, title
-from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, PayoffNode, Step, children
+from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, PayoffNode, children
 from ludens.envs.tree.tree import GameTree
+from ludens.envs.turn import Step
 
 DPI = 100
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ludens.envs.games import family_of
-from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, Step, walk
+from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, walk
 from ludens.envs.tree.tree import GameTree
+from ludens.envs.turn import Step
 
 Path = Sequence[Step]
 

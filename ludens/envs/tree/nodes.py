@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ludens.envs.turn import Step
 from ludens.errors import UsageError
 
 
@@ -50,18 +51,6 @@ class DecisionNode:
 
 
 Node = PayoffNode | ChanceNode | DecisionNode
-
-
-@dataclass(frozen=True)
-class Step:
-    """One edge of a path: at the node `label` (an information set, or a chance node) `option` followed.
-
-    `role` is None where nature moved.
-    """
-
-    label: str
-    option: str
-    role: str | None
 
 
 def walk(root: Node) -> Iterator[tuple[tuple[Step, ...], Node]]:

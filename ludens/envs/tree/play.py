@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, PayoffNode, Step
+from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, PayoffNode
 from ludens.envs.tree.tree import GameTree, InformationSet
-from ludens.envs.turn import Method, PastRound
+from ludens.envs.turn import Method, PastRound, Step
 
 Roles = Literal["random", "fixed"]
 

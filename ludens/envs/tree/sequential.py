@@ -15,10 +15,9 @@ from ludens.checks import check_choice, check_count, whole_number
 from ludens.envs.base import Observation, RenderMode, TurnBasedEnv, observation_space
 from ludens.envs.tree import drawing
 from ludens.envs.tree.encoding import Encoding, Masks
-from ludens.envs.tree.nodes import Step
 from ludens.envs.tree.play import Roles, TreePlay
 from ludens.envs.tree.tree import GameTree, InformationSet
-from ludens.envs.turn import Method, Option, PastRound, Turn
+from ludens.envs.turn import Method, Option, PastRound, Step, Turn
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:

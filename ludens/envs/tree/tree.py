@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.envs.tree.definition import check_definition
-from ludens.envs.tree.nodes import ChanceNode, DecisionNode, GameError, Node, PayoffNode, Step, children, walk
+from ludens.envs.tree.nodes import ChanceNode, DecisionNode, GameError, Node, PayoffNode, children, walk
+from ludens.envs.turn import Step
 
 
 @dataclass(frozen=True)
