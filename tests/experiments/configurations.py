@@ -63,8 +63,10 @@ QUESTIONS = st.fixed_dictionaries(
     {
         "set": st.sampled_from(["held-out", "story"]),
         "family": st.just("trust"),
-        "payoffs": st.lists(st.integers(1, 99).map(float), min_size=4, max_size=4),
-        "node": st.sampled_from(["opening", "reply"]),
+        "payoffs": st.lists(st.integers(1, 99).map(float), min_size=4, max_size=4, unique=True).map(
+            lambda payoffs: sorted(payoffs, reverse=True)  # T > R > P > S
+        ),
+        "node": st.sampled_from(["opening", "reply to trust"]),
         "framing": st.sampled_from(["neutral", "story"]),
         "order": st.integers(0, 1),
     }

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from ludens.cli import app
 from ludens.envs import FAMILIES
 from ludens.errors import UsageError
 from ludens.experiments.play.study import play
@@ -17,7 +19,7 @@ from ludens.training import build_dataset
 from ludens.training.data.build import HELD_OUT
 from ludens.training.data.games import game_key
 from ludens.training.evaluation.ability import general_text
-from ludens.training.evaluation.exam import examine, policy_under_test
+from ludens.training.evaluation.exam import ExamConfig, ExamStudy, examine, policy_under_test
 from ludens.training.evaluation.scores import oracle_points, read_exam, score_exam, temptation
 from ludens.training.evaluation.sets import SETS, Question, optimal, option_utilities, question_sets
 from ludens.training.evaluation.transfer import play_market, read_market
@@ -177,6 +179,68 @@ def test_faults_of_an_exam(asked, tmp_path):
         examine([policy_under_test("a", "random")], asked, tmp_path / "p.db")
     with pytest.raises(NoRunError, match="not an exam"):
         read_exam(tmp_path / "p.db")
+
+
+QUESTION = {"set": "a", "family": "trust", "payoffs": [80, 60, 30, 20], "node": "opening"}
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        (
+            {"family": "poker"},
+            r"^exam\.questions\[0\]\.family: There is no family 'poker'; there are .*trust",
+        ),
+        ({"payoffs": [80, 60]}, r"^exam\.questions\[0\]\.payoffs: trust takes 4 payoffs .* got 2\.$"),
+        ({"payoffs": [1, 1, 1, 1]}, r"^exam\.questions\[0\]\.payoffs: .* do not make a game of trust"),
+        (
+            {"node": "end"},
+            r"^exam\.questions\[0\]\.node: .* no node 'end'; there are opening, reply to trust",
+        ),
+        ({"framing": "zz"}, r"^exam\.questions\[0\]\.framing: There is no framing 'zz'"),
+        ({"order": 9}, r"^exam\.questions\[0\]\.order: .* a number from 0 to 1; got 9\.$"),
+        ({"order": -1}, r"^exam\.questions\[0\]\.order: .* a number from 0 to 1; got -1\.$"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_refused_by_its_key(question, message):
+    with pytest.raises(UsageError, match=message):
+        ExamConfig(policies=["random"], questions=[QUESTION | question])
+
+
+@pytest.mark.parametrize("target", [{"kappa": 5}, {"alpha": math.nan}, {"beta": math.inf}])
+def test_an_exam_for_impossible_preferences_is_refused(target):
+    (name,) = target
+    with pytest.raises(UsageError, match=rf"^exam\.{name}: Preferences need .*{name}"):
+        ExamConfig(policies=["random"], questions=[QUESTION], **target)
+
+
+@pytest.mark.parametrize("sets", [5, "a", [1]])
+def test_the_sets_of_a_policy_are_a_list_of_names(sets):
+    with pytest.raises(UsageError, match=r"^exam\.policies: The sets of policy 'random' are a list of names"):
+        ExamConfig(policies=[{"spec": "random", "sets": sets}], questions=[QUESTION])
+
+
+def test_a_question_that_is_given_twice_is_asked_once():
+    other = QUESTION | {"order": 1}
+    config = ExamConfig(policies=["random"], questions=[QUESTION, other, QUESTION | {"order": 0}])
+    assert [each.order for each in config.questions] == [0, 1]
+    assert len(ExamStudy(config).episodes()) == 2
+
+
+def test_an_unfinished_exam_says_how_to_go_on(asked, tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        raise Enough
+
+    path = tmp_path / "e.db"
+    with pytest.raises(Enough):
+        examine([policy_under_test("a", "random")], asked[:3], path, concurrency=1, progress=stop)
+    shown = CliRunner().invoke(app, ["show", str(path)])
+    assert f"ludens resume {path}" in shown.stdout
+    examine([policy_under_test("a", "random")], asked[:3], path)
+    assert "ludens resume" not in CliRunner().invoke(app, ["show", str(path)]).stdout
 
 
 def test_a_market_is_played_resumed_and_read(tmp_path):

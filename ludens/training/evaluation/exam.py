@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from ludens.agents.policy import Policy
 from ludens.envs import Turn
@@ -26,7 +26,7 @@ from ludens.experiments.study.engine import complete
 from ludens.experiments.study.questions import QuestionStudy, in_wording, named
 from ludens.preferences import HOMO_ECONOMICUS, Preferences
 from ludens.training.evaluation.scores import KIND
-from ludens.training.evaluation.sets import Question
+from ludens.training.evaluation.sets import Question, family_named, game_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,6 +49,48 @@ class QuestionConfig(BaseModel):
     framing: str = "neutral"
     order: int = 0
 
+    @field_validator("family")
+    @classmethod
+    def _check_family(cls, family: str) -> str:
+        family_named(family)  # says which there are
+        return family
+
+    @field_validator("payoffs")
+    @classmethod
+    def _check_payoffs(cls, payoffs: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        if "family" in info.data:
+            game_of(info.data["family"], payoffs)  # refuses payoffs that make no game of the family
+        return payoffs
+
+    @field_validator("node")
+    @classmethod
+    def _check_node(cls, node: str, info: ValidationInfo) -> str:
+        if {"family", "payoffs"} <= set(info.data):
+            family = info.data["family"]
+            nodes = [each.label for each in game_of(family, info.data["payoffs"]).information_sets]
+            if node not in nodes:
+                raise ValueError(f"{family} has no node {node!r}; there are {', '.join(nodes)}.")
+        return node
+
+    @field_validator("framing")
+    @classmethod
+    def _check_framing(cls, framing: str) -> str:
+        from ludens.agents.llm.prompts.games import check_framing
+
+        return check_framing(framing)
+
+    @field_validator("order")
+    @classmethod
+    def _check_order(cls, order: int, info: ValidationInfo) -> int:
+        if {"family", "payoffs", "node"} <= set(info.data):
+            game = game_of(info.data["family"], info.data["payoffs"])
+            options = len(game.information_set(info.data["node"]).options)
+            if not 0 <= order < options:
+                raise ValueError(
+                    f"The order of {options} options is a number from 0 to {options - 1}; got {order}."
+                )
+        return order
+
     @property
     def question(self) -> Question:
         """The question itself."""
@@ -61,8 +103,11 @@ class ExamConfig(StudyConfig):
     Attributes:
         policies: the policies under test, with distinct labels; ``"sets"`` in a mapping limits a policy to
             the sets with these names.
-        questions: the questions of all sets.
+        questions: the questions of all sets; one that is given twice is asked once.
         alpha, beta, kappa: the target preferences, whose optimal options the scores count as right.
+
+    Raises:
+        UsageError: a value is wrong; the message names its key.
     """
 
     kind: ClassVar[str] = KIND
@@ -85,7 +130,29 @@ class ExamConfig(StudyConfig):
         labels = [named(policy)["label"] for policy in policies]
         if len(set(labels)) < len(labels) or not labels:
             raise ValueError(f"An exam needs policies with distinct labels; got {labels}.")
+        for policy in policies:
+            sets = named(policy).get("sets")
+            if sets is not None and not _are_texts(sets):
+                label = named(policy)["label"]
+                raise ValueError(
+                    f"The sets of policy {label!r} are a list of names, as in ['held-out']; got {sets!r}."
+                )
         return policies
+
+    @field_validator("questions")
+    @classmethod
+    def _check_questions(cls, questions: tuple[QuestionConfig, ...]) -> tuple[QuestionConfig, ...]:
+        return tuple(dict.fromkeys(questions))
+
+    @field_validator("alpha", "beta", "kappa")
+    @classmethod
+    def _check_target(cls, value: float, info: ValidationInfo) -> float:
+        Preferences(**{str(info.field_name): value})  # refuses what preferences cannot have
+        return value
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 
 class ExamStudy(QuestionStudy[ExamConfig, "ExamResult"]):
@@ -204,15 +271,15 @@ def examine(
         progress: called after every decision.
 
     Raises:
-        UsageError: labels are not distinct, a policy cannot be made, or the file holds another exam.
+        UsageError: labels are not distinct, a policy cannot be made, a question is of no game, or the file
+            holds another exam.
         StoreError: the run cannot be written.
         LudensError: a model cannot be reached; the answers so far are kept.
         RunInterrupted: Ctrl-C; the answers so far are kept.
     """
-    asked = [QuestionConfig(**asdict(each)) for each in questions]
     config = ExamConfig(
         policies=[each.named for each in policies],
-        questions=asked,
+        questions=[asdict(each) for each in questions],
         alpha=target.alpha,
         beta=target.beta,
         kappa=target.kappa,

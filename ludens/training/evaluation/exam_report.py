@@ -11,7 +11,7 @@ from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import percent
 from ludens.experiments.report.page import Page
 from ludens.experiments.report.table import Cell, Table
-from ludens.experiments.report.terminal import print_places, print_table, say
+from ludens.experiments.report.terminal import print_closing, print_table, say
 from ludens.experiments.report.transcripts import Transcripts
 from ludens.experiments.runs.run import Run
 from ludens.experiments.study.result import RunResult
@@ -99,8 +99,8 @@ def show(result: ExamResult, console: Console) -> None:
     table = Table.of("Scores", READING, headers, rows, corner="policy")
     print_table(table, console, names=24, left={"set"})
     say(console, READING, "dim")
-    places = {"Report": result.report_path, "Run": result.run_path}
-    print_places(console, [(name, path) for name, path in places.items() if path is not None])
+    unfinished = result.ended < result.planned
+    print_closing(console, result.run_path, result.report_path, unfinished=unfinished)
 
 
 def _target(manifest: Mapping[str, Any]) -> dict[str, float]:
