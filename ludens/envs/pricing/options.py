@@ -14,6 +14,7 @@ from ludens.checks import check_choice, check_count
 from ludens.envs.base import RenderMode
 from ludens.envs.pricing.interventions import Intervention, as_interventions
 from ludens.envs.pricing.schedule import Schedule
+from ludens.envs.pricing.simulator import checked_grid
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket, Market
@@ -143,8 +144,7 @@ def _grid(environment: str, market: AnyMarket, grid: ArrayLike) -> Floats:
         raise UsageError(
             f"{environment} has a price grid for firms of one product each only: set actions='continuous'."
         )
-    array = np.array(grid, dtype=np.float64)
-    return np.broadcast_to(array, (market.products, array.shape[-1])).copy() if array.ndim == 1 else array
+    return checked_grid(grid, market.products)
 
 
 def _bounds(
@@ -158,7 +158,8 @@ def _bounds(
         return float(grid.min()), float(grid.max())
     low, high = (0.0, HEADROOM * float(np.max(monopoly_prices(market)))) if bounds is None else bounds
     # Spaces are float32: what a learner draws from one must be legal here.
-    low, high = float(np.float32(low)), float(np.float32(high))
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        low, high = float(np.float32(low)), float(np.float32(high))
     if not 0 <= low < high < math.inf:
         raise UsageError(f"{environment} got bounds={bounds!r}; they must be prices, the lower one first.")
     return low, high

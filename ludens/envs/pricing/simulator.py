@@ -77,7 +77,7 @@ class PricingCore:
         self.market = market
         self.markets = markets
         self.memory = memory
-        self.grid = None if grid is None else _checked_grid(grid, market.products)
+        self.grid = None if grid is None else checked_grid(grid, market.products)
         self.schedule = Schedule(market, interventions)
         self.history = np.full((markets, memory, market.products), np.nan)
         self.period = 0
@@ -256,20 +256,22 @@ class PricingCore:
         return outcome._replace(profits=outcome.profits - fines, fines=fines)
 
 
-def _prohibitive(market: AnyMarket) -> Floats:
-    """Return prices (J,) at which nothing is bought, however high the others are.
+def checked_grid(grid: ArrayLike, products: int) -> Floats:
+    """Return a price grid with one row for each product, (J, m).
 
-    Net values are so low that their exponentials are 0, and that linear demand leaves the product out.
+    Args:
+        grid: prices, (m,) for all products or (J, m).
+        products: J.
+
+    Raises:
+        UsageError: it is not such an array, or its prices are not finite, at least 0 and increasing.
     """
-    mu = market.mu if isinstance(market, Market) else 1.0
-    outside = market.outside if isinstance(market, Market) else 0.0
-    worth = 1e3 * (1.0 + float(np.abs(market.qualities).max()) + abs(outside)) + 1e4 * mu
-    prices: Floats = market.price_scale * (market.qualities + worth)
-    return prices
-
-
-def _checked_grid(grid: ArrayLike, products: int) -> Floats:
-    array = np.array(grid, dtype=np.float64)
+    try:
+        array = np.array(grid, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.array(math.nan)
+    if array.ndim == 0:
+        raise UsageError(f"A price grid is a number of points, or prices; got {grid!r}.")
     if array.ndim == 1:
         array = np.broadcast_to(array, (products, len(array))).copy()
     if array.ndim != 2 or array.shape[0] != products or array.shape[1] < 2:
@@ -281,3 +283,15 @@ def _checked_grid(grid: ArrayLike, products: int) -> Floats:
         raise UsageError("The prices of a grid are finite, at least 0 and each above the one before.")
     array.flags.writeable = False
     return array
+
+
+def _prohibitive(market: AnyMarket) -> Floats:
+    """Return prices (J,) at which nothing is bought, however high the others are.
+
+    Net values are so low that their exponentials are 0, and that linear demand leaves the product out.
+    """
+    mu = market.mu if isinstance(market, Market) else 1.0
+    outside = market.outside if isinstance(market, Market) else 0.0
+    worth = 1e3 * (1.0 + float(np.abs(market.qualities).max()) + abs(outside)) + 1e4 * mu
+    prices: Floats = market.price_scale * (market.qualities + worth)
+    return prices

@@ -32,9 +32,9 @@ from pydantic import (
 from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.envs.pricing import Intervention, Market, Regulator
 from ludens.envs.pricing.interventions import as_intervention, as_interventions
+from ludens.envs.pricing.simulator import checked_grid
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
 from ludens.envs.pricing.theory.parameters import DemandName, number, positive, taste_scale
-from ludens.errors import UsageError
 from ludens.experiments.runs.run import Run
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 
@@ -139,7 +139,7 @@ class PricingConfig(StudyConfig):
     Attributes:
         firms: one policy for each firm of the market, or one for all.
         market: by default the symmetric baseline of as many firms as are named, with 100 customers.
-        scales: the price scales α, each played `runs` times.
+        scales: the price scales α, each played `runs` times; one that is given twice counts once.
         runs: how often each scale is played.
         periods: of each episode.
         prefix: the treatment P0 to P3, or a text of several words, of language models that name none of
@@ -206,7 +206,7 @@ class PricingConfig(StudyConfig):
     def _check_scales(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
         if not scales or not all(0 < scale < math.inf for scale in scales):
             raise ValueError(f"Price scales are numbers above 0, at least one of them; got {list(scales)!r}.")
-        return scales
+        return tuple(dict.fromkeys(scales))
 
     @field_validator("discount")
     @classmethod
@@ -226,13 +226,11 @@ class PricingConfig(StudyConfig):
         if grid is None or "market" not in info.data or "firms" not in info.data:
             return None
         market: Market = info.data["market"].made(len(info.data["firms"]))
-        points = isinstance(grid, int) and not isinstance(grid, bool)
-        try:
-            prices = price_grid(market, grid) if points else np.array(grid, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            if isinstance(error, UsageError):
-                raise
-            raise ValueError(f"A price grid is a number of points, or prices; got {grid!r}.") from None
+        if isinstance(grid, int) and not isinstance(grid, bool):
+            prices = price_grid(market, grid)
+        else:
+            checked_grid(grid, market.products)
+            prices = np.array(grid, dtype=np.float64)
         return tuple(row if isinstance(row, float) else tuple(row) for row in prices.tolist())
 
     @model_validator(mode="after")

@@ -70,9 +70,28 @@ def test_a_grid_of_ones_own_is_kept_in_the_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("grid", "why"),
-    [(1, "at least 2 points"), ("fine", "number of points, or prices"), ([1.5, 1.2], "above the one before")],
+    [
+        (1, "at least 2 points"),
+        ("fine", "number of points, or prices"),
+        (True, "number of points, or prices; got True"),
+        (1.5, r"number of points, or prices; got 1\.5"),
+        (np.nan, "number of points, or prices; got nan"),
+        ([], "at least 2 prices"),
+        ([[]], "at least 2 prices"),
+        ([1.5], "at least 2 prices"),
+        ([[[1.5, 1.6]]], "at least 2 prices"),
+        ([[1.5, 1.6], [1.7]], "number of points, or prices"),
+        ([1.5, np.nan], "finite"),
+        ([1.5, 1.2], "above the one before"),
+    ],
 )
 def test_wrong_grids_leave_no_file(tmp_path, grid, why):
-    with pytest.raises(UsageError, match=why):
+    with pytest.raises(UsageError, match=rf"^pricing\.price_grid: .*{why}"):
         play_pricing(["nash", "nash"], market=MARKET, price_grid=grid, path=tmp_path / "run.db")
     assert not (tmp_path / "run.db").exists()
+
+
+@pytest.mark.parametrize("grid", [[], "fine", [[1.5, 1.6], [1.7]], 1.5])
+def test_an_environment_refuses_a_wrong_grid_in_a_sentence(grid):
+    with pytest.raises(UsageError, match=r"^A price grid"):
+        pettingzoo.make("parallel", "ludens/bertrand-v0", grid=grid)

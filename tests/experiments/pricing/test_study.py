@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import pytest
 from rich.console import Console
@@ -86,6 +87,18 @@ def test_extending_plays_only_the_new_runs_and_scales(tmp_path):
     assert {each.name for each in result.analysis.groups} == {"all runs", "α = 1", "α = 10"}
     with pytest.raises(UsageError, match=r"cannot be extended by 'periods'; keys of .*: runs, scales\."):
         extend(path, periods=9)
+
+
+def test_a_scale_that_is_given_twice_is_played_once():
+    study = PricingStudy(PricingConfig(firms=["nash", "nash"], scales=[1, 10, 1.0], runs=2))
+    assert [(each["scale"], each["run"]) for each in study.episodes()] == [(1, 0), (1, 1), (10, 0), (10, 1)]
+
+
+def test_a_scale_beyond_all_prices_is_one_sentence_and_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UsageError, match="they must be prices, the lower one first"):
+            PricingStudy(PricingConfig(firms=["nash", "nash"], scales=[1e300])).player()
 
 
 def test_a_run_that_broke_off_goes_on_with_the_policies_of_its_file(tmp_path):
