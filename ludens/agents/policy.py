@@ -112,8 +112,22 @@ class Decision:
         if (self.action is None) == (self.status == "valid"):
             has = "have" if self.status == "valid" else "not have"
             raise UsageError(f"A decision that is {self.status} must {has} an action.")
-        if isinstance(self.action, float) and not math.isfinite(self.action):
-            raise UsageError(f"A decision's action must be a finite number; got {self.action!r}.")
+        if self.action is not None:
+            object.__setattr__(self, "action", _action(self.action))
+
+
+def _action(given: object) -> int | float:
+    """Return an action as Python's own number, so that stores keep it as one.
+
+    Raises:
+        UsageError: it is no finite number.
+    """
+    whole = None if isinstance(given, np.ndarray) else whole_number(given)
+    if whole is not None:
+        return whole
+    if isinstance(given, float | np.floating) and math.isfinite(given):
+        return float(given)
+    raise UsageError(f"A decision's action must be a finite number; got {given!r}.")
 
 
 @dataclass(frozen=True)

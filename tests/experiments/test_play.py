@@ -298,3 +298,48 @@ def test_an_action_that_is_not_legal_stops_the_run_with_a_sentence(tmp_path):
 
     with pytest.raises(UsageError, match="wrong returned 5 at"):
         play("trust-v0", CallablePolicy(wrong), path=tmp_path / "run.db")
+
+
+class Answers(Policy):
+    """Answers the same at every turn."""
+
+    name = "mine"
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def decide(self, turn, rng):
+        return self.answer() if callable(self.answer) else self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (3, "The policy 'mine' returned 3 at 'opening'; return a ludens.agents.Decision"),
+        (Decision(7), r"'mine' returned the action 7 at 'opening'; legal are \[0, 1\]"),
+        (Decision(-1), "the action -1 at 'opening'"),
+        (Decision(1.0), "the action 1.0 at 'opening'"),
+        (Decision(0, probabilities=(0.2, 0.3, 0.5)), "3 probabilities at .*; return one for each of its 2"),
+        (lambda: Decision(True), "must be a finite number; got True"),
+        (lambda: Decision("0"), "must be a finite number; got '0'"),
+    ],
+)
+def test_an_answer_that_does_not_fit_the_turn_is_refused_before_it_is_stored(tmp_path, answer, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        play("trust-v0", Answers(answer), path=tmp_path / "run.db")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_price_outside_the_interval_is_refused_before_it_is_stored(tmp_path):
+    market = ("bertrand-v0", {"actions": "continuous", "bounds": (0.5, 4.5)})
+    with pytest.raises(UsageError, match=r"'mine' returned the action 5\.0 at .*a number from 0\.5 to 4\.5"):
+        play(market, Answers(Decision(5.0)), path=tmp_path / "run.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numpy_s_numbers_are_stored_as_numbers(tmp_path):
+    with play("trust-v0", Answers(Decision(np.int64(1))), path=tmp_path / "run.db") as run:
+        actions = [record.decision.action for record in run.decisions()]
+    assert {type(action) for action in actions} == {int}
+    assert type(Decision(np.float32(1.5)).action) is float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,7 @@ import numpy as np
 from ludens.agents.journal import recording
 from ludens.agents.policy import BeliefReport, Call, Decision, Policy
 from ludens.envs import Turn
+from ludens.errors import UsageError
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.records import DecisionRecord, EpisodeSpec
 from ludens.experiments.runs.seeds import decision_rng, episode_seeds
@@ -126,6 +128,7 @@ class Recorder:
         journal = _Journal(self._store, self._spec.index, step)
         with recording(journal):
             answer = await ask(turn, rng or decision_rng(self._seeds, turn.agent, step))
+        _check(answer, question, policy, turn)
         record = DecisionRecord(
             episode=self._spec.index,
             labels=self._spec.labels,
@@ -147,6 +150,35 @@ class Recorder:
         self._watch.decided(unkept or journal.new)
         await asyncio.sleep(0)  # policies that never wait still let the others and Ctrl-C have their turn
         return answer
+
+
+def _check(answer: object, question: Literal["choice", "belief"], policy: Policy, turn: Turn) -> None:
+    """Refuse an answer that does not belong to its turn, before it is stored.
+
+    Raises:
+        UsageError: it is of another type, its action is not legal, or its probabilities are not one per
+            option.
+    """
+    where = f"The policy {policy.name!r} returned {{}} at {turn.node!r}"
+    kind = Decision if question == "choice" else BeliefReport
+    if not isinstance(answer, kind):
+        raise UsageError(f"{where.format(repr(answer))}; return a ludens.agents.{kind.__name__}.")
+    shares = answer.probabilities
+    if shares is not None and len(shares) != len(turn.options):
+        raise UsageError(
+            f"{where.format(f'{len(shares)} probabilities')}; return one for each of its {len(turn.options)} "
+            "options."
+        )
+    if isinstance(answer, BeliefReport) or answer.action is None:
+        return
+    legal = [option.action for option in turn.options]
+    if legal and not (isinstance(answer.action, int) and answer.action in legal):
+        raise UsageError(f"{where.format(f'the action {answer.action!r}')}; legal are {legal}.")
+    low, high = turn.interval if turn.interval is not None and not legal else (-math.inf, math.inf)
+    if not low <= answer.action <= high:
+        raise UsageError(
+            f"{where.format(f'the action {answer.action!r}')}; it must be a number from {low:g} to {high:g}."
+        )
 
 
 class _Journal:
