@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -63,6 +64,27 @@ class Asked:
         return self.asked - len(self.answers)
 
 
+Numbered: TypeAlias = tuple[str, int]
+"""A study, and the number of a vignette in it, from 0: what labels hold, so that further studies can join a
+run.
+"""
+
+
+def places_of(design: Sequence[tuple[str, Vignette]]) -> dict[Numbered, int]:
+    """Return the place in the design of every vignette, by its study and its number in that study."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for place, (study, _) in enumerate(design):
+        found[study, seen[study]] = place
+        seen[study] += 1
+    return found
+
+
+def number_of(labels: Mapping[str, Any]) -> Numbered:
+    """Return the study and the number in it of the vignette that the labels describe."""
+    return str(labels["protocol"]), int(labels["question"])
+
+
 def answers(
     decisions: Iterable[DecisionRecord],
     labels: Iterable[Mapping[str, Any]],
@@ -76,12 +98,13 @@ def answers(
         design: the vignettes with their studies.
     """
     found: dict[tuple[str, int, str], dict[int, list[DecisionRecord]]] = {}
+    places = places_of(design)
     for entry in labels:
-        key = (str(entry["policy"]), int(entry["question"]), str(entry["framing"]))
+        key = (str(entry["policy"]), places[number_of(entry)], str(entry["framing"]))
         found.setdefault(key, {}).setdefault(int(entry["order"]), [])
     status: dict[str, list[tuple[str, str]]] = {policy: [] for policy, _, _ in found}
     for record in decisions:
-        policy, question = str(record.labels["policy"]), int(record.labels["question"])
+        policy, question = str(record.labels["policy"]), places[number_of(record.labels)]
         found[policy, question, str(record.labels["framing"])][int(record.labels["order"])].append(record)
         status[policy].append((design[question][1].scale or "act", record.decision.status))
     complete: dict[str, list[Answer]] = {policy: [] for policy in status}

@@ -29,6 +29,7 @@ from ludens.envs.av.dilemma.studies import study_design
 from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.envs.av.registration import DILEMMA
 from ludens.errors import UsageError
+from ludens.experiments.av.answers import Numbered, number_of, places_of
 from ludens.experiments.av.result import OWN, DilemmaResult, estimates, measured, to_json
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import NO_FRAMING
@@ -207,6 +208,10 @@ class AvStudy(QuestionStudy[AvConfig, DilemmaResult]):
         )
 
     @cached_property
+    def _places(self) -> Mapping[Numbered, int]:
+        return places_of(self.design)
+
+    @cached_property
     def policies(self) -> Mapping[str, tuple[str, PolicyLike]]:
         """The policies with their keys in the configuration, by label: the models, then the references."""
         found: dict[str, tuple[str, PolicyLike]] = {}
@@ -226,7 +231,7 @@ class AvStudy(QuestionStudy[AvConfig, DilemmaResult]):
 
     def turn(self, labels: Labels) -> Turn:
         """Return a vignette as a question."""
-        study, vignette = self.design[labels["question"]]
+        study, vignette = self.design[self._places[number_of(labels)]]
         return dilemma_turn(vignette, protocol=None if study == OWN else study)
 
     def policy(self, label: str, framing: str, order: int) -> Policy:
@@ -276,13 +281,13 @@ class AvStudy(QuestionStudy[AvConfig, DilemmaResult]):
         worded = is_language_model(self.policies[label][1])
         for framing in self.config.framings if worded else (NO_FRAMING,):
             for order in range(ORDERS if worded else 1):
-                for place, (study, vignette) in enumerate(self.design):
+                for (study, number), place in self._places.items():
                     for replicate in range(self.config.replicates if worded else 1):
                         yield {
                             "policy": label,
                             "protocol": study,
-                            "question": place,
-                            "node": vignette.question,
+                            "question": number,
+                            "node": self.design[place][1].question,
                             "framing": framing,
                             "order": order,
                             "replicate": replicate,

@@ -9,6 +9,7 @@ from ludens.agents.policy import Decision
 from ludens.envs.av.dilemma.render import summary
 from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.experiments.av import figures
+from ludens.experiments.av.answers import number_of, places_of
 from ludens.experiments.av.result import OWN, DilemmaResult
 from ludens.experiments.av.tables import tables
 from ludens.experiments.report import provenance
@@ -46,6 +47,7 @@ NOTES = (
 def page(result: DilemmaResult) -> Page:
     """Return what the report of a run of the dilemma shows."""
     names = dict.fromkeys(study for study, _ in result.design)
+    places = places_of(result.design)
     studies = [name.removeprefix("study ") for name in names if name != OWN]
     asked = f"the dilemma in stud{'ies' if len(studies) > 1 else 'y'} {', '.join(studies)}"
     lead = (
@@ -63,7 +65,11 @@ def page(result: DilemmaResult) -> Page:
         warnings=tuple(_warnings(result)),
         facts=_facts(result),
         transcripts=Transcripts(
-            [_readable(record, result.design) for record in result.decisions], question_entry
+            [
+                _readable(record, *result.design[places[number_of(record.labels)]])
+                for record in result.decisions
+            ],
+            question_entry,
         ),
     )
 
@@ -98,9 +104,8 @@ def pictures(result: DilemmaResult) -> list[Picture]:
     ]
 
 
-def _readable(record: DecisionRecord, design: tuple[tuple[str, Vignette], ...]) -> DecisionRecord:
+def _readable(record: DecisionRecord, study: str, vignette: Vignette) -> DecisionRecord:
     """Return a decision for the page: its vignette in place of the node, and a rating as a number."""
-    study, vignette = design[int(record.labels["question"])]
     shown = replace(record, node=summary(vignette), protocol=study)
     decision = record.decision
     if vignette.question == "act" or not isinstance(decision, Decision):

@@ -178,6 +178,25 @@ def test_a_policy_that_was_an_object_is_given_again(tmp_path):
     assert len(values(extended)) == 6
 
 
+def test_a_study_may_join_a_run_before_those_it_has(tmp_path):
+    path = tmp_path / "run.db"
+    options = {"references": ["homo_economicus"], "seed": 5}
+    ask(["homo_moralis:0.5"], studies=[2], path=path, **options)
+    with Run(path) as run:
+        before = run.decisions()
+    extend(path, studies=[1, 2])
+    with Run(path) as run:
+        assert run.decisions()[: len(before)] == before
+    whole = ask(["homo_moralis:0.5"], studies=[1, 2], path=tmp_path / "whole.db", **options)
+    found, expected = load(path)[1], load(whole.path)[1]
+    assert found.ended == found.planned == expected.planned
+    for policy, asked in expected.asked.items():
+        by_question = {(each.study, each.vignette): each.value for each in asked.answers}
+        assert {
+            (each.study, each.vignette): each.value for each in found.asked[policy].answers
+        } == by_question
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
