@@ -57,9 +57,9 @@ def load_object(reference: str) -> Any:
         thing: Any = importlib.import_module(module)
         for part in name.split("."):
             thing = getattr(thing, part)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (Exception, SystemExit) as error:  # whatever somebody else's module does while it is imported
         raise UsageError(
-            f"{reference!r} cannot be loaded ({error}): write module:object, and run where the module can be "
-            "imported."
+            f"{reference!r} cannot be loaded ({type(error).__name__}: {error}): write module:object, and run "
+            "where the module can be imported."
         ) from None
     return thing

@@ -50,3 +50,14 @@ def numbers(text: str) -> list[float]:
 def names(text: str) -> list[str]:
     """Return names separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def policy_texts(text: str) -> list[str]:
+    """Return policies separated by commas; a part such as ``noise=8`` belongs to the policy before it."""
+    policies: list[str] = []
+    for part in names(text):
+        if policies and "=" in part and not {":", "/"} & set(part.split("=")[0]):
+            policies[-1] += f",{part}"
+        else:
+            policies.append(part)
+    return policies

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ludens.cli.application import app
-from ludens.cli.options import Concurrency, Json, Out, RunFile, names
+from ludens.cli.options import Concurrency, Json, Out, RunFile, policy_texts
 from ludens.cli.printing import console, print_json, run_as_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
@@ -159,13 +159,13 @@ def _change(text: str, config: Any) -> tuple[str, Any]:
         raise UsageError(
             f"{text!r} cannot be read: write KEY=VALUE with one of {', '.join(type(config).model_fields)}."
         )
+    if "\n" in value:
+        raise UsageError(f"{text!r} cannot be read: write one KEY=VALUE in one line.")
+    present = getattr(config, key)
     try:
         read: Any = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        read = value
-    present = getattr(config, key)
-    if isinstance(present, tuple) and isinstance(read, str):
-        read = names(read)
+    except ValueError:  # no TOML: a plain text, of several policies or names where the key holds a list
+        read = policy_texts(value) if isinstance(present, tuple) else value
     if not adds:
         return key, read
     if not isinstance(present, tuple):

@@ -46,6 +46,7 @@ def carry_out(
     if print_config:
         typer.echo(as_toml(study), nl=False)
         return None
+    _check(files, out)
     with study.watched(console(stderr=True), study.kind().replace("_", " ")) as progress:
         run = run_study(study, out, progress=progress)
     if further is not None:
@@ -69,6 +70,7 @@ def print_run(
     from ludens.experiments.study.engine import load
     from ludens.experiments.study.export import write_rows
 
+    _check(files, path)
     study, result = load(path)
     if written:
         result = write_report(result, study.page(result), path)
@@ -80,6 +82,15 @@ def print_run(
         if target is not None:
             again = f"name another file in `ludens export {path} --table {name} --out FILE`; the run is kept."
             write_rows(study.tables(result)[name], target, again)
+
+
+def _check(files: Mapping[str, Path | None] | None, run: Path | None) -> None:
+    """See that the tables can be written, before anything is played."""
+    from ludens.experiments.study.export import check_target
+
+    for target in (files or {}).values():
+        if target is not None:
+            check_target(target, run)
 
 
 def given(**values: Any) -> dict[str, Any]:

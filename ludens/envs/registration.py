@@ -70,7 +70,7 @@ def environment_id(environment: str) -> str:
     raise UsageError(f"There is no environment {environment!r}; there are {', '.join(known)}.")
 
 
-def make_env(environment: str, **options: Any) -> AECEnv[str, Any, Any]:
+def make_env(environment: str, /, **options: Any) -> AECEnv[str, Any, Any]:
     """Make an environment with the AEC API, by its id with or without ``ludens/`` and ``-v0``.
 
     Raises:

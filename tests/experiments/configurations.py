@@ -26,10 +26,10 @@ NAMED = st.sampled_from(["random", "homo_economicus", "homo_moralis:0.5", "opena
 POLICIES = st.one_of(NAMED, st.builds(lambda spec, more: {"spec": spec, **more}, NAMED, SETTINGS))
 
 
-def labelled(policies):
+def labelled(policies, prefix=""):
     """The same with labels that differ."""
     return [
-        {"label": f"{place}", **(each if isinstance(each, dict) else {"spec": each})}
+        {"label": f"{prefix}{place}", **(each if isinstance(each, dict) else {"spec": each})}
         for place, each in enumerate(policies)
     ]
 
@@ -114,7 +114,7 @@ AV = st.builds(
     perspectives=st.lists(st.sampled_from(dilemma.PERSPECTIVES), min_size=1),
     framings=st.lists(st.sampled_from(["neutral", "story"]), min_size=1),
     replicates=st.integers(1, 9),
-    references=st.lists(POLICIES, max_size=2).map(labelled),
+    references=st.lists(POLICIES, max_size=2).map(lambda policies: labelled(policies, "r")),
     **WORDS,
     **COMMON,
 )

@@ -7,18 +7,22 @@ import sqlite3
 from contextlib import closing
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents import TitForTat
+from ludens.agents import CallablePolicy, Decision, Policy, TitForTat
 from ludens.errors import UsageError
 from ludens.experiments import (
     STUDIES,
     Run,
+    RunAbortedError,
+    StoreError,
     Study,
     StudyConfig,
     as_toml,
+    export,
     extend,
     load,
     parse_study,
@@ -193,3 +197,139 @@ def test_a_configuration_holds_policies_as_objects_and_describes_them():
     assert config.as_json()["policies"][1] == "random"
     assert config.as_json()["policies"][0]["name"] == "tit_for_tat"
     assert BenchConfig(models="random").models == ("random",)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"models": [{"spec": "altruist:0.9", "label": "A"}]},
+            "'A' is 'homo_economicus' in the run and would now be",
+        ),
+        (
+            {"models": [{"spec": "homo_economicus", "label": "A"}, {"spec": "grim", "label": "random"}]},
+            "'random' belongs to a reference policy",
+        ),
+    ],
+)
+def test_no_policy_comes_in_the_place_of_another(tmp_path, change, message):
+    path = tmp_path / "run.db"
+    bench([{"spec": "homo_economicus", "label": "A"}], protocols=["TG1"], path=path)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match=message):
+        extend(path, **change)
+    assert path.read_bytes() == before
+
+
+def test_a_run_that_broke_off_is_not_continued_with_another_policy(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.done == 3:
+            raise Enough
+
+    path = tmp_path / "run.db"
+    with pytest.raises(Enough):
+        bench(["tit_for_tat"], protocols=["TG1", "UG1"], path=path, progress=stop, concurrency=1)
+    another = [{"spec": "altruist:0.9", "label": "tit_for_tat"}]
+    with pytest.raises(
+        UsageError, match=r"'tit_for_tat' is 'tit_for_tat' in the run and would now be 'altruist:0.9'"
+    ):
+        resume(path, models=another)
+    assert resume(path, models=["tit_for_tat"]).manifest["status"] == "done"
+
+
+def test_a_label_names_a_policy_in_every_study(tmp_path):
+    named = {"spec": "homo_moralis:0.5", "label": "kind"}
+    run = play("trust-v0", [named, "random"], path=tmp_path / "run.db")
+    assert run.table()[0]["player_0"] == "kind"
+    assert {record.policy for record in run.decisions()} == {"kind", "random"}
+
+
+def test_a_run_with_python_objects_is_extended_when_they_are_given_again(tmp_path):
+    path = tmp_path / "run.db"
+    mine = CallablePolicy(lambda observation: 0, "mine")
+    play("trust-v0", [mine, "random"], episodes=2, path=path)
+    with pytest.raises(UsageError, match=r"play\.policies\[0\]: the policy 'mine' has no spec"):
+        extend(path, episodes=4)
+    assert len(extend(path, episodes=4, policies=[mine, "random"]).episodes()) == 4
+
+
+def test_an_aborted_run_does_not_grow(tmp_path):
+    class Silent(Policy):
+        name = "silent"
+
+        def decide(self, turn, rng):
+            return Decision(None, "invalid", on_invalid="abort")
+
+    path = tmp_path / "run.db"
+    with pytest.raises(RunAbortedError):
+        play("trust-v0", Silent(), episodes=2, path=path)
+    before = Run(path).manifest
+    with pytest.raises(StoreError, match="was aborted and cannot grow"):
+        extend(path, episodes=4, policies=Silent())
+    assert Run(path).manifest == before
+
+
+@pytest.mark.parametrize("name", ["run.html", "run.csv", "run.JSON", "run.toml"])
+def test_a_run_is_not_kept_in_the_place_of_its_tables(tmp_path, name):
+    with pytest.raises(UsageError, match=r"cannot hold a run: name a file that ends in \.db"):
+        play("trust-v0", "random", path=tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_table_replaces_its_run(tmp_path):
+    path = tmp_path / "run.db"
+    play("trust-v0", "random", path=path)
+    other = path.rename(tmp_path / "run.json")
+    with pytest.raises(UsageError, match="is the run itself"):
+        export(other, other, table="episodes")
+    with pytest.raises(StoreError, match=r"cannot be written to .*: name another folder"):
+        export(other, other / "x")
+
+
+def test_a_run_that_has_hardly_begun_is_exported(tmp_path):
+    class Enough(Exception):
+        pass
+
+    path = tmp_path / "run.db"
+
+    def once(progress):
+        if progress.decisions == 1:
+            raise Enough
+
+    with pytest.raises(Enough):
+        play("trust-v0", "random", episodes=3, path=path, progress=once, concurrency=1)
+    written = export(path, tmp_path / "tables")
+    assert set(written) == {"decisions", "episodes"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[bench]\nself = 1\nmodels = ['random']", r"^bench\.self: there is no such key"),
+        (
+            "[bench]\nmodels = [{spec = 'openai/x', temperature = nan}]",
+            r"^bench\.models\[0\]: temperature must be",
+        ),
+        (
+            "[play]\nenvironment = {id = 'trust-v0', payoffs = [nan, 1]}\npolicies = 'random'",
+            r"payoffs\[0\] must be",
+        ),
+        ("[x]\ny = " + "[" * 3000, "^this is no TOML"),
+    ],
+)
+def test_what_a_file_cannot_mean_is_one_sentence(text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_study(text)
+
+
+def test_an_environment_s_option_may_be_called_anything(tmp_path):
+    with pytest.raises(UsageError, match=r"has no option 'environment'"):
+        play(("trust-v0", {"environment": "a"}), "random", path=tmp_path / "run.db")
+
+
+def test_arrays_in_options_are_kept_as_lists(tmp_path):
+    run = play(("trust-v0", {"payoffs": np.array([80, 60, 30, 20.0])}), "random", path=tmp_path / "run.db")
+    assert run.manifest["config"]["environment"]["payoffs"] == [80, 60, 30, 20]

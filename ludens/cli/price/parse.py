@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ludens.cli.options import policy_texts
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,15 +19,10 @@ def firm_names(text: str | None) -> list[str]:
     Raises:
         UsageError: none is named.
     """
-    found: list[str] = []
-    for part in (part.strip() for part in (text or "").split(",")):
-        if found and "=" in part and not {":", "/"} & set(part.split("=")[0]):
-            found[-1] += f",{part}"
-        elif part:
-            found.append(part)
-    if not found:
+    firms = policy_texts(text or "")
+    if not firms:
         raise UsageError("Name the firms, as in --firms local/smollm2-135m,nash.")
-    return found
+    return firms
 
 
 def market_of(firms: int, qualities: str | None, costs: str | None, mu: float) -> Market:

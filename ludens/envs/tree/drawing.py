@@ -21,11 +21,11 @@ from ludens.envs.tree.nodes import (
     GameError,
     Node,
     PayoffNode,
-    Step,
     children,
     walk,
 )
 from ludens.envs.tree.tree import GameTree
+from ludens.envs.turn import Step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -41,6 +41,7 @@ from ludens.experiments.study.questions import (
     QuestionStudy,
     asks_person,
     check_models,
+    check_references,
     is_language_model,
     label_of,
     with_settings,
@@ -184,6 +185,7 @@ class AvConfig(StudyConfig):
             raise ValueError("Ask about studies or about a design of your own, not about both at once.")
         if not self.framings and any(map(is_language_model, self.models)):
             raise ValueError(f"Name at least one framing, for example {', '.join(FRAMINGS)}.")
+        check_references(self.models, self.references)
         return self
 
 
@@ -224,6 +226,10 @@ class AvStudy(QuestionStudy[AvConfig, DilemmaResult]):
     def keyboard(self) -> bool:
         """Whether a person answers in this terminal."""
         return asks_person(policy for _, policy in self.policies.values())
+
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the models and the references by label."""
+        return {label: policy for label, (_, policy) in self.policies.items()}
 
     def episodes(self) -> Sequence[Labels]:
         """Return every question; prompts with a common beginning stand next to each other."""

@@ -34,6 +34,7 @@ from ludens.experiments.study.questions import (
     QuestionStudy,
     asks_person,
     check_models,
+    check_references,
     is_language_model,
     named,
 )
@@ -84,6 +85,7 @@ class BenchConfig(StudyConfig):
     def _check_models(cls, models: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
         for model in models:
             named(model)  # a policy without a specification cannot be asked in wordings
+        check_references(models, REFERENCES)
         return check_models(models)
 
     @field_validator("framings")
@@ -127,6 +129,10 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
         """The models, then those references that are not among them."""
         labels = {model["label"] for model in self.models}
         return self.models + tuple(named(name) for name in REFERENCES if name not in labels)
+
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the models and the references by label."""
+        return {policy["label"]: policy for policy in self.policies}
 
     @property
     def games(self) -> Mapping[str, GameTree]:

@@ -112,6 +112,15 @@ class PlayStudy(Study[PlayConfig, PlayResult]):
         """Whether a person plays in this terminal."""
         return any(policy.needs_person for policy in self.seated.values())
 
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the policies by seat or place, as they were given."""
+        given = self.config.policies
+        if isinstance(given, tuple):
+            return {f"policies[{place}]": policy for place, policy in enumerate(given)}
+        if isinstance(given, Mapping) and not {"spec", "kind"} & set(given):
+            return dict(given)
+        return {"policies": given}
+
     def episodes(self) -> Sequence[Labels]:
         """Return the episodes, which differ in their seeds alone."""
         labels = {"environment": self.environments.name, "protocol": self.environments.protocol}

@@ -69,6 +69,10 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         """Whether a person prices in this terminal."""
         return asks_person(self.config.firms)
 
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the policies by seat."""
+        return dict(zip(self.config.seats, self.config.firms, strict=True))
+
     def episodes(self) -> Sequence[Labels]:
         """Return every run of every scale."""
         names = [firm.name for firm in self.firms]

@@ -44,9 +44,9 @@ def write_whole(target: Path, content: str | bytes) -> None:
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as CSV, below a line with the names of the first one's columns."""
+    """Return rows as CSV, below a line with the names of all their columns; what a row lacks is empty."""
     found, text = list(rows), io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(found[0]) if found else [])
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in found for name in row)))
     writer.writeheader()
     writer.writerows(found)
     return text.getvalue()

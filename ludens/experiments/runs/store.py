@@ -21,12 +21,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from ludens.agents.policy import Call
+from ludens.errors import UsageError
 from ludens.experiments.runs import rows
 from ludens.experiments.runs.database import StoreError, connect, reason, translated
 from ludens.experiments.runs.lock import RunLock
 from ludens.experiments.runs.manifest import new_manifest, new_run_path
 from ludens.experiments.runs.records import FINISHED, DecisionRecord, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.runs.seeds import check_seed
+
+OTHER_FILES = frozenset({".csv", ".html", ".json", ".toml"})
+"""Endings of files that are written beside a run, and never hold one."""
 
 
 def create_run(
@@ -50,10 +54,12 @@ def create_run(
 
     Raises:
         StoreError: the file exists already or cannot be written.
-        UsageError: the seed is wrong.
+        UsageError: the seed is wrong, or the file's name is that of a table, a report or a study file.
     """
     manifest = new_manifest(kind, config, check_seed(seed), study)
     target = new_run_path(kind) if path is None else Path(path)
+    if not target.name or target.suffix.lower() in OTHER_FILES:
+        raise UsageError(f"{target} cannot hold a run: name a file that ends in .db.")
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     if target.exists():
         raise StoreError(

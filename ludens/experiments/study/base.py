@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -100,6 +101,12 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         """
         return {}
 
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the policies by what episodes call them: labels, or seats. Continuing or extending a run may
+        not put another policy in the place of one.
+        """
+        return {}
+
     def drawn(self, labels: Labels, seeds: np.random.SeedSequence) -> Labels:
         """Return the labels with what is drawn for this episode from its own seeds; extending leaves it out
         of account.
@@ -146,15 +153,23 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         if isinstance(policy, Policy):
             return policy
         if not isinstance(policy, str) and "spec" not in policy:
+            field = key.partition("[")[0].partition(".")[0]
             raise UsageError(
-                f"{self.kind()}.{key}: the policy {policy.get('name', 'without a name')!r} was a "
-                "Python object, "
-                f"which a file cannot describe: go on from Python with ludens.experiments.resume(path, "
-                f"{key.partition('[')[0].partition('.')[0]}=...)."
+                f"{self.kind()}.{key}: the policy {policy.get('name', 'without a name')!r} has no spec to "
+                f"make it from; one that was a Python object is given again, as in "
+                f"ludens.experiments.resume(path, {field}=...)."
             )
-        if isinstance(policy, Mapping):  # a label is for tables
-            policy = {name: value for name, value in policy.items() if name != "label"}
+        label = None
+        if isinstance(policy, Mapping):
+            label, policy = (
+                policy.get("label"),
+                {name: each for name, each in policy.items() if name != "label"},
+            )
         try:
-            return make_policy(policy, game, **defaults)
+            made = make_policy(policy, game, **defaults)
         except UsageError as error:
             raise UsageError(f"{self.kind()}.{key}: {error}") from None
+        if label is not None:
+            made = copy(made)  # a package may hand out one and the same policy each time
+            made.name = str(label)
+        return made

@@ -7,10 +7,12 @@ held as it is, and described in the manifest as well as it describes itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, get_args, get_origin
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
 
 from ludens.agents.policy import Policy
@@ -54,10 +56,42 @@ def as_policy(value: object) -> PolicyLike:
         return value
     if isinstance(value, str) and value.strip():
         return value
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {name: each for name, each in value.items() if each is not None}
+    if isinstance(value, Mapping):
+        settings: dict[str, Any] = plain_values(value)
+        return settings
     raise ValueError(
         "A policy is named by its specification, such as homo_economicus or openai/gpt-5-mini; got "
+        f"{value!r}."
+    )
+
+
+def plain_values(value: Any, key: str = "") -> Any:
+    """Return values that JSON and TOML can hold: texts, truth values, finite numbers, lists and tables of
+    them.
+
+    What is None is left out of tables; NumPy's numbers and arrays become Python's.
+
+    Args:
+        value: what a configuration holds.
+        key: where it stands, for messages.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if isinstance(value, Mapping):
+        return {
+            str(name): plain_values(each, f"{key}.{name}" if key else str(name))
+            for name, each in value.items()
+            if each is not None
+        }
+    if isinstance(value, np.ndarray | np.generic):
+        return plain_values(value.tolist(), key)
+    if isinstance(value, list | tuple):
+        return [plain_values(each, f"{key}[{place}]") for place, each in enumerate(value)]
+    if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(
+        f"{key or 'a value'} must be a text, a finite number, true or false, or a list or table of them; got "
         f"{value!r}."
     )
 
@@ -66,8 +100,36 @@ def described(policy: PolicyLike) -> str | dict[str, Any]:
     """Return a policy as JSON values, without secrets, which come from the environment."""
     if isinstance(policy, str):
         return policy
-    settings = without_secrets(policy.describe() if isinstance(policy, Policy) else policy)
-    return {name: value for name, value in settings.items() if value is not None}
+    settings: dict[str, Any] = plain_values(
+        without_secrets(policy.describe() if isinstance(policy, Policy) else policy)
+    )
+    return settings
+
+
+_CONNECTION = frozenset({"api_base", "timeout", "transport_retries", "retry_wait"})
+"""Settings that say how a model is reached, and not what it is asked."""
+
+
+def same_policy(one: PolicyLike, other: PolicyLike) -> bool:
+    """Return whether two specifications describe the same policy, however a model is reached.
+
+    A Python object without a specification is known by its name alone.
+    """
+    return identity(one) == identity(other)
+
+
+def identity(policy: PolicyLike) -> str | dict[str, Any]:
+    """Return what makes a policy the policy that it is: its specification, with those settings that shape
+    decisions; of a Python object without a specification, its name.
+    """
+    given = described(policy)
+    if isinstance(given, str):
+        return given
+    if "spec" not in given:
+        return {"name": given.get("name")}
+    left_out = _CONNECTION | {"label", "name", "kind"}
+    settings = {name: value for name, value in given.items() if name not in left_out}
+    return str(settings["spec"]) if len(settings) == 1 else settings
 
 
 PolicySpec = Annotated[Any, BeforeValidator(as_policy), PlainSerializer(described)]
@@ -104,13 +166,13 @@ class StudyConfig(BaseModel):
     seed: Seed = 0
     concurrency: Count = 8
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise UsageError(sentence(error, type(self))) from None
 
-    def changed(self, **values: Any) -> Self:
+    def changed(self, /, **values: Any) -> Self:
         """Return the configuration with other values, checked anew.
 
         Raises:

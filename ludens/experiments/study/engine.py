@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ludens.experiments.runs.runner import PlayOne, run_episodes
 from ludens.experiments.runs.seeds import episode_seeds
 from ludens.experiments.runs.store import Store, create_run
 from ludens.experiments.study.base import Labels, ResultT, Study
+from ludens.experiments.study.config import identity, same_policy
 from ludens.experiments.study.registry import AnyStudy, find_study, reference_of
 
 
@@ -90,11 +91,12 @@ def continue_run(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnP
         UsageError: the episodes would not be those of the file.
     """
     with Run(path) as run:
-        manifest, played = run.manifest, run.episodes()
+        manifest, played, begun = run.manifest, run.episodes(), study_of(run)
     if manifest["status"] == "done":
         return Run(path)
     if manifest["status"] == "aborted" and study.abort_run:
         raise StoreError(f"{path} was aborted and cannot go on: {manifest['detail']}")
+    _check_cast(begun, study)
     specs = [EpisodeSpec(record.index, record.labels) for record in played]
     if _missing(study.episodes(), [spec.labels for spec in specs]) or len(study.episodes()) != len(specs):
         version = manifest["versions"].get("ludens", "unknown")
@@ -162,14 +164,16 @@ def extended(run: Run, **changes: Any) -> AnyStudy:
         UsageError: a key does not let a run grow, or a value is wrong.
     """
     study = study_of(run)
-    fixed = sorted(set(changes) - study.grows - {"concurrency"})
+    fixed = sorted(set(changes) - study.grows - _objects(study) - {"concurrency"})
     if fixed:
         grow = ", ".join(sorted(study.grows)) or "none"
         raise UsageError(
             f"{run.path} cannot be extended by {fixed[0]!r}; keys of {study.kind()!r} that let a run "
             f"grow: {grow}."
         )
-    return type(study)(study.config.changed(**changes))
+    larger = type(study)(study.config.changed(**changes))
+    _check_cast(study, larger)
+    return larger
 
 
 def extend_run(larger: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgress | None = None) -> Run:
@@ -180,7 +184,9 @@ def extend_run(larger: AnyStudy, path: str | os.PathLike[str], *, progress: OnPr
         StoreError: another process has the run.
     """
     with Run(path) as run:
-        played = run.episodes()
+        manifest, played = run.manifest, run.episodes()
+    if manifest["status"] == "aborted" and larger.abort_run:
+        raise StoreError(f"{path} was aborted and cannot grow: {manifest['detail']}")
     held = [record.labels for record in played]
     if lost := _missing(held, larger.episodes()):
         raise UsageError(
@@ -240,6 +246,34 @@ def load_result(study: type[Study[Any, ResultT]], path: str | os.PathLike[str]) 
         return result
 
 
+def _check_cast(begun: AnyStudy, study: AnyStudy) -> None:
+    """See that no policy has come in the place of another one, whose decisions the run holds.
+
+    Raises:
+        UsageError: one has.
+    """
+    before = begun.cast()
+    for name, policy in study.cast().items():
+        if name in before and not same_policy(before[name], policy):
+            raise UsageError(
+                f"{study.kind()}: {name!r} is {identity(before[name])!r} in the run and would now be "
+                f"{identity(policy)!r}: give the other policy a label of its own."
+            )
+
+
+def _objects(study: AnyStudy) -> set[str]:
+    """Return the keys that held a Python object, which the run's file cannot describe."""
+
+    def undescribed(value: Any) -> bool:
+        if isinstance(value, Mapping):
+            if "name" in value and not {"spec", "id"} & set(value):
+                return True
+            return any(map(undescribed, value.values()))
+        return isinstance(value, list) and any(map(undescribed, value))
+
+    return {name for name, value in study.config.as_json().items() if undescribed(value)}
+
+
 def _started(
     study: AnyStudy, path: str | os.PathLike[str] | None
 ) -> tuple[Store, list[EpisodeSpec], PlayOne]:
@@ -257,6 +291,10 @@ def _started(
 
 
 def _spec(study: AnyStudy, index: int, labels: Labels) -> EpisodeSpec:
+    if taken := sorted({"episode", "status", "detail"} & set(labels)):
+        raise UsageError(
+            f"{study.kind()}: {taken[0]!r} cannot be a label, since every table has that column."
+        )
     return EpisodeSpec(index, study.drawn(labels, episode_seeds(study.config.seed, index)))
 
 

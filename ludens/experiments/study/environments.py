@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from ludens.envs import SequentialEnv, environments, make_env
 from ludens.errors import UsageError
+from ludens.experiments.study.config import plain_values
 
 Env: TypeAlias = AECEnv[str, Any, Any]
 EnvLike: TypeAlias = str | tuple[str, Mapping[str, Any]] | Mapping[str, Any] | Env
@@ -21,8 +22,10 @@ def _checked(value: object) -> object:
     if isinstance(value, str):
         return {"id": value}
     if isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[1], Mapping):
-        return {"id": value[0], **value[1]}
-    if isinstance(value, AECEnv) or (isinstance(value, Mapping) and ({"id", "name"} & set(value))):
+        return plain_values({**value[1], "id": value[0]})
+    if isinstance(value, Mapping) and {"id", "name"} & set(value):
+        return plain_values(value)
+    if isinstance(value, AECEnv):
         return value
     raise ValueError(
         f"An environment is an id, (id, options) or a PettingZoo AEC environment; got {type(value).__name__}."

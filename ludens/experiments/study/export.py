@@ -10,6 +10,7 @@ from typing import Any
 
 from ludens.agents.policy import BeliefReport
 from ludens.errors import UsageError
+from ludens.experiments.runs.database import StoreError, reason
 from ludens.experiments.runs.files import as_csv, plain, write_table
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
@@ -43,14 +44,41 @@ def export(
             "decisions": list(_decisions(run.decisions())),
             "episodes": run.table(),
         }
-    if table is not None and table not in tables:
-        raise UsageError(f"{path} has no table {table!r}; there are {', '.join(tables)}.")
     if table is not None:
+        if table not in tables:
+            raise UsageError(f"{path} has no table {table!r}; there are {', '.join(tables)}.")
         file = Path(path).with_name(f"{Path(path).stem}-{table}.csv") if target is None else Path(target)
+        check_target(file, path)
         return {table: write_rows(tables[table], file)}
     folder = Path(path).with_name(f"{Path(path).stem}-tables") if target is None else Path(target)
-    folder.mkdir(parents=True, exist_ok=True)
-    return {name: write_rows(rows, folder / f"{name}.csv") for name, rows in tables.items()}
+    files = {name: folder / f"{name}.csv" for name in tables}
+    for name, file in files.items():
+        if file.parent != folder:
+            raise UsageError(f"{name!r} cannot be the name of a table: use plain words.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The tables cannot be written to {folder} ({reason(error)}): name another folder; the run is "
+            "kept."
+        ) from None
+    return {name: write_rows(tables[name], file) for name, file in files.items()}
+
+
+def check_target(target: str | os.PathLike[str], run: str | os.PathLike[str] | None = None) -> None:
+    """See that a table can be written to a file.
+
+    Args:
+        target: the file.
+        run: the file of the run, which no table replaces; None where it has no name yet.
+
+    Raises:
+        UsageError: the file has another ending than ``.csv`` or ``.json``, or it is the run's.
+    """
+    if Path(target).suffix.lower() not in {".csv", ".json"}:
+        raise UsageError(f"{target} must end in .csv or .json: name another file.")
+    if run is not None and Path(target).resolve() == Path(run).resolve():
+        raise UsageError(f"{target} is the run itself: name another file for the table.")
 
 
 def write_rows(
@@ -67,12 +95,10 @@ def write_rows(
         UsageError: it has another ending.
         StoreError: it cannot be written.
     """
-    ending = Path(target).suffix.lower()
-    if ending == ".json":
+    check_target(target)
+    if Path(target).suffix.lower() == ".json":
         text = json.dumps([plain(dict(row)) for row in rows], indent=1) + "\n"
         return write_table(text, target, again)
-    if ending != ".csv":
-        raise UsageError(f"{target} must end in .csv or .json: name another file.")
     return write_table(as_csv(rows), target, again)
 
 

@@ -28,7 +28,7 @@ def read_study(path: str | os.PathLike[str]) -> AnyStudy:
         UsageError: there is no such file, it is no TOML, or a key is wrong; the message names the key.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise UsageError(
@@ -48,7 +48,7 @@ def parse_study(text: str) -> AnyStudy:
     """
     try:
         content: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, and nesting without end
         raise UsageError(f"this is no TOML ({error}).") from None
     reference = content.pop("study", None)
     if reference is not None and not isinstance(reference, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic
 
@@ -16,7 +16,7 @@ from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import NO_FRAMING, EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.runner import PlayOne, unplayed
 from ludens.experiments.study.base import ConfigT, Labels, ResultT, Study
-from ludens.experiments.study.config import PolicyLike
+from ludens.experiments.study.config import PolicyLike, described, same_policy
 
 
 class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
@@ -104,7 +104,9 @@ def named(policy: PolicyLike) -> dict[str, Any]:
     given = policy.describe() if isinstance(policy, Policy) else policy
     spec = {"spec": given} if isinstance(given, str) else dict(given)
     if not isinstance(spec.get("spec"), str) or not spec["spec"]:
-        raise UsageError(f"A policy is named by its spec, such as local/smollm2-135m; got {policy!r}.")
+        raise UsageError(
+            f"A policy is named by its spec, such as local/smollm2-135m; got {described(policy)!r}."
+        )
     return {"label": label_of(spec), **spec}
 
 
@@ -119,7 +121,9 @@ def label_of(policy: PolicyLike) -> str:
     given = {"spec": policy} if isinstance(policy, str) else policy
     label = next((given[key] for key in ("label", "name", "spec") if given.get(key)), None)
     if not isinstance(label, str):
-        raise UsageError(f"A policy is named by its spec, such as local/smollm2-135m; got {policy!r}.")
+        raise UsageError(
+            f"A policy is named by its spec, such as local/smollm2-135m; got {described(policy)!r}."
+        )
     return label
 
 
@@ -135,6 +139,21 @@ def check_models(policies: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
         raise UsageError(f"Two models are called {twice[0]!r}; give one of them a label of its own.")
     return policies
+
+
+def check_references(models: Sequence[PolicyLike], references: Iterable[PolicyLike]) -> None:
+    """See that no model goes by the label of a reference that is another policy.
+
+    Raises:
+        UsageError: one does.
+    """
+    known = {label_of(reference): reference for reference in references}
+    for model in models:
+        label = label_of(model)
+        if label in known and not same_policy(model, known[label]):
+            raise UsageError(
+                f"The label {label!r} belongs to a reference policy: give the model another label."
+            )
 
 
 def spec_of(policy: PolicyLike) -> str:

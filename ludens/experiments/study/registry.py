@@ -80,7 +80,12 @@ def find_study(kind: str, reference: str | None = None) -> type[AnyStudy]:
             "name it as module:object under the key 'study'."
         )
     found = load_object(reference)
-    if not (isinstance(found, type) and issubclass(found, Study) and found.kind() == kind):
+    if not (
+        isinstance(found, type)
+        and issubclass(found, Study)
+        and hasattr(found, "config_type")
+        and found.kind() == kind
+    ):
         raise UsageError(f"{reference} is not a study of kind {kind!r}.")
     return found
 

@@ -167,6 +167,13 @@ class ExamStudy(QuestionStudy[ExamConfig, "ExamResult"]):
         """The policies under test by their labels."""
         return {spec["label"]: spec for spec in map(named, self.config.policies)}
 
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the policies by label."""
+        return {
+            label: {name: value for name, value in spec.items() if name != "sets"}
+            for label, spec in self.policies.items()
+        }
+
     def episodes(self) -> Sequence[Labels]:
         """Return every question of every policy."""
         return [
