@@ -127,12 +127,23 @@ def test_every_screen_fits_80_columns(ran):
             ["play", "trust-v0", *["-p", "random"] * 3],
             "has 2 seats (player_0, player_1); 3 policies were given",
         ),
+        (
+            ["play", "bertrand-v0", "-p", "openai/x", "--framing", "story"],
+            "PricePolicy has no setting 'framing'; it has prefix,",
+        ),
         (["bench", "random", "--protocols", "XX"], "There is no protocol 'XX'"),
     ],
 )
 def test_wrong_use_is_one_sentence_exit_2_and_no_file(ran, tmp_path, arguments, message):
     assert message in sentence(*ran(*arguments), 2)
     assert list(tmp_path.rglob("*.db")) == []
+
+
+def test_a_market_is_played_without_the_settings_of_choices(ran):
+    model = ("play", "bertrand-v0", "-p", "openai/x", "--persona", "homo_economicus", "--print-config")
+    code, out, _ = ran(*model)
+    assert code == 0
+    assert {name for name in ("framing", "elicit", "invalid", "persona") if name in out} == {"persona"}
 
 
 @pytest.mark.parametrize(

@@ -60,21 +60,14 @@ def play(
     from ludens.experiments.play.study import PlayConfig, PlayStudy
     from ludens.experiments.study.questions import with_settings
 
-    # What is as it always is needs no saying, and markets have no such options.
-    said = {"method": (method, "direct"), "rounds": (rounds, 1), "roles": (roles, "random")}
-    options: dict[str, Any] = {name: value for name, (value, usual) in said.items() if value != usual}
+    # What is as it always is needs no saying, and markets have no such options or settings.
+    options = _unusual(method=(method, "direct"), rounds=(rounds, 1), roles=(roles, "random"))
     if protocol is not None:
         options["protocol"] = protocol
     if payoffs is not None:
         options["payoffs"] = numbers(payoffs)
-    settings = {
-        "framing": framing,
-        "elicit": elicit,
-        "invalid": invalid,
-        "persona": persona,
-        "api_base": api_base,
-    }
-    policies = with_settings(policy, **settings)
+    settings = _unusual(framing=(framing, "neutral"), elicit=(elicit, "auto"), invalid=(invalid, "drop"))
+    policies = with_settings(policy, **settings, persona=persona, api_base=api_base)
     config = PlayConfig(
         environment=(environment, options),
         policies=policies[0] if len(policies) == 1 else policies,
@@ -83,3 +76,8 @@ def play(
         **given(concurrency=concurrency),
     )
     carry_out(PlayStudy(config), out=out, as_json=as_json, print_config=print_config)
+
+
+def _unusual(**values: tuple[Any, Any]) -> dict[str, Any]:
+    """Return the values that differ from the default beside them."""
+    return {name: value for name, (value, usual) in values.items() if value != usual}

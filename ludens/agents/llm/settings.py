@@ -318,16 +318,20 @@ class JudgeSettings(ModelSettings):
 
 
 def _check_options(policy: str, options: Iterable[str], settings: Iterable[str]) -> None:
-    """Refuse options for LiteLLM that are misspelt settings or that the policy decides itself.
+    """Refuse options for LiteLLM that are misspelt settings, settings of another kind of policy, or decided
+    by the policy itself.
 
     Raises:
         UsageError: one is; the message says which setting is meant.
     """
+    settings = tuple(settings)
     for name in options:
         if name in DECIDED:
             setting = DECIDED[name] if DECIDED[name] in settings else ""
             instead = f": set {setting} instead" if setting else ", so it cannot be set"
             raise UsageError(f"{policy} decides {name} itself{instead}.")
         # Close enough for a slip of the keyboard; LiteLLM's own names (num_ctx, reasoning_effort) are not.
-        if meant := get_close_matches(name, list(settings), 1, 0.8):
+        if meant := get_close_matches(name, settings, 1, 0.8):
             raise UsageError(f"{policy} has no setting {name!r}; did you mean {meant[0]!r}?")
+        if any(name in kind.names() for kind in (ChoiceSettings, PriceSettings, JudgeSettings)):
+            raise UsageError(f"{policy} has no setting {name!r}; it has {', '.join(settings)}.")
