@@ -42,7 +42,10 @@ def test_json_is_the_whole_study(ludens):
         (["mixed", "--sizes", "a"], "whole numbers"),
         (["mixed", "--people", "1"], "from 2 to 10,000"),
         (["mixed", "--fine", "1", "--from", "0"], "counts rounds from 1"),
+        (["mixed", "--from", "1"], "--from has no effect without --mandate, --fine or --subsidy"),
+        (["mixed", "--until", "5"], "--until has no effect without --mandate"),
         (["a.db", "mixed"], "read alone"),
+        (["a.db", "--people", "9"], "--people has no effect on a stored run"),
         (["mixed", "--print-config"], "no study file describes"),
     ],
 )

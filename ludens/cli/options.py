@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -61,3 +62,20 @@ def policy_texts(text: str) -> list[str]:
         else:
             policies.append(part)
     return policies
+
+
+def refuse_given(ctx: typer.Context, options: Collection[str | None], why: str) -> None:
+    """Refuse options that have no effect, if they were given on the command line.
+
+    Args:
+        ctx: of the command.
+        options: the parameters' names; defaults are never refused.
+        why: where they have no effect, as in ``without --moral-machine``.
+
+    Raises:
+        UsageError: one was given.
+    """
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if parameter.name in options and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{parameter.opts[0]} has no effect {why}: leave it out.")

@@ -9,7 +9,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.av.ask import av_app
-from ludens.cli.options import ApiBase, Concurrency, Json, Persona, Seed
+from ludens.cli.options import ApiBase, Concurrency, Json, Persona, Seed, refuse_given
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
@@ -17,6 +17,7 @@ from ludens.errors import UsageError
 
 @av_app.command()
 def adopt(
+    ctx: typer.Context,
     agents: Annotated[
         list[str],
         typer.Argument(
@@ -104,12 +105,16 @@ def adopt(
     if stored:
         if len(agents) > 1:
             raise UsageError(f"{stored[0]} is a run, which is read alone: leave the other names out.")
+        played = {each.name for each in ctx.command.params} - {"agents", "figure", "csv", "as_json"}
+        refuse_given(ctx, played, "on a stored run")
         _draw(Path(stored[0]), figure)  # refuses a run of another kind
         print_run(Path(stored[0]), as_json, written=False, files={"paths": csv})
         return
     price, ride = _pair("--prices", prices), _pair("--rides", rides)
     law: dict[str, Any] | None = None
-    if mandate or fine or subsidy:
+    if not (mandate or fine or subsidy):
+        refuse_given(ctx, {"law_from", "law_until"}, "without --mandate, --fine or --subsidy")
+    else:
         if law_from < 1:
             raise UsageError(f"--from counts rounds from 1; got {law_from}.")
         law = {"mandate": mandate, "fine": fine, "subsidy": subsidy, "period": law_from - 1}

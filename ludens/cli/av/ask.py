@@ -12,7 +12,18 @@ from typer.core import TyperGroup
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.options import ApiBase, Concurrency, Csv, Elicit, Json, Out, Persona, Seed, names
+from ludens.cli.options import (
+    ApiBase,
+    Concurrency,
+    Csv,
+    Elicit,
+    Json,
+    Out,
+    Persona,
+    Seed,
+    names,
+    refuse_given,
+)
 from ludens.cli.printing import console
 from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
@@ -44,6 +55,7 @@ app.add_typer(av_app, name="av")
     ASK, hidden=True, epilog="`ludens av adopt --help`: the game in which a population buys cars."
 )
 def ask(
+    ctx: typer.Context,
     models: Annotated[
         list[str],
         typer.Argument(
@@ -112,6 +124,7 @@ def ask(
         from ludens.cli.av.design import design_of
         from ludens.experiments.av import AvConfig, AvStudy
 
+        refuse_given(ctx, {"figure", "others", "order"}, "without --moral-machine")
         config = AvConfig(
             models=asked,
             studies=None if study is None else _studies(study),
@@ -134,6 +147,11 @@ def ask(
         raise UsageError(
             "Ask about studies, a design of your own, or the Moral Machine; not several of them."
         )
+    refuse_given(ctx, {"perspectives", "framings", "replicates"}, "on scenarios of the Moral Machine")
+    if figure is None:
+        refuse_given(ctx, {"others"}, "without --figure")
+    if print_config:
+        refuse_given(ctx, {"figure", "others"}, "on a study file, which --print-config prints")
     table = None if others is None else read_effects(others)
     if figure is not None:
         check_figures(figure)

@@ -9,7 +9,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed
+from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed, refuse_given
 from ludens.cli.price.parse import firm_names, intervention, market_of, numbers
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ludens.envs.pricing import Market
 
 LEARNER = "qlearning"
+PLAYED = (
+    "prefix", "periods", "runs", "scale", "persona", "window", "api_base", "judge", "csv", "panel",
+)  # fmt: skip
+"""The options of a market that is played, which do nothing for learners that are trained."""
 
 PanelCsv = Annotated[
     Path | None, typer.Option("--panel", help="Write every price to this CSV file.", show_default=False)
@@ -95,11 +99,15 @@ def price(
     market = market_of(len(named), qualities, costs, mu)
     learners = _learners(named)
     if learners is not None:
+        refuse_given(ctx, PLAYED, "on Q-learners, which are trained in sessions")
         _learn(
             learners, market, sessions, seed, interventions=interventions, workers=concurrency, out=out,
             as_json=as_json, print_config=print_config,
         )  # fmt: skip
         return
+    refuse_given(ctx, {"sessions"}, "unless all firms are qlearning")
+    if print_config:
+        refuse_given(ctx, {"judge"}, "on a study file, which --print-config prints")
     config = PricingConfig(
         firms=with_settings(named, persona=persona, window=window, api_base=api_base),
         market=market,
@@ -123,6 +131,7 @@ def price(
 
 @price_app.command()
 def report(
+    ctx: typer.Context,
     file: RunFile,
     *,
     judge: Judge = None,
@@ -135,6 +144,8 @@ def report(
     from ludens.experiments import Run
     from ludens.experiments.pricing.study import PricingStudy
 
+    if judge is None:
+        refuse_given(ctx, {"api_base"}, "without --judge")
     with Run(file) as run:
         run.manifest_of(PricingStudy.kind())
     _judge(file, judge, api_base)

@@ -125,6 +125,32 @@ def test_the_command_prints_effects_beside_people(tmp_path, monkeypatch):
     assert wrong.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--moral-machine", "3", "--framings", "neutral,story"], "--framings has no effect on scenarios"),
+        (
+            ["--moral-machine", "3", "--perspectives", "passenger"],
+            "--perspectives has no effect on scenarios",
+        ),
+        (["--moral-machine", "3", "--replicates", "2"], "--replicates has no effect on scenarios"),
+        (["--moral-machine", "3", "--others", "o.csv"], "--others has no effect without --figure"),
+        (
+            ["--moral-machine", "3", "--figure", "f.png", "--print-config"],
+            "--figure has no effect on a study",
+        ),
+        (["--figure", "f.png"], "--figure has no effect without --moral-machine: leave it out."),
+        (["--others", "o.csv"], "--others has no effect without --moral-machine"),
+        (["--order", "auto"], "--order has no effect without --moral-machine"),
+    ],
+)
+def test_an_option_that_has_no_effect_is_refused(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["av", "random", *arguments]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_figures_show_every_attribute_with_people_beside_it(tmp_path):
     run = moral_machine([CallablePolicy(_heads, "heads")], scenarios=60, path=tmp_path / "run.db")
     found = load(run.path)[1].measures
