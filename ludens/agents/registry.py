@@ -10,7 +10,7 @@ specification                    policy, in every game
 ``homo_moralis:0.5``             weighs what would be if everybody did as it does by κ = 0.5
 ``random``                       chooses uniformly
 ``human``                        a person at the keyboard
-anything with a ``/``            the language model of that LiteLLM id
+``provider/model``               the language model of that LiteLLM id
 ``module:object``                a policy of one's own: an instance, a class, or a function that makes one
 a name of an installed package   the same, by an entry point of the group ``ludens.policies``
 ===============================  ====================================================================
@@ -86,7 +86,7 @@ def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **d
         raise UsageError(f"A policy is named by a text, not by {name!r}; there are {_listed(game)}.")
     name = name.strip()
     domain = _domain(game)
-    if "/" in name:
+    if is_model_id(name):
         return make(load_object(domain.model), name, {**defaults, **settings}, name)
     head, _, tail = name.partition(":")
     head, tail = head.strip(), tail.strip()
@@ -111,6 +111,13 @@ def policy_names(game: object = None) -> list[str]:
     names = {**_EVERYWHERE, **domain.names}
     own = [*installed(POLICIES), *(installed(PREFERENCES) if domain is _domain(None) else ())]
     return [name.example or head for head, name in names.items()] + sorted(set(own) - set(names))
+
+
+def is_model_id(spec: str) -> bool:
+    """Return whether a specification is the id of a language model: a slash comes before any colon, as in
+    ``openrouter/meta/llama:free``, and not as in ``mine:Cautious:weights/a.pt``.
+    """
+    return "/" in spec.partition(":")[0]
 
 
 def setting_of(head: str) -> str | None:

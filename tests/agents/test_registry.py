@@ -24,6 +24,7 @@ from ludens.agents import (
     policy_names,
 )
 from ludens.agents.pricing import usual_prices
+from ludens.agents.registry import is_model_id
 from ludens.envs import PROTOCOLS, make_env, questions
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.envs.av.dilemma.vignette import Vignette
@@ -223,3 +224,10 @@ def test_scripted_policies_do_not_load_the_client_of_language_models():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_slash_in_a_setting_does_not_make_a_language_model():
+    assert is_model_id("openrouter/meta/llama:free")
+    assert not is_model_id("mine:Cautious:weights/a.pt")
+    with pytest.raises(UsageError, match=r"no policy 'no_such_module:P:weights/a\.pt'"):
+        make_policy("no_such_module:P:weights/a.pt")

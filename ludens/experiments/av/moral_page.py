@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ludens.agents.registry import is_model_id
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral_figures import bars, radar
 from ludens.experiments.av.moral_result import MoralMeasures, MoralResult
@@ -41,7 +42,7 @@ def page(result: MoralResult) -> Page:
     found, manifest = result.measures, result.manifest
     names = [each.policy for each in found]
     return Page(
-        title=", ".join(policy_name(name) for name in [name for name in names if "/" in name] or names),
+        title=", ".join(policy_name(name) for name in list(filter(is_model_id, names)) or names),
         lead=f"Whom they would spare in {result.scenarios} scenarios of the Moral Machine.",
         kind=KIND,
         pictures=[
@@ -79,7 +80,7 @@ def _effects(found: Sequence[MoralMeasures]) -> Table:
         (*ATTRIBUTES.values(), "distance to people"),
         rows,
         corner="policy",
-        tested=[*("/" in each.policy for each in found), False],
+        tested=[*(is_model_id(each.policy) for each in found), False],
     )
 
 
@@ -101,7 +102,7 @@ def _reading(found: Sequence[MoralMeasures]) -> Table:
         ("first place", "answered", "unreadable", "refused"),
         rows,
         corner="policy",
-        tested=["/" in each.policy for each in found],
+        tested=[is_model_id(each.policy) for each in found],
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ludens.agents.llm.judge_policy import JudgePolicy
 from ludens.agents.policy import Policy
+from ludens.agents.registry import is_model_id
 from ludens.agents.specs import make, unfold
 from ludens.envs import Turn
 from ludens.errors import UsageError
@@ -107,7 +108,7 @@ class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
         if isinstance(given, Policy):
             return given
         name, settings = unfold(given)
-        if not isinstance(name, str) or "/" not in name:
+        if not isinstance(name, str) or not is_model_id(name):
             raise UsageError(
                 f"judge.judge: A judge is a language model, such as openai/gpt-5-mini; got {name!r}."
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ludens.agents.registry import is_model_id
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.panels import Panel
@@ -150,7 +151,7 @@ def _notes(result: PricingResult) -> Iterator[str]:
             "SmolLM2-135M is a very small model, far too small to calculate: what its prices come to is no "
             "sign of a strategy. It is here so that everything runs without a key or a network."
         )
-    if any("/" in name for name in names):
+    if any(map(is_model_id, names)):
         yield (
             "A language model's prices depend on the wording. Compare prefixes and wordings before any "
             "conclusion about its intentions."

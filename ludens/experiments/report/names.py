@@ -6,7 +6,7 @@ import math
 import re
 from typing import SupportsFloat
 
-from ludens.agents.registry import setting_of
+from ludens.agents.registry import is_model_id, setting_of
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.runs.printable import printable
 
@@ -23,7 +23,7 @@ def policy_name(label: str) -> str:
     ``fixed:1.6``; model ids stay as they are.
     """
     label = printable(" ".join(label.split()))
-    if "/" in label:
+    if is_model_id(label):
         return label
     kind, _, settings = label.partition(":")
     name = kind.replace("_", " ")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
+from ludens.agents.registry import is_model_id
 from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.experiments.runs.recorder import Recorder
@@ -58,7 +59,7 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
         Raises:
             UsageError: it cannot be made; the message names its key.
         """
-        if "/" not in spec_of(policy):  # nothing else can be made again in another wording
+        if not is_model_id(spec_of(policy)):  # nothing else can be made again in another wording
             return self.make(key, policy, game)
         spec = policy
         if isinstance(policy, Policy):  # what it was made with may hold secrets, which no description does
@@ -164,7 +165,7 @@ def spec_of(policy: PolicyLike) -> str:
 
 def is_language_model(policy: PolicyLike) -> bool:
     """Return whether turns are put to the policy as text: its specification is the id of a LiteLLM model."""
-    return policy.needs_words if isinstance(policy, Policy) else "/" in spec_of(policy)
+    return policy.needs_words if isinstance(policy, Policy) else is_model_id(spec_of(policy))
 
 
 def asks_person(policies: Iterable[PolicyLike]) -> bool:

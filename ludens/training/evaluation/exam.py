@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from ludens.agents.policy import Policy
+from ludens.agents.registry import is_model_id
 from ludens.envs import Turn
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
@@ -251,7 +252,7 @@ def policy_under_test(label: str, model: str, **settings: Any) -> PolicyUnderTes
             has not learnt to converse.
     """
     sets = settings.pop("sets", None)
-    if "/" in model:
+    if is_model_id(model):
         settings = {"retries": 0, "temperature": 1.0, "format": "letter"} | settings
     return PolicyUnderTest(label, {"spec": model, **settings}, None if sets is None else tuple(sets))
 
