@@ -175,7 +175,7 @@ def test_a_run_of_every_kind_has_a_report(ran, tmp_path):
     assert not (tmp_path / "run.html").exists()
     code, out, _ = ran("report", "run.db")
     assert code == 0
-    assert out == played
+    assert out == f"{played}Report       run.html\n"
     assert "<h1>random</h1>" in (tmp_path / "run.html").read_text(encoding="utf-8")
 
 

@@ -42,13 +42,15 @@ def ludens(folder, *arguments):
 def test_a_study_of_ones_own_has_everything_that_is_generic(folder):
     played = ludens(folder, "run", "order.toml", "--out", "run.db")
     assert "homo_economicus: the same choice in both orders at 100 % of the questions" in played
-    assert ludens(folder, "show", "run.db") == played
+    assert played.endswith("Report       run.html\nRun          run.db\n")
+    shown = ludens(folder, "show", "run.db")
+    assert played.startswith(shown)
     (folder / "run.html").unlink()
     assert ludens(folder, "report", "run.db") == played
     assert "Same choice in both orders" in (folder / "run.html").read_text(encoding="utf-8")
     assert ludens(folder, "resume", "run.db") == played
     extended = ludens(folder, "extend", "run.db", "policies+=homo_moralis:0.5")
-    assert extended.startswith(played)
+    assert extended.startswith(shown)
     assert "homo_moralis:0.5: the same choice" in extended
     rows = json.loads(ludens(folder, "report", "run.db", "--json"))["order"]
     assert [row["policy"] for row in rows] == ["homo_economicus", "random", "homo_moralis:0.5"]

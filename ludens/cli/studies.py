@@ -78,6 +78,11 @@ def print_run(
         print_json(study.as_json(result))
     else:
         study.show(result, console())
+        if written and getattr(result, "report_path", None) is None:  # else the study's closing lines name it
+            from ludens.experiments.report.terminal import print_places
+            from ludens.experiments.runs.files import report_path
+
+            print_places(console(), [("Report", report_path(path)), ("Run", path)])
     for name, target in (files or {}).items():
         if target is not None:
             again = f"name another file in `ludens export {path} --table {name} --out FILE`; the run is kept."

@@ -145,9 +145,12 @@ class PlayStudy(Study[PlayConfig, PlayResult]):
     def show(self, result: PlayResult, console: Console) -> None:
         """Print how the run stands, and its first episodes."""
         from ludens.experiments.report.screen import show_summary
+        from ludens.experiments.report.terminal import print_places
 
         with Run(result.run_path) as run:
             show_summary(run, console)
+        if result.report_path is not None:
+            print_places(console, [("Report", result.report_path)])
 
     def as_json(self, result: PlayResult) -> dict[str, Any]:
         """Return the summary and the episodes as JSON values."""
