@@ -82,6 +82,20 @@ WRONG = [
     ('[bench]\nmodels = ["random"]\nelicit = "x"', r"^bench\.elicit: this should be 'auto', .*; got 'x'\.$"),
     ('[bench]\nmodels = ["random"]\nseed = -1', r"^bench\.seed: A seed is a whole number of at least 0"),
     ('[bench]\nmodels = ["random"]\nbeliefs = [1]', r"^bench\.beliefs: this should be a valid boolean"),
+    ('[bench]\nmodels = ["random"]\n"a b" = 1', r'^bench\."a b": there is no such key; there are beliefs, '),
+    (
+        '[implant]\nsource = "a.db"\nsentences = {"c-d" = [5]}',
+        r'^implant\.sentences\."c-d"\[0\]: this should be a valid string; got 5\.$',
+    ),
+    (
+        '[implant]\nsource = "a.db"\nsentences = {str = 5}',
+        r"^implant\.sentences\.str: this should be a valid",
+    ),
+    (
+        '[adoption]\nagents = ["random"]\nregulation = {mandate = true}',
+        r"^adoption\.regulation: there is no such key; it belongs under 'game'\.$",
+    ),
+    ('[pricing]\nfirms = ["nash"]\nqualities = [2]', r"^pricing\.qualities: .* it belongs under 'market'\.$"),
     ("[nothing]\nx = 1", r"^There is no study 'nothing'; there are .*bench.*play"),
     ("", r"^a study file holds one table, named by its study .*; it holds nothing\.$"),
     ('[bench]\nmodels = ["a"]\n[play]\nepisodes = 1', r"it holds bench, play\.$"),
@@ -98,6 +112,17 @@ def test_a_wrong_file_is_one_sentence_that_names_the_key(text, message):
         parse_study(text)
     assert "\n" not in str(caught.value)
     assert "pydantic" not in str(caught.value).lower()
+
+
+def test_what_pydantic_calls_a_member_of_a_union_is_no_key():
+    class Config(StudyConfig):
+        kind = "mine"
+        either: str | list[dict[str, int]] = ""
+
+    with pytest.raises(UsageError, match=r"^mine\.either: this should be a valid string"):
+        Config(either=3)
+    with pytest.raises(UsageError, match=r"^mine\.either: this should be a valid string"):
+        Config(either=[{"a": "x"}])
 
 
 def test_a_policy_that_cannot_be_made_is_named_by_its_key():

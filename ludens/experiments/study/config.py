@@ -7,6 +7,7 @@ held as it is, and described in the manifest as well as it describes itself.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -170,7 +171,7 @@ class StudyConfig(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UsageError(sentence(error, type(self))) from None
+            raise UsageError(sentence(error, type(self), values)) from None
 
     def changed(self, /, **values: Any) -> Self:
         """Return the configuration with other values, checked anew.
@@ -186,47 +187,67 @@ class StudyConfig(BaseModel):
         return self.model_dump(mode="json")
 
 
-def sentence(error: ValidationError, model: type[StudyConfig]) -> str:
-    """Return what is wrong with a configuration in one sentence that begins with the key."""
+def sentence(error: ValidationError, model: type[StudyConfig], values: Mapping[str, Any]) -> str:
+    """Return what is wrong with a configuration of these values in one sentence that begins with the key."""
     first = min(error.errors(), key=lambda each: each["type"] == "missing")
-    path = "".join(_steps((model.kind, *first["loc"])))
-    kind, given = first["type"], first.get("input")
+    kind, given, location = first["type"], first.get("input"), first["loc"]
+    path = model.kind + "".join(_steps(location, values, whole=kind == "missing"))
     if kind == "missing":
         return f"{path}: this key is needed and missing."
     if kind == "extra_forbidden":
-        key, known = str(first["loc"][-1]), sorted(_fields(model, first["loc"][:-1]))
-        meant = get_close_matches(key, known, 1, 0.6)
-        there = f"did you mean {meant[0]!r}?" if meant else f"there are {', '.join(known)}."
-        return f"{path}: there is no such key; {there}"
+        return f"{path}: there is no such key; {_instead(str(location[-1]), _model_at(model, location[:-1]))}"
     if kind in {"value_error", "assertion_error"}:
         return f"{path}: {first['ctx']['error']}"
     expected = first["msg"].removeprefix("Input should be").strip()
     return f"{path}: this should be {expected}; got {given!r}."
 
 
-def _steps(location: Sequence[str | int]) -> Iterator[str]:
-    for place, step in enumerate(location):
+def _steps(location: Sequence[str | int], values: Any, *, whole: bool) -> Iterator[str]:
+    """Yield the keys and places of a location in the values, without the names that pydantic puts between
+    them, of validators and of members of unions.
+
+    Args:
+        location: as pydantic has it.
+        values: what was given.
+        whole: whether the last step is a key that the values lack.
+    """
+    for place, step in enumerate(location, 1):
         if isinstance(step, int):
             yield f"[{step}]"
-        elif step.isidentifier():  # what pydantic calls a validator or a member of a union is no key
-            yield f".{step}" if place else step
+            is_place = isinstance(values, Sequence) and not isinstance(values, str) and step < len(values)
+            values = values[step] if is_place else None
+        elif isinstance(values, Mapping) and (step in values or (whole and place == len(location))):
+            yield f".{step}" if step.isidentifier() else f".{json.dumps(step, ensure_ascii=False)}"
+            values = values.get(step)
+        elif not isinstance(values, Mapping | Sequence | int | float | None) and step.isidentifier():
+            yield f".{step}"  # of a Python object, which was read as a table
 
 
-def _fields(model: Any, location: Sequence[str | int]) -> list[str]:
-    """Return the keys that the model at a place knows; empty where there is no model."""
+def _instead(key: str, model: Any) -> str:
+    """Return what to write in place of a key that the model does not know."""
+    fields: Mapping[str, Any] = getattr(model, "model_fields", {})
+    if meant := get_close_matches(key, sorted(fields), 1, 0.75):
+        return f"did you mean {meant[0]!r}?"
+    for name, field in fields.items():
+        if any(key in each.model_fields for each in _models(field.annotation)):
+            return f"it belongs under {name!r}."
+    return f"there are {', '.join(sorted(fields))}."
+
+
+def _model_at(model: Any, location: Sequence[str | int]) -> Any:
+    """Return the model that reads the table at a location; None where there is none."""
     for step in location:
         if isinstance(step, str) and isinstance(model, type) and issubclass(model, BaseModel):
             field = model.model_fields.get(step)
             model = field.annotation if field is not None else model
-        while get_origin(model) is not None:
-            models = [each for each in get_args(model) if _has_model(each)]
-            if not models:
-                return []
-            model = models[0]
-    return list(getattr(model, "model_fields", ()))
+        if get_origin(model) is not None:
+            model = next(_models(model), None)
+    return model
 
 
-def _has_model(annotation: Any) -> bool:
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models in a field's annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return True
-    return any(map(_has_model, get_args(annotation)))
+        yield annotation
+    for each in get_args(annotation):
+        yield from _models(each)
