@@ -131,6 +131,15 @@ def test_a_policy_of_ones_own_is_named_on_the_command_line(tmp_path):
         last = Last()
         number = 3
         def wrong(): return number
+        def failing(): raise KeyError("weights")
+        def unnamed():
+            made = Last()
+            made.name = 7
+            return made
+        def ready(weight=0.5):
+            from ludens.agents import make_policy
+
+            return make_policy(f"homo_moralis:{weight}")
     """
     (tmp_path / "mine.py").write_text(textwrap.dedent(source), encoding="utf-8")
     line = ("-m", "ludens", "play", "trust", "-p", "mine:last", "-p", "mine:Last:0.25", "--out", "run.db")
@@ -145,6 +154,10 @@ def test_a_policy_of_ones_own_is_named_on_the_command_line(tmp_path):
             made = make_policy(spec)
             assert made.describe().items() >= {"kind": "Last"}.items()
             assert make_policy(made.describe()).error == made.error
+        # A policy of ludens that a function of one's own makes is made again by that function.
+        ready = make_policy("mine:ready:0.25").describe()
+        assert {key: ready[key] for key in set(ready) - {"name", "kind"}} == {"spec": "mine:ready:0.25"}
+        assert make_policy(ready).preferences.kappa == 0.25
     """
     done = python("-c", textwrap.dedent(program), path=[], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -152,6 +165,8 @@ def test_a_policy_of_ones_own_is_named_on_the_command_line(tmp_path):
         "mine:gone": "cannot be loaded",
         "mine:number": "gives int, which is not a policy",
         "mine:wrong": "gives int, which is not a policy",
+        "mine:failing": "'mine:failing' cannot be made (KeyError: 'weights')",
+        "mine:unnamed": "is called 7: make its name a text",
         "mine:last:0.5": "takes no settings",
         "mine:Last:much=1": "has no setting 'much'; it has error",
         "gone:Last": "There is no policy 'gone:Last'",

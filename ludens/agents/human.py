@@ -65,7 +65,7 @@ class HumanPolicy(Policy):
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
-        return {**super().describe(), "spec": self.name}
+        return self._described(spec=self.name)
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask until an option is chosen, or a number within the turn's bounds.

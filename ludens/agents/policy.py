@@ -179,7 +179,14 @@ class Policy(ABC):
 
     def describe(self) -> dict[str, Any]:
         """Return what a run's manifest records: JSON values that determine the policy's behaviour."""
-        return {**(self.made_from or {}), "name": self.name, "kind": type(self).__name__}
+        return self._described()
+
+    def _described(self, **settings: Any) -> dict[str, Any]:
+        """Return the description of a policy that is made from these settings, ``spec`` among them; from
+        `made_from` where there is one, because its maker need not know the settings.
+        """
+        known = {"name": self.name, "kind": type(self).__name__}
+        return {**self.made_from, **known} if self.made_from is not None else {**known, **settings}
 
     def act(self, env: AECEnv[str, Any, Any], rng: np.random.Generator) -> int | float | None:
         """Return the action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat

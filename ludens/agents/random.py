@@ -49,7 +49,7 @@ class RandomPolicy(Policy):
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made for the same game."""
-        return {**super().describe(), "spec": self.name}
+        return self._described(spec=self.name)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RandomPolicy) and self.interval == other.interval

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ludens.agents.secrets import without_secrets
 from ludens.agents.specs import Domain, Name, build, make, parse, unfold
-from ludens.errors import UsageError
+from ludens.errors import LudensError, UsageError
 from ludens.plugins import installed, load_installed, load_object
 
 if TYPE_CHECKING:
@@ -94,8 +95,11 @@ def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **d
     if known is None:
         return _own(name, head, tail, settings, game)
     if tail and not inspect.signature(known.builder()).parameters:
-        raise UsageError(f"There is no policy {name!r}; there are {_listed(game)}.")
-    return build(head, known, parse(name, tail, known) | settings)
+        raise _own_name(head, tail) or UsageError(f"There is no policy {name!r}; there are {_listed(game)}.")
+    try:
+        return build(head, known, parse(name, tail, known) | settings)
+    except UsageError as error:
+        raise _own_name(head, tail) or error from None
 
 
 def policy_names(game: object = None) -> list[str]:
@@ -143,8 +147,10 @@ def _domain(game: object) -> Domain:
     """Return the domain of a game; that of game trees for what no other domain claims.
 
     Raises:
-        UsageError: there is no environment of that id.
+        UsageError: there is no environment of that id, or the object is not a game.
     """
+    from ludens.envs.turn import Game
+
     trees, *others = _domains()
     environment = getattr(game, "unwrapped", None)
     rules = game if environment is None else getattr(environment, "game", None)
@@ -160,7 +166,12 @@ def _domain(game: object) -> Domain:
         environment_id(game)
     if rules is None or isinstance(rules, str):
         return trees
-    return next((domain for domain in (trees, *others) if domain.holds(rules)), trees)
+    for domain in (trees, *others):
+        if domain.holds(rules):
+            return domain
+    if environment is None and not isinstance(rules, Game):
+        raise UsageError(f"{game!r} is not a game: give an environment, its id, or the rules of a game.")
+    return trees
 
 
 def _find(head: str, domain: Domain, game: object) -> Name | None:
@@ -211,7 +222,8 @@ def _brought(spec: str, head: str, tail: str, thing: Any, settings: Mapping[str,
             raise UsageError(f"The policy {head!r} is made already, and takes no settings; got {spec!r}.")
         policy = thing
     elif callable(thing):
-        name = Name(thing, first=next(iter(inspect.signature(thing).parameters), None), words=None)
+        first = next(iter(_signature(thing).parameters), None)
+        name = Name(_guarded(head, thing), first=first, words=None)
         policy = build(head, name, parse(spec, tail, name) | dict(settings))
     else:
         policy = thing
@@ -220,8 +232,38 @@ def _brought(spec: str, head: str, tail: str, thing: Any, settings: Mapping[str,
             f"{head!r} gives {type(policy).__name__}, which is not a policy: name a subclass of "
             "ludens.agents.Policy, one of its instances, or a function that returns one."
         )
-    policy.made_from = {"spec": spec, **settings}
+    if not isinstance(policy.name, str):
+        raise UsageError(f"The policy that {head!r} gives is called {policy.name!r}: make its name a text.")
+    policy.made_from = {"spec": spec, **without_secrets(settings)}
     return policy
+
+
+def _signature(thing: Callable[..., Any]) -> inspect.Signature:
+    """Return the parameters of a class or function; none where Python cannot tell them, as with some compiled
+    functions.
+    """
+    try:
+        return inspect.signature(thing)
+    except (TypeError, ValueError):
+        return inspect.Signature()
+
+
+def _guarded(head: str, thing: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a class or function of somebody else's whose failure is one sentence."""
+
+    def made(**settings: Any) -> Any:
+        try:
+            return thing(**settings)
+        except LudensError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"The policy {head!r} cannot be made ({type(error).__name__}: "
+                f"{' '.join(str(error).split())}): mend it, or its settings."
+            ) from error
+
+    made.__signature__ = _signature(thing)  # type: ignore[attr-defined]  # what `inspect.signature` returns
+    return made
 
 
 def _oracle(name: str, head: str, tail: str, settings: Mapping[str, Any], game: object) -> Policy:
@@ -241,9 +283,20 @@ def _oracle(name: str, head: str, tail: str, settings: Mapping[str, Any], game: 
         more = {key: numbers.pop(key) for key in ("kappa", "belief") if key in numbers}
         return OutcomeOraclePolicy(OutcomePreferences(head, felt, numbers), **more)
 
-    parameters = list(inspect.signature(felt).parameters) if callable(felt) else []
+    parameters = list(_signature(felt).parameters) if callable(felt) else []
     meaning = Name(oracle, first=parameters[1] if len(parameters) > 1 else None, words=frozenset({"belief"}))
     return build(head, meaning, parse(name, tail, meaning) | dict(settings))
+
+
+def _own_name(head: str, tail: str) -> UsageError | None:
+    """Return the error of a module that is called as a policy of ludens; None where it is none."""
+    thing = tail.partition(":")[0]
+    if "=" in tail or not _is_reference(head, thing):
+        return None
+    return UsageError(
+        f"The policy {f'{head}:{thing}'!r} cannot be taken from a module, because {head!r} names a policy of "
+        "ludens: rename the module."
+    )
 
 
 def _is_reference(module: str, thing: str) -> bool:

@@ -94,7 +94,13 @@ def parse(spec: str, tail: str, name: Name) -> dict[str, Any]:
                 f"The policy {spec!r} cannot be read at {part!r}: write key=value, each key once."
             )
         settings[key] = value if name.words is not None and key in name.words else _number(value)
-        if isinstance(settings[key], str) and name.words is not None and key not in name.words:
+        # A setting that there is not is named as such by `build`, whatever its value.
+        if (
+            isinstance(settings[key], str)
+            and name.words is not None
+            and key not in name.words
+            and _has(name.builder(), key)
+        ):
             raise UsageError(f"The policy {spec!r} needs a number for {key}; got {value!r}.")
     return settings
 
@@ -112,14 +118,13 @@ def build(head: str, name: Name, settings: Mapping[str, Any]) -> Policy:
     """
     builder = name.builder()
     parameters = inspect.signature(builder).parameters
-    if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
-        unknown = sorted(map(str, set(settings) - set(parameters)))
-        if unknown and not parameters:
-            raise UsageError(f"The policy {head!r} takes no settings; got {', '.join(unknown)}.")
-        if unknown:
-            raise UsageError(
-                f"The policy {head!r} has no setting {unknown[0]!r}; it has {', '.join(parameters)}."
-            )
+    unknown = sorted(str(key) for key in settings if not _has(builder, key))
+    if unknown and not parameters:
+        raise UsageError(f"The policy {head!r} takes no settings; got {', '.join(unknown)}.")
+    if unknown:
+        raise UsageError(
+            f"The policy {head!r} has no setting {unknown[0]!r}; it has {', '.join(parameters)}."
+        )
     for key, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and key not in settings and _by_name(parameter):
             if not name.example:
@@ -146,6 +151,11 @@ def make(builder: Callable[..., Policy], spec: str, settings: Mapping[str, Any],
     except TypeError as error:
         raise UsageError(f"The policy {spec!r} cannot be made with these settings: {error}.") from None
     return builder(*given, **settings)
+
+
+def _has(builder: Callable[..., Policy], key: str) -> bool:
+    parameters = inspect.signature(builder).parameters
+    return key in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 def _by_name(parameter: inspect.Parameter) -> bool:

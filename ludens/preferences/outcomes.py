@@ -36,7 +36,7 @@ class OutcomePreferences:
         settings: its further arguments, by name.
 
     Raises:
-        UsageError: the function cannot be called, or takes other settings.
+        UsageError: the function cannot be called, takes other settings, or fails.
     """
 
     name: str
@@ -48,10 +48,7 @@ class OutcomePreferences:
             raise UsageError(
                 f"The preference {self.name!r} is {self.felt!r}: give a function of payoffs and settings."
             )
-        try:
-            self.worths(np.zeros((1, 2)))
-        except TypeError as error:
-            raise UsageError(f"The preference {self.name!r} does not take these settings: {error}.") from None
+        self.worths(np.zeros((1, 2)))
 
     def __hash__(self) -> int:
         return hash((self.name, tuple(self.settings.items())))
@@ -60,9 +57,19 @@ class OutcomePreferences:
         """Return what payoffs (leaves, roles) are worth to each role, in the same shape.
 
         Raises:
-            UsageError: the function returns another shape, or a number that is not finite.
+            UsageError: the function fails, or returns another shape or a number that is not finite.
         """
-        worths = np.asarray(self.felt(payoffs.copy(), **self.settings), dtype=np.float64)
+        try:
+            worths = np.asarray(self.felt(payoffs.copy(), **self.settings), dtype=np.float64)
+        except TypeError as error:
+            raise UsageError(f"The preference {self.name!r} does not take these settings: {error}.") from None
+        except UsageError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"The preference {self.name!r} fails with the settings {dict(self.settings)} "
+                f"({type(error).__name__}: {' '.join(str(error).split())}): mend its function."
+            ) from error
         if worths.shape != payoffs.shape or not np.all(np.isfinite(worths)):
             raise UsageError(
                 f"The preference {self.name!r} must return finite numbers of shape {payoffs.shape}, one for "

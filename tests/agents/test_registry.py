@@ -166,6 +166,9 @@ def test_rules_and_environments_stand_for_their_games(game, same):
         ("always:utilitarian", "av_dilemma", "'always' is for the adoption game, and not for av_dilemma"),
         ("quantal:kappa=0.5", "bertrand", "'quantal' is for game trees, .*, and not for bertrand"),
         ("random", "nowhere", "There is no environment 'nowhere'"),
+        ("homo_moralis:0.5", 3, "^3 is not a game: "),
+        ("homo_moralis:0.5,universalisation=firms", "trust", "no setting 'universalisation'; it has kappa"),
+        ("random:Cautious", "trust", "'random' names a policy of ludens: rename the module"),
     ],
 )
 def test_what_a_policy_cannot_play_is_one_sentence(spec, game, told):

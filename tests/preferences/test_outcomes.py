@@ -60,6 +60,7 @@ def test_more_players_weigh_more():
         (3, {}, "give a function"),
         (rawls, {}, "does not take these settings"),
         (rawls, {"weight": 1.0, "more": 2}, "does not take these settings"),
+        (lambda payoffs: {}["weights"], {}, r"'wrong' fails with the settings {} \(KeyError: 'weights'\)"),
         (lambda payoffs: payoffs[0], {}, "finite numbers of shape"),
         (lambda payoffs: payoffs * np.nan, {}, "finite numbers of shape"),
     ],

@@ -81,8 +81,8 @@ class AdoptionOraclePolicy(Policy):
             "expected": self.expected,
         }
         if not self.noise:
-            return {**super().describe(), "spec": "oracle", **settings}
-        return {**super().describe(), "spec": "quantal", **settings, "noise": self.noise}
+            return self._described(spec="oracle", **settings)
+        return self._described(spec="quantal", **settings, noise=self.noise)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AdoptionOraclePolicy) and self.describe() == other.describe()
@@ -119,7 +119,7 @@ class FixedProgramPolicy(Policy):
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
-        return {**super().describe(), "spec": self.name}
+        return self._described(spec=self.name)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FixedProgramPolicy) and self.program == other.program

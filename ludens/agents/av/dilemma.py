@@ -95,7 +95,7 @@ class DilemmaOraclePolicy(Policy):
         if wants.kind == "altruist":
             numbers |= {"altruism": wants.altruism}
         shown = {"scale": self.map.scale, "shape": self.map.shape, "act": self.act_by}
-        return {**super().describe(), "spec": HEADS[wants.kind], **numbers, **shown}
+        return self._described(spec=HEADS[wants.kind], **numbers, **shown)
 
 
 def vignette_of(turn: Turn, name: str) -> Vignette:

@@ -113,6 +113,8 @@ class ModelPolicy(Policy):
         """Return all settings as JSON values; keys and other secrets are left out and come from the
         environment.
         """
+        if self.made_from is not None:
+            return self._described()
         return {"spec": self.model, **self.settings.described()}
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:

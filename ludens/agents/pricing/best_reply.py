@@ -94,7 +94,7 @@ class BestReplyPricePolicy(Policy):
         """Return JSON values that determine the policy."""
         prices = None if self.rival_prices is None else list(self.rival_prices)
         settings = {"discount": self.discount, "horizon": self.horizon, "memory": self.memory}
-        return {**super().describe(), **settings, "rival_prices": prices, "rival": self.rival.describe()}
+        return self._described(**settings, rival_prices=prices, rival=self.rival.describe())
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Charge the best price.

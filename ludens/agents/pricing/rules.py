@@ -34,9 +34,17 @@ class PriceRulePolicy(Policy):
         """Take the rule's price, or the one on offer that is nearest to it.
 
         Raises:
-            UsageError: the turn does not belong to a pricing market, or the firm sells several products.
+            UsageError: the turn does not belong to a pricing market, the firm sells several products, or the
+                rule has no price in this market.
         """
-        return priced(turn, self.price(market_view(turn), rng))
+        view = market_view(turn)
+        try:
+            return priced(turn, self.price(view, rng))
+        except UsageError as error:
+            why = str(error)
+            raise UsageError(
+                f"The policy {self.name!r} has no price in {turn.environment}: {why[:1].lower()}{why[1:]}"
+            ) from error
 
     @abstractmethod
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
@@ -48,7 +56,7 @@ class PriceRulePolicy(Policy):
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
-        return {**super().describe(), "spec": self.head or self.name, **self.settings()}
+        return self._described(spec=self.head or self.name, **self.settings())
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.describe() == other.describe()

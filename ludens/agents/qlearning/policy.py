@@ -122,6 +122,8 @@ class QLearningPolicy(Policy):
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
+        if self.made_from is not None:
+            return self._described()
         settings: dict[str, Any] = {"spec": self.name, "mode": self.mode, "seed": self.seed}
         settings |= {"session": self.session, "draws": self.draws} | self.parameters.key()
         return settings if self.cache is None else settings | {"cache": self.cache}

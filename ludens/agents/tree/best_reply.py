@@ -83,7 +83,7 @@ class BestReplyPolicy(Policy):
         """Return JSON values that determine the policy."""
         p = self.preferences
         weights = {"alpha": p.alpha, "beta": p.beta, "kappa": p.kappa}
-        return {**super().describe(), **weights, "opponent": self.opponent.describe()}
+        return self._described(**weights, opponent=self.opponent.describe())
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Take the best option; its probabilities are exact.

@@ -96,7 +96,7 @@ class _PreferencePolicy(Policy):
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
         numbers = {key: getattr(self.preferences, key) for key in ("alpha", "beta", "kappa")}
-        return {**super().describe(), "spec": self._spec(), **numbers, "belief": self.belief}
+        return self._described(spec=self._spec(), **numbers, belief=self.belief)
 
     def _spec(self) -> str:
         p = self.preferences
@@ -196,8 +196,8 @@ class OutcomeOraclePolicy(OraclePolicy):
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made where the preference is installed."""
-        known = {"name": self.name, "kind": type(self).__name__, "spec": self.outcomes.name}
-        return known | dict(self.outcomes.settings) | {"kappa": self.preferences.kappa, "belief": self.belief}
+        weights = {"kappa": self.preferences.kappa, "belief": self.belief}
+        return self._described(spec=self.outcomes.name, **{**self.outcomes.settings, **weights})
 
     def _spec(self) -> str:
         return self.name
@@ -240,7 +240,7 @@ class QuantalPolicy(_PreferencePolicy):
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
-        return super().describe() | {"noise": self.noise}
+        return super().describe() | ({} if self.made_from else {"noise": self.noise})
 
     def _spec(self) -> str:
         return f"{super()._spec()},noise={self.noise!r}"

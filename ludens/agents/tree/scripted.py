@@ -30,7 +30,7 @@ class _Scripted(Policy):
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
-        return {**super().describe(), "spec": self.name}
+        return self._described(spec=self.name)
 
 
 class _Cooperator(_Scripted):

@@ -7,7 +7,7 @@ import pytest
 
 from ludens.agents import CallablePolicy, make_policy, policy_names
 from ludens.agents.pricing import market_view
-from ludens.envs import PROTOCOLS, questions
+from ludens.envs import PROTOCOLS, make_env, questions
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid
 from ludens.errors import UsageError
@@ -170,6 +170,15 @@ def test_a_firm_outside_a_market_is_a_sentence():
     turn = next(iter(questions(PROTOCOLS["TG1"]).values()))
     with pytest.raises(UsageError, match=r"ludens/bertrand-v0"):
         made("nash").decide(turn, None)
+
+
+def test_a_rule_without_a_price_in_a_market_is_named():
+    env = make_env("bertrand_sequential")
+    env.reset(seed=0)
+    with pytest.raises(
+        UsageError, match=r"'homo_moralis:0\.5' has no price in ludens/bertrand_sequential-v0: a"
+    ):
+        made("homo_moralis:0.5").decide(env.unwrapped.turn(env.agent_selection), None)
 
 
 def test_a_firm_with_two_products_is_a_sentence():
