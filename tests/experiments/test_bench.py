@@ -16,6 +16,7 @@ from ludens.experiments import EpisodeSpec, Run, RunInterrupted, create_run, rep
 from ludens.experiments.bench.result import estimates, to_json
 from ludens.experiments.bench.study import BenchConfig, BenchStudy, bench
 from ludens.experiments.bench.terminal import print_summary
+from ludens.experiments.report import writing
 from ludens.experiments.study.engine import load_result
 from ludens.experiments.study.export import write_rows
 from tests.loopback import Loopback, refusing, say, weighing
@@ -212,7 +213,7 @@ def test_ctrl_c_while_the_report_is_written_says_how_to_have_it(tmp_path, monkey
     def interrupted(result):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ludens.experiments.report.writing.render", interrupted)
+    monkeypatch.setattr(writing, "render", interrupted)
     with pytest.raises(RunInterrupted, match=r"`ludens report .*run\.db` writes it"):
         bench(["random"], protocols=("TG1",), path=tmp_path / "run.db")
     assert [path.name for path in tmp_path.iterdir()] == ["run.db"]
