@@ -181,16 +181,24 @@ def test_a_broken_plug_in_is_one_sentence_that_names_it_and_spoils_nothing(tmp_p
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-games\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
-        "[ludens.games]\nbroken = no_such_module:FAMILY\njson = json:dumps\n"
+        "[ludens.games]\nbroken = no_such_module:FAMILY\njson = json:dumps\nspoilt = spoilt:FAMILY\n"
         "[ludens.policies]\nbroken = no_such_module:Policy\n"
     )
     site = [tmp_path / "site"]
+    (site[0] / "spoilt.py").write_text(
+        "from dataclasses import replace\n"
+        "from ludens.envs import FAMILIES\n"
+        "FAMILY = replace(FAMILIES['trust'], name='spoilt', protocols={'X1': (80, 60, 30, 20)},\n"
+        "    build=lambda *numbers: {}['root'])\n"
+    )
     listed = python("-m", "ludens", "envs", "--json", path=site, cwd=tmp_path)
     assert listed.returncode == 0
     assert len(json.loads(listed.stdout)) >= 8
     told = " ".join(listed.stderr.split())
     assert "plug-in 'broken' of the package broken-games (ludens.games: no_such_module:FAMILY)" in told
     assert "plug-in 'json' (ludens.games) gives function, which is not a game" in told
+    assert "plug-in 'spoilt' of the package broken-games (ludens.games) gives a game that cannot be" in told
+    assert "(KeyError: 'root')" in told
     for arguments in (("broken", "-p", "random"), ("trust", "-p", "broken")):
         done = python("-m", "ludens", "play", *arguments, path=site, cwd=tmp_path)
         assert done.returncode == 2

@@ -97,7 +97,8 @@ def load_game(name: str) -> Family | EnvSpec:
     """Return the game that another package provides under a name; a family is added to the tables.
 
     Raises:
-        UsageError: it cannot be loaded, is not a game, or has another name or one that is taken.
+        UsageError: it cannot be loaded, is not a game, has another name or one that is taken, or one of its
+            protocols cannot be built.
     """
     game: Family | EnvSpec = load_installed(GROUP, name)
     if not isinstance(game, Family | EnvSpec):
@@ -110,9 +111,25 @@ def load_game(name: str) -> Family | EnvSpec:
             f"The plug-in {name!r} ({GROUP}) gives the game {game.environment}: name its entry point after "
             "the game."
         )
-    if isinstance(game, Family) and _families.get(name) != game:
-        add_family(game)
+    try:
+        if isinstance(game, EnvSpec):
+            _check_lists(game)
+        elif _families.get(name) != game:
+            add_family(game)
+    except Exception as error:  # what another package does wrong must not spoil the games of the others
+        brought = installed(GROUP)[name].dist
+        package = "" if brought is None else f" of the package {brought.name}"
+        raise UsageError(
+            f"The plug-in {name!r}{package} ({GROUP}) gives a game that cannot be built "
+            f"({type(error).__name__}: {' '.join(str(error).split())}): mend or uninstall that package."
+        ) from error
     return game
+
+
+def _check_lists(game: EnvSpec) -> None:
+    wrong = [each for each in (*game.roles, *game.options) if not isinstance(each, str)]
+    if wrong:
+        raise TypeError(f"its roles and options are named by texts, not by {wrong[0]!r}")
 
 
 def load_games() -> dict[str, Family | EnvSpec]:
