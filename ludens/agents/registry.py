@@ -124,6 +124,15 @@ def is_model_id(spec: str) -> bool:
     return "/" in spec.partition(":")[0]
 
 
+def is_object(module: str, thing: str) -> bool:
+    """Return whether ``module:thing`` is written as an object of a module is, and `module` is not the name of
+    a policy.
+    """
+    tables = (_EVERYWHERE, *(domain.names for domain in _domains()))
+    named = any(module in table for table in (*tables, installed(POLICIES), installed(PREFERENCES)))
+    return not named and _dotted(module) and _dotted(thing)
+
+
 def setting_of(head: str) -> str | None:
     """Return the setting that a bare value after a name's colon stands for: ``"kappa"`` for
     ``"homo_moralis"``; None where there is no such name or setting.
@@ -301,8 +310,7 @@ def _own_name(head: str, tail: str) -> UsageError | None:
 
 def _is_reference(module: str, thing: str) -> bool:
     """Return whether a text may be ``module:object``, as ``homo_morals:0.5`` may not."""
-    names = [*module.split("."), *thing.split(".")]
-    if not all(part.isidentifier() for part in names):
+    if not _dotted(module) or not _dotted(thing):
         return False
     if "." in module:
         return True
@@ -310,6 +318,10 @@ def _is_reference(module: str, thing: str) -> bool:
     if here not in sys.path:
         sys.path.append(here)
     return find_spec(module) is not None
+
+
+def _dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def _listed(game: object) -> str:

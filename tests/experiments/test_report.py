@@ -212,6 +212,8 @@ def test_the_readme_picture_is_saved_twice(result, tmp_path):
         ("best reply to fixed:1.6", "best reply to fixed 1.6"),
         ("always:self-protective", "always self-protective"),
         ("their_own:0.3", "their own 0.3"),
+        ("my_policies:Cautious", "my_policies:Cautious"),
+        ("my_policies.bold:Bold_One:weights/a_b.pt", "my_policies.bold:Bold_One:weights/a_b.pt"),
         ("openai/gpt_x:free", "openai/gpt_x:free"),
     ],
 )

@@ -55,6 +55,26 @@ def test_a_table_as_csv_has_numbers_and_no_formulas():
     ]
 
 
+def test_what_begins_as_a_number_may_still_be_a_formula():
+    table = Table.of(
+        "t",
+        "c",
+        ["x"],
+        [
+            ("-1+cmd|'x'", ["+5 %"]),
+            ("+2*3", ["−1.5e-3"]),
+            ("-.5&A1 ~~b~~", ["−5 %–+3 %"]),
+        ],
+    )
+    rows = list(csv.reader(io.StringIO(table.to_csv())))
+    assert rows[1:] == [
+        ["'-1+cmd|'x'", "+5 %"],
+        ["'+2*3", "-1.5e-3"],
+        ["'-.5&A1 ~~b~~", "-5 %–+3 %"],
+    ]
+    assert r"| -.5\&A1 \~\~b\~\~ |" in table.to_markdown()
+
+
 def test_headings_of_neighbours_are_grouped_and_hidden_characters_written_out():
     assert TABLE.groups == (("", 1), ("by role", 2))
     assert Table.of("t", "c", ["x"], [("a", ["1"])]).groups == ()

@@ -6,7 +6,7 @@ import math
 import re
 from typing import SupportsFloat
 
-from ludens.agents.registry import is_model_id, setting_of
+from ludens.agents.registry import is_model_id, is_object, setting_of
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.runs.printable import printable
 
@@ -20,12 +20,14 @@ _LETTERS = PREFERENCES | {"altruism": "a"}
 
 def policy_name(label: str) -> str:
     """Return a policy's label for people: ``homo moralis κ=0.5`` for ``homo_moralis:0.5``, ``fixed 1.6`` for
-    ``fixed:1.6``; model ids stay as they are.
+    ``fixed:1.6``; model ids and objects of modules stay as they are.
     """
     label = printable(" ".join(label.split()))
     if is_model_id(label):
         return label
     kind, _, settings = label.partition(":")
+    if is_object(kind, settings.partition(":")[0]):
+        return label
     name = kind.replace("_", " ")
     if not settings:
         return name

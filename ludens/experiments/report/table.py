@@ -23,6 +23,9 @@ from itertools import groupby
 from ludens.errors import UsageError
 from ludens.experiments.runs.printable import printable
 
+# A number with a sign, or a range of them, which a spreadsheet reads as what it is.
+_AMOUNT = re.compile(r"[+-][\d.,]+(e[+-]?\d+)?( ?%)?((–| to )[+-]?[\d.,]+)?( ?%)?")
+
 Header = tuple[str, str]
 """The heading that neighbouring columns share (may be empty), and the column's own."""
 
@@ -171,7 +174,7 @@ def _row(texts: Sequence[str], *, plain: bool = True) -> str:
 
 def _escaped(text: str) -> str:
     """Keep Markdown from reading a name as markup."""
-    return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", text)
+    return re.sub(r"([\\|`*_<>&~\[\]])", r"\\\1", text)
 
 
 def _line(text: str) -> str:
@@ -180,5 +183,5 @@ def _line(text: str) -> str:
 
 def _field(text: str) -> str:
     text = re.sub(r"−(?=[\d.])", "-", _line(text))
-    formula = text[:1] in {"=", "+", "-", "@"} and not re.fullmatch(r"[+-][\d.].*", text)
+    formula = text[:1] in {"=", "+", "-", "@"} and not _AMOUNT.fullmatch(text)
     return f"'{text}" if formula else text
