@@ -11,17 +11,23 @@ import numpy as np
 from ludens.agents.policy import Decision, Policy, draw
 from ludens.envs import Turn
 from ludens.errors import UsageError
+from ludens.plugins import load_object
 
 Interval = Callable[[Turn], tuple[float, float]]
 """The lowest and the highest number to draw at a turn."""
 
 
+# Named, not imported, because this module serves all kinds of games.
+_USUAL_PRICES = "ludens.agents.pricing.view:usual_prices"
+
+
 class RandomPolicy(Policy):
-    """Every legal option with the same probability; where there are no options, any number of the interval.
+    """Every legal option with the same probability; where there are no options, any number of an interval.
 
     Args:
-        interval: a function from a turn to the interval that numbers are drawn from; None for the turn's own,
-            the whole range of what may be chosen.
+        interval: a function from a turn to the interval that numbers are drawn from. None for the usual
+            prices in a market (`ludens.agents.pricing.usual_prices`), and elsewhere for the turn's own, the
+            whole range of what may be chosen.
     """
 
     name = "random"
@@ -37,7 +43,7 @@ class RandomPolicy(Policy):
         """
         if turn.options:
             return draw([1 / len(turn.options)] * len(turn.options), turn, rng, provenance="exact")
-        low, high = self.interval(turn) if self.interval is not None else turn.interval or (0.0, math.inf)
+        low, high = (self.interval or _usual)(turn)
         if not math.isfinite(high - low):
             raise UsageError(
                 f"{self.name} draws from an interval, and {turn.environment} bounds numbers by {low:g} and "
@@ -56,3 +62,10 @@ class RandomPolicy(Policy):
 
     def __hash__(self) -> int:
         return hash((RandomPolicy, self.interval))
+
+
+def _usual(turn: Turn) -> tuple[float, float]:
+    if turn.facts.get("market") is not None:
+        prices: Interval = load_object(_USUAL_PRICES)
+        return prices(turn)
+    return turn.interval or (0.0, math.inf)

@@ -189,20 +189,23 @@ def test_random_is_uniform_over_options_or_from_the_interval():
     env = make_env("bertrand", actions="continuous", bounds=(0.5, 4.5))
     env.reset(seed=0)
     turn = env.unwrapped.turn(env.agent_selection)
-    drawn = [RandomPolicy().decide(turn, np.random.default_rng(seed)).action for seed in range(400)]
+    whole = RandomPolicy(lambda turn: turn.interval)
+    drawn = [whole.decide(turn, np.random.default_rng(seed)).action for seed in range(400)]
     assert 0.5 <= min(drawn) < 0.6
     assert 4.4 < max(drawn) <= 4.5
     assert np.mean(drawn) == pytest.approx(2.5, abs=0.2)
-    # In a market by name: the usual range of prices.
+    # In a market, by name and from Python: the usual range of prices.
     low, high = usual_prices(turn)
     named = [
         make_policy("random", env).decide(turn, np.random.default_rng(seed)).action for seed in range(99)
     ]
     assert low <= min(named) < max(named) <= high
+    assert RandomPolicy().decide(turn, np.random.default_rng(0)).action == named[0]
+    assert make_policy(RandomPolicy().describe(), env) == RandomPolicy()
     options = questions(PROTOCOLS["TG1"])["opening"]
     assert RandomPolicy().decide(options, np.random.default_rng(0)).probabilities == (0.5, 0.5)
     with pytest.raises(UsageError, match="bounds numbers by 0 and inf: give it finite bounds"):
-        RandomPolicy().decide(replace(turn, interval=(0.0, math.inf)), np.random.default_rng(0))
+        whole.decide(replace(turn, interval=(0.0, math.inf)), np.random.default_rng(0))
 
 
 def test_a_policy_of_ones_own_cannot_be_made_from_its_description():

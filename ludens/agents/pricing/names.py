@@ -53,13 +53,6 @@ def _homo_economicus() -> Policy:
     return _homo_moralis(0.0)
 
 
-def _random() -> Policy:
-    from ludens.agents.pricing.view import usual_prices
-    from ludens.agents.random import RandomPolicy
-
-    return RandomPolicy(usual_prices)
-
-
 def _human() -> Policy:
     from ludens.agents.human import HumanPolicy
     from ludens.agents.pricing.words import market_words
@@ -80,7 +73,6 @@ DOMAIN = Domain(
     environments=frozenset({"bertrand", "bertrand_sequential"}),
     holds=_is_market,
     names={
-        "random": Name(_random),
         "human": Name(_human),
         "homo_economicus": Name(_homo_economicus),
         "homo_moralis": Name(_homo_moralis, "homo_moralis:0.5", "kappa", words=_WORDS),
