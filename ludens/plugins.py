@@ -22,8 +22,12 @@ from ludens.errors import UsageError
 
 @cache
 def installed(group: str) -> Mapping[str, EntryPoint]:
-    """Return the entry points of a group by name, none of them loaded."""
-    return {each.name: each for each in entry_points(group=group)}
+    """Return the entry points of a group by name, none of them loaded; those of ludens hide others of the
+    same name.
+    """
+    entries = entry_points(group=group)
+    ours_last = sorted(entries, key=lambda each: each.dist is not None and each.dist.name == "ludens")
+    return {each.name: each for each in ours_last}
 
 
 def load_installed(group: str, name: str) -> Any:

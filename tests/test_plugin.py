@@ -8,10 +8,12 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import ludens
+from ludens import plugins
 from ludens.experiments import Run
 
 ROOT = Path(ludens.__file__).parent.parent
@@ -206,3 +208,10 @@ def test_a_broken_plug_in_is_one_sentence_that_names_it_and_spoils_nothing(tmp_p
     fine = python("-m", "ludens", "play", "trust", "-p", "tit_for_tat", path=site, cwd=tmp_path)
     assert fine.returncode == 0, fine.stderr
     assert fine.stderr.count("plug-in") == 0
+
+
+@pytest.mark.parametrize("packages", [("ludens", "other"), ("other", "ludens")])
+def test_what_ludens_brings_is_not_hidden_by_another_package(monkeypatch, packages):
+    entries = [SimpleNamespace(name="play", dist=SimpleNamespace(name=name)) for name in packages]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: entries)
+    assert plugins.installed.__wrapped__("ludens.studies")["play"].dist.name == "ludens"
