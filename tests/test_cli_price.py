@@ -324,3 +324,12 @@ def test_an_implantation_and_a_judge_are_studies_like_any_other(ran):
     assert "price war" in ran("show", "i.db")[1]
     assert json.loads(ran("show", "j.db", "--json")[1])["manifest"]["kind"] == "judge"
     assert json.loads(ran("report", "j.db", "--json")[1])["verdicts"]["Undercut the rival."] is not None
+
+
+def test_a_judge_that_is_not_a_model_is_refused_before_anything_is_played(ran, tmp_path):
+    code, _, err = ran(
+        "price", "--firms", "nash,nash", "--periods", 3, "--judge", "random", "--out", "run.db"
+    )
+    assert code == 2
+    assert "--judge takes a model's id" in err
+    assert not (tmp_path / "run.db").exists()

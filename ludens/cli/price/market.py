@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ludens.agents.registry import policy_names
+from ludens.agents.registry import is_model_id, policy_names
 from ludens.cli.application import app
 from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed, refuse_given
 from ludens.cli.price.parse import firm_names, intervention, market_of, numbers
@@ -108,6 +108,7 @@ def price(
     refuse_given(ctx, {"sessions"}, "unless all firms are qlearning")
     if print_config:
         refuse_given(ctx, {"judge"}, "on a study file, which --print-config prints")
+    _check_judge(judge)
     config = PricingConfig(
         firms=with_settings(named, persona=persona, window=window, api_base=api_base),
         market=market,
@@ -141,6 +142,7 @@ def report(
     panel: PanelCsv = None,
 ) -> None:
     """Measure a run of the market again, finished or not, and write its report."""
+    _check_judge(judge)
     from ludens.experiments import Run
     from ludens.experiments.pricing.study import PricingStudy
 
@@ -178,6 +180,11 @@ def implant(
         **given(concurrency=concurrency),
     )
     carry_out(ImplantStudy(config), out=out, as_json=as_json, print_config=print_config)
+
+
+def _check_judge(model: str | None) -> None:
+    if model is not None and not is_model_id(model):
+        raise UsageError(f"--judge takes a model's id, such as openai/gpt-5-mini; got {model!r}.")
 
 
 def _judge(path: Path, model: str | None, api_base: str | None) -> None:
