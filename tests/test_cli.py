@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
+from operator import truediv
 
 import pytest
 
@@ -205,12 +207,12 @@ def test_debug_shows_where_an_error_came_from(ran):
 
 
 def test_a_defect_is_told_without_a_traceback(ran, monkeypatch):
-    monkeypatch.setattr("ludens.experiments.runs.run.Run.latest", lambda: 1 / 0)
+    monkeypatch.setattr("ludens.experiments.runs.run.Run.latest", partial(truediv, 1, 0))
     code, _, err = ran("show")
     assert code == 1
     assert err.splitlines() == [
         "ZeroDivisionError: division by zero",
-        "This is a defect of ludens: run again with --debug to see where.",
+        "This is a defect of ludens: run again with --debug to see the way there.",
     ]
     with pytest.raises(ZeroDivisionError):
         ran("show", "--debug")
@@ -333,3 +335,37 @@ def test_ctrl_c_exits_130_and_names_the_way_to_go_on(tmp_path):
     run = Run(tmp_path / "run.db")
     assert run.manifest["status"] == "interrupted"
     assert len(run.decisions()) == 1
+
+
+def test_an_error_in_a_file_of_ones_own_names_that_file(ran, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "from ludens.agents import Policy\n\n\n"
+        "class Wrong(Policy):\n    def decide(self, turn, rng):\n        return {}['x']\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    code, _, err = ran("play", "trust-v0", "-p", "mine:Wrong", "--out", "run.db")
+    assert code == 1
+    assert "KeyError: 'x'" in err
+    assert f"This comes from {tmp_path / 'mine.py'}, line 6" in err
+    assert "defect of ludens" not in err
+
+
+def test_a_study_of_ones_own_says_that_its_run_is_unfinished(tmp_path):
+    from tests.test_own_study import FILE, ROOT
+
+    (tmp_path / "own_study.py").write_bytes((ROOT / "examples" / "own_study.py").read_bytes())
+    (tmp_path / "order.toml").write_text(FILE)
+    script = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from ludens.experiments import read_study, run_study\n"
+        "def stop(progress):\n    if progress.done == 3: raise SystemExit\n"
+        "run_study(read_study('order.toml'), 'run.db', progress=stop)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "ludens", "report", "run.db"],
+        cwd=tmp_path, env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "This run is unfinished: " in done.stdout
+    assert "This run is unfinished: " in (tmp_path / "run.html").read_text(encoding="utf-8")

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 from ludens.cli.application import app
 from ludens.cli.printing import console
+
+_NOT_OWN = (
+    str(Path(__file__).parent.parent),
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")),
+)
+"""Where the code of ludens, of Python and of installed packages lies."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ludens.experiments.report.screen import show_error
 
         show_error(error, console(stderr=True))
-        typer.echo("This is a defect of ludens: run again with --debug to see where.", err=True)
+        typer.echo(f"{_place(error)}: run again with --debug to see the way there.", err=True)
         return 1
     return 0
+
+
+def _place(error: BaseException) -> str:
+    """Return whose fault an error is: that of a reader's own study, policy or game, or of ludens."""
+    own = [
+        f"This comes from {frame.filename}, line {frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<", *_NOT_OWN))
+    ]
+    return own[-1] if own else "This is a defect of ludens"

@@ -94,12 +94,14 @@ def show(
     """Show a run, or one of its episodes move by move."""
     from ludens.experiments import Run
     from ludens.experiments.report.screen import show_episode
+    from ludens.experiments.study.engine import load
 
     with Run.latest() if file is None else Run(file) as run:
         if as_json and episode is not None:
             print_json([asdict(record) for record in run.decisions(episode)])
         elif as_json:
-            print_json(run_as_json(run) | {"manifest": run.manifest})
+            study, result = load(run.path)
+            print_json(run_as_json(run) | {"manifest": run.manifest, "result": study.as_json(result)})
         elif episode is not None:
             show_episode(run, episode, console())
         else:
@@ -165,9 +167,9 @@ def _change(text: str, config: Any) -> tuple[str, Any]:
     try:
         read: Any = tomllib.loads(f"value = {value}")["value"]
     except ValueError:  # no TOML: a plain text, of several policies or names where the key holds a list
-        read = policy_texts(value) if isinstance(present, tuple) else value
+        read = policy_texts(value) if isinstance(present, tuple | list) else value
     if not adds:
         return key, read
-    if not isinstance(present, tuple):
+    if not isinstance(present, tuple | list):
         raise UsageError(f"{key!r} is not a list that {text!r} could add to: write {key}=VALUE.")
     return key, [*present, *(read if isinstance(read, list) else [read])]

@@ -66,18 +66,21 @@ def print_run(
         written: write the report too.
         files: where to write tables of the result, by the table's name.
     """
-    from ludens.experiments.report.writing import write_report
+    from ludens.experiments.report.page import Page
+    from ludens.experiments.report.writing import with_state, write_report
     from ludens.experiments.study.engine import load
     from ludens.experiments.study.export import write_rows
 
     _check(files, path)
     study, result = load(path)
     if written:
-        result = write_report(result, study.page(result), path)
+        result = write_report(result, with_state(study.page(result), path), path)
     if as_json:
         print_json(study.as_json(result))
     else:
         study.show(result, console())
+        for sentence in with_state(Page("", ""), path).warnings if not hasattr(result, "run_path") else ():
+            console().print(sentence, style="bold", markup=False)
         if written and getattr(result, "report_path", None) is None:  # else the study's closing lines name it
             from ludens.experiments.report.terminal import print_places
             from ludens.experiments.runs.files import report_path

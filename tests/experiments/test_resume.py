@@ -245,7 +245,8 @@ def test_what_the_file_cannot_describe_must_be_given_again(tmp_path):
     with pytest.raises(UsageError):
         play(game, [CallablePolicy(first), Fragile(fails_at=1)], path=path)
     with pytest.raises(
-        UsageError, match=r"policy 'first' of player_0 in .* was a Python object: go on from Python"
+        UsageError,
+        match=r"^play\.policies\[0\]: the policy 'first' was a Python object, .* go on from Python",
     ):
         resume(path)
     resume(path, policies=[CallablePolicy(first), Fragile()])
@@ -285,7 +286,10 @@ def test_other_rules_than_the_run_began_with_are_a_sentence(tmp_path):
     path = tmp_path / "run.db"
     with pytest.raises(UsageError):
         play("sequential_prisoners_dilemma-v0", Fragile(fails_at=2), path=path)
+    with pytest.raises(UsageError, match="was begun with other episodes than its configuration gives now"):
+        resume(path, environment="ultimatum-v0", policies=Fragile())
+    rules = ("sequential_prisoners_dilemma-v0", {"method": "strategy", "roles": "fixed"})
     with pytest.raises(
         StoreError, match=r"was made at 'opening'.*resume with the version of ludens that started"
     ):
-        resume(path, env="ultimatum-v0", policies=Fragile())
+        resume(path, environment=rules, policies=Fragile())

@@ -276,7 +276,7 @@ def test_a_run_with_python_objects_is_extended_when_they_are_given_again(tmp_pat
     path = tmp_path / "run.db"
     mine = CallablePolicy(lambda observation: 0, "mine")
     play("trust-v0", [mine, "random"], episodes=2, path=path)
-    with pytest.raises(UsageError, match=r"play\.policies\[0\]: the policy 'mine' has no spec"):
+    with pytest.raises(UsageError, match=r"play\.policies\[0\]: the policy 'mine' was a Python object"):
         extend(path, episodes=4)
     assert len(extend(path, episodes=4, policies=[mine, "random"]).episodes()) == 4
 

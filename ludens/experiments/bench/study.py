@@ -166,7 +166,8 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
         config = self.config
         if config.persona is not None:
             spec = spec if not is_language_model(spec) else {**spec, "persona": config.persona}
-        return self.make_worded(f"models[{place}]", spec, framing, order, elicit=config.elicit)
+        game = next(iter(self.games.values()))
+        return self.make_worded(f"models[{place}]", spec, framing, order, game, elicit=config.elicit)
 
     def asks_beliefs(self, label: str) -> bool:
         """Return whether the policy of that label is a language model and the study asks beliefs."""

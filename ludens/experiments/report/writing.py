@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ludens.errors import UsageError
+from ludens.experiments.report import provenance
 from ludens.experiments.report.page import Page, render
 from ludens.experiments.runs.blocking import RunInterrupted
 from ludens.experiments.runs.database import StoreError, reason
 from ludens.experiments.runs.files import report_path, write_whole
+from ludens.experiments.runs.run import Run
 from ludens.experiments.study.engine import load
 
 ResultT = TypeVar("ResultT")
@@ -36,10 +38,20 @@ def report(path: str | os.PathLike[str], target: str | os.PathLike[str] | None =
     """
     try:
         study, result = load(path)
-        return write_report(result, study.page(result), path, target)
+        return write_report(result, with_state(study.page(result), path), path, target)
     except KeyboardInterrupt as interrupt:
         message = f"Interrupted before the report was written: `ludens report {path}` writes it."
         raise RunInterrupted(message) from interrupt
+
+
+def with_state(page: Page, path: str | os.PathLike[str]) -> Page:
+    """Return the page of a run; of an unfinished one with a warning, if the page has none of its own."""
+    if page.warnings:
+        return page
+    with Run(path) as run:
+        episodes = run.episodes()
+    ended = sum(each.status not in {"planned", "running"} for each in episodes)
+    return replace(page, warnings=provenance.unfinished(ended, len(episodes), path))
 
 
 def write_report(

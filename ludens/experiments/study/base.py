@@ -155,21 +155,17 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         if not isinstance(policy, str) and "spec" not in policy:
             field = key.partition("[")[0].partition(".")[0]
             raise UsageError(
-                f"{self.kind()}.{key}: the policy {policy.get('name', 'without a name')!r} has no spec to "
-                f"make it from; one that was a Python object is given again, as in "
-                f"ludens.experiments.resume(path, {field}=...)."
+                f"{self.kind()}.{key}: the policy {policy.get('name', 'without a name')!r} was a Python "
+                f"object, which a file cannot describe: go on from Python with "
+                f"ludens.experiments.resume(path, {field}=...), or name the policy by its spec."
             )
-        label = None
-        if isinstance(policy, Mapping):
-            label, policy = (
-                policy.get("label"),
-                {name: each for name, each in policy.items() if name != "label"},
-            )
+        settings = {"spec": policy} if isinstance(policy, str) else dict(policy)
+        label = settings.pop("label", None)
         try:
-            made = make_policy(policy, game, **defaults)
+            made = make_policy(settings if len(settings) > 1 else settings["spec"], game, **defaults)
         except UsageError as error:
             raise UsageError(f"{self.kind()}.{key}: {error}") from None
-        if label is not None:
+        if label is not None and label != settings["spec"]:
             made = copy(made)  # a package may hand out one and the same policy each time
             made.name = str(label)
         return made
