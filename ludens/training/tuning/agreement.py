@@ -10,6 +10,7 @@ from typing import Any
 
 from ludens.agents.llm.reading.choices import read_choice
 from ludens.experiments.runs.files import write_whole
+from ludens.training.tuning.base import computes_bfloat16
 from ludens.training.tuning.recipe import Recipe
 
 BATCH = 32
@@ -111,7 +112,10 @@ def agreement(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> 
                 model.device
             )
             longest = max(len(tokenizer(row["completion"][0]["content"])["input_ids"]) for row in batch)
-            with torch.no_grad(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+            half = torch.autocast(
+                model.device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(model.device.type)
+            )
+            with torch.no_grad(), half:
                 replies = model.generate(
                     **given,
                     max_new_tokens=longest + longest // 4 + 8,

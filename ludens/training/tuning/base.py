@@ -8,19 +8,34 @@ from ludens.agents.local.hf import read_weights
 from ludens.agents.local.resolve import Reference
 
 
-def load_base(reference: Reference, *, trained: bool) -> tuple[Any, Any]:
+def computes_bfloat16(device: str) -> bool:
+    """Return whether a device (``"cpu"``, ``"cuda"``) multiplies matrices of bfloat16 in hardware.
+
+    A processor that does not takes tens of times longer for them than for float32.
+    """
+    import torch
+
+    if device != "cpu":
+        return True
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def load_base(reference: Reference, *, trained: bool, device: str = "cpu") -> tuple[Any, Any]:
     """Load a model, with its adapter merged, and its tokenizer.
 
     Args:
         reference: the model; the weights of a GGUF file are dequantised.
-        trained: whether all weights will be trained or changed; they are then float32, otherwise bfloat16.
+        trained: whether all weights will be trained or changed; they are then float32, otherwise bfloat16
+            where the device computes with it.
+        device: where the model will be trained, ``"cpu"`` or ``"cuda"``.
 
     Raises:
         LocalModelError: the model cannot be loaded, or has no chat template.
     """
     import torch
 
-    model, tokenizer = read_weights(reference, torch.float32 if trained else torch.bfloat16)
+    single = trained or not computes_bfloat16(device)
+    model, tokenizer = read_weights(reference, torch.float32 if single else torch.bfloat16)
     gguf = (reference.base or reference).kind in ("embedded", "gguf")
     # A dequantised model is an ordinary one; a leftover mark of quantisation forbids saving it.
     if gguf and hasattr(model.config, "quantization_config"):

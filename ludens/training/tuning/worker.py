@@ -16,7 +16,7 @@ from typing import Any
 from ludens.agents.local.resolve import resolve
 from ludens.experiments.runs.files import write_whole
 from ludens.training.tuning.agreement import AgreementCheck
-from ludens.training.tuning.base import load_base
+from ludens.training.tuning.base import computes_bfloat16, load_base
 from ludens.training.tuning.recipe import MODULES, Recipe
 from ludens.training.tuning.tune import FAILED
 
@@ -57,7 +57,8 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     cpu = recipe.device == "cpu" or (recipe.device == "auto" and not torch.cuda.is_available())
-    model, tokenizer = load_base(resolve(base), trained=recipe.method == "full")
+    device = "cpu" if cpu else "cuda"
+    model, tokenizer = load_base(resolve(base), trained=recipe.method == "full", device=device)
     rows = _read(work / "train.jsonl")
     train = Dataset.from_list([{key: row[key] for key in ("prompt", "completion")} for row in rows])
     each = recipe.per_device or recipe.batch_size // recipe.processes
@@ -74,7 +75,7 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
         weight_decay=0.0,
         max_length=None,
         completion_only_loss=True,
-        bf16=True,
+        bf16=computes_bfloat16(device),
         use_cpu=cpu,
         gradient_checkpointing=False,
         save_strategy="steps",
