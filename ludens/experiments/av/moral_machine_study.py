@@ -125,6 +125,10 @@ class MoralMachineStudy(QuestionStudy[MoralMachineConfig, MoralResult]):
         """Whether a person answers in this terminal."""
         return asks_person(self.config.models)
 
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the policies by label."""
+        return {label: policy for label, (_, policy) in self.policies.items()}
+
     def episodes(self) -> Sequence[Labels]:
         """Return every scenario of every policy."""
         return [
