@@ -71,7 +71,7 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
         decision.status,
         as_json(decision.probabilities) if decision.probabilities is not None else None,
         choice.provenance if choice else "",
-        _text(choice.reasoning) if choice else None,
+        choice.reasoning if choice else None,
         wording.framing if wording else None,
         wording.template if wording else None,
         wording.hash if wording else None,
@@ -79,7 +79,9 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
         choice.on_invalid if choice else "",
         as_json(dict(choice.notes)) if choice and choice.notes is not None else None,
     )
-    database.execute(f"INSERT INTO decisions ({_DECISION_COLUMNS}) VALUES ({_marks(row)})", row)
+    database.execute(
+        f"INSERT INTO decisions ({_DECISION_COLUMNS}) VALUES ({_marks(row)})", [_storable(x) for x in row]
+    )
 
 
 def insert_call(database: sqlite3.Connection, episode: int, step: int, number: int, call: Call) -> None:
@@ -89,7 +91,7 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
         content = message.get("content")
         if isinstance(content, str):
             key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            database.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (key, _text(content)))
+            database.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (key, _storable(content)))
             rest = {name: part for name, part in message.items() if name != "content"}
             messages.append({**rest, "text": key})
         else:
@@ -100,9 +102,9 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
         number,
         call.model,
         as_json(messages),
-        _text(call.reply),
+        call.reply,
         call.outcome,
-        _text(call.detail),
+        call.detail,
         as_json(dict(call.parameters)),
         as_json(call.option_probabilities) if call.option_probabilities is not None else None,
         call.prompt_tokens,
@@ -111,7 +113,9 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
         call.seconds,
         call.transport_retries,
     )
-    database.execute(f"INSERT INTO calls ({_CALL_COLUMNS}) VALUES ({_marks(row)})", row)
+    database.execute(
+        f"INSERT INTO calls ({_CALL_COLUMNS}) VALUES ({_marks(row)})", [_storable(x) for x in row]
+    )
 
 
 def select_episodes(database: sqlite3.Connection) -> Iterator[EpisodeRecord]:
@@ -119,7 +123,7 @@ def select_episodes(database: sqlite3.Connection) -> Iterator[EpisodeRecord]:
     for episode, labels, status, payoffs, detail in database.execute(
         "SELECT episode, labels, status, payoffs, detail FROM episodes ORDER BY episode"
     ):
-        yield EpisodeRecord(episode, json.loads(labels), status, json.loads(payoffs), _read(detail) or "")
+        yield EpisodeRecord(episode, json.loads(labels), status, json.loads(payoffs), _stored(detail))
 
 
 def select_decisions(
@@ -145,8 +149,9 @@ def select_calls(database: sqlite3.Connection, episode: int, step: int) -> list[
 def _decision_record(
     row: Sequence[Any], labels: Mapping[str, Any], calls: tuple[Call, ...]
 ) -> DecisionRecord:
-    (episode, step, question, agent, policy, environment, protocol, role, node, round_, options) = row[:11]
-    action, status, shares, provenance, reasoning, framing, template, prompt_hash, orders, *last = row[11:]
+    values = [_stored(value) for value in row]
+    (episode, step, question, agent, policy, environment, protocol, role, node, round_, options) = values[:11]
+    action, status, shares, provenance, reasoning, framing, template, prompt_hash, orders, *last = values[11:]
     on_invalid, notes = last
     wording = None
     if prompt_hash is not None:
@@ -160,7 +165,7 @@ def _decision_record(
         chosen = float(action) if action is not None and not json.loads(options) else action
         kept = json.loads(notes) if notes is not None else None
         decision = Decision(
-            chosen, status, probabilities, provenance, _read(reasoning), wording, calls, on_invalid, kept
+            chosen, status, probabilities, provenance, reasoning, wording, calls, on_invalid, kept
         )
     return DecisionRecord(
         episode, labels, step, question, agent, policy, environment, protocol, role, node, round_,
@@ -175,15 +180,16 @@ def _calls(
     for row in database.execute(
         f"SELECT {_CALL_COLUMNS} FROM calls{condition} ORDER BY episode, step, number", values
     ).fetchall():
-        (episode, step, _, model, messages, reply, outcome, detail, parameters, shares, *numbers) = row
+        values_of = [_stored(value) for value in row]
+        (episode, step, _, model, messages, reply, outcome, detail, parameters, shares, *numbers) = values_of
         yield (
             (episode, step),
             Call(
                 model,
                 tuple(texts.fill(message) for message in json.loads(messages)),
-                _read(reply),
+                reply,
                 outcome,
-                _read(detail) or "",
+                detail,
                 json.loads(parameters),
                 tuple(json.loads(shares)) if shares is not None else None,
                 *numbers,
@@ -204,7 +210,7 @@ class _Texts:
             return message
         if key not in self._known:
             (text,) = self._database.execute("SELECT text FROM texts WHERE hash = ?", (key,)).fetchone()
-            self._known[key] = _read(text) or ""
+            self._known[key] = _stored(text)
         return {**message, "content": self._known[key]}
 
 
@@ -215,7 +221,9 @@ def _marks(row: Sequence[object]) -> str:
 def as_json(value: object) -> str:
     """Compact JSON that SQLite can hold; what JSON does not know (numpy arrays, say) as lists or text."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    return text if isinstance(_text(text), str) else json.dumps(value, separators=(",", ":"), default=_plain)
+    if isinstance(_storable(text), str):
+        return text
+    return json.dumps(value, separators=(",", ":"), default=_plain)
 
 
 def _plain(value: Any) -> Any:
@@ -224,16 +232,17 @@ def _plain(value: Any) -> Any:
     return to_list() if to_list is not None else str(value)
 
 
-def _text(text: str | None) -> str | bytes | None:
-    """Text as SQLite takes it: a model may send half a surrogate pair, which is kept as bytes."""
-    if text is None:
-        return None
+def _storable(value: Any) -> Any:
+    """A value as SQLite takes it: names and replies may hold half a surrogate pair, kept as bytes."""
+    if not isinstance(value, str):
+        return value
     try:
-        text.encode()
+        value.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-    return text
+        return value.encode("utf-8", "surrogatepass")
+    return value
 
 
-def _read(text: str | bytes | None) -> str | None:
-    return text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text
+def _stored(value: Any) -> Any:
+    """The value that `_storable` made of it, again."""
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value

@@ -285,7 +285,7 @@ def test_a_model_tuned_in_another_way_is_not_taken_for_this_one(tiny, data, tmp_
         tune(str(tiny), data, made.folder, epochs=0.2, batch_size=4, threads=1, seed=5)
     with pytest.raises(UsageError, match="adapter itself"):
         tune(str(made.folder), data, tmp_path / "twice")
-    with pytest.raises(TuningError, match="no GGUF file"):
+    with pytest.raises(TuningError, match="not a GGUF file"):
         export(made.folder, tmp_path / "tiny.gguf")
     assert not (tmp_path / "tiny.gguf").exists()
 
