@@ -12,7 +12,7 @@ class RunLock:
     """Held from `acquire` to `release` or to the end of the process, however it ends. Readers need none."""
 
     def __init__(self, run: Path) -> None:
-        self.path = run.with_name(run.name + ".lock")
+        self.path = run.absolute().with_name(run.name + ".lock")  # the working directory may change
         self._file: int | None = None
 
     def acquire(self) -> bool:

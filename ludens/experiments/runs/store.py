@@ -26,6 +26,7 @@ from ludens.experiments.runs import rows
 from ludens.experiments.runs.database import StoreError, connect, reason, translated
 from ludens.experiments.runs.lock import RunLock
 from ludens.experiments.runs.manifest import new_manifest, new_run_path
+from ludens.experiments.runs.place import Place
 from ludens.experiments.runs.records import FINISHED, DecisionRecord, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.runs.seeds import check_seed
 
@@ -84,13 +85,16 @@ class Store:
     """A run that is being written: one at a time, held by a lock that ends with the process.
 
     Its methods are short and may be called from any thread; each write is durable against the end of the
-    process when it returns.
+    process when it returns. A file that was removed, moved or replaced meanwhile is noticed at the next
+    write, which goes into a copy beside it, as do all later ones: `path` then names the copy.
 
     Attributes:
         fresh: whether this is the run's first life.
+        path: the run's file.
 
     Raises:
-        StoreError: on opening, if it is not a run or another process has it; on writing, if the disk is full.
+        StoreError: on opening, if it is not a run or another process has it; on writing, if the disk is full
+            or the file is no longer where it was (what was to be written is kept then, where it can be).
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -113,6 +117,7 @@ class Store:
                     record.index: record.labels for record in rows.select_episodes(self._database)
                 }
             self._earlier = float(self.manifest["seconds"])
+            self._place = Place(self.path, self._database)
         except BaseException:
             self._lock.release()
             raise
@@ -213,8 +218,10 @@ class Store:
 
     def discard(self) -> None:
         """Remove the run's file, of a run that came to nothing, and close."""
+        own = self._place.holds_ours()
         self.close()
-        self.path.unlink(missing_ok=True)
+        if own:
+            self.path.unlink(missing_ok=True)
 
     def _seconds(self) -> float:
         return round(self._earlier + time.monotonic() - self._opened, 3)
@@ -233,6 +240,7 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._thread, translated(self.path):
+            moved = self._moved_to_copy()
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
@@ -241,6 +249,37 @@ class Store:
                 with suppress(sqlite3.Error):  # SQLite has rolled back by itself where the disk is full
                     self._database.execute("ROLLBACK")
                 raise
+            self._place.note()
+            if moved:
+                raise StoreError(moved)
+
+    def _moved_to_copy(self) -> str:
+        """Go on in a copy if the file is no longer where it was; return the sentence that says so, or an
+        empty one.
+
+        Raises:
+            StoreError: nothing is left to go on with.
+        """
+        if not (problem := self._place.problem()):
+            return ""
+        sentence = f"{self.path} {problem} while the run was written"
+        copy = self._place.keep_copy(self._database)
+        if copy is None:
+            raise StoreError(
+                f"{sentence}, and no copy of it could be kept: restore it from a copy of your own and go on "
+                f"with `ludens resume {self.path}`, or start the run again."
+            )
+        # The writes of calls under way still come, and they are paid for.
+        lost, self._database, lock = self._database, connect(copy, write=True), RunLock(copy)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        lock.acquire()
+        self._lock.release()
+        with suppress(sqlite3.Error):
+            lost.close()
+        self._place.remove_log()
+        self.path, self._lock, self._place = self.path.with_name(copy.name), lock, Place(copy, self._database)
+        return f"{sentence}: all of it is kept in {self.path}, go on with `ludens resume {self.path}`."
 
 
 def read_manifest(database: sqlite3.Connection) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""Notice that the file of a run was removed, moved or replaced while it is written, and keep a copy of it.
+
+SQLite goes on writing to a file that lost its name: until the process ends all seems well, and then all is
+gone. So each write first compares the name with the open file, which costs three calls to the system.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from itertools import count
+from pathlib import Path
+
+from ludens.experiments.runs.database import StoreError, connect
+
+_Identity = tuple[int, int]
+_State = tuple[int, int]
+
+
+class Place:
+    """The name under which an open run lies, and what was last seen there.
+
+    Args:
+        path: the file; it need not be absolute, and the working directory may change later.
+        database: the open run.
+    """
+
+    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
+        self._begun = _begun(database)
+        self.path = path.absolute()
+        self._log = self.path.with_name(self.path.name + "-wal")
+        self._file, self._state = _identity(self.path), _state(self.path)
+        self._log_file = _identity(self._log)
+
+    def note(self) -> None:
+        """Remember how the files look after a write of our own."""
+        self._state = _state(self.path)
+        self._log_file = self._log_file or _identity(self._log)
+
+    def holds_ours(self) -> bool:
+        """Return whether the name still leads to the file that was opened."""
+        return _identity(self.path) == self._file
+
+    def remove_log(self) -> None:
+        """Remove what SQLite left under the old name after closing a file that was lost: a file that now
+        bears this name would be read together with it.
+        """
+        if self._log_file is not None and _identity(self._log) == self._log_file:
+            for ending in ("-wal", "-shm"):
+                with suppress(OSError):
+                    self.path.with_name(self.path.name + ending).unlink()
+
+    def problem(self) -> str:
+        """Return what happened to the file, for the middle of a sentence; empty if it lies where it lay."""
+        now = _identity(self.path)
+        if now is None:
+            return "was removed or moved"
+        if now != self._file:
+            return "was replaced by another file"
+        if self._log_file is not None and _identity(self._log) != self._log_file:
+            return f"lost the file {self._log.name} beside it"
+        if _state(self.path) != self._state:
+            # Somebody else wrote into the very file, or only touched it.
+            if not _is_whole(self.path, self._begun):
+                return "was overwritten"
+            self.note()
+        return ""
+
+    def keep_copy(self, database: sqlite3.Connection) -> Path | None:
+        """Copy the open run to a new name beside the old one; return that name, or None if nothing whole was
+        left or the copy could not be written.
+        """
+        for number in count(1):
+            ending = "-kept" if number == 1 else f"-kept-{number}"
+            copy = self.path.with_name(f"{self.path.stem}{ending}{self.path.suffix}")
+            if not copy.exists():
+                break
+        draft = copy.with_name(f".{copy.name}.{os.getpid()}")
+        try:
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(draft)) as target:
+                database.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")
+            if not _is_whole(draft, self._begun):
+                return None
+            draft.rename(copy)
+        except (OSError, sqlite3.Error, StoreError):
+            return None
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+        return copy
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
+
+
+def _state(path: Path) -> _State | None:
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_size, seen.st_mtime_ns
+
+
+def _begun(database: sqlite3.Connection) -> str:
+    """Return what tells a run from another one and never changes: its kind, its seed and when it began."""
+    keys = "SELECT value FROM manifest WHERE key IN ('kind', 'seed', 'started') ORDER BY key"
+    return repr(database.execute(keys).fetchall())
+
+
+def _is_whole(path: Path, begun: str) -> bool:
+    """Return whether a file is the run that was begun so, and can be read to its end."""
+    try:
+        with closing(connect(path)) as database:
+            (checked,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            return bool(checked == "ok" and _begun(database) == begun)
+    except (StoreError, sqlite3.Error):
+        return False
