@@ -324,7 +324,7 @@ class SimultaneousEnv(BaseEnv, ParallelEnv[str, Observation, Any]):  # type: ign
         rng = self._seeded(seed)
         self._started = True
         self.agents = self._open(rng)
-        return self._observations(self.agents), {agent: self._info(agent) for agent in self.agents}
+        return self._observations(self.agents), self._infos(self.agents)
 
     def step(self, actions: Mapping[str, Any]) -> StepResult:
         """Take the actions of all seats.
@@ -374,6 +374,10 @@ class SimultaneousEnv(BaseEnv, ParallelEnv[str, Observation, Any]):  # type: ign
     @abstractmethod
     def _play(self, moves: Mapping[str, Any]) -> StepResult:
         """Play one step with legal moves of all seats."""
+
+    def _infos(self, agents: Sequence[str]) -> dict[str, Info]:
+        """Return what happened to some seats in the last step."""
+        return {agent: self._info(agent) for agent in agents}
 
     @abstractmethod
     def _info(self, agent: str) -> Info:

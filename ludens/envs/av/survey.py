@@ -77,7 +77,7 @@ class SurveyEnv(SimultaneousEnv):
         rewards = {agent: self._reward(agent, action) for agent, action in moves.items()}
         for agent, action in moves.items():
             self.answered[agent].append(action)
-        infos = {agent: self._info(agent) for agent in moves}
+        infos = self._infos(list(moves))
         self.round += 1
         over = self.round >= self.rounds
         cut = not over and self.max_cycles is not None and self.round >= self.max_cycles

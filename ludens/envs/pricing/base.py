@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -56,6 +56,17 @@ class PricingGame:
         return found
 
 
+class _Period(NamedTuple):
+    """The last period as plain numbers, which one market reads faster than arrays; NaN for firms that were
+    not in the market.
+    """
+
+    quantities: list[float]
+    profits: list[float]
+    fines: list[float]
+    gains: list[float]
+
+
 class BertrandBase(BaseEnv):
     """One market with the seats ``firm_0`` …; subclasses define who moves when.
 
@@ -89,6 +100,7 @@ class BertrandBase(BaseEnv):
                 for agent, encoding in self._encodings.items()
             },
         )
+        self._mask = None if options.points is None else np.ones(options.points, dtype=np.int8)
         self._offers = [] if options.grid is None else [offers(row) for row in options.grid]
         self._clear()
 
@@ -151,7 +163,7 @@ class BertrandBase(BaseEnv):
         self._played = 0
         self._prices, self._quantities = (np.full((periods, market.products), np.nan) for _ in range(2))
         self._profits, self._fines = (np.full((periods, market.firms), np.nan) for _ in range(2))
-        self._gains = np.full(market.firms, np.nan)
+        self._last: _Period | None = None
         self._saying: dict[str, str] = {}
         self._said: tuple[tuple[str, str], ...] = ()
 
@@ -170,9 +182,11 @@ class BertrandBase(BaseEnv):
                 f"{action!r} is not a legal action of {agent} in {self.environment}: choose a number from 0 "
                 f"to {points - 1}, a point of its price grid."
             )
-        wanted = len(self._encodings[agent].products)
-        prices = _numbers(action)
+        wanted = len(self._encodings[agent].owned)
         low, high = self.options.low, self.options.high
+        if wanted == 1 and (price := _number(action)) is not None and low <= price <= high:
+            return price
+        prices = _numbers(action)
         if prices is not None and prices.size == wanted and prices.ndim <= 1:
             flat = prices.reshape(-1)
             if np.all((low <= flat) & (flat <= high)):
@@ -195,7 +209,12 @@ class BertrandBase(BaseEnv):
             absent = [firm for firm in range(self.options.market.firms) if firm not in regime.firms]
             self._profits[place, absent] = self._fines[place, absent] = np.nan
             self._quantities[place, np.isnan(self._prices[place])] = np.nan
-        self._gains = regime.gain(outcome.profits[0])
+        self._last = _Period(
+            self._quantities[place].tolist(),
+            self._profits[place].tolist(),
+            self._fines[place].tolist(),
+            regime.gains(outcome.profits[0].tolist()),
+        )
         self._played += 1
         self._said = ()
         if self._saying:
@@ -206,33 +225,34 @@ class BertrandBase(BaseEnv):
 
     def _info(self, agent: str) -> Info:
         """Return a seat's results in the last period; zeros if it did not play one."""
-        firm, place, owned = self._firm[agent], self._played - 1, self._encodings[agent].products
-        known = place >= 0 and not math.isnan(self._profits[place, firm])
-        sold = self._quantities[place, owned] if known else np.zeros(len(owned))
+        firm, last, owned = self._firm[agent], self._last, self._encodings[agent].owned
+        if last is None or math.isnan(last.profits[firm]):
+            profit = gain = fine = 0.0
+            sold = [0.0] * len(owned)
+        else:
+            profit, gain, fine = last.profits[firm], last.gains[firm], last.fines[firm]
+            sold = [last.quantities[product] for product in owned]
         return {
-            "profit": float(self._profits[place, firm]) if known else 0.0,
-            "quantity": float(sold[0]) if len(sold) == 1 else sold.copy(),
-            "profit_gain": float(self._gains[firm]) if known else 0.0,
-            "fine": float(self._fines[place, firm]) if known else 0.0,
+            "profit": profit,
+            "quantity": sold[0] if len(sold) == 1 else np.array(sold),
+            "profit_gain": gain,
+            "fine": fine,
             "discount": self.options.discount,
         }
 
     def _observations(self, agents: Sequence[str]) -> dict[str, Observation]:
-        shared = shared_part(self.core)
-        last = self._played - 1
-        quantities = None
-        if last >= 0:
-            sold = self._quantities[last]
-            quantities = np.where(np.isnan(sold), 0.0, sold)
+        shared, last = shared_part(self.core), self._last
+        quantities = None if last is None else [0.0 if math.isnan(sold) else sold for sold in last.quantities]
         share = 1.0 - self._played / self.options.periods
-        found: dict[str, Observation] = {}
+        observed: dict[str, Observation] = {}
         for agent in agents:
-            profit = 0.0 if last < 0 else float(self._profits[last, self._firm[agent]])
+            profit = math.nan if last is None else last.profits[self._firm[agent]]
             profit = 0.0 if math.isnan(profit) else profit
-            found[agent] = {"observation": self._encodings[agent].vector(shared, quantities, profit, share)}
-            if self.options.grid is not None:
-                found[agent]["action_mask"] = np.ones(self.options.grid.shape[1], dtype=np.int8)
-        return found
+            vector = self._encodings[agent].vector(shared, quantities, profit, share)
+            observed[agent] = {"observation": vector}
+            if self._mask is not None:
+                observed[agent]["action_mask"] = self._mask.copy()
+        return observed
 
     def _turn(self, agent: str, **facts: Any) -> Turn:
         """Return all that a firm may know now: every price, and its own quantities and profits."""
@@ -298,6 +318,15 @@ class BertrandBase(BaseEnv):
 def offers(prices: Sequence[float] | Floats) -> tuple[Option, ...]:
     """Return the options of a price grid: the action is the number of the point, the name its price."""
     return tuple(Option(number, f"{price:.6g}") for number, price in enumerate(prices))
+
+
+def _number(action: Any) -> float | None:
+    """Return one real number, alone or in an array, as a float; None for anything else."""
+    if isinstance(action, float):
+        return action
+    if isinstance(action, np.ndarray | np.generic) and action.size == 1 and action.ndim <= 1:
+        return float(action.item()) if action.dtype.kind in "fiu" else None
+    return None
 
 
 def _numbers(action: Any) -> Floats | None:

@@ -66,19 +66,22 @@ class BertrandEnv(BertrandBase, SimultaneousEnv):
     def _play(self, moves: Mapping[str, Any]) -> StepResult:
         joint = np.zeros((1, self.options.market.products), np.intp if self._offers else np.float64)
         for agent, move in moves.items():
-            joint[0, self._encodings[agent].products] = move
-        paid = self._advance(joint).profits[0]
+            # Fancy indexing would take longer than the assignment itself.
+            owned = self._encodings[agent].owned
+            joint[0, owned[0] if len(owned) == 1 else owned] = move
+        paid = self._advance(joint).profits[0].tolist()
         over = self._played == self.options.periods
         # An entrant learns where it stands, and a firm that has left that it is done.
-        staying = self._present()
-        concerned = [agent for agent in self.possible_agents if agent in moves or agent in staying]
-        rewards = {agent: float(paid[self._firm[agent]]) for agent in concerned}
+        playing, staying = self.agents, self._present()
+        concerned = playing
+        if staying != playing:
+            concerned = [agent for agent in self.possible_agents if agent in playing or agent in staying]
+        rewards = {agent: paid[self._firm[agent]] for agent in concerned}
         terminations = {agent: agent not in staying for agent in concerned}
         truncations = dict.fromkeys(concerned, over)
         self.agents = [] if over else staying
-        infos = {agent: self._info(agent) for agent in concerned}
-        return self._observations(concerned), rewards, terminations, truncations, infos
+        return self._observations(concerned), rewards, terminations, truncations, self._infos(concerned)
 
     def _present(self) -> list[str]:
         """Return the seats of the firms that are in the market in the next period."""
-        return [f"firm_{firm}" for firm in self.core.regime.firms]
+        return [self.possible_agents[firm] for firm in self.core.regime.firms]

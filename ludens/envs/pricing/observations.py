@@ -9,6 +9,8 @@ and profits are not observed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,7 @@ class FirmEncoding:
 
     def __init__(self, options: PricingOptions, core: PricingCore, firm: int) -> None:
         self.products = np.flatnonzero(np.asarray(options.market.owners) == firm)
+        self.owned: list[int] = self.products.tolist()
         self.firm = firm
         prices, periods = options.memory * options.market.products, options.memory
         most = np.max([_most(regime.market) for regime in core.schedule.regimes], axis=0)[self.products]
@@ -44,7 +47,7 @@ class FirmEncoding:
         self.high = np.concatenate([shown, most, [best, 1.0]]).astype(np.float32)
 
     def vector(
-        self, shared: NDArray[np.float32], quantities: Floats | None, profit: float, share: float
+        self, shared: NDArray[np.float32], quantities: Sequence[float] | None, profit: float, share: float
     ) -> NDArray[np.float32]:
         """Return the firm's vector, in an array of its own.
 
@@ -57,7 +60,8 @@ class FirmEncoding:
         vector = np.zeros(len(self.low), dtype=np.float32)
         vector[: len(shared)] = shared
         if quantities is not None:
-            vector[len(shared) : -2] = quantities[self.products]
+            for place, product in enumerate(self.owned, start=len(shared)):
+                vector[place] = quantities[product]
             vector[-2] = profit
         vector[-1] = share
         return vector
@@ -66,6 +70,11 @@ class FirmEncoding:
 def shared_part(core: PricingCore) -> NDArray[np.float32]:
     """Return the prices and flags that all firms of the core's first market observe, (k·J + k,)."""
     history = core.history[0]
+    if core.period >= core.memory and len(core.schedule.regimes) == 1:  # so that no price is missing
+        whole = np.empty(history.size + core.memory, dtype=np.float32)
+        whole[: history.size] = history.reshape(-1)
+        whole[history.size :] = 1.0
+        return whole
     missing = np.isnan(history)
     prices = np.where(missing, 0.0, history).reshape(-1)
     # Somebody sells in every period, so that a row without a price is one that was not played.

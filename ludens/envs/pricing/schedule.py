@@ -92,6 +92,17 @@ class Regime:
         share: Floats = (profits - low) / width
         return share
 
+    def gains(self, profits: Sequence[float]) -> list[float]:
+        """Return `gain` of one market, (F,), without arrays, which would take several times as long."""
+        return [
+            (paid - low) / width for paid, (low, width) in zip(profits, self._benchmark_pairs, strict=True)
+        ]
+
+    @cached_property
+    def _benchmark_pairs(self) -> list[tuple[float, float]]:
+        low, width = self._benchmark_profits
+        return list(zip(low.tolist(), width.tolist(), strict=True))
+
     @cached_property
     def _benchmark_profits(self) -> tuple[Floats, Floats]:
         low, width = np.full(self.market.firms, np.nan), np.full(self.market.firms, np.nan)

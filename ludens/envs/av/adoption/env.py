@@ -127,8 +127,7 @@ class AdoptionEnv(SimultaneousEnv):
         self._choices.append(utilitarian[0])
         playing, over = self.agents, self.round == self.rounds
         rewards = dict(zip(playing, outcome.payoffs[0].tolist(), strict=True))
-        infos = {agent: self._info(agent) for agent in playing}
-        observations = self._observations(playing)
+        observations, infos = self._observations(playing), self._infos(playing)
         self.agents = [] if over else playing
         return observations, rewards, dict.fromkeys(playing, False), dict.fromkeys(playing, over), infos
 
@@ -141,7 +140,7 @@ class AdoptionEnv(SimultaneousEnv):
             role="owner",
             node="program",
             options=tuple(option for option in _OPTIONS if mask[option.action]),
-            observation=self._observation(place),
+            observation=self._observations([agent])[agent],
             game=self.game,
             round=period,
             rounds=self.rounds,
@@ -174,34 +173,43 @@ class AdoptionEnv(SimultaneousEnv):
 
     def _shared(self) -> NDArray[np.float32]:
         """Return the part that all observe alike: the shares of past rounds, and the law."""
-        past = self.shares[-self.memory :] if self.memory else self.shares[:0]
-        shares = np.concatenate([np.full(self.memory - len(past), -1.0), past])
+        seen = min(self.memory, self.round)
+        past = [float(outcome.shares[0]) for outcome in self.outcomes[self.round - seen :]]
+        shares = [-1.0] * (self.memory - seen) + past
         fine, subsidy = self.game.levies(self.round)
-        last = self.shares[-1] if self.round else 0.0
+        last = float(self.outcomes[-1].shares[0]) if self.round else 0.0
         law = [self.game.mandated(self.round), fine, subsidy, float(self.game.extra_cost(last, self.round))]
         return np.array([*shares, -1.0, 0.0, *law, 1.0 - self.round / self.rounds], dtype=np.float32)
 
-    def _observation(self, place: int, shared: NDArray[np.float32] | None = None) -> Observation:
-        vector = self._shared() if shared is None else shared.copy()
-        if self._choices:
-            vector[self.memory] = self._choices[-1][place]
-            vector[self.memory + 1] = self.outcomes[-1].payoffs[0, place]
-        return {"observation": vector, "action_mask": self._mask()}
-
     def _observations(self, agents: Sequence[str]) -> dict[str, Observation]:
-        shared = self._shared()
-        return {agent: self._observation(self._place[agent], shared) for agent in agents}
+        # All seats at once: of a thousand people, arrays made one by one would take most of a step's time.
+        vectors, masks = (np.tile(part, (len(agents), 1)) for part in (self._shared(), self._mask()))
+        if self.outcomes:
+            places = [self._place[agent] for agent in agents]
+            vectors[:, self.memory] = self._choices[-1][places]
+            vectors[:, self.memory + 1] = self.outcomes[-1].payoffs[0, places]
+        return {
+            agent: {"observation": vector, "action_mask": mask}
+            for agent, vector, mask in zip(agents, vectors, masks, strict=True)
+        }
 
     def _info(self, agent: str) -> Info:
-        if self.outcomes:
-            outcome, place = self.outcomes[-1], self._place[agent]
-            share, deaths = float(outcome.shares[0]), [float(lost[0]) for lost in outcome.deaths]
-            part = UNHARMED if outcome.parts is None else int(outcome.parts[0, place])
-            died = outcome.died is not None and bool(outcome.died[0, place])
-        else:
-            share, deaths, part, died = 0.0, [0.0] * len(Deaths._fields), UNHARMED, False
-        info: Info = {"share": share, "deaths": dict(zip(Deaths._fields, deaths, strict=True))}
-        return info | ({"part": PARTS[part], "died": died} if self.core.realised else {})
+        return self._infos([agent])[agent]
+
+    def _infos(self, agents: Sequence[str]) -> dict[str, Info]:
+        last = self.outcomes[-1] if self.outcomes else None
+        share = 0.0 if last is None else float(last.shares[0])
+        lost = [0.0] * len(Deaths._fields) if last is None else [float(each[0]) for each in last.deaths]
+        deaths = dict(zip(Deaths._fields, lost, strict=True))
+        infos: dict[str, Info] = {agent: {"share": share, "deaths": deaths.copy()} for agent in agents}
+        if self.core.realised:
+            parts, died = [UNHARMED] * self.game.people, [False] * self.game.people
+            if last is not None and last.parts is not None and last.died is not None:
+                parts, died = last.parts[0].tolist(), last.died[0].tolist()
+            for agent, info in infos.items():
+                place = self._place[agent]
+                info["part"], info["died"] = PARTS[parts[place]], died[place]
+        return infos
 
     def _bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         game = self.game

@@ -101,6 +101,8 @@ def logit_shares(values: Floats, outside: Floats, mu: float) -> tuple[Floats, Fl
     """Return shares (..., J), the highest value top (...), and Σ_j e^{(u_j−top)/μ} + e^{(a_0−top)/μ}
     (...).
     """
+    if values.size == values.shape[-1] <= 8 and outside.size == 1:
+        return _one_market(values, float(outside.reshape(())), mu)
     few = values.shape[-1] <= 8  # numpy reduces a short last axis slowly: take its columns one by one
     if few:
         top = np.maximum(outside, values[..., 0])
@@ -118,3 +120,17 @@ def logit_shares(values: Floats, outside: Floats, mu: float) -> tuple[Floats, Fl
     else:
         total = total + odds.sum(axis=-1)
     return odds / total[..., None], top, total
+
+
+def _one_market(values: Floats, outside: float, mu: float) -> tuple[Floats, Floats, Floats]:
+    """Return the same numbers for one market, with the same operations on plain numbers: a tenth of the calls
+    of NumPy, which take most of the time there.
+    """
+    worth = values.reshape(-1).tolist()
+    top = max(outside, *worth)
+    *odds, total = np.exp([(each - top) / mu for each in (*worth, outside)]).tolist()
+    for each in odds:
+        total += each
+    shares = np.array([each / total for each in odds]).reshape(values.shape)
+    shape = values.shape[:-1]
+    return shares, np.full(shape, top), np.full(shape, total)

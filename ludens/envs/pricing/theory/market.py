@@ -229,7 +229,9 @@ class Market:
                 f"Prices end in an axis of {self.products}, one for each product; got shape {array.shape}."
             )
         worth = np.asarray(self.outside if outside is None else outside, dtype=np.float64)
-        if not np.all(np.isfinite(array)) or not np.all(np.isfinite(worth)):
+        # The arrays' own methods: of a single market's prices, NumPy's functions would take longer than
+        # demand itself.
+        if not (np.isfinite(array).all() and np.isfinite(worth).all()):
             raise UsageError(
                 "Prices and values of the outside good must be finite numbers; replace those that are not."
             )
