@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,6 +90,8 @@ def _imported() -> ModuleType:
     import litellm
 
     litellm.suppress_debug_info = True
+    # Replies of an odd form are read all the same, and nobody but their server can mend them.
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     if "LITELLM_LOG" not in os.environ:
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ludens.agents.llm.client import Reply
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.logprobs import NEVER, normalised
 from ludens.agents.llm.loop import run
@@ -18,6 +17,7 @@ from ludens.agents.llm.rating_policy import RatingPolicy
 from ludens.agents.llm.reading.choices import read_choice, read_shares
 from ludens.agents.llm.reading.parsed import ParsedReply, read_masses, read_text
 from ludens.agents.llm.reading.schemas import choice_schema, shares_schema
+from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import ChoiceSettings, ModelSettings
 from ludens.agents.policy import BeliefReport, Decision, Wording, draw
 from ludens.envs import Turn

@@ -8,16 +8,15 @@ Retry-After.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ludens.agents.llm.abilities import check_key, load, missing_keys, price_known
+from ludens.agents.llm.abilities import check_key, load, missing_keys
 from ludens.agents.llm.faults import chain, is_temporary, permanent_error, provider_words, waiting_time
-from ludens.agents.llm.logprobs import Token
+from ludens.agents.llm.reply import Reply, read_reply, received
 from ludens.errors import LudensError
 
 if TYPE_CHECKING:
@@ -46,36 +45,6 @@ class Endpoint:
     retry_wait: float = 1.0
 
 
-@dataclass(frozen=True)
-class Reply:
-    """The outcome of a request.
-
-    Attributes:
-        text: the reply's text; None if there is none.
-        refused: the provider says that the model declined to answer, or that the reply was filtered.
-        cut: the reply ended because it reached the limit of tokens.
-        tokens: the reply's tokens with their probabilities, if the provider sent them.
-        error: why there is no reply, after all repetitions; empty if there is one.
-        rejected: why the server does not take this request (status 400 or 422); empty if it does.
-        prompt_tokens, completion_tokens: as the provider counted them.
-        cost: in US dollars; 0 where the price is unknown.
-        seconds: wall-clock time, repetitions included.
-        transport_retries: how often the request was repeated.
-    """
-
-    text: str | None = None
-    refused: bool = False
-    cut: bool = False
-    tokens: tuple[Token, ...] = ()
-    error: str = ""
-    rejected: str = ""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    seconds: float = 0.0
-    transport_retries: int = 0
-
-
 async def complete(
     endpoint: Endpoint, messages: Sequence[Mapping[str, str]], parameters: Mapping[str, Any]
 ) -> Reply:
@@ -99,11 +68,11 @@ async def complete(
         reraise=True,
     )
     try:
-        response: Any = await tries(_request, litellm, endpoint, messages, parameters)
+        reply: Reply = await tries(_request, litellm, endpoint, messages, parameters)
     except (TimeoutError, *litellm.exceptions.LITELLM_EXCEPTION_TYPES) as error:
         spent = {"seconds": time.monotonic() - begun, "transport_retries": _repeated(tries)}
         return _failed(litellm, endpoint, error, spent)
-    return _reply(litellm, endpoint, response, time.monotonic() - begun, _repeated(tries))
+    return replace(reply, seconds=time.monotonic() - begun, transport_retries=_repeated(tries))
 
 
 async def _request(
@@ -111,8 +80,9 @@ async def _request(
     endpoint: Endpoint,
     messages: Sequence[Mapping[str, str]],
     parameters: Mapping[str, Any],
-) -> Any:
+) -> Reply:
     options = dict(endpoint.options)
+    seen: dict[str, Any] = {}
     if (
         "api_base" in options
         and endpoint.model.startswith("openai/")
@@ -120,16 +90,23 @@ async def _request(
     ):
         # A server of the user's own seldom needs a key, but the client underneath insists on one.
         options.setdefault("api_key", "none")
-    # LiteLLM's time-out restarts with every byte that arrives; ours is for the request as a whole.
-    async with asyncio.timeout(endpoint.timeout):
-        return await litellm.acompletion(
-            model=endpoint.model,
-            messages=[dict(message) for message in messages],
-            timeout=endpoint.timeout,
-            max_retries=0,
-            drop_params=True,
-            **{**parameters, **options},
-        )
+    try:
+        # LiteLLM's time-out restarts with every byte that arrives; ours is for the request as a whole.
+        async with asyncio.timeout(endpoint.timeout):
+            response: Any = await litellm.acompletion(
+                model=endpoint.model,
+                messages=[dict(message) for message in messages],
+                timeout=endpoint.timeout,
+                max_retries=0,
+                drop_params=True,
+                **{"logger_fn": seen.update, **parameters, **options},
+            )
+    except Exception:
+        # LiteLLM cannot read every reply that a server sends: what came over the wire may still be one.
+        if (body := received(seen.get("original_response"))) is None:
+            raise
+        response = body
+    return read_reply(litellm, endpoint.model, response)
 
 
 def _repeated(tries: Any) -> int:
@@ -151,46 +128,3 @@ def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, spent
     where = str(endpoint.options.get("api_base") or "its provider")
     keys = missing_keys(endpoint.model) or f"{endpoint.model.split('/')[0].upper()}_API_KEY"
     raise permanent_error(error, endpoint.model, where, keys) from error
-
-
-def _reply(litellm: ModuleType, endpoint: Endpoint, response: Any, seconds: float, repeated: int) -> Reply:
-    usage = getattr(response, "usage", None)
-    spent: dict[str, Any] = {
-        "prompt_tokens": int(getattr(usage, "prompt_tokens", 0) or 0),
-        "completion_tokens": int(getattr(usage, "completion_tokens", 0) or 0),
-        "cost": _cost(litellm, endpoint.model, response),
-        "seconds": seconds,
-        "transport_retries": repeated,
-    }
-    if not response.choices:
-        return Reply(**spent)
-    choice = response.choices[0]
-    message = choice.message
-    extra = getattr(message, "provider_specific_fields", None) or {}
-    return Reply(
-        text=message.content,
-        refused=bool(getattr(message, "refusal", None) or extra.get("refusal"))
-        or choice.finish_reason == "content_filter",
-        cut=choice.finish_reason == "length",
-        tokens=_tokens(getattr(choice, "logprobs", None)),
-        **spent,
-    )
-
-
-def _cost(litellm: ModuleType, model: str, response: Any) -> float:
-    if not price_known(model):
-        return 0.0
-    try:
-        return float(litellm.completion_cost(completion_response=response, model=model))
-    except Exception:  # LiteLLM raises bare exceptions where it cannot tell a price
-        return 0.0
-
-
-def _tokens(logprobs: Any) -> tuple[Token, ...]:
-    content = getattr(logprobs, "content", None) or []
-    tokens = []
-    for entry in content:
-        seen = {item.token: math.exp(item.logprob) for item in entry.top_logprobs or []}
-        seen.setdefault(entry.token, math.exp(entry.logprob))
-        tokens.append(Token(entry.token, tuple(seen.items())))
-    return tuple(tokens)

@@ -10,13 +10,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from ludens.agents.llm.client import Reply
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.model_policy import ModelPolicy, Question
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.prompts.tree import rotation
 from ludens.agents.llm.reading.choices import read_choice
 from ludens.agents.llm.reading.parsed import ParsedReply, read_text
+from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import JudgeSettings, ModelSettings
 from ludens.agents.policy import Decision, Wording
 from ludens.envs import Option, Turn

@@ -14,7 +14,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from ludens.agents.llm.client import Reply
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.model_policy import ModelPolicy, Question
 from ludens.agents.llm.prompts.prices import PricePromptOptions, render_price_turn, slots
@@ -23,6 +22,7 @@ from ludens.agents.llm.query import ModelQuery, Rejection, answered
 from ludens.agents.llm.reading.parsed import ParsedReply, parsed
 from ludens.agents.llm.reading.prices import PriceReading, read_price_reply
 from ludens.agents.llm.reading.schemas import price_schema
+from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import ModelSettings, PriceSettings
 from ludens.agents.policy import Decision, OnInvalid
 from ludens.agents.pricing.view import MarketView, market_view

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ludens.agents.journal import current_journal
-from ludens.agents.llm.client import Endpoint, Reply, complete
+from ludens.agents.llm.client import Endpoint, complete
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import shared
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.reading.parsed import ParsedReply
+from ludens.agents.llm.reply import Reply
 from ludens.agents.policy import Call
 
 Messages = list[dict[str, str]]

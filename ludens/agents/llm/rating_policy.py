@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from ludens.agents.llm.client import Reply
 from ludens.agents.llm.model_policy import ModelPolicy, Question
 from ludens.agents.llm.prompts.games import render_scale
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.reading.parsed import ParsedReply, parsed
 from ludens.agents.llm.reading.points import PointsReading, read_allocation, read_rating
 from ludens.agents.llm.reading.schemas import points_schema
+from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import AnswerSettings, ModelSettings
 from ludens.agents.policy import Decision, OnInvalid
 from ludens.envs import Scale, Turn

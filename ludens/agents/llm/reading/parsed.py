@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ludens.agents.llm.client import Reply
 from ludens.agents.llm.logprobs import option_masses
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.reading.choices import read_choice, read_shares
 from ludens.agents.llm.reading.text import DECLINED, Outcome
+from ludens.agents.llm.reply import Reply
 from ludens.agents.policy import Status
 
 

@@ -1,0 +1,248 @@
+"""A server's reply to one request, read whatever its form.
+
+LiteLLM turns what providers send into the shape of OpenAI's chat completions. Servers that speak that shape
+themselves fill it in many ways: content in parts or as an object, an answer as the arguments of a tool call,
+thoughts in fields of several names, tokens as ids, counts that are no whole numbers. Where LiteLLM gives up
+on such a body, the body is read here as it came (`received`): it was paid for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ludens.agents.llm.abilities import price_known
+from ludens.agents.llm.logprobs import Token
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MOST_TOKENS = 10**9
+"""A larger count of tokens is a slip of the server, and stands for an unknown one."""
+
+_TEXTS = frozenset({"text", "output_text"})
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
+_ID = re.compile(r"token_id:\d+")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The outcome of a request.
+
+    Attributes:
+        text: the reply's text; None if there is none.
+        refused: the provider says that the model declined to answer, or that the reply was filtered.
+        filtered: what the provider says of its content filter, where it was the filter; empty otherwise.
+        cut: the reply ended because it reached the limit of tokens.
+        thoughts: the reply holds thoughts beside its text, in a field of their own.
+        tokens: the text's tokens with their probabilities, if the provider sent them.
+        error: why there is no reply, after all repetitions; empty if there is one.
+        rejected: why the server does not take this request (status 400 or 422), on one short line; empty if
+            it does.
+        told: all that the server says about a request that it does not take.
+        left_out: parameters of the request that LiteLLM did not send.
+        prompt_tokens, completion_tokens: as the provider counted them; 0 where it gives no sensible count.
+        cost: in US dollars; 0 where the price is unknown.
+        seconds: wall-clock time, repetitions included.
+        transport_retries: how often the request was repeated.
+    """
+
+    text: str | None = None
+    refused: bool = False
+    filtered: str = ""
+    cut: bool = False
+    thoughts: bool = False
+    tokens: tuple[Token, ...] = ()
+    error: str = ""
+    rejected: str = ""
+    told: str = ""
+    left_out: frozenset[str] = frozenset()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    transport_retries: int = 0
+
+
+def read_reply(litellm: ModuleType, model: str, response: Any, **known: Any) -> Reply:
+    """Return what a server answered.
+
+    Args:
+        litellm: the module.
+        model: the id that was asked.
+        response: LiteLLM's object, or the body as the server sent it.
+        known: further attributes of the reply.
+    """
+    counts = tuple(
+        _count(_get(_get(response, "usage"), name)) for name in ("prompt_tokens", "completion_tokens")
+    )
+    choice = next(iter(_items(_get(response, "choices"))), None)
+    message = _get(choice, "message")
+    parts = _items(_get(message, "content"))
+    text = _written(_get(message, "content"))
+    if not text:
+        text = _called(message) or _written(_get(choice, "text")) or text
+    ended = _ended(litellm, _get(choice, "finish_reason"))
+    further = _get(message, "provider_specific_fields")
+    declined = _get(message, "refusal") or _get(further, "refusal")
+    thoughts = any(_thought(part) for part in parts) or any(
+        _get(message, name) or _get(further, name) for name in _THOUGHTS
+    )
+    tokens = _tokens(_get(choice, "logprobs"))
+    if thoughts or (ended == "length" and not text):
+        tokens = _of_text(tokens, text)
+    return Reply(
+        text=text,
+        refused=bool(declined) or ended == "content_filter",
+        filtered="it stopped the reply" if ended == "content_filter" and not declined else "",
+        cut=ended == "length",
+        thoughts=thoughts,
+        tokens=tokens,
+        prompt_tokens=counts[0],
+        completion_tokens=counts[1],
+        cost=_cost(litellm, model, response, counts),
+        **known,
+    )
+
+
+def received(body: object) -> Mapping[str, Any] | None:
+    """Return a body that is a chat completion, however odd, as JSON; None if it is anything else.
+
+    Args:
+        body: what came over the wire: text, or what a client made of it.
+    """
+    if isinstance(body, str | bytes):
+        try:
+            body = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(body, Mapping) or "choices" not in body or body.get("error"):
+        return None
+    # Clients fill in what is missing, so that an answer of another kind looks like one without choices.
+    return body if _items(body["choices"]) or body.get("usage") else None
+
+
+def well_formed(text: str) -> str:
+    """Return a text in which U+FFFD stands for every half of a surrogate pair: no server takes one back."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _ended(litellm: ModuleType, reason: object) -> str:
+    """Return why a reply ended, in OpenAI's words."""
+    if not isinstance(reason, str):
+        return ""
+    return str(litellm.litellm_core_utils.core_helpers.map_finish_reason(reason))
+
+
+def _get(thing: Any, name: str) -> Any:
+    return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _written(content: Any) -> str | None:
+    """Return the text of a content: a text, parts of which some are text, or the very object asked for."""
+    if isinstance(content, list | tuple):
+        said = [part if isinstance(part, str) else _get(part, "text") for part in content if _says(part)]
+        return well_formed("".join(part for part in said if isinstance(part, str))) if said else None
+    if isinstance(content, Mapping):
+        inner = content.get("text")
+        return well_formed(inner if isinstance(inner, str) else json.dumps(content, ensure_ascii=False))
+    return well_formed(content) if isinstance(content, str) else None
+
+
+def _says(part: Any) -> bool:
+    """Return whether a part of a content is text, and no thought, picture or call."""
+    untyped = isinstance(part, Mapping) and "type" not in part
+    return isinstance(part, str) or untyped or _get(part, "type") in _TEXTS
+
+
+def _thought(part: Any) -> bool:
+    return str(_get(part, "type") or "") in {"thinking", "reasoning", "redacted_thinking"}
+
+
+def _called(message: Any) -> str | None:
+    """Return the arguments of a call to a tool, where it is the only one: nothing but an answer was asked."""
+    calls = [_get(call, "function") or call for call in _items(_get(message, "tool_calls"))]
+    calls += [call] if (call := _get(message, "function_call")) else []
+    said = {
+        given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        for call in calls
+        if (given := _get(call, "arguments"))
+    }
+    return well_formed(said.pop()) if len(said) == 1 else None
+
+
+def _count(value: Any) -> int:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return int(number) if 0 <= number <= MOST_TOKENS else 0
+
+
+def _cost(litellm: ModuleType, model: str, response: Any, counts: tuple[int, ...]) -> float:
+    if not price_known(model):
+        return 0.0
+    usage = _get(response, "usage")
+    sound = counts == (_get(usage, "prompt_tokens"), _get(usage, "completion_tokens"))
+    try:
+        if sound and not isinstance(response, Mapping):
+            cost = float(litellm.completion_cost(completion_response=response, model=model))
+        else:
+            cost = float(sum(litellm.cost_per_token(model, *counts)))
+    except Exception:  # LiteLLM raises bare exceptions where it cannot tell a price
+        return 0.0
+    return cost if 0 <= cost < math.inf else 0.0
+
+
+def _tokens(logprobs: Any) -> tuple[Token, ...]:
+    """Return the tokens, none of them if the text of one is unknown."""
+    tokens = []
+    for entry in _items(_get(logprobs, "content")):
+        own = _listed(entry)
+        if own is None:
+            return ()
+        seen: dict[str, float] = {}
+        for item in _items(_get(entry, "top_logprobs")):
+            listed = _listed(item)
+            if listed is None:
+                return ()
+            seen.setdefault(*listed)
+        seen.setdefault(*own)
+        tokens.append(Token(own[0], tuple(seen.items())))
+    return tuple(tokens)
+
+
+def _listed(entry: Any) -> tuple[str, float] | None:
+    """Return a token's text and its probability; None for one that is given by its id alone."""
+    text, logprob = _get(entry, "token"), _get(entry, "logprob")
+    if not isinstance(text, str):
+        return None
+    if _ID.fullmatch(text):
+        try:
+            text = bytes(_get(entry, "bytes") or ()).decode("utf-8", "replace")
+        except (TypeError, ValueError):
+            return None
+        if not text or _ID.fullmatch(text):
+            return None
+    try:
+        number = float(logprob)
+    except (TypeError, ValueError):
+        return None
+    return text, 0.0 if math.isnan(number) else math.exp(min(0.0, number))
+
+
+def _of_text(tokens: tuple[Token, ...], text: str | None) -> tuple[Token, ...]:
+    """Return the tokens of the text alone, without those of the thoughts before it."""
+    wanted = (text or "").strip()
+    for start in reversed(range(len(tokens))):
+        if wanted and "".join(token.text for token in tokens[start:]).strip().startswith(wanted):
+            return tokens[start:]
+    return ()
