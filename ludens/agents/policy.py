@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from pettingzoo import AECEnv
@@ -19,7 +19,8 @@ from ludens.checks import whole_number
 from ludens.envs import Turn
 from ludens.errors import LudensError, UsageError
 
-Status = Literal["valid", "invalid", "refused"]
+Status = Literal["valid", "invalid", "refused", "low_mass"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 Provenance = Literal["exact", "logprobs", "sample"]
 OnInvalid = Literal["drop", "forfeit", "abort"]
 
@@ -48,6 +49,7 @@ class Call:
         parameters: sampling parameters that were sent.
         option_probabilities: read from token log-probabilities, in the game's option order, if asked for.
             They sum to the share of probability that went to any option at all, the rest went to other words.
+            They are kept also where they are no choice (outcome ``"invalid"``).
         prompt_tokens, completion_tokens: as the provider counted them.
         cost: in US dollars by LiteLLM's prices; 0 where the model is free or its price unknown.
         seconds: wall-clock time including transport retries.
@@ -87,9 +89,12 @@ class Decision:
     Attributes:
         action: the number of the option taken, or the number chosen where the turn has an interval in place
             of options (a price, say); None unless `status` is ``"valid"``.
-        status: ``"invalid"`` where no reply could be read, ``"refused"`` where the model declined to answer.
+        status: ``"invalid"`` where no reply could be read, ``"refused"`` where the model declined to answer,
+            ``"low_mass"`` where log-probabilities were insisted on and almost none of the probability lay on
+            the options (`ludens.agents.llm.logprobs.MIN_ANSWER_MASS`).
         probabilities: over the turn's options, in their order, where known; they sum to 1.
-        provenance: where `probabilities` come from, or ``"sample"`` for a bare draw.
+        provenance: where `probabilities` come from, or ``"sample"`` for a bare draw. A model whose
+            log-probabilities were no answer and which was then sampled has ``"sample"``.
         reasoning: the policy's own words on the choice, where it gave any.
         wording: what a language model was shown; None for other policies.
         calls: the requests made for it, in order.
@@ -114,6 +119,16 @@ class Decision:
             raise UsageError(f"A decision that is {self.status} must {has} an action.")
         if self.action is not None:
             object.__setattr__(self, "action", _action(self.action))
+
+    @property
+    def answer_mass(self) -> float | None:
+        """How much of the model's probability lay on any of the options, as a mean over the replies whose
+        log-probabilities were read (one per order of the options); None where none were.
+        """
+        masses = [
+            sum(call.option_probabilities) for call in self.calls if call.option_probabilities is not None
+        ]
+        return math.fsum(masses) / len(masses) if masses else None
 
 
 def _action(given: object) -> int | float:

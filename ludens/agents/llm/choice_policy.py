@@ -29,6 +29,11 @@ TOP_LOGPROBS, TOP_LOGPROBS_LOCAL = 20, 200
 class LLMPolicy(RatingPolicy):
     """A language model as a player, named as LiteLLM names it, or ``local/…`` for a model on this machine.
 
+    Log-probabilities count where the reply is an answer by a label (`read_masses`). Where it is not, the
+    question is put again and the reply itself counts, if ``elicit="auto"``; that request is one of the
+    `retries`. With ``elicit="logprobs"`` the decision is ``"low_mass"`` where too little of the probability
+    lay on the labels, and ``"invalid"`` where the label was not the whole answer.
+
     Args:
         model: for example ``"openai/gpt-5-mini"``, ``"local/smollm2-135m"``.
         settings: see `ludens.agents.llm.settings.ChoiceSettings`: framing, persona, reasoning, elicit, order,
@@ -85,23 +90,27 @@ class LLMPolicy(RatingPolicy):
         return run(self.abelief(turn, rng))
 
     async def _weigh(self, turn: Turn, rng: np.random.Generator, query: ModelQuery) -> Decision | None:
-        """Draw a decision from log-probabilities; return None if the model turns out to give none and may be
-        sampled.
+        """Draw a decision from log-probabilities; return None if they are none of an answer, or the model
+        gives none, and it may be sampled.
         """
+        insisted = self.settings.elicit == "logprobs"
         weighed: list[tuple[float, ...]] = []
         wording = None
         for order in self._orders(turn, rng, every=True):
             prompt = self._render(turn, order)
 
             def read(reply: Reply, prompt: Prompt = prompt) -> ParsedReply:
-                return read_masses(reply, prompt)
+                return read_masses(reply, prompt, strict=not (insisted or self.local))
 
-            reply = await query.ask(prompt, self._weighing_parameters(), read, self._retries)
+            retries = self._retries if insisted else 0
+            reply = await query.ask(prompt, self._weighing_parameters(), read, retries)
             if reply.outcome == "rejected" or reply.detail in NEVER:
                 self._give_up_logprobs(reply.detail)
                 return None
             self._learnt.gives_logprobs = True
             wording = _joined(wording, prompt.wording)
+            if reply.outcome == "invalid" and not insisted:
+                return None
             if reply.outcome != "ok" or reply.masses is None:
                 return self._undecided(reply, wording, query)
             weighed.append(normalised(reply.masses, self.settings.temperature))
@@ -135,6 +144,8 @@ class LLMPolicy(RatingPolicy):
     ) -> tuple[Prompt, ParsedReply]:
         """Ask for an answer in the model's own words: a choice, or shares of people."""
         reasoning = self.settings.reasoning and not belief
+        weighed = any(call.option_probabilities is not None for call in query.calls)
+        retries = max(0, self._retries - 1) if weighed else self._retries
 
         def pose(held: bool) -> Question:
             prompt = self._render(turn, order, "json" if held else "letter", belief)
@@ -144,7 +155,8 @@ class LLMPolicy(RatingPolicy):
 
             labels = prompt.labels
             schema = shares_schema(labels) if belief else choice_schema(labels, reasoning)
-            return Question(prompt, read, self._reply_tokens(reasoning), schema if held else None)
+            tokens = self._reply_tokens(reasoning)
+            return Question(prompt, read, tokens, schema if held else None, retries=retries)
 
         return await self._ask(query, pose)
 
@@ -186,7 +198,7 @@ class LLMPolicy(RatingPolicy):
 
     def _weighing_parameters(self) -> dict[str, Any]:
         # At temperature 1 every server reports the model's own distribution; the policy's temperature is
-        # applied to what is read.
+        # applied to what is read. Eight tokens show whether the label ends the answer.
         top = TOP_LOGPROBS_LOCAL if self.local else TOP_LOGPROBS
         return {
             "temperature": 1.0,

@@ -10,7 +10,12 @@ of the answer that spell its label. Rules:
 * Servers list only the most likely tokens. A label that is not listed has at most the probability of the
   least likely listed token. It counts as 0, and the reply cannot be read if that bound is above 5 % of the
   mass on labels.
-* A reply in which no label is listed, or which begins with thoughts, cannot be read. Nothing is filled in.
+* The labels must hold at least `MIN_ANSWER_MASS` of the probability. Below that the model was about to say
+  something else, and its few per cent are not scaled up to a choice.
+* A reply that begins with thoughts cannot be read. Nothing is filled in.
+
+That the label ends the answer ("A", and not "A fair split") is a matter of the words that follow it: see
+`ludens.agents.llm.reading.parsed.read_masses`.
 """
 
 from __future__ import annotations
@@ -18,6 +23,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+MIN_ANSWER_MASS = 0.05
+"""The probability that must lie on the labels together for the masses on them to count as a choice.
+
+The value is ours. A model that begins 19 of 20 replies with something else answers otherwise than by a
+label; what is left on the labels comes from articles ("A fair split") as much as from a choice. Between this
+and `LOW_ANSWER_MASS` shares count, beside their answer mass and with a warning: so a small model stays
+visible as what it is.
+"""
+
+LOW_ANSWER_MASS = 0.5
+"""The mean answer mass of a model below which summaries warn: most of its probability lay on other words. The
+value is ours.
+"""
 
 MAX_UNSEEN = 0.05
 NO_TOKENS = "The reply came without log-probabilities."
@@ -43,12 +62,15 @@ class Masses:
 
     Attributes:
         masses: in the order of the labels, with a sum of at most 1; the rest lies on other tokens. None if
-            the tokens cannot be read.
-        detail: why they cannot be read; empty otherwise.
+            the tokens are no answer.
+        detail: why they are none; empty otherwise.
+        listed: what is listed for each label, also where it is too little to count. None if the tokens cannot
+            be read at all.
     """
 
     masses: tuple[float, ...] | None
     detail: str = ""
+    listed: tuple[float, ...] | None = None
 
 
 def option_masses(tokens: Sequence[Token], labels: Sequence[str]) -> Masses:
@@ -56,19 +78,24 @@ def option_masses(tokens: Sequence[Token], labels: Sequence[str]) -> Masses:
     if "".join(token.text for token in tokens).lstrip().startswith("<think"):
         return Masses(None, THINKS)
     for token in tokens:
-        masses = [_mass(token, label) for label in labels]
+        masses = tuple(_mass(token, label) for label in labels)
         if sum(masses) < 0.5 and not token.text.strip(MARKUP) and token is not tokens[-1]:
             continue
-        if sum(masses) <= 0:
+        if sum(masses) < MIN_ANSWER_MASS:
             return Masses(
-                None, f"The likely first words of the reply are none of the answers {', '.join(labels)}."
+                None,
+                f"The likely first words of the reply are none of the answers {', '.join(labels)}: "
+                f"{100 * sum(masses):.2g} % of the probability lies on them.",
+                masses,
             )
         bound = min(probability for _, probability in token.alternatives)
         if min(masses) == 0 and bound > MAX_UNSEEN * sum(masses):
             return Masses(
-                None, "The list of likely tokens is too short to tell the probability of every answer."
+                None,
+                "The list of likely tokens is too short to tell the probability of every answer.",
+                masses,
             )
-        return Masses(tuple(masses))
+        return Masses(masses, "", masses)
     return Masses(None, NO_TOKENS)
 
 

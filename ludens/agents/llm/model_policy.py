@@ -52,6 +52,7 @@ class Question:
         max_tokens: a limit that suits the reply, for models that do not think before they reply.
         schema: the response format; None for plain text.
         about: what is asked for, for messages.
+        retries: how often a reply that cannot be read is asked again; None for the policy's own number.
     """
 
     prompt: Prompt
@@ -59,6 +60,7 @@ class Question:
     max_tokens: int
     schema: dict[str, Any] | None = None
     about: str = ""
+    retries: int | None = None
 
 
 class ModelPolicy(Policy):
@@ -160,9 +162,8 @@ class ModelPolicy(Policy):
 
     async def _put(self, query: ModelQuery, question: Question, rejection: Rejection | None) -> ParsedReply:
         """Put a question in one form, again while the reply cannot be read."""
-        return await query.ask(
-            question.prompt, self._parameters(question), question.read, self._retries, rejection
-        )
+        retries = self._retries if question.retries is None else question.retries
+        return await query.ask(question.prompt, self._parameters(question), question.read, retries, rejection)
 
     @property
     def _retries(self) -> int:

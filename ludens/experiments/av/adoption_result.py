@@ -75,8 +75,8 @@ class AdoptionResult:
         paths: of the populations.
         unregulated: the paths without the regulation, from the same seed; None if there is none.
         curves: shares against κ, without the law and, if there is one, with it; empty where models played.
-        decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``; None where all
-            was simulated.
+        decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``, and as
+            ``"low_mass"`` where any did; None where all was simulated.
         report_path: the HTML report of a run; None until one is written.
     """
 

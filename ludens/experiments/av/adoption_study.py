@@ -22,6 +22,7 @@ from ludens.experiments.av.adoption import AdoptionPaths
 from ludens.experiments.av.adoption_result import AdoptionResult, path_rows, to_json
 from ludens.experiments.av.groups import Group, group_sizes, make_group
 from ludens.experiments.runs.files import plain, report_path
+from ludens.experiments.runs.records import count_statuses
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.runs.seeds import environment_seed, episode_seeds
@@ -195,9 +196,7 @@ class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
         payoffs = np.full((len(episodes), env.rounds, len(groups)), np.nan)
         deaths = np.full((len(episodes), env.rounds, 3), np.nan)
         chosen: dict[tuple[int, int], dict[str, Any]] = {}
-        counts = {"valid": 0, "invalid": 0, "refused": 0}
         for record in decisions:
-            counts[record.decision.status] += 1
             if isinstance(record.decision, Decision) and record.decision.action is not None:
                 chosen.setdefault((record.episode, record.round), {})[record.agent] = record.decision.action
         for episode in episodes:
@@ -221,7 +220,7 @@ class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
             run.path,
             settings,
             AdoptionPaths(env.game, groups, shares, payoffs, deaths),
-            decisions=counts,
+            decisions=count_statuses(record.decision.status for record in decisions),
             report_path=report if report.exists() else None,
         )
 

@@ -61,7 +61,7 @@ def _decisions(result: AdoptionResult) -> Table:
     caption = (
         "None is replaced by a guess: a population with an answer that could not be read is not finished."
     )
-    return Table.of("Decisions", caption, list(result.decisions), rows)
+    return Table.of("Decisions", caption, [name.replace("_", " ") for name in result.decisions], rows)
 
 
 def _percent(share: float | None) -> str:

@@ -39,8 +39,7 @@ def print_adoption(result: AdoptionResult, console: Console) -> None:
         line += f", {outsiders:.4g} outsiders" if game.symmetry < 1 else ""
         say(console, f"{'lives lost per round':<32}{line}")
     if result.decisions is not None:
-        counts = result.decisions
-        line = f"{counts['valid']} valid, {counts['invalid']} invalid, {counts['refused']} refused"
+        line = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in result.decisions.items())
         say(console, f"{'decisions':<32}{line}")
 
 

@@ -28,7 +28,7 @@ class MoralMeasures:
         effects: the nine AMCEs, see `ludens.experiments.av.amce`.
         distance: to people, over the nine; NaN where one is missing.
         first: how often the group named first was spared: one half unless the order mattered.
-        answered, invalid, refused: numbers of scenarios.
+        answered, invalid, refused, low_mass: numbers of scenarios, by what became of them.
     """
 
     policy: str
@@ -38,6 +38,7 @@ class MoralMeasures:
     answered: int
     invalid: int
     refused: int
+    low_mass: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ def effect_rows(result: MoralResult) -> Iterator[dict[str, Any]]:
 
 def _measures(label: str, decisions: Iterable[DecisionRecord], scenarios: Scenarios) -> MoralMeasures:
     spared = np.full(len(scenarios), math.nan)
-    status = {"invalid": 0, "refused": 0}
+    status = {"invalid": 0, "refused": 0, "low_mass": 0}
     for record in decisions:
         decision = record.decision
         if isinstance(decision, BeliefReport):
@@ -131,4 +132,5 @@ def _measures(label: str, decisions: Iterable[DecisionRecord], scenarios: Scenar
         read,
         status["invalid"],
         status["refused"],
+        status["low_mass"],
     )

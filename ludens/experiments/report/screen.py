@@ -86,7 +86,10 @@ def _facts(manifest: Mapping[str, Any], summary: Summary) -> Iterator[tuple[str,
     )
     yield "time", f"{summary.seconds:.1f} s"
     yield "episodes", ", ".join(f"{count} {status}" for status, count in summary.episodes.items())
-    yield "decisions", ", ".join(f"{count} {status}" for status, count in summary.decisions.items())
+    yield (
+        "decisions",
+        ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in summary.decisions.items()),
+    )
     if summary.calls:
         tokens = f"{summary.prompt_tokens:,} + {summary.completion_tokens:,} tokens"
         repeats = f", {summary.transport_retries} repeated" if summary.transport_retries else ""

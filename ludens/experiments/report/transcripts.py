@@ -17,7 +17,7 @@ from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.table import Table
 from ludens.experiments.runs.records import NO_FRAMING, DecisionRecord
 
-_STATUS = {"invalid": "unreadable"}
+_STATUS = {"invalid": "unreadable", "low_mass": "low answer mass"}
 
 
 @dataclass(frozen=True)

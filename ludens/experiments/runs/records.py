@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ludens.agents.policy import BeliefReport, Decision
+from ludens.agents.policy import STATUSES, BeliefReport, Decision
 
 EpisodeStatus = Literal["planned", "running", "done", "dropped", "forfeited", "aborted"]
 FINISHED: frozenset[EpisodeStatus] = frozenset({"done", "dropped", "forfeited"})
@@ -18,6 +19,14 @@ RunStatus = Literal["running", "done", "interrupted", "failed", "aborted"]
 
 NO_FRAMING = "-"
 """The framing in the labels of a policy that is not asked in words."""
+
+
+def count_statuses(ended: Iterable[str] | Mapping[str, int]) -> dict[str, int]:
+    """Return how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``, and as ``"low_mass"``
+    where any did, from their statuses or from counts of them.
+    """
+    counts: Counter[str] = Counter(ended)
+    return {status: counts[status] for status in STATUSES if status != "low_mass" or counts[status]}
 
 
 @dataclass(frozen=True)

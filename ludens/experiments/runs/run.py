@@ -16,7 +16,7 @@ from ludens.agents.policy import Decision
 from ludens.experiments.runs import rows
 from ludens.experiments.runs.database import NoRunError, connect, translated
 from ludens.experiments.runs.manifest import RUNS
-from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, count_statuses
 from ludens.experiments.runs.store import read_manifest
 
 
@@ -27,7 +27,8 @@ class Summary:
     Attributes:
         status: of the run; a run that was killed still says ``"running"``.
         episodes: how many episodes stand at each status.
-        decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``, beliefs included.
+        decisions: how many decisions ended as ``"valid"``, ``"invalid"`` and ``"refused"``, and as
+            ``"low_mass"`` where any did; beliefs included.
         payoffs: per policy the mean payoff of its seats, in points per episode, over those that are defined;
             None if none.
         calls, transport_retries, prompt_tokens, completion_tokens: totals over all calls to models.
@@ -182,7 +183,9 @@ class Run:
             episodes = dict(
                 count("SELECT status, count(*) FROM episodes GROUP BY status ORDER BY status").fetchall()
             )
-            decisions = dict(count("SELECT status, count(*) FROM decisions GROUP BY status").fetchall())
+            decisions = count_statuses(
+                dict(count("SELECT status, count(*) FROM decisions GROUP BY status").fetchall())
+            )
             calls = count(
                 "SELECT count(*), coalesce(sum(transport_retries), 0), coalesce(sum(prompt_tokens), 0), "
                 "coalesce(sum(completion_tokens), 0), total(cost), total(seconds) FROM calls"
@@ -192,7 +195,7 @@ class Run:
             manifest["status"],
             manifest["detail"],
             episodes,
-            {status: decisions.get(status, 0) for status in ("valid", "invalid", "refused")},
+            decisions,
             self._mean_payoffs(),
             *(*calls, manifest["seconds"]),
         )
