@@ -30,6 +30,15 @@ ApiBase = Annotated[
     str | None,
     typer.Option(help="Address of an OpenAI-compatible server for the models.", show_default=False),
 ]
+ApiBases = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--api-base",
+        metavar="[MODEL=]URL",
+        help="Where the models are reached now, in place of the address that the run has.",
+        show_default=False,
+    ),
+]
 Csv = Annotated[
     Path | None, typer.Option(help="Also write every estimate to this CSV file.", show_default=False)
 ]

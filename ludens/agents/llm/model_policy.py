@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ludens.agents.llm.abilities import LOCAL, Abilities, abilities
+from ludens.agents.llm.addresses import reached
 from ludens.agents.llm.client import TIMEOUT, Endpoint
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import run, shared
@@ -137,7 +138,11 @@ class ModelPolicy(Policy):
         timeout = settings.timeout or (None if self.local else TIMEOUT)
         address = {"api_base": settings.api_base} if settings.api_base else {}
         endpoint = Endpoint(
-            self.model, self.options | address, timeout, settings.transport_retries, settings.retry_wait
+            self.model,
+            reached(self.options | address),
+            timeout,
+            settings.transport_retries,
+            settings.retry_wait,
         )
         self._learnt.abilities = await shared(abilities(self.model))
         seed = settings.seed

@@ -26,7 +26,7 @@ from ludens.agents.llm.prompts.games import check_framing
 from ludens.agents.llm.prompts.prices import Layout, check_prefix
 from ludens.agents.llm.prompts.templates import personas
 from ludens.agents.policy import OnInvalid
-from ludens.agents.secrets import without_secrets
+from ludens.agents.secrets import plain_address, remember, without_secrets
 from ludens.checks import check_choice, check_count, whole_number
 from ludens.errors import UsageError
 
@@ -165,7 +165,8 @@ class ModelSettings(BaseModel):
         max_tokens: the limit of a sampled reply. None for a limit that suits the question.
         seed: sent unchanged with every request. None draws one per request from the run's own stream, for
             models that take a seed.
-        api_base: the address of an OpenAI-compatible server, for models named ``openai/…``.
+        api_base: the address of an OpenAI-compatible server, for models named ``openai/…``. A user and a
+            password in it (``http://user:password@host/v1``) are sent, and written nowhere.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -192,6 +193,7 @@ class ModelSettings(BaseModel):
             UsageError: a value is out of its range, a name is a misspelt setting, or an option is one that
                 the policy decides itself.
         """
+        remember(given)
         _check_options(policy, [name for name in given if name not in cls.names()], cls.names())
         try:
             return cls.model_validate({**given, "model": model}, context={"policy": policy})
@@ -228,6 +230,8 @@ class ModelSettings(BaseModel):
     def described(self) -> dict[str, Any]:
         """Return all settings other than the model, and the options that are not secret."""
         values = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
+        if self.api_base is not None:
+            values["api_base"] = plain_address(self.api_base)
         return {name: values[name] for name in self.names()} | without_secrets(self.options)
 
 

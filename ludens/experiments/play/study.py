@@ -18,7 +18,14 @@ from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.study.base import Labels, Study
-from ludens.experiments.study.config import Count, PolicyLike, StudyConfig, as_policy, described
+from ludens.experiments.study.config import (
+    HOLDS_POLICIES,
+    Count,
+    PolicyLike,
+    StudyConfig,
+    as_policy,
+    described,
+)
 from ludens.experiments.study.engine import arun_study, run_study
 from ludens.experiments.study.environments import EnvField, EnvironmentMaker, EnvLike
 from ludens.experiments.study.seats import seat_player
@@ -63,7 +70,7 @@ class PlayConfig(StudyConfig):
     kind: ClassVar[str] = "play"
 
     environment: EnvField
-    policies: Annotated[Any, BeforeValidator(_seated), PlainSerializer(_described)]
+    policies: Annotated[Any, BeforeValidator(_seated), PlainSerializer(_described), HOLDS_POLICIES]
     episodes: Count = 1
 
 

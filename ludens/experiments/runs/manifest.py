@@ -20,6 +20,8 @@ def new_manifest(kind: str, config: Mapping[str, Any], seed: int, study: str | N
 
     `study` is ``module:object`` of a study that no installed package names.
 
+    ``addresses`` lists the models that are reached elsewhere by now than `config` says.
+
     ``seconds`` is the wall-clock time that it took so far, over all its lives; of a life that was killed, up
     to its last finished episode.
     """
@@ -34,6 +36,7 @@ def new_manifest(kind: str, config: Mapping[str, Any], seed: int, study: str | N
         "status": "running",
         "detail": "",
         "study": study,
+        "addresses": [],
     }
 
 

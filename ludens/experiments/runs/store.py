@@ -192,14 +192,27 @@ class Store:
             database.execute("UPDATE episodes SET status = ?, payoffs = ?, detail = ? WHERE episode = ?", row)
             _set(database, "seconds", self._seconds())
 
-    def extend(self, config: Mapping[str, Any], specs: Sequence[EpisodeSpec]) -> None:
-        """Add episodes, with the configuration that they come from, whole or not at all."""
+    def extend(
+        self,
+        config: Mapping[str, Any],
+        specs: Sequence[EpisodeSpec],
+        addresses: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Add episodes, with the configuration that they come from, whole or not at all; `addresses` as in
+        `set_addresses`.
+        """
         with self._writing() as database:
             _add(database, specs)
             _set(database, "config", config)
+            _set(database, "addresses", list(addresses))
             _set(database, "status", "running")
             _set(database, "detail", "")
         self._labels |= {spec.index: spec.labels for spec in specs}
+
+    def set_addresses(self, addresses: Sequence[Mapping[str, Any]]) -> None:
+        """Keep which models are reached elsewhere than the configuration says."""
+        with self._writing() as database:
+            _set(database, "addresses", list(addresses))
 
     def set_status(self, status: RunStatus, detail: str = "") -> None:
         """Keep how the run stands."""

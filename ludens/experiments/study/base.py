@@ -40,6 +40,9 @@ class Study(ABC, Generic[ConfigT, ResultT]):
 
     Attributes:
         config: what this run is told.
+        kept: what the run's file holds of it; another configuration than `config` only where models of a
+            stored run are reached elsewhere by now.
+        addresses: where they are, as the run's file holds it (`ludens.experiments.study.connection`).
         config_type: the class of the configuration, which holds the study's kind.
         title: for help and lists, a few words.
         grows: the keys by which a run can be extended.
@@ -57,7 +60,8 @@ class Study(ABC, Generic[ConfigT, ResultT]):
     config: ConfigT
 
     def __init__(self, config: ConfigT) -> None:
-        self.config = config
+        self.config = self.kept = config
+        self.addresses: list[dict[str, Any]] = []
 
     @classmethod
     def kind(cls) -> str:
@@ -104,6 +108,12 @@ class Study(ABC, Generic[ConfigT, ResultT]):
     def cast(self) -> Mapping[str, PolicyLike]:
         """Return the policies by what episodes call them: labels, or seats. Continuing or extending a run may
         not put another policy in the place of one.
+        """
+        return {}
+
+    def inherited(self) -> Mapping[str, Sequence[PolicyLike]]:
+        """Return policies that come from another run's file and not from the configuration, by the key under
+        which the configuration would name them.
         """
         return {}
 

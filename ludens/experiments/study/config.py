@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, get_args, get_origin
 
@@ -107,7 +107,7 @@ def described(policy: PolicyLike) -> str | dict[str, Any]:
     return settings
 
 
-_CONNECTION = frozenset({"api_base", "timeout", "transport_retries", "retry_wait"})
+CONNECTION = frozenset({"api_base", "base_url", "timeout", "transport_retries", "retry_wait", "patience"})
 """Settings that say how a model is reached, and not what it is asked."""
 
 
@@ -128,12 +128,15 @@ def identity(policy: PolicyLike) -> str | dict[str, Any]:
         return given
     if "spec" not in given:
         return {"name": given.get("name")}
-    left_out = _CONNECTION | {"label", "name", "kind"}
+    left_out = CONNECTION | {"label", "name", "kind"}
     settings = {name: value for name, value in given.items() if name not in left_out}
     return str(settings["spec"]) if len(settings) == 1 else settings
 
 
-PolicySpec = Annotated[Any, BeforeValidator(as_policy), PlainSerializer(described)]
+HOLDS_POLICIES = object()
+"""Marks, in the annotation of a field, that it holds policies: one, several, or several by name."""
+
+PolicySpec = Annotated[Any, BeforeValidator(as_policy), PlainSerializer(described), HOLDS_POLICIES]
 """A field of a configuration that holds a `PolicyLike`."""
 
 
@@ -182,9 +185,57 @@ class StudyConfig(BaseModel):
         kept = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**kept | values)
 
+    def named_policies(self, *, without: Collection[str] = ()) -> list[PolicyLike]:
+        """Return all policies that the configuration names, wherever they stand, but in fields `without`."""
+        named: list[PolicyLike] = []
+
+        def note(policy: PolicyLike) -> PolicyLike:
+            named.append(policy)
+            return policy
+
+        self.with_policies(note, without=without)
+        return named
+
+    def with_policies(
+        self, change: Callable[[PolicyLike], PolicyLike], *, without: Collection[str] = ()
+    ) -> Self:
+        """Return the configuration with every policy changed.
+
+        Args:
+            change: returns what takes a policy's place.
+            without: the fields that stay as they are.
+
+        Raises:
+            UsageError: a policy is no longer one.
+        """
+        values = {}
+        for name, field in type(self).model_fields.items():
+            before = getattr(self, name)
+            if name not in without and _holds_policies([field.annotation, *field.metadata]):
+                after = _changed(before, change)
+                if after != before:
+                    values[name] = after
+        return self.changed(**values) if values else self
+
     def as_json(self) -> dict[str, Any]:
         """Return JSON values from which an equal configuration can be made."""
         return self.model_dump(mode="json")
+
+
+def _holds_policies(annotations: Sequence[Any]) -> bool:
+    return any(
+        each is HOLDS_POLICIES or _holds_policies([*get_args(each), *getattr(each, "__metadata__", ())])
+        for each in annotations
+    )
+
+
+def _changed(value: Any, change: Callable[[PolicyLike], PolicyLike]) -> Any:
+    """Return what a field holds with every policy changed."""
+    if isinstance(value, list | tuple):
+        return tuple(_changed(each, change) for each in value)
+    if isinstance(value, Mapping) and not {"spec", "kind", "name"} & set(value):
+        return {name: _changed(each, change) for name, each in value.items()}
+    return change(value) if isinstance(value, str | Mapping | Policy) else value
 
 
 def sentence(error: ValidationError, model: type[StudyConfig], values: Mapping[str, Any]) -> str:

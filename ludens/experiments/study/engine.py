@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ludens.agents.policy import Policy
 from ludens.errors import UsageError
 from ludens.experiments.runs.blocking import run_blocking
 from ludens.experiments.runs.database import NoRunError, StoreError
@@ -19,7 +20,15 @@ from ludens.experiments.runs.runner import PlayOne, run_episodes
 from ludens.experiments.runs.seeds import episode_seeds
 from ludens.experiments.runs.store import Store, create_run
 from ludens.experiments.study.base import Labels, ResultT, Study
-from ludens.experiments.study.config import identity, same_policy
+from ludens.experiments.study.config import (
+    CONNECTION,
+    PolicyLike,
+    StudyConfig,
+    described,
+    identity,
+    same_policy,
+)
+from ludens.experiments.study.connection import ApiBase, Connection, moved
 from ludens.experiments.study.registry import AnyStudy, find_study, reference_of
 
 
@@ -60,7 +69,13 @@ async def arun_study(
     return Run(store.path)
 
 
-def resume(path: str | os.PathLike[str], *, progress: OnProgress | None = None, **changes: Any) -> Run:
+def resume(
+    path: str | os.PathLike[str],
+    *,
+    api_base: ApiBase = None,
+    progress: OnProgress | None = None,
+    **changes: Any,
+) -> Run:
     """Go on with a run that broke off, wherever it did; a run that is done is returned as it is.
 
     Decisions that were made and calls that were answered are not asked for again. Calls that were under way
@@ -68,6 +83,8 @@ def resume(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
 
     Args:
         path: the run's file.
+        api_base: where the models are reached now, if not where they were: an address in place of the one
+            that the run has, or addresses by model. The file keeps them for the next time, without passwords.
         progress: as in `run_study`.
         changes: values of the configuration in place of those at the start: another ``concurrency``, or the
             Python objects that the file cannot describe (``policies=…``). They may not change what is asked.
@@ -75,16 +92,52 @@ def resume(path: str | os.PathLike[str], *, progress: OnProgress | None = None, 
     Raises:
         NoRunError: the file is not a run.
         StoreError: another process has it, or a policy aborted it.
-        UsageError: a policy was a Python object and is not given, or the episodes would not be those of the
-            file.
+        UsageError: a policy was a Python object and is not given, the episodes would not be those of the
+            file, or a key would be sent to an address that the file names; nothing was sent.
     """
     with Run(path) as run:
-        study = study_of(run, **changes)
+        study = resumed(run, api_base, **changes)
     return continue_run(study, path, progress=progress)
 
 
+def resumed(run: Run, api_base: ApiBase = None, **changes: Any) -> AnyStudy:
+    """Return the study with which a run goes on; see `resume`.
+
+    Raises:
+        UsageError: a change or an address is wrong, or a key would be sent to an address that the file names.
+    """
+    study = study_of(run, **changes)
+    stored = run.manifest.get("addresses", ())
+    inherited = {name: each for name, each in study.inherited().items() if name not in changes}
+    asked = [policy for policies in inherited.values() for policy in policies]
+    asked += study.config.named_policies(without=changes)
+    connection = Connection(run.path, asked, stored, api_base)
+    if run.manifest["status"] != "done":
+        connection.check()
+    return _connected(study, connection, inherited, without=changes)
+
+
+def _connected(
+    study: AnyStudy,
+    connection: Connection,
+    inherited: Mapping[str, Sequence[PolicyLike]],
+    without: Collection[str] = (),
+) -> AnyStudy:
+    """Return a study whose models are reached where the connection says, and whose run keeps the
+    configuration as it is.
+    """
+    elsewhere = {
+        name: [connection.reached(each) for each in policies] for name, policies in inherited.items()
+    }
+    changed = {name: policies for name, policies in elsewhere.items() if policies != list(inherited[name])}
+    config = study.config.with_policies(connection.reached, without=without)
+    connected = type(study)(config.changed(**changed) if changed else config)
+    connected.kept, connected.addresses = study.kept, connection.addresses
+    return connected
+
+
 def continue_run(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgress | None = None) -> Run:
-    """Go on with a run as its study, made by `study_of`; see `resume`.
+    """Go on with a run as its study, made by `resumed`; see `resume`.
 
     Raises:
         StoreError: another process has the run, or a policy aborted it.
@@ -106,6 +159,8 @@ def continue_run(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnP
         )
     play_one = study.player()
     store = Store(path)
+    if study.addresses != manifest.get("addresses", []):
+        store.set_addresses(study.addresses)
     _play(study, store, specs, play_one, progress)
     return Run(path)
 
@@ -115,7 +170,8 @@ def complete(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgr
 
     Args:
         study: what to play, with its configuration.
-        path: the run's file, new or of this very study; another concurrency is no other study.
+        path: the run's file, new or of this very study; another concurrency is no other study, and neither
+            is another way to reach its models.
         progress: as in `run_study`.
 
     Raises:
@@ -127,41 +183,50 @@ def complete(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgr
         return run_study(study, path, progress=progress)
     with Run(path) as run:
         manifest = run.manifest
-    now = study.config.as_json()
-    same = {name: value for name, value in manifest["config"].items() if name != "concurrency"} == {
-        name: value for name, value in now.items() if name != "concurrency"
-    }
-    if manifest["kind"] != study.kind():
-        raise NoRunError(f"{path} is a run of {manifest['kind']}, not of {study.kind()}: name another file.")
-    if not same:
+        if manifest["kind"] != study.kind():
+            raise NoRunError(
+                f"{path} is a run of {manifest['kind']}, not of {study.kind()}: name another file."
+            )
+        begun = study_of(run)
+    if _asked(begun.config) != _asked(study.config):
         raise UsageError(f"{path} holds another {study.kind()}: name another file, or move it away.")
+    study.addresses = moved(begun.config.named_policies(), study.config.named_policies())
     return continue_run(study, path, progress=progress)
 
 
-def extend(path: str | os.PathLike[str], *, progress: OnProgress | None = None, **changes: Any) -> Run:
+def extend(
+    path: str | os.PathLike[str],
+    *,
+    api_base: ApiBase = None,
+    progress: OnProgress | None = None,
+    **changes: Any,
+) -> Run:
     """Add episodes to a run: more replicates, more models, whatever its study lets grow. What the run holds
     stays, and only what is new is asked.
 
     Args:
         path: the run's file.
+        api_base: as in `resume`; models that are added without an address have it too.
         progress: as in `run_study`.
         changes: the larger values of the configuration, by key (``replicates=3``).
 
     Raises:
         NoRunError: the file is not a run.
-        UsageError: a key does not let a run grow, or episodes would be lost; nothing was changed.
+        UsageError: a key does not let a run grow, episodes would be lost, or a key would be sent to an
+            address that the file names; nothing was changed.
         StoreError: another process has it.
     """
     with Run(path) as run:
-        larger = extended(run, **changes)
+        larger = extended(run, api_base, **changes)
     return extend_run(larger, path, progress=progress)
 
 
-def extended(run: Run, **changes: Any) -> AnyStudy:
+def extended(run: Run, api_base: ApiBase = None, **changes: Any) -> AnyStudy:
     """Return a run's study with larger values of the configuration; see `extend`.
 
     Raises:
-        UsageError: a key does not let a run grow, or a value is wrong.
+        UsageError: a key does not let a run grow, a value or an address is wrong, or a key would be sent to
+            an address that the file names.
     """
     study = study_of(run)
     fixed = sorted(set(changes) - study.grows - _objects(study) - {"concurrency"})
@@ -173,7 +238,18 @@ def extended(run: Run, **changes: Any) -> AnyStudy:
         )
     larger = type(study)(study.config.changed(**changes))
     _check_cast(study, larger)
-    return larger
+    held = study.config.named_policies()
+    inherited = larger.inherited()
+    connection = Connection(
+        run.path,
+        [*(policy for policies in inherited.values() for policy in policies), *held],
+        run.manifest.get("addresses", ()),
+        api_base,
+        added=[policy for policy in larger.config.named_policies() if policy not in held],
+    )
+    connection.check()
+    completed = type(study)(larger.config.with_policies(connection.completed))
+    return _connected(completed, connection, inherited)
 
 
 def extend_run(larger: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgress | None = None) -> Run:
@@ -201,7 +277,7 @@ def extend_run(larger: AnyStudy, path: str | os.PathLike[str], *, progress: OnPr
     try:
         if len(store.episodes()) != len(played):
             raise StoreError(f"Another process has extended {path} meanwhile: try again.")
-        store.extend(larger.config.as_json(), specs)
+        store.extend(larger.kept.as_json(), specs, larger.addresses)
     except BaseException:
         store.close()
         raise
@@ -219,6 +295,8 @@ def study_of(run: Run, **changes: Any) -> AnyStudy:
     manifest = run.manifest
     made = find_study(manifest["kind"], manifest.get("study"))
     config = made.config_type(**manifest["config"])
+    # A file of ludens holds no secret; one that does is not asked with it.
+    config = config.with_policies(lambda policy: policy if isinstance(policy, Policy) else described(policy))
     return made(config.changed(**changes) if changes else config)
 
 
@@ -259,6 +337,20 @@ def _check_cast(begun: AnyStudy, study: AnyStudy) -> None:
                 f"{study.kind()}: {name!r} is {identity(before[name])!r} in the run and would now be "
                 f"{identity(policy)!r}: give the other policy a label of its own."
             )
+
+
+def _asked(config: StudyConfig) -> dict[str, Any]:
+    """Return what a configuration asks of whom, however many at once and wherever models are reached."""
+
+    def plain(policy: PolicyLike) -> PolicyLike:
+        given = described(policy)
+        if isinstance(given, str):
+            return given
+        kept = {name: value for name, value in given.items() if name not in CONNECTION}
+        return str(kept["spec"]) if set(kept) == {"spec"} else kept
+
+    values = config.with_policies(plain).as_json()
+    return {name: value for name, value in values.items() if name != "concurrency"}
 
 
 def _objects(study: AnyStudy) -> set[str]:

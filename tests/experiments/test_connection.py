@@ -1,0 +1,158 @@
+"""A run goes on at another address than the one it was begun at, and a stranger's file gets no key."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from ludens.cli.entry import main
+from ludens.errors import UsageError
+from ludens.experiments import Run, bench, extend, resume
+from tests.loopback import Loopback, failing, say
+
+MODEL = "openai/loopback"
+ONE = ("--protocols", "SPD5", "--framings", "neutral", "--elicit", "sample")
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch, tmp_path):
+    """No key of the machine takes part, and files lie in a folder of their own."""
+    import os
+
+    for name in list(os.environ):
+        if name.endswith(("_API_KEY", "_TOKEN", "_KEY")) or name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def broken_off(path="run.db", *, model=MODEL, answers=2):
+    """A run whose server answers some questions and then wants a key; return its address."""
+    with Loopback([say("A")] * answers, otherwise=failing(401, "no key")) as server:
+        spec = {"spec": model, "api_base": server.url, "retry_wait": 0.01}
+        with pytest.raises(Exception, match="did not accept the key"):
+            bench([spec], path=path, protocols=["SPD5"], framings=["neutral"], elicit="sample", concurrency=1)
+        return server.url
+
+
+def rewritten(path, change):
+    """Change the configuration in a run's file, as a stranger may."""
+    database = sqlite3.connect(path)
+    (text,) = database.execute("SELECT value FROM manifest WHERE key = 'config'").fetchone()
+    config = json.loads(text)
+    change(config)
+    database.execute("UPDATE manifest SET value = ? WHERE key = 'config'", (json.dumps(config),))
+    database.commit()
+    database.close()
+
+
+def answers(path):
+    return [each.decision.status for each in Run(path).decisions() if each.decision.calls]
+
+
+def test_a_run_goes_on_at_another_address(capsys):
+    begun = broken_off()
+    config = Run("run.db").manifest["config"]
+    with Loopback(otherwise=say("A")) as server:
+        assert main(["resume", "run.db", "--api-base", server.url, "--json"]) == 0
+        assert server.count == len(answers("run.db")) - 2 > 0
+        manifest = Run("run.db").manifest
+        assert manifest["status"] == "done"
+        assert manifest["config"] == config
+        assert manifest["addresses"] == [{"model": MODEL, "begun_at": begun, "now": server.url}]
+        assert extend("run.db", replicates=2).manifest["status"] == "done"
+        assert server.count == len(answers("run.db")) - 2
+    assert set(answers("run.db")) == {"valid"}
+    assert Run("run.db").manifest["config"]["models"] == config["models"]
+
+
+def test_one_that_is_extended_goes_on_at_another_address_with_all_its_models(capsys):
+    begun = broken_off()
+    with Loopback(otherwise=say("A")) as server:
+        assert main(["extend", "run.db", "models+=openai/new", "--api-base", server.url, "--json"]) == 0
+        asked = {request["model"] for request in server.requests}
+    assert asked == {"loopback", "new"}
+    manifest = Run("run.db").manifest
+    assert manifest["addresses"] == [{"model": MODEL, "begun_at": begun, "now": server.url}]
+    old, new = manifest["config"]["models"]
+    assert (old["api_base"], new) == (begun, {"spec": "openai/new", "api_base": server.url})
+
+
+def test_addresses_by_model():
+    with Loopback([say("A")], otherwise=failing(401)) as one, Loopback([say("A")]) as two:
+        models = [
+            {"spec": "openai/one", "label": "first", "api_base": one.url},
+            {"spec": "openai/two", "api_base": two.url},
+        ]
+        with pytest.raises(Exception, match="did not accept the key"):
+            bench(
+                models,
+                path="run.db",
+                protocols=["SPD5"],
+                framings=["neutral"],
+                elicit="sample",
+                concurrency=1,
+            )
+        with pytest.raises(UsageError, match=r"several addresses .*--api-base MODEL=http://127"):
+            resume("run.db", api_base="http://127.0.0.1:9/v1")
+        with pytest.raises(UsageError, match=r"no model 'openai/three'.*it has first, openai/two"):
+            resume("run.db", api_base={"openai/three": two.url})
+        with Loopback(otherwise=say("A")) as third:
+            code = main(["resume", "run.db", "--api-base", f"first={third.url}", "--json"])
+            assert code == 0
+            assert {request["model"] for request in third.requests} == {"one"}
+        assert {request["model"] for request in two.requests} == {"two"}
+    assert Run("run.db").manifest["addresses"] == [
+        {"model": "first", "begun_at": one.url, "now": third.url},
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["nothing", "127.0.0.1:8000/v1", "http://", "openai/loopback=x", "http://h:x/v1"]
+)
+def test_what_is_no_address_is_refused(text, capsys):
+    broken_off()
+    before = Run("run.db").manifest
+    assert main(["resume", "run.db", "--api-base", text]) == 2
+    assert "--api-base takes an address" in capsys.readouterr().err
+    assert Run("run.db").manifest == before
+
+
+def test_a_policy_of_python_or_other_waits_are_the_same_model_still():
+    broken_off()
+    with Loopback(otherwise=say("A")) as server:
+        models = [
+            {"spec": MODEL, "api_base": server.url, "timeout": 7, "transport_retries": 1, "api_key": "none"}
+        ]
+        assert resume("run.db", models=models).manifest["status"] == "done"
+        assert server.count > 0
+
+
+def test_a_stranger_s_file_gets_no_key(monkeypatch, capsys):
+    begun = broken_off()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-in-the-environment")
+    with Loopback(otherwise=say("A")) as server:
+        rewritten("run.db", lambda config: config["models"][0].update(api_base=server.url))
+        before = (answers("run.db"), Run("run.db").manifest)
+        for command in (["resume", "run.db"], ["extend", "run.db", "replicates=2"]):
+            assert main(command) == 2
+            said = capsys.readouterr().err
+            host = server.url.removeprefix("http://").removesuffix("/v1")
+            assert f"the key in OPENAI_API_KEY to {host}" in " ".join(said.split())
+            assert f"--api-base {server.url}" in " ".join(said.split())
+        assert server.count == 0
+        assert (answers("run.db"), Run("run.db").manifest) == before
+        assert begun != server.url
+        assert main(["resume", "run.db", "--api-base", server.url, "--json"]) == 0
+        assert server.count > 0
+
+
+def test_where_no_key_would_be_sent_a_run_goes_on(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-of-another-provider")
+    broken_off()
+    with Loopback(otherwise=say("A")) as server:
+        rewritten("run.db", lambda config: config["models"][0].update(api_base=server.url))
+        assert resume("run.db").manifest["status"] == "done"
+        assert server.count > 0
