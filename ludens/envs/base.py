@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RenderMode = Literal["ansi", "human", "rgb_array"]
+ObservationForm = Literal["dict", "box", "rllib"]
 Observation = dict[str, NDArray[np.generic]]
 Info = dict[str, Any]
-StepResult = tuple[
-    dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Info]
-]
+StepResult = tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Info]]
 
 _MOST_NAMED = 12
 
@@ -61,20 +60,33 @@ class BaseEnv(ABC):
         environment: the id that turns and errors name.
         agents: the seats.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns pixels.
+        observation: how a seat's observation is given. ``"dict"``: a dict of ``observation``, a float32
+            vector, and ``action_mask`` (int8) where actions are numbered. ``"box"``: the vector alone, and
+            the mask in the infos, under ``action_mask``. ``"rllib"``: a dict of ``observations`` and
+            ``action_mask``, the names that RLlib's ``ActionMaskingRLModule`` looks for. Turns hold the
+            ``"dict"`` whatever the form.
 
     Attributes:
         state_space: of `state`: the observation vectors of all seats, laid end to end.
 
     Raises:
-        UsageError: there is no such render mode.
+        UsageError: there is no such render mode or form of observations.
     """
 
     state_space: gymnasium.spaces.Box
 
-    def __init__(self, environment: str, agents: Sequence[str], render_mode: RenderMode | None) -> None:
+    def __init__(
+        self,
+        environment: str,
+        agents: Sequence[str],
+        render_mode: RenderMode | None,
+        observation: ObservationForm = "dict",
+    ) -> None:
         check_choice(environment, "render_mode", render_mode, (None, *get_args(RenderMode)))
+        check_choice(environment, "observation", observation, get_args(ObservationForm))
         self.environment = environment
         self.render_mode = render_mode
+        self.observation: ObservationForm = observation
         self.metadata: dict[str, Any] = {
             "name": environment.removeprefix("ludens/").replace("-", "_"),
             "render_modes": list(get_args(RenderMode)),
@@ -86,7 +98,7 @@ class BaseEnv(ABC):
         self.possible_agents = list(agents)
         self.agents: list[str] = []
         self._action_spaces: dict[str, gymnasium.spaces.Space[Any]] = {}
-        self._observation_spaces: dict[str, gymnasium.spaces.Dict] = {}
+        self._observation_spaces: dict[str, gymnasium.spaces.Space[Any]] = {}
         self._rng: np.random.Generator | None = None
         self._started = False
 
@@ -135,11 +147,46 @@ class BaseEnv(ABC):
         actions: Mapping[str, gymnasium.spaces.Space[Any]],
         observations: Mapping[str, gymnasium.spaces.Dict],
     ) -> None:
-        """Keep the spaces of all seats, and derive that of the state."""
-        self._action_spaces, self._observation_spaces = dict(actions), dict(observations)
+        """Keep the spaces of all seats, in the form that was asked for, and derive that of the state.
+
+        Raises:
+            UsageError: the form names a mask, and there is none because actions are not numbered.
+        """
+        self._action_spaces = dict(actions)
+        self._observation_spaces = {agent: self._space(space) for agent, space in observations.items()}
         boxes: list[Any] = [observations[agent]["observation"] for agent in self.possible_agents]
         low, high = (np.concatenate([getattr(box, side) for box in boxes]) for side in ("low", "high"))
         self.state_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
+
+    def _space(self, space: gymnasium.spaces.Dict) -> gymnasium.spaces.Space[Any]:
+        """Return the space of observations in the form that was asked for."""
+        if self.observation == "dict":
+            return space
+        if self.observation == "box":
+            return space["observation"]
+        if "action_mask" not in space.spaces:
+            raise UsageError(
+                f"{self.environment} got observation='rllib', which names a mask, and its actions are not "
+                "numbered: set observation='box'."
+            )
+        return gymnasium.spaces.Dict(
+            {"action_mask": space["action_mask"], "observations": space["observation"]}
+        )
+
+    def _formed(self, observed: Observation) -> Any:
+        """Return an observation in the form that was asked for."""
+        if self.observation == "dict":
+            return observed
+        if self.observation == "box":
+            return observed["observation"]
+        return {"action_mask": observed["action_mask"], "observations": observed["observation"]}
+
+    def _add_masks(self, infos: Mapping[str, Info], observed: Mapping[str, Observation]) -> None:
+        """Put the masks of seats into their infos where observations are the vectors alone."""
+        if self.observation == "box":
+            for agent, info in infos.items():
+                if "action_mask" in observed[agent]:
+                    info["action_mask"] = observed[agent]["action_mask"]
 
     def _seeded(self, seed: int | None) -> np.random.Generator:
         """Return the generator of a new episode: a seed starts it anew, without one it goes on.
@@ -182,7 +229,7 @@ class BaseEnv(ABC):
         """Draw the episode so far, in a new figure."""
 
 
-class TurnBasedEnv(BaseEnv, AECEnv[str, Observation, Any]):  # type: ignore[misc]  # PettingZoo ships no types
+class TurnBasedEnv(BaseEnv, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
     """An environment in which one seat moves at a time: PettingZoo's AEC API."""
 
     rewards: dict[str, float]
@@ -207,9 +254,9 @@ class TurnBasedEnv(BaseEnv, AECEnv[str, Observation, Any]):  # type: ignore[misc
         self._skip_agent_selection = None
         self.rewards = self._open(rng)
         self._cumulative_rewards = self.rewards.copy()
-        self.infos = self._infos()
+        self._renew_infos()
 
-    def agent_iter(self, max_iter: int = 2**63) -> AECIterable[str, Observation, Any]:
+    def agent_iter(self, max_iter: int = 2**63) -> AECIterable[str, Any, Any]:
         """Return PettingZoo's loop over the seats to step, until the episode is over.
 
         Raises:
@@ -218,7 +265,7 @@ class TurnBasedEnv(BaseEnv, AECEnv[str, Observation, Any]):  # type: ignore[misc
         self._check_started("agent_iter()")
         return AECIterable(self, max_iter)
 
-    def last(self, observe: bool = True) -> tuple[Observation | None, float, bool, bool, Info]:
+    def last(self, observe: bool = True) -> tuple[Any, float, bool, bool, Info]:
         """Return what the seat to step receives: observation, reward since its last move, both flags, info.
 
         Raises:
@@ -234,7 +281,7 @@ class TurnBasedEnv(BaseEnv, AECEnv[str, Observation, Any]):  # type: ignore[misc
             self.infos[agent].copy(),
         )
 
-    def observe(self, agent: str) -> Observation:
+    def observe(self, agent: str) -> Any:
         """Return a seat's numeric observation, in arrays of its own.
 
         Raises:
@@ -242,7 +289,7 @@ class TurnBasedEnv(BaseEnv, AECEnv[str, Observation, Any]):  # type: ignore[misc
         """
         self._check_started("observe()")
         self._check_seat(agent)
-        return self._observations([agent])[agent]
+        return self._formed(self._observations([agent])[agent])
 
     def step(self, action: Any) -> None:
         """Take the move of the seat to play (None for a seat that is done).
@@ -262,7 +309,7 @@ class TurnBasedEnv(BaseEnv, AECEnv[str, Observation, Any]):  # type: ignore[misc
             return
         self.rewards = self._play(agent, action)
         self._cumulative_rewards[agent] = 0.0
-        self.infos = self._infos()
+        self._renew_infos()
         self._accumulate_rewards()
 
     def turn(self, agent: str | None = None) -> Turn:
@@ -283,6 +330,11 @@ class TurnBasedEnv(BaseEnv, AECEnv[str, Observation, Any]):  # type: ignore[misc
 
     def _is_done(self, agent: str) -> bool:
         return self.terminations[agent] or self.truncations[agent]
+
+    def _renew_infos(self) -> None:
+        self.infos = self._infos()
+        if self.observation == "box":
+            self._add_masks(self.infos, self._observations(self.agents))
 
     def _infos(self) -> dict[str, Info]:
         """Return the infos of all seats, with the same keys at reset and after every move."""
@@ -308,12 +360,12 @@ class TurnBasedEnv(BaseEnv, AECEnv[str, Observation, Any]):  # type: ignore[misc
         """
 
 
-class SimultaneousEnv(BaseEnv, ParallelEnv[str, Observation, Any]):  # type: ignore[misc]  # as above
+class SimultaneousEnv(BaseEnv, ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # as above
     """An environment in which all seats move at once: PettingZoo's Parallel API."""
 
     def reset(
         self, seed: int | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, Observation], dict[str, Info]]:
+    ) -> tuple[dict[str, Any], dict[str, Info]]:
         """Start an episode. A seed starts the environment's own generator anew; without one it goes on.
 
         `options` are accepted and ignored, as PettingZoo asks.
@@ -324,7 +376,9 @@ class SimultaneousEnv(BaseEnv, ParallelEnv[str, Observation, Any]):  # type: ign
         rng = self._seeded(seed)
         self._started = True
         self.agents = self._open(rng)
-        return self._observations(self.agents), self._infos(self.agents)
+        observed, infos = self._observations(self.agents), self._infos(self.agents)
+        self._add_masks(infos, observed)
+        return self._all_formed(observed), infos
 
     def step(self, actions: Mapping[str, Any]) -> StepResult:
         """Take the actions of all seats.
@@ -345,7 +399,9 @@ class SimultaneousEnv(BaseEnv, ParallelEnv[str, Observation, Any]):  # type: ign
             if agent not in actions:
                 raise UsageError(f"{self.environment} got no action of {agent}: give one for every agent.")
             moves[agent] = self._legal(agent, actions[agent])
-        return self._play(moves)
+        observed, rewards, terminations, truncations, infos = self._play(moves)
+        self._add_masks(infos, observed)
+        return self._all_formed(observed), rewards, terminations, truncations, infos
 
     def turn(self, agent: str) -> Turn:
         """Return all that the policy in a seat may know when it decides.
@@ -358,6 +414,11 @@ class SimultaneousEnv(BaseEnv, ParallelEnv[str, Observation, Any]):  # type: ign
         if agent not in self.agents:
             raise UsageError(f"{agent} is not in {self.environment} now: it has no turn.")
         return self._turn(agent)
+
+    def _all_formed(self, observed: dict[str, Observation]) -> dict[str, Any]:
+        if self.observation == "dict":
+            return observed
+        return {agent: self._formed(each) for agent, each in observed.items()}
 
     @abstractmethod
     def _open(self, rng: np.random.Generator) -> list[str]:

@@ -91,7 +91,8 @@ class Turn:
         role: the part that it plays at this node.
         node: the information set's label.
         options: the legal moves, in the game's own order.
-        observation: the numeric observation, as `env.observe` gives it.
+        observation: the numeric observation, a dict of ``observation`` and, where actions are numbered,
+            ``action_mask``, in whatever form the environment gives its observations.
         game: the rules, from which payoffs are read (prompts and oracles alike).
         known: the earlier moves of this round that the mover has learnt for certain, in order.
         past: the finished rounds, oldest first.

@@ -26,6 +26,7 @@ from ludens.testing.episodes import (
     is_moving,
     look,
     lowest_action,
+    mask_now,
     mask_of,
     parallel_episode,
     pettingzoo_test,
@@ -33,6 +34,7 @@ from ludens.testing.episodes import (
     rest,
     spoil,
     turn_of,
+    vector_of,
 )
 
 
@@ -266,7 +268,7 @@ class EnvironmentConformance:
         env = self.make()
         for agent in env.possible_agents:
             space = env.observation_space(agent)
-            box = space["observation"] if hasattr(space, "spaces") else space
+            box = vector_of(getattr(space, "spaces", space))
             width = box.high - box.low
             assert np.all(width > 0)
             assert np.all(np.isfinite(width))
@@ -318,7 +320,7 @@ class EnvironmentConformance:
         if hasattr(space, "n"):
             illegal += [-1, int(space.n), 0.0, 1.5, True, np.float32(0), np.bool_(True)]
         if self.turn_based:
-            mask = mask_of(env.observe(agent))
+            mask = mask_now(env)
             illegal += [] if mask is None else np.flatnonzero(mask == 0).tolist()
         return illegal
 
@@ -380,8 +382,11 @@ class EnvironmentConformance:
                 turn = turn_of(env)
                 assert turn.agent == env.agent_selection
                 assert turn.environment == self.environment
-                assert data_equivalence(dict(turn.observation), env.observe(turn.agent))
-                mask = mask_of(env.observe(turn.agent))
+                observation, info = env.observe(turn.agent), env.infos[turn.agent]
+                vector = turn.observation["observation"]
+                assert data_equivalence(vector, vector_of(observation))
+                mask = mask_of(observation, info)
+                assert data_equivalence(mask, turn.observation.get("action_mask"))
                 if mask is not None:
                     assert [option.action for option in turn.options] == np.flatnonzero(mask).tolist()
                 assert turn.role in turn.game.roles

@@ -47,9 +47,23 @@ def is_moving(env: Any) -> bool:
     return bool(env.agents) and not (env.terminations[agent] or env.truncations[agent])
 
 
-def mask_of(observation: Any) -> Any:
-    """Return the action mask in an observation, or None."""
-    return observation.get("action_mask") if isinstance(observation, dict) else None
+def mask_of(observation: Any, info: Any) -> Any:
+    """Return the action mask in an observation or else in the info, or None."""
+    mask = observation.get("action_mask") if isinstance(observation, dict) else None
+    return info.get("action_mask") if mask is None else mask
+
+
+def vector_of(observation: Any) -> Any:
+    """Return the vector in an observation, or its space in those of the parts."""
+    if not isinstance(observation, dict):
+        return observation
+    return observation["observations" if "observations" in observation else "observation"]
+
+
+def mask_now(env: Any) -> Any:
+    """Return the action mask of the selected seat, or None."""
+    agent = env.agent_selection
+    return mask_of(env.observe(agent), env.infos[agent])
 
 
 def check_types(space: Any, observation: Any, reward: Any, flags: list[Any], info: Any) -> None:
@@ -59,7 +73,8 @@ def check_types(space: Any, observation: Any, reward: Any, flags: list[Any], inf
     assert all(
         part.dtype in {np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.int8)} for part in parts.values()
     )
-    assert "action_mask" not in parts or parts["action_mask"].dtype == np.int8
+    mask = mask_of(observation, info)
+    assert mask is None or mask.dtype == np.int8
     assert type(reward) is float
     assert all(type(flag) is bool for flag in flags)
     assert type(info) is dict
@@ -79,7 +94,7 @@ def first_legal(env: Any) -> Any:
     """Return the first legal action; None for a seat that is done."""
     if not is_moving(env):
         return None
-    mask = mask_of(env.observe(env.agent_selection))
+    mask = mask_now(env)
     return lowest_action(env.action_space(env.agent_selection)) if mask is None else int(np.argmax(mask))
 
 
@@ -89,7 +104,7 @@ def drawing_from(rng: np.random.Generator) -> Callable[[Any], Any]:
     def choose(env: Any) -> Any:
         if not is_moving(env):
             return None
-        mask, space = mask_of(env.observe(env.agent_selection)), env.action_space(env.agent_selection)
+        mask, space = mask_now(env), env.action_space(env.agent_selection)
         if mask is not None:
             return int(rng.choice(np.flatnonzero(mask)))
         if hasattr(space, "low"):
@@ -142,13 +157,13 @@ def parallel_episode(env: Any, seed: int, after: Callable[[Any], None] | None = 
     returned: list[Any] = [env.reset(seed=seed)]
     seen = copy.deepcopy(returned)
     while env.agents and len(seen) < _TOO_LONG:
-        observations = seen[-1][0]
+        observations, infos = seen[-1][0], seen[-1][-1]
         if after:
             for part in returned[-1]:
                 after(part)
         actions = {}
         for agent in env.agents:
-            mask = mask_of(observations[agent])
+            mask = mask_of(observations[agent], infos[agent])
             actions[agent] = lowest_action(env.action_space(agent)) if mask is None else int(np.argmax(mask))
         returned.append(env.step(actions))
         seen.append(copy.deepcopy(returned[-1]))

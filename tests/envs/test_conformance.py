@@ -7,7 +7,12 @@ import pytest
 from ludens.envs import FAMILIES, environments
 from ludens.testing import EnvironmentConformance
 
-# Ways to set up the families' environments; any other is taken as it comes.
+# Ways to set up every environment, and further ones for those of game trees.
+FORMS = {
+    "as_it_comes": {},
+    "box": {"observation": "box"},
+    "rllib": {"observation": "rllib"},
+}
 VARIANTS = {
     "direct": {},
     "direct_fixed_5": {"roles": "fixed", "rounds": 5},
@@ -28,13 +33,15 @@ def _case(environment: str, variant: str) -> type[EnvironmentConformance]:
     return type(
         f"Test{name}{variant.title().replace('_', '')}",
         (EnvironmentConformance,),
-        {"environment": environment, "options": VARIANTS.get(variant, {})},
+        {"environment": environment, "options": (FORMS | VARIANTS)[variant]},
     )
 
 
 def _variants(environment: str) -> list[str]:
     families = {family.environment for family in FAMILIES.values()}
-    return list(VARIANTS) if environment in families else ["as_it_comes"]
+    if environment in families:
+        return [*VARIANTS, *(form for form in FORMS if form != "as_it_comes")]
+    return list(FORMS)
 
 
 CASES = {

@@ -11,7 +11,8 @@ DILEMMA = EnvSpec(
     ("passenger", "pedestrian", "bystander", "programmer", "regulator"),
     (
         "study", "respondents", "perspective", "vignettes", "order", "rounds", "max_cycles", "render_mode",
-        "pedestrians", "passengers", "default", "certainty", "regime", "question", "program", "decider",
+        "observation", "pedestrians", "passengers", "default", "certainty", "regime", "question", "program",
+        "decider",
     ),
     "ludens.envs.av.dilemma.env:AvDilemmaEnv",
 )  # fmt: skip
@@ -22,6 +23,7 @@ MORAL_MACHINE = EnvSpec(
     ("bystander", "first", "second"),
     (
         "respondents", "scenarios", "draw", "types", "perspective", "order", "max_cycles", "render_mode",
+        "observation",
     ),
     "ludens.envs.av.moral_machine.env:MoralMachineEnv",
 )  # fmt: skip
@@ -33,7 +35,7 @@ ADOPTION = EnvSpec(
     (
         "people", "pedestrians", "accident", "symmetry", "price_utilitarian", "price_protective",
         "ride_utilitarian", "ride_protective", "economies", "regulation", "rounds", "payoffs", "memory",
-        "max_cycles", "render_mode",
+        "max_cycles", "render_mode", "observation",
     ),
     "ludens.envs.av.adoption.env:AdoptionEnv",
 )  # fmt: skip

@@ -13,7 +13,14 @@ import gymnasium
 import numpy as np
 
 from ludens.checks import check_choice, check_count
-from ludens.envs.base import Observation, RenderMode, SimultaneousEnv, StepResult, observation_space
+from ludens.envs.base import (
+    Observation,
+    ObservationForm,
+    RenderMode,
+    SimultaneousEnv,
+    StepResult,
+    observation_space,
+)
 
 Order = Literal["random", "fixed"]
 
@@ -30,6 +37,7 @@ class SurveyEnv(SimultaneousEnv):
         order: ``"random"`` or ``"fixed"``, for subclasses to act on.
         max_cycles: PettingZoo's name for a limit of rounds, after which all seats are truncated.
         render_mode: ``"ansi"``, ``"human"``, ``"rgb_array"`` or None.
+        observation: ``"dict"``, ``"box"`` or ``"rllib"``.
 
     Attributes:
         round: how many questions have been answered.
@@ -50,10 +58,12 @@ class SurveyEnv(SimultaneousEnv):
         order: Order,
         max_cycles: int | None,
         render_mode: RenderMode | None,
+        observation: ObservationForm,
     ) -> None:
         check_choice(environment, "order", order, get_args(Order))
         number = check_count(environment, "respondents", respondents)
-        super().__init__(environment, [f"respondent_{place}" for place in range(number)], render_mode)
+        seats = [f"respondent_{place}" for place in range(number)]
+        super().__init__(environment, seats, render_mode, observation)
         self.order = order
         self.rounds, self.answers = rounds, answers
         self.max_cycles = None if max_cycles is None else check_count(environment, "max_cycles", max_cycles)

@@ -83,7 +83,7 @@ class BertrandBase(BaseEnv):
     def __init__(self, options: PricingOptions, game: PricingGame) -> None:
         market = options.market
         firms = [f"firm_{number}" for number in range(market.firms)]
-        super().__init__(options.environment, firms, options.render_mode)
+        super().__init__(options.environment, firms, options.render_mode, options.observation)
         self.options = options
         self.game = game
         self.core = PricingCore(

@@ -42,6 +42,8 @@ class BertrandEnv(BertrandBase, SimultaneousEnv):
         price_limit: a price above which turns say that nothing can be sold; not enforced.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of
             price and profit paths, shape (height, width, 3), uint8.
+        observation: ``"dict"``, ``"box"`` or ``"rllib"``: the form of observations, see
+            `ludens.envs.base.BaseEnv`.
 
     Observations are a dict of ``observation`` (float32, see `ludens.envs.pricing.observations`) and, with
     a grid, ``action_mask`` (int8, all ones). Rewards are profits in money, less fines. Infos hold

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.checks import check_choice, check_count
-from ludens.envs.base import RenderMode
+from ludens.envs.base import ObservationForm, RenderMode
 from ludens.envs.pricing.interventions import Intervention, as_interventions
 from ludens.envs.pricing.schedule import Schedule
 from ludens.envs.pricing.simulator import checked_grid
@@ -42,6 +42,7 @@ class PricingOptions:
         discount: δ, which turns and infos state; rewards are not discounted.
         price_limit: the price above which turns say that nothing can be sold; nobody enforces it.
         render_mode: PettingZoo's.
+        observation: the form of observations.
     """
 
     environment: str
@@ -55,6 +56,7 @@ class PricingOptions:
     discount: float
     price_limit: float | None
     render_mode: RenderMode | None
+    observation: ObservationForm
 
     @property
     def points(self) -> int | None:
@@ -78,6 +80,7 @@ def pricing_options(
     interventions: Sequence[Intervention | Mapping[str, Any]] = (),
     price_limit: float | None = None,
     render_mode: RenderMode | None = None,
+    observation: ObservationForm = "dict",
 ) -> PricingOptions:
     """Check all options of a pricing environment; `BertrandEnv` describes them.
 
@@ -112,6 +115,7 @@ def pricing_options(
         discount=float(discount),
         price_limit=None if price_limit is None else float(price_limit),
         render_mode=render_mode,
+        observation=observation,
     )
 
 

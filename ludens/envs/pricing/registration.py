@@ -6,7 +6,7 @@ from ludens.envs.spec import EnvSpec, register
 
 OPTIONS = (
     "market", "firms", "actions", "points", "extension", "grid", "bounds", "memory", "periods", "max_cycles",
-    "discount", "interventions", "price_limit", "render_mode",
+    "discount", "interventions", "price_limit", "render_mode", "observation",
 )  # fmt: skip
 BERTRAND = EnvSpec(
     "ludens/bertrand-v0",

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 
 from ludens.checks import check_choice, check_count, whole_number
-from ludens.envs.base import Observation, RenderMode, TurnBasedEnv, observation_space
+from ludens.envs.base import Observation, ObservationForm, RenderMode, TurnBasedEnv, observation_space
 from ludens.envs.tree import drawing
 from ludens.envs.tree.encoding import Encoding, Masks
 from ludens.envs.tree.play import Roles, TreePlay
@@ -39,10 +39,11 @@ class SequentialEnv(TurnBasedEnv):
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns the tree as a
             picture with the path taken, shape (height, width, 3), uint8. Before the first move of a later
             round, the round before it is shown.
+        observation: ``"dict"``, ``"box"`` or ``"rllib"``: the form of observations, see `BaseEnv`.
 
     Observations are a dict of ``observation`` (float32, see `ludens.envs.tree.encoding`) and ``action_mask``
     (int8). Actions are option numbers in the game's own order. Rewards are payoffs in points, paid when a
-    round ends. Infos are empty.
+    round ends. Infos are empty but for the mask, where observations are vectors alone.
 
     Raises:
         UsageError: an argument is out of its range.
@@ -58,13 +59,15 @@ class SequentialEnv(TurnBasedEnv):
         rounds: int = 1,
         max_cycles: int | None = None,
         render_mode: RenderMode | None = None,
+        observation: ObservationForm = "dict",
     ) -> None:
         if not isinstance(game, GameTree):
             raise UsageError(f"SequentialEnv plays a GameTree; got {game!r}: make_env makes one by its name.")
         name = environment or game.name
         check_choice(name, "roles", roles, get_args(Roles))
         check_choice(name, "method", method, get_args(Method))
-        super().__init__(name, [f"player_{seat}" for seat in range(len(game.roles))], render_mode)
+        seats = [f"player_{seat}" for seat in range(len(game.roles))]
+        super().__init__(name, seats, render_mode, observation)
         if not game.information_sets:
             raise UsageError(f"{game!r} asks nobody to decide anything: give it a decision node to play it.")
         self.game = game
@@ -137,7 +140,7 @@ class SequentialEnv(TurnBasedEnv):
             role=node.role,
             node=node.label,
             options=tuple(Option(number, name) for number, name in enumerate(node.options)),
-            observation=self.observe(agent),
+            observation=self._observed(agent),
             game=self.game,
             known=node.known,
             past=tuple(PastRound(seen.role, seen.path, dict(seen.payoffs)) for seen in past),

@@ -16,7 +16,15 @@ from ludens.checks import check_choice, check_count, whole_number
 from ludens.envs.av.adoption import render
 from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame, Deaths
 from ludens.envs.av.adoption.simulator import UNHARMED, AdoptionCore, AdoptionOutcome
-from ludens.envs.base import Info, Observation, RenderMode, SimultaneousEnv, StepResult, observation_space
+from ludens.envs.base import (
+    Info,
+    Observation,
+    ObservationForm,
+    RenderMode,
+    SimultaneousEnv,
+    StepResult,
+    observation_space,
+)
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
 
@@ -44,6 +52,8 @@ class AdoptionEnv(SimultaneousEnv):
         max_cycles: PettingZoo's name for `rounds`; the smaller of the two counts.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of
             adoption over rounds above the gains from it, shape (height, width, 3), uint8.
+        observation: ``"dict"``, ``"box"`` or ``"rllib"``: the form of observations, see
+            `ludens.envs.base.BaseEnv`.
         parameters: those of `AdoptionGame`.
 
     Observations are a dict of ``action_mask`` (int8) and ``observation``, a float32 vector: the shares of
@@ -68,6 +78,7 @@ class AdoptionEnv(SimultaneousEnv):
         memory: int = 1,
         max_cycles: int | None = None,
         render_mode: RenderMode | None = None,
+        observation: ObservationForm = "dict",
         **parameters: Any,
     ) -> None:
         check_choice(ENVIRONMENT, "payoffs", payoffs, get_args(Payoffs))
@@ -76,7 +87,8 @@ class AdoptionEnv(SimultaneousEnv):
             self.rounds = min(self.rounds, check_count(ENVIRONMENT, "max_cycles", max_cycles))
         self.memory = check_count(ENVIRONMENT, "memory", memory, least=0)
         self.game = AdoptionGame(**parameters)
-        super().__init__(ENVIRONMENT, [f"owner_{number}" for number in range(self.game.people)], render_mode)
+        seats = [f"owner_{number}" for number in range(self.game.people)]
+        super().__init__(ENVIRONMENT, seats, render_mode, observation)
         self.payoffs: Payoffs = payoffs
         self.core = AdoptionCore(self.game, realised=payoffs == "realised")
         self._place = {agent: number for number, agent in enumerate(self.possible_agents)}

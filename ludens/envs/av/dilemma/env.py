@@ -23,7 +23,7 @@ from ludens.envs.av.dilemma.observations import SIZE, encoded
 from ludens.envs.av.dilemma.studies import VARIABLES, free_design, study_design
 from ludens.envs.av.dilemma.vignette import GROUPS, MOST, PERSPECTIVES, Vignette
 from ludens.envs.av.survey import Order, SurveyEnv
-from ludens.envs.base import Info, Observation, RenderMode
+from ludens.envs.base import Info, Observation, ObservationForm, RenderMode
 from ludens.envs.turn import Option, Scale, Turn
 from ludens.errors import UsageError
 
@@ -116,6 +116,8 @@ class AvDilemmaEnv(SurveyEnv):
         max_cycles: PettingZoo's name for a limit of rounds, after which all seats are truncated.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of the
             last vignettes and answers, shape (height, width, 3), uint8.
+        observation: ``"dict"``, ``"box"`` or ``"rllib"``: the form of observations, see
+            `ludens.envs.base.BaseEnv`.
         variables: the arguments of `Vignette` as design variables, each one value or a list of them; every
             combination is asked (`free_design`).
 
@@ -141,6 +143,7 @@ class AvDilemmaEnv(SurveyEnv):
         rounds: int | None = None,
         max_cycles: int | None = None,
         render_mode: RenderMode | None = None,
+        observation: ObservationForm = "dict",
         **variables: Any,
     ) -> None:
         self.protocol, design = _design(study, vignettes, variables)
@@ -153,6 +156,7 @@ class AvDilemmaEnv(SurveyEnv):
             order=order,
             max_cycles=max_cycles,
             render_mode=render_mode,
+            observation=observation,
         )
         number = len(self.possible_agents)
         seen = [perspective] * number if isinstance(perspective, str) else list(perspective)

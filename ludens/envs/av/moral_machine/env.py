@@ -18,7 +18,7 @@ from ludens.checks import check_choice, check_count, whole_number
 from ludens.envs.av.moral_machine import render
 from ludens.envs.av.moral_machine.scenarios import CHARACTERS, MOST, TYPES, Scenarios, draw_scenarios
 from ludens.envs.av.survey import Order, SurveyEnv
-from ludens.envs.base import Info, Observation, RenderMode
+from ludens.envs.base import Info, Observation, ObservationForm, RenderMode
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
 
@@ -134,6 +134,8 @@ class MoralMachineEnv(SurveyEnv):
         max_cycles: PettingZoo's name for a limit of rounds, after which all seats are truncated.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns a picture of the
             shares spared, shape (height, width, 3), uint8.
+        observation: ``"dict"``, ``"box"`` or ``"rllib"``: the form of observations, see
+            `ludens.envs.base.BaseEnv`.
 
     Actions are 0 (spare the group named first) or 1 (spare the second). Observations are a dict of
     ``observation`` (float32, per group: the number of each character / 5, in the vehicle, lawful, unlawful,
@@ -156,6 +158,7 @@ class MoralMachineEnv(SurveyEnv):
         order: Order = "random",
         max_cycles: int | None = None,
         render_mode: RenderMode | None = None,
+        observation: ObservationForm = "dict",
     ) -> None:
         check_choice(ENVIRONMENT, "perspective", perspective, get_args(Perspective))
         rounds = check_count(ENVIRONMENT, "scenarios", scenarios)
@@ -173,6 +176,7 @@ class MoralMachineEnv(SurveyEnv):
             order=order,
             max_cycles=max_cycles,
             render_mode=render_mode,
+            observation=observation,
         )
 
     @property
