@@ -5,7 +5,7 @@
 
 Answers are given one per request, in the order of arrival; when the list is used up, `otherwise` answers. An
 answer may also be a function of the request (and so of the prompt), which makes a server that does not depend
-on the order of requests. Every request is kept in `server.requests`.
+on the order of requests. Every request is kept in `server.requests`, and its headers in `server.headers`.
 """
 
 from __future__ import annotations
@@ -150,6 +150,7 @@ class Loopback(Serving):
         self.logprobs = logprobs
         self.schema = schema
         self.requests: list[Request] = []
+        self.headers: list[dict[str, str]] = []
         self.at_once = 0
         self.most_at_once = 0
         self._lock = threading.Lock()
@@ -182,6 +183,7 @@ class _Handler(Handler):
         loopback: Loopback = self.server.owner
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with loopback._lock:
+            loopback.headers.append({name.lower(): value for name, value in self.headers.items()})
             loopback.at_once += 1
             loopback.most_at_once = max(loopback.most_at_once, loopback.at_once)
         try:

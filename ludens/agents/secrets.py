@@ -112,8 +112,10 @@ def without_secret_values(value: Any) -> Any:
         public = [without_secret_values(each) for each in value]
         return [each for each in public if each is not _SECRET]
     if isinstance(value, str):
-        text = masked(_URL.sub(lambda url: plain_address(url[0]), value))
-        return _SECRET if text == MASK and value != MASK else text
+        address = _URL.sub(lambda url: plain_address(url[0]), value)
+        public = masked(address)
+        # Without its address a model would be asked elsewhere; that some of it is missing must show.
+        return public if public == address or "://" in public else _SECRET
     return value
 
 

@@ -31,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:
+        from ludens.agents.secrets import mask_error
+
         if debug:
+            mask_error(error)
             raise
         from ludens.experiments.report.screen import show_error
 

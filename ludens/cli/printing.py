@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,13 @@ def fail(error: BaseException, ctx: Any) -> None:
     """Print one sentence on stderr, with --debug after the traceback."""
     from ludens.experiments.report.screen import show_error
 
-    screen = console(stderr=True)
     if ctx.obj:
-        screen.print_exception()
-    show_error(error, screen)
+        print_traceback(error)
+    show_error(error, console(stderr=True))
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print the way to an error on stderr, without the secrets that its messages may hold."""
+    from ludens.agents.secrets import masked
+
+    typer.echo(masked("".join(traceback.format_exception(error))), err=True, nl=False)

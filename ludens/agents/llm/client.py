@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ludens.agents.llm.abilities import check_key, load, missing_keys
 from ludens.agents.llm.faults import chain, is_temporary, permanent_error, provider_words, waiting_time
 from ludens.agents.llm.reply import Reply, read_reply, received
+from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, spent
     for cause in chain(error):
         if isinstance(cause, LudensError):
             raise cause
+    mask_error(error)  # it may come to light as the cause of another one
     said = provider_words(error)
     if isinstance(error, litellm.ContentPolicyViolationError):
         return Reply(refused=True, text=None, **spent)

@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator
 
+from ludens.agents.secrets import masked
 from ludens.errors import LudensError
 
 LONGEST_WAIT = 60.0
@@ -87,7 +88,7 @@ def provider_words(error: BaseException) -> str:
     text = re.sub(
         r"^(?:litellm\.)?(?:\w+Error:\s*|\w+Exception\s*-\s*|litellm\.)*",
         "",
-        str(error).split("Traceback")[0],
+        masked(str(error)).split("Traceback")[0],
     )
     line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
     return (line if len(line) <= 200 else line[:197] + "...").rstrip(".") or type(error).__name__

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ludens.agents.llm.abilities import price_known
 from ludens.agents.llm.logprobs import Token
+from ludens.agents.secrets import masked
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -66,6 +67,12 @@ class Reply:
     cost: float = 0.0
     seconds: float = 0.0
     transport_retries: int = 0
+
+    def __post_init__(self) -> None:
+        # A server may send back the key that it was sent.
+        for name in ("text", "filtered", "error", "rejected", "told"):
+            if said := getattr(self, name):
+                object.__setattr__(self, name, masked(said))
 
 
 def read_reply(litellm: ModuleType, model: str, response: Any, **known: Any) -> Reply:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ludens.agents.policy import Call, Decision
+from ludens.agents.secrets import masked
 from ludens.errors import LudensError
 from ludens.experiments.report.terminal import plain
 from ludens.experiments.runs.printable import printable
@@ -73,9 +74,9 @@ def show_error(error: BaseException, console: Console) -> None:
         if isinstance(error, LudensError | KeyboardInterrupt)
         else f"{type(error).__name__}: {error}"
     )
-    console.print(plain(text, style="red"), soft_wrap=True)
+    console.print(plain(masked(text), style="red"), soft_wrap=True)
     for note in getattr(error, "__notes__", ()):
-        console.print(plain(note), soft_wrap=True)
+        console.print(plain(masked(note)), soft_wrap=True)
 
 
 def _facts(manifest: Mapping[str, Any], summary: Summary) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ludens.agents.policy import BeliefReport, Call, Decision, Wording
+from ludens.agents.secrets import masked, without_secrets
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
 
 SCHEMA_VERSION = 3
@@ -102,10 +103,10 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
         number,
         call.model,
         as_json(messages),
-        call.reply,
+        call.reply and masked(call.reply),
         call.outcome,
-        call.detail,
-        as_json(dict(call.parameters)),
+        masked(call.detail),
+        as_json(without_secrets(call.parameters)),
         as_json(call.option_probabilities) if call.option_probabilities is not None else None,
         call.prompt_tokens,
         call.completion_tokens,

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ludens.agents.policy import Call
+from ludens.agents.secrets import masked
 from ludens.errors import UsageError
 from ludens.experiments.runs import rows
 from ludens.experiments.runs.database import StoreError, connect, reason, translated
@@ -187,7 +188,7 @@ class Store:
 
     def end_episode(self, record: EpisodeRecord) -> None:
         """Keep how an episode ended."""
-        row = (record.status, rows.as_json(dict(record.payoffs)), record.detail, record.index)
+        row = (record.status, rows.as_json(dict(record.payoffs)), masked(record.detail), record.index)
         with self._writing() as database:
             database.execute("UPDATE episodes SET status = ?, payoffs = ?, detail = ? WHERE episode = ?", row)
             _set(database, "seconds", self._seconds())
@@ -217,7 +218,7 @@ class Store:
     def set_status(self, status: RunStatus, detail: str = "") -> None:
         """Keep how the run stands."""
         with self._writing() as database:
-            for item in (("status", status), ("detail", detail), ("seconds", self._seconds())):
+            for item in (("status", status), ("detail", masked(detail)), ("seconds", self._seconds())):
                 _set(database, *item)
 
     def close(self) -> None:

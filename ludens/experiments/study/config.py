@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
 
 from ludens.agents.policy import Policy
-from ludens.agents.secrets import without_secrets
+from ludens.agents.secrets import masked, remember, without_secrets
 from ludens.errors import UsageError
 from ludens.experiments.runs.seeds import check_seed
 
@@ -58,6 +58,7 @@ def as_policy(value: object) -> PolicyLike:
     if isinstance(value, str) and value.strip():
         return value
     if isinstance(value, Mapping):
+        remember(value)
         settings: dict[str, Any] = plain_values(value)
         return settings
     raise ValueError(
@@ -100,7 +101,7 @@ def plain_values(value: Any, key: str = "") -> Any:
 def described(policy: PolicyLike) -> str | dict[str, Any]:
     """Return a policy as JSON values, without secrets, which come from the environment."""
     if isinstance(policy, str):
-        return policy
+        return masked(policy)
     settings: dict[str, Any] = plain_values(
         without_secrets(policy.describe() if isinstance(policy, Policy) else policy)
     )
