@@ -44,7 +44,8 @@ class Call:
         messages: what was sent, in OpenAI's shape.
         reply: the text that came back; None if there was none.
         outcome: ``"ok"`` if the reply could be used, else what was wrong with it: ``"invalid"``,
-            ``"refused"``, ``"error"`` (no reply after all retries of the transport).
+            ``"refused"``, ``"error"`` (the server does not take such a request). What was not answered is no
+            call.
         detail: the reason in words, for an outcome other than ``"ok"``.
         parameters: sampling parameters that were sent.
         option_probabilities: read from token log-probabilities, in the game's option order, if asked for.

@@ -1,6 +1,7 @@
 from .abilities import price_known as price_known
 from .choice_policy import LLMPolicy as LLMPolicy
 from .faults import ModelError as ModelError
+from .faults import NoReplyError as NoReplyError
 from .judge_policy import JudgeGame as JudgeGame
 from .judge_policy import JudgePolicy as JudgePolicy
 from .model_policy import ModelPolicy as ModelPolicy

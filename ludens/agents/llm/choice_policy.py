@@ -41,7 +41,8 @@ class LLMPolicy(RatingPolicy):
             is handed to LiteLLM with every request; a misspelt setting, and a parameter that the policy
             decides itself (messages, n, stream …), is an error.
 
-    A refusal ends the decision at once, without another attempt; so does a transport that fails for good.
+    A refusal ends the decision at once, without another attempt. A server that gives no reply is no decision
+    of the model: it raises `NoReplyError`.
     Where a turn asks for points, it answers as `RatingPolicy` does.
 
     Raises:

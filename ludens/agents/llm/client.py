@@ -1,8 +1,8 @@
 """One request to a language model, through LiteLLM.
 
 LiteLLM knows the providers, their parameters and their prices. Requests are repeated here after a fault of
-the transport, because LiteLLM hides its own repetitions, so that they could not be counted, and ignores
-Retry-After.
+the transport (see `ludens.agents.llm.circuit`), because LiteLLM hides its own repetitions, so that they could
+not be counted, and ignores Retry-After.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ludens.agents.llm.abilities import check_key, load, missing_keys
-from ludens.agents.llm.faults import chain, is_temporary, permanent_error, provider_words, waiting_time
+from ludens.agents.llm.circuit import circuit_of
+from ludens.agents.llm.endpoint import Endpoint
+from ludens.agents.llm.faults import chain, is_spent, permanent_error, provider_words
 from ludens.agents.llm.reply import Reply, read_reply, received
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
@@ -23,57 +25,29 @@ from ludens.errors import LudensError
 if TYPE_CHECKING:
     from types import ModuleType
 
-TIMEOUT = 120.0
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A model and how to reach it.
-
-    Attributes:
-        model: LiteLLM's id.
-        options: passed to LiteLLM unchanged, for example ``api_base``.
-        timeout: seconds for one request; None for no limit.
-        transport_retries: how often a request is repeated after 429, 5xx, a time-out or a broken connection.
-        retry_wait: seconds before the first repetition; the wait doubles each time. Where the server says how
-            long to wait (Retry-After), this counts instead. Every wait is at most a minute.
-    """
-
-    model: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    timeout: float | None = TIMEOUT
-    transport_retries: int = 4
-    retry_wait: float = 1.0
-
 
 async def complete(
     endpoint: Endpoint, messages: Sequence[Mapping[str, str]], parameters: Mapping[str, Any]
 ) -> Reply:
-    """Make one request, and repeat it after temporary faults.
+    """Make one request, and repeat it after temporary faults for as long as there is patience.
 
     Raises:
+        NoReplyError: an outage or a rate limit outlasted the patience.
         ModelError: the model cannot be used.
         LudensError: a model on this machine cannot be loaded; the message says why.
     """
-    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
-
     litellm = load(endpoint.model)
     check_key(endpoint.model, endpoint.options)
     begun = time.monotonic()
-    tries = AsyncRetrying(
-        retry=retry_if_exception(is_temporary),
-        stop=stop_after_attempt(1 + endpoint.transport_retries),
-        wait=lambda state: waiting_time(
-            state.outcome.exception() if state.outcome else None, state.attempt_number, endpoint.retry_wait
-        ),
-        reraise=True,
-    )
+
+    async def request() -> Reply:
+        return await _request(litellm, endpoint, messages, parameters)
+
     try:
-        reply: Reply = await tries(_request, litellm, endpoint, messages, parameters)
-    except (TimeoutError, *litellm.exceptions.LITELLM_EXCEPTION_TYPES) as error:
-        spent = {"seconds": time.monotonic() - begun, "transport_retries": _repeated(tries)}
-        return _failed(litellm, endpoint, error, spent)
-    return replace(reply, seconds=time.monotonic() - begun, transport_retries=_repeated(tries))
+        reply, repeated = await circuit_of(endpoint).send(endpoint, request)
+    except tuple(litellm.exceptions.LITELLM_EXCEPTION_TYPES) as error:
+        return _failed(litellm, endpoint, error, time.monotonic() - begun)
+    return replace(reply, seconds=time.monotonic() - begun, transport_retries=repeated)
 
 
 async def _request(
@@ -110,23 +84,15 @@ async def _request(
     return read_reply(litellm, endpoint.model, response)
 
 
-def _repeated(tries: Any) -> int:
-    return max(0, int(tries.statistics.get("attempt_number", 1)) - 1)
-
-
-def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, spent: dict[str, Any]) -> Reply:
+def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, seconds: float) -> Reply:
     for cause in chain(error):
         if isinstance(cause, LudensError):
             raise cause
     mask_error(error)  # it may come to light as the cause of another one
     said = provider_words(error)
     if isinstance(error, litellm.ContentPolicyViolationError):
-        return Reply(refused=True, text=None, **spent)
-    if is_temporary(error):
-        times = spent["transport_retries"] + 1
-        return Reply(error=f"No reply after {times} {'try' if times == 1 else 'tries'}: {said}", **spent)
-    if getattr(error, "status_code", None) in (400, 422):
-        return Reply(rejected=said, **spent)
-    where = str(endpoint.options.get("api_base") or "its provider")
+        return Reply(refused=True, text=None, seconds=seconds)
+    if getattr(error, "status_code", None) in (400, 422) and not is_spent(error):
+        return Reply(rejected=said, seconds=seconds)
     keys = missing_keys(endpoint.model) or f"{endpoint.model.split('/')[0].upper()}_API_KEY"
-    raise permanent_error(error, endpoint.model, where, keys) from error
+    raise permanent_error(error, endpoint.model, endpoint.where, keys) from error

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 from ludens.agents.secrets import masked
 from ludens.errors import LudensError
 
 LONGEST_WAIT = 60.0
+LONGEST_ASKED = 366 * 24 * 3600.0
+"""Seconds; a server that asks for a longer wait does not mean it."""
+
 _SPREAD = random.Random()  # waits only; no result depends on it
+
+_SPENT = re.compile(
+    r"(?i)insufficient[_ ](?:quota|balance|credits?)|exceeded_current_quota_error|billing_hard_limit|"
+    r"billing_not_active|credit balance is too low|used all available credits|requires more credits|"
+    r"arrearage|余额不足|欠费"
+)
+"""What providers say when a quota or a prepaid credit is spent: codes, types and sentences."""
+
+_PARTS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 class ModelError(LudensError):
     """An error for a model that cannot be used, where asking again will not help: there is no key or no such
     model, or the model does not take the request.
+    """
+
+
+class NoReplyError(ModelError):
+    """An error for a question that was not answered, because an outage or a rate limit lasted too long.
+
+    It says nothing of the model: nothing is recorded, and the question can be asked again later.
     """
 
 
@@ -30,33 +54,76 @@ def is_temporary(error: BaseException) -> bool:
         return False
     status = getattr(error, "status_code", None)
     if status == 429:
-        return "insufficient_quota" not in str(error)
+        return not is_spent(error)
     return status is None or status in (408, 409, 425) or status >= 500
 
 
+def is_rate_limit(error: BaseException) -> bool:
+    """Return whether the server refused the request because there were too many; waiting helps then."""
+    return getattr(error, "status_code", None) == 429 and not is_spent(error)
+
+
+def is_spent(error: BaseException) -> bool:
+    """Return whether a quota or a prepaid credit is spent, so that waiting does not help.
+
+    Providers say so with 400, 402, 403 or 429, in a code, in a type or in a sentence.
+    """
+    status = getattr(error, "status_code", None)
+    if status == 402:
+        return True
+    return status in (400, 403, 429) and any(_SPENT.search(text) for text in _texts(error))
+
+
+def asked_wait(error: BaseException) -> float | None:
+    """Return for how many seconds the server asks to wait; None if it does not, or asks for nothing sensible.
+
+    Read are Retry-After (seconds or an HTTP date, RFC 9110 §10.2.3), ``retry-after-ms``,
+    ``x-ratelimit-reset-*`` of what is used up (OpenAI), and ``retryDelay`` in the body (Google).
+    """
+    for each in chain(error):
+        headers = _headers(each)
+        waits = [
+            _number(headers.get("retry-after-ms")) / 1000,
+            _number(headers.get("retry-after")),
+            _until(headers.get("retry-after")),
+            *(
+                _duration(headers.get(f"x-ratelimit-reset-{what}"))
+                for what in ("requests", "tokens")
+                if _number(headers.get(f"x-ratelimit-remaining-{what}")) == 0
+            ),
+        ]
+        if sensible := [wait for wait in waits if 0 < wait <= LONGEST_ASKED]:
+            return sensible[0]
+    delays = (re.search(r'"retryDelay":\s*"(\d{1,9}(?:\.\d{1,9})?)s"', text) for text in _texts(error))
+    return next((float(delay[1]) for delay in delays if delay), None)
+
+
+def backoff(attempt: int, first: float) -> float:
+    """Return how long to wait after a failed attempt if the server does not say.
+
+    Args:
+        attempt: its number, from 1.
+        first: seconds to wait after the first attempt, doubled after each further one.
+
+    Returns:
+        Seconds, at most a minute, spread out so that what was refused together does not come back together.
+    """
+    return min(first * 2.0 ** min(attempt - 1, 60), LONGEST_WAIT) * _SPREAD.uniform(0.5, 1.0)
+
+
 def waiting_time(error: BaseException | None, attempt: int, first: float) -> float:
-    """Return how long to wait after a failed attempt.
+    """Return how long to wait after a failed attempt: what the server asks for, else a `backoff`.
 
     Args:
         error: the fault; None if it is not known.
         attempt: its number, from 1.
-        first: seconds to wait after the first attempt, doubled after each further one, unless the server said
-            how long to wait.
+        first: seconds to wait after the first attempt.
 
     Returns:
         Seconds, at most a minute.
     """
-    headers = getattr(error, "litellm_response_headers", None)
-    if headers is None:  # an error that LiteLLM passed on as its client raised it
-        headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    try:
-        asked = float(headers.get("retry-after", "nan"))
-    except ValueError:
-        asked = math.nan
-    if asked >= 0:
-        return min(asked, LONGEST_WAIT)
-    # Spread out, so that many requests refused together do not come back together.
-    return min(first * 2.0 ** (attempt - 1), LONGEST_WAIT) * _SPREAD.uniform(0.5, 1.0)
+    asked = None if error is None else asked_wait(error)
+    return backoff(attempt, first) if asked is None else min(asked, LONGEST_WAIT)
 
 
 def permanent_error(error: BaseException, model: str, where: str, keys: str) -> ModelError:
@@ -69,6 +136,10 @@ def permanent_error(error: BaseException, model: str, where: str, keys: str) -> 
         keys: the environment variables that hold the key.
     """
     status, said = getattr(error, "status_code", None), provider_words(error)
+    if is_spent(error):
+        return ModelError(
+            f"The quota or credit for {model} at {where} is spent ({said}): add to it there, then go on."
+        )
     if status in (401, 403):
         return ModelError(
             f"{where} did not accept the key for {model} ({said}): set {keys} to one that may use this model."
@@ -101,3 +172,47 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _headers(error: BaseException) -> Mapping[str, str]:
+    """Return the headers of the response, with names in lower case."""
+    headers = getattr(error, "litellm_response_headers", None)
+    if headers is None:  # an error that LiteLLM passed on as its client raised it
+        headers = getattr(getattr(error, "response", None), "headers", None)
+    return {str(name).lower(): str(value) for name, value in dict(headers or {}).items()}
+
+
+def _texts(error: BaseException) -> Iterator[str]:
+    """Yield all that the server said: what LiteLLM makes of it, and the body where one is kept."""
+    for each in chain(error):
+        yield str(each)
+        body: Any = getattr(each, "body", None)
+        if isinstance(body, Mapping):
+            with suppress(TypeError, ValueError):
+                yield json.dumps(body, ensure_ascii=False)
+        with suppress(Exception):  # a response whose body was never read raises its client's own error
+            yield str(getattr(getattr(each, "response", None), "text", ""))
+
+
+def _number(text: str | None) -> float:
+    """Return the number that a text holds; NaN if it holds none."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _until(text: str | None) -> float:
+    """Return the seconds until an HTTP date; NaN if the text is no date."""
+    try:
+        return parsedate_to_datetime(text or "").timestamp() - time.time()
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _duration(text: str | None) -> float:
+    """Return the seconds of a duration such as ``6m0s`` or ``120ms``; NaN if the text is none."""
+    if not re.fullmatch(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[hms]))+", text or ""):
+        return math.nan
+    parts = re.findall(r"([\d.]+)(ms|[hms])", text or "")
+    return sum(float(number) * _PARTS[unit] for number, unit in parts)

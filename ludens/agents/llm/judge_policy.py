@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.model_policy import ModelPolicy, Question
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.prompts.tree import rotation
@@ -74,7 +73,7 @@ class JudgePolicy(ModelPolicy):
         """Ask the model; the kinds stand in an order that is drawn anew for each sentence.
 
         Raises:
-            ModelError: the model cannot be used, or gave no reply.
+            ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
             UsageError: the turn is not one of a `JudgeGame`.
         """
         prompt = _prompt(turn, int(rng.integers(len(turn.options))))
@@ -83,13 +82,7 @@ class JudgePolicy(ModelPolicy):
         def read(reply: Reply) -> ParsedReply:
             return read_text(reply, prompt)
 
-        reply, replayed = ParsedReply("error"), True
-        while reply.outcome == "error" and replayed:
-            # A failure of an earlier session is no reply to hold on to: the sentence is asked again.
-            replayed = query.upcoming() is not None
-            _, reply = await self._ask(query, lambda held: Question(prompt, read, SHORT_REPLY))
-        if reply.outcome == "error":
-            raise ModelError(f"{self.model} gave no verdict ({reply.detail.rstrip('.')}): go on later.")
+        _, reply = await self._ask(query, lambda held: Question(prompt, read, SHORT_REPLY))
         if reply.outcome != "ok":
             return self._undecided(reply, prompt.wording, query)
         place = read_choice(reply.reply, prompt.labels).place

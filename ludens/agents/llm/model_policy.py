@@ -17,7 +17,7 @@ import numpy as np
 
 from ludens.agents.llm.abilities import LOCAL, Abilities, abilities
 from ludens.agents.llm.addresses import reached
-from ludens.agents.llm.client import TIMEOUT, Endpoint
+from ludens.agents.llm.endpoint import TIMEOUT, Endpoint
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import run, shared
 from ludens.agents.llm.prompts.templates import Prompt
@@ -52,7 +52,6 @@ class Question:
         read: reads a reply to it.
         max_tokens: a limit that suits the reply, for models that do not think before they reply.
         schema: the response format; None for plain text.
-        about: what is asked for, for messages.
         retries: how often a reply that cannot be read is asked again; None for the policy's own number.
     """
 
@@ -60,7 +59,6 @@ class Question:
     read: Read
     max_tokens: int
     schema: dict[str, Any] | None = None
-    about: str = ""
     retries: int | None = None
 
 
@@ -141,6 +139,7 @@ class ModelPolicy(Policy):
             self.model,
             reached(self.options | address),
             timeout,
+            settings.patience,
             settings.transport_retries,
             settings.retry_wait,
         )

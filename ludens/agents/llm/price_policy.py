@@ -45,8 +45,7 @@ class PricePolicy(ModelPolicy):
             is handed to LiteLLM with every request.
 
     A reply without a usable price is asked again with the reason. After all tries the decision is invalid,
-    and its episode ends as aborted; a refusal ends it at once. A provider that gives no reply at all stops
-    the run with an error, so that the run can be resumed; such requests count as tries too.
+    and its episode ends as aborted; a refusal ends it at once.
 
     Raises:
         UsageError: a setting is out of its range or unknown.
@@ -78,7 +77,7 @@ class PricePolicy(ModelPolicy):
         """Ask the model for its price and its notes.
 
         Raises:
-            ModelError: the model cannot be used, or gave no reply.
+            ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
             UsageError: the turn is not one of a pricing market.
         """
         view = market_view(turn)
@@ -96,7 +95,7 @@ class PricePolicy(ModelPolicy):
                 return parsed(reply, _read(turn, view, options, reply.text, cut=reply.cut))
 
             limit = SMALL_REPLY if small else LONG_REPLY
-            return Question(prompt, read, limit, schema, f"period {view.period + 1}")
+            return Question(prompt, read, limit, schema)
 
         prompt, reply = await self._ask(query, pose)
         if reply.outcome != "ok":
@@ -120,17 +119,10 @@ class PricePolicy(ModelPolicy):
         parameters = self._parameters(question)
         last = len(query.calls) + self.settings.tries
         while len(query.calls) < last:
-            replayed = query.upcoming() is not None
             reply = await query.ask(prompt, parameters, question.read, retries=0, rejection=rejection)
-            if reply.outcome == "error" and not replayed and len(query.calls) < last:
-                raise ModelError(
-                    f"{self.model} gave no reply for {question.about} ({reply.detail.rstrip('.')}): see to "
-                    "the connection and the provider, then go on."
-                )
-            if reply.outcome == "invalid":
-                prompt = self._again(question.prompt, reply)
-            elif reply.outcome != "error":
+            if reply.outcome != "invalid":
                 break
+            prompt = self._again(question.prompt, reply)
         return reply
 
     def _again(self, prompt: Prompt, reply: ParsedReply) -> Prompt:

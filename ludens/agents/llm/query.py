@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ludens.agents.journal import current_journal
-from ludens.agents.llm.client import Endpoint, complete
+from ludens.agents.llm.client import complete
+from ludens.agents.llm.endpoint import Endpoint
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import shared
 from ludens.agents.llm.prompts.templates import Prompt
@@ -55,7 +56,8 @@ class ModelQuery:
     ) -> ParsedReply:
         """Ask until a reply can be read, at most 1 + `retries` times, and return the last reply.
 
-        Only replies that cannot be read are asked again; refusals and failures of the transport are final.
+        Only replies that cannot be read are asked again; refusals are final. A request that got no reply is
+        no call and leaves no trace, so that a resumed run makes it again.
 
         Args:
             prompt: the question.
@@ -66,6 +68,7 @@ class ModelQuery:
                 the question can be put in another form, which the outcome ``"rejected"`` calls for.
 
         Raises:
+            NoReplyError: an outage or a rate limit outlasted the patience.
             ModelError: the model cannot be used, or rejects the request.
         """
         messages = [dict(message) for message in prompt.messages]
@@ -99,10 +102,7 @@ class ModelQuery:
         reply = await shared(complete(self._endpoint, messages, sent))
         if reply.rejected and rejection is not None:
             raise rejection(reply.rejected)
-        if reply.rejected:
-            parsed = ParsedReply("error", REJECTED + reply.rejected)
-        else:
-            parsed = ParsedReply("error", reply.error) if reply.error else read(reply)
+        parsed = ParsedReply("error", REJECTED + reply.rejected) if reply.rejected else read(reply)
         assert parsed.outcome != "rejected"
         call = Call(
             model=self._endpoint.model,
@@ -135,7 +135,5 @@ def answered(prompt: Prompt, parsed: ParsedReply) -> Messages:
 
 
 def _parsed(call: Call) -> ParsedReply:
-    rejected = call.outcome == "error" and call.detail.startswith(REJECTED)
-    return ParsedReply(
-        "rejected" if rejected else call.outcome, call.detail, call.reply, call.option_probabilities
-    )
+    outcome = "rejected" if call.outcome == "error" else call.outcome
+    return ParsedReply(outcome, call.detail, call.reply, call.option_probabilities)

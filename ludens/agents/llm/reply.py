@@ -41,7 +41,6 @@ class Reply:
         cut: the reply ended because it reached the limit of tokens.
         thoughts: the reply holds thoughts beside its text, in a field of their own.
         tokens: the text's tokens with their probabilities, if the provider sent them.
-        error: why there is no reply, after all repetitions; empty if there is one.
         rejected: why the server does not take this request (status 400 or 422), on one short line; empty if
             it does.
         told: all that the server says about a request that it does not take.
@@ -58,7 +57,6 @@ class Reply:
     cut: bool = False
     thoughts: bool = False
     tokens: tuple[Token, ...] = ()
-    error: str = ""
     rejected: str = ""
     told: str = ""
     left_out: frozenset[str] = frozenset()
@@ -70,7 +68,7 @@ class Reply:
 
     def __post_init__(self) -> None:
         # A server may send back the key that it was sent.
-        for name in ("text", "filtered", "error", "rejected", "told"):
+        for name in ("text", "filtered", "rejected", "told"):
             if said := getattr(self, name):
                 object.__setattr__(self, name, masked(said))
 

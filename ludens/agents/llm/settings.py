@@ -7,6 +7,7 @@ close to a setting is taken for a misspelling, and a parameter that the policy d
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from inspect import Parameter, Signature, get_annotations
@@ -22,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from ludens.agents.llm.endpoint import PATIENCE
 from ludens.agents.llm.prompts.games import check_framing
 from ludens.agents.llm.prompts.prices import Layout, check_prefix
 from ludens.agents.llm.prompts.templates import personas
@@ -47,6 +49,8 @@ DECIDED = {
     "stream": "",
     "n": "",
 }
+
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def _policy(info: ValidationInfo) -> str:
@@ -92,6 +96,19 @@ def _float(value: object) -> float:
         return float(value)  # type: ignore[arg-type]  # finds out whether it is a number
     except (TypeError, ValueError, OverflowError):
         return math.nan
+
+
+def _patience(value: object, info: ValidationInfo) -> float:
+    text = value.strip() if isinstance(value, str) else ""
+    if written := re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smh]?)", text):
+        return float(written[1]) * _SECONDS[written[2]]
+    number = math.nan if isinstance(value, bool | str) else _float(value)
+    if not math.isfinite(number) or number < 0:
+        raise UsageError(
+            f"{_policy(info)} got patience={value!r}; it must be a number of seconds, or a text such as "
+            "'90s', '10m' or '2h'."
+        )
+    return number
 
 
 def _or_none(check: BeforeValidator) -> BeforeValidator:
@@ -160,8 +177,13 @@ class ModelSettings(BaseModel):
         temperature: of sampling. With log-probabilities, p ∝ probability^(1/temperature).
         timeout: seconds for one request. None for 120, and for no limit with a model on this machine, where
             requests wait for one another and not for a network.
-        transport_retries: how often a request is repeated after 429, 5xx, a time-out or a broken connection.
-        retry_wait: seconds before the first repetition; the wait doubles each time. Retry-After is heeded.
+        patience: seconds for which an outage (5xx, time-outs, broken connections) or a rate limit (429) of
+            the server is waited out, from its first failure; also written ``"90s"``, ``"10m"`` or ``"2h"``.
+            Then the run stops, to be resumed. A server that has never answered gets a few tries only.
+        transport_retries: how often one request is repeated after such failures; None for as often as
+            patience allows.
+        retry_wait: seconds before the first repetition; the wait doubles each time, up to a minute. Where the
+            server says how long to wait (Retry-After), this counts instead.
         max_tokens: the limit of a sampled reply. None for a limit that suits the question.
         seed: sent unchanged with every request. None draws one per request from the run's own stream, for
             models that take a seed.
@@ -174,7 +196,8 @@ class ModelSettings(BaseModel):
     model: Annotated[str, BeforeValidator(_model)]
     temperature: Amount = 1.0
     timeout: Annotated[float | None, _or_none(_amount(above_0=True))] = None
-    transport_retries: Count = 4
+    patience: Annotated[float, BeforeValidator(_patience)] = PATIENCE
+    transport_retries: Annotated[int | None, _or_none(_at_least(0))] = None
     retry_wait: Amount = 1.0
     max_tokens: Positive = None
     seed: Annotated[int | None, _or_none(_at_least(0))] = None

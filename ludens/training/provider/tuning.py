@@ -78,7 +78,7 @@ def provider_tune(
         progress: called with the progress of the job, whenever its state has been requested.
         poll: seconds between requests for the state; up to a minute for long jobs.
         transport_retries: number of times that a request is repeated after 429, 5xx or a broken connection.
-        retry_wait: seconds before the first repetition; see `ludens.agents.llm.client.Endpoint`.
+        retry_wait: seconds before the first repetition; see `ludens.agents.llm.endpoint.Endpoint`.
         patience: seconds for which the job's state is requested without an answer.
         options: options of LiteLLM, for example ``api_key``, ``api_version``, ``vertex_project``. Keys are
             not written to the record.

@@ -4,12 +4,14 @@ counted."""
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 
 import numpy as np
 import pytest
 
 from ludens.agents import LLMPolicy, NoDecisionError, recording
-from ludens.agents.llm import ModelError
+from ludens.agents.llm import ModelError, NoReplyError, circuit, faults
 from ludens.envs import PROTOCOLS, make_env
 from ludens.envs.tree.questions import questions
 from tests import loopback
@@ -58,13 +60,13 @@ def test_a_fault_that_passes_is_repeated_and_counted(fault):
 
 
 @pytest.mark.parametrize("fault", FLEETING.values(), ids=FLEETING)
-def test_a_fault_that_stays_ends_in_an_invalid_decision_with_its_reason(fault):
-    with Loopback([], fault) as server:
-        decision = decide(server, transport_retries=1)
-    assert (decision.action, decision.status, outcomes(decision)) == (None, "invalid", ["error"])
-    assert decision.calls[0].detail.startswith("No reply after 2 tries: ")
-    assert "\n" not in decision.calls[0].detail
-    assert decision.calls[0].reply is None
+def test_a_fault_that_stays_is_no_answer_of_the_model_and_leaves_no_trace(fault):
+    journal = Journal()
+    with Loopback([], fault) as server, recording(journal), pytest.raises(NoReplyError) as error:
+        decide(server, transport_retries=1)
+    assert f"openai/loopback gave no reply at {server.url} in 2 tries (" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert journal.kept == []
     assert server.count == 2
 
 
@@ -97,32 +99,154 @@ def test_a_server_that_hangs_is_left_and_asked_again(clock):
     with Loopback([loopback.hanging(clock.run_out), say("B")]) as server:
         decision = decide(server, timeout=3600)
     assert (decision.action, decision.calls[0].transport_retries) == (1, 1)
-    with Loopback([], loopback.hanging(clock.run_out)) as server:
-        decision = decide(server, timeout=3600, transport_retries=0)
-    assert decision.status == "invalid"
-    assert decision.calls[0].detail == "No reply after 1 try: the time for it ran out"
+    with (
+        Loopback([], loopback.hanging(clock.run_out)) as server,
+        pytest.raises(NoReplyError, match=r"in 1 try \(the time for it ran out\)"),
+    ):
+        decide(server, timeout=3600, transport_retries=0)
     assert clock.limits == [3600.0] * 3
 
 
 def test_a_limit_in_seconds_runs_out_by_itself():
-    with Loopback([], loopback.hanging()) as server:
-        decision = decide(server, timeout=0.01, transport_retries=1)
-    assert decision.calls[0].detail == "No reply after 2 tries: the time for it ran out"
+    with (
+        Loopback([], loopback.hanging()) as server,
+        pytest.raises(NoReplyError, match=r"in 2 tries \(the time for it ran out\)"),
+    ):
+        decide(server, timeout=0.01, transport_retries=1)
 
 
-def test_the_time_that_the_server_asks_for_is_waited(monkeypatch):
-    waits = []
-    real = asyncio.sleep
+class Waits:
+    """The time between tries, which passes at once: what was waited, in order, and a clock that shows it."""
 
-    async def sleep(seconds, *result):
-        waits.append(seconds)
-        await real(0)
+    def __init__(self):
+        self.seconds = []
 
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    with Loopback([loopback.limited(12.5), say("B")]) as server:
+    def now(self):
+        return 1000.0 + sum(self.seconds)
+
+    async def wait(self, event, seconds):
+        self.seconds.append(seconds)
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    waits = Waits()
+    monkeypatch.setattr(circuit, "now", waits.now)
+    monkeypatch.setattr(circuit, "wait", waits.wait)
+    return waits
+
+
+def asking(status=429, text="Slow down", **headers):
+    """An error with headers, whose names are written with _ in place of -."""
+    return loopback.Answer(
+        text, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+ASKED = {
+    "seconds": (asking(retry_after="12.5"), 12.5),
+    "milliseconds": (asking(retry_after="30", retry_after_ms="12500"), 12.5),
+    "of an outage": (asking(503, retry_after="12.5"), 12.5),
+    "more than a minute": (asking(retry_after="240"), 240),
+    "when the requests are back": (
+        asking(x_ratelimit_remaining_requests="0", x_ratelimit_reset_requests="2m5.5s"),
+        125.5,
+    ),
+    "when the tokens are back": (
+        asking(
+            x_ratelimit_remaining_requests="7",
+            x_ratelimit_reset_requests="1h",
+            x_ratelimit_remaining_tokens="0",
+            x_ratelimit_reset_tokens="250ms",
+        ),
+        0.25,
+    ),
+    "in the body": (asking(text='{"@type": "RetryInfo", "retryDelay": "36s"}'), 36),
+}
+
+
+@pytest.mark.parametrize(("limit", "seconds"), ASKED.values(), ids=ASKED)
+def test_the_time_that_the_server_asks_for_is_waited(limit, seconds, waits):
+    with Loopback([limit, say("B")]) as server:
         decision = decide(server, retry_wait=0.0)
     assert (decision.action, decision.calls[0].transport_retries) == (1, 1)
-    assert [seconds for seconds in waits if seconds] == [12.5]
+    assert waits.seconds == pytest.approx([seconds])
+
+
+def test_the_time_that_the_server_asks_for_may_be_a_date(waits, monkeypatch):
+    monkeypatch.setattr(faults.time, "time", lambda: 1_800_000_000.0)
+    limit = asking(retry_after="Fri, 15 Jan 2027 08:01:40 GMT")
+    with Loopback([limit, say("B")]) as server:
+        assert decide(server, retry_wait=0.0).action == 1
+    assert waits.seconds == [100.0]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "nan",
+        "-5",
+        "inf",
+        "1e300",
+        "0",
+        "soon",
+        "Fri, 15 Jan 1999 08:01:40 GMT",
+        "Fri, 99 Foo 2027",
+        "9" * 400,
+    ],
+)
+def test_nonsense_in_place_of_a_time_is_as_if_nothing_was_asked(nonsense, waits):
+    with Loopback([asking(retry_after=nonsense), say("B")]) as server:
+        assert decide(server, retry_wait=2.0).action == 1
+    assert len(waits.seconds) == 1
+    assert 1.0 <= waits.seconds[0] <= 2.0
+
+
+def test_a_server_that_asks_for_longer_than_the_patience_stops_at_once_and_says_until_when(waits):
+    with Loopback([], asking(retry_after="1260")) as server, pytest.raises(NoReplyError) as error:
+        decide(server)
+    assert re.search(
+        r"asks to wait 21 minutes \(Slow down\): go on after \d\d:\d\d, or with .*--patience",
+        str(error.value),
+    )
+    assert (server.count, waits.seconds) == (1, [])
+    with Loopback([asking(retry_after="1260"), say("B")]) as server:
+        assert decide(server, patience="30m").action == 1
+    assert waits.seconds == [1260]
+
+
+def test_waits_double_up_to_a_minute_until_patience_is_spent(waits):
+    with (
+        Loopback([say("B")], loopback.failing(503)) as server,
+        pytest.raises(NoReplyError, match=r"for 10 minutes, in \d+ tries \(The server had an error\)"),
+    ):
+        [decide(server, retry_wait=1.0, patience=600) for _ in range(2)]
+    assert all(2.0**n / 2 <= wait <= 2.0**n for n, wait in enumerate(waits.seconds[:6]))
+    assert all(30 <= wait <= 60 for wait in waits.seconds[6:-1])
+    assert sum(waits.seconds) == pytest.approx(600)
+
+
+def test_a_server_that_has_never_answered_is_given_up_soon(waits):
+    with (
+        Loopback([], loopback.failing(503)) as server,
+        pytest.raises(
+            NoReplyError, match=r"in 5 tries over \d+ seconds .*see whether a server answers there"
+        ),
+    ):
+        decide(server, retry_wait=1.0)
+    assert server.count == 5
+    assert 7.5 <= sum(waits.seconds) <= 15
+
+
+def test_a_limit_without_a_time_is_waited_out_from_the_first_request_on(waits):
+    with Loopback([loopback.limited()] * 7, say("B")) as server:
+        assert decide(server, retry_wait=1.0).action == 1
+    assert server.count == 8
+    with (
+        Loopback([], loopback.limited()) as server,
+        pytest.raises(NoReplyError, match=r"for 5 minutes, because of its limit .*lower concurrency"),
+    ):
+        decide(server, retry_wait=1.0)
 
 
 UNREADABLE = {
@@ -188,7 +312,7 @@ def test_markup_and_terminal_codes_are_read_through_and_kept_as_they_came():
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "knows no model"), (402, "cannot be used")],
+    [(401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "knows no model"), (402, "is spent")],
 )
 def test_an_error_that_will_not_go_away_stops_at_once_in_one_sentence(status, says, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -203,11 +327,41 @@ def test_an_error_that_will_not_go_away_stops_at_once_in_one_sentence(status, sa
     assert not {"\n", "\x1b"} & set(str(error.value))
 
 
-def test_spent_credit_is_not_waited_for():
-    spent = loopback.failing(429, "You exceeded your current quota (insufficient_quota)")
-    with Loopback([], spent) as server, pytest.raises(ModelError, match="quota"):
+def body(**error):
+    return json.dumps({"error": error}).encode()
+
+
+PLAN = "You exceeded your current quota, please check your plan and billing details."
+SPENT = {
+    "OpenAI": (429, body(message=PLAN, type="insufficient_quota", param=None, code="insufficient_quota")),
+    "Moonshot": (429, body(message="Your account is suspended", type="exceeded_current_quota_error")),
+    "DeepSeek": (402, body(message="Insufficient Balance", type="unknown_error", param=None, code="invalid")),
+    "OpenRouter": (402, body(message="This request requires more credits, or fewer max_tokens.", code=402)),
+    "Anthropic": (400, body(type="invalid_request_error", message="Your credit balance is too low to …")),
+    "xAI": (403, body(message="Your team has used all available credits or reached its limit", code="x")),
+    "in the sentence": (429, body(message="You exceeded your current quota (insufficient_quota)")),
+}
+
+
+@pytest.mark.parametrize(("status", "said"), SPENT.values(), ids=SPENT)
+def test_spent_credit_is_not_waited_for(status, said):
+    journal, spent = Journal(), loopback.Answer(status=status, body=said)
+    with (
+        Loopback([], spent) as server,
+        recording(journal),
+        pytest.raises(
+            ModelError, match=r"quota or credit for openai/loopback at http.* is spent .*then go on"
+        ),
+    ):
         decide(server)
-    assert server.count == 1
+    assert (server.count, journal.kept) == (1, [])
+
+
+def test_a_limit_per_minute_that_reads_like_a_spent_quota_is_waited_out(waits):
+    google = body(code=429, message=PLAN, status="RESOURCE_EXHAUSTED", details=[{"retryDelay": "36s"}])
+    with Loopback([loopback.Answer(status=429, body=google), say("B")]) as server:
+        assert decide(server).action == 1
+    assert waits.seconds == [36]
 
 
 @pytest.mark.parametrize(

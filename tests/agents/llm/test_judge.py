@@ -49,7 +49,7 @@ def test_what_cannot_be_read_is_asked_again_with_the_letters_there_are():
 
 
 def test_no_reply_is_no_verdict():
-    with Loopback([], failing(500)) as server, pytest.raises(ModelError, match="gave no verdict"):
+    with Loopback([], failing(500)) as server, pytest.raises(ModelError, match="gave no reply"):
         judge(server, transport_retries=0)
 
 

@@ -18,6 +18,7 @@ KINDS = (LLMPolicy, RatingPolicy, PricePolicy, JudgePolicy)
 SHARED = {
     "temperature",
     "timeout",
+    "patience",
     "transport_retries",
     "retry_wait",
     "max_tokens",
@@ -47,6 +48,10 @@ def test_the_signature_shows_the_settings_and_the_description_holds_them(kind):
         {"temperature": True},
         {"timeout": 0},
         {"transport_retries": 0.5},
+        {"patience": -1},
+        {"patience": True},
+        {"patience": "soon"},
+        {"patience": float("nan")},
         {"max_tokens": 0},
         {"seed": -1},
         {"api_base": 8000},
@@ -92,6 +97,15 @@ def test_numbers_of_numpy_are_kept_as_pythons_own():
     settings = LLMPolicy("openai/x", seed=np.int64(3), temperature=np.float32(0.5), order=np.int8(1)).settings
     assert (settings.seed, settings.temperature, settings.order) == (3, 0.5, 1)
     assert json.dumps(LLMPolicy("openai/x", seed=np.int64(3)).describe())
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [(0, 0), (1.5, 1.5), (np.int64(7), 7), ("45", 45), ("90s", 90), ("10m", 600), ("1.5 h", 5400)],
+)
+def test_patience_is_written_in_seconds_minutes_or_hours(written, seconds):
+    assert LLMPolicy("openai/x", patience=written).settings.patience == seconds
+    assert LLMPolicy("openai/x").settings.patience == 300
 
 
 def test_settings_cannot_be_changed_later():

@@ -110,7 +110,7 @@ def test_a_judge_that_broke_off_goes_on_and_its_verdicts_enter_the_report_of_the
     path = beside(source)
     with Loopback([knowing, failing(500)], otherwise=knowing) as server:
         model = {"spec": "openai/loopback", "api_base": server.url, "transport_retries": 0}
-        with pytest.raises(LudensError, match="gave no verdict"):
+        with pytest.raises(LudensError, match="gave no reply"):
             judge(source, model, concurrency=1)
         resume(path)
         assert server.count == 4

@@ -1,0 +1,283 @@
+"""Outages and rate limits of a server, waited out by all requests to it together.
+
+Every model at every address has one `Circuit`, a circuit breaker (Nygard, *Release It!*, 2nd ed. 2018, ch. 5)
+whose requests wait instead of failing:
+
+* A few failures in a row without a success open it. One request at a time then goes out as a probe, after
+  waits that double up to a minute, and all others wait for it. A success closes the circuit; requests come
+  back in growing numbers, as after a congestion (TCP's slow start).
+* A refusal because of too many requests (429) halves the number of requests under way and makes the others
+  wait, however many succeed meanwhile.
+* An outage that lasts longer than the patience, measured from its first failure, ends all waiting requests
+  with the same sentence. A server that has never answered is given up after a few tries: its address may be
+  wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from ludens.agents.llm.endpoint import Endpoint
+from ludens.agents.llm.faults import (
+    NoReplyError,
+    asked_wait,
+    backoff,
+    is_rate_limit,
+    is_temporary,
+    provider_words,
+)
+from ludens.agents.secrets import mask_error
+
+T = TypeVar("T")
+
+OPENS_AFTER = 5
+"""Failures in a row, without a success between them, that open a circuit."""
+
+FEW_TRIES = 5
+"""Tries of a server that has never answered, over 7.5 to 15 seconds if nothing else is set."""
+
+_circuits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Circuit]] = WeakKeyDictionary()
+
+
+def circuit_of(endpoint: Endpoint) -> Circuit:
+    """Return the circuit of a model at its address in the running event loop."""
+    circuits = _circuits.setdefault(asyncio.get_running_loop(), {})
+    return circuits.setdefault((endpoint.model, endpoint.address), Circuit())
+
+
+@dataclass
+class _Tries:
+    """The tries of one request.
+
+    Attributes:
+        era: what the circuit's was when the request began.
+        count: how many failed.
+        first: when the first of them did.
+        not_before: when the next may go out.
+    """
+
+    era: int
+    count: int = 0
+    first: float = 0.0
+    not_before: float = 0.0
+
+
+class Circuit:
+    """What is known of a server by the requests of one model to it; used in one event loop only."""
+
+    def __init__(self) -> None:
+        self._answered = False
+        self._users = 0
+        self._changed = asyncio.Event()
+        # Requests of an era that was given up fail with its reason.
+        self._era = 0
+        self._reason = ""
+        self._heal()
+
+    def _heal(self) -> None:
+        """Forget failures, but not whether the server ever answered."""
+        self._failures = 0
+        self._since = math.inf  # the first of them
+        # Requests that fail together count as one attempt.
+        self._attempt, self._attempt_began = 0, 0.0
+        # No request goes out before what the server asked for, and before our own wait is over.
+        self._asked_until = self._pause_until = 0.0
+        # Requests allowed under way, and those that are; those sent before the last restriction do not count.
+        self._allowed, self._window, self._under_way = math.inf, 0, 0
+
+    async def send(self, endpoint: Endpoint, request: Callable[[], Awaitable[T]]) -> tuple[T, int]:
+        """Make a request, and repeat it while its failures are temporary.
+
+        Returns:
+            What the request returned, and how often it was repeated.
+
+        Raises:
+            NoReplyError: patience is spent.
+            Exception: what the request raised, if asking again will not help.
+        """
+        if not self._users:
+            self._heal()  # nobody has asked for a while, so an outage that was seen then may be over
+        self._users += 1
+        try:
+            return await self._send(endpoint, request)
+        finally:
+            self._users -= 1
+
+    async def _send(self, endpoint: Endpoint, request: Callable[[], Awaitable[T]]) -> tuple[T, int]:
+        tries = _Tries(self._era)
+        while True:
+            await self._admission(tries)
+            window, sent = self._window, now()
+            self._under_way += 1
+            try:
+                reply = await request()
+            except Exception as error:
+                if not is_temporary(error):
+                    if getattr(error, "status_code", None) in (400, 422):
+                        self._succeeded()  # a server that rejects a request is there
+                    raise
+                reason = self._failed(endpoint, error, tries, sent)
+                if reason:
+                    mask_error(error)  # it comes to light as the cause
+                    raise NoReplyError(reason) from error
+            else:
+                self._succeeded()
+                return reply, tries.count
+            finally:
+                if window == self._window:
+                    self._under_way -= 1
+                self._tell()
+
+    async def _admission(self, tries: _Tries) -> None:
+        """Wait until a request may go out.
+
+        Raises:
+            NoReplyError: the server was given up meanwhile.
+        """
+        while tries.era == self._era:
+            seconds = max(tries.not_before, self._asked_until, self._pause_until) - now()
+            if seconds <= 0 and self._under_way < self._allowed:
+                return
+            await wait(self._changed, seconds if seconds > 0 else None)
+        raise NoReplyError(self._reason)
+
+    def _tell(self) -> None:
+        """Let all that wait look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _succeeded(self) -> None:
+        self._answered = True
+        self._failures, self._since, self._attempt, self._pause_until = 0, math.inf, 0, 0.0
+        self._allowed += 1
+
+    def _failed(self, endpoint: Endpoint, error: Exception, tries: _Tries, sent: float) -> str:
+        """Book a failure.
+
+        Args:
+            endpoint: with the patience.
+            error: the temporary fault.
+            tries: of the request.
+            sent: when it went out.
+
+        Returns:
+            Why the server is given up; empty if it is not.
+        """
+        if tries.era != self._era:
+            return self._reason
+        failed = now()
+        tries.count += 1
+        tries.first = tries.first or failed
+        self._failures += 1
+        self._since = min(self._since, failed)
+        alone = sent >= self._attempt_began
+        if alone:
+            self._attempt, self._attempt_began = self._attempt + 1, failed
+        limited = is_rate_limit(error)
+        if limited:
+            self._answered = True
+            if alone:
+                self._restrict(max(1.0, min(self._allowed, self._under_way) // 2))
+        elif self._allowed > 1 and (self._failures >= OPENS_AFTER or not self._answered):
+            alone = True  # the first pause follows, whichever failure opened the circuit
+            self._restrict(1.0)
+        asked = asked_wait(error)
+        deadline = self._since + endpoint.patience
+        reason = self._reason_to_stop(endpoint, error, tries, asked)
+        if reason:
+            self._give_up(reason)
+        elif asked is not None:
+            self._asked_until = max(self._asked_until, failed + asked)
+        elif limited or self._allowed == 1:
+            if alone:  # the last try is at the end of the patience
+                self._pause_until = min(failed + backoff(self._attempt, endpoint.retry_wait), deadline)
+        else:
+            tries.not_before = failed + backoff(tries.count, endpoint.retry_wait)
+        return reason
+
+    def _restrict(self, allowed: float) -> None:
+        """Allow so many requests under way, not counting those that already are."""
+        if allowed < self._allowed:
+            self._allowed, self._window, self._under_way = allowed, self._window + 1, 0
+
+    def _give_up(self, reason: str) -> None:
+        """End all requests that wait, and those under way that fail."""
+        window = self._window + 1
+        self._heal()
+        self._window = window
+        self._era, self._reason = self._era + 1, reason
+
+    def _reason_to_stop(
+        self, endpoint: Endpoint, error: Exception, tries: _Tries, asked: float | None
+    ) -> str:
+        """Return the sentence for a fault that has lasted too long; empty while there is patience."""
+        failed, patience = now(), endpoint.patience
+        said, limited = provider_words(error), is_rate_limit(error)
+        local = endpoint.model.startswith("local/")
+        head = f"{endpoint.model} gave no reply{'' if local else f' at {endpoint.where}'}"
+        if endpoint.transport_retries is not None and tries.count > endpoint.transport_retries:
+            times = f"{tries.count} {'try' if tries.count == 1 else 'tries'}"
+            return f"{head} in {times} ({said}): see to the connection and the provider, then go on."
+        if asked is not None and failed + asked > self._since + patience:
+            return (
+                f"{head}, which asks to wait {_span(asked)} ({said}): go on after {_clock(asked)}, or with a "
+                "larger patience (--patience)."
+            )
+        hasty = endpoint.transport_retries is None and not limited and asked is None
+        if hasty and (
+            (not self._answered and self._attempt >= FEW_TRIES) or (local and tries.count >= FEW_TRIES)
+        ):
+            return (
+                f"{head} in {self._failures} tries over {_span(failed - self._since)} ({said}): see whether "
+                "a server answers there, and go on."
+            )
+        if failed >= self._since + patience and limited:
+            return (
+                f"{head} for {_span(failed - self._since)}, because of its limit on requests ({said}): go on "
+                "later, with a lower concurrency or a larger patience (--patience)."
+            )
+        if failed >= self._since + patience:
+            return (
+                f"{head} for {_span(failed - self._since)}, in {self._failures} tries ({said}): go on when "
+                "it answers again, or with a larger patience (--patience)."
+            )
+        if not limited and tries.count >= FEW_TRIES and failed >= tries.first + patience:
+            return (
+                f"{head} to one request in {tries.count} tries over {_span(failed - tries.first)} ({said}), "
+                "while it answers others: see what is special about it, then go on."
+            )
+        return ""
+
+
+def now() -> float:
+    """Return the time in seconds on a clock that never goes back."""
+    return time.monotonic()
+
+
+async def wait(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait for the event, for so many seconds at most; None for no limit."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+def _span(seconds: float) -> str:
+    """Return a duration in words."""
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size * (1 if size == 1 else 2):
+            return f"{round(seconds / size)} {word}{'s' if round(seconds / size) != 1 else ''}"
+    return f"{seconds:.2g} seconds"
+
+
+def _clock(seconds: float) -> str:
+    """Return the local time so many seconds from now."""
+    then = time.localtime(time.time() + seconds)
+    return time.strftime("%H:%M" if seconds < 43200 else "%Y-%m-%d %H:%M", then)
