@@ -23,6 +23,7 @@ from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.bench.comparisons import KAPPAS, Beliefs, Comparison, compare
 from ludens.experiments.estimates.answers import of_shares
 from ludens.experiments.estimates.revealed import Revealed, reveal
+from ludens.experiments.measures.answer_mass import AnswerMass, answer_mass, weighed
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.measures.intervals import (
     Estimate,
@@ -32,6 +33,7 @@ from ludens.experiments.measures.intervals import (
     wider,
     wilson,
 )
+from ludens.experiments.measures.refusals import Refusals, refusals
 from ludens.experiments.measures.shares import Share, Shares, shares_by_policy
 from ludens.experiments.runs.records import DecisionRecord
 
@@ -72,11 +74,14 @@ class Measures:
         framing_consistency: the same between framings, orders averaged out.
         first_shown: probability of the option that stood first, orders balanced; away from 1/number of
             options it is position bias. By framing too, in `first_by_framing`.
-        invalid, refused: shares of the choices asked.
+        invalid, refused, low_mass: shares of the choices asked.
+        refusals: the refusals of choices by reason.
         beliefs_unread: share of the belief questions without a usable answer.
         answer_mass: where choices were read from log-probabilities, how much of the model's probability lay
             on any of the options; the rest went to other words. Far below 1, the choice was forced on a model
-            that was about to say something else. By framing too, in `mass_by_framing`.
+            that was about to say something else. By framing and by protocol too, in `mass_by_framing` and
+            `mass_by_protocol`; the latter, and `mass` over all of them, with the lowest and with how much was
+            sampled instead.
         incomplete: questions × framings left out of `asked` because an order has no usable answer.
         revealed: the preferences (α, β, κ, λ) that the choices reveal under uniform beliefs, and under the
             policy's own where it was asked.
@@ -96,9 +101,13 @@ class Measures:
     first_by_framing: Mapping[str, Estimate]
     invalid: Estimate
     refused: Estimate
+    low_mass: Estimate
+    refusals: tuple[Refusals, ...]
     beliefs_unread: Estimate
     answer_mass: Estimate
     mass_by_framing: Mapping[str, Estimate]
+    mass: AnswerMass
+    mass_by_protocol: Mapping[str, AnswerMass]
     costs: Costs
     asked: int
     incomplete: int
@@ -178,6 +187,8 @@ def _measures(
         },
         invalid=wilson(sum(record.decision.status == "invalid" for record in choices), len(choices)),
         refused=wilson(sum(record.decision.status == "refused" for record in choices), len(choices)),
+        low_mass=wilson(sum(record.decision.status == "low_mass" for record in choices), len(choices)),
+        refusals=refusals(choices),
         beliefs_unread=wilson(
             sum(record.decision.status != "valid" for record in asked_beliefs), len(asked_beliefs)
         ),
@@ -187,6 +198,12 @@ def _measures(
                 [record for record in choices if record.labels["framing"] == name], stream("mass", name)
             )
             for name in framings
+        },
+        mass=answer_mass(choices),
+        mass_by_protocol={
+            name: mass
+            for name in dict.fromkeys(str(record.protocol) for record in choices)
+            if (mass := answer_mass(record for record in choices if record.protocol == name)).decisions
         },
         costs=costs(records),
         asked=shares.asked,
@@ -312,12 +329,7 @@ def _first_shown(shares: Sequence[Share], rng: np.random.Generator) -> Estimate:
 
 
 def _answer_mass(choices: Sequence[DecisionRecord], rng: np.random.Generator) -> Estimate:
-    read = [
-        (sum(call.option_probabilities), (record.protocol, record.node))
-        for record in choices
-        for call in record.decision.calls
-        if call.option_probabilities is not None
-    ]
+    read = [(mass, (record.protocol, record.node)) for mass, record in weighed(choices)]
     if not read:
         return missing("no choice was read from log-probabilities")
     return cluster_mean([mass for mass, _ in read], [question for _, question in read], rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ludens.experiments.bench import figures
+from ludens.experiments.bench.remarks import remarks
 from ludens.experiments.bench.result import BenchResult
 from ludens.experiments.bench.tables import tables
 from ludens.experiments.report import provenance
@@ -30,7 +31,10 @@ def page(result: BenchResult) -> Page:
             "beside policies whose preferences are known."
         ),
         kind="preference benchmark",
-        warnings=provenance.unfinished(result.ended, result.planned, result.run_path),
+        warnings=(
+            *provenance.unfinished(result.ended, result.planned, result.run_path),
+            *remarks(result),
+        ),
         pictures=_pictures(result),
         tables=tables(result),
         transcripts=Transcripts(result.decisions, question_entry),

@@ -57,6 +57,12 @@ def to_json(result: BenchResult) -> dict[str, Any]:
         **result.as_json(),
         "models": list(result.models),
         "estimates": list(estimates(result)),
+        "answer_mass": list(answer_masses(result)),
+        "refusals": {
+            found.policy: [asdict(each) for each in found.refusals]
+            for found in result.measures
+            if found.refusals
+        },
         "costs": {found.policy: asdict(found.costs) for found in result.measures},
     }
 
@@ -93,6 +99,24 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
                 yield _entry(found.policy, f"preferences_{name}", estimate, beliefs=revealed.beliefs)
 
 
+def answer_masses(result: BenchResult) -> Iterator[dict[str, Any]]:
+    """Yield the answer mass of every model on every protocol as one row: policy, protocol, the mean and the
+    lowest answer mass, for how many decisions log-probabilities were read, and how many of them were sampled
+    instead or ended as low mass. Policies without log-probabilities have no rows.
+    """
+    for found in result.measures:
+        for protocol, mass in found.mass_by_protocol.items():
+            yield {
+                "policy": found.policy,
+                "protocol": protocol,
+                "answer_mass": mass.mean,
+                "lowest": mass.lowest,
+                "decisions": mass.decisions,
+                "sampled": mass.sampled,
+                "low_mass": mass.low_mass,
+            }
+
+
 _PLAIN = (
     "overall",
     "order_consistency",
@@ -100,6 +124,7 @@ _PLAIN = (
     "first_shown",
     "invalid",
     "refused",
+    "low_mass",
     "beliefs_unread",
     "answer_mass",
 )
@@ -127,6 +152,7 @@ def _row(found: Measures, tested: bool) -> dict[str, Any]:
         "first_shown": found.first_shown,
         "invalid": found.invalid,
         "refused": found.refused,
+        "low_mass": found.low_mass,
         "answer_mass": found.answer_mass,
         "decisions": found.costs.decisions,
         **dict(found.revealed[0].parameters),

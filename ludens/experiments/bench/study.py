@@ -12,7 +12,7 @@ for sampled answers.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,10 +22,11 @@ from ludens.agents.policy import Policy
 from ludens.envs import PROTOCOLS, GameTree, Turn
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
-from ludens.experiments.bench.result import BenchResult, estimates, measured, to_json
+from ludens.experiments.bench.result import BenchResult, answer_masses, estimates, measured, to_json
+from ludens.experiments.bench.trial import refusing, tried_first
 from ludens.experiments.report.writing import report
 from ludens.experiments.runs.recorder import OnProgress
-from ludens.experiments.runs.records import NO_FRAMING
+from ludens.experiments.runs.records import NO_FRAMING, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.study.base import Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
@@ -173,6 +174,20 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
         """Return whether the policy of that label is a language model and the study asks beliefs."""
         return self.config.beliefs and label in self._language_models
 
+    def first(self, specs: Sequence[EpisodeSpec]) -> frozenset[int]:
+        """Return a tenth of each language model's questions, at least eight, spread over the
+        protocols.
+        """
+        return tried_first(
+            [spec for spec in specs if spec.labels["policy"] in self._language_models], self.config.seed
+        )
+
+    def look(self, run: Run, first: Collection[int]) -> Iterable[str]:
+        """Return a sentence on every model that has refused many of its first questions."""
+        return refusing(
+            [record for record in run.decisions() if record.episode in first], self.config.persona
+        )
+
     def measure(self, run: Run) -> BenchResult:
         """Measure a run as it stands, finished or not."""
         models = tuple(model["label"] for model in self.models)
@@ -195,8 +210,8 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
         return to_json(result)
 
     def tables(self, result: BenchResult) -> Mapping[str, Rows]:
-        """Return every estimate as one row."""
-        return {"estimates": estimates(result)}
+        """Return every estimate as one row, and every answer mass by policy and protocol."""
+        return {"estimates": estimates(result), "answer_mass": answer_masses(result)}
 
     @cached_property
     def _language_models(self) -> frozenset[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
 from ludens.envs import FAMILIES
 from ludens.experiments.bench.comparisons import Beliefs
+from ludens.experiments.report.answering import masses_table, refusals_table
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
-from ludens.experiments.report.names import DASH, PREFERENCES, number, oracle_name, policy_name
+from ludens.experiments.report.names import DASH, PREFERENCES, number, oracle_name, percent, policy_name
 from ludens.experiments.report.table import Cell, Header, Table
 from ludens.experiments.runs.records import NO_FRAMING
 from ludens.preferences import human
@@ -23,7 +25,12 @@ def tables(result: BenchResult) -> list[Table]:
     if any(entry.beliefs == "own" for measures in result.measures for entry in measures.comparisons):
         found.append(_oracles(result, "own"))
     found += [_preferences(result, kind) for kind in _kinds(result)]
-    return [*found, _consistency(result), _reading(result), _costs(result)]
+    answering = [
+        _reading(result),
+        refusals_table({each.policy: each.refusals for each in result.measures}),
+        masses_table({each.policy: each.mass_by_protocol for each in result.measures}),
+    ]
+    return [*found, _consistency(result), *(each for each in answering if each is not None), _costs(result)]
 
 
 def _table(
@@ -32,6 +39,20 @@ def _table(
     names = [policy_name(each.policy) for each in result.measures]
     tested = [each.policy in result.models for each in result.measures]
     return Table.of(title, caption, headers, zip(names, rows, strict=True), corner="policy", tested=tested)
+
+
+def _of_shares(
+    result: BenchResult, title: str, caption: str, headers: Sequence[Header], rows: Sequence[Sequence[Cell]]
+) -> Table:
+    """Return a table of shares, with the answer mass behind them where choices were read from
+    log-probabilities.
+    """
+    if any(each.answer_mass.value is not None for each in result.measures):
+        headers = [*headers, ("", "answer mass")]
+        masses = [share(each.answer_mass) for each in result.measures]
+        rows = [[*row, mass] for row, mass in zip(rows, masses, strict=True)]
+        caption += " Answer mass: how much of a model's probability the shares rest on, in per cent."
+    return _table(result, title, caption, headers, rows)
 
 
 def _summary(result: BenchResult) -> Table:
@@ -50,7 +71,7 @@ def _summary(result: BenchResult) -> Table:
         "Shares in per cent, regret in points per protocol; in small the 95 % interval. "
         "Oracles hold uniform beliefs."
     )
-    return _table(result, "Summary", caption, headers, rows)
+    return _of_shares(result, "Summary", caption, headers, rows)
 
 
 def _cooperation(result: BenchResult) -> Table:
@@ -65,7 +86,7 @@ def _cooperation(result: BenchResult) -> Table:
         row = [share(of_policy.get(place)) for place in nodes]
         rows.append(row + [share(found.by_framing.get(framing)) for framing in framings])
     caption = "Share of the prosocial option at each node, over the family's protocols, in per cent."
-    return _table(result, "Cooperation", caption, headers, rows)
+    return _of_shares(result, "Cooperation", caption, headers, rows)
 
 
 def _sensitivities(result: BenchResult) -> list[Table]:
@@ -108,7 +129,7 @@ def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
         "cent, where the oracle is not indifferent. Regret: points per protocol that the whole "
         "strategy loses; protocols of which an answer is missing are left out."
     )
-    return _table(result, f"Agreement and regret, {whose}", caption, headers, rows)
+    return _of_shares(result, f"Agreement and regret, {whose}", caption, headers, rows)
 
 
 def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
@@ -160,7 +181,7 @@ def _consistency(result: BenchResult) -> Table:
         "framings), in per cent. With two options, taking the first in 50 per cent is no position "
         "bias. Policies that see no text have none."
     )
-    return _table(result, "Consistency and position bias", caption, headers, rows)
+    return _of_shares(result, "Consistency and position bias", caption, headers, rows)
 
 
 def _reading(result: BenchResult) -> Table:
@@ -170,6 +191,7 @@ def _reading(result: BenchResult) -> Table:
             Cell(str(found.invalid.n)),
             share(found.invalid),
             share(found.refused),
+            share(found.low_mass),
             Cell(f"{found.incomplete} of {found.asked}"),
             share(found.beliefs_unread),
             share(found.answer_mass),
@@ -177,14 +199,15 @@ def _reading(result: BenchResult) -> Table:
         ]
         for found in result.measures
     ]
-    names = ("choices asked", "unreadable", "refused", "questions left out", "beliefs unreadable")
+    names = ("choices asked", "unreadable", "refused", "low mass", "questions left out", "beliefs unreadable")
     headers = [("", name) for name in names]
     headers += [("answer mass", name) for name in ("all framings", *framings)]
     caption = (
         "Replies that could not be read, in per cent of what was asked. None is replaced by a guess: "
         "a question without a usable answer in every order is left out of the measures above. Answer mass: "
         "the part of a model's probability, in per cent, that lay on any option at all where choices were "
-        "read from log-probabilities; the lower it is, the more its choices were forced."
+        "read from log-probabilities; the lower it is, the more its choices were forced. Low mass: below "
+        f"{percent(MIN_ANSWER_MASS)} per cent, which is no choice."
     )
     return _table(result, "Unreadable, refused and forced", caption, headers, rows)
 

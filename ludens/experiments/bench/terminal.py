@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ludens.experiments.bench.remarks import remarks
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import (
@@ -39,7 +40,6 @@ _PREFERENCES = (
 )
 
 _WIDE, _FOR_WIDE = 72, (3, 6)  # narrower terminals have no room for regret and dollars beside the names
-_FORCED = 0.5
 _ENDLESS = 20_000  # an interval of preferences this long says nothing
 
 
@@ -51,10 +51,8 @@ def print_summary(result: BenchResult, console: Console) -> None:
     _print(result, "policy", headers, [[row[place] for place in shown] for row in rows], console)
     say(console, _READING, "dim")
     print_preferences(result, console)
-    for each in result.measures:
-        mass = each.answer_mass.value
-        if mass is not None and mass < _FORCED:
-            say(console, _forced(each.policy, mass), "yellow")
+    for sentence in remarks(result):
+        say(console, sentence, "yellow")
     unfinished = result.ended < result.planned
     if unfinished:
         say(console, f"Unfinished: {result.ended} of {result.planned} questions asked.", "bold")
@@ -123,21 +121,15 @@ def _ends(estimate: Estimate, digits: int) -> str:
     return number_range(estimate, _digits(estimate, digits)).replace(" to ", " … ")
 
 
-def _forced(policy: str, mass: float) -> str:
-    return (
-        f"{policy_name(policy)} put {percent(mass)} per cent of its probability on the options it was "
-        "offered, and the rest on other words: its choices were forced."
-    )
-
-
 def _cells(found: Measures) -> list[Cell]:
     economicus, moralis = found.comparison(0.0), found.comparison(0.5)
     assert economicus is not None
     assert moralis is not None
     regret = economicus.regret
     unread = None
-    if found.invalid.value is not None and found.refused.value is not None:
-        unread = found.invalid.value + found.refused.value
+    lost = [each.value for each in (found.invalid, found.refused, found.low_mass) if each.value is not None]
+    if lost:
+        unread = sum(lost)
     return [
         share(found.overall),
         share(economicus.agreement),

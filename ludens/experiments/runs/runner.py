@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -33,8 +33,13 @@ async def run_episodes(
     concurrency: int = 8,
     progress: OnProgress | None = None,
     abort_run: bool = True,
+    first: Collection[int] = (),
+    after_first: Callable[[], None] | None = None,
 ) -> None:
     """Play those of the episodes that the store does not hold as ended, in their order, some at once.
+
+    The episodes numbered in `first` come before the others, and when the last of them has ended,
+    `after_first` is called; a run that is resumed later does not call it again.
 
     An episode that ends as aborted aborts the run; without `abort_run` the others go on, and it stays as it
     is.
@@ -53,11 +58,14 @@ async def run_episodes(
     over = FINISHED if abort_run else FINISHED | {"aborted"}
     ended = {record.index for record in store.episodes() if record.status in over}
     todo = [spec for spec in specs if spec.index not in ended]
+    todo.sort(key=lambda spec: spec.index not in first)
+    trial = {spec.index for spec in todo if spec.index in first}
     watch = Watch(store, len(specs), len(specs) - len(todo), progress)
     store.set_status("running")
     queue = iter(todo)
 
     async def work() -> None:
+        nonlocal trial
         for spec in queue:
             try:
                 watch.check()
@@ -65,6 +73,8 @@ async def run_episodes(
                 record = await play_one(spec, recorder, episode_seeds(watch.seed, spec.index))
                 store.end_episode(record)
                 watch.ended()
+                if trial and not (trial := trial - {spec.index}) and after_first is not None:
+                    after_first()
                 if abort_run and record.status == "aborted":
                     why = record.detail.rstrip(".")
                     raise RunAbortedError(

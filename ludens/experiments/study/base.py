@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -13,6 +13,7 @@ import numpy as np
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
 from ludens.experiments.runs.recorder import OnProgress
+from ludens.experiments.runs.records import EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.study.config import PolicyLike, StudyConfig
@@ -122,6 +123,16 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         of account.
         """
         return labels
+
+    def first(self, specs: Sequence[EpisodeSpec]) -> frozenset[int]:
+        """Return the numbers of those episodes that are played before the others, to look at what comes of
+        them. The order of play changes no episode: its seed is that of its number.
+        """
+        return frozenset()
+
+    def look(self, run: Run, first: Collection[int]) -> Iterable[str]:
+        """Return what to warn of, in sentences, when the episodes of `first` have ended."""
+        return ()
 
     @property
     def keyboard(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -30,6 +31,9 @@ from ludens.experiments.study.config import (
 )
 from ludens.experiments.study.connection import ApiBase, Connection, moved
 from ludens.experiments.study.registry import AnyStudy, find_study, reference_of
+
+logger = logging.getLogger("ludens")
+"""Warns before a run ends: on standard error, unless a program sets up its own logging."""
 
 
 def run_study(
@@ -415,7 +419,15 @@ async def _episodes(
         concurrency=1 if study.keyboard else study.config.concurrency,
         progress=progress,
         abort_run=study.abort_run,
+        first=(first := study.first(specs)),
+        after_first=lambda: _warn(study, store, first),
     )
+
+
+def _warn(study: AnyStudy, store: Store, first: Collection[int]) -> None:
+    with Run(store.path) as run:
+        for sentence in study.look(run, first):
+            logger.warning("%s", sentence)
 
 
 def _missing(wanted: Sequence[Labels], there: Sequence[Labels]) -> list[Labels]:

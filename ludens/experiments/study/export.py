@@ -133,6 +133,7 @@ def _decision(record: DecisionRecord) -> dict[str, Any]:
         "status": decision.status,
         "probabilities": _json(decision.probabilities),
         "provenance": None if choice is None else choice.provenance,
+        "answer_mass": None if choice is None else choice.answer_mass,
         "reasoning": None if choice is None else choice.reasoning,
         "calls": len(decision.calls),
         "prompt_tokens": sum(call.prompt_tokens for call in decision.calls),

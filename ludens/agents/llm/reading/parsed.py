@@ -9,9 +9,11 @@ from typing import Literal, Protocol
 from ludens.agents.llm.logprobs import MIN_ANSWER_MASS, option_masses
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.reading.choices import read_choice, read_shares
-from ludens.agents.llm.reading.text import DECLINED, Outcome
+from ludens.agents.llm.reading.text import Outcome
 from ludens.agents.llm.reply import Reply
 from ludens.agents.policy import Status
+
+MARKED = "The provider marked the reply as a refusal."
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def parsed(reply: Reply, reading: Reading) -> ParsedReply:
     comes first.
     """
     if reply.refused:
-        return ParsedReply("refused", DECLINED, reply.text)
+        return ParsedReply("refused", MARKED, reply.text)
     return ParsedReply(reading.outcome, reading.detail, reply.text)
 
 
@@ -76,7 +78,7 @@ def read_masses(reply: Reply, prompt: Prompt, *, strict: bool = True) -> ParsedR
             where the model cannot be sampled instead.
     """
     if reply.refused:
-        return ParsedReply("refused", DECLINED, reply.text)
+        return ParsedReply("refused", MARKED, reply.text)
     found = option_masses(reply.tokens, prompt.labels)
     if found.listed is None:
         return ParsedReply("invalid", found.detail, reply.text)
