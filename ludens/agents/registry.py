@@ -21,6 +21,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -230,21 +231,32 @@ def _brought(spec: str, head: str, tail: str, thing: Any, settings: Mapping[str,
         if tail or settings:
             raise UsageError(f"The policy {head!r} is made already, and takes no settings; got {spec!r}.")
         policy = thing
-    elif callable(thing):
+    elif callable(thing) and not _of_python(thing):
         first = next(iter(_signature(thing).parameters), None)
         name = Name(_guarded(head, thing), first=first, words=None)
         policy = build(head, name, parse(spec, tail, name) | dict(settings))
     else:
         policy = thing
     if not isinstance(policy, Policy):
+        given = "a function of Python's own" if callable(policy) else type(policy).__name__
         raise UsageError(
-            f"{head!r} gives {type(policy).__name__}, which is not a policy: name a subclass of "
+            f"{head!r} gives {given}, which is not a policy: name a subclass of "
             "ludens.agents.Policy, one of its instances, or a function that returns one."
         )
     if not isinstance(policy.name, str):
         raise UsageError(f"The policy that {head!r} gives is called {policy.name!r}: make its name a text.")
     policy.made_from = {"spec": spec, **without_secrets(settings)}
     return policy
+
+
+def _of_python(thing: Callable[..., Any]) -> bool:
+    """Return whether a function or class is Python's own. None of these makes policies, and some would run
+    whatever a run's file has for an argument: `os.system` is never called.
+    """
+    while isinstance(thing, partial):
+        thing = thing.func
+    module = str(getattr(thing, "__module__", None) or getattr(type(thing), "__module__", ""))
+    return module.partition(".")[0] in sys.stdlib_module_names
 
 
 def _signature(thing: Callable[..., Any]) -> inspect.Signature:

@@ -109,8 +109,8 @@ def without_secret_values(value: Any) -> Any:
     if isinstance(value, Mapping):
         return without_secrets(value)
     if isinstance(value, list | tuple):
-        public = [without_secret_values(each) for each in value]
-        return [each for each in public if each is not _SECRET]
+        kept = [without_secret_values(each) for each in value]
+        return [each for each in kept if each is not _SECRET]
     if isinstance(value, str):
         address = _URL.sub(lambda url: plain_address(url[0]), value)
         public = masked(address)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from pathlib import Path
 
 import pytest
 
+from ludens.agents import make_policy
 from ludens.cli.entry import main
 from ludens.errors import UsageError
-from ludens.experiments import Run, bench, extend, resume
+from ludens.experiments import Run, bench, extend, resume, run_study
+from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.pricing.implant import implant
+from ludens.experiments.pricing.study import PricingStudy
 from tests.loopback import Loopback, failing, say
 
 MODEL = "openai/loopback"
@@ -147,6 +152,66 @@ def test_a_stranger_s_file_gets_no_key(monkeypatch, capsys):
         assert begun != server.url
         assert main(["resume", "run.db", "--api-base", server.url, "--json"]) == 0
         assert server.count > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model, url: model.update(api_base="https://api.openai.com/v1", base_url=url),
+        lambda model, url: model.update(fallbacks=[{"model": "openai/other", "api_base": url}]),
+        lambda model, url: model.update(extra_body={"deeper": {"api_base": url}}),
+        lambda model, url: model.update(spec="ludens.agents:LLMPolicy", model=MODEL, api_base=url),
+    ],
+    ids=["base_url", "fallbacks", "extra_body", "a class of ludens"],
+)
+def test_nor_does_it_where_its_address_stands_elsewhere(change, monkeypatch):
+    broken_off()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-in-the-environment")
+    with Loopback(otherwise=say("A")) as server:
+        rewritten("run.db", lambda config: change(config["models"][0], server.url))
+        before = Run("run.db").manifest
+        with pytest.raises(UsageError, match=r"would send the key in OPENAI_API_KEY to 127"):
+            resume("run.db")
+        assert server.count == 0
+        assert Run("run.db").manifest == before
+
+
+def test_a_secret_in_a_stranger_s_file_is_not_used(monkeypatch):
+    broken_off()
+    with Loopback(otherwise=say("A")) as server:
+        secret = {"extra_headers": {"Authorization": "Bearer of-a-stranger"}, "api_key": "of-a-stranger"}
+        rewritten("run.db", lambda config: config["models"][0].update(api_base=server.url, **secret))
+        assert resume("run.db").manifest["status"] == "done"
+        assert {each["authorization"] for each in server.headers} == {"Bearer none"}
+
+
+def test_a_stranger_s_file_calls_no_function_of_python(tmp_path):
+    broken_off()
+    done = tmp_path / "done"
+    command = {"spec": "os:system", "command": f"touch {done}"}
+    rewritten("run.db", lambda config: config["models"].append(command | {"label": "x"}))
+    with pytest.raises(UsageError, match="a function of Python's own"):
+        make_policy(command)
+    with pytest.raises(UsageError):
+        resume("run.db")
+    assert not done.exists()
+
+
+def test_an_implantation_asks_the_source_s_firms_at_another_address(monkeypatch):
+    reply = say("MY PLANS:\nkeep\n\nMY INSIGHTS:\nnone\n\nMY CHOSEN PRICE:\n1.6")
+    with Loopback(otherwise=reply) as first:
+        firms = [{"spec": MODEL, "api_base": first.url, "schema": False}, "nash"]
+        price = PricingStudy(PricingConfig(firms=firms, periods=3))
+        assert run_study(price, "price.db").manifest["status"] == "done"
+    settings = {"periods": (2, 3), "sentences": {"one": ("Raise the price.",)}}
+    with Loopback(otherwise=reply) as second:
+        made = implant("price.db", path="one.db", api_base=second.url, **settings)
+        assert made.manifest["status"] == "done"
+        assert second.count > 0
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-in-the-environment")
+        with pytest.raises(UsageError, match=r"price\.db would send the key in OPENAI_API_KEY"):
+            implant("price.db", path="two.db", **settings)
+        assert not Path("two.db").exists()
 
 
 def test_where_no_key_would_be_sent_a_run_goes_on(monkeypatch):

@@ -62,7 +62,7 @@ _OF_THE_MACHINE = ("bedrock", "sagemaker", "vertex_ai")
 _SIGN_IN = frozenset({"github_copilot", "chatgpt"})
 
 _ADDRESS = re.compile(
-    r"(?:^|_)(?:api_?base|base|url|uri|endpoint|host|hostname|proxy|address|domain|server|origin|gateway)e?s?$"
+    r"(?:^|_)(?:api_?base|base|url|uri|endpoint|host|hostname|proxy|proxie|address|domain|server|origin|gateway)(?:es|s)?$"
 )
 _PLACE = re.compile(r"(?:^|_)(?:region|location|region_name|zone|account|account_id|project|tenant)$")
 _CONFUSING = re.compile(r"[\s\\\x00-\x20\x7f-\U0010ffff]")

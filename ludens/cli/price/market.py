@@ -9,7 +9,18 @@ import typer
 
 from ludens.agents.registry import is_model_id, policy_names
 from ludens.cli.application import app
-from ludens.cli.options import ApiBase, Concurrency, Csv, Json, Out, Persona, RunFile, Seed, refuse_given
+from ludens.cli.options import (
+    ApiBase,
+    ApiBases,
+    Concurrency,
+    Csv,
+    Json,
+    Out,
+    Persona,
+    RunFile,
+    Seed,
+    refuse_given,
+)
 from ludens.cli.price.parse import firm_names, intervention, market_of, numbers
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
@@ -162,6 +173,7 @@ def implant(
     last: Annotated[int, typer.Option(help="Last period to go back to.")] = 13,
     places: Annotated[int, typer.Option(help="Periods drawn for each firm of each run.")] = 1,
     replicates: Annotated[int, typer.Option(help="How often each sentence is implanted at each place.")] = 1,
+    api_base: ApiBases = None,
     seed: Seed = 0,
     concurrency: Concurrency = None,
     out: Out = None,
@@ -169,7 +181,7 @@ def implant(
     print_config: PrintConfig = False,
 ) -> None:
     """Ask a run's models again with one sentence in place of their plans, and measure the effect."""
-    from ludens.experiments.pricing.implant import ImplantConfig, ImplantStudy
+    from ludens.experiments.pricing.implant import ImplantConfig, ImplantStudy, firms_of
 
     config = ImplantConfig(
         source=file,
@@ -177,6 +189,7 @@ def implant(
         places=places,
         replicates=replicates,
         seed=seed,
+        **({"firms": firms_of(file, api_base)} if api_base else {}),
         **given(concurrency=concurrency),
     )
     carry_out(ImplantStudy(config), out=out, as_json=as_json, print_config=print_config)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
@@ -36,7 +35,7 @@ from ludens.envs.pricing.simulator import checked_grid
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
 from ludens.envs.pricing.theory.parameters import DemandName, number, positive, taste_scale
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
+from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig, as_kept
 
 Floats = NDArray[np.float64]
 
@@ -291,8 +290,8 @@ def pricing_config(run: Run) -> PricingConfig:
     Raises:
         NoRunError: it is a run of another kind.
     """
-    config: Mapping[str, Any] = run.manifest_of(KIND)["config"]
-    return PricingConfig(**config)
+    config = PricingConfig(**run.manifest_of(KIND)["config"])
+    return config.with_policies(as_kept)
 
 
 def _run_path(value: object) -> object:

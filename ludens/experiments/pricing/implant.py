@@ -33,7 +33,8 @@ from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, unplayed
 from ludens.experiments.study.base import Labels, Rows, Study
-from ludens.experiments.study.config import Count, PolicySpecs, StudyConfig
+from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
+from ludens.experiments.study.connection import ApiBase, Connection
 from ludens.experiments.study.engine import run_study
 
 if TYPE_CHECKING:
@@ -124,6 +125,10 @@ class ImplantStudy(Study[ImplantConfig, ImplantResult]):
         with Run(self.config.source) as run:
             return pricing_config(run)
 
+    def inherited(self) -> Mapping[str, Sequence[PolicyLike]]:
+        """Return the firms of the source, where the configuration names none."""
+        return {} if self.config.firms else {"firms": firms_of(self.config.source)}
+
     @cached_property
     def policies(self) -> Mapping[str, Policy]:
         """The policies by seat.
@@ -131,7 +136,7 @@ class ImplantStudy(Study[ImplantConfig, ImplantResult]):
         Raises:
             UsageError: there are not as many as firms, or one cannot be made.
         """
-        seats, given = self.source.seats, self.config.firms or self.source.firms
+        seats, given = self.source.seats, self.config.firms or firms_of(self.config.source)
         if len(given) not in {1, len(seats)}:
             raise UsageError(
                 f"implant.firms: The market has {len(seats)} firms and {len(given)} were named: name one for "
@@ -234,6 +239,7 @@ def implant(
     source: str | os.PathLike[str],
     *,
     path: str | os.PathLike[str] | None = None,
+    api_base: ApiBase = None,
     progress: OnProgress | None = None,
     **config: Any,
 ) -> Run:
@@ -242,6 +248,7 @@ def implant(
     Args:
         source: the pricing run's file, which must stay where it is until the new run is done.
         path: the new run's file; None for a new name under ``runs/``.
+        api_base: where the source's models are reached now, as in `ludens.experiments.resume`.
         progress: called after each decision.
         config: the other keys of `ImplantConfig` (``periods``, ``places``, ``sentences``, ``seed`` …).
 
@@ -250,7 +257,26 @@ def implant(
         UsageError: an argument is wrong, or the run has no language model at such a place.
         RunInterrupted: Ctrl-C; `ludens.experiments.resume` goes on.
     """
+    if api_base is not None and not config.get("firms"):
+        config["firms"] = firms_of(source, api_base)
     return run_study(ImplantStudy(ImplantConfig(source=source, **config)), path, progress=progress)
+
+
+def firms_of(source: str | os.PathLike[str], api_base: ApiBase = None) -> tuple[PolicyLike, ...]:
+    """Return the firms of a pricing run as they are reached now.
+
+    Args:
+        source: the run's file.
+        api_base: other addresses for its models, as in `ludens.experiments.resume`.
+
+    Raises:
+        NoRunError: the source is not a pricing run.
+        UsageError: an address belongs to no model, or to more than one.
+    """
+    with Run(source) as run:
+        firms, stored = pricing_config(run).firms, run.manifest.get("addresses", ())
+    connection = Connection(source, firms, stored, api_base)
+    return tuple(map(connection.reached, firms))
 
 
 def _turns(run: Run, config: PricingConfig, models: Collection[str], periods: tuple[int, int]) -> Turns:

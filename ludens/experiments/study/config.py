@@ -108,6 +108,11 @@ def described(policy: PolicyLike) -> str | dict[str, Any]:
     return settings
 
 
+def as_kept(policy: PolicyLike) -> PolicyLike:
+    """Return a policy of a run's file as ludens keeps it. A secret in it is somebody else's, and not used."""
+    return policy if isinstance(policy, Policy) else described(policy)
+
+
 CONNECTION = frozenset({"api_base", "base_url", "timeout", "transport_retries", "retry_wait", "patience"})
 """Settings that say how a model is reached, and not what it is asked."""
 

@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ludens.agents.policy import Policy
 from ludens.errors import UsageError
 from ludens.experiments.runs.blocking import run_blocking
 from ludens.experiments.runs.database import NoRunError, StoreError
@@ -25,11 +24,12 @@ from ludens.experiments.study.config import (
     CONNECTION,
     PolicyLike,
     StudyConfig,
+    as_kept,
     described,
     identity,
     same_policy,
 )
-from ludens.experiments.study.connection import ApiBase, Connection, moved
+from ludens.experiments.study.connection import ApiBase, Connection, check_policy, moved
 from ludens.experiments.study.registry import AnyStudy, find_study, reference_of
 
 logger = logging.getLogger("ludens")
@@ -299,8 +299,7 @@ def study_of(run: Run, **changes: Any) -> AnyStudy:
     manifest = run.manifest
     made = find_study(manifest["kind"], manifest.get("study"))
     config = made.config_type(**manifest["config"])
-    # A file of ludens holds no secret; one that does is not asked with it.
-    config = config.with_policies(lambda policy: policy if isinstance(policy, Policy) else described(policy))
+    config = config.with_policies(as_kept)
     return made(config.changed(**changes) if changes else config)
 
 
@@ -373,6 +372,9 @@ def _objects(study: AnyStudy) -> set[str]:
 def _started(
     study: AnyStudy, path: str | os.PathLike[str] | None
 ) -> tuple[Store, list[EpisodeSpec], PlayOne]:
+    for policies in study.inherited().values():
+        for policy in policies:
+            check_policy(getattr(study.config, "source", "The source"), policy)
     specs = [_spec(study, index, labels) for index, labels in enumerate(study.episodes())]
     play_one = study.player()
     store = create_run(

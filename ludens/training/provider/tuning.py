@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from ludens.agents.llm.addresses import exposures
 from ludens.agents.secrets import without_secrets
 from ludens.errors import UsageError
 from ludens.experiments.runs.files import write_whole
@@ -270,6 +271,12 @@ def _start(prepared: Prepared, folder: Path, suffix: str | None, options: Mappin
 
 
 def _transport(job: ProviderJob, options: Mapping[str, Any], *settings: Any) -> Transport:
+    # The record may be a stranger's, and the key of the environment would be sent where it says.
+    for each in exposures(job.model, {k: v for k, v in job.options.items() if k not in options}):
+        raise UsageError(
+            f"{job.path} would send the key in {each.key} to {each.host}, which is not the provider of "
+            f"{job.model}: if that server is to have it, say so by --api-base {each.address}."
+        )
     transport = Transport(job.model, {**job.options, **options}, *settings)
     transport.check()
     return transport
