@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,23 @@ def whole_number(value: object) -> int | None:
         return operator.index(value)  # type: ignore[arg-type]  # raises for values without an index
     except TypeError:
         return None
+
+
+def real_number(value: object) -> float | None:
+    """Return the value as a float if it is one real number, NumPy's too, else None.
+
+    Booleans, texts and arrays are not; infinity and NaN are.
+    """
+    return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else None
+
+
+def entries(value: object) -> list[Any] | None:
+    """Return the entries of a list, an array or any other iterable; None for texts, mappings and what has no
+    entries.
+    """
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return None
+    return None if getattr(value, "shape", None) == () else list(value)
 
 
 def check_choice(environment: str, name: str, value: object, choices: tuple[object, ...]) -> None:

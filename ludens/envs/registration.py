@@ -18,7 +18,12 @@ from ludens.envs.tree.sequential import SequentialEnv
 from ludens.errors import UsageError
 from ludens.plugins import installed
 
-_OPTIONS = set(inspect.signature(SequentialEnv).parameters) - {"game", "environment"}
+TREE_OPTIONS = (
+    "protocol",
+    "payoffs",
+    *sorted(set(inspect.signature(SequentialEnv).parameters) - {"game", "environment"}),
+)
+"""The options of every environment of a family of games."""
 
 
 def sequential_env(
@@ -31,9 +36,9 @@ def sequential_env(
         UsageError: another option is wrong.
     """
     kind = FAMILIES[family]
-    unknown = set(options) - _OPTIONS
+    unknown = set(options) - set(TREE_OPTIONS)
     if unknown:
-        known = ", ".join(("protocol", "payoffs", *sorted(_OPTIONS)))
+        known = ", ".join(TREE_OPTIONS)
         raise UsageError(f"{kind.environment} has no option {min(unknown)!r}; it has {known}.")
     if protocol is None and payoffs is None:
         protocol = next(iter(kind.protocols))

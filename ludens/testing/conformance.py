@@ -315,7 +315,8 @@ class EnvironmentConformance:
     def illegal_actions(self, env: Any) -> list[Any]:
         """Return actions that the environment must refuse now, including those that the mask forbids."""
         agent = env.agent_selection if self.turn_based else env.agents[0]
-        illegal: list[Any] = [None, float("nan"), "0", [0], np.array([0.5, 0.5]), object()]
+        illegal: list[Any] = [None, float("nan"), float("inf"), 1j, "0", "", b"0", [0], (), {}, {0}]
+        illegal += [np.array([0.5, 0.5]), np.array(["0"]), object(), int]
         space = env.action_space(agent)
         if hasattr(space, "n"):
             illegal += [-1, int(space.n), 0.0, 1.5, True, np.float32(0), np.bool_(True)]

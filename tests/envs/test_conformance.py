@@ -22,6 +22,11 @@ VARIANTS = {
     "strategy_5": {"method": "strategy", "rounds": 5},
 }
 
+MARKETS = {
+    "continuous": {"actions": "continuous", "observation": "box"},
+    "alone": {"firms": 1, "actions": "continuous"},
+}
+
 
 @pytest.mark.parametrize("environment", environments())
 def test_every_environment_is_covered(environment):
@@ -33,7 +38,7 @@ def _case(environment: str, variant: str) -> type[EnvironmentConformance]:
     return type(
         f"Test{name}{variant.title().replace('_', '')}",
         (EnvironmentConformance,),
-        {"environment": environment, "options": (FORMS | VARIANTS)[variant]},
+        {"environment": environment, "options": (FORMS | VARIANTS | MARKETS)[variant]},
     )
 
 
@@ -41,6 +46,8 @@ def _variants(environment: str) -> list[str]:
     families = {family.environment for family in FAMILIES.values()}
     if environment in families:
         return [*VARIANTS, *(form for form in FORMS if form != "as_it_comes")]
+    if environment == "ludens/bertrand-v0":
+        return [*FORMS, *MARKETS]
     return list(FORMS)
 
 

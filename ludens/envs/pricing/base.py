@@ -231,6 +231,8 @@ class BertrandBase(BaseEnv):
             sold = [0.0] * len(owned)
         else:
             profit, gain, fine = last.profits[firm], last.gains[firm], last.fines[firm]
+            # Not a number would differ from itself, and clients compare infos and stack them into arrays.
+            gain = 0.0 if math.isnan(gain) else gain
             sold = [last.quantities[product] for product in owned]
         return {
             "profit": profit,

@@ -48,8 +48,10 @@ class BertrandEnv(BertrandBase, SimultaneousEnv):
     Observations are a dict of ``observation`` (float32, see `ludens.envs.pricing.observations`) and, with
     a grid, ``action_mask`` (int8, all ones). Rewards are profits in money, less fines. Infos hold
     ``profit``, ``quantity``, ``profit_gain`` and ``fine`` of the last period, and ``discount``; before the
-    first period, and for a firm that has just entered, the first four are 0. An entrant is not an agent
-    before it is in the market, and a firm that leaves is terminated.
+    first period, and for a firm that has just entered, the first four are 0. The profit gain is 0 too where
+    it is not defined, as for a firm alone, whose Nash and joint-profit prices are the same: infos hold no
+    NaN, so that clients can compare and stack them. An entrant is not an agent before it is in the market,
+    and a firm that leaves is terminated.
 
     Raises:
         UsageError: an argument is out of its range.

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ludens.checks import whole_number
+from ludens.checks import entries, whole_number
 from ludens.errors import UsageError
 
 
@@ -199,9 +199,13 @@ def as_interventions(given: Sequence[Intervention | Mapping[str, Any]]) -> tuple
     """Return several interventions, checked against each other.
 
     Raises:
-        UsageError: as `as_intervention`; or two of a kind of which there can be one only.
+        UsageError: as `as_intervention`; they are not a list; or there are two of a kind of which there can
+            be one only.
     """
-    made = tuple(as_intervention(each) for each in given)
+    listed = entries(given)
+    if listed is None:
+        raise UsageError(f"Interventions are a list of them; got {given!r}.")
+    made = tuple(as_intervention(each) for each in listed)
     for once in (CheapTalk, OutsideOption, Prominence):
         if sum(isinstance(each, once) for each in made) > 1:
             raise UsageError(f"A market has at most one {once.__name__}; got several.")

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.checks import check_choice, check_count
+from ludens.checks import check_choice, check_count, real_number
 from ludens.envs.base import ObservationForm, RenderMode
 from ludens.envs.pricing.interventions import Intervention, as_interventions
 from ludens.envs.pricing.schedule import Schedule
@@ -91,9 +91,10 @@ def pricing_options(
     horizon = check_count(environment, "periods", periods)
     if max_cycles is not None:
         horizon = min(horizon, check_count(environment, "max_cycles", max_cycles))
-    if isinstance(discount, bool | str) or not 0 <= discount < 1:
+    patience, limit = real_number(discount), real_number(price_limit)
+    if patience is None or not 0 <= patience < 1:
         raise UsageError(f"{environment} got discount={discount!r}; it must lie in [0, 1).")
-    if price_limit is not None and not 0 < price_limit < math.inf:
+    if price_limit is not None and (limit is None or not 0 < limit < math.inf):
         raise UsageError(f"{environment} got price_limit={price_limit!r}; it must be above 0, or None.")
     events = as_interventions(interventions)
     Schedule(market, events)
@@ -112,8 +113,8 @@ def pricing_options(
         high=high,
         memory=check_count(environment, "memory", memory, least=0),
         periods=horizon,
-        discount=float(discount),
-        price_limit=None if price_limit is None else float(price_limit),
+        discount=patience,
+        price_limit=limit,
         render_mode=render_mode,
         observation=observation,
     )
@@ -160,10 +161,14 @@ def _bounds(
                 f"{environment} takes bounds with actions='continuous' only: the grid has its own."
             )
         return float(grid.min()), float(grid.max())
-    low, high = (0.0, HEADROOM * float(np.max(monopoly_prices(market)))) if bounds is None else bounds
+    ends: Sequence[float | None] = (math.nan, math.nan)
+    if bounds is None:
+        ends = 0.0, HEADROOM * float(np.max(monopoly_prices(market)))
+    elif isinstance(bounds, Sequence | np.ndarray) and np.shape(bounds) == (2,):
+        ends = [real_number(each) for each in bounds]
     # Spaces are float32: what a learner draws from one must be legal here.
     with np.errstate(over="ignore"):  # what overflows is refused below
-        low, high = float(np.float32(low)), float(np.float32(high))
+        low, high = (math.nan if each is None else float(np.float32(each)) for each in ends)
     if not 0 <= low < high < math.inf:
         raise UsageError(f"{environment} got bounds={bounds!r}; they must be prices, the lower one first.")
     return low, high

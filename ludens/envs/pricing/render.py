@@ -157,9 +157,9 @@ def _bars(path: Floats, low: Floats, high: Floats) -> str:
     """Return one character for each period; a space where nothing was on sale."""
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = (path - low) / (high - low)
-    levels = (
-        np.clip(np.nan_to_num(shares, nan=-1.0) * (len(_BARS) - 1), 0, len(_BARS) - 1).round().astype(int)
-    )
+    # A firm alone has no benchmarks to stand between.
+    shares = np.clip(np.nan_to_num(shares, nan=0.0), 0.0, 1.0)
+    levels = (shares * (len(_BARS) - 1)).round().astype(int)
     return "".join(
         " " if np.isnan(price) else _BARS[level] for price, level in zip(path, levels, strict=True)
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import numbers
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ludens.checks import entries
 from ludens.envs.tree.definition import MAX_PAYOFF
 from ludens.envs.tree.nodes import GameError, Node
 from ludens.envs.tree.tree import GameTree
@@ -75,9 +76,9 @@ class Family:
 
     def _numbers(self, payoffs: Sequence[float]) -> tuple[float, ...]:
         wanted = ", ".join(self.parameters)
-        listed = isinstance(payoffs, Iterable) and not isinstance(payoffs, str | Mapping)
-        given = tuple(payoffs) if listed else ()
-        if not listed or not all(isinstance(value, numbers.Real) for value in given):
+        listed = entries(payoffs)
+        given = tuple(listed or ())
+        if listed is None or not all(isinstance(value, numbers.Real) for value in given):
             raise GameError(f"Payoffs of {self.name} must be numbers ({wanted}); got {payoffs!r}.")
         if len(given) != len(self.parameters):
             raise GameError(f"{self.name} takes {len(self.parameters)} payoffs ({wanted}); got {len(given)}.")

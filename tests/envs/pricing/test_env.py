@@ -286,3 +286,17 @@ def test_renders_show_benchmarks_in_text_and_in_pixels_of_one_size(interventions
             if env.agents:
                 env.step(dict.fromkeys(env.agents, 7))
     assert shapes == {((600, 900, 3), np.dtype(np.uint8))}
+
+
+@pytest.mark.parametrize("options", [{"firms": 1}, {"interventions": [Exit(2, 0)]}])
+def test_infos_of_a_firm_alone_are_numbers_that_can_be_compared(options):
+    def infos():
+        env = make("parallel", "ludens/bertrand-v0", actions="continuous", periods=4, **options)
+        seen = [env.reset(seed=0)[1]]
+        while env.agents:
+            seen.append(env.step(dict.fromkeys(env.agents, 1.7))[-1])
+        return seen
+
+    seen = infos()
+    assert seen == infos()
+    assert [info["profit_gain"] for info in seen[-1].values()][-1] == 0.0

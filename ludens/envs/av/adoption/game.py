@@ -37,6 +37,9 @@ PROGRAMS = ("utilitarian", "self-protective")
 
 MOST_PEOPLE = 10_000
 
+LARGEST = 1e30
+"""Neither sums of such numbers nor float32, which observations are made of, overflow."""
+
 
 @dataclass(frozen=True)
 class Regulation:
@@ -284,10 +287,10 @@ def _number(
     if not isinstance(value, bool | str):
         with contextlib.suppress(TypeError, ValueError):
             number = float(value)  # type: ignore[arg-type]  # raises for what is not a number
-    low, high = -math.inf if least is None else least, math.inf if most is None else most
+    low, high = -LARGEST if least is None else least, LARGEST if most is None else most
     # A rounding error above the highest value is no mistake of the caller's.
-    if not (math.isfinite(number) and low <= number <= high * (1 + 1e-12) + 0.0):
-        wanted = "a finite number"
+    if not low <= number <= high * (1 + 1e-12) + 0.0:
+        wanted = "a finite number" if not abs(number) > LARGEST else f"a number within {LARGEST:g}"
         wanted += "" if least is None else f" of at least {least:g}"
         wanted += (
             "" if most is None else f" of at most {most:g}" if least is None else f" and at most {most:g}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.checks import check_choice, check_count, whole_number
+from ludens.checks import check_choice, check_count, entries, whole_number
 from ludens.envs.av.dilemma import render
 from ludens.envs.av.dilemma.observations import SIZE, encoded
 from ludens.envs.av.dilemma.studies import VARIABLES, free_design, study_design
@@ -159,7 +159,7 @@ class AvDilemmaEnv(SurveyEnv):
             observation=observation,
         )
         number = len(self.possible_agents)
-        seen = [perspective] * number if isinstance(perspective, str) else list(perspective)
+        seen = [perspective] * number if isinstance(perspective, str) else _listed("perspective", perspective)
         if len(seen) != number:
             raise UsageError(
                 f"{ENVIRONMENT} has {number} respondents and {len(seen)} perspectives: name one for all, "
@@ -256,12 +256,19 @@ def _design(
             raise UsageError(f"{ENVIRONMENT} has no option {unknown[0]!r}.")
         return None, free_design(**variables)
     if vignettes is not None:
-        design = tuple(vignettes)
+        design = tuple(_listed("vignettes", vignettes))
         if not design or not all(isinstance(vignette, Vignette) for vignette in design):
             raise UsageError(f"{ENVIRONMENT} takes a list of at least one Vignette; got {vignettes!r}.")
         return None, design
     number = STUDY if study is None else study
     return f"study {number}", study_design(number)
+
+
+def _listed(name: str, value: object) -> list[Any]:
+    given = entries(value)
+    if given is None:
+        raise UsageError(f"{ENVIRONMENT} got {name}={value!r}; give a list.")
+    return given
 
 
 def _checked(perspectives: Sequence[str]) -> list[str]:

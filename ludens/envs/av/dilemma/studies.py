@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ludens.checks import whole_number
+from ludens.checks import entries, whole_number
 from ludens.envs.av.dilemma.vignette import (
     ALLOCATIONS,
     DECIDERS,
@@ -178,5 +178,6 @@ def _several(name: str, value: Any) -> list[Any]:
     if name == "passengers":
         if isinstance(value, str) or (isinstance(value, tuple) and all(isinstance(v, str) for v in value)):
             return [as_company(value)]
-        return [as_company(each) for each in value]
+        several = entries(value)
+        return [as_company(each) for each in ([value] if several is None else several)]
     return list(value) if isinstance(value, list | tuple | range) else [value]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ludens.checks import check_choice, check_count
+from ludens.checks import check_choice, check_count, entries
 from ludens.errors import UsageError
 
 Perspective = Literal["passenger", "pedestrian", "bystander", "programmer", "regulator"]
@@ -81,7 +81,7 @@ class Vignette:
         number = check_count(WHERE, "pedestrians", self.pedestrians)
         if number > MOST:
             raise UsageError(f"{WHERE} got pedestrians={number}; there are 1 to {MOST}.")
-        given = (self.passengers,) if isinstance(self.passengers, str) else tuple(self.passengers)
+        given = as_company(self.passengers)
         for kind in given:
             check_choice(WHERE, "passengers", kind, PASSENGERS)
         if not 1 <= len(given) <= MOST_PASSENGERS or given.count(SELF) > 1:
@@ -207,5 +207,12 @@ def as_vignette(given: Vignette | dict[str, Any]) -> Vignette:
 
 
 def as_company(value: str | Sequence[str]) -> tuple[str, ...]:
-    """Return passengers as a tuple; a single one may be given as a text."""
-    return (value,) if isinstance(value, str) else tuple(value)
+    """Return passengers as a tuple; a single one may be given as a text.
+
+    Raises:
+        UsageError: they are neither.
+    """
+    given = [value] if isinstance(value, str) else entries(value)
+    if given is None:
+        raise UsageError(f"{WHERE} got passengers={value!r}; name them, as in ('self', 'co-worker').")
+    return tuple(given)

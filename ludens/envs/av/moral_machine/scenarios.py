@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.checks import entries
 from ludens.errors import UsageError
 
 CHARACTERS = (
@@ -134,13 +135,13 @@ def draw_scenarios(
     """
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise UsageError(f"The number of scenarios is a whole number of at least 1; got {n!r}.")
-    unknown = [name for name in types if name not in TYPES]
-    if unknown or not types:
-        raise UsageError(f"Types of scenarios are {', '.join(TYPES)}; got {list(types)!r}.")
+    listed = entries(types)
+    if not listed or any(not isinstance(name, str) or name not in TYPES for name in listed):
+        raise UsageError(f"Types of scenarios are a list from {', '.join(TYPES)}; got {types!r}.")
     related = _shares("relations", relations, len(RELATIONS))
     lawful = _shares("legalities", legalities, len(LEGALITIES))
     rng = np.random.default_rng(seed)
-    kinds = np.array([TYPES.index(name) for name in types])
+    kinds = np.array([TYPES.index(name) for name in listed])
     kind = rng.permutation(kinds[np.arange(n) % len(kinds)])
     counts, level = np.zeros((n, 2, len(CHARACTERS)), dtype=np.int64), np.full((n, 2), -1)
     for number in set(kinds.tolist()):

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ludens.checks import real_number
+from ludens.envs.pricing.theory import parameters
 from ludens.envs.pricing.theory.demand import Conduct
 from ludens.envs.pricing.theory.groups import Groups
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
@@ -96,19 +98,20 @@ def price_grid(market: AnyMarket, points: int = 15, extension: float = 0.1) -> F
     Raises:
         UsageError: fewer than 2 points, ξ < 0, or one firm only.
     """
-    if points < 2 or points != int(points) or not 0 <= extension < math.inf:
+    number, wider = parameters.count(points, 2), real_number(extension)
+    if number is None or wider is None or not 0 <= wider < math.inf:
         raise UsageError(
             "A price grid needs a whole number of at least 2 points and an extension of at least 0;"
-            f" got {points} and {extension}."
+            f" got {points!r} and {extension!r}."
         )
     if isinstance(market, HomogeneousMarket):
-        return np.linspace(0.0, market.price_scale * market.intercept, int(points))
+        return np.linspace(0.0, market.price_scale * market.intercept, number)
     _check_rivals(market)
     low, high = nash_prices(market), monopoly_prices(market)
     if market.is_symmetric:
         low, high = low[0], high[0]
-    wide = extension * (high - low)
-    grid: Floats = np.linspace(low - wide, high + wide, int(points), axis=-1)
+    wide = wider * (high - low)
+    grid: Floats = np.linspace(low - wide, high + wide, number, axis=-1)
     return grid
 
 

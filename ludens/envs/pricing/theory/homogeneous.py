@@ -46,9 +46,7 @@ class HomogeneousMarket:
         price_scale: float = 1.0,
         quantity_scale: float = 1.0,
     ) -> None:
-        if firms != int(firms) or firms < 1:
-            raise UsageError(f"A market needs a whole number of firms, at least 1; got {firms}.")
-        self.firms = self.products = int(firms)
+        self.firms = self.products = parameters.firms_in(firms)
         self.intercept = parameters.number("intercept", intercept)
         self.cost = parameters.number("cost", cost)
         if not self.cost < self.intercept:

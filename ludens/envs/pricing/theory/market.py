@@ -96,9 +96,8 @@ class Market:
         """Return a market of identical firms with one product each; the defaults are the published
         baseline.
         """
-        if firms < 1 or firms != int(firms):
-            raise UsageError(f"A market needs a whole number of firms, at least 1; got {firms}.")
-        return cls([quality] * int(firms), [cost] * int(firms), **rest)
+        number = parameters.firms_in(firms)
+        return cls([quality] * number, [cost] * number, **rest)
 
     @property
     def parameters(self) -> dict[str, Any]:

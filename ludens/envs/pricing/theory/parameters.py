@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ludens.checks import real_number
 from ludens.envs.pricing.theory.demand import Demand
 from ludens.envs.pricing.theory.groups import numbered
 from ludens.envs.pricing.theory.linear import linear_demand
@@ -17,6 +18,9 @@ from ludens.envs.pricing.theory.nested import NestedLogit
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
+MOST = 1_000_000
+"""Firms of a market and points of a grid: more are a slip of the pen."""
+
 DemandName = Literal["logit", "nested", "linear"]
 
 
@@ -87,6 +91,28 @@ def number(name: str, value: float) -> float:
     if not math.isfinite(converted):
         raise UsageError(f"{name} must be a finite number; got {value!r}.")
     return converted
+
+
+def count(value: float, least: int) -> int | None:
+    """Return the value as an int if it is a whole number from `least` to `MOST`, written as a float or not;
+    else None.
+    """
+    given = real_number(value)
+    return int(given) if given is not None and given.is_integer() and least <= given <= MOST else None
+
+
+def firms_in(given: float) -> int:
+    """Return a number of firms.
+
+    Raises:
+        UsageError: it is not a whole number from 1 to `MOST`.
+    """
+    number = count(given, 1)
+    if number is None:
+        raise UsageError(
+            f"A market needs a whole number of firms, at least 1 and at most {MOST:,}; got {given!r}."
+        )
+    return number
 
 
 def positive(name: str, value: float) -> float:
