@@ -16,7 +16,7 @@ FORMS = {
 VARIANTS = {
     "direct": {},
     "direct_fixed_5": {"roles": "fixed", "rounds": 5},
-    "direct_5": {"rounds": 5},
+    "direct_5": {"rounds": 5, "memory": 3},
     "strategy": {"method": "strategy"},
     "strategy_fixed": {"method": "strategy", "roles": "fixed"},
     "strategy_5": {"method": "strategy", "rounds": 5},

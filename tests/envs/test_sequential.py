@@ -283,3 +283,34 @@ def test_seats_that_are_done_may_only_pass():
 def test_game_errors_are_usage_errors():
     assert issubclass(GameError, UsageError)
     assert issubclass(UsageError, ValueError)
+
+
+@pytest.mark.parametrize("memory", [0, 1, 3, 7])
+def test_the_last_rounds_are_observed_move_by_move(memory):
+    env = make_env("trust", rounds=5, memory=memory)
+    game = env.game
+    roles, sets, leaves = len(game.roles), len(game.information_sets), len(game.leaves)
+    block, paths = roles + leaves, [leaf.path for leaf in game.leaves]
+    rng = np.random.default_rng(3)
+    env.reset(seed=2)
+    while any(not env.terminations[agent] for agent in env.agents):
+        for agent in env.possible_agents:
+            vector = env.observe(agent)["observation"]
+            assert vector in env.observation_space(agent)["observation"]
+            assert len(vector) == roles + sets + memory * block + game.payoffs.size + 1
+            seen = [finished[agent] for finished in env._progress.past]
+            past = vector[roles + sets : roles + sets + memory * block].reshape(memory, block)
+            for back in range(1, memory + 1):
+                expected = np.zeros(block)
+                if back <= len(seen):
+                    expected[game.roles.index(seen[-back].role)] = 1
+                    expected[roles + paths.index(seen[-back].path)] = 1
+                assert past[memory - back].tolist() == expected.tolist()
+            assert vector[-1] == pytest.approx(len(seen) / 5)
+        env.step(int(rng.integers(2)))
+
+
+def test_the_memory_of_a_tree_game_is_a_count():
+    for wrong in (-1, 1.5, "all", None):
+        with pytest.raises(UsageError, match="memory"):
+            make_env("trust", memory=wrong)

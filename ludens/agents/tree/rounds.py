@@ -209,7 +209,6 @@ class Rounds:
         return strategy
 
     def _asked(self, number: int, past: Past, node: InformationSet) -> tuple[float, ...]:
-        last = past[-1] if past else None
         turn = Turn(
             environment=self._environment,
             agent=self._seat,
@@ -217,7 +216,7 @@ class Rounds:
             node=node.label,
             options=tuple(Option(place, name) for place, name in enumerate(node.options)),
             observation={
-                "observation": self._encoding.vector(node.role, node.label, last, number),
+                "observation": self._encoding.vector(node.role, node.label, past, number),
                 "action_mask": self._masks.mask(node.label),
             },
             game=self.game,

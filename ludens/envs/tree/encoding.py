@@ -1,11 +1,14 @@
 """Observations of tree games.
 
-A seat observes one float32 vector, its parts laid end to end: own role · information set to decide at · own
-role in the last round · how the last round ended (all one-hot, zeros where there is none) · the payoffs of
-every leaf, leaf by leaf, in points · the share of rounds finished, 0 to 1.
+A seat observes one float32 vector, its parts laid end to end: own role · information set to decide at · for
+each of the last k rounds, the oldest first, own role in it and the leaf in which it ended (all one-hot, zeros
+where there is none) · the payoffs of every leaf, leaf by leaf, in points · the share of rounds finished, 0 to
+1. A leaf stands at the end of one path, so that it shows every move of its round: own, others' and nature's.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +18,39 @@ from ludens.envs.turn import PastRound
 
 
 class Encoding:
-    """The map from a seat's position to its vector; `low` and `high` are the bounds, shape (length,)."""
+    """The map from a seat's position to its vector; `low` and `high` are the bounds, shape (length,).
 
-    def __init__(self, game: GameTree, rounds: int) -> None:
+    Args:
+        game: the rules.
+        rounds: how often it is played.
+        memory: k, how many of the last rounds are observed.
+    """
+
+    def __init__(self, game: GameTree, rounds: int, memory: int = 1) -> None:
         roles, sets, leaves = len(game.roles), len(game.information_sets), len(game.leaves)
         payoffs = game.payoffs.ravel().astype(np.float32)
         self.rounds = rounds
         self._role = {role: place for place, role in enumerate(game.roles)}
         self._set = {node.label: roles + place for place, node in enumerate(game.information_sets)}
-        self._last_role = {role: roles + sets + place for place, role in enumerate(game.roles)}
-        self._last_leaf = {leaf.path: 2 * roles + sets + place for place, leaf in enumerate(game.leaves)}
-        flags = 2 * roles + sets + leaves
+        # Places in the block of a round, and where the block of the latest round begins.
+        self._past_role = {role: place for place, role in enumerate(game.roles)}
+        self._past_leaf = {leaf.path: roles + place for place, leaf in enumerate(game.leaves)}
+        self._memory, self._block = memory, roles + leaves
+        flags = roles + sets + memory * self._block
+        self._latest = flags - self._block
         self._empty = np.concatenate([np.zeros(flags), payoffs, [0]]).astype(np.float32)
         self.low = np.minimum(self._empty, 0)
         self.high = np.concatenate([np.ones(flags), np.maximum(payoffs, 0), [1]]).astype(np.float32)
 
     def vector(
-        self, role: str | None, node: str | None, last: PastRound | None, done: int
+        self, role: str | None, node: str | None, past: Sequence[PastRound], done: int
     ) -> NDArray[np.float32]:
         """Return the vector of a seat, shape (length,), float32.
 
         Args:
             role: the part that it plays; None if it is not drawn or not known to the seat yet.
             node: where it must decide; None if it is not its turn.
-            last: the last finished round; None before the end of the first.
+            past: the finished rounds, oldest first; those before the last k may be left out.
             done: how many rounds are finished.
         """
         vector = self._empty.copy()
@@ -46,10 +58,11 @@ class Encoding:
             vector[self._role[role]] = 1
         if node is not None:
             vector[self._set[node]] = 1
-        if last is not None:
-            vector[self._last_role[last.role]] = 1
-            vector[self._last_leaf[last.path]] = 1
-            vector[-1] = done / self.rounds
+        for back in range(min(self._memory, len(past))):
+            seen, start = past[-1 - back], self._latest - back * self._block
+            vector[start + self._past_role[seen.role]] = 1
+            vector[start + self._past_leaf[seen.path]] = 1
+        vector[-1] = done / self.rounds
         return vector
 
 

@@ -35,6 +35,7 @@ class SequentialEnv(TurnBasedEnv):
             information set that it could reach (in all roles if they are random) before anybody learns
             anything; then these answers determine the round (the strategy method).
         rounds: how often the game is played, at least 1.
+        memory: k, how many of the last rounds are observed: who moved how in them.
         max_cycles: truncate after so many moves, counted over all seats; None for no limit.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns the tree as a
             picture with the path taken, shape (height, width, 3), uint8. Before the first move of a later
@@ -57,6 +58,7 @@ class SequentialEnv(TurnBasedEnv):
         roles: Roles = "random",
         method: Method = "direct",
         rounds: int = 1,
+        memory: int = 1,
         max_cycles: int | None = None,
         render_mode: RenderMode | None = None,
         observation: ObservationForm = "dict",
@@ -74,9 +76,10 @@ class SequentialEnv(TurnBasedEnv):
         self.roles = roles
         self.method = method
         self.rounds = check_count(name, "rounds", rounds)
+        self.memory = check_count(name, "memory", memory, least=0)
         self.max_cycles = None if max_cycles is None else check_count(name, "max_cycles", max_cycles)
         self.moves = 0
-        self._encoding = Encoding(game, self.rounds)
+        self._encoding = Encoding(game, self.rounds, self.memory)
         self._masks = Masks(game)
         options = self._masks.length
         self._set_spaces(
@@ -125,8 +128,9 @@ class SequentialEnv(TurnBasedEnv):
             # The seat does not know yet which role it will play: its question names one.
             role = None if asked is None else asked.role
         node = None if asked is None else asked.label
-        last = progress.past[-1][agent] if progress.past else None
-        vector = self._encoding.vector(role, node, last, len(progress.past))
+        done = len(progress.past)
+        past = [finished[agent] for finished in progress.past[max(0, done - self.memory) :]]
+        vector = self._encoding.vector(role, node, past, done)
         return {"observation": vector, "action_mask": self._masks.mask(node)}
 
     def _turn(self, agent: str) -> Turn:
