@@ -329,8 +329,11 @@ def test_ctrl_c_exits_130_and_names_the_way_to_go_on(tmp_path):
         while server.count < 2 and process.poll() is None:
             server.closing.wait(0.05)
         process.send_signal(signal.SIGINT)
+        waiting = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
         _, err = process.communicate()
     assert process.returncode == 130
+    assert waiting == "Waiting for the 1 call under way: press Ctrl-C again to leave at once.\n"
     assert err == "Interrupted: go on with `ludens resume run.db`.\n"
     run = Run(tmp_path / "run.db")
     assert run.manifest["status"] == "interrupted"

@@ -1,6 +1,7 @@
 """The command `ludens`: a thin layer over the packages.
 
-Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 Ctrl-C. Results go to stdout, all else to stderr.
+Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM. Results go to stdout, all else
+to stderr.
 Libraries are imported by the command that needs them. Each module below adds its commands to the application.
 """
 

@@ -6,7 +6,7 @@ from ludens.experiments.bench.result import BenchResult
 from ludens.experiments.bench.study import bench
 from ludens.experiments.play.study import aplay, play
 from ludens.experiments.report.writing import report
-from ludens.experiments.runs.blocking import RunInterrupted, run_blocking
+from ludens.experiments.runs.blocking import RunInterrupted, RunTerminated, run_blocking
 from ludens.experiments.runs.database import NoRunError, StoreError
 from ludens.experiments.runs.recorder import Progress, Recorder
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
@@ -34,6 +34,7 @@ __all__ = [
     "Run",
     "RunAbortedError",
     "RunInterrupted",
+    "RunTerminated",
     "Store",
     "StoreError",
     "Study",

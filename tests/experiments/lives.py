@@ -48,11 +48,15 @@ class Lives:
 
     def kill(self) -> None:
         """Kill the process by SIGKILL, and return when it is dead."""
+        self.send(signal.SIGKILL).over.wait()
+
+    def send(self, number: int) -> Life:
+        """Send the process a signal, and return it."""
         self._begun.wait()
         life = self._life
         assert life is not None
-        os.kill(life.pid, signal.SIGKILL)
-        life.over.wait()
+        os.kill(life.pid, number)
+        return life
 
 
 @contextmanager

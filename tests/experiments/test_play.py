@@ -6,7 +6,6 @@ import asyncio
 import os
 import pickle
 import signal
-import threading
 
 import numpy as np
 import pytest
@@ -16,7 +15,9 @@ from ludens.agents.policy import Call, CallablePolicy, Decision, Policy, draw
 from ludens.envs import make_env
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, RunAbortedError, RunInterrupted, aplay, play, resume
+from ludens.experiments.runs import blocking
 from ludens.experiments.runs.seeds import decision_rng, environment_seed, episode_seeds
+from ludens.experiments.runs.stop import Stop
 
 GAMES = [
     ("trust-v0", {"protocol": "TG3"}),
@@ -233,11 +234,17 @@ def test_calls_are_kept_as_they_are_made_and_handed_back_after_a_failure(tmp_pat
 
 
 @pytest.mark.parametrize("notebook", [False, True])
-def test_ctrl_c_names_the_way_to_go_on(tmp_path, notebook):
+def test_ctrl_c_names_the_way_to_go_on(tmp_path, notebook, monkeypatch, capfd):
+    stops = []
+    monkeypatch.setattr(blocking, "Stop", lambda: stops.append(Stop()) or stops[-1])
+
     class Stuck(Waiting):
         async def adecide(self, turn, rng):
             if turn.known:
-                threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+                os.kill(os.getpid(), signal.SIGINT)
+                while not stops[-1].requested:  # noqa: ASYNC110  # a signal's handler sets it
+                    await asyncio.sleep(0.001)
+                os.kill(os.getpid(), signal.SIGINT)
                 await asyncio.Event().wait()
             return Decision(0)
 
@@ -257,6 +264,7 @@ def test_ctrl_c_names_the_way_to_go_on(tmp_path, notebook):
         loop.close()
     else:
         interrupted()
+    assert "Waiting for the 1 call under way: press Ctrl-C again to leave at once." in capfd.readouterr().err
     with Run(path) as run:
         assert run.manifest["status"] == "interrupted"
         assert len(run.decisions()) == 1

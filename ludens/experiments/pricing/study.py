@@ -22,11 +22,12 @@ from ludens.experiments.pricing.analysis import estimates
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.result import PricingResult, measured, panel_rows, to_json
 from ludens.experiments.pricing.session import MarketSession, OnPeriod, PeriodNews
-from ludens.experiments.runs.recorder import OnProgress, Recorder, StoppedError
+from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, unplayed
 from ludens.experiments.runs.seeds import environment_seed
+from ludens.experiments.runs.stop import StoppedError
 from ludens.experiments.study.base import Labels, Rows, Study
 from ludens.experiments.study.config import PolicyLike
 from ludens.experiments.study.engine import run_study

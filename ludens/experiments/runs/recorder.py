@@ -17,6 +17,7 @@ from ludens.errors import UsageError
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.records import DecisionRecord, EpisodeSpec
 from ludens.experiments.runs.seeds import decision_rng, episode_seeds
+from ludens.experiments.runs.stop import Stop, StoppedError
 from ludens.experiments.runs.store import Store
 
 
@@ -40,15 +41,14 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-class StoppedError(Exception):
-    """Another episode of the run failed: ask nothing more."""
-
-
 class Watch:
     """What the episodes of a run share: whether to go on, and how far the run is."""
 
-    def __init__(self, store: Store, total: int, done: int, progress: OnProgress | None) -> None:
+    def __init__(
+        self, store: Store, total: int, done: int, progress: OnProgress | None, stop: Stop | None = None
+    ) -> None:
         self.seed = store.seed
+        self.stop = stop or Stop()
         self.failure: Exception | None = None
         self._progress = progress
         self._total, self._done = total, done
@@ -56,9 +56,15 @@ class Watch:
         self._report()
 
     def check(self) -> None:
-        """Raise StoppedError if an episode has failed."""
+        """Raise StoppedError if an episode has failed, or the run is to stop."""
+        self.stop.check()
         if self.failure is not None:
             raise StoppedError
+
+    @property
+    def complete(self) -> bool:
+        """Whether every episode has ended."""
+        return self._done == self._total
 
     def fail(self, error: Exception) -> None:
         """Stop the run; the first failure counts."""
@@ -125,8 +131,8 @@ class Recorder:
         if step in self._stored:
             return _matching(self._stored.pop(step), question, turn, self._store).decision
         self._watch.check()
-        journal = _Journal(self._store, self._spec.index, step)
-        with recording(journal):
+        journal = _Journal(self._store, self._spec.index, step, self._watch.stop)
+        with recording(journal), self._watch.stop.asking():
             answer = await ask(turn, rng or decision_rng(self._seeds, turn.agent, step))
         _check(answer, question, policy, turn)
         record = DecisionRecord(
@@ -184,8 +190,8 @@ def _check(answer: object, question: Literal["choice", "belief"], policy: Policy
 class _Journal:
     """The calls of one decision: those of an earlier life first, then new ones, each kept as it ends."""
 
-    def __init__(self, store: Store, episode: int, step: int) -> None:
-        self._store, self._episode, self._step = store, episode, step
+    def __init__(self, store: Store, episode: int, step: int, stop: Stop) -> None:
+        self._store, self._episode, self._step, self._stop = store, episode, step, stop
         self._earlier = store.calls(episode, step)
         self._replayed = 0
         self.new: list[Call] = []
@@ -196,6 +202,7 @@ class _Journal:
 
     def replay(self) -> Call | None:
         if self._replayed == len(self._earlier):
+            self._stop.check()  # a decision may take several calls: those that were answered are kept
             return None
         self._replayed += 1
         return self._earlier[self._replayed - 1]

@@ -12,9 +12,10 @@ from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.errors import LudensError, UsageError
 from ludens.experiments.runs.database import StoreError
-from ludens.experiments.runs.recorder import OnProgress, Recorder, StoppedError, Watch
+from ludens.experiments.runs.recorder import OnProgress, Recorder, Watch
 from ludens.experiments.runs.records import FINISHED, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.runs.seeds import episode_seeds
+from ludens.experiments.runs.stop import Stop, StoppedError
 from ludens.experiments.runs.store import Store
 
 PlayOne = Callable[[EpisodeSpec, Recorder, np.random.SeedSequence], Awaitable[EpisodeRecord]]
@@ -35,6 +36,7 @@ async def run_episodes(
     abort_run: bool = True,
     first: Collection[int] = (),
     after_first: Callable[[], None] | None = None,
+    stop: Stop | None = None,
 ) -> None:
     """Play those of the episodes that the store does not hold as ended, in their order, some at once.
 
@@ -46,12 +48,13 @@ async def run_episodes(
 
     If one fails, the decisions under way elsewhere are finished and kept, and the run stops there, to be
     resumed; a new run that failed before anything was decided (a missing key, say) leaves no file. If it is
-    cancelled (Ctrl-C), calls under way are dropped.
+    cancelled, calls under way are dropped; a requested `stop` starts nothing new and keeps their answers.
 
     Raises:
         UsageError: the concurrency is not a whole number of at least 1.
         StoreError: the run cannot be written.
         RunAbortedError: an episode ended as aborted, and aborts the run.
+        StoppedError: `stop` was requested; the run is in order.
         Exception: whatever an episode raised, after the run has been left in order.
     """
     check_concurrency(concurrency)
@@ -60,7 +63,7 @@ async def run_episodes(
     todo = [spec for spec in specs if spec.index not in ended]
     todo.sort(key=lambda spec: spec.index not in first)
     trial = {spec.index for spec in todo if spec.index in first}
-    watch = Watch(store, len(specs), len(specs) - len(todo), progress)
+    watch = Watch(store, len(specs), len(specs) - len(todo), progress, stop)
     store.set_status("running")
     queue = iter(todo)
 
@@ -92,7 +95,8 @@ async def run_episodes(
         store.set_status("interrupted")
         raise
     if watch.failure is None:
-        store.set_status("done")
+        store.set_status("interrupted" if watch.stop.requested and not watch.complete else "done")
+        watch.stop.check()
         return
     if store.fresh and not any(store.totals()):
         store.discard()

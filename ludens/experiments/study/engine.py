@@ -18,6 +18,7 @@ from ludens.experiments.runs.rows import as_json
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, run_episodes
 from ludens.experiments.runs.seeds import episode_seeds
+from ludens.experiments.runs.stop import Stop
 from ludens.experiments.runs.store import Store, create_run
 from ludens.experiments.study.base import Labels, ResultT, Study
 from ludens.experiments.study.config import (
@@ -403,7 +404,7 @@ def _play(
     play_one: PlayOne,
     progress: OnProgress | None,
 ) -> None:
-    run_blocking(store, _episodes(study, store, specs, play_one, progress), keyboard=study.keyboard)
+    run_blocking(store, lambda stop: _episodes(study, store, specs, play_one, progress, stop=stop))
 
 
 async def _episodes(
@@ -412,6 +413,8 @@ async def _episodes(
     specs: Sequence[EpisodeSpec],
     play_one: PlayOne,
     progress: OnProgress | None,
+    *,
+    stop: Stop | None = None,
 ) -> None:
     await run_episodes(
         store,
@@ -423,6 +426,7 @@ async def _episodes(
         abort_run=study.abort_run,
         first=(first := study.first(specs)),
         after_first=lambda: _warn(study, store, first),
+        stop=stop,
     )
 
 
