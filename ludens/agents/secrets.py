@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
 
 MASK = "***"
 """What stands in a text in place of a secret."""
@@ -212,9 +212,11 @@ def _of_address(address: str) -> Iterator[str]:
         yield from _forms(part)
     if colon:
         yield base64.b64encode(unquote(credentials).encode()).decode()
-    for name, value in parse_qsl(urlsplit(address).query if "[" not in rest else ""):
+    for part in rest.partition("#")[0].partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
         if is_secret(name) or name.lower() in _IN_QUERIES:
-            yield from _forms(value)
+            for form in (value, unquote(value), unquote_plus(value)):
+                yield from _forms(form)
 
 
 def _forms(secret: str) -> Iterator[str]:

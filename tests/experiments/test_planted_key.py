@@ -110,7 +110,8 @@ def test_a_planted_key_is_found_nowhere(kind, reaction, folder, capsys):
 
 def test_nor_in_what_python_shows(folder):
     with Loopback(otherwise=failing(401, ECHO)) as server:
-        policy = LLMPolicy("openai/loopback", api_base=address(server), api_key=OPTION)
+        settings = {"extra_headers": {"X-Team": HEADER}, "extra_body": {"password": BODY}}
+        policy = LLMPolicy("openai/loopback", api_base=address(server), **settings)
         with pytest.raises(Exception) as caught:
             bench([policy], path="run.db", protocols=["SPD5"], framings=["neutral"], elicit="sample")
     shown = str(caught.getrepr(style="long", chain=True, showlocals=False))
@@ -133,7 +134,7 @@ def test_the_password_in_an_address_is_sent_and_asked_for_again(folder, capsys):
         assert main(["run", "study.toml", "--out", "run.db", "--json"]) == 0
         assert set(seen) == {right}
         assert main(["extend", "run.db", "replicates=2", "--api-base", server.url]) == 1
-        assert "password" in capsys.readouterr().err
+        assert "give the address with its password again by --api-base" in capsys.readouterr().err
         assert main(["resume", "run.db", "--api-base", with_password, "--json"]) == 0
         assert seen[-1] == right
         out = capsys.readouterr()

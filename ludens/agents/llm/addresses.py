@@ -92,17 +92,14 @@ def reached(options: Mapping[str, Any]) -> dict[str, Any]:
     need them.
     """
     given = dict(options)
-    address = given.get("api_base")
-    if not isinstance(address, str) or "@" not in address:
-        return given
-    rest = address.partition("://")[2]
-    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    credentials, at, _ = host.rpartition("@")
-    if not at:
-        return given
-    given["api_base"] = address.replace(f"{credentials}@", "", 1)
-    token = base64.b64encode(unquote(credentials if ":" in credentials else f"{credentials}:").encode())
-    given["extra_headers"] = {"Authorization": f"Basic {token.decode()}", **given.get("extra_headers", {})}
+    for name in ("api_base", "base_url"):
+        scheme, mark, rest = str(given.get(name) or "").partition("://")
+        credentials, at, _ = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+        if at:
+            both = unquote(credentials if ":" in credentials else f"{credentials}:")
+            header = {"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
+            given[name] = scheme + mark + rest.removeprefix(f"{credentials}@")
+            given["extra_headers"] = {**header, **given.get("extra_headers", {})}
     return given
 
 

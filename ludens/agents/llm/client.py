@@ -76,7 +76,8 @@ async def _request(
                 drop_params=True,
                 **{"logger_fn": seen.update, **parameters, **options},
             )
-    except Exception:
+    except Exception as error:
+        mask_error(error)  # it may come to light as the cause of another one
         # LiteLLM cannot read every reply that a server sends: what came over the wire may still be one.
         if (body := received(seen.get("original_response"))) is None:
             raise
@@ -88,7 +89,6 @@ def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, secon
     for cause in chain(error):
         if isinstance(cause, LudensError):
             raise cause
-    mask_error(error)  # it may come to light as the cause of another one
     said = provider_words(error)
     if isinstance(error, litellm.ContentPolicyViolationError):
         return Reply(refused=True, text=None, seconds=seconds)

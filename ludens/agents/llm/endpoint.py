@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ludens.agents.secrets import masked, plain_address
+
 TIMEOUT = 120.0
 PATIENCE = 300.0
 
@@ -40,4 +42,4 @@ class Endpoint:
     @property
     def where(self) -> str:
         """The address or the provider's name, for messages."""
-        return self.address or self.model.partition("/")[0]
+        return masked(plain_address(self.address)) or self.model.partition("/")[0]

@@ -141,8 +141,10 @@ def permanent_error(error: BaseException, model: str, where: str, keys: str) -> 
             f"The quota or credit for {model} at {where} is spent ({said}): add to it there, then go on."
         )
     if status in (401, 403):
+        again = ", or give the address with its password again by --api-base" if "://" in where else ""
         return ModelError(
-            f"{where} did not accept the key for {model} ({said}): set {keys} to one that may use this model."
+            f"{where} did not accept the key for {model} ({said}): set {keys} to one that may use this "
+            f"model{again}."
         )
     if status == 404:
         return ModelError(

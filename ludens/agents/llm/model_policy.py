@@ -101,6 +101,12 @@ class ModelPolicy(Policy):
         return self.settings.options
 
     @property
+    def connection(self) -> dict[str, Any]:
+        """The options, and the address with its password."""
+        address = {} if self.settings.api_base is None else {"api_base": self.settings.api_base}
+        return self.options | address
+
+    @property
     def on_invalid(self) -> OnInvalid:
         """What becomes of an episode in which no reply could be read."""
         return "drop"
@@ -134,10 +140,9 @@ class ModelPolicy(Policy):
         """Begin the requests of a decision; without `rng` no seed is drawn for them."""
         settings = self.settings
         timeout = settings.timeout or (None if self.local else TIMEOUT)
-        address = {"api_base": settings.api_base} if settings.api_base else {}
         endpoint = Endpoint(
             self.model,
-            reached(self.options | address),
+            reached(self.connection),
             timeout,
             settings.patience,
             settings.transport_retries,

@@ -63,7 +63,7 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
             return self.make(key, policy, game)
         spec = policy
         if isinstance(policy, Policy):  # what it was made with may hold secrets, which no description does
-            spec = policy.describe() | getattr(policy, "options", {})
+            spec = policy.describe() | getattr(policy, "connection", {})
         try:
             return in_wording(named(spec), framing, order, game=game, **defaults)
         except UsageError as error:

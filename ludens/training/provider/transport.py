@@ -14,7 +14,9 @@ from itertools import islice
 from typing import Any
 
 from ludens.agents.llm.abilities import check_key, load, missing_keys
+from ludens.agents.llm.addresses import reached
 from ludens.agents.llm.faults import permanent_error, provider_words, waiting_time
+from ludens.agents.secrets import masked, plain_address, remember
 from ludens.errors import UsageError
 from ludens.training.provider.record import ProviderError
 
@@ -57,7 +59,10 @@ class Transport:
     @property
     def where(self) -> str:
         """The name of the provider in messages."""
-        return str(self.options.get("api_base") or self.provider)
+        return masked(plain_address(str(self.options.get("api_base") or self.provider)))
+
+    def __post_init__(self) -> None:
+        remember(self.options)
 
     def check(self) -> None:
         """Check that there is a key, before anything else.
@@ -146,7 +151,7 @@ class Transport:
         return tries(lambda: read(self._request(call, **request)))
 
     def _request(self, call: str, **request: Any) -> Any:
-        options = dict(self.options)
+        options = reached(self.options)
         if "api_base" in options and self.provider == "openai" and not os.environ.get("OPENAI_API_KEY"):
             # A server of one's own seldom asks for a key, but the client underneath insists on having one.
             options.setdefault("api_key", "none")
