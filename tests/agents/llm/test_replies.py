@@ -20,6 +20,7 @@ READS_AS_B = [
     r"So \boxed{\text{B}}.", '{"choice": "B"}', '{"choice":"b"}', '{"answer": "Option B"}',
     '{"reasoning": "A pays 3, B 4", "choice": "B"}',
 
+    "Ⓑ", "🅱", "В", "Β",
     "Ｂ", "B\u200b", "\ufeffB", "‘B’", "«B»", "Answer — B", "I'd say B", "<think>A or B? B.</think>\n\nB",
     "It could be B.</think>B", '{"choice": "B: Option B"}', '{"choice": "Option B."}',
     "**B** because it pays",
@@ -74,7 +75,6 @@ READS_AS_NOTHING = {
     '{"choice": "not A"}': "'not A' is not one",
     '{"choice": "A) is worse"}': "'A) is worse' is not one",
     "<think>A it is": "empty",
-    "А": "gives none",  # Cyrillic
     "Answer with one letter, A or B.": "gives none",
     "Option B (which is A in the other order)": "gives none",
 }

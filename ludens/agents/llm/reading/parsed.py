@@ -106,11 +106,8 @@ _FIRST_WORD = re.compile(r"[\W_]*([^\W_]+)")
 def read_text(reply: Reply, prompt: Prompt, *, reasoning: bool = False, belief: bool = False) -> ParsedReply:
     """Read an option from the text of a reply, or shares of people if `belief`."""
     reading = (
-        read_shares(reply.text, prompt.labels)
+        read_shares(reply.text, prompt.labels, cut=reply.cut)
         if belief
-        else read_choice(reply.text, prompt.labels, prompt.words, reasoning)
+        else read_choice(reply.text, prompt.labels, prompt.words, reasoning, cut=reply.cut)
     )
-    found = parsed(reply, reading)
-    if found.outcome == "invalid" and reply.cut:
-        return ParsedReply("invalid", "The reply was cut off before it gave an answer.", reply.text)
-    return found
+    return parsed(reply, reading)
