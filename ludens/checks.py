@@ -18,7 +18,7 @@ def whole_number(value: object) -> int | None:
     Whole numbers are the values that Python takes as an index: NumPy's integers and arrays without an axis
     too, not 1.0, True or a text.
     """
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):  # which NumPy before 2.3 takes as an index too
         return None
     try:
         return operator.index(value)  # type: ignore[arg-type]  # raises for values without an index

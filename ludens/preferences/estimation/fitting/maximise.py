@@ -116,7 +116,7 @@ def _polish(function: Function, start: Floats, sizes: Floats, count: float) -> O
         method="trust-exact",
         jac=slope,
         hess=curvature,
-        options={"gtol": 1e-9, "maxiter": 200},
+        options={"gtol": 1e-9, "maxiter": 200, "subproblem_maxiter": 25},
     )
     reached = np.asarray(answer.x, dtype=np.float64)
     psi, value = reached * sizes, at(reached)
