@@ -272,7 +272,7 @@ MISTAKES = [
     (without(WIDE, "subject"), "bfs", "no column 'subject'"),
     (with_cell(WIDE, "self_x", 1, math.nan), "bfs", "row 1 of the table column 'self_x' is empty"),
     (with_cell(WIDE, "self_x", 2, math.inf), "bfs", "row 2 of the table column 'self_x' holds inf"),
-    (with_cell(WIDE, "other_x", 0, "ten"), "bfs", "row 0 of the table column 'other_x' holds ten"),
+    (with_cell(WIDE, "other_x", 0, "ten"), "bfs", "row 0 of the table column 'other_x' holds 'ten'"),
     (with_cell(WIDE, "choice_x", 0, 2), "bfs", "row 0 of the table column 'choice_x' holds 2"),
     (with_cell(WIDE, "subject", 1, " "), "bfs", "row 1 of the table column 'subject' is empty"),
     (with_cell(WIDE, "subject", 1, None), "bfs", "row 1 of the table column 'subject' is empty"),
@@ -359,6 +359,12 @@ def test_an_empty_cell_of_pandas_and_of_polars_is_empty():
 cells = st.one_of(
     st.none(), st.floats(), st.integers(-5, 5), st.text(max_size=4), st.sampled_from(["trust", "TG3"])
 )
+
+
+def test_a_text_with_a_line_break_is_quoted_in_the_error():
+    with pytest.raises(UsageError, match=r"holds ':\\n', no finite number") as raised:
+        read_choices(with_cell(WIDE, "self_x", 0, ":\n"), "bfs")
+    assert "\n" not in str(raised.value)
 
 
 @given(st.sampled_from([WIDE, LONG, NODES, SHARES]), st.data())

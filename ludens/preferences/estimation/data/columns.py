@@ -76,7 +76,9 @@ class Table:
             array = np.array([_number(cell) for cell in cells])
         wrong = np.flatnonzero(~np.isfinite(array))
         if len(wrong):
-            what = "is empty" if is_empty(cells[wrong[0]]) else f"holds {cells[wrong[0]]!s}, no finite number"
+            cell = cells[wrong[0]]
+            shown = repr(str(cell)) if isinstance(cell, str) else str(cell)
+            what = "is empty" if is_empty(cell) else f"holds {shown}, no finite number"
             raise self.error(wrong[0], column, what)
         return array
 
