@@ -26,6 +26,10 @@ class Journal(Protocol):
         """Keep a finished call, durably."""
         ...
 
+    def check(self) -> None:
+        """Raise what ends the decision if nothing more is to be asked."""
+        ...
+
 
 _current: ContextVar[Journal | None] = ContextVar("ludens_journal", default=None)
 
@@ -43,3 +47,9 @@ def recording(journal: Journal) -> Iterator[None]:
 def current_journal() -> Journal | None:
     """Return the journal of the decision under way, or None outside a run."""
     return _current.get()
+
+
+def check_going_on() -> None:
+    """Raise what ends the decision under way if its run is to stop; does nothing outside a run."""
+    if (journal := current_journal()) is not None:
+        journal.check()

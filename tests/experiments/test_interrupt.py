@@ -17,7 +17,7 @@ import pytest
 from ludens.experiments import Run
 from tests.agents.test_human import sleeps
 from tests.experiments.lives import lives_of
-from tests.loopback import Loopback, say
+from tests.loopback import Loopback, limited, say
 
 
 class Holding(Loopback):
@@ -171,6 +171,24 @@ def test_no_further_call_of_a_decision_is_made_after_ctrl_c(tmp_path, lives):
             assert (run.summary().calls, run.decisions()) == (1, [])
         assert Interrupted(lives, tmp_path, "resume", path).wait() == 0
         assert server.count == Run(path).summary().calls
+
+
+def test_what_only_waits_for_a_server_is_not_waited_for(tmp_path, lives):
+    path, asked = tmp_path / "run.db", threading.Semaphore(0)
+
+    def busy(request):
+        asked.release()
+        return limited(retry_after=250)
+
+    with Loopback(otherwise=busy) as server:
+        life = Interrupted(lives, tmp_path, *bench(server, path))
+        for _ in range(3):
+            assert asked.acquire(timeout=600)
+        life.send(signal.SIGINT)
+        assert life.wait() == 130
+        assert server.count == 3
+    with Run(path) as run:
+        assert (run.manifest["status"], run.summary().calls) == ("interrupted", 0)
 
 
 def test_ctrl_c_waits_for_a_model_that_plays_with_a_person(tmp_path, lives):

@@ -19,10 +19,12 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from ludens.agents.journal import check_going_on
 from ludens.agents.llm.endpoint import Endpoint
 from ludens.agents.llm.faults import (
     NoReplyError,
@@ -41,6 +43,9 @@ OPENS_AFTER = 5
 
 FEW_TRIES = 5
 """Tries of a server that has never answered, over 7.5 to 15 seconds if nothing else is set."""
+
+PULSE = 0.5
+"""Seconds between two looks at whether the run of a waiting request is to stop."""
 
 _circuits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Circuit]] = WeakKeyDictionary()
 
@@ -261,12 +266,17 @@ def now() -> float:
 
 
 async def wait(event: asyncio.Event, seconds: float | None) -> None:
-    """Wait for the event, for so many seconds at most; None for no limit."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass
+    """Wait for the event, for so many seconds at most; None for no limit.
+
+    Raises:
+        Exception: the run is to stop: what only waits is not waited for.
+    """
+    until = math.inf if seconds is None else now() + seconds
+    while not event.is_set() and (left := until - now()) > 0:
+        check_going_on()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(left, PULSE)):
+                await event.wait()
 
 
 def _span(seconds: float) -> str:

@@ -202,7 +202,7 @@ class _Journal:
 
     def replay(self) -> Call | None:
         if self._replayed == len(self._earlier):
-            self._stop.check()  # a decision may take several calls: those that were answered are kept
+            self.check()  # a decision may take several calls: those that were answered are kept
             return None
         self._replayed += 1
         return self._earlier[self._replayed - 1]
@@ -210,6 +210,9 @@ class _Journal:
     def record(self, call: Call) -> None:
         self._store.add_call(self._episode, self._step, len(self._earlier) + len(self.new), call)
         self.new.append(call)
+
+    def check(self) -> None:
+        self._stop.check()
 
 
 def _matching(record: DecisionRecord, question: str, turn: Turn, store: Store) -> DecisionRecord:
