@@ -98,7 +98,7 @@ def test_the_first_protocol_is_the_default_and_max_cycles_is_pettingzoos_own():
         ({"method": np.array([1, 2])}, "method=.* choose one of"),
         ({"max_cycles": 0}, "max_cycles=0"),
         ({"render_mode": "ascii"}, "render_mode='ascii'"),
-        ({"round": 3}, "no option 'round'; it has protocol, payoffs, max_cycles, method"),
+        ({"round": 3}, "no option 'round'; it has protocol, payoffs, max_cycles, memory, method"),
     ],
 )
 @pytest.mark.parametrize("api", ["aec", "parallel"])
