@@ -15,6 +15,8 @@ from .policy import draw as draw
 from .random import RandomPolicy as RandomPolicy
 from .registry import make_policy as make_policy
 from .registry import policy_names as policy_names
+from .single_agent import AgainstEnv as AgainstEnv
+from .single_agent import against as against
 from .tree.best_reply import BestReplyPolicy as BestReplyPolicy
 from .tree.oracle import OraclePolicy as OraclePolicy
 from .tree.oracle import OutcomeOraclePolicy as OutcomeOraclePolicy
