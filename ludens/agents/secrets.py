@@ -69,6 +69,10 @@ _KEYS = re.compile(
     re.DOTALL,
 )
 _BASIC = re.compile(r"(?<=[Bb]asic )[A-Za-z0-9+/]{4,}={0,2}")
+_ADDRESS = re.compile(
+    r"(?:^|_)(?:api_?base|base|url|uri|endpoint|host|hostname|proxy|proxie|address|domain|server|origin|gateway)"
+    r"(?:es|s)?$"
+)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 
 _in_use: set[str] = set()
@@ -78,6 +82,11 @@ def is_secret(name: str) -> bool:
     """Return whether a setting of that name holds a key or another secret."""
     plain = name.lower().replace("-", "_")
     return plain.endswith(_ENDINGS) or _INSIDE.search(plain) is not None
+
+
+def is_address(name: str) -> bool:
+    """Return whether a setting of that name holds an address."""
+    return _ADDRESS.search(name.lower().replace("-", "_")) is not None
 
 
 def is_placeholder(value: str) -> bool:
@@ -93,7 +102,8 @@ def without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in settings.items():
         if is_secret(str(name)):
             continue
-        public = without_secret_values(value)
+        named = is_address(str(name)) and isinstance(value, str) and not re.search(r"\s", value)
+        public = without_secret_values(plain_address(value) if named else value)
         if public is not _SECRET:
             kept[str(name)] = public
     return kept
@@ -112,10 +122,10 @@ def without_secret_values(value: Any) -> Any:
         kept = [without_secret_values(each) for each in value]
         return [each for each in kept if each is not _SECRET]
     if isinstance(value, str):
-        address = _URL.sub(lambda url: plain_address(url[0]), value)
-        public = masked(address)
+        plain = plain_address(value) if _URL.fullmatch(value) else value
+        public = masked(plain)
         # Without its address a model would be asked elsewhere; that some of it is missing must show.
-        return public if public == address or "://" in public else _SECRET
+        return public if public == plain or _URL.fullmatch(public) else _SECRET
     return value
 
 

@@ -1,4 +1,4 @@
-"""Secrets are recognised by the names of the settings that hold them."""
+"""Secrets are known by their names and their values, kept out of files, and masked where they come back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import pytest
 
 from ludens.agents import LLMPolicy, make_policy
 from ludens.agents.llm.price_policy import PricePolicy
-from ludens.agents.secrets import is_secret, without_secrets
+from ludens.agents.secrets import (
+    is_secret,
+    mask_error,
+    masked,
+    plain_address,
+    remember,
+    secrets_in,
+    without_secrets,
+)
 from ludens.experiments.bench.study import BenchConfig
 
 
@@ -26,6 +34,11 @@ from ludens.experiments.bench.study import BenchConfig
         "client_secret",
         "extra_headers",
         "vertex_credentials",
+        "aws_web_identity_token",
+        "azure_ad_token_provider",
+        "default_headers",
+        "headers",
+        "proxy_auth",
         "Authorization",
         "Proxy-Authorization",
     ],
@@ -79,3 +92,112 @@ def test_no_benchmark_keeps_a_secret():
     config = BenchConfig(models=[{"spec": "openai/x", **NESTED}], protocols=["TG1"])
     assert "s3cret" not in json.dumps(config.as_json())
     assert make_policy({"spec": "openai/x", **NESTED}).options == NESTED
+
+
+KEYS = [
+    "sk-0123456789abcdef",
+    "sk-ant-api03-0123456789abcdef",
+    "sk-proj-abc_def-0123456789",
+    "AIzaSyA0123456789abcdefghijklmnopqrstuv",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ghp_0123456789abcdefghij",
+    "github_pat_0123456789abcdefghij",
+    "hf_0123456789abcdefghij",
+    "xai-0123456789abcdefghij",
+    "gsk_0123456789abcdefghij",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc123",
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_what_looks_like_a_key_is_secret_wherever_it_stands(key):
+    settings = {"anything": key, "nested": {"list": [1, key, "kept"]}, "kept": "as it is"}
+    assert without_secrets(settings) == {"nested": {"list": [1, "kept"]}, "kept": "as it is"}
+    assert masked(f"You sent {key}, which is wrong.") == "You sent ***, which is wrong."
+    assert masked(f'{{"key":"{key}"}}') == '{"key":"***"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I choose A, since a risk-averse person would.",
+        "Bearer of bad news; a bearer asset-holder. Basic income is basic knowledge.",
+        "the token eyJ is short, sk-1 too, and so is hf_x",
+        "See https://platform.openai.com/account/api-keys#top or user@example.org.",
+        "task-force-0123456789 and desk-0123456789abcdef",
+        "gpt-5-mini, claude-sonnet-4-5-20250929, ft:gpt-4o-mini:org::A1b2C3d4",
+        "",
+    ],
+)
+def test_ordinary_words_are_no_keys(text):
+    assert masked(text) == text
+    assert without_secrets({"persona": text}) == {"persona": text}
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("http://user:hunter2@h:8000/v1", "http://h:8000/v1"),
+        ("http://token@h/v1", "http://h/v1"),
+        ("http://user:hun%2Fter2@h/v1", "http://h/v1"),
+        ("http://user:hun/ter2@h/v1", "http://h/v1"),
+        ("http://user:hun#ter2@h/v1", "http://h/v1"),
+        ("http://user:hun@ter2@h/v1", "http://h/v1"),
+        ("user:hunter2@h:8000/v1", "h:8000/v1"),
+        ("https://h/v1?key=hunter2&api-version=2024-10-21", "https://h/v1?api-version=2024-10-21"),
+        ("https://h/v1?api-key=hunter2", "https://h/v1"),
+        ("https://h/v1?x=sk-0123456789abcdef", "https://h/v1"),
+        ("https://h/v1#hunter2", "https://h/v1"),
+        ("https://[::1]:8000/v1/@cf/m", "https://[::1]:8000/v1/@cf/m"),
+        ("localhost:11434", "localhost:11434"),
+    ],
+)
+def test_addresses_are_kept_without_what_is_secret_in_them(address, kept):
+    assert plain_address(address) == kept
+    assert "hunter" not in masked(f"cannot reach {address.partition('#')[0]}!") or "://" not in address
+    assert LLMPolicy("openai/x", api_base=address).describe()["api_base"] == kept
+    config = BenchConfig(models=[{"spec": "openai/x", "api_base": address}], protocols=["TG1"])
+    assert config.as_json()["models"] == [{"spec": "openai/x", "api_base": kept}]
+
+
+def test_secrets_of_policies_are_masked_in_every_form():
+    LLMPolicy(
+        "openai/x",
+        api_base="http://me:pass%20word1@h/v1",
+        api_key="a/secret+key=1",
+        extra_headers={"Authorization": "Basic bWU6b3RoZXItcGFzcw==", "Accept": "application/json"},
+        extra_body={"deep": [{"password": "p4ssw0rd!"}]},
+    )
+    key, password = "a/secret+key=1 a%2Fsecret%2Bkey%3D1", "pass word1 pass%20word1 bWU6cGFzcyB3b3JkMQ=="
+    said = f"{key} {password} other-pass bWU6b3RoZXItcGFzcw== p4ssw0rd!"
+    assert set(masked(said).split()) == {"***"}
+    assert masked("application/json") == "application/json"
+
+
+def test_secrets_of_the_environment_are_masked(monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "0123-of-the-environment")
+    monkeypatch.setenv("OTHER_API_KEY", "none")
+    monkeypatch.setenv("SOME_PATH", "/usr/local/somewhere")
+    assert (
+        masked("0123-of-the-environment, none of /usr/local/somewhere") == "***, none of /usr/local/somewhere"
+    )
+
+
+def test_a_mere_word_is_masked_as_a_whole_word_alone():
+    remember({"api_key": "choice"})
+    assert masked("My choice is: no choices.") == "My *** is: no choices."
+
+
+@pytest.mark.parametrize("word", ["none", "EMPTY", "dummy", "x", ""])
+def test_placeholders_are_no_secrets(word):
+    assert secrets_in({"api_key": word}) == set()
+
+
+def test_the_errors_behind_an_error_are_masked_too():
+    error = ValueError("outer sk-0123456789abcdef", 3)
+    error.__cause__ = KeyError("inner sk-0123456789abcdef")
+    error.__cause__.__cause__ = error  # a circle ends
+    mask_error(error)
+    assert error.args == ("outer ***", 3)
+    assert error.__cause__.args == ("inner ***",)

@@ -10,10 +10,11 @@ import pytest
 
 from ludens.agents import make_policy
 from ludens.cli.entry import main
-from ludens.errors import UsageError
+from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, bench, extend, resume, run_study
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.implant import implant
+from ludens.experiments.pricing.judging import judge
 from ludens.experiments.pricing.study import PricingStudy
 from tests.loopback import Loopback, failing, say
 
@@ -208,10 +209,31 @@ def test_an_implantation_asks_the_source_s_firms_at_another_address(monkeypatch)
         made = implant("price.db", path="one.db", api_base=second.url, **settings)
         assert made.manifest["status"] == "done"
         assert second.count > 0
+        asked = second.count
+        with Loopback([reply], otherwise=failing(401, "no key")) as third, pytest.raises(LudensError):
+            implant("price.db", path="broken.db", api_base=third.url, concurrency=1, **settings)
+        again = resume("broken.db", api_base=second.url)
+        assert (again.manifest["status"], second.count) == ("done", 2 * asked - 1)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-in-the-environment")
         with pytest.raises(UsageError, match=r"price\.db would send the key in OPENAI_API_KEY"):
             implant("price.db", path="two.db", **settings)
         assert not Path("two.db").exists()
+
+
+def test_a_judge_goes_on_at_another_address():
+    notes = "MY PLANS:\nAvoid a price war. Undercut.\n\nMY INSIGHTS:\nnone\n\nMY CHOSEN PRICE:\n1.6"
+    with Loopback(otherwise=say(notes)) as server:
+        firms = [{"spec": MODEL, "api_base": server.url, "schema": False}, "nash"]
+        run_study(PricingStudy(PricingConfig(firms=firms, periods=2)), "price.db")
+    with Loopback([say("A")], otherwise=failing(401, "no key")) as first, pytest.raises(LudensError):
+        judge("price.db", {"spec": MODEL, "api_base": first.url}, concurrency=1)
+    with Loopback(otherwise=say("A")) as second:
+        judge("price.db", {"spec": MODEL, "api_base": second.url})
+        assert second.count > 0
+    manifest = Run("price.judge.db").manifest
+    assert manifest["status"] == "done"
+    assert manifest["config"]["judge"]["api_base"] == first.url
+    assert manifest["addresses"] == [{"model": MODEL, "begun_at": first.url, "now": second.url}]
 
 
 def test_where_no_key_would_be_sent_a_run_goes_on(monkeypatch):

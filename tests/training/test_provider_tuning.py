@@ -434,3 +434,20 @@ def test_ctrl_c_says_how_to_go_on(data, out):
     lock = RunLock(out / "job.json")
     assert lock.acquire()
     lock.release()
+
+
+def test_a_stranger_s_record_gets_no_key(data, out, monkeypatch):
+    with TuningServer() as server:
+        server.faults = {"GET job": [gone()] * 500}
+        with pytest.raises(ProviderError):
+            tune(server, data, out, patience=0.2)
+        server.faults = {}
+        asked, record = len(server.asked), (out / "job.json").read_bytes()
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+        for go_on in (resume_provider_tune, cancel_provider_tune):
+            with pytest.raises(
+                UsageError, match=r"would send the key in OPENAI_API_KEY to 127.*--api-base http"
+            ):
+                go_on(out)
+        assert (len(server.asked), (out / "job.json").read_bytes()) == (asked, record)
+        assert resume_provider_tune(out, api_base=server.url, **SOON).status == "succeeded"

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ludens.agents.llm.abilities import LOCAL, load
-from ludens.agents.secrets import is_placeholder, is_secret, masked, plain_address
+from ludens.agents.secrets import is_address, is_placeholder, is_secret, masked, plain_address
 
 # The addresses that LiteLLM holds inside its calls; of other providers it tells them.
 _OWN = {
@@ -61,9 +61,6 @@ _OF_THE_MACHINE = ("bedrock", "sagemaker", "vertex_ai")
 # LiteLLM signs in to these when it is asked about them.
 _SIGN_IN = frozenset({"github_copilot", "chatgpt"})
 
-_ADDRESS = re.compile(
-    r"(?:^|_)(?:api_?base|base|url|uri|endpoint|host|hostname|proxy|proxie|address|domain|server|origin|gateway)(?:es|s)?$"
-)
 _PLACE = re.compile(r"(?:^|_)(?:region|location|region_name|zone|account|account_id|project|tenant)$")
 _CONFUSING = re.compile(r"[\s\\\x00-\x20\x7f-\U0010ffff]")
 
@@ -157,7 +154,7 @@ def _addresses(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for each in value:
             yield from _addresses(each, name)
     elif isinstance(value, str) and value.strip():
-        named = any(_ADDRESS.search(part.lower().replace("-", "_")) for part in name.split("."))
+        named = any(map(is_address, name.split(".")))
         placed = _PLACE.search(name.lower().replace("-", "_")) and not re.fullmatch(r"[\w .:-]+", value)
         if named or placed or "://" in value or value.startswith("//"):
             yield name, value
