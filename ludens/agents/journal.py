@@ -7,16 +7,21 @@ durably before it returns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 from ludens.agents.policy import Call
 
 
 class Journal(Protocol):
-    """The calls of one decision, in the order in which they are made."""
+    """The calls of one decision, in the order in which they are made, and what the run knows of servers."""
+
+    @property
+    def servers(self) -> MutableMapping[str, Any]:
+        """What policies have learnt of servers, by the server's name; all decisions of a run share it."""
+        ...
 
     def replay(self) -> Call | None:
         """Return the next call if it was made before the run was interrupted, else None."""
@@ -28,6 +33,14 @@ class Journal(Protocol):
 
     def check(self) -> None:
         """Raise what ends the decision if nothing more is to be asked."""
+        ...
+
+    def remember(self, server: str, facts: Mapping[str, Any]) -> None:
+        """Keep durably, as JSON values, what is to be known of a server when the run goes on."""
+        ...
+
+    def remembered(self, server: str) -> Mapping[str, Any]:
+        """Return what was kept of a server; empty if nothing was."""
         ...
 
 

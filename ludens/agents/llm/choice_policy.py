@@ -106,9 +106,9 @@ class LLMPolicy(RatingPolicy):
             retries = self._retries if insisted else 0
             reply = await query.ask(prompt, self._weighing_parameters(), read, retries)
             if reply.outcome == "rejected" or reply.detail in NEVER:
-                self._give_up_logprobs(reply.detail)
+                self._give_up_logprobs(reply.detail, query)
                 return None
-            self._learnt.gives_logprobs = True
+            query.learnt.gives_logprobs = True
             wording = _joined(wording, prompt.wording)
             if reply.outcome == "invalid" and not insisted:
                 return None
@@ -186,16 +186,16 @@ class LLMPolicy(RatingPolicy):
             return "logprobs" in earlier.parameters
         if self.settings.elicit != "auto":
             return self.settings.elicit == "logprobs"
-        offered = {"logprobs", "top_logprobs"} <= self._learnt.abilities.parameters
-        return offered and not self.settings.reasoning and self._learnt.gives_logprobs is not False
+        offered = {"logprobs", "top_logprobs"} <= query.learnt.abilities.parameters
+        return offered and not self.settings.reasoning and query.learnt.gives_logprobs is not False
 
-    def _give_up_logprobs(self, detail: str) -> None:
+    def _give_up_logprobs(self, detail: str, query: ModelQuery) -> None:
         if self.settings.elicit == "logprobs":
             raise ModelError(
                 f"{self.model} gives no log-probabilities ({detail.rstrip('.')}): use elicit='sample'."
             )
-        if self._learnt.gives_logprobs is None:
-            self._learnt.gives_logprobs = False
+        if query.learnt.gives_logprobs is None:
+            query.learnt.gives_logprobs = False
 
     def _weighing_parameters(self) -> dict[str, Any]:
         # At temperature 1 every server reports the model's own distribution; the policy's temperature is

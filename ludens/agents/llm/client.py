@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from ludens.agents.llm.abilities import check_key, load, missing_keys
 from ludens.agents.llm.circuit import circuit_of
+from ludens.agents.llm.content_filters import filtered
 from ludens.agents.llm.endpoint import Endpoint
-from ludens.agents.llm.faults import chain, is_spent, permanent_error, provider_words
-from ludens.agents.llm.reply import Reply, read_reply, received
+from ludens.agents.llm.faults import all_words, chain, is_spent, permanent_error, provider_words
+from ludens.agents.llm.reply import FILTERED, Reply, read_reply, received
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
 
@@ -58,6 +59,15 @@ async def _request(
 ) -> Reply:
     options = dict(endpoint.options)
     seen: dict[str, Any] = {}
+    sent: dict[str, Any] = {}
+
+    def note(details: dict[str, Any]) -> None:
+        seen.update(details)
+        if isinstance(body := (details.get("additional_args") or {}).get("complete_input_dict"), dict):
+            sent.update(body)
+
+    if isinstance(given := options.get("extra_body"), dict) and "extra_body" in parameters:
+        options["extra_body"] = {**parameters["extra_body"], **given}
     if (
         "api_base" in options
         and endpoint.model.startswith("openai/")
@@ -74,7 +84,7 @@ async def _request(
                 timeout=endpoint.timeout,
                 max_retries=0,
                 drop_params=True,
-                **{"logger_fn": seen.update, **parameters, **options},
+                **{"logger_fn": note, **parameters, **options},
             )
     except Exception as error:
         mask_error(error)  # it may come to light as the cause of another one
@@ -82,17 +92,26 @@ async def _request(
         if (body := received(seen.get("original_response"))) is None:
             raise
         response = body
-    return read_reply(litellm, endpoint.model, response)
+    left_out = "temperature" in parameters and bool(sent) and not _holds(sent, "temperature")
+    return read_reply(
+        litellm, endpoint.model, response, left_out=frozenset({"temperature"} if left_out else ())
+    )
+
+
+def _holds(body: Any, name: str) -> bool:
+    """Return whether a request's body names a parameter, wherever the provider wants it."""
+    return isinstance(body, Mapping) and (name in body or any(_holds(part, name) for part in body.values()))
 
 
 def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, seconds: float) -> Reply:
     for cause in chain(error):
         if isinstance(cause, LudensError):
             raise cause
-    said = provider_words(error)
-    if isinstance(error, litellm.ContentPolicyViolationError):
-        return Reply(refused=True, text=None, seconds=seconds)
-    if getattr(error, "status_code", None) in (400, 422) and not is_spent(error):
-        return Reply(rejected=said, seconds=seconds)
+    said, status, told = provider_words(error), getattr(error, "status_code", None), all_words(error)
+    if not is_spent(error):
+        if isinstance(error, litellm.ContentPolicyViolationError) or filtered(status, told):
+            return Reply(refused=True, refusal=f"{FILTERED}{said}.", told=told, seconds=seconds)
+        if status in (400, 422):
+            return Reply(rejected=said, told=told, seconds=seconds)
     keys = missing_keys(endpoint.model) or f"{endpoint.model.split('/')[0].upper()}_API_KEY"
     raise permanent_error(error, endpoint.model, endpoint.where, keys) from error

@@ -18,6 +18,7 @@ from ludens.errors import LudensError
 LONGEST_WAIT = 60.0
 LONGEST_ASKED = 366 * 24 * 3600.0
 """Seconds; a server that asks for a longer wait does not mean it."""
+LONGEST_WORDS = 8000
 
 _SPREAD = random.Random()  # waits only; no result depends on it
 
@@ -167,6 +168,12 @@ def provider_words(error: BaseException) -> str:
     return (line if len(line) <= 200 else line[:197] + "...").rstrip(".") or type(error).__name__
 
 
+def all_words(error: BaseException) -> str:
+    """Return all that a provider said, its codes included; for recognising it, not for showing it."""
+    # Other errors in the chain are the clients' own words.
+    return "\n".join([str(error), *(text for each in chain(error) for text in _bodies(each))])[:LONGEST_WORDS]
+
+
 def chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield the error and those that it was raised from."""
     seen: set[int] = set()
@@ -188,12 +195,17 @@ def _texts(error: BaseException) -> Iterator[str]:
     """Yield all that the server said: what LiteLLM makes of it, and the body where one is kept."""
     for each in chain(error):
         yield str(each)
-        body: Any = getattr(each, "body", None)
-        if isinstance(body, Mapping):
-            with suppress(TypeError, ValueError):
-                yield json.dumps(body, ensure_ascii=False)
-        with suppress(Exception):  # a response whose body was never read raises its client's own error
-            yield str(getattr(getattr(each, "response", None), "text", ""))
+        yield from _bodies(each)
+
+
+def _bodies(error: BaseException) -> Iterator[str]:
+    """Yield the body of the response that led to an error, in the forms in which it is kept."""
+    body: Any = getattr(error, "body", None)
+    if isinstance(body, Mapping):
+        with suppress(TypeError, ValueError):
+            yield json.dumps(body, ensure_ascii=False)
+    with suppress(Exception):  # a response whose body was never read raises its client's own error
+        yield str(getattr(getattr(error, "response", None), "text", ""))
 
 
 def _number(text: str | None) -> float:

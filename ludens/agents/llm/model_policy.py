@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import Signature
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ludens.agents.llm.abilities import LOCAL, Abilities, abilities
+from ludens.agents.journal import current_journal
+from ludens.agents.llm.abilities import LOCAL, abilities
+from ludens.agents.llm.adaptation import Learnt, server_of, too_long
 from ludens.agents.llm.addresses import reached
 from ludens.agents.llm.endpoint import TIMEOUT, Endpoint
 from ludens.agents.llm.faults import ModelError
@@ -26,21 +28,6 @@ from ludens.agents.llm.reading.parsed import ParsedReply
 from ludens.agents.llm.settings import ModelSettings
 from ludens.agents.policy import Decision, OnInvalid, Policy, Wording
 from ludens.envs import Turn
-
-
-@dataclass
-class Learnt:
-    """What becomes known of a model while it is asked.
-
-    Attributes:
-        abilities: what LiteLLM knows of it.
-        gives_logprobs: whether its replies come with log-probabilities; None until it was asked for them.
-        takes_schema: whether the server takes a response schema; None until one was sent.
-    """
-
-    abilities: Abilities = field(default_factory=Abilities)
-    gives_logprobs: bool | None = None
-    takes_schema: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +70,7 @@ class ModelPolicy(Policy):
     def __init__(self, model: str, **settings: Any) -> None:
         self.settings = self.Settings.checked(type(self).__name__, model, settings)
         self.name = self.model = self.settings.model
-        self._learnt = Learnt()
+        self._own = Learnt()
 
     def __init_subclass__(cls) -> None:
         # So that `help` shows the settings, which are typed in one place alone.
@@ -148,11 +135,22 @@ class ModelPolicy(Policy):
             settings.transport_retries,
             settings.retry_wait,
         )
-        self._learnt.abilities = await shared(abilities(self.model))
+        learnt = self._learnt()
+        learnt.abilities = await shared(abilities(self.model))
         seed = settings.seed
-        if seed is None and rng is not None and "seed" in self._learnt.abilities.parameters:
+        if seed is None and rng is not None and "seed" in learnt.abilities.parameters:
             seed = int(rng.integers(2**31))
-        return ModelQuery(endpoint, seed)
+        return ModelQuery(endpoint, seed, learnt, roomy=settings.max_tokens is None)
+
+    def _learnt(self) -> Learnt:
+        """Return what is known of the model and its server: by the run, or by this policy outside of runs."""
+        if (journal := current_journal()) is None:
+            return self._own
+        server = server_of(self.model, self.settings.api_base)
+        if server not in journal.servers:
+            journal.servers[server] = Learnt.known(server, journal.remembered(server))
+        learnt: Learnt = journal.servers[server]
+        return learnt
 
     async def _ask(self, query: ModelQuery, pose: Callable[[bool], Question]) -> tuple[Prompt, ParsedReply]:
         """Put a question, held to a JSON schema where the model takes one and in plain text otherwise.
@@ -166,13 +164,14 @@ class ModelPolicy(Policy):
             parsed = await self._put(query, question, None if held else self._rejection)
             if parsed.outcome != "rejected":
                 return question.prompt, parsed
-            self._learnt.takes_schema = False
+            query.learnt.takes_schema = False
         raise AssertionError("plain text is never rejected without an error")
 
     async def _put(self, query: ModelQuery, question: Question, rejection: Rejection | None) -> ParsedReply:
         """Put a question in one form, again while the reply cannot be read."""
         retries = self._retries if question.retries is None else question.retries
-        return await query.ask(question.prompt, self._parameters(question), question.read, retries, rejection)
+        parameters = self._parameters(question, query.learnt)
+        return await query.ask(question.prompt, parameters, question.read, retries, rejection)
 
     @property
     def _retries(self) -> int:
@@ -188,25 +187,34 @@ class ModelPolicy(Policy):
         # A resumed decision asks again in the form in which it asked before, whatever is known by now.
         if (earlier := query.upcoming()) is not None:
             return "response_format" in earlier.parameters
-        return self._wants_schema and self._learnt.takes_schema is not False and self._learnt.abilities.schema
+        learnt = query.learnt
+        return self._wants_schema and learnt.takes_schema is not False and learnt.abilities.schema
 
-    def _parameters(self, question: Question) -> dict[str, Any]:
-        """Return the parameters of a request, without those that the model does not take."""
+    def _parameters(self, question: Question, learnt: Learnt) -> dict[str, Any]:
+        """Return the parameters of a request, without those that the model is known not to take."""
         chosen: dict[str, Any] = {"temperature": self.settings.temperature}
         if self.settings.max_tokens is not None:
             chosen["max_tokens"] = self.settings.max_tokens
-        elif not self._learnt.abilities.thinks:
+        elif not learnt.abilities.thinks:
             chosen["max_tokens"] = question.max_tokens
         if question.schema is not None:
             chosen["response_format"] = question.schema
-        return {name: value for name, value in chosen.items() if name in self._learnt.abilities.parameters}
+        taken = {name: value for name, value in chosen.items() if name in learnt.abilities.parameters}
+        learnt.miss(chosen, taken)
+        return taken
 
     def _rejection(self, detail: str) -> ModelError:
         """Return the error for a request that the server takes in no form."""
+        if too_long(detail):
+            return ModelError(
+                f"The prompt does not fit the context of {self.model} ({detail.rstrip('.')}): give it a "
+                "longer context, or shorten the question (its persona, its rounds, its limit of tokens)."
+            )
         return ModelError(f"{self.model} rejects the request ({detail.rstrip('.')}): see its parameters.")
 
     def _known(self, query: ModelQuery, wording: Wording | None) -> dict[str, Any]:
-        """Return what every decision of this policy records beside the action."""
+        """Return what every decision of this policy records beside the action; what was learnt is kept."""
+        query.remember()
         return {"wording": wording, "calls": tuple(query.calls), "on_invalid": self.on_invalid}
 
     def _undecided(self, parsed: ParsedReply, wording: Wording | None, query: ModelQuery) -> Decision:

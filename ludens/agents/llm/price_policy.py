@@ -8,12 +8,12 @@ reply without a usable price is asked again with the reason, and no price is eve
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
+from ludens.agents.llm.adaptation import too_long
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.model_policy import ModelPolicy, Question
 from ludens.agents.llm.prompts.prices import PricePromptOptions, render_price_turn, slots
@@ -116,7 +116,7 @@ class PricePolicy(ModelPolicy):
     async def _put(self, query: ModelQuery, question: Question, rejection: Rejection | None) -> ParsedReply:
         """Put the question until a price can be used, with as many requests as `tries` allows."""
         prompt, reply = question.prompt, ParsedReply("invalid")
-        parameters = self._parameters(question)
+        parameters = self._parameters(question, query.learnt)
         last = len(query.calls) + self.settings.tries
         while len(query.calls) < last:
             reply = await query.ask(prompt, parameters, question.read, retries=0, rejection=rejection)
@@ -139,7 +139,7 @@ class PricePolicy(ModelPolicy):
         return replace(prompt, messages=(*prompt.messages, *answered(prompt, reply)))
 
     def _rejection(self, detail: str) -> ModelError:
-        if re.search(r"(?i)context|too (?:long|large|many tokens)|maximum.{0,40}tokens", detail):
+        if too_long(detail):
             options = self.prompt_options
             return ModelError(
                 f"The prompt does not fit the context of {self.model} ({detail.rstrip('.')}): show fewer "

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ludens.agents.journal import current_journal
-from ludens.agents.llm.client import complete
+from ludens.agents.llm.adaptation import Learnt, Request, folded
 from ludens.agents.llm.endpoint import Endpoint
+from ludens.agents.llm.exchange import ASIDE, TRIED, exchange
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import shared
 from ludens.agents.llm.prompts.templates import Prompt
@@ -31,12 +32,18 @@ class ModelQuery:
         endpoint: the model.
         seed: sent with the first request; each further one adds 1, so that a second question is a second
             draw. None sends no seed.
+        learnt: what is known of the model and its server; more is learnt while it is asked.
+        roomy: whether the limit of tokens may be raised where a reply reaches it before any text.
     """
 
-    def __init__(self, endpoint: Endpoint, seed: int | None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, seed: int | None, learnt: Learnt | None = None, *, roomy: bool = False
+    ) -> None:
         self.calls: list[Call] = []
+        self.learnt = learnt or Learnt()
         self._endpoint = endpoint
         self._seed = seed
+        self._roomy = roomy
         self._journal = current_journal()
         self._ahead: Call | None = None
 
@@ -81,36 +88,63 @@ class ModelQuery:
             messages += answered(prompt, parsed)
         return parsed
 
+    def remember(self) -> None:
+        """Keep what was learnt of the server with the run, if more was learnt."""
+        facts, server = self.learnt.facts(), self.learnt.server
+        if self._journal is not None and facts != self.learnt.kept:
+            self._journal.remember(server, facts)
+            self.learnt.kept = facts
+
     def _replayed(self, messages: Messages) -> Call | None:
-        call, self._ahead = self.upcoming(), None
-        if call is None:
-            return None
-        if [dict(message) for message in call.messages] != messages:
-            raise ModelError(
-                f"The run was begun with another wording of this question to {call.model}, so its calls "
-                "cannot be used again: continue it with the version of ludens that began it, or start anew."
-            )
-        self.calls.append(call)
-        return call
+        while (call := self.upcoming()) is not None:
+            self._ahead = None
+            aside = call.detail.startswith(ASIDE)
+            asked = [dict(message) for message in call.messages]
+            if not aside and asked not in (messages, folded(messages)):
+                raise ModelError(
+                    f"The run was begun with another wording of this question to {call.model}, so its calls "
+                    "cannot be used again: continue it with the version of ludens that began it, or start "
+                    "anew."
+                )
+            self.calls.append(call)
+            if not aside:
+                return call
+        return None
 
     async def _made(
         self, messages: Messages, parameters: Mapping[str, Any], read: Read, rejection: Rejection | None
     ) -> Call:
-        sent = dict(parameters)
+        wanted = dict(parameters)
         if self._seed is not None:
-            sent["seed"] = (self._seed + len(self.calls)) % 2**31
-        reply = await shared(complete(self._endpoint, messages, sent))
+            own = sum(not call.detail.startswith(ASIDE) for call in self.calls)
+            wanted["seed"] = (self._seed + own) % 2**31
+        request = Request(messages, wanted, self._roomy)
+        sent, reply = await shared(exchange(self._endpoint, self.learnt, request, self._keep))
+        self.remember()
         if reply.rejected and rejection is not None:
             raise rejection(reply.rejected)
-        parsed = ParsedReply("error", REJECTED + reply.rejected) if reply.rejected else read(reply)
+        if reply.rejected:
+            parsed = ParsedReply("error", REJECTED + reply.rejected)
+        elif reply.refusal:
+            parsed = ParsedReply("refused", reply.refusal, reply.text)
+        else:
+            parsed = read(reply)
         assert parsed.outcome != "rejected"
+        return self._record(sent, reply, parsed)
+
+    def _keep(self, sent: Request, reply: Reply, why: str) -> None:
+        """Record a request that was made beside the one asked for."""
+        self._record(sent, reply, ParsedReply("ok" if why.startswith(TRIED) else "invalid", why))
+
+    def _record(self, sent: Request, reply: Reply, parsed: ParsedReply) -> Call:
+        given = {name: value for name, value in sent.parameters.items() if name not in reply.left_out}
         call = Call(
             model=self._endpoint.model,
-            messages=tuple(dict(message) for message in messages),
+            messages=tuple(dict(message) for message in sent.messages),
             reply=reply.text,
-            outcome=parsed.outcome,
+            outcome=parsed.outcome,  # type: ignore[arg-type]  # never "rejected"
             detail=parsed.detail,
-            parameters=sent,
+            parameters=given,
             option_probabilities=parsed.masses,
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 MOST_TOKENS = 10**9
 """A larger count of tokens is a slip of the server, and stands for an unknown one."""
 
+FILTERED = "The provider's content filter: "
+TURNED_DOWN = "The provider turned this prompt down: "
+"""How the details of calls begin that a provider refused, and not the model."""
+
 _TEXTS = frozenset({"text", "output_text"})
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
 _ID = re.compile(r"token_id:\d+")
@@ -37,13 +41,14 @@ class Reply:
     Attributes:
         text: the reply's text; None if there is none.
         refused: the provider says that the model declined to answer, or that the reply was filtered.
-        filtered: what the provider says of its content filter, where it was the filter; empty otherwise.
+        refusal: who refused and why, where it was the provider and not the model; empty otherwise.
         cut: the reply ended because it reached the limit of tokens.
         thoughts: the reply holds thoughts beside its text, in a field of their own.
         tokens: the text's tokens with their probabilities, if the provider sent them.
+        ids: the provider sent tokens, by their ids alone.
         rejected: why the server does not take this request (status 400 or 422), on one short line; empty if
             it does.
-        told: all that the server says about a request that it does not take.
+        told: all that the server says of a request that it did not take; empty if it took it.
         left_out: parameters of the request that LiteLLM did not send.
         prompt_tokens, completion_tokens: as the provider counted them; 0 where it gives no sensible count.
         cost: in US dollars; 0 where the price is unknown.
@@ -53,10 +58,11 @@ class Reply:
 
     text: str | None = None
     refused: bool = False
-    filtered: str = ""
+    refusal: str = ""
     cut: bool = False
     thoughts: bool = False
     tokens: tuple[Token, ...] = ()
+    ids: bool = False
     rejected: str = ""
     told: str = ""
     left_out: frozenset[str] = frozenset()
@@ -68,7 +74,7 @@ class Reply:
 
     def __post_init__(self) -> None:
         # A server may send back the key that it was sent.
-        for name in ("text", "filtered", "rejected", "told"):
+        for name in ("text", "refusal", "rejected", "told"):
             if said := getattr(self, name):
                 object.__setattr__(self, name, masked(said))
 
@@ -103,10 +109,11 @@ def read_reply(litellm: ModuleType, model: str, response: Any, **known: Any) -> 
     return Reply(
         text=text,
         refused=bool(declined) or ended == "content_filter",
-        filtered="it stopped the reply" if ended == "content_filter" and not declined else "",
+        refusal=f"{FILTERED}it stopped the reply." if ended == "content_filter" and not declined else "",
         cut=ended == "length",
         thoughts=thoughts,
         tokens=tokens,
+        ids=not tokens and _by_ids(_get(choice, "logprobs")),
         prompt_tokens=counts[0],
         completion_tokens=counts[1],
         cost=_cost(litellm, model, response, counts),
@@ -223,6 +230,11 @@ def _tokens(logprobs: Any) -> tuple[Token, ...]:
         seen.setdefault(*own)
         tokens.append(Token(own[0], tuple(seen.items())))
     return tuple(tokens)
+
+
+def _by_ids(logprobs: Any) -> bool:
+    tokens = (_get(entry, "token") for entry in _items(_get(logprobs, "content")))
+    return any(isinstance(token, str) and _ID.fullmatch(token) for token in tokens)
 
 
 def _listed(entry: Any) -> tuple[str, float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,6 +50,7 @@ class Watch:
         self.seed = store.seed
         self.stop = stop or Stop()
         self.failure: Exception | None = None
+        self.servers: dict[str, Any] = {}
         self._progress = progress
         self._total, self._done = total, done
         self._decisions, self._calls, self._cost = store.totals()
@@ -131,7 +132,7 @@ class Recorder:
         if step in self._stored:
             return _matching(self._stored.pop(step), question, turn, self._store).decision
         self._watch.check()
-        journal = _Journal(self._store, self._spec.index, step, self._watch.stop)
+        journal = _Journal(self._store, self._spec.index, step, self._watch)
         with recording(journal), self._watch.stop.asking():
             answer = await ask(turn, rng or decision_rng(self._seeds, turn.agent, step))
         _check(answer, question, policy, turn)
@@ -190,8 +191,9 @@ def _check(answer: object, question: Literal["choice", "belief"], policy: Policy
 class _Journal:
     """The calls of one decision: those of an earlier life first, then new ones, each kept as it ends."""
 
-    def __init__(self, store: Store, episode: int, step: int, stop: Stop) -> None:
-        self._store, self._episode, self._step, self._stop = store, episode, step, stop
+    def __init__(self, store: Store, episode: int, step: int, watch: Watch) -> None:
+        self._store, self._episode, self._step, self._stop = store, episode, step, watch.stop
+        self.servers = watch.servers
         self._earlier = store.calls(episode, step)
         self._replayed = 0
         self.new: list[Call] = []
@@ -213,6 +215,13 @@ class _Journal:
 
     def check(self) -> None:
         self._stop.check()
+
+    def remember(self, server: str, facts: Mapping[str, Any]) -> None:
+        self._store.adapt(server, facts)
+
+    def remembered(self, server: str) -> Mapping[str, Any]:
+        known: Mapping[str, Any] = self._store.manifest.get("adapted", {}).get(server, {})
+        return known
 
 
 def _matching(record: DecisionRecord, question: str, turn: Turn, store: Store) -> DecisionRecord:

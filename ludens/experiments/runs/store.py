@@ -215,6 +215,11 @@ class Store:
         with self._writing() as database:
             _set(database, "addresses", list(addresses))
 
+    def adapt(self, server: str, facts: Mapping[str, Any]) -> None:
+        """Keep in the manifest how requests to a server were changed to suit it."""
+        with self._writing() as database:
+            _set(database, "adapted", read_manifest(database).get("adapted", {}) | {server: dict(facts)})
+
     def set_status(self, status: RunStatus, detail: str = "") -> None:
         """Keep how the run stands."""
         with self._writing() as database:

@@ -12,6 +12,7 @@ from ludens.agents.journal import recording
 from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
 from ludens.envs import PROTOCOLS
 from ludens.envs.tree.questions import questions
+from tests.journals import Journal
 from tests.loopback import Loopback, say, weighing
 
 TURN = questions(PROTOCOLS["SPD4"])["opening"]
@@ -167,22 +168,6 @@ def test_where_one_order_is_no_answer_the_whole_question_is_sampled():
     assert (decision.status, len(decision.wording.orders)) == ("low_mass", 2)
 
 
-class Kept:
-    """A journal that holds the first calls of a decision that was broken off."""
-
-    def __init__(self, calls):
-        self.earlier, self.new = list(calls), []
-
-    def replay(self):
-        return self.earlier.pop(0) if self.earlier else None
-
-    def record(self, call):
-        self.new.append(call)
-
-    def check(self):
-        """Go on."""
-
-
 @pytest.mark.parametrize("order", [0, "auto", "random"])
 def test_a_decision_broken_off_in_between_goes_on_as_it_would_have(order):
     def answering():
@@ -192,10 +177,10 @@ def test_a_decision_broken_off_in_between_goes_on_as_it_would_have(order):
         whole = decide(server, order=order, seed=3)
     assert [call.outcome for call in whole.calls] == ["invalid", "ok"]
     for cut in range(len(whole.calls) + 1):
-        journal = Kept(whole.calls[:cut])
+        journal = Journal(whole.calls[:cut])
         with answering() as server, recording(journal):
             again = decide(server, order=order, seed=3)
-        assert server.count == len(whole.calls) - cut == len(journal.new)
+        assert server.count == len(whole.calls) - cut == len(journal.kept)
         assert (again.action, again.provenance, again.wording) == (
             whole.action,
             whole.provenance,
@@ -207,6 +192,6 @@ def test_a_decision_broken_off_in_between_goes_on_as_it_would_have(order):
 def test_a_status_of_low_mass_survives_being_broken_off():
     with Loopback([], weighing(The=0.9, A=0.01, B=0.01)) as server:
         whole = decide(server, elicit="logprobs", retries=1)
-    with Loopback() as server, recording(Kept(whole.calls)):
+    with Loopback() as server, recording(Journal(whole.calls)):
         assert decide(server, elicit="logprobs", retries=1).status == "low_mass"
     assert server.count == 0

@@ -14,6 +14,7 @@ from ludens.agents.llm import NoReplyError
 from ludens.envs import PROTOCOLS
 from ludens.envs.tree.questions import questions
 from tests import loopback
+from tests.journals import Journal
 from tests.loopback import Loopback, say
 
 TURN = questions(PROTOCOLS["TG3"])["reply to trust"]
@@ -131,20 +132,6 @@ def test_after_an_outage_that_was_given_up_the_next_question_has_patience_again(
         (second,) = ask(policy(server))
         assert server.count == 1 + 1 + 11 + 1
     assert (first.action, type(error), second.action) == (1, NoReplyError, 1)
-
-
-class Journal:
-    def __init__(self):
-        self.kept = []
-
-    def replay(self):
-        return None
-
-    def record(self, call):
-        self.kept.append(call)
-
-    def check(self):
-        """Go on."""
 
 
 FAULTS = {

@@ -15,6 +15,7 @@ from ludens.agents.llm import ModelError, NoReplyError, circuit, faults
 from ludens.envs import PROTOCOLS, make_env
 from ludens.envs.tree.questions import questions
 from tests import loopback
+from tests.journals import Journal
 from tests.loopback import Loopback, say
 
 TURN = questions(PROTOCOLS["TG3"])["reply to trust"]
@@ -399,22 +400,6 @@ def test_in_pettingzoos_own_loop_an_unread_reply_raises_with_the_decision():
     with Loopback([], say("Hm.")) as server, pytest.raises(NoDecisionError) as error:
         policy(server).act(env, np.random.default_rng(0))
     assert outcomes(error.value.decision) == ["invalid"] * 3
-
-
-class Journal:
-    """Keeps calls, and gives back those of an earlier life."""
-
-    def __init__(self, earlier=()):
-        self.earlier, self.kept = list(earlier), []
-
-    def replay(self):
-        return self.earlier.pop(0) if self.earlier else None
-
-    def record(self, call):
-        self.kept.append(call)
-
-    def check(self):
-        """Go on."""
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 3])
