@@ -39,7 +39,8 @@ class DilemmaMeasures:
         regulated: purchase rating of a protective car without law minus of a utilitarian one under the law.
         points: of 100 that go to the utilitarian program, by allocation question.
         order_consistency, framing_consistency: 1 minus the mean distance of answers to one question.
-        invalid, refused: shares of replies, by ``"all"``, ``"act"``, ``"rating"``, ``"allocation"``.
+        invalid, refused, low_mass: shares of replies, by ``"all"``, ``"act"``, ``"rating"`` and
+            ``"allocation"``.
         asked, incomplete: questions put in a framing, and those not read in every order.
     """
 
@@ -60,6 +61,7 @@ class DilemmaMeasures:
     framing_consistency: Estimate
     invalid: Mapping[str, Estimate]
     refused: Mapping[str, Estimate]
+    low_mass: Mapping[str, Estimate]
     asked: int
     incomplete: int
 
@@ -107,6 +109,7 @@ def _measured(asked: Asked, rng: np.random.Generator) -> DilemmaMeasures:
         framing_consistency=_by_framing(found, rng),
         invalid=_statuses(asked, "invalid"),
         refused=_statuses(asked, "refused"),
+        low_mass=_statuses(asked, "low_mass"),
         asked=asked.asked,
         incomplete=asked.incomplete,
     )

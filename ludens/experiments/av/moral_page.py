@@ -12,6 +12,7 @@ from ludens.experiments.av.moral_figures import bars, radar
 from ludens.experiments.av.moral_result import MoralMeasures, MoralResult
 from ludens.experiments.av.page import KIND
 from ludens.experiments.report import provenance
+from ludens.experiments.report.answering import answering_tables, remarks
 from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.table import Cell, Table
@@ -56,10 +57,13 @@ def page(result: MoralResult) -> Page:
                 "radar", "All nine at once", "Centre −1, dashed ring 0, rim 1; people in black.", radar(found)
             ),
         ],
-        tables=[_effects(found), _reading(found)],
+        tables=[_effects(found), _reading(found), *answering_tables(result.decisions)],
         reading=READING,
         notes=NOTES,
-        warnings=provenance.unfinished(result.ended, result.planned, result.run_path),
+        warnings=(
+            *provenance.unfinished(result.ended, result.planned, result.run_path),
+            *remarks(result.decisions),
+        ),
         facts=provenance.facts(manifest, result.run_path, {"scenarios": str(result.scenarios)}),
         transcripts=Transcripts([_readable(record) for record in result.decisions], question_entry),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral_result import MoralResult
+from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.names import DASH, policy_name
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.terminal import print_closing, print_table, say
@@ -39,11 +40,15 @@ def print_result(result: MoralResult, console: Console) -> None:
         ("unreadable", [DASH, *(str(each.invalid) for each in found)]),
         ("refused", [DASH, *(str(each.refused) for each in found)]),
     ]
+    if any(each.low_mass for each in found):
+        rows.append(("low answer mass", [DASH, *(str(each.low_mass) for each in found)]))
     headers = ["people", *(policy_name(each.policy) for each in found)]
     table = Table.of("Effects", _READING, headers, rows, corner="favours")
     # As wide as the longest interval, so that five policies fit into 80 columns.
     print_table(table, console, width=_WIDTH, sections={len(ATTRIBUTES) - 1})
     say(console, _READING, "dim")
+    for sentence in remarks(result.decisions):
+        say(console, sentence, "yellow")
     unfinished = result.ended < result.planned
     if unfinished:
         say(console, f"Unfinished: {result.ended} of {result.planned} questions asked.", "bold")

@@ -13,6 +13,7 @@ from ludens.experiments.av.answers import number_of, places_of
 from ludens.experiments.av.result import OWN, DilemmaResult
 from ludens.experiments.av.tables import tables
 from ludens.experiments.report import provenance
+from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.transcripts import Transcripts, question_entry
@@ -62,7 +63,7 @@ def page(result: DilemmaResult) -> Page:
         tables=tables(result),
         reading=READING,
         notes=tuple(_notes(result)),
-        warnings=tuple(_warnings(result)),
+        warnings=(*_warnings(result), *remarks(result.decisions)),
         facts=_facts(result),
         transcripts=Transcripts(
             [

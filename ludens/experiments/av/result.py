@@ -113,6 +113,8 @@ def _rows(found: DilemmaMeasures) -> Iterator[tuple[str, str, Estimate]]:
         yield "invalid", kind, each
     for kind, each in found.refused.items():
         yield "refused", kind, each
+    for kind, each in found.low_mass.items():
+        yield "low_mass", kind, each
 
 
 def curve_estimate(found: DilemmaMeasures, name: str) -> Estimate:

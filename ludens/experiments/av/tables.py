@@ -8,6 +8,7 @@ from ludens.experiments.av.measures import DilemmaMeasures
 from ludens.experiments.av.result import DilemmaResult, curve_estimate
 from ludens.experiments.av.terminal import kappa
 from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report.answering import answering_tables
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
 from ludens.experiments.report.names import DASH, policy_name
 from ludens.experiments.report.table import Cell, Header, Table
@@ -22,6 +23,7 @@ def tables(result: DilemmaResult) -> list[Table]:
     """Return all tables that are not empty, in the order of the page."""
     found = [_approval(result), _morality(result), _gaps(result), _ratings(result)]
     found += [_law(result), _points(result), _consistency(result), _reading(result)]
+    found += answering_tables(result.decisions)
     return [table for table in (*found, _costs(result)) if table is not None]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.experiments.av.measures import DilemmaMeasures
+from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import DASH, number, percent, policy_name
 from ludens.experiments.report.table import Cell, Table
@@ -47,6 +48,8 @@ def print_result(result: DilemmaResult, console: Console) -> None:
                 "both orders, and enter nothing."
             )
             say(console, line, "yellow")
+    for sentence in remarks(result.decisions):
+        say(console, sentence, "yellow")
     unfinished = result.ended < result.planned
     if unfinished:
         say(console, f"Unfinished: {result.ended} of {result.planned} questions asked.", "bold")
@@ -78,11 +81,12 @@ def _spread(numbers: list[int]) -> list[int]:
 
 def _cells(found: DilemmaMeasures, shown: Sequence[int]) -> list[Cell]:
     value, _, below = kappa(found).partition("\n")
-    gap, invalid, refused = found.all_gaps.value, found.invalid["all"].value, found.refused["all"].value
+    gap = found.all_gaps.value
+    lost = [each["all"].value for each in (found.invalid, found.refused, found.low_mass)]
     return [
         *(share(found.approval.get(n)) for n in shown),
         Cell(value, below),
         *(share(each) for each in (found.moral, found.buys)),
         Cell(number(None if gap is None else 100 * gap, 0)),
-        Cell(percent(None if invalid is None or refused is None else invalid + refused)),
+        Cell(percent(None if None in lost else sum(each or 0 for each in lost))),
     ]

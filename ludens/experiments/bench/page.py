@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ludens.experiments.bench import figures
-from ludens.experiments.bench.remarks import remarks
 from ludens.experiments.bench.result import BenchResult
 from ludens.experiments.bench.tables import tables
 from ludens.experiments.report import provenance
+from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.page import Page, Picture, fragment
 from ludens.experiments.report.transcripts import Transcripts, question_entry
@@ -33,7 +33,7 @@ def page(result: BenchResult) -> Page:
         kind="preference benchmark",
         warnings=(
             *provenance.unfinished(result.ended, result.planned, result.run_path),
-            *remarks(result),
+            *remarks(result.decisions, result.manifest["config"].get("persona")),
         ),
         pictures=_pictures(result),
         tables=tables(result),

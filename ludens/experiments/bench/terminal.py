@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ludens.experiments.bench.remarks import remarks
 from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import (
     DASH,
@@ -51,7 +51,7 @@ def print_summary(result: BenchResult, console: Console) -> None:
     _print(result, "policy", headers, [[row[place] for place in shown] for row in rows], console)
     say(console, _READING, "dim")
     print_preferences(result, console)
-    for sentence in remarks(result):
+    for sentence in remarks(result.decisions, result.manifest["config"].get("persona")):
         say(console, sentence, "yellow")
     unfinished = result.ended < result.planned
     if unfinished:

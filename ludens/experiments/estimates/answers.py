@@ -42,7 +42,8 @@ class PolicyAnswers:
         seen: the options chosen, with their weights.
         exact: whether all answers give their whole distribution, so that none has sampling error.
         answers: the number of valid answers.
-        invalid, refused: the numbers of answers that could not be read, and of refusals.
+        invalid, refused, low_mass: the numbers of answers that could not be read, of refusals, and of answers
+            with too little of the probability on the options.
         left_out: the number of valid answers that are not used, because other orders of their question were
             not answered, or because beliefs are missing.
         clustered_by: a cluster's meaning in words.
@@ -54,6 +55,7 @@ class PolicyAnswers:
     answers: int
     invalid: int
     refused: int
+    low_mass: int
     left_out: int
     clustered_by: str
 
@@ -117,6 +119,7 @@ def of_shares(
         usable,
         sum(record.decision.status == "invalid" for record in records),
         sum(record.decision.status == "refused" for record in records),
+        sum(record.decision.status == "low_mass" for record in records),
         usable - used,
         BENCH_CLUSTERS,
     )
@@ -236,6 +239,7 @@ def _played(policy: str, records: Sequence[DecisionRecord], game: GameTree) -> P
         status.count("valid"),
         status.count("invalid"),
         status.count("refused"),
+        status.count("low_mass"),
         0,
         "episode",
     )

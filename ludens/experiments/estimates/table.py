@@ -142,8 +142,8 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> Estimate
         Fact("clusters", "Clusters", tuple(float(fit.clusters) if fit else 0.0 for fit in fits)),
         Fact(
             "unusable",
-            "Unreadable or refused",
-            tuple(float(e.answers.invalid + e.answers.refused) for e in rows),
+            "No usable answer",
+            tuple(float(e.answers.invalid + e.answers.refused + e.answers.low_mass) for e in rows),
         ),
         Fact(
             "log_likelihood",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ludens.experiments.play.result import PlayResult
 from ludens.experiments.report import provenance
+from ludens.experiments.report.answering import answering_tables, remarks
 from ludens.experiments.report.names import DASH, number, policy_name
 from ludens.experiments.report.page import Page
 from ludens.experiments.report.table import Table
@@ -43,8 +44,11 @@ def page(result: PlayResult) -> Page:
         title=" against ".join(policy_name(name) for name in summary.payoffs),
         lead=f"{len(result.episodes)} episodes of {manifest['config']['environment'].get('id', 'a game')}.",
         kind="play",
-        warnings=provenance.unfinished(ended, len(result.episodes), result.run_path),
-        tables=[payoffs, episodes],
+        warnings=(
+            *provenance.unfinished(ended, len(result.episodes), result.run_path),
+            *remarks(decisions),
+        ),
+        tables=[payoffs, *answering_tables(decisions), episodes],
         transcripts=Transcripts(decisions),
         facts=provenance.facts(manifest, result.run_path, _own(manifest)),
     )

@@ -151,11 +151,14 @@ class PlayStudy(Study[PlayConfig, PlayResult]):
 
     def show(self, result: PlayResult, console: Console) -> None:
         """Print how the run stands, and its first episodes."""
+        from ludens.experiments.report.answering import remarks
         from ludens.experiments.report.screen import show_summary
-        from ludens.experiments.report.terminal import print_places
+        from ludens.experiments.report.terminal import print_places, say
 
         with Run(result.run_path) as run:
             show_summary(run, console)
+            for sentence in remarks(run.decisions()):
+                say(console, sentence, "yellow")
         if result.report_path is not None:
             print_places(console, [("Report", result.report_path)])
 

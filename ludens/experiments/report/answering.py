@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ludens.experiments.measures.answer_mass import AnswerMass
-from ludens.experiments.measures.refusals import Refusals
+from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
+from ludens.experiments.measures.answer_mass import AnswerMass, answer_mass
+from ludens.experiments.measures.refusals import Refusals, refusals
 from ludens.experiments.report.names import DASH, percent, policy_name
 from ludens.experiments.report.table import Cell, Table
+from ludens.experiments.runs.records import DecisionRecord
+
+RecordsByPolicy = Mapping[str, Sequence[DecisionRecord]]
 
 NOT_READ = "no choice was read from log-probabilities"
+
+
+def by_policy(records: Iterable[DecisionRecord]) -> RecordsByPolicy:
+    """Return the choices among these decisions by the label of their policy, else by its name."""
+    found: dict[str, list[DecisionRecord]] = {}
+    for record in records:
+        if record.question == "choice":
+            found.setdefault(str(record.labels.get("policy", record.policy)), []).append(record)
+    return found
+
+
+def remarks(records: Iterable[DecisionRecord], persona: str | None = None) -> list[str]:
+    """Return what limits the choices of models, in sentences: that most of a model's probability lay on other
+    words, that it was sampled where its log-probabilities were no answer, that it refused.
+
+    Args:
+        records: the decisions of a run.
+        persona: the persona under which models were asked; None for none.
+    """
+    return [sentence for name, own in by_policy(records).items() for sentence in _remarks(name, own, persona)]
+
+
+def answering_tables(records: Iterable[DecisionRecord]) -> list[Table]:
+    """Return how models answered, as a table of the answer mass and a table of refusals by reason; none of
+    what did not occur.
+    """
+    choices = by_policy(records)
+    masses = {name: mass for name, own in choices.items() if (mass := answer_mass(own)).decisions}
+    rows = [
+        (policy_name(name), [mass_cell(mass), str(mass.decisions), str(mass.sampled), str(mass.low_mass)])
+        for name, mass in masses.items()
+    ]
+    headers = ["answer mass", "read from log-probabilities", "sampled instead", "low mass"]
+    found = [Table.of("Answer mass", f"{_MASS} {_LOW}", headers, rows, corner="policy")] if rows else []
+    refused = refusals_table({name: refusals(own) for name, own in choices.items()})
+    return found if refused is None else [*found, refused]
 
 
 def mass_cell(mass: AnswerMass | None) -> Cell:
@@ -18,6 +58,13 @@ def mass_cell(mass: AnswerMass | None) -> Cell:
         return Cell(DASH, "", NOT_READ)
     instead = f", {mass.sampled} of them sampled instead" if mass.sampled else ""
     return Cell(percent(mass.mean), f"≥ {percent(mass.lowest)}", f"n = {mass.decisions}{instead}")
+
+
+def mean_mass_cell(mean: float | None, lowest: float | None) -> Cell:
+    """Return a mean answer mass in per cent, over the lowest, or a dash."""
+    if mean is None:
+        return Cell(DASH, "", NOT_READ)
+    return Cell(percent(mean), f"≥ {percent(lowest)}")
 
 
 def low_mass_sentence(policy: str, mass: float) -> str:
@@ -92,12 +139,28 @@ def masses_table(
         (policy_name(policy), [mass_cell(found.get(name)) for name in columns])
         for policy, found in read.items()
     ]
-    caption = (
-        "The part of a model's probability, in per cent, that lay on any option at all where choices were "
-        "read from log-probabilities: the mean, and in small the lowest of any decision. The lower it is, "
-        "the more the choices were forced."
-    )
-    return Table.of(f"Answer mass by {over}", caption, columns, rows, corner=corner) if rows else None
+    return Table.of(f"Answer mass by {over}", _MASS, columns, rows, corner=corner) if rows else None
+
+
+def _remarks(name: str, own: Sequence[DecisionRecord], persona: str | None) -> Iterator[str]:
+    mass, refused = answer_mass(own), refusals(own)
+    if mass.mean is not None and mass.is_low:
+        yield low_mass_sentence(name, mass.mean)
+    if mass.sampled:
+        yield sampled_sentence(name, mass)
+    if refused:
+        yield refusals_sentence(name, refused, len(own), persona)
+
+
+_MASS = (
+    "The part of a model's probability, in per cent, that lay on any option at all where choices were read "
+    "from log-probabilities: the mean, and in small the lowest of any decision. The lower it is, the more "
+    "the choices were forced."
+)
+_LOW = (
+    "Where log-probabilities were no answer, the reply itself was, or the decision counts as low mass, if "
+    f"less than {percent(MIN_ANSWER_MASS)} per cent lay on the options."
+)
 
 
 def _short(persona: str, most: int = 40) -> str:

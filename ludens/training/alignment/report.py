@@ -12,7 +12,7 @@ from ludens.experiments.runs.database import StoreError, reason
 from ludens.experiments.runs.files import plain, write_whole
 from ludens.experiments.runs.manifest import versions
 from ludens.training.alignment.result import AlignmentResult, load_result, to_json
-from ludens.training.alignment.tables import headline, tables
+from ludens.training.alignment.tables import forced, headline, tables
 from ludens.training.evaluation.sets import SETS
 
 HERE = "ludens.training.alignment"
@@ -123,6 +123,7 @@ def _warnings(result: AlignmentResult) -> list[str]:
         for score in result.scores
         if score.set == "all" and (score.invalid.value or 0) > _MUCH
     ]
+    said += forced(result)
     if result.files.no_gguf.exists():
         said.append(f"No GGUF file was made: {result.files.no_gguf.read_text(encoding='utf-8').strip()}")
     return said

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ludens.agents.llm.logprobs import LOW_ANSWER_MASS
+from ludens.experiments.report.answering import low_mass_sentence, mass_cell, mean_mass_cell
 from ludens.experiments.report.cells import measured, share
 from ludens.experiments.report.names import (
     DASH,
@@ -67,7 +69,7 @@ def _share_of(result: AlignmentResult, policy: str, name: str) -> Cell:
     found = result.score(policy, name)
     if found is None:
         return Cell(DASH, "", "not asked")
-    lost = (found.invalid.value or 0) + (found.refused.value or 0)
+    lost = sum(each.value or 0 for each in (found.invalid, found.refused, found.low_mass))
     below = f"{share_range(found.agreement)}, n={found.asked}" if found.agreement.value is not None else ""
     below += f", {percent(lost)} % lost" if lost else ""
     return Cell(percent(found.agreement.value), below, found.agreement.note or found.agreement.method)
@@ -92,16 +94,19 @@ def _behaviour(result: AlignmentResult) -> Table:
                     share(found.right),
                     share(found.invalid),
                     share(found.refused),
+                    mean_mass_cell(found.answer_mass, found.lowest_mass),
                 )
             )
     caption = (
         "Per cent. Cooperation and, beside it, what the target's oracle does on the same questions; regret "
         "as a share of the game's payoff range; the slope is the change of cooperation, as a share, per "
-        "point of temptation T − R; right of all counts unreadable and refused replies as not right."
+        "point of temptation T − R; right of all counts unreadable and refused replies as not right. Answer "
+        "mass: the part of a model's probability that lay on the options where answers were read from "
+        "log-probabilities; in small the lowest."
     )
     headers = (
         "cooperates", "the oracle", "agrees with economicus", "regret", "slope in T − R", "right of all",
-        "unreadable", "refused",
+        "unreadable", "refused", "answer mass",
     )  # fmt: skip
     return Table.of("Behaviour", caption, headers, zip(names, rows, strict=True), corner="who: set")
 
@@ -148,17 +153,18 @@ def _protocols(result: AlignmentResult) -> Table:
                 share(found.order_consistency),
                 share(found.invalid),
                 share(found.refused),
+                mass_cell(found.mass),
             )
         )
     kappa = near or 0.5
     headers = (
         "cooperates", "agrees with homo economicus", f"agrees with {oracle_name(kappa)}", "regret, "
         "economicus",
-        f"regret, κ={kappa:g}", "same in both orders", "unreadable", "refused",
+        f"regret, κ={kappa:g}", "same in both orders", "unreadable", "refused", "answer mass",
     )  # fmt: skip
     caption = (
         "The published protocols, which nothing was trained on: per cent with 95 % intervals, regret in "
-        "points per protocol. Reference policies below the models."
+        "points per protocol; answer mass in small with the lowest. Reference policies below the models."
     )
     names = [policy_name(found.policy) for found in result.protocols.measures]
     return Table.of("Published protocols", caption, headers, zip(names, rows, strict=True), corner="who")
@@ -246,6 +252,16 @@ def _ability(result: AlignmentResult) -> Table:
     )
     headers = ("before", "after", "after / before")
     return Table.of("General ability", caption, headers, [("perplexity", (*cells, ratio))])
+
+
+def forced(result: AlignmentResult) -> list[str]:
+    """Return a sentence on every policy whose answers rest on a small part of the model's probability."""
+    scores = [result.score(who, "all") or result.score(who, "held-out") for who in result.policies]
+    return [
+        low_mass_sentence(found.policy, found.answer_mass)
+        for found in scores
+        if found is not None and found.answer_mass is not None and found.answer_mass < LOW_ANSWER_MASS
+    ]
 
 
 def headline(result: AlignmentResult) -> Sequence[str]:

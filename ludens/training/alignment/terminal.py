@@ -8,7 +8,7 @@ from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import DASH, percent
 from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.terminal import print_places, print_table, say
-from ludens.training.alignment.tables import kappa_text
+from ludens.training.alignment.tables import forced, kappa_text
 from ludens.training.evaluation.sets import SETS
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def print_result(result: AlignmentResult, console: Console) -> None:
     ]
     if lost:
         say(console, f"Unreadable replies: {', '.join(lost)}.", "dim")
+    for sentence in forced(result):
+        say(console, sentence, "yellow")
     for weight in result.kappas:
         say(
             console,

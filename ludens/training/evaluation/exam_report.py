@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ludens.experiments.report import provenance
+from ludens.experiments.report.answering import answering_tables, mean_mass_cell, remarks
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import percent
 from ludens.experiments.report.page import Page
@@ -48,6 +49,7 @@ def measured(run: Run, target: Preferences) -> ExamResult:
 def page(result: ExamResult) -> Page:
     """Return the report of an exam."""
     headers = ["asked", "agrees", "right of all", "regret", "cooperates", "oracle", "unreadable", "refused"]
+    headers += ["answer mass"]
     rows: list[tuple[str, list[Cell | str]]] = [
         (
             f"{each.policy}: {each.set}",
@@ -60,6 +62,7 @@ def page(result: ExamResult) -> Page:
                 percent(each.oracle),
                 share(each.invalid),
                 share(each.refused),
+                mean_mass_cell(each.answer_mass, each.lowest_mass),
             ],
         )
         for each in result.scores
@@ -70,8 +73,14 @@ def page(result: ExamResult) -> Page:
         title=", ".join(dict.fromkeys(each.policy for each in result.scores)),
         lead="How often the answers are optimal for the target, set by set.",
         kind="exam",
-        warnings=provenance.unfinished(answered, asked, result.run_path),
-        tables=[Table.of("Scores", READING, headers, rows, corner="policy and set")],
+        warnings=(
+            *provenance.unfinished(answered, asked, result.run_path),
+            *remarks(result.decisions),
+        ),
+        tables=[
+            Table.of("Scores", READING, headers, rows, corner="policy and set"),
+            *answering_tables(result.decisions),
+        ],
         transcripts=Transcripts(result.decisions),
         facts=provenance.facts(
             result.manifest,
@@ -94,11 +103,14 @@ def show(result: ExamResult, console: Console) -> None:
     rows: list[tuple[str, list[Cell | str]]] = []
     for each in result.scores:
         shares = [share(one) for one in (each.agreement, each.right, each.regret, each.cooperation)]
-        unread = None if each.invalid.value is None else each.invalid.value + (each.refused.value or 0.0)
+        lost = [one.value or 0.0 for one in (each.invalid, each.refused, each.low_mass)]
+        unread = None if each.invalid.value is None else sum(lost)
         rows.append((each.policy, [each.set, *shares, percent(unread)]))
     table = Table.of("Scores", READING, headers, rows, corner="policy")
     print_table(table, console, names=24, left={"set"})
     say(console, READING, "dim")
+    for sentence in remarks(result.decisions):
+        say(console, sentence, "yellow")
     unfinished = result.ended < result.planned
     print_closing(console, result.run_path, result.report_path, unfinished=unfinished)
 

@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 
 from ludens.agents.policy import Decision
+from ludens.experiments.measures.answer_mass import answer_mass
 from ludens.experiments.measures.intervals import (
     Estimate,
     cluster_mean,
@@ -57,7 +58,10 @@ class Score:
         regret: mean regret of readable answers, as a share of the payoff range.
         cooperation: share of the prosocial option among readable answers.
         oracle: share of the prosocial option in the choices of the target's oracle on the same questions.
-        invalid, refused: shares of unreadable replies and of refusals.
+        invalid, refused, low_mass: shares of unreadable replies, of refusals, and of answers with too little
+            of the probability on the options.
+        answer_mass, lowest_mass: where answers were read from log-probabilities, the mean and the lowest part
+            of the model's probability that lay on the options; None elsewhere.
     """
 
     policy: str
@@ -72,6 +76,9 @@ class Score:
     oracle: float | None
     invalid: Estimate
     refused: Estimate
+    low_mass: Estimate
+    answer_mass: float | None
+    lowest_mass: float | None
 
 
 @dataclass(frozen=True)
@@ -176,6 +183,7 @@ def _score(
         for best in [_optimal(question, preferences)]
     ]
     states = [record.decision.status for _, record in ended]
+    mass = answer_mass(record for _, record in ended)
 
     def share(values: Sequence[float], what: str) -> Estimate:
         if not values:
@@ -196,6 +204,9 @@ def _score(
         float(np.mean(oracle)) if oracle else None,
         wilson(states.count("invalid"), len(states)),
         wilson(states.count("refused"), len(states)),
+        wilson(states.count("low_mass"), len(states)),
+        mass.mean,
+        mass.lowest,
     )
 
 
