@@ -10,14 +10,20 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from ludens.experiments import Run, RunInterrupted, export, resume
+from ludens.agents import LLMPolicy
+from ludens.agents.policy import Call, Decision
+from ludens.envs import PROTOCOLS
+from ludens.envs.tree.questions import questions
+from ludens.experiments import Run, RunInterrupted, export, load, play, resume
 from ludens.experiments.bench.page import page
 from ludens.experiments.bench.result import to_json
 from ludens.experiments.bench.study import BenchConfig, BenchStudy, bench
 from ludens.experiments.bench.terminal import print_summary
 from ludens.experiments.bench.trial import LEAST_TRIED, TRIED, tried_first
+from ludens.experiments.report.answering import answering_tables
 from ludens.experiments.runs.records import EpisodeSpec
 from ludens.experiments.study.engine import load_result
+from tests.experiments.synthetic import record
 from tests.loopback import Loopback, filtered, refusing, say, weighing
 
 GAMES = {"protocols": ("TG3", "UG3"), "framings": ("neutral",)}
@@ -219,3 +225,35 @@ def test_a_resumed_run_is_not_warned_of_twice(tmp_path, caplog):
         resume(tmp_path / "run.db")
     assert [record for record in caplog.records if record.name == "ludens"] == warned
     assert load_result(BenchStudy, tmp_path / "run.db").ended == len(Run(tmp_path / "run.db").episodes())
+
+
+def test_playing_a_game_shows_how_a_model_answered(tmp_path):
+    with Loopback(otherwise=weighing(A=0.2, B=0.1, Hm=0.001)) as server:
+        model = {"api_base": server.url, "api_key": "none", "retry_wait": 0.01}
+        run = play(
+            ("sequential_prisoners_dilemma-v0", {"protocol": "SPD3"}),
+            [LLMPolicy(MODEL, **model), "random"],
+            path=tmp_path / "run.db",
+            episodes=3,
+        )
+    study, result = load(run.path)
+    shown = {table.title: table for table in study.page(result).tables}
+    (row,) = shown["Answer mass"].rows
+    assert [cell.text for cell in row] == ["30", str(int(row[1].text)), "0", "0"]
+    assert any("30 per cent of its probability" in warning for warning in study.page(result).warnings)
+    out = io.StringIO()
+    study.show(result, Console(file=out, width=200))
+    assert "put 30 per cent of its probability" in out.getvalue()
+
+
+@pytest.mark.parametrize(("status", "column"), [("low_mass", 3), ("refused", None)])
+def test_every_table_of_answers_knows_every_status(status, column):
+    turn = questions(PROTOCOLS["SPD4"])["opening"]
+    call = Call("x/y", (), "Hm", "invalid", "Hm.", {"logprobs": True}, (0.01, 0.02))
+    decisions = [record(turn, "x/y", Decision(None, status, calls=(call,)), episode=n) for n in range(3)]
+    titles = {table.title: table for table in answering_tables(decisions)}
+    assert [cell.text for cell in titles["Answer mass"].rows[0]][:2] == ["3", "3"]
+    if column is not None:
+        assert titles["Answer mass"].rows[0][column].text == "3"
+    else:
+        assert [cell.text for cell in titles["Refusals by reason"].rows[0]] == ["in words", "Hm", "3"]

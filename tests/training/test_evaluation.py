@@ -14,6 +14,7 @@ from ludens.errors import UsageError
 from ludens.experiments.play.study import play
 from ludens.experiments.runs.database import NoRunError
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.engine import load
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis
 from ludens.training import build_dataset
 from ludens.training.data.build import HELD_OUT
@@ -24,7 +25,7 @@ from ludens.training.evaluation.scores import oracle_points, read_exam, score_ex
 from ludens.training.evaluation.sets import SETS, Question, optimal, option_utilities, question_sets
 from ludens.training.evaluation.transfer import play_market, read_market
 from ludens.training.evaluation.unseen import UNSEEN
-from tests.loopback import Loopback, say
+from tests.loopback import Loopback, say, weighing
 
 MORAL = homo_moralis(0.5)
 
@@ -130,6 +131,25 @@ def test_what_an_option_is_worth_is_what_the_players_get():
     assert unequal - equal == pytest.approx((T - R) / 2)
     equal, unequal = option_utilities("mini_dictator", (T, R, S), "sharing", Preferences(kappa=1.0))
     assert unequal - equal == pytest.approx((T + S) / 2 - R)
+
+
+def test_the_answer_mass_of_direct_answers_stands_beside_their_scores(asked, tmp_path):
+    some = [question for question in asked if question.set == "held-out"][:4]
+    masses = [weighing(A=0.3, B=0.1), weighing(A=0.1, B=0.1), weighing(Hm=0.9, A=0.01, B=0.01)]
+    with Loopback([*masses, *masses[:1]]) as server:
+        who = policy_under_test("m", "openai/x", api_base=server.url, api_key="k", elicit="logprobs")
+        run = examine([who], some, tmp_path / "e.db", concurrency=1)
+    (m,) = score_exam(*read_exam(tmp_path / "e.db"), MORAL)
+    assert m.low_mass.value == pytest.approx(1 / 4)
+    assert (m.invalid.value, m.refused.value) == (0, 0)
+    assert m.answer_mass == pytest.approx((0.4 + 0.2 + 0.02 + 0.4) / 4)
+    assert m.lowest_mass == pytest.approx(0.02)
+    study, result = load(run.path)
+    (row,) = study.tables(result)["sets"]
+    assert (row["answer_mass"], row["lowest_mass"]) == (m.answer_mass, m.lowest_mass)
+    scores = study.page(result).tables[0]
+    assert scores.rows[0][scores.headers.index("answer mass")].text == "26"
+    assert any("26 per cent of its probability" in warning for warning in study.page(result).warnings)
 
 
 def test_unreadable_and_refused_replies_are_counted_and_never_become_answers(asked, tmp_path):

@@ -12,8 +12,8 @@ from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.errors import UsageError
 from ludens.experiments import Run, extend, load, parse_study, resume
 from ludens.experiments.av import ask
-from ludens.experiments.av.result import to_json
-from tests.loopback import Loopback, say
+from ludens.experiments.av.result import estimates, to_json
+from tests.loopback import Loopback, say, weighing
 
 
 def by_name(result):
@@ -82,6 +82,31 @@ def test_a_refusal_is_a_result(tmp_path):
             api_key="none",
         )
     assert {status for _, status in values(run.path)} == {"refused"}
+
+
+def test_acts_of_low_mass_are_counted_as_such(tmp_path):
+    with Loopback(otherwise=weighing(Hm=0.9, A=0.01, B=0.01)) as server:
+        run = ask(
+            [
+                {
+                    "spec": "openai/loopback",
+                    "api_base": server.url,
+                    "api_key": "none",
+                    "elicit": "logprobs",
+                    "retries": 0,
+                }
+            ],
+            design=[Vignette(pedestrians=10, question="act")],
+            framings=["neutral"],
+            references=(),
+            path=tmp_path / "run.db",
+        )
+    result = load(run.path)[1]
+    (found,) = result.measures
+    assert found.low_mass["all"].value == found.low_mass["act"].value == 1
+    assert (found.invalid["all"].value, found.refused["all"].value) == (0, 0)
+    rows = {(row["measure"], row["of"]): row["value"] for row in estimates(result)}
+    assert rows["low_mass", "all"] == 1
 
 
 def test_a_run_that_broke_off_goes_on_and_asks_nothing_twice(tmp_path):

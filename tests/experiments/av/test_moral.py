@@ -18,7 +18,7 @@ from ludens.experiments import extend, load, parse_study, resume
 from ludens.experiments.av import MoralMachineStudy, moral_machine
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE
 from ludens.experiments.av.moral_figures import bars, save_figures
-from tests.loopback import Loopback, say
+from tests.loopback import Loopback, say, weighing
 
 
 def _heads(observation):
@@ -58,6 +58,24 @@ def test_unreadable_and_refused_answers_are_counted_and_left_out(tmp_path):
     assert found.invalid > 0
     assert found.refused > 0
     assert found.answered + found.invalid + found.refused == 40
+
+
+def test_answers_of_low_mass_are_counted_as_such(tmp_path):
+    with Loopback(otherwise=weighing(Hm=0.9, A=0.01, B=0.01)) as server:
+        run = moral_machine(
+            ["openai/loopback"],
+            scenarios=3,
+            path=tmp_path / "run.db",
+            api_base=server.url,
+            api_key="none",
+            elicit="logprobs",
+            retries=0,
+        )
+    study, result = load(run.path)
+    (found,) = result.measures
+    assert (found.answered, found.invalid, found.refused, found.low_mass) == (0, 0, 0, 3)
+    (masses,) = [table for table in study.page(result).tables if table.title == "Answer mass"]
+    assert [cell.text for cell in masses.rows[0]] == ["2", "3", "0", "3"]
 
 
 def test_a_run_that_broke_off_goes_on(tmp_path):
