@@ -198,8 +198,15 @@ class LLMPolicy(RatingPolicy):
             query.learnt.gives_logprobs = False
 
     def _weighing_parameters(self) -> dict[str, Any]:
+        """Return the parameters of a request for log-probabilities.
+
+        Eight tokens show whether the label ends the answer. A model on this machine is asked for one: two
+        thirds of the replies of the embedded one begin with other words, and of the labels that it draws one
+        in five or six goes on in words, so that most of its decisions would be sampled under a schema, which
+        forces a choice all the same, and hides with how little of the probability it was made.
+        """
         # At temperature 1 every server reports the model's own distribution; the policy's temperature is
-        # applied to what is read. Eight tokens show whether the label ends the answer.
+        # applied to what is read.
         top = TOP_LOGPROBS_LOCAL if self.local else TOP_LOGPROBS
         return {
             "temperature": 1.0,

@@ -290,7 +290,8 @@ class ChoiceSettings(AnswerSettings):
     Attributes:
         elicit: ``"logprobs"`` reads the probabilities of the options from the first token of the answer and
             draws the action from them; ``"sample"`` takes the reply itself; ``"auto"`` is the former where
-            the model gives log-probabilities and is not asked to reason.
+            the model gives log-probabilities and is not asked to reason, and samples a question where they
+            are not those of an answer (`ludens.agents.llm.reading.parsed.read_masses`).
     """
 
     elicit: Annotated[Elicit, _one_of(Elicit)] = "auto"
