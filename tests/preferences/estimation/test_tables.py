@@ -242,7 +242,7 @@ def test_games_of_one_s_own():
     game = FAMILIES["trust"].game(payoffs=(100, 60, 30, 0))
     table = {**NODES, "protocol": ["mine", "mine", "UG1"]}
     assert read_choices(table, games={"mine": game}).attributes.shape[0] == 2
-    with pytest.raises(UsageError, match="row 0 of the table column 'protocol' names mine"):
+    with pytest.raises(UsageError, match="row 0 of the table column 'protocol' names 'mine'"):
         read_choices(table)
 
 
@@ -290,7 +290,7 @@ MISTAKES = [
     (with_cell(LONG, "option", 1, "x"), "fehr_schmidt", "row 1 .*'option' names an option .* already"),
     (with_cell(LONG, "situation", 4, "c"), "fehr_schmidt", "row 3 of the table stands alone"),
     ({**LONG, "probability": [0.2] * 5}, "fehr_schmidt", "row 0 .*'probability' sums to 0.6"),
-    (with_cell(NODES, "protocol", 2, "UG9"), "moralis", "row 2 .*'protocol' names UG9"),
+    (with_cell(NODES, "protocol", 2, "UG9"), "moralis", "row 2 .*'protocol' names 'UG9'"),
     (with_cell(NODES, "node", 2, "middle"), "moralis", "row 2 .*'node' names 'middle'"),
     (
         with_cell(NODES, "choice", 2, "trust"),

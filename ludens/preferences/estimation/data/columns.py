@@ -132,7 +132,9 @@ class Table:
         """Return the error of one cell or, without a column, of one row; `what` completes the sentence."""
         where = f"{self.row_word} {self.rows[int(row)]}"
         cell = f"column {self.called(column)!r} " if column is not None else ""
-        return UsageError(f"In {where} of the table {cell}{what}.")
+        said = f"In {where} of the table {cell}{what}."
+        # A file may hold anything, and an error is one line.
+        return UsageError("".join(char if char.isprintable() else repr(char)[1:-1] for char in said))
 
 
 def open_table(table: Any, names: Mapping[str, str] | None = None) -> Table:

@@ -56,13 +56,13 @@ def _games(table: Table, known: Mapping[str, GameTree]) -> tuple[Codes, list[Gam
         for number, name in enumerate(called):
             if name not in there:
                 row = int(np.argmax(codes == number))
-                raise table.error(row, "protocol", f"names {name}, and there are only {', '.join(there)}")
+                raise table.error(row, "protocol", f"names {name!r}, and there are only {', '.join(there)}")
         return codes, [there[name] for name in called]
     families, called = table.keys("game")
     for number, name in enumerate(called):
         if name not in FAMILIES:
             row = int(np.argmax(families == number))
-            raise table.error(row, "game", f"names {name}, and there are only {', '.join(FAMILIES)}")
+            raise table.error(row, "game", f"names {name!r}, and there are only {', '.join(FAMILIES)}")
     numbers = {name: table.numbers(name) for family in called for name in FAMILIES[family].parameters}
     codes, firsts = combined(families, *numbers.values())
     games = []
