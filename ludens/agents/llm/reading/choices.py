@@ -151,7 +151,8 @@ def read_choice(
         return ChoiceReading("ok", place, reasoning=thoughts)
     # "I won't take B" turns an option down, not the question.
     said = "\n".join([around, *formal.texts])
-    if not answers and any(len(_mentions(what, labels, words)) != 1 for what in declined(said)):
+    answered = any(each.place is not None for each in answers)
+    if not answered and any(len(_mentions(what, labels, words)) != 1 for what in declined(said)):
         return ChoiceReading("refused", detail=DECLINED)
     if formal.strange:
         problem = problem.replace(repr(STRANGE_ANSWER), repr(formal.strange[0]))
