@@ -10,7 +10,9 @@ reply                               reading
 ``73 %``, ``73/100``,               73: the end of the scale may be named
 ``73 out of 100``, ``73 points``
 ``Rating: 73``, ``{"rating": 73}``  73, whatever else the reply says, as long as no other line says another
-``I would rate it 73.``             73, if it is the only number in the reply and nothing denies it
+``I would rate it 73.``,            73, where it is stated so and nothing beside it takes it back; a number
+``73 (quite high)``,                that counts something ("3 of 4 rounds") is no other
+``Sure! My rating is 73.``
 ``about 50 or 60``, ``50-60``       asked again: more than one number
 ``about 50``, ``at least 50``       asked again: not a plain number
 ``7/10``, ``0.7``, ``62.5``         asked again: another scale, or not a whole number
@@ -31,7 +33,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ludens.agents.llm.reading.numbers import stated, taken_back
 from ludens.agents.llm.reading.refusals import declined
+from ludens.agents.llm.reading.statements import TAKEN_BACK
 from ludens.agents.llm.reading.text import (
     DECLINED,
     EMPTY,
@@ -39,6 +43,7 @@ from ludens.agents.llm.reading.text import (
     json_objects,
     json_thoughts,
     plain_numbers,
+    unboxed,
 )
 from ludens.envs import Scale
 
@@ -72,19 +77,25 @@ def read_rating(text: str | None, scale: Scale, *, cut: bool = False) -> PointsR
         cut: whether the reply ended because it reached the limit of tokens; then a number at its end may lack
             digits.
     """
-    clean = plain_numbers(text or "")
+    clean = unboxed(plain_numbers(text or ""))
     if not clean:
         return PointsReading("invalid", detail=EMPTY)
     patterns = _patterns(scale)
     objects, around, broken = json_objects(clean)
+    if cut and not re.search(r"\n[ \t]*\Z", text or ""):
+        # The last line is not complete.
+        around = around[: around.rfind("\n") + 1]
     lines = [line.strip(_MARKUP) for line in around.splitlines()]
     given: list[Any] = [value for _, entry in objects for key, value in entry if key.strip().lower() in KEYS]
-    stated = [hit for line in lines if (hit := patterns.line.fullmatch(line))]
-    if stated and cut and _ends_with_number(clean):
-        return PointsReading("invalid", detail="The reply was cut off before its number ended.")
-    given += [hit["number"] for hit in stated]
-    given = given or _in_sentence(around, patterns)
-    different = list(dict.fromkeys(map(str, given)))
+    after = max((start for start, _ in objects), default=0)
+    for number, line in enumerate(lines):
+        if hit := patterns.line.fullmatch(line):
+            given.append(hit["number"])
+            after = max(after, sum(len(each) + 1 for each in around.splitlines()[: number + 1]))
+    if given and taken_back(around[after:]):
+        return PointsReading("invalid", detail=TAKEN_BACK)
+    given = given or _in_sentence(around, patterns) or _in_words(around, scale, patterns)
+    different = _different(given)
     if len(different) > 1:
         return PointsReading(
             "invalid", detail=f"The reply gives more than one number: {', '.join(different)[:60]}."
@@ -95,7 +106,7 @@ def read_rating(text: str | None, scale: Scale, *, cut: bool = False) -> PointsR
             return PointsReading("invalid", detail=points)
         return PointsReading("ok", (points,), reasoning=json_thoughts(objects))
     if cut or broken:
-        return PointsReading("invalid", detail="The reply was cut off or broken before it gave a number.")
+        return _no_answer(clean, "The reply was cut off or broken before it gave a number.")
     return _no_answer(around, f"The reply gives no whole number from {scale.lowest} to {scale.highest}.")
 
 
@@ -127,12 +138,12 @@ def read_allocation(
             if hit and hit["label"] in given:
                 given[hit["label"]].append(hit["number"])
     if cut and not objects:
-        return PointsReading("invalid", detail="The reply was cut off before it ended.")
+        return _no_answer(clean, "The reply was cut off before it ended.")
     if not any(given.values()):
         return _no_answer(around, f"The reply {'is cut off or broken' if broken else 'gives no points'}.")
     points: list[int] = []
     for label, values in given.items():
-        different = list(dict.fromkeys(map(str, values)))
+        different = _different(values)
         if len(different) != 1:
             how = "more than one number" if different else "no number"
             return PointsReading("invalid", detail=f"The reply gives {how} for {label}.")
@@ -162,12 +173,14 @@ class _Patterns:
         share: the points of one label.
         sentence: a rating within a sentence.
         value: a number as a text in JSON.
+        stated: a number among words.
     """
 
     line: re.Pattern[str]
     share: re.Pattern[str]
     sentence: re.Pattern[str]
     value: re.Pattern[str]
+    stated: re.Pattern[str]
 
 
 @lru_cache(maxsize=64)
@@ -192,6 +205,10 @@ def _patterns(scale: Scale) -> _Patterns:
             rf"{_NUMBER}{end}(?=\s|\Z)"
         ),
         value=re.compile(rf"(?i)\s*{_NUMBER}{end}\s*"),
+        stated=re.compile(
+            rf"(?i)(?<![A-Za-z0-9_.,'])(?:(?<![A-Za-z0-9_)])[-+])?[0-9]+(?:[.,][0-9]+)*(?![A-Za-z0-9_'])"
+            rf"(?:[ \t]*(?:%|(?:/|out[ \t]+of(?:[ \t]+a)?)[ \t]*{top}(?!\d)|points?\b|per[ \t]?cent\b))?"
+        ),
     )
 
 
@@ -207,6 +224,25 @@ def _in_sentence(text: str, patterns: _Patterns) -> list[str]:
     (hit,) = hits
     rest = text[: hit.start("number")] + text[hit.end() :]
     return [] if re.search(r"[0-9]", rest) else [hit["number"]]
+
+
+def _in_words(text: str, scale: Scale, patterns: _Patterns) -> list[str]:
+    """Return the number that the words of a reply state as its rating, if it is one."""
+    low, top = scale.lowest, scale.highest
+    range_ = rf"(?i)\b(?:on|in|using)\s+(?:a|the)\s+scale\s+(?:from|of)\s+{low}\s*(?:to|-)\s*{top}\b"
+    text = re.sub(range_, " ", text)
+
+    def number(said: str) -> float | str:
+        hit = patterns.value.fullmatch(said)
+        return float(hit["number"]) if hit and "," not in hit["number"] else "no plain number"
+
+    found = stated(text, patterns.stated, number)
+    return [] if found is None else [f"{found:g}"]
+
+
+def _different(values: Sequence[Any]) -> list[str]:
+    """Return values as texts, each once; 75 and "75" are one."""
+    return list(dict.fromkeys(str(value).strip() for value in values))
 
 
 def _whole(value: Any, scale: Scale, patterns: _Patterns) -> int | str:
@@ -233,7 +269,3 @@ def _no_answer(text: str, otherwise: str) -> PointsReading:
     if any(True for _ in declined(text)):
         return PointsReading("refused", detail=DECLINED)
     return PointsReading("invalid", detail=otherwise)
-
-
-def _ends_with_number(text: str) -> bool:
-    return re.search(r"[0-9][.,]?\Z", text) is not None

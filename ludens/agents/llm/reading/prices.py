@@ -3,20 +3,28 @@
 A price is read where it can be meant in one way only; everything else is asked again, with the reason. The
 rules are ours:
 
-==============================  =======================================================================
-reply                           reading
-==============================  =======================================================================
-``1.47``, ``$1.47``, ``.9 EUR``  the number, whatever the currency's sign or name around it
-``2,00``, ``1,4729``, ``0,123``  a decimal comma
-``1,000.50``, ``1.000,50``       1000.5: the mark that comes last is the decimal one
-``1,000,000``                    1000000: what stands there more than once separates thousands
-``1.000``                        1: the prompts write a decimal point
-``1,000``                        asked again: it may be one, and it may be a thousand
-``1 000``, ``1.5-1.7``, ``3/2``  asked again: more than one number
-``free``, ``two``, ``about 2``   asked again: not a number, or not a plain one
-``[1.5]``, ``true``, ``null``    asked again: not a single number
-``-1``, ``nan``, ``1e999``       asked again: no price can be that
-==============================  =======================================================================
+====================================  =================================================================
+reply                                 reading
+====================================  =================================================================
+``1.47``, ``$1.47``, ``.9 EUR``,      the number, whatever the currency's sign or name around it
+``₹1.47``, ``CHF 1.47``
+``1.47 per unit``, ``$1.47 each``     the number
+``≈1.47``, ``~1.47``                  1.47: the sign belongs to one written price
+``2,00``, ``1,4729``, ``0,123``       a decimal comma
+``1,000.50``, ``1.000,50``            1000.5: the mark that comes last is the decimal one
+``1,000,000``                         1000000: what stands there more than once separates thousands
+``1.000``                             1: the prompts write a decimal point
+``1.8 (undercut)``, ``I'll charge     the number that is stated, where nothing beside it takes it back and
+$1.80.``, ``1.80. See you in          no other is stated; a rival's, an earlier one, or one that counts
+period 2!``                           something is no other
+``1,000``                             asked again: it may be one, and it may be a thousand
+``1 000``, ``1.5-1.7``, ``3/2``,      asked again: more than one number
+``1.50 (was 1.40)``
+``free``, ``two``, ``about 2``,       asked again: not a number, or only near one; words such as "about"
+``at least 2``                        leave the price open, which a sign does not
+``[1.5]``, ``true``, ``null``         asked again: not a single number
+``-1``, ``nan``, ``1e999``            asked again: no price can be that
+====================================  =================================================================
 
 The notes stand under the keys of one JSON object, or under headings at the beginning of a line ("PLANS: …").
 A note that is left out is empty: a model does not keep what it does not write down.
@@ -31,8 +39,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ludens.agents.llm.reading.numbers import stated, taken_back
 from ludens.agents.llm.reading.refusals import declined
-from ludens.agents.llm.reading.text import DECLINED, EMPTY, Outcome, json_objects, plain_numbers
+from ludens.agents.llm.reading.statements import TAKEN_BACK
+from ludens.agents.llm.reading.text import DECLINED, EMPTY, Outcome, json_objects, plain_numbers, unboxed
 
 SLOTS = ("observations", "plans", "insights", "message")
 
@@ -73,37 +83,47 @@ def read_price_reply(
         cut: whether the reply ended because it reached the limit of tokens; then a number at its end may lack
             digits.
     """
-    clean = plain_numbers(text or "")
+    clean = unboxed(plain_numbers(text or ""))
     if not clean:
         return PriceReading("invalid", detail=EMPTY)
     objects, around, broken = json_objects(clean)
     sections = _sections(around)
     answers = [(entry, prices) for _, entry in objects if (prices := _under(entry, _PRICE_KEYS))]
-    given = [value for _, prices in answers for value in prices]
-    given += [body for name, body in sections if name == "price"]
-    if len(given) > 1:
+    given = [_of_json(value) for _, prices in answers for value in prices]
+    given += [_of_section(body) for name, body in sections if name == "price"]
+    if answers and not sections and (beside := stated(around, _STATED, _of_text)) is not None:
+        given.append(beside)
+    if len(set(given)) > 1:
         return PriceReading("invalid", detail="The reply names a price more than once; name one price only.")
     if answers:
+        if taken_back(around[max(start for start, _ in objects) :]):
+            return PriceReading("invalid", detail=TAKEN_BACK)
         entry = answers[0][0]
         notes = {slot: _note(_under(entry, (slot,))) for slot in slots}
-        return _priced(_of_json(given[0]), notes, lowest, highest)
+        return _priced(given[0], notes, lowest, highest)
+    if given and not (cut or broken):
+        notes = {slot: "\n".join(body for name, body in sections if name == slot) for slot in slots}
+        return _priced(given[0], notes, lowest, highest)
+    if not objects and not sections and not (cut or broken):
+        bare = read_price(clean)
+        short = re.search(r"[0-9]", clean) and len(clean) <= LONGEST_BARE and not _declines(clean)
+        if isinstance(bare, float) or short:
+            return _priced(bare, dict.fromkeys(slots, ""), lowest, highest)
+    if _declines(around):
+        return PriceReading("refused", detail=DECLINED)
     if cut or broken:
         return PriceReading("invalid", detail="The reply was cut off or broken before it gave a price.")
-    if given:
-        notes = {slot: "\n".join(body for name, body in sections if name == slot) for slot in slots}
-        return _priced(_of_section(given[0]), notes, lowest, highest)
-    if not objects and not sections:
-        bare = _of_text(clean)
-        if isinstance(bare, float) or (re.search(r"[0-9]", clean) and len(clean) <= LONGEST_BARE):
-            return _priced(bare, dict.fromkeys(slots, ""), lowest, highest)
-    if any(True for _ in declined(around)):
-        return PriceReading("refused", detail=DECLINED)
     return PriceReading("invalid", detail="The reply gives no price.")
 
 
 def read_price(text: str) -> float | str:
     """Read the number that a text gives as a price, or return a sentence that says why there is none."""
-    return _of_text(plain_numbers(text))
+    said = unboxed(plain_numbers(text))
+    bare = _of_text(said)
+    if isinstance(bare, float):
+        return bare
+    found = stated(said, _STATED, _of_text)
+    return bare if found is None else found
 
 
 LONGEST_BARE = 40
@@ -114,11 +134,22 @@ _HEADING = re.compile(
     r"(?:\.txt|[ \t]+and[ \t]+thoughts|[ \t]+for[ \t]+(?:this|the[ \t]+next)[ \t]+period)?"
     r"[*_`]*[ \t]*[:=][*_`]*"
 )
-_CURRENCY = r"(?:[$€£¥]|(?:US[ \t]?)?dollars?|USD|US\$|EUR|euros?|GBP|pounds?|JPY|yen)"
+_CURRENCY = (
+    r"(?:(?:US|R|A|C|NZ|HK|S|MX)?\$|[€£¥₹₩₽₺₫₪₱฿₴₦₡₵₸₮₾₼]|(?:US[ \t]?)?dollars?|euros?|pounds?|yen|rupees?|"
+    r"francs?|yuan|reais|real|pesos?|won|z[łl]|kr\.?|Rs\.?|Kč|Ft|руб(?:\.|лей|ля)?|元|円|원|"
+    r"USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|INR|CNY|RMB|BRL|MXN|SEK|NOK|DKK|PLN|CZK|HUF|TRY|RUB|KRW|ZAR|SGD|HKD)"
+)
+_UNIT = r"(?:[ \t]*(?:(?:per|a|/)[ \t]*(?:unit|piece|item)|each|apiece))?"
 _PLAIN_PRICE = re.compile(
-    rf"(?i)(?P<sign>[-+]?)[ \t]*(?:{_CURRENCY})?[ \t]*(?P<second>[-+]?)"
+    rf"(?i)(?:[≈~≃][ \t]*)?(?P<sign>[-+]?)[ \t]*(?:{_CURRENCY})?[ \t]*(?P<second>[-+]?)"
     rf"(?P<digits>(?:[0-9]+(?:[.,'][0-9]+)*[.,]?|[.,][0-9]+)(?:e[-+]?[0-9]+)?)"
-    rf"[ \t]*(?:{_CURRENCY})?(?:[ \t]*(?:per|a|/)[ \t]*unit)?"
+    rf"[ \t]*(?:{_CURRENCY})?{_UNIT}"
+)
+# A price within a sentence. Its sign stands apart from what is before it: in "1.5-1.7" a dash is none.
+_STATED = re.compile(
+    r"(?i)(?<![A-Za-z0-9_.,'])(?:[≈~≃][ \t]*)?(?:(?<![A-Za-z0-9_)])[-+](?=[0-9.$€£¥]))?"
+    rf"(?:{_CURRENCY}[ \t]*)?[-+]?(?:[0-9]+(?:[.,'][0-9]+)*|[.,][0-9]+)(?:e[-+]?[0-9]+)?(?![A-Za-z0-9_'])"
+    rf"(?:[ \t]*{_CURRENCY}(?!\w))?{_UNIT}"
 )
 _MARKUP = " \t\r\n*_`\"'"
 
@@ -152,6 +183,10 @@ def _slot(heading: str) -> str:
     return name if name in ("price", "message") else name.rstrip("s") + "s"
 
 
+def _declines(text: str) -> bool:
+    return any(True for _ in declined(text))
+
+
 def _priced(price: float | str, notes: Mapping[str, str], lowest: float, highest: float) -> PriceReading:
     if isinstance(price, str):
         return PriceReading("invalid", detail=price)
@@ -178,7 +213,7 @@ def _of_json(value: Any) -> float | str:
 def _of_section(body: str) -> float | str:
     """Read the price under a heading: its first line, unless more numbers follow."""
     first, _, rest = body.partition("\n")
-    return _of_text(body if re.search(r"[0-9]", rest) else first)
+    return read_price(body if re.search(r"[0-9]", rest) else first)
 
 
 def _of_text(text: str) -> float | str:

@@ -55,9 +55,17 @@ KINDS = {
     "better": "+",
     "than": ">",
 }
-LABEL, NAME, INFLECTED, STRANGER, SURE = "L", "H", "h", "X", "J"
+# What these mean where a number is asked for.
+NUMBER_KINDS = {
+    "number_noun": "n",
+    "number_verb": "v",
+    "number_neutral": "_",
+    "number_other": "o",
+    "number_reason": "T",
+}
+LABEL, NAME, INFLECTED, STRANGER, SURE, AMOUNT = "L", "H", "h", "X", "J", "A"
 """Kinds of tokens that name an option: its label, its name, a form of its name that no answer has, a letter
-that is no label, and a formal answer."""
+that is no label, a formal answer, and a number that is asked for."""
 UNKNOWN, NUMBER, COMMA, COLON, QUOTE, OR, BAD = "u", "#", ",", ":", '"', "|", "!"
 
 _FIRST = frozenset({"noun_or_verb", "self"})
@@ -140,12 +148,13 @@ class _Raw:
     glued: bool
 
 
-def sentences(text: str, labels: Sequence[str]) -> list[Sentence]:
+def sentences(text: str, labels: Sequence[str], numbers: bool = False) -> list[Sentence]:
     """Return the sentences of a text, in which options' names and formal answers are special characters.
 
     Args:
         text: plain text; see `special`.
         labels: single capital letters.
+        numbers: whether a number is asked for, so that the words of prices and ratings count.
     """
     text = _ABBREVIATIONS.sub(lambda hit: re.sub(r"[.\s]", "", hit[0]), text)
     whole = _vocabulary().spoken(
@@ -155,7 +164,7 @@ def sentences(text: str, labels: Sequence[str]) -> list[Sentence]:
     for number, line in enumerate(text.split("\n")):
         parts = list(_parts(line))
         for raw, end in parts:
-            tokens = _tokens(raw, labels, whole)
+            tokens = _tokens(raw, labels, whole, numbers)
             if tokens or "?" in end:
                 words = [each.text.lower() for each in raw if each.group in ("word", "cjk")]
                 known = len(words) < 4 or bool(whole) or bool(_vocabulary().spoken(words))
@@ -163,7 +172,9 @@ def sentences(text: str, labels: Sequence[str]) -> list[Sentence]:
     return found
 
 
-_SPECIAL = {NAME: 0xE000, INFLECTED: 0xE400, SURE: 0xE800}
+_SPECIAL = {NAME: 0xE000, INFLECTED: 0xE400, SURE: 0xE800, AMOUNT: 0xEC00}
+MOST_AMOUNTS = 900
+"""The most different numbers that have a character each."""
 
 
 def special(place: int, kind: str) -> str:
@@ -199,12 +210,13 @@ def _parts(line: str) -> Iterator[tuple[list[_Raw], str]]:
         yield raw, ""
 
 
-def _tokens(raw: Sequence[_Raw], labels: Sequence[str], whole: tuple[str, ...]) -> list[Token]:
+def _tokens(raw: Sequence[_Raw], labels: Sequence[str], whole: tuple[str, ...], numbers: bool) -> list[Token]:
     """Return the tokens of a sentence."""
     vocabulary = _vocabulary()
     words = [each.text.lower() for each in raw]
     languages = vocabulary.spoken((word for word in words if word.upper() not in labels), whole) or whole
-    phrases = vocabulary.phrases((*languages, *(each for each in whole if each not in languages)))
+    ranked = (*languages, *(each for each in whole if each not in languages))
+    phrases = vocabulary.phrases(ranked, numbers)
     tokens: list[Token] = []
     number = 0
     while number < len(raw):
@@ -304,15 +316,19 @@ class _Vocabulary:
         with (Path(__file__).parent / "languages.toml").open("rb") as file:
             written = tomllib.load(file)
         self._tables: dict[str, dict[str, str]] = {}
+        self._numbers: dict[str, dict[str, str]] = {}
         self._languages: dict[str, set[str]] = {}
         for language, entries in written.items():
-            table = self._tables.setdefault(language, {})
+            plain = self._tables.setdefault(language, {})
+            counting = self._numbers.setdefault(language, {})
             # A word that stands in two lists counts as what can do more.
             for name in sorted(entries, key=lambda name: name not in _FIRST):
                 listed = entries[name]
                 for phrase in map(str.strip, listed.replace("\n", " ").split("|")):
-                    if name != "words":
-                        table.setdefault(phrase, KINDS[name])
+                    if name in NUMBER_KINDS:
+                        counting.setdefault(phrase, NUMBER_KINDS[name])
+                    elif name != "words":
+                        plain.setdefault(phrase, KINDS[name])
                     for word in _words(phrase):
                         self._languages.setdefault(word, set()).add(language)
 
@@ -331,9 +347,11 @@ class _Vocabulary:
         return tuple(sorted(best, key=lambda each: (each not in whole, each != "en", each))[:3])
 
     @lru_cache(maxsize=256)  # noqa: B019 - there is one vocabulary
-    def phrases(self, languages: tuple[str, ...]) -> _Phrases:
+    def phrases(self, languages: tuple[str, ...], numbers: bool) -> _Phrases:
         """Return the phrases of these languages, the first ones first, and of English."""
-        return _Phrases(self._tables[each] for each in dict.fromkeys((*languages, "en")))
+        ranked = tuple(dict.fromkeys((*languages, "en")))
+        counting = [self._numbers[each] for each in ranked] if numbers else []
+        return _Phrases([*counting, *(self._tables[each] for each in ranked)])
 
 
 @lru_cache(maxsize=1)

@@ -87,6 +87,15 @@ def plain_numbers(text: str) -> str:
     return plain(text.translate(_MINUS))
 
 
+def unboxed(text: str) -> str:
+    r"""Return the text with what stands in LaTeX's boxes (``\boxed{1.8}``) in their place."""
+    if "\\" not in text:
+        return text
+    text = re.sub(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}\n]{0,80})\}", r"\1", text)
+    text = re.sub(r"(?:\\[(\[]|\$)*\s?\\f?boxed\s?\{([^{}\n]{0,80})\}\s?(?:\\[)\]]|\$)*", r" \1 ", text)
+    return re.sub(r"\\([$%])", r"\1", text).strip()
+
+
 def json_objects(text: str) -> tuple[list[tuple[int, Pairs]], str, bool]:
     """Return the JSON objects in a text, the text around them, and whether a broken object is among it.
 

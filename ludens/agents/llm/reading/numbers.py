@@ -1,0 +1,65 @@
+"""Find the number that a sentence states as the answer: "My price is $1.80.", "I'd rate it 75 - quite high".
+
+The rules are those of choices (`ludens.agents.llm.reading.choices`): a number is read only from a sentence
+that is understood as a statement of it, and only if nothing beside it takes it back. Numbers that count
+something ("the next 99 periods") or number it ("period 2") are no answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ludens.agents.llm.reading.sentences import AMOUNT, MOST_AMOUNTS, UNCLEAR, sentences, special
+from ludens.agents.llm.reading.statements import TAKEN_BACK, harm, judge, statements
+
+LONGEST_SAID = 5_000
+"""The most characters of a text in whose sentences a number is looked for."""
+
+_COUNTED = re.compile(
+    r"[ \t]*[*_`]*[ \t]+(?!(?:if|unless|but|and|or|because|since|as|is|was|per|each|this|for|so|to|just|"
+    r"which|wait|with|when|provided|in|assuming|depending|otherwise|maybe|perhaps|though|although|however|instead|"
+    r"rather|not|no|at|on)\b)[a-z]{3,}"
+)
+_NUMBERED = re.compile(
+    r"(?i)\b(?:periods?|rounds?|steps?|firms?|competitors?|players?|persons?|options?|days?|weeks?|section|"
+    r"table|no\.|number)[ \t]*#?\Z"
+)
+
+
+def stated(text: str, number: re.Pattern[str], parse: Callable[[str], float | str]) -> float | None:
+    """Return the number that a text states as its answer; None if it states none, or not clearly.
+
+    Args:
+        text: plain text.
+        number: how an answer is written, with signs and units.
+        parse: reads such a number, or returns what is wrong with it.
+    """
+    if len(text) > LONGEST_SAID or re.search(r"\[\s*[-+]?[0-9$.]", text):
+        return None
+    values: list[float] = []
+
+    def mark(hit: re.Match[str]) -> str:
+        before, after = text[: hit.start()], text[hit.end() :]
+        digits = re.search(r"[0-9]+", hit[0])
+        whole = re.fullmatch(r"\s*[0-9]+\s*", hit[0]) is not None
+        if digits is None or (_NUMBERED.search(before) or (whole and _COUNTED.match(after))):
+            return hit[0]
+        value = parse(hit[0].strip())
+        if isinstance(value, str):
+            return f" {UNCLEAR} "
+        if value not in values:
+            values.append(value)
+        return f" {special(values.index(value), AMOUNT)} " if len(values) <= MOST_AMOUNTS else UNCLEAR
+
+    read = sentences(number.sub(mark, text), (), numbers=True)
+    problem, place = judge(read, statements(read), [f"{value:g}" for value in values], reasoning=False)
+    return None if problem or place is None else values[place]
+
+
+def taken_back(text: str) -> bool:
+    """Return whether words after an answer take it back."""
+    return len(text) <= LONGEST_SAID and any(
+        harm(sentence.tokens, sentence.asks, None, strict=False) == TAKEN_BACK
+        for sentence in sentences(text, (), numbers=True)
+    )

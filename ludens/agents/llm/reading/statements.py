@@ -1,0 +1,606 @@
+"""Recognise statements of a choice in the sentences of a reply, and judge what stands around them.
+
+A statement has the form of one of `_FORMS`, regular expressions over the kinds of words that `sentences`
+gives; what it chooses is an option with a label, or a number. The rules stand at the top of
+`ludens.agents.llm.reading.choices`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ludens.agents.llm.reading.sentences import (
+    AMOUNT,
+    BAD,
+    COLON,
+    COMMA,
+    LABEL,
+    LONGEST,
+    QUOTE,
+    SURE,
+    Sentence,
+    Token,
+)
+
+TAKEN_BACK = "The reply takes its answer back."
+CONDITION = "The reply makes its answer depend on a condition; choose one option outright."
+CHANCE = "The reply leaves its answer to chance or is not sure of it; choose one option outright."
+ASKS = "The reply asks instead of answering."
+DENIES = "The reply turns an option down; name the one that is chosen."
+OTHERS = "The reply also speaks for another option; name the chosen one alone."
+VAGUE = "The reply names an option but does not plainly choose it; name the chosen one alone."
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of a choice.
+
+    Attributes:
+        number: of the sentence.
+        place: the place of the option; None for a letter that is no label.
+        text: the letter as written.
+        whole: whether the whole sentence is understood as an answer and its reason.
+        stated: whether it has a noun or a verb of choosing, or is formal, and is no bare label.
+        noun: whether it has a noun for an answer.
+        reason: the words around the statement, within the sentence.
+        formal: whether it stands in JSON or in a box.
+    """
+
+    number: int
+    place: int | None
+    text: str
+    whole: bool
+    stated: bool
+    noun: bool
+    reason: tuple[Token, ...] = ()
+    formal: bool = False
+
+
+_OPTION = f"[LHJX{AMOUNT}]"
+# The forms of a statement, as regular expressions over kinds of words. See `sentences.KINDS`.
+_FORMS = tuple(
+    re.compile(pattern.replace("O", _OPTION))
+    for pattern in (
+        r"t?i?w*s[=:]?n?:?O",  # elijo A; going with A
+        r"t?i?w*n?On?w*s",  # Aを選びます; A seçeneğini seçiyorum
+        r"t?iw*[vm][=:]?n?:?O",  # I will choose option A
+        r"t?iw+p[=:]?n?:?O",  # I have chosen A
+        r"t?iw*n?On?w*[vmp]",  # ich werde A wählen
+        r"t?iw*H",  # I will cooperate
+        r"t?[nm]iw*[vmp]=n?O",  # the option I choose is A
+        r"t?O[=,:]*[nm]",  # A is my choice
+        r"t?(?:[nm][=:,]*){1,3}O=?",  # my answer is option A
+        r"OE|t?EO",  # A it is
+        r"[tJ]?O=b[nm]?",  # I think A is best
+        r"O",
+    )
+)
+_LEAD = re.compile(r"(?:[fS][,:]*)*")
+_BARE_END = re.compile(r"(?:[,:B]|\Z)")
+
+
+def statements(read: Sequence[Sentence]) -> list[Statement]:
+    """Return all statements of a choice, and what looks like the beginning of one."""
+    found: list[Statement] = []
+    for number, sentence in enumerate(read):
+        if len(sentence.tokens) <= LONGEST:
+            found += statements_in(number, sentence)
+    return found
+
+
+def statements_in(number: int, sentence: Sentence) -> Iterator[Statement]:
+    """Yield the statements of one sentence, from each place where one may begin."""
+    tokens = _reduced(sentence.tokens)
+    kinds = "".join(token.kind for token in tokens)
+    if not re.search(_OPTION, kinds):
+        return
+    lead = _LEAD.match(kinds)
+    starts = [(lead.end() if lead else 0, 0)]
+    starts += [(hit.end(), hit.start()) for hit in re.finditer(r"[,:SC][,:SCf_]*", kinds)]
+    seen = set()
+    for start, joint in starts:
+        if start in seen:
+            continue
+        seen.add(start)
+        before = tokens[:joint] if start > (lead.end() if lead else 0) else ()
+        for form in _FORMS:
+            hit = form.match(kinds, start)
+            if hit is None:
+                continue
+            option = next(token for token in tokens[hit.start() : hit.end()] if re.match(_OPTION, token.kind))
+            after = tokens[hit.end() :]
+            bare = form is _FORMS[-1]
+            predicate = re.search(r"[=:vmspEiwJ]", hit[0]) is not None
+            if not predicate and not (
+                _BARE_END.match(kinds, hit.end()) and not (_opens(after) and option.kind != AMOUNT)
+            ):
+                continue
+            if (
+                hit[0][-1] in "nm"
+                and hit[0][-2:-1] in f"LHJX{AMOUNT}"
+                and not _determined(sentence.tokens, option)
+            ):
+                continue
+            reason = _tail(after, kinds[hit.end() :], option)
+            leads = _introduces(before, kinds[:joint], kinds[joint:start], option)
+            whole = (
+                reason is not None
+                and leads
+                and not (sentence.asks and option.kind != SURE)
+                and not sentence.asks
+            )
+            yield Statement(
+                number,
+                option.place,
+                option.text,
+                whole,
+                stated=not bare,
+                noun=bool(re.search(r"[nm]", hit[0])) and "b" not in hit[0],
+                reason=tuple(reason or ()),
+                formal=option.kind == SURE,
+            )
+            if whole:
+                break
+
+
+def _reduced(tokens: Sequence[Token]) -> list[Token]:
+    """Return tokens without words that change nothing, and one token for an option with its name."""
+    kept: list[Token] = []
+    for number, token in enumerate(tokens):
+        if token.kind == "_":
+            continue
+        if token.kind == "b" and re.match(
+            r"[_b]*[nm]", "".join(each.kind for each in tokens[number + 1 : number + 4])
+        ):
+            continue
+        if token.kind == QUOTE and _frames_option(tokens, number):
+            continue
+        kept.append(token)
+    merged: list[Token] = []
+    for token in kept:
+        if token.place is not None and token.kind in f"LHJ{AMOUNT}":
+            back = len(merged) - 1
+            while back >= 0 and merged[back].kind in f"{COMMA}{COLON}n" and len(merged) - back <= 3:
+                back -= 1
+            if back >= 0 and merged[back].kind in f"LHJ{AMOUNT}" and merged[back].place == token.place:
+                kind = SURE if SURE in (token.kind, merged[back].kind) else merged[back].kind
+                merged[back:] = [Token(kind, token.text, token.place)]
+                continue
+        merged.append(token)
+    while merged and merged[-1].kind in (COMMA, COLON):
+        merged.pop()
+    while merged and merged[0].kind == COMMA:
+        merged.pop(0)
+    return merged
+
+
+def _frames_option(tokens: Sequence[Token], number: int) -> bool:
+    """Return whether a quotation mark stands beside an option alone: "A", but not "I choose A"."""
+    beside = [tokens[place] for place in (number - 1, number + 1) if 0 <= place < len(tokens)]
+    if not any(token.kind in f"LHJX{AMOUNT}" for token in beside):
+        return False
+    quotes = [place for place, token in enumerate(tokens) if token.kind == QUOTE]
+    at = quotes.index(number)
+    pair = quotes[at ^ 1] if (at ^ 1) < len(quotes) else None
+    if pair is None:
+        return False
+    inside = tokens[min(number, pair) + 1 : max(number, pair)]
+    return all(token.kind in "LHJXn_," for token in inside)
+
+
+def _opens(after: Sequence[Token]) -> bool:
+    """Return whether a bracket follows."""
+    return bool(after) and after[0].text == "("
+
+
+def _determined(tokens: Sequence[Token], option: Token) -> bool:
+    """Return whether "A … choice" has a word such as "my" between: "A choice" is none."""
+    at = next((place for place, token in enumerate(tokens) if token is option), 0)
+    return any(token.kind == "_" for token in tokens[at + 1 :])
+
+
+def _tail(after: Sequence[Token], kinds: str, option: Token) -> Sequence[Token] | None:
+    """Return the reason that follows a statement; None if what follows is none."""
+    marks = len(kinds) - len(kinds.lstrip(",:"))
+    rest = kinds[marks:]
+    if not rest:
+        return ()
+    tokens = after[marks:]
+    if rest[0] == "B" or (marks and tokens[0].text in ("it", "this", "they", "both", "there")):
+        return tokens
+    if marks and re.fullmatch(r"[fn=,m]+|[+b]*u?[nm]", rest):
+        return ()
+    if marks and option.kind == AMOUNT and (rest[0] == "T" or _beside(rest)):
+        return tokens
+    turned = re.match(r"(?:/|N)n*[LHJ]", rest)
+    if turned and (marks or rest[0] == "/") and tokens[turned.end() - 1].place != option.place:
+        more = rest[turned.end() :].lstrip(",")
+        if not more or more[0] == "B":
+            return tokens[turned.end() :]
+    # "B) use it" says what the option is.
+    if (
+        marks
+        and after[0].text == ")"
+        and option.kind == LABEL
+        and len(rest) <= 8
+        and re.fullmatch(r"[uv_]+", rest)
+    ):
+        return ()
+    return None
+
+
+def _beside(kinds: str) -> bool:
+    """Return whether words after a number, such as "(undercut)", leave it as it is."""
+    return not re.search(rf"[N?D%RrQO+#JqPi!]|\A[^o]*{AMOUNT}", kinds)
+
+
+def _introduces(before: Sequence[Token], kinds: str, joint: str, option: Token) -> bool:
+    """Return whether words before a statement lead to it: "Since it pays more, …", "It is risky, but …"."""
+    if not before:
+        return True
+    first = next((kind for kind in kinds if kind not in ",_f"), "")
+    if re.search(r"[RqPQ%D!\"]", kinds):
+        return False
+    if "C" in joint:
+        return "?" not in kinds
+    if "S" in joint:
+        return ("?" not in kinds or "y" in kinds) and harm(
+            before, False, option.place, strict=True, reason=True
+        ) is None
+    if first == "K":
+        return "?" not in kinds
+    if first == "B":
+        return harm(before, False, option.place, strict=True, reason=True) is None
+    return False
+
+
+# --- What stands around an answer
+
+
+def judge(
+    read: Sequence[Sentence], answers: Sequence[Statement], names: Sequence[str], reasoning: bool
+) -> tuple[str, int | None]:
+    """Return what is wrong with a reply (nothing: ""), and the place of the option that it chooses.
+
+    Args:
+        read: the reply's sentences.
+        answers: the statements in them.
+        names: what the options are called in the sentence that says what is wrong.
+        reasoning: whether options may be weighed in any words before a definite answer.
+    """
+    last = _definite_end(read, answers) if reasoning else None
+    first = 0
+    if last is not None:
+        first = last.number
+        answers = [
+            each for each in answers if each.number >= first or (each.whole and each.noun and each.stated)
+        ]
+    named = {each.text.upper() if each.place is None else names[each.place] for each in answers}
+    whole = [each for each in answers if each.whole]
+    if not whole:
+        return _without_answer(read, answers, names, named)
+    at = {each.number: each for each in whole}
+    rivals = [*whole, *(each for each in answers if each.number in at)]
+    if len({each.text if each.place is None else each.place for each in rivals}) > 1:
+        return _several(named), None
+    answer = next(
+        (each for each in whole if each.formal),
+        next((each for each in whole if read[each.number].alone), whole[0]),
+    )
+    if answer.place is None:
+        return _stranger(answer.text.upper(), names), None
+    definite = answer.formal or read[answer.number].alone
+    for number, sentence in enumerate(read[first:], first):
+        if number in at:
+            problem = harm(at[number].reason, False, answer.place, strict=True, reason=True)
+        else:
+            problem = _around(read, number, answer, strict=not definite)
+        if problem:
+            others = {names[token.place] for token in sentence.tokens if token.place is not None}
+            rivals = [each for each in answers if each.number == number and each.place != answer.place]
+            if (rivals or problem in (OTHERS, VAGUE)) and len(others | named) > 1:
+                problem = _several(others | named)
+            return problem, None
+    return "", answer.place
+
+
+def _definite_end(read: Sequence[Sentence], answers: Sequence[Statement]) -> Statement | None:
+    """Return the last definite answer of a reply that was asked to reason first."""
+    definite = [
+        each for each in answers if each.whole and (each.formal or read[each.number].alone or each.noun)
+    ]
+    return definite[-1] if definite else None
+
+
+def completed(
+    read: Sequence[Sentence], answers: Sequence[Statement], reasoning: bool, line_ended: bool
+) -> bool:
+    """Return whether a reply that was cut off gave its answer in a complete object or on a complete line.
+
+    Args:
+        read: the reply's sentences.
+        answers: the statements in them.
+        reasoning: as in `judge`; then a bare label may be the heading of its weighing.
+        line_ended: whether the last line is complete.
+    """
+    last = read[-1]
+    if (not line_ended and re.search(r"[Cr]", last.kinds)) or (
+        last.tokens[:1] and last.tokens[0].text.startswith("let")
+    ):
+        return False
+    return any(
+        each.whole
+        and (
+            each.formal
+            or (
+                (read[each.number].alone and (each.stated or not reasoning))
+                and (line_ended or read[each.number].line < last.line)
+            )
+        )
+        for each in answers
+    )
+
+
+def _without_answer(
+    read: Sequence[Sentence], answers: Sequence[Statement], names: Sequence[str], named: set[str]
+) -> tuple[str, int | None]:
+    mentioned = {names[token.place] for each in read for token in each.tokens if token.place is not None}
+    if named and len(named | mentioned) > 1:
+        return _several(named | mentioned), None
+    if not named:
+        numbers = (re.fullmatch(r"(?:.*[,:])?_*[nm]_*[=:]_*#", each.kinds) for each in read)
+        number = next((each.tokens[-1].text for each, hit in zip(read, numbers, strict=True) if hit), None)
+        return none_of(names) if number is None else _stranger(number, names), None
+    kinds = "".join(read[each.number].kinds for each in answers)
+    for pattern, detail in (("R", TAKEN_BACK), (r"\?", CONDITION), ("[%D!]", CHANCE), ("N", DENIES)):
+        if re.search(pattern, kinds):
+            return detail, None
+    if any(read[each.number].asks for each in answers):
+        return ASKS, None
+    if all(each.place is None for each in answers):
+        return _stranger(answers[0].text.upper(), names), None
+    return VAGUE, None
+
+
+def none_of(names: Sequence[str]) -> str:
+    """Return the sentence that says that a reply has no answer."""
+    return f"The reply gives none of the answers {', '.join(names)}."
+
+
+def _stranger(text: str, names: Sequence[str]) -> str:
+    return f"{text!r} is not one of the options {', '.join(names)}."
+
+
+def _several(named: set[str]) -> str:
+    return f"The reply names more than one option: {', '.join(sorted(named))}."
+
+
+def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bool) -> str | None:
+    """Return what a sentence beside an answer has against it."""
+    sentence = read[number]
+    before = number < answer.number
+    if len(sentence.tokens) > LONGEST:
+        return (
+            TAKEN_BACK
+            if re.search(r"[RrCO]", sentence.kinds)
+            else VAGUE
+            if re.search("[LHJ]", sentence.kinds)
+            else None
+        )
+    if not sentence.known:
+        return VAGUE
+    same_line = sentence.line == read[answer.number].line
+    kinds = sentence.kinds
+    if before and kinds.endswith(COLON) and number + 1 == answer.number and not _announces(sentence):
+        return VAGUE
+    tokens = sentence.tokens
+    if not before and re.match(r"Lu", kinds) and tokens[0].text == "a":
+        tokens = tokens[1:]  # an article
+    elif before and re.match(r"Lu", kinds) and tokens[0].place != answer.place:
+        return OTHERS
+    others = any(token.place not in (None, answer.place) and token.kind in "LX" for token in tokens)
+    if others and ((before and strict) or re.fullmatch(r"[LXu,:\"]+", kinds)):
+        return OTHERS
+    follows = not before and number == answer.number + 1
+    if follows and re.match(r"[,_]*C", kinds) and (re.search(r"[+O\-?]", kinds) or others):
+        return TAKEN_BACK if not others else OTHERS
+    return harm(
+        tokens,
+        sentence.asks,
+        answer.place,
+        strict=strict or (same_line and not answer.formal),
+        after=not before,
+    )
+
+
+def _announces(sentence: Sentence) -> bool:
+    """Return whether "… :" before an answer announces the model's own: "Here is my choice:"."""
+    if re.fullmatch(r"[fS_nm=iwvstbpE,:]*", sentence.kinds):
+        return True
+    mine = any(token.text == "my" for token in sentence.tokens)
+    return (
+        mine
+        and re.search(r"[nm]", sentence.kinds) is not None
+        and not re.search(r"[oqDNR%?\"QP]", sentence.kinds)
+    )
+
+
+_CLOSING_QUESTION = re.compile(
+    r"would you like|do you want (?:me|to)|do you have|shall we|anything else|is there anything|"
+    r"(?:what|how) about you|what (?:is|'s|will be|would be|about) your|ready|how can i|can i help|"
+    r"what (?:'s|is) next|what do you (?:think|choose|say)"
+)
+_CLOSING = re.compile(r"(?:please )?(?:let me know|feel free|i hope|if you (?:have|need|want|would|'d))\b")
+_SOFT_CONDITIONS = frozenset(
+    {
+        *(
+            "if",
+            "when",
+            "whenever",
+            "otherwise",
+            "once",
+            "wenn",
+            "sonst",
+            "falls",
+            "si",
+            "sinon",
+            "cuando",
+            "se",
+        ),
+        *(
+            "quando",
+            "als",
+            "indien",
+            "jeśli",
+            "jeżeli",
+            "gdy",
+            "если",
+            "когда",
+            "如果",
+            "若",
+            "もし",
+            "만약",
+            "إذا",
+        ),
+        *("لو", "अगर", "यदि", "eğer", "om", "hvis", "dacă", "jika", "pokud"),
+    }
+)
+
+
+def harm(
+    tokens: Sequence[Token],
+    asks: bool,
+    place: int | None,
+    strict: bool,
+    *,
+    reason: bool = False,
+    after: bool = True,
+) -> str | None:
+    """Return what is wrong with an answer by the words beside it; None if nothing is.
+
+    Args:
+        tokens: the words of a sentence, or of the reason in an answer.
+        asks: whether it is a question.
+        place: of the chosen option.
+        strict: whether other options may only be named as worse, or as what others choose.
+        reason: whether the words follow "because" or its like.
+        after: whether they stand after the answer, so that they may take it back.
+    """
+    kinds = "".join(token.kind for token in tokens)
+    said = " ".join(token.text for token in tokens)
+    if BAD in kinds or "%" in kinds:
+        return CHANCE
+    if "R" in kinds or (after and re.search(r"(?:\A|[,:])_*r", kinds)):
+        return TAKEN_BACK
+    if asks and not _CLOSING_QUESTION.match(said) and re.search(r"[^f_,]", kinds):
+        return ASKS
+    if re.fullmatch(r"[#,:_]*#[#,:_]*", kinds):
+        return CHANCE
+    closing = _CLOSING.match(said) and not re.search(r"[LHJXO]", kinds)
+    of_others = not strict and _speaks_of_other(tokens, place)
+    for hit in re.finditer(r"\?", kinds):
+        before = kinds[: hit.start()].rstrip("_")
+        soft = tokens[hit.start()].text in _SOFT_CONDITIONS
+        told = before.endswith("B") or (
+            hit.start() > 0 and tokens[hit.start() - 1].text in ("and", "that", "even")
+        )
+        fact = re.search(r"[y#]", kinds if not before.endswith(COMMA) else kinds[hit.end() :]) is not None
+        if not (closing or of_others or (soft and (told or fact))):
+            return CONDITION
+    doubt = re.search(r"D", kinds)
+    if doubt and not reason and "o" not in kinds[: doubt.start()]:
+        return CHANCE
+    denied = _denied(tokens, kinds, place, after)
+    if denied:
+        return denied
+    if '"' in kinds and re.search(r"[LHJ]", kinds) and re.search(r"[vms]", kinds):
+        return VAGUE
+    return _others(tokens, kinds, place, strict)
+
+
+_OWN_WISHES = frozenset(["want", "mean", "agree", "like", "do", "think", "believe"])
+
+
+def _denied(tokens: Sequence[Token], kinds: str, place: int | None, after_answer: bool) -> str | None:
+    """Return whether words turn the chosen option, or the answer, down."""
+    if after_answer and re.match(r"[_fS,]*N(?:[,:_]|\Z)", kinds):
+        return TAKEN_BACK
+    if after_answer and re.fullmatch(r"[_fS,]*[Nwi=_]*Nu?[,_]*", kinds):
+        return TAKEN_BACK
+    for hit in re.finditer(r"N", kinds):
+        after = kinds[hit.end() :]
+        before = kinds[: hit.start()]
+        if re.search(r"i[w_f]*\Z", before):
+            verb = re.match(r"[w_]*([vmsp])", after)
+            rest = after[verb.end() :] if verb else ""
+            turned = re.match(r"[_n]*[LHJO]", rest)
+            if verb and not (turned and tokens[hit.end() + verb.end() + turned.end() - 1].place != place):
+                return DENIES
+            if re.match(r"u", after) and tokens[hit.end()].text in _OWN_WISHES and "o" not in after:
+                return DENIES
+        if (
+            re.search(r"[=w]_*\Z", before)
+            and re.match(r"[_]*(?:b|n|\+)", after)
+            and "o" not in before
+            and "O" not in before
+        ):
+            return DENIES
+    for number, token in enumerate(tokens):
+        if token.place == place and token.kind in f"LHJ{AMOUNT}":
+            clause = kinds[:number].rpartition(COMMA)[2]
+            if "N" in clause[-5:] or re.match(r"[_=w]*=_*[N\-]", kinds[number + 1 :]):
+                return DENIES
+    return None
+
+
+def _speaks_of_other(tokens: Sequence[Token], place: int | None) -> bool:
+    """Return whether the first thing that a sentence names is an option other than the chosen one."""
+    first = next((token for token in tokens if token.place is not None or token.kind == "O"), None)
+    return first is not None and first.place != place
+
+
+def _others(tokens: Sequence[Token], kinds: str, place: int | None, strict: bool) -> str | None:
+    """Return whether words speak for an option other than the chosen one."""
+    for number, token in enumerate(tokens):
+        other = token.kind == "O" or (token.place is not None and token.place != place)
+        if not other or token.kind in "hX":
+            continue
+        before = kinds[:number].rpartition(COMMA)[2]
+        after = kinds[number + 1 :].partition(COMMA)[0]
+        if re.search(r">[_n]*\Z", before):
+            continue
+        if re.search(r"N[^,:=]{0,4}\Z", before):
+            continue
+        if re.search(r"o[^i]*\Z|P", before):
+            continue
+        if re.search(r"\?_*i?[_w]*[vms]?[_n]*\Z", before) and re.search(r"[y#]", kinds[number:]):
+            continue
+        if re.search(r"[+b]", after) and not re.search(r"[N\-][^+]*[+b]", after):
+            # "B is tempting, but …"
+            conceded = re.search(r"C", kinds[number:])
+            rest = tokens[number + conceded.end() :] if conceded else ()
+            if not conceded or any(each.kind == "O" or each.place not in (None, place) for each in rest):
+                return OTHERS
+            continue
+        if re.search(r"(?:[nm]_*[=:]|s)[_n]*\Z", before) and not re.match(r"_*[wy=\-]", after):
+            return OTHERS
+        if re.search(r"[y=w]", after) and re.search(r"[\-#Ny]", after):
+            continue
+        if not strict or token.kind == "H":
+            if re.search(r"i[w_]*[vmsp][_n]*\Z", before):
+                return OTHERS
+            continue
+        return OTHERS
+    return None
+
+
+def speaks_against(read: Sequence[Sentence], place: int | None) -> bool:
+    """Return whether an explanation, given apart from the answer at `place`, takes it back."""
+    for sentence in read:
+        if len(sentence.tokens) > LONGEST or harm(sentence.tokens, sentence.asks, place, strict=False):
+            return True
+        if any(each.whole and each.stated and each.place != place for each in statements_in(0, sentence)):
+            return True
+    return False
