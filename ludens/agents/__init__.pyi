@@ -17,6 +17,7 @@ from .registry import make_policy as make_policy
 from .registry import policy_names as policy_names
 from .single_agent import AgainstEnv as AgainstEnv
 from .single_agent import against as against
+from .single_agent import against_many as against_many
 from .tree.best_reply import BestReplyPolicy as BestReplyPolicy
 from .tree.oracle import OraclePolicy as OraclePolicy
 from .tree.oracle import OutcomeOraclePolicy as OutcomeOraclePolicy

@@ -13,7 +13,11 @@ ENVIRONMENT = "ludens/Against-v0"
 def register() -> None:
     """Add it to Gymnasium's registry; repeating this changes nothing."""
     if ENVIRONMENT not in gymnasium.registry:
-        gymnasium.register(ENVIRONMENT, entry_point="ludens.agents.single_agent:against")
+        gymnasium.register(
+            ENVIRONMENT,
+            entry_point="ludens.agents.single_agent:against",
+            vector_entry_point="ludens.agents.single_agent:against_many",
+        )
 
 
 register()

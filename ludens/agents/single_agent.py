@@ -1,6 +1,7 @@
 """One seat of any environment as a `gymnasium.Env`: policies play the other seats.
 
-`against` makes it; ``gymnasium.make("ludens.agents:ludens/Against-v0", env=…, policies=…)`` makes it by name.
+`against` makes it, and `against_many` many of them; by name, ``gymnasium.make`` and ``gymnasium.make_vec`` do
+so from the id ``ludens.agents:ludens/Against-v0``.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 from pettingzoo import AECEnv, ParallelEnv
 
 from ludens.agents.policy import Decision, NoDecisionError, Policy
 from ludens.agents.registry import make_policy
-from ludens.checks import entries
-from ludens.envs import make_env
+from ludens.checks import check_choice, check_count, entries
+from ludens.envs import SequentialEnv, make_env
 from ludens.envs.base import Info, OneAtATime
 from ludens.errors import UsageError
 
@@ -51,6 +53,72 @@ def against(env: Any, policies: Policies, seat: str | None = None, **options: An
     else:
         made = env
     return AgainstEnv(made, policies, seat)
+
+
+def against_many(
+    env: Any,
+    policies: Policies,
+    seat: str | None = None,
+    number: int = 64,
+    *,
+    autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    num_envs: int | None = None,
+    **options: Any,
+) -> VectorEnv[Any, Any, Any]:
+    """Return many episodes of one seat against policies as a `gymnasium.vector.VectorEnv`.
+
+    Game trees and markets without interventions are stepped together, with arrays, where every policy is a
+    known function of what it remembers: those that give exact probabilities in game trees (scripted ones,
+    oracles, quantal ones, ``random``), and in markets the rules of `ludens.agents.pricing`, ``random`` and
+    trained Q-learners on a price grid, and those that look at no past prices where prices are continuous.
+    Each is asked once for each situation. Any other policy is asked one episode after another, by Gymnasium's
+    `SyncVectorEnv`, and so are the other environments.
+
+    A batch draws from one generator, which the seed starts: where nothing is drawn, every episode is that of
+    `against`; else episodes have the same distribution, and none has a seed of its own. In `SyncVectorEnv`
+    the episodes have the seeds s, s + 1, ….
+
+    Args:
+        env: the id of an environment, or an environment of ludens, which is then reset.
+        policies: as for `against`.
+        seat: the seat to play; None for the first one.
+        number: how many episodes.
+        autoreset_mode: Gymnasium's: whether an episode that is over starts with the next step, in the same
+            step, or by ``reset(options={"reset_mask": …})`` alone.
+        num_envs: Gymnasium's name for `number`.
+        options: of the environment, as for `against`.
+
+    Raises:
+        UsageError: as for `against`, or the number is wrong.
+    """
+    count = check_count("against_many", "number", number if num_envs is None else num_envs)
+    check_choice(
+        "against_many",
+        "autoreset_mode",
+        getattr(autoreset_mode, "value", autoreset_mode),
+        tuple(mode.value for mode in AutoresetMode),
+    )
+    one = against(env, policies, seat, **options)
+    made = one.env
+    if isinstance(made, SequentialEnv) and made.max_cycles is None:
+        from ludens.agents.tree.batch import TreeBatch, can_batch
+
+        if can_batch(made, one.policies):
+            return TreeBatch(made, one.seat, one.policies, count, autoreset_mode)
+    elif type(made).__name__ == "BertrandEnv":
+        from ludens.agents.pricing.batch import MarketBatch
+        from ludens.agents.pricing.batch import can_batch as can_batch_market
+
+        if can_batch_market(made, one.policies):
+            return MarketBatch(made, one.seat, one.policies, count, autoreset_mode)
+    if not isinstance(env, str):
+        raise UsageError(
+            f"{_name(made)} against these policies needs {count} environments: give its id and options in "
+            "place of one that is made."
+        )
+    return SyncVectorEnv(
+        [lambda: against(env, policies, one.seat, **options)] * count, autoreset_mode=autoreset_mode
+    )
 
 
 class AgainstEnv(gymnasium.Env[Any, Any]):
@@ -117,10 +185,7 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
             UsageError: the seed is not a whole number of at least 0, or the seat is never asked.
             NoDecisionError: a policy did not decide.
         """
-        if isinstance(self.env, ParallelEnv):
-            observed, infos = self.env.reset(seed=seed, options=options)
-        else:
-            self.env.reset(seed=seed, options=options)
+        opened = self.env.reset(seed=seed, options=options)
         if seed is not None or not self._streams:
             super().reset(seed=seed)
             children = np.random.SeedSequence(seed).spawn(len(self.policies))
@@ -129,8 +194,8 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
         self._notes, self._decided, self._ended, self._running = {}, {}, None, True
         if not isinstance(self.env, ParallelEnv):
             first = self._waited()
-        elif self.seat in observed:
-            first = observed[self.seat], 0.0, False, False, infos[self.seat]
+        elif self.seat in opened[0]:
+            first = opened[0][self.seat], 0.0, False, False, opened[1][self.seat]
         else:
             first = self._played({})
         observation, self._carried, terminated, truncated, info = first

@@ -20,15 +20,14 @@ from ludens.envs import (
     GameTree,
     InformationSet,
     Method,
-    Option,
     PastRound,
-    Turn,
     path_probabilities,
     pure_strategies,
     uniform_strategy,
 )
 from ludens.envs.tree.encoding import Encoding, Masks
 from ludens.envs.tree.strategies import leaf_chances
+from ludens.envs.tree.turns import tree_turn
 from ludens.errors import UsageError
 from ludens.preferences import Preferences
 from ludens.preferences.terms import comparison_tables, location
@@ -209,23 +208,20 @@ class Rounds:
         return strategy
 
     def _asked(self, number: int, past: Past, node: InformationSet) -> tuple[float, ...]:
-        turn = Turn(
+        turn = tree_turn(
+            self.game,
+            node,
             environment=self._environment,
             agent=self._seat,
-            role=node.role,
-            node=node.label,
-            options=tuple(Option(place, name) for place, name in enumerate(node.options)),
             observation={
                 "observation": self._encoding.vector(node.role, node.label, past, number),
                 "action_mask": self._masks.mask(node.label),
             },
-            game=self.game,
-            known=node.known,
             past=past,
             round=number,
             rounds=self._rounds,
             method=self._method,
-            facts={"roles": "random" if len(self._own) > 1 else "fixed"},
+            roles="random" if len(self._own) > 1 else "fixed",
         )
         decision = self.opponent.decide(turn, np.random.default_rng(0))
         if decision.probabilities is None or decision.provenance != "exact":

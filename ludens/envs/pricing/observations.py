@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ludens.envs.pricing.interventions import Regulator
 from ludens.envs.pricing.options import PricingOptions
-from ludens.envs.pricing.simulator import PricingCore
+from ludens.envs.pricing.simulator import Outcome, PricingCore
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.linear import Linear
 from ludens.envs.pricing.theory.market import AnyMarket
@@ -30,7 +30,7 @@ class FirmEncoding:
     def __init__(self, options: PricingOptions, core: PricingCore, firm: int) -> None:
         self.products = np.flatnonzero(np.asarray(options.market.owners) == firm)
         self.owned: list[int] = self.products.tolist()
-        self.firm = firm
+        self.firm, self.memory = firm, options.memory
         prices, periods = options.memory * options.market.products, options.memory
         most = np.max([_most(regime.market) for regime in core.schedule.regimes], axis=0)[self.products]
         if core.schedule.prominence is not None and core.schedule.prominence.bonus is not None:
@@ -65,6 +65,37 @@ class FirmEncoding:
             vector[-2] = profit
         vector[-1] = share
         return vector
+
+    def vectors(self, core: PricingCore, last: Outcome | None, share: float) -> NDArray[np.float32]:
+        """Return the firm's vectors in all markets of a core, (B, length).
+
+        Args:
+            core: the markets, which keep at least the periods that the firm observes.
+            last: the last period; None before the first.
+            share: of periods still to come.
+        """
+        shared = shared_parts(core, self.memory)
+        vectors = np.zeros((core.markets, len(self.low)), dtype=np.float32)
+        width = shared.shape[1]
+        vectors[:, :width] = shared
+        if last is not None:
+            vectors[:, width : width + len(self.owned)] = last.quantities[:, self.owned]
+            vectors[:, -2] = last.profits[:, self.firm]
+        vectors[:, -1] = share
+        return vectors
+
+
+def shared_parts(core: PricingCore, memory: int) -> NDArray[np.float32]:
+    """Return the prices and flags that all firms observe in each of the core's markets, (B, k·J + k).
+
+    Args:
+        core: the markets, which keep at least k periods.
+        memory: k.
+    """
+    history = core.history[:, core.memory - memory :]
+    missing = np.isnan(history)
+    prices = np.where(missing, 0.0, history).reshape(core.markets, -1)
+    return np.concatenate([prices, ~missing.all(axis=2)], axis=1).astype(np.float32)
 
 
 def shared_part(core: PricingCore) -> NDArray[np.float32]:

@@ -231,8 +231,8 @@ class PricingCore:
         # Demand depends on quality less price alone, so that hidden, absent and recommended products can be
         # expressed by the price that consumers seem to pay.
         seeming = prices
-        if not regime.whole:
-            there = np.isin(self._rows, regime.products)
+        there = None if regime.whole else np.isin(self._rows, regime.products)
+        if there is not None:
             prices = np.where(there, prices, np.nan)
             seeming = np.where(there, prices, _prohibitive(market))
         prominence = self.schedule.prominence
@@ -245,7 +245,7 @@ class PricingCore:
                 seeming = np.where(shown, seeming - market.price_scale * prominence.bonus, seeming)
         sold = market.quantities(seeming, outside)
         margins = prices - market.unit_costs
-        if not regime.whole:
+        if there is not None:
             sold, margins = np.where(there, sold, 0.0), np.where(there, margins, 0.0)
         earned = market.groups.sums(margins * sold)
         nothing = self._nothing if len(prices) == self.markets else np.zeros(earned.shape)

@@ -17,7 +17,8 @@ from ludens.envs.tree import drawing
 from ludens.envs.tree.encoding import Encoding, Masks
 from ludens.envs.tree.play import Roles, TreePlay
 from ludens.envs.tree.tree import GameTree, InformationSet
-from ludens.envs.turn import Method, Option, PastRound, Step, Turn
+from ludens.envs.tree.turns import tree_turn
+from ludens.envs.turn import Method, PastRound, Step, Turn
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -138,20 +139,17 @@ class SequentialEnv(TurnBasedEnv):
         assert progress is not None
         assert node is not None
         past = (finished[agent] for finished in progress.past)
-        return Turn(
+        return tree_turn(
+            self.game,
+            node,
             environment=self.environment,
             agent=agent,
-            role=node.role,
-            node=node.label,
-            options=tuple(Option(number, name) for number, name in enumerate(node.options)),
             observation=self._observed(agent),
-            game=self.game,
-            known=node.known,
-            past=tuple(PastRound(seen.role, seen.path, dict(seen.payoffs)) for seen in past),
+            past=[PastRound(seen.role, seen.path, dict(seen.payoffs)) for seen in past],
             round=len(progress.past),
             rounds=self.rounds,
             method=self.method,
-            facts={"roles": self.roles},
+            roles=self.roles,
         )
 
     def _text(self) -> str:
