@@ -91,6 +91,20 @@ def test_json_is_all_that_stdout_holds(ran):
     assert json.loads(ran("resume", found["run"], "--json")[1]) == found
 
 
+def test_play_takes_the_options_of_any_environment(ran):
+    options = ("--env", "firms=3,periods=4", "--env", "actions=continuous,bounds=[1,3]")
+    code, out, err = ran("play", "bertrand", *options, "-p", "nash", "--json")
+    assert (code, err) == (0, "")
+    assert set(json.loads(out)["summary"]["payoffs"]) == {"nash"}
+    (episode,) = json.loads(out)["episodes"]
+    assert {name for name in episode if name.startswith("payoff")} == {f"payoff firm_{n}" for n in range(3)}
+    code, out, _ = ran(
+        "play", "trust", "--env", "payoffs=[80,50,30,20],rounds=2", "-p", "grim", "--print-config"
+    )
+    assert "payoffs = [" in out
+    assert "rounds = 2" in out
+
+
 def test_show_without_a_name_shows_the_latest_run(ran):
     ran("play", "trust-v0", "-p", "grim", "--out", "runs/one.db")
     ran("play", "ultimatum-v0", "-p", "random", "--out", "runs/two.db")
@@ -121,6 +135,13 @@ def test_every_screen_fits_80_columns(ran):
         (["play", "trust-v0", "-p", "random", "--protocol", "SPD1"], "has no protocol 'SPD1'"),
         (["play", "trust-v0", "-p", "random", "--payoffs", "1,2,3,4"], "T > R is needed"),
         (["play", "trust-v0", "-p", "random", "--payoffs", "a,b"], "--payoffs takes numbers"),
+        (
+            ["play", "bertrand", "-p", "random", "--env", "firms"],
+            "--env takes key=value,…, each key once; it",
+        ),
+        (["play", "bertrand", "-p", "random", "--env", "firms=2,firms=3"], "cannot be read at 'firms=3'"),
+        (["play", "bertrand", "-p", "random", "--env", "forms=2"], "has no option 'forms'"),
+        (["play", "trust", "-p", "random", "--rounds", "2", "--env", "rounds=3"], "both say rounds"),
         (["play", "trust-v0", "-p", "random", "--episodes", "0"], "at least 1; got 0"),
         (["play", "trust-v0", "-p", "random", "--rounds", "0"], "got rounds=0"),
         (["play", "trust-v0", "-p", "random", "--seed", "-1"], "at least 0; got -1"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from pettingzoo import AECEnv
+from pettingzoo import AECEnv, ParallelEnv
 
 from ludens.checks import whole_number
 from ludens.envs import Turn
@@ -204,17 +204,39 @@ class Policy(ABC):
         known = {"name": self.name, "kind": type(self).__name__}
         return {**self.made_from, **known} if self.made_from is not None else {**known, **settings}
 
-    def act(self, env: AECEnv[str, Any, Any], rng: np.random.Generator) -> int | float | None:
-        """Return the action for PettingZoo's own loop (``env.step(policy.act(env, rng))``); None for a seat
-        that is done.
+    def act(
+        self,
+        env: AECEnv[str, Any, Any] | ParallelEnv[str, Any, Any],
+        rng: np.random.Generator,
+        agent: str | None = None,
+    ) -> int | float | None:
+        """Return the action for PettingZoo's own loops.
+
+        Args:
+            env: with the AEC API (``env.step(policy.act(env, rng))``) or the Parallel API
+                (``env.step({agent: policies[agent].act(env, rng, agent) for agent in env.agents})``), as
+                it was made or in wrappers of PettingZoo's.
+            rng: the source of chance.
+            agent: the seat, with the Parallel API; with the AEC API the seat to move.
+
+        Returns:
+            The action; None for a seat that is done, or that is not to move in an environment in which seats
+            move in turns.
 
         Raises:
             NoDecisionError: the policy did not decide.
+            UsageError: the seat of a parallel environment is not named.
         """
-        _, _, terminated, truncated, _ = env.last(observe=False)
-        if terminated or truncated:
+        # Below the wrappers of either API stands the environment as it was written, with the API it has.
+        moving = getattr(env, "agent_selection", None) or getattr(env.unwrapped, "agent_selection", None)
+        agent = moving if agent is None else agent
+        if agent is None:
+            raise UsageError("In a parallel environment name the seat: policy.act(env, rng, agent).")
+        if agent not in env.agents or (moving is not None and agent != moving):
             return None
-        turn: Turn = env.unwrapped.turn(env.agent_selection)
+        if isinstance(env, AECEnv) and (env.terminations[agent] or env.truncations[agent]):
+            return None
+        turn: Turn = env.unwrapped.turn(agent)
         decision = self.decide(turn, rng)
         if decision.action is None:
             reason = decision.calls[-1].detail if decision.calls else "no reason given"

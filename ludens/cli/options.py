@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -55,6 +57,34 @@ def numbers(text: str) -> list[float]:
         raise UsageError(
             f"--payoffs takes numbers separated by commas, as in 80,60,30,20; got {text!r}."
         ) from None
+
+
+def assignments(texts: Iterable[str], option: str) -> dict[str, Any]:
+    """Return the values written as ``key=value,…``: numbers, true, false, null, lists and tables as in JSON,
+    anything else as a text.
+
+    Args:
+        texts: one for each time the option was given.
+        option: its name, for messages.
+
+    Raises:
+        UsageError: a part is not key=value, or a key comes twice.
+    """
+    values: dict[str, Any] = {}
+    for part in (part.strip() for text in texts for part in _parts(text)):
+        key, equals, value = (word.strip() for word in part.partition("="))
+        if not key or not equals or not value or key in values:
+            raise UsageError(f"{option} takes key=value,…, each key once; it cannot be read at {part!r}.")
+        try:
+            values[key] = json.loads(value)
+        except ValueError:
+            values[key] = value
+    return values
+
+
+def _parts(text: str) -> list[str]:
+    """Return the parts between the commas that stand outside brackets and quotes."""
+    return [part for part in re.findall(r"(?:\[[^\]]*\]|\{[^}]*\}|\"[^\"]*\"|[^,])+", text) if part.strip()]
 
 
 def names(text: str) -> list[str]:

@@ -8,8 +8,9 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.options import ApiBase, Concurrency, Elicit, Json, Out, Persona, Seed, numbers
+from ludens.cli.options import ApiBase, Concurrency, Elicit, Json, Out, Persona, Seed, assignments, numbers
 from ludens.cli.studies import PrintConfig, carry_out, given
+from ludens.errors import UsageError
 
 
 @app.command()
@@ -29,6 +30,14 @@ def play(
         ),
     ],
     *,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE,…",
+            help="Options of the environment, as in firms=3,periods=100; `ludens envs` lists them.",
+            show_default=False,
+        ),
+    ] = None,
     protocol: Annotated[str | None, typer.Option(help="For example TG3.", show_default=False)] = None,
     payoffs: Annotated[
         str | None,
@@ -64,6 +73,10 @@ def play(
     options = _unusual(method=(method, "direct"), rounds=(rounds, 1), roles=(roles, "random"))
     if protocol is not None:
         options["protocol"] = protocol
+    more = assignments(env or (), "--env")
+    if twice := sorted(set(more) & set(options)):
+        raise UsageError(f"--env and --{twice[0]} both say {twice[0]}: give it once.")
+    options |= more
     if payoffs is not None:
         options["payoffs"] = numbers(payoffs)
     settings = _unusual(framing=(framing, "neutral"), elicit=(elicit, "auto"), invalid=(invalid, "drop"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pettingzoo import make
 
 from ludens.agents import (
     AlwaysCooperate,
@@ -15,6 +16,7 @@ from ludens.agents import (
     RandomPolicy,
     Reciprocator,
     TitForTat,
+    make_policy,
 )
 from ludens.envs import PROTOCOLS, DecisionNode, GameTree, PayoffNode, SequentialEnv, make_env
 from ludens.envs.tree.questions import questions
@@ -174,3 +176,43 @@ def test_a_game_that_does_not_say_what_cooperation_is_is_refused():
     ):
         Grim.decide(TitForTat(), env.turn(), np.random.default_rng(0))
     assert RandomPolicy().decide(env.turn(), np.random.default_rng(0)).action in {0, 1}
+
+
+def test_a_policy_acts_in_pettingzoo_s_parallel_loop():
+    env = make("parallel", "ludens/bertrand-v0", actions="continuous", periods=3)
+    env.reset(seed=0)
+    policies = {"firm_0": make_policy("nash", env), "firm_1": make_policy("fixed:1.9", env)}
+    rng = np.random.default_rng(0)
+    charged = []
+    while env.agents:
+        actions = {agent: policies[agent].act(env, rng, agent) for agent in env.agents}
+        charged.append(actions["firm_1"])
+        env.step(actions)
+    assert charged == [1.9] * 3
+    assert policies["firm_0"].act(env, rng, "firm_0") is None  # the seat is done
+    with pytest.raises(UsageError, match="name the seat"):
+        policies["firm_0"].act(env, rng)
+
+
+def test_in_turns_the_seat_to_move_alone_acts_in_the_parallel_loop():
+    def loop(api):
+        env = make(api, "ludens/sequential_prisoners_dilemma-v0", protocol="SPD3", roles="fixed", rounds=4)
+        env.reset(seed=0)
+        policies, rng, taken = (
+            {"player_0": TitForTat(), "player_1": AlwaysDefect()},
+            np.random.default_rng(0),
+            [],
+        )
+        while env.agents:
+            if api == "aec":
+                action = policies[env.agent_selection].act(env, rng)
+                env.step(action)
+                moves = [action]
+            else:
+                actions = {agent: policies[agent].act(env, rng, agent) for agent in env.agents}
+                env.step(actions)
+                moves = list(actions.values())
+            taken += [move for move in moves if move is not None]
+        return taken
+
+    assert loop("parallel") == loop("aec")

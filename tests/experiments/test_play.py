@@ -8,6 +8,7 @@ import pickle
 import signal
 
 import numpy as np
+import pettingzoo
 import pytest
 
 from ludens.agents.journal import current_journal
@@ -115,6 +116,16 @@ def test_an_environment_may_be_named_or_given(tmp_path, env):
     if given is not None:
         assert pickle.dumps(env) == given
     assert run.manifest["config"]["environment"]["id"]
+
+
+@pytest.mark.parametrize("environment", ["trust-v0", "bertrand-v0", "av_adoption-v0"])
+def test_an_environment_may_have_the_parallel_api(tmp_path, environment):
+    options = {} if environment == "trust-v0" else {"max_cycles": 4}
+    env = pettingzoo.make("parallel", f"ludens/{environment}", **options)
+    run = play(env, "random", seed=3, path=tmp_path / "a.db")
+    same = play((environment, options), "random", seed=3, path=tmp_path / "b.db")
+    assert run.final_table() == same.final_table()
+    assert env.unwrapped.agents == []  # it was copied, and never reset
 
 
 @pytest.mark.parametrize("policies", ["grim", ["grim", "grim"], {"player_1": "grim", "player_0": "grim"}])

@@ -60,8 +60,8 @@ class PlayConfig(StudyConfig):
 
     Attributes:
         environment: the id of an environment (``"trust-v0"``), an id with options (``("trust-v0",
-            {"protocol": "TG3"})``, or one mapping with ``id`` among them), or an AEC environment that has
-            ``turn(agent)``.
+            {"protocol": "TG3"})``, or one mapping with ``id`` among them), or an environment of
+            PettingZoo's that has ``turn(agent)``.
         policies: one per seat, by the seat's name or in the order of ``possible_agents``, or one for all
             seats.
         episodes: how many.
@@ -186,7 +186,8 @@ def play(
 
     Args:
         env: an id (``"trust-v0"``), an id with options (``("trust-v0", {"protocol": "TG3"})``), or
-            an AEC environment that has ``turn(agent)``; it is copied, never stepped itself.
+            an environment of PettingZoo's that has ``turn(agent)``, with either API; it is copied, never
+            stepped itself.
         policies: one per seat, by the seat's name or in the order of ``possible_agents``, or one for all
             seats; policies or their specifications (``"tit_for_tat"``, ``"openai/gpt-5-mini"``).
         path: the run's file; None for a new name under ``runs/``.

@@ -6,7 +6,8 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
-from pettingzoo import AECEnv
+from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo.utils.conversions import parallel_to_aec
 from pydantic import BeforeValidator, PlainSerializer
 
 from ludens.envs import SequentialEnv, environments, make_env
@@ -14,7 +15,9 @@ from ludens.errors import UsageError
 from ludens.experiments.study.config import plain_values
 
 Env: TypeAlias = AECEnv[str, Any, Any]
-EnvLike: TypeAlias = str | tuple[str, Mapping[str, Any]] | Mapping[str, Any] | Env
+EnvLike: TypeAlias = (
+    str | tuple[str, Mapping[str, Any]] | Mapping[str, Any] | Env | ParallelEnv[str, Any, Any]
+)
 """An id, an id with options, the same as one mapping (``{"id": …, **options}``), or an environment."""
 
 
@@ -25,10 +28,13 @@ def _checked(value: object) -> object:
         return plain_values({**value[1], "id": value[0]})
     if isinstance(value, Mapping) and {"id", "name"} & set(value):
         return plain_values(value)
+    if isinstance(value, ParallelEnv):
+        # A turn-based environment in a parallel wrapper is itself what is stepped here.
+        return value.unwrapped if isinstance(value.unwrapped, AECEnv) else parallel_to_aec(value)
     if isinstance(value, AECEnv):
         return value
     raise ValueError(
-        f"An environment is an id, (id, options) or a PettingZoo AEC environment; got {type(value).__name__}."
+        f"An environment is an id, (id, options) or a PettingZoo environment; got {type(value).__name__}."
     )
 
 
