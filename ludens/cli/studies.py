@@ -67,7 +67,7 @@ def print_run(
         files: where to write tables of the result, by the table's name.
     """
     from ludens.experiments.report.page import Page
-    from ludens.experiments.report.writing import with_state, write_report
+    from ludens.experiments.report.writing import measured_otherwise, with_state, write_report
     from ludens.experiments.study.engine import load
     from ludens.experiments.study.export import write_rows
 
@@ -79,8 +79,11 @@ def print_run(
         print_json(study.as_json(result))
     else:
         study.show(result, console())
-        for sentence in with_state(Page("", ""), path).warnings if not hasattr(result, "run_path") else ():
-            console().print(sentence, style="bold", markup=False)
+        print_requests(path)
+        # Of a study of ludens itself the summary says whether its run is finished.
+        own = hasattr(result, "run_path")
+        for sentence in measured_otherwise(path) if own else with_state(Page("", ""), path).warnings:
+            console().print(sentence, style="bold", markup=False, soft_wrap=True)
         if written and getattr(result, "report_path", None) is None:  # else the study's closing lines name it
             from ludens.experiments.report.terminal import print_places
             from ludens.experiments.runs.files import report_path
@@ -90,6 +93,18 @@ def print_run(
         if target is not None:
             again = f"name another file in `ludens export {path} --table {name} --out FILE`; the run is kept."
             write_rows(study.tables(result)[name], target, again)
+
+
+def print_requests(path: Path) -> None:
+    """Print how the requests of a run were changed to suit the servers of its models, if they were."""
+    from ludens.experiments import Run
+    from ludens.experiments.report.provenance import requests
+    from ludens.experiments.report.terminal import say
+
+    with Run(path) as run:
+        lines = requests(run.manifest)
+    for line in lines:
+        say(console(), f"Requests to {line}.", "dim")
 
 
 def _check(files: Mapping[str, Path | None] | None, run: Path | None) -> None:

@@ -317,7 +317,7 @@ class Learnt:
         }
         known |= {name: False for name in ("gives_logprobs", "takes_schema") if getattr(self, name) is False}
         if "without" in known:
-            known["without"] = list(known["without"])
+            known["without"] = sorted(known["without"])
         if self.temperatures:
             known["temperatures"] = sorted(self.temperatures)
         return known

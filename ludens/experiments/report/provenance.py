@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ludens.agents.llm.adaptation import notes
+
 
 def facts(
     manifest: Mapping[str, Any], path: str | os.PathLike[str], own: Mapping[str, str]
@@ -20,7 +22,23 @@ def facts(
         "run": Path(path).name,
     }
     commit = {"commit": str(manifest["git"])} if manifest.get("git") else {}
-    return {**own, **common, **commit}
+    changes = {"requests": "; ".join(lines)} if (lines := requests(manifest)) else {}
+    return {**own, **common, **commit, **changes}
+
+
+def requests(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return how the requests to servers were changed to suit them, a line for each change."""
+    return tuple(f"{server}: {change}" for server, change, _ in notes(manifest.get("adapted", {})))
+
+
+def measured_otherwise(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a warning for each change of the requests that changes what was measured."""
+    changes = notes(manifest.get("adapted", {}))
+    return tuple(
+        f"{server} was not sampled as the configuration says: {change}."
+        for server, change, measured in changes
+        if measured
+    )
 
 
 def unfinished(ended: int, planned: int, path: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -45,13 +45,20 @@ def report(path: str | os.PathLike[str], target: str | os.PathLike[str] | None =
 
 
 def with_state(page: Page, path: str | os.PathLike[str]) -> Page:
-    """Return the page of a run; of an unfinished one with a warning, if the page has none of its own."""
-    if page.warnings:
-        return page
+    """Return the page of a run with what limits it: that it is unfinished, if the page has no warning of its
+    own, and that models were not sampled as the configuration says.
+    """
     with Run(path) as run:
         episodes = run.episodes()
     ended = sum(each.status not in {"planned", "running"} for each in episodes)
-    return replace(page, warnings=provenance.unfinished(ended, len(episodes), path))
+    own = page.warnings or provenance.unfinished(ended, len(episodes), path)
+    return replace(page, warnings=(*own, *measured_otherwise(path)))
+
+
+def measured_otherwise(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return a warning for each model of a run that was not sampled as the configuration says."""
+    with Run(path) as run:
+        return provenance.measured_otherwise(run.manifest)
 
 
 def write_report(

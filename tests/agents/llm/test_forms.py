@@ -354,7 +354,7 @@ def test_what_servers_ask_for_is_done_once_and_remembered():
     assert set(second.calls[0].parameters) == {"max_completion_tokens"}
     (facts,) = journal.facts.values()
     assert facts == {
-        "without": ["temperature", "seed"],
+        "without": ["seed", "temperature"],
         "limit_as": "max_completion_tokens",
         "system": False,
         "temperatures": [0.2],
