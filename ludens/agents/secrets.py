@@ -68,6 +68,38 @@ _KEYS = re.compile(
     r"|(?<=[Bb]earer )(?=[^\s]*\d)[A-Za-z0-9._~+/=-]{16,}",
     re.DOTALL,
 )
+_SIGNS = (
+    *(
+        "sk-",
+        "xai-",
+        "pplx-",
+        "nvapi-",
+        "glpat-",
+        "gsk_",
+        "hf_",
+        "r8_",
+        "fw_",
+        "csk_",
+        "tgp_",
+        "AIza",
+        "ya29.",
+    ),
+    *(
+        "AKIA",
+        "ASIA",
+        "ABSK",
+        "gho_",
+        "ghp_",
+        "ghr_",
+        "ghs_",
+        "ghu_",
+        "github_pat_",
+        "xox",
+        "eyJ",
+        "-----BEGIN",
+    ),
+    *("earer ", "asic "),
+)
 _BASIC = re.compile(r"(?<=[Bb]asic )[A-Za-z0-9+/]{4,}={0,2}")
 _ADDRESS = re.compile(
     r"(?:^|_)(?:api_?base|base|url|uri|endpoint|host|hostname|proxy|proxie|address|domain|server|origin|gateway)"
@@ -78,6 +110,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _in_use: set[str] = set()
 
 
+@lru_cache(maxsize=1024)
 def is_secret(name: str) -> bool:
     """Return whether a setting of that name holds a key or another secret."""
     plain = name.lower().replace("-", "_")
@@ -182,8 +215,10 @@ def masked(text: str, secrets: Iterable[str] = ()) -> str:
     known = _pattern(frozenset((*secrets, *_in_use, *_of_environment())))
     if known is not None:
         text = known.sub(MASK, text)
-    text = _URL.sub(lambda url: _masked_address(url[0]), text)
-    return _BASIC.sub(_masked_basic, _KEYS.sub(MASK, text))
+    if "://" in text:
+        text = _URL.sub(lambda url: _masked_address(url[0]), text)
+    # Looking for a few letters first is many times faster, and most replies hold none of them.
+    return _BASIC.sub(_masked_basic, _KEYS.sub(MASK, text)) if any(map(text.__contains__, _SIGNS)) else text
 
 
 def mask_error(error: BaseException) -> None:
@@ -256,11 +291,20 @@ def _decoded(token: str) -> str | None:
     return text if ":" in text else None
 
 
-def _of_environment() -> Iterator[str]:
-    for name, value in os.environ.items():
-        # Short words may be anything: a variable that ends in KEY need not hold a key.
-        if is_secret(name) and (len(value) >= 16 or (len(value) >= 8 and not value.isalpha())):
-            yield from _forms(value)
+def _of_environment() -> frozenset[str]:
+    # Short words may be anything: a variable that ends in KEY need not hold a key.
+    return _all_forms(
+        frozenset(
+            value
+            for name, value in os.environ.items()
+            if is_secret(name) and (len(value) >= 16 or (len(value) >= 8 and not value.isalpha()))
+        )
+    )
+
+
+@lru_cache(maxsize=8)
+def _all_forms(secrets: frozenset[str]) -> frozenset[str]:
+    return frozenset(form for each in secrets for form in _forms(each))
 
 
 @lru_cache(maxsize=8)
