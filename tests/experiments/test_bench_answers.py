@@ -20,6 +20,7 @@ from ludens.experiments.bench.result import to_json
 from ludens.experiments.bench.study import BenchConfig, BenchStudy, bench
 from ludens.experiments.bench.terminal import print_summary
 from ludens.experiments.bench.trial import LEAST_TRIED, TRIED, tried_first
+from ludens.experiments.estimates.estimate import EstimateRequest, estimate
 from ludens.experiments.report.answering import answering_tables
 from ludens.experiments.runs.records import EpisodeSpec
 from ludens.experiments.study.engine import load_result
@@ -74,6 +75,9 @@ def test_the_answer_mass_stands_beside_the_shares_by_protocol_and_in_every_file(
         assert [row[place].text for row in shown[title].rows][:2] == ["30", "–"]
     assert any("30 per cent of its probability" in warning for warning in page(result).warnings)
     assert "30 per cent of its probability" in printed(result)
+    (estimated,) = estimate(result.run_path, EstimateRequest())
+    notes = estimated.notes
+    assert any("30 per cent of its probability" in note for note in notes)
     files = export(result.run_path, tmp_path / "tables")
     with files["decisions"].open(newline="") as file:
         told = [row["answer_mass"] for row in csv.DictReader(file) if row["policy"] == MODEL]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ludens.experiments.av.adoption_figures import picture
 from ludens.experiments.av.adoption_result import AdoptionResult
 from ludens.experiments.av.adoption_tables import tables
+from ludens.experiments.report.answering import answering_tables, remarks
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.page import Page, Picture
 from ludens.experiments.report.transcripts import Transcripts
@@ -33,7 +34,7 @@ def page(result: AdoptionResult, decisions: Sequence[DecisionRecord] = ()) -> Pa
 
     Args:
         result: of the study.
-        decisions: for the transcripts, if models or other policies were asked.
+        decisions: for the transcripts and how models answered, if any policy was asked.
     """
     game, rounds = result.game, result.paths.shares.shape[1] - 1
     over_rounds = "the share of utilitarian cars in each group over rounds."
@@ -51,11 +52,14 @@ def page(result: AdoptionResult, decisions: Sequence[DecisionRecord] = ()) -> Pa
         ),
         kind="adoption of autonomous vehicles",
         pictures=[Picture("adoption", "Who adopts what?", caption, picture(result))],
-        tables=tables(result),
+        tables=[*tables(result), *answering_tables(decisions)],
         transcripts=Transcripts(decisions) if decisions else None,
         reading=READING,
         notes=NOTES,
-        warnings=() if result.settings.get("status", "done") == "done" else (_UNFINISHED,),
+        warnings=(
+            *(() if result.settings.get("status", "done") == "done" else (_UNFINISHED,)),
+            *remarks(decisions),
+        ),
         facts=dict(_facts(result)),
     )
 

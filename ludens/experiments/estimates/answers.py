@@ -20,6 +20,7 @@ import numpy as np
 from ludens.agents.policy import Decision
 from ludens.envs import PROTOCOLS, GameTree, Strategy, make_env, uniform_strategy
 from ludens.errors import UsageError
+from ludens.experiments.measures.answer_mass import answer_mass
 from ludens.experiments.measures.shares import Share, Shares, shares_by_policy, strategies
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
@@ -44,6 +45,8 @@ class PolicyAnswers:
         answers: the number of valid answers.
         invalid, refused, low_mass: the numbers of answers that could not be read, of refusals, and of answers
             with too little of the probability on the options.
+        answer_mass: the mean part of a model's probability that lay on the options, where choices were read
+            from log-probabilities; None elsewhere.
         left_out: the number of valid answers that are not used, because other orders of their question were
             not answered, or because beliefs are missing.
         clustered_by: a cluster's meaning in words.
@@ -56,6 +59,7 @@ class PolicyAnswers:
     invalid: int
     refused: int
     low_mass: int
+    answer_mass: float | None
     left_out: int
     clustered_by: str
 
@@ -120,6 +124,7 @@ def of_shares(
         sum(record.decision.status == "invalid" for record in records),
         sum(record.decision.status == "refused" for record in records),
         sum(record.decision.status == "low_mass" for record in records),
+        answer_mass(records).mean,
         usable - used,
         BENCH_CLUSTERS,
     )
@@ -240,6 +245,7 @@ def _played(policy: str, records: Sequence[DecisionRecord], game: GameTree) -> P
         status.count("invalid"),
         status.count("refused"),
         status.count("low_mass"),
+        answer_mass(records).mean,
         0,
         "episode",
     )

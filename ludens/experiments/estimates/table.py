@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
+from ludens.agents.llm.logprobs import LOW_ANSWER_MASS
 from ludens.errors import UsageError
 from ludens.experiments.estimates.revealed import Revealed, wider_errors
 from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report.answering import low_mass_sentence
 from ludens.experiments.report.names import policy_name
 from ludens.preferences import human
 
@@ -154,6 +156,10 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> Estimate
         Fact("bic", "BIC", tuple(fit.bic if fit else math.nan for fit in fits), 1),
     )
     notes = [f"{policy_name(entry.policy)}: {entry.reason}." for entry in rows if entry.reason]
+    for entry in rows:
+        mass = entry.answers.answer_mass
+        if mass is not None and mass < LOW_ANSWER_MASS:
+            notes.append(low_mass_sentence(entry.policy, mass))
     if any(entry.answers.exact and entry.fit for entry in rows):
         told_by = {
             "wider": "the errors are the wider of how far the model misses them and what one sampled answer "
