@@ -42,7 +42,7 @@ def answering_tables(records: Iterable[DecisionRecord]) -> list[Table]:
     """
     choices = by_policy(records)
     masses = {name: mass for name, own in choices.items() if (mass := answer_mass(own)).decisions}
-    rows = [
+    rows: list[tuple[str, list[Cell | str]]] = [
         (policy_name(name), [mass_cell(mass), str(mass.decisions), str(mass.sampled), str(mass.low_mass)])
         for name, mass in masses.items()
     ]

@@ -71,11 +71,9 @@ class Place:
         """Copy the open run to a new name beside the old one; return that name, or None if nothing whole was
         left or the copy could not be written.
         """
-        for number in count(1):
-            ending = "-kept" if number == 1 else f"-kept-{number}"
-            copy = self.path.with_name(f"{self.path.stem}{ending}{self.path.suffix}")
-            if not copy.exists():
-                break
+        endings = ("-kept" if number == 1 else f"-kept-{number}" for number in count(1))
+        names = (self.path.with_name(f"{self.path.stem}{ending}{self.path.suffix}") for ending in endings)
+        copy = next(name for name in names if not name.exists())
         draft = copy.with_name(f".{copy.name}.{os.getpid()}")
         try:
             draft.parent.mkdir(parents=True, exist_ok=True)
