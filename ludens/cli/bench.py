@@ -8,7 +8,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.options import ApiBase, Concurrency, Csv, Elicit, Json, Out, Persona, Seed, names
+from ludens.cli.options import ApiBase, Concurrency, Csv, Elicit, Json, Out, Patience, Persona, Seed, names
 from ludens.cli.studies import PrintConfig, carry_out, given
 
 
@@ -35,6 +35,7 @@ def bench(
     ] = None,
     seed: Seed = 0,
     api_base: ApiBase = None,
+    patience: Patience = None,
     concurrency: Concurrency = None,
     out: Out = None,
     as_json: Json = False,
@@ -46,7 +47,7 @@ def bench(
     from ludens.experiments.study.questions import with_settings
 
     config = BenchConfig(
-        models=with_settings(models, api_base=api_base),
+        models=with_settings(models, api_base=api_base, patience=patience),
         framings=names(framings),
         replicates=replicates,
         elicit=elicit,

@@ -41,6 +41,14 @@ ApiBases = Annotated[
         show_default=False,
     ),
 ]
+Patience = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="How long to wait out outages and rate limits of models' servers: 90s, 10m; by default 5m.",
+        show_default=False,
+    ),
+]
 Csv = Annotated[
     Path | None, typer.Option(help="Also write every estimate to this CSV file.", show_default=False)
 ]

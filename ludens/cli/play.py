@@ -8,7 +8,18 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.options import ApiBase, Concurrency, Elicit, Json, Out, Persona, Seed, assignments, numbers
+from ludens.cli.options import (
+    ApiBase,
+    Concurrency,
+    Elicit,
+    Json,
+    Out,
+    Patience,
+    Persona,
+    Seed,
+    assignments,
+    numbers,
+)
 from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
 
@@ -60,6 +71,7 @@ def play(
     ] = "drop",
     persona: Persona = None,
     api_base: ApiBase = None,
+    patience: Patience = None,
     concurrency: Concurrency = None,
     out: Out = None,
     as_json: Json = False,
@@ -80,7 +92,7 @@ def play(
     if payoffs is not None:
         options["payoffs"] = numbers(payoffs)
     settings = _unusual(framing=(framing, "neutral"), elicit=(elicit, "auto"), invalid=(invalid, "drop"))
-    policies = with_settings(policy, **settings, persona=persona, api_base=api_base)
+    policies = with_settings(policy, **settings, persona=persona, api_base=api_base, patience=patience)
     config = PlayConfig(
         environment=(environment, options),
         policies=policies[0] if len(policies) == 1 else policies,

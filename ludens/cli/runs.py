@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ludens.cli.application import app
-from ludens.cli.options import ApiBases, Concurrency, Json, Out, RunFile, policy_texts
+from ludens.cli.options import ApiBases, Concurrency, Json, Out, Patience, RunFile, policy_texts
 from ludens.cli.printing import console, print_json, run_as_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
@@ -32,14 +32,19 @@ def run(
 
 @app.command()
 def resume(
-    file: RunFile, *, api_base: ApiBases = None, concurrency: Concurrency = None, as_json: Json = False
+    file: RunFile,
+    *,
+    api_base: ApiBases = None,
+    patience: Patience = None,
+    concurrency: Concurrency = None,
+    as_json: Json = False,
 ) -> None:
     """Continue an interrupted run; nothing that was answered is asked again."""
     from ludens.experiments import Run
     from ludens.experiments.study.engine import continue_run, resumed
 
     with Run(file) as run:
-        study = resumed(run, api_base, **given(concurrency=concurrency))
+        study = resumed(run, api_base, patience, **given(concurrency=concurrency))
     with study.watched(console(stderr=True), "resume") as progress:
         continue_run(study, file, progress=progress)
     print_run(file, as_json, written=study.writes_report)
@@ -58,6 +63,7 @@ def extend(
     ],
     *,
     api_base: ApiBases = None,
+    patience: Patience = None,
     concurrency: Concurrency = None,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +73,7 @@ def extend(
 
     with Run(file) as run:
         values = dict(_change(text, study_of(run).config) for text in changes)
-        study = extended(run, api_base, **given(concurrency=concurrency), **values)
+        study = extended(run, api_base, patience, **given(concurrency=concurrency), **values)
     with study.watched(console(stderr=True), "extend") as progress:
         extend_run(study, file, progress=progress)
     print_run(file, as_json, written=study.writes_report)

@@ -9,7 +9,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.av.ask import av_app
-from ludens.cli.options import ApiBase, Concurrency, Json, Persona, Seed, refuse_given
+from ludens.cli.options import ApiBase, Concurrency, Json, Patience, Persona, Seed, refuse_given
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
@@ -73,6 +73,7 @@ def adopt(
     seed: Seed = 0,
     persona: Persona = None,
     api_base: ApiBase = None,
+    patience: Patience = None,
     concurrency: Concurrency = None,
     out: Annotated[
         Path | None,
@@ -138,7 +139,7 @@ def adopt(
         agents,
         game,
         shares,
-        settings={"persona": persona, "api_base": api_base},
+        settings={"persona": persona, "api_base": api_base, "patience": patience},
         **simulation,
         **common,
         **given(rounds=rounds, concurrency=concurrency),

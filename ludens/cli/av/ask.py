@@ -19,6 +19,7 @@ from ludens.cli.options import (
     Elicit,
     Json,
     Out,
+    Patience,
     Persona,
     Seed,
     names,
@@ -107,6 +108,7 @@ def ask(
     elicit: Elicit = "auto",
     persona: Persona = None,
     api_base: ApiBase = None,
+    patience: Patience = None,
     seed: Seed = 0,
     concurrency: Concurrency = None,
     out: Out = None,
@@ -117,7 +119,7 @@ def ask(
     """Ask models and oracles what a car should do, how moral it is, and whether they would buy it."""
     from ludens.experiments.study.questions import with_settings
 
-    asked = with_settings(models, api_base=api_base)
+    asked = with_settings(models, api_base=api_base, patience=patience)
     more = given(persona=persona, concurrency=concurrency)
     shown: dict[str, Any] = {"out": out, "as_json": as_json, "print_config": print_config}
     if moral_machine is None:

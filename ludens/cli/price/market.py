@@ -16,6 +16,7 @@ from ludens.cli.options import (
     Csv,
     Json,
     Out,
+    Patience,
     Persona,
     RunFile,
     Seed,
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 LEARNER = "qlearning"
 PLAYED = (
-    "prefix", "periods", "runs", "scale", "persona", "window", "api_base", "judge", "csv", "panel",
+    "prefix", "periods", "runs", "scale", "persona", "window", "api_base", "patience", "judge",
+    "csv", "panel",
 )  # fmt: skip
 """The options of a market that is played, which do nothing for learners that are trained."""
 
@@ -74,6 +76,7 @@ def price(
         int | None, typer.Option(help="Number of past periods that models are shown.", show_default=False)
     ] = None,
     api_base: ApiBase = None,
+    patience: Patience = None,
     qualities: Annotated[
         str | None, typer.Option(help="Quality of each firm's product; by default 2.", show_default=False)
     ] = None,
@@ -121,7 +124,7 @@ def price(
         refuse_given(ctx, {"judge"}, "on a study file, which --print-config prints")
     _check_judge(judge)
     config = PricingConfig(
-        firms=with_settings(named, persona=persona, window=window, api_base=api_base),
+        firms=with_settings(named, persona=persona, window=window, api_base=api_base, patience=patience),
         market=market,
         scales=numbers("--scale", scale),
         runs=runs,
@@ -137,7 +140,7 @@ def price(
         as_json=as_json,
         print_config=print_config,
         files={"estimates": csv, "panel": panel},
-        further=lambda path: _judge(path, judge, api_base),
+        further=lambda path: _judge(path, judge, api_base=api_base, patience=patience),
     )
 
 
@@ -148,6 +151,7 @@ def report(
     *,
     judge: Judge = None,
     api_base: ApiBase = None,
+    patience: Patience = None,
     as_json: Json = False,
     csv: Csv = None,
     panel: PanelCsv = None,
@@ -158,10 +162,10 @@ def report(
     from ludens.experiments.pricing.study import PricingStudy
 
     if judge is None:
-        refuse_given(ctx, {"api_base"}, "without --judge")
+        refuse_given(ctx, {"api_base", "patience"}, "without --judge")
     with Run(file) as run:
         run.manifest_of(PricingStudy.kind())
-    _judge(file, judge, api_base)
+    _judge(file, judge, api_base=api_base, patience=patience)
     print_run(file, as_json, written=True, files={"estimates": csv, "panel": panel})
 
 
@@ -174,6 +178,7 @@ def implant(
     places: Annotated[int, typer.Option(help="Periods drawn for each firm of each run.")] = 1,
     replicates: Annotated[int, typer.Option(help="How often each sentence is implanted at each place.")] = 1,
     api_base: ApiBases = None,
+    patience: Patience = None,
     seed: Seed = 0,
     concurrency: Concurrency = None,
     out: Out = None,
@@ -189,7 +194,7 @@ def implant(
         places=places,
         replicates=replicates,
         seed=seed,
-        **({"firms": firms_of(file, api_base)} if api_base else {}),
+        **({"firms": firms_of(file, api_base, patience)} if api_base or patience else {}),
         **given(concurrency=concurrency),
     )
     carry_out(ImplantStudy(config), out=out, as_json=as_json, print_config=print_config)
@@ -200,7 +205,7 @@ def _check_judge(model: str | None) -> None:
         raise UsageError(f"--judge takes a model's id, such as openai/gpt-5-mini; got {model!r}.")
 
 
-def _judge(path: Path, model: str | None, api_base: str | None) -> None:
+def _judge(path: Path, model: str | None, **settings: str | None) -> None:
     """Let a model classify sentences of a run's notes; its answers enter the run's report."""
     if model is None:
         return
@@ -211,7 +216,7 @@ def _judge(path: Path, model: str | None, api_base: str | None) -> None:
     with Run(path) as run:
         seed = run.manifest["seed"]
     with progress_bar(console(stderr=True), "judge") as progress:
-        judge(path, {"spec": model} | given(api_base=api_base), seed=seed, progress=progress)
+        judge(path, {"spec": model} | given(**settings), seed=seed, progress=progress)
 
 
 def _learners(named: list[str]) -> QLearning | None:

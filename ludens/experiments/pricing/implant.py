@@ -262,12 +262,15 @@ def implant(
     return run_study(ImplantStudy(ImplantConfig(source=source, **config)), path, progress=progress)
 
 
-def firms_of(source: str | os.PathLike[str], api_base: ApiBase = None) -> tuple[PolicyLike, ...]:
+def firms_of(
+    source: str | os.PathLike[str], api_base: ApiBase = None, patience: str | float | None = None
+) -> tuple[PolicyLike, ...]:
     """Return the firms of a pricing run as they are reached now.
 
     Args:
         source: the run's file.
         api_base: other addresses for its models, as in `ludens.experiments.resume`.
+        patience: of its models with their servers; None for what each has.
 
     Raises:
         NoRunError: the source is not a pricing run.
@@ -275,7 +278,7 @@ def firms_of(source: str | os.PathLike[str], api_base: ApiBase = None) -> tuple[
     """
     with Run(source) as run:
         firms, stored = pricing_config(run).firms, run.manifest.get("addresses", ())
-    connection = Connection(source, firms, stored, api_base)
+    connection = Connection(source, firms, stored, api_base, patience=patience)
     return tuple(map(connection.reached, firms))
 
 

@@ -42,6 +42,7 @@ class Connection:
         stored: the file's ``addresses``.
         given: addresses given now.
         added: policies that the run gets now; an address without a model is theirs too where they have none.
+        patience: the setting of that name for all models; None for what each has.
 
     Raises:
         UsageError: an address given now belongs to no model, or to more than one.
@@ -53,9 +54,12 @@ class Connection:
         policies: Iterable[PolicyLike],
         stored: Sequence[Mapping[str, Any]] = (),
         given: ApiBase = None,
+        *,
         added: Iterable[PolicyLike] = (),
+        patience: str | float | None = None,
     ) -> None:
         self._path = path
+        self._patience = {} if patience is None else {"patience": patience}
         self._policies = [policy for policy in policies if not isinstance(policy, Policy)]
         self._now: dict[tuple[str, str | None], str] = {
             (str(each["model"]), each["begun_at"]): str(each["now"]) for each in stored
@@ -82,11 +86,14 @@ class Connection:
         ]
 
     def reached(self, policy: PolicyLike) -> PolicyLike:
-        """Return a policy of the configuration with the address at which it is reached now."""
+        """Return a policy of the configuration with the address at which it is reached now, and the patience
+        with its server.
+        """
         if not _is_hosted(policy):
             return policy
         now = self._now.get(_place(policy))
-        return policy if now is None else {**_settings(policy), "api_base": now}
+        changed = self._patience if now is None else {**self._patience, "api_base": now}
+        return {**_settings(policy), **changed} if changed else policy
 
     def completed(self, policy: PolicyLike) -> PolicyLike:
         """Return a policy with the address given for it, if it is one that the run gets now."""

@@ -78,6 +78,7 @@ def resume(
     path: str | os.PathLike[str],
     *,
     api_base: ApiBase = None,
+    patience: str | float | None = None,
     progress: OnProgress | None = None,
     **changes: Any,
 ) -> Run:
@@ -90,6 +91,8 @@ def resume(
         path: the run's file.
         api_base: where the models are reached now, if not where they were: an address in place of the one
             that the run has, or addresses by model. The file keeps them for the next time, without passwords.
+        patience: how long to wait out outages and rate limits this time; see
+            `ludens.agents.llm.settings.ModelSettings`.
         progress: as in `run_study`.
         changes: values of the configuration in place of those at the start: another ``concurrency``, or the
             Python objects that the file cannot describe (``policies=…``). They may not change what is asked.
@@ -101,11 +104,13 @@ def resume(
             file, or a key would be sent to an address that the file names; nothing was sent.
     """
     with Run(path) as run:
-        study = resumed(run, api_base, **changes)
+        study = resumed(run, api_base, patience, **changes)
     return continue_run(study, path, progress=progress)
 
 
-def resumed(run: Run, api_base: ApiBase = None, **changes: Any) -> AnyStudy:
+def resumed(
+    run: Run, api_base: ApiBase = None, patience: str | float | None = None, **changes: Any
+) -> AnyStudy:
     """Return the study with which a run goes on; see `resume`.
 
     Raises:
@@ -116,7 +121,7 @@ def resumed(run: Run, api_base: ApiBase = None, **changes: Any) -> AnyStudy:
     inherited = {name: each for name, each in study.inherited().items() if name not in changes}
     asked = [policy for policies in inherited.values() for policy in policies]
     asked += study.config.named_policies(without=changes)
-    connection = Connection(run.path, asked, stored, api_base)
+    connection = Connection(run.path, asked, stored, api_base, patience=patience)
     if run.manifest["status"] != "done":
         connection.check()
     return _connected(study, connection, inherited, without=changes)
@@ -203,6 +208,7 @@ def extend(
     path: str | os.PathLike[str],
     *,
     api_base: ApiBase = None,
+    patience: str | float | None = None,
     progress: OnProgress | None = None,
     **changes: Any,
 ) -> Run:
@@ -212,6 +218,7 @@ def extend(
     Args:
         path: the run's file.
         api_base: as in `resume`; models that are added without an address have it too.
+        patience: as in `resume`.
         progress: as in `run_study`.
         changes: the larger values of the configuration, by key (``replicates=3``).
 
@@ -222,11 +229,13 @@ def extend(
         StoreError: another process has it.
     """
     with Run(path) as run:
-        larger = extended(run, api_base, **changes)
+        larger = extended(run, api_base, patience, **changes)
     return extend_run(larger, path, progress=progress)
 
 
-def extended(run: Run, api_base: ApiBase = None, **changes: Any) -> AnyStudy:
+def extended(
+    run: Run, api_base: ApiBase = None, patience: str | float | None = None, **changes: Any
+) -> AnyStudy:
     """Return a run's study with larger values of the configuration; see `extend`.
 
     Raises:
@@ -251,6 +260,7 @@ def extended(run: Run, api_base: ApiBase = None, **changes: Any) -> AnyStudy:
         run.manifest.get("addresses", ()),
         api_base,
         added=[policy for policy in larger.config.named_policies() if policy not in held],
+        patience=patience,
     )
     connection.check()
     completed = type(study)(larger.config.with_policies(connection.completed))

@@ -15,7 +15,7 @@ from typing import Any
 
 from ludens.agents.llm.abilities import check_key, load, missing_keys
 from ludens.agents.llm.addresses import reached
-from ludens.agents.llm.faults import permanent_error, provider_words, waiting_time
+from ludens.agents.llm.faults import is_spent, permanent_error, provider_words, waiting_time
 from ludens.agents.secrets import masked, plain_address, remember
 from ludens.errors import UsageError
 from ludens.training.provider.record import ProviderError
@@ -124,7 +124,7 @@ class Transport:
                 f"{self.where} knows nothing {what} ({said}): check the address and the key."
             )
         keys = missing_keys(self.model) or f"{self.provider.upper()}_API_KEY"
-        return permanent_error(_Said(said, status), self.model, self.where, keys)
+        return permanent_error(_Said(said, status, error), self.model, self.where, keys)
 
     def pause(self, error: BaseException | None, attempt: int) -> None:
         """Wait after an attempt, counted from 1."""
@@ -196,7 +196,7 @@ def passes(error: BaseException) -> bool:
     if not isinstance(status, int):
         return type(error).__module__.split(".")[0] == "httpx"
     if status == 429:
-        return "insufficient_quota" not in str(error)
+        return not is_spent(error)
     return status in (408, 409, 425) or status >= 500
 
 
@@ -212,6 +212,7 @@ def says(error: BaseException) -> str:
 class _Said(Exception):
     """A provider's message with its status, in the form that errors of chat requests have."""
 
-    def __init__(self, said: str, status: object) -> None:
+    def __init__(self, said: str, status: object, error: BaseException) -> None:
         super().__init__(said)
         self.status_code = status
+        self.__cause__ = error  # which may hold more than the message

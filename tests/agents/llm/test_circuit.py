@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,22 +148,29 @@ FAULTS = {
 ANSWERS = {"valid": say("B"), "refused": loopback.refusing(), "unreadable": say("Hm."), "empty": say(None)}
 
 
+@pytest.fixture(scope="module")
+def scripted():
+    """A server whose reactions to the next requests can be set: LiteLLM keeps a client for every address."""
+    with Loopback() as server:
+        yield server
+
+
 @settings(max_examples=25)
 @given(
     st.lists(st.sampled_from([*FAULTS, *ANSWERS]), max_size=12),
     st.integers(1, 6),
     st.sampled_from([None, 0, 2]),
 )
-def test_decisions_are_as_many_as_answers_whatever_the_server_does(script, at_once, retries):
+def test_decisions_are_as_many_as_answers_whatever_the_server_does(scripted, script, at_once, retries):
     def reply(request):
         with lock:
             name = script[len(sent)] if len(sent) < len(script) else "valid"
             sent.append(name)
         return (FAULTS | ANSWERS)[name]
 
-    sent, lock, journal = [], threading.Lock(), Journal()
-    with Loopback([], reply) as server, recording(journal):
-        asked = policy(server, retries=0, transport_retries=retries)
+    sent, lock, journal, scripted.otherwise = [], threading.Lock(), Journal(), reply
+    with recording(journal):
+        asked = policy(scripted, retries=0, transport_retries=retries)
         results = ask(*[asked] * at_once)
     decisions = [each for each in results if not isinstance(each, Exception)]
     answered = sorted({"empty": "invalid", "unreadable": "invalid"}.get(n, n) for n in sent if n in ANSWERS)
