@@ -126,8 +126,7 @@ def test_resume_neither_stops_at_a_refused_prompt_nor_asks_for_what_the_server_d
 def test_what_was_changed_in_the_requests_is_kept_and_shown(ran):
     with Server() as server:
         _, out, _ = ran(*study(server))
-    host = server.address.removeprefix("http://")
-    name = f"openai/loopback at {host}/v1"
+    name = f"openai/loopback at {server.url}"
     assert Run("r.db").manifest["adapted"] == {
         name: {"without": ["seed", "temperature"], "system": False, "temperatures": [0.5]}
     }

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from ludens.agents.llm.abilities import Abilities
 
@@ -241,7 +240,7 @@ class Learnt:
     """What becomes known of a model and its server while it is asked.
 
     Attributes:
-        server: the name under which a run remembers it (`server_of`).
+        server: the name under which a run remembers it.
         kept: the `facts` that the run has kept.
         abilities: what LiteLLM knows of the model.
         gives_logprobs: whether its replies come with log-probabilities; None until it was asked for them.
@@ -337,20 +336,6 @@ class Learnt:
             fit=Fit(**fit),
             temperatures=set(facts.get("temperatures", ())),
         )
-
-
-def server_of(model: str, address: str | None) -> str:
-    """Return the name under which a run remembers a server: the model, and where it is asked if that is not
-    its provider. Passwords and keys in the address are no part of it.
-    """
-    if not address:
-        return model
-    try:
-        parts = urlsplit(address)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:  # no address at all, as the first request will tell
-        return model
-    return f"{model} at {parts.hostname}{port}{parts.path}"
 
 
 def notes(adapted: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, bool]]:

@@ -18,8 +18,8 @@ from ludens.agents.llm.abilities import check_key, load, missing_keys
 from ludens.agents.llm.circuit import circuit_of
 from ludens.agents.llm.content_filters import filtered
 from ludens.agents.llm.endpoint import Endpoint
-from ludens.agents.llm.faults import all_words, chain, is_spent, permanent_error, provider_words
-from ludens.agents.llm.reply import FILTERED, Reply, read_reply, received
+from ludens.agents.llm.faults import all_words, chain, is_spent, no_such_page, permanent_error, provider_words
+from ludens.agents.llm.reply import FILTERED, Reply, error_text, read_reply, received
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
 
@@ -90,6 +90,8 @@ async def _request(
         mask_error(error)  # it may come to light as the cause of another one
         # LiteLLM cannot read every reply that a server sends: what came over the wire may still be one.
         if (body := received(seen.get("original_response"))) is None:
+            if (said := error_text(seen.get("original_response"))) and hasattr(error, "message"):
+                error.message = said  # LiteLLM drops it
             raise
         response = body
     left_out = "temperature" in parameters and bool(sent) and not _holds(sent, "temperature")
@@ -111,7 +113,7 @@ def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, secon
     if not is_spent(error):
         if isinstance(error, litellm.ContentPolicyViolationError) or filtered(status, told):
             return Reply(refused=True, refusal=f"{FILTERED}{said}.", told=told, seconds=seconds)
-        if status in (400, 422):
+        if status in (400, 422) and not no_such_page(told):
             return Reply(rejected=said, told=told, seconds=seconds)
     keys = missing_keys(endpoint.model) or f"{endpoint.model.split('/')[0].upper()}_API_KEY"
     raise permanent_error(error, endpoint.model, endpoint.where, keys) from error

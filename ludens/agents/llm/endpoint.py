@@ -43,3 +43,8 @@ class Endpoint:
     def where(self) -> str:
         """The address or the provider's name, for messages."""
         return masked(plain_address(self.address)) or self.model.partition("/")[0]
+
+    @property
+    def server(self) -> str:
+        """The name under which a run remembers what it learnt of the server: the model, and the address."""
+        return f"{self.model} at {self.where}" if self.address else self.model

@@ -147,12 +147,34 @@ def permanent_error(error: BaseException, model: str, where: str, keys: str) -> 
             f"{where} did not accept the key for {model} ({said}): set {keys} to one that may use this "
             f"model{again}."
         )
+    if "://" in where and (no_such_page(said) or (status in (404, 405) and "model" not in said.lower())):
+        return ModelError(
+            f"{where} is the wrong address for {model} ({said}): {_right_address(where, model)}."
+        )
     if status == 404:
         return ModelError(
             f"{where} knows no model {model} ({said}): check the name "
             "(`ludens models` shows how models are named)."
         )
     return ModelError(f"{model} cannot be used ({said}): see to it and run again.")
+
+
+def no_such_page(words: str) -> bool:
+    """Return whether a server says that nothing is asked at this address; some say so with another status."""
+    return re.search(r"(?i)unexpected endpoint|cannot post /|page not found", words) is not None
+
+
+def _right_address(where: str, model: str) -> str:
+    """Return which address to give in place of one where the model's provider finds nothing."""
+    plain = where.rstrip("/")
+    if model.partition("/")[0] in ("ollama", "ollama_chat"):
+        # LiteLLM speaks Ollama's own API, and asks for it below the address.
+        root = re.sub(r"/(?:v1|api)(?:/.*)?$", "", plain)
+        return f"Ollama is asked at {root}" if root != plain else "check where Ollama listens"
+    cut = re.sub(r"/(?:chat/)?completions$", "", plain)
+    if not re.search(r"/v\d", cut):
+        return f"most servers are asked at an address that ends in /v1, such as {cut}/v1"
+    return f"check it, such as {cut}" if cut != plain else "check the address and its path"
 
 
 def provider_words(error: BaseException) -> str:

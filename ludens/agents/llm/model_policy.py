@@ -17,7 +17,7 @@ import numpy as np
 
 from ludens.agents.journal import current_journal
 from ludens.agents.llm.abilities import LOCAL, abilities
-from ludens.agents.llm.adaptation import Learnt, server_of, too_long
+from ludens.agents.llm.adaptation import Learnt, too_long
 from ludens.agents.llm.addresses import reached
 from ludens.agents.llm.endpoint import TIMEOUT, Endpoint
 from ludens.agents.llm.faults import ModelError
@@ -135,18 +135,17 @@ class ModelPolicy(Policy):
             settings.transport_retries,
             settings.retry_wait,
         )
-        learnt = self._learnt()
+        learnt = self._learnt(endpoint.server)
         learnt.abilities = await shared(abilities(self.model))
         seed = settings.seed
         if seed is None and rng is not None and "seed" in learnt.abilities.parameters:
             seed = int(rng.integers(2**31))
         return ModelQuery(endpoint, seed, learnt, roomy=settings.max_tokens is None)
 
-    def _learnt(self) -> Learnt:
+    def _learnt(self, server: str) -> Learnt:
         """Return what is known of the model and its server: by the run, or by this policy outside of runs."""
         if (journal := current_journal()) is None:
             return self._own
-        server = server_of(self.model, self.settings.api_base)
         if server not in journal.servers:
             journal.servers[server] = Learnt.known(server, journal.remembered(server))
         learnt: Learnt = journal.servers[server]

@@ -127,20 +127,32 @@ def received(body: object) -> Mapping[str, Any] | None:
     Args:
         body: what came over the wire: text, or what a client made of it.
     """
-    if isinstance(body, str | bytes):
-        try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
-            return None
+    body = _decoded(body)
     if not isinstance(body, Mapping) or "choices" not in body or body.get("error"):
         return None
     # Clients fill in what is missing, so that an answer of another kind looks like one without choices.
     return body if _items(body["choices"]) or body.get("usage") else None
 
 
+def error_text(body: object) -> str:
+    """Return the error in a body whose error is a plain text; empty if there is none."""
+    body = _decoded(body)
+    said = body.get("error") if isinstance(body, Mapping) else None
+    return said if isinstance(said, str) else ""
+
+
 def well_formed(text: str) -> str:
     """Return a text in which U+FFFD stands for every half of a surrogate pair: no server takes one back."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _decoded(body: object) -> object:
+    if not isinstance(body, str | bytes):
+        return body
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _ended(litellm: ModuleType, reason: object) -> str:

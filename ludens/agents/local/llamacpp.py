@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import secrets
 import sys
 from collections.abc import Sequence
@@ -126,7 +127,8 @@ class LlamaCppEngine:
                 raise ContextTooLongError(
                     f"{said[:-1]}; make room with register(settings=Settings(context=…, slots=…))."
                 )
-            if int(fault.get("code", 500)) < 500:
+            # A chat template that does not take these messages is reported as a fault of the server.
+            if int(fault.get("code", 500)) < 500 or re.search(r"(?i)template|jinja|roles? ", said):
                 raise RequestError(said)
             raise RuntimeError(said)
         return _reply(reply, params)

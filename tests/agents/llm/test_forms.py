@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import Future
 from copy import deepcopy
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ import pytest
 
 from ludens.agents import LLMPolicy, recording
 from ludens.agents.llm import ModelError
+from ludens.agents.local.engine import Choice, EngineReply, RequestError
 from ludens.envs import PROTOCOLS
 from ludens.envs.tree.questions import questions
 from tests.journals import Journal
@@ -591,3 +593,58 @@ def test_a_temperature_that_litellm_leaves_out_is_known():
     assert "temperature" not in server.requests[0]
     assert "temperature" not in decision.calls[0].parameters
     assert [facts["temperatures"] for facts in journal.facts.values()] == [[0.2]]
+
+
+PAGES = {
+    "Ollama": Answer(status=404, body=b"404 page not found"),
+    "FastAPI": Answer(status=404, body=b'{"detail": "Not Found"}'),
+    "llama.cpp": error(404, "File Not Found", type="not_found_error"),
+    "nginx": Answer(status=404, body=b"<html><head><title>404 Not Found</title></head></html>"),
+    "LM Studio": Answer(body=b'{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'),
+    "a server that takes no POST": Answer(status=405, body=b'{"detail": "Method Not Allowed"}'),
+}
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_where_nothing_is_asked_the_address_is_wrong_and_not_the_name(page):
+    with Loopback([], page) as server, pytest.raises(ModelError) as wrong:
+        decide(server, api_base=server.address)
+    assert str(wrong.value).startswith(f"{server.address} is the wrong address for openai/loopback")
+    assert f"such as {server.address}/v1" in str(wrong.value)
+    assert server.count == 1
+
+
+@pytest.mark.parametrize("model", ["ollama/llama3", "ollama_chat/llama3"])
+def test_ollama_is_asked_without_the_path_of_openais_api(model):
+    with Loopback([], PAGES["Ollama"]) as server, pytest.raises(ModelError) as wrong:
+        decide(server, model)
+    assert str(wrong.value).startswith(f"{server.url} is the wrong address for {model}")
+    assert str(wrong.value).endswith(f"Ollama is asked at {server.address}.")
+
+
+@pytest.mark.parametrize("model", ["openai/loopback", "ollama_chat/llama3"])
+def test_a_model_that_is_not_there_is_the_name(model):
+    answer = Answer(status=404, body=b'{"error": "model \'llama3\' not found, try pulling it first"}')
+    with Loopback([], answer) as server, pytest.raises(ModelError, match="knows no model"):
+        decide(server, model)
+
+
+def test_the_chat_template_of_a_local_model_may_take_no_system_message(monkeypatch):
+    asked = []
+
+    class Engine:
+        def submit(self, messages, params):
+            future = Future()
+            asked.append([message["role"] for message in messages])
+            if messages[0]["role"] == "system":
+                words = "The chat template of gemma does not take these messages (System role not supported)."
+                future.set_exception(RequestError(words))
+            else:
+                future.set_result(EngineReply((Choice("B", "stop"),), 10, 1))
+            return future
+
+    monkeypatch.setattr("ludens.agents.local.provider.engine_for", lambda reference, settings: Engine())
+    local = LLMPolicy("local/smollm2-135m", elicit="sample", order=0, format="letter")
+    decisions = [local.decide(TURN, np.random.default_rng(n)) for n in range(2)]
+    assert [decision.action for decision in decisions] == [1, 1]
+    assert asked == [["system", "user"], ["user"], ["user"]]
