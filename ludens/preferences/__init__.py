@@ -19,7 +19,7 @@ from ludens.preferences.choice import ChoiceProbabilities, choice_probabilities,
 from ludens.preferences.equilibrium import symmetric_equilibria
 from ludens.preferences.grid import GridSolution, payoff_table, solve_grid
 from ludens.preferences.oracle import BestStrategies, best_strategies, optimal_options, regret
-from ludens.preferences.outcomes import OutcomePreferences
+from ludens.preferences.outcomes import OutcomePreferences, maximin
 from ludens.preferences.preference import (
     HOMO_ECONOMICUS,
     Preferences,
@@ -54,6 +54,7 @@ __all__ = [
     "homo_moralis",
     "log_logit",
     "logit",
+    "maximin",
     "moral_equilibria",
     "observed_belief",
     "optimal_options",

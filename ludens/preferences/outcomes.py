@@ -87,6 +87,23 @@ class OutcomePreferences:
         return GameTree(game.name, game.roles, _valued(game.root, worths))
 
 
+def maximin(weight: float) -> OutcomePreferences:
+    """Return preferences with a weight on the smallest payoff of all and the rest on one's own,
+    u = (1 − w)·own + w·min (the maximin part of Charness & Rabin, QJE 117(3), 2002; Rawls where w = 1).
+
+    Raises:
+        UsageError: the weight lies outside [0, 1].
+    """
+    number = float(weight)
+    if not 0 <= number <= 1:
+        raise UsageError(f"The preferences 'maximin' need a weight from 0 to 1; got {weight!r}.")
+    return OutcomePreferences("maximin", _maximin, {"weight": number})
+
+
+def _maximin(payoffs: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+    return (1 - weight) * payoffs + weight * payoffs.min(axis=1, keepdims=True)
+
+
 def _valued(node: Node, worths: Iterator[NDArray[np.float64]]) -> Node:
     """Return a tree whose payoffs are taken from the iterator, in the order of the leaves."""
     if isinstance(node, PayoffNode):

@@ -12,6 +12,11 @@ specification                               policy
 ``quantal:kappa=0.5,noise=8``               `QuantalPolicy`; noise is λ in points
 ==========================================  ==========================================================
 
+The models that the estimator fits play too, as oracles of what they say outcomes are worth:
+``fehr_schmidt:alpha=0.9,beta=0.3``, ``charness_rabin:rho=0.4,sigma=-0.1``, ``bfs:alpha=0.1,beta=0.3`` and
+``ces:a=0.7,rho=-1`` (`ludens.preferences.estimation.preferences_of`), with κ beside them as ``kappa=0.5``. So
+does ``maximin:0.5``, with weight 0.5 on the smallest payoff of all.
+
 All but the rules also take ``belief=uniform`` or ``belief=equilibrium``.
 """
 
@@ -73,6 +78,40 @@ def _utilitarian(belief: Any = "uniform") -> Policy:
     return _altruist(1.0, belief)
 
 
+def _fitted(model: str, kappa: float, belief: Any, **parameters: float) -> Policy:
+    from ludens.agents.tree.oracle import OutcomeOraclePolicy
+    from ludens.preferences.estimation import preferences_of
+
+    return OutcomeOraclePolicy(preferences_of(model, **parameters), kappa, belief)
+
+
+def _fehr_schmidt(
+    alpha: float = 0.0, beta: float = 0.0, kappa: float = 0.0, belief: Any = "uniform"
+) -> Policy:
+    return _fitted("fehr_schmidt", kappa, belief, alpha=alpha, beta=beta)
+
+
+def _charness_rabin(
+    rho: float = 0.0, sigma: float = 0.0, kappa: float = 0.0, belief: Any = "uniform"
+) -> Policy:
+    return _fitted("charness_rabin", kappa, belief, rho=rho, sigma=sigma)
+
+
+def _bfs(alpha: float = 0.0, beta: float = 0.0, kappa: float = 0.0, belief: Any = "uniform") -> Policy:
+    return _fitted("bfs", kappa, belief, alpha=alpha, beta=beta)
+
+
+def _ces(a: float, rho: float, kappa: float = 0.0, belief: Any = "uniform") -> Policy:
+    return _fitted("ces", kappa, belief, a=a, rho=rho)
+
+
+def _maximin(weight: float, kappa: float = 0.0, belief: Any = "uniform") -> Policy:
+    from ludens.agents.tree.oracle import OutcomeOraclePolicy
+    from ludens.preferences.outcomes import maximin
+
+    return OutcomeOraclePolicy(maximin(weight), kappa, belief)
+
+
 def _is_tree(game: object) -> bool:
     from ludens.envs import GameTree
 
@@ -91,6 +130,11 @@ DOMAIN = Domain(
         "altruist": Name(_altruist, "altruist:0.2", "altruism", words=_WORDS),
         "utilitarian": Name(_utilitarian, words=_WORDS),
         "oracle": Name(_oracle, "oracle:alpha=0.3,kappa=0.5", words=_WORDS),
+        "fehr_schmidt": Name(_fehr_schmidt, "fehr_schmidt:alpha=0.9,beta=0.3", words=_WORDS),
+        "charness_rabin": Name(_charness_rabin, "charness_rabin:rho=0.4,sigma=-0.1", words=_WORDS),
+        "bfs": Name(_bfs, "bfs:alpha=0.1,beta=0.3", words=_WORDS),
+        "ces": Name(_ces, "ces:a=0.7,rho=-1", words=_WORDS),
+        "maximin": Name(_maximin, "maximin:0.5", "weight", words=_WORDS),
         "quantal": Name(_quantal, "quantal:kappa=0.5,noise=8", words=_WORDS),
     },
     model="ludens.agents.llm.choice_policy:LLMPolicy",

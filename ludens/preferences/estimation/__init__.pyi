@@ -27,5 +27,6 @@ from .models.linear import LinearModel as LinearModel
 from .models.linear import Model as Model
 from .models.linear import Parameter as Parameter
 from .models.nonlinear import UtilityModel as UtilityModel
+from .played import preferences_of as preferences_of
 from .simulation import questions as questions
 from .simulation import simulate as simulate

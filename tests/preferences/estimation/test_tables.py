@@ -119,7 +119,7 @@ def test_inequity_aversion_by_hand_with_two_others():
     wide = {**without(WIDE, "other_x", "other_y"), "other_1_x": [2, 9, 2], "other_2_x": [10, 4, 10]}
     wide |= {"other_1_y": [6, 6, 6], "other_2_y": [6, 6, 6]}
     assert read_choices(wide, "fehr_schmidt").attributes[0, 0].tolist() == [10, 0, -4]
-    with pytest.raises(UsageError, match="one other person and the table has 2"):
+    with pytest.raises(UsageError, match="one other person and there are 2"):
         read_choices(table, "bfs", q="chosen", v="chosen")
 
 

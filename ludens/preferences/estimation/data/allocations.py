@@ -26,6 +26,7 @@ from ludens.preferences.estimation.data.choices import (
     read_clusters,
 )
 from ludens.preferences.estimation.data.columns import Codes, Table, combined
+from ludens.preferences.estimation.data.payoffs import payoff_attribute, the_other
 from ludens.preferences.estimation.models.linear import Model
 
 Floats = NDArray[np.float64]
@@ -48,44 +49,30 @@ class _Options:
 
     def attribute(self, name: str) -> Floats:
         """Return an attribute of a model by its name."""
-        gap = self.others - self.own[:, None]
-        if name == "own":
-            return self.own
-        if name == "minus behind":
-            behind: Floats = -np.maximum(gap, 0).mean(axis=1)
-            return behind
-        if name == "minus ahead":
-            ahead: Floats = -np.maximum(-gap, 0).mean(axis=1)
-            return ahead
-        if name == "other":
-            return self._only(name)
         compared = _COMPARED.match(name)
         if compared:
-            other = self._only(name)
-            return self._indicator(compared[1], other) * (other - self.own)
+            self._check_indicator(compared[1], the_other(name, self.others))
+        known = payoff_attribute(name, self.own, self.others)
+        if known is not None:
+            return known
+        if compared:
+            other = the_other(name, self.others)
+            return self.table.indicators(self._named(compared[1]))[self.rows] * (other - self.own)
         return self.column(name)
 
     def column(self, name: str) -> Floats:
         """Return a user's own column, for this option where it differs between options."""
+        return self.table.numbers(self._named(name))[self.rows]
+
+    def _named(self, name: str) -> str:
         varying = f"{name}{self.suffix}"
-        return self.table.numbers(varying if self.suffix and varying in self.table else name)[self.rows]
+        return varying if self.suffix and varying in self.table else name
 
-    def _only(self, name: str) -> Floats:
-        if self.others.shape[1] != 1:
-            raise UsageError(
-                f"{name!r} is defined for one other person and the table has {self.others.shape[1]} of them; "
-                "choose the model fehr_schmidt, which averages over the others."
-            )
-        return self.others[:, 0]
-
-    def _indicator(self, letter: str, other: Floats) -> Floats:
-        if letter not in {"s", "r"}:
-            varying = f"{letter}{self.suffix}"
-            column = varying if self.suffix and varying in self.table else letter
-            return self.table.indicators(column)[self.rows]
-        found = (self.own < other if letter == "s" else self.own > other).astype(np.float64)
+    def _check_indicator(self, letter: str, other: Floats) -> None:
+        """Refuse a column that says otherwise than the payoffs who is behind (s) or ahead (r)."""
         column = f"{letter}{self.suffix}"
-        if column in self.table:
+        if letter in {"s", "r"} and column in self.table:
+            found = (self.own < other if letter == "s" else self.own > other).astype(np.float64)
             wrong = np.flatnonzero(self.table.indicators(column)[self.rows] != found)
             if len(wrong):
                 place = "behind" if letter == "s" else "ahead"
@@ -96,7 +83,6 @@ class _Options:
                     f"does not say whether the chooser is {place} with {own:g} against {beside:g}; correct "
                     "or drop it",
                 )
-        return found
 
 
 def read_wide(table: Table, model: Model) -> Choices:

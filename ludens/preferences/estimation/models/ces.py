@@ -15,7 +15,7 @@ which is computed from its series where |ρd| is small. Payoffs must be at least
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ class CESModel(NonlinearModel):
     )
     attributes: tuple[str, ...] = ("own", "other")
     scale: Literal["noise", "precision"] = "noise"
+    lowest_payoff: ClassVar[float] = 0.0
 
     def check(self, choices: Choices) -> None:
         """Refuse negative payoffs.
@@ -53,7 +54,7 @@ class CESModel(NonlinearModel):
         Raises:
             UsageError: the message names the first situation with one.
         """
-        negative = np.argwhere(choices.attributes < 0)
+        negative = np.argwhere(choices.attributes < self.lowest_payoff)
         if len(negative):
             place = int(negative[0, 0])
             name = choices.situations[place] if choices.situations else str(place)

@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,8 @@ class Model(ABC):
     source: str
     parameters: tuple[Parameter, ...]
     attributes: tuple[str, ...]
+    lowest_payoff: ClassVar[float] = -math.inf
+    """The smallest payoff that the utility is defined for."""
 
     @property
     def names(self) -> tuple[str, ...]:
