@@ -1,4 +1,4 @@
-"""Checks of an environment's arguments: counts, words from a list, seeds, and calls in the right order."""
+"""Checks of arguments: counts, words from a list, texts, seeds, and calls in the right order."""
 
 from __future__ import annotations
 
@@ -63,6 +63,36 @@ def check_count(environment: str, name: str, value: object, *, least: int = 1) -
             f"{environment} got {name}={value!r}; it must be a whole number of at least {least}."
         )
     return number
+
+
+def check_texts(prefix: str, values: Mapping[str, Any]) -> None:
+    """See that every text can be written in UTF-8, which half of a surrogate pair cannot. Arguments and names
+    of files hold such halves where their bytes are not UTF-8.
+
+    Args:
+        prefix: what comes before a key in the message.
+        values: by key; texts in lists and mappings are looked at too.
+
+    Raises:
+        UsageError: one cannot; the message names its key.
+    """
+    for key, value in values.items():
+        for text in (str(key), value):
+            if isinstance(text, str) and (half := half_character(text)):
+                raise UsageError(f"{prefix}{key} holds {half}: write the text in UTF-8.")
+        if isinstance(value, list | tuple):
+            check_texts(f"{prefix}{key}", {f"[{place}]": each for place, each in enumerate(value)})
+        elif isinstance(value, Mapping):
+            check_texts(f"{prefix}{key}.", value)
+
+
+def half_character(text: str) -> str:
+    """Return a description of the first half of a surrogate pair in a text; empty if there is none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"half a character ({text[error.start]!r} at place {error.start + 1})"
+    return ""
 
 
 def seeded(environment: str, seed: int | None, present: np.random.Generator | None) -> np.random.Generator:

@@ -174,7 +174,7 @@ def plain_address(address: str) -> str:
         for name, value in parse_qsl(query, keep_blank_values=True)
         if not (is_secret(name) or name.lower() in _IN_QUERIES or _KEYS.search(value))
     ]
-    return f"{scheme}{mark}{before}" + (f"?{urlencode(public)}" if public else "")
+    return f"{scheme}{mark}{before}" + (f"?{urlencode(public, errors='surrogatepass')}" if public else "")
 
 
 def _parts(address: str) -> tuple[str, str, str]:
@@ -256,7 +256,7 @@ def _of_address(address: str) -> Iterator[str]:
         yield from _forms(unquote(part))
         yield from _forms(part)
     if colon:
-        yield base64.b64encode(unquote(credentials).encode()).decode()
+        yield base64.b64encode(unquote(credentials).encode("utf-8", "surrogatepass")).decode()
     for part in rest.partition("#")[0].partition("?")[2].split("&"):
         name, _, value = part.partition("=")
         if is_secret(name) or name.lower() in _IN_QUERIES:
@@ -276,7 +276,7 @@ def _forms(secret: str) -> Iterator[str]:
     if is_placeholder(plain):
         return
     yield plain
-    yield quote(plain, safe="")
+    yield quote(plain, safe="", errors="surrogatepass")
     yield json.dumps(plain)[1:-1]
     if "\n" in plain:  # a certificate, or a file of credentials
         yield from (line.strip() for line in plain.splitlines() if len(line.strip()) >= 20)

@@ -6,6 +6,7 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 import typer
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     # Wherever it stands, it is meant for the whole command.
     given = ["--debug"] * debug + [argument for argument in given if argument != "--debug"]
+    _show_every_character()
     try:
         app(given, prog_name="ludens")
     except SystemExit as end:
@@ -42,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typer.echo(f"{_place(error)}: run again with --debug to see the way there.", err=True)
         return 1
     return 0
+
+
+def _show_every_character() -> None:
+    """Write characters that the terminal's encoding lacks as escapes, as Python does on stderr."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _place(error: BaseException) -> str:

@@ -33,6 +33,12 @@ def adapter(place: Path, base: object) -> Path:
     return place
 
 
+def written(place: Path, config: str | bytes) -> Path:
+    place.mkdir()
+    (place / "adapter_config.json").write_bytes(config if isinstance(config, bytes) else config.encode())
+    return place
+
+
 def without(monkeypatch, *libraries):
     """Let the libraries look as if they were not installed."""
     import importlib.util
@@ -97,6 +103,21 @@ def faults(tmp_path: Path) -> dict[str, str]:
         str(tmp_path / "broken"): "does not say which model",
         str(adapter(tmp_path / "nameless", None)): "names no base model",
         str(adapter(tmp_path / "second", str(first))): "another adapter",
+        str(adapter(tmp_path / "own", str(tmp_path / "own"))): "names itself as its base",
+        str(adapter(tmp_path / "here", ".")): "names itself as its base",
+        f"local/{adapter(tmp_path / 'local', f'local/{tmp_path}/local')}": "names itself as its base",
+        str(adapter(tmp_path / "one", "../other")): "another adapter",
+        str(adapter(tmp_path / "other", "../one")): "another adapter",
+        str(adapter(tmp_path / "null", "org/\0model")): "No file or directory",
+        str(adapter(tmp_path / "half", "\ud800")): "No file or directory",
+        str(adapter(tmp_path / "long", "m" * 5000)): "cannot be looked up",
+        str(adapter(tmp_path / "nobody", "~nobody-of-this-name/model")): "cannot be looked up",
+        str(adapter(tmp_path / "listed", ["org/model"])): "names no base model",
+        str(written(tmp_path / "list", "[]")): "does not say which model",
+        str(written(tmp_path / "deep", "[" * 100_000)): "does not say which model",
+        str(written(tmp_path / "bytes", b"\xff\xfe{")): "does not say which model",
+        "m" * 5000: "cannot be looked up",
+        "~nobody-of-this-name/model": "cannot be looked up",
     }
 
 
@@ -108,6 +129,7 @@ def test_each_fault_is_one_sentence_that_says_what_to_do(tmp_path, monkeypatch):
         said = str(caught.value)
         assert said.endswith((".", ")"))
         assert "\n" not in said
+        assert len(said) < 1000
 
 
 def test_what_is_not_installed_is_named_with_its_command(gguf, directory, monkeypatch):

@@ -104,11 +104,12 @@ def _prompt(turn: Turn, order: int) -> Prompt:
     lines = [f"{label}. {statements[number]}" for label, number in zip(labels, shown, strict=True)]
     text = game.question.format(sentence=turn.facts["sentence"], options="\n".join(lines))
     letters = f"{', '.join(labels[:-1])} and {labels[-1]}"
+    digest = hashlib.sha256(game.question.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return Prompt(
         messages=({"role": "user", "content": text},),
         labels=labels,
         order=shown,
         words=(),
         reread=lambda reason: f"{reason} Answer with one of the letters {letters} only.",
-        wording=Wording("judge", "judge", hashlib.sha256(game.question.encode()).hexdigest()[:12], (shown,)),
+        wording=Wording("judge", "judge", digest, (shown,)),
     )

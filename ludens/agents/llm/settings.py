@@ -29,7 +29,7 @@ from ludens.agents.llm.prompts.prices import Layout, check_prefix
 from ludens.agents.llm.prompts.templates import personas
 from ludens.agents.policy import OnInvalid
 from ludens.agents.secrets import plain_address, remember, without_secrets
-from ludens.checks import check_choice, check_count, whole_number
+from ludens.checks import check_choice, check_count, check_texts, whole_number
 from ludens.errors import UsageError
 
 Elicit = Literal["auto", "logprobs", "sample"]
@@ -216,6 +216,7 @@ class ModelSettings(BaseModel):
             UsageError: a value is out of its range, a name is a misspelt setting, or an option is one that
                 the policy decides itself.
         """
+        check_texts(f"{policy}: ", {"model": model, **given})
         remember(given)
         _check_options(policy, [name for name in given if name not in cls.names()], cls.names())
         try:

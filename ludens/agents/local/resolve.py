@@ -55,16 +55,22 @@ def resolve(name: str) -> Reference:
     name = name.removeprefix(PREFIX)
     if name == EMBEDDED:
         return Reference(name, "embedded", str(embedded_file()), "llamacpp")
-    path = Path(name).expanduser()
-    if name and path.is_dir():
-        return _directory(name, path.resolve())
-    if path.is_file():
-        _check_gguf(name, path)
-        return Reference(name, "gguf", str(path.resolve()), "llamacpp")
+    try:
+        path = Path(name).expanduser()
+        if name and path.is_dir():
+            return _directory(name, path.resolve())
+        if path.is_file():
+            _check_gguf(name, path)
+            return Reference(name, "gguf", str(path.resolve()), "llamacpp")
+    except (OSError, RuntimeError) as error:  # a name that is too long, a folder that is closed, a loop, …
+        why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        raise LocalModelError(
+            f"The model {PREFIX}{_short(name)} cannot be looked up ({why}): check its path and permissions."
+        ) from error
     if name.endswith(".gguf") or name.startswith(("/", "./", "../", "~")) or not _HUB_ID.fullmatch(name):
         raise LocalModelError(
-            f"No file or directory {name!r} for the model {PREFIX}{name}: give the path of a .gguf file or "
-            f"of a model directory, a Hugging Face id, or {PREFIX}{EMBEDDED}."
+            f"No file or directory {_short(name)!r} for the model {PREFIX}{_short(name)}: give the path of a "
+            f".gguf file or of a model directory, a Hugging Face id, or {PREFIX}{EMBEDDED}."
         )
     return Reference(name, "hub", name, "hf")
 
@@ -100,7 +106,7 @@ def _directory(name: str, path: Path) -> Reference:
 def _base(name: str, config: Path) -> Reference:
     try:
         base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise LocalModelError(
             f"The adapter {name!r} does not say which model it was trained on: its adapter_config.json lacks "
             f"a readable base_model_name_or_path ({type(error).__name__}); save the adapter again with PEFT."
@@ -112,13 +118,32 @@ def _base(name: str, config: Path) -> Reference:
         )
     # A relative path in a configuration that was moved along with its base means "beside the adapter".
     beside = config.parent / base
-    reference = resolve(str(beside) if not Path(base).is_absolute() and beside.exists() else base)
-    if reference.kind == "adapter":
+    if not Path(base).is_absolute() and _exists(beside):
+        base = str(beside)
+    # Looked at before it is resolved, since adapters may name each other in a circle.
+    if _exists(other := Path(base.removeprefix(PREFIX)).expanduser() / config.name):
+        if other.samefile(config):
+            raise LocalModelError(
+                f"The adapter {name!r} names itself as its base: set base_model_name_or_path in its "
+                f"{config.name} to the model that it was trained on."
+            )
         raise LocalModelError(
-            f"The adapter {name!r} builds on another adapter ({reference.path}): merge that one into its "
-            "model first."
+            f"The adapter {name!r} builds on another adapter ({other.parent.resolve()}): merge that one into "
+            "its model first."
         )
-    return reference
+    return resolve(base)
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is such a file; False for a name that no file can have."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 200 else f"{name[:197]}..."
 
 
 def _check_gguf(name: str, path: Path) -> None:

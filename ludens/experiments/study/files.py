@@ -17,6 +17,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ludens.checks import check_texts
 from ludens.errors import UsageError
 from ludens.experiments.study.registry import STUDIES, AnyStudy, find_study, reference_of
 
@@ -64,10 +65,15 @@ def parse_study(text: str) -> AnyStudy:
 
 
 def as_toml(study: AnyStudy) -> str:
-    """Return the file of a study: `parse_study` makes an equal one from it."""
+    """Return the file of a study: `parse_study` makes an equal one from it.
+
+    Raises:
+        UsageError: a text in it cannot be written in UTF-8.
+    """
     import tomli_w
 
     reference = reference_of(type(study))
     named = {} if reference is None else {"study": reference}
     values = study.config.model_dump(mode="json", exclude_none=True)  # TOML has no word for None
+    check_texts(f"{study.kind()}.", values)
     return tomli_w.dumps({**named, study.kind(): values})

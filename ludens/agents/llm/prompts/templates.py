@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ludens.agents.policy import Wording
+from ludens.checks import half_character
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Prompt:
             labels.
         reread: a function from the reason why a reply could not be read to the text that asks again.
         wording: framing, template, content hash, and this order.
+
+    Raises:
+        UsageError: a message cannot be written in UTF-8, and so not be sent.
     """
 
     messages: tuple[Mapping[str, str], ...]
@@ -40,6 +44,14 @@ class Prompt:
     words: tuple[str, ...]
     reread: Callable[[str], str]
     wording: Wording
+
+    def __post_init__(self) -> None:
+        for message in self.messages:
+            if half := half_character(message["content"]):
+                raise UsageError(
+                    f"The {message['role']} message of {self.wording.template} holds {half}, which no model "
+                    "takes: write the texts of the game and of the policies in UTF-8."
+                )
 
     def in_game_order(self, values: Sequence[float]) -> tuple[float, ...]:
         """Return values per label as values per option of the game."""
@@ -148,7 +160,9 @@ def _hash(folder: TemplateFolder, templates: tuple[str, ...], texts: tuple[str, 
             included = meta.find_referenced_templates(folder.environment.parse(contents[name]))
             waiting += [other for other in included if other]
     parts = [f"{name}\0{contents[name]}\0" for name in sorted(contents)]
-    return hashlib.sha256("".join([*parts, "\0".join(texts)]).encode()).hexdigest()[:12]
+    return hashlib.sha256("".join([*parts, "\0".join(texts)]).encode("utf-8", "surrogatepass")).hexdigest()[
+        :12
+    ]
 
 
 def _join(items: Sequence[str], last: str) -> str:
