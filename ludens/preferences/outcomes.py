@@ -101,7 +101,8 @@ def maximin(weight: float) -> OutcomePreferences:
 
 
 def _maximin(payoffs: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
-    return (1 - weight) * payoffs + weight * payoffs.min(axis=1, keepdims=True)
+    felt: NDArray[np.float64] = (1 - weight) * payoffs + weight * payoffs.min(axis=1, keepdims=True)
+    return felt
 
 
 def _valued(node: Node, worths: Iterator[NDArray[np.float64]]) -> Node:
