@@ -115,6 +115,17 @@ def test_addresses_by_model():
     ]
 
 
+def test_an_address_under_litellm_s_own_name_is_replaced_too():
+    broken_off()
+    rewritten("run.db", lambda config: config["models"][0].update(base_url="http://127.0.0.1:9/v1"))
+    with Loopback(otherwise=say("A")) as server:
+        assert resume("run.db", api_base=server.url).manifest["status"] == "done"
+        assert server.count > 0
+    assert Run("run.db").manifest["addresses"] == [
+        {"model": MODEL, "begun_at": "http://127.0.0.1:9/v1", "now": server.url}
+    ]
+
+
 @pytest.mark.parametrize(
     "text", ["nothing", "127.0.0.1:8000/v1", "http://", "openai/loopback=x", "http://h:x/v1"]
 )

@@ -69,7 +69,7 @@ class Connection:
         self._added: dict[str, str | None] = {
             label_of(policy): named.get(label_of(policy)) or (alone[0] if len(alone) == 1 else None)
             for policy in added
-            if _is_hosted(policy) and "api_base" not in _settings(policy)
+            if _is_hosted(policy) and _held(policy) is None
         }
         for model, address in named.items():
             self._name(model, address)
@@ -92,13 +92,13 @@ class Connection:
         if not _is_hosted(policy):
             return policy
         now = self._now.get(_place(policy))
-        changed = self._patience if now is None else {**self._patience, "api_base": now}
-        return {**_settings(policy), **changed} if changed else policy
+        reached = policy if now is None else _at(policy, now)
+        return {**_settings(reached), **self._patience} if self._patience else reached
 
     def completed(self, policy: PolicyLike) -> PolicyLike:
         """Return a policy with the address given for it, if it is one that the run gets now."""
         address = None if isinstance(policy, Policy) else self._added.get(label_of(policy))
-        return policy if address is None else {**_settings(policy), "api_base": address}
+        return policy if address is None else _at(policy, address)
 
     def check(self) -> None:
         """Refuse to send a key to an address that the file names, unless it was given now as well.
@@ -151,7 +151,7 @@ class Connection:
         return [policy for policy in self._policies if _is_hosted(policy)]
 
     def _address(self, policy: PolicyLike) -> str | None:
-        now = self._now.get(_place(policy), _settings(policy).get("api_base"))
+        now = self._now.get(_place(policy), _held(policy))
         return None if now is None else plain_address(str(now))
 
     def _hidden(self) -> list[str]:
@@ -160,7 +160,7 @@ class Connection:
             each.address
             for policy in self._policies
             for each in exposures(spec_of(policy), _options(policy))
-            if each.setting != "api_base"
+            if each.setting not in {"api_base", "base_url"}
         ]
 
 
@@ -201,7 +201,7 @@ def check_policy(path: str | os.PathLike[str], policy: PolicyLike, trusted: Coll
             f"which is not the provider of {label_of(policy)}: if that server is to have it, say so by "
             f"--api-base {again} (in Python api_base=…), and otherwise give another address."
         )
-    if MASK in str(_settings(policy).get("api_base", "")):
+    if MASK in str(_held(policy)):
         raise UsageError(
             f"The address of {label_of(policy)} held a secret, which {path} does not keep: give it again "
             "by --api-base URL (in Python api_base=…)."
@@ -232,7 +232,7 @@ def _is_hosted(policy: PolicyLike) -> bool:
     if isinstance(policy, Policy):
         return False
     spec = spec_of(policy)
-    return (is_model_id(spec) and not spec.startswith("local/")) or "api_base" in _settings(policy)
+    return (is_model_id(spec) and not spec.startswith("local/")) or _held(policy) is not None
 
 
 def _settings(policy: PolicyLike) -> dict[str, Any]:
@@ -245,4 +245,16 @@ def _options(policy: PolicyLike) -> dict[str, Any]:
 
 def _place(policy: PolicyLike) -> tuple[str, str | None]:
     """Return what tells a model of a run from the others: its label, and its address in the configuration."""
-    return label_of(policy), _settings(policy).get("api_base")
+    return label_of(policy), _held(policy)
+
+
+def _held(policy: PolicyLike) -> str | None:
+    """Return the address in a policy's settings; of two, the one that LiteLLM takes."""
+    settings = _settings(policy)
+    address: str | None = settings.get("base_url") or settings.get("api_base")
+    return address
+
+
+def _at(policy: PolicyLike, address: str) -> PolicyLike:
+    kept = {name: value for name, value in _settings(policy).items() if name != "base_url"}
+    return {**kept, "api_base": address}
