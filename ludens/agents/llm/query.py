@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ludens.agents.journal import current_journal
@@ -20,6 +21,7 @@ Messages = list[dict[str, str]]
 Read = Callable[[Reply], ParsedReply]
 Rejection = Callable[[str], ModelError]
 
+THOUGHTS_ALONE = "The reply held thoughts and no answer."
 REJECTED = "The server does not take such a request: "
 QUOTED = 1000
 """Characters of an unreadable reply that are shown to the model again."""
@@ -129,6 +131,9 @@ class ModelQuery:
             parsed = ParsedReply("refused", reply.refusal, reply.text)
         else:
             parsed = read(reply)
+            thoughts_alone = reply.thoughts and not reply.text and "logprobs" not in wanted
+            if parsed.outcome == "invalid" and thoughts_alone:
+                parsed = replace(parsed, detail=THOUGHTS_ALONE)
         assert parsed.outcome != "rejected"
         return self._record(sent, reply, parsed)
 

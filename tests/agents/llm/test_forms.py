@@ -113,6 +113,10 @@ def test_a_reply_without_an_answer_is_asked_again_and_never_guessed(form):
     assert (decision.action, [call.outcome for call in decision.calls]) == (1, ["invalid", "ok"])
     assert decision.calls[0].reply is None
     assert decision.calls[0].transport_retries == 0
+    thoughts = form is EMPTY["thoughts alone"]
+    assert decision.calls[0].detail == (
+        "The reply held thoughts and no answer." if thoughts else "The reply was empty."
+    )
 
 
 COUNTS = {
