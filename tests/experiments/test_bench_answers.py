@@ -62,11 +62,11 @@ def test_the_answer_mass_stands_beside_the_shares_by_protocol_and_in_every_file(
     result, found = answered(tmp_path, leaning, concurrency=1)
     assert (found.mass.mean, found.mass.lowest) == (pytest.approx(0.3), pytest.approx(0.2))
     assert set(found.mass_by_protocol) == {"TG3", "UG3"}
-    assert (found.mass.decisions, found.mass.sampled, found.mass.low_mass) == (8, 0, 0)
+    assert (found.mass.choices, found.mass.weighed, found.mass.sampled, found.mass.low_mass) == (8, 8, 0, 0)
     rows = to_json(result)["answer_mass"]
     assert {row["policy"] for row in rows} == {MODEL}
     assert [row["protocol"] for row in rows] == ["TG3", "UG3"]
-    assert sum(row["decisions"] for row in rows) == 8
+    assert sum(row["choices"] for row in rows) == 8
     shown = tables(result)
     by_protocol = shown["Answer mass by protocol"]
     assert (by_protocol.names, by_protocol.headers) == ((MODEL,), ("TG3", "UG3"))
@@ -103,6 +103,7 @@ def test_low_mass_is_a_status_of_its_own_that_every_count_knows(tmp_path):
     row = dict(zip(reading.headings, reading.rows[0], strict=True))
     assert (row["low mass"].text, row["unreadable"].text, row["refused"].text) == ("100", "0", "0")
     assert {row["measure"] for row in to_json(result)["estimates"]} >= {"low_mass"}
+    assert "less than 5 per cent of its probability on the options at 8 of 8 questions" in printed(result)
 
 
 def test_a_model_sampled_in_place_of_its_log_probabilities_is_said_to_be(tmp_path):
@@ -110,9 +111,11 @@ def test_a_model_sampled_in_place_of_its_log_probabilities_is_said_to_be(tmp_pat
         return weighing(Hm=0.9, A=0.01, B=0.01) if request.get("logprobs") else say("B")
 
     result, found = answered(tmp_path, wordy)
-    assert (found.mass.sampled, found.mass.decisions) == (8, 8)
+    assert (found.mass.sampled, found.mass.weighed, found.mass.choices) == (8, 8, 0)
     assert (found.invalid.value, found.low_mass.value) == (0, 0)
+    assert (found.mass.mean, found.answer_mass.value) == (None, None)
     assert "was sampled at 8 of 8 questions" in printed(result)
+    assert "were forced" not in printed(result)
     records = [record for record in result.decisions if record.policy == MODEL]
     assert {record.decision.provenance for record in records} == {"sample"}
 
@@ -256,7 +259,7 @@ def test_every_table_of_answers_knows_every_status(status, column):
     call = Call("x/y", (), "Hm", "invalid", "Hm.", {"logprobs": True}, (0.01, 0.02))
     decisions = [record(turn, "x/y", Decision(None, status, calls=(call,)), episode=n) for n in range(3)]
     titles = {table.title: table for table in answering_tables(decisions)}
-    assert [cell.text for cell in titles["Answer mass"].rows[0]][:2] == ["3", "3"]
+    assert [cell.text for cell in titles["Answer mass"].rows[0]][:2] == ["–", "3"]
     if column is not None:
         assert titles["Answer mass"].rows[0][column].text == "3"
     else:

@@ -142,14 +142,14 @@ def test_the_answer_mass_of_direct_answers_stands_beside_their_scores(asked, tmp
     (m,) = score_exam(*read_exam(tmp_path / "e.db"), MORAL)
     assert m.low_mass.value == pytest.approx(1 / 4)
     assert (m.invalid.value, m.refused.value) == (0, 0)
-    assert m.answer_mass == pytest.approx((0.4 + 0.2 + 0.02 + 0.4) / 4)
-    assert m.lowest_mass == pytest.approx(0.02)
+    assert m.answer_mass == pytest.approx((0.4 + 0.2 + 0.4) / 3)
+    assert m.lowest_mass == pytest.approx(0.2)
     study, result = load(run.path)
     (row,) = study.tables(result)["sets"]
     assert (row["answer_mass"], row["lowest_mass"]) == (m.answer_mass, m.lowest_mass)
     scores = study.page(result).tables[0]
-    assert scores.rows[0][scores.headers.index("answer mass")].text == "26"
-    assert any("26 per cent of its probability" in warning for warning in study.page(result).warnings)
+    assert scores.rows[0][scores.headers.index("answer mass")].text == "33"
+    assert any("33 per cent of its probability" in warning for warning in study.page(result).warnings)
 
 
 def test_unreadable_and_refused_replies_are_counted_and_never_become_answers(asked, tmp_path):

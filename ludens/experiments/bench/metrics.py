@@ -23,7 +23,7 @@ from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.bench.comparisons import KAPPAS, Beliefs, Comparison, compare
 from ludens.experiments.estimates.answers import of_shares
 from ludens.experiments.estimates.revealed import Revealed, reveal
-from ludens.experiments.measures.answer_mass import AnswerMass, answer_mass, weighed
+from ludens.experiments.measures.answer_mass import AnswerMass, answer_mass, choices_read
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.measures.intervals import (
     Estimate,
@@ -203,7 +203,7 @@ def _measures(
         mass_by_protocol={
             name: mass
             for name in dict.fromkeys(str(record.protocol) for record in choices)
-            if (mass := answer_mass(record for record in choices if record.protocol == name)).decisions
+            if (mass := answer_mass(record for record in choices if record.protocol == name)).weighed
         },
         costs=costs(records),
         asked=shares.asked,
@@ -329,7 +329,7 @@ def _first_shown(shares: Sequence[Share], rng: np.random.Generator) -> Estimate:
 
 
 def _answer_mass(choices: Sequence[DecisionRecord], rng: np.random.Generator) -> Estimate:
-    read = [(mass, (record.protocol, record.node)) for mass, record in weighed(choices)]
+    read = [(mass, (record.protocol, record.node)) for mass, record in choices_read(choices)]
     if not read:
         return missing("no choice was read from log-probabilities")
     return cluster_mean([mass for mass, _ in read], [question for _, question in read], rng)

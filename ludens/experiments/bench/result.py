@@ -101,8 +101,9 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
 
 def answer_masses(result: BenchResult) -> Iterator[dict[str, Any]]:
     """Yield the answer mass of every model on every protocol as one row: policy, protocol, the mean and the
-    lowest answer mass, for how many decisions log-probabilities were read, and how many of them were sampled
-    instead or ended as low mass. Policies without log-probabilities have no rows.
+    lowest answer mass of the choices that were read from log-probabilities, how many those are, for how many
+    decisions log-probabilities came, and how many of them were sampled instead or ended as low mass. Policies
+    without log-probabilities have no rows.
     """
     for found in result.measures:
         for protocol, mass in found.mass_by_protocol.items():
@@ -111,7 +112,8 @@ def answer_masses(result: BenchResult) -> Iterator[dict[str, Any]]:
                 "protocol": protocol,
                 "answer_mass": mass.mean,
                 "lowest": mass.lowest,
-                "decisions": mass.decisions,
+                "choices": mass.choices,
+                "weighed": mass.weighed,
                 "sampled": mass.sampled,
                 "low_mass": mass.low_mass,
             }

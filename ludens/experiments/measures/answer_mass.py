@@ -1,8 +1,8 @@
 """The answer mass: how much of a model's probability lay on the options that it was to choose from.
 
 Choices that are read from log-probabilities are shares of that mass alone, the rest went to other words. So
-it stands beside every such share. A model whose log-probabilities were no answer was sampled instead; this is
-counted too.
+it stands beside every such share. Where the log-probabilities were no answer, nothing rests on their mass:
+what was sampled instead, refused or of low mass is counted and not averaged.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ class AnswerMass:
     """The answer mass of some decisions.
 
     Attributes:
-        mean, lowest: over the decisions; None where no log-probabilities were read.
-        decisions: for how many log-probabilities were read.
+        mean, lowest: over the choices that were read from log-probabilities; None if none was.
+        choices: how many those are.
+        weighed: for how many decisions log-probabilities came.
         sampled: how many of them were sampled in the end, because the log-probabilities were no answer.
         low_mass: how many of them ended as ``"low_mass"``.
     """
 
     mean: float | None
     lowest: float | None
-    decisions: int
+    choices: int
+    weighed: int
     sampled: int
     low_mass: int
 
@@ -41,19 +43,27 @@ class AnswerMass:
 
 def answer_mass(records: Iterable[DecisionRecord]) -> AnswerMass:
     """Return the answer mass of those of the decisions whose log-probabilities were read."""
-    read = list(weighed(records))
-    masses = [mass for mass, _ in read]
+    weighed = [
+        record
+        for record in records
+        if isinstance(record.decision, Decision) and record.decision.answer_mass is not None
+    ]
+    masses = [mass for mass, _ in choices_read(weighed)]
     return AnswerMass(
         math.fsum(masses) / len(masses) if masses else None,
         min(masses, default=None),
         len(masses),
-        sum("logprobs" not in record.decision.calls[-1].parameters for _, record in read),
-        sum(record.decision.status == "low_mass" for _, record in read),
+        len(weighed),
+        sum("logprobs" not in record.decision.calls[-1].parameters for record in weighed),
+        sum(record.decision.status == "low_mass" for record in weighed),
     )
 
 
-def weighed(records: Iterable[DecisionRecord]) -> Iterator[tuple[float, DecisionRecord]]:
-    """Yield the decisions whose log-probabilities were read, each after its answer mass."""
+def choices_read(records: Iterable[DecisionRecord]) -> Iterator[tuple[float, DecisionRecord]]:
+    """Yield the choices that were read from log-probabilities, each after its answer mass."""
     for record in records:
-        if isinstance(record.decision, Decision) and (mass := record.decision.answer_mass) is not None:
-            yield mass, record
+        answer = record.decision
+        if not isinstance(answer, Decision) or answer.answer_mass is None:
+            continue
+        if (answer.status, answer.provenance) == ("valid", "logprobs"):
+            yield answer.answer_mass, record

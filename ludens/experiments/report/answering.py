@@ -27,7 +27,8 @@ def by_policy(records: Iterable[DecisionRecord]) -> RecordsByPolicy:
 
 def remarks(records: Iterable[DecisionRecord], persona: str | None = None) -> list[str]:
     """Return what limits the choices of models, in sentences: that most of a model's probability lay on other
-    words, that it was sampled where its log-probabilities were no answer, that it refused.
+    words, or almost all of it; that it was sampled where its log-probabilities were no answer; that it
+    refused.
 
     Args:
         records: the decisions of a run.
@@ -41,12 +42,12 @@ def answering_tables(records: Iterable[DecisionRecord]) -> list[Table]:
     what did not occur.
     """
     choices = by_policy(records)
-    masses = {name: mass for name, own in choices.items() if (mass := answer_mass(own)).decisions}
+    masses = {name: mass for name, own in choices.items() if (mass := answer_mass(own)).weighed}
     rows: list[tuple[str, list[Cell | str]]] = [
-        (policy_name(name), [mass_cell(mass), str(mass.decisions), str(mass.sampled), str(mass.low_mass)])
+        (policy_name(name), [mass_cell(mass), str(mass.weighed), str(mass.sampled), str(mass.low_mass)])
         for name, mass in masses.items()
     ]
-    headers = ["answer mass", "read from log-probabilities", "sampled instead", "low mass"]
+    headers = ["answer mass", "with log-probabilities", "sampled instead", "low mass"]
     found = [Table.of("Answer mass", f"{_MASS} {_LOW}", headers, rows, corner="policy")] if rows else []
     refused = refusals_table({name: refusals(own) for name, own in choices.items()})
     return found if refused is None else [*found, refused]
@@ -56,8 +57,7 @@ def mass_cell(mass: AnswerMass | None) -> Cell:
     """Return the mean answer mass in per cent, over the lowest, or a dash."""
     if mass is None or mass.mean is None:
         return Cell(DASH, "", NOT_READ)
-    instead = f", {mass.sampled} of them sampled instead" if mass.sampled else ""
-    return Cell(percent(mass.mean), f"≥ {percent(mass.lowest)}", f"n = {mass.decisions}{instead}")
+    return Cell(percent(mass.mean), f"≥ {percent(mass.lowest)}", f"n = {mass.choices}")
 
 
 def mean_mass_cell(mean: float | None, lowest: float | None) -> Cell:
@@ -75,10 +75,18 @@ def low_mass_sentence(policy: str, mass: float) -> str:
     )
 
 
+def no_mass_sentence(policy: str, mass: AnswerMass) -> str:
+    """Return the remark that almost none of a model's probability lay on the options."""
+    return (
+        f"{policy_name(policy)} put less than {percent(MIN_ANSWER_MASS)} per cent of its probability on the "
+        f"options at {mass.low_mass} of {mass.weighed} questions: no choice was read there."
+    )
+
+
 def sampled_sentence(policy: str, mass: AnswerMass) -> str:
     """Return the remark that a model was sampled where its log-probabilities were no answer."""
     return (
-        f"{policy_name(policy)} was sampled at {mass.sampled} of {mass.decisions} questions, because its "
+        f"{policy_name(policy)} was sampled at {mass.sampled} of {mass.weighed} questions, because its "
         "log-probabilities were not those of an answer there."
     )
 
@@ -148,13 +156,15 @@ def _remarks(name: str, own: Sequence[DecisionRecord], persona: str | None) -> I
         yield low_mass_sentence(name, mass.mean)
     if mass.sampled:
         yield sampled_sentence(name, mass)
+    if mass.low_mass:
+        yield no_mass_sentence(name, mass)
     if refused:
         yield refusals_sentence(name, refused, len(own), persona)
 
 
 _MASS = (
     "The part of a model's probability, in per cent, that lay on any option at all where choices were read "
-    "from log-probabilities: the mean, and in small the lowest of any decision. The lower it is, the more "
+    "from log-probabilities: the mean, and in small the lowest of any choice. The lower it is, the more "
     "the choices were forced."
 )
 _LOW = (
