@@ -101,6 +101,11 @@ def garbled() -> Answer:
     return Answer(body=b'{"id": "x", "choices": [{"index": 0, "mess')
 
 
+def ended(reason: str, text: str | None = "") -> Answer:
+    """A reply that ended for a reason of the server's own."""
+    return Answer(text, finish_reason=reason)
+
+
 def refusing(text: str = "I'm sorry, but I can't help with that.") -> Answer:
     """A refusal in the field that OpenAI made for it."""
     return Answer(None, refusal=text)

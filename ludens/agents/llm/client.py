@@ -19,7 +19,7 @@ from ludens.agents.llm.circuit import circuit_of
 from ludens.agents.llm.content_filters import filtered
 from ludens.agents.llm.endpoint import Endpoint
 from ludens.agents.llm.faults import all_words, chain, is_spent, no_such_page, permanent_error, provider_words
-from ludens.agents.llm.reply import FILTERED, Reply, error_text, read_reply, received
+from ludens.agents.llm.reply import FILTERED, Reply, broken_off, error_text, read_reply, received
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
 
@@ -94,6 +94,8 @@ async def _request(
                 error.message = said  # LiteLLM drops it
             raise
         response = body
+    if why := broken_off(response):
+        raise litellm.InternalServerError(message=why, llm_provider="", model=endpoint.model)
     left_out = "temperature" in parameters and bool(sent) and not _holds(sent, "temperature")
     return read_reply(
         litellm, endpoint.model, response, left_out=frozenset({"temperature"} if left_out else ())

@@ -31,6 +31,8 @@ TURNED_DOWN = "The provider turned this prompt down: "
 
 _TEXTS = frozenset({"text", "output_text"})
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
+_BROKEN_OFF = frozenset({"error", "abort", "insufficient_system_resource"})
+"""Reasons for a reply's end of OpenRouter, vLLM and DeepSeek where the server failed."""
 _ID = re.compile(r"token_id:\d+")
 
 
@@ -139,6 +141,22 @@ def error_text(body: object) -> str:
     body = _decoded(body)
     said = body.get("error") if isinstance(body, Mapping) else None
     return said if isinstance(said, str) else ""
+
+
+def broken_off(response: Any) -> str:
+    """Return why a server broke a reply off in the middle, which is no answer of the model; empty if it did
+    not.
+
+    Args:
+        response: as in `read_reply`.
+    """
+    choice = next(iter(_items(_get(response, "choices"))), None)
+    further = _get(choice, "provider_specific_fields")
+    if fault := _get(choice, "error") or _get(further, "error"):
+        return str(_get(fault, "message") or fault)
+    reason = _get(further, "native_finish_reason") or _get(choice, "finish_reason")
+    broken = isinstance(reason, str) and reason in _BROKEN_OFF
+    return f"the reply ended with {reason!r}" if broken else ""
 
 
 def well_formed(text: str) -> str:

@@ -47,6 +47,20 @@ FLEETING = {
     "no connection": loopback.broken(),
     "cut in the middle": loopback.cut_short(),
     "body that is no JSON": loopback.garbled(),
+    "broken off (OpenRouter)": loopback.ended("error"),
+    "broken off in a sentence": loopback.ended("error", "I choose"),
+    "broken off (vLLM)": loopback.ended("abort"),
+    "broken off (DeepSeek)": loopback.ended("insufficient_system_resource", None),
+    "200 with an error": loopback.Answer(
+        body=b'{"error": {"message": "Provider returned error", "code": 502}}'
+    ),
+    "200 with an error and no choices": loopback.Answer(
+        body=b'{"id": "x", "choices": [], "error": {"message": "Provider returned error", "code": 502}}'
+    ),
+    "200 with an error in the choice": loopback.Answer(
+        body=b'{"id": "x", "choices": [{"index": 0, "finish_reason": null, "error": {"message": "Lost"}, '
+        b'"message": {"role": "assistant", "content": "A"}}]}'
+    ),
     "HTML in place of JSON": loopback.Answer(body=b"<html>502 Bad Gateway</html>"),
 }
 
@@ -318,7 +332,7 @@ def test_markup_and_terminal_codes_are_read_through_and_kept_as_they_came():
 def test_an_error_that_will_not_go_away_stops_at_once_in_one_sentence(status, says, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with (
-        Loopback([], loopback.failing(status, "No.\nReally\x1b[31m not.")) as server,
+        Loopback([], loopback.failing(status, "No.\nReally\x1b[31m no such model.")) as server,
         pytest.raises(ModelError) as error,
     ):
         decide(server)
