@@ -56,7 +56,7 @@ class LLMPolicy(RatingPolicy):
         """Ask the model.
 
         Raises:
-            ModelError: the model cannot be used, and asking again will not help.
+            ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
             WordingError: the framing cannot word this game.
         """
         if turn.scale is not None:
@@ -72,7 +72,7 @@ class LLMPolicy(RatingPolicy):
         """Ask the model what share of people choose each option at this turn.
 
         Raises:
-            ModelError: the model cannot be used, and asking again will not help.
+            ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
             WordingError: the framing cannot word this game.
         """
         query = await self._query(rng)

@@ -33,8 +33,8 @@ _PARTS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 class ModelError(LudensError):
-    """An error for a model that cannot be used, where asking again will not help: there is no key or no such
-    model, or the model does not take the request.
+    """An error for a model that cannot be used: there is no key or no such model, the model does not take the
+    request, or its server gave no reply (`NoReplyError`).
     """
 
 

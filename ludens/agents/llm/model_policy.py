@@ -120,7 +120,7 @@ class ModelPolicy(Policy):
         """Ask the model.
 
         Raises:
-            ModelError: the model cannot be used, and asking again will not help.
+            ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
         """
 
     async def _query(self, rng: np.random.Generator | None = None) -> ModelQuery:

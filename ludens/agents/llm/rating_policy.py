@@ -48,7 +48,7 @@ class RatingPolicy(ModelPolicy):
         """Ask the model for points.
 
         Raises:
-            ModelError: the model cannot be used, and asking again will not help.
+            ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
             WordingError: the framing cannot word this question.
             UsageError: the turn does not ask for points.
         """
