@@ -46,7 +46,8 @@ class Call:
         outcome: ``"ok"`` if the reply could be used, else what was wrong with it: ``"invalid"``,
             ``"refused"``, ``"error"`` (the server does not take such a request). What was not answered is no
             call.
-        detail: the reason in words, for an outcome other than ``"ok"``.
+        detail: the reason in words, for an outcome other than ``"ok"``, and for a request that was made
+            beside the question to find out what the server takes.
         parameters: sampling parameters that were sent.
         option_probabilities: read from token log-probabilities, in the game's option order, if asked for.
             They sum to the share of probability that went to any option at all, the rest went to other words.

@@ -17,7 +17,7 @@ Providers send it as an error of the request (status 400, 403, 422 or 451), ofte
 | xAI | status 403, "Content violates usage guidelines", ``SAFETY_CHECK_TYPE_…`` |
 | OpenRouter | status 403, "requires moderation", "Your input was flagged" |
 | Gemini, Vertex | ``PROHIBITED_CONTENT``, ``blockReason`` |
-| Bedrock and gateways | "guardrail", "blocked by content filter" |
+| Bedrock and gateways | "blocked by guardrail", "Guardrail intervened" |
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _FILTER = re.compile(
     r"|requires moderation|(?:prompt|input|content|request)s? (?:was|were|is|are|has been|have been) flagged"
     r"|violat\w+ (?:of )?(?:our |the )?(?:usage|content|safety) (?:polic|guideline)|safety system"
     r"|safety_check_type|considered high risk|sensitive_?(?:content|word|information)|new_sensitive"
-    r"|censorship|content_risk|prohibited_content|block_?reason|guardrail"
+    r"|censorship|content_risk|prohibited_content|block_?reason"
+    r"|guardrail\w* (?:has |have )?(?:intervened|blocked)|(?:blocked|rejected|violat\w+)(?: \w+){0,3} guardrail"
     r"|(?:harmful|unsafe|illegal|sensitive) (?:content|information)"
     r"|[\"']?code[\"']?: ?[\"']?1301\b|敏感|不安全|违规|风险"
 )

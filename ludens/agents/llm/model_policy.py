@@ -140,7 +140,7 @@ class ModelPolicy(Policy):
         seed = settings.seed
         if seed is None and rng is not None and "seed" in learnt.abilities.parameters:
             seed = int(rng.integers(2**31))
-        return ModelQuery(endpoint, seed, learnt, roomy=settings.max_tokens is None)
+        return ModelQuery(endpoint, seed, learnt, roomy=settings.max_tokens is None, too_long=self._rejection)
 
     def _learnt(self, server: str) -> Learnt:
         """Return what is known of the model and its server: by the run, or by this policy outside of runs."""

@@ -117,8 +117,8 @@ class PricePolicy(ModelPolicy):
         """Put the question until a price can be used, with as many requests as `tries` allows."""
         prompt, reply = question.prompt, ParsedReply("invalid")
         parameters = self._parameters(question, query.learnt)
-        last = len(query.calls) + self.settings.tries
-        while len(query.calls) < last:
+        last = query.asked + self.settings.tries
+        while query.asked < last:
             reply = await query.ask(prompt, parameters, question.read, retries=0, rejection=rejection)
             if reply.outcome != "invalid":
                 break

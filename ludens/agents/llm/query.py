@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ludens.agents.journal import current_journal
-from ludens.agents.llm.adaptation import Learnt, Request, folded
+from ludens.agents.llm.adaptation import Learnt, Request, folded, too_long
 from ludens.agents.llm.endpoint import Endpoint
 from ludens.agents.llm.exchange import ASIDE, TRIED, exchange
 from ludens.agents.llm.faults import ModelError
@@ -36,18 +36,32 @@ class ModelQuery:
             draw. None sends no seed.
         learnt: what is known of the model and its server; more is learnt while it is asked.
         roomy: whether the limit of tokens may be raised where a reply reaches it before any text.
+        too_long: the error to raise for a prompt that does not fit the model's context, from the server's
+            words.
     """
 
     def __init__(
-        self, endpoint: Endpoint, seed: int | None, learnt: Learnt | None = None, *, roomy: bool = False
+        self,
+        endpoint: Endpoint,
+        seed: int | None,
+        learnt: Learnt | None = None,
+        *,
+        roomy: bool = False,
+        too_long: Rejection = ModelError,
     ) -> None:
         self.calls: list[Call] = []
         self.learnt = learnt or Learnt()
         self._endpoint = endpoint
         self._seed = seed
         self._roomy = roomy
+        self._too_long = too_long
         self._journal = current_journal()
         self._ahead: Call | None = None
+
+    @property
+    def asked(self) -> int:
+        """How many requests were made, without those made beside them to find out what the server takes."""
+        return sum(not call.detail.startswith(ASIDE) for call in self.calls)
 
     def upcoming(self) -> Call | None:
         """Return the next request if an earlier session of the run has made it."""
@@ -118,11 +132,12 @@ class ModelQuery:
     ) -> Call:
         wanted = dict(parameters)
         if self._seed is not None:
-            own = sum(not call.detail.startswith(ASIDE) for call in self.calls)
-            wanted["seed"] = (self._seed + own) % 2**31
+            wanted["seed"] = (self._seed + self.asked) % 2**31
         request = Request(messages, wanted, self._roomy)
         sent, reply = await shared(exchange(self._endpoint, self.learnt, request, self._keep))
         self.remember()
+        if reply.rejected and too_long(reply.told):
+            raise self._too_long(reply.rejected)
         if reply.rejected and rejection is not None:
             raise rejection(reply.rejected)
         if reply.rejected:

@@ -242,6 +242,7 @@ FILTERS = {
             }
         ).encode(),
     ),
+    "a gateway": error(400, "The request was blocked by the guardrail pii"),
     "OpenRouter": error(403, 'openai/x requires moderation. Your input was flagged for "violence"', code=403),
     "in a reply of status 200": Answer(body=b'{"error": {"message": "Content Exists Risk", "code": 400}}'),
 }
@@ -295,13 +296,17 @@ def test_an_unknown_rejection_of_every_prompt_stops_and_is_found_out_once():
     assert sum(map(harmless, server.requests)) == 1
 
 
-def test_a_prompt_that_is_too_long_is_no_refusal():
+@pytest.mark.parametrize("elicit", ["auto", "logprobs", "sample"])
+def test_a_prompt_that_is_too_long_is_no_refusal_and_no_fault_of_its_form(elicit):
     words = "This model's maximum context length is 512 tokens. However, your messages resulted in 700."
-    with Loopback([reply()], error(400, words, code="context_length_exceeded")) as server:
-        asked = policy(server)
-        asked.decide(TURN, np.random.default_rng(0))
+    journal, good = Journal(), weighed(("A", 0.75, None), ("B", 0.25, None))
+    with Loopback([], error(400, words, code="context_length_exceeded")) as server, recording(journal):
+        asked = policy(server, "openai/gpt-4o-mini", elicit=elicit)
         with pytest.raises(ModelError, match="does not fit the context"):
-            asked.decide(TURN, np.random.default_rng(1))
+            asked.decide(TURN, np.random.default_rng(0))
+        assert (server.count, journal.kept, journal.facts) == (1, [], {})
+        server.otherwise = good
+        assert asked.decide(TURN, np.random.default_rng(1)).status == "valid"
 
 
 def demanding(*demands):
@@ -519,6 +524,20 @@ def test_a_reply_cut_before_its_first_word_is_given_room():
     assert server.requests[0]["messages"] == server.requests[2]["messages"]
     assert [facts["room"] for facts in journal.facts.values()] == [4096]
     assert journal.kept == [*first.calls, *second.calls]
+
+
+async def test_of_many_replies_that_are_cut_one_finds_out_how_much_room_they_need():
+    def answer(request):
+        said = thinking(2000)(request)
+        return replace(said, heard=waiting) if request["max_tokens"] == 256 else said
+
+    waiting = together(16)
+    with Loopback([], answer) as server:
+        asked = policy(server)
+        decisions = await asyncio.gather(*(asked.adecide(TURN, np.random.default_rng(n)) for n in range(16)))
+    assert all(decision.action == 1 for decision in decisions)
+    assert sorted(request["max_tokens"] for request in server.requests) == [256] * 16 + [1280] + [4352] * 16
+    assert sum(len(decision.calls) for decision in decisions) == server.count
 
 
 @pytest.mark.parametrize("kept", range(4))
