@@ -33,7 +33,8 @@ _FILTER = re.compile(
     r"|violat\w+ (?:of )?(?:our |the )?(?:usage|content|safety) (?:polic|guideline)|safety system"
     r"|safety_check_type|considered high risk|sensitive_?(?:content|word|information)|new_sensitive"
     r"|censorship|content_risk|prohibited_content|block_?reason"
-    r"|guardrail\w* (?:has |have )?(?:intervened|blocked)|(?:blocked|rejected|violat\w+)(?: \w+){0,3} guardrail"
+    r"|guardrail\w* (?:has |have )?(?:intervened|blocked)"
+    r"|(?:blocked|rejected|violat\w+)(?: \w+){0,3} guardrail"
     r"|(?:harmful|unsafe|illegal|sensitive) (?:content|information)"
     r"|[\"']?code[\"']?: ?[\"']?1301\b|敏感|不安全|违规|风险"
 )
