@@ -1,10 +1,12 @@
-"""Environment steps per second of `ludens/trust-v0`, compared with PettingZoo's rock paper scissors.
+"""Environment steps per second of ludens' environments, compared with PettingZoo's rock paper scissors.
 
     python benchmarks/environment_steps.py [--seconds 1] [--repetitions 9]
 
-Both are made by `pettingzoo.make` and played at random in PettingZoo's own loop (`last`, a legal action,
-`step`), with 15 games per episode. Repetitions alternate between the two; medians are reported. A ratio above
-1 means faster than PettingZoo's environment. Rock paper scissors needs pygame (`pip install pygame`).
+All are made by `pettingzoo.make` and played at random. Turn-based ones play in PettingZoo's own loop (`last`,
+a legal action, `step`) with 15 games per episode; a step is one move. Those in which all move at once play
+through the Parallel API, 100 rounds per episode, and a step is one round of all seats; the column of moves
+counts those of all seats. Repetitions alternate; medians are reported. A ratio above 1 means faster than
+rock paper scissors with the same API. Rock paper scissors needs pygame (`pip install pygame`).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import os
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 with warnings.catch_warnings():
     # PettingZoo's environments and pygame warn that they are deprecated.
     warnings.simplefilter("ignore")
-    from pettingzoo import make
+    from pettingzoo import ParallelEnv, make
 
     import ludens.envs  # noqa: F401  # importing it registers the environments
 
@@ -34,13 +36,18 @@ with warnings.catch_warnings():
             "Rock paper scissors, the peer of this benchmark, needs pygame: pip install pygame"
         ) from None
 
-GAMES = 15
-PEER = "rps"
+GAMES, ROUNDS = 15, 100
+PEER, PARALLEL_PEER = "rps", "rps, parallel"
 ENVIRONMENTS: dict[str, Callable[[], Any]] = {
     PEER: lambda: make("aec", "classic/rps-v2", max_cycles=GAMES),
     "trust, direct": lambda: make("aec", "ludens/trust-v0", rounds=GAMES),
     "trust, strategy method": lambda: make("aec", "ludens/trust-v0", rounds=GAMES, method="strategy"),
     "trust, one round": lambda: make("aec", "ludens/trust-v0"),
+    PARALLEL_PEER: lambda: make("parallel", "classic/rps-v2", max_cycles=ROUNDS),
+    "market, any price": lambda: make("parallel", "ludens/bertrand-v0", actions="continuous", periods=ROUNDS),
+    "market, grid": lambda: make("parallel", "ludens/bertrand-v0", periods=ROUNDS),
+    "adoption, 10 people": lambda: make("parallel", "ludens/av_adoption-v0", rounds=ROUNDS),
+    "adoption, 1,000 people": lambda: make("parallel", "ludens/av_adoption-v0", people=1000, rounds=ROUNDS),
 }
 
 
@@ -49,8 +56,10 @@ def steps_per_second(env: Any, seconds: float, rng: np.random.Generator) -> floa
 
     Resets and the steps of seats that are done are included.
     """
+    if isinstance(env, ParallelEnv):
+        return _rounds_per_second(env, seconds)
     steps = 0
-    draws = iter(())
+    draws: Iterator[float] = iter(())
     start = time.perf_counter()
     while (spent := time.perf_counter() - start) < seconds:
         env.reset()
@@ -72,6 +81,23 @@ def steps_per_second(env: Any, seconds: float, rng: np.random.Generator) -> floa
     return steps / spent
 
 
+def _rounds_per_second(env: Any, seconds: float) -> float:
+    """Play whole episodes for about `seconds` with actions drawn beforehand, and return the rounds per
+    second.
+    """
+    env.reset(seed=0)
+    for number, agent in enumerate(env.possible_agents):
+        env.action_space(agent).seed(number)
+    joint = [{agent: env.action_space(agent).sample() for agent in env.agents} for _ in range(64)]
+    rounds, start = 0, time.perf_counter()
+    while (spent := time.perf_counter() - start) < seconds:
+        env.reset()
+        while env.agents:
+            env.step(joint[rounds % len(joint)])
+            rounds += 1
+    return rounds / spent
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -87,10 +113,13 @@ def main() -> None:
         for name, env in envs.items():
             rates[name].append(steps_per_second(env, arguments.seconds, rng))
     medians = {name: statistics.median(measured) for name, measured in rates.items()}
-    print(f"{'environment':<24} {'steps/s':>10} {'against rps':>12}   lowest to highest")
+    print(f"{'environment':<24} {'steps/s':>10} {'moves/s':>12} {'against rps':>12}   lowest to highest")
     for name, median in medians.items():
+        at_once = isinstance(envs[name], ParallelEnv)
+        moves = median * (len(envs[name].possible_agents) if at_once else 1)
+        against = median / medians[PARALLEL_PEER if at_once else PEER]
         spread = f"{min(rates[name]):,.0f} to {max(rates[name]):,.0f}"
-        print(f"{name:<24} {median:>10,.0f} {median / medians[PEER]:>12.2f}   {spread}")
+        print(f"{name:<24} {median:>10,.0f} {moves:>12,.0f} {against:>12.2f}   {spread}")
 
 
 if __name__ == "__main__":
