@@ -128,7 +128,7 @@ class LlamaCppEngine:
                     f"{said[:-1]}; make room with register(settings=Settings(context=…, slots=…))."
                 )
             # A chat template that does not take these messages is reported as a fault of the server.
-            if int(fault.get("code", 500)) < 500 or re.search(r"(?i)template|jinja|roles? ", said):
+            if int(fault.get("code", 500)) < 500 or re.search(r"(?i)template|jinja", said):
                 raise RequestError(said)
             raise RuntimeError(said)
         return _reply(reply, params)
