@@ -24,6 +24,7 @@ KINDS = {
     "self": "s",
     "noun": "n",
     "noun_or_verb": "m",
+    "noun_or_self": "M",
     "is": "=",
     "neutral": "_",
     "best": "b",
@@ -50,6 +51,7 @@ KINDS = {
     "last": "4",
     "it_is": "E",
     "instead": "/",
+    "topic": "Y",
     "pays": "y",
     "worse": "-",
     "better": "+",
@@ -68,7 +70,7 @@ LABEL, NAME, INFLECTED, STRANGER, SURE, AMOUNT = "L", "H", "h", "X", "J", "A"
 that is no label, a formal answer, and a number that is asked for."""
 UNKNOWN, NUMBER, COMMA, COLON, QUOTE, OR, BAD = "u", "#", ",", ":", '"', "|", "!"
 
-_FIRST = frozenset({"noun_or_verb", "self"})
+_FIRST = frozenset({"noun_or_verb", "noun_or_self", "self"})
 
 LONGEST = 400
 """A sentence of more tokens is no answer."""
@@ -205,7 +207,9 @@ def _parts(line: str) -> Iterator[tuple[list[_Raw], str]]:
                 yield raw, hit[0]
                 raw = []
             continue
-        raw.append(_Raw(group, hit[0], glued))
+        # "A-" is a grade, and "A - it pays" is not.
+        grade = group == "mark" and hit[0] in "-+" and glued and line[before : before + 1].strip() == ""
+        raw.append(_Raw("word" if grade else group, hit[0], glued))
     if raw:
         yield raw, ""
 
@@ -226,6 +230,7 @@ def _tokens(raw: Sequence[_Raw], labels: Sequence[str], whole: tuple[str, ...], 
         last = (
             number + 1 == len(raw)
             or raw[number + 1].text.upper() in labels
+            or raw[number + 1].group == "special"
             or (raw[number + 1].group == "mark" and raw[number + 1].text not in "/&|+=→")
         )
         if letter:

@@ -42,7 +42,7 @@ class Statement:
         place: the place of the option; None for a letter that is no label.
         text: the letter as written.
         whole: whether the whole sentence is understood as an answer and its reason.
-        stated: whether it has a noun or a verb of choosing, or is formal, and is no bare label.
+        stated: whether it has a verb, or a colon after a noun, or is formal; a bare label may be a heading.
         noun: whether it has a noun for an answer.
         reason: the words around the statement, within the sentence.
         formal: whether it stands in JSON or in a box.
@@ -63,17 +63,17 @@ _OPTION = f"[LHJX{AMOUNT}]"
 _FORMS = tuple(
     re.compile(pattern.replace("O", _OPTION))
     for pattern in (
-        r"t?i?w*s[=:]?n?:?O",  # elijo A; going with A
-        r"t?i?w*n?On?w*s",  # Aを選びます; A seçeneğini seçiyorum
-        r"t?iw*[vm][=:]?n?:?O",  # I will choose option A
+        r"t?i?w*[sM][=:]?n?:?O",  # elijo A; going with A
+        r"t?i?w*n?On?w*[sM]",  # Aを選びます; A seçeneğini seçiyorum
+        r"t?iw*[vmM][=:]?n?:?O",  # I will choose option A
         r"t?iw+p[=:]?n?:?O",  # I have chosen A
-        r"t?iw*n?On?w*[vmp]",  # ich werde A wählen
+        r"t?iw*n?On?w*[vmMp]",  # ich werde A wählen
         r"t?iw*H",  # I will cooperate
         r"t?[nm]iw*[vmp]=n?O",  # the option I choose is A
-        r"t?O[=,:]*[nm]",  # A is my choice
-        r"t?(?:[nm][=:,]*){1,3}O=?",  # my answer is option A
+        r"t?O[=,:]*[nmM]",  # A is my choice
+        r"t?(?:n*[nmM][=:,]+){1,3}n?O=?|t?n+O=?",  # my answer is option A
         r"OE|t?EO",  # A it is
-        r"[tJ]?O=b[nm]?",  # I think A is best
+        r"[tJ]?O=b[nmM]?",  # I think A is best
         r"O",
     )
 )
@@ -111,14 +111,13 @@ def statements_in(number: int, sentence: Sentence) -> Iterator[Statement]:
                 continue
             option = next(token for token in tokens[hit.start() : hit.end()] if re.match(_OPTION, token.kind))
             after = tokens[hit.end() :]
-            bare = form is _FORMS[-1]
-            predicate = re.search(r"[=:vmspEiwJ]", hit[0]) is not None
+            predicate = re.search(r"[=:vmMspEiwJ]", hit[0]) is not None
             if not predicate and not (
                 _BARE_END.match(kinds, hit.end()) and not (_opens(after) and option.kind != AMOUNT)
             ):
                 continue
             if (
-                hit[0][-1] in "nm"
+                hit[0][-1] in "nmM"
                 and hit[0][-2:-1] in f"LHJX{AMOUNT}"
                 and not _determined(sentence.tokens, option)
             ):
@@ -136,8 +135,8 @@ def statements_in(number: int, sentence: Sentence) -> Iterator[Statement]:
                 option.place,
                 option.text,
                 whole,
-                stated=not bare,
-                noun=bool(re.search(r"[nm]", hit[0])) and "b" not in hit[0],
+                stated=predicate,
+                noun=predicate and bool(re.search(r"[nmM]", hit[0])) and "b" not in hit[0],
                 reason=tuple(reason or ()),
                 formal=option.kind == SURE,
             )
@@ -244,7 +243,8 @@ def _introduces(before: Sequence[Token], kinds: str, joint: str, option: Token) 
     if re.search(r"[RqPQ%D!\"]", kinds):
         return False
     if "C" in joint:
-        return "?" not in kinds
+        # Not "everything but A".
+        return "?" not in kinds and (joint[0] == COMMA or re.search(r"[iwvy=]", kinds) is not None)
     if "S" in joint:
         return ("?" not in kinds or "y" in kinds) and harm(
             before, False, option.place, strict=True, reason=True
@@ -275,7 +275,7 @@ def judge(
     if last is not None:
         first = last.number
         answers = [
-            each for each in answers if each.number >= first or (each.whole and each.noun and each.stated)
+            each for each in answers if each.number >= first or (each.whole and (each.stated or each.formal))
         ]
     named = {each.text.upper() if each.place is None else names[each.place] for each in answers}
     whole = [each for each in answers if each.whole]
@@ -396,16 +396,18 @@ def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bo
     if before and kinds.endswith(COLON) and number + 1 == answer.number and not _announces(sentence):
         return VAGUE
     tokens = sentence.tokens
-    if not before and re.match(r"Lu", kinds) and tokens[0].text == "a":
+    if not before and re.match(r"L[uY+\-].", kinds) and tokens[0].text == "a":
         tokens = tokens[1:]  # an article
-    elif before and re.match(r"Lu", kinds) and tokens[0].place != answer.place:
+    elif before and re.match(r"L[uY+\-]", kinds) and tokens[0].place != answer.place:
         return OTHERS
     others = any(token.place not in (None, answer.place) and token.kind in "LX" for token in tokens)
-    if others and ((before and strict) or re.fullmatch(r"[LXu,:\"]+", kinds)):
+    if others and ((before and strict) or re.fullmatch(r"[LXuY,:\"]+", kinds)):
         return OTHERS
     follows = not before and number == answer.number + 1
     if follows and re.match(r"[,_]*C", kinds) and (re.search(r"[+O\-?]", kinds) or others):
         return TAKEN_BACK if not others else OTHERS
+    if not before and not _tells(sentence):
+        return VAGUE
     return harm(
         tokens,
         sentence.asks,
@@ -413,6 +415,16 @@ def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bo
         strict=strict or (same_line and not answer.formal),
         after=not before,
     )
+
+
+def _tells(sentence: Sentence) -> bool:
+    """Return whether a sentence after an answer is understood, as polite or about options, payoffs, others.
+
+    "Forget it." is neither.
+    """
+    said = " ".join(token.text for token in sentence.tokens)
+    known = re.search(r"[fy\-+#oBSKOTYLHhJA>N?]", sentence.kinds)
+    return known is not None or not said or _CLOSING.match(said) is not None
 
 
 def _announces(sentence: Sentence) -> bool:
@@ -525,7 +537,7 @@ _OWN_WISHES = frozenset(["want", "mean", "agree", "like", "do", "think", "believ
 
 def _denied(tokens: Sequence[Token], kinds: str, place: int | None, after_answer: bool) -> str | None:
     """Return whether words turn the chosen option, or the answer, down."""
-    if after_answer and re.match(r"[_fS,]*N(?:[,:_]|\Z)", kinds):
+    if after_answer and re.match(r"[_fS,]*N(?:[,:_r]|\Z)", kinds):
         return TAKEN_BACK
     if after_answer and re.fullmatch(r"[_fS,]*[Nwi=_]*Nu?[,_]*", kinds):
         return TAKEN_BACK
