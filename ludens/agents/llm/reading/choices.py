@@ -80,6 +80,7 @@ KEYS = frozenset(
             "final_decision",
             "my_choice",
         ),
+        *("response", "output", "result", "reply"),
         *("my_answer", "my_decision", "my_action", "selected_option", "chosen_option", "choice_letter"),
     }
 )
@@ -207,6 +208,7 @@ def read_shares(text: str | None, labels: Sequence[str], cut: bool = False) -> C
     return ChoiceReading("ok", shares=tuple(number / total for number in numbers))
 
 
+LONGEST_TEXT = 1_000
 LONGEST_READ = 50_000
 """The most characters of a reply that are read, thoughts in tags aside; of longer weighing, the end."""
 
@@ -237,7 +239,7 @@ class _Formal:
         for start, mark in self._marks:
             # In the place of the line's end that json_objects put there: words may stand around the object.
             text[start] = f"{text[start].strip()}{mark}" if text[start] != "\n" else mark
-        return re.sub(r"(?<=[\ue800-\uf001])\s+(?=[A-Z\"*`])", "\n", "".join(text))
+        return re.sub(r"(?<=[\ue800-\uf001])\s*(?:(?=//|#)|\s(?=[A-Z\"*`]))", "\n", "".join(text))
 
     def doubtful(self, place: int | None, labels: Sequence[str], words: Sequence[str]) -> bool:
         """Return whether an explanation beside an answer in JSON takes it back."""
@@ -273,6 +275,7 @@ class _Formal:
                     self._later.append(value)
             else:
                 shown = str(value)
+                self.texts.append(shown[:LONGEST_TEXT])
                 unclear |= bool(
                     re.search(
                         r"prob|chance|weight|percent|mix|odds|confiden|certain|condition|alternative|other",
@@ -303,11 +306,12 @@ def _boxes(text: str, labels: Sequence[str], words: Sequence[str]) -> str:
         place = _only_answer(said, labels, words)
         return STRANGE_ANSWER if place is None else special(place, SURE)
 
-    return re.sub(
-        r"(?:\\[(\[]|\$)*\s*\\f?boxed\s*\{(?P<said>(?:[^{}\n]|\{[^{}\n]{0,60}\}){0,80})\}\s*(?:\\[)\]]|\$)*",
+    text = re.sub(
+        r"(?:\\[(\[]|\$){0,3}\s{0,3}\\f?boxed\s*\{(?P<said>(?:[^{}\n]|\{[^{}\n]{0,60}\}){0,80})\}\s*(?:\\[)\]]|\$)*",
         answer,
         text,
     )
+    return re.sub(r"\\(?:text|textbf|mathrm|mathbf|mathit)\{([^{}\n]{0,80})\}", r"\1", text)
 
 
 # --- Names of options

@@ -207,7 +207,8 @@ def _patterns(scale: Scale) -> _Patterns:
         value=re.compile(rf"(?i)\s*{_NUMBER}{end}\s*"),
         stated=re.compile(
             rf"(?i)(?<![A-Za-z0-9_.,'])(?:(?<![A-Za-z0-9_)])[-+])?[0-9]+(?:[.,][0-9]+)*(?![A-Za-z0-9_'])"
-            rf"(?:[ \t]*(?:%|(?:/|out[ \t]+of(?:[ \t]+a)?)[ \t]*{top}(?!\d)|points?\b|per[ \t]?cent\b))?"
+            rf"(?:[ \t]*(?:%|(?:/|out[ \t]+of(?:[ \t]+a)?|von|sur|de|su|van|na|из)[ \t]*{top}(?!\d)"
+            r"|points?\b|per[ \t]?cent\b))?"
         ),
     )
 
@@ -233,8 +234,8 @@ def _in_words(text: str, scale: Scale, patterns: _Patterns) -> list[str]:
     text = re.sub(range_, " ", text)
 
     def number(said: str) -> float | str:
-        hit = patterns.value.fullmatch(said)
-        return float(hit["number"]) if hit and "," not in hit["number"] else "no plain number"
+        digits = re.match(r"[-+]?[0-9]+(?:\.[0-9]+)?(?![.,0-9])", said)
+        return float(digits[0]) if digits else "no plain number"
 
     found = stated(text, patterns.stated, number)
     return [] if found is None else [f"{found:g}"]

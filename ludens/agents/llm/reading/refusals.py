@@ -24,7 +24,8 @@ def declined(text: str) -> Iterator[str]:
     less fixed (``refusals.toml``).
     """
     begun = text[:LONGEST]
-    yield from (hit["what"] for hit in _ENGLISH.finditer(begun))
+    # "May I decline to choose?" only asks.
+    yield from (hit["what"] for hit in _ENGLISH.finditer(begun) if not begun.startswith("?", hit.end()))
     for hit in _others().finditer(begun):
         start = max(begun.rfind(mark, 0, hit.start()) for mark in ".!?\n")
         end = re.compile(r"[.!?\n]|\Z").search(begun, hit.end())
@@ -41,7 +42,7 @@ _ACTS = (
     r"(?:answer|help(?!\s+but)|assist|choose|pick|select|take|decide|participate|engage|respond|comply|fulfill?|provide|"
     r"continue|proceed|play|rate|judge|evaluate|recommend|endorse|discuss|complete|support|"
     r"(?:give|offer|share|express|state)\s+(?:an?|any|my|you)|set\s+(?:an?|any|this)\s+price|fix\s+prices?|"
-    r"make\s+(?:an?|this|that|such|any)|do\s+(?:that|this|so)|be\s+(?:a\s+)?part\b|"
+    r"make\s+(?:an?|this|that|such|any|choices|decisions|judge?ments)|do\s+(?:that|this|so)|be\s+(?:a\s+)?part\b|"
     r"have\s+(?:any|personal|preferences|opinions))"
 )
 _RULES = (
@@ -53,7 +54,7 @@ _ENGLISH = re.compile(
     r"|\bI(?:\s+must|\s+have\s+to|\s+need\s+to|'ll\s+have\s+to)?\s+(?:respectfully|politely)\s+decline(?=\s*(?:[.!,]|\Z))"
     r"|\bI\s+(?:must|have\s+to|need\s+to)\s+decline(?=\s*(?:[.!,]|\Z))"
     r"|\bI'?m\s+sorry,?\s+(?:but\s+)?I\s+(?:can't|cannot|won't)(?=\s*(?:[.!]|\Z))"
-    r"|\bI(?:'m|\s+am)\s+not\s+comfortable\b"
+    r"|\bI(?:'m|\s+am|\s+do)(?:\s+not|n't)\s+(?:feel\s+)?comfortable\b|\bI\s+don't\s+feel\s+comfortable\b"
     rf"|\b(?:against|violates?|conflicts?\s+with|goes\s+against|contrary\s+to)\s+(?:my|our|the)\s+{_RULES}"
     rf"|\bmy\s+{_RULES}\s+(?:do(?:es)?\s+not|don't|doesn't|prevents?|prohibits?|forbids?|won't|will\s+not)"
     r"|\bnot\s+something\s+I\s+(?:can|will|am\s+able\s+to)\b"

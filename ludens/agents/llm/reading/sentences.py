@@ -42,6 +42,7 @@ KINDS = {
     "quote": "q",
     "past": "P",
     "back": "R",
+    "hesitation": "e",
     "back_first": "r",
     "other": "o",
     "other_option": "O",
@@ -52,6 +53,7 @@ KINDS = {
     "it_is": "E",
     "instead": "/",
     "topic": "Y",
+    "with": "V",
     "pays": "y",
     "worse": "-",
     "better": "+",
@@ -167,7 +169,7 @@ def sentences(text: str, labels: Sequence[str], numbers: bool = False) -> list[S
         parts = list(_parts(line))
         for raw, end in parts:
             tokens = _tokens(raw, labels, whole, numbers)
-            if tokens or "?" in end:
+            if any(token.kind not in (COMMA, QUOTE) for token in tokens) or "?" in end:
                 words = [each.text.lower() for each in raw if each.group in ("word", "cjk")]
                 known = len(words) < 4 or bool(whole) or bool(_vocabulary().spoken(words))
                 found.append(Sentence(tuple(tokens), end, number, len(parts) == 1, known))
@@ -234,7 +236,7 @@ def _tokens(raw: Sequence[_Raw], labels: Sequence[str], whole: tuple[str, ...], 
             or (raw[number + 1].group == "mark" and raw[number + 1].text not in "/&|+=→")
         )
         if letter:
-            token = _label(each.text, labels, last=last, after=tokens)
+            token = _label(each.text, labels, last, _next_letter(raw, number), tokens)
             following = raw[number + 1].group if number + 1 < len(raw) else ""
             if token is not None and following == "word" and not raw[number + 1].text.startswith("'"):
                 # "A escolha" is an article and a noun in Portuguese.
@@ -267,7 +269,9 @@ _WORDS = "IOEYUWZ"
 _ALIKE = dict(zip("АВСЕНІКМОРТХУЅЈΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABCEHIKMOPTXYSJABEZHIKMNOPTYX", strict=True))
 
 
-def _label(letter: str, labels: Sequence[str], last: bool, after: Sequence[Token]) -> Token | None:
+def _label(
+    letter: str, labels: Sequence[str], last: bool, following: str | None, after: Sequence[Token]
+) -> Token | None:
     """Return the token of a letter that stands for an option; None if it is a word or a stranger."""
     if not letter.isascii():
         # А, В and С are words of Russian too.
@@ -275,8 +279,14 @@ def _label(letter: str, labels: Sequence[str], last: bool, after: Sequence[Token
     elif letter not in labels and letter.upper() in labels:
         # A small letter must end its clause: "I choose a middle way" names no option.
         named = bool(after) and re.search(r"option|answer|choice|letter", after[-1].text) is not None
-        letter = letter.upper() if last or named else ""
+        beside = following is not None and last and following in "abcdefghijklmnopqrstuvwxyz"
+        letter = letter.upper() if (last and not (beside and after)) or named else ""
     return Token(LABEL, letter.lower(), labels.index(letter)) if letter in labels and letter else None
+
+
+def _next_letter(raw: Sequence[_Raw], number: int) -> str | None:
+    following = raw[number + 1].text.lower() if number + 1 < len(raw) else None
+    return following if following is not None and len(following) == 1 else None
 
 
 def _special(text: str) -> Token:

@@ -18,6 +18,7 @@ from ludens.agents.llm.reading.sentences import (
     COMMA,
     LABEL,
     LONGEST,
+    NAME,
     QUOTE,
     SURE,
     Sentence,
@@ -46,6 +47,7 @@ class Statement:
         noun: whether it has a noun for an answer.
         reason: the words around the statement, within the sentence.
         formal: whether it stands in JSON or in a box.
+        kind: the kind of its token.
     """
 
     number: int
@@ -56,6 +58,7 @@ class Statement:
     noun: bool
     reason: tuple[Token, ...] = ()
     formal: bool = False
+    kind: str = LABEL
 
 
 _OPTION = f"[LHJX{AMOUNT}]"
@@ -65,20 +68,20 @@ _FORMS = tuple(
     for pattern in (
         r"t?i?w*[sM][=:]?n?:?O",  # elijo A; going with A
         r"t?i?w*n?On?w*[sM]",  # Aを選びます; A seçeneğini seçiyorum
-        r"t?iw*[vmM][=:]?n?:?O",  # I will choose option A
+        r"t?iw*[vmM][=:]?[nm]?:?O",  # I will choose option A
         r"t?iw+p[=:]?n?:?O",  # I have chosen A
         r"t?iw*n?On?w*[vmMp]",  # ich werde A wählen
         r"t?iw*H",  # I will cooperate
         r"t?[nm]iw*[vmp]=n?O",  # the option I choose is A
         r"t?O[=,:]*[nmM]",  # A is my choice
-        r"t?(?:n*[nmM][=:,]+){1,3}n?O=?|t?n+O=?",  # my answer is option A
+        r"(?:t?(?:n*[nmMp][=:,]+){1,3}n?O|t?n+O)(?:=(?=[,:]|\Z))?",  # my answer is option A
         r"OE|t?EO",  # A it is
         r"[tJ]?O=b[nmM]?",  # I think A is best
         r"O",
     )
 )
-_LEAD = re.compile(r"(?:[fS][,:]*)*")
-_BARE_END = re.compile(r"(?:[,:B]|\Z)")
+_LEAD = re.compile(r"(?:[fSe][,:]*)*")
+_BARE_END = re.compile(r"(?:[,:B/]|\Z)")
 
 
 def statements(read: Sequence[Sentence]) -> list[Statement]:
@@ -112,9 +115,7 @@ def statements_in(number: int, sentence: Sentence) -> Iterator[Statement]:
             option = next(token for token in tokens[hit.start() : hit.end()] if re.match(_OPTION, token.kind))
             after = tokens[hit.end() :]
             predicate = re.search(r"[=:vmMspEiwJ]", hit[0]) is not None
-            if not predicate and not (
-                _BARE_END.match(kinds, hit.end()) and not (_opens(after) and option.kind != AMOUNT)
-            ):
+            if not predicate and not _BARE_END.match(kinds, hit.end()):
                 continue
             if (
                 hit[0][-1] in "nmM"
@@ -124,12 +125,9 @@ def statements_in(number: int, sentence: Sentence) -> Iterator[Statement]:
                 continue
             reason = _tail(after, kinds[hit.end() :], option)
             leads = _introduces(before, kinds[:joint], kinds[joint:start], option)
-            whole = (
-                reason is not None
-                and leads
-                and not (sentence.asks and option.kind != SURE)
-                and not sentence.asks
-            )
+            whole = reason is not None and leads and not sentence.asks
+            if not whole and not predicate and _opens(after):
+                continue
             yield Statement(
                 number,
                 option.place,
@@ -139,6 +137,7 @@ def statements_in(number: int, sentence: Sentence) -> Iterator[Statement]:
                 noun=predicate and bool(re.search(r"[nmM]", hit[0])) and "b" not in hit[0],
                 reason=tuple(reason or ()),
                 formal=option.kind == SURE,
+                kind=option.kind,
             )
             if whole:
                 break
@@ -148,7 +147,12 @@ def _reduced(tokens: Sequence[Token]) -> list[Token]:
     """Return tokens without words that change nothing, and one token for an option with its name."""
     kept: list[Token] = []
     for number, token in enumerate(tokens):
-        if token.kind == "_":
+        if token.kind == "_" or (
+            number
+            and token.text in ("to", "zu")
+            and tokens[number + 1 : number + 2]
+            and tokens[number + 1].kind == NAME
+        ):
             continue
         if token.kind == "b" and re.match(
             r"[_b]*[nm]", "".join(each.kind for each in tokens[number + 1 : number + 4])
@@ -178,7 +182,7 @@ def _reduced(tokens: Sequence[Token]) -> list[Token]:
 def _frames_option(tokens: Sequence[Token], number: int) -> bool:
     """Return whether a quotation mark stands beside an option alone: "A", but not "I choose A"."""
     beside = [tokens[place] for place in (number - 1, number + 1) if 0 <= place < len(tokens)]
-    if not any(token.kind in f"LHJX{AMOUNT}" for token in beside):
+    if not any(token.kind in f"LHJXn{AMOUNT}" for token in beside):
         return False
     quotes = [place for place, token in enumerate(tokens) if token.kind == QUOTE]
     at = quotes.index(number)
@@ -207,27 +211,31 @@ def _tail(after: Sequence[Token], kinds: str, option: Token) -> Sequence[Token] 
     if not rest:
         return ()
     tokens = after[marks:]
-    if rest[0] == "B" or (marks and tokens[0].text in ("it", "this", "they", "both", "there")):
+    if rest[0] == "B" or tokens[0].text == "even if":
         return tokens
-    if marks and re.fullmatch(r"[fn=,m]+|[+b]*u?[nm]", rest):
+    if marks and (
+        rest[0] == "E"
+        or re.match(r"t.*[y+\-]", rest)
+        or tokens[0].text in ("it", "this", "they", "both", "there")
+    ):
+        return tokens
+    # "A, the safer option", "A: B would be exploited"
+    if marks and re.fullmatch(r"[fn=,m]+|[+bY]*u?[nm]", rest):
         return ()
+    if COLON in kinds[:marks] and re.match(r"[LHJ][wy=]", rest) and tokens[0].place != option.place:
+        return tokens
     if marks and option.kind == AMOUNT and (rest[0] == "T" or _beside(rest)):
         return tokens
-    turned = re.match(r"(?:/|N)n*[LHJ]", rest)
-    if turned and (marks or rest[0] == "/") and tokens[turned.end() - 1].place != option.place:
+    turned = re.match(r"(?:/|N)n*[LHJ]", rest) or (
+        re.match(r"un*[LHJ]", rest) if tokens[0].text == "to" else None
+    )
+    if turned and (marks or rest[0] != "N") and tokens[turned.end() - 1].place != option.place:
         more = rest[turned.end() :].lstrip(",")
         if not more or more[0] == "B":
             return tokens[turned.end() :]
     # "B) use it" says what the option is.
-    if (
-        marks
-        and after[0].text == ")"
-        and option.kind == LABEL
-        and len(rest) <= 8
-        and re.fullmatch(r"[uv_]+", rest)
-    ):
-        return ()
-    return None
+    listed = marks and after[0].text == ")" and option.kind == LABEL
+    return () if listed and re.fullmatch(r"[uv_]{1,8}", rest) else None
 
 
 def _beside(kinds: str) -> bool:
@@ -274,15 +282,22 @@ def judge(
     first = 0
     if last is not None:
         first = last.number
+        # A label on a line of its own may head a list of options, unless a stated answer follows.
         answers = [
-            each for each in answers if each.number >= first or (each.whole and (each.stated or each.formal))
+            each
+            for each in answers
+            if each.number >= first
+            or (each.whole and (each.stated or not last.stated or len(read[each.number].tokens) == 1))
         ]
     named = {each.text.upper() if each.place is None else names[each.place] for each in answers}
     whole = [each for each in answers if each.whole]
     if not whole:
         return _without_answer(read, answers, names, named)
     at = {each.number: each for each in whole}
-    rivals = [*whole, *(each for each in answers if each.number in at)]
+    rivals = [
+        *whole,
+        *(each for each in answers if each.number in at and (each.stated or each.kind != AMOUNT)),
+    ]
     if len({each.text if each.place is None else each.place for each in rivals}) > 1:
         return _several(named), None
     answer = next(
@@ -291,6 +306,11 @@ def judge(
     )
     if answer.place is None:
         return _stranger(answer.text.upper(), names), None
+    if not answer.stated and any(
+        each.place != answer.place and each.number != answer.number and not each.stated for each in answers
+    ):
+        # "Option A: …" and "Option B: …" are a list.
+        return _several(named), None
     definite = answer.formal or read[answer.number].alone
     for number, sentence in enumerate(read[first:], first):
         if number in at:
@@ -406,7 +426,7 @@ def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bo
     follows = not before and number == answer.number + 1
     if follows and re.match(r"[,_]*C", kinds) and (re.search(r"[+O\-?]", kinds) or others):
         return TAKEN_BACK if not others else OTHERS
-    if not before and not _tells(sentence):
+    if not before and (not _tells(sentence) or re.match(r"[=wyq]|[^i]*q[^i]*\Z", kinds)):
         return VAGUE
     return harm(
         tokens,
@@ -504,7 +524,7 @@ def harm(
     said = " ".join(token.text for token in tokens)
     if BAD in kinds or "%" in kinds:
         return CHANCE
-    if "R" in kinds or (after and re.search(r"(?:\A|[,:])_*r", kinds)):
+    if after and re.search(r"R|(?:\A|[,:])_*[re]", kinds):
         return TAKEN_BACK
     if asks and not _CLOSING_QUESTION.match(said) and re.search(r"[^f_,]", kinds):
         return ASKS
@@ -524,6 +544,8 @@ def harm(
     doubt = re.search(r"D", kinds)
     if doubt and not reason and "o" not in kinds[: doubt.start()]:
         return CHANCE
+    if tokens and tokens[-1].text == "the other" and re.search(r"i[w_]*[vmspu]o\Z", kinds):
+        return OTHERS
     denied = _denied(tokens, kinds, place, after)
     if denied:
         return denied
@@ -581,13 +603,19 @@ def _others(tokens: Sequence[Token], kinds: str, place: int | None, strict: bool
             continue
         before = kinds[:number].rpartition(COMMA)[2]
         after = kinds[number + 1 :].partition(COMMA)[0]
-        if re.search(r">[_n]*\Z", before):
+        if re.search(r"[>/][_nV]*\Z|T_*\Z", before):
             continue
         if re.search(r"N[^,:=]{0,4}\Z", before):
             continue
         if re.search(r"o[^i]*\Z|P", before):
             continue
-        if re.search(r"\?_*i?[_w]*[vms]?[_n]*\Z", before) and re.search(r"[y#]", kinds[number:]):
+        if re.search(r"\?_*i?[_wu]*[vmsp]?[_n]*\Z", before) and re.search(r"[y#]", kinds[number:]):
+            continue
+        if (
+            re.search(r"V[_n]*\Z", before)
+            and re.search(r"[y#N\-]", kinds[number:])
+            and "+" not in kinds[number:]
+        ):
             continue
         if re.search(r"[+b]", after) and not re.search(r"[N\-][^+]*[+b]", after):
             # "B is tempting, but …"
@@ -600,12 +628,26 @@ def _others(tokens: Sequence[Token], kinds: str, place: int | None, strict: bool
             return OTHERS
         if re.search(r"[y=w]", after) and re.search(r"[\-#Ny]", after):
             continue
-        if not strict or token.kind == "H":
-            if re.search(r"i[w_]*[vmsp][_n]*\Z", before):
-                return OTHERS
-            continue
-        return OTHERS
+        if strict and token.kind != "H":
+            return OTHERS
+        if _wanted(tokens, number, before, after):
+            return OTHERS
     return None
+
+
+_WEIGHED = frozenset({"considered", "weighed", "compared", "about", "between"})
+
+
+def _wanted(tokens: Sequence[Token], number: int, before: str, after: str) -> bool:
+    """Return whether a clause that names another option may choose it: "I want B", "Give me B", "Then B"."""
+    if re.search(r"i[w_]*[vmsp][_n]*\Z", before):
+        return True
+    if re.search(r"i[^oNPy#?]*\Z", before) and not any(each.text in _WEIGHED for each in tokens[:number]):
+        return True
+    mine = any(each.text == "my" for each in tokens[number:])
+    if mine and re.match(r"_*[w=]+.*[nm]", after):
+        return True
+    return not after.strip("_n") and re.search(r"[oN?P>/\-#B]|[^_f]+y", before) is None
 
 
 def speaks_against(read: Sequence[Sentence], place: int | None) -> bool:

@@ -55,7 +55,7 @@ _KEPT = re.compile(rf"(?i)(?:{_LAYOUT}|{_FRAMES})\Z")
 
 # Marks that end, begin or fill a turn. They come in as many spellings as there are families of models.
 _TURN_MARK = re.compile(
-    r"<\|{1,2}[^<>|\n]{1,40}\|{1,2}>|<\|[a-z_]{0,30}\|?\Z|</?s>|\[/?INST\]|<</?SYS>>|<reserved_\d+>|<unused\d+>"
+    r"<\|{1,2}[^<>|\n]{1,40}\|{1,2}>|<\|[a-z_]{0,30}\|?\Z|</?s>|\[/?INST\]|<</?SYS>>|<reserved_\d+>|<0x[0-9A-F]{2}>|<unused\d+>"
     r"|</?(?:eos|bos|eot|eom|eod|pad|unk|end|stop|sep|im_end|im_start|eot_id|end_of_turn|end_of_text|end_of_utterance|"
     r"end_of_sentence|endoftext|start_of_turn|start_of_image|assistant|user)>"
     r"|\[(?:eos|eot|end|done|stop|pad|eos_token|end_of_text|end of text|end of turn|unused_token_\d+)\]",
@@ -92,7 +92,7 @@ def unboxed(text: str) -> str:
     if "\\" not in text:
         return text
     text = re.sub(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}\n]{0,80})\}", r"\1", text)
-    text = re.sub(r"(?:\\[(\[]|\$)*\s?\\f?boxed\s?\{([^{}\n]{0,80})\}\s?(?:\\[)\]]|\$)*", r" \1 ", text)
+    text = re.sub(r"(?:\\[(\[]|\$){0,3}\s?\\f?boxed\s?\{([^{}\n]{0,80})\}\s?(?:\\[)\]]|\$)*", r" \1 ", text)
     return re.sub(r"\\([$%])", r"\1", text).strip()
 
 
@@ -186,7 +186,11 @@ def _without_tags(text: str) -> str:
         name = next(filter(None, (hit["open"], hit["close"], hit["name2"], hit["name3"]))).lower()
         closes = hit["close"] is not None or hit["open2"] == "/" or hit["open3"] == "/"
         # "<A>" is a letter in brackets rather than a tag; "<b>" is one.
-        if hit["open"] is not None and re.fullmatch(r"[AC-Z]", hit["open"]):
+        if (
+            hit["open"] is not None
+            and re.fullmatch(r"[A-Z]", hit["open"])
+            and not re.search(rf"(?i)</{name}>", text[hit.end() : hit.end() + 2000])
+        ):
             continue
         if not inside:
             kept.append(text[end : hit.start()])
