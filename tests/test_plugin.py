@@ -68,6 +68,16 @@ def test_its_game_is_benchmarked_with_its_policy_from_the_command_line(site, tmp
     assert shares["homo economicus", "SH1", "first choice"] == (1, 0)
 
 
+@pytest.mark.parametrize("command", [["show"], ["resume"], ["report"], ["estimate"]])
+def test_a_run_of_its_game_without_it_is_one_sentence_with_the_game_s_name(site, tmp_path, command):
+    begun = ("-m", "ludens", "bench", "random", "--protocols", "SH1", "--out", "run.db", "--json")
+    assert python(*begun, path=[site], cwd=tmp_path).returncode == 0
+    done = python("-m", "ludens", *command, "run.db", path=[], cwd=tmp_path)
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert "There is no protocol 'SH1'" in sentence
+
+
 def test_its_game_is_listed(site, tmp_path):
     done = python("-m", "ludens", "envs", "--json", path=[site], cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -19,6 +19,7 @@ from ludens.envs import (
     register_family,
     strategy,
 )
+from ludens.errors import UsageError
 from ludens.testing import payoffs
 
 # T, R, P, S as printed in van Leeuwen & Alger (2024).
@@ -190,3 +191,12 @@ def test_registering_a_family_twice_changes_nothing_and_a_taken_name_is_refused(
     assert dict(PROTOCOLS) == before
     assert FAMILIES["trust"] is TRUST
     assert "another" not in FAMILIES
+
+
+def test_a_game_that_is_not_known_here_is_one_sentence_and_still_a_missing_key():
+    for table, name in ((PROTOCOLS, "SH1"), (FAMILIES, "stag_hunt")):
+        with pytest.raises(UsageError, match=f"There is no .*'{name}' here: install the package") as raised:
+            table[name]
+        assert isinstance(raised.value, KeyError)
+        assert name not in table
+        assert table.get(name) is None

@@ -37,8 +37,14 @@ class _Families(Mapping[str, Family]):
 
     def __getitem__(self, name: str) -> Family:
         if name not in _families and name in installed(GROUP) and isinstance(load_game(name), EnvSpec):
-            raise KeyError(name)
-        return _families[name]
+            raise UnknownGameError(f"The game {name!r} is an environment, and not a family of game trees.")
+        try:
+            return _families[name]
+        except KeyError:
+            raise UnknownGameError(
+                f"There is no family of games {name!r} here: install the package that brings it, or load the "
+                f"file that registers it; there are {', '.join(_families)}."
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         load_games()
@@ -49,13 +55,28 @@ class _Families(Mapping[str, Family]):
         return len(_families)
 
 
+class UnknownGameError(UsageError, KeyError):
+    """A game that is not known here: in a run, say, that was played with another package or a game of one's
+    own.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would put it in quotation marks
+
+
 class _Protocols(Mapping[str, GameTree]):
     """The table of protocols; those of other packages are loaded when they are needed."""
 
     def __getitem__(self, name: str) -> GameTree:
         if name not in _protocols:
             load_games()
-        return _protocols[name]
+        try:
+            return _protocols[name]
+        except KeyError:
+            raise UnknownGameError(
+                f"There is no protocol {name!r} here: install the package that brings its game, or load the "
+                f"file that registers it; there are {', '.join(_protocols)}."
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         load_games()
