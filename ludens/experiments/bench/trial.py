@@ -25,7 +25,8 @@ LEAST_TRIED = 8
 def tried_first(specs: Sequence[EpisodeSpec], seed: int) -> frozenset[int]:
     """Return the numbers of the questions that are asked first.
 
-    Of each policy they are a tenth, drawn at random and spread evenly over the protocols.
+    Of each policy they are a tenth, drawn at random and spread evenly over the protocols. Where a tenth is
+    less than `LEAST_TRIED`, they are the first of its questions in the order of the run.
 
     Args:
         specs: the questions.
@@ -34,14 +35,16 @@ def tried_first(specs: Sequence[EpisodeSpec], seed: int) -> frozenset[int]:
     chosen: set[int] = set()
     for policy in dict.fromkeys(str(spec.labels["policy"]) for spec in specs):
         own = [spec for spec in specs if spec.labels["policy"] == policy]
+        if round(TRIED * len(own)) < LEAST_TRIED:
+            chosen.update(spec.index for spec in own[:LEAST_TRIED])
+            continue
         rng = np.random.default_rng([seed, crc32(policy.encode("utf-8", "surrogatepass"))])
         by_protocol: dict[str, list[int]] = {}
         for place in rng.permutation(len(own)):
             by_protocol.setdefault(str(own[place].labels["protocol"]), []).append(own[place].index)
-        in_turns = [
-            number for row in zip_longest(*by_protocol.values()) for number in row if number is not None
-        ]
-        chosen.update(in_turns[: max(round(TRIED * len(own)), LEAST_TRIED)])
+        rounds = zip_longest(*by_protocol.values())
+        in_turn = [number for one_each in rounds for number in one_each if number is not None]
+        chosen.update(in_turn[: round(TRIED * len(own))])
     return frozenset(chosen)
 
 
