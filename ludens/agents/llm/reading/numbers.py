@@ -16,6 +16,8 @@ from ludens.agents.llm.reading.statements import TAKEN_BACK, harm, judge, statem
 LONGEST_SAID = 5_000
 """The most characters of a text in whose sentences a number is looked for."""
 
+# A list, a number of a list, a range that is not finished.
+_NO_STATEMENT = re.compile(r"[\[{]\s*[-+]?[0-9$.]|#[0-9]|\A\s*[0-9]+\)|[0-9]-(?:\s|\Z)")
 _COUNTED = re.compile(
     r"[ \t]*[*_`]*[ \t]+(?!(?:if|unless|but|and|or|because|since|as|is|was|per|each|this|for|so|to|just|"
     r"which|wait|with|when|provided|in|assuming|depending|otherwise|maybe|perhaps|though|although|however|instead|"
@@ -35,7 +37,7 @@ def stated(text: str, number: re.Pattern[str], parse: Callable[[str], float | st
         number: how an answer is written, with signs and units.
         parse: reads such a number, or returns what is wrong with it.
     """
-    if len(text) > LONGEST_SAID or re.search(r"\[\s*[-+]?[0-9$.]", text):
+    if len(text) > LONGEST_SAID or _NO_STATEMENT.search(text):
         return None
     values: list[float] = []
 

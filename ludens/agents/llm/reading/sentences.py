@@ -92,7 +92,7 @@ _MARK_KINDS = {
     **dict.fromkeys([":", "=", "->", "→", "⇒"], COLON),
     **dict.fromkeys("\"'", QUOTE),
     **dict.fromkeys("/&|+", OR),
-    **dict.fromkeys(["~~", "❌", "✖", "✗", "✘", "🚫", "👎", "⛔", "❎", "%", "±", "≠", "¬"], BAD),
+    **dict.fromkeys(["~~", "~", "❌", "✖", "✗", "✘", "🚫", "👎", "⛔", "❎", "%", "±", "≠", "¬"], BAD),
 }
 _ABBREVIATIONS = re.compile(
     r"(?i)\b(?:e\.\s?g|i\.\s?e|z\.\s?b|d\.\s?h|p\.\s?ex|p\.\s?ej|ad\s?es|bijv|etc|vs|т\.\s?е|np)\."
@@ -205,6 +205,8 @@ def _parts(line: str) -> Iterator[tuple[list[_Raw], str]]:
             # "A.I." and "1.B" are no ends of sentences.
             if hit[0] == "." and re.match(r"[A-Za-z\d]", line[hit.end() : hit.end() + 1]) and raw:
                 raw.append(_Raw("word", ".", True))
+            elif not raw and hit[0] == "!" and line[hit.end() : hit.end() + 1].isalnum():
+                raw.append(_Raw("mark", "¬", True))
             elif raw or "?" in hit[0]:
                 yield raw, hit[0]
                 raw = []

@@ -243,12 +243,15 @@ def _beside(kinds: str) -> bool:
     return not re.search(rf"[N?D%RrQO+#JqPi!]|\A[^o]*{AMOUNT}", kinds)
 
 
+_COPIES = frozenset({"whatever", "same", "copy", "mirror", "match", "follow"})
+
+
 def _introduces(before: Sequence[Token], kinds: str, joint: str, option: Token) -> bool:
     """Return whether words before a statement lead to it: "Since it pays more, …", "It is risky, but …"."""
     if not before:
         return True
     first = next((kind for kind in kinds if kind not in ",_f"), "")
-    if re.search(r"[RqPQ%D!\"]", kinds):
+    if re.search(r"[RqPQ%D!\"]", kinds) or any(token.text in _COPIES for token in before):
         return False
     if "C" in joint:
         # Not "everything but A".
@@ -258,7 +261,8 @@ def _introduces(before: Sequence[Token], kinds: str, joint: str, option: Token) 
             before, False, option.place, strict=True, reason=True
         ) is None
     if first == "K":
-        return "?" not in kinds
+        # "After they choose A, …" is a condition.
+        return "?" not in kinds and not ("o" in kinds and any(token.text == "after" for token in before))
     if first == "B":
         return harm(before, False, option.place, strict=True, reason=True) is None
     return False
