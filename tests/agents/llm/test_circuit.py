@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,11 @@ def ask(*policies):
     return asyncio.run(every())
 
 
+def flight(fault):
+    """The fault for as many requests as are asked at once, when all of them have come."""
+    return [replace(fault, heard=loopback.together(FLIGHT))] * FLIGHT
+
+
 class Outage:
     """A server that answers, except while `down`."""
 
@@ -50,13 +56,11 @@ class Outage:
 
 
 def test_while_a_server_is_down_one_request_at_a_time_goes_out():
-    outage = Outage()
-    with Loopback([], outage) as server:
+    down = loopback.failing(503)
+    with Loopback([say("B"), *flight(down)], down) as server:
         ask(policy(server))
-        outage.down = True
-        before = server.count
         errors = ask(*[policy(server, patience=0.3, retry_wait=0.05)] * FLIGHT)
-        sent = server.count - before
+        sent = server.count - 1
     assert {type(error) for error in errors} == {NoReplyError}
     assert len({str(error) for error in errors}) == 1
     # All that were under way, and then probes: 0.05 s after the first failure, doubling.
@@ -64,7 +68,7 @@ def test_while_a_server_is_down_one_request_at_a_time_goes_out():
 
 
 def test_a_wrong_address_is_asked_a_few_times_only():
-    with Loopback([], loopback.broken()) as server:
+    with Loopback(flight(loopback.broken()), loopback.broken()) as server:
         errors = ask(*[policy(server)] * FLIGHT)
         assert server.count <= FLIGHT + 4
     assert {type(error) for error in errors} == {NoReplyError}
@@ -73,7 +77,8 @@ def test_a_wrong_address_is_asked_a_few_times_only():
 
 def test_when_the_server_is_back_all_are_answered_and_few_come_at_first():
     probes = 6
-    done = [say("B")] + [loopback.failing(503)] * (FLIGHT + probes)
+    down = loopback.failing(503)
+    done = [say("B"), *flight(down), *[down] * probes]
     with Loopback(done, say("B")) as server:
         ask(policy(server))
         answers = ask(*[policy(server)] * FLIGHT)
