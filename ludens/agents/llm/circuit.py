@@ -16,6 +16,7 @@ whose requests wait instead of failing:
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -37,12 +38,16 @@ from ludens.agents.llm.faults import (
 from ludens.agents.secrets import mask_error
 
 T = TypeVar("T")
+logger = logging.getLogger("ludens")
 
 OPENS_AFTER = 5
 """Failures in a row, without a success between them, that open a circuit."""
 
 FEW_TRIES = 5
 """Tries of a server that has never answered, over 7.5 to 15 seconds if nothing else is set."""
+
+NOTICED, QUIET = 10.0, 300.0
+"""Seconds after which an outage is told of, and seconds in which nothing more is said of that server."""
 
 PULSE = 0.5
 """Seconds between two looks at whether the run of a waiting request is to stop."""
@@ -78,6 +83,7 @@ class Circuit:
 
     def __init__(self) -> None:
         self._answered = False
+        self._noticed = -math.inf
         self._users = 0
         self._changed = asyncio.Event()
         # Requests of an era that was given up fail with its reason.
@@ -195,6 +201,8 @@ class Circuit:
         asked = asked_wait(error)
         deadline = self._since + endpoint.patience
         reason = self._reason_to_stop(endpoint, error, tries, asked)
+        if not reason:
+            self._say_that_it_waits(endpoint, error, asked or 0.0)
         if reason:
             self._give_up(reason)
         elif asked is not None:
@@ -205,6 +213,18 @@ class Circuit:
         else:
             tries.not_before = failed + backoff(tries.count, endpoint.retry_wait)
         return reason
+
+    def _say_that_it_waits(self, endpoint: Endpoint, error: Exception, asked: float) -> None:
+        """Log that an outage is waited out, once it has lasted a while, and not for each of many."""
+        failed = now()
+        if failed + asked < self._since + NOTICED or failed < self._noticed + QUIET:
+            return
+        self._noticed = failed
+        left = self._since + endpoint.patience - failed
+        logger.warning(
+            "%s gives no reply at %s (%s): waiting for it, for up to %s more.",
+            endpoint.model, endpoint.where, provider_words(error), _span(left),
+        )  # fmt: skip
 
     def _restrict(self, allowed: float) -> None:
         """Allow so many requests under way, not counting those that already are."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ludens.agents import LLMPolicy, recording
-from ludens.agents.llm import NoReplyError
+from ludens.agents.llm import NoReplyError, circuit
 from ludens.envs import PROTOCOLS
 from ludens.envs.tree.questions import questions
 from tests import loopback
@@ -84,6 +86,20 @@ def test_when_the_server_is_back_all_are_answered_and_few_come_at_first():
         answers = ask(*[policy(server)] * FLIGHT)
         assert server.count == 1 + FLIGHT + probes + FLIGHT
     assert [answer.action for answer in answers] == [1] * FLIGHT
+
+
+def test_a_long_wait_is_told_of_once(caplog):
+    busy, down = loopback.limited(retry_after=0), loopback.failing(503)
+    with (
+        Loopback([say("B"), down, down, busy, busy], say("B")) as server,
+        patch.object(circuit, "NOTICED", 0.0),
+        caplog.at_level(logging.WARNING, "ludens"),
+    ):
+        first, second = ask(policy(server)), ask(policy(server))
+    assert [decision.status for decision in (*first, *second)] == ["valid"] * 2
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"openai/loopback gives no reply at {server.url} (")
+    assert record.getMessage().endswith("): waiting for it, for up to 60 minutes more.")
 
 
 def test_a_limit_on_requests_is_waited_out_with_fewer_under_way():
