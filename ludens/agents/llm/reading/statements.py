@@ -126,7 +126,7 @@ def statements_in(number: int, sentence: Sentence) -> Iterator[Statement]:
             reason = _tail(after, kinds[hit.end() :], option)
             leads = _introduces(before, kinds[:joint], kinds[joint:start], option)
             whole = reason is not None and leads and not sentence.asks
-            if not whole and not predicate and _opens(after):
+            if not predicate and _opens(after) and (not whole or (after[1:2] and after[1].text == "which")):
                 continue
             yield Statement(
                 number,
