@@ -29,7 +29,8 @@ def test_torchrl_rolls_out_a_whole_episode(environment, api, actions):
     assert played["state"].shape[-1] == env.state_space.shape[0]
     for group in env.group_map:
         assert set(played[group, "info"].keys()) == INFOS
-        assert (played["next", group, "info", "profit"] != 0).any()
+    # One firm alone may sell nothing in six periods of prices drawn at random; both may not.
+    assert any((played["next", group, "info", "profit"] != 0).any() for group in env.group_map)
 
 
 @pytest.mark.filterwarnings("ignore:PettingZoo in TorchRL is tested using")
