@@ -138,6 +138,11 @@ class Sentence:
         return "".join(token.kind for token in self.tokens)
 
     @property
+    def text(self) -> str:
+        """Its words and marks, in small letters."""
+        return " ".join(token.text for token in self.tokens)
+
+    @property
     def asks(self) -> bool:
         """Whether it is a question."""
         return "?" in self.end

@@ -167,7 +167,13 @@ def _reduced(tokens: Sequence[Token]) -> list[Token]:
             back = len(merged) - 1
             while back >= 0 and merged[back].kind in f"{COMMA}{COLON}n" and len(merged) - back <= 3:
                 back -= 1
-            if back >= 0 and merged[back].kind in f"LHJ{AMOUNT}" and merged[back].place == token.place:
+            pair = [token.kind, *(each.kind for each in merged[back:])] == [LABEL, LABEL, COMMA]  # "(A, A)"
+            if (
+                back >= 0
+                and not pair
+                and merged[back].kind in f"LHJ{AMOUNT}"
+                and merged[back].place == token.place
+            ):
                 kind = SURE if SURE in (token.kind, merged[back].kind) else merged[back].kind
                 merged[back:] = [Token(kind, token.text, token.place)]
                 continue
@@ -292,7 +298,11 @@ def judge(
             for each in answers
             if each.number >= first
             or (each.whole and (each.stated or not last.stated or len(read[each.number].tokens) == 1))
+            or (not last.stated and _listed_with(read, each, last))
         ]
+        leading = _leads_astray(read, last)
+        if leading:
+            return leading, None
     named = {each.text.upper() if each.place is None else names[each.place] for each in answers}
     whole = [each for each in answers if each.whole]
     if not whole:
@@ -328,6 +338,40 @@ def judge(
                 problem = _several(others | named)
             return problem, None
     return "", answer.place
+
+
+def _listed_with(read: Sequence[Sentence], one: Statement, last: Statement) -> bool:
+    """Return whether two labels stand at the heads of neighbouring lines: "A) cooperate", "B) defect"."""
+    first, second = read[one.number], read[last.number]
+    return second.line - first.line <= 2 and len(second.tokens) > 1 and one.place != last.place
+
+
+def _leads_astray(read: Sequence[Sentence], answer: Statement) -> str | None:
+    """Return what the words that lead to a definite answer on the next line make of it.
+
+    "The other will surely pick this:" makes it another's choice, "If they do:" depends on a condition. Only the
+    sentence just before can do so, if it ends in the middle or denies that there is an answer.
+    """
+    if not answer.number:
+        return None
+    lead = read[answer.number - 1]
+    if len(lead.tokens) > LONGEST:
+        return None
+    denied = _denied(lead.tokens, lead.kinds, answer.place, after_answer=False) if "N" in lead.kinds else None
+    if denied or answer.stated and not answer.formal:
+        return denied
+    colon = lead.kinds.endswith(COLON)
+    clause = lead.kinds.rstrip(",:").rpartition(COMMA)[2]
+    if colon and "?" in lead.kinds and "y" not in lead.kinds:
+        return CONDITION
+    if colon and lead.tokens[0].text.startswith("here") and not _EXAMPLE.search(lead.text):
+        clause = re.sub("[qQ]", "", "".join(each.kind for each in lead.tokens if each.text != "you"))
+    if colon or (not lead.end and re.search(r"[=nmvw]\Z", clause)):
+        return VAGUE if re.search(r"[oqN?D%QP!\"]", clause) else None
+    return ASKS if lead.asks and not answer.formal and "o" in lead.kinds else None
+
+
+_EXAMPLE = re.compile("example|template|sample|placeholder")
 
 
 def _definite_end(read: Sequence[Sentence], answers: Sequence[Statement]) -> Statement | None:
@@ -417,8 +461,12 @@ def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bo
         return VAGUE
     same_line = sentence.line == read[answer.number].line
     kinds = sentence.kinds
-    if before and kinds.endswith(COLON) and number + 1 == answer.number and not _announces(sentence):
-        return VAGUE
+    if before and number + 1 == answer.number:
+        unfinished = not sentence.end and re.search(r"[=mvw]\Z", kinds) is not None and not answer.stated
+        if (kinds.endswith(COLON) or unfinished) and not _announces(sentence):
+            return VAGUE
+        if not sentence.end and not answer.stated and re.fullmatch(r"(?=.*[uo])[ub_o]+,", kinds):
+            return VAGUE  # "Sincerely,": the letter is a signature
     tokens = sentence.tokens
     if not before and re.match(r"L[uY+\-].", kinds) and tokens[0].text == "a":
         tokens = tokens[1:]  # an article
@@ -430,7 +478,7 @@ def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bo
     follows = not before and number == answer.number + 1
     if follows and re.match(r"[,_]*C", kinds) and (re.search(r"[+O\-?]", kinds) or others):
         return TAKEN_BACK if not others else OTHERS
-    if not before and (not _tells(sentence) or re.match(r"[=wyq]|[^i]*q[^i]*\Z", kinds)):
+    if not before and (not _tells(sentence) or re.match(r"[=wyq]|[^i]*q[^i]*\Z|_*=Q[_u]*o", kinds)):
         return VAGUE
     return harm(
         tokens,
@@ -446,7 +494,7 @@ def _tells(sentence: Sentence) -> bool:
 
     "Forget it." is neither.
     """
-    said = " ".join(token.text for token in sentence.tokens)
+    said = sentence.text
     known = re.search(r"[fy\-+#oBSKOTYLHhJA>N?]", sentence.kinds)
     return known is not None or not said or _CLOSING.match(said) is not None
 
@@ -567,6 +615,11 @@ def _denied(tokens: Sequence[Token], kinds: str, place: int | None, after_answer
         return TAKEN_BACK
     if after_answer and re.fullmatch(r"[_fS,]*[Nwi=_]*Nu?[,_]*", kinds):
         return TAKEN_BACK
+    if after_answer and re.search(r"[^N,]N[_,]*\Z", kinds):
+        return TAKEN_BACK  # "I would say neither."
+    hit = re.search(r"[nm]_*[=:]+_*N", kinds)
+    if hit and not any(token.place not in (None, place) for token in tokens[hit.end() :]):
+        return DENIES  # "The answer is neither."
     for hit in re.finditer(r"N", kinds):
         after = kinds[hit.end() :]
         before = kinds[: hit.start()]

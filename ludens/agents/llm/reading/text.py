@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import re
 import unicodedata
@@ -74,7 +75,7 @@ def plain(text: str) -> str:
 
     Thoughts that have no end leave nothing of what follows them.
     """
-    text = _answering_channel(text)
+    text = _answering_channel(html.unescape(text))
     text = unicodedata.normalize("NFKC", text).translate(_SAME)
     text = re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", "", text)
     text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2060\ufeff\ue000-\uf8ff]", " ", text)
