@@ -349,8 +349,8 @@ def _listed_with(read: Sequence[Sentence], one: Statement, last: Statement) -> b
 def _leads_astray(read: Sequence[Sentence], answer: Statement) -> str | None:
     """Return what the words that lead to a definite answer on the next line make of it.
 
-    "The other will surely pick this:" makes it another's choice, "If they do:" depends on a condition. Only the
-    sentence just before can do so, if it ends in the middle or denies that there is an answer.
+    "The other will surely pick this:" makes it another's choice, "If they do:" depends on a condition. Only
+    the sentence just before can do so, if it ends in the middle or denies that there is an answer.
     """
     if not answer.number:
         return None
@@ -358,7 +358,7 @@ def _leads_astray(read: Sequence[Sentence], answer: Statement) -> str | None:
     if len(lead.tokens) > LONGEST:
         return None
     denied = _denied(lead.tokens, lead.kinds, answer.place, after_answer=False) if "N" in lead.kinds else None
-    if denied or answer.stated and not answer.formal:
+    if denied or (answer.stated and not answer.formal):
         return denied
     colon = lead.kinds.endswith(COLON)
     clause = lead.kinds.rstrip(",:").rpartition(COMMA)[2]
