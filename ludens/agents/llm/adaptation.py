@@ -231,6 +231,17 @@ def too_long(words: str) -> bool:
     return _TOO_LONG.search(words) is not None and not _OWN_LIMIT.search(words)
 
 
+def is_about(words: str, sent: Request) -> bool:
+    """Return whether a server's words are about the request that it was sent, and not about itself."""
+    return (
+        adapted(Fit(), words, sent) is not None
+        or named(words, sent)
+        or too_long(words)
+        or STARVED.search(words.lower()) is not None
+        or "invalid_request" in words.lower()
+    )
+
+
 STARVED = re.compile(r"could not finish the message because max_tokens")
 """What a server says (in lower case) in place of a reply that reached the limit before any text."""
 

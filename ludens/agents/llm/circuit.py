@@ -34,6 +34,7 @@ from ludens.agents.llm.faults import (
     is_rate_limit,
     is_temporary,
     provider_words,
+    status_of,
 )
 from ludens.agents.secrets import mask_error
 
@@ -130,7 +131,7 @@ class Circuit:
                 reply = await request()
             except Exception as error:
                 if not is_temporary(error):
-                    if getattr(error, "status_code", None) in (400, 422):
+                    if status_of(error) in (400, 422):
                         self._succeeded()  # a server that rejects a request is there
                     raise
                 reason = self._failed(endpoint, error, tries, sent)

@@ -8,6 +8,7 @@ not be counted, and ignores Retry-After.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ludens.agents.llm.abilities import check_key, load, missing_keys
+from ludens.agents.llm.adaptation import Request, is_about
 from ludens.agents.llm.circuit import circuit_of
 from ludens.agents.llm.content_filters import filtered
 from ludens.agents.llm.endpoint import Endpoint
-from ludens.agents.llm.faults import all_words, chain, is_spent, no_such_page, permanent_error, provider_words
-from ludens.agents.llm.reply import FILTERED, Reply, broken_off, error_text, read_reply, received
+from ludens.agents.llm.faults import (
+    all_words,
+    chain,
+    has_error_status,
+    is_of_template,
+    is_spent,
+    no_such_page,
+    permanent_error,
+    provider_words,
+    says_spent,
+    status_of,
+)
+from ludens.agents.llm.reply import FILTERED, Reply, broken_off, error_inside, read_reply, received
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
 
@@ -90,16 +103,44 @@ async def _request(
         mask_error(error)  # it may come to light as the cause of another one
         # LiteLLM cannot read every reply that a server sends: what came over the wire may still be one.
         if (body := received(seen.get("original_response"))) is None:
-            if (said := error_text(seen.get("original_response"))) and hasattr(error, "message"):
-                error.message = said  # LiteLLM drops it
+            if isinstance(came := seen.get("original_response"), str | Mapping) and not has_error_status(
+                error
+            ):
+                raise _of_body(litellm, endpoint, came, Request(messages, parameters)) from error
             raise
         response = body
+    if error_inside(seen.get("original_response")) is not None:
+        raise _of_body(litellm, endpoint, seen["original_response"], Request(messages, parameters))
     if why := broken_off(response):
         raise litellm.InternalServerError(message=why, llm_provider="", model=endpoint.model)
     left_out = "temperature" in parameters and bool(sent) and not _holds(sent, "temperature")
     return read_reply(
         litellm, endpoint.model, response, left_out=frozenset({"temperature"} if left_out else ())
     )
+
+
+def _of_body(litellm: ModuleType, endpoint: Endpoint, body: object, request: Request) -> Exception:
+    """Return the error for a body that came with status 200 and is no reply.
+
+    What such an error says of the request counts as a rejection of it. Whatever else it says is a failure of
+    the server, whatever LiteLLM takes it for.
+    """
+    fault = error_inside(body) or {"message": "the reply was no JSON that holds an answer"}
+    said, words = str(fault.get("message") or fault), json.dumps(fault, default=str, ensure_ascii=False)
+    code = str(fault.get("code") or fault.get("status") or "")
+    if code.isdecimal() and 400 <= int(code) <= 599:
+        status = int(code)
+    elif says_spent(words):
+        status = 402
+    elif "rate_limit" in words or "rate limit" in words.lower():
+        status = 429
+    else:
+        status = 400 if filtered(400, words) or no_such_page(words) or is_about(words, request) else 503
+    error: Exception = litellm.APIError(
+        status_code=status, message=said, llm_provider="", model=endpoint.model
+    )
+    error.body = fault  # type: ignore[attr-defined]  # where the words of a provider are looked for
+    return error
 
 
 def _holds(body: Any, name: str) -> bool:
@@ -111,11 +152,11 @@ def _failed(litellm: ModuleType, endpoint: Endpoint, error: BaseException, secon
     for cause in chain(error):
         if isinstance(cause, LudensError):
             raise cause
-    said, status, told = provider_words(error), getattr(error, "status_code", None), all_words(error)
+    said, status, told = provider_words(error), status_of(error), all_words(error)
     if not is_spent(error):
         if isinstance(error, litellm.ContentPolicyViolationError) or filtered(status, told):
             return Reply(refused=True, refusal=f"{FILTERED}{said}.", told=told, seconds=seconds)
-        if status in (400, 422) and not no_such_page(told):
+        if (status in (400, 422) and not no_such_page(told)) or is_of_template(error):
             return Reply(rejected=said, told=told, seconds=seconds)
     keys = missing_keys(endpoint.model) or f"{endpoint.model.split('/')[0].upper()}_API_KEY"
     raise permanent_error(error, endpoint.model, endpoint.where, keys) from error

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -25,9 +26,32 @@ _SPREAD = random.Random()  # waits only; no result depends on it
 _SPENT = re.compile(
     r"(?i)insufficient[_ ](?:quota|balance|credits?)|exceeded_current_quota_error|billing_hard_limit|"
     r"billing_not_active|credit balance is too low|used all available credits|requires more credits|"
-    r"arrearage|余额不足|欠费"
+    r"balance is insufficient|credit[_ ]limit|key limit exceeded|reached your specified api usage limits|"
+    r"monthly spend\w*|spend\w* limit|arrearage|余额不足|欠费"
 )
 """What providers say when a quota or a prepaid credit is spent: codes, types and sentences."""
+
+_PASSING = re.compile(
+    r"(?i)<html|<!doctype html|\b(?:is|still|currently) loading\b|loading (?:the )?model|"
+    r"model (?:has |was |is )?(?:crashed|unloaded|overloaded|busy)|overloaded_error|"
+    r"(?:server|service|engine|system) (?:is )?(?:currently |temporarily )?(?:overloaded|busy|unavailable)|"
+    r"temporarily unavailable"
+)
+"""What a server says with status 400 that has nothing to do with the request: LM Studio of a model that has
+crashed or is not loaded yet, gateways of a server behind them."""
+
+_TEMPLATE = re.compile(
+    r"(?i)system role|\bjinja|chat template|roles must alternate|context size|context length"
+)
+
+_CAUSES: tuple[tuple[type[BaseException], str], ...] = (
+    (ConnectionRefusedError, "it was refused"),
+    (ConnectionResetError, "it was broken off"),
+    (socket.gaierror, "the name of the server is not known"),
+)
+
+_AGAIN = re.compile(r"(?i)(?:try again|retry) (?:in|after) (\d[\d.hms]*)(?: ?(s)ec)?")
+"""How providers put the wait into words: "try again in 7m12.5s", "retry after 2 seconds"."""
 
 _PARTS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
@@ -45,6 +69,18 @@ class NoReplyError(ModelError):
     """
 
 
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status of an error; None if it has none.
+
+    Where an error came with status 200, LiteLLM gives that, or takes the error's own code for the status,
+    which may be a word or a number of the provider's.
+    """
+    status = getattr(error, "status_code", None)
+    if isinstance(status, str) and status.isdecimal():
+        status = int(status)
+    return status if isinstance(status, int) and 400 <= status <= 599 else None
+
+
 def is_temporary(error: BaseException) -> bool:
     """Return whether asking again may help."""
     if isinstance(error, TimeoutError):
@@ -53,33 +89,54 @@ def is_temporary(error: BaseException) -> bool:
         isinstance(e, LudensError) for e in chain(error)
     ):
         return False
-    status = getattr(error, "status_code", None)
-    if status == 429:
-        return not is_spent(error)
-    return status is None or status in (408, 409, 425) or status >= 500
+    status = status_of(error)
+    if is_spent(error) or is_of_template(error):
+        return False
+    if status in (400, 422):
+        # The server does not look at the request, or a proxy before it answers in its place.
+        return any(_PASSING.search(text) for text in _texts(error))
+    return status is None or status in (408, 409, 425, 429) or status >= 500
 
 
 def is_rate_limit(error: BaseException) -> bool:
     """Return whether the server refused the request because there were too many; waiting helps then."""
-    return getattr(error, "status_code", None) == 429 and not is_spent(error)
+    return status_of(error) == 429 and not is_spent(error)
+
+
+def has_error_status(error: BaseException) -> bool:
+    """Return whether an error stands for a response with an error status, and not for one with status 200."""
+    return any(type(each).__name__ == "HTTPStatusError" for each in chain(error))
+
+
+def is_of_template(error: BaseException) -> bool:
+    """Return whether the chat template does not take the messages, or the context cannot hold them: servers
+    of llama.cpp report it as a fault of their own (status 500).
+    """
+    return status_of(error) == 500 and any(_TEMPLATE.search(text) for text in _texts(error))
 
 
 def is_spent(error: BaseException) -> bool:
     """Return whether a quota or a prepaid credit is spent, so that waiting does not help.
 
-    Providers say so with 400, 402, 403 or 429, in a code, in a type or in a sentence.
+    Providers say so with many statuses, in a code, in a type or in a sentence.
     """
-    status = getattr(error, "status_code", None)
+    status = status_of(error)
     if status == 402:
         return True
-    return status in (400, 403, 429) and any(_SPENT.search(text) for text in _texts(error))
+    return status in (None, 400, 401, 403, 412, 429) and any(map(says_spent, _texts(error)))
+
+
+def says_spent(words: str) -> bool:
+    """Return whether a provider says that a quota or a prepaid credit is spent."""
+    return _SPENT.search(words) is not None
 
 
 def asked_wait(error: BaseException) -> float | None:
     """Return for how many seconds the server asks to wait; None if it does not, or asks for nothing sensible.
 
     Read are Retry-After (seconds or an HTTP date, RFC 9110 §10.2.3), ``retry-after-ms``,
-    ``x-ratelimit-reset-*`` of what is used up (OpenAI), and ``retryDelay`` in the body (Google).
+    ``x-ratelimit-reset-*`` of what is used up (OpenAI), ``retryDelay`` in the body (Google), and words such
+    as "try again in 20s".
     """
     for each in chain(error):
         headers = _headers(each)
@@ -96,7 +153,11 @@ def asked_wait(error: BaseException) -> float | None:
         if sensible := [wait for wait in waits if 0 < wait <= LONGEST_ASKED]:
             return sensible[0]
     delays = (re.search(r'"retryDelay":\s*"(\d{1,9}(?:\.\d{1,9})?)s"', text) for text in _texts(error))
-    return next((float(delay[1]) for delay in delays if delay), None)
+    if delay := next(filter(None, delays), None):
+        return float(delay[1])
+    phrases = filter(None, map(_AGAIN.search, _texts(error)))
+    waits = [_duration(phrase[1].rstrip(".") + (phrase[2] or "")) for phrase in phrases]
+    return next((wait for wait in waits if 0 < wait <= LONGEST_ASKED), None)
 
 
 def backoff(attempt: int, first: float) -> float:
@@ -136,7 +197,7 @@ def permanent_error(error: BaseException, model: str, where: str, keys: str) -> 
         where: the address or the provider that answered.
         keys: the environment variables that hold the key.
     """
-    status, said = getattr(error, "status_code", None), provider_words(error)
+    status, said = status_of(error), provider_words(error)
     if is_spent(error):
         return ModelError(
             f"The quota or credit for {model} at {where} is spent ({said}): add to it there, then go on."
@@ -186,7 +247,13 @@ def provider_words(error: BaseException) -> str:
         "",
         masked(str(error)).split("Traceback")[0],
     )
+    if re.search(r"(?i)<!doctype html|<html", text):
+        title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
+        text = f"a web page, {title[1].strip()!r}" if title and title[1].strip() else "a web page"
     line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
+    if line.rstrip(".") == "Connection error":
+        causes = (why for each in chain(error) for kind, why in _CAUSES if isinstance(each, kind))
+        line = f"Connection error: {why}" if (why := next(causes, "")) else line
     return (line if len(line) <= 200 else line[:197] + "...").rstrip(".") or type(error).__name__
 
 

@@ -136,11 +136,13 @@ def received(body: object) -> Mapping[str, Any] | None:
     return body if _items(body["choices"]) or body.get("usage") else None
 
 
-def error_text(body: object) -> str:
-    """Return the error in a body whose error is a plain text; empty if there is none."""
+def error_inside(body: object) -> Mapping[str, Any] | None:
+    """Return the error that a body holds in place of a reply, with its ``message``; None if it holds none."""
     body = _decoded(body)
-    said = body.get("error") if isinstance(body, Mapping) else None
-    return said if isinstance(said, str) else ""
+    said = body.get("error") if isinstance(body, Mapping) and not _items(body.get("choices")) else None
+    if not said:
+        return None
+    return said if isinstance(said, Mapping) else {"message": str(said)}
 
 
 def broken_off(response: Any) -> str:
@@ -154,6 +156,8 @@ def broken_off(response: Any) -> str:
     further = _get(choice, "provider_specific_fields")
     if fault := _get(choice, "error") or _get(further, "error"):
         return str(_get(fault, "message") or fault)
+    if choice is None and not _count(_get(_get(response, "usage"), "completion_tokens")):
+        return "the reply held nothing"
     reason = _get(further, "native_finish_reason") or _get(choice, "finish_reason")
     broken = isinstance(reason, str) and reason in _BROKEN_OFF
     return f"the reply ended with {reason!r}" if broken else ""

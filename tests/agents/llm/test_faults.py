@@ -62,7 +62,36 @@ FLEETING = {
         b'"message": {"role": "assistant", "content": "A"}}]}'
     ),
     "HTML in place of JSON": loopback.Answer(body=b"<html>502 Bad Gateway</html>"),
+    "200 with a text as the error": loopback.Answer(body=b'{"error": "model is loading"}'),
+    "200 with an error without a code": loopback.Answer(body=b'{"error": {"message": "Internal"}}'),
+    "200 with a word as the code": loopback.Answer(
+        body=b'{"error": {"message": "Internal", "code": "server_error"}}'
+    ),
+    "200 with a code of the provider's own": loopback.Answer(
+        body=b'{"error": {"message": "Slow down", "code": "1302"}}'
+    ),
+    "200 with nothing": loopback.Answer(body=b'{"id": "", "object": "chat.completion", "choices": []}'),
+    "400 of a model that has crashed (LM Studio)": loopback.Answer(
+        status=400, body=b'{"error": "The model has crashed without additional information. (Exit code: 18)"}'
+    ),
+    "400 of a model that is loading": loopback.failing(400, "The model is loading"),
+    "400 of a proxy": loopback.Answer(status=400, body=b"<html><title>400 Bad Request</title></html>"),
 }
+
+
+@pytest.mark.parametrize("model", ["openai/loopback", "hosted_vllm/loopback", "deepseek/loopback"])
+@pytest.mark.parametrize(
+    "name", ["HTML in place of JSON", *(name for name in FLEETING if "200 with" in name)]
+)
+def test_status_200_makes_no_answer_of_a_failure(model, name):
+    journal = Journal()
+    with Loopback([], FLEETING[name]) as server, recording(journal):
+        asked = LLMPolicy(
+            model, api_base=server.url, api_key="none", elicit="sample", patience=0, retry_wait=0.01
+        )
+        with pytest.raises(NoReplyError):
+            asked.decide(TURN, np.random.default_rng(0))
+    assert journal.kept == []
 
 
 @pytest.mark.parametrize("fault", FLEETING.values(), ids=FLEETING)
@@ -354,6 +383,17 @@ SPENT = {
     "OpenRouter": (402, body(message="This request requires more credits, or fewer max_tokens.", code=402)),
     "Anthropic": (400, body(type="invalid_request_error", message="Your credit balance is too low to …")),
     "xAI": (403, body(message="Your team has used all available credits or reached its limit", code="x")),
+    "Anthropic, a limit of one's own": (
+        400,
+        body(
+            type="invalid_request_error",
+            message="You have reached your specified API usage limits. You will regain access on 2030-01-01.",
+        ),
+    ),
+    "Perplexity": (401, body(message=PLAN, type="insufficient_quota", code=401)),
+    "SiliconFlow": (403, b'{"code": 30001, "message": "Sorry, your account balance is insufficient"}'),
+    "Together": (403, body(message="Credit limit exceeded, please navigate to …", type="credit_limit")),
+    "with status 200": (200, body(message="You have no money", code="insufficient_quota")),
     "in the sentence": (429, body(message="You exceeded your current quota (insufficient_quota)")),
 }
 
@@ -377,6 +417,31 @@ def test_a_limit_per_minute_that_reads_like_a_spent_quota_is_waited_out(waits):
     with Loopback([loopback.Answer(status=429, body=google), say("B")]) as server:
         assert decide(server).action == 1
     assert waits.seconds == [36]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("Limit 100, Used 99. Please try again in 1m12.5s. Visit us", 72.5),
+        ("Please retry after 2 seconds.", 2),
+        ("Please try again in 120ms", 0.12),
+    ],
+)
+def test_a_wait_that_stands_in_words_is_waited(waits, said, seconds):
+    with Loopback([asking(text=said), say("B")]) as server:
+        assert decide(server).action == 1
+    assert waits.seconds == [pytest.approx(seconds)]
+
+
+def test_a_web_page_is_named_by_its_title_and_a_refused_connection_as_such():
+    page = b"<!DOCTYPE html>\n<html><head><title>520: origin error</title></head><body>Ray</body></html>"
+    with (
+        Loopback([], loopback.Answer(status=520, body=page)) as server,
+        pytest.raises(NoReplyError, match=r"\(a web page, '520: origin error'\)"),
+    ):
+        decide(server, patience=0)
+    with pytest.raises(NoReplyError, match=r"\(Connection error: it was refused\)"):
+        decide(server, patience=0)
 
 
 @pytest.mark.parametrize(

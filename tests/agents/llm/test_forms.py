@@ -283,6 +283,16 @@ def test_an_unknown_rejection_is_of_the_prompt_if_the_same_form_is_taken_with_an
     }
 
 
+def test_llama_cpp_reports_the_chat_template_as_a_fault_of_its_own():
+    said = error(500, "Value is not callable at row 1: System role not supported", code=500)
+    with Loopback(
+        [], lambda request: said if request["messages"][0]["role"] == "system" else reply()
+    ) as server:
+        asked = policy(server)
+        assert [asked.decide(TURN, np.random.default_rng(n)).status for n in range(2)] == ["valid", "valid"]
+    assert server.count == 3
+
+
 def test_an_unknown_rejection_of_every_prompt_stops_and_is_found_out_once():
     async def all_at_once(asked):
         tasks = [asked.adecide(TURN, np.random.default_rng(n)) for n in range(16)]
