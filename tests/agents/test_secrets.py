@@ -17,6 +17,7 @@ from ludens.agents.secrets import (
     secrets_in,
     without_secrets,
 )
+from ludens.errors import UsageError
 from ludens.experiments.bench.study import BenchConfig
 
 
@@ -92,6 +93,27 @@ def test_no_benchmark_keeps_a_secret():
     config = BenchConfig(models=[{"spec": "openai/x", **NESTED}], protocols=["TG1"])
     assert "s3cret" not in json.dumps(config.as_json())
     assert make_policy({"spec": "openai/x", **NESTED}).options == NESTED
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"persona": "You are fond of sk-0123456789abcdef."},
+        {"label": "sk-0123456789abcdef"},
+        {"spec": "openai/sk-0123456789abcdef"},
+        {"user": "one of AKIAIOSFODNN7EXAMPLE"},
+    ],
+)
+def test_what_a_resumed_run_would_ask_without_is_refused(settings):
+    spec = {"spec": "openai/x", **settings}
+    with pytest.raises(UsageError, match=r"models\[0\]: The \w+ holds what looks like a key") as refused:
+        BenchConfig(models=[spec], protocols=["TG1"])
+    assert "0123456789abcdef" not in str(refused.value)
+    if "persona" in settings:
+        with pytest.raises(UsageError, match="holds what looks like a key"):
+            BenchConfig(models=[LLMPolicy("openai/x", **settings)], protocols=["TG1"])
+        with pytest.raises(UsageError, match=r"bench\.persona: The persona holds what looks like a key"):
+            BenchConfig(models=["openai/x"], protocols=["TG1"], **settings)
 
 
 KEYS = [

@@ -61,6 +61,14 @@ _OF_THE_MACHINE = ("bedrock", "sagemaker", "vertex_ai")
 # LiteLLM signs in to these when it is asked about them.
 _SIGN_IN = frozenset({"github_copilot", "chatgpt"})
 
+# With these LiteLLM asks another model, perhaps of another provider, at the same address.
+_OTHER_MODELS = frozenset(
+    {"azure", "context_window_fallback_dict", "deployment_id", "fallbacks", "model_list"}
+)
+
+_MODEL_NAME = "name of the model"
+"""Stands for the setting of an address that is part of the model's id."""
+
 _PLACE = re.compile(r"(?:^|_)(?:region|location|region_name|zone|account|account_id|project|tenant)$")
 _CONFUSING = re.compile(r"[\s\\\x00-\x20\x7f-\U0010ffff]")
 
@@ -122,11 +130,12 @@ def exposures(model: str, settings: Mapping[str, Any]) -> Iterator[Exposure]:
         model: its LiteLLM id; another specification of a policy counts as a model of an unknown provider.
         settings: of the policy, for LiteLLM those options that may hold addresses, nested ones too.
     """
-    if model.startswith(LOCAL):
-        return
     for nested in _models(settings):
         yield from exposures(str(nested["model"]), nested)
-    addresses = [*_addresses(settings), *([("the model's name", model)] if "://" in model else ())]
+    rerouted = _OTHER_MODELS | {"custom_llm_provider", "use_litellm_proxy"}
+    if model.startswith(LOCAL) and not any(settings.get(name) for name in rerouted):
+        return
+    addresses = [*_addresses(settings), *([(_MODEL_NAME, model)] if "://" in model else ())]
     if not addresses:
         return
     provider = _provider(model, settings)
@@ -135,7 +144,7 @@ def exposures(model: str, settings: Mapping[str, Any]) -> Iterator[Exposure]:
         return
     own = {*_own(model, provider)}
     for setting, address in addresses:
-        where = None if setting == "the model's name" else origin(address)
+        where = None if setting == _MODEL_NAME else origin(address)
         if where is None or "@" in address or where not in own:
             yield Exposure(setting, masked(plain_address(address)), _host(address), key)
 
@@ -178,7 +187,8 @@ def _provider(model: str, settings: Mapping[str, Any]) -> str:
     """Return the provider that LiteLLM would ask; empty if it is not known."""
     named = settings.get("custom_llm_provider")
     prefix = str(named) if named else model.partition("/")[0]
-    if prefix in _SIGN_IN or settings.get("use_litellm_proxy"):
+    elsewhere = settings.get("use_litellm_proxy") or any(settings.get(name) for name in _OTHER_MODELS)
+    if prefix in _SIGN_IN or elsewhere:
         return ""
     try:
         litellm = load(model)

@@ -101,6 +101,10 @@ async def _request(
             )
     except Exception as error:
         mask_error(error)  # it may come to light as the cause of another one
+        if type(error) is Exception and options.get("fallbacks"):  # LiteLLM's, when none of them answered
+            raise litellm.APIConnectionError(
+                message=str(error), llm_provider="", model=endpoint.model
+            ) from error
         # LiteLLM cannot read every reply that a server sends: what came over the wire may still be one.
         if (body := received(seen.get("original_response"))) is None:
             if isinstance(came := seen.get("original_response"), str | Mapping) and not has_error_status(

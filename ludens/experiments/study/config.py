@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, get_args, get_origin
@@ -17,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
 
 from ludens.agents.policy import Policy
-from ludens.agents.secrets import masked, remember, without_secrets
+from ludens.agents.secrets import is_address, is_secret, masked, remember, without_secrets
 from ludens.errors import UsageError
 from ludens.experiments.runs.seeds import check_seed
 
@@ -54,17 +55,41 @@ def as_policy(value: object) -> PolicyLike:
         ValueError: it can name none.
     """
     if isinstance(value, Policy):
+        _check_kept(value.describe())
         return value
     if isinstance(value, str) and value.strip():
+        _check_kept({} if "://" in value else {"spec": value})
         return value
     if isinstance(value, Mapping):
         remember(value)
         settings: dict[str, Any] = plain_values(value)
+        _check_kept(settings)
         return settings
     raise ValueError(
         "A policy is named by its specification, such as homo_economicus or openai/gpt-5-mini; got "
         f"{value!r}."
     )
+
+
+_TEXTS = frozenset({"label", "model", "persona", "prefix", "spec"})
+
+
+def _check_kept(settings: Mapping[str, Any]) -> None:
+    """Refuse a text that shapes decisions and would not be kept as it is, since a resumed run would then ask
+    something else.
+
+    Raises:
+        ValueError: it holds a key, or what looks like one.
+    """
+    for name, value in settings.items():
+        if not isinstance(value, str) or is_secret(name) or is_address(name):
+            continue
+        shapes = name in _TEXTS or re.search(r"\s", value)
+        if shapes and without_secrets({name: value}).get(name) != value:
+            raise ValueError(
+                f"The {name} holds what looks like a key ({masked(value)[:80]!r}), which no run keeps, so "
+                "that it could not be resumed as it was begun: take the key out."
+            )
 
 
 def plain_values(value: Any, key: str = "") -> Any:
@@ -181,6 +206,11 @@ class StudyConfig(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise UsageError(sentence(error, type(self), values)) from None
+        for name in _TEXTS & set(type(self).model_fields):
+            try:
+                _check_kept({name: getattr(self, name)})
+            except ValueError as error:
+                raise UsageError(f"{self.kind}.{name}: {error}") from None
 
     def changed(self, /, **values: Any) -> Self:
         """Return the configuration with other values, checked anew.

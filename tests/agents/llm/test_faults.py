@@ -525,3 +525,10 @@ def test_calls_made_for_another_wording_are_not_taken_for_this_one():
             decide(server, framing="twin", retries=0)
         with recording(Journal(journal.kept)), pytest.raises(ModelError, match="another wording"):
             decide(server, framing="neutral")
+
+
+def test_fallbacks_that_do_not_answer_either_are_no_answer():
+    with Loopback(otherwise=loopback.failing(500)) as server:
+        with pytest.raises(NoReplyError, match="gave no reply"):
+            decide(server, fallbacks=["openai/other"], transport_retries=0)
+        assert {request["model"] for request in server.requests} == {"loopback", "other"}
