@@ -1,13 +1,14 @@
 """Fits of preferences, compared with the script that a researcher would write, on the same choices.
 
-    python benchmarks/estimation_speed.py [--data CHOICES.csv --drop SUBJECTS.csv] [--starts 3]
+    python benchmarks/estimation_speed.py [--data CHOICES.csv --drop SUBJECTS.csv] [--starts 3] [--rows N]
 
 The data are 160 subjects × 117 choices between two allocations, with three types, simulated in the form of
 the experiment of Bruhin, Fehr & Schunk (2019), or with --data the experiment's own table. The script computes
 the log-likelihood of all rows in vectorised numpy and maximises it by `scipy.optimize.minimize` (BFGS,
 numerical gradients, log-precision); for single subjects in a loop; for types by EM with such fits as M-steps,
 until a step gains less than 1e-9. A fit by ludens also includes covariances and diagnoses. Reading the table
-is not timed.
+is timed apart: two million simulated rows in a CSV file, checked and counted, beside polars, which reads the
+columns of the same file.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import csv
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -169,6 +171,30 @@ def compare(title: str, choices: Choices, starts: int) -> None:
     )
 
 
+def compare_reading(rows: int) -> None:
+    """Print how long it takes to read a long table, of few and of many distinct payoffs."""
+    import polars
+
+    print(f"\n## Reading a CSV file of {rows:,} rows\n")
+    print("| payoffs | polars (s) | ludens (s) | ratio |")
+    print("|---|---|---|---|")
+    rng = np.random.default_rng(0)
+    drawn = {
+        "117 situations": rng.integers(2, 11, size=(117, 4))[rng.integers(0, 117, rows)] * 100,
+        "all different": np.round(rng.random((rows, 4)) * 100, 3),
+    }
+    with TemporaryDirectory() as folder:
+        for title, payoffs in drawn.items():
+            path = Path(folder, "choices.csv")
+            names = ("self_x", "other_x", "self_y", "other_y")
+            columns = dict(zip(names, payoffs.T, strict=True))
+            people = {"subject": np.arange(rows) // 200, "choice_x": rng.integers(0, 2, rows)}
+            polars.DataFrame(people | columns).write_csv(path)
+            _, quick = timed(lambda path=path: polars.read_csv(path), 3)
+            _, slow = timed(lambda path=path: read_choices(path, "fehr_schmidt"), 1)
+            print(f"| {title} | {quick:.2f} | {slow:.2f} | **{slow / quick:.0f}** |")
+
+
 def main() -> None:
     """Compare on simulated choices, and on the experiment's if they are given."""
     parser = argparse.ArgumentParser(
@@ -177,10 +203,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the experiment's choices, a CSV file")
     parser.add_argument("--drop", type=Path, help="subjects to leave out, one per line")
     parser.add_argument("--starts", type=int, default=3, help="random starts of the mixture, on both sides")
+    parser.add_argument("--rows", type=int, default=2_000_000, help="rows of the file that is read")
     given = parser.parse_args()
     compare("Simulated", simulated(), given.starts)
     if given.data:
         compare(given.data.name, real(given.data, given.drop), given.starts)
+    compare_reading(given.rows)
 
 
 if __name__ == "__main__":

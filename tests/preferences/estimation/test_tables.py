@@ -346,6 +346,86 @@ def test_files_that_are_no_table(tmp_path):
         read_choices(tmp_path / "nowhere.csv")
 
 
+def test_a_large_file_is_read_like_the_same_columns_in_memory(tmp_path):
+    rng, rows = np.random.default_rng(0), 30_000
+    table = {
+        "subject": [
+            f"s{number}" for number in rng.integers(0, 25_000, rows)
+        ],  # more than are numbered at once
+        **{name: np.round(rng.random(rows) * 100, 3).tolist() for name in ("self_x", "other_x", "self_y")},
+        "other_y": rng.integers(0, 5, rows).tolist(),
+        "choice_x": rng.integers(0, 2, rows).tolist(),
+        "q": [0] * rows,
+        "v": [1] * rows,
+    }
+    path = tmp_path / "large.csv"
+    as_csv(table, path)
+    choices, expected = read_choices(path, "bfs"), read_choices(table, "bfs")
+    np.testing.assert_array_equal(choices.attributes, expected.attributes)
+    assert choices.subjects == expected.subjects
+    assert (choices.counts != expected.counts).nnz == 0
+    assert choices.size == rows
+    assert len(choices.subjects) == len(set(table["subject"]))
+
+
+def test_lines_are_counted_through_breaks_blank_lines_and_blocks(tmp_path):
+    path = tmp_path / "lines.csv"
+    head = "subject,note,self_x,other_x,self_y,other_y,choice_x\r\n"
+    plain, broken, blank = "ann,,1,2,3,4,1\r\n", 'ann,"a\r\nb\nc",1,2,3,4,0\r\n', "\r\n"
+    first = head + broken + blank + plain * 700 + broken + blank
+    line = len(first.splitlines()) + 1
+    for cells, told in (
+        ("ann,,1,2,3,x,1", f"In line {line} of the table column 'other_y' holds 'x'"),
+        ("ann,,1,2,3", rf"Line {line} of .*lines.csv has 5 cells and its header 7"),
+    ):
+        path.write_bytes(f"{first}{cells}\r\n{plain}".encode())
+        with pytest.raises(UsageError, match=told):
+            read_choices(path, "fehr_schmidt")
+    path.write_bytes((first + plain).encode())
+    assert read_choices(path, "fehr_schmidt").size == 703
+
+
+def test_of_very_many_columns_the_first_are_listed(tmp_path):
+    path = tmp_path / "wide.csv"
+    names = [f"c{number}" for number in range(40_000)]
+    path.write_text(f"{','.join(names)}\n{','.join(['1'] * len(names))}\n")
+    with pytest.raises(UsageError, match=r"and has c0, c1, .*, c19 and 39,980 more; name yours") as error:
+        read_choices(path, "moralis")
+    assert len(str(error.value)) < 400
+    with pytest.raises(UsageError, match=r"no column 'sid', only c0, .* and 39,980 more"):
+        read_choices(path, "moralis", subject="sid")
+    path.write_text(f"{','.join([*names, 'c7'])}\n")
+    with pytest.raises(UsageError, match="has two columns called 'c7'"):
+        read_choices(path, "moralis")
+
+
+def test_many_stated_beliefs_count_as_each_subject_s_own():
+    rng, rows = np.random.default_rng(1), []
+    for subject in range(60):
+        for protocol in ("TG3", "UG1"):
+            for node in PROTOCOLS[protocol].information_sets:
+                belief = float(rng.choice([0.0, 0.25, 0.6]))
+                rows.append((f"s{subject}", protocol, node.label, str(rng.choice(node.options)), belief))
+    rng.shuffle(rows)
+    names = ("subject", "protocol", "node", "choice", "belief")
+
+    def read(kept):
+        columns = zip(*kept, strict=True)
+        table = {name: list(column) for name, column in zip(names, columns, strict=True)}
+        return read_choices({**table, "belief": [float(cell) for cell in table["belief"]]}, beliefs="stated")
+
+    def likelihood(choices):
+        return choices.by_subject(log_probabilities(HOMO_MORALIS, choices, np.array([0.2, -0.1, 0.4, 0.1])))
+
+    whole = read(rows)
+    assert len(whole.situations) <= 2 * 3**3
+    one_by_one = [likelihood(read([row for row in rows if row[0] == name]))[0] for name in whole.subjects]
+    np.testing.assert_allclose(likelihood(whole), one_by_one)
+    wholes = {"subject": ["a", "b"], "protocol": ["TG3"] * 2, "strategy": ["trust / reciprocate"] * 2}
+    wholes |= {"belief opening": [0.5, 0.25], "belief reply to trust": [1.0, 0.0]}
+    assert read_choices(wholes, beliefs="stated").attributes.shape[0] == 2
+
+
 def test_an_empty_cell_of_pandas_and_of_polars_is_empty():
     table = with_cell(WIDE, "self_x", 1, None)
     for frame in (pandas.DataFrame(table), pandas.DataFrame(table).convert_dtypes(), polars.DataFrame(table)):

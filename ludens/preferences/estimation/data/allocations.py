@@ -122,7 +122,7 @@ def read_long(table: Table, model: Model) -> Choices:
         options, _ = table.keys("option")
         once, first = combined(subjects, questions, options)
         if len(first) < len(table):
-            second = next(row for row in range(len(table)) if first[once[row]] != row)
+            second = int(np.argmax(first[once] != np.arange(len(table))))
             raise table.error(second, "option", "names an option that the subject was already offered here")
     fractional = "probability" in table
     column = "probability" if fractional else "chosen"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ludens.envs import GameTree, InformationSet, Strategy, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences.beliefs import resolve_belief
-from ludens.preferences.estimation.data.columns import Codes, Table
+from ludens.preferences.estimation.data.columns import Codes, Table, combined
 from ludens.preferences.estimation.data.game_rows import GameRows
 from ludens.preferences.preference import HOMO_ECONOMICUS
 
@@ -52,47 +52,62 @@ def _given(game: GameTree, beliefs: str | Mapping[str, Any]) -> Strategy:
 
 
 def _stated(read: GameRows, whole_rows: bool) -> tuple[Codes, list[Strategy]]:
-    """Return the number of each row's belief, and the beliefs: one per play, as stated in it."""
+    """Return the number of each row's belief, and the distinct beliefs, as stated in each play."""
     table = read.table
-    vectors = [np.full(read.games[read.game[row]].width, np.nan) for row in read.starts]
-    if whole_rows:
-        for play, row in enumerate(read.starts):
-            for node in read.games[read.game[row]].information_sets:
-                column = f"belief {node.label}"
-                _state(table, row, node, table.shares(column), vectors[play], column=column)
-    else:
-        shares = table.shares("belief")
+    if not whole_rows:
         nodes, labels = table.keys("node")
-        for row, play in enumerate(read.plays):
-            node = read.games[read.game[row]].information_set(labels[nodes[row]])
-            _state(table, row, node, shares, vectors[play])
-    for vector, row in zip(vectors, read.starts, strict=True):
-        if np.isnan(vector).any():
-            game = read.games[read.game[row]]
-            missing = next(
-                node.label for node in game.information_sets if np.isnan(vector[node.columns]).any()
-            )
-            reason = (
-                f"has no counterpart at {missing!r} of {game!r}: what others do there was not stated by this "
-                "subject; add it, or give beliefs='uniform'"
-            )
-            raise table.error(row, "belief", reason)
-    return read.plays, vectors
+    of_play, beliefs = np.zeros(len(read.starts), dtype=np.intp), []
+    for number, game in enumerate(read.games):
+        plays = np.flatnonzero(read.game[read.starts] == number)
+        place = np.zeros(len(read.starts), dtype=np.intp)
+        place[plays] = np.arange(len(plays))
+        stated = np.full((len(plays), game.width), np.nan)
+        rows = np.flatnonzero(read.game == number)
+        for node in game.information_sets:
+            column = f"belief {node.label}" if whole_rows else "belief"
+            here = rows
+            if not whole_rows:
+                here = rows[nodes[rows] == labels.index(node.label)] if node.label in labels else rows[:0]
+            if len(here):
+                _state(table, here, place[read.plays[here]], node, stated, column=column)
+        _check_complete(read, game, plays, stated)
+        codes, firsts = combined(*stated.T) if game.width else combined(np.zeros(len(plays)))
+        of_play[plays] = len(beliefs) + codes
+        beliefs += list(stated[firsts])
+    return of_play[read.plays], beliefs
 
 
 def _state(
-    table: Table, row: int, node: InformationSet, shares: Floats, vector: Floats, *, column: str = "belief"
+    table: Table, rows: Codes, places: Codes, node: InformationSet, stated: Floats, *, column: str
 ) -> None:
-    share = float(shares[row])
+    """Write down what rows state of a node: in `stated` (plays, width), at the place of each row's play."""
     if len(node.options) != 2:
         raise table.error(
-            row,
+            rows[0],
             column,
             f"is one number, and {node.label!r} has {len(node.options)} options; give a mapping of beliefs",
         )
-    said = vector[node.columns.start]
-    if not np.isnan(said) and said != share:
+    shares = table.shares(column)[rows]
+    # Of rows of one play the first counts, and the others may say nothing else.
+    stated[places[::-1], node.columns.start] = shares[::-1]
+    said = stated[places, node.columns.start]
+    apart = np.flatnonzero(said != shares)
+    if len(apart):
         raise table.error(
-            row, column, f"states {share:g} where the same subject stated {said:g} of the same node"
+            rows[apart[0]],
+            column,
+            f"states {shares[apart[0]]:g} where the same subject stated {said[apart[0]]:g} of the same node",
         )
-    vector[node.columns] = share, 1 - share
+    stated[places, node.columns.start + 1] = 1 - shares
+
+
+def _check_complete(read: GameRows, game: GameTree, plays: Codes, stated: Floats) -> None:
+    unsaid = np.isnan(stated)
+    if unsaid.any():
+        play = int(np.argmax(unsaid.any(axis=1)))
+        missing = next(node.label for node in game.information_sets if unsaid[play, node.columns].any())
+        reason = (
+            f"has no counterpart at {missing!r} of {game!r}: what others do there was not stated by this "
+            "subject; add it, or give beliefs='uniform'"
+        )
+        raise read.table.error(read.starts[plays[play]], "belief", reason)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ludens.envs import GameTree, Strategy, pure_strategies
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices, count_events, make_choices
-from ludens.preferences.estimation.data.columns import Codes
+from ludens.preferences.estimation.data.columns import Codes, combined
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.terms import UtilityTerms, utility_terms
 
@@ -82,14 +82,15 @@ def game_choices(
     Raises:
         UsageError: the model needs attributes that games do not have, or a subject has no answer.
     """
-    tables = _attributes(situations, model)
-    width = max(map(len, tables))
+    games = _by_game(situations)
+    width = max(len(pure_strategies(game)) for game, _ in games)
     attributes = np.zeros((len(situations), width, len(model.attributes)))
     available = np.zeros((len(situations), width), dtype=bool)
-    for place, table in enumerate(tables):
-        attributes[place, : len(table)] = table
-        available[place, : len(table)] = True
-    members, events = _events(answers, [game for game, _ in situations], available)
+    for game, places in games:
+        table = _attributes(game, np.stack([situations[place][1] for place in places]), model)
+        attributes[places, : table.shape[1]] = table
+        available[places, : table.shape[1]] = True
+    members, events = _events(answers, games, available)
     names = [game.protocol or repr(game) for game, _ in situations]
     shape = (len(subjects), len(situations), width if members is None else members.shape[1])
     counts = count_events(answers.subjects, answers.situations, events, answers.weights, shape)
@@ -98,33 +99,29 @@ def game_choices(
     )
 
 
-def _attributes(situations: Sequence[tuple[GameTree, Strategy]], model: Model) -> list[Floats]:
-    """Return the attributes of the pure strategies of each situation, shape (strategies, attributes)."""
+def _by_game(situations: Sequence[tuple[GameTree, Strategy]]) -> list[tuple[GameTree, Codes]]:
+    """Return the games, each with the places of its situations."""
+    names = np.array([id(game) for game, _ in situations])
+    codes, firsts = combined(names)
+    return [(situations[first][0], np.flatnonzero(codes == code)) for code, first in enumerate(firsts)]
+
+
+def _attributes(game: GameTree, beliefs: Floats, model: Model) -> Floats:
+    """Return the attributes of a game's pure strategies, shape (beliefs, strategies, attributes)."""
     missing = [name for name in model.attributes if name not in _TERMS]
     if missing:
         raise UsageError(
             f"The model {model.name!r} needs {missing[0]!r}, which strategies in games do not have (they "
             f"have {', '.join(_TERMS)}); choose the model moralis or fehr_schmidt."
         )
-    for game, _ in situations:
-        if len(game.roles) != 2 and any("other−own" in name for name in model.attributes):
-            raise UsageError(
-                f"The model {model.name!r} compares two players and {game!r} has {len(game.roles)}."
-            )
-    by_game: dict[GameTree, list[int]] = {}
-    for place, (game, _) in enumerate(situations):
-        by_game.setdefault(game, []).append(place)
-    found: list[Floats] = [np.zeros(0)] * len(situations)
-    for game, places in by_game.items():
-        terms = utility_terms(game, np.stack([situations[place][1] for place in places]))
-        table = np.stack([_TERMS[name](terms) for name in model.attributes], axis=-1)
-        for row, place in enumerate(places):
-            found[place] = table[row]
-    return found
+    if len(game.roles) != 2 and any("other−own" in name for name in model.attributes):
+        raise UsageError(f"The model {model.name!r} compares two players and {game!r} has {len(game.roles)}.")
+    terms = utility_terms(game, beliefs)
+    return np.stack([_TERMS[name](terms) for name in model.attributes], axis=-1)
 
 
 def _events(
-    answers: Answers, games: Sequence[GameTree], available: NDArray[np.bool_]
+    answers: Answers, games: Sequence[tuple[GameTree, Codes]], available: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_] | None, Codes]:
     """Return the members of the events, None where all answers are whole strategies, and each answer's event.
 
@@ -133,12 +130,11 @@ def _events(
     if answers.whole.all():
         return None, answers.events
     before = available.shape[1] if answers.whole.any() else 0
-    members = np.zeros(
-        (len(games), before + max(game.width for game in games), available.shape[1]), dtype=bool
-    )
-    for place, game in enumerate(games):
+    width = max(game.width for game, _ in games)
+    members = np.zeros((len(available), before + width, available.shape[1]), dtype=bool)
+    for game, places in games:
         moves = pure_strategies(game).T > 0
-        members[place, before : before + game.width, : moves.shape[1]] = moves
+        members[places, before : before + game.width, : moves.shape[1]] = moves
         if before:
-            members[place, :before] = np.diag(available[place])
+            members[places, :before] = np.diag(available[places[0]])
     return members, np.where(answers.whole, answers.events, before + answers.events)

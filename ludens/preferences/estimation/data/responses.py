@@ -22,7 +22,7 @@ from ludens.envs import GameTree, pure_strategies
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.beliefs import read_beliefs
 from ludens.preferences.estimation.data.choices import Choices, read_clusters
-from ludens.preferences.estimation.data.columns import Codes, Table, combined, first_seen
+from ludens.preferences.estimation.data.columns import Codes, Table, combined
 from ludens.preferences.estimation.data.game_rows import GameRows, read_game_rows
 from ludens.preferences.estimation.data.games import Answers, game_choices
 from ludens.preferences.estimation.models.linear import Model
@@ -49,15 +49,10 @@ def read_games(
     answers = _strategies(read) if whole_rows else _moves(read, whole)
     believed, vectors = read_beliefs(read, beliefs, whole_rows=whole_rows)
     # A situation is a game with a belief: equal ones are counted together.
-    game_of = np.zeros(len(vectors), dtype=np.intp)
-    game_of[believed] = read.game
-    keys, _ = first_seen(
-        np.array([f"{game}:{vector.tobytes().hex()}" for game, vector in zip(game_of, vectors, strict=True)])
-    )
-    firsts = np.unique(keys, return_index=True)[1]
-    situations = [(read.games[game_of[place]], vectors[place]) for place in firsts]
+    situation, firsts = combined(read.game, believed)
+    situations = [(read.games[read.game[row]], vectors[believed[row]]) for row in firsts]
     rows = answers.situations  # until here these are rows of the table
-    found = Answers(answers.subjects, keys[believed[rows]], answers.whole, answers.events, answers.weights)
+    found = Answers(answers.subjects, situation[rows], answers.whole, answers.events, answers.weights)
     clusters = read_clusters(table, read.subjects, len(read.names))
     return game_choices(found, situations, model, subjects=read.names, clusters=clusters)
 
@@ -71,7 +66,7 @@ def _moves(read: GameRows, whole: str) -> Answers:
     questions, starts = combined(read.plays, sets)
     asked, first = combined(questions, columns) if fractional else (questions, starts)
     if len(first) < len(table):
-        second = next(row for row in range(len(table)) if first[asked[row]] != row)
+        second = int(np.argmax(first[asked] != np.arange(len(table))))
         earlier = f"{table.row_word} {table.rows[first[asked[second]]]}"
         what = "gives this option a second time" if fractional else "answers this node a second time"
         reason = f"{what}, after {earlier}; a column round distinguishes answers to the same question"
@@ -171,7 +166,7 @@ def _strategies(read: GameRows) -> Answers:
     events = numbers[asked]
     again, first = combined(read.plays, events) if fractional else (read.plays, read.starts)
     if len(first) < len(table):
-        second = next(row for row in range(len(table)) if first[again[row]] != row)
+        second = int(np.argmax(first[again] != np.arange(len(table))))
         raise table.error(
             second,
             "strategy",

@@ -10,6 +10,7 @@ See `ludens.preferences.estimation.data.allocations` and `.responses` for the co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from ludens.envs import GameTree
@@ -63,7 +64,7 @@ def read_choices(
     if "subject" not in columns and "subject" not in opened:
         alias = next((name for name in _ALIASES["subject"] if name in opened), None)
         if alias is not None:
-            opened = open_table(table, {**columns, "subject": alias})
+            opened = replace(opened, names={**columns, "subject": alias})
     for column, name in columns.items():
         if name not in opened.cells:
             opened.raw(column)
@@ -73,8 +74,7 @@ def read_choices(
         return read_long(opened, chosen)
     if "protocol" in opened or "game" in opened:
         return read_games(opened, chosen, beliefs=beliefs, whole=whole, games=games or {})
-    listed = ", ".join(map(str, opened.cells))
     raise UsageError(
         "The table has no known form: it needs a column self_x (choices between X and Y), situation "
-        f"(several options) or protocol (games), and has {listed}; name yours as in self_x='…'."
+        f"(several options) or protocol (games), and has {opened.listed}; name yours as in self_x='…'."
     )
