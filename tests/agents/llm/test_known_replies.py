@@ -86,11 +86,15 @@ def test_thoughts_in_any_tags_are_no_answer(clear):
         assert chosen(group, read(group, f"<{tag}>I choose B, or A.</{tag}>\n{text}")) == group["answer"]
 
 
-# The end of thoughts that were begun in the prompt takes all that stands before it along.
-@given(st.sampled_from(CLEAR), st.sampled_from([each for each in CLEAR if not set("<[◁") & set(each[1])]))
+# Marks of turns and of thoughts take what stands after or before them along.
+SPOKEN = [each for each in CLEAR if not set("<[◁") & set(each[1])]
+
+
+@given(st.sampled_from(SPOKEN), st.sampled_from(SPOKEN))
 def test_two_answers_one_after_the_other_are_none(one, other):
     (group, text), (its, second) = one, other
-    if group.get("labels", "AB") == its.get("labels", "AB") and group["answer"] != its["answer"]:
+    asked = [(each.get("labels", "AB"), each.get("names", group.get("names"))) for each in (group, its)]
+    if asked[0] == asked[1] and group["answer"] != its["answer"]:
         assert read(its | group, f"{text}\n{second}", reasoning=False).place is None
 
 

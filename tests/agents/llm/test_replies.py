@@ -175,7 +175,7 @@ def test_what_the_story_calls_an_option_is_an_answer(text, place):
         ("A fair question.\nAnswer: B", 1),
         ('{"reasoning": "A pays 4, B pays 9", "choice": "B"}', 1),
         ("Thinking. Answer: A\nNo, wait.\nAnswer: B", None),
-        ("A gives 4. B gives 9. So I choose B.", None),
+        ("A gives 4. B gives 9. So I choose B.", 1),
         ("Answer: B, though A is tempting", None),
     ],
 )

@@ -37,6 +37,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ludens.agents.llm.reading.numbers import taken_back
 from ludens.agents.llm.reading.refusals import declined
 from ludens.agents.llm.reading.sentences import (
     INFLECTED,
@@ -48,6 +49,7 @@ from ludens.agents.llm.reading.sentences import (
     special,
 )
 from ludens.agents.llm.reading.statements import (
+    CONDITION,
     TAKEN_BACK,
     completed,
     judge,
@@ -180,9 +182,19 @@ def read_shares(text: str | None, labels: Sequence[str], cut: bool = False) -> C
     if cut and not stated:
         outcome = "refused" if any(True for _ in declined(around)) else "invalid"
         return ChoiceReading(outcome, detail=DECLINED if outcome == "refused" else CUT)  # type: ignore[arg-type]
-    stated += re.findall(
-        rf"(?<![\w'])({'|'.join(labels)})\**\s*[:=]\s*\**([-\d.]++\s*+%?+)(?!\s*(?:or|to)\b)", around
+    hits = list(
+        re.finditer(
+            rf"(?<![\w'])({'|'.join(labels)})\**\s*[:=]\s*\**([-\d.]++\s*+%?+)(?!\s*(?:or|to)\b)", around
+        )
     )
+    stated += [hit.groups() for hit in hits]
+    if hits and taken_back(around[hits[-1].end() :]):
+        return ChoiceReading("invalid", detail=TAKEN_BACK)
+    if hits:
+        # "If they trust each other:", "For example:"
+        lead = sentences(around[: hits[0].start()].rstrip().rpartition("\n")[2][-LONGEST_TEXT:], labels)
+        if lead and re.search(r"[?q]", lead[-1].kinds):
+            return ChoiceReading("invalid", detail=CONDITION)
     for label, number in stated:
         if re.fullmatch(r"-?\d+(\.\d+)?\.?\s*%?", number.strip()):
             given[label].add(float(number.strip(" %").rstrip(".")))
@@ -278,9 +290,11 @@ class _Formal:
                 self.texts.append(shown[:LONGEST_TEXT])
                 unclear |= bool(
                     re.search(
-                        r"prob|chance|weight|percent|mix|odds|confiden|certain|condition|alternative|other",
+                        r"prob|chance|weight|percent|mix|odds|certain|condition|alternative|other|"
+                        r"example|hypothe|tentative|draft",
                         name,
                     )
+                    or (isinstance(value, str) and _of_others(value))
                     or name.upper() in labels
                     or (isinstance(value, str) and _mentions(value, labels, words))
                     or (isinstance(value, list) and any(f"'{label}'" in shown for label in labels))
@@ -288,6 +302,18 @@ class _Formal:
         if unclear:
             marks.append(UNCLEAR)
         yield from dict.fromkeys(marks)
+
+
+def _of_others(value: str) -> bool:
+    """Return whether a value beside an answer in JSON names another player, or doubts it."""
+    said = [each for sentence in sentences(value[:LONGEST_TEXT], ()) for each in sentence.tokens]
+    return any(
+        each.kind == "D" or each.text == "other" or (each.kind == "o" and each.text not in _OWN_SEAT)
+        for each in said
+    )
+
+
+_OWN_SEAT = ("you", "your", "person 1", "player 1", "we", "our")
 
 
 def _only_answer(value: str, labels: Sequence[str], words: Sequence[str]) -> int | None:

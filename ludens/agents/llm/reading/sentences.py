@@ -92,7 +92,32 @@ _MARK_KINDS = {
     **dict.fromkeys([":", "=", "->", "→", "⇒"], COLON),
     **dict.fromkeys("\"'", QUOTE),
     **dict.fromkeys("/&|+", OR),
-    **dict.fromkeys(["~~", "~", "❌", "✖", "✗", "✘", "🚫", "👎", "⛔", "❎", "%", "±", "≠", "¬"], BAD),
+    **dict.fromkeys(
+        [
+            "~~",
+            "~",
+            "❌",
+            "✖",
+            "✗",
+            "✘",
+            "🚫",
+            "👎",
+            "⛔",
+            "❎",
+            "🤔",
+            "🤷",
+            "🎲",
+            "🙅",
+            "❓",
+            "❔",
+            "☐",
+            "%",
+            "±",
+            "≠",
+            "¬",
+        ],
+        BAD,
+    ),
 }
 _ABBREVIATIONS = re.compile(
     r"(?i)\b(?:e\.\s?g|i\.\s?e|z\.\s?b|d\.\s?h|p\.\s?ex|p\.\s?ej|ad\s?es|bijv|etc|vs|т\.\s?е|np)\."
@@ -165,6 +190,7 @@ def sentences(text: str, labels: Sequence[str], numbers: bool = False) -> list[S
         labels: single capital letters.
         numbers: whether a number is asked for, so that the words of prices and ratings count.
     """
+    text = re.sub(r"\[[ ]?\]", "☐", text)  # a box that is not ticked
     text = _ABBREVIATIONS.sub(lambda hit: re.sub(r"[.\s]", "", hit[0]), text)
     whole = _vocabulary().spoken(
         hit[0].lower() for hit in re.finditer(rf"{_LETTER}+|[{_CJK}]", text[:20_000])

@@ -76,6 +76,9 @@ _FORMS = tuple(
         r"t?O[=,:]*[nmM]",  # A is my choice
         r"(?:t?(?:n*[nmMp][=:,]+){1,3}n?O|t?n+O)(?:=(?=[,:]|\Z))?",  # my answer is option A
         r"OE|t?EO",  # A it is
+        r"Qiw*[vm]=n?O|O=Qiw*[vm]",  # what I choose is A
+        r"t?[nm]=[vm]n?O",  # my decision is to go with A
+        r"(?<=[S,])viw*n?O",  # also wähle ich A, but not "Wähle ich A, …"
         r"[tJ]?O=b[nmM]?",  # I think A is best
         r"O",
     )
@@ -160,6 +163,8 @@ def _reduced(tokens: Sequence[Token]) -> list[Token]:
             continue
         if token.kind == QUOTE and _frames_option(tokens, number):
             continue
+        if token.text in "()" and _in_brackets(tokens, number):
+            continue
         kept.append(token)
     merged: list[Token] = []
     for token in kept:
@@ -183,6 +188,13 @@ def _reduced(tokens: Sequence[Token]) -> list[Token]:
     while merged and merged[0].kind == COMMA:
         merged.pop(0)
     return merged
+
+
+def _in_brackets(tokens: Sequence[Token], number: int) -> bool:
+    """Return whether a bracket stands around a label after a noun: "option (A)"."""
+    start = number if tokens[number].text == "(" else number - 2
+    inside = "".join(token.kind for token in tokens[max(start, 1) - 1 : start + 3])
+    return inside == f"n{COMMA}{LABEL}{COMMA}" and tokens[start].text + tokens[start + 2].text == "()"
 
 
 def _frames_option(tokens: Sequence[Token], number: int) -> bool:
@@ -221,6 +233,7 @@ def _tail(after: Sequence[Token], kinds: str, option: Token) -> Sequence[Token] 
         return tokens
     if marks and (
         rest[0] == "E"
+        or re.match(r"[Y_]+[=y]", rest)
         or re.match(r"t.*[y+\-]", rest)
         or tokens[0].text in ("it", "this", "they", "both", "there")
     ):
@@ -233,11 +246,11 @@ def _tail(after: Sequence[Token], kinds: str, option: Token) -> Sequence[Token] 
     if marks and option.kind == AMOUNT and (rest[0] == "T" or _beside(rest)):
         return tokens
     turned = re.match(r"(?:/|N)n*[LHJ]", rest) or (
-        re.match(r"un*[LHJ]", rest) if tokens[0].text == "to" else None
+        re.match(r".n*[LHJ]", rest) if tokens[0].text in ("to", "than") else None
     )
     if turned and (marks or rest[0] != "N") and tokens[turned.end() - 1].place != option.place:
         more = rest[turned.end() :].lstrip(",")
-        if not more or more[0] == "B":
+        if not more or more[0] in "BS":
             return tokens[turned.end() :]
     # "B) use it" says what the option is.
     listed = marks and after[0].text == ")" and option.kind == LABEL
@@ -252,6 +265,9 @@ def _beside(kinds: str) -> bool:
 _COPIES = frozenset({"whatever", "same", "copy", "mirror", "match", "follow"})
 
 
+_BETWEEN = re.compile(r"(?:(?:given the choice|choosing) )?(?:between|out of) [a-z] (?:and|or) [a-z] ?,?")
+
+
 def _introduces(before: Sequence[Token], kinds: str, joint: str, option: Token) -> bool:
     """Return whether words before a statement lead to it: "Since it pays more, …", "It is risky, but …"."""
     if not before:
@@ -259,6 +275,8 @@ def _introduces(before: Sequence[Token], kinds: str, joint: str, option: Token) 
     first = next((kind for kind in kinds if kind not in ",_f"), "")
     if re.search(r"[RqPQ%D!\"]", kinds) or any(token.text in _COPIES for token in before):
         return False
+    if _BETWEEN.fullmatch(" ".join(token.text for token in before)):
+        return True
     if "C" in joint:
         # Not "everything but A".
         return "?" not in kinds and (joint[0] == COMMA or re.search(r"[iwvy=]", kinds) is not None)
@@ -266,9 +284,11 @@ def _introduces(before: Sequence[Token], kinds: str, joint: str, option: Token) 
         return ("?" not in kinds or "y" in kinds) and harm(
             before, False, option.place, strict=True, reason=True
         ) is None
-    if first == "K":
+    if first == "K" or before[0].text == "even though":
         # "After they choose A, …" is a condition.
-        return "?" not in kinds and not ("o" in kinds and any(token.text == "after" for token in before))
+        return ("?" not in kinds or "y" in kinds) and not (
+            "o" in kinds and any(token.text == "after" for token in before)
+        )
     if first == "B":
         return harm(before, False, option.place, strict=True, reason=True) is None
     return False
@@ -340,6 +360,11 @@ def judge(
     return "", answer.place
 
 
+def _concludes(read: Sequence[Sentence], answer: Statement) -> bool:
+    """Return whether a statement is the conclusion that ends a reply: "… So I choose A."."""
+    return answer.stated and answer.number == len(read) - 1 and read[-1].kinds.startswith("S")
+
+
 def _listed_with(read: Sequence[Sentence], one: Statement, last: Statement) -> bool:
     """Return whether two labels stand at the heads of neighbouring lines: "A) cooperate", "B) defect"."""
     first, second = read[one.number], read[last.number]
@@ -358,6 +383,8 @@ def _leads_astray(read: Sequence[Sentence], answer: Statement) -> str | None:
     if len(lead.tokens) > LONGEST:
         return None
     denied = _denied(lead.tokens, lead.kinds, answer.place, after_answer=False) if "N" in lead.kinds else None
+    if "?" in lead.kinds and not read[answer.number].alone and not re.search("[yo]", lead.kinds):
+        return CONDITION
     if denied or (answer.stated and not answer.formal):
         return denied
     colon = lead.kinds.endswith(COLON)
@@ -377,7 +404,9 @@ _EXAMPLE = re.compile("example|template|sample|placeholder")
 def _definite_end(read: Sequence[Sentence], answers: Sequence[Statement]) -> Statement | None:
     """Return the last definite answer of a reply that was asked to reason first."""
     definite = [
-        each for each in answers if each.whole and (each.formal or read[each.number].alone or each.noun)
+        each
+        for each in answers
+        if each.whole and (each.formal or read[each.number].alone or each.noun or _concludes(read, each))
     ]
     return definite[-1] if definite else None
 
@@ -473,12 +502,14 @@ def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bo
     elif before and re.match(r"L[uY+\-]", kinds) and tokens[0].place != answer.place:
         return OTHERS
     others = any(token.place not in (None, answer.place) and token.kind in "LX" for token in tokens)
-    if others and ((before and strict) or re.fullmatch(r"[LXuY,:\"]+", kinds)):
+    if others and ((before and strict) or SURE in kinds or re.fullmatch(r"[LHJXuY,:\"]+", kinds)):
         return OTHERS
     follows = not before and number == answer.number + 1
     if follows and re.match(r"[,_]*C", kinds) and (re.search(r"[+O\-?]", kinds) or others):
         return TAKEN_BACK if not others else OTHERS
-    if not before and (not _tells(sentence) or re.match(r"[=wyq]|[^i]*q[^i]*\Z|_*=Q[_u]*o", kinds)):
+    if not before and re.match(r"[_u]?=_*N_*[nmM]", kinds):
+        return TAKEN_BACK  # "That's the wrong answer."
+    if not before and (not _tells(sentence) or _ELSEWHERE.match(kinds)):
         return VAGUE
     return harm(
         tokens,
@@ -487,6 +518,10 @@ def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bo
         strict=strict or (same_line and not answer.formal),
         after=not before,
     )
+
+
+# "That is what the other would say", "That's Person 2's choice", "Same as you"
+_ELSEWHERE = re.compile(r"[=wyq]|[^i]*q[^i]*\Z|_*=Q[_u]*o|[_u]?=_*o=?[_n]*n|[uN_]*o[_,]*\Z")
 
 
 def _tells(sentence: Sentence) -> bool:
@@ -666,6 +701,8 @@ def _others(tokens: Sequence[Token], kinds: str, place: int | None, strict: bool
             continue
         if re.search(r"o[^i]*\Z|P", before):
             continue
+        if re.match(r"_*K", before) and COMMA in kinds[number:]:
+            continue  # "While B is tempting, …"
         if re.search(r"\?_*i?[_wu]*[vmsp]?[_n]*\Z", before) and re.search(r"[y#]", kinds[number:]):
             continue
         if (

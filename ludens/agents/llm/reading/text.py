@@ -162,15 +162,16 @@ def _answering_channel(text: str) -> str:
 def _without_turn_marks(text: str) -> str:
     """Return the text without marks of turns, and without the turn that another speaker takes after one."""
     parts: list[str] = []
-    end = 0
+    said, end = False, 0
     for hit in _TURN_MARK.finditer(text):
         # <|begin_of_thought|> and its like are tags, not marks of turns.
         if re.search(r"(?i)think|thought|solution|reason", hit[0]):
             continue
         before = text[end : hit.start()]
         parts.append(_HEADER.sub("", before) if end else before)
+        said = said or parts[-1].strip() != ""
         end = hit.end()
-        if "".join(parts[-1:]).strip() and _NEXT_TURN.match(text, end):
+        if said and _NEXT_TURN.match(text, end):
             return "\n".join(parts)
     rest = text[end:]
     return "\n".join([*parts, _HEADER.sub("", rest) if end else rest])
