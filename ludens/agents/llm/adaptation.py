@@ -115,11 +115,14 @@ def _leave_out(*names: str) -> Change:
     return change
 
 
-def _name_limit(name: str) -> Change:
-    def change(fit: Fit, sent: Request, words: str) -> Fit:
-        return fit if fit.limit_as != "max_tokens" else replace(fit, limit_as=name)
+def _complete_limit(fit: Fit, sent: Request, words: str) -> Fit:
+    # LiteLLM turns the new name back into the old one for some providers; the body it leaves alone.
+    again = fit.limit_as in ("max_completion_tokens", "body:max_completion_tokens")
+    return replace(fit, limit_as="body:max_completion_tokens" if again else "max_completion_tokens")
 
-    return change
+
+def _plain_limit(fit: Fit, sent: Request, words: str) -> Fit:
+    return fit if _WANTS_COMPLETE.match(words) else replace(fit, limit_as="body:max_tokens")
 
 
 def _raise_temperature(fit: Fit, sent: Request, words: str) -> Fit:
@@ -158,14 +161,13 @@ def _says(*patterns: str) -> re.Pattern[str]:
     return re.compile("(?s)" + "".join(f"(?=.*(?:{pattern}))" for pattern in patterns))
 
 
+_WANTS_COMPLETE = _says(r"\bmax_tokens\b", r"(?:use|instead|rather).{0,20}max_completion_tokens")
+
 TABLE: tuple[tuple[re.Pattern[str], Change], ...] = (
     # "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
-    (
-        _says(r"\bmax_tokens\b", r"(?:use|instead|rather).{0,20}max_completion_tokens"),
-        _name_limit("max_completion_tokens"),
-    ),
+    (_WANTS_COMPLETE, _complete_limit),
     # "Unrecognized request argument supplied: max_completion_tokens"
-    (_says(r"max_completion_tokens", _NOT), _name_limit("body:max_tokens")),
+    (_says(r"max_completion_tokens", _NOT), _plain_limit),
     # "`temperature` must be strictly positive"
     (
         _says(r"temperature", r"strictly positive|greater than 0|above 0|> ?0(?!\.)|larger than 0"),

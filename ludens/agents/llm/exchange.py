@@ -8,6 +8,7 @@ requests of the run may have shown that meanwhile; otherwise a harmless question
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -28,6 +29,8 @@ ASIDE = (CUT, IDS, TRIED)
 
 NO_TEXT = f"{CUT}the reply reached the limit of tokens before it gave any text."
 BY_IDS = f"{IDS}the server gave their ids."
+_UNIQUE = re.compile(r"\b[\w-]*\d[\w-]*\b")
+"""Ids of requests, times and the like, which differ between errors that say the same."""
 HARMLESS = "Which letter comes first in the alphabet, A or B? Answer with the letter alone."
 
 
@@ -77,7 +80,9 @@ async def _find_out(
 ) -> tuple[Request, Reply]:
     """Find out what the server takes, while other requests wait."""
     sent, reply, since = made
-    before = learnt.fit
+    room = learnt.fit.room
+    standing, complaint = learnt.fit, ""  # before the first change that has not helped yet
+    tried = {learnt.fit}
     while True:
         if _starved(reply, sent, learnt):
             if not reply.rejected:
@@ -88,18 +93,22 @@ async def _find_out(
             learnt.fit = replace(learnt.fit, token_texts=True)
         elif not reply.rejected:
             return sent, reply
-        elif learnt.fit.room > before.room or STARVED.search(reply.told.lower()):
+        elif learnt.fit.room > room or STARVED.search(reply.told.lower()):
             # A longer reply than this server or this model gives: the reply was cut, and remains so.
-            learnt.fit = replace(learnt.fit, room=before.room)
+            learnt.fit = replace(learnt.fit, room=room)
             learnt.roomiest = True
             return sent, replace(reply, rejected="", told="", cut=True)
-        elif not learnt.adapt(reply.told, sent):
-            return await _judged(endpoint, learnt, (sent, reply, since), before, keep)
+        else:
+            if (said := _UNIQUE.sub("", reply.told)) != complaint:
+                standing, complaint = learnt.fit, said  # what was changed so far has helped
+            if not learnt.adapt(reply.told, sent) or learnt.fit in tried:
+                return await _judged(endpoint, learnt, (sent, reply, since), standing, keep)
+            tried.add(learnt.fit)
         sent, reply, since = await _send(endpoint, learnt, request)
 
 
 async def _judged(
-    endpoint: Endpoint, learnt: Learnt, made: tuple[Request, Reply, int], before: Fit, keep: Keep
+    endpoint: Endpoint, learnt: Learnt, made: tuple[Request, Reply, int], standing: Fit, keep: Keep
 ) -> tuple[Request, Reply]:
     """Return a rejected request with its reply: rejected for its form, or refused for its prompt."""
     sent, reply, since = made
@@ -116,7 +125,7 @@ async def _judged(
             keep(harmless, answer, f"{TRIED}it had rejected another one ({reply.rejected}).")
             return sent, turned_down
     learnt.rejected[sent.shape] = learnt.tick()
-    learnt.fit = before  # nothing that was changed has helped
+    learnt.fit = standing
     return sent, reply
 
 

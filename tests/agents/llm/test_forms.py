@@ -499,6 +499,46 @@ async def test_of_many_that_are_rejected_one_finds_out_what_the_server_takes():
     assert server.count <= 16 + 4 + 16
 
 
+async def test_what_has_helped_is_kept_where_log_probabilities_are_not_given_at_last():
+    no_logprobs = (lambda request: "logprobs" in request, error(400, "logprobs is not supported"))
+    demands = demanding(NEW_LIMIT, OWN_TEMPERATURE, NO_SEED, NO_SYSTEM, no_logprobs)
+    with Loopback([], demands) as server:
+        asked = policy(server, elicit="auto", temperature=0.2)
+        decisions = await asyncio.gather(*(asked.adecide(TURN, np.random.default_rng(n)) for n in range(16)))
+    assert all(decision.action == 1 for decision in decisions)
+    # Each is rejected at first and for its log-probabilities, and answered without; one finds out the rest.
+    assert server.count <= 16 + 4 + 16 + 16
+
+
+def test_a_server_may_ask_for_the_other_name_of_the_limit_later():
+    old_limit = REJECTIONS["the older name of the limit"][1:3]
+    with Loopback([], demanding(NEW_LIMIT)) as server:
+        asked = policy(server)
+        first = asked.decide(TURN, np.random.default_rng(0))
+        server.otherwise = demanding((old_limit[0], error(400, old_limit[1])))
+        second = asked.decide(TURN, np.random.default_rng(1))
+        server.otherwise = demanding(NEW_LIMIT)
+        third = asked.decide(TURN, np.random.default_rng(2))
+    assert [each.status for each in (first, second, third)] == ["valid"] * 3
+    assert server.count == 6
+
+
+def test_two_servers_behind_one_address_that_ask_for_opposite_things_end_in_a_sentence():
+    old_limit = REJECTIONS["the older name of the limit"][1:3]
+    limits = ("max_tokens", "max_completion_tokens")
+
+    def answer(request):
+        return next(
+            said
+            for name, said in zip(limits, (NEW_LIMIT[1], error(400, old_limit[1])), strict=True)
+            if name in request
+        )
+
+    with Loopback([], answer) as server, pytest.raises(ModelError, match="rejects the request"):
+        decide(server)
+    assert server.count <= 4
+
+
 def test_a_prompt_refused_while_log_probabilities_are_given_is_weighed_the_next_time():
     bad = error(400, "Request 4711 was not processed")
     good = weighed(("A", 0.75, None), ("B", 0.25, None))
