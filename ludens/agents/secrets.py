@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
 
@@ -276,8 +277,16 @@ def _forms(secret: str) -> Iterator[str]:
     if is_placeholder(plain):
         return
     yield plain
-    yield quote(plain, safe="", errors="surrogatepass")
     yield json.dumps(plain)[1:-1]
+    yield escape(plain)
+    for safe in ("", "/"):
+        yield (quoted := quote(plain, safe=safe, errors="surrogatepass"))
+        yield re.sub("%..", lambda code: code[0].lower(), quoted)
+    coded = plain.encode("utf-8", "surrogatepass")
+    yield coded.hex()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield (encoded := encode(coded).decode())
+        yield encoded.rstrip("=")
     if "\n" in plain:  # a certificate, or a file of credentials
         yield from (line.strip() for line in plain.splitlines() if len(line.strip()) >= 20)
 
@@ -310,8 +319,11 @@ def _all_forms(secrets: frozenset[str]) -> frozenset[str]:
 @lru_cache(maxsize=8)
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
     # The longest first: one secret may begin with another one. A mere word is masked as a whole word alone.
+    def is_word(text: str) -> bool:
+        return text.isalnum() and len(text) < 16
+
     ordered = sorted(secrets, key=lambda each: (-len(each), each))
-    parts = [rf"\b{re.escape(each)}\b" if each.isalnum() else re.escape(each) for each in ordered if each]
+    parts = [rf"\b{re.escape(each)}\b" if is_word(each) else re.escape(each) for each in ordered if each]
     return re.compile("|".join(parts)) if parts else None
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+import re
+from urllib.parse import quote
 
 import pytest
 
@@ -195,6 +199,20 @@ def test_secrets_of_policies_are_masked_in_every_form():
     said = f"{key} {password} other-pass bWU6b3RoZXItcGFzcw== p4ssw0rd!"
     assert set(masked(said).split()) == {"***"}
     assert masked("application/json") == "application/json"
+
+
+@pytest.mark.parametrize("secret", ["a/secret+key=1&more", "plantedkey0123456789"])
+def test_codings_of_a_secret_are_masked(secret, monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", secret)
+    coded = secret.encode()
+    forms = [
+        *(base64.b64encode(coded).decode(), base64.urlsafe_b64encode(coded).decode(), coded.hex()),
+        *(quote(secret), quote(secret, safe=""), re.sub("%..", lambda code: code[0].lower(), quote(secret))),
+        *(html.escape(secret), json.dumps(secret)[1:-1], base64.b64encode(coded).decode().rstrip("=")),
+    ]
+    for form in forms:
+        assert masked(f"you sent {form}, sir") == "you sent ***, sir"
+        assert secret not in masked(f"key_{secret}_or so")
 
 
 def test_secrets_of_the_environment_are_masked(monkeypatch):
