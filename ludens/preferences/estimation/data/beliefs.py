@@ -54,9 +54,9 @@ def _given(game: GameTree, beliefs: str | Mapping[str, Any]) -> Strategy:
 def _stated(read: GameRows, whole_rows: bool) -> tuple[Codes, list[Strategy]]:
     """Return the number of each row's belief, and the distinct beliefs, as stated in each play."""
     table = read.table
-    if not whole_rows:
-        nodes, labels = table.keys("node")
-    of_play, beliefs = np.zeros(len(read.starts), dtype=np.intp), []
+    nodes, labels = (np.zeros(0, dtype=np.intp), []) if whole_rows else table.keys("node")
+    of_play = np.zeros(len(read.starts), dtype=np.intp)
+    beliefs: list[Strategy] = []
     for number, game in enumerate(read.games):
         plays = np.flatnonzero(read.game[read.starts] == number)
         place = np.zeros(len(read.starts), dtype=np.intp)

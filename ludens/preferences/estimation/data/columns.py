@@ -55,7 +55,7 @@ class TextColumn:
         return len(self.codes)
 
     def __getitem__(self, row: int) -> str:
-        return self.distinct[self.codes[row]]
+        return self.distinct[int(self.codes[row])]
 
 
 Column = NDArray[Any] | TextColumn
