@@ -68,6 +68,7 @@ PROSE = [
     spelt("A", " fair", " split", " would", " be", " best", A=0.95, B=0.001, The=1e-4),
     spelt("A", " mixed", " strategy", ":", " A", " with", A=0.6, B=0.3, The=1e-4),
     spelt("A", ",", " if", " Person", " 2", " does", A=0.6, B=0.3, The=1e-4),
+    spelt("A", ".", " But", " I", A=0.6, B=0.3, The=1e-4),
     spelt(" A", " and", " B", " are", " equally", " good", A=0.6, B=0.3, The=1e-4),
 ]
 
@@ -99,6 +100,8 @@ ANSWERS = [
     spelt("A", ".", finish_reason="stop", A=0.7, B=0.2, The=0.01),
     spelt(" A", "\n", finish_reason="stop", A=0.7, B=0.2, The=0.01),
     spelt("A", ")", A=0.7, B=0.2, The=0.01),
+    spelt("A", ".", " I", " think", A=0.7, B=0.2, The=0.01),
+    spelt("A", "\n\n", "I", A=0.7, B=0.2, The=0.01),
     say("A.", tokens=[{"A.": 0.5, "A": 0.2, "B)": 0.2, "The": 0.01}]),
     say("**A**", tokens=[{"**": 0.9, "The": 0.1}, {"A": 0.7, "B": 0.2, "C": 0.01}, {"**": 1.0}]),
     say("A\n\nIt pays more than the", finish_reason="length", tokens=[{"A": 0.7, "B": 0.2, "The": 0.01}]),

@@ -89,3 +89,8 @@ def test_the_range_is_that_of_the_scale():
     assert read_allocation("jar A: 6\njar B: 4", ("A", "B"), ten).points == (6, 4)
     assert read_allocation("A: 60\nB: 40", ("A", "B"), ten).detail == "A: 60 does not lie between 0 and 10."
     assert "sum to 10;" in read_allocation("A: 6\nB: 6", ("A", "B"), ten).detail
+
+
+@pytest.mark.parametrize("text", ["A=60 B=40", "A: 60 and B: 40", "A: 60, B: 40"])
+def test_points_for_both_may_stand_on_one_line(text):
+    assert read_allocation(text, ["A", "B"], ALLOCATION).points == (60, 40)

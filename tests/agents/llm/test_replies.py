@@ -250,3 +250,10 @@ def test_shares_that_are_incomplete_or_do_not_sum_are_not_mended(text, why):
     reading = read_shares(text, LABELS)
     assert reading.outcome == "invalid"
     assert why in reading.detail
+
+
+@pytest.mark.parametrize(
+    "text", ["If they trust: A: 60, B: 40", "A: 60, B: 40. Wait, reverse.", "For example:\nA: 60\nB: 40"]
+)
+def test_shares_on_a_condition_or_taken_back_are_none(text):
+    assert read_shares(text, LABELS).outcome == "invalid"

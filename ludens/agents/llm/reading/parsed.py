@@ -85,6 +85,8 @@ def read_masses(reply: Reply, prompt: Prompt, *, strict: bool = True) -> ParsedR
     masses = prompt.in_game_order(found.listed)
     text = reply.text or "".join(token.text for token in reply.tokens)
     # A reply of eight tokens is nearly always cut; what stands in it so far is what counts here.
+    if reply.cut:
+        text = _BEGUN.sub(r"\1", text)
     reading = read_choice(text, prompt.labels, prompt.words)
     if reading.outcome == "refused":
         return ParsedReply("refused", reading.detail, reply.text, masses)
@@ -100,6 +102,11 @@ def read_masses(reply: Reply, prompt: Prompt, *, strict: bool = True) -> ParsedR
     return ParsedReply("invalid" if why else "ok", why, reply.text, masses)
 
 
+# The beginning of a sentence, after a label and its full stop, that tells nothing yet: "A. I think".
+_BEGUN = re.compile(
+    r"(?s)\A(\W{0,8}[A-Z][*_`)\"']*(?:[.!]|\s*\n))\s*(?:I|I'd|I'm|It|This|The|My|By|We|Both|"
+    r"I (?:choose|chose|think|believe|trust|prefer|am|want))\s*\Z"
+)
 _FIRST_WORD = re.compile(r"[\W_]*([^\W_]+)")
 
 

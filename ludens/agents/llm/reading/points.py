@@ -132,8 +132,8 @@ def read_allocation(
             if key.strip() in given:
                 given[key.strip()].append(value)
     for line in around.splitlines():
-        # "A: 60, B: 40" is two statements on one line.
-        for part in re.split(r"[,;]\s+(?=[A-Z]\W)", line):
+        # "A: 60, B: 40" and "A = 60 B = 40" are two statements on one line.
+        for part in re.split(r"[,;]\s+(?=[A-Z]\W)|(?<=[0-9])\s+(?:and\s+)?(?=[A-Z]\s?[:=])", line):
             hit = patterns.share.fullmatch(part.strip(_MARKUP))
             if hit and hit["label"] in given:
                 given[hit["label"]].append(hit["number"])

@@ -39,7 +39,7 @@ _UNWILLING = (
     r"(?:'d|\s+would)\s+(?:rather|prefer)\s+not(?:\s+to)?|\s+prefer\s+not\s+to|(?:'d|\s+would)\s+prefer\s+to\s+not)"
 )
 _ACTS = (
-    r"(?:answer|help(?!\s+but)|assist|choose|pick|select|take|decide|participate|engage|respond|comply|fulfill?|provide|"
+    r"(?:answer|help(?!\s+(?:but|\w+ing)\b)|assist|choose|pick|select|take|decide|participate|engage|respond|comply|fulfill?|provide|"
     r"continue|proceed|play|rate|judge|evaluate|recommend|endorse|discuss|complete|support|"
     r"(?:give|offer|share|express|state)\s+(?:an?|any|my|you)|set\s+(?:an?|any|this)\s+price|fix\s+prices?|"
     r"make\s+(?:an?|this|that|such|any|choices|decisions|judge?ments)|do\s+(?:that|this|so)|be\s+(?:a\s+)?part\b|"
