@@ -250,11 +250,23 @@ def provider_words(error: BaseException) -> str:
     if re.search(r"(?i)<!doctype html|<html", text):
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
         text = f"a web page, {title[1].strip()!r}" if title and title[1].strip() else "a web page"
+    text = _message_inside(text) or text
     line = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
     if line.rstrip(".") == "Connection error":
         causes = (why for each in chain(error) for kind, why in _CAUSES if isinstance(each, kind))
         line = f"Connection error: {why}" if (why := next(causes, "")) else line
     return (line if len(line) <= 200 else line[:197] + "...").rstrip(".") or type(error).__name__
+
+
+def _message_inside(text: str) -> str:
+    """Return the message of an error in JSON that a text holds; empty if it holds none."""
+    try:
+        body, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
+    except (ValueError, RecursionError):
+        return ""
+    said = body.get("error") or body
+    said = said.get("message") if isinstance(said, Mapping) else said
+    return said if isinstance(said, str) else ""
 
 
 def all_words(error: BaseException) -> str:

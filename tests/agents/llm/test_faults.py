@@ -433,6 +433,17 @@ def test_a_wait_that_stands_in_words_is_waited(waits, said, seconds):
     assert waits.seconds == [pytest.approx(seconds)]
 
 
+@pytest.mark.parametrize("model", ["anthropic/loopback", "gemini/loopback", "hosted_vllm/loopback"])
+def test_a_message_is_taken_out_of_its_json(model):
+    with (
+        Loopback([], loopback.failing(503, "Overloaded")) as server,
+        pytest.raises(NoReplyError, match=r"\(Overloaded\)"),
+    ):
+        LLMPolicy(model, api_base=server.url, api_key="none", elicit="sample", patience=0).decide(
+            TURN, np.random.default_rng(0)
+        )
+
+
 def test_a_web_page_is_named_by_its_title_and_a_refused_connection_as_such():
     page = b"<!DOCTYPE html>\n<html><head><title>520: origin error</title></head><body>Ray</body></html>"
     with (
