@@ -187,7 +187,7 @@ def read_shares(text: str | None, labels: Sequence[str], cut: bool = False) -> C
             rf"(?<![\w'])({'|'.join(labels)})\**\s*[:=]\s*\**([-\d.]++\s*+%?+)(?!\s*(?:or|to)\b)", around
         )
     )
-    stated += [hit.groups() for hit in hits]
+    stated += [(hit[1], hit[2]) for hit in hits]
     if hits and taken_back(around[hits[-1].end() :]):
         return ChoiceReading("invalid", detail=TAKEN_BACK)
     if hits:

@@ -92,32 +92,7 @@ _MARK_KINDS = {
     **dict.fromkeys([":", "=", "->", "→", "⇒"], COLON),
     **dict.fromkeys("\"'", QUOTE),
     **dict.fromkeys("/&|+", OR),
-    **dict.fromkeys(
-        [
-            "~~",
-            "~",
-            "❌",
-            "✖",
-            "✗",
-            "✘",
-            "🚫",
-            "👎",
-            "⛔",
-            "❎",
-            "🤔",
-            "🤷",
-            "🎲",
-            "🙅",
-            "❓",
-            "❔",
-            "☐",
-            "%",
-            "±",
-            "≠",
-            "¬",
-        ],
-        BAD,
-    ),
+    **dict.fromkeys(["~~", *"~❌✖✗✘🚫👎⛔❎🤔🤷🎲🙅❓❔☐%±≠¬"], BAD),
 }
 _ABBREVIATIONS = re.compile(
     r"(?i)\b(?:e\.\s?g|i\.\s?e|z\.\s?b|d\.\s?h|p\.\s?ex|p\.\s?ej|ad\s?es|bijv|etc|vs|т\.\s?е|np)\."
