@@ -57,7 +57,7 @@ _PLACEHOLDERS = frozenset(
 
 _KEYS = re.compile(
     r"(?<![A-Za-z0-9])(?:"
-    r"sk-[A-Za-z0-9_-]{8,}"  # OpenAI, Anthropic, OpenRouter, DeepSeek
+    r"sk-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{8,}"  # OpenAI, Anthropic, OpenRouter, DeepSeek; not sk-learn_user
     r"|(?:xai|pplx|nvapi|glpat)-[A-Za-z0-9_-]{16,}|(?:gsk|hf|r8|fw|csk|tgp_v1)_[A-Za-z0-9_-]{16,}"
     r"|AIza[A-Za-z0-9_-]{20,}|ya29\.[A-Za-z0-9_.-]{16,}"  # Google
     r"|(?:AKIA|ASIA|ABSK)[A-Za-z0-9+/=]{12,}"  # Amazon

@@ -150,6 +150,7 @@ def test_what_looks_like_a_key_is_secret_wherever_it_stands(key):
         "I choose A, since a risk-averse person would.",
         "Bearer of bad news; a bearer asset-holder. Basic income is basic knowledge.",
         "the token eyJ is short, sk-1 too, and so is hf_x",
+        "a sk-learn_developer",
         "See https://platform.openai.com/account/api-keys#top or user@example.org.",
         "task-force-0123456789 and desk-0123456789abcdef",
         "gpt-5-mini, claude-sonnet-4-5-20250929, ft:gpt-4o-mini:org::A1b2C3d4",
