@@ -66,7 +66,7 @@ def test_a_study_file_that_could_not_be_read_again_is_not_written():
     study = PlayStudy(PlayConfig(environment="trust-v0", policies={"spec": "openai/m", "persona": ODD}))
     with pytest.raises(UsageError, match=r"^play\.policies\.persona holds half a character"):
         as_toml(study)
-    keyed = {"spec": "openai/m", "api_key": ODD, "extra_headers": {"X-Api-Key": ODD}}
+    keyed = {"spec": "openai/m", "api_key": "k-1\udcff", "extra_headers": {"X-Api-Key": "k-2\udcff"}}
     with pytest.raises(UsageError, match=r"^play\.policies: LLMPolicy: api_key holds half a character"):
         PlayStudy(PlayConfig(environment="trust-v0", policies=keyed)).player()
     with pytest.raises(UsageError, match="TOML"):
