@@ -17,10 +17,11 @@ from ludens.training.evaluation.exam import ExamConfig
 
 COMMON = {"seed": st.integers(0, 2**40), "concurrency": st.integers(1, 64)}
 TEXTS = st.text(min_size=1).filter(lambda text: text.strip())
-SETTINGS = st.dictionaries(
-    st.sampled_from(["temperature", "persona", "api_base", "max_tokens", "note"]),
-    st.one_of(st.integers(0, 2**31), st.floats(0, 2), TEXTS, st.booleans(), st.lists(TEXTS, max_size=2)),
-    max_size=3,
+VALUES = st.one_of(st.integers(0, 2**31), st.floats(0, 2), TEXTS, st.booleans(), st.lists(TEXTS, max_size=2))
+# An address is kept without what may be a secret in it, so that a text that is none would not come back.
+ADDRESSES = st.sampled_from(["http://127.0.0.1:9/v1", "https://models.example/v1"])
+SETTINGS = st.fixed_dictionaries(
+    {}, optional={"temperature": VALUES, "persona": VALUES, "note": VALUES, "api_base": ADDRESSES}
 )
 NAMED = st.sampled_from(["random", "homo_economicus", "homo_moralis:0.5", "openai/x", "local/a b.gguf"])
 POLICIES = st.one_of(NAMED, st.builds(lambda spec, more: {"spec": spec, **more}, NAMED, SETTINGS))
@@ -185,22 +186,30 @@ MARKETS = st.one_of(
     st.just({"demand": "linear", "slopes": ((1.0, -0.25), (-0.25, 1.0))}),
     st.just(Market.symmetric(2)),
 )
-PRICED = st.builds(
-    PricingConfig,
-    firms=st.one_of(st.tuples(POLICIES, POLICIES), st.just("nash")),
-    market=MARKETS,
-    scales=st.lists(NUMBERS, min_size=1, max_size=3),
-    runs=st.integers(1, 9),
-    periods=st.integers(1, 999),
-    prefix=st.sampled_from(["P0", "P3", "Charge what the market bears."]),
-    discount=st.floats(0, 0.99),
-    ceiling=st.sampled_from([None, (), (1.5, 2.5), [2, 2]]),
-    interventions=INTERVENTIONS,
-    price_grid=st.sampled_from([None, [1.5, 1.75], [[1.5, 1.75], [1.25, 2.0]]]),
-    **COMMON,
-)
+
+
+def priced(firms, grids):
+    """Markets of these firms with one of these price grids."""
+    return st.builds(
+        PricingConfig,
+        firms=firms,
+        market=MARKETS,
+        scales=st.lists(NUMBERS, min_size=1, max_size=3),
+        runs=st.integers(1, 9),
+        periods=st.integers(1, 999),
+        prefix=st.sampled_from(["P0", "P3", "Charge what the market bears."]),
+        discount=st.floats(0, 0.99),
+        ceiling=st.sampled_from([None, (), (1.5, 2.5), [2, 2]]),
+        interventions=INTERVENTIONS,
+        price_grid=st.sampled_from(grids),
+        **COMMON,
+    )
+
+
 PRICING = st.one_of(
-    PRICED, st.builds(PricingConfig, firms=st.tuples(POLICIES, POLICIES), price_grid=st.just(15))
+    priced(st.tuples(POLICIES, POLICIES), [None, [1.5, 1.75], [[1.5, 1.75], [1.25, 2.0]]]),
+    priced(st.just("nash"), [None, [1.5, 1.75]]),
+    st.builds(PricingConfig, firms=st.tuples(POLICIES, POLICIES), price_grid=st.just(15)),
 )
 SOURCE = st.sampled_from(["runs/a b.db", "/runs/ß.db"])
 IMPLANT = st.builds(

@@ -30,8 +30,10 @@ from ludens.experiments import (
     report,
     resume,
 )
+from ludens.experiments.av import AdoptionConfig, AdoptionStudy, moral_machine
 from ludens.experiments.bench.study import BenchConfig, BenchStudy, bench
 from ludens.experiments.play.study import PlayConfig
+from ludens.experiments.study.engine import run_study
 from tests.experiments.configurations import CONFIGURATIONS
 
 KINDS = sorted(CONFIGURATIONS)
@@ -263,6 +265,40 @@ def test_a_run_that_broke_off_is_not_continued_with_another_policy(tmp_path):
     ):
         resume(path, models=another)
     assert resume(path, models=["tit_for_tat"]).manifest["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("begin", "changes", "message"),
+    [
+        (
+            lambda **run: moral_machine([{"spec": "utilitarian", "label": "A"}], scenarios=6, **run),
+            {"models": [{"spec": "random", "label": "A"}]},
+            "'A' is 'utilitarian' in the run and would now be 'random'",
+        ),
+        (
+            lambda **run: run_study(
+                AdoptionStudy(AdoptionConfig(agents=["utilitarian", "random"], game={"people": 4}, rounds=2)),
+                **run,
+            ),
+            {"agents": ["utilitarian", "homo_economicus"]},
+            r"'agents\[1\]' is 'random' in the run and would now be 'homo_economicus'",
+        ),
+    ],
+)
+def test_no_policy_takes_over_where_a_run_of_another_kind_broke_off(tmp_path, begin, changes, message):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.decisions == 2:
+            raise Enough
+
+    path = tmp_path / "run.db"
+    with pytest.raises(Enough):
+        begin(path=path, progress=stop)
+    with pytest.raises(UsageError, match=message):
+        resume(path, **changes)
+    assert resume(path).manifest["status"] == "done"
 
 
 def test_a_label_names_a_policy_in_every_study(tmp_path):

@@ -172,6 +172,10 @@ class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
         """Whether a person plays in this terminal."""
         return asks_person(self.config.agents)
 
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the groups' policies by their key."""
+        return {f"agents[{place}]": agent for place, agent in enumerate(self.config.agents)}
+
     def episodes(self) -> Sequence[Labels]:
         """Return the populations."""
         return [

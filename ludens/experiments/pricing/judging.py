@@ -81,6 +81,10 @@ class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
         chosen = rng.choice(len(texts), size=self.config.sample, replace=False)
         return tuple(texts[number] for number in sorted(chosen.tolist()))
 
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the judge."""
+        return {"judge": self.config.judge}
+
     def episodes(self) -> Sequence[Labels]:
         """Return a question for each sentence.
 
