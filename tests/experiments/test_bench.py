@@ -306,7 +306,6 @@ LABELS = [
 
 
 @pytest.mark.parametrize("label", LABELS)
-@pytest.mark.filterwarnings("error")
 def test_a_strange_name_is_only_a_name(tmp_path, label):
     result = bench([{"spec": "always_defect", "label": label}], protocols=("TG1",), path=tmp_path / "r.db")
     out = io.StringIO()
