@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ludens.cli.printing import console, print_json
+from ludens.errors import UsageError
 
 if TYPE_CHECKING:
     from ludens.experiments.study.registry import AnyStudy
@@ -44,6 +45,11 @@ def carry_out(
     from ludens.experiments.study.files import as_toml
 
     if print_config:
+        if out is not None or as_json or any((files or {}).values()):
+            raise UsageError(
+                "--print-config prints the study's file and plays nothing: leave out --out, --json and the "
+                "files of tables."
+            )
         typer.echo(as_toml(study), nl=False)
         return None
     _check(files, out)
