@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +12,7 @@ settings.register_profile("ludens", deadline=None, suppress_health_check=[Health
 # The same examples in every run, so that only a change of the code changes the outcome.
 settings.register_profile("ludens-ci", settings.get_profile("ludens"), derandomize=True)
 settings.load_profile("ludens-ci" if os.environ.get("CI") else "ludens")
+
+# Ctrl-C is tested, and what a shell starts in the background ignores it, with all that it starts itself.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
