@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A machine under load takes longer over every example: neither running one nor drawing one has a limit.
@@ -16,3 +19,12 @@ settings.load_profile("ludens-ci" if os.environ.get("CI") else "ludens")
 # Ctrl-C is tested, and what a shell starts in the background ignores it, with all that it starts itself.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_for_others() -> Iterator[None]:
+    """Collect what a module's tests left behind: LiteLLM's clients, found open in the middle of a test of
+    another module, would be warnings of that test.
+    """
+    yield
+    gc.collect()
