@@ -16,9 +16,12 @@ settings.register_profile("ludens", deadline=None, suppress_health_check=[Health
 settings.register_profile("ludens-ci", settings.get_profile("ludens"), derandomize=True)
 settings.load_profile("ludens-ci" if os.environ.get("CI") else "ludens")
 
-# Ctrl-C is tested, and what a shell starts in the background ignores it, with all that it starts itself.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Ctrl-C and the signals that end a process are tested; what a shell starts in the background, or `nohup`,
+# ignores them, with all that it starts itself.
+for _name, _usual in (("INT", signal.default_int_handler), ("TERM", signal.SIG_DFL), ("HUP", signal.SIG_DFL)):
+    _signal = getattr(signal, f"SIG{_name}", None)
+    if _signal is not None and signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, _usual)
 
 
 @pytest.fixture(scope="module", autouse=True)
