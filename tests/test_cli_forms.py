@@ -106,7 +106,7 @@ def test_resume_neither_stops_at_a_refused_prompt_nor_asks_for_what_the_server_d
         ran(*study(whole))
         table = Run("r.db").final_table()
     Path("r.db").unlink()
-    with Server(answers=2) as server:
+    with Server(answers=4) as server:
         code, out, err = ran(*study(server))
         assert (code, out) == (1, "")
         assert "ludens resume r.db" in err
