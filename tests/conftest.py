@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -30,4 +31,6 @@ def nothing_left_for_others() -> Iterator[None]:
     another module, would be warnings of that test.
     """
     yield
-    gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # what collects by itself before is still judged
+        gc.collect()
