@@ -38,8 +38,7 @@ from ludens.experiments.study.base import Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
-    QuestionStudy,
-    asks_person,
+    LabelledStudy,
     check_models,
     check_references,
     is_language_model,
@@ -189,12 +188,13 @@ class AvConfig(StudyConfig):
         return self
 
 
-class AvStudy(QuestionStudy[AvConfig, DilemmaResult]):
+class AvStudy(LabelledStudy[AvConfig, DilemmaResult]):
     """A survey on what a car should do, how moral that is, and whether one would buy it."""
 
     config_type = AvConfig
     title = "dilemmas of autonomous vehicles: what a car should do, and whether one would buy it"
     grows = frozenset({"models", "studies", "framings", "replicates", "references"})
+    lists = ("models", "references")
     pays = True
 
     @cached_property
@@ -212,24 +212,6 @@ class AvStudy(QuestionStudy[AvConfig, DilemmaResult]):
     @cached_property
     def _places(self) -> Mapping[Numbered, int]:
         return places_of(self.design)
-
-    @cached_property
-    def policies(self) -> Mapping[str, tuple[str, PolicyLike]]:
-        """The policies with their keys in the configuration, by label: the models, then the references."""
-        found: dict[str, tuple[str, PolicyLike]] = {}
-        for field in ("models", "references"):
-            for place, policy in enumerate(getattr(self.config, field)):
-                found.setdefault(label_of(policy), (f"{field}[{place}]", policy))
-        return found
-
-    @property
-    def keyboard(self) -> bool:
-        """Whether a person answers in this terminal."""
-        return asks_person(policy for _, policy in self.policies.values())
-
-    def cast(self) -> Mapping[str, PolicyLike]:
-        """Return the models and the references by label."""
-        return {label: policy for label, (_, policy) in self.policies.items()}
 
     def episodes(self) -> Sequence[Labels]:
         """Return every question; prompts with a common beginning stand next to each other."""

@@ -27,11 +27,9 @@ from ludens.experiments.study.base import Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
-    QuestionStudy,
-    asks_person,
+    LabelledStudy,
     check_models,
     is_language_model,
-    label_of,
     with_settings,
 )
 
@@ -96,7 +94,7 @@ class MoralMachineConfig(StudyConfig):
         return values
 
 
-class MoralMachineStudy(QuestionStudy[MoralMachineConfig, MoralResult]):
+class MoralMachineStudy(LabelledStudy[MoralMachineConfig, MoralResult]):
     """A survey on whom a car should spare."""
 
     config_type = MoralMachineConfig
@@ -112,22 +110,6 @@ class MoralMachineStudy(QuestionStudy[MoralMachineConfig, MoralResult]):
             draw_scenarios(n, seed=_block_seed(seed, number) if number else seed)
             for number, n in enumerate(self.config.blocks)
         )
-
-    @cached_property
-    def policies(self) -> Mapping[str, tuple[str, PolicyLike]]:
-        """The policies with their keys in the configuration, by label."""
-        return {
-            label_of(policy): (f"models[{place}]", policy) for place, policy in enumerate(self.config.models)
-        }
-
-    @property
-    def keyboard(self) -> bool:
-        """Whether a person answers in this terminal."""
-        return asks_person(self.config.models)
-
-    def cast(self) -> Mapping[str, PolicyLike]:
-        """Return the policies by label."""
-        return {label: policy for label, (_, policy) in self.policies.items()}
 
     def episodes(self) -> Sequence[Labels]:
         """Return every scenario of every policy."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar, Generic
 
 import numpy as np
@@ -94,6 +95,34 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
             return unplayed(spec, turn, kept, paid, str(labels.get("policy", policy.name)))
 
         return play_one
+
+
+class LabelledStudy(QuestionStudy[ConfigT, ResultT], Generic[ConfigT, ResultT]):
+    """A study whose policies stand in lists of the configuration, and are told apart by their labels.
+
+    Attributes:
+        lists: the keys of these lists; of two policies with one label the first counts.
+    """
+
+    lists: ClassVar[tuple[str, ...]] = ("models",)
+
+    @cached_property
+    def policies(self) -> Mapping[str, tuple[str, PolicyLike]]:
+        """The policies with their keys in the configuration, by label, in the order of the lists."""
+        table: dict[str, tuple[str, PolicyLike]] = {}
+        for field in self.lists:
+            for place, policy in enumerate(getattr(self.config, field)):
+                table.setdefault(label_of(policy), (f"{field}[{place}]", policy))
+        return table
+
+    @property
+    def keyboard(self) -> bool:
+        """Whether a person answers in this terminal."""
+        return asks_person(policy for _, policy in self.policies.values())
+
+    def cast(self) -> Mapping[str, PolicyLike]:
+        """Return the policies by label."""
+        return {label: policy for label, (_, policy) in self.policies.items()}
 
 
 def named(policy: PolicyLike) -> dict[str, Any]:
