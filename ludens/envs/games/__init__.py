@@ -17,6 +17,7 @@ import pkgutil
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import TypeVar
 
 from ludens.envs.spec import EnvSpec
 from ludens.envs.tree.family import Family
@@ -28,31 +29,10 @@ from ludens.plugins import installed, load_installed
 GROUP = "ludens.games"
 """The entry-point group of games."""
 
+T = TypeVar("T")
+
 _families: dict[str, Family] = {}
 _protocols: dict[str, GameTree] = {}
-
-
-class _Families(Mapping[str, Family]):
-    """The table of families; those of other packages are loaded when they are needed."""
-
-    def __getitem__(self, name: str) -> Family:
-        if name not in _families and name in installed(GROUP) and isinstance(load_game(name), EnvSpec):
-            raise UnknownGameError(f"The game {name!r} is an environment, and not a family of game trees.")
-        try:
-            return _families[name]
-        except KeyError:
-            raise UnknownGameError(
-                f"There is no family of games {name!r} here: install the package that brings it, or load the "
-                f"file that registers it; there are {', '.join(_families)}."
-            ) from None
-
-    def __iter__(self) -> Iterator[str]:
-        load_games()
-        return iter(tuple(_families))
-
-    def __len__(self) -> int:
-        load_games()
-        return len(_families)
 
 
 class UnknownGameError(UsageError, KeyError):
@@ -64,33 +44,52 @@ class UnknownGameError(UsageError, KeyError):
         return str(self.args[0])  # KeyError would put it in quotation marks
 
 
-class _Protocols(Mapping[str, GameTree]):
-    """The table of protocols; those of other packages are loaded when they are needed."""
+class _Table(Mapping[str, T]):
+    """What games bring, by name; the games of other packages are loaded when all names are needed."""
 
-    def __getitem__(self, name: str) -> GameTree:
-        if name not in _protocols:
-            load_games()
+    def __init__(self, entries: dict[str, T], what: str) -> None:
+        self._entries, self._what = entries, what
+
+    def __getitem__(self, name: str) -> T:
         try:
-            return _protocols[name]
+            return self._entries[name]
         except KeyError:
             raise UnknownGameError(
-                f"There is no protocol {name!r} here: install the package that brings its game, or load the "
-                f"file that registers it; there are {', '.join(_protocols)}."
+                f"There is no {self._what} {name!r} here: install the package that brings its game, or load "
+                f"the file that registers it; there are {', '.join(self._entries)}."
             ) from None
 
     def __iter__(self) -> Iterator[str]:
         load_games()
-        return iter(tuple(_protocols))
+        return iter(tuple(self._entries))
 
     def __len__(self) -> int:
         load_games()
-        return len(_protocols)
+        return len(self._entries)
 
 
-FAMILIES: Mapping[str, Family] = _Families()
+class _Families(_Table[Family]):
+    """The table of families; the one that is asked for is loaded by itself."""
+
+    def __getitem__(self, name: str) -> Family:
+        if name not in _families and name in installed(GROUP) and isinstance(load_game(name), EnvSpec):
+            raise UnknownGameError(f"The game {name!r} is an environment, and not a family of game trees.")
+        return super().__getitem__(name)
+
+
+class _Protocols(_Table[GameTree]):
+    """The table of protocols, any of which any package may bring."""
+
+    def __getitem__(self, name: str) -> GameTree:
+        if name not in _protocols:
+            load_games()
+        return super().__getitem__(name)
+
+
+FAMILIES: Mapping[str, Family] = _Families(_families, "family of games")
 """All families by name, in the order of tables and pictures."""
 
-PROTOCOLS: Mapping[str, GameTree] = _Protocols()
+PROTOCOLS: Mapping[str, GameTree] = _Protocols(_protocols, "protocol")
 """Published parameter sets of all families, by name: ``PROTOCOLS["SPD1"]`` … ``PROTOCOLS["UG6"]``."""
 
 
