@@ -71,6 +71,9 @@ def print_run(
         as_json: print JSON in place of the tables.
         written: write the report too.
         files: where to write tables of the result, by the table's name.
+
+    Raises:
+        UsageError: the study has no such table, or the file cannot be a table; nothing was written.
     """
     from ludens.experiments.report.page import Page
     from ludens.experiments.report.writing import measured_otherwise, with_state, write_report
@@ -79,6 +82,12 @@ def print_run(
 
     _check(files, path)
     study, result = load(path)
+    wanted = {name: target for name, target in (files or {}).items() if target is not None}
+    if wanted and (lacking := sorted(set(wanted) - set(study.tables(result)))):
+        raise UsageError(
+            f"{path} is a run of {study.kind()}, which has no {lacking[0]}: `ludens export {path}` writes "
+            "its tables."
+        )
     if written:
         result = write_report(result, with_state(study.page(result), path), path)
     if as_json:
@@ -95,10 +104,9 @@ def print_run(
             from ludens.experiments.runs.files import report_path
 
             print_places(console(), [("Report", report_path(path)), ("Run", path)])
-    for name, target in (files or {}).items():
-        if target is not None:
-            again = f"name another file in `ludens export {path} --table {name} --out FILE`; the run is kept."
-            write_rows(study.tables(result)[name], target, again)
+    for name, target in wanted.items():
+        again = f"name another file in `ludens export {path} --table {name} --out FILE`; the run is kept."
+        write_rows(study.tables(result)[name], target, again)
 
 
 def print_requests(path: Path) -> None:
