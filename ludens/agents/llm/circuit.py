@@ -202,11 +202,11 @@ class Circuit:
         asked = asked_wait(error)
         deadline = self._since + endpoint.patience
         reason = self._reason_to_stop(endpoint, error, tries, asked)
-        if not reason:
-            self._say_that_it_waits(endpoint, error, asked or 0.0)
         if reason:
             self._give_up(reason)
-        elif asked is not None:
+            return reason
+        self._say_that_it_waits(endpoint, error, asked or 0.0)
+        if asked is not None:
             self._asked_until = max(self._asked_until, failed + asked)
         elif limited or self._allowed == 1:
             if alone:  # the last try is at the end of the patience
