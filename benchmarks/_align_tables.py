@@ -246,8 +246,8 @@ def in_protocols(result: AlignmentResult, who: str) -> tuple[str, str]:
 
 def picture(ladders: dict[Entry, Mapping[str, Score]], path: Path) -> Path | None:
     """Draw cooperation on the ladder against κ, with the oracle's; None for fewer than two values of κ."""
+    from ludens.display.svg import INK, MUTED, to_svg
     from ludens.experiments.report import drawing
-    from ludens.experiments.report.svg import INK, MUTED, to_svg
 
     oracle: dict[float, float] = {}
     lines: dict[str, list[tuple[float, float, float, float]]] = {}

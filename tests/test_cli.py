@@ -17,10 +17,10 @@ import pytest
 import ludens
 from ludens import cli
 from ludens.agents.policy import Call, Decision
+from ludens.display.printable import printable
 from ludens.envs import PROTOCOLS
 from ludens.experiments import DecisionRecord, EpisodeRecord, EpisodeSpec, Run, create_run, play
 from ludens.experiments.play.study import PlayConfig, PlayStudy
-from ludens.experiments.runs.printable import printable
 from tests.loopback import Loopback, hanging, say
 
 EVIL = "</script><img onerror=alert(1)> [bold red]B[/] \x1b[31mred\x1b]0;title\x07 \u202eright \r\x00\x9b2J"

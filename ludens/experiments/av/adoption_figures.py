@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.display.svg import INK, MUTED
 from ludens.experiments.av.adoption import AdoptionPaths
 from ludens.experiments.av.adoption_result import AdoptionResult, KappaCurve
 from ludens.experiments.report.drawing import COLOURS, new_figure, save_twice
-from ludens.experiments.report.svg import INK, MUTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ludens.display.table import Cell, Table
 from ludens.experiments.av.adoption_result import AdoptionResult
 from ludens.experiments.report.names import DASH, policy_name
-from ludens.experiments.report.table import Cell, Table
 
 
 def tables(result: AdoptionResult) -> list[Table]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ludens.display.svg import INK, MUTED, PAPER
 from ludens.experiments.av.measures import DilemmaMeasures
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report import drawing
 from ludens.experiments.report.names import policy_name, shortened
-from ludens.experiments.report.svg import INK, MUTED, PAPER
 from ludens.preferences.av.approval import approval_probability, fit_approval
 from ludens.preferences.av.people import APPROVAL, PURCHASE, PURCHASE_REGULATED
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ludens.display.svg import INK
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral_result import MoralMeasures
 from ludens.experiments.report.drawing import COLOURS, ENDINGS, check_figure, new_figure, save_figure
 from ludens.experiments.report.names import policy_name
-from ludens.experiments.report.svg import INK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ludens.agents.registry import is_model_id
+from ludens.display.table import Cell, Table
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral_figures import bars, radar
 from ludens.experiments.av.moral_result import MoralMeasures, MoralResult
@@ -15,7 +16,6 @@ from ludens.experiments.report import provenance
 from ludens.experiments.report.answering import answering_tables, remarks
 from ludens.experiments.report.names import DASH, number, percent, policy_name, share_range
 from ludens.experiments.report.page import Page, Picture
-from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.transcripts import Transcripts, question_entry
 from ludens.experiments.runs.records import NO_FRAMING, DecisionRecord
 

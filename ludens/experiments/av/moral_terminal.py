@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ludens.display.table import Cell, Table
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
 from ludens.experiments.av.moral_result import MoralResult
 from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.names import DASH, policy_name
-from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.terminal import print_closing, print_table, say
 
 if TYPE_CHECKING:

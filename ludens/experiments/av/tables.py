@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ludens.display.table import Cell, Header, Table
 from ludens.experiments.av.measures import DilemmaMeasures
 from ludens.experiments.av.result import DilemmaResult, curve_estimate
 from ludens.experiments.av.terminal import kappa
@@ -11,7 +12,6 @@ from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.answering import answering_tables
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
 from ludens.experiments.report.names import DASH, policy_name
-from ludens.experiments.report.table import Cell, Header, Table
 from ludens.preferences.av.people import APPROVAL, PURCHASE, PURCHASE_REGULATED
 
 PEOPLE = "people (recalled, not verified)"

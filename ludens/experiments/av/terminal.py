@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ludens.display.table import Cell, Table
 from ludens.experiments.av.measures import DilemmaMeasures
 from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import DASH, number, percent, policy_name
-from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ludens.display.svg import MUTED
 from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.report import drawing
 from ludens.experiments.report.names import PREFERENCES, oracle_name
-from ludens.experiments.report.svg import MUTED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

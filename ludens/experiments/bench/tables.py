@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
+from ludens.display.table import Cell, Header, Table
 from ludens.envs import FAMILIES
 from ludens.experiments.bench.comparisons import Beliefs
 from ludens.experiments.report.answering import masses_table, refusals_table
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
 from ludens.experiments.report.names import DASH, PREFERENCES, number, oracle_name, percent, policy_name
-from ludens.experiments.report.table import Cell, Header, Table
 from ludens.experiments.runs.records import NO_FRAMING
 from ludens.preferences import human
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ludens.display.table import Cell, Table
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.cells import share
@@ -16,7 +17,6 @@ from ludens.experiments.report.names import (
     percent,
     policy_name,
 )
-from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 
 if TYPE_CHECKING:

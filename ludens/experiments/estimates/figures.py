@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ludens.display.printable import printable
+from ludens.display.svg import INK, MUTED
 from ludens.experiments.estimates.table import Column, EstimateTable, Value, people
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report import drawing
 from ludens.experiments.report.names import finite, policy_name, shortened
-from ludens.experiments.report.svg import INK, MUTED
-from ludens.experiments.runs.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

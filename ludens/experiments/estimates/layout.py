@@ -10,13 +10,13 @@ from itertools import accumulate
 from statistics import mean, quantiles, stdev
 from typing import TYPE_CHECKING
 
+from ludens.display.printable import printable
+from ludens.display.table import Table
 from ludens.experiments.estimates.table import EstimateTable, Fact, Value
 from ludens.experiments.report import terminal
 from ludens.experiments.report.names import DASH, finite, policy_name
 from ludens.experiments.report.names import number as number_text
-from ludens.experiments.report.table import Table
 from ludens.experiments.report.terminal import say
-from ludens.experiments.runs.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ludens.display.table import Table
 from ludens.experiments.play.result import PlayResult
 from ludens.experiments.report import provenance
 from ludens.experiments.report.answering import answering_tables, remarks
 from ludens.experiments.report.names import DASH, number, policy_name
 from ludens.experiments.report.page import Page
-from ludens.experiments.report.table import Table
 from ludens.experiments.report.transcripts import Transcripts
 from ludens.experiments.runs.run import Run
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.display.svg import INK, MUTED, PAPER
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.null import Replies
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import first_explained
 from ludens.experiments.report import drawing
 from ludens.experiments.report.names import policy_name, shortened
-from ludens.experiments.report.svg import INK, MUTED, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ludens.display.table import Cell, Table
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.learning import CycleGroup, LearningResult
 from ludens.experiments.pricing.page import KIND, NOTES, reading
@@ -15,7 +16,6 @@ from ludens.experiments.report import writing
 from ludens.experiments.report.cells import measured, share
 from ludens.experiments.report.names import finite, number
 from ludens.experiments.report.page import Page, Picture
-from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.runs.files import report_path
 
 MOST_ROWS = 200

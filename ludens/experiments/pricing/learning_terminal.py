@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ludens.display.table import Table
 from ludens.experiments.pricing.learning import LearningResult
 from ludens.experiments.report.names import finite, number, percent
-from ludens.experiments.report.table import Table
 from ludens.experiments.report.terminal import print_places, print_table, say
 
 if TYPE_CHECKING:

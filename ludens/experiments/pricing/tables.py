@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ludens.display.printable import printable
+from ludens.display.table import Cell, Table
 from ludens.experiments.measures.costs import Costs
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.effects import Effect
@@ -13,8 +15,6 @@ from ludens.experiments.pricing.regression import Coefficient
 from ludens.experiments.pricing.verdicts import Judged
 from ludens.experiments.report.cells import measured, share
 from ludens.experiments.report.names import DASH, finite, number, policy_name
-from ludens.experiments.report.table import Cell, Table
-from ludens.experiments.runs.printable import printable
 
 
 def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]:

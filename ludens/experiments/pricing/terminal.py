@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ludens.display.table import Table
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.regression import Coefficient
 from ludens.experiments.pricing.tables import effects_table
 from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
-from ludens.experiments.report.table import Table
 from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 from ludens.experiments.runs.progress import dollars
 from ludens.experiments.runs.recorder import OnProgress

@@ -1,10 +1,10 @@
 from .page import Block as Block
+from .page import Cell as Cell
 from .page import Page as Page
 from .page import Picture as Picture
+from .page import Table as Table
 from .page import fragment as fragment
 from .page import render as render
-from .table import Cell as Cell
-from .table import Table as Table
 from .transcripts import Entry as Entry
 from .transcripts import Transcripts as Transcripts
 from .writing import report as report

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
+from ludens.display.table import Cell, Table
 from ludens.experiments.measures.answer_mass import AnswerMass, answer_mass
 from ludens.experiments.measures.refusals import Refusals, refusals
 from ludens.experiments.report.names import DASH, percent, policy_name
-from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.runs.records import DecisionRecord
 
 RecordsByPolicy = Mapping[str, Sequence[DecisionRecord]]

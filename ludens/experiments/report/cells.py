@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ludens.display.table import Cell
 from ludens.experiments.measures.costs import Costs
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.names import DASH, number, number_range, percent, share_range
-from ludens.experiments.report.table import Cell
 
 COST_HEADERS = (
     "answers",

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ludens.display.svg import INK, MUTED, PAPER, RULE, to_svg
 from ludens.errors import UsageError
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.names import policy_name, shortened
-from ludens.experiments.report.svg import INK, MUTED, PAPER, RULE, to_svg
 from ludens.experiments.runs.database import StoreError, reason
 from ludens.experiments.runs.files import draft_of
 

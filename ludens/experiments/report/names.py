@@ -7,8 +7,8 @@ import re
 from typing import SupportsFloat
 
 from ludens.agents.registry import is_model_id, is_object, setting_of
+from ludens.display.printable import printable
 from ludens.experiments.measures.intervals import Estimate
-from ludens.experiments.runs.printable import printable
 
 DASH = "–"
 

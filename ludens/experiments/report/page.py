@@ -18,21 +18,21 @@ keeps its tags. In warnings, paragraphs and notes, backquotes mark what is typed
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ludens.experiments.report.table import Table
+from ludens.display.svg import inline
+from ludens.display.table import Cell, Table
+from ludens.display.templates import fragment, text_of
 from ludens.experiments.report.transcripts import Transcripts, page_data
-from ludens.experiments.runs.printable import printable
 
 if TYPE_CHECKING:
-    import jinja2
     from markupsafe import Markup
     from matplotlib.figure import Figure
+
+# The last three are the display's own: a study takes all that its page is made of from the report kit.
+__all__ = ["Block", "Cell", "Page", "Picture", "Table", "fragment", "render"]
 
 HERE = "ludens.experiments.report"
 
@@ -104,7 +104,6 @@ def render(page: Page) -> str:
     """Return the HTML of a page; the same page gives the same text."""
     from markupsafe import Markup
 
-    here = files(HERE)
     return str(
         fragment(
             HERE,
@@ -112,57 +111,16 @@ def render(page: Page) -> str:
             page=page,
             pictures=[(each, _inlined(each)) for each in page.pictures if each.figure is not None],
             # These three are ours, or escaped for their place.
-            style=Markup(here.joinpath("page.css").read_text(encoding="utf-8")),
-            script=Markup(here.joinpath("page.js").read_text(encoding="utf-8")),
+            style=text_of(HERE, "page.css"),
+            script=text_of(HERE, "page.js"),
             transcripts=page.transcripts is not None and bool(page.transcripts.records),
             data=Markup(page_data(page.tables, page.transcripts)),
         )
     )
 
 
-def fragment(package: str, name: str, **values: Any) -> Markup:
-    """Return the HTML of a Jinja template in a package; all values but `markupsafe.Markup` are escaped."""
-    from markupsafe import Markup
-
-    return Markup(_environment(package).get_template(name).render(**values))
-
-
-@cache
-def _environment(package: str) -> jinja2.Environment:
-    import jinja2
-
-    here = files(package)
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: here.joinpath(name).read_text(encoding="utf-8")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_visible,
-    )
-    environment.filters["prose"] = _prose
-    return environment
-
-
-def _visible(value: Any) -> Any:
-    from markupsafe import Markup
-
-    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
-
-
-def _prose(text: str) -> Markup:
-    """Return a sentence as HTML, in which backquotes mark what is typed."""
-    from markupsafe import Markup, escape
-
-    if isinstance(text, Markup):
-        return text
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(printable(text)))))
-
-
 def _inlined(picture: Picture) -> Markup:
     from markupsafe import Markup
-
-    from ludens.experiments.report.svg import inline
 
     assert picture.figure is not None
     return Markup(inline(picture.figure, picture.name, f"{picture.title} {picture.caption}"))

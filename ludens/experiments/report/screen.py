@@ -16,9 +16,9 @@ from rich.text import Text
 
 from ludens.agents.policy import Call, Decision
 from ludens.agents.secrets import masked
+from ludens.display.printable import printable
 from ludens.errors import LudensError
 from ludens.experiments.report.terminal import plain
-from ludens.experiments.runs.printable import printable
 from ludens.experiments.runs.progress import dollars
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run, Summary

@@ -9,8 +9,8 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ludens.experiments.report.table import Cell, Table
-from ludens.experiments.runs.printable import printable
+from ludens.display.printable import printable
+from ludens.display.table import Cell, Table
 from ludens.experiments.runs.progress import dollars
 
 if TYPE_CHECKING:

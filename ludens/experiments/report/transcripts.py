@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ludens.agents.policy import Call, Decision
+from ludens.display.table import Table
 from ludens.experiments.report.names import policy_name
-from ludens.experiments.report.table import Table
 from ludens.experiments.runs.records import NO_FRAMING, DecisionRecord
 
 _STATUS = {"invalid": "unreadable", "low_mass": "low answer mass"}

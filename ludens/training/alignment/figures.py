@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ludens.display.svg import INK, MUTED, PAPER, RULE
 from ludens.experiments.estimates.profile import CRITICAL
 from ludens.experiments.report import drawing
-from ludens.experiments.report.svg import INK, MUTED, PAPER, RULE
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED
 from ludens.training.evaluation.sets import SETS
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.agents.llm.logprobs import LOW_ANSWER_MASS
+from ludens.display.table import Cell, Table
 from ludens.experiments.report.answering import low_mass_sentence, mass_cell, mean_mass_cell
 from ludens.experiments.report.cells import measured, share
 from ludens.experiments.report.names import (
@@ -17,7 +18,6 @@ from ludens.experiments.report.names import (
     policy_name,
     share_range,
 )
-from ludens.experiments.report.table import Cell, Table
 from ludens.training.evaluation.sets import SETS, TAUGHT
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ludens.display.table import Cell, Table
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import DASH, percent
-from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.terminal import print_places, print_table, say
 from ludens.training.alignment.tables import forced, kappa_text
 from ludens.training.evaluation.sets import SETS

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ludens.display.table import Cell, Table
 from ludens.experiments.report import provenance
 from ludens.experiments.report.answering import answering_tables, mean_mass_cell, remarks
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import percent
 from ludens.experiments.report.page import Page
-from ludens.experiments.report.table import Cell, Table
 from ludens.experiments.report.terminal import print_closing, print_table, say
 from ludens.experiments.report.transcripts import Transcripts
 from ludens.experiments.runs.run import Run

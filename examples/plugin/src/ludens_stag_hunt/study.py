@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from ludens.display.table import Table
 from ludens.envs import make_env
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.page import Page
-from ludens.experiments.report.table import Table
 from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run

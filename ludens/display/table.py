@@ -20,8 +20,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from ludens.display.printable import printable
 from ludens.errors import UsageError
-from ludens.experiments.runs.printable import printable
 
 # A number with a sign, or a range of them, which a spreadsheet reads as what it is.
 _AMOUNT = re.compile(r"[+-][\d.,]+(e[+-]?\d+)?( ?%)?((–| to )[+-]?[\d.,]+)?( ?%)?")
