@@ -175,10 +175,7 @@ def baseline(trained: Sessions) -> list[str]:
     """Return the lines of the baseline's tables."""
     gains, lengths, symmetric = trained.gains, trained.cycle_lengths, trained.symmetric
     test = equilibrium_test(trained)
-    full = impulse_response(trained)
-    response: dict[str, Any] = full.means()
-    # Like the authors, count a best reply that equals the strategy's own price as a profitable deviation.
-    unprofitable = np.nan_to_num(full.unprofitable * full.deviations).mean()
+    first_cut, unprofitable, back = impulse_response(trained).as_published()
     groups = {
         "1-symmetric": (lengths == 1) & symmetric,
         "1-asymmetric": (lengths == 1) & ~symmetric,
@@ -211,8 +208,6 @@ def baseline(trained: Sessions) -> list[str]:
             f"| {name} | {among.mean():.3f} | {frequency:.3f} | {gains[among].mean():.3f} | {gain:.3f} |"
             f" {test.one_shot_nash[among].mean():.3f} | {nash:.3f} |"
         )
-    back = response["periods"] + 1  # like the authors, count the deviation's own period as the first
-    first_cut = float(np.asarray(response["rivals"])[1])
     further: list[tuple[str, float, str, str]] = [
         ("standard deviation of Δ", float(gains.std(ddof=1)), ".3f", "0.112"),
         (
@@ -231,8 +226,8 @@ def baseline(trained: Sessions) -> list[str]:
             "not reported",
         ),
         ("rival's price change after a forced best reply", first_cut, ".3f", "-0.127"),
-        ("deviations that do not pay", float(unprofitable), ".3f", "0.936"),
-        ("periods until play is back, the first included", float(back), ".1f", "5.7"),
+        ("deviations that do not pay", unprofitable, ".3f", "0.936"),
+        ("periods until play is back, the first included", back, ".1f", "5.7"),
     ]
     lines += ["", "| | ours | published |", "|---|---|---|"]
     return lines + [f"| {name} | {value:{style}} | {known} |" for name, value, style, known in further]

@@ -1,10 +1,10 @@
 """Impulse responses of limit strategies: how prices react after a firm is forced to deviate.
 
 From every state of a session's limit cycle, each firm in turn is forced to a price for one or more periods;
-everything else follows the limit strategies. Responses are averaged over the cycle's states, then over
-deviating firms, then over sessions, so that a long cycle counts no more than a short one. As in Calvano et
-al. (AER 2020), the default deviation is the static best reply to the prices that the rivals are about to
-charge.
+everything else follows the limit strategies. As in Calvano et al. (AER 2020), the default deviation is the
+static best reply to the prices that the rivals are about to charge, and means are over deviations: a session
+whose cycle has three states counts three times as much as one that repeats one price. A measure by session is
+the mean over that session's own deviations.
 
 (The authors' impulse-response routine looks up the static best reply by the position of the state in the
 cycle instead of by the state; here it belongs to the state.)
@@ -44,8 +44,8 @@ class ImpulseResponse:
         returned: share of deviations after which play returns to its own cycle and not to another one,
             (sessions,); NaN where no forced price differs from the strategy's own.
         deviations: share of a session's starting points at which a forced price differs from the strategy's
-            own, (sessions,). The authors count the other starting points as profitable deviations: their
-            share of unprofitable ones is the mean of ``unprofitable * deviations``.
+            own, (sessions,).
+        starts: number of a session's starting points, the cycle's states times the firms, (sessions,).
     """
 
     deviator: Floats
@@ -55,18 +55,42 @@ class ImpulseResponse:
     periods: Floats
     returned: Floats
     deviations: Floats
+    starts: Ints
 
     def means(self) -> dict[str, float | Floats]:
-        """Return the mean of each measure over sessions, leaving out those for which it is NaN."""
-        means: dict[str, float | Floats] = {
-            "deviator": self.deviator.mean(axis=0),
-            "rivals": self.rivals.mean(axis=0),
+        """Return the mean of each measure over deviations, so that long cycles count more.
+
+        Prices and `deviations` are averaged over all starting points, `unprofitable`, `gain` and `returned`
+        over those at which the forced price differs from the strategy's own, and `periods` over those from
+        which play returns. A mean over nothing is NaN.
+        """
+        forced = self.starts * self.deviations
+        weights = {
+            "unprofitable": forced,
+            "gain": forced,
+            "periods": forced * np.nan_to_num(self.returned),
+            "returned": forced,
+            "deviations": self.starts,
         }
-        for name in ("unprofitable", "gain", "periods", "returned", "deviations"):
-            values = getattr(self, name)
-            known = values[~np.isnan(values)]
-            means[name] = float(known.mean()) if len(known) else float("nan")
-        return means
+        means: dict[str, float | Floats] = {
+            name: np.average(getattr(self, name), axis=0, weights=self.starts)
+            for name in ("deviator", "rivals")
+        }
+        return means | {name: _weighted(getattr(self, name), weight) for name, weight in weights.items()}
+
+    def as_published(self) -> tuple[float, float, float]:
+        """Return three numbers as Calvano et al. count them.
+
+        Returns:
+            The rivals' mean relative price change in the period after the deviation (NaN if only one period
+            was asked for); the share of starting points at which deviating does not pay, where a forced price
+            that equals the strategy's own counts as a deviation that pays; and the mean number of periods
+            until play is back, the deviation's own period included.
+        """
+        means = self.means()
+        rivals, periods = np.asarray(means["rivals"]), means["periods"]
+        unprofitable = _weighted(np.nan_to_num(self.unprofitable * self.deviations), self.starts)
+        return float(rivals[1]) if len(rivals) > 1 else float("nan"), unprofitable, float(np.add(periods, 1))
 
 
 def impulse_response(
@@ -79,6 +103,8 @@ def impulse_response(
 ) -> ImpulseResponse:
     """Force every firm to deviate in every state of each limit cycle, and follow the reactions.
 
+    Learners without memory see no deviation: their prices are unchanged in the period after it.
+
     Args:
         sessions: trained sessions.
         forced: for how many periods the firm is forced, at least 1.
@@ -88,11 +114,9 @@ def impulse_response(
         among: mask of the sessions to include, (sessions,); all by default.
 
     Raises:
-        UsageError: a number is out of its range, or the learners have no memory and so cannot respond.
+        UsageError: a number is out of its range.
     """
     tables = sessions.tables
-    if tables.parameters.memory == 0:
-        raise UsageError("Learners with memory 0 see no deviation and cannot respond: train with memory 1.")
     if forced < 1 or horizon < 1:
         raise UsageError(
             f"forced and horizon must be at least 1 period for a deviation; got {forced} and {horizon}."
@@ -109,7 +133,7 @@ def impulse_response(
 
 def _respond(
     sessions: Sessions, session: int, forced: int, price: str | int, horizon: int
-) -> tuple[Floats, Floats, float, float, float, float, float]:
+) -> tuple[Floats, Floats, float, float, float, float, float, int]:
     tables = sessions.tables
     joint, following = sessions.joint_actions(session), sessions.next_states(session)
     cycle = sessions.cycles[session]
@@ -154,6 +178,7 @@ def _respond(
         float(np.mean(back)) if back else np.nan,
         len(back) / len(lengths) if lengths else np.nan,
         len(losses) / count,
+        count,
     )
 
 
@@ -163,6 +188,12 @@ def _forced(tables: LearningTables, played: int, firm: int, price: str | int) ->
     met = played - played // step % points * step + np.arange(points) * step
     place = int(tables.expected[met, firm].argmax()) if price == "best reply" else int(price)
     return int(met[place])
+
+
+def _weighted(values: Floats, weights: Floats | Ints) -> float:
+    """Return the weighted mean of those values that have weight; NaN if none has."""
+    counted = weights > 0
+    return float(np.average(values[counted], weights=weights[counted])) if counted.any() else float("nan")
 
 
 def _until(following: Ints, state: int, cycle: Ints) -> int | None:

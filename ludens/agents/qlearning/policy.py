@@ -108,9 +108,15 @@ class QLearningPolicy(Policy):
         """Return the price of the limit strategy or, online, of what has been learnt so far.
 
         Raises:
-            UsageError: the turn is not of a pricing market, or firms sell several products there.
+            UsageError: the turn is not of a pricing market, firms sell several products there, or they move
+                in turns.
             TableTooLargeError: the tables exceed 8 GiB.
         """
+        if "order" in turn.facts:
+            raise UsageError(
+                f"A Q-learner learns from simultaneous moves, and firms move in turns in {turn.environment}:"
+                " seat it in ludens/bertrand-v0."
+            )
         view = market_view(turn)
         if self.mode == "trained":
             limit = limit_strategies(view.market, self.parameters, self.seed, self.session, self.cache)

@@ -158,7 +158,7 @@ class LearningTables:
                 f"The initial values must broadcast to (firms, states, points) = {self.firms, *shape[::2]};"
                 f" got an array of shape {array.shape}."
             ) from None
-        return np.ascontiguousarray(given.swapaxes(0, 1))
+        return np.array(given.swapaxes(0, 1), order="C")  # a copy always: the loop writes to it
 
     def benchmarks(self) -> tuple[Floats, Floats]:
         """Return each firm's Nash and joint profits, (firms,) each, where the profit gain is 0 and 1."""

@@ -86,8 +86,8 @@ def _pictures(result: LearningResult) -> list[Picture]:
             "answer",
             "What follows a cut?",
             "Price changes relative to the usual path after one firm was forced for one period to its "
-            "static best reply, averaged over the points of each cycle and both firms; thin lines are "
-            "sessions (of the others' prices), thick ones means.",
+            "static best reply. Thin lines are sessions (of the others' prices), thick ones means over all "
+            "deviations: one from every point of every cycle by each firm.",
             figures.impulse_responses(result.response.deviator, result.response.rivals),
         ),
     ]
@@ -138,7 +138,7 @@ def _answers(result: LearningResult) -> Table:
         ),
         "deviations that do not pay": (finite(means["unprofitable"]), "percent"),
         "periods until play is back on the cycle": (finite(means["periods"]), "number"),
-        "sessions that come back to it": (finite(means["returned"]), "percent"),
+        "deviations after which play comes back to it": (finite(means["returned"]), "percent"),
         "Q-loss on the path": (float(result.test.loss_path.mean()), "small"),
         "Q-loss over all states": (float(result.test.loss_all.mean()), "small"),
     }
@@ -151,7 +151,8 @@ def _answers(result: LearningResult) -> Table:
         rows.append((name, [text]))
     caption = (
         "After one period in which one firm is forced to its static best reply, from every point of the "
-        "cycle; and the share of its best value that a strategy gives away (one-shot)."
+        "cycle, so that long cycles count more; and the share of its best value that a strategy gives away "
+        "(one-shot)."
     )
     return Table.of("A forced deviation, and what is lost", caption, ["mean"], rows)
 

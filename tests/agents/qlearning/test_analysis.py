@@ -223,11 +223,64 @@ def test_no_deviation_is_no_answer():
     response = impulse_response(sessions)
     assert np.isnan(response.unprofitable).all()
     assert np.isnan(response.means()["gain"])
-    with pytest.raises(UsageError, match="no deviation"):
-        impulse_response(train(parameters=QLearning(memory=0, window=100, beta=0.01), sessions=1))
     for wrong in ({"forced": 0}, {"horizon": 0}, {"price": 15}, {"among": np.zeros(1, bool)}):
         with pytest.raises(UsageError):
             impulse_response(sessions, **wrong)
+
+
+def test_learners_without_memory_do_not_respond():
+    trained = train(None, QLearning(memory=0, window=100, beta=0.01), sessions=3)
+    response = impulse_response(trained, price=0, horizon=4)
+    assert np.all(response.deviator[:, 1:] == 0)
+    assert np.all(response.rivals == 0)
+    test = equilibrium_test(trained)
+    assert test.nash.tolist() == test.one_shot_nash.tolist()
+    # With a single state, all that matters is the profit of one period.
+    joint = trained.joint_actions(0)[0]
+    digits = trained.tables.digits(joint)
+    own = trained.tables.expected[:, 0].reshape(15, 15)[:, digits[1]]
+    assert test.one_shot_path[0, 0] == (digits[0] == own.argmax())
+    assert set(response.returned[~np.isnan(response.returned)]) <= {1.0}
+    assert set(response.periods[~np.isnan(response.periods)]) <= {0.0}
+
+
+def test_means_of_responses_count_each_deviation_once():
+    # One session repeats one price and one copies: the second has twice as many starting points.
+    one, two = automata(always(LOW), start=(LOW, LOW)), automata(copying, start=(LOW, HIGH))
+    both = Sessions(
+        one.tables, 0, *(np.concatenate([getattr(each, name) for each in (one, two)])
+                         for name in ("strategies", "states", "periods", "converged")),
+    )  # fmt: skip
+    response = impulse_response(both, price=14, horizon=3)
+    assert response.starts.tolist() == [2, 4]
+    means = response.means()
+    apart = [impulse_response(each, price=14, horizon=3).means() for each in (one, two)]
+    for name in ("deviator", "rivals", "unprofitable", "gain", "returned", "deviations"):
+        np.testing.assert_allclose(means[name], (2 * apart[0][name] + 4 * apart[1][name]) / 6)
+    # Copying never returns: only the two deviations of the first session do.
+    assert means["periods"] == apart[0]["periods"]
+    first, share, back = response.as_published()
+    assert first == means["rivals"][1]
+    assert share == means["unprofitable"]
+    assert back == means["periods"] + 1
+
+
+def test_a_forced_price_that_is_the_own_price_counts_as_a_deviation_that_pays():
+    response = impulse_response(automata(always(LOW), start=(LOW, LOW)))
+    assert response.deviations.tolist() == [0]
+    assert response.as_published()[1] == 0
+
+
+@pytest.mark.parametrize("memory", [0, 1, 2])
+@pytest.mark.parametrize("initial", [2.0, [1.0, 2.0, 3.0], "of every firm and state"])
+def test_initial_values_of_any_shape_are_learnt_on(memory, initial):
+    parameters = QLearning(points=3, memory=memory, beta=0.01, window=50, max_periods=3000)
+    if isinstance(initial, str):
+        initial = np.random.default_rng(1).random((2, parameters.states(2), 3))
+    before = np.array(initial)
+    trained = train(None, QLearning(**(parameters.key() | {"initial": initial})), sessions=2)
+    assert len(trained) == 2
+    np.testing.assert_array_equal(before, initial)
 
 
 def test_a_heat_map_holds_what_training_gives():
