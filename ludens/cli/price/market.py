@@ -186,7 +186,8 @@ def implant(
     print_config: PrintConfig = False,
 ) -> None:
     """Ask a run's models again with one sentence in place of their plans, and measure the effect."""
-    from ludens.experiments.pricing.implant import ImplantConfig, ImplantStudy, firms_of
+    from ludens.experiments.pricing.branch import firms_of
+    from ludens.experiments.pricing.implant import ImplantConfig, ImplantStudy
 
     config = ImplantConfig(
         source=file,

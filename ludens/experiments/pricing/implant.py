@@ -19,11 +19,10 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from ludens.agents.llm.price_policy import PricePolicy
-from ludens.agents.policy import Policy
 from ludens.envs import Turn
-from ludens.envs.pricing.registration import BERTRAND
 from ludens.errors import UsageError
-from ludens.experiments.pricing.config import PricingConfig, RunPath, pricing_config
+from ludens.experiments.pricing.branch import BranchConfig, BranchStudy, firms_of
+from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.effects import CONTROL, KIND, ImplantResult, measured
 from ludens.experiments.pricing.history import periods_of
 from ludens.experiments.pricing.session import with_facts
@@ -32,9 +31,9 @@ from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, unplayed
-from ludens.experiments.study.base import Labels, Rows, Study
-from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
-from ludens.experiments.study.connection import ApiBase, Connection
+from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.config import Count
+from ludens.experiments.study.connection import ApiBase
 from ludens.experiments.study.engine import run_study
 
 if TYPE_CHECKING:
@@ -61,16 +60,15 @@ Turns = dict[tuple[int, str, int], tuple[Turn, float]]
 """By episode, seat and period (from 0): the turn as it was, and the price scale."""
 
 
-class ImplantConfig(StudyConfig):
+class ImplantConfig(BranchConfig):
     """The configuration of an implantation: the run, the periods, and the sentences.
 
     Attributes:
-        source: the pricing run's file, which must stay where it is until the new run is done.
+        source, firms: see `BranchConfig`.
         periods: the first and the last period to go back to, counted from 1; only played ones are taken.
         places: how many different periods are drawn for each firm of each episode.
         replicates: how often each sentence is put at each place.
         sentences: by group.
-        firms: in place of the source's own, one for each or one for all; empty for its own.
         seed: the root of the run's tree of seeds, and of the draw of places.
 
     Raises:
@@ -79,12 +77,10 @@ class ImplantConfig(StudyConfig):
 
     kind: ClassVar[str] = KIND
 
-    source: RunPath
     periods: tuple[int, int] = (2, 13)
     places: Count = 1
     replicates: Count = 1
     sentences: dict[str, tuple[str, ...]] = Field(default_factory=lambda: dict(SENTENCES))
-    firms: PolicySpecs = ()
 
     @field_validator("periods")
     @classmethod
@@ -107,46 +103,13 @@ class ImplantConfig(StudyConfig):
         return sentences
 
 
-class ImplantStudy(Study[ImplantConfig, ImplantResult]):
+class ImplantStudy(BranchStudy[ImplantConfig, ImplantResult]):
     """Questions of a pricing run, asked again with sentences in place of a model's plans."""
 
     config_type = ImplantConfig
     title = "a pricing run's models asked again, with a sentence in place of their plans"
     grows = frozenset({"replicates", "sentences"})
     abort_run: ClassVar[bool] = False
-
-    @cached_property
-    def source(self) -> PricingConfig:
-        """The configuration of the source.
-
-        Raises:
-            NoRunError: the source is not a pricing run.
-        """
-        with Run(self.config.source) as run:
-            return pricing_config(run)
-
-    def inherited(self) -> Mapping[str, Sequence[PolicyLike]]:
-        """Return the firms of the source, where the configuration names none."""
-        return {} if self.config.firms else {"firms": firms_of(self.config.source)}
-
-    @cached_property
-    def policies(self) -> Mapping[str, Policy]:
-        """The policies by seat.
-
-        Raises:
-            UsageError: there are not as many as firms, or one cannot be made.
-        """
-        seats, given = self.source.seats, self.config.firms or firms_of(self.config.source)
-        if len(given) not in {1, len(seats)}:
-            raise UsageError(
-                f"implant.firms: The market has {len(seats)} firms and {len(given)} were named: name one for "
-                "each, or one for all."
-            )
-        firms = given if len(given) > 1 else given * len(seats)
-        return {
-            seat: self.make(f"firms[{place}]", firm, BERTRAND.environment, prefix=self.source.prefix)
-            for place, (seat, firm) in enumerate(zip(seats, firms, strict=True))
-        }
 
     @cached_property
     def turns(self) -> Turns:
@@ -260,26 +223,6 @@ def implant(
     if api_base is not None and not config.get("firms"):
         config["firms"] = firms_of(source, api_base)
     return run_study(ImplantStudy(ImplantConfig(source=source, **config)), path, progress=progress)
-
-
-def firms_of(
-    source: str | os.PathLike[str], api_base: ApiBase = None, patience: str | float | None = None
-) -> tuple[PolicyLike, ...]:
-    """Return the firms of a pricing run as they are reached now.
-
-    Args:
-        source: the run's file.
-        api_base: other addresses for its models, as in `ludens.experiments.resume`.
-        patience: of its models with their servers; None for what each has.
-
-    Raises:
-        NoRunError: the source is not a pricing run.
-        UsageError: an address belongs to no model, or to more than one.
-    """
-    with Run(source) as run:
-        firms, stored = pricing_config(run).firms, run.manifest.get("addresses", ())
-    connection = Connection(source, firms, stored, api_base, patience=patience)
-    return tuple(map(connection.reached, firms))
 
 
 def _turns(run: Run, config: PricingConfig, models: Collection[str], periods: tuple[int, int]) -> Turns:
