@@ -17,6 +17,7 @@ from pettingzoo import AECEnv, ParallelEnv
 
 from ludens.checks import whole_number
 from ludens.envs import Turn
+from ludens.envs.foreign import seat_to_move, turn_of
 from ludens.errors import LudensError, UsageError
 
 Status = Literal["valid", "invalid", "refused", "low_mass"]
@@ -216,7 +217,8 @@ class Policy(ABC):
         Args:
             env: with the AEC API (``env.step(policy.act(env, rng))``) or the Parallel API
                 (``env.step({agent: policies[agent].act(env, rng, agent) for agent in env.agents})``), as
-                it was made or in wrappers of PettingZoo's.
+                it was made or in wrappers of PettingZoo's; it has a method ``turn``
+                (`ludens.envs.with_turns`).
             rng: the source of chance.
             agent: the seat, with the Parallel API; with the AEC API the seat to move.
 
@@ -226,10 +228,9 @@ class Policy(ABC):
 
         Raises:
             NoDecisionError: the policy did not decide.
-            UsageError: the seat of a parallel environment is not named.
+            UsageError: the seat of a parallel environment is not named, or the environment has no turns.
         """
-        # Below the wrappers of either API stands the environment as it was written, with the API it has.
-        moving = getattr(env, "agent_selection", None) or getattr(env.unwrapped, "agent_selection", None)
+        moving = seat_to_move(env)
         agent = moving if agent is None else agent
         if agent is None:
             raise UsageError("In a parallel environment name the seat: policy.act(env, rng, agent).")
@@ -237,7 +238,7 @@ class Policy(ABC):
             return None
         if isinstance(env, AECEnv) and (env.terminations[agent] or env.truncations[agent]):
             return None
-        turn: Turn = env.unwrapped.turn(agent)
+        turn = turn_of(env, agent)
         decision = self.decide(turn, rng)
         if decision.action is None:
             reason = decision.calls[-1].detail if decision.calls else "no reason given"

@@ -21,7 +21,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from ludens.agents.secrets import without_secrets
 from ludens.agents.specs import Domain, Name, build, make, parse, unfold
 from ludens.errors import LudensError, UsageError
-from ludens.plugins import installed, load_installed, load_object
+from ludens.plugins import installed, load_installed, load_object, of_python
 
 if TYPE_CHECKING:
     from ludens.agents.policy import Policy
@@ -231,7 +230,7 @@ def _brought(spec: str, head: str, tail: str, thing: Any, settings: Mapping[str,
         if tail or settings:
             raise UsageError(f"The policy {head!r} is made already, and takes no settings; got {spec!r}.")
         policy = thing
-    elif callable(thing) and not _of_python(thing):
+    elif callable(thing) and not of_python(thing):
         first = next(iter(_signature(thing).parameters), None)
         name = Name(_guarded(head, thing), first=first, words=None)
         policy = build(head, name, parse(spec, tail, name) | dict(settings))
@@ -247,16 +246,6 @@ def _brought(spec: str, head: str, tail: str, thing: Any, settings: Mapping[str,
         raise UsageError(f"The policy that {head!r} gives is called {policy.name!r}: make its name a text.")
     policy.made_from = {"spec": spec, **without_secrets(settings)}
     return policy
-
-
-def _of_python(thing: Callable[..., Any]) -> bool:
-    """Return whether a function or class is Python's own. None of these makes policies, and some would run
-    whatever a run's file has for an argument: `os.system` is never called.
-    """
-    while isinstance(thing, partial):
-        thing = thing.func
-    module = str(getattr(thing, "__module__", None) or getattr(type(thing), "__module__", ""))
-    return module.partition(".")[0] in sys.stdlib_module_names
 
 
 def _signature(thing: Callable[..., Any]) -> inspect.Signature:

@@ -20,7 +20,8 @@ from ludens.agents.policy import Decision, NoDecisionError, Policy
 from ludens.agents.registry import make_policy
 from ludens.checks import check_choice, check_count, entries
 from ludens.envs import SequentialEnv, make_env
-from ludens.envs.base import Info, OneAtATime
+from ludens.envs.base import Info
+from ludens.envs.foreign import environment_name, has_turns, one_at_a_time, turn_of
 from ludens.errors import UsageError
 
 Policies = Any
@@ -148,12 +149,12 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
     """
 
     def __init__(self, env: Any, policies: Policies, seat: str | None = None) -> None:
-        if isinstance(env, OneAtATime):
-            env = env.aec_env
-        if not isinstance(env, AECEnv | ParallelEnv) or not hasattr(env.unwrapped, "turn"):
+        env = one_at_a_time(env) or env
+        if not isinstance(env, AECEnv | ParallelEnv) or not has_turns(env):
             raise UsageError(
                 f"{env!r} is not an environment that policies can play: give an id such as "
-                "'ludens/trust-v0', or a PettingZoo environment with a method turn()."
+                "'ludens/trust-v0', or a PettingZoo environment with a method turn() "
+                "(ludens.envs.with_turns)."
             )
         self.env = env
         seats = list(env.possible_agents)
@@ -287,7 +288,7 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
         Raises:
             NoDecisionError: it did not decide.
         """
-        policy, turn = self.policies[agent], self.env.unwrapped.turn(agent)
+        policy, turn = self.policies[agent], turn_of(self.env, agent)
         if self._notes.get(agent):
             turn = replace(turn, facts={**turn.facts, "notes": self._notes[agent]})
         decision: Decision = policy.decide(turn, self._streams[agent])
@@ -342,4 +343,4 @@ def seated(policies: Policies, seats: list[str], game: object) -> dict[str, Poli
 
 
 def _name(env: Any) -> str:
-    return str(getattr(env.unwrapped, "environment", env))
+    return environment_name(env)

@@ -1,3 +1,6 @@
+from .foreign import numbered_turn as numbered_turn
+from .foreign import turn_of as turn_of
+from .foreign import with_turns as with_turns
 from .games import FAMILIES as FAMILIES
 from .games import PROTOCOLS as PROTOCOLS
 from .games import family_of as family_of

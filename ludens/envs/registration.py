@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pettingzoo import AECEnv, aec_registry, make
+from pettingzoo import AECEnv, ParallelEnv, aec_registry, make
 
 from ludens.envs.av.registration import register_av
+from ludens.envs.foreign import as_aec
 from ludens.envs.games import FAMILIES, GROUP, add_family, built_in, load_game
 from ludens.envs.pricing.registration import register_pricing
 from ludens.envs.spec import register
 from ludens.envs.tree.family import Family
 from ludens.envs.tree.sequential import SequentialEnv
-from ludens.errors import UsageError
-from ludens.plugins import installed
+from ludens.errors import LudensError, UsageError
+from ludens.plugins import installed, load_object, of_python
 
 TREE_OPTIONS = (
     "protocol",
@@ -76,13 +77,45 @@ def environment_id(environment: str) -> str:
 
 
 def make_env(environment: str, /, **options: Any) -> AECEnv[str, Any, Any]:
-    """Make an environment with the AEC API, by its id with or without ``ludens/`` and ``-v0``.
+    """Make an environment with the AEC API.
+
+    Args:
+        environment: its id, with or without ``ludens/`` and ``-v0``; or ``module:object``, a class or
+            function that makes an environment of PettingZoo's.
+        options: of the environment.
 
     Raises:
-        UsageError: there is no such environment; the message lists those that exist.
+        UsageError: there is no such environment, and the message lists those that exist; or it cannot be
+            made.
     """
+    if ":" in environment:
+        return _own_env(environment, options)
     made: AECEnv[str, Any, Any] = make("aec", environment_id(environment), **options)
     return made
+
+
+def _own_env(reference: str, options: Mapping[str, Any]) -> AECEnv[str, Any, Any]:
+    """Return the environment that a class or function of the user's makes."""
+    make_one = load_object(reference)
+    if not callable(make_one) or of_python(make_one):
+        raise UsageError(
+            f"{reference!r} makes no environment: name a class or function that returns one of PettingZoo's."
+        )
+    try:
+        made = make_one(**options)
+    except LudensError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"The environment {reference!r} cannot be made ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}): mend it, or its options."
+        ) from error
+    if not isinstance(made, AECEnv | ParallelEnv):
+        raise UsageError(
+            f"{reference!r} makes a {type(made).__name__}, which is no environment of PettingZoo's: name a "
+            "class or function that returns one."
+        )
+    return as_aec(made)
 
 
 def register_plugins() -> None:

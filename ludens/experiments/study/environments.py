@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from pettingzoo import AECEnv, ParallelEnv
-from pettingzoo.utils.conversions import parallel_to_aec
 from pydantic import BeforeValidator, PlainSerializer
 
 from ludens.envs import SequentialEnv, environments, make_env
+from ludens.envs.foreign import as_aec, environment_name, has_turns, no_turns
 from ludens.errors import UsageError
 from ludens.experiments.study.config import plain_values
 
@@ -28,11 +28,8 @@ def _checked(value: object) -> object:
         return plain_values({**value[1], "id": value[0]})
     if isinstance(value, Mapping) and {"id", "name"} & set(value):
         return plain_values(value)
-    if isinstance(value, ParallelEnv):
-        # A turn-based environment in a parallel wrapper is itself what is stepped here.
-        return value.unwrapped if isinstance(value.unwrapped, AECEnv) else parallel_to_aec(value)
-    if isinstance(value, AECEnv):
-        return value
+    if isinstance(value, AECEnv | ParallelEnv):
+        return as_aec(value)
     raise ValueError(
         f"An environment is an id, (id, options) or a PettingZoo environment; got {type(value).__name__}."
     )
@@ -46,7 +43,7 @@ def described(env: Mapping[str, Any] | Env) -> dict[str, Any]:
         return dict(env)
     inner = env.unwrapped
     if not isinstance(inner, SequentialEnv) or inner.environment not in environments():
-        return {"name": str(env)}
+        return {"name": environment_name(env)}
     game = inner.game
     rules: dict[str, Any] = {"payoffs": list(game.parameters.values())}
     if game.protocol is not None:
@@ -85,13 +82,12 @@ class EnvironmentMaker:
         self._idle = [first]
         self.seats: list[str] = list(first.possible_agents)
         self.game: Env = first
-        self.name = str(getattr(first.unwrapped, "environment", described(env).get("id") or first))
+        self.name = str(
+            getattr(first.unwrapped, "environment", described(env).get("id") or environment_name(first))
+        )
         self.protocol: str | None = getattr(getattr(first.unwrapped, "game", None), "protocol", None)
-        if not callable(getattr(first.unwrapped, "turn", None)):
-            raise UsageError(
-                f"{self.name} has no turn(agent), from which policies learn what they may know: add it, "
-                "as ludens.envs.SequentialEnv does."
-            )
+        if not has_turns(first):
+            raise no_turns(self.name)
 
     def take(self) -> Env:
         """Return an environment that nobody uses; reset it first."""

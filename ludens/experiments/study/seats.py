@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ludens.agents.policy import Policy
+from ludens.envs.foreign import turn_of
 from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.runner import PlayOne, unplayed
@@ -49,7 +50,7 @@ async def _play_in(
             truncated = truncated or cut
             env.step(None)
             continue
-        turn = env.unwrapped.turn(agent)
+        turn = turn_of(env, agent)
         policy = seated[agent]
         decision = await recorder.decide(policy, turn)
         if decision.action is None:
