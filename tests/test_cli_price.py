@@ -231,8 +231,8 @@ def test_a_run_of_another_kind_is_a_sentence(ran):
 
 def test_interventions_reach_the_run(ran):
     code, _, err = ran(
-        "price", "--firms", "nash,nash", "--periods", 6, "--with", "exit:period=3,firm=1",
-        "--with", "demand-shock:period=2,qualities=-0.1", "--out", "r.db", "--panel", "p.csv",
+        "price", "--firms", "nash,nash", "--periods", 6, "--with", "exit:period=4,firm=1",
+        "--with", "demand-shock:period=3,qualities=-0.1", "--out", "r.db", "--panel", "p.csv",
     )  # fmt: skip
     assert (code, err) == (0, "")
     kinds = [each["kind"] for each in Run("r.db").manifest["config"]["interventions"]]

@@ -152,14 +152,14 @@ def test_an_illegal_action_changes_nothing(environment):
 
 
 def test_firms_that_enter_and_leave():
-    events = [{"kind": "Entrant", "period": 3, "firm": 2}, {"kind": "Exit", "period": 5, "firm": 0}]
+    events = [{"kind": "Entrant", "period": 4, "firm": 2}, {"kind": "Exit", "period": 6, "firm": 0}]
     entrant = against("bertrand", "nash", "firm_2", firms=3, periods=8, interventions=events)
     assert len(episode(entrant, 0, np.random.default_rng(0))) - 1 == 5
     leaver = against("bertrand", "nash", "firm_0", firms=3, periods=8, interventions=events)
     played = episode(leaver, 0, np.random.default_rng(0))
     assert len(played) - 1 == 5
     assert played[-1][3] is True
-    late = [{"kind": "Entrant", "period": 30, "firm": 2}]
+    late = [{"kind": "Entrant", "period": 31, "firm": 2}]
     with pytest.raises(UsageError, match="firm_2 never moves"):
         against("bertrand", "nash", "firm_2", firms=3, periods=8, interventions=late).reset(seed=0)
 

@@ -36,6 +36,6 @@ def test_torchrl_rolls_out_a_whole_episode(environment, api, actions):
 @pytest.mark.filterwarnings("ignore:PettingZoo in TorchRL is tested using")
 def test_torchrl_takes_firms_that_leave():
     # One that enters it does not take: it wants every seat's info at reset.
-    _, played = rollout("parallel", ENVIRONMENTS[0], firms=3, interventions=[Exit(4, 0)])
+    _, played = rollout("parallel", ENVIRONMENTS[0], firms=3, interventions=[Exit(5, 0)])
     assert len(played) == 6
     assert played["firm", "mask"].sum(0).flatten().tolist() == [4, 6, 6]

@@ -103,7 +103,7 @@ class MarketBatch(BatchEnv):
         self._last = self.core._advance(moves)
         for rival in self._rivals:
             rival.learn(moves)
-        self._gains = np.nan_to_num(regime.gain(self._last.profits)[:, self._firm], nan=0.0)
+        self._gains = np.nan_to_num(regime.firm_gains(self._last.profits)[:, self._firm], nan=0.0)
         over = np.full(number, self.core.period == self.options.periods)
         return self._last.profits[:, self._firm].copy(), nothing, over
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ludens.agents.qlearning.parameters import QLearning
 from ludens.envs.pricing import Market
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid, total_gain
 from ludens.errors import LudensError, UsageError
 
 Floats = NDArray[np.float64]
@@ -169,10 +169,8 @@ class LearningTables:
         return np.mean(low, axis=0), np.mean(high, axis=0)
 
     def gain(self, profits: ArrayLike) -> Floats:
-        """Return the profit gain Δ (...) of profits (..., firms), averaged over firms before dividing."""
-        low, high = (side.mean() for side in self.benchmarks())
-        gain: Floats = (np.asarray(profits, dtype=np.float64).mean(axis=-1) - low) / (high - low)
-        return gain
+        """Return the profit gain Δ (...) of profits (..., firms), see `total_gain`."""
+        return total_gain(profits, *self.benchmarks())
 
     def _variants(self) -> list[Market]:
         if not self.outside:

@@ -11,11 +11,13 @@ from .sequential_env import SequentialBertrandEnv as SequentialBertrandEnv
 from .simulator import Outcome as Outcome
 from .simulator import PricingCore as PricingCore
 from .theory.benchmarks import critical_discount as critical_discount
-from .theory.benchmarks import gain_of_profits as gain_of_profits
+from .theory.benchmarks import firm_gains as firm_gains
 from .theory.benchmarks import monopoly_prices as monopoly_prices
 from .theory.benchmarks import nash_prices as nash_prices
 from .theory.benchmarks import price_grid as price_grid
+from .theory.benchmarks import profit_benchmarks as profit_benchmarks
 from .theory.benchmarks import profit_gain as profit_gain
+from .theory.benchmarks import total_gain as total_gain
 from .theory.entry import with_product as with_product
 from .theory.entry import without_firm as without_firm
 from .theory.errors import EquilibriumError as EquilibriumError
@@ -23,3 +25,5 @@ from .theory.homogeneous import HomogeneousMarket as HomogeneousMarket
 from .theory.linear import shubik_levitan as shubik_levitan
 from .theory.market import Market as Market
 from .theory.stackelberg import stackelberg_prices as stackelberg_prices
+from .theory.welfare import Welfare as Welfare
+from .theory.welfare import welfare as welfare

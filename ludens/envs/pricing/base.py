@@ -19,6 +19,7 @@ from ludens.envs.pricing.observations import FirmEncoding, shared_part
 from ludens.envs.pricing.options import PricingOptions
 from ludens.envs.pricing.simulator import Outcome, PricingCore
 from ludens.envs.pricing.theory.market import AnyMarket
+from ludens.envs.pricing.theory.welfare import Welfare
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
 
@@ -134,6 +135,14 @@ class BertrandBase(BaseEnv):
         """The fines in units of money, (period, F)."""
         return self._fines[: self._played].copy()
 
+    def welfare(self) -> Welfare:
+        """Return the welfare of the last period, in units of money: arrays of one number, see `PricingCore`.
+
+        Raises:
+            UsageError: no period has been played.
+        """
+        return self.core.welfare()
+
     def say(self, agent: str, text: str) -> None:
         """Send a message with the agent's next price; all firms read it before they set the price after that.
 
@@ -209,11 +218,14 @@ class BertrandBase(BaseEnv):
             absent = [firm for firm in range(self.options.market.firms) if firm not in regime.firms]
             self._profits[place, absent] = self._fines[place, absent] = np.nan
             self._quantities[place, np.isnan(self._prices[place])] = np.nan
+        earned = outcome.profits[0]
+        if self.core.schedule.regulators:  # a gain is one before fines
+            earned = earned + outcome.fines[0]
         self._last = _Period(
             self._quantities[place].tolist(),
             self._profits[place].tolist(),
             self._fines[place].tolist(),
-            regime.gains(outcome.profits[0].tolist()),
+            regime.firm_gains_of(earned.tolist()),
         )
         self._played += 1
         self._said = ()

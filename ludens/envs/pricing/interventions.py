@@ -1,7 +1,8 @@
 """Interventions in a pricing market: options of its environments, each a small frozen record.
 
-Periods are counted from 0, and money is in the market's units. Records hold JSON values only, so that they
-can be stored in a run; `as_intervention` makes them from ``{"kind": "Exit", "period": 10, "firm": 1}``.
+Periods are counted from 1, as in prompts and reports, and money is in the market's units. Records hold JSON
+values only, so that they can be stored in a run; `as_intervention` makes them from
+``{"kind": "Exit", "period": 10, "firm": 1}``.
 
 The interventions are those of the literature on pricing algorithms (message channels, entrants, regulators,
 platforms). The caller sets their numbers; their exact effects are ours and described here.
@@ -51,7 +52,7 @@ class DemandShock:
     announced: bool = False
 
     def __post_init__(self) -> None:
-        _whole(self, "period", 0)
+        _whole(self, "period", 1)
         if self.until is not None:
             _whole(self, "until", self.period + 1)
         if not isinstance(self.qualities, int | float):
@@ -87,7 +88,7 @@ class Entrant:
     """A firm that enters the market in some period; its seat is empty before.
 
     Attributes:
-        period: its first period, at least 1.
+        period: its first period, at least 2.
         firm: its number among the market's firms, which include it from the start.
     """
 
@@ -95,7 +96,7 @@ class Entrant:
     firm: int
 
     def __post_init__(self) -> None:
-        _whole(self, "period", 1)
+        _whole(self, "period", 2)
         _whole(self, "firm", 0)
 
 
@@ -104,7 +105,7 @@ class Exit:
     """A firm that leaves the market for ever, with its products.
 
     Attributes:
-        period: the first period without it, at least 1.
+        period: the first period without it, at least 2.
         firm: its number.
     """
 
@@ -112,7 +113,7 @@ class Exit:
     firm: int
 
     def __post_init__(self) -> None:
-        _whole(self, "period", 1)
+        _whole(self, "period", 2)
         _whole(self, "firm", 0)
 
 
@@ -133,11 +134,11 @@ class Regulator:
     fine: float
     probability: float = 1.0
     measure: str = "own"
-    period: int = 0
+    period: int = 1
 
     def __post_init__(self) -> None:
         _share(self, "probability")
-        _whole(self, "period", 0)
+        _whole(self, "period", 1)
         if self.measure not in {"own", "average"}:
             raise UsageError(f"A regulator measures 'own' or 'average' prices; got {self.measure!r}.")
         if not (0 <= self.threshold < math.inf and 0 <= self.fine < math.inf):
@@ -160,11 +161,11 @@ class Prominence:
 
     shown: int = 1
     bonus: float | None = None
-    period: int = 0
+    period: int = 1
 
     def __post_init__(self) -> None:
         _whole(self, "shown", 1)
-        _whole(self, "period", 0)
+        _whole(self, "period", 1)
         if self.bonus is not None and not 0 <= self.bonus < math.inf:
             raise UsageError(f"The bonus of prominence is at least 0; got {self.bonus!r}.")
 

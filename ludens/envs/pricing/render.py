@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ludens.envs.pixels import COLOURS
 from ludens.envs.pricing.options import PricingOptions
 from ludens.envs.pricing.simulator import PricingCore
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,15 +62,9 @@ def benchmarks(played: MarketHistory) -> tuple[Floats, Floats]:
 
 def profit_benchmarks(played: MarketHistory) -> tuple[Floats, Floats]:
     """Return each firm's profits at those prices, (period + 1, F) each; NaN for firms not in the market."""
-    known: dict[int, tuple[Floats, Floats]] = {}
-    for regime in played.core.schedule.regimes:
-        low, high = (np.full(played.options.market.firms, np.nan) for _ in range(2))
-        there, present = list(regime.firms), regime.present
-        low[there] = present.profits(nash_prices(present))
-        high[there] = present.profits(monopoly_prices(present))
-        known[regime.start] = low, high
-    starts = [played.core.schedule.regime(period).start for period in range(played.period + 1)]
-    return np.array([known[start][0] for start in starts]), np.array([known[start][1] for start in starts])
+    regimes = [played.core.schedule.regime(period) for period in range(played.period + 1)]
+    low, high = (np.array(each) for each in zip(*(regime.profits for regime in regimes), strict=True))
+    return low, high
 
 
 def text(played: MarketHistory) -> str:

@@ -2,20 +2,20 @@
 
 A `Schedule` is made from a market and its interventions. It divides time into regimes, in each of which the
 same firms sell under the same demand, and determines what is drawn in each period and which notices firms
-read. It is the same in every episode, except for the draws from the seed.
+read. It is the same in every episode, except for the draws from the seed. Its methods number periods from 0,
+as the simulator does; interventions and notices count them from 1.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ludens.envs.pricing.interventions import (
     CheapTalk,
@@ -27,35 +27,45 @@ from ludens.envs.pricing.interventions import (
     Prominence,
     Regulator,
 )
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.theory.benchmarks import firm_gains, monopoly_prices, nash_prices, total_gain
 from ludens.envs.pricing.theory.entry import without_firm
 from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket, Market
+from ludens.envs.pricing.theory.welfare import Welfare, welfare
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
 
+_BENCHMARKS = (nash_prices, monopoly_prices)
+
 
 @dataclass(frozen=True, eq=False)
 class Regime:
-    """The periods between two changes of firms or demand.
+    """The periods between two changes of firms, demand or costs.
+
+    Benchmarks are those of the firms that are present, under the demand and the costs of these periods,
+    without fines and steering. With a stochastic outside good they are averages over its values, as in the
+    authors' code of Calvano et al. (AER 2020).
 
     Attributes:
         start: its first period.
         market: all firms under the demand of these periods.
         firms: the numbers of the firms in the market.
         products: the numbers of their products.
+        outside: the values of the outside good in these periods, with their probabilities; empty if it has
+            the market's own.
     """
 
     start: int
     market: AnyMarket
     firms: tuple[int, ...]
     products: tuple[int, ...]
+    outside: tuple[tuple[float, float], ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without what was worked out: it can be worked out again.
-        return Regime, (self.start, self.market, self.firms, self.products)
+        return Regime, (self.start, self.market, self.firms, self.products, self.outside)
 
     @cached_property
     def present(self) -> AnyMarket:
@@ -73,51 +83,82 @@ class Regime:
 
     @cached_property
     def nash(self) -> Floats:
-        """Nash prices of those present, (J,); NaN for the others."""
-        return self._placed(nash_prices(self.present))
+        """Nash prices of those present, (J,); NaN for the others.
+
+        Raises:
+            EquilibriumError: the solver did not find them.
+        """
+        return self._placed(self._mean(nash_prices), self.products, self.market.products)
 
     @cached_property
     def monopoly(self) -> Floats:
-        """Joint-profit prices of those present, (J,); NaN for the others."""
-        return self._placed(monopoly_prices(self.present))
+        """Joint-profit prices of those present, (J,); NaN for the others.
+
+        Raises:
+            EquilibriumError: the solver did not find them.
+        """
+        return self._placed(self._mean(monopoly_prices), self.products, self.market.products)
+
+    @cached_property
+    def profits(self) -> tuple[Floats, Floats]:
+        """Each firm's Nash and joint profit, (F,) each.
+
+        They are NaN for firms that are not in the market, and for all where the solver did not find the
+        prices: a market can be played where theory has no price for it, and then nothing is measured against
+        it.
+        """
+        nothing = np.full(self.market.firms, np.nan)
+        try:
+            low, high = (self._mean(lambda market, of=of: market.profits(of(market))) for of in _BENCHMARKS)
+        except EquilibriumError:
+            return nothing, nothing
+        return tuple(self._placed(each, self.firms, self.market.firms) for each in (low, high))
 
     def gain(self, profits: Floats) -> Floats:
-        """Return Δ of each firm at profits (..., F).
+        """Return Δ of total profits (..., F) before fines, (...), see `total_gain`."""
+        return total_gain(profits, *self.profits)
 
-        It is NaN for firms that are not in the market, for a firm alone, where the solver did not find the
-        equilibrium, and where joint profit gives a firm as much as Nash. With a stochastic outside good, Nash
-        and joint profits are those at the market's own a_0.
-        """
-        low, width = self._benchmark_profits
-        share: Floats = (profits - low) / width
-        return share
+    def firm_gains(self, profits: Floats) -> Floats:
+        """Return each firm's own Δ at profits (..., F) before fines, (..., F), see `firm_gains`."""
+        return firm_gains(profits, *self.profits)
 
-    def gains(self, profits: Sequence[float]) -> list[float]:
-        """Return `gain` of one market, (F,), without arrays, which would take several times as long."""
+    def firm_gains_of(self, profits: Sequence[float]) -> list[float]:
+        """Return `firm_gains` of one market, (F,), without arrays, which would take several times as long."""
         return [
-            (paid - low) / width for paid, (low, width) in zip(profits, self._benchmark_pairs, strict=True)
+            (paid - low) / width for paid, (low, width) in zip(profits, self._firm_benchmarks, strict=True)
         ]
 
+    def welfare(self, prices: ArrayLike) -> Welfare:
+        """Return welfare at prices (..., J) of the products on sale; other prices are ignored.
+
+        With a stochastic outside good it is the expectation over its values.
+        """
+        there = np.asarray(prices, dtype=np.float64)[..., list(self.products)]
+        known = self.outside or ((None, 1.0),)
+        each = [(welfare(self.present, there, value), chance) for value, chance in known]
+        return Welfare(*(sum(chance * part[place] for part, chance in each) for place in range(3)))
+
     @cached_property
-    def _benchmark_pairs(self) -> list[tuple[float, float]]:
-        low, width = self._benchmark_profits
+    def _firm_benchmarks(self) -> list[tuple[float, float]]:
+        low, high = self.profits
+        # Where a firm has no gain of its own, a width of NaN makes it NaN.
+        width = np.where(np.isfinite(firm_gains(high, low, high)), high - low, np.nan)
         return list(zip(low.tolist(), width.tolist(), strict=True))
 
-    @cached_property
-    def _benchmark_profits(self) -> tuple[Floats, Floats]:
-        low, width = np.full(self.market.firms, np.nan), np.full(self.market.firms, np.nan)
-        if self.present.firms > 1:
-            there = list(self.firms)
-            # A market can be played where theory has no price for it: then nothing is measured against it.
-            with suppress(EquilibriumError):
-                low[there] = self.present.profits(nash_prices(self.present))
-                width[there] = self.present.profits(monopoly_prices(self.present)) - low[there]
-        width[width == 0] = np.nan
-        return low, width
+    def _mean(self, of: Callable[[AnyMarket], Floats]) -> Floats:
+        """Return a benchmark of the firms that are present, averaged over the outside good's values."""
+        if not self.outside:
+            return of(self.present)
+        numbers = self.present.parameters
+        total: Floats = sum(
+            chance * of(Market(**numbers | {"outside": value})) for value, chance in self.outside
+        )
+        return total
 
-    def _placed(self, prices: Floats) -> Floats:
-        placed = np.full(self.market.products, np.nan)
-        placed[list(self.products)] = prices
+    @staticmethod
+    def _placed(values: Floats, places: Sequence[int], size: int) -> Floats:
+        placed = np.full(size, np.nan)
+        placed[list(places)] = values
         return placed
 
 
@@ -154,8 +195,8 @@ class Schedule:
             + len(self.regulators)
             + (market.products if self.prominence is not None else 0)
         )
-        starts = {0} | {each.period for each in (*self._shocks, *self._moves)}
-        starts |= {each.until for each in self._shocks if each.until is not None}
+        starts = {0} | {each.period - 1 for each in (*self._shocks, *self._moves)}
+        starts |= {each.until - 1 for each in self._shocks if each.until is not None}
         self.regimes = tuple(self._regime(start) for start in sorted(starts))
         self._starts = [regime.start for regime in self.regimes]
 
@@ -166,15 +207,14 @@ class Schedule:
     def entered(self, firm: int, period: int) -> bool:
         """Return whether the firm is in the market in a period, or was before."""
         return all(
-            each.period <= period for each in self._moves if isinstance(each, Entrant) and each.firm == firm
+            each.period <= period + 1
+            for each in self._moves
+            if isinstance(each, Entrant) and each.firm == firm
         )
 
     def notices(self, period: int) -> tuple[str, ...]:
-        """Return the public notices of a period: a sentence for each rule and each event up to it.
-
-        The sentences count periods from 1.
-        """
-        said = [text for each in self.interventions if (text := _sentence(each, period))]
+        """Return the public notices of a period: a sentence for each rule and each event up to it."""
+        said = [text for each in self.interventions if (text := _sentence(each, period + 1))]
         return tuple(said)
 
     def _regime(self, start: int) -> Regime:
@@ -184,13 +224,28 @@ class Schedule:
         active = [
             each
             for each in self._shocks
-            if each.period <= start and (each.until is None or start < each.until)
+            if each.period <= start + 1 and (each.until is None or start + 1 < each.until)
         ]
-        return Regime(start, _shocked(self.market, active), firms, products)
+        market = _shocked(self.market, active)
+        return Regime(start, market, firms, products, self._values(market))
+
+    def _values(self, market: AnyMarket) -> tuple[tuple[float, float], ...]:
+        """Return the values of a stochastic outside good in a shocked market, with their probabilities."""
+        if self.outside is None:
+            return ()
+        shift = self.shift(market)
+        (first, second), chance = self.outside.values, self.outside.probability
+        return ((first + shift, 1 - chance), (second + shift, chance))
+
+    def shift(self, market: AnyMarket) -> float:
+        """Return by how much a shocked market's outside good is worth more than the market's own."""
+        assert isinstance(market, Market)
+        assert isinstance(self.market, Market)
+        return market.outside - self.market.outside
 
     def _there(self, firm: int, period: int) -> bool:
         gone = any(
-            isinstance(each, Exit) and each.firm == firm and each.period <= period for each in self._moves
+            isinstance(each, Exit) and each.firm == firm and each.period <= period + 1 for each in self._moves
         )
         return self.entered(firm, period) and not gone
 
@@ -211,8 +266,8 @@ class Schedule:
         for each in self._moves:
             if isinstance(each, Exit) and entered.get(each.firm, -1) >= each.period:
                 raise UsageError(f"Firm {each.firm} leaves in period {each.period}, before it has entered.")
-        for period in (0, *(each.period for each in self._moves)):
-            if not any(self._there(firm, period) for firm in range(self.market.firms)):
+        for period in (1, *(each.period for each in self._moves)):
+            if not any(self._there(firm, period - 1) for firm in range(self.market.firms)):
                 raise UsageError(f"No firm is left in period {period}: let one stay.")
         for shock in self._shocks:
             given = shock.qualities
@@ -258,15 +313,11 @@ def _sentence(each: Intervention, period: int) -> str | None:
                 return f"The platform on which all firms sell shows customers only {which}."
             return f"The platform on which all firms sell recommends {which} to customers."
         case Entrant() if each.period <= period:
-            return (
-                f"firm_{each.firm} has been in the market since period {each.period + 1}; before, it was not."
-            )
+            return f"firm_{each.firm} has been in the market since period {each.period}; before, it was not."
         case Exit() if each.period <= period:
-            return f"firm_{each.firm} has left the market: period {each.period} was its last."
+            return f"firm_{each.firm} has left the market: period {each.period - 1} was its last."
         case DemandShock() if each.announced and each.period <= period:
-            ends = (
-                "" if each.until is None or period < each.until else f", and again in period {each.until + 1}"
-            )
-            return f"Demand changed in period {each.period + 1}{ends}."
+            ends = "" if each.until is None or period < each.until else f", and again in period {each.until}"
+            return f"Demand changed in period {each.period}{ends}."
         case _:
             return None

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from ludens.envs.pricing.interventions import Intervention
 from ludens.envs.pricing.schedule import Regime, Schedule
 from ludens.envs.pricing.theory.market import AnyMarket, Market
+from ludens.envs.pricing.theory.welfare import Welfare, surplus
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -42,6 +43,16 @@ class Outcome(NamedTuple):
     quantities: Floats
     profits: Floats
     fines: Floats
+
+
+class _Latest(NamedTuple):
+    """The last period: what determines its welfare. The outcome is without fines."""
+
+    regime: Regime
+    outcome: Outcome
+    outside: Floats | None
+    ties: Floats
+    period: int
 
 
 class PricingCore:
@@ -96,6 +107,7 @@ class PricingCore:
         self._undrawn = np.zeros((markets, 0))
         self._nothing = np.zeros((markets, market.firms))
         self._nothing.flags.writeable = False
+        self._latest: _Latest | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # What can be worked out again does not travel.
@@ -124,6 +136,7 @@ class PricingCore:
         self._generators = [np.random.default_rng(seed) for seed in seeds] if self.schedule.draws else []
         self.history = np.full(self.history.shape, np.nan)
         self.period = 0
+        self._latest = None
 
     def step(self, moves: ArrayLike) -> Outcome:
         """Play one period.
@@ -154,12 +167,13 @@ class PricingCore:
         regime = self.regime
         drawn = self._draw()
         outside, drawn = self._outside(regime, drawn)
+        ties = drawn[:, len(self.schedule.regulators) :]
         if self._tabled:
             outcome = self._looked_up(regime, moves, outside)
         else:
             prices = moves if self.grid is None else self.grid[self._rows, moves]
-            shown = drawn[:, len(self.schedule.regulators) :]
-            outcome = self._sold(regime, prices, outside, shown)
+            outcome = self._sold(regime, prices, outside, ties)
+        self._latest = _Latest(regime, outcome, outside, ties, self.period)
         if self.schedule.regulators:
             outcome = self._fined(regime, outcome, drawn)
         if self.memory == 1:
@@ -168,6 +182,29 @@ class PricingCore:
             self.history = np.concatenate([self.history[:, 1:], outcome.prices[:, None]], axis=1)
         self.period += 1
         return outcome
+
+    def welfare(self) -> Welfare:
+        """Return the welfare of the last period, each (B,), in units of money.
+
+        Consumers gain nothing from products that a platform hides. A recommendation (the bonus of
+        `Prominence`) moves choices and is worth nothing by itself, so that consumer surplus is that at the
+        values which consumers saw, less the bonus on what they bought (Train, Journal of Choice Modelling 16,
+        2015). The efficient benchmark has all present products at marginal cost, without steering.
+
+        Raises:
+            UsageError: no period has been played.
+        """
+        if self._latest is None:
+            raise UsageError("No period has been played yet: welfare is that of the last one.")
+        regime, outcome, outside, ties, period = self._latest
+        seeming, bonus = self._seeming(regime, outcome.prices, ties, period)
+        consumer = surplus(regime.market, seeming, outside)
+        if bonus is not None:
+            consumer = consumer - (bonus * outcome.quantities).sum(axis=-1)
+        present = regime.present
+        efficient = np.broadcast_to(surplus(present, present.unit_costs, outside), consumer.shape)
+        # The outcome is kept as it is before fines.
+        return Welfare(consumer, outcome.profits.sum(axis=-1), efficient)
 
     def _draw(self) -> Floats:
         """Return the numbers drawn for this period, (B, draws)."""
@@ -187,9 +224,7 @@ class PricingCore:
         option = self.schedule.outside
         if option is None:
             return None, drawn
-        assert isinstance(regime.market, Market)
-        shift = regime.market.outside - (self.market.outside if isinstance(self.market, Market) else 0.0)
-        first, second = option.values
+        shift, (first, second) = self.schedule.shift(regime.market), option.values
         return np.where(drawn[:, 0] < option.probability, second, first) + shift, drawn[:, 1:]
 
     def _looked_up(self, regime: Regime, moves: NDArray[Any], outside: Floats | None) -> Outcome:
@@ -228,21 +263,10 @@ class PricingCore:
     def _sold(self, regime: Regime, prices: Floats, outside: Floats | None, ties: Floats) -> Outcome:
         """Return quantities and profits at prices (N, J); `ties` orders equal prices under prominence."""
         market = regime.market
-        # Demand depends on quality less price alone, so that hidden, absent and recommended products can be
-        # expressed by the price that consumers seem to pay.
-        seeming = prices
         there = None if regime.whole else np.isin(self._rows, regime.products)
         if there is not None:
             prices = np.where(there, prices, np.nan)
-            seeming = np.where(there, prices, _prohibitive(market))
-        prominence = self.schedule.prominence
-        if prominence is not None and prominence.period <= self.period:
-            order = np.lexsort((ties, seeming), axis=-1)
-            shown = np.argsort(order, axis=-1) < prominence.shown
-            if prominence.bonus is None:
-                seeming = np.where(shown, seeming, _prohibitive(market))
-            else:
-                seeming = np.where(shown, seeming - market.price_scale * prominence.bonus, seeming)
+        seeming, _ = self._seeming(regime, prices, ties, self.period)
         sold = market.quantities(seeming, outside)
         margins = prices - market.unit_costs
         if there is not None:
@@ -251,11 +275,32 @@ class PricingCore:
         nothing = self._nothing if len(prices) == self.markets else np.zeros(earned.shape)
         return Outcome(prices, sold, earned, nothing)
 
+    def _seeming(
+        self, regime: Regime, prices: Floats, ties: Floats, period: int
+    ) -> tuple[Floats, Floats | None]:
+        """Return the prices that consumers seem to pay, (N, J), and what of them is a bonus of prominence.
+
+        Demand depends on quality less price alone, so that hidden, absent and recommended products can be
+        expressed by such prices. The bonus is None where there is none.
+        """
+        market, seeming = regime.market, prices
+        if not regime.whole:
+            seeming = np.where(np.isin(self._rows, regime.products), prices, _prohibitive(market))
+        prominence = self.schedule.prominence
+        if prominence is None or prominence.period > period + 1:
+            return seeming, None
+        order = np.lexsort((ties, seeming), axis=-1)
+        shown = np.argsort(order, axis=-1) < prominence.shown
+        if prominence.bonus is None:
+            return np.where(shown, seeming, _prohibitive(market)), None
+        bonus = np.where(shown, market.price_scale * prominence.bonus, 0.0)
+        return seeming - bonus, bonus
+
     def _fined(self, regime: Regime, outcome: Outcome, drawn: Floats) -> Outcome:
         fines = np.zeros((self.markets, self.market.firms))
         products, firms = list(regime.products), list(regime.firms)
         for place, regulator in enumerate(self.schedule.regulators):
-            if self.period < regulator.period:
+            if self.period + 1 < regulator.period:
                 continue
             inspected = drawn[:, place] < regulator.probability
             if regulator.measure == "average":

@@ -156,7 +156,7 @@ def test_cycles_and_gains_are_those_of_the_path():
     assert flat.cycle_lengths.tolist() == [1]
     assert flat.symmetric.all()
     price = flat.tables.grid[0, HIGH]
-    assert flat.gains[0] == pytest.approx(float(profit_gain(flat.tables.market, [price, price], mean=True)))
+    assert flat.gains[0] == pytest.approx(float(profit_gain(flat.tables.market, [price, price])))
     turns = automata(copying, start=(3, 9))
     assert turns.cycle_lengths.tolist() == [2]
     assert not turns.symmetric.any()

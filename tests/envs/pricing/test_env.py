@@ -13,15 +13,15 @@ from pettingzoo.utils.conversions import parallel_to_aec
 
 from ludens.envs import make_env
 from ludens.envs.pricing import BertrandEnv, CheapTalk, Entrant, Exit, HomogeneousMarket, Market
-from ludens.envs.pricing.theory.benchmarks import price_grid, profit_gain
+from ludens.envs.pricing.theory.benchmarks import firm_gains, price_grid, profit_benchmarks
 from ludens.errors import UsageError
 from ludens.experiments import play
 from ludens.testing import EnvironmentConformance
 
 EVENTS = [
-    {"kind": "Entrant", "period": 3, "firm": 2},
-    {"kind": "Exit", "period": 7, "firm": 0},
-    {"kind": "DemandShock", "period": 5, "qualities": 0.3, "until": 8},
+    {"kind": "Entrant", "period": 4, "firm": 2},
+    {"kind": "Exit", "period": 8, "firm": 0},
+    {"kind": "DemandShock", "period": 6, "qualities": 0.3, "until": 9},
     {"kind": "OutsideOption", "values": [-0.2, 0.2]},
     {"kind": "Regulator", "threshold": 1.6, "fine": 0.05, "probability": 0.5},
     {"kind": "CheapTalk"},
@@ -61,7 +61,9 @@ def test_the_environment_is_the_market(data, firms):
         sold = [info["quantity"] for info in infos.values()]
         assert sold == pytest.approx(market.quantities(prices), abs=1e-12)
         gains = [info["profit_gain"] for info in infos.values()]
-        assert gains == pytest.approx(profit_gain(market, prices), rel=1e-9, abs=1e-9)
+        assert gains == pytest.approx(
+            np.nan_to_num(firm_gains(market.profits(prices), *profit_benchmarks(market))), rel=1e-9, abs=1e-9
+        )
 
 
 def test_grid_actions_are_the_published_prices():
@@ -155,7 +157,7 @@ def test_firms_enter_and_leave_in_pettingzoos_way():
 
 
 def test_an_absent_firm_has_no_turn():
-    env = BertrandEnv(firms=3, interventions=[Entrant(5, 2)])
+    env = BertrandEnv(firms=3, interventions=[Entrant(6, 2)])
     env.reset()
     with pytest.raises(UsageError, match="firm_2 is not in ludens/bertrand-v0 now"):
         env.turn("firm_2")
@@ -213,7 +215,7 @@ def test_options_can_be_json():
     )
     env = make_env("bertrand", **options).unwrapped
     assert env.options.market == Market.symmetric(3)
-    assert env.options.interventions[1] == Exit(7, 0)
+    assert env.options.interventions[1] == Exit(8, 0)
     homogeneous = BertrandEnv(HomogeneousMarket(3).parameters, points=7)
     assert homogeneous.options.market == HomogeneousMarket(3)
 
@@ -245,9 +247,9 @@ def test_firms_with_several_products_set_all_their_prices():
         ({"market": 5}, "A market is"),
         ({"market": {"costs": [1]}}, "No market can be made"),
         ({"interventions": [{"kind": "Flood"}]}, "is not an intervention"),
-        ({"interventions": [{"kind": "Exit", "period": 2, "firm": 2}]}, "does not have"),
-        ({"interventions": [Exit(2, 0), Exit(3, 1)]}, "No firm is left in period 3"),
-        ({"interventions": [Entrant(5, 1), Exit(3, 1)]}, "before it has entered"),
+        ({"interventions": [{"kind": "Exit", "period": 3, "firm": 2}]}, "does not have"),
+        ({"interventions": [Exit(3, 0), Exit(4, 1)]}, "No firm is left in period 4"),
+        ({"interventions": [Entrant(6, 1), Exit(4, 1)]}, "before it has entered"),
         ({"interventions": [{"kind": "Regulator", "threshold": 1}]}, "cannot be made"),
         ({"interventions": [{"kind": "Prominence", "shown": 0}]}, "shown=0"),
     ],
@@ -288,7 +290,7 @@ def test_renders_show_benchmarks_in_text_and_in_pixels_of_one_size(interventions
     assert shapes == {((600, 900, 3), np.dtype(np.uint8))}
 
 
-@pytest.mark.parametrize("options", [{"firms": 1}, {"interventions": [Exit(2, 0)]}])
+@pytest.mark.parametrize("options", [{"firms": 1}, {"interventions": [Exit(3, 0)]}])
 def test_infos_of_a_firm_alone_are_numbers_that_can_be_compared(options):
     def infos():
         env = make("parallel", "ludens/bertrand-v0", actions="continuous", periods=4, **options)

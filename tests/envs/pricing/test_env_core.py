@@ -18,17 +18,17 @@ from ludens.envs.pricing import (
     Regulator,
     shubik_levitan,
 )
-from ludens.envs.pricing.theory.benchmarks import gain_of_profits, monopoly_prices, nash_prices, price_grid
+from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid, profit_gain
 from ludens.envs.pricing.theory.entry import without_firm
 from ludens.errors import UsageError
 
 EVENTS = (
-    Entrant(4, 2),
-    Exit(9, 0),
-    DemandShock(6, qualities=(0.1, 0.2, 0.3), outside=0.1, until=11),
+    Entrant(5, 2),
+    Exit(10, 0),
+    DemandShock(7, qualities=(0.1, 0.2, 0.3), outside=0.1, until=12),
     OutsideOption((-0.3, 0.3), probability=0.4),
     Regulator(1.7, 0.1, probability=0.3),
-    Regulator(1.6, 0.2, measure="average", period=5),
+    Regulator(1.6, 0.2, measure="average", period=6),
     CheapTalk(),
 )
 LINEAR = Market([2, 2, 2], [1, 1, 1], demand="linear", slopes=shubik_levitan(3, 2.0))
@@ -77,7 +77,7 @@ def test_tables_are_the_market():
 
 @pytest.mark.parametrize("market", [Market.symmetric(3), LINEAR, NESTED, HomogeneousMarket(3, 2.0, 1.0)])
 def test_a_firm_that_is_not_there_is_as_if_the_market_did_not_have_it(market):
-    core = PricingCore(market, markets=50, interventions=(Exit(1, 1),))
+    core = PricingCore(market, markets=50, interventions=(Exit(2, 1),))
     prices = np.random.default_rng(1).uniform(1.0, 1.6, (50, 3))
     np.testing.assert_allclose(core.step(prices).profits, market.profits(prices), atol=1e-14)
     outcome, rest = core.step(prices), without_firm(market, 1)
@@ -90,7 +90,7 @@ def test_a_firm_that_is_not_there_is_as_if_the_market_did_not_have_it(market):
 
 def test_demand_shocks_come_and_go():
     market = Market.symmetric()
-    core = PricingCore(market, interventions=(DemandShock(1, qualities=0.5, outside=-0.2, until=2),))
+    core = PricingCore(market, interventions=(DemandShock(2, qualities=0.5, outside=-0.2, until=3),))
     after = Market([2.5, 2.5], [1, 1], outside=-0.2)
     for expected in (market, after, market):
         np.testing.assert_allclose(core.step([[1.5, 1.6]]).profits[0], expected.profits([1.5, 1.6]))
@@ -146,7 +146,7 @@ def test_homogeneous_markets_are_kleins():
     assert market.profits([[0.5, 0.5], [0.25, 0.5], [0.0, 0.5]]).tolist() == [
         [0.125, 0.125], [0.1875, 0.0], [0.0, 0.0],
     ]  # fmt: skip
-    assert gain_of_profits(market, [0.125, 0.125]).tolist() == [1, 1]
+    assert profit_gain(market, [0.5, 0.5]) == 1
     scaled = HomogeneousMarket(price_scale=10, quantity_scale=3)
     assert scaled.profits([2.5, 5]).tolist() == pytest.approx([0.1875 * 30, 0])
     with pytest.raises(UsageError, match="no best reply"):

@@ -69,4 +69,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(UsageError, match="memory=0"):
         SequentialBertrandEnv(memory=0)
     with pytest.raises(UsageError, match="neither enter nor leave"):
-        make_env("bertrand_sequential", interventions=[Exit(2, 0)])
+        make_env("bertrand_sequential", interventions=[Exit(3, 0)])

@@ -49,7 +49,7 @@ def test_one_firm_and_the_grid():
     grid = price_grid(Market.symmetric())
     assert grid.shape == (15,)
     assert grid[[0, -1]] == pytest.approx([1.42772, 1.97019], abs=6e-6)
-    random = profit_gain(Market.symmetric(), np.stack(np.meshgrid(grid, grid), axis=-1), mean=True).mean()
+    random = profit_gain(Market.symmetric(), np.stack(np.meshgrid(grid, grid), axis=-1)).mean()
     assert random == pytest.approx(0.497, abs=5e-4)
     assert price_grid(Market([2, 2.1], [1, 1]), 5).shape == (2, 5)
 

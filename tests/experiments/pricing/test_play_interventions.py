@@ -56,7 +56,7 @@ def test_messages_are_read_before_the_next_price_and_may_not_be_too_long(tmp_pat
 
 def test_firms_that_come_and_go_are_asked_only_while_they_are_there(tmp_path):
     market = Market.symmetric(3, quantity_scale=100.0)
-    events = [Entrant(period=2, firm=2), Exit(period=4, firm=1)]
+    events = [Entrant(period=3, firm=2), Exit(period=5, firm=1)]
     with Loopback([], say(slots(1.6))) as server:
         run = play_pricing(
             [model(server), "nash", "monopoly"], market=market, periods=6, interventions=events,
@@ -99,7 +99,7 @@ def test_fines_are_told_and_paid_and_scale_with_money(tmp_path):
 
 
 def test_shocks_and_steering_change_what_is_sold(tmp_path):
-    events = [DemandShock(period=1, qualities=0.5, announced=True), Prominence(shown=1, period=2)]
+    events = [DemandShock(period=2, qualities=0.5, announced=True), Prominence(shown=1, period=3)]
     run = play_pricing(["fixed:1.5", "fixed:1.6"], periods=3, interventions=events, path=tmp_path / "run.db")
     (history,) = histories(run)
     market = Market.symmetric(quantity_scale=100.0)
@@ -126,9 +126,9 @@ def test_chance_in_the_market_is_the_same_after_a_break_and_at_every_concurrency
 
 
 def test_interventions_may_be_named_as_a_file_names_them_and_must_fit(tmp_path):
-    named = [{"kind": "Exit", "period": 1, "firm": 1}]
+    named = [{"kind": "Exit", "period": 2, "firm": 1}]
     run = play_pricing(["nash", "nash"], periods=2, interventions=named, path=tmp_path / "run.db")
     assert run.manifest["config"]["interventions"] == named
     with pytest.raises(UsageError, match="of a firm that the market does not have"):
-        play_pricing(["nash", "nash"], interventions=[Exit(period=1, firm=5)], path=tmp_path / "x.db")
+        play_pricing(["nash", "nash"], interventions=[Exit(period=2, firm=5)], path=tmp_path / "x.db")
     assert not (tmp_path / "x.db").exists()

@@ -54,9 +54,9 @@ def test_a_file_needs_to_say_little_and_the_configuration_says_all():
     assert config == PricingConfig(firms=["nash", "grim"], market=market)
     assert PricingConfig(firms="nash", market=Market.symmetric(3)).firms == ("nash",) * 3
     assert PricingConfig(firms="nash", ceiling=None) == PricingConfig(firms=["nash"], ceiling=[])
-    once = PricingConfig(firms="nash", interventions=[Exit(1, 0)])
-    assert once.interventions == (Exit(1, 0),)
-    assert '{ kind = "Exit", period = 1, firm = 0 }' in as_toml(PricingStudy(once))
+    once = PricingConfig(firms="nash", interventions=[Exit(2, 0)])
+    assert once.interventions == (Exit(2, 0),)
+    assert '{ kind = "Exit", period = 2, firm = 0 }' in as_toml(PricingStudy(once))
 
 
 def test_a_market_runs_from_a_file_as_from_python(tmp_path):

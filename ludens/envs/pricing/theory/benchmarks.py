@@ -1,8 +1,8 @@
 """Benchmark prices of a market, and measures relative to them.
 
 The benchmarks are the one-shot Nash equilibrium p_N and the joint-profit ("monopoly") prices p_M. From them
-follow the profit gain Δ = (π − π_N)/(π_M − π_N), the price grid of Calvano, Calzolari, Denicolò & Pastorello
-(AER 2020), and the critical discount factor of grim-trigger collusion.
+follow the profit gain Δ (`total_gain` has the equation), the price grid of Calvano, Calzolari, Denicolò &
+Pastorello (AER 2020), and the critical discount factor of grim-trigger collusion.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
+
+_ROUNDING = 1e-10
 
 
 def nash_prices(market: AnyMarket) -> Floats:
@@ -54,33 +56,60 @@ def monopoly_prices(market: AnyMarket, coalition: Sequence[int] | None = None) -
     return market.equilibrium(Conduct(Groups(merged)))
 
 
-def profit_gain(market: AnyMarket, prices: ArrayLike, *, mean: bool = False) -> Floats:
-    """Return Δ = (π − π_N)/(π_M − π_N) at prices (..., J): 0 at Nash profits, 1 at joint-profit ones.
+def total_gain(profits: ArrayLike, nash: ArrayLike, joint: ArrayLike) -> Floats:
+    """Return the profit gain of a market,
+
+        Δ = (Σ_f π_f − Σ_f π_f^N) / (Σ_f π_f^M − Σ_f π_f^N)
+
+    where π_f is the profit of firm f before fines, π_f^N its profit at the one-shot Nash prices, and π_f^M
+    its profit at the prices that maximise joint profit. Δ is 0 at Nash and 1 at the largest joint profit; for
+    equal firms it is the Δ of Calvano, Calzolari, Denicolò & Pastorello (AER 2020, equation 9). Over several
+    periods, profits and both benchmarks are averaged first, each period with those of its own regime.
+
+    Args:
+        profits: (..., F), as are the others, which broadcast; NaN for firms that are not in the market, which
+            are left out.
+        nash: at Nash prices.
+        joint: at joint-profit prices.
 
     Returns:
-        Each firm's own gain, (..., F); with `mean`, the gain of profits averaged over firms, (...). If
-        firms differ, one of them may earn less under joint pricing than at Nash; then only the mean is
-        meaningful.
+        (...). NaN where no firm is in the market, or joint pricing adds nothing to total profit, as with one
+        firm.
+    """
+    known = (np.asarray(each, dtype=np.float64) for each in (profits, nash, joint))
+    earned, low, high = np.broadcast_arrays(*known)
+    there = np.isfinite(earned) & np.isfinite(low) & np.isfinite(high)
+    sums = (np.where(there, each, 0.0).sum(axis=-1) for each in (earned, low, high))
+    return _gain(*sums)
+
+
+def firm_gains(profits: ArrayLike, nash: ArrayLike, joint: ArrayLike) -> Floats:
+    """Return each firm's own profit gain, (π_f − π_f^N) / (π_f^M − π_f^N), with the profits of `total_gain`.
+
+    Returns:
+        (..., F). NaN for firms that are not in the market, and where the firm earns no more under joint
+        pricing than at Nash: there a share of the difference has no meaning.
+    """
+    return _gain(*(np.asarray(each, dtype=np.float64) for each in (profits, nash, joint)))
+
+
+def profit_gain(market: AnyMarket, prices: ArrayLike) -> Floats:
+    """Return Δ at prices (..., J), see `total_gain`, shape (...).
 
     Raises:
         UsageError: the prices do not fit the market, or it has one firm only.
     """
-    return gain_of_profits(market, market.profits(prices), mean=mean)
+    _check_rivals(market)
+    return total_gain(market.profits(prices), *profit_benchmarks(market))
 
 
-def gain_of_profits(market: AnyMarket, profits: ArrayLike, *, mean: bool = False) -> Floats:
-    """Return the `profit_gain` of known profits (..., F).
+def profit_benchmarks(market: AnyMarket) -> tuple[Floats, Floats]:
+    """Return each firm's profits at Nash and at joint-profit prices, (F,) each.
 
     Raises:
-        UsageError: the market has one firm only.
+        EquilibriumError: the solver did not find the prices.
     """
-    _check_rivals(market)
-    earned = np.asarray(profits, dtype=np.float64)
-    low, high = market.profits(nash_prices(market)), market.profits(monopoly_prices(market))
-    if mean:
-        earned, low, high = earned.mean(-1), low.mean(-1), high.mean(-1)
-    share: Floats = (earned - low) / (high - low)
-    return share
+    return market.profits(nash_prices(market)), market.profits(monopoly_prices(market))
 
 
 def price_grid(market: AnyMarket, points: int = 15, extension: float = 0.1) -> Floats:
@@ -132,6 +161,14 @@ def critical_discount(market: AnyMarket) -> float:
         tempted = market.profits(market.best_response(firm, joint))[firm]
         needed.append(float((tempted - high[firm]) / (tempted - low[firm])))
     return max(needed)
+
+
+def _gain(earned: Floats, low: Floats, high: Floats) -> Floats:
+    room = high - low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain: Floats = (earned - low) / room
+        # Where joint pricing adds no more than rounding, there is nothing to take a share of.
+        return np.where(room > _ROUNDING * (np.abs(low) + np.abs(high)), gain, np.nan)
 
 
 def _check_rivals(market: AnyMarket) -> None:

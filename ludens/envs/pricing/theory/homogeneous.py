@@ -88,6 +88,12 @@ class HomogeneousMarket:
         """Return profits (..., F) at prices (..., F)."""
         return (np.asarray(prices, dtype=np.float64) - self.unit_costs) * self.quantities(prices)
 
+    def consumer_surplus(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
+        """Return the consumers' gain at prices (..., F), in money, (...): α·β·(a − p/α)²/2 at the lowest."""
+        bought = self.quantities(prices).sum(axis=-1) / self.quantity_scale
+        gain: Floats = self.price_scale * self.quantity_scale * bought**2 / 2
+        return gain
+
     def equilibrium(self, conduct: Conduct) -> Floats:
         """Return the prices (F,) of firms that maximise joint profit, (a + c)/2, or compete, the cost c.
 
