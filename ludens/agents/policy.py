@@ -16,6 +16,7 @@ import numpy as np
 from pettingzoo import AECEnv, ParallelEnv
 
 from ludens.checks import whole_number
+from ludens.display.notebook import Shown, View, shortened
 from ludens.envs import Turn
 from ludens.envs.foreign import seat_to_move, turn_of
 from ludens.errors import LudensError, UsageError
@@ -86,7 +87,7 @@ class Wording:
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(Shown):
     """What a policy chose at a turn.
 
     Attributes:
@@ -115,6 +116,7 @@ class Decision:
     calls: tuple[Call, ...] = ()
     on_invalid: OnInvalid = "drop"
     notes: Mapping[str, str] | None = None
+    shown_by: ClassVar[str] = "ludens.agents.policy:decision_view"
 
     def __post_init__(self) -> None:
         if (self.action is None) == (self.status == "valid"):
@@ -171,7 +173,7 @@ class BeliefReport:
             raise UsageError(f"A report of beliefs that is {self.status} must {has} probabilities.")
 
 
-class Policy(ABC):
+class Policy(Shown, ABC):
     """What decides at turns. Subclasses implement `decide`; those that wait on a network override `adecide`
     too.
 
@@ -179,6 +181,7 @@ class Policy(ABC):
     an episode can be replayed from its decisions.
     """
 
+    shown_by: ClassVar[str] = "ludens.agents.policy:view"
     name: str = "policy"
     needs_words: ClassVar[bool] = False
     """Whether turns are put to it as text, in a framing and an order of the options."""
@@ -186,6 +189,9 @@ class Policy(ABC):
     """Whether a person answers in this terminal, one question at a time."""
     made_from: Mapping[str, Any] | None = None
     """The specification that `ludens.agents.make_policy` made a policy of one's own from."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
 
     @abstractmethod
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
@@ -310,3 +316,28 @@ def draw(probabilities: Sequence[float], turn: Turn, rng: np.random.Generator, *
     shares = np.asarray(probabilities, dtype=np.float64)
     place = int(rng.choice(len(shares), p=shares / shares.sum()))
     return Decision(turn.options[place].action, probabilities=tuple(shares.tolist()), **known)
+
+
+def view(policy: Policy) -> View:
+    """Return what a notebook shows of a policy: its name, and what a manifest records of it."""
+    known = {name: value for name, value in policy.describe().items() if name != "name" and value is not None}
+    return View(policy.name, "policy", facts={name: shortened(value) for name, value in known.items()})
+
+
+def decision_view(decision: Decision) -> View:
+    """Return what a notebook shows of a decision: what was chosen, how surely, and in which words."""
+    facts: dict[str, str] = {"status": decision.status, "provenance": decision.provenance}
+    if decision.probabilities is not None:
+        facts["probabilities"] = ", ".join(f"{share:.3f}" for share in decision.probabilities)
+    if decision.answer_mass is not None:
+        facts["answer mass"] = f"{decision.answer_mass:.3f}"
+    if decision.reasoning:
+        facts["reasoning"] = shortened(decision.reasoning, 1000)
+    if decision.calls:
+        last = decision.calls[-1]
+        asked = "" if len(decision.calls) == 1 else f", {len(decision.calls)} calls"
+        facts["reply"] = shortened("none" if last.reply is None else last.reply, 1000)
+        facts["outcome"] = f"{last.model}: {last.outcome}{f' ({last.detail})' if last.detail else ''}{asked}"
+    return View(
+        "no action" if decision.action is None else f"action {decision.action}", "decision", facts=facts
+    )

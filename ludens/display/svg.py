@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import warnings
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from ludens.display.printable import printable
+
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 INK, MUTED, RULE, PAPER = "#1f2430", "#68707d", "#d5d9e0", "#fefefe"
@@ -19,6 +24,41 @@ _FONT = re.compile(
     r"(font: [^;\"]*? |font-family: )'DejaVu Sans'[^;\"]*"
 )  # one line of it, or property by property
 _SIZE = re.compile(r' (?:width|height)="[\d.]+pt"')
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its words.
+
+    Attributes:
+        name: a short name without spaces, used once on a page.
+        title: as a rule the question that the figure answers.
+        caption: how to read it.
+        figure: None where there is nothing to draw; the picture is then left out.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure | None
+
+    def inline(self) -> Markup:
+        """Return the figure as an ``<svg>`` element whose ids begin with the name."""
+        from markupsafe import Markup
+
+        assert self.figure is not None
+        return Markup(inline(self.figure, self.name, f"{self.title} {self.caption}"))
+
+    def free(self) -> Markup:
+        """Return the figure as an ``<svg>`` element for a place that holds others' pictures too: its ids are
+        made from its content, so that equal ids are of equal pictures.
+        """
+        from markupsafe import Markup
+
+        assert self.figure is not None
+        drawn = to_svg(self.figure, self.name)
+        name = f"ludens-{hashlib.sha256(drawn.encode('utf-8', 'replace')).hexdigest()[:12]}"
+        return Markup(_inlined(drawn, name, f"{self.title} {self.caption}"))
 
 
 def to_svg(figure: Figure, salt: str) -> str:
@@ -41,7 +81,10 @@ def inline(figure: Figure, name: str, title: str) -> str:
     Ids are prefixed by `name`, since all inline SVGs of a page share one space of ids; `title` is what a
     screen reader says.
     """
-    text = to_svg(figure, name)
+    return _inlined(to_svg(figure, name), name, title)
+
+
+def _inlined(text: str, name: str, title: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
@@ -50,5 +93,7 @@ def inline(figure: Figure, name: str, title: str) -> str:
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)
     opening, rest = text.split(">", 1)
-    opening = _SIZE.sub("", opening).replace("<svg", f'<svg role="img" aria-label="{escape(title)}"')
+    opening = _SIZE.sub("", opening).replace(
+        "<svg", f'<svg role="img" aria-label="{escape(printable(title))}"'
+    )
     return f"{opening}>{rest}".strip()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.display.notebook import View
+from ludens.display.svg import Picture
 from ludens.envs.pixels import figure_pixels
 from ludens.envs.tree.labels import Marks, Path, edge_label, title
 from ludens.envs.tree.nodes import (
@@ -29,6 +31,9 @@ from ludens.envs.turn import Step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+MOST_LEAVES = 64
+"""A notebook draws a tree with so many ends; of a larger one it lists the moves."""
 
 _BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 
@@ -81,6 +86,18 @@ def text(
 def show(game: GameTree, path: Path = (), caption: str = "") -> None:
     """Print the tree, in bold where the terminal can."""
     sys.stdout.write(text(game, path, caption, bold=sys.stdout.isatty()) + "\n")
+
+
+def view(game: GameTree) -> View:
+    """Return what a notebook shows of a game: its tree, with the title on it, or the moves of a large one."""
+    blind = any(places for places in Marks(game, ()).sets().values())
+    dashed = " A dashed line joins moves that the mover cannot tell apart." if blind else ""
+    if len(game.leaves) <= MOST_LEAVES:
+        return View("", "game", pictures=[Picture("tree", "", f"Payoffs in points.{dashed}", figure(game))])
+    moves = {node.label: f"{node.role}: {', '.join(node.options)}" for node in game.information_sets[:20]}
+    return View(
+        title(game), "game", f"{len(game.leaves)} ends, {len(game.information_sets)} moves.", facts=moves
+    )
 
 
 def graphviz(game: GameTree, path: Path = ()) -> str:

@@ -10,15 +10,18 @@ import itertools
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ludens.checks import entries
+from ludens.display.notebook import Shown, View
+from ludens.display.table import Table
 from ludens.envs.tree.definition import MAX_PAYOFF
 from ludens.envs.tree.nodes import GameError, Node
 from ludens.envs.tree.tree import GameTree
 
 
-@dataclass(frozen=True)
-class Family:
+@dataclass(frozen=True, repr=False)
+class Family(Shown):
     """One kind of game.
 
     Attributes:
@@ -42,6 +45,10 @@ class Family:
     check: Callable[..., str | None]
     prosocial: Mapping[str, str]
     protocols: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    shown_by: ClassVar[str] = "ludens.envs.tree.family:view"
+
+    def __repr__(self) -> str:
+        return f"Family({self.name}: {', '.join(self.protocols) or 'no protocols'})"
 
     @property
     def environment(self) -> str:
@@ -96,6 +103,20 @@ class Family:
                     f"Family {self.name!r} calls {option!r} prosocial at {label!r}, where the options are "
                     f"{', '.join(game.information_set(label).options)}."
                 )
+
+
+def view(family: Family) -> View:
+    """Return what a notebook shows of a family: its protocols."""
+    rows = [(name, [f"{number:g}" for number in numbers]) for name, numbers in family.protocols.items()]
+    asked = "; ".join(f"{option} at {node}" for node, option in family.prosocial.items())
+    table = Table.of("Protocols", "Payoffs in points.", family.parameters, rows, corner="protocol")
+    return View(
+        family.title,
+        "family of games",
+        f"{family.source}.",
+        tables=[table] if rows else [],
+        facts={"environment": family.environment, "roles": ", ".join(family.roles), "prosocial": asked},
+    )
 
 
 def ordered(**numbers: float) -> str | None:

@@ -16,6 +16,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.textpath import text_to_path
 
+from ludens.display.svg import INK, MUTED
 from ludens.envs.tree.labels import Marks, edge_label, title
 from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, PayoffNode, children
 from ludens.envs.tree.tree import GameTree
@@ -27,7 +28,9 @@ _SIZE = 10.0
 _ROW, _BOX, _FAN, _PAD, _MARGIN, _HEAD = 0.5, 0.42, 0.3, 0.12, 0.25, 0.75
 # Okabe & Ito's palette, which colour-blind readers can tell apart; black text reads on these tints of it.
 _TINTS = ("#cfe8f7", "#fbe3b5", "#cfeee1", "#f6d5e6", "#fdf6bf", "#e3d7f0")
-_CHANCE, _INK, _FAINT, _TAKEN = "#e8e8e8", "#222222", "#9a9a9a", "#d55e00"
+_CHANCE, _FAINT, _TAKEN = "#e8e8e8", "#9a9a9a", "#d55e00"
+# Boxes keep their tints where a notebook turns the ink light, and their text stays dark.
+_BOXED = "#1a1a1a"
 
 
 @dataclass
@@ -66,11 +69,9 @@ def tree_figure(game: GameTree, path: Sequence[Step] = (), caption: str = "") ->
     _write(axes, _MARGIN, layout.height - 0.28, title(game), size=_SIZE + 2, weight="bold")
     # A caption may be longer than the tree is wide: it is printed smaller then.
     fit = min(1.0, (layout.width - 2 * _MARGIN) / _text_width(caption))
-    _write(axes, _MARGIN, layout.height - 0.52, caption, size=_SIZE * fit, colour="#555555")
+    _write(axes, _MARGIN, layout.height - 0.52, caption, size=_SIZE * fit, colour=MUTED)
     for place, role in zip(layout.columns, game.roles, strict=True):
-        _write(
-            axes, place, layout.height - _HEAD - 0.12, role, align="right", size=_SIZE - 1, colour="#555555"
-        )
+        _write(axes, place, layout.height - _HEAD - 0.12, role, align="right", size=_SIZE - 1, colour=MUTED)
     _join_sets(axes, layout, marks)
     for spot in layout.spots:
         _draw_edges(axes, layout, marks, spot)
@@ -140,12 +141,12 @@ def _draw_spot(axes: Axes, layout: _Layout, game: GameTree, marks: Marks, spot: 
     tint = _TINTS[game.roles.index(node.role) % len(_TINTS)] if isinstance(node, DecisionNode) else _CHANCE
     shape = f"round,pad=0,rounding_size={0.08 if isinstance(node, DecisionNode) else 0.2}"
     axes.add_patch(
-        FancyBboxPatch((spot.x, y - _BOX / 2), width, _BOX, shape, fc=tint, ec=_INK, lw=0.8, zorder=3)
+        FancyBboxPatch((spot.x, y - _BOX / 2), width, _BOX, shape, fc=tint, ec=_BOXED, lw=0.8, zorder=3)
     )
     middle = spot.x + width / 2
     head, line = _box_lines(node)
-    _write(axes, middle, y + 0.085, head, align="center", weight="bold", size=_SIZE - 1)
-    _write(axes, middle, y - 0.085, line, align="center", size=_SIZE - 1)
+    _write(axes, middle, y + 0.085, head, align="center", weight="bold", size=_SIZE - 1, colour=_BOXED)
+    _write(axes, middle, y - 0.085, line, align="center", size=_SIZE - 1, colour=_BOXED)
 
 
 def _join_sets(axes: Axes, layout: _Layout, marks: Marks) -> None:
@@ -153,7 +154,7 @@ def _join_sets(axes: Axes, layout: _Layout, marks: Marks) -> None:
     for places in marks.sets().values():
         members = [spots[reached] for reached in places]
         across = [spot.x + layout.widths[spot.depth] * 0.5 for spot in members]
-        axes.plot(across, [layout.y(spot) for spot in members], ls=(0, (4, 3)), color=_INK, lw=1.4, zorder=1)
+        axes.plot(across, [layout.y(spot) for spot in members], ls=(0, (4, 3)), color=INK, lw=1.4, zorder=1)
 
 
 def _box_lines(node: Node) -> tuple[str, str]:
@@ -183,7 +184,7 @@ def _write(
     align: str = "left",
     size: float = _SIZE,
     weight: str = "normal",
-    colour: str = _INK,
+    colour: str = INK,
 ) -> None:
     axes.text(
         x, y, words, ha=align, va="center", size=size, weight=weight, color=colour, parse_math=False, zorder=4

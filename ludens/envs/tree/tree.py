@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.display.notebook import Shown
 from ludens.envs.tree.definition import check_definition
 from ludens.envs.tree.nodes import ChanceNode, DecisionNode, GameError, Node, PayoffNode, children, walk
 from ludens.envs.turn import Step
@@ -46,7 +48,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, eq=False)
-class GameTree:
+class GameTree(Shown):
     """A finite sequential game.
 
     Args:
@@ -66,6 +68,7 @@ class GameTree:
     root: Node
     parameters: Mapping[str, float] = field(default_factory=dict)
     protocol: str | None = None
+    shown_by: ClassVar[str] = "ludens.envs.tree.drawing:view"
 
     def __post_init__(self) -> None:
         check_definition(self.name, self.roles, self.root, self.parameters)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ludens.display.notebook import View
 from ludens.experiments.av.adoption_figures import picture
 from ludens.experiments.av.adoption_result import AdoptionResult
 from ludens.experiments.av.adoption_tables import tables
+from ludens.experiments.report import page as pages
 from ludens.experiments.report.answering import answering_tables, remarks
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.page import Page, Picture
@@ -62,6 +64,11 @@ def page(result: AdoptionResult, decisions: Sequence[DecisionRecord] = ()) -> Pa
         ),
         facts=dict(_facts(result)),
     )
+
+
+def view(result: AdoptionResult) -> View:
+    """Return what a notebook shows of a result: the picture and the tables of its report."""
+    return pages.view(page(result))
 
 
 def _facts(result: AdoptionResult) -> Iterator[tuple[str, str]]:

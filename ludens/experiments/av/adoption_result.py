@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.display.notebook import Shown
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.errors import UsageError
 from ludens.experiments.av.adoption import AdoptionPaths
@@ -65,8 +66,8 @@ class GroupFound:
     payoff: float | None
 
 
-@dataclass(frozen=True, eq=False)
-class AdoptionResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class AdoptionResult(Shown):
     """The results of a study of the adoption game.
 
     Attributes:
@@ -80,6 +81,8 @@ class AdoptionResult:
         report_path: the HTML report of a run; None until one is written.
     """
 
+    shown_by: ClassVar[str] = "ludens.experiments.av.adoption_page:view"
+
     path: Path | None
     settings: Mapping[str, Any]
     paths: AdoptionPaths
@@ -87,6 +90,10 @@ class AdoptionResult:
     curves: tuple[KappaCurve, ...] = ()
     decisions: Mapping[str, int] | None = None
     report_path: Path | None = None
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{group.people} {group.name}" for group in self.paths.groups)
+        return f"AdoptionResult({names}; {self.paths.shares.shape[1] - 1} rounds)"
 
     @property
     def game(self) -> AdoptionGame:

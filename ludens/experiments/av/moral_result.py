@@ -13,10 +13,10 @@ from ludens.agents.policy import BeliefReport
 from ludens.envs.av.moral_machine.scenarios import Scenarios
 from ludens.experiments.av.amce import PEOPLE, Effect, distance, effects
 from ludens.experiments.measures.intervals import Estimate, wilson
+from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.files import plain
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.result import RunResult
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MoralMeasures:
     low_mass: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MoralResult(RunResult):
     """The measures of a Moral Machine run.
 

@@ -11,15 +11,15 @@ from ludens.experiments.av.answers import Asked, answers
 from ludens.experiments.av.measures import DilemmaMeasures, measure
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.measures.intervals import Estimate, missing
+from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.result import RunResult
 from ludens.preferences.av.people import PEOPLE
 
 OWN = "own design"
 """Stands for the study of vignettes that belong to none."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DilemmaResult(RunResult):
     """A run of the dilemma as measured.
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
 from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.result import RunResult
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class BenchResult(RunResult):
     """A benchmark as measured.
 

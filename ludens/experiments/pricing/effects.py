@@ -10,9 +10,9 @@ import numpy as np
 
 from ludens.agents.policy import Decision
 from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing
+from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.result import RunResult
 
 KIND = "implant"
 CONTROL = "control"
@@ -35,7 +35,7 @@ class Effect:
     invalid: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ImplantResult(RunResult):
     """The measures of an implantation.
 

@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.registry import make_policy
+from ludens.display.notebook import Shown
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.errors import UsageError
@@ -60,8 +61,8 @@ class CycleGroup:
     best_reply: Estimate
 
 
-@dataclass(frozen=True, eq=False)
-class LearningResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class LearningResult(Shown):
     """The measures of trained sessions.
 
     Attributes:
@@ -75,6 +76,8 @@ class LearningResult:
         unconverged: the number of sessions that reached the limit of periods.
     """
 
+    shown_by: ClassVar[str] = "ludens.experiments.pricing.learning_page:view"
+
     path: Path
     report_path: Path | None
     sessions: Sessions
@@ -84,6 +87,9 @@ class LearningResult:
     test: EquilibriumTest
     response: ImpulseResponse
     unconverged: int
+
+    def __repr__(self) -> str:
+        return f"LearningResult({str(self.path)!r}: {len(self.sessions)} sessions)"
 
 
 def learners(firms: Sequence[str]) -> QLearning | None:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ludens.display.notebook import View
 from ludens.display.table import Cell, Table
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.learning import CycleGroup, LearningResult
 from ludens.experiments.pricing.page import KIND, NOTES, reading
+from ludens.experiments.report import page as pages
 from ludens.experiments.report import writing
 from ludens.experiments.report.cells import measured, share
 from ludens.experiments.report.names import finite, number
@@ -74,6 +76,11 @@ def page(result: LearningResult) -> Page:
             "strategies another strategy, followed for ever, can pay more.",
         ],
     )
+
+
+def view(result: LearningResult) -> View:
+    """Return what a notebook shows of a result: the first picture and the tables of its report."""
+    return pages.view(page(result))
 
 
 def _pictures(result: LearningResult) -> list[Picture]:

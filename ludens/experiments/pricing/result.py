@@ -15,13 +15,13 @@ from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.reading import panel
 from ludens.experiments.pricing.texts import sentences_of
 from ludens.experiments.pricing.verdicts import KIND, Judged, beside, verdicts
+from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.files import plain
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.result import RunResult
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PricingResult(RunResult):
     """The measures of a pricing run.
 

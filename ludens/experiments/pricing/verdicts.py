@@ -14,9 +14,9 @@ from pathlib import Path
 from ludens.agents.llm.judge_policy import JudgeGame
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.pricing.texts import RULES, Rule
+from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.result import RunResult
 
 KIND = "judge"
 NONE = "none of these"
@@ -61,7 +61,7 @@ class Judged:
     agreement: Estimate
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class JudgeResult(RunResult):
     """The measures of a judge's run.
 

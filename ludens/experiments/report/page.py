@@ -20,38 +20,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from ludens.display.svg import inline
+from ludens.display.notebook import Shown, View
+from ludens.display.svg import Picture
 from ludens.display.table import Cell, Table
 from ludens.display.templates import fragment, text_of
 from ludens.experiments.report.transcripts import Transcripts, page_data
 
 if TYPE_CHECKING:
     from markupsafe import Markup
-    from matplotlib.figure import Figure
 
-# The last three are the display's own: a study takes all that its page is made of from the report kit.
+# Cells, tables, pictures and fragments are the display's: studies take all of them from the report kit.
 __all__ = ["Block", "Cell", "Page", "Picture", "Table", "fragment", "render"]
 
 HERE = "ludens.experiments.report"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure with its words.
-
-    Attributes:
-        name: a short name without spaces, used once on a page.
-        title: as a rule the question that the figure answers.
-        caption: how to read it.
-        figure: None where there is nothing to draw; the page then leaves the picture out.
-    """
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure | None
 
 
 @dataclass(frozen=True)
@@ -69,8 +52,8 @@ class Block:
     body: Sequence[str] | Markup
 
 
-@dataclass(frozen=True)
-class Page:
+@dataclass(frozen=True, repr=False)
+class Page(Shown):
     """What a report shows, in the order of the page.
 
     Attributes:
@@ -86,6 +69,8 @@ class Page:
         facts: how the results came about, by name.
     """
 
+    shown_by: ClassVar[str] = "ludens.experiments.report.page:view"
+
     title: str
     lead: str
     kind: str = ""
@@ -99,6 +84,9 @@ class Page:
     appendix: Markup | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"Page({self.title!r}: {len(self.pictures)} pictures, {len(self.tables)} tables)"
+
 
 def render(page: Page) -> str:
     """Return the HTML of a page; the same page gives the same text."""
@@ -109,7 +97,7 @@ def render(page: Page) -> str:
             HERE,
             "page.html.j2",
             page=page,
-            pictures=[(each, _inlined(each)) for each in page.pictures if each.figure is not None],
+            pictures=[(each, each.inline()) for each in page.pictures if each.figure is not None],
             # These three are ours, or escaped for their place.
             style=text_of(HERE, "page.css"),
             script=text_of(HERE, "page.js"),
@@ -119,8 +107,7 @@ def render(page: Page) -> str:
     )
 
 
-def _inlined(picture: Picture) -> Markup:
-    from markupsafe import Markup
-
-    assert picture.figure is not None
-    return Markup(inline(picture.figure, picture.name, f"{picture.title} {picture.caption}"))
+def view(page: Page) -> View:
+    """Return what a notebook shows of a page: its first picture and its tables; the report has the rest."""
+    drawn = [picture for picture in page.pictures if picture.figure is not None]
+    return View(page.title, page.kind, page.lead, page.warnings, drawn[:1], page.tables[:1], page.tables[1:])

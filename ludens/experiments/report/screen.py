@@ -21,7 +21,7 @@ from ludens.errors import LudensError
 from ludens.experiments.report.terminal import plain
 from ludens.experiments.runs.progress import dollars
 from ludens.experiments.runs.records import DecisionRecord
-from ludens.experiments.runs.run import Run, Summary
+from ludens.experiments.runs.run import Run, Summary, points
 
 MOST_EPISODES = 20
 
@@ -61,7 +61,7 @@ def show_episode(run: Run, episode: int, console: Console) -> None:
         console.print(_decision(decision))
     console.print()
     if record.payoffs:
-        paid = ", ".join(f"{seat} {_points(payoff)}" for seat, payoff in record.payoffs.items())
+        paid = ", ".join(f"{seat} {points(payoff)}" for seat, payoff in record.payoffs.items())
         console.print(plain(f"Payoffs in points: {paid}"))
     if record.detail:
         console.print(plain(record.detail, style="yellow"))
@@ -104,7 +104,7 @@ def _payoffs(summary: Summary) -> RenderableType:
         return Text()
     table = _table("policy", "mean payoff")
     for policy, payoff in summary.payoffs.items():
-        table.add_row(plain(policy), _points(payoff))
+        table.add_row(plain(policy), points(payoff))
     return table
 
 
@@ -196,12 +196,8 @@ def _table(*columns: str) -> Table:
 
 def _cell(value: object) -> Text:
     if isinstance(value, float):
-        return plain(_points(value))
+        return plain(points(value))
     return plain("–" if value is None else str(value))
-
-
-def _points(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".removesuffix(".00")
 
 
 def _hint(console: Console, text: str, command: str) -> None:

@@ -119,10 +119,10 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
     )
 
 
-def select_episodes(database: sqlite3.Connection) -> Iterator[EpisodeRecord]:
-    """Return all episodes in their order."""
+def select_episodes(database: sqlite3.Connection, most: int = -1) -> Iterator[EpisodeRecord]:
+    """Return all episodes in their order, or the first `most`."""
     for episode, labels, status, payoffs, detail in database.execute(
-        "SELECT episode, labels, status, payoffs, detail FROM episodes ORDER BY episode"
+        "SELECT episode, labels, status, payoffs, detail FROM episodes ORDER BY episode LIMIT ?", (most,)
     ):
         yield EpisodeRecord(episode, json.loads(labels), status, json.loads(payoffs), _stored(detail))
 

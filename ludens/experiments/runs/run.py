@@ -10,14 +10,19 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from ludens.agents.policy import Decision
+from ludens.display.notebook import Shown, View, shortened
+from ludens.display.table import Table
 from ludens.experiments.runs import rows
 from ludens.experiments.runs.database import NoRunError, connect, translated
 from ludens.experiments.runs.manifest import RUNS
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, count_statuses
 from ludens.experiments.runs.store import read_manifest
+
+_SHOWN = 10
+"""Episodes that a notebook shows of a run."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Summary:
     seconds: float
 
 
-class Run:
+class Run(Shown):
     """A run, opened for reading; several processes may read it while one writes it.
 
     Args:
@@ -63,6 +68,8 @@ class Run:
         NoRunError: there is no such file, or it is not a run.
         StoreError: a newer ludens wrote it, it is damaged, or it cannot be opened.
     """
+
+    shown_by: ClassVar[str] = "ludens.experiments.runs.run:view"
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -114,6 +121,14 @@ class Run:
             "models": [model for (model,) in models],
             "prompts": [dict(zip(names, prompt, strict=True)) for prompt in prompts],
         }
+
+    def outline(self, most: int) -> tuple[dict[str, Any], dict[str, int], list[EpisodeRecord]]:
+        """Return the manifest as it was written, how many episodes stand at each status, and the first `most`
+        episodes. Decisions and calls, the bulk of a run, are not touched.
+        """
+        with self._reading() as database:
+            statuses = database.execute("SELECT status, count(*) FROM episodes GROUP BY status").fetchall()
+            return read_manifest(database), dict(statuses), list(rows.select_episodes(database, most))
 
     def manifest_of(self, kind: str) -> dict[str, Any]:
         """Return the manifest of a run of a study of that kind.
@@ -216,6 +231,54 @@ class Run:
             policy: sum(defined) / len(defined) if defined else None
             for policy, defined in sorted(earned.items())
         }
+
+
+def view(run: Run) -> View:
+    """Return what a notebook shows of a run: how it stands, and its first episodes."""
+    manifest, statuses, episodes = run.outline(_SHOWN)
+    total = sum(statuses.values())
+    labels = list(dict.fromkeys(name for each in episodes for name in each.labels))
+    varying = [name for name in labels if len({str(each.labels.get(name)) for each in episodes}) > 1]
+    seats = list(dict.fromkeys(seat for each in episodes for seat in each.payoffs))
+    table = Table.of(
+        "Episodes",
+        f"The first {len(episodes)} of {total}." if total > len(episodes) else "",
+        ["status", *varying, *(("payoff", seat) for seat in seats)],
+        [
+            (
+                str(each.index),
+                [
+                    each.status,
+                    *(shortened(each.labels.get(name, ""), 60) for name in varying),
+                    *(points(each.payoffs.get(seat)) for seat in seats),
+                ],
+            )
+            for each in episodes
+        ],
+        corner="episode",
+    )
+    same = {name: shortened(episodes[0].labels[name]) for name in labels if name not in varying}
+    unfinished = statuses.get("planned", 0) + statuses.get("running", 0)
+    return View(
+        str(run.path),
+        f"run of {manifest['kind']}",
+        ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+        + f" of {total} episodes.",
+        warnings=[f"This run is unfinished: `ludens resume {run.path}` goes on."] if unfinished else (),
+        tables=[table] if episodes else (),
+        facts={
+            **same,
+            "status": f"{manifest['status']}{': ' + manifest['detail'] if manifest['detail'] else ''}",
+            "seed": str(manifest["seed"]),
+            "started": str(manifest["started"]),
+            "took": f"{manifest['seconds']:.1f} s",
+        },
+    )
+
+
+def points(payoff: float | None) -> str:
+    """Format a payoff, whole ones without decimals, and None as a dash."""
+    return "–" if payoff is None else f"{payoff:.2f}".removesuffix(".00")
 
 
 def _last_written(file: Path) -> int:

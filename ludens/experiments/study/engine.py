@@ -307,7 +307,11 @@ def study_of(run: Run, **changes: Any) -> AnyStudy:
     Raises:
         UsageError: no study of that kind is known here, or a change is wrong.
     """
-    manifest = run.manifest
+    return study_from(run.manifest, **changes)
+
+
+def study_from(manifest: Mapping[str, Any], **changes: Any) -> AnyStudy:
+    """Return the study that a manifest describes; see `study_of`."""
     made = find_study(manifest["kind"], manifest.get("study"))
     config = made.config_type(**manifest["config"])
     config = config.with_policies(as_kept)

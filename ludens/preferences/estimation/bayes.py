@@ -21,12 +21,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ludens.display.notebook import Shown
 from ludens.errors import LudensError, UsageError
 from ludens.preferences.estimation.data.choices import Choices
 from ludens.preferences.estimation.fitting.pooled import check_choices
@@ -54,8 +55,8 @@ class PosteriorWarning:
     message: str
 
 
-@dataclass(frozen=True, eq=False)
-class Posterior:
+@dataclass(frozen=True, eq=False, repr=False)
+class Posterior(Shown):
     """Draws from a posterior distribution.
 
     Attributes:
@@ -71,6 +72,8 @@ class Posterior:
         warnings: problems of the chains.
     """
 
+    shown_by: ClassVar[str] = "ludens.preferences.estimation.views:of_posterior"
+
     model: Model
     names: tuple[str, ...]
     draws: Floats
@@ -81,6 +84,10 @@ class Posterior:
     divergences: int
     fixed: Mapping[str, float]
     warnings: tuple[PosteriorWarning, ...]
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value:.4g}" for name, value in zip(self.names, self.values, strict=True))
+        return f"Posterior({self.model.name}: {values})"
 
     @property
     def values(self) -> Floats:

@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any
 
+from ludens.display.notebook import View
+from ludens.experiments.report import page as pages
 from ludens.experiments.report.page import Block, Page, Picture, fragment
 from ludens.experiments.report.writing import write_page
 from ludens.experiments.runs.database import StoreError, reason
@@ -62,6 +64,11 @@ def page(result: AlignmentResult) -> Page:
         notes=_NOTES,
         facts=_facts(result),
     )
+
+
+def view(result: AlignmentResult) -> View:
+    """Return what a notebook shows of a result: the first picture and the tables of its report."""
+    return pages.view(page(result))
 
 
 def _pictures(result: AlignmentResult) -> list[Picture]:

@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from ludens.display.notebook import Shown
 from ludens.experiments.av import DilemmaMeasures
 from ludens.experiments.bench.result import BenchResult, estimates
 from ludens.experiments.bench.study import BenchStudy
@@ -55,8 +56,8 @@ class Sample:
     optimal: str
 
 
-@dataclass(frozen=True)
-class AlignmentResult:
+@dataclass(frozen=True, repr=False)
+class AlignmentResult(Shown):
     """The measurements of an alignment.
 
     Attributes:
@@ -75,6 +76,8 @@ class AlignmentResult:
         missing: the stages that remain to be done.
     """
 
+    shown_by: ClassVar[str] = "ludens.training.alignment.report:view"
+
     folder: Path
     plan: Plan
     scores: tuple[Score, ...]
@@ -88,6 +91,10 @@ class AlignmentResult:
     data: Mapping[str, Any]
     tuning: Mapping[str, Any]
     missing: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        left = f"; still to do: {', '.join(self.missing)}" if self.missing else ""
+        return f"AlignmentResult({self.plan.base} toward {self.plan.preferences.name}{left})"
 
     @property
     def files(self) -> Files:

@@ -12,10 +12,10 @@ from ludens.experiments.report.answering import answering_tables, mean_mass_cell
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import percent
 from ludens.experiments.report.page import Page
+from ludens.experiments.report.result import RunResult
 from ludens.experiments.report.terminal import print_closing, print_table, say
 from ludens.experiments.report.transcripts import Transcripts
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.result import RunResult
 from ludens.preferences import Preferences
 from ludens.training.evaluation.scores import Score, score_exam
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ExamResult(RunResult):
     """An exam as measured.
 

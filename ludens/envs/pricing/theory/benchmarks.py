@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.checks import real_number
+from ludens.display.notebook import View
+from ludens.display.table import Table
 from ludens.envs.pricing.theory import parameters
 from ludens.envs.pricing.theory.demand import Conduct
 from ludens.envs.pricing.theory.groups import Groups
@@ -161,6 +163,32 @@ def critical_discount(market: AnyMarket) -> float:
         tempted = market.profits(market.best_response(firm, joint))[firm]
         needed.append(float((tempted - high[firm]) / (tempted - low[firm])))
     return max(needed)
+
+
+def view(market: AnyMarket) -> View:
+    """Return what a notebook shows of a market: its products with their benchmark prices, and the profits."""
+    nash, joint = nash_prices(market), monopoly_prices(market)
+    numbers = np.stack([market.qualities, market.costs, nash, joint], axis=1)
+    rows = [
+        (str(product), [str(market.owners[product]), *(f"{number:.4g}" for number in row)])
+        for product, row in enumerate(numbers)
+    ]
+    table = Table.of(
+        "Products",
+        "Quality and cost in units of quality, prices in money.",
+        ["firm", "quality", "cost", ("price", "Nash"), ("price", "joint profit")],
+        rows,
+        corner="product",
+    )
+    profits = {
+        f"{name} profits": ", ".join(f"{profit:.4g}" for profit in market.profits(prices))
+        for name, prices in (("Nash", nash), ("joint", joint))
+    }
+    shown = {"qualities", "costs", "owners", "firms"}
+    further = {name: str(value) for name, value in market.parameters.items() if name not in shown}
+    firms = f"{market.firms} firm{'' if market.firms == 1 else 's'}"
+    products = f"{market.products} product{'' if market.products == 1 else 's'}"
+    return View(f"{firms}, {products}", "market", tables=[table], facts={**profits, **further})
 
 
 def _gain(earned: Floats, low: Floats, high: Floats) -> Floats:

@@ -10,11 +10,12 @@ continuum of prices.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ludens.display.notebook import Shown
 from ludens.envs.pricing.theory import parameters
 from ludens.envs.pricing.theory.demand import Conduct
 from ludens.envs.pricing.theory.groups import Groups
@@ -23,7 +24,7 @@ from ludens.errors import UsageError
 Floats = NDArray[np.float64]
 
 
-class HomogeneousMarket:
+class HomogeneousMarket(Shown):
     """Firms that sell the same product, with linear demand; immutable.
 
     Args:
@@ -36,6 +37,8 @@ class HomogeneousMarket:
     Raises:
         UsageError: a number is out of its range.
     """
+
+    shown_by: ClassVar[str] = "ludens.envs.pricing.theory.benchmarks:view"
 
     def __init__(
         self,

@@ -12,11 +12,12 @@ order of products. Every method takes batches: prices (..., J) give quantities (
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ludens.display.notebook import Shown
 from ludens.envs.pricing.theory import parameters
 from ludens.envs.pricing.theory.demand import Conduct
 from ludens.envs.pricing.theory.groups import Groups, numbered
@@ -26,7 +27,7 @@ from ludens.errors import UsageError
 Floats = NDArray[np.float64]
 
 
-class Market:
+class Market(Shown):
     """A market in which firms set prices; immutable, hashable, and equal if all numbers are.
 
     Args:
@@ -51,6 +52,8 @@ class Market:
     Raises:
         UsageError: numbers are not finite or lie outside their ranges, or shapes differ.
     """
+
+    shown_by: ClassVar[str] = "ludens.envs.pricing.theory.benchmarks:view"
 
     def __init__(
         self,

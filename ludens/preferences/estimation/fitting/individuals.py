@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ludens.display.notebook import Shown
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices
 from ludens.preferences.estimation.fitting.bounds import Bounds, check_bounds, maximise_within
@@ -31,8 +33,8 @@ Floats = NDArray[np.float64]
 _BLOCK = 1 << 24  # numbers in the counts of subjects optimised together
 
 
-@dataclass(frozen=True, eq=False)
-class Individuals:
+@dataclass(frozen=True, eq=False, repr=False)
+class Individuals(Shown):
     """Fits of single subjects.
 
     Attributes:
@@ -40,8 +42,13 @@ class Individuals:
         fits: their fits, in the same order.
     """
 
+    shown_by: ClassVar[str] = "ludens.preferences.estimation.views:of_individuals"
+
     subjects: tuple[str, ...]
     fits: tuple[Fit, ...]
+
+    def __repr__(self) -> str:
+        return f"Individuals({self.fits[0].model.name}: {len(self.subjects)} subjects)"
 
     @property
     def names(self) -> tuple[str, ...]:

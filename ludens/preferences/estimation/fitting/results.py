@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.display.notebook import Shown
 from ludens.errors import UsageError
 from ludens.preferences.estimation.models.linear import Model
 
@@ -53,8 +54,8 @@ class Row(NamedTuple):
     p: float
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(Shown):
     """A fit of one parameter vector.
 
     Attributes:
@@ -75,6 +76,8 @@ class Fit:
         draws: θ of the bootstrap draws that have a maximum, shape (draws, p); None without a bootstrap.
     """
 
+    shown_by: ClassVar[str] = "ludens.preferences.estimation.views:of_fit"
+
     model: Model
     names: tuple[str, ...]
     values: Floats
@@ -89,7 +92,11 @@ class Fit:
     converged: bool
     warnings: tuple[FitWarning, ...]
     free: int
-    draws: Floats | None = field(default=None, repr=False)
+    draws: Floats | None = None
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value:.4g}" for name, value in zip(self.names, self.values, strict=True))
+        return f"Fit({self.model.name}: {values}; {self.size:g} choices of {self.subjects} subjects)"
 
     @property
     def aic(self) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.display.notebook import Shown
 from ludens.errors import UsageError
 from ludens.preferences.estimation.fitting.results import ErrorKind, Fit
 from ludens.preferences.estimation.mixture.criteria import Criteria, suggested
@@ -58,8 +59,8 @@ class Starts(NamedTuple):
         return self.levels[0] - self.levels[-1]
 
 
-@dataclass(frozen=True, eq=False)
-class Mixture:
+@dataclass(frozen=True, eq=False, repr=False)
+class Mixture(Shown):
     """A finite mixture of types, the largest first; equal shares are ordered by the first parameter.
 
     Attributes:
@@ -84,6 +85,8 @@ class Mixture:
         draws: (θ_1, …, θ_K, π) of the bootstrap draws, shape (draws, K·p + K); None without a bootstrap.
     """
 
+    shown_by: ClassVar[str] = "ludens.preferences.estimation.views:of_mixture"
+
     model: Model
     names: tuple[str, ...]
     types: tuple[Fit, ...]
@@ -102,7 +105,11 @@ class Mixture:
     starts: Starts
     warnings: tuple[MixtureWarning, ...]
     free: int
-    draws: Floats | None = field(default=None, repr=False)
+    draws: Floats | None = None
+
+    def __repr__(self) -> str:
+        shares = ", ".join(f"{share:.3g}" for share in self.shares)
+        return f"Mixture({self.model.name}: {len(self.types)} types with shares {shares})"
 
     @property
     def values(self) -> Floats:
@@ -136,11 +143,16 @@ class Mixture:
         return np.sqrt(np.diag(self.covariance(kind))[len(self.types) * len(self.names) :])
 
 
-@dataclass(frozen=True, eq=False)
-class Selection:
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection(Shown):
     """Mixtures of 1, 2, … types of the same choices, as a sequence, with their criteria."""
 
+    shown_by: ClassVar[str] = "ludens.preferences.estimation.views:of_selection"
+
     mixtures: tuple[Mixture, ...]
+
+    def __repr__(self) -> str:
+        return f"Selection({', '.join(map(repr, self.mixtures))})"
 
     @property
     def criteria(self) -> tuple[Criteria, ...]:

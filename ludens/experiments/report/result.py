@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+from ludens.display.notebook import Shown, View
+from ludens.experiments.report import page, provenance
 from ludens.experiments.runs.files import report_path
 from ludens.experiments.runs.records import FINISHED, DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.engine import study_from
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunResult:
-    """A run as measured; a study adds its measures.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RunResult(Shown):
+    """A run as measured; a study adds its measures, and says ``repr=False`` for a short text.
 
     Attributes:
         run_path: the run's file.
@@ -24,12 +27,17 @@ class RunResult:
         planned, ended: how many episodes the run has, and how many have ended.
     """
 
+    shown_by: ClassVar[str] = "ludens.experiments.report.result:view"
+
     run_path: Path
     report_path: Path | None
     decisions: tuple[DecisionRecord, ...]
     manifest: Mapping[str, Any]
     planned: int
     ended: int
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.run_path)!r}: {self.ended} of {self.planned} episodes)"
 
     @classmethod
     def of(cls, run: Run, decisions: Sequence[DecisionRecord], **measures: Any) -> Self:
@@ -61,3 +69,17 @@ class RunResult:
             "seconds": self.manifest["seconds"],
             "manifest": dict(self.manifest),
         }
+
+
+def view(result: RunResult) -> View:
+    """Return what a notebook shows of a result: the first picture and the tables of its study's report.
+
+    The run is not read again.
+    """
+    report = study_from(result.manifest).page(result)
+    files = {"run": str(result.run_path)}
+    if result.report_path is not None:
+        files["report"] = str(result.report_path)
+    shown = page.view(report)
+    warnings = (*shown.warnings, *provenance.measured_otherwise(result.manifest))
+    return replace(shown, warnings=warnings, facts=files)
