@@ -23,6 +23,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # PettingZoo's deprecations
     from ludens.agents import against, against_many
 
+SHOCK = {"kind": "DemandShock", "period": 30, "until": 60, "qualities": 0.25}
+REGULATOR = {"kind": "Regulator", "threshold": 1.7, "fine": 0.05, "probability": 0.2}
+MOVES = [{"kind": "Entrant", "period": 30, "firm": 2}, {"kind": "Exit", "period": 60, "firm": 3}]
 GAMES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "trust, one round": ("trust", "homo_moralis:0.5", {}),
     "trust, 20 rounds": ("trust", "tit_for_tat", {"rounds": 20}),
@@ -31,6 +34,9 @@ GAMES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "market, 2 firms": ("bertrand", "matching", {}),
     "market, 3 firms": ("bertrand", "myopic", {"firms": 3}),
     "market, any price": ("bertrand", "nash", {"actions": "continuous"}),
+    "market, shock and regulator": ("bertrand", "matching", {"interventions": [SHOCK, REGULATOR]}),
+    "market, entrant and exit": ("bertrand", "myopic", {"firms": 4, "points": 9, "interventions": MOVES}),
+    "market, prices in turns": ("bertrand_sequential", "matching", {}),
 }
 
 
@@ -51,8 +57,8 @@ def many(env: gymnasium.vector.VectorEnv[Any, Any, Any], seconds: float) -> floa
     """Return the steps per second of a vectorised environment, in all episodes together."""
     env.action_space.seed(0)
     env.reset(seed=0)
-    # What is worked out once is worked out before.
-    for _ in range(20):
+    # What is worked out once, in every regime of a market, is worked out before.
+    for _ in range(105):
         env.step(env.action_space.sample())
     steps, start = 0, time.perf_counter()
     while (spent := time.perf_counter() - start) < seconds:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import gymnasium
 import numpy as np
@@ -16,6 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from ludens.agents.policy import Policy
 from ludens.checks import check_count
 from ludens.envs.base import BaseEnv, ObservationForm
 from ludens.errors import UsageError
@@ -26,24 +27,31 @@ Places = NDArray[np.intp]
 Outcome = tuple[Floats, Flags, Flags]
 """Rewards, terminations and truncations of all episodes, (n,) each."""
 
+Env = TypeVar("Env", bound=BaseEnv)
 
-class BatchEnv(VectorEnv[Any, Any, Any]):
+
+class BatchEnv(VectorEnv[Any, Any, Any], Generic[Env]):
     """Many episodes of one seat against policies, stepped together.
 
     Args:
-        env: an environment of ludens; it is not stepped.
+        env: an environment of ludens.
         seat: the seat that is played.
+        policies: those of the other seats, by seat; `can_batch` says which.
         number: n, how many episodes are stepped together.
         autoreset_mode: Gymnasium's, see `gymnasium.vector.AutoresetMode`.
-
-    Raises:
-        UsageError: the number is below 1.
     """
 
     together: ClassVar[bool] = False
     """Whether all episodes begin and end at the same step."""
 
-    def __init__(self, env: BaseEnv, seat: str, number: int, autoreset_mode: str | AutoresetMode) -> None:
+    def __init__(
+        self,
+        env: Env,
+        seat: str,
+        policies: Mapping[str, Policy],
+        number: int,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    ) -> None:
         self.environment, self.seat = env.environment, seat
         self.num_envs = number
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -56,6 +64,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         self._over: Flags | None = None
         self._everywhere = np.ones(number, dtype=np.bool_)
         self._everywhere.flags.writeable = False
+        self._prepare(env, policies)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -181,6 +190,15 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
                 f"{self.environment}: choose one that the mask or the bounds allow."
             )
         return actions
+
+    @classmethod
+    @abstractmethod
+    def can_batch(cls, env: Env, policies: Mapping[str, Policy]) -> bool:
+        """Return whether episodes of an environment against these policies can be stepped together."""
+
+    @abstractmethod
+    def _prepare(self, env: Env, policies: Mapping[str, Policy]) -> None:
+        """Set up what all episodes share."""
 
     @abstractmethod
     def _open(self, where: Flags) -> None:

@@ -19,10 +19,11 @@ from pettingzoo import AECEnv, ParallelEnv
 from ludens.agents.policy import Decision, NoDecisionError, Policy
 from ludens.agents.registry import make_policy
 from ludens.checks import check_choice, check_count, entries
-from ludens.envs import SequentialEnv, make_env
+from ludens.envs import make_env
 from ludens.envs.base import Info
 from ludens.envs.foreign import environment_name, has_turns, one_at_a_time, turn_of
 from ludens.errors import UsageError
+from ludens.plugins import load_object
 
 Policies = Any
 """One policy for all seats, a list of policies in the order of seats, or a mapping from seats to policies; a
@@ -30,6 +31,14 @@ policy is a `Policy` or its specification, see `ludens.agents.make_policy`."""
 
 Step = tuple[Any, float, bool, bool, Info]
 """An observation, the reward since the last move, both flags, the infos."""
+
+
+# By the environment's class; named, so that a game tree does not import markets.
+_BATCHES = {
+    "ludens.envs.tree.sequential:SequentialEnv": "ludens.agents.tree.batch:TreeBatch",
+    "ludens.envs.pricing.env:BertrandEnv": "ludens.agents.pricing.batch:MarketBatch",
+    "ludens.envs.pricing.sequential_env:SequentialBertrandEnv": "ludens.agents.pricing.batch:MarketBatch",
+}
 
 
 def against(env: Any, policies: Policies, seat: str | None = None, **options: Any) -> AgainstEnv:
@@ -68,8 +77,8 @@ def against_many(
 ) -> VectorEnv[Any, Any, Any]:
     """Return many episodes of one seat against policies as a `gymnasium.vector.VectorEnv`.
 
-    Game trees and markets without interventions are stepped together, with arrays, where every policy is a
-    known function of what it remembers: those that give exact probabilities in game trees (scripted ones,
+    Game trees and markets are stepped together, with arrays, where every policy is a known function of what
+    it remembers: those that give exact probabilities in game trees (scripted ones,
     oracles, quantal ones, ``random``), and in markets the rules of `ludens.agents.pricing`, ``random`` and
     trained Q-learners on a price grid, and those that look at no past prices where prices are continuous.
     Each is asked once for each situation. Any other policy is asked one episode after another, by Gymnasium's
@@ -101,17 +110,10 @@ def against_many(
     )
     one = against(env, policies, seat, **options)
     made = one.env
-    if isinstance(made, SequentialEnv) and made.max_cycles is None:
-        from ludens.agents.tree.batch import TreeBatch, can_batch
-
-        if can_batch(made, one.policies):
-            return TreeBatch(made, one.seat, one.policies, count, autoreset_mode)
-    elif type(made).__name__ == "BertrandEnv":
-        from ludens.agents.pricing.batch import MarketBatch
-        from ludens.agents.pricing.batch import can_batch as can_batch_market
-
-        if can_batch_market(made, one.policies):
-            return MarketBatch(made, one.seat, one.policies, count, autoreset_mode)
+    batch = _BATCHES.get(f"{type(made).__module__}:{type(made).__name__}")
+    if batch is not None and (together := load_object(batch)).can_batch(made, one.policies):
+        stepped: VectorEnv[Any, Any, Any] = together(made, one.seat, one.policies, count, autoreset_mode)
+        return stepped
     if not isinstance(env, str):
         raise UsageError(
             f"{_name(made)} against these policies needs {count} environments: give its id and options in "

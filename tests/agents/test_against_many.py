@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import gymnasium
 import numpy as np
 import pytest
@@ -15,11 +17,27 @@ from ludens.agents.batch import BatchEnv
 from ludens.agents.tree import batch as tree_batch
 from ludens.agents.tree.batch import TreeBatch
 from ludens.envs import SequentialEnv, expected_payoff, uniform_strategy
+from ludens.envs.pricing import Market
+from ludens.envs.pricing.simulator import PricingCore
 from ludens.errors import UsageError
 from ludens.testing import games
 
 MODES = [mode.value for mode in AutoresetMode]
 FIXED = {"roles": "fixed"}
+SHOCK = {"kind": "DemandShock", "period": 3, "until": 5, "qualities": 0.5}
+FINE = {"kind": "Regulator", "threshold": 1.6, "fine": 0.05}
+# firm_2 enters, firm_3 leaves.
+MOVES = {
+    "periods": 8,
+    "firms": 4,
+    "points": 3,
+    "interventions": [
+        {"kind": "Entrant", "period": 4, "firm": 2},
+        {"kind": "Exit", "period": 6, "firm": 3},
+        SHOCK,
+        {**FINE, "measure": "average"},
+    ],
+}
 # Nothing is drawn in these, so that every episode is that of one environment.
 SURE = [
     ("trust", "always_cooperate", None, {**FIXED, "rounds": 4}),
@@ -37,6 +55,13 @@ SURE = [
     ("bertrand", "myopic", None, {"periods": 7, "observation": "dict"}),
     ("bertrand", "nash", None, {"periods": 5, "actions": "continuous"}),
     ("bertrand", "qlearning:points=5,memory=2,beta=0.05", None, {"periods": 5, "points": 5}),
+    ("bertrand", "nash", None, {"periods": 6, "interventions": [{"kind": "CheapTalk"}, SHOCK]}),
+    ("bertrand", ["myopic", "matching", "grim"], "firm_1", {**MOVES, "observation": "dict"}),
+    ("bertrand", ["grim", "myopic", "matching"], "firm_2", MOVES),
+    ("bertrand", ["matching", "grim", "myopic"], "firm_3", {**MOVES, "memory": 3}),
+    ("bertrand", "nash", "firm_2", {**MOVES, "periods": 3}),
+    ("bertrand", "myopic", "firm_0", {"interventions": [FINE | {"probability": 1.0}], "periods": 6}),
+    ("bertrand", "nash", None, {"actions": "continuous", "interventions": [FINE, SHOCK], "periods": 6}),
 ]
 
 
@@ -44,7 +69,7 @@ def drawn(env, rng, infos):
     """Legal actions of all episodes."""
     space = env.single_action_space
     if hasattr(space, "low"):
-        return rng.uniform(1, 2, (env.num_envs, *space.shape)).astype(np.float32)
+        return rng.uniform(space.low, space.high, (env.num_envs, *space.shape)).astype(np.float32)
     if "action_mask" in infos:
         return np.array([rng.choice(np.flatnonzero(mask)) for mask in infos["action_mask"]])
     return rng.integers(space.n, size=env.num_envs)
@@ -77,6 +102,162 @@ def test_where_nothing_is_drawn_episodes_are_those_of_single_environments(
             over = returned[2] | returned[3]
             returned = batch.reset(options={"reset_mask": over})
             sync.reset(options={"reset_mask": over})
+
+
+DRAWN = [
+    ("bertrand_sequential", "myopic", None, {"periods": 6, "market": Market.symmetric(2)}),
+    ("bertrand_sequential", "matching", "firm_1", {"periods": 7, "memory": 2, "observation": "dict"}),
+    ("bertrand_sequential", ["grim", "myopic"], "firm_2", {"periods": 7, "market": Market.symmetric(3)}),
+    ("bertrand_sequential", "grim", "firm_2", {"periods": 2, "firms": 3, "points": 4}),
+    ("bertrand_sequential", "nash", "firm_1", {"periods": 5, "actions": "continuous"}),
+    (
+        "bertrand_sequential",
+        "grim",
+        None,
+        {"periods": 7, "interventions": [FINE | {"probability": 0.5}, SHOCK]},
+    ),
+    ("bertrand", "grim", None, {"periods": 7, "interventions": [FINE | {"probability": 0.5}, SHOCK]}),
+    ("bertrand", "matching", None, {"interventions": [{"kind": "Prominence"}], "periods": 6, "points": 3}),
+    (
+        *("bertrand", "myopic", "firm_2"),
+        {
+            **MOVES,
+            "interventions": [*MOVES["interventions"], {"kind": "OutsideOption", "values": [-0.1, 0.1]}],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("environment", "policies", "seat", "options"), DRAWN)
+def test_with_the_same_draws_episodes_are_those_of_single_environments(environment, policies, seat, options):
+    agree(environment, policies, seat, options)
+
+
+RULES = st.sampled_from(["nash", "monopoly", "myopic", "matching", "grim", "homo_moralis:0.5", "fixed:1.5"])
+SHARES = st.floats(0, 1)
+
+
+SHOCKS = st.fixed_dictionaries(
+    {
+        "kind": st.just("DemandShock"),
+        "period": st.integers(1, 4),
+        "until": st.none() | st.integers(5, 7),
+        "qualities": st.floats(-0.5, 0.5),
+    }
+)
+REGULATORS = st.fixed_dictionaries(
+    {
+        "kind": st.just("Regulator"),
+        "threshold": st.floats(1.3, 2),
+        "fine": st.just(0.05),
+        "probability": SHARES,
+        "measure": st.sampled_from(["own", "average"]),
+        "period": st.integers(1, 5),
+    }
+)
+OUTSIDE = st.fixed_dictionaries(
+    {"kind": st.just("OutsideOption"), "values": st.just([-0.2, 0.2]), "probability": SHARES}
+)
+PROMINENCE = st.fixed_dictionaries(
+    {"kind": st.just("Prominence"), "shown": st.integers(1, 2), "bonus": st.none() | st.floats(0, 1)}
+)
+
+
+@st.composite
+def markets(draw):
+    """An environment, policies, a seat, and options with any interventions; firm_0 stays throughout."""
+    firms, in_turns = draw(st.integers(2, 3)), draw(st.booleans())
+    events = draw(st.lists(SHOCKS | REGULATORS, max_size=3))
+    for once in (OUTSIDE, PROMINENCE):
+        events += draw(st.lists(once, max_size=1))
+    options = {
+        "market": Market.symmetric(firms),
+        "points": draw(st.integers(2, 4)),
+        "memory": draw(st.integers(1, 3)),
+        "periods": draw(st.integers(1, 7)),
+        "interventions": events,
+    }
+    policies = draw(st.lists(RULES, min_size=firms - 1, max_size=firms - 1))
+    seats = list(range(firms))
+    if not in_turns and draw(st.booleans()):
+        entry = draw(st.integers(2, 6))
+        events.append({"kind": "Entrant", "period": entry, "firm": 1})
+        if entry > options["periods"] + 1:
+            seats.remove(1)
+    if not in_turns and firms == 3 and draw(st.booleans()):
+        events.append({"kind": "Exit", "period": draw(st.integers(2, 6)), "firm": 2})
+    name = "bertrand_sequential" if in_turns else "bertrand"
+    return name, policies, f"firm_{draw(st.sampled_from(seats))}", options
+
+
+@settings(max_examples=50, deadline=None)
+@given(markets())
+def test_any_market_has_the_episodes_of_single_environments(drawn_market):
+    agree(*drawn_market)
+
+
+def agree(environment, policies, seat, options):
+    """Compare a batch with single environments, step by step, with the same draws.
+
+    Each core draws from the seed that is chosen for it, and each market opens with the same prices.
+    """
+    count = 3
+    batch = against_many(environment, policies, seat, count, autoreset_mode="Disabled", **options)
+    assert isinstance(batch, BatchEnv)
+    singles = [against(environment, policies, seat, **options) for _ in range(count)]
+    draw = PricingCore.reset
+    rng = np.random.default_rng(0)
+    for episode in range(2):
+        number, opening = iter(range(count)), rng.random((count, batch.core.market.products))
+
+        def reset(core, seeds, episode=episode, number=number):
+            places = range(count) if core is batch.core else [next(number)]
+            draw(core, [np.random.SeedSequence([episode, place]) for place in places])
+
+        with mock.patch.object(PricingCore, "reset", reset):
+            batch._np_random = Chosen(opening)
+            for single, prices in zip(singles, opening, strict=True):
+                single.env._rng = Chosen(prices[None])
+            observed, infos = batch.reset()
+            same(observed, infos, [single.reset() for single in singles])
+        over = np.zeros(count, dtype=bool)
+        while not over.any():
+            actions = drawn(batch, rng, infos)
+            observed, rewards, terminated, truncated, infos = batch.step(actions)
+            stepped = [single.step(action) for single, action in zip(singles, actions, strict=True)]
+            same(observed, infos, [(each[0], each[4]) for each in stepped])
+            assert rewards == pytest.approx([each[1] for each in stepped], abs=1e-12)
+            assert terminated.tolist() == [each[2] for each in stepped]
+            assert truncated.tolist() == [each[3] for each in stepped]
+            over = terminated | truncated
+        assert over.all()
+
+
+class Chosen:
+    """A generator whose numbers are chosen."""
+
+    def __init__(self, shares):
+        self.shares = shares
+
+    def random(self, shape):
+        assert shape == self.shares.shape
+        return self.shares
+
+    def integers(self, high, size=None):
+        return 0 if size is None else (self.random(size) * high).astype(int)
+
+
+def same(observed, infos, singles):
+    """Compare the observations and infos of a batch with those of single environments."""
+    for place, (alone, info) in enumerate(singles):
+        mine = (
+            {name: part[place] for name, part in observed.items()}
+            if isinstance(observed, dict)
+            else observed[place]
+        )
+        assert data_equivalence(mine, alone)
+        for name, value in info.items():
+            np.testing.assert_allclose(infos[name][place], value, atol=1e-12)
 
 
 def returns(batch, episodes_at_least, rng):
@@ -118,6 +299,8 @@ def test_any_game_pays_on_average_what_the_strategies_earn(game, roles, method):
         ("trust", "tit_for_tat", {"rounds": 3, "method": "strategy"}),
         ("sequential_prisoners_dilemma", "random", {"rounds": 2, "memory": 2}),
         ("bertrand", "random", {"periods": 4, "points": 3}),
+        ("bertrand_sequential", "random", {"periods": 4, "points": 3}),
+        ("bertrand", "random", {"periods": 4, "points": 3, "interventions": [FINE | {"probability": 0.5}]}),
     ],
 )
 def test_where_something_is_drawn_episodes_have_the_same_distribution(environment, policy, options):
@@ -183,9 +366,8 @@ class Coin(Policy):
         ("trust", Coin(), {}),
         ("bertrand", Coin(), {}),
         ("bertrand", "matching", {"actions": "continuous"}),
-        ("bertrand", "nash", {"interventions": [{"kind": "CheapTalk"}]}),
+        ("bertrand_sequential", "matching", {"actions": "continuous"}),
         ("bertrand", "qlearning:mode=online", {"points": 15}),
-        ("bertrand_sequential", "random", {}),
         ("av_adoption", "random", {}),
     ],
 )

@@ -1,17 +1,17 @@
 """Many episodes of a market stepped together, in one `PricingCore`.
 
 The rules of `ludens.agents.pricing` and trained Q-learners look at the prices of a known number of last
-periods. Each is asked once for its answer to each of these, and a period is then a look-up of answers and one
-step of the core.
+periods, and at the firms and the demand of the present one. Each is asked once for its answer to each of
+these, and a period is then a look-up of answers and one step of the core.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from ludens.agents.batch import BatchEnv, Flags, Floats, Outcome, Places
@@ -19,8 +19,10 @@ from ludens.agents.policy import Policy
 from ludens.agents.pricing.duel import periods_remembered
 from ludens.agents.pricing.rules import GrimPricePolicy
 from ludens.agents.random import RandomPolicy
-from ludens.envs.pricing.env import BertrandEnv
+from ludens.envs.pricing.base import BertrandBase
 from ludens.envs.pricing.observations import FirmEncoding
+from ludens.envs.pricing.schedule import Regime
+from ludens.envs.pricing.sequential_env import SequentialBertrandEnv
 from ludens.envs.pricing.simulator import Outcome as Period
 from ludens.envs.pricing.simulator import PricingCore
 from ludens.envs.turn import Turn
@@ -30,82 +32,132 @@ MOST_ANSWERS = 1 << 20
 """Situations of one policy whose answers are kept."""
 
 
-def can_batch(env: BertrandEnv, policies: dict[str, Policy]) -> bool:
-    """Return whether the market has no interventions, and the policies are functions of what they remember
-    that can be kept: of no past prices where prices are continuous.
-    """
-    if env.options.interventions:
-        return False
-    for policy in policies.values():
-        memory = _memory(policy)
-        if memory is None or (env.options.grid is None and (memory or type(policy) is RandomPolicy)):
-            return False
-        if env.options.grid is not None and _situations(env, memory) > MOST_ANSWERS:
-            return False
-    return True
-
-
-class MarketBatch(BatchEnv):
-    """Many episodes of a `BertrandEnv`.
-
-    Args:
-        env: the environment.
-        seat: the seat that is played.
-        policies: those of the other seats, by seat; `can_batch` says which.
-        number: how many episodes are stepped together.
-        autoreset_mode: Gymnasium's.
-    """
+class MarketBatch(BatchEnv[BertrandBase]):
+    """Many episodes of a `BertrandEnv` or a `SequentialBertrandEnv`, with or without interventions."""
 
     together = True
 
-    def __init__(
-        self,
-        env: BertrandEnv,
-        seat: str,
-        policies: dict[str, Policy],
-        number: int,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-    ) -> None:
-        super().__init__(env, seat, number, autoreset_mode)
-        self.options = env.options
-        market = env.options.market
+    @classmethod
+    def can_batch(cls, env: BertrandBase, policies: Mapping[str, Policy]) -> bool:
+        """Return whether the policies are functions of what they remember that can be kept: of no past prices
+        where prices are continuous.
+        """
+        grid = env.options.grid
+        for policy in policies.values():
+            memory = _memory(policy)
+            if memory is None or (grid is None and (memory or type(policy) is RandomPolicy)):
+                return False
+            if _Digits(env).situations(memory) > MOST_ANSWERS:
+                return False
+        return True
+
+    def _prepare(self, env: BertrandBase, policies: Mapping[str, Policy]) -> None:
+        self.options = options = env.options
         # Policies may look further back than the seat does.
-        longest = max([env.options.memory, *(_memory(policy) or 0 for policy in policies.values())])
-        self.core = PricingCore(market, markets=number, memory=longest, grid=env.options.grid)
-        self._firm = env.possible_agents.index(seat)
-        self._encoding = FirmEncoding(env.options, self.core, self._firm)
+        longest = max([options.memory, *(_memory(policy) or 0 for policy in policies.values())])
+        self.core = PricingCore(
+            options.market,
+            markets=self.num_envs,
+            memory=longest,
+            grid=options.grid,
+            interventions=options.interventions,
+        )
         firms = env.possible_agents
-        self._rivals = [_Rival(env, firms.index(rival), policy, number) for rival, policy in policies.items()]
-        points = env.options.points
-        self._legal = None if points is None else np.ones((number, points), dtype=np.int8)
-        # Nothing is drawn without interventions, and a seed of its own for each market would take time.
-        self._undrawn = [np.random.SeedSequence(0)] * number
+        self._firm = firms.index(self.seat)
+        self._encoding = FirmEncoding(options, self.core, self._firm)
+        self._rivals = {
+            firms.index(rival): _Rival(env, firms.index(rival), policy, self.num_envs)
+            for rival, policy in policies.items()
+        }
+        self._in_turns = isinstance(env, SequentialBertrandEnv)
+        self._legal = None if options.points is None else np.ones((self.num_envs, options.points), np.int8)
+        # A seed of its own for each market would take time where nothing is drawn.
+        self._undrawn = [np.random.SeedSequence(0)] * self.num_envs
+        # The moves in force: of the present period, and in turns those that stand.
+        self._moves: NDArray[Any] = np.zeros(
+            (self.num_envs, options.market.products), np.float64 if options.grid is None else np.intp
+        )
         self._last: Period | None = None
-        self._gains: Floats = np.zeros(number)
+        self._gains: Floats = np.zeros(self.num_envs)
+        self._carried: Floats = np.zeros(self.num_envs)
 
     def _open(self, where: Flags) -> None:
-        self.core.reset(self._undrawn)
+        if self.core.schedule.draws:
+            self.core.reset(np.random.SeedSequence(int(self.np_random.integers(2**63))))
+        else:
+            self.core.reset(self._undrawn)
         self._last = None
-        for rival in self._rivals:
+        for rival in self._rivals.values():
             rival.reset()
+        if self._in_turns:
+            self._draw_opening()
+        self._carried = self._wait(np.zeros(self.num_envs))
 
     def _move(self, actions: NDArray[Any], playing: Flags) -> Outcome:
-        number = self.num_envs
-        nothing = np.zeros(number, dtype=np.bool_)
+        nothing = np.zeros(self.num_envs, dtype=np.bool_)
         if not playing.any():
-            return np.zeros(number), nothing, nothing.copy()
-        grid = self.options.grid
-        moves = np.zeros((number, self.options.market.products), np.intp if grid is not None else np.float64)
-        moves[:, self._encoding.owned] = actions.reshape(number, -1)
-        for rival in self._rivals:
-            moves[:, rival.product] = rival.answers(self.np_random)
+            return np.zeros(self.num_envs), nothing, nothing.copy()
+        paid = self._carried
+        # An episode may end before the seat's first move: its action is then ignored.
+        if self.core.period < self.options.periods:
+            paid = self._wait(paid + self._play(actions))
+        self._carried = np.zeros(self.num_envs)
+        left = np.full(self.num_envs, self._firm not in self.core.regime.firms)
+        return paid, left, np.full(self.num_envs, self.core.period == self.options.periods)
+
+    def _draw_opening(self) -> None:
+        """Draw the prices that stand before the first move, as `SequentialBertrandEnv` does."""
+        grid, shape = self.options.grid, self._moves.shape
+        if grid is not None:
+            self._moves = self.np_random.integers(grid.shape[1], size=shape)
+            self.core.history[:, -1] = grid[np.arange(shape[1]), self._moves]
+            return
         regime = self.core.regime
+        self._moves = regime.nash + self.np_random.random(shape) * (regime.monopoly - regime.nash)
+        self.core.history[:, -1] = self._moves
+
+    def _movers(self) -> tuple[int, ...]:
+        """Return the firms that set prices in the next period."""
+        if self._in_turns:
+            return (self.core.period % self.options.market.firms,)
+        return self.core.regime.firms
+
+    def _wait(self, paid: Floats) -> Floats:
+        """Play the periods in which the seat has no move, and return what it is paid with them.
+
+        Raises:
+            UsageError: it is never there.
+        """
+        there = self._last is not None and self._firm in self.core.schedule.regime(self.core.period - 1).firms
+        while self.core.period < self.options.periods and self._firm not in self._movers():
+            if there and self._firm not in self.core.regime.firms:
+                return paid  # it has left for ever
+            paid = paid + self._play(None)
+        if not there and self._firm not in self.core.regime.firms:
+            raise UsageError(
+                f"{self.seat} never moves in this episode of {self.environment}: take another seat."
+            )
+        return paid
+
+    def _play(self, actions: NDArray[Any] | None) -> Floats:
+        """Play one period with the seat's actions, if it has a move, and return what it is paid."""
+        number, movers, regime = self.num_envs, self._movers(), self.core.regime
+        moves = self._moves.copy()
+        if actions is not None:
+            moves[:, self._encoding.owned] = actions.reshape(number, -1)
+        for firm in movers:
+            if firm != self._firm:
+                rival = self._rivals[firm]
+                moves[:, rival.product] = rival.answers(regime, self.np_random)
+        self._moves = moves
         self._last = self.core._advance(moves)
-        for rival in self._rivals:
-            rival.learn(moves)
-        self._gains = np.nan_to_num(regime.firm_gains(self._last.profits)[:, self._firm], nan=0.0)
-        over = np.full(number, self.core.period == self.options.periods)
-        return self._last.profits[:, self._firm].copy(), nothing, over
+        for rival in self._rivals.values():
+            rival.learn(regime, moves)
+        earned = self._last.profits
+        if self.core.schedule.regulators:  # a gain is one before fines
+            earned = earned + self._last.fines
+        self._gains = np.nan_to_num(regime.firm_gains(earned)[:, self._firm], nan=0.0)
+        return self._last.profits[:, self._firm].copy()
 
     def _observed(self) -> tuple[NDArray[np.float32], NDArray[np.int8] | None]:
         share = 1.0 - self.core.period / self.options.periods
@@ -122,87 +174,113 @@ class MarketBatch(BatchEnv):
             "profit": np.zeros(number) if last is None else last.profits[:, self._firm].copy(),
             "quantity": sold[:, 0].copy() if len(owned) == 1 else sold.copy(),
             "profit_gain": np.zeros(number) if last is None else self._gains.copy(),
-            "fine": np.zeros(number),
+            "fine": np.zeros(number) if last is None else last.fines[:, self._firm].copy(),
             "discount": np.full(number, self.options.discount),
         }
+
+
+class _Digits:
+    """The prices of one period as a number: one digit for each product, a point of its grid, or the digit
+    after the last point where the product is not on sale.
+    """
+
+    def __init__(self, env: BertrandBase) -> None:
+        self.points = env.options.points or 1
+        whole = all(regime.whole for regime in env.core.schedule.regimes)
+        self.base = self.points if whole else self.points + 1
+        self.products = env.options.market.products
+        self.periods: int = self.base**self.products
+        """How many numbers there are."""
+
+    def situations(self, memory: int) -> int:
+        """Return how many memories there are of up to so many periods."""
+        return int(self.periods**memory * (memory + 1))
+
+    def number(self, digits: Places) -> Places:
+        """Return the numbers of some periods, (n,), from their digits, (n, J)."""
+        numbers: Places = digits @ self.base ** np.arange(self.products - 1, -1, -1)
+        return numbers
+
+    def digits(self, number: int) -> list[int]:
+        """Return the digits of a number, one for each product."""
+        return [number // self.base**power % self.base for power in reversed(range(self.products))]
 
 
 class _Rival:
     """One policy in all episodes: what it remembers, as a number, and its answers, asked once each.
 
     The number of a memory counts the remembered periods in its last digit (base k + 1), and the numbers of
-    their prices before it, the latest period last.
+    their prices before it, the latest period last. A grim policy remembers the lowest price of each product
+    so far as if it were one period: a firm that was undercut once stays so.
     """
 
-    def __init__(self, env: BertrandEnv, firm: int, policy: Policy, number: int) -> None:
+    def __init__(self, env: BertrandBase, firm: int, policy: Policy, number: int) -> None:
         self.policy = policy
-        encoding = FirmEncoding(env.options, env.core, firm)
-        self.product = encoding.owned[0]
+        self.product = FirmEncoding(env.options, env.core, firm).owned[0]
         self._env, self._firm, self._memory = env, firm, _memory(policy) or 0
         env.reset(seed=0)
-        self._first = env.turn(f"firm_{firm}")
+        self._first = env._turn(f"firm_{firm}")
+        self._digits = _Digits(env)
         self._holds_out = type(policy) is GrimPricePolicy
-        grid = env.options.grid
-        self._points = 1 if grid is None else grid.shape[1]
-        products = env.options.market.products
-        self._base = self._points**products  # of the numbers of one period's prices
-        self._strides = self._points ** np.arange(products - 1, -1, -1) if self._memory else None
+        self._lowest: Places = np.zeros((number, self._digits.products), dtype=np.intp)
         self._codes: Places = np.zeros(number, dtype=np.intp)
-        self._row: Places = np.full(self._codes_in_all(), -1, dtype=np.intp)
-        # By answer: the move, or the cumulated probabilities of all points where the policy draws.
+        # By the start of the regime: the row of the answer to each memory.
+        self._row: dict[int, Places] = {}
+        # By row: the move, or the cumulated probabilities of all points where the policy draws.
+        grid = env.options.grid
         self._sure: NDArray[Any] = np.zeros(0, dtype=np.float64 if grid is None else np.intp)
-        self._cumulated: Floats = np.zeros((0, self._points))
+        self._cumulated: Floats = np.zeros((0, self._digits.points))
         self._draws = False
         self._known = 0
 
     def reset(self) -> None:
         """Forget everything: nothing has been charged yet."""
         self._codes = np.zeros(len(self._codes), dtype=np.intp)
+        self._lowest = np.full(self._lowest.shape, self._digits.points)
 
-    def answers(self, rng: np.random.Generator) -> NDArray[Any]:
+    def answers(self, regime: Regime, rng: np.random.Generator) -> NDArray[Any]:
         """Return the policy's moves, (n,): points of the grid, or prices."""
-        rows = self._rows(self._codes)
+        rows = self._rows(regime)
         if not self._draws:
             return self._sure[rows]
         places: NDArray[Any] = (rng.random((len(rows), 1)) >= self._cumulated[rows, :-1]).sum(axis=1)
         return places
 
-    def learn(self, moves: NDArray[Any]) -> None:
+    def learn(self, regime: Regime, moves: NDArray[Any]) -> None:
         """Remember the moves of a period, (n, J)."""
         if not self._memory:
             return
-        assert self._strides is not None
-        numbers = moves @ self._strides
+        if not regime.whole:
+            absent = [product for product in range(moves.shape[1]) if product not in regime.products]
+            moves = moves.copy()
+            moves[:, absent] = self._digits.points
         if self._holds_out:
-            # Betrayed once, it is so for ever; see `ludens.agents.pricing.duel.Duel`.
-            peace = self._rows(np.zeros(1, dtype=np.intp))
-            after = numbers * 2 + 1
-            changed = self._sure[self._rows(after)] != self._sure[peace]
-            self._codes = np.where((self._codes == 0) & changed, after, self._codes)
+            self._lowest = np.minimum(self._lowest, moves)
+            self._codes = self._digits.number(self._lowest) * 2 + 1
             return
-        k = self._memory
+        k, periods = self._memory, self._digits.periods
         count, past = self._codes % (k + 1), self._codes // (k + 1)
-        past = (past * self._base + numbers) % self._base**k
+        past = (past * periods + self._digits.number(moves)) % periods**k
         self._codes = past * (k + 1) + np.minimum(count + 1, k)
 
-    def _codes_in_all(self) -> int:
-        return self._base**self._memory * (self._memory + 1) if self._memory else 1
-
-    def _rows(self, codes: Places) -> Places:
-        rows = self._row[codes]
+    def _rows(self, regime: Regime) -> Places:
+        if regime.start not in self._row:
+            self._row[regime.start] = np.full(self._digits.situations(self._memory), -1, dtype=np.intp)
+        table = self._row[regime.start]
+        rows = table[self._codes]
         if (rows < 0).any():
-            for code in np.unique(codes[rows < 0]).tolist():
-                self._ask(code)
-            rows = self._row[codes]
+            for code in np.unique(self._codes[rows < 0]).tolist():
+                table[code] = self._ask(regime, code)
+            rows = table[self._codes]
         return rows
 
-    def _ask(self, code: int) -> None:
-        """Ask the policy for its answer to what it remembers.
+    def _ask(self, regime: Regime, code: int) -> int:
+        """Ask the policy for its answer to what it remembers, and return the row of the answer.
 
         Raises:
             UsageError: its answer is neither sure nor a distribution that it knows.
         """
-        turn = self._turn(code)
+        turn = self._turn(regime, code)
         said = [self.policy.decide(turn, np.random.default_rng(seed)) for seed in (0, 1)]
         action, shares = said[0].action, said[0].probabilities
         if said[0].provenance != "exact":
@@ -212,7 +290,7 @@ class _Rival:
         if self._known == len(self._sure):
             size = max(64, 2 * self._known)
             self._sure = np.resize(self._sure, size)
-            grown = np.zeros((size, self._points))
+            grown = np.zeros((size, self._digits.points))
             grown[: self._known] = self._cumulated
             self._cumulated = grown
         self._sure[self._known] = action
@@ -221,34 +299,38 @@ class _Rival:
             self._cumulated[self._known] = np.cumsum(shares) / sum(shares)
         elif self._env.options.grid is not None:
             self._cumulated[self._known, int(self._sure[self._known]) :] = 1.0
-        self._row[code] = self._known
         self._known += 1
+        return self._known - 1
 
-    def _turn(self, code: int) -> Turn:
-        """Return the turn of the policy after the prices that it remembers."""
-        market, grid, k = self._env.options.market, self._env.options.grid, self._memory
+    def _turn(self, regime: Regime, code: int) -> Turn:
+        """Return the turn of the policy in a regime, after the prices that it remembers."""
+        grid, k = self._env.options.grid, self._memory
         count, past = code % (k + 1), code // (k + 1)
-        numbers = [past // self._base**back % self._base for back in reversed(range(count))]
-        prices = np.zeros((count, market.products))
+        numbers = [
+            past // self._digits.periods**back % self._digits.periods for back in reversed(range(count))
+        ]
+        prices = np.full((count, self._digits.products), np.nan)
         for place, number in enumerate(numbers):
             assert grid is not None
-            digits = [number // self._points**power % self._points for power in range(market.products)]
-            prices[place] = grid[np.arange(market.products), digits[::-1]]
-        turn = self._first
-        facts = dict(turn.facts) | {
-            "period": count,
+            for product, digit in enumerate(self._digits.digits(number)):
+                if digit < self._digits.points:
+                    prices[place, product] = grid[product, digit]
+        # What the firm sold and earned depends on more than prices; no policy here looks at it.
+        unknown = np.full(count, np.nan)
+        period = max(regime.start, count)
+        facts = dict(self._first.facts) | {
+            "market": regime.market,
+            "present": regime.present,
+            "active": regime.products,
+            "period": period,
             "prices": prices,
-            "own_quantities": market.quantities(prices)[:, self.product],
-            "own_profits": market.profits(prices)[:, self._firm],
+            "own_quantities": unknown,
+            "own_profits": unknown,
+            "notices": self._env.core.schedule.notices(period),
         }
-        return replace(turn, facts=facts, round=count)
+        return replace(self._first, facts=facts, round=period)
 
 
 def _memory(policy: Policy) -> int | None:
     """Return how many past periods a policy looks at; None where that is not known."""
     return 0 if type(policy) is RandomPolicy else periods_remembered(policy)
-
-
-def _situations(env: BertrandEnv, memory: int) -> int:
-    points = env.options.points or 1
-    return int(points ** (env.options.market.products * memory) * (memory + 1))

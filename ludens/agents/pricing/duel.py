@@ -44,7 +44,9 @@ _PERIODS: dict[type[Policy], int] = {
 
 
 def periods_remembered(rival: Policy) -> int | None:
-    """Return how many past periods a rule looks at; None where that is not known, as for subclasses."""
+    """Return of how many past periods a rule looks at the prices, and at nothing else; None where that is not
+    known, as for subclasses.
+    """
     from ludens.agents.qlearning import QLearningPolicy
 
     if type(rival) is QLearningPolicy and rival.mode == "trained":

@@ -9,12 +9,12 @@ a look-up.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from ludens.agents.batch import BatchEnv, Flags, Floats, Outcome, Places
@@ -78,53 +78,34 @@ class _Row:
     paid: list[float] = field(default_factory=list)
 
 
-def can_batch(env: SequentialEnv, policies: dict[str, Policy]) -> bool:
-    """Return whether every policy gives its exact probabilities.
+class TreeBatch(BatchEnv[SequentialEnv]):
+    """Many episodes of a `SequentialEnv` without `max_cycles`."""
 
-    Policies that wait for a network or a person are not asked.
-    """
-    for seat, policy in policies.items():
-        if type(policy).adecide is not Policy.adecide or policy.needs_person or policy.needs_words:
-            return False
-        own = env.game.roles[env.possible_agents.index(seat)]
-        for node in env.game.information_sets:
-            if env.roles == "random" or node.role == own:
-                decision = policy.decide(_turn(env, seat, node, (), 0), np.random.default_rng(0))
-                if decision.probabilities is None or decision.provenance != "exact":
-                    return False
-                if decision.notes is not None:
-                    return False
-    return True
+    @classmethod
+    def can_batch(cls, env: SequentialEnv, policies: Mapping[str, Policy]) -> bool:
+        """Return whether moves are not limited, and every policy gives its exact probabilities.
 
-
-class TreeBatch(BatchEnv):
-    """Many episodes of a `SequentialEnv`.
-
-    Args:
-        env: the environment.
-        seat: the seat that is played.
-        policies: those of the other seats, by seat; each gives its exact probabilities.
-        number: how many episodes are stepped together.
-        autoreset_mode: Gymnasium's.
-
-    Raises:
-        UsageError: the environment limits its moves, or a policy does not give its exact probabilities.
-    """
-
-    def __init__(
-        self,
-        env: SequentialEnv,
-        seat: str,
-        policies: dict[str, Policy],
-        number: int,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-    ) -> None:
-        super().__init__(env, seat, number, autoreset_mode)
+        Policies that wait for a network or a person are not asked.
+        """
         if env.max_cycles is not None:
-            raise UsageError(f"A batch of {env.environment} has no max_cycles: set rounds.")
-        self._table = _Table(env, seat, policies)
-        self._states: Places = np.zeros(number, dtype=np.intp)
-        self._carried: Floats = np.zeros(number)
+            return False
+        for seat, policy in policies.items():
+            if type(policy).adecide is not Policy.adecide or policy.needs_person or policy.needs_words:
+                return False
+            own = env.game.roles[env.possible_agents.index(seat)]
+            for node in env.game.information_sets:
+                if env.roles == "random" or node.role == own:
+                    decision = policy.decide(_turn(env, seat, node, (), 0), np.random.default_rng(0))
+                    if decision.probabilities is None or decision.provenance != "exact":
+                        return False
+                    if decision.notes is not None:
+                        return False
+        return True
+
+    def _prepare(self, env: SequentialEnv, policies: Mapping[str, Policy]) -> None:
+        self._table = _Table(env, self.seat, policies)
+        self._states: Places = np.zeros(self.num_envs, dtype=np.intp)
+        self._carried: Floats = np.zeros(self.num_envs)
 
     def _open(self, where: Flags) -> None:
         self._states[where] = self._table.start
@@ -166,7 +147,7 @@ class _Table:
         over: whether the game is over there, (states,).
     """
 
-    def __init__(self, env: SequentialEnv, seat: str, policies: dict[str, Policy]) -> None:
+    def __init__(self, env: SequentialEnv, seat: str, policies: Mapping[str, Policy]) -> None:
         self.game: GameTree = env.game
         self._env, self._seat, self._policies = env, seat, policies
         seats = env.possible_agents
