@@ -17,17 +17,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.agents.qlearning.session import Session
+from ludens.agents.qlearning.session import ARRAYS, Session
 from ludens.agents.qlearning.tables import LearningTables
 from ludens.errors import LudensError, UsageError
 
-VERSION = 1
-_STATE = ("q", "best", "greedy", "counters")
+VERSION = 2
 
 
 @dataclass
 class Results:
-    """The results of finished sessions, one entry per session; `done` marks the valid ones."""
+    """The results of finished sessions, one entry per session; `done` marks the valid ones.
+
+    Strategies and Q tables are by the rows of firms' tables.
+    """
 
     done: NDArray[np.bool_]
     strategies: NDArray[np.uint16]
@@ -39,7 +41,7 @@ class Results:
     @classmethod
     def empty(cls, tables: LearningTables, sessions: int, keep_tables: bool) -> Results:
         """Return arrays for so many sessions, none of them done."""
-        shape = (sessions, tables.firms, tables.states)
+        shape = (sessions, tables.firms, tables.rows)
         return cls(
             np.zeros(sessions, bool),
             np.zeros(shape, np.uint16),
@@ -59,13 +61,26 @@ class Results:
         self.done[number] = True
 
 
-def identity(tables: LearningTables, sessions: int, seed: int, keep_tables: bool) -> dict[str, Any]:
-    """Return the JSON values by which two trainings are compared: equal values mean equal trainings."""
+def identity(
+    tables: LearningTables, sessions: int, seed: int, keep_tables: bool, start: str = ""
+) -> dict[str, Any]:
+    """Return the JSON values by which two trainings are compared: equal values mean equal trainings.
+
+    Args:
+        tables: the market and the parameters.
+        sessions: how many.
+        seed: of the training.
+        keep_tables: whether Q tables are kept.
+        start: identifies what the sessions start from; empty for Q_0 of the parameters.
+    """
     made = {
         "version": VERSION,
         "market": tables.market.parameters,
         "parameters": tables.parameters.key(),
         "outside": list(tables.outside),
+        "interventions": [{"kind": type(each).__name__, **vars(each)} for each in tables.interventions],
+        "moves": tables.moves,
+        "start": start,
         "sessions": sessions,
         "seed": seed,
         "keep_tables": keep_tables,
@@ -82,7 +97,7 @@ def save(path: Path, identifier: dict[str, Any], results: Results, running: dict
     }
     arrays |= {name: value for name, value in vars(results).items() if value is not None}
     for number in sorted(running):
-        arrays |= {f"{number}/{name}": getattr(running[number], name) for name in _STATE}
+        arrays |= {f"{number}/{name}": getattr(running[number], name) for name in ARRAYS}
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -119,7 +134,7 @@ def load(path: Path, identifier: dict[str, Any], results: Results, fresh: Any) -
             running = {}
             for number in file["running"].tolist():
                 session: Session = fresh(number)
-                for name in _STATE:
+                for name in ARRAYS:
                     getattr(session, name)[...] = file[f"{number}/{name}"]
                 running[number] = session
             return running

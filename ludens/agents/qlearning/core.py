@@ -11,7 +11,7 @@ sessions can run on threads.
 Random numbers are addressed by position: slot j of period t of a session with key K is
 ``mix(K + (t·width + j)·γ)``, SplitMix64 (Steele, Lea & Flood, OOPSLA 2014), with width = 3n+1 slots:
 
-    0            the state of demand
+    0            the outcome of chance (the state of demand, an inspection, the order of equal prices)
     1 … n        does firm i explore? (Boltzmann: its action)
     n+1 … 2n     the action it explores
     2n+1 … 3n    which of several best actions becomes its greedy one
@@ -20,7 +20,8 @@ The key and the period therefore determine the draws: a session can be stopped a
 and a player in an environment can draw the same numbers as this loop.
 
 ε = exp(−β·t) is updated by multiplication within blocks of `BLOCK` periods and computed anew at the start of
-each block, which keeps its relative error below 2·BLOCK·2⁻⁵³ ≈ 1.5e-11.
+each block, which keeps its relative error below 2·BLOCK·2⁻⁵³ ≈ 1.5e-11. t counts from the period in which a
+firm began to explore.
 """
 
 # ruff: noqa: PLR0917  # compiled functions take their arguments in order
@@ -102,6 +103,16 @@ def search(q: Any, start: Any, points: Any, lowest: bool, key: Any, place: Any) 
 
 
 @compiled
+def explores(beta: float, age: int) -> float:
+    """Return exp(−β·t) as it is after as many multiplications as a loop makes from its block's start."""
+    block = age - age % BLOCK
+    epsilon, decay = math.exp(-beta * block), math.exp(-beta)
+    for _ in range(age - block):
+        epsilon *= decay
+    return epsilon
+
+
+@compiled
 def learn_two(
     q: Any,
     best: Any,
@@ -115,7 +126,10 @@ def learn_two(
     window: int,
     stop: int,
 ) -> bool:
-    """Do what `learn` does, for the published case: two firms, memory 1 and one state of demand."""
+    """Do what `learn` does, for the published case: two equal firms, memory 1 and nothing that changes.
+
+    `rates` are α, δ and β.
+    """
     points = _U(sizes[1])
     alpha, discount, beta = rates[0], rates[1], rates[2]
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
@@ -190,6 +204,9 @@ def learn(
     lowest: bool,
     window: int,
     stop: int,
+    chances: Any,
+    since: Any,
+    present: Any,
 ) -> bool:
     """Play and learn with ε-greedy exploration; each firm updates the cell that it played.
 
@@ -199,56 +216,66 @@ def learn(
         q: values, float64, (states × firms × points).
         best: the highest values, float64, (states × firms).
         greedy: the actions with these values, uint16, (states × firms).
-        profits: float64, (demand states × joint actions × firms).
+        profits: float64, (outcomes of chance × joint actions × firms).
         counters: state, periods played, periods played at the last change of a greedy action; int64.
         key: of the session's random numbers, uint64.
-        sizes: firms, points, states, demand states, memory; int64.
-        rates: α, δ, β and the first temperature, which only `variants` uses; float64.
+        sizes: firms, points, states, memory; int64.
+        rates: α, δ and β of each firm, float64, (3, firms).
         lowest: whether ties go to the lowest price instead of a random one.
         window: the session has converged after this many periods without a change of any greedy action.
         stop: end when this many periods have been played.
+        chances: the probability of an outcome of chance up to each one, float64, ascending to 1.
+        since: the period from which each firm's exploration counts, int64, (firms,).
+        present: whether each firm is in the market, (firms,). One that is not counts as charging its highest
+            price, and learns nothing.
 
     Returns:
         Whether the session has converged.
     """
-    firms, points, states, demands = _U(sizes[0]), _U(sizes[1]), _U(sizes[2]), sizes[3]
-    memory = sizes[4]
-    alpha, discount, beta = rates[0], rates[1], rates[2]
+    firms, points, states = _U(sizes[0]), _U(sizes[1]), _U(sizes[2])
+    memory, outcomes = sizes[3], chances.size
     joints = points**firms
     width = _U(3) * firms + _1
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     bound = np.full(best.size, np.inf)
     actions, values = np.empty(firms, np.uint64), np.empty(firms)
-    keep, decay = 1.0 - alpha, math.exp(-beta)
-    epsilon = math.exp(-beta * (period - period % BLOCK))
-    for _ in range(period % BLOCK):
-        epsilon *= decay
+    epsilon, decay = np.empty(firms), np.empty(firms)
+    for i in range(firms):
+        epsilon[i], decay[i] = explores(rates[2, i], max(0, period - since[i])), math.exp(-rates[2, i])
     scale = float(points)
     place = _U(period) * width
     done = False
     while period < stop:
-        if period & (BLOCK - 1) == 0:
-            epsilon = math.exp(-beta * period)
         cell = state * firms
         joint = _U(0)
         for i in range(firms):
-            action = _U(greedy[cell + i])
-            if uniform(key, place + _1 + i) < epsilon:
-                action = _U(uniform(key, place + _1 + firms + i) * scale)
+            if (period - since[i]) & (BLOCK - 1) == 0:
+                epsilon[i] = math.exp(-rates[2, i] * (period - since[i]))
+            action = points - _1
+            if present[i]:
+                action = _U(greedy[cell + i])
+                if uniform(key, place + _1 + i) < epsilon[i]:
+                    action = _U(uniform(key, place + _1 + firms + i) * scale)
             actions[i] = action
             joint = joint * points + action
         row = joint
-        if demands > 1:
-            row += _U(uniform(key, place) * demands) * joints
+        if outcomes > 1:
+            row += drawn(chances, uniform(key, place)) * joints
         if memory == 1:
             state = joint
         elif memory > 1:
             state = (state * joints) % states + joint
         for i in range(firms):
+            alpha = rates[0, i]
             kept = q[(cell + i) * points + actions[i]]
-            values[i] = keep * kept + alpha * (profits[row * firms + i] + discount * best[state * firms + i])
+            values[i] = (1.0 - alpha) * kept + alpha * (
+                profits[row * firms + i] + rates[1, i] * best[state * firms + i]
+            )
         moved = False
         for i in range(firms):
+            epsilon[i] *= decay[i]
+            if not present[i]:
+                continue
             at, action, value = cell + i, actions[i], values[i]
             q[at * points + action] = value
             chosen = _U(greedy[at])
@@ -270,11 +297,110 @@ def learn(
                 bound[at] = value
         period += 1
         place += width
-        epsilon *= decay
         if moved:
             changed = period
         elif period - changed >= window:
             done = True
             break
     counters[STATE], counters[PERIOD], counters[CHANGED] = state, period, changed
+    return done
+
+
+@njit(inline="always")
+def drawn(chances: Any, number: float) -> Any:
+    """Return which outcome of chance a number in [0, 1) brings."""
+    outcome: Any = _U(0)
+    while number >= chances[outcome]:
+        outcome += _1
+    return outcome
+
+
+@compiled
+def learn_in_turns(
+    q: Any,
+    best: Any,
+    greedy: Any,
+    profits: Any,
+    counters: Any,
+    key: Any,
+    sizes: Any,
+    rates: Any,
+    lowest: bool,
+    window: int,
+    stop: int,
+    chances: Any,
+    since: Any,
+    pending: Any,
+    accrued: Any,
+) -> bool:
+    """Play and learn where firm t mod n sets its price in period t, and prices stand until the next move.
+
+        Q_i(s, a) ← (1−α)·Q_i(s, a) + α·[Σ_{j<n} δ^j·π_i,t+j + δ^n·max_b Q_i(s′, b)]
+
+    with the rivals' standing prices s at the move and s′ at the next one, before which the update is made:
+    Klein (RAND Journal of Economics 52(3), 2021), equation 9, for n = 2.
+
+    Arguments are those of `learn`, with the rows of a firm's table in place of states, and the standing joint
+    action as the first counter. `pending` has the row and the action of each firm's last move, int64,
+    (firms × 2), the row −1 before the first one; `accrued` its discounted profits since that move, and the
+    weight of the next one, float64, (firms × 2).
+    """
+    firms, points = _U(sizes[0]), _U(sizes[1])
+    outcomes = chances.size
+    joints = points**firms
+    width = _U(3) * firms + _1
+    joint, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
+    epsilon, decay = np.empty(firms), np.empty(firms)
+    for i in range(firms):
+        epsilon[i], decay[i] = explores(rates[2, i], max(0, period - since[i])), math.exp(-rates[2, i])
+    scale = float(points)
+    place = _U(period) * width
+    done = False
+    while period < stop:
+        i = _U(period) % firms
+        step = _1
+        for _ in range(firms - _1 - i):
+            step *= points
+        held = joint // step % points
+        row = joint // (step * points) * step + joint % step
+        at = row * firms + i
+        moved = False
+        if pending[i * _2] >= 0:
+            back, action = _U(pending[i * _2]) * firms + i, _U(pending[i * _2 + _1])
+            alpha = rates[0, i]
+            value = (1.0 - alpha) * q[back * points + action] + alpha * (
+                accrued[i * _2] + accrued[i * _2 + _1] * best[at]
+            )
+            q[back * points + action] = value
+            chosen = _U(greedy[back])
+            if action == chosen and value >= best[back]:
+                best[back] = value
+            elif action == chosen or value >= best[back]:
+                new, _ = search(q, back * points, points, lowest, key, place + _1 + _2 * firms + i)
+                best[back] = q[back * points + new]
+                if new != chosen and (lowest or q[back * points + chosen] < best[back]):
+                    greedy[back] = new
+                    moved = True
+        action = _U(greedy[at])
+        for j in range(firms):
+            if (period - since[j]) & (BLOCK - 1) == 0:
+                epsilon[j] = math.exp(-rates[2, j] * (period - since[j]))
+        if uniform(key, place + _1 + i) < epsilon[i]:
+            action = _U(uniform(key, place + _1 + firms + i) * scale)
+        joint = joint - held * step + action * step
+        pending[i * _2], pending[i * _2 + _1] = row, action
+        accrued[i * _2], accrued[i * _2 + _1] = 0.0, 1.0
+        outcome = drawn(chances, uniform(key, place)) * joints if outcomes > 1 else _U(0)
+        for j in range(firms):
+            accrued[j * _2] += accrued[j * _2 + _1] * profits[(outcome + joint) * firms + j]
+            accrued[j * _2 + _1] *= rates[1, j]
+            epsilon[j] *= decay[j]
+        period += 1
+        place += width
+        if moved:
+            changed = period
+        elif period - changed >= window:
+            done = True
+            break
+    counters[STATE], counters[PERIOD], counters[CHANGED] = joint, period, changed
     return done

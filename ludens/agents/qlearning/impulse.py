@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.qlearning.sessions import Sessions
-from ludens.agents.qlearning.tables import LearningTables
 from ludens.agents.qlearning.values import Floats, Ints, path_values
 from ludens.errors import UsageError
 
@@ -29,7 +28,7 @@ class ImpulseResponse:
     """Responses to forced deviations.
 
     Prices are relative to those of the same period without the deviation: 0 is no change, −0.1 is a tenth
-    less.
+    less. A price that would be 0 without it has no relative change and counts as unchanged.
 
     Attributes:
         deviator: relative price change of the firm that was forced, by session and period; the first column
@@ -137,25 +136,32 @@ def _respond(
     tables = sessions.tables
     joint, following = sessions.joint_actions(session), sessions.next_states(session)
     cycle = sessions.cycles[session]
-    values = path_values(tables.expected[joint], following, tables.parameters.discount)
+    values = path_values(tables.expected[joint], following, tables.discounts)
     deviator, rivals = np.zeros(horizon), np.zeros(horizon)
+    present = tables.phases[-1].present
     losses: list[bool] = []
     gains, lengths = [], []
+    count = 0
     for firm in range(tables.firms):
-        others = [other for other in range(tables.firms) if other != firm]
-        for start in cycle.tolist():
+        others = [other for other in range(tables.firms) if other != firm and present[other]]
+        for start in cycle[tables.free(cycle, firm)].tolist():
+            count += 1
             state, usual = start, start
             earned, weight, after = 0.0, 1.0, start
             differs = False
             for period in range(max(forced, horizon)):
                 played = int(joint[state])
                 if period < forced:
-                    played = _forced(tables, played, firm, price)
+                    met = tables.choices(state, played, firm)
+                    best = int(tables.expected[met, firm].argmax()) if price == "best reply" else int(price)
+                    played = int(met[best])
                     differs |= played != int(joint[state])
                     earned += weight * float(tables.expected[played, firm])
-                    weight *= tables.parameters.discount
+                    weight *= float(tables.discounts[firm])
                 if period < horizon:
-                    change = tables.prices(played) / tables.prices(joint[usual]) - 1
+                    before = tables.prices(joint[usual])
+                    above = tables.prices(played) - before
+                    change = np.divide(above, before, out=np.zeros(tables.firms), where=before > 0)
                     deviator[period] += change[firm]
                     rivals[period] += change[others].mean() if others else 0.0
                 state = int(tables.next_state(state, played))
@@ -168,7 +174,6 @@ def _respond(
                 losses.append(earned < keeps)
                 gains.append(earned / keeps - 1)
                 lengths.append(_until(following, after, cycle))
-    count = tables.firms * len(cycle)
     back = [length for length in lengths if length is not None]
     return (
         deviator / count,
@@ -180,14 +185,6 @@ def _respond(
         len(losses) / count,
         count,
     )
-
-
-def _forced(tables: LearningTables, played: int, firm: int, price: str | int) -> int:
-    points = tables.points
-    step = points ** (tables.firms - 1 - firm)
-    met = played - played // step % points * step + np.arange(points) * step
-    place = int(tables.expected[met, firm].argmax()) if price == "best reply" else int(price)
-    return int(met[place])
 
 
 def _weighted(values: Floats, weights: Floats | Ints) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ludens.agents.qlearning.core import BLOCK
+from ludens.agents.qlearning.core import BLOCK, STATE
 from ludens.agents.qlearning.session import Session
 from ludens.agents.qlearning.tables import LearningTables
 
@@ -23,21 +23,24 @@ class Learner:
     """One firm's table of values and its learning rule.
 
     Attributes:
-        q: values, (states, points).
-        greedy: greedy action in each state, (states,).
-        state: number of the state in which the next period starts.
+        q: values, (rows, points).
+        greedy: greedy action in each row, (rows,).
+        state: the row of the table at which the next period starts.
         period: number of periods played.
+        since: the period from which its exploration counts.
     """
 
     def __init__(self, session: Session, firm: int) -> None:
         """Copy the table of one firm of a session, and continue from the session's period."""
         tables = session.tables
-        shape = (tables.states, tables.firms)
+        shape = (tables.rows, tables.firms)
         self.tables: LearningTables = tables
         self.firm, self.key = firm, int(session.key)
         self.q = session.q.reshape(*shape, tables.points)[:, firm].copy()
         self.greedy = session.greedy.reshape(shape)[:, firm].astype(np.int64)
-        self.state, self.period = session.state, session.periods
+        self.state, self.period = int(session.counters[STATE]), session.periods
+        self.since = int(tables.since[firm])
+        self.alpha, self.discount, self.beta = tables.parameters.rates(tables.firms)[:, firm].tolist()
         self._block, self._epsilon, self._at = -1, 1.0, 0
 
     def draw(self, slot: int) -> float:
@@ -68,55 +71,106 @@ class Learner:
             below += weights[action]
         return action
 
+    def face(self, joint: int) -> None:
+        """See the standing joint action before a move; nothing changes where firms move together."""
+
     def learn(self, joint: int, earned: float) -> None:
         """Update the values from this period's outcome, and move on to the next period.
 
         Args:
             joint: the joint action of all firms.
-            earned: the firm's profit.
+            earned: the firm's profit less fines; NaN if it was not in the market, and then learns nothing.
         """
         tables, parameters = self.tables, self.tables.parameters
         following = int(tables.next_state(self.state, joint))
         own = int(tables.digits(joint)[self.firm])
         row = self.q[self.state]
+        if math.isnan(earned):
+            self.state = following
+            self.period += 1
+            return
         if parameters.updating == "synchronous":
             # For the other prices, the market's expected profits are used; for the price charged, the
             # profit that was earned.
             step = tables.points ** (tables.firms - 1 - self.firm)
             met = joint + (np.arange(tables.points) - own) * step
-            profits = tables.expected[met, self.firm].copy()
+            profits = tables.phase(self.period).expected[met, self.firm].copy()
             profits[own] = earned
             best = self.q[tables.next_state(self.state, met)].max(axis=-1)
-            row[:] = (1.0 - parameters.alpha) * row + parameters.alpha * (
-                profits + parameters.discount * best
-            )
+            row[:] = (1.0 - self.alpha) * row + self.alpha * (profits + self.discount * best)
         else:
-            target = earned + parameters.discount * float(self.q[following].max())
-            row[own] = (1.0 - parameters.alpha) * row[own] + parameters.alpha * target
-        self._settle(row)
+            target = earned + self.discount * float(self.q[following].max())
+            row[own] = (1.0 - self.alpha) * row[own] + self.alpha * target
+        self._settle(self.state)
         self.state = following
         self.period += 1
 
     def fade(self) -> float:
         """Return exp(−β·t), equal to the compiled loop's value to the last bit."""
-        beta = self.tables.parameters.beta
-        block = self.period - self.period % BLOCK
-        if block != self._block or self._at > self.period:
-            self._block, self._at, self._epsilon = block, block, math.exp(-beta * block)
-        decay = math.exp(-beta)
-        while self._at < self.period:
+        age = self.period - self.since
+        block = age - age % BLOCK
+        if block != self._block or self._at > age:
+            self._block, self._at, self._epsilon = block, block, math.exp(-self.beta * block)
+        decay = math.exp(-self.beta)
+        while self._at < age:
             self._epsilon *= decay
             self._at += 1
         return self._epsilon
 
-    def _settle(self, row: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    def _settle(self, place: int) -> None:
+        """Choose the greedy action of a row anew."""
+        row = self.q[place]
         best = np.flatnonzero(row == row.max())
-        chosen = int(self.greedy[self.state])
+        chosen = int(self.greedy[place])
         if self.tables.parameters.ties == "lowest":
-            self.greedy[self.state] = best[0]
+            self.greedy[place] = best[0]
         elif chosen not in best:
-            place = int(self.draw(1 + 2 * self.tables.firms + self.firm) * len(best)) if len(best) > 1 else 0
-            self.greedy[self.state] = best[place]
+            drawn = int(self.draw(1 + 2 * self.tables.firms + self.firm) * len(best)) if len(best) > 1 else 0
+            self.greedy[place] = best[drawn]
+
+
+class LearnerInTurns(Learner):
+    """A firm's table and its learning rule where firms move in turns; see `core.learn_in_turns`.
+
+    Its row is that of its rivals' standing prices: `face` them before each move, `act`, and `learn` from each
+    period, whoever moved in it.
+    """
+
+    def __init__(self, session: Session, firm: int) -> None:
+        """Copy the table of one firm of a session that has not begun."""
+        super().__init__(session, firm)
+        self._moved: tuple[int, int] | None = None
+        self._accrued, self._weight = 0.0, 1.0
+
+    def face(self, joint: int) -> None:
+        """Update the value of the last move, now that the firm moves again.
+
+        Args:
+            joint: the standing joint action before the move.
+        """
+        self.state = int(self.tables.row(joint, self.firm))
+        if self._moved is None:
+            return
+        row, action = self._moved
+        target = self._accrued + self._weight * float(self.q[self.state].max())
+        self.q[row, action] = (1.0 - self.alpha) * self.q[row, action] + self.alpha * target
+        self._settle(row)
+        self._moved = None
+
+    def learn(self, joint: int, earned: float) -> None:
+        """Count a period's profit, and move on to the next period.
+
+        Args:
+            joint: the joint action that stood in the period.
+            earned: the firm's profit less fines.
+        """
+        if self.period % self.tables.firms == self.firm:
+            self.face(joint)  # rivals' prices have not changed since its move
+            self._moved = self.state, int(self.tables.digits(joint)[self.firm])
+            self._accrued, self._weight = 0.0, 1.0
+        self._accrued += self._weight * earned
+        self._weight *= self.discount
+        self.period += 1
 
 
 def stream_uniform(key: int, place: int) -> float:

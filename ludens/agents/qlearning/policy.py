@@ -9,7 +9,12 @@ A Q-learner sees what every firm sees, all past prices and its own profits. It h
   an interrupted run continues as if it had not been interrupted. (The table of the previous turn is kept and
   used again if the history is the same; that saves time and changes nothing.)
 
-Prices of others that are not on its grid count as the nearest point.
+Where firms move in turns, as in ``ludens/bertrand_sequential-v0``, the state are the rivals' standing prices,
+and a price is judged by the profits until the firm's next move (`core.learn_in_turns`).
+
+Prices of others that are not on its grid count as the nearest point. The grid, and the market in which a
+trained firm has learnt, are those without interventions, which firms do not foresee. With synchronous
+updating the prices that a firm does not charge are judged by that market too.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +34,10 @@ from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing.rules import priced
 from ludens.agents.pricing.view import MarketView, market_view
 from ludens.agents.qlearning.parameters import QLearning
-from ludens.agents.qlearning.tables import LearningTables, learning_tables
+from ludens.agents.qlearning.tables import LearningTables, Moves, learning_tables
 from ludens.checks import whole_number
 from ludens.envs import Turn
-from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -108,23 +113,27 @@ class QLearningPolicy(Policy):
         """Return the price of the limit strategy or, online, of what has been learnt so far.
 
         Raises:
-            UsageError: the turn is not of a pricing market, firms sell several products there, or they move
-                in turns.
+            UsageError: the turn is not of a pricing market, firms sell several products there, or the
+                parameters do not go with its order of moves.
             TableTooLargeError: the tables exceed 8 GiB.
         """
-        if "order" in turn.facts:
-            raise UsageError(
-                f"A Q-learner learns from simultaneous moves, and firms move in turns in {turn.environment}:"
-                " seat it in ludens/bertrand-v0."
-            )
         view = market_view(turn)
+        setting = _Setting(
+            getattr(turn.game, "market", view.market), "in turns" if "order" in turn.facts else "together"
+        )
+        standing = turn.facts.get("standing")
         if self.mode == "trained":
-            limit = limit_strategies(view.market, self.parameters, self.seed, self.session, self.cache)
-            action = limit.strategies[view.firm, _state_after(limit.tables, limit.state, view.prices)]
+            limit = limit_strategies(
+                setting.market, self.parameters, self.seed, self.session, self.cache, moves=setting.moves
+            )
+            seen = view.prices if standing is None else np.asarray(standing, np.float64)[None]
+            action = limit.strategies[view.firm, _row(limit, seen, view.firm)]
             return priced(turn, float(limit.tables.grid[view.firm, action]))
-        replay = self._caught_up(view)
+        learner = self._caught_up(view, setting).learner
+        if standing is not None:
+            learner.face(int(learner.tables.joint(learner.tables.nearest(standing))))
         draw = None if self.draws == "session" else _slots(rng)
-        return priced(turn, float(replay.learner.tables.grid[view.firm, replay.learner.act(draw)]))
+        return priced(turn, float(learner.tables.grid[view.firm, learner.act(draw)]))
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
@@ -134,16 +143,16 @@ class QLearningPolicy(Policy):
         settings |= {"session": self.session, "draws": self.draws} | self.parameters.key()
         return settings if self.cache is None else settings | {"cache": self.cache}
 
-    def _caught_up(self, view: MarketView) -> _Replay:
+    def _caught_up(self, view: MarketView, setting: _Setting) -> _Replay:
         """Return a learner that has learnt from the whole history, starting from a kept table if one fits."""
         periods = len(view.prices)
         # Histories are looked up by their last period; one that differs in an earlier period is replayed.
         for length in (periods, periods - 1):
             replay = self._replays.get(_fingerprint(view, length)) if length >= 0 else None
-            if replay is not None and replay.holds(view):
+            if replay is not None and replay.holds(view, setting):
                 break
         else:
-            replay = _Replay(view, self.parameters, self.seed, self.session)
+            replay = _Replay(view, setting, self.parameters, self.seed, self.session)
         self._replays.pop(_fingerprint(view, len(replay.prices)), None)
         replay.go_on(view)
         self._replays[_fingerprint(view, periods)] = replay
@@ -152,30 +161,45 @@ class QLearningPolicy(Policy):
         return replay
 
 
+class _Setting(NamedTuple):
+    """The market in which a policy learns, and who moves when."""
+
+    market: AnyMarket
+    moves: Moves
+
+
 class _Replay:
     """An online learner and the history that it has learnt from."""
 
-    def __init__(self, view: MarketView, parameters: QLearning, seed: int, session: int) -> None:
-        from ludens.agents.qlearning.learner import Learner
+    def __init__(
+        self, view: MarketView, setting: _Setting, parameters: QLearning, seed: int, session: int
+    ) -> None:
+        from ludens.agents.qlearning.learner import Learner, LearnerInTurns
         from ludens.agents.qlearning.session import start_session
 
-        tables = learning_tables(view.market, parameters)
-        self.learner = Learner(start_session(tables, seed, session), view.firm)
+        tables = learning_tables(setting.market, parameters, moves=setting.moves)
+        kind = LearnerInTurns if tables.turns else Learner
+        self.learner = kind(start_session(tables, seed, session), view.firm)
         self.prices: Floats = np.empty((0, view.market.products))
         self.profits: Floats = np.empty(0)
 
-    def holds(self, view: MarketView) -> bool:
+    def holds(self, view: MarketView, setting: _Setting) -> bool:
         length = len(self.prices)
+        tables = self.learner.tables
         return (
-            self.learner.tables.market == view.market
+            (tables.market, tables.moves) == setting
             and self.learner.firm == view.firm
             and np.array_equal(self.prices, view.prices[:length], equal_nan=True)
-            and np.array_equal(self.profits, view.profits[:length])
+            and np.array_equal(self.profits, view.profits[:length], equal_nan=True)
         )
 
     def go_on(self, view: MarketView) -> None:
         tables = self.learner.tables
         start = len(self.prices)
+        # An entrant begins to explore when it enters; before, it has no profits.
+        there = np.flatnonzero(~np.isnan(view.profits))
+        entered = int(there[0]) if len(there) else len(view.profits)
+        self.learner.since = entered - tables.parameters.explored
         joints = tables.joint(tables.nearest(view.prices[start:])).tolist()
         for joint, earned in zip(joints, view.profits[start:].tolist(), strict=True):
             self.learner.learn(joint, earned)
@@ -183,7 +207,13 @@ class _Replay:
 
 
 def limit_strategies(
-    market: Market, parameters: QLearning, seed: int = 0, session: int = 0, cache: str | None = None
+    market: AnyMarket,
+    parameters: QLearning,
+    seed: int = 0,
+    session: int = 0,
+    cache: str | None = None,
+    *,
+    moves: Moves = "together",
 ) -> LimitStrategies:
     """Return the limit strategies of one session, which is trained at the first call.
 
@@ -193,13 +223,14 @@ def limit_strategies(
         seed: of the training.
         session: number of the session. Only this one is trained; with a cache, those before it are too.
         cache: folder in which the training is kept, created if it does not exist.
+        moves: whether firms set prices ``"together"`` or ``"in turns"``.
     """
-    return _trained(market, parameters, seed, session, cache)
+    return _trained(market, parameters, seed, session, cache=cache, moves=moves)
 
 
 @lru_cache(maxsize=32)
 def _trained(
-    market: Market, parameters: QLearning, seed: int, session: int, cache: str | None
+    market: AnyMarket, parameters: QLearning, seed: int, session: int, *, cache: str | None, moves: Moves
 ) -> LimitStrategies:
     if cache is not None:
         from ludens.agents.qlearning.checkpoint import identity
@@ -207,21 +238,25 @@ def _trained(
 
         folder = Path(cache)
         folder.mkdir(parents=True, exist_ok=True)
-        tables = learning_tables(market, parameters)
+        tables = learning_tables(market, parameters, moves=moves)
         made = json.dumps(identity(tables, session + 1, seed, False), sort_keys=True)
         file = folder / f"qlearning-{hashlib.sha256(made.encode()).hexdigest()[:16]}.npz"
-        trained = train(market, parameters, session + 1, seed, checkpoint=file)
+        trained = train(market, parameters, session + 1, seed, moves=moves, checkpoint=file)
         return LimitStrategies(trained.tables, trained.strategies[session], int(trained.states[session]))
     from ludens.agents.qlearning.session import start_session
 
-    tables = learning_tables(market, parameters)
+    tables = learning_tables(market, parameters, moves=moves)
     alone = start_session(tables, seed, session)
     while not alone.over:
         alone.advance(parameters.max_periods)
-    return LimitStrategies(tables, alone.strategies(), alone.state)
+    return LimitStrategies(tables, tables.strategies(alone.strategies()), alone.state)
 
 
-def _state_after(tables: LearningTables, state: int, prices: Floats) -> int:
+def _row(limit: LimitStrategies, prices: Floats, firm: int) -> int:
+    """Return the state after prices (periods, products), or of a firm's move at standing ones."""
+    tables, state = limit.tables, limit.state
+    if tables.turns:
+        return int(firm * tables.joints + tables.joint(tables.nearest(prices[-1])))
     if tables.parameters.memory:
         for joint in tables.joint(tables.nearest(prices[-tables.parameters.memory :])):
             state = int(tables.next_state(state, joint))

@@ -21,12 +21,13 @@ class Sessions:
     Attributes:
         tables: the market on its grid, with the parameters.
         seed: of the training.
-        strategies: the greedy action of each firm in each state, (sessions, firms, states).
+        strategies: the greedy action of each firm in each state, (sessions, firms, states); where firms move
+            in turns, that of the mover, and the standing price of the others.
         states: the last state of each session, (sessions,).
         periods: periods until the last change of a greedy action, without the stable window after it,
-            (sessions,).
+            (sessions,); the market's last change counts as one.
         converged: whether the session converged before its last period, (sessions,).
-        q: Q tables, (sessions, firms, states, points); None unless they were kept.
+        q: Q tables, (sessions, firms, rows, points); None unless they were kept.
     """
 
     tables: LearningTables
@@ -52,16 +53,20 @@ class Sessions:
 
     @cached_property
     def profits(self) -> Floats:
-        """Mean profit of each firm on the limit cycle, expected if demand is random, (sessions, firms)."""
-        expected = self.tables.expected
-        return np.stack(
-            [expected[self.joint_actions(r)[cycle]].mean(axis=0) for r, cycle in enumerate(self.cycles)]
-        )
+        """Mean profit of each firm on the limit cycle less fines, expected if demand is random,
+        (sessions, firms).
+        """
+        return self._on_cycles(self.tables.expected)
+
+    @cached_property
+    def fines(self) -> Floats:
+        """Mean fine that each firm expects on the limit cycle, (sessions, firms)."""
+        return self._on_cycles(self.tables.phases[-1].fines)
 
     @cached_property
     def gains(self) -> Floats:
-        """Profit gain Δ on the limit cycle, averaged over firms, (sessions,)."""
-        return self.tables.gain(self.profits)
+        """Profit gain Δ on the limit cycle before fines, averaged over firms, (sessions,)."""
+        return self.tables.gain(self.profits + self.fines)
 
     @cached_property
     def symmetric(self) -> NDArray[np.bool_]:
@@ -71,6 +76,12 @@ class Sessions:
             for strategy, cycle in zip(self.strategies, self.cycles, strict=True)
         ]
         return np.array(same)
+
+    def _on_cycles(self, amounts: Floats) -> Floats:
+        """Return amounts (joint actions, firms) averaged over limit cycles, (sessions, firms)."""
+        return np.stack(
+            [amounts[self.joint_actions(r)[cycle]].mean(axis=0) for r, cycle in enumerate(self.cycles)]
+        )
 
     def path_prices(self, session: int) -> Floats:
         """Return the prices along one session's limit cycle, (length, firms)."""

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ludens.agents.qlearning import checkpoint as files
 from ludens.agents.qlearning.parameters import QLearning
 from ludens.agents.qlearning.session import Session, start_session
 from ludens.agents.qlearning.sessions import Sessions
-from ludens.agents.qlearning.tables import GIB, LearningTables, learning_tables
+from ludens.agents.qlearning.tables import GIB, LearningTables, Moves, learning_tables
 from ludens.checks import whole_number
 from ludens.envs.pricing import Market
+from ludens.envs.pricing.interventions import Intervention
+from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.errors import UsageError
 
 PIECE = 1 << 22
@@ -23,12 +30,16 @@ PIECE = 1 << 22
 
 
 def train(
-    market: Market | None = None,
+    market: AnyMarket | None = None,
     parameters: QLearning | None = None,
     sessions: int = 1000,
     seed: int = 0,
     *,
     outside: Sequence[float] | None = None,
+    interventions: Sequence[Intervention | Mapping[str, Any]] = (),
+    moves: Moves = "together",
+    start: Sessions | ArrayLike | None = None,
+    rematch: int = 0,
     workers: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     every: float = 30.0,
@@ -48,6 +59,15 @@ def train(
         seed: a whole number of at least 0.
         outside: the equally likely values of the outside good, drawn anew each period; None keeps the
             market's own.
+        interventions: those of the environments: shocks, rules, firms that enter and leave. The first period
+            of a session has the number 1, and it converges after the last event at the earliest.
+        moves: ``"together"``, or ``"in turns"`` as in ``ludens/bertrand_sequential-v0``: firm 0 moves in the
+            first period, and each price stands until the firm's next move.
+        start: values from which each session starts in place of `QLearning.initial`, which broadcast to
+            (sessions, firms, states, points); or trained sessions with their Q tables, as many, which are
+            continued from their last states.
+        rematch: seats firm i of session r + i·rematch of `start` in session r, so that firms meet rivals
+            with whom they have not learnt; first states are then drawn.
         workers: number of threads; by default, all cores that this process may use.
         checkpoint: file in which the training is kept. If it already holds the same training, that one is
             continued, or read if it is finished.
@@ -70,27 +90,34 @@ def train(
                 f"{name} must be a whole number of at least {least} for a training; got {value!r}."
             )
     threads = min(workers or _cores(), sessions)
-    kept = sessions * 2 * parameters.states(market.firms) * market.firms
-    kept *= 1 + 4 * parameters.points * keep_tables
+    rows = learning_tables(
+        market, parameters, outside, interventions=interventions, moves=moves, memory_limit=memory_limit
+    ).rows
+    kept = sessions * 2 * rows * market.firms * (1 + 4 * parameters.points * keep_tables)
     tables = learning_tables(
-        market, parameters, outside, workers=threads, memory_limit=memory_limit, kept=kept
+        market,
+        parameters,
+        outside,
+        interventions=interventions,
+        moves=moves,
+        workers=threads,
+        memory_limit=memory_limit,
+        kept=kept,
     )
     results = files.Results.empty(tables, sessions, keep_tables)
-    identifier = files.identity(tables, int(sessions), int(seed), keep_tables)
+    begin = _Start(tables, int(sessions), int(seed), start, rematch)
+    identifier = files.identity(tables, int(sessions), int(seed), keep_tables, begin.digest)
     running: dict[int, Session] = {}
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None:
         if not path.parent.is_dir():
             raise UsageError(f"There is no folder {path.parent} for the checkpoint: make it first.")
         if path.exists():
-            running = files.load(
-                path, identifier, results, lambda number: start_session(tables, seed, number)
-            )
+            running = files.load(path, identifier, results, begin.session)
     if not results.done.all():
-        tables.profits  # noqa: B018  # computed once here, not by each thread
+        tables.phases  # noqa: B018  # computed once here, not by each thread
         training = _Training(
-            tables=tables,
-            seed=seed,
+            begin=begin,
             results=results,
             running=running,
             identifier=identifier,
@@ -100,8 +127,73 @@ def train(
         )
         training.run(threads)
     return Sessions(
-        tables, seed, results.strategies, results.states, results.periods, results.converged, results.q
+        tables,
+        seed,
+        tables.strategies(results.strategies),
+        results.states,
+        results.periods,
+        results.converged,
+        results.q,
     )
+
+
+class _Start:
+    """The values and states from which the sessions of a training start.
+
+    Attributes:
+        digest: identifies them; empty for those of the parameters.
+
+    Raises:
+        UsageError: they do not fit the training.
+    """
+
+    def __init__(
+        self,
+        tables: LearningTables,
+        sessions: int,
+        seed: int,
+        start: Sessions | ArrayLike | None,
+        rematch: int,
+    ) -> None:
+        self._tables, self._seed = tables, seed
+        self._values: NDArray[np.float64] | None = None
+        self._states: NDArray[np.int64] | None = None
+        self.digest = ""
+        if whole_number(rematch) is None:
+            raise UsageError(f"rematch must be a whole number for a training; got {rematch!r}.")
+        if rematch and not isinstance(start, Sessions):
+            raise UsageError("Firms are rematched after a training: give its sessions as start.")
+        if start is None:
+            return
+        shape = (sessions, tables.firms, tables.rows, tables.points)
+        given = start.q if isinstance(start, Sessions) else start
+        if given is None:
+            raise UsageError("The sessions to start from have no Q tables: train them with keep_tables=True.")
+        try:
+            values = np.broadcast_to(np.asarray(given, np.float64), shape)
+        except ValueError:
+            raise UsageError(
+                f"The values to start from must broadcast to (sessions, firms, states, points) = {shape};"
+                f" got an array of shape {np.shape(given)}."
+            ) from None
+        if not np.all(np.isfinite(values)):
+            raise UsageError("The values to start from must be finite numbers; mend the array.")
+        if isinstance(start, Sessions) and not rematch:
+            self._states = start.states
+        if rematch:
+            seats = (np.arange(sessions)[:, None] + rematch * np.arange(tables.firms)) % sessions
+            values = values[seats, np.arange(tables.firms)]
+        self._values = values
+        hashed = hashlib.sha256(np.ascontiguousarray(values))
+        hashed.update(b"" if self._states is None else self._states.tobytes())
+        self.digest = hashed.hexdigest()
+
+    def session(self, number: int) -> Session:
+        """Return a session as it is before its first period."""
+        if self._values is None:
+            return start_session(self._tables, self._seed, number)
+        state = None if self._states is None else int(self._states[number])
+        return start_session(self._tables, self._seed, number, self._values[number], state)
 
 
 class _Training:
@@ -110,8 +202,7 @@ class _Training:
     def __init__(
         self,
         *,
-        tables: LearningTables,
-        seed: int,
+        begin: _Start,
         results: files.Results,
         running: dict[int, Session],
         identifier: dict[str, object],
@@ -119,7 +210,7 @@ class _Training:
         every: float,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        self.tables, self.seed, self.results, self.snapshots = tables, seed, results, running
+        self.begin, self.results, self.snapshots = begin, results, running
         self.identifier, self.path, self.every, self.progress = identifier, path, every, progress
         self.stop, self.lock = threading.Event(), threading.Lock()
 
@@ -155,7 +246,7 @@ class _Training:
     def _play(self, number: int) -> None:
         with self.lock:
             kept = self.snapshots.get(number)
-        session = start_session(self.tables, self.seed, number) if kept is None else kept.copy()
+        session = self.begin.session(number) if kept is None else kept.copy()
         copied = time.monotonic()
         while not session.over and not self.stop.is_set():
             session.advance(PIECE)

@@ -18,20 +18,20 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def path_values(earned: Floats, following: Ints, discount: float) -> Floats:
+def path_values(earned: Floats, following: Ints, discount: float | Floats) -> Floats:
     """Return the discounted sums Σ δ^t·earned along the path from every state, shape (states, …).
 
     Args:
         earned: profit in each state, (states, …).
         following: the state that follows each state, (states,).
-        discount: δ in [0, 1).
+        discount: δ in [0, 1); with a last axis of `earned` over firms, one number or one for each.
     """
-    value, step, weight = np.array(earned, dtype=np.float64), np.asarray(following), discount
-    while weight > 0:
+    value, step, weight = np.array(earned, dtype=np.float64), np.asarray(following), np.asarray(discount)
+    while weight.max() > 0:
         value = value + weight * value[step]
         step = step[step]
-        weight *= weight
-        if weight < math.ulp(1.0) ** 2:
+        weight = weight * weight
+        if weight.max() < math.ulp(1.0) ** 2:
             break
     return value
 
@@ -53,14 +53,13 @@ def action_values(sessions: Sessions, session: int, firm: int, values: Floats | 
     """
     tables = sessions.tables
     joint = sessions.joint_actions(session)
-    discount = tables.parameters.discount
+    discount = float(tables.discounts[firm])
     if values is None:
         earned = tables.expected[joint, firm]
         values = path_values(earned, sessions.next_states(session), discount)
-    step = tables.points ** (tables.firms - 1 - firm)
-    own = sessions.strategies[session, firm].astype(np.int64)
-    met = (joint - own * step)[:, None] + np.arange(tables.points) * step
-    following = tables.next_state(np.arange(tables.states)[:, None], met)
+    everywhere = np.arange(tables.states)
+    met = tables.choices(everywhere, joint, firm)
+    following = tables.next_state(everywhere[:, None], met)
     worth: Floats = tables.expected[met, firm] + discount * values[following]
     return worth
 
@@ -71,7 +70,7 @@ def best_reply_values(sessions: Sessions, session: int, firm: int) -> Floats:
     Policy iteration from the firm's own strategy finds the best reply, with exact values in each round.
     """
     tables = sessions.tables
-    discount = tables.parameters.discount
+    discount = float(tables.discounts[firm])
     everywhere = np.arange(tables.states)
     own = sessions.strategies[session, firm].astype(np.int64)
     joint = sessions.joint_actions(session)

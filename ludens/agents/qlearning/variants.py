@@ -15,7 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from ludens.agents.qlearning.core import BLOCK, CHANGED, PERIOD, STATE, compiled, search, uniform
+from ludens.agents.qlearning.core import (
+    BLOCK,
+    CHANGED,
+    PERIOD,
+    STATE,
+    compiled,
+    drawn,
+    explores,
+    search,
+    uniform,
+)
 
 _U = np.uint64
 _1, _2 = np.uint64(1), np.uint64(2)
@@ -35,38 +45,44 @@ def learn_variant(
     lowest: bool,
     window: int,
     stop: int,
+    chances: Any,
+    since: Any,
+    present: Any,
+    temperature: float,
     boltzmann: bool,
     synchronous: bool,
 ) -> bool:
     """Play and learn as `core.learn` does, with Boltzmann exploration, synchronous updating, or both.
 
-    The last of `rates` is T₀.
+    The temperature is T₀.
     """
-    firms, points, states, demands = _U(sizes[0]), _U(sizes[1]), _U(sizes[2]), sizes[3]
-    memory = sizes[4]
-    alpha, discount, beta = rates[0], rates[1], rates[2]
+    firms, points, states = _U(sizes[0]), _U(sizes[1]), _U(sizes[2])
+    memory, outcomes = sizes[3], chances.size
     joints = points**firms
     width = _U(3) * firms + _1
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     actions, weights = np.empty(firms, np.uint64), np.empty(points)
     values = np.empty(firms * points)
-    keep, decay = 1.0 - alpha, math.exp(-beta)
-    epsilon = math.exp(-beta * (period - period % BLOCK))
-    for _ in range(period % BLOCK):
-        epsilon *= decay
+    epsilon, decay = np.empty(firms), np.empty(firms)
+    for i in range(firms):
+        epsilon[i], decay[i] = explores(rates[2, i], max(0, period - since[i])), math.exp(-rates[2, i])
     scale = float(points)
     place = _U(period) * width
     done = False
     while period < stop:
-        if period & (BLOCK - 1) == 0:
-            epsilon = math.exp(-beta * period)
         cell = state * firms
         joint = _U(0)
         for i in range(firms):
+            if (period - since[i]) & (BLOCK - 1) == 0:
+                epsilon[i] = math.exp(-rates[2, i] * (period - since[i]))
+            if not present[i]:
+                actions[i] = points - _1
+                joint = joint * points + actions[i]
+                continue
             draw = uniform(key, place + _1 + i)
             action = _U(greedy[cell + i])
             if boltzmann:
-                heat = max(rates[3] * epsilon, _COLDEST)
+                heat = max(temperature * epsilon[i], _COLDEST)
                 total = 0.0
                 for b in range(points):
                     weights[b] = math.exp((q[(cell + i) * points + b] - best[cell + i]) / heat)
@@ -76,27 +92,31 @@ def learn_variant(
                 while below <= draw and action + _1 < points:
                     action += _1
                     below += weights[action]
-            elif draw < epsilon:
+            elif draw < epsilon[i]:
                 action = _U(uniform(key, place + _1 + firms + i) * scale)
             actions[i] = action
             joint = joint * points + action
-        demand = _U(uniform(key, place) * demands) * joints if demands > 1 else _U(0)
+        outcome = drawn(chances, uniform(key, place)) * joints if outcomes > 1 else _U(0)
         past = (state * joints) % states if memory > 1 else _U(0)
         step = joints
         for i in range(firms):
             step //= points
+            alpha, discount = rates[0, i], rates[1, i]
             for b in range(points):
                 if not synchronous and b != actions[i]:
                     continue
                 met = joint - actions[i] * step + b * step
                 following = past + met if memory > 0 else _U(0)
-                earned = profits[(demand + met) * firms + i]
+                earned = profits[(outcome + met) * firms + i]
                 kept = q[(cell + i) * points + b]
-                values[i * points + b] = keep * kept + alpha * (
+                values[i * points + b] = (1.0 - alpha) * kept + alpha * (
                     earned + discount * best[following * firms + i]
                 )
         moved = False
         for i in range(firms):
+            epsilon[i] *= decay[i]
+            if not present[i]:
+                continue
             at, slot = cell + i, place + _1 + _2 * firms + i
             for b in range(points):
                 if synchronous or b == actions[i]:
@@ -111,7 +131,6 @@ def learn_variant(
         state = past + joint if memory > 0 else _U(0)
         period += 1
         place += width
-        epsilon *= decay
         if moved:
             changed = period
         elif period - changed >= window:

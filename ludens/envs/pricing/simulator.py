@@ -8,6 +8,7 @@ small enough.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ Seeds: TypeAlias = int | np.random.SeedSequence | Sequence[np.random.SeedSequenc
 
 _LARGEST_TABLE = 1 << 17
 _BLOCK = 256
+_ALMOST = math.nextafter(1.0, 0.0)
 
 
 class Outcome(NamedTuple):
@@ -164,8 +166,48 @@ class PricingCore:
 
     def _advance(self, moves: NDArray[Any]) -> Outcome:
         """Play one period with moves that have been checked."""
+        self._latest, outcome = self._outcome(moves, self._draw())
+        if self.memory == 1:
+            self.history = outcome.prices[:, None].copy()
+        elif self.memory:
+            self.history = np.concatenate([self.history[:, 1:], outcome.prices[:, None]], axis=1)
+        self.period += 1
+        return outcome
+
+    def chances(self) -> list[tuple[float, Floats]]:
+        """Return all that chance can bring in the next period: probabilities above 0 that sum to 1, each with
+        numbers (draws,) that `outcome` can be given in place of drawn ones.
+        """
+        schedule, period = self.schedule, self.period + 1
+        parts: list[list[tuple[float, list[float]]]] = []
+        likely = [] if schedule.outside is None else [schedule.outside.probability]
+        likely += [each.probability if each.period <= period else 0.0 for each in schedule.regulators]
+        # A number below the probability is the event, and the highest number below 1 is not.
+        parts += [[(share, [0.0]), (1.0 - share, [_ALMOST])] for share in likely]
+        if schedule.prominence is not None:
+            orders = list(itertools.permutations(np.arange(self.market.products) / self.market.products))
+            if schedule.prominence.period > period:
+                orders = orders[:1]
+            parts.append([(1.0 / len(orders), list(order)) for order in orders])
+        found = []
+        for each in itertools.product(*parts):
+            share = math.prod(probability for probability, _ in each)
+            if share > 0:
+                found.append((share, np.array([number for _, numbers in each for number in numbers])))
+        return found
+
+    def outcome(self, moves: ArrayLike, drawn: ArrayLike) -> Outcome:
+        """Return what moves would bring in the next period with given random numbers; nothing is played.
+
+        Args:
+            moves: (B, J), as in `step`.
+            drawn: in [0, 1), (draws,) for all markets or (B, draws); `chances` gives one for each outcome.
+        """
+        numbers = np.broadcast_to(np.asarray(drawn, np.float64), (self.markets, self.schedule.draws))
+        return self._outcome(np.asarray(moves), numbers)[1]
+
+    def _outcome(self, moves: NDArray[Any], drawn: Floats) -> tuple[_Latest, Outcome]:
         regime = self.regime
-        drawn = self._draw()
         outside, drawn = self._outside(regime, drawn)
         ties = drawn[:, len(self.schedule.regulators) :]
         if self._tabled:
@@ -173,15 +215,8 @@ class PricingCore:
         else:
             prices = moves if self.grid is None else self.grid[self._rows, moves]
             outcome = self._sold(regime, prices, outside, ties)
-        self._latest = _Latest(regime, outcome, outside, ties, self.period)
-        if self.schedule.regulators:
-            outcome = self._fined(regime, outcome, drawn)
-        if self.memory == 1:
-            self.history = outcome.prices[:, None].copy()
-        elif self.memory:
-            self.history = np.concatenate([self.history[:, 1:], outcome.prices[:, None]], axis=1)
-        self.period += 1
-        return outcome
+        latest = _Latest(regime, outcome, outside, ties, self.period)
+        return latest, self._fined(regime, outcome, drawn) if self.schedule.regulators else outcome
 
     def welfare(self) -> Welfare:
         """Return the welfare of the last period, each (B,), in units of money.

@@ -20,27 +20,26 @@ SHORT = {"points": 4, "beta": 2e-3, "window": 300}
 def by_the_book(session: Session, periods: int) -> tuple[np.ndarray, np.ndarray, int]:
     """The algorithm as it is written down: no cached maximum, no flat arrays, every search in full."""
     tables, learn = session.tables, session.tables.parameters
+    alphas, discounts, betas = learn.rates(tables.firms).tolist()
     n, m, states = tables.firms, tables.points, tables.states
     q = session.q.reshape(states, n, m).copy()
     greedy = session.greedy.reshape(states, n).astype(int)
     state, key, width = session.state, int(session.key), 3 * n + 1
-    epsilon = 1.0
+    epsilon = [1.0] * n
     for period in range(periods):
         place = period * width
         actions = []
         for i in range(n):
             action = greedy[state, i]
-            if stream_uniform(key, place + 1 + i) < epsilon:
+            if stream_uniform(key, place + 1 + i) < epsilon[i]:
                 action = int(stream_uniform(key, place + 1 + n + i) * m)
             actions.append(action)
         joint = sum(action * m ** (n - 1 - i) for i, action in enumerate(actions))
         demand = int(stream_uniform(key, place) * len(tables.profits))
         following = (state * m**n + joint) % states
-        targets = [
-            tables.profits[demand, joint, i] + learn.discount * q[following, i].max() for i in range(n)
-        ]
+        targets = [tables.profits[demand, joint, i] + discounts[i] * q[following, i].max() for i in range(n)]
         for i, action in enumerate(actions):
-            q[state, i, action] = (1 - learn.alpha) * q[state, i, action] + learn.alpha * targets[i]
+            q[state, i, action] = (1 - alphas[i]) * q[state, i, action] + alphas[i] * targets[i]
             best = np.flatnonzero(q[state, i] == q[state, i].max())
             if learn.ties == "lowest":
                 greedy[state, i] = best[0]
@@ -48,7 +47,7 @@ def by_the_book(session: Session, periods: int) -> tuple[np.ndarray, np.ndarray,
                 draw = stream_uniform(key, place + 1 + 2 * n + i)
                 greedy[state, i] = best[int(draw * len(best)) if len(best) > 1 else 0]
         state = following
-        epsilon *= math.exp(-learn.beta)
+        epsilon = [share * math.exp(-beta) for share, beta in zip(epsilon, betas, strict=True)]
     return q, greedy, state
 
 
@@ -65,7 +64,7 @@ def coarse(**settings) -> LearningTables:
     """Profits of few values and no memory of older ones: actions tie all the time."""
     made = endless(alpha=1.0, discount=0.0, **settings)
     made.__dict__["profits"] = np.round(made.profits, 1)
-    return made
+    return made  # before its phases are made of these profits
 
 
 CASES = {
@@ -83,6 +82,9 @@ CASES = {
     "ties all the time, three firms": coarse(market=Market.symmetric(3), points=3),
     "ties all the time, three firms, the lowest": coarse(market=Market.symmetric(3), points=3, ties="lowest"),
     "no discounting": endless(discount=0.0, alpha=1.0),
+    "firms that differ": endless(alpha=(0.1, 0.3), beta=(1e-3, 4e-3), discount=(0.95, 0.2)),
+    "three firms of which one differs": endless(Market.symmetric(3), points=3, alpha=(0.1, 0.1, 0.5)),
+    "prices of their own": endless(grid=[[1.2, 1.5, 1.9], [1.4, 1.6, 2.2]]),
 }
 
 
@@ -147,11 +149,11 @@ def test_the_written_out_loop_is_the_general_one():
     made = learning_tables(Market.symmetric(), QLearning(beta=4e-5))
     two, general = (start_session(made, 9, 4) for _ in range(2))
     two.advance(10**6)
-    sizes = np.array([2, 15, 225, 1, 1])
-    rates = np.array([0.15, 0.95, 4e-5, 1000.0])
+    sizes, since = np.array([2, 15, 225, 1]), np.zeros(2, dtype=np.int64)
+    rates = np.tile([[0.15], [0.95], [4e-5]], 2)
     done = core.learn(
         general.q, general.best, general.greedy, made.profits.ravel(), general.counters, general.key,
-        sizes, rates, False, 100_000, 10**6,
+        sizes, rates, False, 100_000, 10**6, np.ones(1), since, np.ones(2, dtype=bool),
     )  # fmt: skip
     assert done == two.converged
     assert two.converged

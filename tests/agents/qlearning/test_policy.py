@@ -183,15 +183,6 @@ def test_it_plays_in_the_environment(mode, actions):
     np.testing.assert_allclose(played[-1], prices[:-1], rtol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["trained", "online"])
-def test_a_market_in_which_firms_move_in_turns_is_refused(mode):
-    env = pettingzoo.make("aec", "ludens/bertrand_sequential-v0", periods=4)
-    env.reset(seed=1)
-    learner = QLearningPolicy(mode=mode, **FAST)
-    with pytest.raises(UsageError, match="move in turns"):
-        learner.decide(env.unwrapped.turn(env.agent_selection), np.random.default_rng(0))
-
-
 def test_trainings_are_kept_on_disk_only_if_asked(tmp_path, monkeypatch):
     market = Market.symmetric()
     settings = FAST | {"seed": 31}
