@@ -358,7 +358,7 @@ def learn_in_turns(
     done = False
     while period < stop:
         i = _U(period) % firms
-        step = _1
+        step: Any = _1
         for _ in range(firms - _1 - i):
             step *= points
         held = joint // step % points
