@@ -242,9 +242,44 @@ def test_interventions_reach_the_run(ran):
     assert "without what came from outside" in Path("r.html").read_text(encoding="utf-8")
 
 
+def test_a_forced_deviation_is_measured_and_shown_in_80_columns(ran):
+    ran("price", "--firms", "grim,matching", "--periods", 30, "--out", "r.db")
+    code, out, err = ran(
+        "price",
+        "deviate",
+        "r.db",
+        "--period",
+        10,
+        "--period",
+        12,
+        "--to",
+        "-10%",
+        "--after",
+        5,
+        "--out",
+        "d.db",
+    )
+    assert (code, err) == (0, "")
+    assert max(len(line) for line in out.splitlines() if not line.startswith(("Report", "Run "))) <= 80
+    assert "Forced to a price of 90 % of the path's" in out
+    data = json.loads(ran("report", "d.db", "--json")[1])
+    assert [each["name"] for each in data["responses"]] == ["all", "firm 0: grim", "firm 1: matching"]
+    assert data["responses"][0]["unprofitable"]["value"] == 1
+    assert {(row["period"], row["firm"]) for row in data["deviations"]} == {
+        (10, 0),
+        (10, 1),
+        (12, 0),
+        (12, 1),
+    }
+    code, out, _ = ran("price", "deviate", "r.db", "--period", 9, "--firm", 1, "--print-config")
+    Path("deviate.toml").write_text(out, encoding="utf-8")
+    assert ran("run", "deviate.toml", "--out", "again.db")[0] == 0
+    assert "played for 30 periods" in sentence(*ran("price", "deviate", "r.db", "--period", 40), 2)
+
+
 def test_the_command_fits_80_columns(ran):
-    for arguments in (["price", "--help"], ["price", "implant", "--help"], ["price", "report", "--help"]):
-        code, out, _ = ran(*arguments)
+    for arguments in ([], ["implant"], ["deviate"], ["report"]):
+        code, out, _ = ran("price", *arguments, "--help")
         assert code == 0
         assert max(map(len, out.splitlines())) <= 80
 

@@ -15,6 +15,7 @@ import ludens.cli.bench
 import ludens.cli.estimate
 import ludens.cli.listing
 import ludens.cli.play
+import ludens.cli.price.deviate
 import ludens.cli.price.market
 import ludens.cli.runs  # noqa: F401  # what stands above is imported for the commands that it adds
 from ludens.cli.application import app

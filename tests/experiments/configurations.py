@@ -11,6 +11,7 @@ from ludens.experiments.av import AdoptionConfig, AvConfig, MoralMachineConfig
 from ludens.experiments.bench.study import BenchConfig
 from ludens.experiments.play.study import PlayConfig
 from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.pricing.deviate import DeviateConfig
 from ludens.experiments.pricing.implant import ImplantConfig
 from ludens.experiments.pricing.judging import JudgeConfig
 from ludens.training.evaluation.exam import ExamConfig
@@ -224,12 +225,31 @@ IMPLANT = st.builds(
     firms=st.lists(POLICIES, max_size=2),
     **COMMON,
 )
+DEVIATE = st.builds(
+    DeviateConfig,
+    source=SOURCE,
+    periods=st.lists(st.integers(1, 300), max_size=2),
+    deviators=st.lists(st.integers(0, 3), max_size=2),
+    to=st.sampled_from(["best-reply", 1.6, "-10%", "step:-2"]),
+    length=st.integers(1, 3),
+    after=st.integers(1, 30),
+    replicates=st.integers(1, 9),
+    discount=st.none() | st.floats(0, 0.99),
+    tolerance=st.floats(0, 0.5),
+    firms=st.lists(POLICIES, max_size=2),
+    played=st.sampled_from([{}, {"firms": ["nash", "openai/x"], "periods": 3}]),
+    points=st.lists(
+        st.fixed_dictionaries({"source": st.integers(0, 9), "period": st.integers(1, 9)}), max_size=2
+    ),
+    **COMMON,
+)
 JUDGE = st.builds(JudgeConfig, source=SOURCE, judge=POLICIES, sample=st.integers(1, 999), **COMMON)
 
 CONFIGURATIONS = {
     "adoption": ADOPTION,
     "av": AV,
     "bench": BENCH,
+    "deviate": DEVIATE,
     "exam": EXAM,
     "implant": IMPLANT,
     "judge": JUDGE,

@@ -158,6 +158,7 @@ CONFIGS = {
     "bench": lambda server, _: {"models": asked(server), **BENCH},
     "pricing": lambda server, _: {"firms": [served(server, patience=0), "nash"], "periods": 3, "runs": 2},
     "implant": lambda server, folder: {"source": priced(server, folder), "periods": (2, 3), "places": 2},
+    "deviate": lambda server, folder: {"source": priced(server, folder), "periods": (3,), "after": 3},
     "judge": lambda server, folder: {
         "source": priced(server, folder),
         "judge": served(server, patience=0, retries=0),

@@ -50,33 +50,41 @@ def histories(run: Run) -> list[History]:
         NoRunError: the run is not one of a pricing market.
     """
     config = pricing_config(run)
-    return [_history(run, config, episode) for episode in run.episodes()]
+    return [history(run, config, episode) for episode in run.episodes()]
 
 
 def periods_of(
-    run: Run, config: PricingConfig, episode: EpisodeRecord
+    run: Run, config: PricingConfig, episode: EpisodeRecord, seeds: np.random.SeedSequence | None = None
 ) -> Iterator[tuple[MarketSession, dict[str, Turn], dict[str, Decision]]]:
     """Yield the market before each period, the turns in it, and what was decided at them; the last period may
     lack decisions.
+
+    Args:
+        run: that holds the decisions.
+        config: of the market.
+        episode: of the run.
+        seeds: of the market; None for those of the episode's number, as in a pricing run.
     """
     table = MarketSession(config, episode.labels)
-    table.reset(environment_seed(episode_seeds(config.seed, episode.index)))
-    kept = {record.step: record for record in run.decisions(episode.index)}
-    step = 0
+    table.reset(environment_seed(seeds or episode_seeds(config.seed, episode.index)))
+    kept = {(record.round, record.agent): record for record in run.decisions(episode.index)}
     while turns := table.turns():
-        decided = {seat: _decision(kept[number]) for number, seat in enumerate(turns, step) if number in kept}
-        step += len(turns)
+        asked = {seat: kept.get((table.period, seat)) for seat in turns}
+        decided = {seat: _decision(record) for seat, record in asked.items() if record is not None}
         yield table, turns, decided
         if len(decided) < len(turns) or any(each.action is None for each in decided.values()):
             return
         table.step(decided)
 
 
-def _history(run: Run, config: PricingConfig, episode: EpisodeRecord) -> History:
+def history(
+    run: Run, config: PricingConfig, episode: EpisodeRecord, seeds: np.random.SeedSequence | None = None
+) -> History:
+    """Return one episode as far as it was played; arguments as in `periods_of`."""
     seats = list(config.seats)
     decisions: dict[tuple[int, int], Decision] = {}
     played: list[dict[str, dict[str, float]]] = []
-    for table, _, decided in periods_of(run, config, episode):
+    for table, _, decided in periods_of(run, config, episode, seeds):
         played = table.played
         decisions |= {(table.period, seats.index(seat)): each for seat, each in decided.items()}
 

@@ -8,10 +8,11 @@ own default.
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pettingzoo
@@ -22,6 +23,9 @@ from ludens.envs.pricing import CheapTalk
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices
 from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.runs.stop import StoppedError
+
+T = TypeVar("T")
 
 ROOM = 1000.0
 """Prices may go up to the power of ten that is next above so many times the highest joint-profit price: a
@@ -140,3 +144,15 @@ class MarketSession:
 def with_facts(turn: Turn, **facts: Any) -> Turn:
     """Return the turn with more facts."""
     return replace(turn, facts={**turn.facts, **facts})
+
+
+async def together(asked: Iterable[Awaitable[T]]) -> list[T]:
+    """Return the results of all, awaited at once. If one fails, the others are finished first, so that what
+    they answer is kept; then the first failure is raised.
+    """
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    # That another episode failed is no news where something failed here.
+    for failure in sorted(failures, key=lambda each: isinstance(each, StoppedError)):
+        raise failure
+    return [result for result in results if not isinstance(result, BaseException)]

@@ -7,12 +7,11 @@ its period, and nothing that was answered is asked again.
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,13 +20,12 @@ from ludens.envs.pricing.registration import BERTRAND
 from ludens.experiments.pricing.analysis import estimates
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.result import PricingResult, measured, panel_rows, to_json
-from ludens.experiments.pricing.session import MarketSession, OnPeriod, PeriodNews
+from ludens.experiments.pricing.session import MarketSession, OnPeriod, PeriodNews, together
 from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, unplayed
 from ludens.experiments.runs.seeds import environment_seed
-from ludens.experiments.runs.stop import StoppedError
 from ludens.experiments.study.base import Labels, Rows, Study
 from ludens.experiments.study.config import PolicyLike
 from ludens.experiments.study.engine import run_study
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ludens.experiments.report.page import Page
-
-T = TypeVar("T")
 
 
 class PricingStudy(Study[PricingConfig, PricingResult]):
@@ -105,7 +101,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
             payoffs = dict.fromkeys(policies, 0.0)
             while turns := session.turns():
                 asked = [recorder.decide(policies[seat], turn) for seat, turn in turns.items()]
-                decisions = dict(zip(turns, await _together(asked), strict=True))
+                decisions = dict(zip(turns, await together(asked), strict=True))
                 for seat, decision in decisions.items():
                     if decision.action is None:
                         return unplayed(spec, turns[seat], decision, payoffs, policies[seat].name)
@@ -194,15 +190,3 @@ def play_pricing(
     study = PricingStudy(PricingConfig(firms=firms, **config))
     study.on_period = on_period
     return run_study(study, path, progress=progress)
-
-
-async def _together(asked: Iterable[Awaitable[T]]) -> list[T]:
-    """Return the results of all, awaited at once. If one fails, the others are finished first, so that what
-    they answer is kept; then the first failure is raised.
-    """
-    results = await asyncio.gather(*asked, return_exceptions=True)
-    failures = [result for result in results if isinstance(result, BaseException)]
-    # That another episode failed is no news where something failed here.
-    for failure in sorted(failures, key=lambda each: isinstance(each, StoppedError)):
-        raise failure
-    return [result for result in results if not isinstance(result, BaseException)]
