@@ -6,7 +6,6 @@ from .journal import recording as recording
 from .llm.choice_policy import LLMPolicy as LLMPolicy
 from .policy import BeliefReport as BeliefReport
 from .policy import Call as Call
-from .policy import CallablePolicy as CallablePolicy
 from .policy import Decision as Decision
 from .policy import NoDecisionError as NoDecisionError
 from .policy import Policy as Policy
@@ -18,6 +17,8 @@ from .registry import policy_names as policy_names
 from .single_agent import AgainstEnv as AgainstEnv
 from .single_agent import against as against
 from .single_agent import against_many as against_many
+from .trained.origin import declaration_of as declaration_of
+from .trained.policy import CallablePolicy as CallablePolicy
 from .tree.best_reply import BestReplyPolicy as BestReplyPolicy
 from .tree.oracle import OraclePolicy as OraclePolicy
 from .tree.oracle import OutcomeOraclePolicy as OutcomeOraclePolicy

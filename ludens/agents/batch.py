@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ludens.agents.policy import Policy
 from ludens.checks import check_count
 from ludens.envs.base import BaseEnv, ObservationForm
+from ludens.envs.declared import seated
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -56,8 +57,8 @@ class BatchEnv(VectorEnv[Any, Any, Any], Generic[Env]):
         self.num_envs = number
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**env.metadata, "autoreset_mode": self.autoreset_mode}
-        self.single_observation_space = env.observation_space(seat)
-        self.single_action_space = env.action_space(seat)
+        self.single_observation_space = seated(env.observation_space(seat), seat)
+        self.single_action_space = seated(env.action_space(seat), seat)
         self.observation_space = batch_space(self.single_observation_space, number)
         self.action_space = batch_space(self.single_action_space, number)
         self._form: ObservationForm = env.observation

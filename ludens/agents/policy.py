@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
@@ -197,6 +197,13 @@ class Policy(Shown, ABC):
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Choose at this turn, drawing all chance from `rng`."""
 
+    def check(self, turn: Turn) -> None:  # noqa: B027  # most policies have nothing to check
+        """Refuse a turn at which the policy cannot decide, before anything is asked.
+
+        Raises:
+            UsageError: it cannot.
+        """
+
     async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Decide as `decide` does, without blocking the event loop."""
         return self.decide(turn, rng)
@@ -250,58 +257,6 @@ class Policy(Shown, ABC):
             reason = decision.calls[-1].detail if decision.calls else "no reason given"
             raise NoDecisionError(f"{self.name} gave no usable decision at {turn.node!r}: {reason}", decision)
         return decision.action
-
-
-class CallablePolicy(Policy):
-    """A policy that is any function from an observation (a dict of arrays) to an action, such as a learner of
-    another library.
-
-    The action is an option's number; where the turn has an interval in place of options, it is a
-    floating-point number in it. A whole number is refused there, because it may be the number of an option
-    in the game that the function was trained on.
-
-    Args:
-        function: the function.
-        name: of the policy; None for the function's own.
-    """
-
-    def __init__(self, function: Callable[[Mapping[str, Any]], float], name: str | None = None) -> None:
-        self.function = function
-        self.name = name or str(getattr(function, "__name__", "callable"))
-
-    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Call the function.
-
-        Raises:
-            UsageError: it returned no legal action.
-        """
-        returned = self.function(turn.observation)
-        if turn.interval is not None:
-            return Decision(self._number(returned, turn, *turn.interval))
-        action = whole_number(returned)
-        legal = [option.action for option in turn.options]
-        if action not in legal:
-            raise UsageError(f"{self.name} returned {returned!r} at {turn.node!r}; legal are {legal}.")
-        return Decision(action)
-
-    def _number(self, returned: Any, turn: Turn, low: float, high: float) -> float:
-        try:
-            number = float(np.asarray(returned).item())
-        except (TypeError, ValueError):
-            number = math.nan
-        if not low <= number <= high:
-            raise UsageError(
-                f"{self.name} returned {returned!r} at {turn.node!r}; it must be a number from {low:g} to "
-                f"{high:g}."
-            )
-        if np.asarray(returned).dtype.kind != "f":
-            raise UsageError(
-                f"{self.name} returned {returned!r} at {turn.node!r}, which may be the number of an "
-                "option, and "
-                f"{turn.environment} takes any number from {low:g} to {high:g}: declare the options it was "
-                "trained on (the price_grid of a market), or return a floating-point number."
-            )
-        return number
 
 
 def draw(probabilities: Sequence[float], turn: Turn, rng: np.random.Generator, **known: Any) -> Decision:

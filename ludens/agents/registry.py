@@ -11,6 +11,7 @@ specification                    policy, in every game
 ``random``                       chooses uniformly
 ``human``                        a person at the keyboard
 ``provider/model``               the language model of that LiteLLM id
+``sb3:ppo.zip`` …                a policy that another library trained, `ludens.agents.trained.names`
 ``module:object``                a policy of one's own: an instance, a class, or a function that makes one
 a name of an installed package   the same, by an entry point of the group ``ludens.policies``
 ===============================  ====================================================================
@@ -27,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 from ludens.agents.secrets import without_secrets
 from ludens.agents.specs import Domain, Name, build, make, parse, unfold
+from ludens.agents.trained.names import NAMES as TRAINED
+from ludens.agents.trained.names import load_trained
 from ludens.errors import LudensError, UsageError
 from ludens.plugins import installed, load_installed, load_object, of_python
 
@@ -91,6 +94,8 @@ def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **d
         return make(load_object(domain.model), name, {**defaults, **settings}, name)
     head, _, tail = name.partition(":")
     head, tail = head.strip(), tail.strip()
+    if head in TRAINED:
+        return load_trained(name, head, tail, settings)
     known = _find(head, domain, game)
     if known is None:
         return _own(name, head, tail, settings, game)
@@ -327,7 +332,8 @@ def _dotted(text: str) -> bool:
 
 def _listed(game: object) -> str:
     """Return what can play a game, for error messages."""
-    return f"{', '.join(policy_names(game))}, and {_MODELS}"
+    files = ", ".join(str(each.example) for each in TRAINED.values())
+    return f"{', '.join(policy_names(game))}, {files}, and {_MODELS}"
 
 
 def _called(game: object, domain: Domain) -> str:

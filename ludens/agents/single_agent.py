@@ -21,6 +21,7 @@ from ludens.agents.registry import make_policy
 from ludens.checks import check_choice, check_count, entries
 from ludens.envs import make_env
 from ludens.envs.base import Info
+from ludens.envs.declared import seated
 from ludens.envs.foreign import environment_name, has_turns, one_at_a_time, turn_of
 from ludens.errors import UsageError
 from ludens.plugins import load_object
@@ -163,12 +164,12 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
         self.seat = seats[0] if seat is None else seat
         if self.seat not in seats:
             raise UsageError(f"{_name(env)} has no seat {seat!r}; its seats are {', '.join(seats)}.")
-        self.policies = seated(policies, [other for other in seats if other != self.seat], env)
+        self.policies = seat_policies(policies, [other for other in seats if other != self.seat], env)
         self.render_mode = getattr(env, "render_mode", None)
         known = getattr(env, "metadata", {})
         self.metadata = {name: known.get(name) for name in ("render_modes", "render_fps")}
-        self.action_space = env.action_space(self.seat)
-        self.observation_space = env.observation_space(self.seat)
+        self.action_space = seated(env.action_space(self.seat), self.seat)
+        self.observation_space = seated(env.observation_space(self.seat), self.seat)
         self._streams: dict[str, np.random.Generator] = {}
         self._notes: dict[str, Mapping[str, str]] = {}
         self._mask: NDArray[np.int8] | None = None
@@ -308,7 +309,7 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
         return UsageError(f"{self.seat} never moves in this episode of {_name(self.env)}: take another seat.")
 
 
-def seated(policies: Policies, seats: list[str], game: object) -> dict[str, Policy]:
+def seat_policies(policies: Policies, seats: list[str], game: object) -> dict[str, Policy]:
     """Return the policies of some seats, each made for a game.
 
     Args:

@@ -87,8 +87,10 @@ def parse(spec: str, tail: str, name: Name) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in tail.split(","))):
         key, equals, value = (word.strip() for word in part.partition("="))
-        if not equals and name.first is not None and not settings:
-            key, value = name.first, key
+        # A path may hold an equals sign, as in sb3:runs/lr=0.1/ppo.zip.
+        bare = not equals or not key.isidentifier()
+        if bare and name.first is not None and not settings:
+            key, value, equals = name.first, part, ""
         if key in settings or not value or not (equals or key == name.first):
             raise UsageError(
                 f"The policy {spec!r} cannot be read at {part!r}: write key=value, each key once."

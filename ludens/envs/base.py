@@ -21,6 +21,7 @@ from pettingzoo.utils.conversions import turn_based_aec_to_parallel_wrapper
 from pettingzoo.utils.env import AECIterable
 
 from ludens.checks import check_choice, check_running, check_started, seeded
+from ludens.envs.declared import declare
 from ludens.envs.pixels import figure_pixels
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
@@ -147,16 +148,34 @@ class BaseEnv(ABC):
         actions: Mapping[str, gymnasium.spaces.Space[Any]],
         observations: Mapping[str, gymnasium.spaces.Dict],
     ) -> None:
-        """Keep the spaces of all seats, in the form that was asked for, and derive that of the state.
+        """Keep the spaces of all seats, in the form that was asked for, declare their meaning on them, and
+        derive that of the state.
 
         Raises:
             UsageError: the form names a mask, and there is none because actions are not numbered.
         """
         self._action_spaces = dict(actions)
         self._observation_spaces = {agent: self._space(space) for agent, space in observations.items()}
+        for agent, space in observations.items():
+            chosen = self._action_spaces[agent]
+            facts = {
+                "environment": self.environment,
+                "form": self.observation,
+                "size": int(np.prod(space["observation"].shape)),
+                "actions": int(chosen.n) if isinstance(chosen, gymnasium.spaces.Discrete) else None,
+                **self._declaration(agent),
+            }
+            declare(self._observation_spaces[agent], facts)
+            declare(self._action_spaces[agent], facts)
         boxes: list[Any] = [observations[agent]["observation"] for agent in self.possible_agents]
         low, high = (np.concatenate([getattr(box, side) for box in boxes]) for side in ("low", "high"))
         self.state_space = gymnasium.spaces.Box(low, high, dtype=np.float32)
+
+    def _declaration(self, agent: str) -> dict[str, Any]:
+        """Return what else a policy that was trained in this seat must know to play elsewhere, as JSON
+        values; see `ludens.envs.declared`.
+        """
+        return {}
 
     def _space(self, space: gymnasium.spaces.Dict) -> gymnasium.spaces.Space[Any]:
         """Return the space of observations in the form that was asked for."""

@@ -57,7 +57,7 @@ def test_questions_with_a_common_prompt_stand_together():
 
 def test_a_reference_named_as_a_model_is_asked_once():
     suite = study("random")
-    assert [policy["label"] for policy in suite.policies] == list(REFERENCES)
+    assert list(suite.policies) == list(REFERENCES)
 
 
 def test_a_suite_is_rebuilt_from_its_configuration_without_secrets():
@@ -80,9 +80,9 @@ def test_language_models_are_made_with_their_wording():
 
 def test_a_policy_with_a_spec_may_be_given_itself():
     suite = study(OraclePolicy(Preferences(alpha=0.2)), LLMPolicy("openai/x", temperature=0.5))
-    oracle, model = suite.models
-    assert suite.policy(oracle["label"], "-", 0) == OraclePolicy(Preferences(alpha=0.2))
-    made = suite.policy(model["label"], "twin", 1)
+    oracle, model, *_ = suite.policies
+    assert suite.policy(oracle, "-", 0) == OraclePolicy(Preferences(alpha=0.2))
+    made = suite.policy(model, "twin", 1)
     assert (made.settings.temperature, made.settings.framing, made.settings.order) == (0.5, "twin", 1)
 
 
@@ -99,8 +99,12 @@ def test_settings_of_a_model_go_before_those_of_the_suite():
         ({"models": ("random",), "protocols": ()}, "at least one protocol"),
         ({"models": (MODEL,), "framings": ()}, "at least one framing"),
         ({"models": ("random",), "replicates": 0}, "at least 1; got 0"),
-        ({"models": ({"name": "x"},)}, "named by its spec"),
-        ({"models": (CallablePolicy(lambda observation: 0, "mine"),)}, "named by its spec"),
+        ({"models": ({"persona": "x"},)}, "named by its spec"),
+        ({"models": (CallablePolicy(lambda observation: 0, "random"),)}, "belongs to a reference"),
+        (
+            {"models": (CallablePolicy(lambda observation: 0), CallablePolicy(lambda observation: 1))},
+            "'<lambda>'; give one of them a label",
+        ),
     ],
 )
 def test_a_wrong_argument_is_one_clear_sentence(arguments, message):
@@ -108,7 +112,9 @@ def test_a_wrong_argument_is_one_clear_sentence(arguments, message):
         BenchConfig(**arguments)
 
 
-@pytest.mark.parametrize("model", ["nobody", {**MODEL, "framing": "neutral", "temperature": -1}])
+@pytest.mark.parametrize(
+    "model", ["nobody", {**MODEL, "framing": "neutral", "temperature": -1}, {"name": "mine"}]
+)
 def test_a_policy_that_cannot_be_made_fails_before_anything_is_asked(model):
     with pytest.raises(UsageError):
         study(model).player()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ludens.agents.policy import CallablePolicy, Decision, Policy
+from ludens.agents.policy import Decision, Policy
+from ludens.agents.trained.policy import CallablePolicy
 from ludens.agents.tree.oracle import OraclePolicy, QuantalPolicy
 from ludens.envs import PROTOCOLS, strategy
 from ludens.experiments.bench.metrics import KAPPAS, measure

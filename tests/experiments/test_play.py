@@ -12,7 +12,8 @@ import pettingzoo
 import pytest
 
 from ludens.agents.journal import current_journal
-from ludens.agents.policy import Call, CallablePolicy, Decision, Policy, draw
+from ludens.agents.policy import Call, Decision, Policy, draw
+from ludens.agents.trained.policy import CallablePolicy
 from ludens.envs import make_env
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, RunAbortedError, RunInterrupted, aplay, play, resume

@@ -162,6 +162,15 @@ class BertrandBase(BaseEnv):
             raise UsageError(f"A message is a text of at most {talk.limit} characters; got {text!r}.")
         self._saying[agent] = text
 
+    def _declaration(self, agent: str) -> dict[str, Any]:
+        grid = self.options.grid
+        return {
+            "kind": "market",
+            "market": dict(self.options.market.parameters),
+            "grid": None if grid is None else grid.tolist(),
+            "memory": self.options.memory,
+        }
+
     def _begin(self, rng: np.random.Generator) -> None:
         """Begin an episode, with randomness from the generator."""
         self.core.reset(int(rng.integers(2**63)) if self.core.schedule.draws else 0)

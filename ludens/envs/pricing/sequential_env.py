@@ -43,8 +43,8 @@ class SequentialBertrandEnv(BertrandBase, TurnBasedEnv):
     observed as a period before the first, and nothing is sold at them.
 
     Observations, rewards and infos are those of `BertrandEnv`; every seat is paid after every move. Turns
-    have two further facts: ``standing``, the prices in force before the move, (products,), and ``order``, the
-    seats in the order of their moves from this one on.
+    have three further facts: ``standing``, the prices in force before the move, and ``opening``, the opening
+    prices, (products,) each, and ``order``, the seats in the order of their moves from this one on.
 
     Raises:
         UsageError: an argument is out of its range.
@@ -100,7 +100,8 @@ class SequentialBertrandEnv(BertrandBase, TurnBasedEnv):
 
     def _turn(self, agent: str, **facts: Any) -> Turn:
         standing = self._prices[self._played - 1] if self._played else self._opening
-        return super()._turn(agent, standing=standing.copy(), order=tuple(self._order()), **facts)
+        facts |= {"standing": standing.copy(), "opening": self._opening.copy(), "order": tuple(self._order())}
+        return super()._turn(agent, **facts)
 
     def _order(self) -> list[str]:
         """Return the seats in the order of their moves, the one to move now first."""

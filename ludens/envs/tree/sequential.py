@@ -93,6 +93,11 @@ class SequentialEnv(TurnBasedEnv):
         self._progress: TreePlay | None = None
         self._asked: InformationSet | None = None
 
+    def _declaration(self, agent: str) -> dict[str, Any]:
+        own = self.game.roles[self.possible_agents.index(agent)]
+        roles = list(self.game.roles) if self.roles == "random" else [own]
+        return {"kind": "tree", "family": self.game.name, "memory": self.memory, "roles": roles}
+
     def _open(self, rng: np.random.Generator) -> dict[str, float]:
         self._progress = TreePlay(
             self.game,

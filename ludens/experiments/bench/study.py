@@ -32,11 +32,11 @@ from ludens.experiments.study.base import Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
-    QuestionStudy,
-    asks_person,
+    LabelledStudy,
     check_models,
     check_references,
     is_language_model,
+    label_of,
     named,
 )
 
@@ -56,7 +56,8 @@ class BenchConfig(StudyConfig):
 
     Attributes:
         models: the policies under test, references not among them; their labels must differ. A mapping adds
-            settings (``{"spec": "openai/x", "api_base": …}``); ``"label"`` is its name in tables.
+            settings (``{"spec": "openai/x", "api_base": …}``); ``"label"`` is its name in tables. A policy
+            that is a Python object needs no specification, unless it is a language model.
         framings: families of templates, for language models alone.
         replicates: how often each question is asked in each wording (language models and policies that draw
             without telling their probabilities).
@@ -85,7 +86,8 @@ class BenchConfig(StudyConfig):
     @classmethod
     def _check_models(cls, models: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
         for model in models:
-            named(model)  # a policy without a specification cannot be asked in wordings
+            if is_language_model(model):
+                named(model)  # without a specification it cannot be asked in wordings
         check_references(models, REFERENCES)
         return check_models(models)
 
@@ -113,7 +115,7 @@ class BenchConfig(StudyConfig):
         return self
 
 
-class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
+class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
     """The benchmark of preferences."""
 
     config_type = BenchConfig
@@ -121,35 +123,29 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
     grows = frozenset({"models", "framings", "replicates", "protocols"})
 
     @cached_property
-    def models(self) -> tuple[Mapping[str, Any], ...]:
-        """The policies under test, each as a mapping with its label."""
-        return tuple(map(named, self.config.models))
-
-    @cached_property
-    def policies(self) -> tuple[Mapping[str, Any], ...]:
-        """The models, then those references that are not among them."""
-        labels = {model["label"] for model in self.models}
-        return self.models + tuple(named(name) for name in REFERENCES if name not in labels)
-
-    def cast(self) -> Mapping[str, PolicyLike]:
-        """Return the models and the references by label."""
-        return {policy["label"]: policy for policy in self.policies}
+    def policies(self) -> Mapping[str, tuple[str, PolicyLike]]:
+        """The models with their keys in the configuration, then those references that are not among them, by
+        label.
+        """
+        table: dict[str, tuple[str, PolicyLike]] = {
+            label_of(model): (f"models[{place}]", model) for place, model in enumerate(self.config.models)
+        }
+        for name in REFERENCES:
+            table.setdefault(name, (name, name))
+        return table
 
     @property
     def games(self) -> Mapping[str, GameTree]:
         """The protocols asked, by name."""
         return {name: PROTOCOLS[name] for name in self.config.protocols or PROTOCOLS}
 
-    @property
-    def keyboard(self) -> bool:
-        """Whether a person answers in this terminal."""
-        return asks_person(self.config.models)
-
     def episodes(self) -> Sequence[Labels]:
         """Return every question; prompts with a common beginning stand next to each other, for prefix
         caches.
         """
-        return [labels for policy in self.policies for labels in self._labels(policy)]
+        return [
+            labels for label, (_, policy) in self.policies.items() for labels in self._labels(label, policy)
+        ]
 
     def turn(self, labels: Labels) -> Turn:
         """Return the question at a node of a protocol."""
@@ -161,14 +157,13 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
         Raises:
             UsageError: it cannot be made; the message names its key.
         """
-        place, spec = next(
-            (place, spec) for place, spec in enumerate(self.policies) if spec["label"] == label
-        )
+        key, policy = self.policies[label]
         config = self.config
-        if config.persona is not None:
-            spec = spec if not is_language_model(spec) else {**spec, "persona": config.persona}
+        if config.persona is not None and is_language_model(policy):
+            connection = getattr(policy, "connection", {})
+            policy = {**named(policy), **connection, "persona": config.persona}
         game = next(iter(self.games.values()))
-        return self.make_worded(f"models[{place}]", spec, framing, order, game, elicit=config.elicit)
+        return self.make_worded(key, policy, framing, order, game, elicit=config.elicit)
 
     def asks_beliefs(self, label: str) -> bool:
         """Return whether the policy of that label is a language model and the study asks beliefs."""
@@ -190,8 +185,7 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
 
     def measure(self, run: Run) -> BenchResult:
         """Measure a run as it stands, finished or not."""
-        models = tuple(model["label"] for model in self.models)
-        return measured(run, models, [policy["label"] for policy in self.policies])
+        return measured(run, tuple(map(label_of, self.config.models)), list(self.policies))
 
     def page(self, result: BenchResult) -> Page:
         """Return the report."""
@@ -215,10 +209,10 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
 
     @cached_property
     def _language_models(self) -> frozenset[str]:
-        return frozenset(policy["label"] for policy in self.policies if is_language_model(policy))
+        return frozenset(label for label, (_, policy) in self.policies.items() if is_language_model(policy))
 
-    def _labels(self, policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        worded, varies = is_language_model(policy), policy["label"] not in REFERENCES
+    def _labels(self, label: str, policy: PolicyLike) -> Iterator[dict[str, Any]]:
+        worded, varies = is_language_model(policy), label not in REFERENCES
         for framing in self.config.framings if worded else (NO_FRAMING,):
             for order in range(self._most_options if worded else 1):
                 for protocol, game in self.games.items():
@@ -227,7 +221,7 @@ class BenchStudy(QuestionStudy[BenchConfig, BenchResult]):
                             continue
                         for replicate in range(self.config.replicates if varies else 1):
                             yield {
-                                "policy": policy["label"],
+                                "policy": label,
                                 "family": game.name,
                                 "protocol": protocol,
                                 "node": node.label,
@@ -253,7 +247,8 @@ def bench(
 
     Args:
         models: specifications of policies, for example ``"local/smollm2-135m"``; a mapping may add settings
-            (``{"spec": "openai/x", "api_base": …, "label": …}``); or policies that have a specification.
+            (``{"spec": "openai/x", "api_base": …, "label": …}``); or policies themselves, told apart by their
+            names.
         path: the run's file; None for a new name under ``runs/``.
         progress: called after every decision.
         config: the other keys of `BenchConfig` (``framings``, ``replicates``, ``seed`` …).

@@ -91,7 +91,11 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
             UsageError: a policy cannot be made, or the environment does not take the configuration.
         """
         policies = dict(zip(self.config.seats, self.firms, strict=True))
-        MarketSession(self.config, self.episodes()[0])  # so that what it refuses shows before a file is made
+        # So that what cannot be played shows before a file is made.
+        first = MarketSession(self.config, self.episodes()[0])
+        first.reset(0)
+        for seat, turn in first.turns().items():
+            policies[seat].check(turn)
 
         async def play_one(
             spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence

@@ -7,6 +7,7 @@ import re
 from typing import SupportsFloat
 
 from ludens.agents.registry import is_model_id, is_object, setting_of
+from ludens.agents.trained.names import path_in
 from ludens.display.printable import printable
 from ludens.experiments.measures.intervals import Estimate
 
@@ -23,7 +24,7 @@ def policy_name(label: str) -> str:
     ``fixed:1.6``; model ids and objects of modules stay as they are.
     """
     label = printable(" ".join(label.split()))
-    if is_model_id(label):
+    if is_model_id(label) or path_in(label) is not None:
         return label
     kind, _, settings = label.partition(":")
     if is_object(kind, settings.partition(":")[0]):

@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Va
 
 from ludens.agents.policy import Policy
 from ludens.agents.secrets import is_address, is_secret, masked, remember, without_secrets
+from ludens.agents.trained.names import CONTENT, moved, pinned
 from ludens.errors import UsageError
 from ludens.experiments.runs.seeds import check_seed
 
@@ -59,12 +60,14 @@ def as_policy(value: object) -> PolicyLike:
         return value
     if isinstance(value, str) and value.strip():
         _check_kept({} if "://" in value else {"spec": value})
-        return value
+        kept: PolicyLike = pinned(value)
+        return kept
     if isinstance(value, Mapping):
         remember(value)
         settings: dict[str, Any] = plain_values(value)
         _check_kept(settings)
-        return settings
+        whole: PolicyLike = pinned(settings)
+        return whole
     raise ValueError(
         "A policy is named by its specification, such as homo_economicus or openai/gpt-5-mini; got "
         f"{value!r}."
@@ -161,6 +164,8 @@ def identity(policy: PolicyLike) -> str | dict[str, Any]:
         return {"name": given.get("name")}
     left_out = CONNECTION | {"label", "name", "kind"}
     settings = {name: value for name, value in given.items() if name not in left_out}
+    if CONTENT in settings:  # wherever the file lies
+        settings["spec"] = moved(str(settings["spec"]))
     return str(settings["spec"]) if len(settings) == 1 else settings
 
 

@@ -78,6 +78,11 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
         """
         wordings = dict.fromkeys(_wording(labels) for labels in self.episodes())
         policies = {wording: self.policy(*wording) for wording in wordings}
+        # Most policies answer any question, and then none has to be made for this.
+        particular = {wording for wording, each in policies.items() if type(each).check is not Policy.check}
+        for labels in self.episodes():
+            if _wording(labels) in particular and not labels.get("replicate"):
+                policies[_wording(labels)].check(self.turn(labels))
 
         async def play_one(
             spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence

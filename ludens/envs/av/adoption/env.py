@@ -114,6 +114,9 @@ class AdoptionEnv(SimultaneousEnv):
         """How many rounds have been played."""
         return len(self.outcomes)
 
+    def _declaration(self, agent: str) -> dict[str, Any]:
+        return {"parameters": dict(self.game.parameters)}
+
     def _open(self, rng: np.random.Generator) -> list[str]:
         self.core.reset(int(rng.integers(2**63)) if self.core.realised else 0)
         self._clear()
