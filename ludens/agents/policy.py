@@ -197,7 +197,7 @@ class Policy(Shown, ABC):
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Choose at this turn, drawing all chance from `rng`."""
 
-    def check(self, turn: Turn) -> None:  # noqa: B027  # most policies have nothing to check
+    def check(self, turn: Turn) -> None:  # most policies have nothing to check
         """Refuse a turn at which the policy cannot decide, before anything is asked.
 
         Raises:
