@@ -138,6 +138,17 @@ class Regime:
         each = [(welfare(self.present, there, value), chance) for value, chance in known]
         return Welfare(*(sum(chance * part[place] for part, chance in each) for place in range(3)))
 
+    def earned(self, prices: ArrayLike) -> Floats:
+        """Return profits (..., F) at prices (..., J), with the products and firms of `welfare`; NaN for firms
+        that are not in the market.
+        """
+        there = np.asarray(prices, dtype=np.float64)[..., list(self.products)]
+        known = self.outside or ((None, 1.0),)
+        profits = sum(chance * self.present.profits(there, value) for value, chance in known)
+        placed = np.full((*there.shape[:-1], self.market.firms), np.nan)
+        placed[..., list(self.firms)] = profits
+        return placed
+
     @cached_property
     def _firm_benchmarks(self) -> list[tuple[float, float]]:
         low, high = self.profits

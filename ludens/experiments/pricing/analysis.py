@@ -10,12 +10,15 @@ import numpy as np
 
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.measures import (
+    MEANS,
     FirmMeasures,
     GroupMeasures,
+    RegimeMeasures,
     RunMeasures,
     by_firm,
     group,
     measure,
+    measure_regimes,
 )
 from ludens.experiments.pricing.null import Null, myopic_null
 from ludens.experiments.pricing.panels import Panel
@@ -33,14 +36,17 @@ class Analysis:
         measures: one per run.
         groups: all runs, and those of each scale where there are several.
         firms: one per seat, over runs.
+        regimes: one for each, where firms, demand or costs change; otherwise empty.
         regression: of prices on both lagged prices, errors clustered by run.
-        null: the same regression among myopic firms; None if they cannot be simulated.
+        null: the same regression among myopic firms; None if they cannot be simulated, or the market changes
+            within the periods of the regression.
         sentences: kinds of sentences in plans and insights; empty if no firm wrote any.
     """
 
     measures: tuple[RunMeasures, ...]
     groups: tuple[GroupMeasures, ...]
     firms: tuple[FirmMeasures, ...]
+    regimes: tuple[RegimeMeasures, ...]
     regression: Regression
     null: Null | None
     sentences: tuple[Counted, ...]
@@ -63,19 +69,20 @@ def analyse(panel: Panel, seed: int = 0) -> Analysis:
         measures=measures,
         groups=tuple(groups),
         firms=by_firm(measures, draws),
+        regimes=measure_regimes(panel, draws),
         regression=regression,
-        null=myopic_null(panel, noise) if identified and panel.markets else None,
+        null=myopic_null(panel, noise) if identified and panel.schedules else None,
         sentences=count_sentences(panel, words) if panel.notes else (),
     )
 
 
 def estimates(found: Analysis) -> Iterator[dict[str, Any]]:
     """Yield every estimate as a row: measure, object, value, interval, n, clusters, method, note."""
-    for each in found.groups:
-        for name in ("price", "gain", "converged"):
+    for each in (*found.groups, *(regime.group for regime in found.regimes)):
+        for name in (*MEANS, "converged"):
             yield {"measure": name, "of": each.name} | asdict(getattr(each, name))
     for firm in found.firms:
-        for name in ("price", "gain"):
+        for name in ("price", "gain", "profit", "fine"):
             yield {"measure": name, "of": f"firm {firm.firm}: {firm.name}"} | asdict(getattr(firm, name))
     regression = found.regression
     for name in ("own", "rival"):

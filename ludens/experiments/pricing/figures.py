@@ -1,4 +1,4 @@
-"""The figures of a market: the prices of every run, reactions to the rival's price, and profit gains."""
+"""The figures of a market: prices of every run, reactions to the rival's price, profit gains, welfare."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.display.svg import INK, MUTED, PAPER
+from ludens.experiments.pricing.events import Event, events_of
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.null import Replies
 from ludens.experiments.pricing.panels import Panel
@@ -31,18 +32,20 @@ MOST_POINTS = 3000
 _WIDTH = 8.6
 _DASHES: tuple[Any, ...] = ("solid", (0, (5, 1.2)), (0, (1.5, 1)), (0, (6, 1.5, 1, 1.5)))
 _JOINT, _NASH = (0, (4, 2)), (0, (1, 1.5))
+_FINE = "#b3261e"
 
 
 def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
-    """Draw prices by period, divided by the scale, in a panel for each run, and the benchmark prices.
+    """Draw prices by period, divided by the scale, in a panel for each run, and every regime's benchmarks.
 
-    Runs that have not begun are left out, and those past the first 42 that have.
+    Events are marked by letters, and fines that were paid by triangles. Runs that have not begun are left
+    out, and those past the first 42 that have.
     """
     shown = drawn_runs(panel)
     across = min(len(shown), 3) if len(shown) != 4 else 2
     down = -(-len(shown) // max(across, 1)) or 1
     tall = 2.6 if across <= 2 else 1.75
-    prices = panel.relative_prices
+    prices, marked = panel.relative_prices, events_of(panel)
     low, high = _limits(panel, shown)
     with drawing.new_figure(_WIDTH, 0.75 + (tall + 0.28) * down) as figure:
         grid = figure.subplots(down, max(across, 1), sharex=True, sharey=True, squeeze=False).ravel().tolist()
@@ -51,13 +54,15 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
         for place, run in enumerate(shown):
             axes = grid[place]
             _benchmarks(axes, panel, run)
+            _mark(axes, marked)
             for firm in range(prices.shape[2]):
                 known = np.isfinite(prices[run, :, firm])
                 periods = np.flatnonzero(known) + 1
                 axes.plot(periods, prices[run, known, firm], **_line(firm, panel.periods))
+                _mark_fines(axes, panel, run, firm)
             found = measures[run]
             if found.status == "aborted":
-                axes.axvline(found.played + 0.5, color="#b3261e", linewidth=1.2)
+                axes.axvline(found.played + 0.5, color=_FINE, linewidth=1.2)
             axes.set_title(run_title(found), fontsize=8, loc="left")
             axes.set_ylim(low, high)
             axes.set_xlim(0.5, panel.periods + 0.5)
@@ -83,8 +88,6 @@ def phase_plot(panel: Panel) -> Figure | None:
     across = min(firms, 3)
     down = -(-firms // across)
     run = int(np.flatnonzero(panel.complete)[0])
-    nash = float(panel.nash_prices[run].mean() / panel.scale[run])
-    joint = float(panel.joint_prices[run].mean() / panel.scale[run])
     low, high = _limits(panel, np.flatnonzero(panel.complete).tolist())
     with drawing.new_figure(_WIDTH, 0.9 + (2.4 if across > 2 else 3.3) * down) as figure:
         grid = figure.subplots(down, across, sharey=True, squeeze=False).ravel().tolist()
@@ -100,9 +103,14 @@ def phase_plot(panel: Panel) -> Figure | None:
             axes.plot(
                 rivals, own, linestyle="none", marker="o", color=_colour(firm), rasterized=False, **dots
             )
-            for value, name in ((nash, "N"), (joint, "M")):
-                axes.plot([value], [value], marker="s", markersize=4.5, color=INK, markerfacecolor=PAPER)
-                axes.annotate(name, (value, value), (5, -9), textcoords="offset points", fontsize=8)
+            for benchmark, name in ((panel.nash_prices, "N"), (panel.joint_prices, "M")):
+                last = benchmark[run, panel.played[run] - 1] / panel.scale[run]
+                others = np.delete(last, firm)
+                if not (np.isfinite(last[firm]) and np.isfinite(others).any()):
+                    continue
+                at, own_price = float(np.nanmean(others)), float(last[firm])
+                axes.plot([at], [own_price], marker="s", markersize=4.5, color=INK, markerfacecolor=PAPER)
+                axes.annotate(name, (at, own_price), (5, -9), textcoords="offset points", fontsize=8)
             axes.set_title(_firm_name(panel, firm), fontsize=8, loc="left")
             axes.set_xlim(low, high)
             axes.set_ylim(low, high)
@@ -116,16 +124,18 @@ def phase_plot(panel: Panel) -> Figure | None:
 
 
 def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
-    """Draw the profit gain of every firm in every run that is done as a dot, and the mean over runs; as
-    a histogram where there are more than 60 runs. None where no run is done.
+    """Draw Δ in every run that is done as a dot, and the mean over runs: that of total profit, and below each
+    firm's own where it has one. More than 60 runs are a histogram. None where no gain is defined.
     """
     done = [found for found in measures if found.gains is not None]
-    if not done:
+    if not any(found.gain is not None for found in done):
         return None
     firms = done[0].firms
-    values = [np.array([found.gains[firm] for found in done if found.gains]) for firm in range(len(firms))]
-    rows = len(firms)
-    labels = [f"firm {seat}: {shortened(policy_name(name), 34)}" for seat, name in enumerate(firms)]
+    values = [np.array([np.nan if found.gain is None else found.gain for found in done])]
+    values += [np.array([found.gains[firm] for found in done if found.gains]) for firm in range(len(firms))]
+    labels = ["all firms"]
+    labels += [f"firm {seat}: {shortened(policy_name(name), 34)}" for seat, name in enumerate(firms)]
+    rows = len(values)
     everything = np.concatenate(values)
     low, high = _padded([*everything[np.isfinite(everything)], 0.0, 1.0])
     with drawing.new_figure(_WIDTH, 0.85 + 0.62 * rows) as figure:
@@ -135,17 +145,22 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
             axes.annotate(name, (value, -0.55), ha="center", va="bottom", fontsize=7.5, color=MUTED,
                           annotation_clip=False)  # fmt: skip
         for row, found in enumerate(values):
-            known = found[np.isfinite(found)]
+            known, colour = found[np.isfinite(found)], INK if row == 0 else _colour(row - 1)
             if len(known) > 60:
-                _histogram(axes, known, row, (low, high), _colour(row))
+                _histogram(axes, known, row, (low, high), colour)
             else:
                 # Neighbours on the axis stand apart across it: steps of the golden ratio never pile up.
                 ranks = np.argsort(np.argsort(known, kind="stable"), kind="stable")
                 places = row + 0.46 * ((0.618034 * ranks + 0.5) % 1 - 0.5)
                 dots: Any = {"markersize": 5, "markeredgecolor": PAPER, "markeredgewidth": 0.6}
-                axes.plot(known, places, linestyle="none", marker="o", color=_colour(row), **dots)
+                axes.plot(known, places, linestyle="none", marker="o", color=colour, **dots)
             if len(known):
                 axes.plot([known.mean()] * 2, [row - 0.34, row + 0.34], color=INK, linewidth=1.6)
+            else:
+                said = "no gain of its own: joint pricing pays it no more than Nash"
+                box: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
+                axes.annotate(said, (low, row), (4, 0), textcoords="offset points", va="center", fontsize=7.5,
+                              color=MUTED, bbox=box)  # fmt: skip
         axes.set_ylim(rows - 0.5, -0.5)
         axes.set_yticks(range(rows), labels)
         axes.set_xlim(low, high)
@@ -156,6 +171,66 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
         left = 0.35 + 0.083 * max(map(len, labels))
         _space(figure, left=left, top=0.35, bottom=0.5)
     return figure
+
+
+def welfare_bars(rows: Sequence[tuple[str, float, Sequence[float], float]]) -> Figure | None:
+    """Draw consumer surplus, each firm's profit and deadweight loss as stacked bars.
+
+    Args:
+        rows: per bar its name, consumer surplus, the firms' profits (NaN where absent), deadweight loss.
+
+    Returns:
+        None without rows.
+    """
+    if not rows:
+        return None
+    with drawing.new_figure(_WIDTH, 1.0 + 0.36 * len(rows)) as figure:
+        axes = figure.subplots()
+        for row, (_, consumer, profits, lost) in enumerate(rows):
+            parts = [
+                (consumer, "#d9d9d9", None),
+                *((each, _colour(f), None) for f, each in enumerate(profits)),
+            ]
+            parts.append((lost, PAPER, "////"))
+            start = 0.0
+            below = 0.0
+            for value, colour, hatch in parts:
+                if not np.isfinite(value) or value == 0:
+                    continue
+                # A loss of a firm stands on the other side of 0.
+                left = start if value > 0 else below
+                axes.barh(
+                    row,
+                    value,
+                    left=left,
+                    height=0.62,
+                    color=colour,
+                    edgecolor=INK,
+                    linewidth=0.5,
+                    hatch=hatch,
+                )
+                start, below = (start + value, below) if value > 0 else (start, below + value)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+        drawing.quiet(axes)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", labelsize=8.5)
+        axes.set_xlabel("money per period / α", fontsize=8, color=MUTED)
+        _welfare_legend(figure, len(rows[0][2]))
+        _space(figure, left=0.35 + 0.083 * max(len(name) for name, *_ in rows), top=0.42, bottom=0.5)
+    return figure
+
+
+def _welfare_legend(figure: Figure, firms: int) -> None:
+    from matplotlib.patches import Patch
+
+    edge: Any = {"edgecolor": INK, "linewidth": 0.5}
+    handles = [Patch(facecolor="#d9d9d9", **edge)]
+    handles += [Patch(facecolor=_colour(firm), **edge) for firm in range(min(firms, 6))]
+    handles.append(Patch(facecolor=PAPER, hatch="////", **edge))
+    names = ["consumer surplus", *(f"firm {firm}" for firm in range(min(firms, 6))), "deadweight loss"]
+    look: Any = {"frameon": False, "fontsize": 8, "borderaxespad": 0.1, "handlelength": 1.6}
+    figure.legend(handles, names, loc="upper left", ncols=len(names), **look)
 
 
 def impulse_responses(deviator: Floats, rivals: Floats) -> Figure:
@@ -221,17 +296,57 @@ def _pairs(panel: Panel, firm: int) -> tuple[Floats, Floats]:
 
 
 def _reply_curve(panel: Panel, run: int, firm: int, low: float, high: float) -> tuple[Floats, Floats] | None:
-    if not panel.markets:
+    played = int(panel.played[run])
+    market = panel.steady_market(run, first_explained(played) - 1, played)
+    if market is None:
         return None
     grid = np.linspace(low, high, 61)
     prices = np.repeat(grid[:, None], panel.prices.shape[2], axis=1)
-    return grid, Replies(panel.markets[run], float(panel.scale[run]))(prices)[:, firm]
+    return grid, Replies(market, float(panel.scale[run]))(prices)[:, firm]
 
 
 def _benchmarks(axes: Axes, panel: Panel, run: int) -> None:
+    """Draw the benchmark prices of every firm in every period; firms that are alike share their lines."""
+    edges = np.arange(0.5, panel.periods + 1)
     for prices, dashes in ((panel.nash_prices, _NASH), (panel.joint_prices, _JOINT)):
-        for price in sorted({round(float(each / panel.scale[run]), 6) for each in prices[run]}):
-            axes.axhline(price, color=INK, linewidth=0.9, linestyle=dashes, zorder=1.5)
+        for path in _distinct(np.round(prices[run] / panel.scale[run], 6)):
+            axes.stairs(path, edges, baseline=None, color=INK, linewidth=0.9, linestyle=dashes, zorder=1.5)
+
+
+def _distinct(paths: Floats) -> list[Floats]:
+    """Return the different columns of (T, F); those that agree wherever both are known are one."""
+    lines: list[Floats] = []
+    for path in paths.T:
+        for place, line in enumerate(lines):
+            if not (np.isfinite(path) & np.isfinite(line) & (path != line)).any():
+                lines[place] = np.where(np.isfinite(line), line, path)
+                break
+        else:
+            lines.append(path)
+    return lines
+
+
+def _mark(axes: Axes, marked: Sequence[Event]) -> None:
+    """Mark events by vertical lines with letters."""
+    for place, event in enumerate(marked):
+        axes.axvline(event.period - 0.5, color=MUTED, linewidth=0.8, zorder=1)
+        axes.annotate(
+            event_letter(place), (event.period - 0.5, 1.0), (2, -2), xycoords=("data", "axes fraction"),
+            textcoords="offset points", ha="left", va="top", fontsize=7.5, color=MUTED,
+        )  # fmt: skip
+
+
+def event_letter(place: int) -> str:
+    """Return the letter that marks an event in pictures: A, B, …, Z, AA and so on."""
+    first, last = divmod(place, 26)
+    return (event_letter(first - 1) if first else "") + chr(ord("A") + last)
+
+
+def _mark_fines(axes: Axes, panel: Panel, run: int, firm: int) -> None:
+    fined = np.flatnonzero(np.nan_to_num(panel.fines[run, :, firm]) > 0)
+    paid = panel.relative_prices[run, fined, firm]
+    look: Any = {"markersize": 4, "markeredgecolor": PAPER, "markeredgewidth": 0.4, "zorder": 4}
+    axes.plot(fined + 1, paid, linestyle="none", marker="v", color=_FINE, **look)
 
 
 def _legend(figure: Figure, panel: Panel, *, benchmarks: bool) -> int:
@@ -272,12 +387,13 @@ def _firm_name(panel: Panel, firm: int) -> str:
 
 def _limits(panel: Panel, shown: Sequence[int]) -> tuple[float, float]:
     """Return a range for all but extreme prices: one price of 1,000 must not flatten every other line."""
-    scale = panel.scale[:, None]
-    marked = np.concatenate([(panel.nash_prices / scale).ravel(), (panel.joint_prices / scale).ravel()])
+    scale = panel.scale[:, None, None]
+    marked = np.concatenate([(each / scale).ravel() for each in (panel.nash_prices, panel.joint_prices)])
+    marked = marked[np.isfinite(marked)]
     prices = panel.relative_prices[shown]
     prices = prices[np.isfinite(prices)]
-    if not len(prices):
-        return _padded(marked)
+    if not len(prices) or not len(marked):
+        return _padded([*marked, *prices] or [0.0, 1.0])
     room = 2.5 * (marked.max() - min(marked.min(), 1.0)) + 0.5
     near = prices[(prices >= marked.min() - room) & (prices <= marked.max() + room)]
     return _padded([*marked, *near])

@@ -31,7 +31,8 @@ class History:
         episode: how it stands.
         market: at the episode's scale.
         prices: (T, F), in money; NaN for a firm that was not in the market.
-        quantities, profits: (T, F), in units and in money.
+        quantities, profits, fines: (T, F), in units and in money; profits are less fines.
+        welfare: (T, 2), consumer surplus and efficient total surplus, in money.
         decisions: by (period, firm), the last period's of an aborted episode among them.
     """
 
@@ -40,6 +41,8 @@ class History:
     prices: Floats
     quantities: Floats
     profits: Floats
+    fines: Floats
+    welfare: Floats
     decisions: dict[tuple[int, int], Decision]
 
 
@@ -84,8 +87,9 @@ def history(
     seats = list(config.seats)
     decisions: dict[tuple[int, int], Decision] = {}
     played: list[dict[str, dict[str, float]]] = []
+    welfare: list[tuple[float, float]] = []
     for table, _, decided in periods_of(run, config, episode, seeds):
-        played = table.played
+        played, welfare = table.played, table.welfare
         decisions |= {(table.period, seats.index(seat)): each for seat, each in decided.items()}
 
     def column(name: str) -> Floats:
@@ -93,7 +97,8 @@ def history(
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(seats))
 
     market = config.scaled(float(episode.labels["scale"]))
-    return History(episode, market, column("price"), column("quantity"), column("profit"), decisions)
+    columns = (column(name) for name in ("price", "quantity", "profit", "fine"))
+    return History(episode, market, *columns, np.array(welfare).reshape(len(welfare), 2), decisions)
 
 
 def _decision(record: DecisionRecord) -> Decision:

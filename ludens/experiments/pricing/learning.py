@@ -19,10 +19,20 @@ from ludens.agents.registry import make_policy
 from ludens.display.notebook import Shown
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.registration import BERTRAND
+from ludens.envs.pricing.theory.benchmarks import firm_gains
+from ludens.envs.pricing.theory.welfare import welfare
 from ludens.errors import UsageError
 from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wilson
-from ludens.experiments.pricing.measures import RunMeasures, measure
+from ludens.experiments.pricing.measures import (
+    FirmMeasures,
+    GroupMeasures,
+    RunMeasures,
+    by_firm,
+    group,
+    measure,
+)
 from ludens.experiments.pricing.panels import Panel, panel_of
+from ludens.experiments.report.names import finite
 from ludens.experiments.runs.manifest import RUNS, new_run_path
 from ludens.experiments.runs.seeds import check_seed
 
@@ -71,6 +81,7 @@ class LearningResult(Shown):
         sessions: the trained sessions.
         panel, measures: the limit cycles, as runs of a market; gains are those of the whole cycle.
         groups: by kind of cycle.
+        whole, firms: the measures of all sessions, and of each firm over them.
         test: both equilibrium tests, and the Q-losses.
         response: to one forced period of the static best reply.
         unconverged: the number of sessions that reached the limit of periods.
@@ -84,6 +95,8 @@ class LearningResult(Shown):
     panel: Panel
     measures: tuple[RunMeasures, ...]
     groups: tuple[CycleGroup, ...]
+    whole: GroupMeasures
+    firms: tuple[FirmMeasures, ...]
     test: EquilibriumTest
     response: ImpulseResponse
     unconverged: int
@@ -153,13 +166,17 @@ def measure_sessions(trained: Sessions, path: str | os.PathLike[str]) -> Learnin
 
     panel = session_panel(trained)
     test = equilibrium_test(trained)
+    measures = _measures(trained, panel)
+    draws = np.random.default_rng(trained.seed)
     return LearningResult(
         path=Path(path),
         report_path=None,
         sessions=trained,
         panel=panel,
-        measures=_measures(trained, panel),
+        measures=measures,
         groups=_groups(trained, test),
+        whole=group("all sessions", measures, draws),
+        firms=by_firm(measures, draws),
         test=test,
         response=impulse_response(trained),
         unconverged=int((~trained.converged).sum()),
@@ -189,6 +206,8 @@ def to_json(result: LearningResult) -> dict[str, Any]:
         "unconverged": result.unconverged,
         "median_periods": float(np.median(result.sessions.periods)),
         "groups": [plain(asdict(group)) for group in result.groups],
+        "all": plain(asdict(result.whole)),
+        "firms": [plain(asdict(firm)) for firm in result.firms],
         "q_loss_path": float(result.test.loss_path.mean()),
         "q_loss_all": float(result.test.loss_all.mean()),
         "response": {
@@ -199,20 +218,30 @@ def to_json(result: LearningResult) -> dict[str, Any]:
 
 
 def _measures(trained: Sessions, panel: Panel) -> tuple[RunMeasures, ...]:
-    """Return the panel's measures, with prices and gains over the whole cycle instead of the last periods."""
-    scale = trained.tables.market.price_scale
-    low, room = panel.nash_profits[0], panel.joint_profits[0] - panel.nash_profits[0]
+    """Return the panel's measures, with means over the whole cycle instead of the last periods.
+
+    With a stochastic outside good, profits are averages over its values, and so are their benchmarks; welfare
+    is that at the market's own value.
+    """
+    tables = trained.tables
+    scale, benchmarks = tables.market.price_scale, tables.benchmarks()
     found = []
     for number, each in enumerate(measure(panel)):
-        prices = trained.path_prices(number).mean(axis=0) / scale
-        gains = (trained.profits[number] - low) / room
+        path = trained.path_prices(number)
+        prices, profits = path.mean(axis=0) / scale, trained.profits[number]
+        reached = welfare(tables.market, path)
         found.append(
             replace(
                 each,
                 prices=tuple(prices.tolist()),
-                gains=tuple(gains.tolist()),
+                profits=tuple((profits / scale).tolist()),
+                gains=tuple(firm_gains(profits, *benchmarks).tolist()),
                 price=float(prices.mean()),
+                profit=float(profits.sum() / scale),
                 gain=float(trained.gains[number]),
+                consumer_surplus=finite(reached.consumer.mean() / scale),
+                total_surplus=finite(reached.total.mean() / scale),
+                deadweight_loss=finite(reached.deadweight.mean() / scale),
                 window=int(trained.cycle_lengths[number]),
             )
         )

@@ -12,7 +12,8 @@ from ludens.display.notebook import View
 from ludens.display.table import Cell, Table
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.learning import CycleGroup, LearningResult
-from ludens.experiments.pricing.page import KIND, NOTES, reading
+from ludens.experiments.pricing.page import KIND, NOTES, reading, surplus_bars
+from ludens.experiments.pricing.tables import firms_table, welfare_table
 from ludens.experiments.report import page as pages
 from ludens.experiments.report import writing
 from ludens.experiments.report.cells import measured, share
@@ -58,7 +59,13 @@ def page(result: LearningResult) -> Page:
         "and the prices that they then charge. None was told to collude, and none knows the market.",
         kind=KIND,
         pictures=_pictures(result),
-        tables=[_cycles(result), _answers(result), _sessions(result)],
+        tables=[
+            _cycles(result),
+            welfare_table([result.whole], result.panel),
+            firms_table(result.firms),
+            _answers(result),
+            _sessions(result),
+        ],
         warnings=warnings,
         facts={
             "market": market,
@@ -99,11 +106,20 @@ def _pictures(result: LearningResult) -> list[Picture]:
         ),
     ]
     caption = (
-        "The profit gain on the limit cycle: 0 is the one-shot Nash profit, 1 a share in the largest "
-        "joint one."
+        "The profit gain on the limit cycle, of total profit and of each firm by itself: 0 is the one-shot "
+        "Nash profit, 1 the largest joint profit, or the firm's part of it."
     )
     gains = figures.gain_distribution(result.measures)
-    return [*found, Picture("gains", "How much of the collusive profit?", caption, gains)]
+    welfare = (
+        "Money per period divided by α, means over limit cycles. Hatched: the total surplus that is lost "
+        "against marginal-cost prices."
+    )
+    bars = figures.welfare_bars(surplus_bars([("all sessions", result.measures)], result.panel))
+    return [
+        *found,
+        Picture("gains", "How much of the collusive profit?", caption, gains),
+        Picture("welfare", "Who gets the surplus?", welfare, bars),
+    ]
 
 
 def _cycles(result: LearningResult) -> Table:

@@ -30,7 +30,15 @@ def print_learning(result: LearningResult, console: Console) -> None:
     headers = ("sessions", "share", "Δ", "sd", "one-shot\nequilibrium", "full\nequilibrium")
     table = Table.of("Limit cycles", "", headers, rows, corner="limit cycle")
     print_table(table, console, styles=["bold" if name == "all" else "" for name, _ in rows])
-    say(console, "Shares in per cent. Δ: 0 at the Nash profit, 1 at the joint-profit one.", "dim")
+    said = "Shares in per cent. Δ of total profit: 0 at Nash, 1 at the largest joint profit."
+    say(console, said, "dim")
+    whole = result.whole
+    surplus, lost = (number(each.value, 3) for each in (whole.consumer_surplus, whole.deadweight_loss))
+    say(
+        console,
+        f"Per period: profits {number(whole.profit.value, 3)}, consumer surplus {surplus}, deadweight loss "
+        f"{lost}.",
+    )
     means = result.response.means()
     cut = float(np.asarray(means["rivals"])[1]) if result.response.rivals.shape[1] > 1 else float("nan")
     say(

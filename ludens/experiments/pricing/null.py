@@ -54,12 +54,12 @@ def myopic_null(
 ) -> Null | None:
     """Simulate firms that play the best reply to the last prices plus noise, and return the slopes.
 
-    Every replication has the panel's own number of runs and periods and its market (without interventions),
-    starts at Nash prices, and enters the same regression. The spread of the replications is the sampling
-    variation of a study of this size.
+    Every replication has the panel's own number of runs and periods and its market, starts at Nash prices,
+    and enters the same regression. The spread of the replications is the sampling variation of a study of
+    this size.
 
     Args:
-        panel: with its markets.
+        panel: with its schedules.
         rng: for the noise.
         noise: standard deviation in prices at scale 1; by default that of the regression's residuals, but at
             least 0.02, and at most a quarter of the way from the Nash to the joint-profit price: noise beyond
@@ -67,24 +67,28 @@ def myopic_null(
         replications: how many.
 
     Returns:
-        None if the panel has no finished run, or a single firm.
+        None if the panel has no finished run, or a single firm; or if firms, demand or costs change within
+        the periods of the regression.
 
     Raises:
-        UsageError: the panel has no markets.
+        UsageError: the panel has no schedules.
     """
     runs = np.flatnonzero(panel.complete & (panel.played > 1))
     if not len(runs) or panel.prices.shape[2] < 2:
         return None
-    if not panel.markets:
+    if not panel.schedules:
         raise UsageError("The null is simulated in the run's market, and this panel does not know it.")
-    market, scale = panel.markets[runs[0]], float(panel.scale[runs[0]])
+    periods = int(panel.played[runs].max())
+    market = panel.steady_market(int(runs[0]), first_explained(periods) - 1, periods)
+    if market is None:
+        return None
+    scale = float(panel.scale[runs[0]])
     reply = Replies(market, scale)
     nash = np.asarray(nash_prices(market), dtype=np.float64) / scale
     if noise is None:
         room = float(np.mean(monopoly_prices(market) / scale - nash))
         noise = max(_LEAST_NOISE, min(regress(panel).residual or 0.0, room / 4))
-    periods, firms = int(panel.played[runs].max()), len(nash)
-    first = first_explained(periods)
+    firms, first = len(nash), first_explained(periods)
     length = periods - first + 1
     prices = np.empty((replications, len(runs), length, firms))
     current = np.broadcast_to(nash, (replications, len(runs), firms))

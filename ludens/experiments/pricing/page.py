@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ludens.agents.registry import is_model_id
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.analysis import Analysis
+from ludens.experiments.pricing.events import events_of
+from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.result import PricingResult
-from ludens.experiments.pricing.tables import judged_table, tables
+from ludens.experiments.pricing.tables import benchmark_welfare, judged_table, tables
 from ludens.experiments.report import provenance
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.page import Page, Picture, fragment
@@ -47,8 +51,8 @@ def page(result: PricingResult) -> Page:
     runs, periods = result.panel.runs, config["periods"]
     lead = (
         f"{_count(len(result.panel.firms[0]), 'firm')} in one market over {_count(periods, 'period')}, "
-        f"{_count(runs, 'run')}. The one-shot Nash price and the price that maximises joint profit are the "
-        "two lines to hold their prices against."
+        f"{_count(runs, 'run')}. Their prices are compared with the one-shot Nash prices and with those that "
+        "maximise joint profit."
     )
     shown = tables(result.analysis, result.panel, result.costs if result.calls else ())
     if result.judged:
@@ -103,7 +107,7 @@ def pictures(panel: Panel, found: Analysis) -> list[Picture]:
         wild = " Prices far outside are cut off." if figures.cut_off(panel) else ""
         paths = (
             "Every run by itself, prices divided by α. A red line ends a run in which a firm gave no usable "
-            f"price after all tries.{wild}{more}"
+            f"price after all tries.{_events(panel)}{wild}{more}"
         )
         drawn.append(Picture("paths", "Prices", paths, figures.price_paths(panel, found.measures)))
     phase = (
@@ -117,12 +121,53 @@ def pictures(panel: Panel, found: Analysis) -> list[Picture]:
         phase += f" At most about {figures.MOST_POINTS} points are drawn, evenly picked."
     drawn.append(Picture("phase", "What does a firm answer?", phase, figures.phase_plot(panel)))
     gains = (
-        "The profit gain over the last periods: 0 is the one-shot Nash profit, 1 a share in the largest "
-        "joint profit. Black: means over runs."
+        "The profit gain over the last periods, of total profit and of each firm by itself: 0 is the "
+        "one-shot Nash profit, 1 the largest joint profit, or the firm's part of it. Bars: means over runs."
     )
     distribution = figures.gain_distribution(found.measures)
     drawn.append(Picture("gains", "How much of the collusive profit?", gains, distribution))
+    welfare = (
+        "Money per period divided by α, over the last periods of the runs that are done. Hatched: the total "
+        "surplus that is lost against marginal-cost prices. Left of 0: losses."
+    )
+    drawn.append(
+        Picture("welfare", "Who gets the surplus?", welfare, figures.welfare_bars(_bars(panel, found)))
+    )
     return drawn
+
+
+def _events(panel: Panel) -> str:
+    """Return what the letters and triangles in a picture mean."""
+    said = [
+        f"{figures.event_letter(place)}: {event.text} from period {event.period}"
+        for place, event in enumerate(events_of(panel))
+    ]
+    fined = " Red triangles: fines that were paid." if np.nansum(panel.fines) > 0 else ""
+    return (f" {'; '.join(said)}." if said else "") + fined
+
+
+def _bars(panel: Panel, found: Analysis) -> list[tuple[str, float, Sequence[float], float]]:
+    sets = [("all runs", found.measures)]
+    if found.regimes:
+        sets = [(each.group.name, each.runs) for each in found.regimes]
+    return surplus_bars(sets, panel)
+
+
+def surplus_bars(
+    sets: Sequence[tuple[str, Sequence[RunMeasures]]], panel: Panel
+) -> list[tuple[str, float, Sequence[float], float]]:
+    """Return the rows of `figures.welfare_bars`: means of sets of runs by name, then benchmark prices."""
+    rows: list[tuple[str, float, Sequence[float], float]] = []
+    for name, measures in sets:
+        done = [each for each in measures if each.consumer_surplus is not None and each.profits is not None]
+        if done:
+            firms = np.array([each.profits for each in done])
+            consumer, lost = (
+                float(np.mean([getattr(each, of) for each in done]))
+                for of in ("consumer_surplus", "deadweight_loss")
+            )
+            rows.append((name, consumer, firms.mean(axis=0).tolist(), lost))
+    return rows + list(benchmark_welfare(panel)) if rows else []
 
 
 def _warnings(result: PricingResult) -> Iterator[str]:
@@ -143,8 +188,9 @@ def _notes(result: PricingResult) -> Iterator[str]:
     names = {name for firms in result.panel.firms for name in firms}
     if result.manifest["config"]["interventions"]:
         yield (
-            "Nash and joint-profit prices, and the null, are those of the market with all its firms and "
-            "without what came from outside."
+            "Nash and joint-profit prices, Δ and welfare are those of each period's own regime: of the firms "
+            "in the market, under the demand and costs of that period, without fines and steering. The null "
+            "of myopic firms is shown only if the market does not change in the periods of the regression."
         )
     if any("smollm2-135m" in name for name in names):
         yield (

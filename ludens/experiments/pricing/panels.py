@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.schedule import Regime, Schedule
+from ludens.envs.pricing.theory.benchmarks import firm_gains, total_gain
+from ludens.envs.pricing.theory.market import AnyMarket
+from ludens.envs.pricing.theory.welfare import welfare
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -43,17 +46,21 @@ class Panel:
 
     Attributes:
         prices: (R, T, F), in money units (those of the run's price scale); NaN where not played.
-        quantities, profits: likewise, in units and in money.
+        quantities, profits: the same, in units and in money; profits are before fines.
         firms: per run the name of each firm.
         status: per run ``"done"``, ``"aborted"``, ``"running"`` or ``"planned"``.
         scale: (R,), the price scale α: prices divided by it can be compared between runs.
         ceiling: (R,), the stated highest price in money units; NaN where none was stated.
-        nash_prices, joint_prices: (R, F), one-shot Nash prices and those that maximise joint profit, money.
-        nash_profits, joint_profits: (R, F), profits at these prices.
+        nash_prices, joint_prices: (R, T, F), one-shot Nash prices and those that maximise joint profit,
+            money, in each period's own regime; NaN for firms that are not in the market.
+        nash_profits, joint_profits: (R, T, F), profits at these prices.
+        fines: (R, T, F), in money.
+        consumer_surplus, efficient_surplus: (R, T), in money: what consumers gain, and total surplus at
+            marginal-cost prices. NaN where not played or not defined.
         labels: per run those that distinguish it (prefix, number and so on).
         detail: per run why it stopped, if it did.
         notes: of the firms, in order.
-        markets: per run the market, for simulations in it; empty if it is not known.
+        schedules: per run its market and interventions; empty if they are not known.
     """
 
     prices: Floats
@@ -67,19 +74,30 @@ class Panel:
     joint_prices: Floats
     nash_profits: Floats
     joint_profits: Floats
+    fines: Floats
+    consumer_surplus: Floats
+    efficient_surplus: Floats
     labels: tuple[Mapping[str, Any], ...] = ()
     detail: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
-    markets: tuple[Any, ...] = field(default=(), repr=False)
+    schedules: tuple[Schedule, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         shape: tuple[int, ...] = self.prices.shape
         if len(shape) != 3:
             raise UsageError(f"A panel's prices have the shape (runs, periods, firms); got {shape}.")
-        wanted: dict[str, tuple[int, ...]] = {"quantities": shape, "profits": shape}
+        each = (
+            "quantities",
+            "profits",
+            "nash_prices",
+            "joint_prices",
+            "nash_profits",
+            "joint_profits",
+            "fines",
+        )
+        wanted: dict[str, tuple[int, ...]] = dict.fromkeys(each, shape)
+        wanted |= dict.fromkeys(("consumer_surplus", "efficient_surplus"), shape[:2])
         wanted |= dict.fromkeys(("scale", "ceiling"), shape[:1])
-        benchmarks = ("nash_prices", "joint_prices", "nash_profits", "joint_profits")
-        wanted |= dict.fromkeys(benchmarks, (shape[0], shape[2]))
         for name, expected in wanted.items():
             found = getattr(self, name).shape
             if found != expected:
@@ -117,15 +135,44 @@ class Panel:
 
     @property
     def gains(self) -> Floats:
-        """(R, T, F): the profit gain Δ = (π − π_Nash) / (π_joint − π_Nash) of every firm and period.
+        """(R, T, F): the own profit gain of every firm and period, see `firm_gains`."""
+        return firm_gains(self.profits, self.nash_profits, self.joint_profits)
 
-        0 is the one-shot Nash profit, 1 the firm's share of the largest joint profit (Calvano, Calzolari,
-        Denicolò & Pastorello 2020, equation 9).
+    @property
+    def total_gains(self) -> Floats:
+        """(R, T): the profit gain Δ of every period, see `total_gain`."""
+        return total_gain(self.profits, self.nash_profits, self.joint_profits)
+
+    @property
+    def total_surplus(self) -> Floats:
+        """(R, T): consumer surplus and profits before fines, in money."""
+        earned: Floats = np.nansum(self.profits, axis=2)
+        return self.consumer_surplus + earned
+
+    @property
+    def deadweight_loss(self) -> Floats:
+        """(R, T): the total surplus that is lost against marginal-cost prices, in money."""
+        lost: Floats = np.maximum(self.efficient_surplus - self.total_surplus, 0.0)
+        return lost
+
+    @property
+    def regimes(self) -> tuple[Regime, ...]:
+        """The regimes that begin within the panel's periods, of the first run's market; empty if unknown."""
+        known = self.schedules[0].regimes if self.schedules else ()
+        return tuple(regime for regime in known if regime.start < max(self.periods, 1))
+
+    def steady_market(self, run: int, first: int, end: int) -> AnyMarket | None:
+        """Return the market of a run in the periods from `first` to before `end`, from 0.
+
+        It is None where firms, demand or costs change within them, a firm is absent, or the market is not
+        known.
         """
-        room = self.joint_profits - self.nash_profits
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gains: Floats = (self.profits - self.nash_profits[:, None]) / room[:, None]
-        return np.where(np.abs(room)[:, None] > 1e-12, gains, np.nan)
+        if not self.schedules:
+            return None
+        schedule = self.schedules[run]
+        regime = schedule.regime(first)
+        steady = regime.whole and schedule.regime(max(first, end - 1)) is regime
+        return regime.market if steady else None
 
 
 def panel_of(
@@ -156,30 +203,35 @@ def panel_of(
             f"Prices have the shape (runs, periods, firms) with one product for each of the {market.firms} "
             f"firms; got {found.shape}."
         )
-    runs, _, count = found.shape
+    runs, periods, count = found.shape
     played = np.asarray(known(found).all(axis=2))
     whole = np.asarray(played.all(axis=1))
-    sure = np.where(played[..., None], found, nash_prices(market))
-    quantities = np.where(played[..., None], market.quantities(sure), np.nan)
-    profits = np.where(played[..., None], market.profits(sure), np.nan)
-    nash, joint = nash_prices(market), monopoly_prices(market)
+    schedule = Schedule(market)
+    (regime,) = schedule.regimes
+    sure = np.where(played[..., None], found, market.unit_costs)
+    reached = welfare(market, sure)
     ended = ["done" if each else "aborted" for each in whole.tolist()]
     names = tuple(firms) if firms is not None else tuple(f"firm {number}" for number in range(count))
+    benchmarks = (regime.nash, regime.monopoly, *regime.profits)
+    nash, joint, nash_profits, joint_profits = (np.tile(each, (runs, periods, 1)) for each in benchmarks)
     return Panel(
         prices=found,
-        quantities=quantities,
-        profits=profits,
+        quantities=np.where(played[..., None], market.quantities(sure), np.nan),
+        profits=np.where(played[..., None], market.profits(sure), np.nan),
         firms=(names,) * runs,
         status=tuple(ended if status is None else status),
         scale=np.broadcast_to(np.asarray(scale, dtype=np.float64), (runs,)).copy(),
         ceiling=np.full(runs, np.nan),
-        nash_prices=np.tile(nash, (runs, 1)),
-        joint_prices=np.tile(joint, (runs, 1)),
-        nash_profits=np.tile(market.profits(nash), (runs, 1)),
-        joint_profits=np.tile(market.profits(joint), (runs, 1)),
+        nash_prices=nash,
+        joint_prices=joint,
+        nash_profits=nash_profits,
+        joint_profits=joint_profits,
+        fines=np.where(played[..., None], np.zeros(found.shape), np.nan),
+        consumer_surplus=np.where(played, reached.consumer, np.nan),
+        efficient_surplus=np.where(played, reached.efficient, np.nan),
         labels=tuple(labels) if labels is not None else tuple({"run": number} for number in range(runs)),
         detail=("",) * runs,
-        markets=(market,) * runs,
+        schedules=(schedule,) * runs,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.schedule import Regime, Schedule
+from ludens.envs.pricing.theory.errors import EquilibriumError
+from ludens.experiments.pricing.config import pricing_config
 from ludens.experiments.pricing.history import History, histories
 from ludens.experiments.pricing.panels import Note, Panel
 from ludens.experiments.runs.run import Run
@@ -26,28 +28,68 @@ def panel(run: Run | str | os.PathLike[str]) -> Panel:
         NoRunError: it is not a run of a pricing market.
         StoreError: its decisions do not fit the market as this version plays it.
     """
-    found = histories(run if isinstance(run, Run) else Run(run))
+    run = run if isinstance(run, Run) else Run(run)
+    found = histories(run)
+    config = pricing_config(run)
     firms = found[0].market.firms
     periods = max((len(each.prices) for each in found), default=0)
-    nash = np.stack([nash_prices(each.market) for each in found])
-    joint = np.stack([monopoly_prices(each.market) for each in found])
     labels = tuple(each.episode.labels for each in found)
+    scales = [float(each["scale"]) for each in labels]
+    known = {
+        scale: Schedule(config.scaled(scale), config.scaled_interventions(scale)) for scale in set(scales)
+    }
+    benchmarks = {scale: _benchmarks(schedule, periods) for scale, schedule in known.items()}
+    nash, joint, nash_profits, joint_profits = (
+        np.stack([benchmarks[scale][place] for scale in scales]) for place in range(4)
+    )
+    fines = _filled([each.fines for each in found], periods, firms)
+    welfare = _filled([each.welfare for each in found], periods, 2)
     return Panel(
         prices=_filled([each.prices for each in found], periods, firms),
         quantities=_filled([each.quantities for each in found], periods, firms),
-        profits=_filled([each.profits for each in found], periods, firms),
+        profits=_filled([each.profits for each in found], periods, firms) + fines,
         firms=tuple(tuple(str(name) for name in each["firms"]) for each in labels),
         status=tuple(each.episode.status for each in found),
-        scale=np.array([float(each["scale"]) for each in labels]),
+        scale=np.array(scales),
         ceiling=np.array([np.nan if each["ceiling"] is None else float(each["ceiling"]) for each in labels]),
         nash_prices=nash,
         joint_prices=joint,
-        nash_profits=np.stack([each.market.profits(nash_prices(each.market)) for each in found]),
-        joint_profits=np.stack([each.market.profits(monopoly_prices(each.market)) for each in found]),
+        nash_profits=nash_profits,
+        joint_profits=joint_profits,
+        fines=fines,
+        consumer_surplus=welfare[..., 0],
+        efficient_surplus=welfare[..., 1],
         labels=labels,
         detail=tuple(each.episode.detail for each in found),
         notes=tuple(note for number, each in enumerate(found) for note in _notes(number, each)),
-        markets=tuple(each.market for each in found),
+        schedules=tuple(known[scale] for scale in scales),
+    )
+
+
+def _benchmarks(schedule: Schedule, periods: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return Nash and joint-profit prices and the profits at them in each period, (T, F) each.
+
+    They are NaN where the solver did not find them: what was played is measured without them.
+    """
+    regimes = [schedule.regime(period) for period in range(periods)]
+    shape = (periods, schedule.market.firms)
+    nothing = np.full(schedule.market.firms, np.nan)
+
+    def each(of: Callable[[Regime], Floats]) -> Floats:
+        solved: dict[int, Floats] = {}
+        for regime in regimes:
+            if regime.start not in solved:
+                try:
+                    solved[regime.start] = of(regime)
+                except EquilibriumError:
+                    solved[regime.start] = nothing
+        return np.array([solved[regime.start] for regime in regimes]).reshape(shape)
+
+    return (
+        each(lambda regime: regime.nash),
+        each(lambda regime: regime.monopoly),
+        each(lambda regime: regime.profits[0]),
+        each(lambda regime: regime.profits[1]),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,7 @@ def to_json(result: PricingResult) -> dict[str, Any]:
         **result.as_json(),
         "unfinished": result.unfinished,
         "runs": runs_as_json(result.analysis, result.costs),
+        "regimes": [plain(asdict(replace(each, runs=()))) for each in result.analysis.regimes],
         "estimates": [plain(row) for row in estimates(result.analysis)],
         "regression": plain(asdict(regression)),
         "null": None if null is None else plain(asdict(null)),
@@ -110,10 +111,27 @@ def runs_as_json(analysis: Analysis, spent: Sequence[Costs] = ()) -> list[dict[s
 
 
 def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
-    """Yield one row for each run, period and firm that played: run, status, scale, period (from 1), firm
-    (from 0), policy, price, quantity, profit, gain.
+    """Yield one row for each run, period and firm that played.
+
+    Columns are run, status, scale, period (from 1), firm (from 0), policy, price, quantity, profit (before
+    fines), fine, gain (the firm's own), nash_price and joint_price; and of the whole market total_gain,
+    consumer_surplus, total_surplus and deadweight_loss. Money is that of the run's scale.
     """
-    gains = played.gains
+    own = {
+        "price": played.prices,
+        "quantity": played.quantities,
+        "profit": played.profits,
+        "fine": played.fines,
+        "gain": played.gains,
+        "nash_price": played.nash_prices,
+        "joint_price": played.joint_prices,
+    }
+    whole = {
+        "total_gain": played.total_gains,
+        "consumer_surplus": played.consumer_surplus,
+        "total_surplus": played.total_surplus,
+        "deadweight_loss": played.deadweight_loss,
+    }
     for run, period, firm in zip(*np.nonzero(np.isfinite(played.prices)), strict=True):
         yield {
             "run": int(run),
@@ -122,8 +140,6 @@ def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
             "period": int(period) + 1,
             "firm": int(firm),
             "policy": played.firms[run][firm],
-            "price": float(played.prices[run, period, firm]),
-            "quantity": float(played.quantities[run, period, firm]),
-            "profit": float(played.profits[run, period, firm]),
-            "gain": plain(float(gains[run, period, firm])),
+            **{name: plain(float(values[run, period, firm])) for name, values in own.items()},
+            **{name: plain(float(values[run, period])) for name, values in whole.items()},
         }

@@ -63,8 +63,9 @@ class MarketSession:
         labels: of the episode, with its scale and the ceiling that it states.
 
     Attributes:
-        played: the results of each period so far, by seat: ``"price"``, ``"quantity"`` and ``"profit"``
-            (less fines).
+        played: the results of each period so far, by seat: ``"price"``, ``"quantity"``, ``"profit"`` (less
+            fines) and ``"fine"``.
+        welfare: consumer surplus and efficient total surplus of each period so far, in money.
 
     Raises:
         UsageError: the environment does not take the configuration.
@@ -74,6 +75,7 @@ class MarketSession:
         scale = float(labels["scale"])
         market, interventions = config.scaled(scale), config.scaled_interventions(scale)
         self.played: list[dict[str, dict[str, float]]] = []
+        self.welfare: list[tuple[float, float]] = []
         self._notes: dict[str, Mapping[str, str]] = {}
         self._talk = next((each.limit for each in interventions if isinstance(each, CheapTalk)), None)
         self._product = {f"firm_{firm}": product for product, firm in enumerate(market.owners)}
@@ -97,7 +99,7 @@ class MarketSession:
         """Begin the first period."""
         self._env.reset(seed=seed)
         self._notes = {}
-        self.played = []
+        self.played, self.welfare = [], []
 
     @property
     def period(self) -> int:
@@ -134,10 +136,13 @@ class MarketSession:
                 "price": float(prices[self._product[seat]]),
                 "quantity": float(infos[seat]["quantity"]),
                 "profit": float(rewards[seat]),
+                "fine": float(infos[seat]["fine"]),
             }
             for seat in decisions
         }
         self.played.append(came)
+        reached = self._env.welfare()
+        self.welfare.append((float(reached.consumer[0]), float(reached.efficient[0])))
         return came
 
 

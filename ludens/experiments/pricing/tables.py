@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from ludens.display.printable import printable
 from ludens.display.table import Cell, Table
+from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.experiments.measures.costs import Costs
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.effects import Effect
-from ludens.experiments.pricing.measures import RunMeasures
+from ludens.experiments.pricing.measures import FirmMeasures, GroupMeasures, RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
 from ludens.experiments.pricing.verdicts import Judged
@@ -19,9 +23,11 @@ from ludens.experiments.report.names import DASH, finite, number, policy_name
 
 def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]:
     """Return all tables, in the order of the page; `costs` per run, empty where no model was called."""
-    shown = [_groups(found)]
+    shown = [_groups(found), welfare_table(found.groups, panel)]
     if found.firms:
-        shown.append(_firms(found))
+        shown.append(firms_table(found.firms))
+    if found.regimes:
+        shown.append(_regimes(found))
     shown.append(_regression(found))
     if found.sentences:
         shown += [_sentences(found), _sentences_by_run(found)]
@@ -82,20 +88,146 @@ def _groups(found: Analysis) -> Table:
     ]
     window = max((each.window for each in found.measures), default=0)
     caption = (
-        f"Means over the last {window} periods of the runs played to their end, prices divided by α, "
-        "with 95 % intervals from resampling runs. Aborted and unfinished runs have no mean and enter none."
+        f"Means over the last {window} periods of the runs played to their end, prices divided by α and "
+        "averaged over firms, with 95 % intervals from resampling runs. Δ is the gain of total profit, each "
+        "period with the benchmarks of its own regime. Aborted and unfinished runs have no mean."
     )
-    headers = ("runs", "aborted", "unfinished", "price / α", "profit gain Δ", "converged, %")
+    headers = ("runs", "aborted", "unfinished", "mean price / α", "profit gain Δ", "converged, %")
     names = [each.name for each in found.groups]
     return Table.of("Prices and gains", caption, headers, zip(names, rows, strict=True))
 
 
-def _firms(found: Analysis) -> Table:
-    rows = [(measured(each.price, 3), measured(each.gain, 3)) for each in found.firms]
-    names = [f"firm {each.firm}: {policy_name(each.name)}" for each in found.firms]
-    caption = "The same for each seat, over runs."
-    headers = ("price / α", "profit gain Δ")
-    return Table.of("Each firm", caption, headers, zip(names, rows, strict=True), corner="firm")
+def welfare_table(groups: Sequence[GroupMeasures], panel: Panel) -> Table:
+    """Return profits, fines, consumer surplus, total surplus and deadweight loss, beside those at the
+    benchmark prices of the last regime.
+    """
+    levels = [
+        (name, (float(np.nansum(profits)), consumer, float(np.nansum(profits)) + consumer, lost))
+        for name, consumer, profits, lost in benchmark_welfare(panel)
+    ]
+    sums = [each.total_surplus.value for each in groups]
+    digits = _digits([*sums, *(total for _, (_, _, total, _) in levels)])
+    fined = any(each.fine.value for each in groups)
+    rows: list[tuple[str, list[Cell]]] = []
+    for each in groups:
+        cells = [measured(each.profit, digits)]
+        cells += [measured(each.fine, digits)] if fined else []
+        surplus = (each.consumer_surplus, each.total_surplus, each.deadweight_loss)
+        rows.append((each.name, cells + [measured(of, digits) for of in surplus]))
+    for name, values in levels:
+        shown = [Cell(number(finite(value), digits)) for value in values]
+        rows.append((name, [shown[0], *([Cell(DASH)] if fined else []), *shown[1:]]))
+    caption = (
+        "Money per period divided by α, over the same periods and runs. Profits are those of all firms"
+        + (" before fines, which are a transfer and no part of total surplus" if fined else "")
+        + ". Consumer surplus is the gain over buying nothing; total surplus adds profits; deadweight loss "
+        "is what total surplus falls short of that at marginal-cost prices."
+    )
+    if levels:
+        last = ", in the last regime." if len(panel.regimes) > 1 else "."
+        caption += f" Below: the same at benchmark prices{last}"
+    headers = ["profits", *(["fines"] if fined else [])]
+    headers += ["consumer surplus", "total surplus", "deadweight loss"]
+    return Table.of("Profits and welfare", caption, headers, rows)
+
+
+def firms_table(firms: Sequence[FirmMeasures]) -> Table:
+    """Return each firm's price beside its own benchmark prices, its profit, fines and own gain."""
+    digits = _digits([each.profit.value for each in firms])
+    fined = any(each.fine.value for each in firms)
+    rows = []
+    for each in firms:
+        cells = [measured(each.price, 3), Cell(number(each.nash, 3)), Cell(number(each.joint, 3))]
+        cells += [measured(each.profit, digits), *([measured(each.fine, digits)] if fined else [])]
+        rows.append((f"firm {each.firm}: {policy_name(each.name)}", [*cells, _own_gain(each)]))
+    caption = (
+        "Each seat over runs, money divided by α; Nash and joint-profit prices are the firm's own at the end "
+        "of a run. A firm's own Δ is a dash where joint pricing pays it no more than Nash: it then has no "
+        "gain to take a share of, and the Δ of total profit counts alone."
+    )
+    headers = ("price", "Nash price", "joint-profit price", "profit", *(("fines",) if fined else ()), "own Δ")
+    return Table.of("Each firm", caption, headers, rows, corner="firm")
+
+
+def has_fines(found: Analysis) -> bool:
+    """Return whether a firm paid a fine in the averaged periods."""
+    return any(each.fine for each in found.measures)
+
+
+def each_firm(values: Sequence[float], digits: int = 3) -> str:
+    """Return firms' values in their order, or one where all are equal; dashes for firms without one."""
+    shown = [number(finite(value), digits) for value in values]
+    known = {text for text in shown if text != DASH}
+    return known.pop() if len(known) == 1 else " · ".join(shown)
+
+
+def _own_gain(each: FirmMeasures) -> Cell:
+    cell = measured(each.gain, 3)
+    if each.gain.value is None and each.price.value is not None:
+        return replace(cell, hint="joint pricing pays this firm no more than Nash")
+    return cell
+
+
+def benchmark_welfare(panel: Panel) -> list[tuple[str, float, list[float], float]]:
+    """Return consumer surplus, each firm's profit and deadweight loss at the last regime's benchmark prices,
+    divided by α, by name; nothing where the solver did not find the prices.
+    """
+    if not panel.regimes:
+        return []
+    regime, scale = panel.regimes[-1], float(panel.scale[0])
+    try:
+        prices = {
+            "at Nash prices": regime.nash,
+            "at joint-profit prices": regime.monopoly,
+            "at marginal costs": regime.market.unit_costs,
+        }
+    except EquilibriumError:
+        return []
+    rows = []
+    for name, each in prices.items():
+        found, profits = regime.welfare(each), regime.earned(each)
+        consumer, lost = (float(value) / scale for value in (found.consumer, found.deadweight))
+        rows.append((name, consumer, (profits / scale).tolist(), lost))
+    return rows
+
+
+def _regimes(found: Analysis) -> Table:
+    digits = _digits([each.group.total_surplus.value for each in found.regimes])
+    fined = any(each.group.fine.value for each in found.regimes)
+    rows = []
+    for each in found.regimes:
+        group = each.group
+        cells = [
+            Cell(", ".join(map(str, each.present))),
+            Cell(each_firm(each.nash)),
+            Cell(each_firm(each.joint)),
+            measured(group.price, 3),
+            measured(group.gain, 3),
+            measured(group.profit, digits),
+            *([measured(group.fine, digits)] if fined else []),
+            measured(group.consumer_surplus, digits),
+            measured(group.total_surplus, digits),
+            measured(group.deadweight_loss, digits),
+            share(group.converged),
+        ]
+        rows.append((f"{each.first} to {each.last}", cells))
+    caption = (
+        "The periods between two changes of firms, demand or costs, each with the benchmark prices of the "
+        "firms that were there; one price where all have the same. Means over the last periods of each, over "
+        "runs that are done."
+    )
+    headers = (
+        *("firms", "Nash price", "joint-profit price", "mean price", "profit gain Δ", "profits"),
+        *(("fines",) if fined else ()),
+        *("consumer surplus", "total surplus", "deadweight loss", "converged, %"),
+    )
+    return Table.of("Before and after", caption, headers, rows, corner="periods")
+
+
+def _digits(values: Sequence[float | None]) -> int:
+    """Return how many decimals show money of this size."""
+    most = max((abs(value) for value in values if value is not None), default=1.0)
+    return 1 if most >= 1000 else 2 if most >= 10 else 4
 
 
 def _regression(found: Analysis) -> Table:
@@ -174,7 +306,8 @@ def _sentences_by_run(found: Analysis) -> Table:
 
 
 def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
-    rows = []
+    rows, fined = [], has_fines(found)
+    digits = _digits([each.total_surplus for each in found.measures])
     for each in found.measures:
         ceiling = panel.ceiling[each.run]
         row = [
@@ -184,17 +317,23 @@ def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
             Cell(str(each.played)),
             Cell(number(each.price, 3), _by_firm(each.prices, 3)),
             Cell(number(each.gain, 2), _by_firm(each.gains, 2)),
+            Cell(number(each.profit, digits), _by_firm(each.profits, digits)),
+            *([Cell(number(each.fine, digits), _by_firm(each.fines, digits))] if fined else []),
+            Cell(number(each.consumer_surplus, digits)),
+            Cell(number(each.deadweight_loss, digits)),
             Cell(_converged(each)),
         ]
         if costs:
             spent = costs[each.run]
             row += [Cell(str(spent.calls)), Cell(f"{spent.cost:.4f}")]
         rows.append(tuple(row))
-    headers = ["α", "ceiling / α", "status", "periods", "price / α", "profit gain Δ", "converged"]
+    headers = ["α", "ceiling / α", "status", "periods", "mean price / α", "profit gain Δ", "profits"]
+    headers += [*(["fines"] if fined else []), "consumer surplus", "deadweight loss", "converged"]
     headers += ["calls", "US dollars"] if costs else []
     caption = (
-        "Every run by itself; below the means each firm's own. A run is converged if over the last third of "
-        "its periods every firm's 10th and 90th percentile of price lie within 5 %."
+        "Every run by itself, money per period divided by α; small below: each firm's own. A run is "
+        "converged if over the last third of its periods the 10th and 90th percentile of price lie within "
+        "5 % for every firm that is in the market at its end."
     )
     if any(each.detail for each in found.measures):
         caption += " Hover over a status for what stopped the run."

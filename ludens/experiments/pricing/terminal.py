@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ludens.display.table import Table
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
-from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.regression import Coefficient
-from ludens.experiments.pricing.tables import effects_table
+from ludens.experiments.pricing.tables import effects_table, has_fines
 from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
 from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 from ludens.experiments.runs.progress import dollars
@@ -28,9 +27,12 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 24
 _READING = (
-    "T periods; means over the last ones, prices divided by α. Δ: 0 at the Nash profit, 1 at the "
-    "joint-profit one. Aborted runs enter no mean."
+    "T periods; means over the last ones, money per period divided by α; the price of a run is the mean over "
+    "its firms. Δ of total profit: 0 at Nash, 1 at the largest joint profit; a firm's own Δ is a dash where "
+    "joint pricing pays it no more than Nash. CS consumer surplus, DWL deadweight loss against marginal-cost "
+    "prices. Aborted runs enter no mean."
 )
+_FINES = "Profits and Δ are before fines."
 
 
 def print_result(result: PricingResult, console: Console) -> None:
@@ -58,13 +60,11 @@ def print_analysis(found: Analysis, console: Console) -> None:
     """Print the measures."""
     from rich.text import Text
 
-    for seat in found.firms:
-        say(console, f"firm {seat.firm}: {policy_name(seat.name)}", "bold")
-    if found.measures:
-        nash, joint = found.measures[0].nash, found.measures[0].joint
-        say(console, f"Nash price {nash:.3f}, joint-profit price {joint:.3f} (at α = 1)", "dim")
+    print_table(_firms(found), console, names=30)
+    if found.regimes:
+        print_table(_regimes(found), console)
     print_table(
-        _runs(found.measures),
+        _runs(found),
         console,
         left={"status"},
         styles=["yellow" if each.status == "aborted" else "" for each in found.measures[:MOST_RUNS]],
@@ -76,7 +76,7 @@ def print_analysis(found: Analysis, console: Console) -> None:
         console.print(
             Text.assemble(
                 (f"{each.name}: ", "bold"),
-                f"price {_estimate(each.price, 3)}, Δ {_estimate(each.gain, 2)}; "
+                f"mean price {_estimate(each.price, 3)}, Δ {_estimate(each.gain, 2)}; "
                 f"{each.runs - each.aborted - each.unfinished} of {each.runs} played to the end",
             )
         )
@@ -89,7 +89,7 @@ def print_analysis(found: Analysis, console: Console) -> None:
     for counted in found.sentences:
         if counted.share.value is not None:
             say(console, f"{counted.rule.title}: {counted.found} of {counted.sentences} sentences", "dim")
-    say(console, _READING, "dim")
+    say(console, f"{_READING} {_FINES}" if has_fines(found) else _READING, "dim")
 
 
 def print_effects(result: ImplantResult, console: Console) -> None:
@@ -162,27 +162,68 @@ def _news(news: PeriodNews) -> str:
     return f"run {news.episode}, α = {scale:g}, period {news.period + 1} of {news.periods}: {prices}"
 
 
-def _runs(measures: Sequence[RunMeasures]) -> Table:
+def _firms(found: Analysis) -> Table:
+    fined, rows = has_fines(found), []
+    for each in found.firms:
+        cells = [number(each.nash, 3), number(each.joint, 3), number(each.price.value, 3)]
+        cells += [number(each.gain.value, 2), number(each.profit.value, 2)]
+        cells += [number(each.fine.value, 2)] if fined else []
+        rows.append((f"firm {each.firm}: {policy_name(each.name)}", cells))
+    headers = ("Nash", "joint", "price", "own Δ", "profit", *(("fines",) if fined else ()))
+    return Table.of("Each firm", "", headers, rows)
+
+
+def _regimes(found: Analysis) -> Table:
+    rows = []
+    for each in found.regimes:
+        group = each.group
+        cells = [
+            ",".join(map(str, each.present)) if len(each.present) < 8 else str(len(each.present)),
+            _span(each.nash),
+            _span(each.joint),
+            *(number(of.value, 3) for of in (group.price, group.gain)),
+            *(number(of.value, 2) for of in (group.profit, group.consumer_surplus, group.deadweight_loss)),
+        ]
+        rows.append((f"{each.first}–{each.last}", cells))
+    headers = ("firms", "Nash", "joint", "price", "Δ", "profits", "CS", "DWL")
+    return Table.of("Before and after", "", headers, rows, corner="periods")
+
+
+def _span(prices: Sequence[float]) -> str:
+    """Return the lowest and the highest of firms' prices, or the one that all have."""
+    known = [price for price in prices if finite(price) is not None]
+    low, high = (number(end(known), 2) for end in (min, max)) if known else (DASH, DASH)
+    return low if low == high else f"{low}–{high}"
+
+
+def _runs(found: Analysis) -> Table:
+    fined = has_fines(found)
     rows = [
         (
             str(each.run),
             (
                 *(f"{each.scale:g}", each.status, str(each.played)),
-                *(number(each.price, 3), _each(each.prices), number(each.gain, 2), _each(each.gains)),
+                *(number(each.price, 3), number(each.gain, 2), number(each.profit, 2)),
+                *((number(each.fine, 2),) if fined else ()),
+                *(number(each.consumer_surplus, 2), number(each.deadweight_loss, 2)),
                 DASH if each.all_converged is None else "yes" if each.all_converged else "no",
             ),
         )
-        for each in measures[:MOST_RUNS]
+        for each in found.measures[:MOST_RUNS]
     ]
-    headers = ("α", "status", "T", "price", "each firm's", "Δ", "each firm's", "settled")
+    headers = (
+        "α",
+        "status",
+        "T",
+        "price",
+        "Δ",
+        "profits",
+        *(("fines",) if fined else ()),
+        "CS",
+        "DWL",
+        "settled",
+    )
     return Table.of("Runs", "", headers, rows, corner="run")
-
-
-def _each(values: tuple[float, ...] | None) -> str:
-    if values is None:
-        return DASH
-    shown = [number(finite(value), 2) for value in values]
-    return " ".join(shown[:4]) + (" …" if len(shown) > 4 else "")
 
 
 def _estimate(estimate: Estimate, digits: int) -> str:

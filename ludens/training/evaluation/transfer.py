@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ludens.experiments.av import AvConfig, AvStudy, DilemmaMeasures
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.study import PricingStudy
+from ludens.experiments.report.names import finite
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.study.engine import complete, load_result
 
@@ -83,9 +84,9 @@ def read_market(path: str | os.PathLike[str]) -> MarketPath:
         result.panel.periods,
         found.status,
         found.detail,
-        found.nash,
-        found.joint,
-        None if found.gains is None else found.gains[0],
+        found.nash[0],
+        found.joint[0],
+        None if found.gains is None else finite(found.gains[0]),
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from ludens.agents.qlearning import QLearning
 from ludens.envs.pricing import Market
-from ludens.envs.pricing.theory.benchmarks import profit_gain
+from ludens.envs.pricing.theory.benchmarks import firm_gains, profit_benchmarks, profit_gain
+from ludens.envs.pricing.theory.welfare import welfare
 from ludens.errors import UsageError
 from ludens.experiments.pricing.learning import learners, to_json, train_sessions
 from ludens.experiments.pricing.learning_page import write_learning_report
@@ -31,7 +32,13 @@ def test_measures_are_those_of_the_whole_cycle(result):
         assert found.prices == pytest.approx(path.mean(axis=0).tolist())
         assert result.panel.prices[number, : len(path)] == pytest.approx(path)
         market = trained.tables.market
-        assert found.gains == pytest.approx(profit_gain(market, path).mean(axis=0).tolist())
+        assert found.gain == pytest.approx(profit_gain(market, path).mean())
+        own = firm_gains(market.profits(path).mean(axis=0), *profit_benchmarks(market))
+        assert found.gains == pytest.approx(own.tolist())
+        reached = welfare(market, path)
+        assert found.consumer_surplus == pytest.approx(reached.consumer.mean())
+        assert found.deadweight_loss == pytest.approx(reached.deadweight.mean())
+        assert found.profit == pytest.approx(sum(found.profits))
 
 
 def test_kinds_of_cycles_add_up(result):

@@ -25,7 +25,7 @@ def test_price_and_gain_are_of_the_last_fifty_periods():
     assert found.prices == pytest.approx((1.5, 2.0))
     assert found.gains == pytest.approx((0.0, 1.0))
     assert (found.price, found.gain) == pytest.approx((1.75, 0.5))
-    assert (found.nash, found.joint) == (1.5, 2.0)
+    assert (found.nash, found.joint) == ((1.5, 1.5), (2.0, 2.0))
 
 
 def test_the_scale_drops_out():

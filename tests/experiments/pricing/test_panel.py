@@ -18,7 +18,8 @@ def test_prices_in_a_market_become_quantities_profits_and_gains():
     assert panel.gains[0] == pytest.approx(np.zeros((4, 2)), abs=1e-9)
     assert panel.gains[1] == pytest.approx(np.ones((4, 2)), abs=1e-9)
     assert panel.profits[1] == pytest.approx(np.full((4, 2), 0.337490), abs=1e-6)
-    assert panel.nash_prices[0] == pytest.approx(np.full(2, 1.472927), abs=1e-6)
+    assert panel.nash_prices[0] == pytest.approx(np.full((4, 2), 1.472927), abs=1e-6)
+    assert panel.total_gains == pytest.approx(np.array([[0.0] * 4, [1.0] * 4]), abs=1e-9)
 
 
 def test_the_scale_multiplies_prices_and_profits_and_no_gain():
