@@ -20,7 +20,6 @@ from ludens.display.notebook import Shown
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.theory.benchmarks import firm_gains
-from ludens.envs.pricing.theory.welfare import welfare
 from ludens.errors import UsageError
 from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wilson
 from ludens.experiments.pricing.measures import (
@@ -220,24 +219,31 @@ def to_json(result: LearningResult) -> dict[str, Any]:
 def _measures(trained: Sessions, panel: Panel) -> tuple[RunMeasures, ...]:
     """Return the panel's measures, with means over the whole cycle instead of the last periods.
 
-    With a stochastic outside good, profits are averages over its values, and so are their benchmarks; welfare
-    is that at the market's own value.
+    Profits are before fines, and all is that of the last regime. With a stochastic outside good of the
+    learners' own, profits and their benchmarks are averages over its values, and welfare is that at the
+    market's own value.
     """
-    tables = trained.tables
+    tables, regime = trained.tables, trained.tables.schedule.regimes[-1]
     scale, benchmarks = tables.market.price_scale, tables.benchmarks()
+    there = np.isin(np.arange(tables.firms), regime.firms)
     found = []
     for number, each in enumerate(measure(panel)):
         path = trained.path_prices(number)
-        prices, profits = path.mean(axis=0) / scale, trained.profits[number]
-        reached = welfare(tables.market, path)
+        prices, fines = (
+            np.where(there, of, np.nan) for of in (path.mean(axis=0) / scale, trained.fines[number])
+        )
+        profits = trained.profits[number] + fines
+        reached = regime.welfare(path)
         found.append(
             replace(
                 each,
                 prices=tuple(prices.tolist()),
                 profits=tuple((profits / scale).tolist()),
                 gains=tuple(firm_gains(profits, *benchmarks).tolist()),
-                price=float(prices.mean()),
-                profit=float(profits.sum() / scale),
+                fines=tuple((fines / scale).tolist()),
+                price=float(np.nanmean(prices)),
+                profit=float(np.nansum(profits) / scale),
+                fine=float(np.nansum(fines) / scale),
                 gain=float(trained.gains[number]),
                 consumer_surplus=finite(reached.consumer.mean() / scale),
                 total_surplus=finite(reached.total.mean() / scale),
