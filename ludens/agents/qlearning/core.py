@@ -113,6 +113,18 @@ def explores(beta: float, age: int) -> float:
 
 
 @compiled
+def renew(epsilon: Any, betas: Any, since: Any, period: int) -> int:
+    """Compute anew every ε whose block begins in this period; return when the next one does."""
+    following = period + BLOCK
+    for i in range(since.size):
+        age = period - since[i]
+        if age % BLOCK == 0:
+            epsilon[i] = math.exp(-betas[i] * age)
+        following = min(following, period + BLOCK - age % BLOCK)
+    return following
+
+
+@compiled
 def learn_two(
     q: Any,
     best: Any,
@@ -239,18 +251,19 @@ def learn(
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     bound = np.full(best.size, np.inf)
     actions, values = np.empty(firms, np.uint64), np.empty(firms)
-    epsilon, decay = np.empty(firms), np.empty(firms)
+    epsilon, decay = np.empty(firms), np.exp(-rates[2])
     for i in range(firms):
-        epsilon[i], decay[i] = explores(rates[2, i], max(0, period - since[i])), math.exp(-rates[2, i])
+        epsilon[i] = explores(rates[2, i], max(0, period - since[i]))
+    anew = period
     scale = float(points)
     place = _U(period) * width
     done = False
     while period < stop:
+        if period >= anew:
+            anew = renew(epsilon, rates[2], since, period)
         cell = state * firms
         joint = _U(0)
         for i in range(firms):
-            if (period - since[i]) & (BLOCK - 1) == 0:
-                epsilon[i] = math.exp(-rates[2, i] * (period - since[i]))
             action = points - _1
             if present[i]:
                 action = _U(greedy[cell + i])
@@ -350,13 +363,16 @@ def learn_in_turns(
     joints = points**firms
     width = _U(3) * firms + _1
     joint, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
-    epsilon, decay = np.empty(firms), np.empty(firms)
+    epsilon, decay = np.empty(firms), np.exp(-rates[2])
     for i in range(firms):
-        epsilon[i], decay[i] = explores(rates[2, i], max(0, period - since[i])), math.exp(-rates[2, i])
+        epsilon[i] = explores(rates[2, i], max(0, period - since[i]))
+    anew = period
     scale = float(points)
     place = _U(period) * width
     done = False
     while period < stop:
+        if period >= anew:
+            anew = renew(epsilon, rates[2], since, period)
         i = _U(period) % firms
         step: Any = _1
         for _ in range(firms - _1 - i):
@@ -382,9 +398,6 @@ def learn_in_turns(
                     greedy[back] = new
                     moved = True
         action = _U(greedy[at])
-        for j in range(firms):
-            if (period - since[j]) & (BLOCK - 1) == 0:
-                epsilon[j] = math.exp(-rates[2, j] * (period - since[j]))
         if uniform(key, place + _1 + i) < epsilon[i]:
             action = _U(uniform(key, place + _1 + firms + i) * scale)
         joint = joint - held * step + action * step

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.qlearning.core import (
-    BLOCK,
     CHANGED,
     PERIOD,
     STATE,
     compiled,
     drawn,
     explores,
+    renew,
     search,
     uniform,
 )
@@ -63,18 +63,19 @@ def learn_variant(
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     actions, weights = np.empty(firms, np.uint64), np.empty(points)
     values = np.empty(firms * points)
-    epsilon, decay = np.empty(firms), np.empty(firms)
+    epsilon, decay = np.empty(firms), np.exp(-rates[2])
     for i in range(firms):
-        epsilon[i], decay[i] = explores(rates[2, i], max(0, period - since[i])), math.exp(-rates[2, i])
+        epsilon[i] = explores(rates[2, i], max(0, period - since[i]))
+    anew = period
     scale = float(points)
     place = _U(period) * width
     done = False
     while period < stop:
+        if period >= anew:
+            anew = renew(epsilon, rates[2], since, period)
         cell = state * firms
         joint = _U(0)
         for i in range(firms):
-            if (period - since[i]) & (BLOCK - 1) == 0:
-                epsilon[i] = math.exp(-rates[2, i] * (period - since[i]))
             if not present[i]:
                 actions[i] = points - _1
                 joint = joint * points + actions[i]
