@@ -73,11 +73,17 @@ def equilibrium_test(sessions: Sessions) -> EquilibriumTest:
             own = sessions.strategies[session, firm]
             worth = action_values(sessions, session, firm)
             kept, most = worth[everywhere, own], worth.max(axis=1)
-            once = (most - kept) / np.abs(most)
+            once = _lost(most, kept)
             best = best_reply_values(sessions, session, firm)
-            for_ever = (best - kept) / np.abs(best)
+            for_ever = _lost(best, kept)
             for place, loss in enumerate((once, for_ever)):
                 flags[2 * place, session, firm] = np.all(loss[cycle] <= _SLACK)
                 flags[2 * place + 1, session, firm] = np.all(loss <= _SLACK)
             losses[:, session, firm] = once[cycle].mean(), once.mean(), for_ever[cycle].mean()
     return EquilibriumTest(flags[0], flags[1], flags[2], flags[3], losses[0], losses[1], losses[2])
+
+
+def _lost(most: Floats, kept: Floats) -> Floats:
+    """Return how much less `kept` is than `most`, as a share of it; 0 where nothing is lost of nothing."""
+    lost, of = most - kept, np.abs(most)
+    return np.divide(lost, of, out=np.where(lost > 0, np.inf, 0.0), where=of > 0)

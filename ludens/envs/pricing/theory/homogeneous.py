@@ -1,6 +1,7 @@
 """A market of one homogeneous good, in which the cheapest firm serves all, as in Klein (2021).
 
     Q(p) = β·max(a − p/α, 0) at the lowest price p, split evenly among the firms that charge it
+    Q(p) = β if p/α ≤ a, else 0, with unit demand: β consumers who buy one unit at any price up to α·a
 
 After Klein, "Autonomous algorithmic collusion: Q-learning under sequential pricing" (RAND Journal of
 Economics 52(3), 2021), whose market is a = 1 without costs and whose prices are 0, 1/k, …, 1. It has
@@ -25,14 +26,17 @@ Floats = NDArray[np.float64]
 
 
 class HomogeneousMarket(Shown):
-    """Firms that sell the same product, with linear demand; immutable.
+    """Firms that sell the same product, with linear or unit demand; immutable.
 
     Args:
         firms: at least 1.
-        intercept: a, the price in units of quality at which nothing is sold.
+        intercept: a, the price in units of quality from which on (with unit demand: above which) nothing is
+            sold.
         cost: c < a, per unit, in units of quality.
         price_scale: α > 0, money per unit of quality.
         quantity_scale: β > 0.
+        unit: whether demand is unit demand, as in Asker, Fershtman & Pakes (AEA Papers & Proceedings 112,
+            2022).
 
     Raises:
         UsageError: a number is out of its range.
@@ -48,7 +52,9 @@ class HomogeneousMarket(Shown):
         *,
         price_scale: float = 1.0,
         quantity_scale: float = 1.0,
+        unit: bool = False,
     ) -> None:
+        self.unit = bool(unit)
         self.firms = self.products = parameters.firms_in(firms)
         self.intercept = parameters.number("intercept", intercept)
         self.cost = parameters.number("cost", cost)
@@ -74,6 +80,7 @@ class HomogeneousMarket(Shown):
             "cost": self.cost,
             "price_scale": self.price_scale,
             "quantity_scale": self.quantity_scale,
+            "unit": self.unit,
         }
 
     def quantities(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
@@ -83,7 +90,8 @@ class HomogeneousMarket(Shown):
             raise UsageError(f"Prices are finite and end in an axis of {self.firms}; got {prices!r}.")
         lowest = array.min(axis=-1, keepdims=True)
         cheapest = array == lowest
-        demand = self.quantity_scale * np.maximum(self.intercept - lowest / self.price_scale, 0.0)
+        room = self.intercept - lowest / self.price_scale
+        demand = self.quantity_scale * (room >= 0 if self.unit else np.maximum(room, 0.0))
         sold: Floats = np.where(cheapest, demand / cheapest.sum(axis=-1, keepdims=True), 0.0)
         return sold
 
@@ -92,20 +100,30 @@ class HomogeneousMarket(Shown):
         return (np.asarray(prices, dtype=np.float64) - self.unit_costs) * self.quantities(prices)
 
     def consumer_surplus(self, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
-        """Return the consumers' gain at prices (..., F), in money, (...): α·β·(a − p/α)²/2 at the lowest."""
+        """Return the consumers' gain at prices (..., F), in money, (...).
+
+        At the lowest price it is α·β·(a − p/α)²/2, and α·β·(a − p/α) with unit demand.
+        """
+        if self.unit:
+            array = np.asarray(prices, dtype=np.float64)
+            sold = self.quantities(array).sum(axis=-1)
+            kept: Floats = sold * (self.price_scale * self.intercept - array.min(axis=-1))
+            return kept
         bought = self.quantities(prices).sum(axis=-1) / self.quantity_scale
         gain: Floats = self.price_scale * self.quantity_scale * bought**2 / 2
         return gain
 
     def equilibrium(self, conduct: Conduct) -> Floats:
-        """Return the prices (F,) of firms that maximise joint profit, (a + c)/2, or compete, the cost c.
+        """Return the prices (F,) of firms that maximise joint profit, (a + c)/2 (with unit demand a), or
+        compete, the cost c.
 
         Raises:
             UsageError: the conduct is neither: outsiders would undercut any smaller coalition.
         """
         if conduct.scale == 1 and conduct.rival == 0:
             if conduct.owners.count == 1:
-                return np.full(self.firms, self.price_scale * (self.intercept + self.cost) / 2)
+                joint = self.intercept if self.unit else (self.intercept + self.cost) / 2
+                return np.full(self.firms, self.price_scale * joint)
             if conduct.owners.count == self.firms:
                 return self.unit_costs.copy()
         raise UsageError(

@@ -1,0 +1,287 @@
+"""Sweeps: Q-learners trained at many parameters, of the learners and of the market.
+
+Every cell is an episode with one decision, the price on which the learners settle, so that a cell that has
+been trained is kept, and a run that is killed goes on with the others. Cells are trained in processes of
+their own, and all of them with the same random numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from ludens.agents.policy import Decision, Policy
+from ludens.envs import Turn
+from ludens.envs.pricing.base import PricingGame
+from ludens.envs.pricing.registration import BERTRAND
+from ludens.errors import LudensError, UsageError
+from ludens.experiments.pricing.cells import KEYS, MEASURES, MODULE, training_of
+from ludens.experiments.report.result import RunResult
+from ludens.experiments.runs.processes import Processes
+from ludens.experiments.runs.recorder import Recorder
+from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.runner import PlayOne
+from ludens.experiments.study.base import Labels, Rows, Study
+from ludens.experiments.study.config import Count, StudyConfig, plain_values
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ludens.experiments.report.page import Page
+
+KIND = "sweep"
+_WIDEST = 1e300
+_DESCRIBE = ("label", "published")
+
+Values = Mapping[str, Any]
+
+
+def _plain(value: Any) -> Any:
+    return plain_values(value)
+
+
+def _plain_each(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(map(plain_values, values))
+
+
+class SweepConfig(StudyConfig):
+    """The configuration of a sweep.
+
+    Attributes:
+        settings: of every cell, see `ludens.experiments.pricing.cells.training_of`; what is missing is that
+            of the published baseline (Calvano et al., AER 2020).
+        vary: lists of values by setting; every combination is a cell.
+        cells: settings of single cells, each of which is crossed with `vary`. ``label`` names one, and
+            ``published`` holds published numbers by measure, which the report shows beside ours.
+        sessions: how many are trained in each cell.
+        tests: whether limit strategies are tested for equilibrium and forced to deviate, which with long
+            memory takes longer than learning.
+        seed: of the training of every cell.
+        concurrency: how many cells are trained at once, each in a process with one thread.
+
+    Raises:
+        UsageError: a value is wrong; the message names its key.
+    """
+
+    kind: ClassVar[str] = KIND
+
+    settings: Annotated[dict[str, Any], AfterValidator(_plain)] = Field(default_factory=dict)
+    vary: Annotated[dict[str, list[Any]], AfterValidator(_plain)] = Field(default_factory=dict)
+    cells: Annotated[tuple[dict[str, Any], ...], AfterValidator(_plain_each)] = ()
+    sessions: Count = 100
+    tests: bool = True
+    concurrency: Count = 2
+
+    def __init__(self, /, **values: Any) -> None:
+        super().__init__(**values)
+        for name in self.vary:
+            if name not in KEYS:
+                raise UsageError(
+                    f"{self.kind}.vary: there is no setting {name!r}; there are {', '.join(KEYS)}."
+                )
+            if not self.vary[name]:
+                raise UsageError(f"{self.kind}.vary.{name}: list at least one value.")
+        for place, cell in enumerate(self.cells):
+            for name, value in cell.get("published", {}).items():
+                if name not in MEASURES or not isinstance(value, int | float):
+                    raise UsageError(
+                        f"{self.kind}.cells[{place}].published: {name} = {value!r} is no number of a measure;"
+                        f" there are {', '.join(MEASURES)}."
+                    )
+        for labels, settings in self.planned():
+            try:
+                training_of(settings).tables()
+            except LudensError as why:
+                raise UsageError(f"{self.kind}, cell {_name(labels)}: {why}") from None
+
+    def planned(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Yield the labels and the settings of every cell, in their order."""
+        for place, cell in enumerate(self.cells or ({},)):
+            own = {name: value for name, value in cell.items() if name not in _DESCRIBE}
+            name = {"cell": str(cell.get("label", place + 1))} if self.cells else {}
+            for values in itertools.product(*self.vary.values()):
+                varied = dict(zip(self.vary, values, strict=True))
+                yield name | varied, {**self.settings, **own, **varied}
+
+    def published(self, label: str | None) -> Values:
+        """Return the published numbers of the cell of that label, by measure."""
+        found = {str(cell.get("label", place + 1)): cell for place, cell in enumerate(self.cells)}
+        numbers: Values = found.get(label or "", {}).get("published", {})
+        return numbers
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One cell, as trained.
+
+    Attributes:
+        labels: what tells it apart.
+        measures: by the names of `MEASURES`: the mean over sessions and its standard error, or None.
+        published: published numbers, by measure.
+    """
+
+    labels: Values
+    measures: Mapping[str, tuple[float | None, float | None]]
+    published: Values
+
+    @property
+    def name(self) -> str:
+        """The cell's name in tables."""
+        return _name(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SweepResult(RunResult):
+    """The cells of a sweep that have been trained.
+
+    Attributes:
+        cells: in their order.
+        config: of the run.
+    """
+
+    cells: tuple[CellResult, ...]
+    config: SweepConfig
+
+
+class SweepStudy(Study[SweepConfig, SweepResult]):
+    """Q-learners trained at many parameters."""
+
+    config_type = SweepConfig
+    title = "Q-learners trained at many parameters"
+    grows: ClassVar[frozenset[str]] = frozenset({"vary", "cells"})
+
+    @cached_property
+    def cells(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Labels and settings of all cells."""
+        return list(self.config.planned())
+
+    def episodes(self) -> Sequence[Labels]:
+        """Return the labels of every cell.
+
+        Raises:
+            UsageError: two cells have the same labels.
+        """
+        labels = [labels for labels, _ in self.cells]
+        keys = [_key(each) for each in labels]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise UsageError(f"sweep: two cells are {twice}: give one another label.")
+        return labels
+
+    def player(self) -> PlayOne:
+        """Return what trains one cell."""
+        settings = {_key(labels): values for labels, values in self.cells}
+        config, processes = self.config, Processes(MODULE)
+
+        async def play_one(
+            spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
+        ) -> EpisodeRecord:
+            mine = settings[_key(spec.labels)]
+            task = {
+                "settings": mine, "sessions": config.sessions, "seed": config.seed, "tests": config.tests,
+            }  # fmt: skip
+            decision = await recorder.decide(_Learners(task, processes), _turn(mine))
+            return EpisodeRecord(spec.index, spec.labels, "done", {"firm_0": float(decision.action or 0.0)})
+
+        return play_one
+
+    def measure(self, run: Run) -> SweepResult:
+        """Read the cells that have been trained."""
+        decisions = run.decisions()
+        cells = tuple(
+            CellResult(each.labels, _read(each.decision), self.config.published(each.labels.get("cell")))
+            for each in sorted(decisions, key=lambda record: record.episode)
+            if isinstance(each.decision, Decision)
+        )
+        return SweepResult.of(run, decisions, cells=cells, config=self.config)
+
+    def page(self, result: SweepResult) -> Page:
+        """Return the report."""
+        from ludens.experiments.pricing.sweep_page import page
+
+        return page(result)
+
+    def show(self, result: SweepResult, console: Console) -> None:
+        """Print the cells."""
+        from ludens.experiments.pricing.sweep_page import print_sweep
+
+        print_sweep(result, console)
+
+    def as_json(self, result: SweepResult) -> dict[str, Any]:
+        """Return the cells as JSON values."""
+        return {**result.as_json(), "cells": [dict(row) for row in self.tables(result)["cells"]]}
+
+    def tables(self, result: SweepResult) -> Mapping[str, Rows]:
+        """Return one row for each cell: its labels, every measure with its standard error, and the published
+        numbers.
+        """
+        known = {name for cell in result.cells for name in cell.published}
+        rows = []
+        for cell in result.cells:
+            row = dict(cell.labels)
+            for name in MEASURES:
+                row[name], row[f"{name}_error"] = cell.measures[name]
+                if name in known:
+                    row[f"{name}_published"] = cell.published.get(name)
+            rows.append(row)
+        return {"cells": rows}
+
+
+class _Learners(Policy):
+    """Q-learners that settle on a price, in a process of their own."""
+
+    name = "qlearning"
+
+    def __init__(self, task: Values, processes: Processes) -> None:
+        self._task, self._processes = task, processes
+
+    def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Raise an error: cells are trained by `adecide` alone."""
+        raise NotImplementedError
+
+    async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Return the mean price of the limit cycles, with all measures as notes."""
+        measures = await self._processes.do(self._task)
+        return Decision(measures["price"][0], notes={"measures": json.dumps(measures)})
+
+
+def _turn(settings: Values) -> Turn:
+    cell = training_of(settings)
+    return Turn(
+        environment=BERTRAND.environment,
+        agent="firm_0",
+        role="firm",
+        node="cell",
+        options=(),
+        observation={},
+        game=PricingGame(cell.market),
+        interval=(-_WIDEST, _WIDEST),
+        facts={"settings": settings},
+    )
+
+
+def _key(labels: Labels) -> str:
+    return json.dumps(dict(labels), sort_keys=True)
+
+
+def _read(decision: Decision) -> dict[str, tuple[float | None, float | None]]:
+    known = json.loads((decision.notes or {})["measures"])
+    return {name: tuple(known.get(name, (None, None))) for name in MEASURES}
+
+
+def _name(labels: Values) -> str:
+    parts = [value if name == "cell" else f"{name} {_short(value)}" for name, value in labels.items()]
+    return ", ".join(parts) or "1"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "/".join(map(_short, value)) if isinstance(value, list) else str(value)
