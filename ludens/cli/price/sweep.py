@@ -64,7 +64,8 @@ def sweep(
     (firms, quality, cost, mu, demand, …), and of the training (moves, prices, outside_values). What is not
     set is that of the published baseline. `ludens resume` goes on with a sweep that broke off.
     """
-    from ludens.experiments.pricing.sweep import SweepConfig, SweepStudy
+    from ludens.experiments.pricing.sweep import SweepStudy
+    from ludens.experiments.pricing.sweep_config import SweepConfig
 
     fixed = dict(_pair("--set", text, _value) for text in settings or ())
     if interventions:

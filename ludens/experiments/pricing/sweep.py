@@ -7,148 +7,34 @@ their own, and all of them with the same random numbers.
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import AfterValidator, Field
 
 from ludens.agents.policy import Decision, Policy
 from ludens.envs import Turn
 from ludens.envs.pricing.base import PricingGame
 from ludens.envs.pricing.registration import BERTRAND
-from ludens.errors import LudensError, UsageError
-from ludens.experiments.pricing.cells import KEYS, MEASURES, MODULE, training_of
-from ludens.experiments.report.result import RunResult
+from ludens.errors import UsageError
+from ludens.experiments.pricing.cells import MEASURES, MODULE, training_of
+from ludens.experiments.pricing.sweep_config import SweepConfig, Values
+from ludens.experiments.pricing.sweep_result import CellResult, SweepResult
 from ludens.experiments.runs.processes import Processes
 from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.study.base import Labels, Rows, Study
-from ludens.experiments.study.config import Count, StudyConfig, plain_values
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ludens.experiments.report.page import Page
 
-KIND = "sweep"
 _WIDEST = 1e300
-_DESCRIBE = ("label", "published")
-
-Values = Mapping[str, Any]
-
-
-def _plain(value: Any) -> Any:
-    return plain_values(value)
-
-
-def _plain_each(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(map(plain_values, values))
-
-
-class SweepConfig(StudyConfig):
-    """The configuration of a sweep.
-
-    Attributes:
-        settings: of every cell, see `ludens.experiments.pricing.cells.training_of`; what is missing is that
-            of the published baseline (Calvano et al., AER 2020).
-        vary: lists of values by setting; every combination is a cell.
-        cells: settings of single cells, each of which is crossed with `vary`. ``label`` names one, and
-            ``published`` holds published numbers by measure, which the report shows beside ours.
-        sessions: how many are trained in each cell.
-        tests: whether limit strategies are tested for equilibrium and forced to deviate, which with long
-            memory takes longer than learning.
-        seed: of the training of every cell.
-        concurrency: how many cells are trained at once, each in a process with one thread.
-
-    Raises:
-        UsageError: a value is wrong; the message names its key.
-    """
-
-    kind: ClassVar[str] = KIND
-
-    settings: Annotated[dict[str, Any], AfterValidator(_plain)] = Field(default_factory=dict)
-    vary: Annotated[dict[str, list[Any]], AfterValidator(_plain)] = Field(default_factory=dict)
-    cells: Annotated[tuple[dict[str, Any], ...], AfterValidator(_plain_each)] = ()
-    sessions: Count = 100
-    tests: bool = True
-    concurrency: Count = 2
-
-    def __init__(self, /, **values: Any) -> None:
-        super().__init__(**values)
-        for name in self.vary:
-            if name not in KEYS:
-                raise UsageError(
-                    f"{self.kind}.vary: there is no setting {name!r}; there are {', '.join(KEYS)}."
-                )
-            if not self.vary[name]:
-                raise UsageError(f"{self.kind}.vary.{name}: list at least one value.")
-        for place, cell in enumerate(self.cells):
-            for name, value in cell.get("published", {}).items():
-                if name not in MEASURES or not isinstance(value, int | float):
-                    raise UsageError(
-                        f"{self.kind}.cells[{place}].published: {name} = {value!r} is no number of a measure;"
-                        f" there are {', '.join(MEASURES)}."
-                    )
-        for labels, settings in self.planned():
-            try:
-                training_of(settings).tables()
-            except LudensError as why:
-                raise UsageError(f"{self.kind}, cell {_name(labels)}: {why}") from None
-
-    def planned(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Yield the labels and the settings of every cell, in their order."""
-        for place, cell in enumerate(self.cells or ({},)):
-            own = {name: value for name, value in cell.items() if name not in _DESCRIBE}
-            name = {"cell": str(cell.get("label", place + 1))} if self.cells else {}
-            for values in itertools.product(*self.vary.values()):
-                varied = dict(zip(self.vary, values, strict=True))
-                yield name | varied, {**self.settings, **own, **varied}
-
-    def published(self, label: str | None) -> Values:
-        """Return the published numbers of the cell of that label, by measure."""
-        found = {str(cell.get("label", place + 1)): cell for place, cell in enumerate(self.cells)}
-        numbers: Values = found.get(label or "", {}).get("published", {})
-        return numbers
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """One cell, as trained.
-
-    Attributes:
-        labels: what tells it apart.
-        measures: by the names of `MEASURES`: the mean over sessions and its standard error, or None.
-        published: published numbers, by measure.
-    """
-
-    labels: Values
-    measures: Mapping[str, tuple[float | None, float | None]]
-    published: Values
-
-    @property
-    def name(self) -> str:
-        """The cell's name in tables."""
-        return _name(self.labels)
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class SweepResult(RunResult):
-    """The cells of a sweep that have been trained.
-
-    Attributes:
-        cells: in their order.
-        config: of the run.
-    """
-
-    cells: tuple[CellResult, ...]
-    config: SweepConfig
 
 
 class SweepStudy(Study[SweepConfig, SweepResult]):
@@ -274,14 +160,3 @@ def _key(labels: Labels) -> str:
 def _read(decision: Decision) -> dict[str, tuple[float | None, float | None]]:
     known = json.loads((decision.notes or {})["measures"])
     return {name: tuple(known.get(name, (None, None))) for name in MEASURES}
-
-
-def _name(labels: Values) -> str:
-    parts = [value if name == "cell" else f"{name} {_short(value)}" for name, value in labels.items()]
-    return ", ".join(parts) or "1"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "/".join(map(_short, value)) if isinstance(value, list) else str(value)

@@ -12,7 +12,7 @@ from ludens.display.svg import INK, MUTED, RULE
 from ludens.experiments.measures.intervals import wilson
 from ludens.experiments.pricing.cells import MEASURES, SHARES
 from ludens.experiments.pricing.page import KIND
-from ludens.experiments.pricing.sweep import CellResult, SweepResult
+from ludens.experiments.pricing.sweep_result import CellResult, SweepResult
 from ludens.experiments.report import drawing, provenance
 from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import number

@@ -33,4 +33,4 @@ def test_the_joint_price_takes_all_and_competition_leaves_cost():
 
 def test_a_market_is_made_again_from_its_parameters():
     assert as_market(UNIT.parameters, HomogeneousMarket()) == UNIT
-    assert UNIT != HomogeneousMarket(2, intercept=10.0, cost=2.0)
+    assert HomogeneousMarket(2, intercept=10.0, cost=2.0) != UNIT

@@ -23,7 +23,8 @@ from ludens.envs.pricing import Market
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, extend, report, resume, run_study
 from ludens.experiments.pricing.cells import measure_cell, training_of
-from ludens.experiments.pricing.sweep import SweepConfig, SweepStudy
+from ludens.experiments.pricing.sweep import SweepStudy
+from ludens.experiments.pricing.sweep_config import SweepConfig
 from ludens.experiments.runs.processes import Processes
 from ludens.experiments.study.files import as_toml, parse_study
 
@@ -73,7 +74,8 @@ def test_two_processes_give_what_one_gives(swept, tmp_path):
 KILLED = """
 import sys
 from ludens.experiments import run_study
-from ludens.experiments.pricing.sweep import SweepConfig, SweepStudy
+from ludens.experiments.pricing.sweep import SweepStudy
+from ludens.experiments.pricing.sweep_config import SweepConfig
 
 # The last cell would take hours: the run cannot be over before it is killed.
 config = SweepConfig(
