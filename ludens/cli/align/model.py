@@ -258,10 +258,10 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 @contextmanager
 def _stage(name: str) -> Iterator[OnProgress | None]:
-    from ludens.experiments.runs.progress import progress_bar
+    from ludens.experiments.runs.progress import is_live, progress_bar
 
     screen = console(stderr=True)
-    if not screen.is_terminal:
+    if not is_live(screen):
         screen.print(name, markup=False)
     with progress_bar(screen, name) as progress:
         yield progress

@@ -116,8 +116,10 @@ def _agreed() -> bool:
 
 @contextmanager
 def _live(folder: Path | None) -> Iterator[Progress | None]:
+    from ludens.experiments.runs.progress import is_live
+
     screen = console(stderr=True)
-    if not screen.is_terminal:
+    if not is_live(screen):
         yield None
         return
     from rich.status import Status

@@ -33,6 +33,8 @@ from ludens.experiments.pricing.measures import (
 from ludens.experiments.pricing.panels import Panel, panel_of
 from ludens.experiments.report.names import finite
 from ludens.experiments.runs.manifest import RUNS, new_run_path
+from ludens.experiments.runs.progress import notebook_bar
+from ludens.experiments.runs.recorder import Progress
 from ludens.experiments.runs.seeds import check_seed
 
 if TYPE_CHECKING:
@@ -141,7 +143,7 @@ def train_sessions(
         path: the file of the training, which is continued if the file already holds the same one; None
             for a new name under ``runs/``.
         workers: threads; all cores by default.
-        progress: called with sessions done and sessions in all.
+        progress: called with sessions done and sessions in all; None for a bar in notebooks.
 
     Raises:
         UsageError: an argument is wrong, or the file holds another training.
@@ -152,9 +154,11 @@ def train_sessions(
     target = new_run_path(NAME).with_suffix(".npz") if path is None else Path(path)
     if path is None:
         RUNS.mkdir(exist_ok=True)
-    trained = train(
-        market, parameters, sessions, check_seed(seed), workers=workers, checkpoint=target, progress=progress
-    )
+    with notebook_bar("Q-learning") as bar:
+        report = progress or (bar and (lambda done, total: bar(Progress(done, total, 0, 0, 0.0))))
+        trained = train(
+            market, parameters, sessions, check_seed(seed), workers=workers, checkpoint=target, progress=report
+        )
     return measure_sessions(trained, target)
 
 

@@ -13,7 +13,7 @@ from ludens.experiments.pricing.regression import Coefficient
 from ludens.experiments.pricing.tables import effects_table, has_fines
 from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
 from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
-from ludens.experiments.runs.progress import dollars
+from ludens.experiments.runs.progress import is_live, spent
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.recorder import Progress as Standing
 
@@ -114,9 +114,9 @@ def live(
     console: Console, title: str, *, periods: int, hidden: bool = False
 ) -> Iterator[tuple[OnProgress | None, OnPeriod | None]]:
     """Show a bar over all periods of all runs, the cost so far and the current prices of open runs while the
-    block runs; nothing where `console` is not a terminal.
+    block runs; nothing where nothing can be overwritten.
     """
-    if hidden or not console.is_terminal:
+    if hidden or not is_live(console):
         yield None, None
         return
     from rich.live import Live
@@ -135,9 +135,8 @@ def live(
     with Live(_screen(bar, standing), console=console, transient=True, refresh_per_second=4) as screen:
 
         def report(now: Standing) -> None:
-            spent = f"{now.calls} calls · {dollars(now.cost)}" if now.calls else ""
             played = now.done * periods + sum(news.period + 1 for news in standing.values())
-            bar.update(task, completed=played, total=now.total * periods, spent=spent)
+            bar.update(task, completed=played, total=now.total * periods, spent=spent(now))
 
         def heard(news: PeriodNews) -> None:
             standing[news.episode] = news

@@ -12,6 +12,7 @@ from typing import Any
 from ludens.errors import UsageError
 from ludens.experiments.runs.blocking import run_blocking
 from ludens.experiments.runs.database import NoRunError, StoreError
+from ludens.experiments.runs.progress import notebook_bar
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import EpisodeSpec
 from ludens.experiments.runs.rows import as_json
@@ -48,7 +49,8 @@ def run_study(
     Args:
         study: what to play, with its configuration.
         path: the run's file; None for a new name under ``runs/``.
-        progress: called after each decision and each episode.
+        progress: called after each decision and each episode; None for a bar in notebooks, and nothing
+            elsewhere.
 
     Raises:
         UsageError: the configuration is wrong; nothing was written.
@@ -69,8 +71,8 @@ async def arun_study(
     resumed.
     """
     store, specs, play_one = _started(study, path)
-    with store:
-        await _episodes(study, store, specs, play_one, progress)
+    with store, notebook_bar(_named(study), progress, hidden=study.keyboard) as shown:
+        await _episodes(study, store, specs, play_one, shown)
     return Run(store.path)
 
 
@@ -418,7 +420,12 @@ def _play(
     play_one: PlayOne,
     progress: OnProgress | None,
 ) -> None:
-    run_blocking(store, lambda stop: _episodes(study, store, specs, play_one, progress, stop=stop))
+    with notebook_bar(_named(study), progress, hidden=study.keyboard) as shown:
+        run_blocking(store, lambda stop: _episodes(study, store, specs, play_one, shown, stop=stop))
+
+
+def _named(study: AnyStudy) -> str:
+    return study.kind().replace("_", " ")
 
 
 async def _episodes(

@@ -11,7 +11,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.files import write_whole
 from ludens.experiments.runs.lock import RunLock
+from ludens.experiments.runs.progress import notebook_bar
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.study.engine import complete
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
@@ -46,7 +47,8 @@ def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None
     Args:
         plan: the plan, from `make_plan`.
         out: the folder, which is new, empty, or holds the same plan.
-        stage: called with the name of each stage when it begins.
+        stage: called with the name of each stage when it begins; None for a bar in notebooks, and nothing
+            elsewhere.
 
     Raises:
         UsageError: the folder holds something else, or another plan.
@@ -55,7 +57,7 @@ def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None
     """
     from ludens.training.tuning.tune import check_devices
 
-    begin: Stage = stage or (lambda name: nullcontext())
+    begin: Stage = stage or notebook_bar
     need_training()
     check_devices(plan.recipe())
     folder = open_folder(out, plan)
