@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples" / "notebooks").glob("*.ipynb"))
+TRAINING = ("torch", "transformers", "trl", "peft", "datasets", "gguf")
+
+
+def execute(notebook, folder):
+    """Run a notebook in a fresh kernel; its cells hold their outputs then."""
+    NotebookClient(notebook, timeout=1700, resources={"metadata": {"path": str(folder)}}).execute()
 
 
 def run(*cells, path):
     """The outputs of cells in a fresh kernel, in which bars do not wait until they are worth showing."""
     eager = "from ludens.experiments.runs import progress\nprogress.DELAY = progress.PAUSE = 0.0"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in (eager, *cells)])
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path)}}).execute()
+    execute(notebook, path)
     return [cell["outputs"] for cell in notebook.cells[1:]]
 
 
@@ -51,3 +62,28 @@ def test_a_command_leaves_no_progress_in_a_notebook(outputs):
     assert "\x1b[2K" not in text
     assert "\x1b[1A" not in text
     assert "\r" not in text.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    if path.stem == "5_align" and (missing := [name for name in TRAINING if not find_spec(name)]):
+        pytest.skip(f"needs the extra `train`: {', '.join(missing)}")
+    execute(notebook, tmp_path)
+    shown = [each for cell in notebook.cells for each in cell.get("outputs", [])]
+    assert [each for each in shown if "text/html" in each.get("data", {})]
+    assert not [each for each in shown if each.get("name") == "stderr" and "Traceback" in each["text"]]
+
+
+def test_there_is_a_notebook_for_each_use():
+    assert [path.stem[0] for path in EXAMPLES] == list("12345")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_what_it_printed(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert cell["metadata"] == {}

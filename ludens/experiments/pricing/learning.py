@@ -157,7 +157,13 @@ def train_sessions(
     with notebook_bar("Q-learning") as bar:
         report = progress or (bar and (lambda done, total: bar(Progress(done, total, 0, 0, 0.0))))
         trained = train(
-            market, parameters, sessions, check_seed(seed), workers=workers, checkpoint=target, progress=report
+            market,
+            parameters,
+            sessions,
+            check_seed(seed),
+            workers=workers,
+            checkpoint=target,
+            progress=report,
         )
     return measure_sessions(trained, target)
 

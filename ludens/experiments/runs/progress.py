@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ludens.display.templates import HERE, fragment
@@ -92,6 +94,8 @@ class _NotebookBar:
 
     def __init__(self, title: str) -> None:
         self._title = title
+        # A notebook plays its run in a thread of its own, which does not know its cell.
+        self._cell, self._lock = copy_context(), threading.Lock()
         self._begun = self._shown = time.monotonic()
         self._standing: Standing | None = None
         self._output: Any = None
@@ -101,12 +105,14 @@ class _NotebookBar:
         self._standing = standing
         now = time.monotonic()
         if now - self._begun >= DELAY and (self._output is None or now - self._shown >= PAUSE):
-            self._show(standing, now)
+            with self._lock:
+                self._cell.run(self._show, standing, now)
 
     def close(self) -> None:
         """Show the last state, if anything was shown."""
         if self._output is not None and self._standing is not None:
-            self._show(self._standing, time.monotonic())
+            with self._lock:
+                self._cell.run(self._show, self._standing, time.monotonic())
 
     def _show(self, standing: Standing, now: float) -> None:
         from IPython.display import display

@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from ludens.display.notebook import Shown, View, shortened
+from ludens.display.table import Table
 from ludens.errors import LudensError, UsageError
 from ludens.training.data.card import Card, make_card
 from ludens.training.data.example import Example
@@ -22,14 +24,20 @@ class DataSetError(LudensError):
     """Raised when a data set cannot be read or written."""
 
 
-@dataclass(frozen=True)
-class DataSet:
+@dataclass(frozen=True, repr=False)
+class DataSet(Shown):
     """Examples in three splits that share no game, and the card that describes them."""
+
+    shown_by: ClassVar[str] = "ludens.training.data.dataset:view"
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     card: Card
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(examples)} {split}" for split, examples in self.splits.items())
+        return f"DataSet({counts}; hash {self.card.hash})"
 
     @classmethod
     def of(
@@ -145,3 +153,22 @@ def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def texts(examples: Sequence[Example]) -> list[str]:
     """Return prompt and completion of each example as one text, for counting tokens."""
     return ["\n".join([*(m["content"] for m in e.prompt), e.completion]) for e in examples]
+
+
+def view(data: DataSet) -> View:
+    """Return what a notebook shows of a data set: its splits, and how it was built."""
+    rows = [
+        (split, [f"{counts['examples']}", f"{counts['games']}", _listed(counts["node"])])
+        for split, counts in data.card.counts.items()
+    ]
+    table = Table.of(
+        "Splits", "No two share a game.", ["examples", "games", "at the nodes"], rows, corner="split"
+    )
+    facts = {name: shortened(value) for name, value in data.card.settings.items()}
+    return View(
+        "Turns labelled by an oracle", "data set", tables=[table], facts={**facts, "hash": data.card.hash}
+    )
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in counts.items())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
+from ludens.display.notebook import Shown, View
 from ludens.errors import UsageError
 
 Reasoning = Literal["steps", "prose", "none"]
@@ -24,7 +25,7 @@ def check_reasoning(reasoning: str) -> Reasoning:
 
 
 @dataclass(frozen=True)
-class Example:
+class Example(Shown):
     """A turn with its label.
 
     Attributes:
@@ -48,6 +49,8 @@ class Example:
         label_shares: the share of each option in the label, in the order shown: 1 for the optimal option,
             divided equally among tied ones.
     """
+
+    shown_by: ClassVar[str] = "ludens.training.data.example:view"
 
     prompt: tuple[Mapping[str, str], ...]
     completion: str
@@ -100,3 +103,17 @@ class Example:
             return cls(**values)
         except (KeyError, IndexError, TypeError, AttributeError) as why:
             raise UsageError(f"This row is not an example of a ludens data set ({why!r}).") from None
+
+
+def view(example: Example) -> View:
+    """Return what a notebook shows of an example: the prompt, and the reply to learn."""
+    return View(
+        f"{example.role} at {example.node}",
+        f"example of {example.family}",
+        facts={
+            **{message["role"]: message["content"] for message in example.prompt},
+            "reply to learn": example.completion,
+            "optimal": ", ".join(example.optimal),
+            "margin": f"{example.margin:g} points",
+        },
+    )
