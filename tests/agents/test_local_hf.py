@@ -245,6 +245,7 @@ def test_through_litellm(directory):
     assert reply.model == model
     assert not litellm.supports_response_schema(model)
     close_all()
+    register(settings=Settings())
 
 
 def test_a_broken_model_and_an_unreachable_one_are_said_in_a_sentence(directory, tmp_path, monkeypatch):

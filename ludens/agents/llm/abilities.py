@@ -52,15 +52,13 @@ async def abilities(model: str) -> Abilities:
 def _abilities(model: str) -> Abilities:
     litellm = load(model)
     if model.startswith(LOCAL):
-        from ludens.agents.local import register
+        from ludens.agents.local import resolve
+        from ludens.agents.local.provider import takes_schema
 
-        register(model)
         every = frozenset(
             {"temperature", "max_tokens", "seed", "logprobs", "top_logprobs", "response_format"}
         )
-        return Abilities(
-            every, bool(litellm.supports_response_schema(model=model)), thinks=False, priced=True
-        )
+        return Abilities(every, takes_schema(resolve(model)), thinks=False, priced=True)
     provider = _provider(litellm, model)
     taken = litellm.get_supported_openai_params(model=model, custom_llm_provider=provider) or []
     try:

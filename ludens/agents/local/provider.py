@@ -20,7 +20,7 @@ from ludens.agents.local.engine import (
 )
 from ludens.agents.local.engines import engine_for, engine_name
 from ludens.agents.local.parameters import read_parameters
-from ludens.agents.local.resolve import EMBEDDED, PREFIX, LocalModelError, resolve
+from ludens.agents.local.resolve import EMBEDDED, PREFIX, LocalModelError, Reference, resolve
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -63,7 +63,12 @@ def register(*models: str, settings: Settings | None = None) -> None:
     _describe(litellm, EMBEDDED, schema=True)
     for model in models:
         reference = resolve(model)
-        _describe(litellm, reference.name, schema=engine_name(reference, _settings) == "llamacpp")
+        _describe(litellm, reference.name, schema=takes_schema(reference))
+
+
+def takes_schema(reference: Reference) -> bool:
+    """Return whether the engine that runs a model holds replies to a JSON schema."""
+    return engine_name(reference, _settings) == "llamacpp"
 
 
 def _describe(litellm: ModuleType, name: str, *, schema: bool) -> None:
@@ -124,7 +129,7 @@ def _submit(model: str, messages: list[Any], given: dict[str, Any]) -> Future[En
         raise RequestError("messages must hold at least one message.")
     params = read_parameters(given)
     reference = resolve(model)
-    _describe(litellm, reference.name, schema=engine_name(reference, _settings) == "llamacpp")
+    _describe(litellm, reference.name, schema=takes_schema(reference))
     return engine_for(reference, _settings).submit(messages, params)
 
 

@@ -40,7 +40,7 @@ def test_sampled_it_keeps_to_the_schema_and_the_seed():
         )
 
     first, second = once(), once()
-    assert first.status == "valid"
+    assert first.status == "valid", first.calls
     assert (first.action, first.calls[0].reply) == (second.action, second.calls[0].reply)
     assert first.calls[0].cost == 0
 
@@ -53,6 +53,7 @@ def test_a_wait_behind_other_requests_is_no_fault_unless_a_limit_was_set(monkeyp
         return policy.decide(TURN, np.random.default_rng(1))
 
     monkeypatch.setattr("ludens.agents.llm.model_policy.TIMEOUT", 1e-6)
-    assert ask(None).status == "valid"
+    decision = ask(None)
+    assert decision.status == "valid", decision.calls
     with pytest.raises(NoReplyError, match=r"gave no reply in 1 try .the time for it ran out"):
         ask(1e-6)
