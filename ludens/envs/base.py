@@ -104,11 +104,21 @@ class BaseEnv(ABC):
         self._started = False
 
     def observation_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """Return the space of one seat's observations (the same object each time)."""
+        """Return the space of one seat's observations (the same object each time).
+
+        Raises:
+            UsageError: there is no such seat.
+        """
+        self._check_seat(agent)
         return self._observation_spaces[agent]
 
     def action_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """Return the space of one seat's actions (the same object each time)."""
+        """Return the space of one seat's actions (the same object each time).
+
+        Raises:
+            UsageError: there is no such seat.
+        """
+        self._check_seat(agent)
         return self._action_spaces[agent]
 
     def state(self) -> NDArray[np.float32]:
@@ -223,7 +233,7 @@ class BaseEnv(ABC):
         check_running(self.environment, call, self._started, self.agents)
 
     def _check_seat(self, agent: str) -> None:
-        if agent not in self._action_spaces:
+        if not isinstance(agent, str) or agent not in self._action_spaces:
             seats = self.possible_agents
             named = ", ".join(seats) if len(seats) <= _MOST_NAMED else f"{seats[0]} to {seats[-1]}"
             raise UsageError(f"{self.environment} has no seat {agent!r}; its seats are {named}.")
@@ -415,7 +425,7 @@ class SimultaneousEnv(BaseEnv, ParallelEnv[str, Any, Any]):  # type: ignore[misc
         self._check_running("step()")
         moves = {}
         for agent in self.agents:
-            if agent not in actions:
+            if not isinstance(actions, dict | Mapping) or agent not in actions:
                 raise UsageError(f"{self.environment} got no action of {agent}: give one for every agent.")
             moves[agent] = self._legal(agent, actions[agent])
         observed, rewards, terminations, truncations, infos = self._play(moves)
@@ -481,7 +491,7 @@ class OneAtATime(turn_based_aec_to_parallel_wrapper):  # type: ignore[misc]  # P
         """
         env: TurnBasedEnv = self.unwrapped
         env._check_running("step()")
-        if env.agent_selection not in actions:
+        if not isinstance(actions, dict | Mapping) or env.agent_selection not in actions:
             raise UsageError(
                 f"{env.environment} got no action of {env.agent_selection}, whose turn it is: give one."
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -202,13 +201,14 @@ class BertrandBase(BaseEnv):
             )
         wanted = len(self._encodings[agent].owned)
         low, high = self.options.low, self.options.high
-        if wanted == 1 and (price := _number(action)) is not None and low <= price <= high:
-            return price
-        prices = _numbers(action)
-        if prices is not None and prices.size == wanted and prices.ndim <= 1:
-            flat = prices.reshape(-1)
-            if np.all((low <= flat) & (flat <= high)):
-                return flat
+        if wanted == 1:
+            price = _number(action)
+            if price is not None and low <= price <= high:
+                return price
+        elif isinstance(action, np.ndarray) and action.dtype.kind in "fiu" and action.shape == (wanted,):
+            prices = action.astype(np.float64)
+            if np.all((low <= prices) & (prices <= high)):
+                return prices
         what = "one price" if wanted == 1 else f"an array of {wanted} prices"
         raise UsageError(
             f"{action!r} is not a legal action of {agent} in {self.environment}: give {what} from {low:g} to"
@@ -344,25 +344,13 @@ def offers(prices: Sequence[float] | Floats) -> tuple[Option, ...]:
 
 
 def _number(action: Any) -> float | None:
-    """Return one real number, alone or in an array, as a float; None for anything else."""
+    """Return a real number, alone or in an array of at most one axis, as a float; None for anything else."""
     if isinstance(action, float):
         return action
     if isinstance(action, np.ndarray | np.generic) and action.size == 1 and action.ndim <= 1:
         return float(action.item()) if action.dtype.kind in "fiu" else None
-    return None
-
-
-def _numbers(action: Any) -> Floats | None:
-    """Return a real number or an array of them as float64; None for anything else (texts, lists,
-    booleans).
-    """
-    if isinstance(action, np.ndarray | np.generic):
-        return np.asarray(action, dtype=np.float64) if action.dtype.kind in "fiu" else None
-    if isinstance(action, float):
-        return np.array(action)
-    if isinstance(action, bool):
-        return None
+    number = whole_number(action)
     try:
-        return np.array(float(operator.index(action)))
-    except TypeError:
-        return None
+        return None if number is None else float(number)
+    except OverflowError:
+        return math.inf
