@@ -53,7 +53,7 @@ def test_choices(group, text, outcome):
     assert bool(reading.detail) == (outcome != "ok")
 
 
-@pytest.mark.parametrize(("group", "text", "outcome"), cases("prices"))
+@pytest.mark.parametrize(("group", "text", "outcome"), [*cases("prices"), *cases("prices_unseen")])
 def test_prices(group, text, outcome):
     reading = read_price_reply(text, cut=group.get("cut", False))
     assert (reading.outcome, reading.price) == (outcome, group.get("answer"))

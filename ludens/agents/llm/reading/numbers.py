@@ -16,8 +16,11 @@ from ludens.agents.llm.reading.statements import TAKEN_BACK, harm, judge, statem
 LONGEST_SAID = 5_000
 """The most characters of a text in whose sentences a number is looked for."""
 
-# A list, a number of a list, a range that is not finished.
-_NO_STATEMENT = re.compile(r"[\[{]\s*[-+]?[0-9$.]|#[0-9]|\A\s*[0-9]+\)|[0-9]-(?:\s|\Z)")
+# A list, a number of a list, a range that is not finished, a bound ("->" and "=>" point to a number), cents.
+_NO_STATEMENT = re.compile(
+    r"[\[{]\s*[-+]?[0-9$.]|#[0-9]|\A\s*[0-9]+\)|[0-9]-(?:\s|\Z)|[0-9]\s*[¢‰°]"
+    r"|(?<![-=])[<>≤≥⩽⩾]=?\s*[^\w\s]?\s*[0-9.]"
+)
 _COUNTED = re.compile(
     r"[ \t]*[*_`]*[ \t]+(?!(?:if|unless|but|and|or|because|since|as|is|was|per|each|this|for|so|to|just|"
     r"which|wait|with|when|provided|in|assuming|depending|otherwise|maybe|perhaps|though|although|however|instead|"

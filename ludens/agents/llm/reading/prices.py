@@ -15,8 +15,10 @@ reply                                 reading
 ``1,000,000``                         1000000: what stands there more than once separates thousands
 ``1.000``                             1: the prompts write a decimal point
 ``1.8 (undercut)``, ``I'll charge     the number that is stated, where nothing beside it takes it back and
-$1.80.``, ``1.80. See you in          no other is stated; a rival's, an earlier one, or one that counts
-period 2!``                           something is no other
+$1.80.``, ``1.80. See you in          no other is stated; a rival's, an earlier one, one that counts
+period 2!``, ``1.80, not 1.90``       something or is turned down is no other
+``{"answer": {"price": 1.47}}``,      the number; a comment such as "or 1.50" leaves it open
+``{'price': 1.47, // undercut``
 ``1,000``                             asked again: it may be one, and it may be a thousand
 ``1 000``, ``1.5-1.7``, ``3/2``,      asked again: more than one number
 ``1.50 (was 1.40)``
@@ -88,7 +90,8 @@ def read_price_reply(
         return PriceReading("invalid", detail=EMPTY)
     objects, around, broken = json_objects(clean)
     sections = _sections(around)
-    answers = [(entry, prices) for _, entry in objects if (prices := _under(entry, _PRICE_KEYS))]
+    entries = [_flat(entry) for _, entry in objects]
+    answers = [(entry, prices) for entry in entries if (prices := _under(entry, _PRICE_KEYS))]
     given = [_of_json(value) for _, prices in answers for value in prices]
     given += [_of_section(body) for name, body in sections if name == "price"]
     if answers and not sections and (beside := stated(around, _STATED, _of_text)) is not None:
@@ -128,10 +131,13 @@ def read_price(text: str) -> float | str:
 
 LONGEST_BARE = 40
 _PRICE_KEYS = ("price", "chosen_price", "my_price", "new_price")
+_FRAMES = frozenset({"answer", "final_answer", "response", "reply", "output", "result", "decision", "action"})
 _HEADING = re.compile(
-    r"(?im)^[ \t#>*_`\-\d.)]{0,12}(?:(?:my|new|updated|chosen|the|content|for|next|period'?s?)[ \t]+){0,4}"
-    r"(?P<name>observations?|plans?|insights?|message|price)"
-    r"(?:\.txt|[ \t]+and[ \t]+thoughts|[ \t]+for[ \t]+(?:this|the[ \t]+next)[ \t]+period)?"
+    r"(?im)^[ \t#>*_`\-\d.)]{0,12}"
+    r"(?:(?:my|new|updated|chosen|final|the|content|for|next|period'?s?)[ \t]+){0,4}"
+    r"(?P<name>observations?|plans?|insights?|message|price|answer)"
+    r"(?:\.txt|[ \t]+and[ \t]+thoughts"
+    r"|[ \t]+for[ \t]+(?:(?:this|the[ \t]+next)[ \t]+period|period[ \t]+\d+))?"
     r"[*_`]*[ \t]*[:=][*_`]*"
 )
 _CURRENCY = (
@@ -139,7 +145,7 @@ _CURRENCY = (
     r"francs?|yuan|reais|real|pesos?|won|z[łl]|kr\.?|Rs\.?|Kč|Ft|руб(?:\.|лей|ля)?|元|円|원|"
     r"USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|INR|CNY|RMB|BRL|MXN|SEK|NOK|DKK|PLN|CZK|HUF|TRY|RUB|KRW|ZAR|SGD|HKD)"
 )
-_UNIT = r"(?:[ \t]*(?:(?:per|a|/)[ \t]*(?:unit|piece|item)|each|apiece))?"
+_UNIT = r"(?:[ \t]*(?:(?:per|a|/)[ \t]*(?:unit|piece|item)(?:[ \t]+sold)?|each|apiece))?"
 _PLAIN_PRICE = re.compile(
     rf"(?i)(?:[≈~≃][ \t]*)?(?P<sign>[-+]?)[ \t]*(?:{_CURRENCY})?[ \t]*(?P<second>[-+]?)"
     rf"(?P<digits>(?:[0-9]+(?:[.,'][0-9]+)*[.,]?|[.,][0-9]+)(?:e[-+]?[0-9]+)?)"
@@ -163,6 +169,18 @@ def _under(entry: Sequence[tuple[str, Any]], names: Sequence[str]) -> list[Any]:
     return found
 
 
+def _flat(entry: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return the entries of an object with those of the answer that it frames: {"answer": {"price": 1.8}}."""
+    framed = [
+        inner
+        for key, value in entry
+        if key.strip().lower() in _FRAMES and isinstance(value, list)
+        for inner in value
+        if isinstance(inner, tuple)
+    ]
+    return [*entry, *framed]
+
+
 def _note(values: Sequence[Any]) -> str:
     return "\n".join(
         value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -180,7 +198,9 @@ def _sections(text: str) -> list[tuple[str, str]]:
 
 def _slot(heading: str) -> str:
     name = heading.lower()
-    return name if name in ("price", "message") else name.rstrip("s") + "s"
+    if name in ("price", "answer"):
+        return "price"
+    return name if name == "message" else name.rstrip("s") + "s"
 
 
 def _declines(text: str) -> bool:
@@ -211,8 +231,10 @@ def _of_json(value: Any) -> float | str:
 
 
 def _of_section(body: str) -> float | str:
-    """Read the price under a heading: its first line, unless more numbers follow."""
+    """Read the price under a heading: its first line, unless more numbers follow or words take it back."""
     first, _, rest = body.partition("\n")
+    if taken_back(rest):
+        return TAKEN_BACK
     return read_price(body if re.search(r"[0-9]", rest) else first)
 
 

@@ -63,6 +63,7 @@ KINDS = {
 NUMBER_KINDS = {
     "number_noun": "n",
     "number_verb": "v",
+    "number_self": "s",
     "number_neutral": "_",
     "number_other": "o",
     "number_reason": "T",
@@ -72,7 +73,7 @@ LABEL, NAME, INFLECTED, STRANGER, SURE, AMOUNT = "L", "H", "h", "X", "J", "A"
 that is no label, a formal answer, and a number that is asked for."""
 UNKNOWN, NUMBER, COMMA, COLON, QUOTE, OR, BAD = "u", "#", ",", ":", '"', "|", "!"
 
-_FIRST = frozenset({"noun_or_verb", "noun_or_self", "self"})
+_FIRST = frozenset({"noun_or_verb", "noun_or_self", "self", "number_self"})
 
 LONGEST = 400
 """A sentence of more tokens is no answer."""

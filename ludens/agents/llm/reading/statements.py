@@ -127,7 +127,9 @@ def statements_in(number: int, sentence: Sentence) -> Iterator[Statement]:
             ):
                 continue
             reason = _tail(after, kinds[hit.end() :], option)
-            leads = _introduces(before, kinds[:joint], kinds[joint:start], option)
+            leads = _introduces(before, kinds[:joint], kinds[joint:start], option) or (
+                option.kind == AMOUNT and _aside(before, kinds[:joint], tokens[start])
+            )
             whole = reason is not None and leads and not sentence.asks
             if not predicate and _opens(after) and (not whole or (after[1:2] and after[1].text == "which")):
                 continue
@@ -245,8 +247,8 @@ def _tail(after: Sequence[Token], kinds: str, option: Token) -> Sequence[Token] 
         return tokens
     if marks and option.kind == AMOUNT and (rest[0] == "T" or _beside(rest)):
         return tokens
-    turned = re.match(r"(?:/|N)n*[LHJ]", rest) or (
-        re.match(r".n*[LHJ]", rest) if tokens[0].text in ("to", "than") else None
+    turned = re.match(rf"(?:/|N)n*[LHJ{AMOUNT}]", rest) or (
+        re.match(rf".n*[LHJ{AMOUNT}]", rest) if tokens[0].text in ("to", "than") else None
     )
     if turned and (marks or rest[0] != "N") and tokens[turned.end() - 1].place != option.place:
         more = rest[turned.end() :].lstrip(",")
@@ -260,6 +262,14 @@ def _tail(after: Sequence[Token], kinds: str, option: Token) -> Sequence[Token] 
 def _beside(kinds: str) -> bool:
     """Return whether words after a number, such as "(undercut)", leave it as it is."""
     return not re.search(rf"[N?D%RrQO+#JqPi!]|\A[^o]*{AMOUNT}", kinds)
+
+
+def _aside(before: Sequence[Token], kinds: str, first: Token) -> bool:
+    """Return whether words before a statement of one's own number are about others, costs or the past: "My
+    rival charged 1.90, so I …", "With a cost of 1, my price …".
+    """
+    own = first.kind == "i" or first.text == "my" or first.text.startswith("my ")
+    return own and re.fullmatch(r"[_u]*[oVTP][^i?N%DRrQqO/|!\"]*", kinds) is not None
 
 
 _COPIES = frozenset({"whatever", "same", "copy", "mirror", "match", "follow"})
@@ -638,7 +648,7 @@ def harm(
         return denied
     if '"' in kinds and re.search(r"[LHJ]", kinds) and re.search(r"[vms]", kinds):
         return VAGUE
-    return _others(tokens, kinds, place, strict)
+    return _others(tokens, kinds, place, strict, reason)
 
 
 _OWN_WISHES = frozenset(["want", "mean", "agree", "like", "do", "think", "believe"])
@@ -687,8 +697,8 @@ def _speaks_of_other(tokens: Sequence[Token], place: int | None) -> bool:
     return first is not None and first.place != place
 
 
-def _others(tokens: Sequence[Token], kinds: str, place: int | None, strict: bool) -> str | None:
-    """Return whether words speak for an option other than the chosen one."""
+def _others(tokens: Sequence[Token], kinds: str, place: int | None, strict: bool, reason: bool) -> str | None:
+    """Return whether words speak for an option other than the chosen one; other numbers may be a reason."""
     for number, token in enumerate(tokens):
         other = token.kind == "O" or (token.place is not None and token.place != place)
         if not other or token.kind in "hX":
@@ -722,7 +732,7 @@ def _others(tokens: Sequence[Token], kinds: str, place: int | None, strict: bool
             return OTHERS
         if re.search(r"[y=w]", after) and re.search(r"[\-#Ny]", after):
             continue
-        if strict and token.kind != "H":
+        if strict and token.kind != "H" and not (reason and token.kind == AMOUNT):
             return OTHERS
         if _wanted(tokens, number, before, after):
             return OTHERS

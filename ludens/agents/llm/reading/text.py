@@ -219,10 +219,10 @@ def _as_tag(where: str, name: str) -> str:
 
 def _lenient_object(text: str, start: int) -> tuple[Pairs, int] | None:
     """Return the object that begins here, read as Python reads a dictionary, and where it ends."""
-    end = _closing_brace(text, start)
-    if end is None:
+    closed = _closed_object(text, start)
+    if closed is None:
         return None
-    written = text[start:end]
+    written, end = closed
     for source in (written, written.replace("\n", " ")):
         try:
             with warnings.catch_warnings():
@@ -235,29 +235,48 @@ def _lenient_object(text: str, start: int) -> tuple[Pairs, int] | None:
     return None
 
 
-def _closing_brace(text: str, start: int) -> int | None:
-    """Return the place after the brace that closes the one at `start`; None if it is not soon closed."""
+_COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/")
+# A comment that makes the value beside it one of several, or none.
+_DOUBT = re.compile(
+    r"(?i)\b(?:or|either|maybe|perhaps|possibly|if|unless|not|example|placeholder|your|to ?do|tbd)\b"
+)
+
+
+def _closed_object(text: str, start: int) -> tuple[str, int] | None:
+    """Return the text of the object that begins here, without comments and with apostrophes escaped, and the
+    place after the brace that closes it; None if it is not soon closed, or a comment leaves its values open.
+    """
     depth, quote = 0, ""
+    kept: list[str] = []
     place = start
     stop = min(len(text), start + LONGEST_LENIENT)
     while place < stop:
         mark = text[place]
+        taken = mark
         if quote:
             if mark == "\\":
-                place += 1
+                taken = text[place : place + 2]
+            elif mark == quote == "'" and text[place - 1].isalnum() and text[place + 1 : place + 2].isalnum():
+                taken = "\\'"  # "the rival's"
+                place -= 1
             elif mark == quote:
                 quote = ""
         elif mark in "\"'":
             quote = mark
+        elif mark == "/" and (comment := _COMMENT.match(text, place)):
+            if _DOUBT.search(comment[0]):
+                return None
+            taken = " " * len(comment[0])
         elif mark in "{[(":
             depth += 1
             if depth > 20:
                 return None
         elif mark in "}])":
             depth -= 1
-            if depth == 0:
-                return place + 1
-        place += 1
+        kept.append(taken)
+        place += len(taken)
+        if depth == 0:
+            return "".join(kept), place
     return None
 
 
