@@ -37,6 +37,8 @@ GAMES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "market, shock and regulator": ("bertrand", "matching", {"interventions": [SHOCK, REGULATOR]}),
     "market, entrant and exit": ("bertrand", "myopic", {"firms": 4, "points": 9, "interventions": MOVES}),
     "market, prices in turns": ("bertrand_sequential", "matching", {}),
+    "adoption, 10 people": ("av_adoption", "homo_moralis:0.5", {}),
+    "adoption, accidents drawn": ("av_adoption", "random", {"payoffs": "realised"}),
 }
 
 

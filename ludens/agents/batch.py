@@ -134,11 +134,15 @@ class BatchEnv(VectorEnv[Any, Any, Any], Generic[Env]):
             observations = {"observation" if self._form == "dict" else "observations": vectors}
             if masks is not None:
                 observations["action_mask"] = masks
-        return observations, {
-            key: value
-            for name, array in infos.items()
-            for key, value in ((name, array), (f"_{name}", self._everywhere.copy()))
-        }
+        return observations, self._marked(infos)
+
+    def _marked(self, infos: Mapping[str, Any]) -> dict[str, Any]:
+        """Return infos with Gymnasium's marks of the episodes that have them: all."""
+        marked: dict[str, Any] = {}
+        for name, part in infos.items():
+            marked[name] = self._marked(part) if isinstance(part, Mapping) else part
+            marked[f"_{name}"] = self._everywhere.copy()
+        return marked
 
     def _final(self, over: Flags) -> dict[str, Any]:
         """Return the last observations and infos of episodes that are over, as Gymnasium names them."""
@@ -150,14 +154,10 @@ class BatchEnv(VectorEnv[Any, Any, Any], Generic[Env]):
                 if isinstance(observations, Mapping)
                 else observations[place]
             )
-        kept: dict[str, Any] = {}
-        for name, array in infos.items():
-            kept[name] = array.copy()
-            kept[name][~over] = False if name.startswith("_") else 0
         return {
             "final_obs": last,
             "_final_obs": over.copy(),
-            "final_info": kept,
+            "final_info": _only(infos, over),
             "_final_info": over.copy(),
         }
 
@@ -217,6 +217,20 @@ class BatchEnv(VectorEnv[Any, Any, Any], Generic[Env]):
     def _masks(self) -> NDArray[np.int8] | None:
         """Return the masks by which actions are checked, (n, actions); None if all actions are legal."""
 
-    def _infos(self) -> dict[str, NDArray[Any]]:
-        """Return what the environment's infos hold, by name, with an entry for each episode."""
+    def _infos(self) -> dict[str, Any]:
+        """Return what the environment's infos hold, by name: arrays with an entry for each episode, or
+        mappings from names to these.
+        """
         return {}
+
+
+def _only(infos: Mapping[str, Any], where: Flags) -> dict[str, Any]:
+    """Return copies of infos in which other episodes than these have none."""
+    kept: dict[str, Any] = {}
+    for name, part in infos.items():
+        if isinstance(part, Mapping):
+            kept[name] = _only(part, where)
+            continue
+        kept[name] = part.copy()
+        kept[name][~where] = None if part.dtype == object else 0
+    return kept

@@ -37,6 +37,7 @@ Step = tuple[Any, float, bool, bool, Info]
 # By the environment's class; named, so that a game tree does not import markets.
 _BATCHES = {
     "ludens.envs.tree.sequential:SequentialEnv": "ludens.agents.tree.batch:TreeBatch",
+    "ludens.envs.av.adoption.env:AdoptionEnv": "ludens.agents.av.batch:AdoptionBatch",
     "ludens.envs.pricing.env:BertrandEnv": "ludens.agents.pricing.batch:MarketBatch",
     "ludens.envs.pricing.sequential_env:SequentialBertrandEnv": "ludens.agents.pricing.batch:MarketBatch",
 }
@@ -78,12 +79,12 @@ def against_many(
 ) -> VectorEnv[Any, Any, Any]:
     """Return many episodes of one seat against policies as a `gymnasium.vector.VectorEnv`.
 
-    Game trees and markets are stepped together, with arrays, where every policy is a known function of what
-    it remembers: those that give exact probabilities in game trees (scripted ones,
-    oracles, quantal ones, ``random``), and in markets the rules of `ludens.agents.pricing`, ``random`` and
-    trained Q-learners on a price grid, and those that look at no past prices where prices are continuous.
-    Each is asked once for each situation. Any other policy is asked one episode after another, by Gymnasium's
-    `SyncVectorEnv`, and so are the other environments.
+    Game trees, markets and the adoption game are stepped together, with arrays, where every policy is a known
+    function of what it remembers: those that give exact probabilities in game trees (scripted ones, oracles,
+    quantal ones, ``random``); in markets the rules of `ludens.agents.pricing`, ``random`` and trained
+    Q-learners on a price grid, and those that look at no past prices where prices are continuous; in the
+    adoption game all policies of ludens but models and people. Each is asked once for each situation. Any
+    other policy is asked one episode after another, by Gymnasium's `SyncVectorEnv`, and so are the dilemmas.
 
     A batch draws from one generator, which the seed starts: where nothing is drawn, every episode is that of
     `against`; else episodes have the same distribution, and none has a seed of its own. In `SyncVectorEnv`

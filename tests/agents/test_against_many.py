@@ -38,6 +38,8 @@ MOVES = {
         {**FINE, "measure": "average"},
     ],
 }
+LAW = {"mandate": True, "period": 2, "until": 4, "subsidy": 0.1}
+PEOPLE = {"rounds": 6, "people": 4, "economies": 0.3, "regulation": LAW}
 # Nothing is drawn in these, so that every episode is that of one environment.
 SURE = [
     ("trust", "always_cooperate", None, {**FIXED, "rounds": 4}),
@@ -62,16 +64,21 @@ SURE = [
     ("bertrand", "nash", "firm_2", {**MOVES, "periods": 3}),
     ("bertrand", "myopic", "firm_0", {"interventions": [FINE | {"probability": 1.0}], "periods": 6}),
     ("bertrand", "nash", None, {"actions": "continuous", "interventions": [FINE, SHOCK], "periods": 6}),
+    ("av_adoption", "always:utilitarian", None, {"rounds": 5, "people": 4}),
+    ("av_adoption", "homo_moralis:0.5", "owner_2", {**PEOPLE, "memory": 2, "observation": "dict"}),
+    ("av_adoption", "oracle:kappa=0.3,expected=1", None, {**PEOPLE, "memory": 0, "observation": "rllib"}),
+    ("av_adoption", ["homo_economicus", "always:utilitarian", "utilitarian"], "owner_1", PEOPLE),
 ]
 
 
-def drawn(env, rng, infos):
-    """Legal actions of all episodes."""
-    space = env.single_action_space
+def drawn(env, rng, returned):
+    """Legal actions of all episodes, after what `reset` or `step` returned."""
+    space, (observed, *_, infos) = env.single_action_space, returned
     if hasattr(space, "low"):
         return rng.uniform(space.low, space.high, (env.num_envs, *space.shape)).astype(np.float32)
-    if "action_mask" in infos:
-        return np.array([rng.choice(np.flatnonzero(mask)) for mask in infos["action_mask"]])
+    masks = infos.get("action_mask", observed.get("action_mask") if isinstance(observed, dict) else None)
+    if masks is not None:
+        return np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
     return rng.integers(space.n, size=env.num_envs)
 
 
@@ -92,7 +99,7 @@ def test_where_nothing_is_drawn_episodes_are_those_of_single_environments(
     returned = batch.reset(seed=1)
     assert data_equivalence(returned, sync.reset(seed=1))
     for _ in range(20):
-        actions = drawn(batch, rng, returned[-1])
+        actions = drawn(batch, rng, returned)
         returned = batch.step(actions)
         assert data_equivalence(returned, sync.step(actions))
         if mode == "Disabled" and (returned[2] | returned[3]).all():
@@ -222,7 +229,7 @@ def agree(environment, policies, seat, options):
             same(observed, infos, [single.reset() for single in singles])
         over = np.zeros(count, dtype=bool)
         while not over.any():
-            actions = drawn(batch, rng, infos)
+            actions = drawn(batch, rng, (observed, infos))
             observed, rewards, terminated, truncated, infos = batch.step(actions)
             stepped = [single.step(action) for single, action in zip(singles, actions, strict=True)]
             same(observed, infos, [(each[0], each[4]) for each in stepped])
@@ -300,6 +307,8 @@ def test_any_game_pays_on_average_what_the_strategies_earn(game, roles, method):
         ("sequential_prisoners_dilemma", "random", {"rounds": 2, "memory": 2}),
         ("bertrand", "random", {"periods": 4, "points": 3}),
         ("bertrand_sequential", "random", {"periods": 4, "points": 3}),
+        ("av_adoption", "quantal:noise=1,kappa=0.5", {"rounds": 4, "people": 4, "payoffs": "realised"}),
+        ("av_adoption", ["random", "homo_economicus", "random"], PEOPLE),
         ("bertrand", "random", {"periods": 4, "points": 3, "interventions": [FINE | {"probability": 0.5}]}),
     ],
 )
@@ -328,7 +337,7 @@ def test_the_same_seed_gives_the_same_episodes():
         batch = against_many("trust", "random", number=50, rounds=5)
         rng, seen = np.random.default_rng(0), [batch.reset(seed=3)]
         for _ in range(20):
-            seen.append(batch.step(drawn(batch, rng, seen[-1][-1])))
+            seen.append(batch.step(drawn(batch, rng, seen[-1])))
         played.append(seen)
     assert data_equivalence(played[0], played[1])
     assert not data_equivalence(
@@ -343,7 +352,7 @@ def test_states_that_are_forgotten_are_worked_out_anew(monkeypatch):
         batch = against_many("sequential_prisoners_dilemma", "tit_for_tat", number=8, **options)
         rng, seen = np.random.default_rng(0), [batch.reset(seed=3)]
         for _ in range(40):
-            seen.append(batch.step(drawn(batch, rng, seen[-1][-1])))
+            seen.append(batch.step(drawn(batch, rng, seen[-1])))
         return seen
 
     expected = played()
@@ -368,7 +377,8 @@ class Coin(Policy):
         ("bertrand", "matching", {"actions": "continuous"}),
         ("bertrand_sequential", "matching", {"actions": "continuous"}),
         ("bertrand", "qlearning:mode=online", {"points": 15}),
-        ("av_adoption", "random", {}),
+        ("av_adoption", Coin(), {"people": 3}),
+        ("av_dilemma", "random", {"study": 1}),
     ],
 )
 def test_other_policies_and_environments_are_stepped_one_by_one(environment, policies, options):

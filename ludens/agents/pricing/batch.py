@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from ludens.agents.policy import Policy
 from ludens.agents.pricing.duel import periods_remembered
 from ludens.agents.pricing.rules import GrimPricePolicy
 from ludens.agents.random import RandomPolicy
-from ludens.envs.pricing.base import BertrandBase
+from ludens.envs.pricing.env import BertrandEnv
 from ludens.envs.pricing.observations import FirmEncoding
 from ludens.envs.pricing.schedule import Regime
 from ludens.envs.pricing.sequential_env import SequentialBertrandEnv
@@ -28,17 +28,19 @@ from ludens.envs.pricing.simulator import PricingCore
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
 
+AnyBertrand: TypeAlias = BertrandEnv | SequentialBertrandEnv
+
 MOST_ANSWERS = 1 << 20
 """Situations of one policy whose answers are kept."""
 
 
-class MarketBatch(BatchEnv[BertrandBase]):
+class MarketBatch(BatchEnv[AnyBertrand]):
     """Many episodes of a `BertrandEnv` or a `SequentialBertrandEnv`, with or without interventions."""
 
     together = True
 
     @classmethod
-    def can_batch(cls, env: BertrandBase, policies: Mapping[str, Policy]) -> bool:
+    def can_batch(cls, env: AnyBertrand, policies: Mapping[str, Policy]) -> bool:
         """Return whether the policies are functions of what they remember that can be kept: of no past prices
         where prices are continuous.
         """
@@ -51,7 +53,7 @@ class MarketBatch(BatchEnv[BertrandBase]):
                 return False
         return True
 
-    def _prepare(self, env: BertrandBase, policies: Mapping[str, Policy]) -> None:
+    def _prepare(self, env: AnyBertrand, policies: Mapping[str, Policy]) -> None:
         self.options = options = env.options
         # Policies may look further back than the seat does.
         longest = max([options.memory, *(_memory(policy) or 0 for policy in policies.values())])
@@ -167,7 +169,7 @@ class MarketBatch(BatchEnv[BertrandBase]):
     def _masks(self) -> NDArray[np.int8] | None:
         return None
 
-    def _infos(self) -> dict[str, NDArray[Any]]:
+    def _infos(self) -> dict[str, Any]:
         number, owned, last = self.num_envs, self._encoding.owned, self._last
         sold = np.zeros((number, len(owned))) if last is None else last.quantities[:, owned]
         return {
@@ -184,7 +186,7 @@ class _Digits:
     after the last point where the product is not on sale.
     """
 
-    def __init__(self, env: BertrandBase) -> None:
+    def __init__(self, env: AnyBertrand) -> None:
         self.points = env.options.points or 1
         whole = all(regime.whole for regime in env.core.schedule.regimes)
         self.base = self.points if whole else self.points + 1
@@ -214,7 +216,7 @@ class _Rival:
     so far as if it were one period: a firm that was undercut once stays so.
     """
 
-    def __init__(self, env: BertrandBase, firm: int, policy: Policy, number: int) -> None:
+    def __init__(self, env: AnyBertrand, firm: int, policy: Policy, number: int) -> None:
         self.policy = policy
         self.product = FirmEncoding(env.options, env.core, firm).owned[0]
         self._env, self._firm, self._memory = env, firm, _memory(policy) or 0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ludens.checks import check_choice, check_count, whole_number
 from ludens.envs.av.adoption import render
 from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame, Deaths
+from ludens.envs.av.adoption.observations import shared_parts
 from ludens.envs.av.adoption.simulator import UNHARMED, AdoptionCore, AdoptionOutcome
 from ludens.envs.base import (
     Info,
@@ -35,7 +36,7 @@ ENVIRONMENT = "ludens/av_adoption-v0"
 Payoffs = Literal["expected", "realised"]
 
 PARTS = ("none", "passenger", "pedestrian")
-_OPTIONS = tuple(Option(number, name) for number, name in enumerate(PROGRAMS))
+OPTIONS = tuple(Option(number, name) for number, name in enumerate(PROGRAMS))
 
 
 class AdoptionEnv(SimultaneousEnv):
@@ -127,7 +128,7 @@ class AdoptionEnv(SimultaneousEnv):
         # Nobody may choose the second program, the self-protective one, under a mandate.
         last = 0 if self.game.mandated(self.round) else 1
         if number is None or not 0 <= number <= last:
-            offered = " or ".join(f"{option.action} ({option.name})" for option in _OPTIONS[: last + 1])
+            offered = " or ".join(f"{option.action} ({option.name})" for option in OPTIONS[: last + 1])
             raise UsageError(
                 f"{action!r} is not a legal action of {agent} in {ENVIRONMENT} now: choose {offered}."
             )
@@ -154,7 +155,7 @@ class AdoptionEnv(SimultaneousEnv):
             agent=agent,
             role="owner",
             node="program",
-            options=tuple(option for option in _OPTIONS if mask[option.action]),
+            options=tuple(option for option in OPTIONS if mask[option.action]),
             observation=self._observations([agent])[agent],
             game=self.game,
             round=period,
@@ -188,13 +189,12 @@ class AdoptionEnv(SimultaneousEnv):
 
     def _shared(self) -> NDArray[np.float32]:
         """Return the part that all observe alike: the shares of past rounds, and the law."""
-        seen = min(self.memory, self.round)
-        past = [float(outcome.shares[0]) for outcome in self.outcomes[self.round - seen :]]
-        shares = [-1.0] * (self.memory - seen) + past
-        fine, subsidy = self.game.levies(self.round)
-        last = float(self.outcomes[-1].shares[0]) if self.round else 0.0
-        law = [self.game.mandated(self.round), fine, subsidy, float(self.game.extra_cost(last, self.round))]
-        return np.array([*shares, -1.0, 0.0, *law, 1.0 - self.round / self.rounds], dtype=np.float32)
+        seen = self.outcomes[self.round - min(max(self.memory, 1), self.round) :]
+        shares = np.array([[outcome.shares[0] for outcome in seen]])
+        part: NDArray[np.float32] = shared_parts(
+            self.game, shares, memory=self.memory, period=self.round, rounds=self.rounds
+        )[0]
+        return part
 
     def _observations(self, agents: Sequence[str]) -> dict[str, Observation]:
         # All seats at once: of a thousand people, arrays made one by one would take most of a step's time.
