@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.pricing.dynamics import Dynamics, dynamics, dynamics_rows
 from ludens.experiments.pricing.measures import (
     MEANS,
     FirmMeasures,
@@ -37,6 +38,7 @@ class Analysis:
         groups: all runs, and those of each scale where there are several.
         firms: one per seat, over runs.
         regimes: one for each, where firms, demand or costs change; otherwise empty.
+        dynamics: learning paths, times to collusion, and Edgeworth cycles.
         regression: of prices on both lagged prices, errors clustered by run.
         null: the same regression among myopic firms; None if they cannot be simulated, or the market changes
             within the periods of the regression.
@@ -47,6 +49,7 @@ class Analysis:
     groups: tuple[GroupMeasures, ...]
     firms: tuple[FirmMeasures, ...]
     regimes: tuple[RegimeMeasures, ...]
+    dynamics: Dynamics
     regression: Regression
     null: Null | None
     sentences: tuple[Counted, ...]
@@ -54,7 +57,8 @@ class Analysis:
 
 def analyse(panel: Panel, seed: int = 0) -> Analysis:
     """Measure a panel; `seed` is that of the bootstraps and of the null's noise."""
-    draws, noise, words = (np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(3))
+    streams = np.random.SeedSequence(seed).spawn(4)
+    draws, noise, words, paths = (np.random.default_rng(each) for each in streams)
     measures = measure(panel)
     scales = sorted({found.scale for found in measures})
     groups = [group(ALL, measures, draws)]
@@ -70,6 +74,7 @@ def analyse(panel: Panel, seed: int = 0) -> Analysis:
         groups=tuple(groups),
         firms=by_firm(measures, draws),
         regimes=measure_regimes(panel, draws),
+        dynamics=dynamics(panel, paths),
         regression=regression,
         null=myopic_null(panel, noise) if identified and panel.schedules else None,
         sentences=count_sentences(panel, words) if panel.notes else (),
@@ -84,6 +89,7 @@ def estimates(found: Analysis) -> Iterator[dict[str, Any]]:
     for firm in found.firms:
         for name in ("price", "gain", "profit", "fine"):
             yield {"measure": name, "of": f"firm {firm.firm}: {firm.name}"} | asdict(getattr(firm, name))
+    yield from dynamics_rows(found.dynamics)
     regression = found.regression
     for name in ("own", "rival"):
         slope = getattr(regression, name)

@@ -10,6 +10,7 @@ import numpy as np
 from ludens.agents.registry import is_model_id
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.analysis import Analysis
+from ludens.experiments.pricing.dynamics_page import dynamics_picture
 from ludens.experiments.pricing.events import events_of
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.panels import Panel
@@ -110,6 +111,7 @@ def pictures(panel: Panel, found: Analysis) -> list[Picture]:
             f"price after all tries.{_events(panel)}{wild}{more}"
         )
         drawn.append(Picture("paths", "Prices", paths, figures.price_paths(panel, found.measures)))
+    drawn.append(dynamics_picture(panel, found.dynamics))
     phase = (
         "Each firm's price against the other's price one period before, over the last two thirds of the "
         "periods of the runs that are done. Dashed: what a firm that looks no further than this period would "

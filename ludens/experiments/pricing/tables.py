@@ -12,6 +12,7 @@ from ludens.display.table import Cell, Table
 from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.experiments.measures.costs import Costs
 from ludens.experiments.pricing.analysis import Analysis
+from ludens.experiments.pricing.dynamics_page import dynamics_tables
 from ludens.experiments.pricing.effects import Effect
 from ludens.experiments.pricing.measures import FirmMeasures, GroupMeasures, RunMeasures
 from ludens.experiments.pricing.panels import Panel
@@ -28,6 +29,7 @@ def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]
         shown.append(firms_table(found.firms))
     if found.regimes:
         shown.append(_regimes(found))
+    shown += dynamics_tables(found.dynamics)
     shown.append(_regression(found))
     if found.sentences:
         shown += [_sentences(found), _sentences_by_run(found)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ludens.display.table import Table
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
+from ludens.experiments.pricing.dynamics_page import dynamics_lines
 from ludens.experiments.pricing.regression import Coefficient
 from ludens.experiments.pricing.tables import effects_table, has_fines
 from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
@@ -80,6 +81,8 @@ def print_analysis(found: Analysis, console: Console) -> None:
                 f"{each.runs - each.aborted - each.unfinished} of {each.runs} played to the end",
             )
         )
+    for line in dynamics_lines(found.dynamics):
+        say(console, line)
     regression, null = found.regression, found.null
     if regression.own.value is not None:
         say(console, f"lagged prices: own {_slope(regression.own)}, rival's {_slope(regression.rival)}")
