@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from ludens.errors import UsageError
-from ludens.experiments.measures.intervals import cluster_mean, cluster_slopes, wilson
+from ludens.experiments.measures.intervals import cluster_mean, cluster_slopes, paired, welch, wilson
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -113,3 +114,31 @@ def test_collinear_regressors_are_said_to_be_not_identified():
 def test_values_without_a_cluster_are_an_error():
     with pytest.raises(UsageError, match="one cluster for each value"):
         cluster_mean([1.0, 2.0], ["a"], generator())
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (5, 30), (40, 3)])
+def test_differences_of_means_have_scipy_s_intervals(sizes):
+    rng = np.random.default_rng(sum(sizes))
+    first, second = rng.normal(0, 1, sizes[0]), rng.normal(0.5, 3, sizes[1])
+    expected = stats.ttest_ind(second, first, equal_var=False).confidence_interval()
+    found = welch(first, second)
+    assert found.value == pytest.approx(second.mean() - first.mean())
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (found.n, found.method) == (sum(sizes), "Welch's t")
+    pairs = first + rng.normal(0.2, 0.1, sizes[0])
+    expected = stats.ttest_rel(pairs, first).confidence_interval()
+    found = paired(first, pairs)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.method == "paired t"
+
+
+def test_differences_without_variation_or_with_one_value_have_no_interval():
+    for found in (welch([1.0, 1.0], [2.0, 2.0]), paired([1.0, 2.0], [2.0, 3.0])):
+        assert (found.value, found.low, found.high) == (1.0, None, None)
+        assert "do not vary" in found.note
+    assert "one value" in welch([1.0], [2.0, 3.0]).note
+    assert "one value" in paired([1.0], [2.0]).note
+    assert welch([], [1.0]).value is None
+    assert paired([], []).value is None
+    with pytest.raises(UsageError, match="as many values on both sides"):
+        paired([1.0], [1.0, 2.0])

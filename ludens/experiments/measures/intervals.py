@@ -32,6 +32,8 @@ Method = Literal[
     "the wider of wilson and cluster bootstrap",
     "the wider of cluster sandwich and inverse Hessian",
     "profile likelihood",
+    "Welch's t",
+    "paired t",
     "none",
 ]
 
@@ -169,6 +171,55 @@ def cluster_slopes(
         Estimate(slope, interval[0], interval[1], len(y), count, "cluster bootstrap")
         for slope, interval in zip(slopes.tolist(), np.stack([low, high], axis=1).tolist(), strict=True)
     )
+
+
+def welch(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Estimate:
+    """Return the mean of `second` (m,) less that of `first` (n,), two independent samples, with the interval
+    of Welch (1947, Biometrika 34), which lets their variances differ.
+    """
+    a, b = (np.asarray(each, dtype=np.float64) for each in (first, second))
+    if not len(a) or not len(b):
+        return missing("nothing was measured on one side", len(a) + len(b))
+    squares = [float(each.var(ddof=1)) / len(each) if len(each) > 1 else math.nan for each in (a, b)]
+    error = math.sqrt(sum(squares))
+    degrees = (
+        sum(squares) ** 2
+        / sum(square**2 / (len(each) - 1) for square, each in zip(squares, (a, b), strict=True))
+        if error > 0
+        else math.nan
+    )
+    return _t_interval(
+        float(b.mean() - a.mean()), error, degrees, n=len(a) + len(b), method="Welch's t", level=level
+    )
+
+
+def paired(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Estimate:
+    """Return the mean of `second` less `first`, both (n,), value by value, with Student's interval.
+
+    Raises:
+        UsageError: there are not as many values on both sides.
+    """
+    a, b = (np.asarray(each, dtype=np.float64) for each in (first, second))
+    if a.shape != b.shape:
+        raise UsageError(f"Pairs need as many values on both sides; got {len(a)} and {len(b)}.")
+    if not len(a):
+        return missing("nothing was measured on both sides")
+    differences = b - a
+    error = float(differences.std(ddof=1)) / math.sqrt(len(a)) if len(a) > 1 else math.nan
+    return _t_interval(float(differences.mean()), error, len(a) - 1, n=len(a), method="paired t", level=level)
+
+
+def _t_interval(
+    value: float, error: float, degrees: float, *, n: int, method: Method, level: float
+) -> Estimate:
+    """Return a difference with Student's interval; without one where its error is not known, or is 0."""
+    if not error > 1e-12 * max(1.0, abs(value)):  # rounding is no variation
+        note = "one value on a side: no interval" if math.isnan(error) else "values do not vary: no interval"
+        return Estimate(value, n=n, note=note)
+    from scipy.stats import t
+
+    half = float(t.ppf(0.5 + level / 2, degrees)) * error
+    return Estimate(value, value - half, value + half, n, None, method)
 
 
 def _memberships(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> tuple[NDArray[np.intp], int]:
