@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import html.parser
 import json
 
@@ -40,8 +42,22 @@ class Reader(html.parser.HTMLParser):
             self.said.append(data)
 
 
+def unpacked(text):
+    return json.loads(gzip.decompress(base64.b64decode(text)))
+
+
 def decoded(text):
+    """What the page's script makes of its data: all decisions, with ranges of the lines of all pieces."""
     data = json.loads(text)
+    data["lines"], data["decisions"] = [], []
+    assert data["firsts"][0] == 0
+    for first, packed in zip(data["firsts"], data["pieces"], strict=True):
+        piece, start = unpacked(packed), len(data["lines"])
+        assert first == len(data["decisions"])
+        data["lines"] += piece["lines"]
+        data["decisions"] += [_moved(entry, start) for entry in piece["decisions"]]
+    for entry, row in zip(data["decisions"], unpacked(data["list"]), strict=True):
+        entry |= dict(zip(("title", "labels", "brief", "outcome"), row, strict=True))
 
     def whole(ranges):
         pairs = zip(ranges[::2], ranges[1::2], strict=True)
@@ -50,3 +66,20 @@ def decoded(text):
     for entry in data["decisions"]:
         entry["labels"] = dict(zip(data["names"], entry["labels"], strict=True))
     return data, whole
+
+
+def _moved(entry, start):
+    """The entry with its ranges of lines moved by the number of lines before its piece."""
+
+    def moved(ranges):
+        return [each + start * (place % 2 == 0) for place, each in enumerate(ranges)]
+
+    if "reasoning" in entry:
+        entry["reasoning"] = moved(entry["reasoning"])
+    for pairs in (entry.get("notes", []), *(call.get("messages", []) for call in entry.get("calls", []))):
+        for pair in pairs:
+            pair[1] = moved(pair[1])
+    for call in entry.get("calls", []):
+        if "reply" in call:
+            call["reply"] = moved(call["reply"])
+    return entry

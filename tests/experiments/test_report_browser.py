@@ -26,8 +26,9 @@ PROBE = """<pre id="probe"></pre><script>
     title: of("#decision h3").textContent,
     reply: of("#decision pre.reply").textContent,
   });
-  const out = { opened: found(), images: document.images.length };
   const later = () => new Promise((resolve) => setTimeout(resolve, 500));
+  while (!of("#decision h3")) await later();
+  const out = { opened: found(), images: document.images.length };
   of(".copy button:nth-of-type(2)").click();
   await later();
   const area = of(".copy textarea");
@@ -42,6 +43,7 @@ PROBE = """<pre id="probe"></pre><script>
   select.selectedIndex = 2;
   select.dispatchEvent(new Event("input"));
   document.querySelectorAll("#list button")[1].click();
+  await later();
   out.filtered = found();
   location.hash = "#transcripts?node=" + encodeURIComponent("=opening");
   await later();

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -135,7 +134,7 @@ def test_reasoning_that_is_a_note_too_stands_once():
     record = worded(lambda *_: 0, protocols=("TG1",))[0]
     for notes, expected in ((None, True), ({"plans": "because"}, False), ({"plans": "other"}, True)):
         decision = replace(record.decision, reasoning="because", notes=notes)
-        data = json.loads(page_data(transcripts=Transcripts([replace(record, decision=decision)])))
+        data, _ = decoded(page_data(transcripts=Transcripts([replace(record, decision=decision)])))
         assert ("reasoning" in data["decisions"][0]) == expected
 
 

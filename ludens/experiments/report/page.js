@@ -52,6 +52,7 @@
   if (!document.getElementById("transcripts")) return;
 
   const LIMIT = 400;
+  const KEPT = 6;
   const PREFIX = "#transcripts?";
   const filters = document.getElementById("filters");
   const list = document.getElementById("list");
@@ -60,10 +61,30 @@
   const inputs = {};
   let current;
 
-  // A text is [first, count, first, count, …]: ranges of the lines that all texts share.
-  const textOf = (ranges) => {
+  // JSON that was compressed by gzip and written in base64.
+  const unpack = async (text) => {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  };
+
+  // The piece of a decision, and the decision in it. The pieces used last are kept.
+  const unpacked = new Map();
+  const detail = async (d) => {
+    let place = data.firsts.length - 1;
+    while (data.firsts[place] > d.number) place -= 1;
+    const piece = unpacked.get(place) ?? unpack(data.pieces[place]);
+    unpacked.delete(place);
+    unpacked.set(place, piece);
+    if (unpacked.size > KEPT) unpacked.delete(unpacked.keys().next().value);
+    const { lines, decisions } = await piece;
+    return [decisions[d.number - data.firsts[place]], lines];
+  };
+
+  // A text is [first, count, first, count, …]: ranges of the lines that all texts of a piece share.
+  const joined = (lines, ranges) => {
     const found = [];
-    for (let i = 0; i < ranges.length; i += 2) found.push(...data.lines.slice(ranges[i], ranges[i] + ranges[i + 1]));
+    for (let i = 0; i < ranges.length; i += 2) found.push(...lines.slice(ranges[i], ranges[i] + ranges[i + 1]));
     return found.join("\n");
   };
 
@@ -78,12 +99,13 @@
       make(row, "b", percent(values[place]));
     });
 
-  const show = (d) => {
+  const show = (title, outcome, d, lines) => {
+    const textOf = (ranges) => joined(lines, ranges);
     view.replaceChildren();
-    make(view, "h3", d.title);
+    make(view, "h3", title);
     if (d.about) make(view, "p", d.about, "meta");
     if (d.asked) make(view, "p", d.asked);
-    make(view, "p", d.chosen === undefined ? "Outcome: " + (d.outcome ?? "") : (d.taken ?? "Taken") + ": " + d.chosen);
+    make(view, "p", d.chosen === undefined ? "Outcome: " + outcome : (d.taken ?? "Taken") + ": " + d.chosen);
     if (d.probabilities) {
       make(view, "h4", "Probabilities" + (d.provenance ? " (" + d.provenance + ")" : ""));
       shares(view, d.options, d.probabilities);
@@ -126,13 +148,18 @@
     return PREFIX + state;
   };
 
-  const choose = (button, d) => {
+  let chosen;
+  const choose = async (button, d) => {
     list.querySelectorAll("[aria-current]").forEach((other) => other.removeAttribute("aria-current"));
     button.setAttribute("aria-current", "true");
-    show(d);
     link.href = address();
+    chosen = d;
+    const found = await detail(d);
+    // While a piece was unpacked, another decision may have been chosen.
+    if (chosen === d) show(d.title, d.outcome, ...found);
   };
 
+  let decisions = [];
   const label = (d, name) => d.labels[data.names.indexOf(name)];
 
   const matches = (d) =>
@@ -142,14 +169,14 @@
 
   // The list of what passes the filters; the decision at the wanted place of it is shown.
   const fill = (wanted = 0) => {
-    const found = data.decisions.filter(matches);
+    const found = decisions.filter(matches);
     const first = Math.max(0, Math.min(wanted, found.length - LIMIT));
     list.replaceChildren();
     found.slice(first, first + LIMIT).forEach((d, place) => {
       const button = make(make(list, "li"), "button", d.title);
       button.type = "button";
       if (d.brief) make(button, "span", d.brief);
-      make(button, "span", d.outcome ?? "");
+      make(button, "span", d.outcome);
       const pick = () => {
         current = first + place;
         choose(button, d);
@@ -159,35 +186,37 @@
     });
     if (found.length > LIMIT) make(list, "li", "and " + (found.length - LIMIT) + " more: narrow the filters", "more");
     if (!found.length) view.replaceChildren();
-    document.getElementById("shown").textContent = found.length + " of " + data.decisions.length + " decisions";
+    document.getElementById("shown").textContent = found.length + " of " + decisions.length + " decisions";
     link.href = address();
     const row = wanted && list.querySelector("[aria-current]");
     list.scrollTop = row ? row.offsetTop - list.offsetTop : 0;
   };
 
   // Values are marked by a "=" before them, so that an empty one is told apart from no filter.
-  data.names.filter((name) => name !== data.start).forEach((name) => {
-    const values = [...new Set(data.decisions.map((d) => label(d, name)))];
-    if (values.length < 2) return;
-    const select = make(make(filters, "label", name), "select");
-    make(select, "option", "all").value = "";
-    values.forEach((value) => (make(select, "option", value).value = "=" + value));
-    select.dataset.all = "";
-    inputs[name] = select;
-  });
-  if (data.names.includes(data.start)) {
-    const input = make(make(filters, "label", "from " + data.start), "input");
-    input.type = "number";
-    const least = Math.min(...data.decisions.map((d) => Number(label(d, data.start))));
-    input.min = input.value = input.dataset.all = least;
-    inputs[data.start] = input;
-  }
-  Object.values(inputs).forEach((input) =>
-    input.addEventListener("input", () => {
-      current = 0;
-      fill();
-    }),
-  );
+  const offer = () => {
+    data.names.filter((name) => name !== data.start).forEach((name) => {
+      const values = [...new Set(decisions.map((d) => label(d, name)))];
+      if (values.length < 2) return;
+      const select = make(make(filters, "label", name), "select");
+      make(select, "option", "all").value = "";
+      values.forEach((value) => (make(select, "option", value).value = "=" + value));
+      select.dataset.all = "";
+      inputs[name] = select;
+    });
+    if (data.names.includes(data.start)) {
+      const input = make(make(filters, "label", "from " + data.start), "input");
+      input.type = "number";
+      const least = decisions.reduce((low, d) => Math.min(low, Number(label(d, data.start))), Infinity);
+      input.min = input.value = input.dataset.all = least;
+      inputs[data.start] = input;
+    }
+    Object.values(inputs).forEach((input) =>
+      input.addEventListener("input", () => {
+        current = 0;
+        fill();
+      }),
+    );
+  };
 
   // A link to a selection restores it.
   const restore = () => {
@@ -198,6 +227,16 @@
     document.getElementById("transcripts").scrollIntoView();
     return true;
   };
-  window.addEventListener("hashchange", restore);
-  if (!restore()) fill();
+
+  const open = async () => {
+    const rows = await unpack(data.list);
+    decisions = rows.map(([title, labels, brief, outcome], number) => ({ number, title, labels, brief, outcome }));
+    offer();
+    window.addEventListener("hashchange", restore);
+    if (!restore()) fill();
+  };
+  open().catch(() => {
+    const said = "This browser cannot unpack the transcripts; `ludens show` prints the same texts.";
+    document.getElementById("shown").textContent = said;
+  });
 })();

@@ -1,12 +1,16 @@
 """Every decision of a run as data for the page's browser, small and safe inside a page.
 
 A firm is shown the last hundred periods in every period, so that prompts repeat each other almost wholly.
-Texts are therefore kept as lines: each different line stands once, and a text is a list of ranges of them.
-Nothing is lost, and a run of thousands of prompts fits in a page.
+Decisions are therefore kept in pieces: in each of them every different line stands once, and a text is a list
+of ranges of lines. Pieces are compressed, and the page's script unpacks one when a decision in it is shown.
+What the list of decisions shows stands apart, compressed too. Nothing is lost, and a run of thousands of
+prompts is a page of a few megabytes that opens at once.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,25 +119,66 @@ class Transcripts:
     caption: str = "Every decision, with what was asked and what came back."
 
 
+PIECE = 1 << 19
+"""Characters of JSON after which a piece is closed: little enough to be unpacked while a reader waits."""
+
+
 def page_data(tables: Sequence[Table] = (), transcripts: Transcripts | None = None) -> str:
     """Return JSON for a ``<script type="application/json">``: tables as text to copy, and the decisions.
+
+    Its ``list`` and each of its ``pieces`` are JSON too, compressed by gzip and written in base64. The list
+    holds title, labels (in the order of ``names``), brief line and outcome of each decision; ``firsts`` are
+    the numbers of the first decisions of the pieces, each of which holds ``lines`` and ``decisions``.
 
     Characters with which text could leave the script element, or that JavaScript treats as line ends, are
     written as escapes; the page shows the text through ``textContent`` alone, so nothing in it is ever
     markup.
     """
-    lines = _Lines()
     named = [] if transcripts is None else [(each, transcripts.entry(each)) for each in transcripts.records]
     names = list(dict.fromkeys(name for _, entry in named for name in entry.labels))
+    pieces = [_Piece(0)]
+    for number, (record, entry) in enumerate(named):
+        if pieces[-1].size > PIECE:
+            pieces.append(_Piece(number))
+        pieces[-1].add(record, entry)
+    listed = [
+        [
+            entry.title,
+            [str(entry.labels.get(name, "-")) for name in names],
+            entry.brief,
+            entry.outcome or _outcome(record),
+        ]
+        for record, entry in named
+    ]
     content = {
         "tables": [{"Markdown": table.to_markdown(), "CSV": table.to_csv()} for table in tables],
         "start": "" if transcripts is None else transcripts.start,
         "names": names,
-        "lines": lines.known,
-        "decisions": [_entry(record, entry, names, lines) for record, entry in named],
+        "list": _packed(listed),
+        "firsts": [piece.first for piece in pieces],
+        "pieces": [_packed({"lines": piece.lines.known, "decisions": piece.decisions}) for piece in pieces],
     }
-    data = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
-    return data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return _json(content).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+class _Piece:
+    """Decisions that follow each other, with the lines of their texts; `first` is the number of the first."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.lines = _Lines()
+        self.decisions: list[dict[str, Any]] = []
+        self._written = 0
+
+    @property
+    def size(self) -> int:
+        """Characters of JSON, about."""
+        return self._written + self.lines.size
+
+    def add(self, record: DecisionRecord, named: Entry) -> None:
+        entry = _entry(record, named, self.lines)
+        self.decisions.append(entry)
+        self._written += len(_json(entry))
 
 
 class _Lines:
@@ -141,6 +186,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self.known: list[str] = []
+        self.size = 0
         self._places: dict[str, int] = {}
 
     def __call__(self, text: str) -> list[int]:
@@ -149,6 +195,7 @@ class _Lines:
             place = self._places.setdefault(line, len(self.known))
             if place == len(self.known):
                 self.known.append(line)
+                self.size += len(line)
             if ranges and ranges[-2] + ranges[-1] == place:
                 ranges[-1] += 1
             else:
@@ -156,7 +203,16 @@ class _Lines:
         return ranges
 
 
-def _entry(record: DecisionRecord, named: Entry, names: Sequence[str], lines: _Lines) -> dict[str, Any]:
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def _packed(value: object) -> str:
+    """Return a value as JSON, compressed by gzip, in base64; the same value gives the same text."""
+    return base64.b64encode(gzip.compress(_json(value).encode(), mtime=0)).decode()
+
+
+def _entry(record: DecisionRecord, named: Entry, lines: _Lines) -> dict[str, Any]:
     answer = record.decision
     choice = answer if isinstance(answer, Decision) else None
     notes = (choice.notes if choice else None) or {}
@@ -164,12 +220,8 @@ def _entry(record: DecisionRecord, named: Entry, names: Sequence[str], lines: _L
     if reasoning in notes.values():  # shown among the notes
         reasoning = ""
     entry = {
-        "title": named.title,
-        "labels": [str(named.labels.get(name, "-")) for name in names],
-        "brief": named.brief,
         "about": named.about,
         "asked": named.asked,
-        "outcome": named.outcome or _outcome(record),
         "taken": named.taken if named.taken != "Taken" else "",
         "chosen": record.choice,
         "options": record.options,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import re
 import signal
 import threading
@@ -19,6 +18,7 @@ from ludens.experiments.av import ask
 from ludens.experiments.av.figures import approval_curves, law, points, social_dilemma
 from ludens.experiments.av.tables import tables
 from ludens.preferences.av.approval import approval_probability, fit_approval
+from tests.experiments.pages import Reader, decoded
 from tests.experiments.test_resume import lives  # noqa: F401  # the fixture
 from tests.loopback import Loopback, refusing, say
 
@@ -38,7 +38,7 @@ def test_the_page_has_every_section_and_asks_nothing_of_the_network(tmp_path):
     assert page.count("<svg") == 4
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)
     assert "recalled and not verified" in page
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    data, _ = decoded(Reader(page).scripts[0])
     assert len(data["decisions"]) == result.planned
     assert {entry["chosen"] for entry in data["decisions"]} >= {"stay", "swerve", "50"}
 

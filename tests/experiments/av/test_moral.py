@@ -18,6 +18,7 @@ from ludens.experiments import extend, load, parse_study, resume
 from ludens.experiments.av import MoralMachineStudy, moral_machine
 from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE
 from ludens.experiments.av.moral_figures import bars, save_figures
+from tests.experiments.pages import Reader, decoded
 from tests.loopback import Loopback, say, weighing
 
 
@@ -211,7 +212,7 @@ def test_the_report_has_pictures_tables_and_transcripts(tmp_path, monkeypatch, c
     assert "run.html" in capsys.readouterr().out
     page = (tmp_path / "run.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 2
-    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    data, _ = decoded(Reader(page).scripts[0])
     assert len(data["decisions"]) == 84
     (tmp_path / "run.html").unlink()
     assert main(["report", "run.db"]) == 0

@@ -24,12 +24,12 @@ from ludens.experiments.pricing.page import page
 from ludens.experiments.pricing.panels import Note
 from ludens.experiments.pricing.result import PricingResult, panel_rows, to_json
 from ludens.experiments.pricing.terminal import print_result
-from ludens.experiments.report import writing
+from ludens.experiments.report import transcripts, writing
 from ludens.experiments.report.transcripts import Transcripts, page_data
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.study.export import write_rows
-from tests.experiments.pages import NASTY, Reader, decoded
+from tests.experiments.pages import NASTY, Reader, decoded, unpacked
 
 PLANS = f"Avoid a price war. Undercut the rival. {NASTY}"
 
@@ -152,6 +152,24 @@ def test_prompts_that_repeat_each_other_stand_once():
         whole(data["decisions"][-1]["calls"][0]["messages"][0][1])
         == (records[-1].decision.calls[0].messages[0]["content"])
     )
+
+
+def test_a_long_run_is_kept_in_pieces_that_are_unpacked_one_by_one(monkeypatch):
+    monkeypatch.setattr(transcripts, "PIECE", 20_000)
+    records = [
+        decision(0, period, firm, 1.7, f"reply {period} {firm}") for period in range(200) for firm in range(2)
+    ]
+    text = page_data(transcripts=Transcripts(records))
+    assert text == page_data(transcripts=Transcripts(records))
+    raw = json.loads(text)
+    assert len(raw["pieces"]) > 3
+    assert all(len(json.dumps(unpacked(each))) < 50_000 for each in raw["pieces"])
+    data, whole = decoded(text)
+    for entry, record in zip(data["decisions"], records, strict=True):
+        (call,) = record.decision.calls
+        assert whole(entry["calls"][0]["reply"]) == call.reply
+        assert whole(entry["calls"][0]["messages"][0][1]) == call.messages[0]["content"]
+        assert {name: whole(ranges) for name, ranges in entry["notes"]} == record.decision.notes
 
 
 def test_an_aborted_run_is_shown_as_such_and_enters_no_mean(text, result):
