@@ -189,6 +189,8 @@ class Policy(Shown, ABC):
     """Whether a person answers in this terminal, one question at a time."""
     made_from: Mapping[str, Any] | None = None
     """The specification that `ludens.agents.make_policy` made a policy of one's own from."""
+    session: int | None = None
+    """The number of the training session whose result it plays; None for a policy that was not trained so."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -207,6 +209,14 @@ class Policy(Shown, ABC):
     async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Decide as `decide` does, without blocking the event loop."""
         return self.decide(turn, rng)
+
+    def in_run(self, run: int) -> Policy:
+        """Return the policy as it plays a study's run of that number, from 0: as a rule the policy itself.
+
+        A policy that is the result of a training session is that of another session in every run, so that
+        runs are independent draws of what is learnt.
+        """
+        return self
 
     def describe(self) -> dict[str, Any]:
         """Return what a run's manifest records: JSON values that determine the policy's behaviour."""

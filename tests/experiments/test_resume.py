@@ -11,7 +11,8 @@ from collections import Counter
 
 import pytest
 
-from ludens.agents.policy import CallablePolicy, Decision, Policy
+from ludens.agents import CallablePolicy
+from ludens.agents.policy import Decision, Policy
 from ludens.errors import UsageError
 from ludens.experiments import Run, StoreError, play, resume
 from ludens.experiments.bench.result import to_json

@@ -34,7 +34,8 @@ class MarketView:
             it, and `active` are the numbers of its products in `market`.
         period: of the price that is asked for, from 0.
         prices: shape (periods, products), in money; NaN where a product was not on sale.
-        quantities, profits: the firm's own, shape (periods,), in units and in money.
+        quantities, profits: the firm's own, shape (periods,), in units and in money; profits are less fines.
+        fines: those that the firm paid, shape (periods,), in money; None where nobody fines.
         limit: the price above which the firm learns that nothing can be sold; None if it learns of none.
         notes: what the firm wrote down in the last period, by name.
         messages: what firms said to one another in the last period, as (seat, text); None where they cannot.
@@ -53,6 +54,7 @@ class MarketView:
     prices: Floats
     quantities: Floats
     profits: Floats
+    fines: Floats | None
     limit: float | None
     notes: Mapping[str, str]
     messages: tuple[tuple[str, str], ...] | None
@@ -112,6 +114,7 @@ def market_view(turn: Turn) -> MarketView:
         prices=np.asarray(history, dtype=np.float64).reshape(-1, market.products),
         quantities=_own(facts.get("own_quantities")),
         profits=_own(facts.get("own_profits")),
+        fines=None if facts.get("own_fines") is None else _own(facts["own_fines"]),
         limit=facts.get("price_limit"),
         notes=facts.get("notes") or {},
         messages=_messages(facts.get("messages")),

@@ -28,8 +28,10 @@ def market_words(turn: Turn) -> str:
     for period in range(max(0, len(view.prices) - PERIODS), len(view.prices)):
         others = [view.prices[period, product] for product in view.rivals]
         named = ", ".join("–" if np.isnan(price) else f"{price:.6g}" for price in others)
+        fine = 0.0 if view.fines is None else view.fines[period]
         lines.append(
             f"Period {period + 1}: your price {view.prices[period, view.product]:.6g}, others' {named}; sold "
-            f"{view.quantities[period]:.5g}, profit {view.profits[period]:.5g}."
+            f"{view.quantities[period]:.5g}, profit {view.profits[period]:.5g}"
+            + (f" after a fine of {fine:.5g}." if fine > 0 else ".")
         )
     return "\n".join(lines)

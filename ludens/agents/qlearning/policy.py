@@ -19,6 +19,7 @@ updating the prices that a firm does not charge are judged by that market too.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections import OrderedDict
@@ -61,7 +62,8 @@ class QLearningPolicy(Policy):
         parameters: of the learner. Further arguments (``alpha=0.1``) replace single ones.
         mode: ``"trained"`` or ``"online"``, see the module.
         seed: of the training, or of an online learner's first state and ties.
-        session: number of the session within the training.
+        session: number of the session within the training. A study plays it in its first run, the next one in
+            its second, and so on.
         draws: the source of an online learner's exploration: ``"episode"``, the generator of the episode that
             it plays in; ``"session"``, the random numbers of the session with that seed, in every episode.
         cache: folder in which trainings are kept; None keeps them in memory only.
@@ -134,6 +136,13 @@ class QLearningPolicy(Policy):
             learner.face(int(learner.tables.joint(learner.tables.nearest(standing))))
         draw = None if self.draws == "session" else _slots(rng)
         return priced(turn, float(learner.tables.grid[view.firm, learner.act(draw)]))
+
+    def in_run(self, run: int) -> QLearningPolicy:
+        """Return the learner of the session that many after its own."""
+        other = copy.copy(self)
+        other.session = self.session + run
+        other._replays = OrderedDict()
+        return other
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made."""
@@ -228,7 +237,7 @@ def limit_strategies(
     return _trained(market, parameters, seed, session, cache=cache, moves=moves)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _trained(
     market: AnyMarket, parameters: QLearning, seed: int, session: int, *, cache: str | None, moves: Moves
 ) -> LimitStrategies:

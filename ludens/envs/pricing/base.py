@@ -303,6 +303,7 @@ class BertrandBase(BaseEnv):
                 "prices": self.prices,
                 "own_quantities": sold[:, 0].copy() if len(products) == 1 else sold.copy(),
                 "own_profits": self._profits[:played, firm].copy(),
+                "own_fines": self._fines[:played, firm].copy() if schedule.regulators else None,
                 "discount": self.options.discount,
                 "price_limit": self.options.price_limit,
                 "messages": None if schedule.talk is None else self._said,

@@ -306,6 +306,11 @@ def _shocked(market: AnyMarket, shocks: Sequence[DemandShock]) -> AnyMarket:
 def _sentence(each: Intervention, period: int) -> str | None:
     """Return the sentence that firms read about one intervention in this period, if any."""
     match each:
+        case CheapTalk():
+            return (
+                "Firms may write messages, which all of them read. Messages bind nobody: whatever a firm"
+                " wrote, it may charge any price."
+            )
         case Regulator() if each.period <= period:
             often = (
                 "in every period"

@@ -187,7 +187,7 @@ class DeviateStudy(BranchStudy[DeviateConfig, DeviateResult]):
             UsageError: a policy cannot be made, or steps are counted on a grid that the market lacks.
         """
         self.episodes()
-        config, policies = self.config, self.policies
+        config, seated = self.config, self.policies
         market = market_of(config.as_json())
         if config.to.startswith("step:") and market.price_grid is None:
             raise UsageError(
@@ -195,6 +195,7 @@ class DeviateStudy(BranchStudy[DeviateConfig, DeviateResult]):
                 "force a price, or a change such as -10%."
             )
         with Run(config.source) as run:
+            numbers = {episode.index: episode.labels["run"] for episode in run.episodes()}
             kept = {
                 point["source"]: {
                     (record.round, record.agent): record.decision
@@ -210,6 +211,7 @@ class DeviateStudy(BranchStudy[DeviateConfig, DeviateResult]):
         ) -> EpisodeRecord:
             labels = spec.labels
             source, first, deviator = labels["source"], labels["period"] - 1, labels["deviator"]
+            policies = {seat: policy.in_run(numbers[source]) for seat, policy in seated.items()}
             whole = played[source, labels["period"]]
             if deviator != NOBODY or labels["replicate"]:
                 whole = min(whole, first + 1)

@@ -86,6 +86,12 @@ class RunMeasures(Averages):
     converged: tuple[bool | None, ...] | None
 
     @property
+    def sessions(self) -> tuple[int | None, ...]:
+        """Per firm the session of the training that it plays, None for untrained ones; empty if all are."""
+        known = self.labels.get("sessions")
+        return tuple(known) if isinstance(known, list | tuple) else ()
+
+    @property
     def all_converged(self) -> bool | None:
         """Whether the prices of all firms that are in the market at the end have settled."""
         return None if self.converged is None else all(each is not False for each in self.converged)

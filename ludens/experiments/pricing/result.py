@@ -113,9 +113,10 @@ def runs_as_json(analysis: Analysis, spent: Sequence[Costs] = ()) -> list[dict[s
 def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
     """Yield one row for each run, period and firm that played.
 
-    Columns are run, status, scale, period (from 1), firm (from 0), policy, price, quantity, profit (before
-    fines), fine, gain (the firm's own), nash_price and joint_price; and of the whole market total_gain,
-    consumer_surplus, total_surplus and deadweight_loss. Money is that of the run's scale.
+    Columns are run, status, scale, period (from 1), firm (from 0), policy, session (of a learner's training),
+    price, quantity, profit (before fines), fine, gain (the firm's own), nash_price and joint_price; and of
+    the whole market total_gain, consumer_surplus, total_surplus and deadweight_loss. Money is that of the
+    run's scale.
     """
     own = {
         "price": played.prices,
@@ -126,6 +127,7 @@ def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
         "nash_price": played.nash_prices,
         "joint_price": played.joint_prices,
     }
+    sessions = [each.get("sessions") for each in played.labels] or [None] * played.runs
     whole = {
         "total_gain": played.total_gains,
         "consumer_surplus": played.consumer_surplus,
@@ -140,6 +142,7 @@ def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
             "period": int(period) + 1,
             "firm": int(firm),
             "policy": played.firms[run][firm],
+            "session": sessions[run][firm] if sessions[run] else None,
             **{name: plain(float(values[run, period, firm])) for name, values in own.items()},
             **{name: plain(float(values[run, period])) for name, values in whole.items()},
         }

@@ -71,14 +71,19 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         return dict(zip(self.config.seats, self.config.firms, strict=True))
 
     def episodes(self) -> Sequence[Labels]:
-        """Return every run of every scale."""
+        """Return every run of every scale; where learners play, also the session of each firm's training."""
         names = [firm.name for firm in self.firms]
         seats = dict(zip(self.config.seats, names, strict=True))
         return [
             {"firms": names, "scale": scale, "prefix": self.config.prefix, "run": run, **seats}
+            | self._sessions(run)
             for scale in self.config.scales
             for run in range(self.config.runs)
         ]
+
+    def _sessions(self, run: int) -> Labels:
+        sessions = [firm.in_run(run).session for firm in self.firms]
+        return {} if all(each is None for each in sessions) else {"sessions": sessions}
 
     def drawn(self, labels: Labels, seeds: np.random.SeedSequence) -> Labels:
         """Return the labels with the ceiling that the episode states."""
@@ -90,16 +95,17 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         Raises:
             UsageError: a policy cannot be made, or the environment does not take the configuration.
         """
-        policies = dict(zip(self.config.seats, self.firms, strict=True))
+        seated = dict(zip(self.config.seats, self.firms, strict=True))
         # So that what cannot be played shows before a file is made.
         first = MarketSession(self.config, self.episodes()[0])
         first.reset(0)
         for seat, turn in first.turns().items():
-            policies[seat].check(turn)
+            seated[seat].check(turn)
 
         async def play_one(
             spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
         ) -> EpisodeRecord:
+            policies = {seat: policy.in_run(spec.labels["run"]) for seat, policy in seated.items()}
             session = MarketSession(self.config, spec.labels)
             session.reset(environment_seed(seeds))
             payoffs = dict.fromkeys(policies, 0.0)

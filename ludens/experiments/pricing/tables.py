@@ -163,6 +163,11 @@ def each_firm(values: Sequence[float], digits: int = 3) -> str:
     return known.pop() if len(known) == 1 else " · ".join(shown)
 
 
+def sessions_of(found: RunMeasures) -> str:
+    """Return the training sessions that a run's learners play: one number where all have the same."""
+    return ", ".join(map(str, dict.fromkeys(each for each in found.sessions if each is not None))) or DASH
+
+
 def _own_gain(each: FirmMeasures) -> Cell:
     cell = measured(each.gain, 3)
     if each.gain.value is None and each.price.value is not None:
@@ -309,6 +314,7 @@ def _sentences_by_run(found: Analysis) -> Table:
 
 def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
     rows, fined = [], has_fines(found)
+    trained = any(each.sessions for each in found.measures)
     digits = _digits([each.total_surplus for each in found.measures])
     for each in found.measures:
         ceiling = panel.ceiling[each.run]
@@ -324,6 +330,7 @@ def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
             Cell(number(each.consumer_surplus, digits)),
             Cell(number(each.deadweight_loss, digits)),
             Cell(_converged(each)),
+            *([Cell(sessions_of(each))] if trained else []),
         ]
         if costs:
             spent = costs[each.run]
@@ -331,12 +338,15 @@ def _runs(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> Table:
         rows.append(tuple(row))
     headers = ["α", "ceiling / α", "status", "periods", "mean price / α", "profit gain Δ", "profits"]
     headers += [*(["fines"] if fined else []), "consumer surplus", "deadweight loss", "converged"]
+    headers += ["session"] if trained else []
     headers += ["calls", "US dollars"] if costs else []
     caption = (
         "Every run by itself, money per period divided by α; small below: each firm's own. A run is "
         "converged if over the last third of its periods the 10th and 90th percentile of price lie within "
         "5 % for every firm that is in the market at its end."
     )
+    if trained:
+        caption += " Session: that of the training whose strategy a Q-learner plays in this run."
     if any(each.detail for each in found.measures):
         caption += " Hover over a status for what stopped the run."
     names = [str(each.run) for each in found.measures]

@@ -11,7 +11,7 @@ from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.dynamics_page import dynamics_lines
 from ludens.experiments.pricing.regression import Coefficient
-from ludens.experiments.pricing.tables import effects_table, has_fines
+from ludens.experiments.pricing.tables import effects_table, has_fines, sessions_of
 from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
 from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 from ludens.experiments.runs.progress import is_live, spent
@@ -199,7 +199,7 @@ def _span(prices: Sequence[float]) -> str:
 
 
 def _runs(found: Analysis) -> Table:
-    fined = has_fines(found)
+    fined, trained = has_fines(found), any(each.sessions for each in found.measures)
     rows = [
         (
             str(each.run),
@@ -209,6 +209,7 @@ def _runs(found: Analysis) -> Table:
                 *((number(each.fine, 2),) if fined else ()),
                 *(number(each.consumer_surplus, 2), number(each.deadweight_loss, 2)),
                 DASH if each.all_converged is None else "yes" if each.all_converged else "no",
+                *((sessions_of(each),) if trained else ()),
             ),
         )
         for each in found.measures[:MOST_RUNS]
@@ -224,6 +225,7 @@ def _runs(found: Analysis) -> Table:
         "CS",
         "DWL",
         "settled",
+        *(("session",) if trained else ()),
     )
     return Table.of("Runs", "", headers, rows, corner="run")
 

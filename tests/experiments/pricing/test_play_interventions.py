@@ -7,7 +7,11 @@ import re
 import numpy as np
 import pytest
 
+from ludens.agents.llm.prompts.prices import PricePromptOptions, render_price_turn
+from ludens.agents.pricing.view import market_view
+from ludens.agents.pricing.words import market_words
 from ludens.envs.pricing import (
+    BertrandEnv,
     CheapTalk,
     DemandShock,
     Entrant,
@@ -47,6 +51,10 @@ def test_messages_are_read_before_the_next_price_and_may_not_be_too_long(tmp_pat
     first, second, again = one.requests
     assert "MESSAGES of the last period, which all firms can read\n(none)" in user(first)
     assert "at most 40 characters" in user(first)
+    assert all(
+        "Messages bind nobody: whatever a firm wrote, it may charge any price." in user(each)
+        for each in (first, second)
+    )
     assert "- you: Peace?\n- competitor: As you like.\n" in user(second)
     assert "The message has 41 characters; it may have 40 at most." in again["messages"][-1]["content"]
     assert "- competitor: Peace?\n- you: As you like.\n" in user(two.requests[1])
@@ -95,6 +103,8 @@ def test_fines_are_told_and_paid_and_scale_with_money(tmp_path):
     assert history.profits == pytest.approx(plain - np.array([50.0, 0.0]))
     assert "charges more than 18; the fine is 50" in user(server.requests[0])
     assert "- In period 1 the regulator fined your firm: it paid 50." in user(server.requests[1])
+    assert "| your profit, less fines | fine you paid\n1 | 19 |" in user(server.requests[1])
+    assert re.search(r"\n1 \| 19 \| 14\.7293 \| [\d.]+ \| -?[\d.]+ \| 50\n", user(server.requests[1]))
     assert history.episode.payoffs["firm_0"] == pytest.approx(history.profits[:, 0].sum())
 
 
@@ -132,3 +142,46 @@ def test_interventions_may_be_named_as_a_file_names_them_and_must_fit(tmp_path):
     with pytest.raises(UsageError, match="of a firm that the market does not have"):
         play_pricing(["nash", "nash"], interventions=[Exit(period=2, firm=5)], path=tmp_path / "x.db")
     assert not (tmp_path / "x.db").exists()
+
+
+def fined_view():
+    env = BertrandEnv(
+        Market.symmetric(), actions="continuous", interventions=[Regulator(1.7, 0.5), CheapTalk()]
+    )
+    env.reset(seed=0)
+    env.step({"firm_0": 1.8, "firm_1": 1.5})
+    env.step({"firm_0": 1.6, "firm_1": 1.5})
+    return market_view(env.turn("firm_0")), market_view(env.turn("firm_1")), env
+
+
+def test_each_firm_reads_its_own_fines_in_every_later_period():
+    payer, other, env = fined_view()
+    assert payer.fines.tolist() == [0.5, 0]
+    assert other.fines.tolist() == [0, 0]
+    prompt = render_price_turn(payer, PricePromptOptions(layout="compact"), "slots").messages[1]["content"]
+    assert "quantity you sold, your profit less fines, fine you paid." in prompt
+    profit = env.profits[0, 0]
+    assert re.search(
+        rf"\n1: 1\.8, 1\.5, [\d.]+, {profit:.3g}\d*, 0\.5\n2: 1\.6, 1\.5, [\d.]+, [\d.]+, 0\n", prompt
+    )
+    assert "after a fine of 0.5." in market_words(env.turn("firm_0"))
+    assert "fine of" not in market_words(env.turn("firm_1")).split("Period 1")[1]
+
+
+def test_without_a_regulator_no_prompt_speaks_of_fines():
+    env = BertrandEnv(Market.symmetric(), actions="continuous")
+    env.reset(seed=0)
+    env.step({"firm_0": 1.8, "firm_1": 1.5})
+    view = market_view(env.turn("firm_0"))
+    assert view.fines is None
+    for layout in ("full", "compact"):
+        prompt = render_price_turn(view, PricePromptOptions(layout=layout), "slots").messages[1]["content"]
+        assert "fine" not in prompt
+
+
+def test_everybody_who_may_write_reads_that_messages_bind_nobody():
+    payer, _, env = fined_view()
+    for layout in ("full", "compact"):
+        prompt = render_price_turn(payer, PricePromptOptions(layout=layout), "json").messages[1]["content"]
+        assert prompt.count("Messages bind nobody") == 1
+    assert "Messages bind nobody" in market_words(env.turn("firm_1"))

@@ -141,6 +141,7 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
             "others": [number(view.prices[period, rival], digits) for rival in rivals],
             "quantity": number(view.quantities[period], digits - 1, digits - 1),
             "profit": number(view.profits[period], digits - 1, digits - 1),
+            "fine": None if view.fines is None else number(view.fines[period], digits - 1, digits - 1),
         }
         for period in range(first, played)
     ]
@@ -151,6 +152,7 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
         "rivals": view.present.firms - 1,
         "names": names if len(names) > 1 else ["competitor's price"],
         "rows": rows,
+        "fined": view.fines is not None,
         "hidden": first,
         "plans": _shown(view.notes, "plans", options),
         "insights": _shown(view.notes, "insights", options),
