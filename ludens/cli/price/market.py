@@ -89,7 +89,7 @@ def price(
         typer.Option(
             "--with",
             metavar="EVENT",
-            help="An intervention, such as cheap-talk or entrant:period=150,firm=2; may be repeated.",
+            help="An intervention, such as cheap-talk or entrant:period=150,firm=2; periods count from 1.",
             show_default=False,
         ),
     ] = None,

@@ -1,5 +1,6 @@
 from .env import BertrandEnv as BertrandEnv
 from .interventions import CheapTalk as CheapTalk
+from .interventions import CostShock as CostShock
 from .interventions import DemandShock as DemandShock
 from .interventions import Entrant as Entrant
 from .interventions import Exit as Exit

@@ -63,6 +63,33 @@ class DemandShock:
 
 
 @dataclass(frozen=True)
+class CostShock:
+    """A temporary change in unit costs.
+
+    Attributes:
+        period: the first period with the change.
+        costs: the change of the costs c, one number for all products or one each, in units of quality.
+        until: the first period without the change; None for never.
+        announced: whether firms are informed; a firm learns its own cost in any case.
+    """
+
+    period: int
+    costs: float | tuple[float, ...] = 0.0
+    until: int | None = None
+    announced: bool = False
+
+    def __post_init__(self) -> None:
+        _whole(self, "period", 1)
+        if self.until is not None:
+            _whole(self, "until", self.period + 1)
+        if not isinstance(self.costs, int | float):
+            object.__setattr__(self, "costs", tuple(float(each) for each in self.costs))
+        values = self.costs if isinstance(self.costs, tuple) else (self.costs,)
+        if not all(math.isfinite(value) for value in values):
+            raise UsageError(f"A cost shock is made of finite numbers; got {self!r}.")
+
+
+@dataclass(frozen=True)
 class OutsideOption:
     """An outside good with one of two values, drawn for each period; firms do not learn which.
 
@@ -170,10 +197,12 @@ class Prominence:
             raise UsageError(f"The bonus of prominence is at least 0; got {self.bonus!r}.")
 
 
-Intervention: TypeAlias = CheapTalk | DemandShock | OutsideOption | Entrant | Exit | Regulator | Prominence
+Intervention: TypeAlias = (
+    CheapTalk | DemandShock | CostShock | OutsideOption | Entrant | Exit | Regulator | Prominence
+)
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (CheapTalk, DemandShock, OutsideOption, Entrant, Exit, Regulator, Prominence)
+    for kind in (CheapTalk, DemandShock, CostShock, OutsideOption, Entrant, Exit, Regulator, Prominence)
 }
 
 

@@ -37,10 +37,11 @@ class FirmEncoding:
             most = most + options.market.quantity_scale * core.schedule.prominence.bonus * _reaction(
                 options.market
             )
-        cost = options.market.unit_costs[self.products]
+        regimes = [regime.market.unit_costs[self.products] for regime in core.schedule.regimes]
+        dearest, cheapest = np.max(regimes, axis=0), np.min(regimes, axis=0)
         fines = sum(each.fine for each in options.interventions if isinstance(each, Regulator))
-        worst = -float((np.maximum(cost - options.low, 0.0) * most).sum()) - fines
-        best = float((np.maximum(options.high - cost, 0.0) * most).sum())
+        worst = -float((np.maximum(dearest - options.low, 0.0) * most).sum()) - fines
+        best = float((np.maximum(options.high - cheapest, 0.0) * most).sum())
         zeros = np.zeros(prices + periods)
         self.low = np.concatenate([zeros, 0.0 * most, [worst, 0.0]]).astype(np.float32)
         shown = np.concatenate([np.full(prices, options.high), np.ones(periods)])

@@ -97,7 +97,10 @@ def text(played: MarketHistory) -> str:
 
 
 def figure(played: MarketHistory) -> Figure:
-    """Draw price paths above profit paths, in a figure of its own (no pyplot)."""
+    """Draw price paths above profit paths, in a figure of its own (no pyplot).
+
+    Vertical lines mark the periods from which on firms, demand, costs or rules are others.
+    """
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
@@ -108,6 +111,13 @@ def figure(played: MarketHistory) -> Figure:
         products = [f"firm_{owner}, product {number}" for number, owner in enumerate(owners)]
     _panel(above, played.prices, benchmarks(played), products, "price")
     _panel(below, played.profits, profit_benchmarks(played), played.possible_agents, "profit per period")
+    schedule = played.core.schedule
+    rules = [each for each in (*schedule.regulators, schedule.prominence) if each is not None]
+    starts = {regime.start for regime in schedule.regimes} | {each.period - 1 for each in rules}
+    for start in sorted(starts):
+        if 0 < start < played.period:
+            for axes in (above, below):
+                axes.axvline(start + 0.5, color="#999999", linewidth=0.8, zorder=0)
     below.set_xlabel("period")
     below.set_xlim(0.5, max(played.period, 1) + 0.5)
     above.set_title(f"{played.environment}, {played.period} of {played.options.periods} periods", loc="left")

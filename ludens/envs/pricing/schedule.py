@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ludens.envs.pricing.interventions import (
     CheapTalk,
+    CostShock,
     DemandShock,
     Entrant,
     Exit,
@@ -198,7 +199,7 @@ class Schedule:
         self.outside = next((each for each in interventions if isinstance(each, OutsideOption)), None)
         self.prominence = next((each for each in interventions if isinstance(each, Prominence)), None)
         self.regulators = tuple(each for each in interventions if isinstance(each, Regulator))
-        self._shocks = [each for each in interventions if isinstance(each, DemandShock)]
+        self._shocks = [each for each in interventions if isinstance(each, DemandShock | CostShock)]
         self._moves = [each for each in interventions if isinstance(each, Entrant | Exit)]
         self._check()
         self.draws = (
@@ -262,7 +263,7 @@ class Schedule:
 
     def _check(self) -> None:
         plain = isinstance(self.market, Market) and self.market.demand.name != "linear"
-        values = [each.outside for each in self._shocks]
+        values = [each.outside for each in self._shocks if isinstance(each, DemandShock)]
         if not plain and (self.outside is not None or any(values)):
             raise UsageError(
                 "This market has no outside good: leave out OutsideOption, and outside of DemandShock."
@@ -281,26 +282,35 @@ class Schedule:
             if not any(self._there(firm, period - 1) for firm in range(self.market.firms)):
                 raise UsageError(f"No firm is left in period {period}: let one stay.")
         for shock in self._shocks:
-            given = shock.qualities
+            demand = isinstance(shock, DemandShock)
+            given = shock.qualities if isinstance(shock, DemandShock) else shock.costs
             if isinstance(given, tuple) and len(given) != self.market.products:
                 raise UsageError(
-                    f"A demand shock has one number for all qualities or {self.market.products}, one each;"
-                    f" got {len(given)}."
+                    f"A {'demand' if demand else 'cost'} shock has one number for all"
+                    f" {'qualities' if demand else 'costs'} or {self.market.products}, one each; got"
+                    f" {len(given)}."
                 )
 
 
-def _shocked(market: AnyMarket, shocks: Sequence[DemandShock]) -> AnyMarket:
+def _shocked(market: AnyMarket, shocks: Sequence[DemandShock | CostShock]) -> AnyMarket:
     if not shocks:
         return market
-    added = np.zeros(market.products)
+    better, dearer, outside = np.zeros(market.products), np.zeros(market.products), 0.0
     for shock in shocks:
-        added = added + np.asarray(shock.qualities)
+        if isinstance(shock, CostShock):
+            dearer = dearer + np.asarray(shock.costs)
+        else:
+            better, outside = better + np.asarray(shock.qualities), outside + shock.outside
     if isinstance(market, HomogeneousMarket):
-        if len(set(added.tolist())) > 1:
-            raise UsageError("A homogeneous market has one quality: give a demand shock one number.")
-        return market.changed(intercept=market.intercept + float(added[0]))
-    new = market.parameters | {"qualities": (market.qualities + added).tolist()}
-    return Market(**new | {"outside": market.outside + sum(shock.outside for shock in shocks)})
+        if len(set(better.tolist())) > 1 or len(set(dearer.tolist())) > 1:
+            raise UsageError("A homogeneous market has one quality and one cost: give a shock one number.")
+        return market.changed(
+            intercept=market.intercept + float(better[0]), cost=market.cost + float(dearer[0])
+        )
+    new = {"qualities": (market.qualities + better).tolist(), "costs": (market.costs + dearer).tolist()}
+    if outside:
+        new["outside"] = market.outside + outside
+    return Market(**market.parameters | new)
 
 
 def _sentence(each: Intervention, period: int) -> str | None:
@@ -335,5 +345,8 @@ def _sentence(each: Intervention, period: int) -> str | None:
         case DemandShock() if each.announced and each.period <= period:
             ends = "" if each.until is None or period < each.until else f", and again in period {each.until}"
             return f"Demand changed in period {each.period}{ends}."
+        case CostShock() if each.announced and each.period <= period:
+            ends = "" if each.until is None or period < each.until else f", and again in period {each.until}"
+            return f"Costs changed in period {each.period}{ends}."
         case _:
             return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ludens.envs.pricing.interventions import (
+    CostShock,
     DemandShock,
     Entrant,
     Exit,
@@ -46,6 +47,10 @@ def _events(each: Intervention) -> Iterator[Event]:
             yield Event(each.period, "demand changes")
             if each.until is not None:
                 yield Event(each.until, "demand is as before")
+        case CostShock():
+            yield Event(each.period, "costs change")
+            if each.until is not None:
+                yield Event(each.until, "costs are as before")
         case Regulator():
             whose = "prices" if each.measure == "own" else "average prices"
             yield Event(each.period, f"{whose} above {each.threshold:g} are fined")

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 from ludens.envs.pricing import (
     BertrandEnv,
+    CostShock,
     DemandShock,
     Exit,
     HomogeneousMarket,
@@ -202,3 +203,51 @@ def test_steering_moves_choices_and_is_worth_nothing_by_itself():
     expected = welfare(moved, [1.4, 1.6]).consumer - 0.3 * outcome.quantities[0, 0]
     assert steered.welfare().consumer == pytest.approx(float(expected))
     assert steered.welfare().consumer < welfare(market, [1.4, 1.6]).consumer
+
+
+def test_cost_shocks_move_costs_and_benchmarks():
+    market = Market.symmetric(price_scale=2.0)
+    shocks = (CostShock(2, costs=(0.2, 0.0), until=4), CostShock(3, costs=0.1))
+    schedule = Schedule(market, shocks)
+    assert [(regime.start, regime.market.costs.tolist()) for regime in schedule.regimes] == [
+        (0, [1, 1]), (1, [1.2, 1]), (2, [pytest.approx(1.3), 1.1]), (3, [1.1, 1.1]),
+    ]  # fmt: skip
+    core = PricingCore(market, interventions=shocks)
+    for costs in ([1, 1], [1.2, 1], [1.3, 1.1], [1.1, 1.1]):
+        there = Market([2, 2], costs, price_scale=2.0)
+        regime = core.regime
+        assert regime.nash == pytest.approx(nash_prices(there))
+        outcome = core.step([[3.0, 3.2]])
+        assert outcome.profits[0] == pytest.approx(there.profits([3.0, 3.2]))
+        assert core.welfare().deadweight[0] == pytest.approx(float(welfare(there, [3.0, 3.2]).deadweight))
+        assert regime.gain(there.profits(nash_prices(there))) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_firm_sees_its_own_new_cost_and_the_others_if_it_is_announced():
+    env = BertrandEnv(
+        Market.symmetric(), actions="continuous", interventions=[CostShock(2, costs=0.25, announced=True)]
+    )
+    env.reset()
+    env.step({"firm_0": 1.5, "firm_1": 1.5})
+    turn = env.turn("firm_0")
+    assert turn.facts["market"].unit_costs.tolist() == [1.25, 1.25]
+    assert turn.facts["notices"] == ("Costs changed in period 2.",)
+    for low, high in [
+        (env.observation_space(seat)["observation"].low, env.observation_space(seat)["observation"].high)
+        for seat in env.agents
+    ]:
+        assert (low[-2], high[-2]) == pytest.approx((-1.25, env.options.high - 1), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shock", "said"),
+    [
+        ({"kind": "CostShock", "period": 0}, "at least 1"),
+        ({"kind": "CostShock", "period": 2, "costs": [0.1]}, "one number for all costs or 2"),
+        ({"kind": "CostShock", "period": 2, "costs": float("nan")}, "finite numbers"),
+        ({"kind": "CostShock", "period": 3, "until": 3}, "at least 4"),
+    ],
+)
+def test_cost_shocks_that_do_not_fit_are_a_sentence(shock, said):
+    with pytest.raises(UsageError, match=said):
+        BertrandEnv(interventions=[shock])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ludens.envs.pricing import DemandShock, Entrant, Exit, Market, OutsideOption, Regulator
+from ludens.envs.pricing import CostShock, DemandShock, Entrant, Exit, Market, OutsideOption, Regulator
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.envs.pricing.theory.welfare import welfare
 from ludens.experiments.pricing.analysis import analyse, estimates
@@ -87,6 +87,13 @@ def test_a_demand_shock_at_nash_gives_no_gain_before_and_after_it(tmp_path):
     found = analyse(whole)
     assert [each.group.gain.value for each in found.regimes] == pytest.approx([0, 0, 0], abs=1e-9)
     assert len({each.nash for each in found.regimes}) == 2
+
+
+def test_a_cost_shock_at_nash_gives_no_gain(tmp_path):
+    whole = played(tmp_path, ["nash", "nash"], interventions=[CostShock(11, costs=(0.3, 0.0))], periods=20)
+    assert whole.total_gains == pytest.approx(np.zeros((1, 20)), abs=1e-9)
+    (run,) = analyse(whole).measures
+    assert run.nash == pytest.approx(tuple(nash_prices(Market([2, 2], [1.3, 1]))))
 
 
 def test_a_window_over_a_change_takes_each_period_with_its_own_benchmarks(tmp_path):
