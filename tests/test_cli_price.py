@@ -278,8 +278,25 @@ def test_a_forced_deviation_is_measured_and_shown_in_80_columns(ran):
     assert "played for 30 periods" in sentence(*ran("price", "deviate", "r.db", "--period", 40), 2)
 
 
+def test_runs_are_compared_in_a_table_of_80_columns_and_a_report(ran):
+    ran("price", "--firms", "random,random", "--periods", 10, "--runs", 3, "--out", "a.db")
+    ran("price", "--firms", "random,matching", "--periods", 10, "--runs", 3, "--out", "b.db")
+    code, out, err = ran("price", "compare", "a.db", "tit for tat=b.db", "--out", "c.html", "--csv", "c.csv")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "Differences from a" in out
+    assert "paired" in out
+    assert "tit for tat" in Path("c.html").read_text(encoding="utf-8")
+    with Path("c.csv").open(encoding="utf-8") as file:
+        assert [row["against"] for row in csv.DictReader(file)] == [""] * 6 + ["a"] * 3
+    data = json.loads(ran("price", "compare", "a.db", "b.db", "--against", "b", "--json")[1])
+    assert data["differences"][0]["name"] == "a"
+    assert "ends in .html" in sentence(*ran("price", "compare", "a.db", "b.db", "--out", "c.txt"), 2)
+    assert "Two runs are called 'a'" in sentence(*ran("price", "compare", "a.db", "a.db"), 2)
+
+
 def test_the_command_fits_80_columns(ran):
-    for arguments in ([], ["implant"], ["deviate"], ["report"]):
+    for arguments in ([], ["compare"], ["implant"], ["deviate"], ["report"]):
         code, out, _ = ran("price", *arguments, "--help")
         assert code == 0
         assert max(map(len, out.splitlines())) <= 80

@@ -15,6 +15,7 @@ import ludens.cli.bench
 import ludens.cli.estimate
 import ludens.cli.listing
 import ludens.cli.play
+import ludens.cli.price.compare
 import ludens.cli.price.deviate
 import ludens.cli.price.market
 import ludens.cli.price.sweep

@@ -54,7 +54,7 @@ def deviate(
 ) -> None:
     """Force one firm of a run to deviate, let all firms go on, and measure what follows."""
     from ludens.experiments.pricing.branch import firms_of
-    from ludens.experiments.pricing.deviate import DeviateConfig, DeviateStudy
+    from ludens.experiments.pricing.deviating import DeviateConfig, DeviateStudy
 
     config = DeviateConfig(
         source=file,

@@ -1,6 +1,10 @@
 from .analysis import Analysis as Analysis
 from .analysis import analyse as analyse
 from .config import PricingConfig as PricingConfig
+from .deviating import deviate as deviate
+from .dynamics import Dynamics as Dynamics
+from .dynamics import measure_dynamics as measure_dynamics
+from .edgeworth import edgeworth_cycles as edgeworth_cycles
 from .judging import judge as judge
 from .measures import RunMeasures as RunMeasures
 from .measures import measure as measure
@@ -16,3 +20,4 @@ from .result import PricingResult as PricingResult
 from .study import PricingStudy as PricingStudy
 from .study import play_pricing as play_pricing
 from .texts import count_sentences as count_sentences
+from .treatments import compare as compare

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ludens.experiments.measures.intervals import Estimate
-from ludens.experiments.pricing.dynamics import Dynamics, dynamics, dynamics_rows
+from ludens.experiments.pricing.dynamics import Dynamics, dynamics_rows, measure_dynamics
 from ludens.experiments.pricing.measures import (
     MEANS,
     FirmMeasures,
@@ -74,7 +74,7 @@ def analyse(panel: Panel, seed: int = 0) -> Analysis:
         groups=tuple(groups),
         firms=by_firm(measures, draws),
         regimes=measure_regimes(panel, draws),
-        dynamics=dynamics(panel, paths),
+        dynamics=measure_dynamics(panel, paths),
         regression=regression,
         null=myopic_null(panel, noise) if identified and panel.schedules else None,
         sentences=count_sentences(panel, words) if panel.notes else (),

@@ -1,7 +1,7 @@
 """Measures of forced deviations: the rivals' answer, the deviator's gain, and the way back.
 
 A branch, in which a firm was forced, is compared with the path, in which nobody was; both come from a run of
-`ludens.experiments.pricing.deviate`. With π the deviator's profits as they were paid (less fines) and t = 0
+`ludens.experiments.pricing.deviating`. With π the deviator's profits as they were paid (less fines) and t = 0
 in the first forced period, the relative gain over the T periods that were played is
 
     Σ_t δ^t (π_t − π_t^path) / Σ_t δ^t π_t^path,
@@ -184,7 +184,7 @@ def market_of(config: Mapping[str, Any]) -> PricingConfig:
     """Return the market of the branches: the source's, with as many periods as the longest branch needs.
 
     Args:
-        config: that of `ludens.experiments.pricing.deviate.DeviateConfig`, as JSON values.
+        config: that of `ludens.experiments.pricing.deviating.DeviateConfig`, as JSON values.
     """
     source = PricingConfig(**config["played"])
     last = max((point["period"] for point in config["points"]), default=1)

@@ -98,7 +98,7 @@ class Dynamics:
     share: Estimate
 
 
-def dynamics(panel: Panel, rng: np.random.Generator) -> Dynamics:
+def measure_dynamics(panel: Panel, rng: np.random.Generator) -> Dynamics:
     """Measure how gains and prices develop in every run of a panel that is done."""
     played = panel.played
     runs = [int(run) for run in np.flatnonzero(panel.complete & (played > 0))]
@@ -179,6 +179,14 @@ def moving_gains(profits: Floats, nash: Floats, joint: Floats, span: int = SPAN)
     return total_gain(*(each[:, None] for each in moved))
 
 
+def moving_gains_of(panel: Panel, run: int, span: int = SPAN) -> Floats:
+    """Return the moving Δ of a run as far as it was played; see `moving_gains`."""
+    played = slice(int(panel.played[run]))
+    return moving_gains(
+        panel.profits[run, played], panel.nash_profits[run, played], panel.joint_profits[run, played], span
+    )
+
+
 def time_to_collusion(gains: Floats, threshold: float = THRESHOLD, least: int = 1) -> int | None:
     """Return the first period, from 1, from which the gains stay at or above a threshold to the end.
 
@@ -208,8 +216,7 @@ def dynamics_rows(found: Dynamics) -> Iterator[dict[str, Any]]:
 
 def _of_run(panel: Panel, run: int, played: int) -> RunDynamics:
     means = [averages(panel, run, slice(start, end)) for start, end in windows(played)]
-    parts = (each[run, :played] for each in (panel.profits, panel.nash_profits, panel.joint_profits))
-    firms, gains = panel.prices.shape[2], moving_gains(*parts)
+    firms, gains = panel.prices.shape[2], moving_gains_of(panel, run)
     return RunDynamics(
         run=run,
         gains=tuple(each.gain for each in means),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ludens.display.svg import INK, MUTED
 from ludens.display.table import Cell, Table
-from ludens.experiments.pricing.dynamics import MOVEMENT, Dynamics, RunDynamics, moving_gains
+from ludens.experiments.pricing.dynamics import MOVEMENT, Dynamics, RunDynamics, moving_gains_of
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.report import drawing
 from ludens.experiments.report.cells import measured, share
@@ -94,11 +94,7 @@ def _outcome(run: RunDynamics) -> tuple[Cell, ...]:
 
 
 def _development(panel: Panel, found: Dynamics) -> Figure | None:
-    paths = []
-    for each in found.runs:
-        played = int(panel.played[each.run])
-        parts = (panel.profits, panel.nash_profits, panel.joint_profits)
-        paths.append(moving_gains(*(part[each.run, :played] for part in parts), span=found.span))
+    paths = [moving_gains_of(panel, each.run, found.span) for each in found.runs]
     longest = max(map(len, paths), default=0)
     if longest < 2 or not any(np.isfinite(path).any() for path in paths):
         return None

@@ -9,7 +9,7 @@ from ludens.envs.pricing import Exit, Market
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, profit_gain
 from ludens.experiments import load, report
 from ludens.experiments.pricing.analysis import analyse, estimates
-from ludens.experiments.pricing.dynamics import dynamics, moving_gains, time_to_collusion, windows
+from ludens.experiments.pricing.dynamics import measure_dynamics, moving_gains, time_to_collusion, windows
 from ludens.experiments.pricing.dynamics_page import dynamics_lines, dynamics_picture, dynamics_tables
 from ludens.experiments.pricing.panels import panel_of
 from ludens.experiments.pricing.reading import panel
@@ -22,7 +22,7 @@ NASH, JOINT = float(nash_prices(MARKET)[0]), float(monopoly_prices(MARKET)[0])
 def of(*prices, market=MARKET):
     """The dynamics of runs in which both firms charge these prices."""
     made = panel_of(np.repeat(np.array(prices)[..., None], 2, axis=2), market)
-    return dynamics(made, np.random.default_rng(0))
+    return measure_dynamics(made, np.random.default_rng(0))
 
 
 def test_a_jump_from_nash_to_the_joint_profit_price_is_found_in_its_period():
@@ -51,7 +51,7 @@ def test_the_path_averages_profits_and_not_gains_of_periods():
     rng = np.random.default_rng(1)
     prices = rng.uniform(1.3, 2.2, (1, 50, 2))
     made = panel_of(prices, MARKET)
-    found = dynamics(made, rng)
+    found = measure_dynamics(made, rng)
     nash, joint = (MARKET.profits(each(MARKET)).sum() for each in (nash_prices, monopoly_prices))
     earned = MARKET.profits(prices[0]).sum(axis=1)
     expected = [(earned[start : start + 5].mean() - nash) / (joint - nash) for start in range(0, 50, 5)]
@@ -78,16 +78,16 @@ def test_the_scale_of_prices_does_not_matter_to_cycles():
     sawtooth = np.tile(np.linspace(19.5, 14.5, 6), 20)
     prices = np.repeat(sawtooth[None, :, None], 2, axis=2)
     made = panel_of(prices, Market.symmetric(2, price_scale=10.0), scale=10.0)
-    found = dynamics(made, np.random.default_rng(0))
+    found = measure_dynamics(made, np.random.default_rng(0))
     assert found.amplitude.value == pytest.approx(0.5)
 
 
 def test_runs_that_are_not_done_have_no_dynamics():
     prices = np.full((2, 20, 2), JOINT)
     prices[1, 10:] = np.nan
-    found = dynamics(panel_of(prices, MARKET), np.random.default_rng(0))
+    found = measure_dynamics(panel_of(prices, MARKET), np.random.default_rng(0))
     assert [each.run for each in found.runs] == [0]
-    nothing = dynamics(panel_of(prices[1:], MARKET), np.random.default_rng(0))
+    nothing = measure_dynamics(panel_of(prices[1:], MARKET), np.random.default_rng(0))
     assert nothing.runs == ()
     assert nothing.colluding.value is None
     assert dynamics_tables(nothing) == []
@@ -98,7 +98,7 @@ def test_runs_that_are_not_done_have_no_dynamics():
 def test_one_firm_has_no_gain_and_does_not_collude():
     market = Market.symmetric(1)
     price = float(nash_prices(market)[0])
-    found = dynamics(panel_of(np.full((1, 30, 1), price), market), np.random.default_rng(0))
+    found = measure_dynamics(panel_of(np.full((1, 30, 1), price), market), np.random.default_rng(0))
     assert found.runs[0].gains == (None,) * 10
     assert found.runs[0].collusion is None
     assert found.colluding.value is None
@@ -136,7 +136,7 @@ def test_after_an_exit_the_path_is_measured_against_those_that_stay(tmp_path):
     run = play_pricing(
         ["nash", "nash", "nash"], periods=40, interventions=[Exit(21, 2)], path=tmp_path / "run.db"
     )
-    found = dynamics(panel(run), np.random.default_rng(0))
+    found = measure_dynamics(panel(run), np.random.default_rng(0))
     assert found.runs[0].gains == pytest.approx([0] * 10, abs=1e-6)
     assert np.isnan(found.runs[0].firms[2][-1])
     assert found.paths[-1].gains[-1].value is None

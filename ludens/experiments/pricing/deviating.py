@@ -256,13 +256,13 @@ class DeviateStudy(BranchStudy[DeviateConfig, DeviateResult]):
 
     def page(self, result: DeviateResult) -> Page:
         """Return the report."""
-        from ludens.experiments.pricing.deviate_page import page
+        from ludens.experiments.pricing.deviations_page import page
 
         return page(result)
 
     def show(self, result: DeviateResult, console: Console) -> None:
         """Print the responses."""
-        from ludens.experiments.pricing.deviate_page import print_responses
+        from ludens.experiments.pricing.deviations_page import print_responses
 
         print_responses(result, console)
 
