@@ -64,6 +64,14 @@ def play(
     episodes: Annotated[int, typer.Option(help="Number of episodes.")] = 1,
     seed: Seed = 0,
     framing: Annotated[str, typer.Option(help="Wording for models: neutral, story or twin.")] = "neutral",
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Jinja template for models in place of a framing: a file (.j2, .txt, .md), or its text.",
+            show_default=False,
+        ),
+    ] = None,
     elicit: Elicit = "auto",
     invalid: Annotated[
         Literal["drop", "forfeit", "abort"],
@@ -92,7 +100,8 @@ def play(
     if payoffs is not None:
         options["payoffs"] = numbers(payoffs)
     settings = _unusual(framing=(framing, "neutral"), elicit=(elicit, "auto"), invalid=(invalid, "drop"))
-    policies = with_settings(policy, **settings, persona=persona, api_base=api_base, patience=patience)
+    more_settings = {"template": template, "persona": persona, "api_base": api_base, "patience": patience}
+    policies = with_settings(policy, **settings, **more_settings)
     config = PlayConfig(
         environment=(environment, options),
         policies=policies[0] if len(policies) == 1 else policies,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias
 
 import numpy as np
 from gymnasium.spaces import Discrete
@@ -103,13 +103,7 @@ def numbered_turn(
     )
 
 
-@overload
-def with_turns(env: AECEnv[str, Any, Any], turn: TurnFunction = numbered_turn) -> AECEnv[str, Any, Any]: ...
-@overload
-def with_turns(
-    env: ParallelEnv[str, Any, Any], turn: TurnFunction = numbered_turn
-) -> ParallelEnv[str, Any, Any]: ...
-def with_turns(env: Env, turn: TurnFunction = numbered_turn) -> Env:
+def with_turns(env: Env, turn: TurnFunction = numbered_turn) -> Any:
     """Return a PettingZoo environment with turns, so that policies can play it.
 
     Args:

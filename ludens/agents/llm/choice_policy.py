@@ -11,7 +11,7 @@ from ludens.agents.llm.logprobs import NEVER, normalised
 from ludens.agents.llm.loop import run
 from ludens.agents.llm.model_policy import Question
 from ludens.agents.llm.prompts.games import Format, orders, render
-from ludens.agents.llm.prompts.templates import Prompt
+from ludens.agents.llm.prompts.templates import Prompt, WordingError
 from ludens.agents.llm.query import ModelQuery
 from ludens.agents.llm.rating_policy import RatingPolicy
 from ludens.agents.llm.reading.choices import read_choice, read_shares
@@ -36,10 +36,10 @@ class LLMPolicy(RatingPolicy):
 
     Args:
         model: for example ``"openai/gpt-5-mini"``, ``"local/smollm2-135m"``.
-        settings: see `ludens.agents.llm.settings.ChoiceSettings`: framing, persona, reasoning, elicit, order,
-            format, retries, invalid, and those of every model (temperature, seed, api_base …). Anything else
-            is handed to LiteLLM with every request; a misspelt setting, and a parameter that the policy
-            decides itself (messages, n, stream …), is an error.
+        settings: see `ludens.agents.llm.settings.ChoiceSettings`: framing or template, persona, reasoning,
+            elicit, order, format, retries, invalid, and those of every model (temperature, seed, api_base …).
+            Anything else is handed to LiteLLM with every request; a misspelt setting, and a parameter that
+            the policy decides itself (messages, n, stream …), is an error.
 
     A refusal ends the decision at once, without another attempt. A server that gives no reply is no decision
     of the model: it raises `NoReplyError`.
@@ -99,6 +99,14 @@ class LLMPolicy(RatingPolicy):
         wording = None
         for order in self._orders(turn, rng, every=True):
             prompt = self._render(turn, order)
+            if max(map(len, prompt.labels)) > 1:
+                if insisted:
+                    raise WordingError(
+                        f"{turn.environment} offers {len(turn.options)} options at {turn.node!r}, whose "
+                        "labels are no single tokens, so that log-probabilities do not tell them apart: use "
+                        "elicit='sample'."
+                    )
+                return None
 
             def read(reply: Reply, prompt: Prompt = prompt) -> ParsedReply:
                 return read_masses(reply, prompt, strict=not (insisted or self.local))
@@ -178,6 +186,7 @@ class LLMPolicy(RatingPolicy):
             reasoning=self.settings.reasoning and not belief,
             format=format_,
             belief=belief,
+            template=self.settings.template,
         )
 
     def _by_logprobs(self, query: ModelQuery) -> bool:

@@ -66,6 +66,7 @@ class RatingPolicy(ModelPolicy):
                 persona=self.settings.persona,
                 reasoning=self.settings.reasoning,
                 format="json" if held else "letter",
+                template=self.settings.template,
             )
 
             def read(reply: Reply) -> ParsedReply:

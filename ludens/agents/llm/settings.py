@@ -25,6 +25,7 @@ from pydantic import (
 
 from ludens.agents.llm.endpoint import PATIENCE
 from ludens.agents.llm.prompts.games import check_framing
+from ludens.agents.llm.prompts.own import template_text
 from ludens.agents.llm.prompts.prices import Layout, check_prefix
 from ludens.agents.llm.prompts.templates import personas
 from ludens.agents.policy import OnInvalid
@@ -36,6 +37,7 @@ Elicit = Literal["auto", "logprobs", "sample"]
 AnswerFormat = Literal["auto", "letter"]
 Order = Literal["auto", "random", "both"]
 AnyLayout = Literal["auto", Layout]
+NEUTRAL = "neutral"
 
 # Parameters of LiteLLM that the policy decides, and the setting that decides them, if there is one.
 DECIDED = {
@@ -153,6 +155,10 @@ def _persona(value: object, info: ValidationInfo) -> str | None:
     return value
 
 
+def _template(value: object, info: ValidationInfo) -> str | None:
+    return None if value is None else template_text(value)
+
+
 def _order(value: object, info: ValidationInfo) -> Order | int:
     if not isinstance(value, str) and (number := whole_number(value)) is not None:
         return number
@@ -264,6 +270,9 @@ class AnswerSettings(ModelSettings):
 
     Attributes:
         framing: the wording, a name from `ludens.agents.llm.framings`.
+        template: a Jinja2 template of the user's own in the place of a framing: its text, or a file (a
+            `Path`, or a text of one line that ends in .j2, .jinja, .jinja2, .txt or .md). It is read once,
+            and runs keep its text; see `ludens.agents.llm.prompts.own` for what may be left out of it.
         reasoning: let the model reason before it answers.
         format: ``"letter"`` asks for plain text that ends in a letter, as models tuned by ludens have learnt
             it; ``"auto"`` asks for JSON where the model can be held to a schema.
@@ -276,13 +285,23 @@ class AnswerSettings(ModelSettings):
         retries: how often a reply that cannot be read is asked again, with the reason.
     """
 
-    framing: Annotated[str, BeforeValidator(check_framing)] = "neutral"
+    framing: Annotated[str, BeforeValidator(check_framing)] = NEUTRAL
+    template: Annotated[str | None, BeforeValidator(_template)] = None
     reasoning: Flag = False
     format: Annotated[AnswerFormat, _one_of(AnswerFormat)] = "auto"
     invalid: Annotated[OnInvalid, _one_of(OnInvalid)] = "drop"
     persona: Annotated[str | None, BeforeValidator(_persona)] = None
     order: Annotated[Order | int, BeforeValidator(_order)] = "auto"
     retries: Count = 2
+
+    @model_validator(mode="after")
+    def _worded_once(self) -> Self:
+        if self.template is not None and self.framing != NEUTRAL:
+            raise UsageError(
+                f"A template takes the place of a framing, and framing={self.framing!r} was given beside it: "
+                "leave one out."
+            )
+        return self
 
 
 class ChoiceSettings(AnswerSettings):

@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
 
 from ludens.agents.policy import Policy
+from ludens.agents.registry import is_model_id
 from ludens.agents.secrets import is_address, is_secret, masked, remember, without_secrets
 from ludens.agents.trained.names import CONTENT, moved, pinned
 from ludens.errors import UsageError
@@ -64,7 +65,7 @@ def as_policy(value: object) -> PolicyLike:
         return kept
     if isinstance(value, Mapping):
         remember(value)
-        settings: dict[str, Any] = plain_values(value)
+        settings: dict[str, Any] = plain_values(_with_template(value))
         _check_kept(settings)
         whole: PolicyLike = pinned(settings)
         return whole
@@ -74,7 +75,22 @@ def as_policy(value: object) -> PolicyLike:
     )
 
 
-_TEXTS = frozenset({"label", "model", "persona", "prefix", "spec"})
+def _with_template(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings of a language model with the text of its template in the place of a file, so that
+    a run's file holds all that is asked.
+
+    Raises:
+        ValueError: the file cannot be read, or is no template.
+    """
+    given, spec = settings.get("template"), settings.get("spec")
+    if given is None or not isinstance(spec, str) or not is_model_id(spec):
+        return settings
+    from ludens.agents.llm.prompts.own import template_text
+
+    return {**settings, "template": template_text(given)}
+
+
+_TEXTS = frozenset({"label", "model", "persona", "prefix", "spec", "template"})
 
 
 def _check_kept(settings: Mapping[str, Any]) -> None:

@@ -9,11 +9,12 @@ option stands first and carries the first label.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
+from ludens.agents.llm.prompts.own import FRAMING, OwnTemplate, own_labels
 from ludens.agents.llm.prompts.templates import WORDINGS, Prompt, WordingError
 from ludens.agents.llm.prompts.tree import LabelledTree, rotation
 from ludens.agents.policy import Wording
@@ -63,6 +64,7 @@ def render(
     reasoning: bool = False,
     format: Format = "letter",  # the word for it
     belief: bool = False,
+    template: str | None = None,
 ) -> Prompt:
     """Word a turn at which one of several options is chosen.
 
@@ -74,27 +76,29 @@ def render(
         reasoning: ask for thoughts before the answer.
         format: ``"letter"`` asks for a bare label, ``"json"`` for a JSON object.
         belief: ask how many of 100 others choose each option, instead of asking for a choice.
+        template: the text of a template of the user's own in the place of the framing
+            (`ludens.agents.llm.prompts.own`).
 
     Raises:
-        WordingError: the framing is unknown, or cannot word this game.
+        WordingError: the framing is unknown, or it or the template cannot word this game.
     """
-    name = _template_name(check_framing(framing), turn)
-    letters = _letters(framing)
-    most = max((len(node.options) for node in _sets(turn)), default=len(turn.options))
-    if max(most, len(turn.options)) > len(letters):
+    source = _framed(framing, turn) if template is None else _own(OwnTemplate(template), turn)
+    most = max(len(turn.options), *(len(node.options) for node in _sets(turn)), 0)
+    if most > len(source.letters):
         raise WordingError(
-            f"Framing {framing!r} has labels for {len(letters)} options, and {turn.game.name} offers {most}: "
-            f"add labels to wordings/{framing}/labels.txt."
+            f"Framing {framing!r} has labels for {len(source.letters)} options, and {turn.game.name} offers "
+            f"{most}: add labels to wordings/{framing}/labels.txt."
         )
     shown = rotation(len(turn.options), order)
-    labels = letters[: len(shown)]
+    labels = source.letters[: len(shown)]
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "belief": belief}
-    module = WORDINGS.environment.get_template(name).make_module(answering | _context(turn, order, letters))
-    phrases = getattr(module, "phrases", {}).get(turn.node, {})
-    words = tuple(phrases[turn.options[place].name] for place in shown if turn.options[place].name in phrases)
+    said, phrased = source.render(answering | _context(turn, order, source.letters))
+    names = tuple(turn.options[place].name for place in shown)
+    phrases = phrased.get(turn.node, {} if template is None else _distinct(names))
+    words = tuple(phrases[name] for name in names if name in phrases)
     return _prompt(
-        str(module),
-        _Asked(framing, name, persona, "again.j2", answering),
+        said,
+        _Asked(source, persona, "again.j2", answering),
         labels,
         shown,
         words if len(words) == len(shown) else (),
@@ -109,6 +113,7 @@ def render_scale(
     persona: str | None = None,
     reasoning: bool = False,
     format: Format = "letter",  # the word for it
+    template: str | None = None,
 ) -> Prompt:
     """Word a turn that asks for points on its scale (``turn.scale``): a rating, or points shared out over two
     things, each of which has a label.
@@ -120,20 +125,21 @@ def render_scale(
         persona: a name from `personas`, or a text.
         reasoning: ask for thoughts before the answer.
         format: ``"letter"`` asks for bare numbers, ``"json"`` for a JSON object.
+        template: as for `render`.
 
     Raises:
-        WordingError: the framing is unknown or has no wording for this game, or the scale is not one from 0
-            to 100.
+        WordingError: the framing is unknown or has no wording for this game, the template cannot word it, or
+            the scale is not one from 0 to 100.
     """
-    name = _template_name(check_framing(framing), turn)
+    source = _framed(framing, turn) if template is None else _own(OwnTemplate(template, scale=True), turn)
     scale = turn.scale
     if scale is None or (scale.lowest, scale.highest) != (LOWEST, HIGHEST):
         asks = "asks for none" if scale is None else f"has a scale from {scale.lowest} to {scale.highest}"
         raise WordingError(
-            f"Framing {framing!r} words points from {LOWEST} to {HIGHEST} alone, and {turn.game.name} {asks} "
-            f"at {turn.node!r}."
+            f"Framing {source.framing!r} words points from {LOWEST} to {HIGHEST} alone, and {turn.game.name} "
+            f"{asks} at {turn.node!r}."
         )
-    letters = _letters(framing)
+    letters = source.letters
     shown = rotation(2, order)
     labels = letters[:2] if scale.kind == "allocation" else ()
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "scale": scale.kind}
@@ -143,16 +149,67 @@ def render_scale(
         if number < len(scale.things)
     ]
     plain = _context(replace(turn, options=()), order, letters)
-    text = WORDINGS.render(name, plain | answering | {"shown": shown, "programs": things})
-    return _prompt(text, _Asked(framing, name, persona, "again_scale.j2", answering), labels, shown, ())
+    said, _ = source.render(plain | answering | {"shown": shown, "programs": things})
+    return _prompt(said, _Asked(source, persona, "again_scale.j2", answering), labels, shown, ())
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where the words of a turn come from.
+
+    Attributes:
+        framing: its name.
+        template: its name; of one of the user's own, that of the framing.
+        letters: labels of options.
+        render: returns the text from what the template may use, and what it calls options, by node and name.
+        templates: what its text depends on, by name.
+        text: what else it depends on.
+    """
+
+    framing: str
+    template: str
+    letters: tuple[str, ...]
+    render: Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]
+    templates: tuple[str, ...]
+    text: str
+
+
+def _framed(framing: str, turn: Turn) -> _Source:
+    """Return the template of a framing for a turn's game.
+
+    Raises:
+        WordingError: there is no such framing, or it has no wording for this game.
+    """
+    name = _template_name(check_framing(framing), turn)
+    letters = _letters(framing)
+
+    def rendered(context: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        module = WORDINGS.environment.get_template(name).make_module(dict(context))
+        return str(module).strip(), getattr(module, "phrases", {})
+
+    return _Source(framing, name, letters, rendered, (name,), " ".join(letters))
+
+
+def _own(template: OwnTemplate, turn: Turn) -> _Source:
+    """Return a template of the user's own, with labels that suit the names of a turn's options."""
+    sets = _sets(turn)
+    names = [option.name for option in turn.options] + [name for node in sets for name in node.options]
+    letters = own_labels(names, max(len(turn.options), *(len(node.options) for node in sets), 2))
+    rendered = partial(template.render, turn)
+    return _Source(FRAMING, FRAMING, letters, rendered, template.templates, template.text)
+
+
+def _distinct(names: Sequence[str]) -> Mapping[str, str]:
+    """Return the names of options by themselves; none where two of them read alike."""
+    same = len({" ".join(name.split()).casefold() for name in names}) < len(names)
+    return {} if same else dict(zip(names, names, strict=True))
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """How a prompt came to be: framing, template and persona, and the template that asks again."""
+    """How a prompt came to be: its source and persona, and the template that asks again."""
 
-    framing: str
-    template: str
+    source: _Source
     persona: str | None
     again: str
     answering: Mapping[str, Any]
@@ -162,18 +219,19 @@ def _prompt(
     text: str, asked: _Asked, labels: tuple[str, ...], shown: tuple[int, ...], words: tuple[str, ...]
 ) -> Prompt:
     persona = WORDINGS.persona(asked.persona)
-    templates = [asked.template, "system.j2", "again.j2", *filter(None, [persona.template])]
+    source = asked.source
+    templates = [*source.templates, "system.j2", "again.j2", *filter(None, [persona.template])]
     own = "" if persona.template else persona.text or ""
     return Prompt(
-        messages=(WORDINGS.system(persona), {"role": "user", "content": text.strip()}),
+        messages=(WORDINGS.system(persona), {"role": "user", "content": text}),
         labels=labels,
         order=shown,
         words=words,
         reread=lambda reason: WORDINGS.render(asked.again, {"reason": reason, **asked.answering}),
         wording=Wording(
-            asked.framing,
-            asked.template,
-            WORDINGS.hash(templates, " ".join(_letters(asked.framing)), own),
+            source.framing,
+            source.template,
+            WORDINGS.hash(templates, source.text, own),
             (shown,),
         ),
     )
@@ -200,6 +258,11 @@ def _sets(turn: Turn) -> tuple[InformationSet, ...]:
 def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
     """Return what templates may use: the turn and its options, and for a game tree its moves and outcomes."""
     roles = list(turn.game.roles)
+    if turn.role not in roles:
+        raise WordingError(
+            f"The turn at {turn.node!r} of {turn.environment} has the role {turn.role!r}, and its game has "
+            f"{', '.join(roles)}: name one of them."
+        )
     shown = rotation(len(turn.options), order)
     plain = {
         "turn": turn,

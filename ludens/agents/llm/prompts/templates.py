@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 
+_MOST_LISTED = 26
+
+
 class WordingError(UsageError):
     """An error for a framing or prefix that does not exist, or that cannot word this game."""
 
@@ -87,9 +90,10 @@ class TemplateFolder:
         """The Jinja2 environment that loads templates from this folder."""
         # Jinja2 costs 40 ms to import; a run without language models never needs it.
         from jinja2 import FileSystemLoader, StrictUndefined
-        from jinja2.sandbox import SandboxedEnvironment
 
-        environment = SandboxedEnvironment(
+        from ludens.agents.llm.prompts.sandbox import PromptEnvironment
+
+        environment = PromptEnvironment(
             loader=FileSystemLoader(self.path),
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -98,8 +102,9 @@ class TemplateFolder:
         )
         environment.filters |= {
             "number": lambda value: f"{value:.10g}",
-            "alternatives": partial(_join, last="or"),
+            "alternatives": _alternatives,
             "alternatives_each": ", and how many ".join,
+            "kind": lambda labels: "number" if labels[0].isdigit() else "letter",
             "series": partial(_join, last="and"),
         }
         return environment
@@ -163,6 +168,10 @@ def _hash(folder: TemplateFolder, templates: tuple[str, ...], texts: tuple[str, 
     return hashlib.sha256("".join([*parts, "\0".join(texts)]).encode("utf-8", "surrogatepass")).hexdigest()[
         :12
     ]
+
+
+def _alternatives(items: Sequence[str]) -> str:
+    return "any of the list" if len(items) > _MOST_LISTED else _join(items, "or")
 
 
 def _join(items: Sequence[str], last: str) -> str:

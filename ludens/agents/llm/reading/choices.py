@@ -120,7 +120,7 @@ def read_choice(
 
     Args:
         text: the reply.
-        labels: single capital letters, one per option.
+        labels: single capital letters, or whole numbers, one per option.
         words: the names of the options beside their labels, in the same order; may be empty.
         reasoning: whether the model was asked to reason first, so that options may be weighed before the
             answer.
@@ -275,7 +275,8 @@ class _Formal:
                     continue
                 shown = str(value)
                 self.texts.append(shown)
-                place = _only_answer(shown, labels, words) if isinstance(value, str) else None
+                text = isinstance(value, str) or (isinstance(value, int) and shown in labels)
+                place = _only_answer(shown, labels, words) if text else None
                 if place is None:
                     self.strange.append(shown[:20] or "nothing")
                 marks.append(STRANGE_ANSWER if place is None else special(place, SURE))

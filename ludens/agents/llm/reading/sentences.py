@@ -163,7 +163,7 @@ def sentences(text: str, labels: Sequence[str], numbers: bool = False) -> list[S
 
     Args:
         text: plain text; see `special`.
-        labels: single capital letters.
+        labels: single capital letters, or whole numbers.
         numbers: whether a number is asked for, so that the words of prices and ratings count.
     """
     text = re.sub(r"\[[ ]?\]", "☐", text)  # a box that is not ticked
@@ -173,7 +173,7 @@ def sentences(text: str, labels: Sequence[str], numbers: bool = False) -> list[S
     )
     found: list[Sentence] = []
     for number, line in enumerate(text.split("\n")):
-        parts = list(_parts(line))
+        parts = list(_parts(line, numbered="".join(labels).isdigit()))
         for raw, end in parts:
             tokens = _tokens(raw, labels, whole, numbers)
             if any(token.kind not in (COMMA, QUOTE) for token in tokens) or "?" in end:
@@ -199,9 +199,12 @@ UNCLEAR = "\uf001"
 """The character that stands for something formal that is no answer."""
 
 
-def _parts(line: str) -> Iterator[tuple[list[_Raw], str]]:
-    """Yield the raw tokens of each sentence on a line, and the marks that end it."""
-    line = re.sub(r"^[\s>#*•·\-]*(?:\d{1,2}[.)]\s+)?", "", line)
+def _parts(line: str, *, numbered: bool) -> Iterator[tuple[list[_Raw], str]]:
+    """Yield the raw tokens of each sentence on a line, and the marks that end it. A number at the beginning
+    is the line's, unless options are `numbered`.
+    """
+    ahead = r"^(?:[\s>#*•·]|-(?!\d))*" if numbered else r"^[\s>#*•·\-]*(?:\d{1,2}[.)]\s+)?"
+    line = re.sub(ahead, "", line)
     raw: list[_Raw] = []
     before = 0
     for hit in _TOKEN.finditer(line):
@@ -262,7 +265,9 @@ def _tokens(raw: Sequence[_Raw], labels: Sequence[str], whole: tuple[str, ...], 
         elif each.group == "special":
             token = _special(each.text)
         elif each.group == "number":
-            token = Token(NUMBER, each.text)
+            minus = number > 0 and raw[number - 1].text == "-" and each.glued
+            named = each.text in labels and not minus
+            token = Token(LABEL if named else NUMBER, each.text, labels.index(each.text) if named else None)
         elif each.group == "mark":
             kind = _MARK_KINDS.get(each.text, "")
             token = Token(kind, each.text) if kind else None

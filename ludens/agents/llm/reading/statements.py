@@ -471,13 +471,20 @@ def _without_answer(
     return VAGUE, None
 
 
+_MOST_LISTED = 26
+
+
 def none_of(names: Sequence[str]) -> str:
     """Return the sentence that says that a reply has no answer."""
-    return f"The reply gives none of the answers {', '.join(names)}."
+    return f"The reply gives none of the answers {_listed(names)}."
 
 
 def _stranger(text: str, names: Sequence[str]) -> str:
-    return f"{text!r} is not one of the options {', '.join(names)}."
+    return f"{text!r} is not one of the options {_listed(names)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _MOST_LISTED else f"{names[0]} to {names[-1]}"
 
 
 def _several(named: set[str]) -> str:
