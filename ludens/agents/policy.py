@@ -218,6 +218,14 @@ class Policy(Shown, ABC):
         """
         return self
 
+    def for_game(self, game: object) -> Policy:
+        """Return the policy as it plays a game, which is the policy itself but for language models.
+
+        Args:
+            game: as for `ludens.agents.make_policy`.
+        """
+        return self
+
     def describe(self) -> dict[str, Any]:
         """Return what a run's manifest records: JSON values that determine the policy's behaviour."""
         return self._described()
@@ -266,7 +274,20 @@ class Policy(Shown, ABC):
         if decision.action is None:
             reason = decision.calls[-1].detail if decision.calls else "no reason given"
             raise NoDecisionError(f"{self.name} gave no usable decision at {turn.node!r}: {reason}", decision)
+        keep_notes(env, agent, decision)
         return decision.action
+
+
+def keep_notes(env: Any, agent: str, decision: Decision) -> None:
+    """Hand the notes of a decision to the environment, where it keeps them for the seat's next turns, as a
+    market does.
+
+    Raises:
+        UsageError: it does not take them.
+    """
+    keep = getattr(env.unwrapped, "keep_notes", None)
+    if keep is not None and decision.notes is not None:
+        keep(agent, decision.notes)
 
 
 def draw(probabilities: Sequence[float], turn: Turn, rng: np.random.Generator, **known: Any) -> Decision:

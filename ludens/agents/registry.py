@@ -65,7 +65,7 @@ def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **d
     Args:
         spec: a name as in the tables; or a mapping with that under ``"spec"`` and further settings beside it,
             which take precedence over those in the name. `Policy.describe` returns such a mapping. A policy
-            is returned as it is.
+            is returned as it plays the game (`Policy.for_game`).
         game: what the policy is to play: an environment or its id, with or without ``ludens/`` and ``-v0``,
             or the rules (a `GameTree`, a `Market`, an `AdoptionGame`, a `Vignette` …). None stands for a game
             tree; names that exist for one other kind of game alone are then made for that kind.
@@ -79,7 +79,7 @@ def make_policy(spec: str | Mapping[str, Any] | Policy, game: object = None, **d
     from ludens.agents.policy import Policy
 
     if isinstance(spec, Policy):
-        return spec
+        return spec if game is None else spec.for_game(game)
     name, settings = unfold(spec)
     if isinstance(spec, Mapping) and not isinstance(name, str):
         called = spec.get("name", dict(spec))
@@ -120,6 +120,19 @@ def policy_names(game: object = None) -> list[str]:
     names = {**_EVERYWHERE, **domain.names}
     own = [*installed(POLICIES), *(installed(PREFERENCES) if domain is _domain(None) else ())]
     return [name.example or head for head, name in names.items()] + sorted(set(own) - set(names))
+
+
+def model_class(game: object) -> type[Policy]:
+    """Return the class whose policies ask language models in a game.
+
+    Args:
+        game: as for `make_policy`.
+
+    Raises:
+        UsageError: there is no such environment.
+    """
+    asks: type[Policy] = load_object(_domain(game).model)
+    return asks
 
 
 def is_model_id(spec: str) -> bool:
@@ -174,7 +187,7 @@ def _domain(game: object) -> Domain:
         for domain in others:
             if short in domain.environments:
                 return domain
-    if isinstance(game, str):
+    if isinstance(game, str) and ":" not in game:
         from ludens.envs.registration import environment_id
 
         environment_id(game)

@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 from pettingzoo import AECEnv, ParallelEnv
 
-from ludens.agents.policy import Decision, NoDecisionError, Policy
+from ludens.agents.policy import Decision, NoDecisionError, Policy, keep_notes
 from ludens.agents.registry import make_policy
 from ludens.checks import check_choice, check_count, entries
 from ludens.envs import make_env
@@ -302,8 +302,7 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
             )
         if decision.notes is not None:
             self._notes[agent] = decision.notes
-            if decision.notes.get("message") and turn.facts.get("messages") is not None:
-                self.env.unwrapped.say(agent, decision.notes["message"])
+            keep_notes(self.env, agent, decision)
         return decision.action
 
     def _never_asked(self) -> UsageError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,8 +21,10 @@ from ludens.agents.llm.reading.parsed import ParsedReply, read_masses, read_text
 from ludens.agents.llm.reading.schemas import choice_schema, shares_schema
 from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import ChoiceSettings, ModelSettings
-from ludens.agents.policy import BeliefReport, Decision, Wording, draw
+from ludens.agents.policy import BeliefReport, Decision, Policy, Wording, draw
+from ludens.agents.registry import model_class
 from ludens.envs import Turn
+from ludens.errors import UsageError
 
 # The embedded engine lists as many tokens as asked for; hosted models list twenty at most.
 TOP_LOGPROBS, TOP_LOGPROBS_LOCAL = 20, 200
@@ -43,7 +47,8 @@ class LLMPolicy(RatingPolicy):
 
     A refusal ends the decision at once, without another attempt. A server that gives no reply is no decision
     of the model: it raises `NoReplyError`.
-    Where a turn asks for points, it answers as `RatingPolicy` does.
+    Where a turn asks for points, it answers as `RatingPolicy` does, and in a market as the `PricePolicy` of
+    the same model and settings.
 
     Raises:
         UsageError: a setting is out of its range or unknown.
@@ -52,15 +57,42 @@ class LLMPolicy(RatingPolicy):
     Settings: ClassVar[type[ModelSettings]] = ChoiceSettings
     settings: ChoiceSettings
 
+    @cached_property
+    def _kinds(self) -> dict[Any, Policy]:
+        """The policies that ask the same model in other kinds of games."""
+        return {}
+
+    def for_game(self, game: object) -> Policy:
+        """Return the policy that asks the model in a game: itself, or a `PricePolicy` in a market.
+
+        Raises:
+            UsageError: a setting means nothing there.
+        """
+        kind = model_class(game)
+        if type(self) is not LLMPolicy or issubclass(LLMPolicy, kind):
+            return self
+        if kind not in self._kinds:
+            self._kinds[kind] = self._as(kind)
+        return self._kinds[kind]
+
     async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask the model.
 
         Raises:
             ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
-            WordingError: the framing cannot word this game.
+            WordingError: the framing or the template cannot word this game.
+            UsageError: the turn has neither options nor points, and is none of a market.
         """
+        suited = self.for_game(turn.game)
+        if suited is not self:
+            return await suited.adecide(turn, rng)
         if turn.scale is not None:
             return await super().adecide(turn, rng)
+        if not turn.options:
+            raise UsageError(
+                f"{self.name} chooses between options, and {turn.environment} has none at {turn.node!r}: "
+                "give its turn options, such as points of a grid."
+            )
         query = await self._query(rng)
         if self._by_logprobs(query):
             decision = await self._weigh(turn, rng, query)
@@ -89,6 +121,15 @@ class LLMPolicy(RatingPolicy):
     def belief(self, turn: Turn, rng: np.random.Generator) -> BeliefReport:
         """Ask as `abelief` does, and wait for the model."""
         return run(self.abelief(turn, rng))
+
+    def _as(self, kind: Callable[..., Policy]) -> Policy:
+        """Return the policy of another kind that asks the same model, with all settings that were changed."""
+        fields, settings = type(self.settings).model_fields, self.settings
+        values = {name: getattr(settings, name) for name in settings.names()}
+        changed = {name: value for name, value in values.items() if value != fields[name].default}
+        made = kind(self.model, **changed, **self.options)
+        made.name, made.made_from = self.name, self.made_from
+        return made
 
     async def _weigh(self, turn: Turn, rng: np.random.Generator, query: ModelQuery) -> Decision | None:
         """Draw a decision from log-probabilities; return None if they are none of an answer, or the model

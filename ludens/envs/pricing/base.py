@@ -170,6 +170,19 @@ class BertrandBase(BaseEnv):
             "memory": self.options.memory,
         }
 
+    def keep_notes(self, agent: str, notes: Mapping[str, str]) -> None:
+        """Keep what a firm writes down for itself: its turns hold it as ``facts["notes"]`` until the episode
+        ends. A ``message`` among the notes is sent with its next price where firms can talk.
+
+        Raises:
+            UsageError: the agent is not in the market now, or the message is too long.
+        """
+        self._check_running("keep_notes()")
+        self._check_seat(agent)
+        if self.core.schedule.talk is not None and notes.get("message"):
+            self.say(agent, notes["message"])
+        self._notes[agent] = dict(notes)
+
     def _begin(self, rng: np.random.Generator) -> None:
         """Begin an episode, with randomness from the generator."""
         self.core.reset(int(rng.integers(2**63)) if self.core.schedule.draws else 0)
@@ -182,6 +195,7 @@ class BertrandBase(BaseEnv):
         self._profits, self._fines = (np.full((periods, market.firms), np.nan) for _ in range(2))
         self._last: _Period | None = None
         self._saying: dict[str, str] = {}
+        self._notes: dict[str, Mapping[str, str]] = {}
         self._said: tuple[tuple[str, str], ...] = ()
 
     def _legal(self, agent: str, action: Any) -> Any:
@@ -307,6 +321,8 @@ class BertrandBase(BaseEnv):
                 "discount": self.options.discount,
                 "price_limit": self.options.price_limit,
                 "messages": None if schedule.talk is None else self._said,
+                "message_limit": None if schedule.talk is None else schedule.talk.limit,
+                "notes": self._notes.get(agent, {}),
                 "notices": self._notices(),
                 "memory": self.options.memory,
                 **facts,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
@@ -39,12 +39,22 @@ Policies = PolicyLike | Sequence[PolicyLike] | Mapping[str, PolicyLike]
 """One policy for all seats, one per seat in their order, or by the seat's name."""
 
 
-def _seated(value: object) -> object:
+def _seated(value: object, info: ValidationInfo) -> object:
+    def seated(policy: object) -> PolicyLike:
+        given = as_policy(policy)
+        return given.for_game(_game(info)) if isinstance(given, Policy) else given
+
     if isinstance(value, Mapping) and not {"spec", "kind"} & set(value):
-        return {str(seat): as_policy(policy) for seat, policy in value.items()}
+        return {str(seat): seated(policy) for seat, policy in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(map(as_policy, value))
-    return as_policy(value)
+        return tuple(map(seated, value))
+    return seated(value)
+
+
+def _game(info: ValidationInfo) -> object:
+    """Return the environment of a configuration, or its id."""
+    environment = info.data.get("environment")
+    return environment.get("id") if isinstance(environment, Mapping) else environment
 
 
 def _described(value: Any) -> Any:

@@ -29,8 +29,10 @@ from pydantic import (
 )
 
 from ludens.agents.llm.prompts.prices import check_prefix
+from ludens.agents.policy import Policy
 from ludens.envs.pricing import Intervention, Market, Regulator
 from ludens.envs.pricing.interventions import as_intervention, as_interventions
+from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.simulator import checked_grid
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
 from ludens.envs.pricing.theory.parameters import DemandName, number, positive, taste_scale
@@ -179,7 +181,8 @@ class PricingConfig(StudyConfig):
     def _check_firms(cls, firms: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
         if not firms:
             raise ValueError("Name the firms, as in ['openai/gpt-5-mini', 'nash'].")
-        return firms
+        market = BERTRAND.environment
+        return tuple(each.for_game(market) if isinstance(each, Policy) else each for each in firms)
 
     @field_validator("market")
     @classmethod

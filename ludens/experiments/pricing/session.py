@@ -17,9 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pettingzoo
 
-from ludens.agents.policy import Decision
+from ludens.agents.policy import Decision, keep_notes
 from ludens.envs import Turn
-from ludens.envs.pricing import CheapTalk
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices
 from ludens.experiments.pricing.config import PricingConfig
@@ -76,8 +75,6 @@ class MarketSession:
         market, interventions = config.scaled(scale), config.scaled_interventions(scale)
         self.played: list[dict[str, dict[str, float]]] = []
         self.welfare: list[tuple[float, float]] = []
-        self._notes: dict[str, Mapping[str, str]] = {}
-        self._talk = next((each.limit for each in interventions if isinstance(each, CheapTalk)), None)
         self._product = {f"firm_{firm}": product for product, firm in enumerate(market.owners)}
         grid = config.scaled_grid(scale)
         actions: dict[str, Any] = {"actions": "grid", "grid": grid}
@@ -98,7 +95,6 @@ class MarketSession:
     def reset(self, seed: int) -> None:
         """Begin the first period."""
         self._env.reset(seed=seed)
-        self._notes = {}
         self.played, self.welfare = [], []
 
     @property
@@ -108,10 +104,7 @@ class MarketSession:
 
     def turns(self) -> dict[str, Turn]:
         """Return the turns of the firms that set a price now, with their notes; empty at the end."""
-        return {
-            seat: with_facts(self._env.turn(seat), notes=self._notes.get(seat, {}), message_limit=self._talk)
-            for seat in self._env.agents
-        }
+        return {seat: self._env.turn(seat) for seat in self._env.agents}
 
     def step(self, decisions: Mapping[str, Decision]) -> dict[str, dict[str, float]]:
         """Charge the prices, all valid, and send the messages that stand in the decisions' notes.
@@ -123,10 +116,7 @@ class MarketSession:
             UsageError: a price is out of bounds or not a point of the grid, or a message is too long.
         """
         for seat, decision in decisions.items():
-            if decision.notes is not None:
-                self._notes[seat] = decision.notes
-                if self._talk is not None and decision.notes.get("message"):
-                    self._env.say(seat, decision.notes["message"])
+            keep_notes(self._env, seat, decision)
         _, rewards, _, _, infos = self._env.step(
             {seat: decision.action for seat, decision in decisions.items()}
         )

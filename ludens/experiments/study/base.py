@@ -172,7 +172,7 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         from ludens.agents.registry import make_policy
 
         if isinstance(policy, Policy):
-            return policy
+            return make_policy(policy, game)
         if not isinstance(policy, str) and "spec" not in policy:
             field = key.partition("[")[0].partition(".")[0]
             raise UsageError(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ludens.agents.policy import Policy
+from ludens.agents.policy import Policy, keep_notes
 from ludens.envs.foreign import turn_of
 from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
@@ -55,6 +55,7 @@ async def _play_in(
         decision = await recorder.decide(policy, turn)
         if decision.action is None:
             return unplayed(spec, turn, decision, payoffs, policy.name)
+        keep_notes(env, agent, decision)
         env.step(decision.action)
     detail = "truncated by max_cycles" if truncated else ""
     return EpisodeRecord(spec.index, spec.labels, "done", payoffs, detail)
