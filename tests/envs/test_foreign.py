@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import BaseWrapper
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
+from rich.console import Console
 
-from ludens.agents import CallablePolicy, against, make_policy
+from ludens.agents import CallablePolicy, Decision, HumanPolicy, Policy, against, make_policy
 from ludens.envs import Turn, make_env, numbered_turn, turn_of, with_turns
-from ludens.errors import UsageError
+from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, play, resume
 
 rps_v2 = pytest.importorskip("pettingzoo.classic.rps.rps", reason="it draws with pygame, which is missing")
@@ -286,6 +288,40 @@ def test_a_turn_may_be_written_whole_and_changed(tmp_path):
     assert isinstance(made, Turn)
     assert (made.round, made.rounds, made.facts) == (2, 5, {"board": "..x"})
     assert [option.action for option in made.options] == [3, 2, 1]
+
+
+def test_a_person_is_shown_the_facts_of_the_turn():
+    def turn(env, agent):
+        return numbered_turn(env, agent, ("one", "two", "three"), board="..x\n.o.", steps=5)
+
+    env, out = with_turns(Race(), turn), io.StringIO()
+    env.reset()
+    person = HumanPolicy(Console(file=out, width=60), io.StringIO("two\n"))
+    assert person.act(env, np.random.default_rng(0)) == 2
+    assert "board:\n..x\n.o.\nsteps: 5\n" in out.getvalue()
+
+
+def test_a_run_of_an_object_goes_on_with_it_and_with_no_other(tmp_path):
+    class Stops(Policy):
+        name = "stops"
+        left = 3
+
+        def decide(self, turn, rng):
+            type(self).left -= 1
+            if type(self).left == 0:
+                raise LudensError("It is late.")
+            return Decision(turn.options[0].action)
+
+    path = tmp_path / "run.db"
+    with pytest.raises(LudensError, match="late"):
+        play(with_turns(Race()), Stops(), path=path)
+    with pytest.raises(UsageError, match=r"'race_v1' was a Python object.*environment=\.\.\."):
+        resume(path)
+    with pytest.raises(UsageError, match="begun with other episodes"):
+        resume(path, environment=with_turns(rps_v2.env()), policies=Stops())
+    assert resume(path, environment=with_turns(Race()), policies=Stops()).manifest["status"] == "done"
+    with Run(path) as run:
+        assert len(run.decisions()) == 5
 
 
 SOURCE = """
