@@ -168,9 +168,10 @@ def no_turns(environment: str) -> UsageError:
 def seat_to_move(env: Any) -> str | None:
     """Return the seat to move in an environment in which one moves at a time; None where all move at once."""
     if isinstance(env, AECEnv):
-        return str(env.agent_selection)
+        selected: str | None = env.agent_selection
+        return selected
     turns = one_at_a_time(env)
-    return None if turns is None else str(turns.agent_selection)
+    return None if turns is None else turns.agent_selection
 
 
 def one_at_a_time(env: Any) -> AECEnv[str, Any, Any] | None:

@@ -95,20 +95,20 @@ def test_it_words_a_game_tree_as_the_framing_that_it_extends():
     )
 
 
-def test_points_are_asked_for_too():
-    env = make_env("av_dilemma", study=2)
-    asked = {}
+@pytest.mark.parametrize(("study", "kind"), [(1, "rating"), (4, "allocation")])
+def test_points_are_asked_for_too(study, kind):
+    env = make_env("av_dilemma", study=study)
+    made = None
     for seed in range(40):
         env.reset(seed=seed)
-        made = env.unwrapped.turn(env.agent_selection)
-        asked.setdefault(None if made.scale is None else made.scale.kind, made)
-    template = "A car with {{ facts.vignette.riders }} inside."
-    for kind, made in asked.items():
-        if kind is not None:
-            prompt = text(render_scale(made, template=template))
-            assert prompt.startswith("A car with ")
-            assert "from 0 to 100" in prompt or "sum to 100" in prompt
-    assert set(asked) - {None}
+        asked = env.unwrapped.turn(env.agent_selection)
+        made = asked if asked.scale is not None else made
+    assert made.scale.kind == kind
+    prompt = render_scale(made, template="A car with {{ facts.vignette.riders }} inside.", order=1)
+    listed = ["A: swerve", "B: stay"] if kind == "allocation" else []
+    assert prompt.labels == (("A", "B") if listed else ())
+    assert text(prompt).split("\n")[1 : 1 + len(listed)] == listed
+    assert text(prompt).split("\n")[1 + len(listed)].startswith("Answer with")
 
 
 # --- Labels

@@ -192,9 +192,11 @@ def _framed(framing: str, turn: Turn) -> _Source:
 
 def _own(template: OwnTemplate, turn: Turn) -> _Source:
     """Return a template of the user's own, with labels that suit the names of a turn's options."""
-    sets = _sets(turn)
-    names = [option.name for option in turn.options] + [name for node in sets for name in node.options]
-    letters = own_labels(names, max(len(turn.options), *(len(node.options) for node in sets), 2))
+    if template.scale:
+        letters = own_labels(turn.scale.things if turn.scale is not None else (), 2)
+    else:
+        rows = [[option.name for option in turn.options], *(node.options for node in _sets(turn))]
+        letters = own_labels([name for names in rows for name in names], max(map(len, rows)))
     rendered = partial(template.render, turn)
     return _Source(FRAMING, FRAMING, letters, rendered, template.templates, template.text)
 
