@@ -254,6 +254,14 @@ def test_what_makes_no_turn_is_one_sentence_and_leaves_no_file(tmp_path, env, tu
     assert list(tmp_path.iterdir()) == []
 
 
+def test_seats_that_are_not_named_by_texts_are_one_sentence(tmp_path):
+    numbered = Race()
+    numbered.possible_agents = [0, 1]
+    with pytest.raises(UsageError, match="A seat of race_v1 is called 0, and runs name seats by texts"):
+        play(with_turns(numbered), "random", path=tmp_path / "run.db")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_legal_action_is_one_sentence():
     env = with_turns(Race())
     env.reset()

@@ -88,6 +88,11 @@ class EnvironmentMaker:
         self.protocol: str | None = getattr(getattr(first.unwrapped, "game", None), "protocol", None)
         if not has_turns(first):
             raise no_turns(self.name)
+        if strange := [seat for seat in self.seats if not isinstance(seat, str)]:
+            raise UsageError(
+                f"A seat of {self.name} is called {strange[0]!r}, and runs name seats by texts: rename the "
+                "agents of the environment."
+            )
 
     def take(self) -> Env:
         """Return an environment that nobody uses; reset it first."""
