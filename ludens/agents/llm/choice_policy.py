@@ -71,9 +71,9 @@ class LLMPolicy(RatingPolicy):
         kind = model_class(game)
         if type(self) is not LLMPolicy or issubclass(LLMPolicy, kind):
             return self
-        if kind not in self._kinds:
-            self._kinds[kind] = self._as(kind)
-        return self._kinds[kind]
+        if (kind, self.name) not in self._kinds:
+            self._kinds[kind, self.name] = self._as(kind)
+        return self._kinds[kind, self.name]
 
     async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Ask the model.

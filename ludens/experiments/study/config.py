@@ -90,6 +90,28 @@ def _with_template(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**settings, "template": template_text(given)}
 
 
+def check_templates(values: Any) -> None:
+    """See that a run's file holds the texts of its templates, as ludens writes them. A file that names one to
+    be read here was written by somebody else, who would have it sent to a model.
+
+    Raises:
+        UsageError: it names one.
+    """
+    from ludens.agents.llm.prompts.own import names_file
+
+    if isinstance(values, Mapping):
+        template = values.get("template")
+        asks = is_model_id(str(values.get("spec", "")))
+        if asks and isinstance(template, str) and names_file(template):
+            raise UsageError(
+                f"The run names the file {template!r} where runs keep the text of a template: begin it anew."
+            )
+        values = list(values.values())
+    if isinstance(values, list):
+        for value in values:
+            check_templates(value)
+
+
 _TEXTS = frozenset({"label", "model", "persona", "prefix", "spec", "template"})
 
 

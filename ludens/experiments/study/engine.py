@@ -27,6 +27,7 @@ from ludens.experiments.study.config import (
     PolicyLike,
     StudyConfig,
     as_kept,
+    check_templates,
     described,
     identity,
     same_policy,
@@ -315,6 +316,7 @@ def study_of(run: Run, **changes: Any) -> AnyStudy:
 def study_from(manifest: Mapping[str, Any], **changes: Any) -> AnyStudy:
     """Return the study that a manifest describes; see `study_of`."""
     made = find_study(manifest["kind"], manifest.get("study"))
+    check_templates(manifest["config"])
     config = made.config_type(**manifest["config"])
     config = config.with_policies(as_kept)
     return made(config.changed(**changes) if changes else config)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,6 +220,18 @@ def test_a_name_is_an_answer_and_phrases_take_its_place():
         assert policy(server, template=template, **asked).decide(HANDS, rng()).action == 12
 
 
+def test_phrases_that_read_alike_are_told_apart_by_labels_alone():
+    alike = '{% set phrases = {"throw": {"rock": "a hand", "paper": "A  hand", "scissors": "two fingers"}} %}'
+    assert render(HANDS, template=alike).words == ()
+    assert render(HANDS, template=alike.replace("A  hand", "a flat hand")).words[1] == "a flat hand"
+
+
+@pytest.mark.parametrize("phrases", ["3", '{"throw": 3}', '{"throw": {"rock": 1}}', '["rock"]'])
+def test_phrases_of_another_shape_are_one_sentence(phrases):
+    with pytest.raises(WordingError, match=r'sets phrases to .*\{"throw": \{"rock": "…"\}\}'):
+        render(HANDS, template=f"{{% set phrases = {phrases} %}}")
+
+
 def test_one_option_is_asked_for_like_any_other():
     with Loopback([], say("A")) as server:
         decision = policy(server, template="Go on.", elicit="sample").decide(turn("pass"), rng())
@@ -308,6 +322,7 @@ def test_its_description_makes_it_again_and_its_hash_follows_its_text():
         ("{% extends parent %}", "named by a variable"),
         ("", "A template is a text or a file; got ''"),
         (" \n", "A template is a text or a file"),
+        ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "is nested too deeply"),
         (5, "A template is a text or a file; got 5"),
     ],
 )
@@ -375,6 +390,23 @@ def test_a_run_keeps_the_text_and_refuses_another_one(tmp_path, monkeypatch):
         Path("trust.j2").unlink()
         assert resume("run.db", api_base=server.url).manifest["status"] == "done"
         assert text_of(server.requests[0]).startswith("Points: 3.")
+
+
+def test_a_file_that_a_stranger_s_run_names_is_not_read(tmp_path, monkeypatch):
+    """It would be sent to a model."""
+    monkeypatch.chdir(tmp_path)
+    Path("diary.txt").write_text("Dear diary", encoding="utf-8")
+    with Loopback([say("A")], failing(401, "no key")) as server, pytest.raises(LudensError):
+        play("trust", policy(server, template="Go.", elicit="sample"), path="run.db", episodes=2)
+    with closing(sqlite3.connect("run.db")) as file, file:
+        (text,) = file.execute("SELECT value FROM manifest WHERE key = 'config'").fetchone()
+        config = json.loads(text)
+        config["policies"]["template"] = "diary.txt"
+        file.execute("UPDATE manifest SET value = ? WHERE key = 'config'", (json.dumps(config),))
+    with Loopback([], say("A")) as server:
+        with pytest.raises(UsageError, match=r"The run names the file 'diary\.txt' where runs keep the text"):
+            resume("run.db", api_base=server.url)
+        assert server.count == 0
 
 
 def test_a_file_that_is_missing_stops_before_anything_is_written(tmp_path, monkeypatch):

@@ -94,14 +94,14 @@ def render(
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "belief": belief}
     said, phrased = source.render(answering | _context(turn, order, source.letters))
     names = tuple(turn.options[place].name for place in shown)
-    phrases = phrased.get(turn.node, {} if template is None else _distinct(names))
+    phrases = phrased.get(turn.node, {} if template is None else dict(zip(names, names, strict=True)))
     words = tuple(phrases[name] for name in names if name in phrases)
     return _prompt(
         said,
         _Asked(source, persona, "again.j2", answering),
         labels,
         shown,
-        words if len(words) == len(shown) else (),
+        words if len(words) == len(shown) and _differ(words) else (),
     )
 
 
@@ -201,10 +201,9 @@ def _own(template: OwnTemplate, turn: Turn) -> _Source:
     return _Source(FRAMING, FRAMING, letters, rendered, template.templates, template.text)
 
 
-def _distinct(names: Sequence[str]) -> Mapping[str, str]:
-    """Return the names of options by themselves; none where two of them read alike."""
-    same = len({" ".join(name.split()).casefold() for name in names}) < len(names)
-    return {} if same else dict(zip(names, names, strict=True))
+def _differ(words: Sequence[str]) -> bool:
+    """Return whether no two names read alike, so that a name says which option is meant."""
+    return len({" ".join(word.split()).casefold() for word in words}) == len(words)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def template_text(given: object) -> str:
     """
     if not isinstance(given, str | Path) or not str(given).strip():
         raise WordingError(f"A template is a text or a file; got {given!r}.")
-    path = Path(given) if isinstance(given, Path) or _names_file(given) else None
+    path = Path(given) if isinstance(given, Path) or names_file(given) else None
     text, called = str(given), "The template"
     if path is not None:
         called = f"The template {path.name}"
@@ -61,7 +61,7 @@ def template_text(given: object) -> str:
                 "template as a text."
             ) from None
         # So that what runs keep, the text, is never taken for the name of a file.
-        text = f"{text}\n" if _names_file(text) else text
+        text = f"{text}\n" if names_file(text) else text
         if not text.strip():
             raise WordingError(f"{called} is empty: write what the model is to read.")
     _check(text, called)
@@ -133,7 +133,13 @@ class OwnTemplate:
                 f"{_line(error, parts.template)}: {why}; the facts of this turn are: {known}."
             ) from error
         said = [str(module).strip(), *(WORDINGS.render(name, context) for name in parts.rest)]
-        return "\n".join(filter(None, said)), getattr(module, "phrases", {})
+        phrases = getattr(module, "phrases", {})
+        if not isinstance(phrases, Mapping) or not all(map(_names_options, phrases.values())):
+            raise WordingError(
+                f"The template sets phrases to {phrases!r}; write what options are called as "
+                f'{{"{turn.node}": {{"{turn.options[0].name if turn.options else ""}": "…"}}}}.'
+            )
+        return "\n".join(filter(None, said)), phrases
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,12 @@ class _Parts:
     rest: tuple[str, ...]
 
 
-def _names_file(text: str) -> bool:
+def _names_options(phrases: object) -> bool:
+    return isinstance(phrases, Mapping) and all(isinstance(phrase, str) for phrase in phrases.values())
+
+
+def names_file(text: str) -> bool:
+    """Return whether a text is taken for the name of a file."""
     return "\n" not in text and "{" not in text and text.rstrip().endswith(ENDINGS)
 
 
@@ -161,6 +172,8 @@ def _check(text: str, called: str) -> None:
         raise WordingError(
             f"{called} cannot be read at line {error.lineno}: {_plain(error.message or 'it is no template')}."
         ) from None
+    except RecursionError:
+        raise WordingError(f"{called} cannot be read: it is nested too deeply.") from None
     known = {path.relative_to(WORDINGS.path).as_posix() for path in WORDINGS.path.glob("**/*.j2")}
     for name in meta.find_referenced_templates(tree):
         if name not in known:
