@@ -99,8 +99,8 @@ class DeviateConfig(BranchConfig):
             less than a step of the usual grid (our choice).
         seed: of the intervals, and the root of the run's tree of seeds.
         played, points: the source's market and the branching points, each with the number of the source's
-            episode, the period, and how many periods it had played when the run began; filled from the
-            source then.
+            episode and of its run, the period, and how many periods were played when the new run began;
+            filled from the source then.
 
     Raises:
         UsageError: a value is wrong; the message names its key.
@@ -168,6 +168,7 @@ class DeviateStudy(BranchStudy[DeviateConfig, DeviateResult]):
         return [
             {
                 "source": point["source"],
+                "run": point["run"],
                 "period": point["period"],
                 "deviator": deviator,
                 "replicate": replicate,
@@ -210,6 +211,7 @@ class DeviateStudy(BranchStudy[DeviateConfig, DeviateResult]):
             spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
         ) -> EpisodeRecord:
             labels = spec.labels
+            policies = {seat: policy.in_run(labels["run"]) for seat, policy in seated.items()}
             source, first, deviator = labels["source"], labels["period"] - 1, labels["deviator"]
             policies = {seat: policy.in_run(numbers[source]) for seat, policy in seated.items()}
             whole = played[source, labels["period"]]
@@ -341,6 +343,7 @@ def _pointed(config: DeviateConfig) -> DeviateConfig:
         points += [
             {
                 "source": episode,
+                "run": labels[episode]["run"],
                 "period": period,
                 "played": count,
                 "scale": float(labels[episode]["scale"]),

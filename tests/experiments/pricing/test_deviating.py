@@ -164,6 +164,20 @@ def test_learners_answer_as_the_trainer_s_impulse_responses_say(tmp_path):
     assert np.mean([each.forever < 0 for each in result.deviations]) == response.unprofitable[0]
 
 
+def test_every_run_goes_on_with_the_learners_of_its_own_session(tmp_path):
+    learner = {"spec": "qlearning", "points": 5, "beta": 5e-4, "window": 1000}
+    longer = tmp_path / "longer.db"
+    for path, periods in ((tmp_path / "source.db", 12), (longer, 20)):
+        play_pricing([learner, learner], periods=periods, runs=3, path=path)
+    with deviate(tmp_path / "source.db", path=tmp_path / "branch.db", periods=(12,), after=8) as run:
+        paths = {each.source: each.path for each in measured(run).deviations}
+    with Run(longer) as run:
+        whole = {each.episode.index: each.prices for each in histories(run)}
+    assert len({prices.tobytes() for prices in whole.values()}) > 1
+    for source, prices in whole.items():
+        assert paths[source] == pytest.approx(prices[1:])
+
+
 def slots(price):
     return f"OBSERVATIONS: seen\nPLANS: my own plan\nINSIGHTS: my own insight\nPRICE: {price}"
 
