@@ -7,6 +7,7 @@ apart, so the rows are reordered.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +35,9 @@ def write_gguf(state: Mapping[str, Any], pattern: Path, target: Path, weights: W
     Raises:
         TuningError: the pattern is not a Llama model, or one of its tensors is missing.
     """
-    import gguf
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in a notebook tqdm misses widgets, and no bar of it is shown here
+        import gguf
 
     reader = gguf.GGUFReader(str(pattern))
     architecture = reader.fields["general.architecture"].contents()
