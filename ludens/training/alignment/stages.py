@@ -76,6 +76,7 @@ def need_training() -> None:
     Raises:
         LudensError: a package is missing.
     """
+    from importlib import import_module
     from importlib.util import find_spec
 
     missing = [
@@ -86,6 +87,10 @@ def need_training() -> None:
             f"Aligning a model needs {', '.join(missing)}, not installed here: run `pip install "
             f"'ludens[train]'`."
         )
+    with warnings.catch_warnings():
+        # These packages load tqdm, which misses widgets in a notebook; none of its bars is shown here.
+        warnings.simplefilter("ignore")
+        import_module("tqdm.auto")
 
 
 def _align(plan: Plan, files: Files, begin: Stage) -> Files:

@@ -7,7 +7,6 @@ apart, so the rows are reordered.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -35,9 +34,7 @@ def write_gguf(state: Mapping[str, Any], pattern: Path, target: Path, weights: W
     Raises:
         TuningError: the pattern is not a Llama model, or one of its tensors is missing.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # in a notebook tqdm misses widgets, and no bar of it is shown here
-        import gguf
+    import gguf
 
     reader = gguf.GGUFReader(str(pattern))
     architecture = reader.fields["general.architecture"].contents()
