@@ -16,7 +16,7 @@ import numpy as np
 from pettingzoo import AECEnv, ParallelEnv
 
 from ludens.checks import whole_number
-from ludens.display.notebook import Shown, View, shortened
+from ludens.display.notebook import Shown, View, clipped
 from ludens.envs import Turn
 from ludens.envs.foreign import seat_to_move, turn_of
 from ludens.errors import LudensError, UsageError
@@ -307,7 +307,7 @@ def draw(probabilities: Sequence[float], turn: Turn, rng: np.random.Generator, *
 def view(policy: Policy) -> View:
     """Return what a notebook shows of a policy: its name, and what a manifest records of it."""
     known = {name: value for name, value in policy.describe().items() if name != "name" and value is not None}
-    return View(policy.name, "policy", facts={name: shortened(value) for name, value in known.items()})
+    return View(policy.name, "policy", facts={name: clipped(value) for name, value in known.items()})
 
 
 def decision_view(decision: Decision) -> View:
@@ -318,11 +318,11 @@ def decision_view(decision: Decision) -> View:
     if decision.answer_mass is not None:
         facts["answer mass"] = f"{decision.answer_mass:.3f}"
     if decision.reasoning:
-        facts["reasoning"] = shortened(decision.reasoning, 1000)
+        facts["reasoning"] = clipped(decision.reasoning, 1000)
     if decision.calls:
         last = decision.calls[-1]
         asked = "" if len(decision.calls) == 1 else f", {len(decision.calls)} calls"
-        facts["reply"] = shortened("none" if last.reply is None else last.reply, 1000)
+        facts["reply"] = clipped("none" if last.reply is None else last.reply, 1000)
         facts["outcome"] = f"{last.model}: {last.outcome}{f' ({last.detail})' if last.detail else ''}{asked}"
     return View(
         "no action" if decision.action is None else f"action {decision.action}", "decision", facts=facts

@@ -80,7 +80,7 @@ def to_html(view: View) -> str:
     return str(fragment(HERE, "notebook.html.j2", view=view, pictures=pictures, style=style))
 
 
-def shortened(text: object, most: int = 300) -> str:
+def clipped(text: object, most: int = 300) -> str:
     """Return a text for a view, cut off where it is longer than `most` characters."""
     whole = str(text)
     return whole if len(whole) <= most else f"{whole[: most - 1]}…"

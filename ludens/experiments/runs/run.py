@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from ludens.agents.policy import Decision
-from ludens.display.notebook import Shown, View, shortened
+from ludens.display.notebook import Shown, View, clipped
 from ludens.display.table import Table
 from ludens.experiments.runs import rows
 from ludens.experiments.runs.database import NoRunError, connect, translated
@@ -249,7 +249,7 @@ def view(run: Run) -> View:
                 str(each.index),
                 [
                     each.status,
-                    *(shortened(each.labels.get(name, ""), 60) for name in varying),
+                    *(clipped(each.labels.get(name, ""), 60) for name in varying),
                     *(points(each.payoffs.get(seat)) for seat in seats),
                 ],
             )
@@ -257,7 +257,7 @@ def view(run: Run) -> View:
         ],
         corner="episode",
     )
-    same = {name: shortened(episodes[0].labels[name]) for name in labels if name not in varying}
+    same = {name: clipped(episodes[0].labels[name]) for name in labels if name not in varying}
     unfinished = statuses.get("planned", 0) + statuses.get("running", 0)
     return View(
         str(run.path),

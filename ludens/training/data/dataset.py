@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ludens.display.notebook import Shown, View, shortened
+from ludens.display.notebook import Shown, View, clipped
 from ludens.display.table import Table
 from ludens.errors import LudensError, UsageError
 from ludens.training.data.card import Card, make_card
@@ -164,7 +164,7 @@ def view(data: DataSet) -> View:
     table = Table.of(
         "Splits", "No two share a game.", ["examples", "games", "at the nodes"], rows, corner="split"
     )
-    facts = {name: shortened(value) for name, value in data.card.settings.items()}
+    facts = {name: clipped(value) for name, value in data.card.settings.items()}
     return View(
         "Turns labelled by an oracle", "data set", tables=[table], facts={**facts, "hash": data.card.hash}
     )
