@@ -141,7 +141,7 @@ def pictures(panel: Panel, found: Analysis) -> list[Picture]:
 def _events(panel: Panel) -> str:
     """Return what the letters and triangles in a picture mean."""
     said = [
-        f"{figures.event_letter(place)}: {event.text} from period {event.period}"
+        f"{figures.event_letter(place)} (from period {event.period}): {event.text}"
         for place, event in enumerate(events_of(panel))
     ]
     fined = " Red triangles: fines that were paid." if np.nansum(panel.fines) > 0 else ""

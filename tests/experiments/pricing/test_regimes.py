@@ -184,7 +184,7 @@ def test_pictures_mark_every_event_and_every_fine(tmp_path):
     triangles = [line for line in axes.lines if line.get_marker() == "v"]
     assert sum(len(line.get_xdata()) for line in triangles) == (whole.fines > 0).sum() == 7 + 11 + 9
     (said,) = [each.caption for each in pictures(whole, found) if each.name == "paths"]
-    assert "B: firm 2 enters from period 4" in said
+    assert "B (from period 4): firm 2 enters" in said
     assert "Red triangles" in said
 
 
