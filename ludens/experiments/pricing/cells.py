@@ -27,6 +27,8 @@ MEASURES = {
     "gain": "profit gain Δ",
     "price": "price",
     "profit": "profit",
+    "consumer_surplus": "consumer surplus",
+    "deadweight_loss": "deadweight loss",
     "periods": "periods",
     "converged": "converged",
     "cycle": "cycle",
@@ -36,9 +38,10 @@ MEASURES = {
     "unprofitable": "deviations that do not pay",
     "back": "periods until back",
 }
-"""What is measured of a cell, with the words that reports use. Prices, profits and gains are means over firms
-and over the limit cycle of each session; periods are those until convergence. The last three follow a forced
-static best reply as Calvano et al. count it (`ImpulseResponse.as_published`)."""
+"""What is measured of a cell, with the words that reports use. Prices and profits (before fines) are means
+over firms and over the limit cycle of each session, Δ and welfare those of the market on it; periods are
+those until convergence. The last three follow a forced static best reply as Calvano et al. count it
+(`ImpulseResponse.as_published`)."""
 
 SHARES = frozenset({"converged", "one_shot", "nash"})
 """Measures that are shares of sessions."""
@@ -132,10 +135,14 @@ def measured_sessions(trained: Sessions, *, tests: bool = True) -> dict[str, tup
 
     present = trained.tables.phases[-1].present
     prices = [trained.path_prices(r)[:, present].mean() for r in range(len(trained))]
+    regime = trained.tables.schedule.regimes[-1]
+    reached = [regime.welfare(trained.path_prices(r)) for r in range(len(trained))]
     values: dict[str, ArrayLike] = {
         "gain": trained.gains,
         "price": prices,
-        "profit": trained.profits[:, present].mean(axis=1),
+        "profit": (trained.profits + trained.fines)[:, present].mean(axis=1),
+        "consumer_surplus": [float(each.consumer.mean()) for each in reached],
+        "deadweight_loss": [float(each.deadweight.mean()) for each in reached],
         "periods": trained.periods,
         "converged": trained.converged,
         "cycle": trained.cycle_lengths,

@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-_DIGITS = {"periods": 0, "cycle": 1, "back": 2, "converged": 2, "profit": 4}
+_DIGITS = {"periods": 0, "cycle": 1, "back": 2, "converged": 2} | dict.fromkeys(
+    ("profit", "consumer_surplus", "deadweight_loss"), 4
+)
 _TERMINAL = ("gain", "price", "periods")
-_ON_PAGE = ("gain", "price", "profit", "periods", "cycle", "one_shot")
+_ON_PAGE = (
+    *("gain", "price", "profit", "consumer_surplus", "deadweight_loss"),
+    *("periods", "cycle", "one_shot"),
+)
 _TWO = 1.96
 
 

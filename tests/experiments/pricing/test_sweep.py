@@ -19,7 +19,7 @@ from rich.console import Console
 
 from ludens.agents.qlearning import QLearning, equilibrium_test, train
 from ludens.cli.entry import main
-from ludens.envs.pricing import Market
+from ludens.envs.pricing import Market, welfare
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, extend, report, resume, run_study
 from ludens.experiments.pricing.cells import measure_cell, training_of
@@ -64,6 +64,12 @@ def test_a_cell_is_the_training_of_its_parameters(swept):
     assert cell.measures["one_shot"][0] == equilibrium_test(trained).one_shot_nash.mean()
     prices = np.mean([trained.path_prices(session).mean() for session in range(5)])
     assert cell.measures["price"][0] == pytest.approx(prices)
+    reached = [welfare(trained.tables.market, trained.path_prices(session)) for session in range(5)]
+    consumer = np.mean([each.consumer.mean() for each in reached])
+    assert cell.measures["consumer_surplus"][0] == pytest.approx(consumer)
+    assert cell.measures["deadweight_loss"][0] == pytest.approx(
+        np.mean([each.deadweight.mean() for each in reached])
+    )
 
 
 def test_two_processes_give_what_one_gives(swept, tmp_path):
