@@ -364,8 +364,8 @@ def learn_in_turns(
     width = _U(3) * firms + _1
     joint, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     epsilon, decay = np.empty(firms), np.exp(-rates[2])
-    for i in range(firms):
-        epsilon[i] = explores(rates[2, i], max(0, period - since[i]))
+    for j in range(firms):
+        epsilon[j] = explores(rates[2, j], max(0, period - since[j]))
     anew = period
     scale = float(points)
     place = _U(period) * width

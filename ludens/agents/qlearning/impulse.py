@@ -164,7 +164,7 @@ def _respond(
                     change = np.divide(above, before, out=np.zeros(tables.firms), where=before > 0)
                     deviator[period] += change[firm]
                     rivals[period] += change[others].mean() if others else 0.0
-                state = int(tables.next_state(state, played))
+                state = int(tables.next_state(state, played) if period < forced else following[state])
                 usual = int(following[usual])
                 if period == forced - 1:
                     earned += weight * float(values[state, firm])
