@@ -2,8 +2,6 @@ from .equilibrium import EquilibriumTest as EquilibriumTest
 from .equilibrium import equilibrium_test as equilibrium_test
 from .exp3 import BanditSessions as BanditSessions
 from .exp3 import train_exp3 as train_exp3
-from .heatmap import HeatMap as HeatMap
-from .heatmap import heat_map as heat_map
 from .impulse import ImpulseResponse as ImpulseResponse
 from .impulse import impulse_response as impulse_response
 from .parameters import QLearning as QLearning

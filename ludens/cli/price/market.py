@@ -241,7 +241,10 @@ def _learn(
     print_config: bool,
 ) -> None:
     if interventions:
-        raise UsageError("Q-learners are trained in a market without interventions: leave --with out.")
+        raise UsageError(
+            "This command trains Q-learners without interventions: `ludens price sweep --with …` trains them "
+            "with some."
+        )
     if print_config:
         raise UsageError(
             "Q-learners are trained, which is not a study and has no study file: leave --print-config out."

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ludens.agents.qlearning.parameters import RATES
 from ludens.agents.registry import make_policy
 from ludens.display.notebook import Shown
 from ludens.envs.pricing import Market
@@ -109,6 +110,8 @@ class LearningResult(Shown):
 def learners(firms: Sequence[str]) -> QLearning | None:
     """Return the parameters of the learners if all firms are trained Q-learners, otherwise None.
 
+    Firms may differ in their learning rates, exploration and discount factors.
+
     Raises:
         UsageError: they are learners of different kinds, which are not trained together.
     """
@@ -117,10 +120,16 @@ def learners(firms: Sequence[str]) -> QLearning | None:
     made: list[Any] = [make_policy(name, BERTRAND.environment) for name in firms]
     if any(each.mode != "trained" for each in made):
         return None
-    if any(each.parameters != made[0].parameters for each in made):
-        raise UsageError("Q-learners that are trained together have the same parameters: name one for all.")
     parameters: QLearning = made[0].parameters
-    return parameters
+    rates = {name: [getattr(each.parameters, name) for each in made] for name in RATES}
+    same = {name: getattr(parameters, name) for name in RATES}
+    if any(replace(each.parameters, **same) != parameters for each in made):
+        raise UsageError(
+            f"Q-learners that are trained together differ in {', '.join(RATES[:-1])} and {RATES[-1]} alone: "
+            "give them the same other parameters."
+        )
+    differing = {name: tuple(values) for name, values in rates.items() if len(set(values)) > 1}
+    return replace(parameters, **differing)
 
 
 def train_sessions(

@@ -173,7 +173,8 @@ def points(cells: Sequence[CellResult], measure: str) -> Figure:
 def print_sweep(result: SweepResult, console: Console) -> None:
     """Print the cells, with published numbers beside ours, and where everything lies."""
     known = {name for cell in result.cells for name in cell.published}
-    wanted = [name for name in MEASURES if name in _TERMINAL or name in known]
+    # A terminal has room for the published measures, or for those that say most.
+    wanted = [name for name in MEASURES if name in (known or _TERMINAL)][:3]
     shown = [name for name in wanted if any(cell.measures[name][0] is not None for cell in result.cells)]
     headers: list[str] = []
     for name in shown:

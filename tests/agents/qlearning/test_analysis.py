@@ -11,7 +11,6 @@ from ludens.agents.qlearning import (
     QLearning,
     Sessions,
     equilibrium_test,
-    heat_map,
     impulse_response,
     learning_tables,
     train,
@@ -281,22 +280,6 @@ def test_initial_values_of_any_shape_are_learnt_on(memory, initial):
     trained = train(None, QLearning(**(parameters.key() | {"initial": initial})), sessions=2)
     assert len(trained) == 2
     np.testing.assert_array_equal(before, initial)
-
-
-def test_a_heat_map_holds_what_training_gives():
-    quick = QLearning(points=4, window=500)
-    found = heat_map(alphas=[0.1, 0.3], betas=[1e-3, 2e-3, 4e-3], parameters=quick, sessions=3, seed=2)
-    assert found.gains.shape == found.periods.shape == found.converged.shape == (2, 3)
-    one = train(parameters=QLearning(alpha=0.3, beta=1e-3, points=4, window=500), sessions=3, seed=2)
-    assert found.gains[1, 0] == one.gains.mean()
-    assert found.periods[1, 0] == np.median(one.periods)
-    axes = found.figure().axes
-    np.testing.assert_array_equal(axes[0].images[0].get_array(), found.gains.T)
-    assert [tick.get_text() for tick in axes[0].get_xticklabels()] == ["0.1", "0.3"]
-    with pytest.raises(UsageError, match="at least one"):
-        heat_map(alphas=[], betas=[1e-3])
-    with pytest.raises(UsageError, match="alpha"):
-        heat_map(alphas=[0.1, 7], betas=[1e-3])
 
 
 def test_exp3_is_the_algorithm():

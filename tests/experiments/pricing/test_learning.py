@@ -80,5 +80,7 @@ def test_only_learners_of_one_kind_are_trained_together():
     assert learners(["qlearning", "nash"]) is None
     assert learners(["qlearning:mode=online", "qlearning:mode=online"]) is None
     assert learners(["qlearning:alpha=0.1,points=5"] * 2) == QLearning(alpha=0.1, points=5)
-    with pytest.raises(UsageError, match="have the same parameters"):
-        learners(["qlearning:alpha=0.1", "qlearning:alpha=0.2"])
+    differing = learners(["qlearning:alpha=0.1,points=5", "qlearning:alpha=0.2,discount=0.5,points=5"])
+    assert differing == QLearning(alpha=(0.1, 0.2), discount=(0.95, 0.5), points=5)
+    with pytest.raises(UsageError, match="differ in alpha, discount and beta alone"):
+        learners(["qlearning:memory=1", "qlearning:memory=2"])
