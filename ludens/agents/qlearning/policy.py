@@ -73,6 +73,7 @@ class QLearningPolicy(Policy):
     """
 
     name = "qlearning"
+    session: int
 
     def __init__(
         self,

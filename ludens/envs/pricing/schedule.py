@@ -38,8 +38,6 @@ from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
 
-_BENCHMARKS = (nash_prices, monopoly_prices)
-
 
 @dataclass(frozen=True, eq=False)
 class Regime:
@@ -110,10 +108,12 @@ class Regime:
         """
         nothing = np.full(self.market.firms, np.nan)
         try:
-            low, high = (self._mean(lambda market, of=of: market.profits(of(market))) for of in _BENCHMARKS)
+            low = self._mean(lambda market: market.profits(nash_prices(market)))
+            high = self._mean(lambda market: market.profits(monopoly_prices(market)))
         except EquilibriumError:
             return nothing, nothing
-        return tuple(self._placed(each, self.firms, self.market.firms) for each in (low, high))
+        firms = self.market.firms
+        return self._placed(low, self.firms, firms), self._placed(high, self.firms, firms)
 
     def gain(self, profits: Floats) -> Floats:
         """Return Δ of total profits (..., F) before fines, (...), see `total_gain`."""
@@ -137,7 +137,11 @@ class Regime:
         there = np.asarray(prices, dtype=np.float64)[..., list(self.products)]
         known = self.outside or ((None, 1.0),)
         each = [(welfare(self.present, there, value), chance) for value, chance in known]
-        return Welfare(*(sum(chance * part[place] for part, chance in each) for place in range(3)))
+        consumer, profit, efficient = (
+            np.asarray(sum(chance * part[place] for part, chance in each), dtype=np.float64)
+            for place in range(3)
+        )
+        return Welfare(consumer, profit, efficient)
 
     def earned(self, prices: ArrayLike) -> Floats:
         """Return profits (..., F) at prices (..., J), with the products and firms of `welfare`; NaN for firms
@@ -162,9 +166,8 @@ class Regime:
         if not self.outside:
             return of(self.present)
         numbers = self.present.parameters
-        total: Floats = sum(
-            chance * of(Market(**numbers | {"outside": value})) for value, chance in self.outside
-        )
+        means = (chance * of(Market(**numbers | {"outside": value})) for value, chance in self.outside)
+        total: Floats = np.asarray(sum(means), dtype=np.float64)
         return total
 
     @staticmethod

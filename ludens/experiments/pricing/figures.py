@@ -187,7 +187,7 @@ def welfare_bars(rows: Sequence[tuple[str, float, Sequence[float], float]]) -> F
     with drawing.new_figure(_WIDTH, 1.0 + 0.36 * len(rows)) as figure:
         axes = figure.subplots()
         for row, (_, consumer, profits, lost) in enumerate(rows):
-            parts = [
+            parts: list[tuple[float, str, str | None]] = [
                 (consumer, "#d9d9d9", None),
                 *((each, _colour(f), None) for f, each in enumerate(profits)),
             ]

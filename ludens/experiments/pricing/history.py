@@ -97,8 +97,16 @@ def history(
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(seats))
 
     market = config.scaled(float(episode.labels["scale"]))
-    columns = (column(name) for name in ("price", "quantity", "profit", "fine"))
-    return History(episode, market, *columns, np.array(welfare).reshape(len(welfare), 2), decisions)
+    return History(
+        episode,
+        market,
+        prices=column("price"),
+        quantities=column("quantity"),
+        profits=column("profit"),
+        fines=column("fine"),
+        welfare=np.array(welfare).reshape(len(welfare), 2),
+        decisions=decisions,
+    )
 
 
 def _decision(record: DecisionRecord) -> Decision:

@@ -250,7 +250,10 @@ def by_firm(measures: Sequence[RunMeasures], rng: np.random.Generator) -> tuple[
         FirmMeasures(
             firm,
             name,
-            *(mean(firm, each) for each in ("prices", "gains", "profits", "fines")),
+            price=mean(firm, "prices"),
+            gain=mean(firm, "gains"),
+            profit=mean(firm, "profits"),
+            fine=mean(firm, "fines"),
             nash=finite(measures[0].nash[firm]),
             joint=finite(measures[0].joint[firm]),
         )
@@ -323,7 +326,8 @@ def _benchmark(prices: NDArray[np.float64], end: int) -> tuple[float, ...]:
     """Return the prices of the last period before `end`, or of the first where none was played."""
     if not len(prices):
         return (math.nan,) * prices.shape[1]
-    return tuple(prices[max(end - 1, 0)].tolist())
+    last: list[float] = prices[max(end - 1, 0)].tolist()
+    return tuple(last)
 
 
 def _firm_means(values: NDArray[np.float64]) -> NDArray[np.float64]:

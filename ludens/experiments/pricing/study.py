@@ -81,7 +81,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
             for run in range(self.config.runs)
         ]
 
-    def _sessions(self, run: int) -> Labels:
+    def _sessions(self, run: int) -> dict[str, Any]:
         sessions = [firm.in_run(run).session for firm in self.firms]
         return {} if all(each is None for each in sessions) else {"sessions": sessions}
 
