@@ -288,7 +288,7 @@ def test_runs_are_compared_in_a_table_of_80_columns_and_a_report(ran):
     assert "paired" in out
     assert "tit for tat" in Path("c.html").read_text(encoding="utf-8")
     with Path("c.csv").open(encoding="utf-8") as file:
-        assert [row["against"] for row in csv.DictReader(file)] == [""] * 6 + ["a"] * 3
+        assert [row["against"] for row in csv.DictReader(file)] == [""] * 12 + ["a"] * 3
     data = json.loads(ran("price", "compare", "a.db", "b.db", "--against", "b", "--json")[1])
     assert data["differences"][0]["name"] == "a"
     assert "ends in .html" in sentence(*ran("price", "compare", "a.db", "b.db", "--out", "c.txt"), 2)

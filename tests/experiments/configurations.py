@@ -11,7 +11,7 @@ from ludens.experiments.av import AdoptionConfig, AvConfig, MoralMachineConfig
 from ludens.experiments.bench.study import BenchConfig
 from ludens.experiments.play.study import PlayConfig
 from ludens.experiments.pricing.config import PricingConfig
-from ludens.experiments.pricing.deviating import DeviateConfig
+from ludens.experiments.pricing.deviations_config import DeviateConfig
 from ludens.experiments.pricing.implant import ImplantConfig
 from ludens.experiments.pricing.judging import JudgeConfig
 from ludens.training.evaluation.exam import ExamConfig

@@ -54,7 +54,8 @@ def deviate(
 ) -> None:
     """Force one firm of a run to deviate, let all firms go on, and measure what follows."""
     from ludens.experiments.pricing.branch import firms_of
-    from ludens.experiments.pricing.deviating import DeviateConfig, DeviateStudy
+    from ludens.experiments.pricing.deviating import DeviateStudy
+    from ludens.experiments.pricing.deviations_config import DeviateConfig
 
     config = DeviateConfig(
         source=file,

@@ -184,7 +184,7 @@ def market_of(config: Mapping[str, Any]) -> PricingConfig:
     """Return the market of the branches: the source's, with as many periods as the longest branch needs.
 
     Args:
-        config: that of `ludens.experiments.pricing.deviating.DeviateConfig`, as JSON values.
+        config: that of `ludens.experiments.pricing.deviations_config.DeviateConfig`, as JSON values.
     """
     source = PricingConfig(**config["played"])
     last = max((point["period"] for point in config["points"]), default=1)

@@ -69,15 +69,11 @@ class PathMeasures:
     gains: tuple[Estimate, ...]
 
 
-@dataclass(frozen=True)
-class Dynamics:
-    """The dynamics of a panel, over the runs that are done, with 95 % intervals over runs.
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """What the dynamics of runs lead to, over the runs that are done, with 95 % intervals over runs.
 
     Attributes:
-        windows: the first and the last period of each window, from 1, of the longest run.
-        runs: each of them.
-        paths: the profit gains of all runs, of each scale and of each firm.
-        threshold, span: as the module says.
         colluding: the share of runs in which Δ stays at or above the threshold in the end.
         collusion: the mean of the periods from which it does, over these runs.
         cycling: the share of runs with Edgeworth cycles.
@@ -85,11 +81,6 @@ class Dynamics:
             height of the peak in prices divided by the scale, and of the share of periods in cycles.
     """
 
-    windows: tuple[tuple[int, int], ...]
-    runs: tuple[RunDynamics, ...]
-    paths: tuple[PathMeasures, ...]
-    threshold: float
-    span: int
     colluding: Estimate
     collusion: Estimate
     cycling: Estimate
@@ -98,56 +89,74 @@ class Dynamics:
     share: Estimate
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dynamics(Outcomes):
+    """The dynamics of a panel, over the runs that are done, with 95 % intervals over runs.
+
+    Attributes:
+        windows: the first and the last period of each window, from 1, of the longest run.
+        runs: each of them.
+        paths: the profit gains of all runs, of each scale and of each firm.
+        threshold, span: as the module says.
+    """
+
+    windows: tuple[tuple[int, int], ...]
+    runs: tuple[RunDynamics, ...]
+    paths: tuple[PathMeasures, ...]
+    threshold: float
+    span: int
+
+
 def measure_dynamics(panel: Panel, rng: np.random.Generator) -> Dynamics:
     """Measure how gains and prices develop in every run of a panel that is done."""
-    played = panel.played
-    runs = [int(run) for run in np.flatnonzero(panel.complete & (played > 0))]
-    found = tuple(_of_run(panel, run, int(played[run])) for run in runs)
-    longest = max((int(played[run]) for run in runs), default=0)
-    cycling = [each for each in found if each.cycles is not None and each.cycles.cycling]
-    bounds = windows(longest)
+    found = run_dynamics(panel)
+    bounds = windows(max((int(panel.played[each.run]) for each in found), default=0))
+    none = "it is not defined in these periods" if found else "no run was played to its end"
 
-    def over(values: Sequence[tuple[int, float | None]], why: str) -> Estimate:
-        known = [(run, value) for run, value in values if value is not None and np.isfinite(value)]
-        if not known:
-            return missing(why)
-        return cluster_mean([value for _, value in known], [run for run, _ in known], rng)
-
-    def of_cycles(name: str) -> Estimate:
-        return over(
-            [(each.run, getattr(each.cycles, name)) for each in cycling], "no run has Edgeworth cycles"
-        )
-
-    def path(name: str, of: Sequence[tuple[int, Sequence[float | None]]]) -> PathMeasures:
+    def path(name: str, of: Sequence[Sequence[float | None]]) -> PathMeasures:
         places = range(len(bounds))
         return PathMeasures(
-            name, tuple(over([(run, _at(gains, place)) for run, gains in of], none) for place in places)
+            name, tuple(_over([_at(gains, place) for gains in of], none, rng) for place in places)
         )
 
-    none = "it is not defined in these periods" if found else "no run was played to its end"
-    paths = [path("all runs", [(each.run, each.gains) for each in found])]
-    scales = sorted({float(panel.scale[run]) for run in runs})
+    paths = [path("all runs", [each.gains for each in found])]
+    scales = sorted({float(panel.scale[each.run]) for each in found})
     for scale in scales if len(scales) > 1 else ():
-        own = [(each.run, each.gains) for each in found if panel.scale[each.run] == scale]
+        own = [each.gains for each in found if panel.scale[each.run] == scale]
         paths.append(path(f"α = {scale:g}", own))
-    paths += [
-        path(f"firm {firm}", [(each.run, each.firms[firm]) for each in found])
-        for firm in range(panel.prices.shape[2])
-    ]
-    judged = [each for each in found if any(gain is not None for gain in each.gains)]
-    reached = [each for each in judged if each.collusion is not None]
+    firms = range(panel.prices.shape[2])
+    paths += [path(f"firm {firm}", [each.firms[firm] for each in found]) for firm in firms]
     return Dynamics(
         windows=tuple((start + 1, end) for start, end in bounds),
         runs=found,
         paths=tuple(paths),
         threshold=THRESHOLD,
         span=SPAN,
+        **vars(outcomes(found, rng)),
+    )
+
+
+def run_dynamics(panel: Panel) -> tuple[RunDynamics, ...]:
+    """Measure how gains and prices develop in each run of a panel that is done."""
+    played = panel.played
+    runs = np.flatnonzero(panel.complete & (played > 0)).tolist()
+    return tuple(_of_run(panel, run, int(played[run])) for run in runs)
+
+
+def outcomes(found: Sequence[RunDynamics], rng: np.random.Generator) -> Outcomes:
+    """Measure what the dynamics of runs, of one panel or several, lead to."""
+    judged = [each for each in found if any(gain is not None for gain in each.gains)]
+    reached = [each.collusion for each in judged if each.collusion is not None]
+    cycles = [each.cycles for each in found if each.cycles is not None]
+    cycling = [each for each in cycles if each.cycling]
+    none = "no run has Edgeworth cycles"
+    return Outcomes(
         colluding=wilson(len(reached), len(judged)),
-        collusion=over([(each.run, each.collusion) for each in reached], "no run stays above the threshold"),
-        cycling=wilson(len(cycling), sum(each.cycles is not None for each in found)),
-        length=of_cycles("length"),
-        amplitude=of_cycles("amplitude"),
-        share=of_cycles("share"),
+        collusion=_over(reached, "no run stays above the threshold", rng),
+        cycling=wilson(len(cycling), len(cycles)),
+        length=_over([each.length for each in cycling], none, rng),
+        amplitude=_over([each.amplitude for each in cycling], none, rng),
+        share=_over([each.share for each in cycling], none, rng),
     )
 
 
@@ -212,6 +221,12 @@ def dynamics_rows(found: Dynamics) -> Iterator[dict[str, Any]]:
     for name in ("colluding", "collusion", "cycling", "length", "amplitude", "share"):
         measure = name if name in {"colluding", "collusion"} else f"edgeworth_{name}"
         yield {"measure": measure, "of": "all runs"} | asdict(getattr(found, name))
+
+
+def _over(values: Sequence[float | None], why: str, rng: np.random.Generator) -> Estimate:
+    """Return the mean over runs, one value for each; missing for the reason given where there is none."""
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    return cluster_mean(known, range(len(known)), rng) if known else missing(why)
 
 
 def _of_run(panel: Panel, run: int, played: int) -> RunDynamics:

@@ -20,6 +20,7 @@ import numpy as np
 from ludens.errors import UsageError
 from ludens.experiments.measures.intervals import Estimate, paired, welch
 from ludens.experiments.pricing.config import KIND
+from ludens.experiments.pricing.dynamics import Outcomes, RunDynamics, outcomes, run_dynamics
 from ludens.experiments.pricing.measures import GroupMeasures, RunMeasures, group, measure
 from ludens.experiments.pricing.reading import panel
 from ludens.experiments.runs.run import Run
@@ -28,6 +29,9 @@ By = Literal["run", "scale", "firms"]
 
 MEASURES = ("price", "gain", "profit")
 """What is compared; see `ludens.experiments.pricing.measures.Averages`."""
+
+DEVELOPMENT = ("colluding", "collusion", "cycling")
+"""What is measured of the whole of a run, and shown beside."""
 
 _SAME = ("market", "scales", "periods", "ceiling", "interventions", "price_grid", "seed")
 """The keys of a configuration that decide what runs of the same number meet, whoever plays them."""
@@ -42,6 +46,7 @@ class Treatment:
         firms: how many firms their markets have; None where that differs.
         measures: their means with 95 % intervals.
         runs: the measures of each run.
+        developed: what their dynamics lead to; see `ludens.experiments.pricing.dynamics`.
         files: where the runs lie.
         seeds: what decides the chance that its runs meet; equal for treatments that can be paired, and None
             where there is no such thing.
@@ -51,6 +56,7 @@ class Treatment:
     firms: int | None
     measures: GroupMeasures
     runs: tuple[RunMeasures, ...]
+    developed: Outcomes
     files: tuple[str, ...]
     seeds: str | None
 
@@ -90,7 +96,9 @@ class Comparison:
         return {
             "by": self.by,
             "treatments": [
-                {"name": each.name, "firms": each.firms, **asdict(each.measures)} for each in self.treatments
+                {"name": each.name, "firms": each.firms, **asdict(each.measures)}
+                | {name: asdict(getattr(each.developed, name)) for name in DEVELOPMENT}
+                for each in self.treatments
             ],
             "differences": [asdict(each) for each in self.differences],
         }
@@ -102,6 +110,8 @@ class Comparison:
         for each in self.treatments:
             for name in MEASURES:
                 yield _row(name, each.name, "", getattr(each.measures, name))
+            for name in DEVELOPMENT:
+                yield _row(name, each.name, "", getattr(each.developed, name))
         for difference in self.differences:
             for name in MEASURES:
                 yield _row(name, difference.name, difference.against, getattr(difference, name))
@@ -183,37 +193,44 @@ def _treatments(
     files: Mapping[str, str | os.PathLike[str]], by: By, rng: np.random.Generator
 ) -> list[Treatment]:
     parts: dict[Any, list[RunMeasures]] = {}
+    development: dict[Any, list[RunDynamics]] = {}
     places: dict[Any, dict[str, None]] = {}
     seeds: dict[Any, str] = {}
     for name, path in files.items():
         with Run(path) as run:
             config = run.manifest_of(KIND)["config"]
-            found = measure(panel(run))
+            played = panel(run)
+        found = measure(played)
+        done = {each.run: each for each in run_dynamics(played)}
         for each in found:
             if by == "scale":
                 key: Any = (name if len(files) > 1 else "", each.scale)
             else:
                 key = len(each.firms) if by == "firms" else name
             parts.setdefault(key, []).append(each)
+            development.setdefault(key, []).extend([done[each.run]] if each.run in done else [])
             places.setdefault(key, {})[Path(path).name] = None
         if by == "run":
             seeds[name] = repr([config.get(each) for each in _SAME])
     keys = sorted(parts) if by == "firms" else list(parts)
-    return [_treatment(_name(key, by), parts[key], tuple(places[key]), seeds.get(key), rng) for key in keys]
-
-
-def _treatment(
-    name: str,
-    runs: Sequence[RunMeasures],
-    files: tuple[str, ...],
-    seeds: str | None,
-    rng: np.random.Generator,
-) -> Treatment:
-    firms = {len(each.firms) for each in runs}
-    # Runs of different files may have one number; they are clusters of their own all the same.
-    numbered = tuple(replace(each, run=place) for place, each in enumerate(runs))
-    same = firms.pop() if len(firms) == 1 else None
-    return Treatment(name, same, group(name, numbered, rng), numbered, files, seeds)
+    made = []
+    for key in keys:
+        # Runs of different files may have one number; they are clusters of their own all the same.
+        numbered = tuple(replace(each, run=place) for place, each in enumerate(parts[key]))
+        firms = {len(each.firms) for each in numbered}
+        name = _name(key, by)
+        made.append(
+            Treatment(
+                name,
+                firms=firms.pop() if len(firms) == 1 else None,
+                measures=group(name, numbered, rng),
+                runs=numbered,
+                developed=outcomes(development[key], rng),
+                files=tuple(places[key]),
+                seeds=seeds.get(key),
+            )
+        )
+    return made
 
 
 def _name(key: Any, by: By) -> str:

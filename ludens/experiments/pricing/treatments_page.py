@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ludens.display.svg import INK, MUTED, PAPER
-from ludens.display.table import Cell, Table
+from ludens.display.table import Cell, Header, Table
 from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.pricing.dynamics import THRESHOLD
 from ludens.experiments.pricing.treatments import Comparison
 from ludens.experiments.report import drawing
 from ludens.experiments.report.cells import measured, share
@@ -63,13 +64,25 @@ def treatments_table(found: Comparison) -> Table:
                 measured(means.gain, 2),
                 measured(means.profit, 2),
                 share(means.converged),
+                share(each.developed.colluding),
+                measured(each.developed.collusion, 0),
+                share(each.developed.cycling),
             )
         )
     caption = (
         "Means over the last periods of the runs that are done, money divided by α, with 95 % intervals from "
-        "resampling runs; profit of all firms in a period."
+        "resampling runs; profit of all firms in a period. Collusive: Δ stays at or above "
+        f"{THRESHOLD:g} to the end of a run, for its last quarter or longer."
     )
-    headers = ("firms", "runs done", "mean price / α", "profit gain Δ", "profit / α", "converged, %")
+    headers: tuple[str | Header, ...] = (
+        "firms",
+        "runs done",
+        "mean price / α",
+        "profit gain Δ",
+        "profit / α",
+        "converged, %",
+    )
+    headers += (("collusive", "runs, %"), ("collusive", "from period"), "Edgeworth cycles, %")
     names = [each.name for each in found.treatments]
     return Table.of("Treatments", caption, headers, zip(names, rows, strict=True), corner="treatment")
 
@@ -103,7 +116,10 @@ def print_comparison(found: Comparison, console: Console) -> None:
     kept, short = slice(0, 5), ("firms", "runs", "price / α", "Δ", "profit / α")
     rows = [row[kept] for row in whole.rows]
     brief = Table.of(whole.title, "", short, zip(whole.names, rows, strict=True), corner=whole.corner)
-    for table, caption in ((brief, whole.caption), (differences, differences.caption)):
+    for table, caption in (
+        (brief, whole.caption.partition(" Collusive:")[0]),
+        (differences, differences.caption),
+    ):
         say(console, table.title, "bold")
         print_table(table, console, names=20)
         say(console, caption, "dim")

@@ -14,8 +14,9 @@ from ludens.envs.pricing import Exit, Market
 from ludens.envs.pricing.theory.benchmarks import price_grid
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, extend, load, report, resume
-from ludens.experiments.pricing.deviating import DeviateConfig, deviate
+from ludens.experiments.pricing.deviating import deviate
 from ludens.experiments.pricing.deviations import gains, measured, periods_until_back
+from ludens.experiments.pricing.deviations_config import DeviateConfig
 from ludens.experiments.pricing.history import histories
 from ludens.experiments.pricing.study import play_pricing
 from ludens.experiments.runs.database import NoRunError

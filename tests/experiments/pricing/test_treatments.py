@@ -45,6 +45,9 @@ def test_nash_and_joint_profit_firms_differ_by_the_published_numbers(tmp_path):
     assert difference.profit.value == pytest.approx(200 * (0.337490 - 0.222927), abs=1e-3)
     assert difference.price.low is None
     assert "do not vary" in difference.price.note
+    assert [each.developed.colluding.value for each in found.treatments] == [0, 1]
+    assert found.treatments[1].developed.collusion.value == 1
+    assert [each.developed.cycling.value for each in found.treatments] == [0, 0]
     reversed_ = compare(runs, against="cartel").differences[0]
     assert reversed_.gain.value == pytest.approx(-1)
 
@@ -139,7 +142,7 @@ def test_the_report_holds_tables_and_picture_and_every_estimate_is_a_row(tmp_pat
         assert words in text
     assert treatments_table(found).rows[1][1].text == "4"
     rows = list(found.rows())
-    assert len(rows) == 9
+    assert len(rows) == 2 * 6 + 3
     assert rows[-2]["measure"] == "gain"
     assert rows[-2]["value"] == found.differences[0].gain.value
     assert found.as_json()["differences"][0]["gain"]["value"] == rows[-2]["value"]
