@@ -62,11 +62,12 @@ def _outcomes(found: Dynamics) -> Table:
     caption = (
         f"Collusive: whether Δ, over {found.span} periods from each period on, stays at or above "
         f"{found.threshold:g} to the end, for the last quarter of the run or longer, and from which period "
-        "(all three numbers are ours; prices at random on the usual grid lead to 0.497). Edgeworth cycles "
-        "of the firms' mean price: repeated, with many small cuts and then a jump that is larger than any "
-        f"cut and takes at most half as long. Movements below {100 * MOVEMENT:g} % of the distance from the "
-        "Nash to the joint-profit price do not count, and at least half of the periods lie in such cycles. "
-        "Length in periods from trough to trough, height over the troughs in prices divided by α."
+        "(all three numbers are ours; prices at random on the usual grid lead to 0.497 on average). "
+        "Edgeworth cycles of the firms' mean price: repeated, with many small cuts and then a jump that is "
+        f"larger than any cut and takes at most half as long. Movements below {100 * MOVEMENT:g} % of the "
+        "distance from the Nash to the joint-profit price do not count, and at least half of the periods "
+        "lie in such cycles. Length in periods from trough to trough, height over the troughs in prices "
+        "divided by α."
     )
     headers = (
         ("collusive", "runs, %"),
