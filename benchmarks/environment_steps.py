@@ -1,19 +1,26 @@
 """Environment steps per second of ludens' environments, compared with PettingZoo's rock paper scissors.
 
-    python benchmarks/environment_steps.py [--seconds 1] [--repetitions 9]
+    python benchmarks/environment_steps.py [--seconds 1] [--repetitions 9] [--before FOLDER]
 
 All are made by `pettingzoo.make` and played at random. Turn-based ones play in PettingZoo's own loop (`last`,
 a legal action, `step`) with 15 games per episode; a step is one move. Those in which all move at once play
 through the Parallel API, 100 rounds per episode, and a step is one round of all seats; the column of moves
 counts those of all seats. Repetitions alternate; medians are reported. A ratio above 1 means faster than
-rock paper scissors with the same API. Rock paper scissors needs pygame (`pip install pygame`).
+rock paper scissors with the same API. Seconds are those of the processor, so that other programs matter less.
+Rock paper scissors needs pygame (`pip install pygame`).
+
+With ``--before`` the environments of an earlier version, whose files are in that folder (`git worktree
+add FOLDER COMMIT`), take turns with these in processes of their own, and two columns compare the versions.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -60,8 +67,8 @@ def steps_per_second(env: Any, seconds: float, rng: np.random.Generator) -> floa
         return _rounds_per_second(env, seconds)
     steps = 0
     draws: Iterator[float] = iter(())
-    start = time.perf_counter()
-    while (spent := time.perf_counter() - start) < seconds:
+    start = time.process_time()
+    while (spent := time.process_time() - start) < seconds:
         env.reset()
         for _ in env.agent_iter():
             observation, _, terminated, truncated, _ = env.last()
@@ -89,13 +96,32 @@ def _rounds_per_second(env: Any, seconds: float) -> float:
     for number, agent in enumerate(env.possible_agents):
         env.action_space(agent).seed(number)
     joint = [{agent: env.action_space(agent).sample() for agent in env.agents} for _ in range(64)]
-    rounds, start = 0, time.perf_counter()
-    while (spent := time.perf_counter() - start) < seconds:
+    rounds, start = 0, time.process_time()
+    while (spent := time.process_time() - start) < seconds:
         env.reset()
         while env.agents:
             env.step(joint[rounds % len(joint)])
             rounds += 1
     return rounds / spent
+
+
+def measured(seconds: float) -> dict[str, float]:
+    """Return the steps per second of every environment, measured once."""
+    rng = np.random.default_rng(0)
+    return {name: steps_per_second(build(), seconds, rng) for name, build in ENVIRONMENTS.items()}
+
+
+def measured_in(folder: str, seconds: float) -> dict[str, float]:
+    """Return what `measured` does for the version of ludens in a folder, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--seconds", str(seconds), "--once"],
+        env={**os.environ, "PYTHONPATH": folder},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    rates: dict[str, float] = json.loads(done.stdout)
+    return rates
 
 
 def main() -> None:
@@ -105,21 +131,32 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=1.0, help="per repetition")
     parser.add_argument("--repetitions", type=int, default=9)
+    parser.add_argument("--before", metavar="FOLDER", help="an earlier version, to compare with")
+    parser.add_argument("--once", action="store_true", help="measure once, and print JSON")
     arguments = parser.parse_args()
-    envs = {name: build() for name, build in ENVIRONMENTS.items()}
-    rates: dict[str, list[float]] = {name: [] for name in envs}
-    rng = np.random.default_rng(0)
+    if arguments.once:
+        print(json.dumps(measured(arguments.seconds)))
+        return
+    runs: list[dict[str, float]] = []
+    earlier: list[dict[str, float]] = []
     for _ in range(arguments.repetitions):
-        for name, env in envs.items():
-            rates[name].append(steps_per_second(env, arguments.seconds, rng))
-    medians = {name: statistics.median(measured) for name, measured in rates.items()}
-    print(f"{'environment':<24} {'steps/s':>10} {'moves/s':>12} {'against rps':>12}   lowest to highest")
+        runs.append(measured(arguments.seconds))
+        if arguments.before:
+            earlier.append(measured_in(arguments.before, arguments.seconds))
+    compared = f"{'before':>10} {'now/before':>11} " if earlier else ""
+    print(f"{'environment':<24} {compared}{'steps/s':>10} {'moves/s':>12} {'now/rps':>9}   lowest to highest")
+    medians = {name: statistics.median(run[name] for run in runs) for name in ENVIRONMENTS}
     for name, median in medians.items():
-        at_once = isinstance(envs[name], ParallelEnv)
-        moves = median * (len(envs[name].possible_agents) if at_once else 1)
+        env = ENVIRONMENTS[name]()
+        at_once = isinstance(env, ParallelEnv)
+        moves = median * (len(env.possible_agents) if at_once else 1)
         against = median / medians[PARALLEL_PEER if at_once else PEER]
-        spread = f"{min(rates[name]):,.0f} to {max(rates[name]):,.0f}"
-        print(f"{name:<24} {median:>10,.0f} {moves:>12,.0f} {against:>12.2f}   {spread}")
+        rates = [run[name] for run in runs]
+        if earlier:
+            before = statistics.median(run[name] for run in earlier)
+            compared = f"{before:>10,.0f} {median / before:>11.2f} "
+        spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
+        print(f"{name:<24} {compared}{median:>10,.0f} {moves:>12,.0f} {against:>9.2f}   {spread}")
 
 
 if __name__ == "__main__":

@@ -59,9 +59,6 @@ def many(env: gymnasium.vector.VectorEnv[Any, Any, Any], seconds: float) -> floa
     """Return the steps per second of a vectorised environment, in all episodes together."""
     env.action_space.seed(0)
     env.reset(seed=0)
-    # What is worked out once, in every regime of a market, is worked out before.
-    for _ in range(105):
-        env.step(env.action_space.sample())
     steps, start = 0, time.perf_counter()
     while (spent := time.perf_counter() - start) < seconds:
         env.step(env.action_space.sample())
@@ -86,6 +83,10 @@ def main() -> None:
         rows: dict[str, Callable[[], float]] = {}
         sync = gymnasium.vector.SyncVectorEnv([lambda: against(env, policy, **options)] * count)  # noqa: B023
         batch = against_many(env, policy, number=count, **options)
+        batch.reset(seed=0)
+        # What is worked out once, in every regime of a market, is worked out before.
+        for _ in range(105):
+            batch.step(batch.action_space.sample())
         rows = {
             "one": lambda: one(single, arguments.seconds),  # noqa: B023  # called in this turn of the loop
             "sync": lambda: many(sync, arguments.seconds),  # noqa: B023

@@ -18,6 +18,8 @@ def whole_number(value: object) -> int | None:
     Whole numbers are the values that Python takes as an index: NumPy's integers and arrays without an axis
     too, not 1.0, True or a text.
     """
+    if type(value) is int:  # most are
+        return value
     if isinstance(value, bool | np.bool_):  # which NumPy before 2.3 takes as an index too
         return None
     try:

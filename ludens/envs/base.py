@@ -424,10 +424,11 @@ class SimultaneousEnv(BaseEnv, ParallelEnv[str, Any, Any]):  # type: ignore[misc
         """
         self._check_running("step()")
         moves = {}
+        given = actions if isinstance(actions, dict | Mapping) else {}
         for agent in self.agents:
-            if not isinstance(actions, dict | Mapping) or agent not in actions:
+            if agent not in given:
                 raise UsageError(f"{self.environment} got no action of {agent}: give one for every agent.")
-            moves[agent] = self._legal(agent, actions[agent])
+            moves[agent] = self._legal(agent, given[agent])
         observed, rewards, terminations, truncations, infos = self._play(moves)
         self._add_masks(infos, observed)
         return self._all_formed(observed), rewards, terminations, truncations, infos

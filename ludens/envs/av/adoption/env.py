@@ -126,7 +126,7 @@ class AdoptionEnv(SimultaneousEnv):
     def _legal(self, agent: str, action: Any) -> int:
         number = whole_number(action)
         # Nobody may choose the second program, the self-protective one, under a mandate.
-        last = 0 if self.game.mandated(self.round) else 1
+        last = 0 if self._mandated else 1
         if number is None or not 0 <= number <= last:
             offered = " or ".join(f"{option.action} ({option.name})" for option in OPTIONS[: last + 1])
             raise UsageError(
@@ -141,6 +141,7 @@ class AdoptionEnv(SimultaneousEnv):
         outcome = self.core._advance(utilitarian)
         self.outcomes.append(outcome)
         self._choices.append(utilitarian[0])
+        self._mandated = self.game.mandated(self.round)
         playing, over = self.agents, self.round == self.rounds
         rewards = dict(zip(playing, outcome.payoffs[0].tolist(), strict=True))
         observations, infos = self._observations(playing), self._infos(playing)
@@ -183,9 +184,10 @@ class AdoptionEnv(SimultaneousEnv):
     def _clear(self) -> None:
         self.outcomes: list[AdoptionOutcome] = []
         self._choices: list[NDArray[np.bool_]] = []
+        self._mandated = self.game.mandated(0)
 
     def _mask(self) -> NDArray[np.int8]:
-        return np.array([1, not self.game.mandated(self.round)], dtype=np.int8)
+        return np.array([1, not self._mandated], dtype=np.int8)
 
     def _shared(self) -> NDArray[np.float32]:
         """Return the part that all observe alike: the shares of past rounds, and the law."""
