@@ -27,7 +27,7 @@ _ENDINGS = (*ENDINGS, ".pdf")
 
 
 def bars(found: Sequence[MoralMeasures], others: Others | None = None) -> Figure:
-    """Draw the effect of each attribute with its 95 % interval for every policy, people as black diamonds.
+    """Draw the effect of each attribute with its 95 % interval for every policy, people as diamonds.
 
     Args:
         found: the measures of the policies.

@@ -50,7 +50,7 @@ def page(result: MoralResult) -> Page:
             Picture(
                 "bars",
                 "Whom to spare?",
-                "Effects with 95 % intervals; people as black diamonds.",
+                "Effects with 95 % intervals; people as diamonds.",
                 bars(found),
             ),
             Picture(

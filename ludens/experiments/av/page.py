@@ -82,7 +82,7 @@ def pictures(result: DilemmaResult) -> list[Picture]:
             "approval",
             "How many lives outweigh one?",
             "Share that would swerve and sacrifice the passengers, against the number of pedestrians. "
-            "Black diamonds: people in two studies, recalled and not verified; dotted, the curve through "
+            "Diamonds: people in two studies, recalled and not verified; dotted, the curve through "
             "them.",
             figures.approval_curves(result),
         ),
