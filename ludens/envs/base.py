@@ -171,7 +171,7 @@ class BaseEnv(ABC):
             facts = {
                 "environment": self.environment,
                 "form": self.observation,
-                "size": int(np.prod(space["observation"].shape)),
+                "size": gymnasium.spaces.flatdim(space["observation"]),
                 "actions": int(chosen.n) if isinstance(chosen, gymnasium.spaces.Discrete) else None,
                 **self._declaration(agent),
             }

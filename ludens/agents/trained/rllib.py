@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,22 +67,52 @@ def load(
             f"The policy {name!r} names prices, which are not drawn here: leave deterministic=0 out."
         )
 
+    priced = _priced(name, path, made) if facts.get("actions") is None else None
+
     def outputs(observation: Any) -> Any:
         with torch.no_grad():
             returned = made.forward_inference({Columns.OBS: _batch(observation)})
-            if Columns.ACTIONS in returned:
-                return returned[Columns.ACTIONS].numpy().reshape(-1)
-            scores = returned[Columns.ACTION_DIST_INPUTS]
-            if facts.get("actions") is None:
-                spread = made.get_inference_action_dist_cls().from_logits(scores)
-                scores = spread.to_deterministic().sample()
-        return scores.numpy().reshape(-1)
+            if priced is not None:
+                return priced(returned)
+            return returned[Columns.ACTION_DIST_INPUTS].numpy().reshape(-1)
 
     if facts.get("actions") is None:
         return CallablePolicy(outputs, name, env=facts, transfer=transfer)
     return CallablePolicy(
         outputs, name, env=facts, scores=True, deterministic=bool(deterministic), transfer=transfer
     )
+
+
+def _priced(name: str, path: str, made: Any) -> Callable[[Mapping[str, Any]], Any]:
+    """Return the function from what a module returns to a price, which the algorithm normalises in training
+    unless it was told not to.
+
+    Raises:
+        UsageError: the folder is of a module alone, which does not say whether.
+    """
+    from ray.rllib.core.columns import Columns
+    from ray.rllib.utils.spaces.space_utils import clip_action, unsquash_action
+
+    file = Path(path) / _CLASS
+    kept = pickle.loads(file.read_bytes()) if (Path(path) / _MODULES).is_dir() else {}
+    positional, named = kept.get("ctor_args_and_kwargs", ((), {}))
+    config = named.get("config", positional[0] if positional else None)
+    if config is None:
+        raise UsageError(
+            f"The policy {name!r} names prices, and its folder does not say in which units: name the "
+            "checkpoint of the whole algorithm."
+        )
+    asked = config.get if isinstance(config, Mapping) else lambda key: getattr(config, key)
+    adapt = unsquash_action if asked("normalize_actions") else clip_action
+
+    def price(returned: Mapping[str, Any]) -> Any:
+        actions = returned.get(Columns.ACTIONS)
+        if actions is None:
+            spread = made.get_inference_action_dist_cls().from_logits(returned[Columns.ACTION_DIST_INPUTS])
+            actions = spread.to_deterministic().sample()
+        return adapt(actions.numpy()[0], made.action_space)
+
+    return price
 
 
 def _folder(name: str, path: str, module: str | None) -> Path:

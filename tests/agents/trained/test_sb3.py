@@ -127,7 +127,9 @@ def test_masks_of_questions_are_kept(tmp_path):
         decision = policy.decide(turn, np.random.default_rng(seed))
         assert decision.action in [option.action for option in turn.options]
         assert sum(decision.probabilities) == pytest.approx(1)
-        env.step(decision.action)
+        _, _, terminated, truncated, _ = env.step(decision.action)
+        if terminated or truncated:
+            env.reset()
 
 
 def test_observations_that_are_dicts_are_kept(tmp_path):
