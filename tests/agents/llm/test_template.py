@@ -350,6 +350,8 @@ def test_a_file_that_is_empty_or_no_text_is_one_sentence(tmp_path, content):
             "a\n{{ turn.observation.observation.tofile('written') }}",
             "line 2: it calls what a template may not",
         ),
+        ("{{ 10 ** 10 ** 8 }}", r"line 1: \*\* is for numbers up to 1000"),
+        ("{% for n in 'a' * 10 ** 9 %}{% endfor %}", r"line 1: \* is for numbers up to 1000"),
         ("{{ ''.__class__ }}{{ ''.__class__() }}", "line 1"),
         ("{{ turn.observation.observation.__class__ }}", "line 1"),
     ],
