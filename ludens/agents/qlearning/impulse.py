@@ -75,7 +75,9 @@ class ImpulseResponse:
             name: np.average(getattr(self, name), axis=0, weights=self.starts)
             for name in ("deviator", "rivals")
         }
-        return means | {name: _weighted(getattr(self, name), weight) for name, weight in weights.items()}
+        for name, weight in weights.items():
+            means[name] = _weighted(getattr(self, name), np.asarray(weight, dtype=np.float64))
+        return means
 
     def as_published(self) -> tuple[float, float, float]:
         """Return three numbers as Calvano et al. count them.
@@ -88,7 +90,8 @@ class ImpulseResponse:
         """
         means = self.means()
         rivals, periods = np.asarray(means["rivals"]), means["periods"]
-        unprofitable = _weighted(np.nan_to_num(self.unprofitable * self.deviations), self.starts)
+        starts = self.starts.astype(np.float64)
+        unprofitable = _weighted(np.nan_to_num(self.unprofitable * self.deviations), starts)
         return float(rivals[1]) if len(rivals) > 1 else float("nan"), unprofitable, float(np.add(periods, 1))
 
 
@@ -187,7 +190,7 @@ def _respond(
     )
 
 
-def _weighted(values: Floats, weights: Floats | Ints) -> float:
+def _weighted(values: Floats, weights: Floats) -> float:
     """Return the weighted mean of those values that have weight; NaN if none has."""
     counted = weights > 0
     return float(np.average(values[counted], weights=weights[counted])) if counted.any() else float("nan")

@@ -8,7 +8,7 @@ advanced in pieces, copied, stored and continued at any period.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +121,8 @@ class Session:
 
     def copy(self) -> Session:
         """Return an independent copy, for a checkpoint."""
-        arrays = (getattr(self, name).copy() for name in ARRAYS)
-        return Session(self.tables, self.key, *arrays, converged=self.converged)
+        arrays = {name: getattr(self, name).copy() for name in ARRAYS}
+        return replace(self, **arrays)
 
 
 def start_session(

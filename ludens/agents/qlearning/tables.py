@@ -128,7 +128,9 @@ class LearningTables:
     @cached_property
     def discounts(self) -> Floats:
         """δ of each firm, (firms,)."""
-        return self.parameters.rates(self.firms)[1]
+        rates: Floats = self.parameters.rates(self.firms)
+        discounts: Floats = rates[1]
+        return discounts
 
     @cached_property
     def since(self) -> Ints:

@@ -184,7 +184,7 @@ class _Start:
             seats = (np.arange(sessions)[:, None] + rematch * np.arange(tables.firms)) % sessions
             values = values[seats, np.arange(tables.firms)]
         self._values = values
-        hashed = hashlib.sha256(np.ascontiguousarray(values))
+        hashed = hashlib.sha256(np.ascontiguousarray(values).tobytes())
         hashed.update(b"" if self._states is None else self._states.tobytes())
         self.digest = hashed.hexdigest()
 

@@ -122,13 +122,15 @@ def learners(firms: Sequence[str]) -> QLearning | None:
         return None
     parameters: QLearning = made[0].parameters
     rates = {name: [getattr(each.parameters, name) for each in made] for name in RATES}
-    same = {name: getattr(parameters, name) for name in RATES}
+    same: dict[str, Any] = {name: getattr(parameters, name) for name in RATES}
     if any(replace(each.parameters, **same) != parameters for each in made):
         raise UsageError(
             f"Q-learners that are trained together differ in {', '.join(RATES[:-1])} and {RATES[-1]} alone: "
             "give them the same other parameters."
         )
-    differing = {name: tuple(values) for name, values in rates.items() if len(set(values)) > 1}
+    differing: dict[str, Any] = {
+        name: tuple(values) for name, values in rates.items() if len(set(values)) > 1
+    }
     return replace(parameters, **differing)
 
 

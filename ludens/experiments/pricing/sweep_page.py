@@ -85,12 +85,8 @@ def published_table(cells: Sequence[CellResult]) -> Table | None:
             ours = Cell(number(value, digits), _interval(value, error, digits))
             apart = None if value is None else value - known
             far = "–" if apart is None or not error else number(abs(apart) / error, 1)
-            rows.append(
-                (
-                    f"{cell.name}: {MEASURES[name]}",
-                    [ours, number(known, digits), number(apart, digits), far],
-                )
-            )
+            cells_of: list[Cell | str] = [ours, number(known, digits), number(apart, digits), far]
+            rows.append((f"{cell.name}: {MEASURES[name]}", cells_of))
     if not rows:
         return None
     return Table.of(
@@ -141,7 +137,8 @@ def heat_map(vary: Mapping[str, Sequence[Any]], cells: Sequence[CellResult], mea
         axes.set_xlabel(across, fontsize=9)
         axes.set_ylabel(up, fontsize=9)
         bar = figure.colorbar(image, label=MEASURES[measure])
-        bar.solids.set(rasterized=False, edgecolor="face")
+        if bar.solids is not None:
+            bar.solids.set(rasterized=False, edgecolor="face")
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=8)
     return figure
