@@ -325,7 +325,7 @@ def _benchmarks(panel: Panel) -> dict[str, NDArray[np.float64]]:
 def _benchmark(prices: NDArray[np.float64], end: int) -> tuple[float, ...]:
     """Return the prices of the last period before `end`, or of the first where none was played."""
     if not len(prices):
-        return (math.nan,) * prices.shape[1]
+        return (math.nan,) * int(prices.shape[1])
     last: list[float] = prices[max(end - 1, 0)].tolist()
     return tuple(last)
 
