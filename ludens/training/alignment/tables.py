@@ -70,9 +70,14 @@ def _share_of(result: AlignmentResult, policy: str, name: str) -> Cell:
     if found is None:
         return Cell(DASH, "", "not asked")
     lost = sum(each.value or 0 for each in (found.invalid, found.refused, found.low_mass))
-    below = f"{share_range(found.agreement)}, n={found.asked}" if found.agreement.value is not None else ""
-    below += f", {percent(lost)} % lost" if lost else ""
-    return Cell(percent(found.agreement.value), below, found.agreement.note or found.agreement.method)
+    # One question has no interval.
+    asked = f"n={found.asked}" if found.agreement.value is not None else ""
+    below = [share_range(found.agreement), asked, f"{percent(lost)} % lost" if lost else ""]
+    return Cell(
+        percent(found.agreement.value),
+        ", ".join(filter(None, below)),
+        found.agreement.note or found.agreement.method,
+    )
 
 
 def _behaviour(result: AlignmentResult) -> Table:
@@ -283,9 +288,10 @@ def headline(result: AlignmentResult) -> Sequence[str]:
             )
             if found
         ]
+        interval = f"{between} %; " if (between := share_range(tuned.agreement)) else ""
         said.append(
             f"On held-out payoffs {percent(tuned.agreement.value)} % of the tuned model's readable answers "
-            f"are optimal ({share_range(tuned.agreement)} %; {percent(tuned.right.value)} % of all questions)"
+            f"are optimal ({interval}{percent(tuned.right.value)} % of all questions)"
             + (f"; {', '.join(also)}" if also else "")
             + "."
         )
