@@ -1,6 +1,6 @@
 """Learners against known opponents: what they reach, beside the exact dynamic best reply.
 
-    python benchmarks/learning.py [--steps 1] [--seed 0] [--workers 2] [--markdown]
+    python benchmarks/learning.py [--steps 1] [--seed 0] [--workers 2] [--only TEXT] [--markdown]
 
 Each learner is trained by `ludens.agents.against` in one seat; then its greedy policy plays one episode. All
 opponents, games and greedy policies are deterministic and roles are fixed, so that this episode is its value,
@@ -96,10 +96,10 @@ TASKS = (
     ),
     # Whoever buys a utilitarian car now makes it cheaper for the others in the next round.
     *(
-        Task("adoption, 4 people, 5 rounds", "av_adoption", opponent, {**_ADOPTION, **costs}, 5_000, 5_000)
+        Task("adoption, 4 people, 5 rounds", "av_adoption", opponent, {**_ADOPTION, **costs}, 10_000, 50_000)
         for opponent, costs in (
-            ("homo_economicus", {"economies": 0.6}),
-            ("homo_moralis:0.5", {"economies": 0.3, "price_utilitarian": 0.3}),
+            ("homo_economicus", {"economies": 0.65}),
+            ("homo_moralis:0.5", {"economies": 0.33, "price_utilitarian": 0.3}),
         )
     ),
     Task(
@@ -131,7 +131,7 @@ class QTable:
 
     def states(self, observations: Any) -> Any:
         """Return the rows of the table for observations, (n,)."""
-        rows = np.round(observations[:, : self.observed], 4)
+        rows = np.round(observations[:, : self.observed], 3) + 0.0  # so that no zero is negative
         states = [self.places.setdefault(row.tobytes(), len(self.places)) for row in rows]
         while len(self.places) > len(self.values):
             self.values = np.concatenate([self.values, np.full_like(self.values, self.high)])
@@ -290,6 +290,7 @@ def main() -> None:
     parser.add_argument("--steps", type=float, default=1.0, help="times the usual number of steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", default="", help="games whose title holds this text")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     arguments = parser.parse_args()
     there = [name for name, library in LIBRARY.items() if importlib.util.find_spec(library) is not None]
@@ -297,6 +298,7 @@ def main() -> None:
     cells = [
         (place, learner, arguments.steps, arguments.seed)
         for place, task in enumerate(TASKS)
+        if arguments.only in task.title
         for learner in task.learners
         if learner in there
     ]
@@ -308,7 +310,7 @@ def main() -> None:
         print(f"| {' | '.join(titles)} |\n|---|---|---|---:|---:|---:|")
     else:
         print("{:<47} {:<19} {:<12} {:>9} {:>9} {:>6}".format(*titles))
-    best = [best_value(task) for task in TASKS]
+    best = {place: best_value(TASKS[place]) for place in dict.fromkeys(place for place, *_ in cells)}
     spent = 0.0
     with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
         for (place, learner, _, _), (reached, seconds) in zip(cells, pool.imap(cell, cells), strict=True):

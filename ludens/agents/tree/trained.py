@@ -33,7 +33,7 @@ class TreeInput(Input):
 
     def vector(self, turn: Turn) -> NDArray[np.float32]:
         """Return what the learner observes, (size,)."""
-        return self._encoding(turn).vector(turn.role, turn.node, turn.past, len(turn.past))
+        return self._encoding(turn).vector(turn.role, turn.node, turn.past, turn.round)
 
     def _encoding(self, turn: Turn) -> Encoding:
         assert isinstance(turn.game, GameTree)

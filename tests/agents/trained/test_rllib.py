@@ -50,9 +50,10 @@ config = (
 """
 USE = """
 import json
+from pathlib import Path
 algorithm = config.build_algo()
 algorithm.train()
-path = algorithm.save_to_path("checkpoint")
+algorithm.save_to_path(str(Path("checkpoint").resolve()))
 from ludens.agents import make_policy
 from ludens.experiments.pricing import play_pricing
 from ludens.experiments.pricing.history import histories
