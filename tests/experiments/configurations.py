@@ -14,6 +14,7 @@ from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.deviations_config import DeviateConfig
 from ludens.experiments.pricing.implant import ImplantConfig
 from ludens.experiments.pricing.judging import JudgeConfig
+from ludens.experiments.pricing.sweep_config import SweepConfig
 from ludens.training.evaluation.exam import ExamConfig
 
 COMMON = {"seed": st.integers(0, 2**40), "concurrency": st.integers(1, 64)}
@@ -245,6 +246,31 @@ DEVIATE = st.builds(
 )
 JUDGE = st.builds(JudgeConfig, source=SOURCE, judge=POLICIES, sample=st.integers(1, 999), **COMMON)
 
+RATES = st.lists(st.floats(0.01, 0.99), min_size=1, max_size=2)
+SWEEP = st.builds(
+    SweepConfig,
+    settings=st.fixed_dictionaries(
+        {},
+        optional={
+            "points": st.integers(2, 5),
+            "mu": st.floats(0.1, 1),
+            "ties": st.sampled_from(["random", "lowest"]),
+            "moves": st.sampled_from(["together", "in turns"]),
+            "interventions": st.just([{"kind": "DemandShock", "period": 9, "qualities": 0.5}]),
+        },
+    ),
+    vary=st.fixed_dictionaries({}, optional={"alpha": RATES, "discount": RATES}),
+    cells=st.lists(
+        st.fixed_dictionaries(
+            {"label": TEXTS},
+            optional={"firms": st.integers(2, 3), "published": st.builds(dict, gain=st.floats(0, 1))},
+        ),
+        max_size=2,
+    ),
+    sessions=st.integers(1, 9),
+    tests=st.booleans(),
+    **COMMON,
+)
 CONFIGURATIONS = {
     "adoption": ADOPTION,
     "av": AV,
@@ -256,4 +282,5 @@ CONFIGURATIONS = {
     "moral_machine": MORAL_MACHINE,
     "play": PLAY,
     "pricing": PRICING,
+    "sweep": SWEEP,
 }
