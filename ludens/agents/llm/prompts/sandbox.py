@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
@@ -21,7 +21,7 @@ class PromptEnvironment(SandboxedEnvironment):
     """
 
     # Jinja2 computes with constants as it compiles: a template that is only looked at would not end.
-    intercepted_binops: ClassVar[frozenset[str]] = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"*", "**"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute a product or a power of a template.
