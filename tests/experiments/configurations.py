@@ -164,8 +164,8 @@ ADOPTION = st.builds(
 INTERVENTIONS = st.lists(
     st.one_of(
         st.builds(CheapTalk, st.integers(1, 999)),
-        st.builds(Exit, st.integers(1, 99), st.just(1)),
-        st.builds(DemandShock, st.integers(0, 9), st.tuples(st.floats(-1, 1), st.floats(-1, 1))),
+        st.builds(Exit, st.integers(2, 99), st.just(1)),
+        st.builds(DemandShock, st.integers(1, 9), st.tuples(st.floats(-1, 1), st.floats(-1, 1))),
         st.builds(Regulator, st.floats(0, 9), st.floats(0, 9), st.floats(0, 1)),
         st.builds(Prominence, bonus=st.none() | st.floats(0, 1)),
     ),
