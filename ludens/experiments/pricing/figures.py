@@ -15,7 +15,7 @@ from ludens.experiments.pricing.null import Replies
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import first_explained
 from ludens.experiments.report import drawing
-from ludens.experiments.report.names import policy_name, shortened
+from ludens.experiments.report.names import number, policy_name, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,7 +157,7 @@ def gain_distribution(measures: Sequence[RunMeasures]) -> Figure | None:
             if len(known):
                 axes.plot([known.mean()] * 2, [row - 0.34, row + 0.34], color=INK, linewidth=1.6)
             else:
-                said = "no gain of its own: joint pricing pays it no more than Nash"
+                said = "no gain of its own: it has left, or joint pricing pays it no more than Nash"
                 box: Any = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
                 axes.annotate(said, (low, row), (4, 0), textcoords="offset points", va="center", fontsize=7.5,
                               color=MUTED, bbox=box)  # fmt: skip
@@ -279,7 +279,7 @@ def run_title(found: RunMeasures) -> str:
         return f"{title}: aborted in period {found.played + 1}"
     if found.status != "done":
         return f"{title}: {found.status}, {found.played} periods"
-    return title if found.gain is None else f"{title}: Δ = {found.gain:.2f}".replace("-", "−")
+    return title if found.gain is None else f"{title}: Δ = {number(found.gain, 2)}"
 
 
 def _pairs(panel: Panel, firm: int) -> tuple[Floats, Floats]:
