@@ -32,12 +32,12 @@ class Encoding:
         self.rounds = rounds
         self._role = {role: place for place, role in enumerate(game.roles)}
         self._set = {node.label: roles + place for place, node in enumerate(game.information_sets)}
-        # Places in the block of a round, and where the block of the latest round begins.
+        # Places in the block of a round, and where the blocks of the last rounds begin, the latest first.
         self._past_role = {role: place for place, role in enumerate(game.roles)}
         self._past_leaf = {leaf.path: roles + place for place, leaf in enumerate(game.leaves)}
-        self._memory, self._block = memory, roles + leaves
-        flags = roles + sets + memory * self._block
-        self._latest = flags - self._block
+        block = roles + leaves
+        flags = roles + sets + memory * block
+        self._blocks = tuple(flags - back * block for back in range(1, memory + 1))
         self._empty = np.concatenate([np.zeros(flags), payoffs, [0]]).astype(np.float32)
         self.low = np.minimum(self._empty, 0)
         self.high = np.concatenate([np.ones(flags), np.maximum(payoffs, 0), [1]]).astype(np.float32)
@@ -58,8 +58,7 @@ class Encoding:
             vector[self._role[role]] = 1
         if node is not None:
             vector[self._set[node]] = 1
-        for back in range(min(self._memory, len(past))):
-            seen, start = past[-1 - back], self._latest - back * self._block
+        for start, seen in zip(self._blocks, reversed(past), strict=False):
             vector[start + self._past_role[seen.role]] = 1
             vector[start + self._past_leaf[seen.path]] = 1
         vector[-1] = done / self.rounds

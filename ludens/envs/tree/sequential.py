@@ -135,7 +135,7 @@ class SequentialEnv(TurnBasedEnv):
             role = None if asked is None else asked.role
         node = None if asked is None else asked.label
         done = len(progress.past)
-        past = [finished[agent] for finished in progress.past[max(0, done - self.memory) :]]
+        past = [finished[agent] for finished in progress.past[max(0, done - self.memory) :]] if done else ()
         vector = self._encoding.vector(role, node, past, done)
         return {"observation": vector, "action_mask": self._masks.mask(node)}
 
