@@ -113,6 +113,15 @@ def explores(beta: float, age: int) -> float:
 
 
 @compiled
+def exploring(betas: Any, since: Any, period: int) -> Any:
+    """Return the ε of each firm in a period, (firms,); a firm begins to explore in its period of `since`."""
+    epsilon = np.empty(since.size)
+    for i in range(since.size):
+        epsilon[i] = explores(betas[i], max(0, period - since[i]))
+    return epsilon
+
+
+@compiled
 def renew(epsilon: Any, betas: Any, since: Any, period: int) -> int:
     """Compute anew every ε whose block begins in this period; return when the next one does."""
     following = period + BLOCK
@@ -251,9 +260,7 @@ def learn(
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     bound = np.full(best.size, np.inf)
     actions, values = np.empty(firms, np.uint64), np.empty(firms)
-    epsilon, decay = np.empty(firms), np.exp(-rates[2])
-    for i in range(firms):
-        epsilon[i] = explores(rates[2, i], max(0, period - since[i]))
+    epsilon, decay = exploring(rates[2], since, period), np.exp(-rates[2])
     anew = period
     scale = float(points)
     place = _U(period) * width
@@ -363,9 +370,7 @@ def learn_in_turns(
     joints = points**firms
     width = _U(3) * firms + _1
     joint, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
-    epsilon, decay = np.empty(firms), np.exp(-rates[2])
-    for j in range(firms):
-        epsilon[j] = explores(rates[2, j], max(0, period - since[j]))
+    epsilon, decay = exploring(rates[2], since, period), np.exp(-rates[2])
     anew = period
     scale = float(points)
     place = _U(period) * width

@@ -21,7 +21,7 @@ from ludens.agents.qlearning.core import (
     STATE,
     compiled,
     drawn,
-    explores,
+    exploring,
     renew,
     search,
     uniform,
@@ -63,9 +63,7 @@ def learn_variant(
     state, period, changed = _U(counters[STATE]), counters[PERIOD], counters[CHANGED]
     actions, weights = np.empty(firms, np.uint64), np.empty(points)
     values = np.empty(firms * points)
-    epsilon, decay = np.empty(firms), np.exp(-rates[2])
-    for i in range(firms):
-        epsilon[i] = explores(rates[2, i], max(0, period - since[i]))
+    epsilon, decay = exploring(rates[2], since, period), np.exp(-rates[2])
     anew = period
     scale = float(points)
     place = _U(period) * width
