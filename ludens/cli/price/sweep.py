@@ -64,12 +64,13 @@ def sweep(
     (firms, quality, cost, mu, demand, …), and of the training (moves, prices, outside_values). What is not
     set is that of the published baseline. `ludens resume` goes on with a sweep that broke off.
     """
+    from ludens.experiments.pricing.config import intervention_values
     from ludens.experiments.pricing.sweep import SweepStudy
     from ludens.experiments.pricing.sweep_config import SweepConfig
 
     fixed = dict(_pair("--set", text, _value) for text in settings or ())
     if interventions:
-        fixed["interventions"] = [_described(text) for text in interventions]
+        fixed["interventions"] = [intervention_values(intervention(text)) for text in interventions]
     config = SweepConfig(
         settings=fixed,
         vary=dict(_pair("--vary", text, _values) for text in vary or ()),
@@ -119,8 +120,3 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text.strip()
-
-
-def _described(text: str) -> dict[str, Any]:
-    made = intervention(text)
-    return {"kind": type(made).__name__, **vars(made)}

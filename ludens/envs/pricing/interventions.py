@@ -52,12 +52,7 @@ class DemandShock:
     announced: bool = False
 
     def __post_init__(self) -> None:
-        _whole(self, "period", 1)
-        if self.until is not None:
-            _whole(self, "until", self.period + 1)
-        if not isinstance(self.qualities, int | float):
-            object.__setattr__(self, "qualities", tuple(float(each) for each in self.qualities))
-        values = self.qualities if isinstance(self.qualities, tuple) else (self.qualities,)
+        values = _temporary(self, "qualities")
         if not all(math.isfinite(value) for value in (*values, self.outside)):
             raise UsageError(f"A demand shock is made of finite numbers; got {self!r}.")
 
@@ -79,13 +74,7 @@ class CostShock:
     announced: bool = False
 
     def __post_init__(self) -> None:
-        _whole(self, "period", 1)
-        if self.until is not None:
-            _whole(self, "until", self.period + 1)
-        if not isinstance(self.costs, int | float):
-            object.__setattr__(self, "costs", tuple(float(each) for each in self.costs))
-        values = self.costs if isinstance(self.costs, tuple) else (self.costs,)
-        if not all(math.isfinite(value) for value in values):
+        if not all(map(math.isfinite, _temporary(self, "costs"))):
             raise UsageError(f"A cost shock is made of finite numbers; got {self!r}.")
 
 
@@ -246,6 +235,19 @@ def as_interventions(given: Sequence[Intervention | Mapping[str, Any]]) -> tuple
         if len(set(moves)) < len(moves):
             raise UsageError(f"A firm has at most one {kind}; got firms {sorted(moves)}.")
     return made
+
+
+def _temporary(shock: DemandShock | CostShock, name: str) -> tuple[float, ...]:
+    """Check the periods of a shock, keep its changes of one attribute as numbers, and return them."""
+    _whole(shock, "period", 1)
+    if shock.until is not None:
+        _whole(shock, "until", shock.period + 1)
+    changes: float | tuple[float, ...] = getattr(shock, name)
+    if isinstance(changes, int | float):
+        return (changes,)
+    changes = tuple(float(each) for each in changes)
+    object.__setattr__(shock, name, changes)
+    return changes
 
 
 def _whole(of: object, name: str, least: int) -> None:

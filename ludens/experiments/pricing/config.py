@@ -129,7 +129,8 @@ def _ceiling(value: object) -> object:
     return low, high
 
 
-def _intervention_values(intervention: Intervention) -> dict[str, Any]:
+def intervention_values(intervention: Intervention) -> dict[str, Any]:
+    """Return an intervention as a configuration holds it: its kind, and its values without those left out."""
     values = {name: value for name, value in asdict(intervention).items() if value is not None}
     return {"kind": type(intervention).__name__, **values}
 
@@ -171,7 +172,7 @@ class PricingConfig(StudyConfig):
     discount: float = 0.95
     ceiling: Annotated[tuple[float, ...], BeforeValidator(_ceiling)] = (1.5, 2.5)
     interventions: tuple[
-        Annotated[Any, BeforeValidator(as_intervention), PlainSerializer(_intervention_values)], ...
+        Annotated[Any, BeforeValidator(as_intervention), PlainSerializer(intervention_values)], ...
     ] = ()
 
     price_grid: Annotated[Any, BeforeValidator(_hashable)] = None
