@@ -52,6 +52,8 @@ _PUBLIC_HEADERS = frozenset(
 _PLACEHOLDERS = frozenset(
     {"none", "null", "empty", "dummy", "fake", "test", "token", "false", "true", "unused", "ollama"}
     | {"anything", "lm-studio", "placeholder", "not-needed", "no-key", "nokey", "local"}
+    # The names in the answers that models are asked for: with one of them masked no reply could be read.
+    | {"choice", "price", "rating", "reasoning", "observations", "plans", "insights", "message"}
 )
 """Words that are given where a client insists on a key and the server does not."""
 

@@ -8,6 +8,7 @@ import json
 import re
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
 from ludens.agents import LLMPolicy, make_policy
@@ -21,8 +22,11 @@ from ludens.agents.secrets import (
     secrets_in,
     without_secrets,
 )
+from ludens.envs import PROTOCOLS
+from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.experiments.bench.study import BenchConfig
+from tests.loopback import Loopback, say
 
 
 @pytest.mark.parametrize(
@@ -226,11 +230,21 @@ def test_secrets_of_the_environment_are_masked(monkeypatch):
 
 
 def test_a_mere_word_is_masked_as_a_whole_word_alone():
-    remember({"api_key": "choice"})
-    assert masked("My choice is: no choices.") == "My *** is: no choices."
+    remember({"api_key": "sesame"})
+    assert masked("My sesame is: no sesames.") == "My *** is: no sesames."
 
 
-@pytest.mark.parametrize("word", ["none", "EMPTY", "dummy", "x", ""])
+def test_a_key_that_is_a_name_in_an_answer_leaves_replies_readable():
+    with Loopback([], say('{"reasoning": "more", "choice": "B"}')) as server:
+        for key in ("choice", "reasoning"):
+            policy = LLMPolicy(
+                "openai/gpt-4o-mini", api_base=server.url, api_key=key, reasoning=True, order=0
+            )
+            decision = policy.decide(questions(PROTOCOLS["SPD4"])["opening"], np.random.default_rng(0))
+            assert (decision.action, decision.reasoning) == (1, "more")
+
+
+@pytest.mark.parametrize("word", ["none", "EMPTY", "dummy", "x", "", "price"])
 def test_placeholders_are_no_secrets(word):
     assert secrets_in({"api_key": word}) == set()
 
