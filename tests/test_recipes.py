@@ -54,5 +54,20 @@ def test_a_recipe_runs_as_it_stands(heading, number, code, tmp_path):
     assert done.stdout
 
 
+def test_two_networks_learn_in_one_market_and_play_on_record(tmp_path):
+    pytest.importorskip("stable_baselines3", reason="the example needs it, ludens does not")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", PAGE.parent.parent / "examples" / "dqn_duopoly.py", "600"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {"firm_0.zip", "firm_1.zip"} <= {path.name for path in tmp_path.iterdir()}
+    assert -1 < float(done.stdout.rpartition("profit gain: ")[2]) < 1.01
+
+
 def test_every_recipe_says_what_it_needs():
     assert {heading for heading, _, _ in recipes()} == set(NEEDS)
