@@ -18,7 +18,7 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
-    from ludens.envs.pricing import Market
+    from ludens.envs.pricing.theory.market import AnyMarket
 
 Floats = NDArray[np.float64]
 
@@ -44,10 +44,10 @@ class MarketView:
         lowest, highest: the bounds of prices that the environment takes.
     """
 
-    market: Market
+    market: AnyMarket
     firm: int
     product: int
-    present: Market
+    present: AnyMarket
     place: int
     active: tuple[int, ...]
     period: int
@@ -79,6 +79,16 @@ class MarketView:
             for number in range(self.market.products)
             if number != self.product and (met[number] or number in self.active)
         )
+
+    @property
+    def closest(self) -> tuple[int, ...]:
+        """The rivals' products in a nest with the firm's own, to which its customers switch most readily;
+        empty without nests.
+        """
+        nests = self.market.parameters.get("nests")
+        if nests is None or not self.market.parameters["nest_parameter"][nests[self.product]]:
+            return ()
+        return tuple(rival for rival in self.rivals if nests[rival] == nests[self.product])
 
 
 def market_view(turn: Turn) -> MarketView:

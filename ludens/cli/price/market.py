@@ -29,7 +29,7 @@ from ludens.errors import UsageError
 
 if TYPE_CHECKING:
     from ludens.agents.qlearning import QLearning
-    from ludens.envs.pricing import Market
+    from ludens.envs.pricing.theory.market import AnyMarket
 
 LEARNER = "qlearning"
 PLAYED = (
@@ -38,6 +38,16 @@ PLAYED = (
 )  # fmt: skip
 """The options of a market that is played, which do nothing for learners that are trained."""
 
+MarketNumbers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--market",
+        metavar="KEY=VALUE",
+        help="A number of the market, such as demand=linear, substitution=1, nests=0,0,1 or unit=true; may be"
+        " repeated.",
+        show_default=False,
+    ),
+]
 PanelCsv = Annotated[
     Path | None, typer.Option("--panel", help="Write every price to this CSV file.", show_default=False)
 ]
@@ -77,13 +87,19 @@ def price(
     ] = None,
     api_base: ApiBase = None,
     patience: Patience = None,
+    market: MarketNumbers = None,
     qualities: Annotated[
-        str | None, typer.Option(help="Quality of each firm's product; by default 2.", show_default=False)
+        str | None, typer.Option(help="Quality of each product; by default 2.", show_default=False)
     ] = None,
     costs: Annotated[
-        str | None, typer.Option(help="Unit cost of each firm; by default 1.", show_default=False)
+        str | None, typer.Option(help="Unit cost of each product; by default 1.", show_default=False)
     ] = None,
-    mu: Annotated[float, typer.Option(help="μ: how different consumers find the products.")] = 0.25,
+    mu: Annotated[
+        float | None,
+        typer.Option(
+            help="μ: how different consumers find the products; by default 0.25.", show_default=False
+        ),
+    ] = None,
     interventions: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,12 +126,12 @@ def price(
     from ludens.experiments.study.questions import with_settings
 
     named = firm_names(firms)
-    market = market_of(len(named), qualities, costs, mu)
+    sold = market_of(len(named), qualities, costs, mu, market)
     learners = _learners(named)
     if learners is not None:
         refuse_given(ctx, PLAYED, "on Q-learners, which are trained in sessions")
         _learn(
-            learners, market, sessions, seed, interventions=interventions, workers=concurrency, out=out,
+            learners, sold, sessions, seed, interventions=interventions, workers=concurrency, out=out,
             as_json=as_json, print_config=print_config,
         )  # fmt: skip
         return
@@ -125,7 +141,7 @@ def price(
     _check_judge(judge)
     config = PricingConfig(
         firms=with_settings(named, persona=persona, window=window, api_base=api_base, patience=patience),
-        market=market,
+        market=sold,
         scales=numbers("--scale", scale),
         runs=runs,
         periods=periods,
@@ -230,7 +246,7 @@ def _learners(named: list[str]) -> QLearning | None:
 
 def _learn(
     parameters: QLearning,
-    market: Market,
+    market: AnyMarket,
     sessions: int,
     seed: int,
     *,

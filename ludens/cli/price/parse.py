@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ludens.cli.options import policy_texts
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
-    from ludens.envs.pricing import Market
     from ludens.envs.pricing.interventions import Intervention
+    from ludens.envs.pricing.theory.market import AnyMarket
+
+_EXAMPLES = {"--market": "demand=linear", "--set": "alpha=0.1", "--vary": "alpha=0.1,0.2"}
 
 
 def firm_names(text: str | None) -> list[str]:
@@ -25,23 +29,90 @@ def firm_names(text: str | None) -> list[str]:
     return firms
 
 
-def market_of(firms: int, qualities: str | None, costs: str | None, mu: float) -> Market:
-    """Return the market of so many firms with one product each and 100 customers.
+def market_of(
+    firms: int, qualities: str | None, costs: str | None, mu: float | None, further: Sequence[str] | None
+) -> AnyMarket:
+    """Return the market of so many firms with 100 customers.
+
+    Args:
+        firms: how many are named.
+        qualities: one number, or one for each product, separated by commas.
+        costs: in the same way.
+        mu: μ.
+        further: other numbers, as of `market_values`.
 
     Raises:
-        UsageError: there are not as many numbers as firms, or one is out of its range.
+        UsageError: one cannot be read, is no number of its demand, is out of its range, or does not fit the
+            others.
     """
-    from ludens.envs.pricing import Market
+    from ludens.experiments.pricing.market_config import CUSTOMERS, market_of
 
-    def each(option: str, text: str | None, default: float) -> list[float]:
-        found = [default] if text is None else numbers(option, text)
-        if len(found) not in {1, firms}:
-            raise UsageError(f"{option} takes one number, or one for each of {firms} firms; got {text!r}.")
-        return found * firms if len(found) == 1 else found
+    values: dict[str, Any] = {"quantity_scale": CUSTOMERS, **market_values(further)}
+    for option, several, one, given in (
+        ("--qualities", "qualities", "quality", qualities),
+        ("--costs", "costs", "cost", costs),
+    ):
+        if given is None:
+            continue
+        each = numbers(option, given)
+        if len(each) not in {1, _products(values, firms)}:
+            raise UsageError(f"{option} takes one number, or one for each of {firms} firms; got {given!r}.")
+        values |= {one: each[0]} if len(each) == 1 else {several: each}
+    if mu is not None:
+        values["mu"] = mu
+    return market_of(values, firms)
 
-    return Market(
-        each("--qualities", qualities, 2.0), each("--costs", costs, 1.0), mu=mu, quantity_scale=100.0
-    )
+
+def market_values(texts: Sequence[str] | None) -> dict[str, Any]:
+    """Return the numbers of `ludens.experiments.pricing.market_config.MarketConfig` in ``key=value``.
+
+    Raises:
+        UsageError: a text is not of that form, or names none of them, or one twice.
+    """
+    from ludens.experiments.pricing.market_config import MarketConfig
+
+    values: dict[str, Any] = {}
+    for text in texts or ():
+        key, value = pair("--market", text, list_or_value)
+        if key not in MarketConfig.model_fields or key in values:
+            known = ", ".join(MarketConfig.model_fields)
+            raise UsageError(f"--market takes each of {known} once; got {text!r}.")
+        values[key] = value
+    return values
+
+
+def _products(values: Mapping[str, Any], firms: int) -> int:
+    for name in ("owners", "nests", "slopes"):
+        if isinstance(values.get(name), list):
+            return len(values[name])
+    return int(values.get("firms", firms))
+
+
+def pair(option: str, text: str, read: Callable[[str], Any]) -> tuple[str, Any]:
+    """Return the two sides of ``key=value``, the value as `read` returns it.
+
+    Raises:
+        UsageError: the text is not of that form.
+    """
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not name or not value:
+        raise UsageError(f"{option} takes KEY=VALUE, as in {_EXAMPLES[option]}; got {text!r}.")
+    return name, read(value)
+
+
+def list_or_value(text: str) -> Any:
+    """Return a list where commas separate values outside of JSON, else one value."""
+    if "," in text and not text.startswith("["):
+        return [json_value(part) for part in text.split(",")]
+    return json_value(text)
+
+
+def json_value(text: str) -> Any:
+    """Return a number, truth value or list; any other text as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip()
 
 
 def intervention(text: str) -> Intervention:

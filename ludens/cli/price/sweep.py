@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from ludens.cli.options import Concurrency, Csv, Json, Out, Seed
-from ludens.cli.price.market import price_app
-from ludens.cli.price.parse import intervention
+from ludens.cli.price.market import MarketNumbers, price_app
+from ludens.cli.price.parse import intervention, json_value, market_values, pair
 from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
 
@@ -38,6 +38,7 @@ def sweep(
             show_default=False,
         ),
     ] = None,
+    market: MarketNumbers = None,
     interventions: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,19 +62,21 @@ def sweep(
     """Train Q-learners at many parameters, of the learners and of the market; each cell that is done is kept.
 
     Parameters are those of the learners (alpha, beta, delta, memory, points, extension, …), of the market
-    (firms, quality, cost, mu, demand, …), and of the training (moves, prices, outside_values). What is not
-    set is that of the published baseline. `ludens resume` goes on with a sweep that broke off.
+    (firms, quality, cost, mu, demand, substitution, nests, …), and of the training (moves, prices,
+    outside_values). What is not set is that of the published baseline. `ludens resume` goes on with a sweep
+    that broke off.
     """
     from ludens.experiments.pricing.config import intervention_values
     from ludens.experiments.pricing.sweep import SweepStudy
     from ludens.experiments.pricing.sweep_config import SweepConfig
 
-    fixed = dict(_pair("--set", text, _value) for text in settings or ())
+    fixed = dict(_setting("--set", text, json_value) for text in settings or ())
+    fixed |= market_values(market)
     if interventions:
         fixed["interventions"] = [intervention_values(intervention(text)) for text in interventions]
     config = SweepConfig(
         settings=fixed,
-        vary=dict(_pair("--vary", text, _values) for text in vary or ()),
+        vary=dict(_setting("--vary", text, _values) for text in vary or ()),
         sessions=sessions,
         tests=tests,
         seed=seed,
@@ -84,11 +87,9 @@ def sweep(
     )  # fmt: skip
 
 
-def _pair(option: str, text: str, read: Any) -> tuple[str, Any]:
-    name, equals, value = (part.strip() for part in text.partition("="))
-    if not equals or not name or not value:
-        raise UsageError(f"{option} takes KEY=VALUE, as in alpha=0.1; got {text!r}.")
-    return {"delta": "discount"}.get(name, name), read(value)
+def _setting(option: str, text: str, read: Callable[[str], Any]) -> tuple[str, Any]:
+    name, value = pair(option, text, read)
+    return {"delta": "discount"}.get(name, name), value
 
 
 def _values(text: str) -> list[Any]:
@@ -103,20 +104,12 @@ def _values(text: str) -> list[Any]:
 
             low, high, count = float(match["low"]), float(match["high"]), int(match["count"])
             steps = np.geomspace if match["log"] else np.linspace
-            return [_value(f"{value:.12g}") for value in steps(low, high, count)]
+            return [json_value(f"{value:.12g}") for value in steps(low, high, count)]
         except ValueError:
             raise UsageError(
                 f"A range is LOW:HIGH:STEPS, with :log for equal ratios; got {text!r}."
             ) from None
     if text.startswith("["):
-        read = _value(text)
+        read = json_value(text)
         return read if isinstance(read, list) else [read]
-    return [_value(part) for part in text.split(",")]
-
-
-def _value(text: str) -> Any:
-    """Return a number, truth value or list; any other text as it is."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text.strip()
+    return [json_value(part) for part in text.split(",")]

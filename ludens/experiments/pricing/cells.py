@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike
 
 from ludens.agents.qlearning.parameters import QLearning
 from ludens.agents.qlearning.tables import LearningTables, learning_tables
-from ludens.envs.pricing import Market
-from ludens.envs.pricing.options import as_market
 from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.errors import UsageError
+from ludens.experiments.pricing.market_config import MarketConfig, market_of
 from ludens.experiments.runs.processes import serve
 
 if TYPE_CHECKING:
@@ -47,10 +46,7 @@ SHARES = frozenset({"converged", "one_shot", "nash"})
 """Measures that are shares of sessions."""
 
 _OF_LEARNERS = {field.name for field in fields(QLearning)}
-_OF_MARKET = {
-    "firms", "qualities", "costs", "quality", "cost", "mu", "outside", "demand", "nests", "nest_parameter",
-    "slopes", "price_scale", "quantity_scale", "intercept", "unit",
-}  # fmt: skip
+_OF_MARKET = set(MarketConfig.model_fields)
 _OF_TRAINING = {"moves", "interventions", "outside_values", "prices"}
 KEYS = tuple(sorted(_OF_LEARNERS | _OF_MARKET | _OF_TRAINING))
 """The names of all settings of a cell."""
@@ -84,9 +80,10 @@ def training_of(settings: Mapping[str, Any]) -> Training:
     """Return what a cell trains.
 
     Args:
-        settings: any of the parameters of `QLearning`; those of a market, with ``firms``, ``quality`` and
-            ``cost`` for equal firms; ``moves``, ``interventions`` and ``outside_values`` as of `train`; and
-            ``prices``, the lowest and the highest price of a grid of ``points`` equally spaced prices.
+        settings: any of the parameters of `QLearning`; those of a market, see
+            `ludens.experiments.pricing.market_config.MarketConfig`, of size 1; ``moves``,
+            ``interventions`` and ``outside_values`` as of `train`; and ``prices``, the lowest and the highest
+            price of a grid of ``points`` equally spaced prices.
 
     Raises:
         UsageError: there is no such setting, or it is out of its range.
@@ -104,7 +101,7 @@ def training_of(settings: Mapping[str, Any]) -> Training:
     if "outside_values" in settings:
         options["outside"] = settings["outside_values"]
     market = {name: value for name, value in settings.items() if name in _OF_MARKET}
-    return Training(_market(market), QLearning(**learners), options)
+    return Training(market_of(market, 2), QLearning(**learners), options)
 
 
 def measure_cell(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,18 +165,6 @@ def _mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
 
 def _known(*numbers: float) -> list[float | None]:
     return [number if math.isfinite(number) else None for number in numbers]
-
-
-def _market(given: Mapping[str, Any]) -> AnyMarket:
-    values = dict(given)
-    if values.get("demand") == "homogeneous":
-        return as_market(values, Market.symmetric())
-    lists = ("qualities", "costs", "nests", "slopes")
-    firms = values.pop("firms", next((len(values[name]) for name in lists if name in values), 2))
-    for several, one, usual in (("qualities", "quality", 2.0), ("costs", "cost", 1.0)):
-        each = values.pop(one, usual)
-        values.setdefault(several, [each] * int(firms))
-    return as_market(values, Market.symmetric())
 
 
 def _two(given: Any) -> tuple[float, float]:

@@ -17,10 +17,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationInfo,
@@ -32,87 +29,34 @@ from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.agents.policy import Policy
 from ludens.envs.pricing import Intervention, Market, Regulator
 from ludens.envs.pricing.interventions import as_intervention, as_interventions
+from ludens.envs.pricing.options import as_market
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.simulator import checked_grid
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
-from ludens.envs.pricing.theory.parameters import DemandName, number, positive, taste_scale
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
+from ludens.envs.pricing.theory.market import AnyMarket
+from ludens.experiments.pricing.market_config import MarketConfig, as_hashable
 from ludens.experiments.runs.run import Run
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig, as_kept
 
 Floats = NDArray[np.float64]
 
 KIND = "pricing"
-QUALITY, COST, CUSTOMERS = 2.0, 1.0, 100.0
-"""The published baseline, at the size of the language-model studies; profits are percentages of it."""
 
 _CEILING = 2
 """The child of an episode's seeds that its ceiling is drawn from; `ludens.experiments.runs.seeds` has 0
 and 1."""
 
 
-def _outside(value: float) -> float:
-    return number("outside", value)
-
-
-def _price_scale(value: float) -> float:
-    return positive("price_scale", value)
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _quantity_scale(value: float) -> float:
-    return positive("quantity_scale", value)
-
-
-class MarketConfig(BaseModel):
-    """A market in a file; missing values are those of the symmetric baseline.
-
-    Attributes:
-        qualities: a, one for each product; by default 2 for each firm.
-        costs: c, one for each product; by default 1 for each firm.
-        quantity_scale: β; by default 100 customers.
-        owners, mu, outside, price_scale, demand, nests, nest_parameter, slopes: see
-            `ludens.envs.pricing.Market`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    qualities: tuple[float, ...] | None = None
-    costs: tuple[float, ...] | None = None
-    owners: tuple[int, ...] | None = None
-    demand: DemandName = "logit"
-    mu: Annotated[float, AfterValidator(taste_scale)] = 0.25
-    outside: Annotated[float, AfterValidator(_outside)] = 0.0
-    price_scale: Annotated[float, AfterValidator(_price_scale)] = 1.0
-    quantity_scale: Annotated[float, AfterValidator(_quantity_scale)] = CUSTOMERS
-    nests: tuple[int, ...] | None = None
-    nest_parameter: Annotated[Any, BeforeValidator(_hashable)] = 0.0
-    slopes: tuple[tuple[float, ...], ...] | None = None
-
-    def made(self, firms: int) -> Market:
-        """Return the market; one of `firms` products where nothing else says how many.
-
-        Raises:
-            UsageError: its numbers do not fit each other.
-        """
-        given = {name: getattr(self, name) for name in type(self).model_fields}
-        values = {name: value for name, value in given.items() if value is not None}
-        for_each = (self.qualities, self.costs, self.owners, self.nests, self.slopes)
-        products = next((len(each) for each in for_each if each is not None), firms)
-        return Market(**{"qualities": [QUALITY] * products, "costs": [COST] * products} | values)
-
-
 def _as_market(value: object) -> object:
     if value is None:
         return {}
-    return value.parameters if isinstance(value, Market) else value
+    return value.parameters if isinstance(value, Market | HomogeneousMarket) else value
 
 
 def _market_values(market: MarketConfig) -> dict[str, Any]:
-    # The number of firms is that of the qualities, which a configuration always holds.
-    return market.made(0).parameters
+    # The number of firms is that of other numbers, which a configuration always holds.
+    return market.made(1).parameters
 
 
 def _ceiling(value: object) -> object:
@@ -175,7 +119,7 @@ class PricingConfig(StudyConfig):
         Annotated[Any, BeforeValidator(as_intervention), PlainSerializer(intervention_values)], ...
     ] = ()
 
-    price_grid: Annotated[Any, BeforeValidator(_hashable)] = None
+    price_grid: Annotated[Any, BeforeValidator(as_hashable)] = None
 
     @field_validator("firms")
     @classmethod
@@ -228,7 +172,7 @@ class PricingConfig(StudyConfig):
     def _fill_grid(cls, grid: Any, info: ValidationInfo) -> Any:
         if grid is None or "market" not in info.data or "firms" not in info.data:
             return None
-        market: Market = info.data["market"].made(len(info.data["firms"]))
+        market = info.data["market"].made(len(info.data["firms"]))
         if isinstance(grid, int) and not isinstance(grid, bool):
             prices = price_grid(market, grid)
         else:
@@ -239,7 +183,7 @@ class PricingConfig(StudyConfig):
     @model_validator(mode="after")
     def _fill_firms(self) -> PricingConfig:
         if len(self.firms) == 1:
-            self.__dict__["firms"] = self.firms * len(self.market.qualities or ())
+            self.__dict__["firms"] = self.firms * self.market.made(1).firms
         return self
 
     @property
@@ -247,7 +191,7 @@ class PricingConfig(StudyConfig):
         """The seats in the firms' order."""
         return tuple(f"firm_{number}" for number in range(len(self.firms)))
 
-    def scaled(self, scale: float) -> Market:
+    def scaled(self, scale: float) -> AnyMarket:
         """Return the market in which an episode of this price scale is played."""
         return scaled_market(self.market.made(len(self.firms)), scale)
 
@@ -281,11 +225,11 @@ class PricingConfig(StudyConfig):
 
 
 @lru_cache(maxsize=64)
-def scaled_market(market: Market, scale: float) -> Market:
+def scaled_market(market: AnyMarket, scale: float) -> AnyMarket:
     """Return the same market with all money multiplied by `scale`."""
     if scale == 1:
         return market
-    return Market(**market.parameters | {"price_scale": market.price_scale * scale})
+    return as_market(market.parameters | {"price_scale": market.price_scale * scale}, market)
 
 
 def pricing_config(run: Run) -> PricingConfig:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ludens.agents.qlearning.parameters import RATES
 from ludens.agents.registry import make_policy
 from ludens.display.notebook import Shown
-from ludens.envs.pricing import Market
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.theory.benchmarks import firm_gains
+from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.errors import UsageError
 from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wilson
 from ludens.experiments.pricing.measures import (
@@ -137,7 +137,7 @@ def learners(firms: Sequence[str]) -> QLearning | None:
 def train_sessions(
     parameters: QLearning | None = None,
     *,
-    market: Market | None = None,
+    market: AnyMarket | None = None,
     sessions: int = 100,
     seed: int = 0,
     path: str | os.PathLike[str] | None = None,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.errors import UsageError
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient, first_explained, lagged, regress
@@ -67,8 +68,8 @@ def myopic_null(
         replications: how many.
 
     Returns:
-        None if the panel has no finished run, or a single firm; or if firms, demand or costs change within
-        the periods of the regression.
+        None if the panel has no finished run, or a single firm; if firms, demand or costs change within the
+        periods of the regression; or if the good is homogeneous, to whose prices there is no best reply.
 
     Raises:
         UsageError: the panel has no schedules.
@@ -80,7 +81,7 @@ def myopic_null(
         raise UsageError("The null is simulated in the run's market, and this panel does not know it.")
     periods = int(panel.played[runs].max())
     market = panel.steady_market(int(runs[0]), first_explained(periods) - 1, periods)
-    if market is None:
+    if market is None or isinstance(market, HomogeneousMarket):
         return None
     scale = float(panel.scale[runs[0]])
     reply = Replies(market, scale)

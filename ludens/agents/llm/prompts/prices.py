@@ -19,6 +19,7 @@ import numpy as np
 from ludens.agents.llm.prompts.templates import Prompt, TemplateFolder, WordingError
 from ludens.agents.policy import Wording
 from ludens.agents.pricing.view import MarketView
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 
 Layout = Literal["full", "compact"]
 Format = Literal["json", "slots"]
@@ -150,6 +151,8 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
         "cost": number(view.cost),
         "ceiling": None if view.limit is None else number(view.limit),
         "rivals": view.present.firms - 1,
+        "same_good": isinstance(view.market, HomogeneousMarket),
+        "near": _near(view),
         "names": names if len(names) > 1 else ["competitor's price"],
         "rows": rows,
         "fined": view.fines is not None,
@@ -160,6 +163,15 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
         "notices": [_said(notice, view) for notice in view.notices],
         "messages": [(_sender(seat, view), text) for seat, text in view.messages or ()],
     }
+
+
+def _near(view: MarketView) -> str:
+    """Return whose products are in a nest with the firm's own; nothing where that sets none apart."""
+    close = view.closest
+    if not close or len(close) == len(view.rivals):
+        return ""
+    names = [f"that of competitor {view.rivals.index(rival) + 1}" for rival in close]
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _shown(notes: Mapping[str, str], name: str, options: PricePromptOptions) -> str:
