@@ -152,7 +152,7 @@ class BestReplyPricePolicy(Policy):
                 self._duels.clear()
             self._duels[key] = Duel(turn, self.rival, own, theirs, self.memory)
         duel = self._duels[key]
-        return duel, duel.numbers(view.prices)
+        return duel, duel.numbers(view.charged)
 
     def _checked(self, discount: float) -> float:
         top = 1 if self.horizon == "episode" else np.nextafter(1, 0)

@@ -23,8 +23,9 @@ class MatchingPolicy(PriceRulePolicy):
         """Return the lowest price that a rival now in the market charged last; without one the joint-profit
         price.
         """
-        if len(view.prices):
-            last = np.delete(view.prices[-1, list(view.active)], view.place)
+        charged = view.charged
+        if len(charged):
+            last = np.delete(charged[-1, list(view.active)], view.place)
             if np.isfinite(last).any():
                 return float(np.nanmin(last))
         return float(monopoly_prices(view.present)[view.place])

@@ -46,6 +46,15 @@ class PriceRulePolicy(Policy):
                 f"The policy {self.name!r} has no price in {turn.environment}: {why[:1].lower()}{why[1:]}"
             ) from error
 
+    def check(self, turn: Turn) -> None:
+        """Refuse a market in which the firm may not see what the rule needs.
+
+        Raises:
+            UsageError: it may not.
+        """
+        if turn.facts.get("information") is not None:
+            self.decide(turn, np.random.default_rng(0))
+
     @abstractmethod
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """Return the price in money, which need not be on offer."""
@@ -103,9 +112,10 @@ class MyopicPolicy(PriceRulePolicy):
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """Return the price that would have earned the most against the rivals' last prices."""
-        if not len(view.prices):
+        charged = view.charged
+        if not len(charged):
             return float(nash_prices(view.present)[view.place])
-        last = view.prices[-1, list(view.active)]
+        last = charged[-1, list(view.active)]
         # A firm that has just come has no price yet.
         last = np.where(np.isfinite(last), last, nash_prices(view.present))
         firm = int(view.present.owners[view.place])
@@ -126,10 +136,11 @@ class GrimPricePolicy(PriceRulePolicy):
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Charge the joint-profit price, or the Nash price once it was undercut."""
         view = market_view(turn)
+        charged = view.charged
         monopoly, nash = monopoly_prices(view.present), nash_prices(view.present)
         agreed = np.array([_offered(turn, float(price)) for price in monopoly])
         slack = 1e-3 * np.abs(monopoly - nash)
-        undercut = view.prices[:, list(view.active)] < agreed - slack  # False where a price is not there
+        undercut = charged[:, list(view.active)] < agreed - slack  # False where a price is not there
         betrayed = bool(np.delete(undercut, view.place, axis=1).any())
         return priced(turn, float((nash if betrayed else monopoly)[view.place]))
 

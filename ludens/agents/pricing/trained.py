@@ -55,7 +55,7 @@ class MarketInput(Input):
         """Return what the learner observes, (size,); see `ludens.envs.pricing.observations`."""
         view, memory = market_view(turn), self._memory
         order, money, goods = self._order(turn), self._scale(turn, 0), self._scale(turn, 1)
-        rows = view.prices
+        rows = view.charged
         if turn.facts.get("opening") is not None:
             rows = np.concatenate([np.asarray(turn.facts["opening"], dtype=np.float64)[None], rows])
         rows = rows[max(0, len(rows) - memory) :]

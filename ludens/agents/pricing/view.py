@@ -1,7 +1,8 @@
 """What the seat of a firm knows when it must set its price, read from the turn of a pricing environment.
 
-A firm sees every price that was charged, and of quantities and profits only its own. Nothing is remembered
-between turns: what a firm did before is part of the market's history, what it thought of its notes.
+A firm sees every price that was charged, and of quantities and profits only its own, unless the market's
+`Information` says otherwise. Nothing is remembered between turns: what a firm did before is part of the
+market's history, what it thought of its notes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
+    from ludens.envs.pricing.interventions import Information
     from ludens.envs.pricing.theory.market import AnyMarket
 
 Floats = NDArray[np.float64]
@@ -42,6 +44,12 @@ class MarketView:
         message_limit: the most characters of a message; None for any.
         notices: what happened in the market and is publicly known, one sentence each.
         lowest, highest: the bounds of prices that the environment takes.
+        information: what the firm sees of its rivals; None for prices alone, in a market whose rules are
+            common knowledge.
+        sold: what was sold of all products, shape (periods, products), in units; None where the firm sees
+            its own alone.
+        earned: what all firms earned less fines, shape (periods, firms), in money; None where it
+            sees its own alone.
     """
 
     market: AnyMarket
@@ -62,6 +70,31 @@ class MarketView:
     notices: tuple[str, ...]
     lowest: float
     highest: float
+    information: Information | None = None
+    sold: Floats | None = None
+    earned: Floats | None = None
+
+    @property
+    def charged(self) -> Floats:
+        """All prices that were charged, as `prices`, for a policy that answers to those of rivals.
+
+        Raises:
+            UsageError: the firm does not see them.
+        """
+        if self.information is not None and not self.information.prices:
+            raise UsageError(
+                f"firm_{self.firm} does not see its rivals' prices, and this answers to them: take a policy "
+                "that does not, or give the firm Information with prices=true."
+            )
+        return self.prices
+
+    @property
+    def rival_costs(self) -> tuple[tuple[int, float], ...]:
+        """The numbers and unit costs, in money, of rivals' products on sale, where the firm is told them."""
+        if self.information is None or not self.information.costs:
+            return ()
+        rivals = [product for product in self.rivals if product in self.active]
+        return tuple((product, float(self.market.unit_costs[product])) for product in rivals)
 
     @property
     def cost(self) -> float:
@@ -132,6 +165,9 @@ def market_view(turn: Turn) -> MarketView:
         notices=tuple(map(str, facts.get("notices") or ())),
         lowest=low,
         highest=high,
+        information=facts.get("information"),
+        sold=_table(facts.get("quantities")),
+        earned=_table(facts.get("profits")),
     )
 
 
@@ -154,6 +190,10 @@ def usual_prices(turn: Turn) -> tuple[float, float]:
 def _own(values: object) -> Floats:
     array = np.asarray(() if values is None else values, dtype=np.float64)
     return array.reshape(len(array), -1).sum(axis=1) if array.ndim > 1 else array
+
+
+def _table(values: object) -> Floats | None:
+    return None if values is None else np.asarray(values, dtype=np.float64)
 
 
 def _messages(

@@ -25,13 +25,24 @@ def market_words(turn: Turn) -> str:
     if view.limit is not None:
         lines.append(f"Nothing can be sold above {view.limit:g}.")
     lines += [*view.notices, *(f"Message of {sender}: {text}" for sender, text in view.messages or ())]
+    lines += [f"A unit costs firm {product} {cost:g}." for product, cost in view.rival_costs]
     for period in range(max(0, len(view.prices) - PERIODS), len(view.prices)):
-        others = [view.prices[period, product] for product in view.rivals]
-        named = ", ".join("–" if np.isnan(price) else f"{price:.6g}" for price in others)
+        seen = ""
+        if view.sold is not None:
+            sold = [view.sold[period, product] for product in view.rivals]
+            seen += "; others sold " + ", ".join(f"{number:.5g}" for number in sold)
+        if view.earned is not None:
+            owners = [view.market.owners[product] for product in view.rivals]
+            seen += "; others' profit " + ", ".join(f"{view.earned[period, owner]:.5g}" for owner in owners)
+        others = ""
+        if view.information is None or view.information.prices:
+            prices = [view.prices[period, product] for product in view.rivals]
+            others = ", others' " + ", ".join("–" if np.isnan(price) else f"{price:.6g}" for price in prices)
         fine = 0.0 if view.fines is None else view.fines[period]
         lines.append(
-            f"Period {period + 1}: your price {view.prices[period, view.product]:.6g}, others' {named}; sold "
+            f"Period {period + 1}: your price {view.prices[period, view.product]:.6g}{others}; sold "
             f"{view.quantities[period]:.5g}, profit {view.profits[period]:.5g}"
-            + (f" after a fine of {fine:.5g}." if fine > 0 else ".")
+            + (f" after a fine of {fine:.5g}" if fine > 0 else "")
+            + f"{seen}."
         )
     return "\n".join(lines)

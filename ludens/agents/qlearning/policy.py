@@ -120,6 +120,7 @@ class QLearningPolicy(Policy):
                 parameters do not go with its order of moves.
             TableTooLargeError: the tables exceed 8 GiB.
         """
+        self.check(turn)
         view = market_view(turn)
         setting = _Setting(
             getattr(turn.game, "market", view.market), "in turns" if "order" in turn.facts else "together"
@@ -137,6 +138,19 @@ class QLearningPolicy(Policy):
             learner.face(int(learner.tables.joint(learner.tables.nearest(standing))))
         draw = None if self.draws == "session" else _slots(rng)
         return priced(turn, float(learner.tables.grid[view.firm, learner.act(draw)]))
+
+    def check(self, turn: Turn) -> None:
+        """Refuse a market in which the firm does not see what it is trained with.
+
+        Raises:
+            UsageError: rivals' prices or costs are hidden from it.
+        """
+        seen = turn.facts.get("information")
+        if seen is not None and not (seen.prices and seen.costs):
+            raise UsageError(
+                f"A Q-learner learns from all prices in a simulation of the whole market, and {turn.agent} "
+                "does not see its rivals' prices or costs: give it Information with both true."
+            )
 
     def in_run(self, run: int) -> QLearningPolicy:
         """Return the learner of the session that many after its own."""

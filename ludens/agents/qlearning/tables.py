@@ -27,7 +27,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ludens.agents.qlearning.parameters import QLearning
 from ludens.envs.pricing import Market
-from ludens.envs.pricing.interventions import CheapTalk, Entrant, Exit, Intervention, as_interventions
+from ludens.envs.pricing.interventions import (
+    CheapTalk,
+    Entrant,
+    Exit,
+    Information,
+    Intervention,
+    as_interventions,
+)
 from ludens.envs.pricing.schedule import Schedule
 from ludens.envs.pricing.simulator import PricingCore, checked_grid
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid, total_gain
@@ -392,6 +399,10 @@ def learning_tables(
     if parameters.grid is not None:
         checked_grid(parameters.grid, firms)
     events = tuple(each for each in as_interventions(interventions) if not isinstance(each, CheapTalk))
+    if any(isinstance(each, Information) for each in events):
+        raise UsageError(
+            "Q-learners that are trained see all prices and nothing else of rivals: leave Information out."
+        )
     tables = LearningTables(market, parameters, values, events, moves)
     if (values or tables.schedule.outside) and not isinstance(market, Market):
         raise UsageError(f"{market!r} has no outside good: leave its values out.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from ludens.checks import whole_number
 from ludens.envs.base import BaseEnv, Info, Observation, observation_space
 from ludens.envs.pricing import render
+from ludens.envs.pricing.interventions import Information
 from ludens.envs.pricing.observations import FirmEncoding, shared_part
 from ludens.envs.pricing.options import PricingOptions
+from ludens.envs.pricing.schedule import Regime, Schedule
 from ludens.envs.pricing.simulator import Outcome, PricingCore
-from ludens.envs.pricing.theory.market import AnyMarket
+from ludens.envs.pricing.theory.market import AnyMarket, Market
+from ludens.envs.pricing.theory.private import PrivateMarket
 from ludens.envs.pricing.theory.welfare import Welfare
 from ludens.envs.turn import Option, Turn
 from ludens.errors import UsageError
@@ -93,6 +96,11 @@ class BertrandBase(BaseEnv):
         self._encodings = {
             agent: FirmEncoding(options, self.core, number) for agent, number in self._firm.items()
         }
+        self._seen = {agent: self.core.schedule.seen(number) for agent, number in self._firm.items()}
+        self._views = {
+            agent: FirmMarkets(game, self.core.schedule, number, self._encodings[agent].owned)
+            for agent, number in self._firm.items()
+        }
         self._set_spaces(
             {agent: self._prices_of(encoding) for agent, encoding in self._encodings.items()},
             {
@@ -165,7 +173,7 @@ class BertrandBase(BaseEnv):
         grid = self.options.grid
         return {
             "kind": "market",
-            "market": dict(self.options.market.parameters),
+            "market": dict(self._views[agent].game.market.parameters),
             "grid": None if grid is None else grid.tolist(),
             "memory": self.options.memory,
         }
@@ -286,14 +294,20 @@ class BertrandBase(BaseEnv):
             profit = math.nan if last is None else last.profits[self._firm[agent]]
             profit = 0.0 if math.isnan(profit) else profit
             vector = self._encodings[agent].vector(shared, quantities, profit, share)
+            if self._seen[agent] is not None:
+                everyone, costs = None if last is None else last.profits, self.core.regime.market.unit_costs
+                vector = self._encodings[agent].informed(vector, quantities, everyone, costs)
             observed[agent] = {"observation": vector}
             if self._mask is not None:
                 observed[agent]["action_mask"] = self._mask.copy()
         return observed
 
     def _turn(self, agent: str, **facts: Any) -> Turn:
-        """Return all that a firm may know now: every price, and its own quantities and profits."""
-        firm, played = self._firm[agent], self._played
+        """Return all that a firm may know now: every price, and its own quantities and profits, but for what
+        `Information` says of it.
+        """
+        firm, played, seen = self._firm[agent], self._played, self._seen[agent]
+        views = self._views[agent]
         regime, schedule = self.core.schedule.regime(played), self.core.schedule
         products = self._encodings[agent].products
         sold = self._quantities[:played, products]
@@ -304,17 +318,17 @@ class BertrandBase(BaseEnv):
             node="price",
             options=self._offers[int(products[0])] if self._offers else (),
             observation=self._observations([agent])[agent],
-            game=self.game,
+            game=views.game,
             round=played,
             rounds=self.options.periods,
             interval=None if self._offers else (self.options.low, self.options.high),
             facts={
-                "market": regime.market,
-                "present": regime.present,
+                "market": views.market(regime),
+                "present": views.present(regime),
                 "active": regime.products,
                 "period": played,
                 "periods": self.options.periods,
-                "prices": self.prices,
+                "prices": self._visible(agent, self.prices),
                 "own_quantities": sold[:, 0].copy() if len(products) == 1 else sold.copy(),
                 "own_profits": self._profits[:played, firm].copy(),
                 "own_fines": self._fines[:played, firm].copy() if schedule.regulators else None,
@@ -325,9 +339,28 @@ class BertrandBase(BaseEnv):
                 "notes": self._notes.get(agent, {}),
                 "notices": self._notices(),
                 "memory": self.options.memory,
+                **({} if seen is None else self._rivals_facts(seen)),
                 **facts,
             },
         )
+
+    def _rivals_facts(self, seen: Information) -> dict[str, Any]:
+        """Return what a firm sees of its rivals beside their prices; None for what it does not see."""
+        return {
+            "information": seen,
+            "quantities": self.quantities if seen.quantities else None,
+            "profits": self.profits if seen.profits else None,
+        }
+
+    def _visible(self, agent: str, prices: Floats) -> Floats:
+        """Return prices (..., J) with NaN for those that the firm may not see."""
+        seen = self._seen[agent]
+        if seen is None or seen.prices:
+            return prices
+        shown = np.full(prices.shape, np.nan)
+        owned = self._encodings[agent].owned
+        shown[..., owned] = prices[..., owned]
+        return shown
 
     def _notices(self) -> tuple[str, ...]:
         notices = self.core.schedule.notices(self._played)
@@ -353,6 +386,43 @@ class BertrandBase(BaseEnv):
             return gymnasium.spaces.Discrete(self.options.points)
         shape = (len(encoding.products),)
         return gymnasium.spaces.Box(self.options.low, self.options.high, shape, dtype=np.float32)
+
+
+class FirmMarkets:
+    """The market of each regime as one firm knows it: without its rivals' costs where they are private."""
+
+    def __init__(self, game: PricingGame, schedule: Schedule, firm: int, owned: Sequence[int]) -> None:
+        seen = schedule.seen(firm)
+        self._private = seen is not None and not seen.costs
+        self._firm, self._owned = firm, list(owned)
+        self._kept: dict[tuple[int, bool], AnyMarket] = {}
+        self.game = game
+        if self._private:
+            self.game = replace(game, market=self._hidden(game.market, self._owned))
+
+    def market(self, regime: Regime) -> AnyMarket:
+        """Return the market of all firms in a regime."""
+        if not self._private:
+            return regime.market
+        key = (regime.start, False)
+        if key not in self._kept:
+            self._kept[key] = self._hidden(regime.market, self._owned)
+        return self._kept[key]
+
+    def present(self, regime: Regime) -> AnyMarket:
+        """Return the market of the firms that are there in a regime."""
+        if not self._private:
+            return regime.present
+        key = (regime.start, True)
+        if key not in self._kept:
+            places = [place for place, product in enumerate(regime.products) if product in self._owned]
+            self._kept[key] = self._hidden(regime.present, places)
+        return self._kept[key]
+
+    @staticmethod
+    def _hidden(market: AnyMarket, known: Sequence[int]) -> AnyMarket:
+        assert isinstance(market, Market)  # the schedule refuses others
+        return PrivateMarket(market, known)
 
 
 def offers(prices: Sequence[float] | Floats) -> tuple[Option, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from ludens.checks import entries, whole_number
 from ludens.errors import UsageError
@@ -186,13 +186,58 @@ class Prominence:
             raise UsageError(f"The bonus of prominence is at least 0; got {self.bonus!r}.")
 
 
+@dataclass(frozen=True)
+class Information:
+    """What firms see of their rivals, from the first period to the last.
+
+    Without it, firms see all prices, and the rules of a market (its demand and all costs) are common
+    knowledge of policies that reason with them; language models are shown prices alone. With it, a firm
+    concerned sees what it names and no more: costs are private unless `costs` is true. A policy that needs
+    what it may not see is refused.
+
+    Attributes:
+        prices: whether they see rivals' prices of past periods.
+        quantities: whether they see what rivals sold.
+        profits: whether they see what rivals earned, less fines.
+        costs: whether they see rivals' unit costs.
+        firms: the numbers of the firms concerned; None for all. Firms of which nothing is said see what they
+            would without it.
+    """
+
+    prices: bool = True
+    quantities: bool = False
+    profits: bool = False
+    costs: bool = False
+    firms: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("prices", "quantities", "profits", "costs"):
+            if not isinstance(getattr(self, name), bool):
+                raise UsageError(f"Information got {name}={getattr(self, name)!r}; it is true or false.")
+        if self.firms is None:
+            return
+        listed = (self.firms,) if isinstance(self.firms, int) else tuple(self.firms)
+        if not listed or any(whole_number(firm) is None or firm < 0 for firm in listed):
+            raise UsageError(f"Information names firms by their numbers from 0; got {self.firms!r}.")
+        object.__setattr__(self, "firms", tuple(sorted(set(listed))))
+
+    def concerns(self, firm: int) -> bool:
+        """Return whether it says what the firm sees."""
+        return self.firms is None or firm in self.firms
+
+
 Intervention: TypeAlias = (
-    CheapTalk | DemandShock | CostShock | OutsideOption | Entrant | Exit | Regulator | Prominence
+    CheapTalk
+    | DemandShock
+    | CostShock
+    | OutsideOption
+    | Entrant
+    | Exit
+    | Regulator
+    | Prominence
+    | Information
 )
-KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (CheapTalk, DemandShock, CostShock, OutsideOption, Entrant, Exit, Regulator, Prominence)
-}
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Intervention)}
 
 
 def as_intervention(given: Intervention | Mapping[str, Any]) -> Intervention:

@@ -4,7 +4,8 @@ One float32 vector, its parts laid end to end: the price of every product in eac
 oldest first · for each of these periods whether it was played (1) or lies before the first one (0) · what the
 firm sold of its own products in the last period · its profit in the last period · the share of periods
 still to come. Missing prices (before the first period, or of products not on sale) are 0. Rivals' quantities
-and profits are not observed.
+and profits are not observed. Where `Information` says so, rivals' prices are 0 too, and what else is seen of
+them stands at the end: quantities of all products, profits of all firms, unit costs of all products.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.pricing.interventions import Regulator
+from ludens.envs.pricing.interventions import Information, Regulator
 from ludens.envs.pricing.options import PricingOptions
 from ludens.envs.pricing.simulator import Outcome, PricingCore
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
@@ -31,21 +32,54 @@ class FirmEncoding:
         self.products = np.flatnonzero(np.asarray(options.market.owners) == firm)
         self.owned: list[int] = self.products.tolist()
         self.firm, self.memory = firm, options.memory
-        prices, periods = options.memory * options.market.products, options.memory
-        most = np.max([_most(regime.market) for regime in core.schedule.regimes], axis=0)[self.products]
+        self._firms = options.market.firms
+        self._seen = core.schedule.seen(firm)
+        market, memory = options.market, options.memory
+        prices, periods = memory * market.products, memory
+        most = np.max([_most(regime.market) for regime in core.schedule.regimes], axis=0)
         if core.schedule.prominence is not None and core.schedule.prominence.bonus is not None:
-            most = most + options.market.quantity_scale * core.schedule.prominence.bonus * _reaction(
-                options.market
-            )
-        regimes = [regime.market.unit_costs[self.products] for regime in core.schedule.regimes]
+            most = most + market.quantity_scale * core.schedule.prominence.bonus * _reaction(market)
+        regimes = [regime.market.unit_costs for regime in core.schedule.regimes]
         dearest, cheapest = np.max(regimes, axis=0), np.min(regimes, axis=0)
         fines = sum(each.fine for each in options.interventions if isinstance(each, Regulator))
-        worst = -float((np.maximum(dearest - options.low, 0.0) * most).sum()) - fines
-        best = float((np.maximum(options.high - cheapest, 0.0) * most).sum())
+        worst = -market.groups.sums(np.maximum(dearest - options.low, 0.0) * most) - fines
+        best = market.groups.sums(np.maximum(options.high - cheapest, 0.0) * most)
         zeros = np.zeros(prices + periods)
-        self.low = np.concatenate([zeros, 0.0 * most, [worst, 0.0]]).astype(np.float32)
-        shown = np.concatenate([np.full(prices, options.high), np.ones(periods)])
-        self.high = np.concatenate([shown, most, [best, 1.0]]).astype(np.float32)
+        own = most[self.products]
+        low = [zeros, 0.0 * own, [worst[firm], 0.0]]
+        high = [np.full(prices, options.high), np.ones(periods), own, [best[firm], 1.0]]
+        self._plain = sum(map(len, low))
+        if self._seen is not None:
+            low.append(_told(self._seen, 0.0 * most, worst, cheapest))
+            high.append(_told(self._seen, most, best, dearest))
+        self.low = np.concatenate(low).astype(np.float32)
+        self.high = np.concatenate(high).astype(np.float32)
+        own_columns = np.isin(np.arange(market.products), self.products)
+        self._rivals = np.flatnonzero(np.tile(~own_columns, memory))
+
+    def informed(
+        self,
+        vector: NDArray[np.float32],
+        quantities: Sequence[float] | None,
+        profits: Sequence[float] | None,
+        costs: Floats,
+    ) -> NDArray[np.float32]:
+        """Return the vector of `vector` as `Information` has it, changed in place.
+
+        Args:
+            vector: of `vector`.
+            quantities: of all products in the last period, (J,); None before the first.
+            profits: of all firms in the last period, (F,); None before the first.
+            costs: of all products in the coming one, (J,).
+        """
+        if self._seen is None:
+            return vector
+        if not self._seen.prices:
+            vector[self._rivals] = 0.0
+        sold = np.zeros(len(costs)) if quantities is None else np.asarray(quantities)
+        earned = np.zeros(self._firms) if profits is None else np.nan_to_num(profits)
+        vector[self._plain :] = _told(self._seen, sold, earned, costs)
+        return vector
 
     def vector(
         self, shared: NDArray[np.float32], quantities: Sequence[float] | None, profit: float, share: float
@@ -63,12 +97,12 @@ class FirmEncoding:
         if quantities is not None:
             for place, product in enumerate(self.owned, start=len(shared)):
                 vector[place] = quantities[product]
-            vector[-2] = profit
-        vector[-1] = share
+            vector[self._plain - 2] = profit
+        vector[self._plain - 1] = share
         return vector
 
     def vectors(self, core: PricingCore, last: Outcome | None, share: float) -> NDArray[np.float32]:
-        """Return the firm's vectors in all markets of a core, (B, length).
+        """Return the firm's vectors in all markets of a core, (B, length), where no `Information` is given.
 
         Args:
             core: the markets, which keep at least the periods that the firm observes.
@@ -81,8 +115,8 @@ class FirmEncoding:
         vectors[:, :width] = shared
         if last is not None:
             vectors[:, width : width + len(self.owned)] = last.quantities[:, self.owned]
-            vectors[:, -2] = last.profits[:, self.firm]
-        vectors[:, -1] = share
+            vectors[:, self._plain - 2] = last.profits[:, self.firm]
+        vectors[:, self._plain - 1] = share
         return vectors
 
 
@@ -111,6 +145,12 @@ def shared_part(core: PricingCore) -> NDArray[np.float32]:
     prices = np.where(missing, 0.0, history).reshape(-1)
     # Somebody sells in every period, so that a row without a price is one that was not played.
     return np.concatenate([prices, ~missing.all(axis=1)]).astype(np.float32)
+
+
+def _told(seen: Information, quantities: Floats, profits: Floats, costs: Floats) -> Floats:
+    """Return what the firm sees of all firms, end to end."""
+    parts = [(seen.quantities, quantities), (seen.profits, profits), (seen.costs, costs)]
+    return np.concatenate([np.zeros(0), *(values for told, values in parts if told)])
 
 
 def _most(market: AnyMarket) -> Floats:

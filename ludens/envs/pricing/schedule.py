@@ -23,6 +23,7 @@ from ludens.envs.pricing.interventions import (
     DemandShock,
     Entrant,
     Exit,
+    Information,
     Intervention,
     OutsideOption,
     Prominence,
@@ -202,6 +203,7 @@ class Schedule:
         self.outside = next((each for each in interventions if isinstance(each, OutsideOption)), None)
         self.prominence = next((each for each in interventions if isinstance(each, Prominence)), None)
         self.regulators = tuple(each for each in interventions if isinstance(each, Regulator))
+        self._information = [each for each in interventions if isinstance(each, Information)]
         self._shocks = [each for each in interventions if isinstance(each, DemandShock | CostShock)]
         self._moves = [each for each in interventions if isinstance(each, Entrant | Exit)]
         self._check()
@@ -226,6 +228,10 @@ class Schedule:
             for each in self._moves
             if isinstance(each, Entrant) and each.firm == firm
         )
+
+    def seen(self, firm: int) -> Information | None:
+        """Return what the firm sees of its rivals; None where nothing is said of it."""
+        return next((each for each in self._information if each.concerns(firm)), None)
 
     def notices(self, period: int) -> tuple[str, ...]:
         """Return the public notices of a period: a sentence for each rule and each event up to it."""
@@ -277,6 +283,16 @@ class Schedule:
                     f"{each!r} is of a firm that the market does not have; it has firms 0 to"
                     f" {self.market.firms - 1}."
                 )
+        for firm in {firm for each in self._information for firm in each.firms or ()}:
+            if firm >= self.market.firms:
+                raise UsageError(
+                    f"Information is of firm {firm}, and the market has firms 0 to {self.market.firms - 1}."
+                )
+        for firm in range(self.market.firms):
+            if sum(each.concerns(firm) for each in self._information) > 1:
+                raise UsageError(f"Information says twice what firm {firm} sees: name each firm once.")
+        if isinstance(self.market, HomogeneousMarket) and not all(each.costs for each in self._information):
+            raise UsageError("In a homogeneous market all firms have one cost: give Information costs=true.")
         entered = {each.firm: each.period for each in self._moves if isinstance(each, Entrant)}
         for each in self._moves:
             if isinstance(each, Exit) and entered.get(each.firm, -1) >= each.period:

@@ -100,7 +100,12 @@ class SequentialBertrandEnv(BertrandBase, TurnBasedEnv):
 
     def _turn(self, agent: str, **facts: Any) -> Turn:
         standing = self._prices[self._played - 1] if self._played else self._opening
-        facts |= {"standing": standing.copy(), "opening": self._opening.copy(), "order": tuple(self._order())}
+        opening = self._visible(agent, self._opening.copy())
+        facts |= {
+            "standing": self._visible(agent, standing.copy()),
+            "opening": opening,
+            "order": tuple(self._order()),
+        }
         return super()._turn(agent, **facts)
 
     def _order(self) -> list[str]:

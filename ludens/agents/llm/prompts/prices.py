@@ -132,14 +132,13 @@ def number(value: float, digits: int = 6, decimals: int | None = None) -> str:
 def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
     played = len(view.prices)
     first = max(0, played - options.window)
-    rivals = view.rivals
     digits = DIGITS[options.layout]
-    names = [f"competitor {place}'s price" for place in range(1, len(rivals) + 1)]
+    shown = _rival_columns(view, digits)
     rows = [
         {
             "period": period + 1,
             "own": number(view.prices[period, view.product], digits),
-            "others": [number(view.prices[period, rival], digits) for rival in rivals],
+            "others": [column[period] for _, column in shown],
             "quantity": number(view.quantities[period], digits - 1, digits - 1),
             "profit": number(view.profits[period], digits - 1, digits - 1),
             "fine": None if view.fines is None else number(view.fines[period], digits - 1, digits - 1),
@@ -153,7 +152,8 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
         "rivals": view.present.firms - 1,
         "same_good": isinstance(view.market, HomogeneousMarket),
         "near": _near(view),
-        "names": names if len(names) > 1 else ["competitor's price"],
+        "names": [name for name, _ in shown],
+        "seen": _seen(view),
         "rows": rows,
         "fined": view.fines is not None,
         "hidden": first,
@@ -172,6 +172,48 @@ def _near(view: MarketView) -> str:
         return ""
     names = [f"that of competitor {view.rivals.index(rival) + 1}" for rival in close]
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _rival_columns(view: MarketView, digits: int) -> list[tuple[str, list[str]]]:
+    """Return the columns of market data on rivals: a name, and a number for each period."""
+    rivals, seen = view.rivals, view.information
+    if not rivals:  # a firm that has met nobody
+        return [] if len(view.prices) else [("competitor's price", [])]
+    places = [f" {place}" for place in range(1, len(rivals) + 1)] if len(rivals) > 1 else [""]
+    columns = []
+    if seen is None or seen.prices:
+        prices = [[number(price, digits) for price in view.prices[:, rival]] for rival in rivals]
+        columns += list(zip((f"competitor{place}'s price" for place in places), prices, strict=True))
+    for what, table in (("quantity", view.sold), ("profit", view.earned)):
+        if table is not None:
+            for place, rival in zip(places, rivals, strict=True):
+                values = table[:, rival if what == "quantity" else view.market.owners[rival]]
+                written = [number(value, digits - 1, digits - 1) for value in values]
+                columns.append((f"competitor{place}'s {what}", written))
+    return columns
+
+
+def _seen(view: MarketView) -> str:
+    """Return in sentences what the firm is told of its rivals where that is not their prices alone."""
+    if view.information is None:
+        return ""
+    said = []
+    if not view.information.prices:
+        said.append("You do not learn what other firms charge, neither before nor after you set your price.")
+    told = [
+        word
+        for word, seen in (("sold", view.information.quantities), ("earned", view.information.profits))
+        if seen
+    ]
+    if told:
+        said.append(f"After each period you learn what other firms {' and '.join(told)}.")
+    several = len(view.rivals) > 1
+    for rival, cost in view.rival_costs:
+        place = f" {view.rivals.index(rival) + 1}" if several else ""
+        said.append(f"Each unit costs competitor{place} {number(cost)} to make.")
+    if not view.information.costs:
+        said.append("What a unit costs other firms is known to them alone.")
+    return " ".join(said)
 
 
 def _shown(notes: Mapping[str, str], name: str, options: PricePromptOptions) -> str:
