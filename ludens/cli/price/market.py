@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ from ludens.errors import UsageError
 
 if TYPE_CHECKING:
     from ludens.agents.qlearning import QLearning
+    from ludens.envs.pricing.interventions import Intervention
     from ludens.envs.pricing.theory.market import AnyMarket
 
 LEARNER = "qlearning"
@@ -127,11 +129,12 @@ def price(
 
     named = firm_names(firms)
     sold = market_of(len(named), qualities, costs, mu, market)
+    events = [intervention(text) for text in interventions or ()]
     learners = _learners(named)
     if learners is not None:
         refuse_given(ctx, PLAYED, "on Q-learners, which are trained in sessions")
         _learn(
-            learners, sold, sessions, seed, interventions=interventions, workers=concurrency, out=out,
+            learners, sold, sessions, seed, interventions=events, workers=concurrency, out=out,
             as_json=as_json, print_config=print_config,
         )  # fmt: skip
         return
@@ -147,7 +150,7 @@ def price(
         periods=periods,
         prefix=prefix,
         seed=seed,
-        interventions=[intervention(text) for text in interventions or ()],
+        interventions=events,
         **given(concurrency=concurrency),
     )
     carry_out(
@@ -250,17 +253,16 @@ def _learn(
     sessions: int,
     seed: int,
     *,
-    interventions: list[str] | None,
+    interventions: Sequence[Intervention],
     workers: int | None,
     out: Path | None,
     as_json: bool,
     print_config: bool,
 ) -> None:
-    if interventions:
-        raise UsageError(
-            "This command trains Q-learners without interventions: `ludens price sweep --with …` trains them "
-            "with some."
-        )
+    from ludens.envs.pricing.interventions import CheapTalk
+
+    if any(isinstance(each, CheapTalk) for each in interventions):
+        raise UsageError("Q-learners read no messages: leave --with cheap-talk out.")
     if print_config:
         raise UsageError(
             "Q-learners are trained, which is not a study and has no study file: leave --print-config out."
@@ -280,6 +282,7 @@ def _learn(
         found = train_sessions(
             parameters,
             market=market,
+            interventions=interventions,
             sessions=sessions,
             seed=seed,
             path=out,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -220,6 +220,12 @@ class Schedule:
     def regime(self, period: int) -> Regime:
         """Return the regime of a period."""
         return self.regimes[bisect_right(self._starts, period) - 1]
+
+    def settled(self) -> Schedule:
+        """Return a schedule of the last regime alone, which lasts from the first period on."""
+        last = Schedule(self.market)
+        last.regimes = (replace(self.regimes[-1], start=0),)
+        return last
 
     def entered(self, firm: int, period: int) -> bool:
         """Return whether the firm is in the market in a period, or was before."""

@@ -7,7 +7,7 @@ session learns until its strategies no longer change, and the limit cycle of gre
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 from ludens.agents.qlearning.parameters import RATES
 from ludens.agents.registry import make_policy
 from ludens.display.notebook import Shown
+from ludens.envs.pricing import Market
+from ludens.envs.pricing.interventions import Intervention
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.theory.benchmarks import firm_gains
 from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.errors import UsageError
 from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wilson
+from ludens.experiments.pricing.config import intervention_values
 from ludens.experiments.pricing.measures import (
     FirmMeasures,
     GroupMeasures,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from ludens.agents.qlearning import QLearning, Sessions
     from ludens.agents.qlearning.equilibrium import EquilibriumTest
     from ludens.agents.qlearning.impulse import ImpulseResponse
+    from ludens.agents.qlearning.tables import Moves
 
 NAME = "qlearning"
 SHOWN = 30
@@ -138,6 +142,8 @@ def train_sessions(
     parameters: QLearning | None = None,
     *,
     market: AnyMarket | None = None,
+    interventions: Sequence[Intervention | Mapping[str, Any]] = (),
+    moves: Moves = "together",
     sessions: int = 100,
     seed: int = 0,
     path: str | os.PathLike[str] | None = None,
@@ -149,6 +155,8 @@ def train_sessions(
     Args:
         parameters: of the learners; the published ones by default.
         market: the published baseline by default.
+        interventions: of the market; a session converges after the last of them at the earliest.
+        moves: ``"together"`` or ``"in turns"``.
         sessions: how many.
         seed: session r depends on the seed and on r alone.
         path: the file of the training, which is continued if the file already holds the same one; None
@@ -160,8 +168,12 @@ def train_sessions(
         UsageError: an argument is wrong, or the file holds another training.
         TableTooLargeError: the tables do not fit in memory.
     """
-    from ludens.agents.qlearning import train
+    from ludens.agents.qlearning import QLearning, train
+    from ludens.agents.qlearning.tables import learning_tables
 
+    market, parameters = market or Market.symmetric(), parameters or QLearning()
+    # What cannot be trained is refused before a folder is made.
+    learning_tables(market, parameters, interventions=interventions, moves=moves)
     target = new_run_path(NAME).with_suffix(".npz") if path is None else Path(path)
     if path is None:
         RUNS.mkdir(exist_ok=True)
@@ -172,6 +184,8 @@ def train_sessions(
             parameters,
             sessions,
             check_seed(seed),
+            interventions=interventions,
+            moves=moves,
             workers=workers,
             checkpoint=target,
             progress=report,
@@ -204,11 +218,14 @@ def measure_sessions(trained: Sessions, path: str | os.PathLike[str]) -> Learnin
 
 
 def session_panel(trained: Sessions, periods: int = SHOWN) -> Panel:
-    """Return greedy play along each session's limit cycle as a panel with one run per session."""
+    """Return greedy play along each session's limit cycle as a panel with one run per session, in the market
+    as it is after all interventions.
+    """
     paths = [trained.path_prices(session) for session in range(len(trained))]
     prices = np.stack([path[np.arange(periods) % len(path)] for path in paths])
-    market = trained.tables.market
-    return panel_of(prices, market, scale=market.price_scale, firms=(NAME,) * market.firms)
+    market, schedule = trained.tables.market, trained.tables.schedule.settled()
+    names = (NAME,) * market.firms
+    return panel_of(prices, market, scale=market.price_scale, firms=names, schedule=schedule)
 
 
 def to_json(result: LearningResult) -> dict[str, Any]:
@@ -222,6 +239,8 @@ def to_json(result: LearningResult) -> dict[str, Any]:
         "sessions": len(result.sessions),
         "seed": result.sessions.seed,
         "market": result.sessions.tables.market.parameters,
+        "interventions": [intervention_values(each) for each in result.sessions.tables.interventions],
+        "moves": result.sessions.tables.moves,
         "parameters": result.sessions.tables.parameters.key(),
         "unconverged": result.unconverged,
         "median_periods": float(np.median(result.sessions.periods)),

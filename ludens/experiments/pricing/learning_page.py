@@ -53,6 +53,9 @@ def page(result: LearningResult) -> Page:
             "strategies stood still."
         )
     market = ", ".join(f"{name} {value}" for name, value in tables.market.parameters.items())
+    rules = {"moves": tables.moves} if tables.turns else {}
+    if tables.interventions:
+        rules["interventions"] = "; ".join(map(str, tables.interventions))
     return Page(
         title=f"{firms} Q-learners",
         lead=f"{len(trained)} sessions in which {firms} Q-learners met until their strategies stood still, "
@@ -69,6 +72,7 @@ def page(result: LearningResult) -> Page:
         warnings=warnings,
         facts={
             "market": market,
+            **rules,
             "learners": ", ".join(f"{name} {value}" for name, value in tables.parameters.key().items()),
             "sessions": str(len(trained)),
             "seed": str(trained.seed),
@@ -93,9 +97,10 @@ def view(result: LearningResult) -> View:
 def _pictures(result: LearningResult) -> list[Picture]:
     shown = len(figures.drawn_runs(result.panel))
     more = "" if shown == len(result.sessions) else f" The first {shown} of {len(result.sessions)}."
+    after = ", in the market after all interventions" if result.sessions.tables.interventions else ""
     paths = figures.price_paths(result.panel, result.measures)
     found = [
-        Picture("paths", "Prices", f"The limit cycle of every session by itself.{more}", paths),
+        Picture("paths", "Prices", f"The limit cycle of every session by itself{after}.{more}", paths),
         Picture(
             "answer",
             "What follows a cut?",

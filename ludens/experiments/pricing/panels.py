@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from ludens.envs.pricing.schedule import Regime, Schedule
 from ludens.envs.pricing.theory.benchmarks import firm_gains, total_gain
 from ludens.envs.pricing.theory.market import AnyMarket
-from ludens.envs.pricing.theory.welfare import welfare
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -183,8 +182,9 @@ def panel_of(
     firms: Sequence[str] | None = None,
     status: Sequence[str] | None = None,
     labels: Sequence[Mapping[str, Any]] | None = None,
+    schedule: Schedule | None = None,
 ) -> Panel:
-    """Make a panel from prices alone, such as those of simulated firms, in a market without interventions.
+    """Make a panel from prices alone, such as those of simulated firms, in a market that does not change.
 
     Args:
         prices: (R, T, F), in money units; NaN where not played.
@@ -193,6 +193,8 @@ def panel_of(
         firms: the firms' names; by default ``firm 0`` and so on.
         status: per run; by default ``"done"`` where every period was played, else ``"aborted"``.
         labels: per run.
+        schedule: of the market where it is not that without interventions, with one regime; prices of firms
+            that are not in the market are ignored, and quantities are those without steering.
 
     Raises:
         UsageError: shapes do not fit each other or the market.
@@ -204,20 +206,25 @@ def panel_of(
             f"firms; got {found.shape}."
         )
     runs, periods, count = found.shape
-    played = np.asarray(known(found).all(axis=2))
-    whole = np.asarray(played.all(axis=1))
-    schedule = Schedule(market)
+    schedule = Schedule(market) if schedule is None else schedule
     (regime,) = schedule.regimes
+    there = list(regime.products)
+    absent = np.setdiff1d(np.arange(count), there)
+    found[..., absent] = np.nan
+    played = np.asarray(known(found[..., there]).all(axis=2))
+    whole = np.asarray(played.all(axis=1))
     sure = np.where(played[..., None], found, market.unit_costs)
-    reached = welfare(market, sure)
+    reached = regime.welfare(sure)
+    sold = np.full(found.shape, np.nan)
+    sold[..., there] = regime.present.quantities(sure[..., there])
     ended = ["done" if each else "aborted" for each in whole.tolist()]
     names = tuple(firms) if firms is not None else tuple(f"firm {number}" for number in range(count))
     benchmarks = (regime.nash, regime.monopoly, *regime.profits)
     nash, joint, nash_profits, joint_profits = (np.tile(each, (runs, periods, 1)) for each in benchmarks)
     return Panel(
         prices=found,
-        quantities=np.where(played[..., None], market.quantities(sure), np.nan),
-        profits=np.where(played[..., None], market.profits(sure), np.nan),
+        quantities=np.where(played[..., None], sold, np.nan),
+        profits=np.where(played[..., None], regime.earned(sure), np.nan),
         firms=(names,) * runs,
         status=tuple(ended if status is None else status),
         scale=np.broadcast_to(np.asarray(scale, dtype=np.float64), (runs,)).copy(),
@@ -226,7 +233,7 @@ def panel_of(
         joint_prices=joint,
         nash_profits=nash_profits,
         joint_profits=joint_profits,
-        fines=np.where(played[..., None], np.zeros(found.shape), np.nan),
+        fines=np.where(known(found), 0.0, np.nan),
         consumer_surplus=np.where(played, reached.consumer, np.nan),
         efficient_surplus=np.where(played, reached.efficient, np.nan),
         labels=tuple(labels) if labels is not None else tuple({"run": number} for number in range(runs)),

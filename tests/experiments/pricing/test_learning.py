@@ -7,9 +7,16 @@ import json
 import numpy as np
 import pytest
 
+from ludens import cli
 from ludens.agents.qlearning import QLearning
-from ludens.envs.pricing import Market
-from ludens.envs.pricing.theory.benchmarks import firm_gains, profit_benchmarks, profit_gain
+from ludens.envs.pricing import DemandShock, Exit, Market
+from ludens.envs.pricing.theory.benchmarks import (
+    firm_gains,
+    monopoly_prices,
+    nash_prices,
+    profit_benchmarks,
+    profit_gain,
+)
 from ludens.envs.pricing.theory.welfare import welfare
 from ludens.errors import UsageError
 from ludens.experiments.pricing.learning import learners, to_json, train_sessions
@@ -84,3 +91,35 @@ def test_only_learners_of_one_kind_are_trained_together():
     assert differing == QLearning(alpha=(0.1, 0.2), discount=(0.95, 0.5), points=5)
     with pytest.raises(UsageError, match="differ in alpha, discount and beta alone"):
         learners(["qlearning:memory=1", "qlearning:memory=2"])
+
+
+def test_learners_are_measured_in_the_market_after_all_interventions(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    quick = "qlearning:points=4,beta=1e-3,window=500"
+    code = cli.main(["price", "--firms", ",".join([quick] * 3), "--with", "exit:period=2000,firm=2", "--with",
+                     "demand-shock:period=3000,qualities=0.5", "--sessions", "3", "--out", "t.npz",
+                     "--json"])  # fmt: skip
+    assert code == 0
+    found = json.loads(capsys.readouterr().out)
+    left = Market.symmetric(2, quality=2.5, quantity_scale=100.0)
+    for firm in found["firms"][:2]:
+        assert firm["nash"] == pytest.approx(nash_prices(left)[0])
+        assert firm["joint"] == pytest.approx(monopoly_prices(left)[0])
+    assert found["firms"][2]["nash"] is None
+    assert [each["kind"] for each in found["interventions"]] == ["Exit", "DemandShock"]
+    trained = train_sessions(
+        QUICK,
+        market=Market.symmetric(3, quantity_scale=100.0),
+        interventions=[Exit(2000, 2), DemandShock(3000, 0.5)],
+        sessions=3,
+        path=tmp_path / "t.npz",
+    )
+    panel, prices = trained.panel, trained.panel.prices[..., :2]
+    assert np.isnan(panel.prices[..., 2]).all()
+    assert panel.nash_prices[..., :2] == pytest.approx(np.broadcast_to(nash_prices(left), prices.shape))
+    assert panel.profits[..., :2] == pytest.approx(left.profits(prices))
+    assert panel.quantities[..., :2] == pytest.approx(left.quantities(prices))
+    assert panel.consumer_surplus == pytest.approx(welfare(left, prices).consumer)
+    path = trained.sessions.path_prices(0)[:, :2]
+    assert trained.measures[0].gain == pytest.approx(profit_gain(left, path).mean())
+    assert "after all interventions" in (tmp_path / "t.html").read_text(encoding="utf-8")
