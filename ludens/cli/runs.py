@@ -123,21 +123,28 @@ def export(
     *,
     table: Annotated[
         str | None,
-        typer.Option(help="Only this table: decisions, episodes, estimates, …", show_default=False),
+        typer.Option(help="Only this table: decisions, calls, episodes, estimates, …", show_default=False),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="With --table a .csv or .json file, otherwise a folder; by default beside the run.",
+            help="With --table a .csv, .json, .jsonl or .parquet file, otherwise a folder; by default beside "
+            "the run.",
             show_default=False,
         ),
     ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Write CSV files, as without any option.")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Write JSON, one object per line.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the tables of a run as files: decisions, episodes, and all measures."""
+    """Write the tables of a run as files: decisions, calls, episodes, and all measures."""
     from ludens.experiments.study.export import export as write
 
-    written = write(file, out, table=table)
+    formats = [name for name, wanted in (("csv", csv), ("jsonl", jsonl), ("parquet", parquet)) if wanted]
+    if len(formats) > 1:
+        raise UsageError(f"--{formats[0]} and --{formats[1]} exclude each other: leave out one.")
+    written = write(file, out, table=table, format=formats[0] if formats else None)
     if as_json:
         print_json({name: str(path) for name, path in written.items()})
         return

@@ -20,11 +20,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ludens.display.printable import printable
+from ludens.display.printable import harmless, printable
 from ludens.errors import UsageError
-
-# A number with a sign, or a range of them, which a spreadsheet reads as what it is.
-_AMOUNT = re.compile(r"[+-][\d.,]+(e[+-]?\d+)?( ?%)?((–| to )[+-]?[\d.,]+)?( ?%)?")
 
 Header = tuple[str, str]
 """The heading that neighbouring columns share (may be empty), and the column's own."""
@@ -182,6 +179,4 @@ def _line(text: str) -> str:
 
 
 def _field(text: str) -> str:
-    text = re.sub(r"−(?=[\d.])", "-", _line(text))
-    formula = text[:1] in {"=", "+", "-", "@"} and not _AMOUNT.fullmatch(text)
-    return f"'{text}" if formula else text
+    return harmless(re.sub(r"−(?=[\d.])", "-", _line(text)))

@@ -16,7 +16,7 @@ from ludens.experiments.runs.store import Store, create_run
 from ludens.experiments.study.base import Study
 from ludens.experiments.study.config import StudyConfig
 from ludens.experiments.study.engine import arun_study, extend, load, resume, run_study
-from ludens.experiments.study.export import export
+from ludens.experiments.study.export import export, frame
 from ludens.experiments.study.files import as_toml, parse_study, read_study
 from ludens.experiments.study.questions import QuestionStudy
 from ludens.experiments.study.registry import STUDIES
@@ -47,6 +47,7 @@ __all__ = [
     "create_run",
     "export",
     "extend",
+    "frame",
     "load",
     "parse_study",
     "play",

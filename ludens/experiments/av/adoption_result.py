@@ -17,6 +17,7 @@ from ludens.display.notebook import Shown
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.errors import UsageError
 from ludens.experiments.av.adoption import AdoptionPaths
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.files import as_csv, draft_of
 from ludens.preferences.av.adoption import altruism_threshold, kappa_threshold
@@ -153,6 +154,17 @@ def to_json(result: AdoptionResult) -> dict[str, Any]:
         "curves": [vars(curve) for curve in result.curves],
         "paths": [_plain(row) for row in path_rows(result)],
     }
+
+
+PATHS = (
+    Column("law", "text", "`as set`, or `none` for the same population without the law"),
+    Column("population", "integer", "the population's number, from 0"),
+    Column("round", "integer", "the round; 0 is the beginning"),
+    Column("group", "text", "the group's name"),
+    Column("people", "integer", "people in the group"),
+    Column("share", "number", "those who have the utilitarian car", "share"),
+    Column("payoff", "number", "mean payoff of the group in the round", "points", "the beginning"),
+)
 
 
 def path_rows(result: AdoptionResult) -> Iterator[dict[str, Any]]:

@@ -19,14 +19,14 @@ from ludens.envs.av.adoption.env import ENVIRONMENT, AdoptionEnv
 from ludens.envs.av.adoption.game import AdoptionGame, Regulation
 from ludens.errors import UsageError
 from ludens.experiments.av.adoption import AdoptionPaths
-from ludens.experiments.av.adoption_result import AdoptionResult, path_rows, to_json
+from ludens.experiments.av.adoption_result import PATHS, AdoptionResult, path_rows, to_json
 from ludens.experiments.av.groups import Group, group_sizes, make_group
 from ludens.experiments.runs.files import plain, report_path
 from ludens.experiments.runs.records import count_statuses
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.runs.seeds import environment_seed, episode_seeds
-from ludens.experiments.study.base import Labels, Rows, Study
+from ludens.experiments.study.base import Columns, Labels, Rows, Study
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.environments import EnvironmentMaker
 from ludens.experiments.study.questions import asks_person, label_of, spec_of
@@ -145,6 +145,7 @@ class AdoptionStudy(Study[AdoptionConfig, AdoptionResult]):
 
     config_type = AdoptionConfig
     title = "a population that chooses the programs of its cars, seat by seat"
+    columns: ClassVar[Columns] = {"paths": PATHS}
     grows = frozenset({"populations"})
 
     @property

@@ -30,11 +30,11 @@ from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.envs.av.registration import DILEMMA
 from ludens.errors import UsageError
 from ludens.experiments.av.answers import Numbered, number_of, places_of
-from ludens.experiments.av.result import OWN, DilemmaResult, estimates, measured, to_json
+from ludens.experiments.av.result import ESTIMATES, OWN, DilemmaResult, estimates, measured, to_json
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import NO_FRAMING
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.base import Columns, Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
@@ -193,6 +193,7 @@ class AvStudy(LabelledStudy[AvConfig, DilemmaResult]):
 
     config_type = AvConfig
     title = "dilemmas of autonomous vehicles: what a car should do, and whether one would buy it"
+    columns: ClassVar[Columns] = {"estimates": ESTIMATES}
     grows = frozenset({"models", "studies", "framings", "replicates", "references"})
     lists = ("models", "references")
     pays = True

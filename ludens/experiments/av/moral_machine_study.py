@@ -20,10 +20,10 @@ from ludens.envs.av.moral_machine.env import moral_turn
 from ludens.envs.av.moral_machine.scenarios import Scenarios, draw_scenarios, joined
 from ludens.envs.av.registration import MORAL_MACHINE
 from ludens.errors import UsageError
-from ludens.experiments.av.moral_result import MoralResult, effect_rows, measured, to_json
+from ludens.experiments.av.moral_result import EFFECTS, MoralResult, effect_rows, measured, to_json
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.base import Columns, Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
@@ -99,6 +99,7 @@ class MoralMachineStudy(LabelledStudy[MoralMachineConfig, MoralResult]):
 
     config_type = MoralMachineConfig
     title = "scenarios of the Moral Machine: whom a car should spare"
+    columns: ClassVar[Columns] = {"effects": EFFECTS}
     grows = frozenset({"models", "scenarios"})
     pays = True
 

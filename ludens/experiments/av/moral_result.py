@@ -14,6 +14,7 @@ from ludens.envs.av.moral_machine.scenarios import Scenarios
 from ludens.experiments.av.amce import PEOPLE, Effect, distance, effects
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.report.result import RunResult
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.files import plain
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
@@ -88,6 +89,18 @@ def to_json(result: MoralResult) -> dict[str, Any]:
         "people": dict(PEOPLE),
         "policies": plain(measures),
     }
+
+
+EFFECTS = (
+    Column("policy", "text", "the policy's label"),
+    Column("attribute", "text", "the attribute of characters whose effect it is"),
+    Column("value", "number", "the effect on the chance to be spared, in [−1, 1]", "share", "no answers"),
+    Column("low", "number", "the lower end of its 95 % interval", "share", "no interval"),
+    Column("high", "number", "the upper end of its 95 % interval", "share", "no interval"),
+    Column("error", "number", "its standard error", "share", "too few answers"),
+    Column("n", "integer", "scenarios behind it"),
+    Column("people", "number", "the effect among people", "share"),
+)
 
 
 def effect_rows(result: MoralResult) -> Iterator[dict[str, Any]]:

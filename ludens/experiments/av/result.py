@@ -10,8 +10,9 @@ from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.experiments.av.answers import Asked, answers
 from ludens.experiments.av.measures import DilemmaMeasures, measure
 from ludens.experiments.measures.costs import Costs, costs
-from ludens.experiments.measures.intervals import Estimate, missing
+from ludens.experiments.measures.intervals import ESTIMATE_COLUMNS, Estimate, missing
 from ludens.experiments.report.result import RunResult
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.run import Run
 from ludens.preferences.av.people import PEOPLE
 
@@ -76,6 +77,14 @@ def to_json(result: DilemmaResult) -> dict[str, Any]:
         "people": [asdict(number) for number in PEOPLE],
         "costs": {label: asdict(each) for label, each in result.costs.items()},
     }
+
+
+ESTIMATES = (
+    Column("policy", "text", "the policy's label"),
+    Column("measure", "text", "what is measured (`approval`, `morality`, `social_dilemma_gap` …)"),
+    Column("of", "text", "what it is measured of: pedestrians, a perspective, a kind of question"),
+    *ESTIMATE_COLUMNS,
+)
 
 
 def estimates(result: DilemmaResult) -> Iterator[dict[str, Any]]:

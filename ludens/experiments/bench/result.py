@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
-from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.measures.intervals import ESTIMATE_COLUMNS, Estimate
 from ludens.experiments.report.result import RunResult
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.run import Run
 
 
@@ -65,6 +66,30 @@ def to_json(result: BenchResult) -> dict[str, Any]:
         },
         "costs": {found.policy: asdict(found.costs) for found in result.measures},
     }
+
+
+ESTIMATES = (
+    Column("policy", "text", "the policy's label"),
+    Column("measure", "text", "what is measured (`cooperation`, `agreement`, `regret`, `refused` …)"),
+    Column("family", "text", "the family of games", empty="all games"),
+    Column("node", "text", "the decision node", empty="all nodes"),
+    Column("framing", "text", "the framing", empty="all framings"),
+    Column("kappa", "number", "κ of the oracle that the choices are compared with", empty="no oracle"),
+    Column("beliefs", "text", "the oracle's beliefs, `uniform` or `own`", empty="no oracle"),
+    *ESTIMATE_COLUMNS,
+)
+ANSWER_MASSES = (
+    Column("policy", "text", "the model's label"),
+    Column("protocol", "text", "the protocol"),
+    Column(
+        "answer_mass", "number", "mean probability on any of the options", "share", "no choice was read so"
+    ),
+    Column("lowest", "number", "the lowest of them", "share", "no choice was read so"),
+    Column("choices", "integer", "choices that were read from log-probabilities"),
+    Column("weighed", "integer", "decisions for which log-probabilities came"),
+    Column("sampled", "integer", "of those, how many were sampled instead"),
+    Column("low_mass", "integer", "of those, how many ended as low mass"),
+)
 
 
 def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:

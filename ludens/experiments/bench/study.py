@@ -22,13 +22,21 @@ from ludens.agents.policy import Policy
 from ludens.envs import PROTOCOLS, GameTree, Turn
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
-from ludens.experiments.bench.result import BenchResult, answer_masses, estimates, measured, to_json
+from ludens.experiments.bench.result import (
+    ANSWER_MASSES,
+    ESTIMATES,
+    BenchResult,
+    answer_masses,
+    estimates,
+    measured,
+    to_json,
+)
 from ludens.experiments.bench.trial import refusing, tried_first
 from ludens.experiments.report.writing import report
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import NO_FRAMING, EpisodeSpec
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.base import Columns, Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import (
@@ -120,6 +128,7 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
 
     config_type = BenchConfig
     title = "models beside reference policies, on every question of the protocols"
+    columns: ClassVar[Columns] = {"estimates": ESTIMATES, "answer_mass": ANSWER_MASSES}
     grows = frozenset({"models", "framings", "replicates", "protocols"})
 
     @cached_property

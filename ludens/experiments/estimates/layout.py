@@ -10,7 +10,7 @@ from itertools import accumulate
 from statistics import mean, quantiles, stdev
 from typing import TYPE_CHECKING
 
-from ludens.display.printable import printable
+from ludens.display.printable import harmless, printable
 from ludens.display.table import Table
 from ludens.experiments.estimates.table import EstimateTable, Fact, Value
 from ludens.experiments.report import terminal
@@ -101,7 +101,7 @@ def to_csv(tables: Sequence[EstimateTable]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["table", "column", "name", "symbol", "estimate", "se", "low", "high", "p", "errors"])
     for number, table in enumerate(tables, 1):
-        writer.writerows([number, *row] for row in _csv_rows(table))
+        writer.writerows([number, *map(harmless, row)] for row in _csv_rows(table))
     return buffer.getvalue()
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.errors import UsageError
+from ludens.experiments.runs.columns import Column
 
 DRAWS = 2000
 """Bootstrap replications behind every interval."""
@@ -57,6 +58,18 @@ class Estimate:
     clusters: int | None = None
     method: Method = "none"
     note: str = ""
+
+
+ESTIMATE_COLUMNS = (
+    Column("value", "number", "the estimate", empty="not measured, or not identified: see the note"),
+    Column("low", "number", "the lower end of its 95 % interval", empty="no interval"),
+    Column("high", "number", "the upper end of its 95 % interval", empty="no interval"),
+    Column("n", "integer", "observations behind it: answers for shares, questions or protocols elsewhere"),
+    Column("clusters", "integer", "clusters that were resampled", empty="none were"),
+    Column("method", "text", "how the interval was made"),
+    Column("note", "text", "why something is missing or to be read with care; an empty text otherwise"),
+)
+"""The columns that an `Estimate` takes in a table."""
 
 
 def missing(note: str, n: int = 0) -> Estimate:

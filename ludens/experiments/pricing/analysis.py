@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ludens.experiments.measures.intervals import Estimate
+from ludens.experiments.measures.intervals import ESTIMATE_COLUMNS, Estimate
 from ludens.experiments.pricing.dynamics import Dynamics, dynamics_rows, measure_dynamics
 from ludens.experiments.pricing.measures import (
     MEANS,
@@ -25,6 +25,7 @@ from ludens.experiments.pricing.null import Null, myopic_null
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Regression, regress
 from ludens.experiments.pricing.texts import Counted, count_sentences
+from ludens.experiments.runs.columns import Column
 
 ALL = "all runs"
 
@@ -79,6 +80,13 @@ def analyse(panel: Panel, seed: int = 0) -> Analysis:
         null=myopic_null(panel, noise) if identified and panel.schedules else None,
         sentences=count_sentences(panel, words) if panel.notes else (),
     )
+
+
+ESTIMATES = (
+    Column("measure", "text", "what is measured (`price`, `gain`, `consumer_surplus`, `own_lag` …)"),
+    Column("of", "text", "what it is measured of: all runs, those of one scale, a regime, a firm, periods"),
+    *ESTIMATE_COLUMNS,
+)
 
 
 def estimates(found: Analysis) -> Iterator[dict[str, Any]]:

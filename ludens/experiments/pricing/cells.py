@@ -15,6 +15,7 @@ from ludens.agents.qlearning.tables import LearningTables, learning_tables
 from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.errors import UsageError
 from ludens.experiments.pricing.market_config import MarketConfig, market_of
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.processes import serve
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ MEASURES = {
 over firms and over the limit cycle of each session, Δ and welfare those of the market on it; periods are
 those until convergence. The last three follow a forced static best reply as Calvano et al. count it
 (`ImpulseResponse.as_published`)."""
+
+CELLS = (
+    Column("…", "text", "what tells the cell apart: each parameter that varies under its own name"),
+    *(
+        column
+        for name, words in MEASURES.items()
+        for column in (
+            Column(name, "number", f"{words}, mean over sessions", empty="it does not apply"),
+            Column(f"{name}_error", "number", "its standard error", empty="fewer than two sessions"),
+            Column(f"{name}_published", "number", "the published number, where a cell has one"),
+        )
+    ),
+)
 
 SHARES = frozenset({"converged", "one_shot", "nash"})
 """Measures that are shares of sessions."""

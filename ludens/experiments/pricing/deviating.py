@@ -29,7 +29,9 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.experiments.pricing.branch import BranchStudy, firms_of
 from ludens.experiments.pricing.deviations import (
+    DEVIATIONS,
     NOBODY,
+    PRICES,
     DeviateResult,
     market_of,
     measured,
@@ -44,7 +46,7 @@ from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, unplayed
 from ludens.experiments.runs.seeds import decision_rng, environment_seed, episode_seeds
-from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.base import Columns, Labels, Rows
 from ludens.experiments.study.connection import ApiBase
 from ludens.experiments.study.engine import run_study
 
@@ -65,6 +67,7 @@ class DeviateStudy(BranchStudy[DeviateConfig, DeviateResult]):
 
     config_type = DeviateConfig
     title = "a pricing run taken up again after one firm was forced to deviate"
+    columns: ClassVar[Columns] = {"deviations": DEVIATIONS, "prices": PRICES}
     grows = frozenset({"replicates"})
     abort_run: ClassVar[bool] = False
 

@@ -27,6 +27,7 @@ from ludens.experiments.measures.intervals import Estimate, cluster_mean, missin
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.history import History, history
 from ludens.experiments.report.result import RunResult
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.records import EpisodeRecord
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.seeds import episode_seeds
@@ -312,6 +313,37 @@ def response(name: str, found: Sequence[Deviation], failed: int, rng: np.random.
         returned=mean([float(each) for each in back], none),
         back=mean([each.back for each in some], "prices never came back"),
     )
+
+
+DEVIATIONS = (
+    Column("source", "integer", "the source's episode"),
+    Column("period", "integer", "the first forced period, from 1"),
+    Column("firm", "integer", "the firm that was forced, from 0"),
+    Column("policy", "text", "its policy"),
+    Column("replicate", "integer", "the repetition, from 0"),
+    Column("differs", "boolean", "whether the forced price is another one than the path's"),
+    Column(
+        "forced", "number", "the deviator's price change against the path", "share of the price", "no change"
+    ),
+    Column("answer", "number", "the rivals' mean in the next period", "share of the price", "no next period"),
+    Column("cut", "number", "the lowest mean of rivals in any later period", "share of the price", "none"),
+    Column(
+        "gain", "number", "the deviator's gain over the periods played", "share of its profit", "undefined"
+    ),
+    Column("gain_forever", "number", "the same for ever", "share of its profit", "undefined"),
+    Column("unprofitable", "boolean", "whether the deviator lost over the periods played", empty="undefined"),
+    Column("back", "integer", "periods until prices are back, 1 for the next", "periods", "not within those"),
+)
+PRICES = (
+    Column("source", "integer", "the source's episode"),
+    Column("branched", "integer", "the first forced period, from 1"),
+    Column("deviator", "integer", "the firm that was forced, from 0"),
+    Column("replicate", "integer", "the repetition, from 0"),
+    Column("period", "integer", "the period, from 1"),
+    Column("firm", "integer", "the firm, from 0"),
+    Column("path", "number", "its price without the deviation", "price scale", "absent"),
+    Column("price", "number", "its price with the deviation", "price scale", "absent"),
+)
 
 
 def rows_of(found: Sequence[Deviation]) -> Iterator[dict[str, Any]]:

@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.policy import Decision
-from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing
+from ludens.experiments.measures.intervals import ESTIMATE_COLUMNS, Estimate, cluster_mean, missing
 from ludens.experiments.report.result import RunResult
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 
 KIND = "implant"
 CONTROL = "control"
+
+
+EFFECTS = (
+    Column("group", "text", "the group of sentences; the control has its own"),
+    Column("sentence", "text", "the sentence that was implanted"),
+    *ESTIMATE_COLUMNS,
+    Column("invalid", "integer", "answers that could not be read"),
+)
 
 
 @dataclass(frozen=True)

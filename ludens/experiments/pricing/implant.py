@@ -23,7 +23,7 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.experiments.pricing.branch import BranchConfig, BranchStudy, firms_of
 from ludens.experiments.pricing.config import PricingConfig
-from ludens.experiments.pricing.effects import CONTROL, KIND, ImplantResult, measured
+from ludens.experiments.pricing.effects import CONTROL, EFFECTS, KIND, ImplantResult, measured
 from ludens.experiments.pricing.history import periods_of
 from ludens.experiments.pricing.session import with_facts
 from ludens.experiments.runs.files import plain
@@ -31,7 +31,7 @@ from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, unplayed
-from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.base import Columns, Labels, Rows
 from ludens.experiments.study.config import Count
 from ludens.experiments.study.connection import ApiBase
 from ludens.experiments.study.engine import run_study
@@ -108,6 +108,7 @@ class ImplantStudy(BranchStudy[ImplantConfig, ImplantResult]):
 
     config_type = ImplantConfig
     title = "a pricing run's models asked again, with a sentence in place of their plans"
+    columns: ClassVar[Columns] = {"effects": EFFECTS}
     grows = frozenset({"replicates", "sentences"})
     abort_run: ClassVar[bool] = False
 

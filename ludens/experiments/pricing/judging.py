@@ -24,11 +24,20 @@ from ludens.errors import UsageError
 from ludens.experiments.pricing.config import RunPath
 from ludens.experiments.pricing.reading import panel
 from ludens.experiments.pricing.texts import RULES, sentences_of
-from ludens.experiments.pricing.verdicts import GAME, KIND, KINDS, Judged, JudgeResult, beside, measured
+from ludens.experiments.pricing.verdicts import (
+    GAME,
+    KIND,
+    KINDS,
+    VERDICTS,
+    Judged,
+    JudgeResult,
+    beside,
+    measured,
+)
 from ludens.experiments.runs.files import plain
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.base import Columns, Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpec, StudyConfig
 from ludens.experiments.study.engine import complete
 from ludens.experiments.study.questions import QuestionStudy
@@ -64,6 +73,7 @@ class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
     """A language model's verdicts on sentences that firms wrote."""
 
     config_type = JudgeConfig
+    columns: ClassVar[Columns] = {"verdicts": VERDICTS}
     title = "a model's verdicts on sentences of a pricing run's notes"
     abort_run: ClassVar[bool] = False
 

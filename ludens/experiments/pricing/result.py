@@ -16,6 +16,7 @@ from ludens.experiments.pricing.reading import panel
 from ludens.experiments.pricing.texts import sentences_of
 from ludens.experiments.pricing.verdicts import KIND, Judged, beside, verdicts
 from ludens.experiments.report.result import RunResult
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.files import plain
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
@@ -108,6 +109,34 @@ def runs_as_json(analysis: Analysis, spent: Sequence[Costs] = ()) -> list[dict[s
             row["costs"] = asdict(spent[found.run])
         rows.append(plain(row))
     return rows
+
+
+PANEL = (
+    Column("run", "integer", "the run of the market, from 0"),
+    Column("status", "text", "of the run, as in the table of episodes"),
+    Column("scale", "number", "the unit α that prices and costs are multiplied with"),
+    Column("period", "integer", "the period, from 1"),
+    Column("firm", "integer", "the firm, from 0"),
+    Column("policy", "text", "the firm's policy"),
+    Column("session", "integer", "the training session that it plays the result of", empty="not trained"),
+    Column("price", "number", "the price", "money"),
+    Column("quantity", "number", "units sold", "units"),
+    Column("profit", "number", "before fines", "money"),
+    Column("fine", "number", "a regulator's fine", "money"),
+    Column(
+        "gain",
+        "number",
+        "the firm's own Δ: 0 at Nash profits, 1 at those of joint maximisation",
+        empty="it has no gain of its own",
+    ),
+    Column("nash_price", "number", "its price in the one-shot equilibrium of that period", "money"),
+    Column("joint_price", "number", "its price where joint profit is largest", "money"),
+    Column("total_gain", "number", "Δ of total profit in that period"),
+    Column("consumer_surplus", "number", "of the whole market", "money"),
+    Column("total_surplus", "number", "of the whole market", "money"),
+    Column("deadweight_loss", "number", "of the whole market", "money"),
+)
+"""Money is that of the run's scale."""
 
 
 def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:

@@ -17,16 +17,16 @@ import numpy as np
 
 from ludens.agents.policy import Decision, Policy
 from ludens.envs.pricing.registration import BERTRAND
-from ludens.experiments.pricing.analysis import estimates
+from ludens.experiments.pricing.analysis import ESTIMATES, estimates
 from ludens.experiments.pricing.config import PricingConfig
-from ludens.experiments.pricing.result import PricingResult, measured, panel_rows, to_json
+from ludens.experiments.pricing.result import PANEL, PricingResult, measured, panel_rows, to_json
 from ludens.experiments.pricing.session import MarketSession, OnPeriod, PeriodNews, together
 from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, unplayed
 from ludens.experiments.runs.seeds import environment_seed
-from ludens.experiments.study.base import Labels, Rows, Study
+from ludens.experiments.study.base import Columns, Labels, Rows, Study
 from ludens.experiments.study.config import PolicyLike
 from ludens.experiments.study.engine import run_study
 from ludens.experiments.study.questions import asks_person
@@ -46,6 +46,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
 
     config_type = PricingConfig
     title = "policies that price against each other in a repeated market"
+    columns: ClassVar[Columns] = {"estimates": ESTIMATES, "panel": PANEL}
     grows = frozenset({"runs", "scales"})
     # The run of a market in which a firm gives no price stays as it is, and the others go on.
     abort_run: ClassVar[bool] = False

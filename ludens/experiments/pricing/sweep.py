@@ -19,7 +19,7 @@ from ludens.envs import Turn
 from ludens.envs.pricing.base import PricingGame
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.errors import UsageError
-from ludens.experiments.pricing.cells import MEASURES, MODULE, training_of
+from ludens.experiments.pricing.cells import CELLS, MEASURES, MODULE, training_of
 from ludens.experiments.pricing.sweep_config import SweepConfig, Values
 from ludens.experiments.pricing.sweep_result import CellResult, SweepResult
 from ludens.experiments.runs.processes import Processes
@@ -27,7 +27,7 @@ from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne
-from ludens.experiments.study.base import Labels, Rows, Study
+from ludens.experiments.study.base import Columns, Labels, Rows, Study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +41,7 @@ class SweepStudy(Study[SweepConfig, SweepResult]):
     """Q-learners trained at many parameters."""
 
     config_type = SweepConfig
+    columns: ClassVar[Columns] = {"cells": CELLS}
     title = "Q-learners trained at many parameters"
     grows: ClassVar[frozenset[str]] = frozenset({"vary", "cells"})
 

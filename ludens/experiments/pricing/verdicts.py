@@ -15,6 +15,7 @@ from ludens.agents.llm.judge_policy import JudgeGame
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.pricing.texts import RULES, Rule
 from ludens.experiments.report.result import RunResult
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 
@@ -38,6 +39,17 @@ What does the sentence say the firm wants?
 Answer with one letter only."""
 
 GAME = JudgeGame(QUESTION, KINDS)
+
+
+VERDICTS = (
+    Column("sentence", "text", "the sentence of a plan"),
+    Column("verdict", "text", "the kind that the model says it is of"),
+    *(
+        Column(rule.name, "boolean", f"whether the keyword rule says that the firm {rule.title}")
+        for rule in RULES
+        if rule.name in KINDS
+    ),
+)
 
 
 @dataclass(frozen=True)

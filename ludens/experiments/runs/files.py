@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ludens.display.printable import harmless
 from ludens.experiments.runs.database import StoreError, reason
 
 
@@ -44,12 +46,22 @@ def write_whole(target: Path, content: str | bytes) -> None:
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows as CSV, below a line with the names of all their columns; what a row lacks is empty."""
+    """Return rows as CSV, below a line with the names of all their columns; what a row lacks is empty.
+
+    Lists and tables are JSON. A text that a spreadsheet would take for a formula begins with an apostrophe;
+    numbers stay numbers.
+    """
     found, text = list(rows), io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in found for name in row)))
-    writer.writeheader()
-    writer.writerows(found)
+    names = list(dict.fromkeys(name for row in found for name in row))
+    writer = csv.writer(text)
+    writer.writerow([harmless(name) for name in names])
+    writer.writerows([_field(row.get(name)) for name in names] for row in found)
     return text.getvalue()
+
+
+def as_json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as JSON, one object per line."""
+    return "".join(json.dumps(plain(dict(row)), ensure_ascii=False, default=str) + "\n" for row in rows)
 
 
 def write_table(
@@ -76,6 +88,12 @@ def write_table(
 def report_path(path: str | os.PathLike[str]) -> Path:
     """Return where the report of a run lies: beside it, with the ending ``.html``."""
     return Path(path).with_suffix(".html")
+
+
+def _field(value: Any) -> Any:
+    if isinstance(value, list | tuple | Mapping):
+        value = json.dumps(plain(value), ensure_ascii=False, default=str)
+    return harmless(value) if isinstance(value, str) else value
 
 
 def plain(value: Any) -> Any:

@@ -10,16 +10,22 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from ludens.agents.policy import Decision
+from ludens.checks import check_choice
 from ludens.display.notebook import Shown, View, clipped
 from ludens.display.table import Table
 from ludens.experiments.runs import rows
+from ludens.experiments.runs.columns import COLUMNS, call_rows, decision_rows, episode_rows
 from ludens.experiments.runs.database import NoRunError, connect, translated
+from ludens.experiments.runs.frames import data_frame
 from ludens.experiments.runs.manifest import RUNS
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, count_statuses
 from ludens.experiments.runs.store import read_manifest
+
+RunTable = Literal["decisions", "calls", "episodes"]
+RUN_TABLES: tuple[RunTable, ...] = get_args(RunTable)
 
 _SHOWN = 10
 """Episodes that a notebook shows of a run."""
@@ -160,16 +166,44 @@ class Run(Shown):
 
     def table(self) -> list[dict[str, Any]]:
         """Return one row per episode: number, labels, status, ``payoff <seat>`` of every seat, detail."""
-        return [
-            {
-                "episode": record.index,
-                **record.labels,
-                "status": record.status,
-                **{f"payoff {seat}": payoff for seat, payoff in record.payoffs.items()},
-                "detail": record.detail,
-            }
-            for record in self.episodes()
-        ]
+        return list(episode_rows(self.episodes()))
+
+    def rows(self, table: RunTable = "decisions") -> list[dict[str, Any]]:
+        """Return a table of the run, one row per decision, call or episode, with the columns that
+        `ludens.experiments.runs.columns.COLUMNS` describes.
+
+        Raises:
+            UsageError: there is no such table.
+        """
+        check_choice("A run", "table", table, RUN_TABLES)
+        if table == "episodes":
+            return self.table()
+        made = decision_rows if table == "decisions" else call_rows
+        return list(made(self.decisions()))
+
+    def to_pandas(self, table: RunTable = "decisions") -> Any:
+        """Return a table of the run (see `rows`) as a pandas DataFrame.
+
+        Raises:
+            UsageError: there is no such table, or pandas is not installed.
+        """
+        return data_frame(self.rows(table), COLUMNS[table], "pandas")
+
+    def to_polars(self, table: RunTable = "decisions") -> Any:
+        """Return a table of the run (see `rows`) as a polars DataFrame.
+
+        Raises:
+            UsageError: there is no such table, or polars is not installed.
+        """
+        return data_frame(self.rows(table), COLUMNS[table], "polars")
+
+    def to_arrow(self, table: RunTable = "decisions") -> Any:
+        """Return a table of the run (see `rows`) as a pyarrow Table.
+
+        Raises:
+            UsageError: there is no such table, or pyarrow is not installed.
+        """
+        return data_frame(self.rows(table), COLUMNS[table], "pyarrow")
 
     def final_table(self) -> str:
         """Return the run's outcome without its circumstances.

@@ -12,6 +12,7 @@ import numpy as np
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import EpisodeSpec
 from ludens.experiments.runs.run import Run
@@ -32,6 +33,9 @@ Labels = Mapping[str, Any]
 Rows = Iterable[Mapping[str, Any]]
 """A table for export: one mapping per row, all with the same keys."""
 
+Columns = Mapping[str, Sequence[Column]]
+"""What is known of the columns of tables, by the name of the table."""
+
 
 class Study(ABC, Generic[ConfigT, ResultT]):
     """One kind of experiment, with the configuration of one run of it.
@@ -47,6 +51,7 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         config_type: the class of the configuration, which holds the study's kind.
         title: for help and lists, a few words.
         grows: the keys by which a run can be extended.
+        columns: what is known of the columns of `tables`, by the name of the table.
         abort_run: whether an episode that a policy aborts ends the whole run.
         writes_report: whether the command line writes the report after every run, or only when it is asked
             to.
@@ -55,6 +60,7 @@ class Study(ABC, Generic[ConfigT, ResultT]):
     config_type: ClassVar[type[StudyConfig]]
     title: ClassVar[str] = ""
     grows: ClassVar[frozenset[str]] = frozenset()
+    columns: ClassVar[Columns] = {}
     abort_run: ClassVar[bool] = True
     writes_report: ClassVar[bool] = True
 

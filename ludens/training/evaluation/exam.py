@@ -19,9 +19,10 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from ludens.agents.policy import Policy
 from ludens.agents.registry import is_model_id
 from ludens.envs import Turn
+from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.base import Labels, Rows
+from ludens.experiments.study.base import Columns, Labels, Rows
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import complete
 from ludens.experiments.study.questions import QuestionStudy, in_wording, named
@@ -36,6 +37,39 @@ if TYPE_CHECKING:
     from ludens.training.evaluation.exam_report import ExamResult
 
 CONCURRENCY = 32
+
+_SHARES = {
+    "agreement": "readable answers that are optimal for the target",
+    "selfish": "readable answers that are optimal for homo economicus",
+    "right": "all answers that are optimal for the target",
+    "regret": "mean regret of readable answers, of the payoff range",
+    "cooperation": "readable answers that take the prosocial option",
+    "invalid": "replies that could not be read",
+    "refused": "refusals",
+    "low_mass": "answers with too little of the probability on the options",
+}
+SETS = (
+    Column("policy", "text", "the policy's label"),
+    Column("set", "text", "the set of questions; `all` is everything that it was asked"),
+    Column("asked", "integer", "questions asked"),
+    Column("answered", "integer", "questions answered in any way"),
+    *(
+        column
+        for name, words in _SHARES.items()
+        for column in (
+            Column(name, "number", words, "share", "nothing to measure"),
+            Column(f"{name}_low", "number", "the lower end of its 95 % interval", "share", "no interval"),
+            Column(f"{name}_high", "number", "the upper end of its 95 % interval", "share", "no interval"),
+        )
+    ),
+    Column(
+        "oracle", "number", "choices of the target's oracle that take the prosocial option", "share", "none"
+    ),
+    Column(
+        "answer_mass", "number", "mean probability on any of the options", "share", "no log-probabilities"
+    ),
+    Column("lowest_mass", "number", "the lowest of them", "share", "no log-probabilities"),
+)
 
 
 class QuestionConfig(BaseModel):
@@ -161,6 +195,7 @@ class ExamStudy(QuestionStudy[ExamConfig, "ExamResult"]):
 
     config_type = ExamConfig
     title = "questions to a tuned model and to the policies it is compared with"
+    columns: ClassVar[Columns] = {"sets": SETS}
     grows = frozenset({"policies", "questions"})
 
     @cached_property
