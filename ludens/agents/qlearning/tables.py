@@ -33,6 +33,7 @@ from ludens.envs.pricing.interventions import (
     Exit,
     Information,
     Intervention,
+    Merger,
     as_interventions,
 )
 from ludens.envs.pricing.schedule import Schedule
@@ -398,6 +399,8 @@ def learning_tables(
     parameters.rates(firms)
     if parameters.grid is not None:
         checked_grid(parameters.grid, firms)
+    if any(isinstance(each, Merger) for each in as_interventions(interventions)):
+        raise UsageError("A Q-learner prices one product, and a merged firm has several: leave mergers out.")
     events = tuple(each for each in as_interventions(interventions) if not isinstance(each, CheapTalk))
     if any(isinstance(each, Information) for each in events):
         raise UsageError(

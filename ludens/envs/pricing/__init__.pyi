@@ -5,6 +5,7 @@ from .interventions import DemandShock as DemandShock
 from .interventions import Entrant as Entrant
 from .interventions import Exit as Exit
 from .interventions import Intervention as Intervention
+from .interventions import Merger as Merger
 from .interventions import OutsideOption as OutsideOption
 from .interventions import Prominence as Prominence
 from .interventions import Regulator as Regulator

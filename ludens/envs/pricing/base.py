@@ -206,8 +206,15 @@ class BertrandBase(BaseEnv):
         self._notes: dict[str, Mapping[str, str]] = {}
         self._said: tuple[tuple[str, str], ...] = ()
 
+    def _owned_now(self, agent: str) -> Sequence[int]:
+        """Return the numbers of the products whose prices an agent sets in the next period."""
+        if not self.core.schedule.mergers:
+            return self._encodings[agent].owned
+        return self.core.regime.products_of(self._firm[agent])
+
     def _legal(self, agent: str, action: Any) -> Any:
-        """Return the moves of an agent's products.
+        """Return the moves of an agent's products in the next period. Prices of products that it is still to
+        buy may stand among them, as its space has them, and do nothing.
 
         Raises:
             UsageError: the action is not legal.
@@ -221,8 +228,11 @@ class BertrandBase(BaseEnv):
                 f"{action!r} is not a legal action of {agent} in {self.environment}: choose a number from 0 "
                 f"to {points - 1}, a point of its price grid."
             )
-        wanted = len(self._encodings[agent].owned)
+        now, ever = self._owned_now(agent), self._encodings[agent].owned
+        wanted = len(now)
         low, high = self.options.low, self.options.high
+        if isinstance(action, np.ndarray) and wanted < len(ever) and action.shape == (len(ever),):
+            action = action[np.isin(ever, now)]
         if wanted == 1:
             price = _number(action)
             if price is not None and low <= price <= high:
@@ -276,7 +286,7 @@ class BertrandBase(BaseEnv):
             profit, gain, fine = last.profits[firm], last.gains[firm], last.fines[firm]
             # Not a number would differ from itself, and clients compare infos and stack them into arrays.
             gain = 0.0 if math.isnan(gain) else gain
-            sold = [last.quantities[product] for product in owned]
+            sold = [self._own_sales(firm)[product] for product in owned]
         return {
             "profit": profit,
             "quantity": sold[0] if len(sold) == 1 else np.array(sold),
@@ -284,6 +294,16 @@ class BertrandBase(BaseEnv):
             "fine": fine,
             "discount": self.options.discount,
         }
+
+    def _own_sales(self, firm: int) -> list[float]:
+        """Return what was sold of each product in the last period, with 0 for those that others sold where
+        firms merge.
+        """
+        assert self._last is not None
+        if not self.core.schedule.mergers:
+            return self._last.quantities
+        own = self.core.schedule.regime(self._played - 1).products_of(firm)
+        return [sold if place in own else 0.0 for place, sold in enumerate(self._last.quantities)]
 
     def _observations(self, agents: Sequence[str]) -> dict[str, Observation]:
         shared, last = shared_part(self.core), self._last
@@ -293,6 +313,8 @@ class BertrandBase(BaseEnv):
         for agent in agents:
             profit = math.nan if last is None else last.profits[self._firm[agent]]
             profit = 0.0 if math.isnan(profit) else profit
+            if self.core.schedule.mergers and quantities is not None:
+                quantities = self._own_sales(self._firm[agent])
             vector = self._encodings[agent].vector(shared, quantities, profit, share)
             if self._seen[agent] is not None:
                 everyone, costs = None if last is None else last.profits, self.core.regime.market.unit_costs
@@ -309,8 +331,12 @@ class BertrandBase(BaseEnv):
         firm, played, seen = self._firm[agent], self._played, self._seen[agent]
         views = self._views[agent]
         regime, schedule = self.core.schedule.regime(played), self.core.schedule
-        products = self._encodings[agent].products
+        products = list(self._owned_now(agent))
         sold = self._quantities[:played, products]
+        if schedule.mergers:
+            for period in range(played):
+                then = schedule.regime(period).products_of(firm)
+                sold[period, ~np.isin(products, then)] = np.nan
         return Turn(
             environment=self.environment,
             agent=agent,
@@ -326,6 +352,7 @@ class BertrandBase(BaseEnv):
                 "market": views.market(regime),
                 "present": views.present(regime),
                 "active": regime.products,
+                "owned": tuple(products),
                 "period": played,
                 "periods": self.options.periods,
                 "prices": self._visible(agent, self.prices),

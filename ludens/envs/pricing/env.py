@@ -71,7 +71,7 @@ class BertrandEnv(BertrandBase, SimultaneousEnv):
         joint = np.zeros((1, self.options.market.products), np.intp if self._offers else np.float64)
         for agent, move in moves.items():
             # Fancy indexing would take longer than the assignment itself.
-            owned = self._encodings[agent].owned
+            owned = self._owned_now(agent)
             joint[0, owned[0] if len(owned) == 1 else owned] = move
         paid = self._advance(joint).profits[0].tolist()
         over = self._played == self.options.periods

@@ -134,6 +134,28 @@ class Exit:
 
 
 @dataclass(frozen=True)
+class Merger:
+    """A firm that is bought by another one, which sets the prices of all their products from then on.
+
+    Attributes:
+        period: the first period after the merger, at least 2.
+        firm: the number of the firm that is bought; its seat is empty from then on.
+        into: the number of the firm that buys it.
+    """
+
+    period: int
+    firm: int
+    into: int
+
+    def __post_init__(self) -> None:
+        _whole(self, "period", 2)
+        _whole(self, "firm", 0)
+        _whole(self, "into", 0)
+        if self.firm == self.into:
+            raise UsageError(f"A merger is of two firms; got firm {self.firm} twice.")
+
+
+@dataclass(frozen=True)
 class Regulator:
     """An authority that inspects the market at random and fines high prices; firms know the rule.
 
@@ -233,6 +255,7 @@ Intervention: TypeAlias = (
     | OutsideOption
     | Entrant
     | Exit
+    | Merger
     | Regulator
     | Prominence
     | Information
@@ -276,6 +299,7 @@ def as_interventions(given: Sequence[Intervention | Mapping[str, Any]]) -> tuple
     for kind, moves in (
         ("Entrant", [each.firm for each in made if isinstance(each, Entrant)]),
         ("Exit", [each.firm for each in made if isinstance(each, Exit)]),
+        ("Merger in which it is bought", [each.firm for each in made if isinstance(each, Merger)]),
     ):
         if len(set(moves)) < len(moves):
             raise UsageError(f"A firm has at most one {kind}; got firms {sorted(moves)}.")

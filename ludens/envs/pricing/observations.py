@@ -29,8 +29,8 @@ class FirmEncoding:
     """The vectors of one firm; `low` and `high` are the bounds of all of them, shape (length,)."""
 
     def __init__(self, options: PricingOptions, core: PricingCore, firm: int) -> None:
-        self.products = np.flatnonzero(np.asarray(options.market.owners) == firm)
-        self.owned: list[int] = self.products.tolist()
+        self.owned = list(core.schedule.ever_owned(firm))
+        self.products = np.array(self.owned, dtype=np.intp)
         self.firm, self.memory = firm, options.memory
         self._firms = options.market.firms
         self._seen = core.schedule.seen(firm)
@@ -42,8 +42,11 @@ class FirmEncoding:
         regimes = [regime.market.unit_costs for regime in core.schedule.regimes]
         dearest, cheapest = np.max(regimes, axis=0), np.min(regimes, axis=0)
         fines = sum(each.fine for each in options.interventions if isinstance(each, Regulator))
-        worst = -market.groups.sums(np.maximum(dearest - options.low, 0.0) * most) - fines
-        best = market.groups.sums(np.maximum(options.high - cheapest, 0.0) * most)
+        owned = [list(core.schedule.ever_owned(each)) for each in range(market.firms)]
+        losses = np.maximum(dearest - options.low, 0.0) * most
+        gains = np.maximum(options.high - cheapest, 0.0) * most
+        worst = -np.array([losses[products].sum() for products in owned]) - fines
+        best = np.array([gains[products].sum() for products in owned])
         zeros = np.zeros(prices + periods)
         own = most[self.products]
         low = [zeros, 0.0 * own, [worst[firm], 0.0]]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ludens.checks import check_choice, check_count, real_number
 from ludens.envs.base import ObservationForm, RenderMode
-from ludens.envs.pricing.interventions import Intervention, as_interventions
+from ludens.envs.pricing.interventions import Intervention, Merger, as_interventions
 from ludens.envs.pricing.schedule import Schedule
 from ludens.envs.pricing.simulator import checked_grid
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
@@ -99,6 +99,8 @@ def pricing_options(
     events = as_interventions(interventions)
     Schedule(market, events)
     prices = None
+    if actions == "grid" and any(isinstance(each, Merger) for each in events):
+        raise UsageError(f"{environment} has mergers with actions='continuous' only.")
     if actions == "grid":
         prices = _grid(environment, market, price_grid(market, points, extension) if grid is None else grid)
     elif grid is not None:

@@ -8,6 +8,7 @@ as the simulator does; interventions and notices count them from 1.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +26,13 @@ from ludens.envs.pricing.interventions import (
     Exit,
     Information,
     Intervention,
+    Merger,
     OutsideOption,
     Prominence,
     Regulator,
 )
 from ludens.envs.pricing.theory.benchmarks import firm_gains, monopoly_prices, nash_prices, total_gain
-from ludens.envs.pricing.theory.entry import without_firm
+from ludens.envs.pricing.theory.entry import of_products, without_firm
 from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket, Market
@@ -55,6 +57,7 @@ class Regime:
         products: the numbers of their products.
         outside: the values of the outside good in these periods, with their probabilities; empty if it has
             the market's own.
+        owners: the firm of each product after mergers, (J,); empty if all are the market's own.
     """
 
     start: int
@@ -62,15 +65,43 @@ class Regime:
     firms: tuple[int, ...]
     products: tuple[int, ...]
     outside: tuple[tuple[float, float], ...] = ()
+    owners: tuple[int, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without what was worked out: it can be worked out again.
-        return Regime, (self.start, self.market, self.firms, self.products, self.outside)
+        return Regime, (self.start, self.market, self.firms, self.products, self.outside, self.owners)
+
+    def products_of(self, firm: int) -> tuple[int, ...]:
+        """Return the numbers of the products whose prices a firm sets."""
+        owners = self.owners or self.market.owners
+        return tuple(product for product in self.products if owners[product] == firm)
+
+    def sums(self, values: Floats) -> Floats:
+        """Return sums over the products of each firm, (..., J) to (..., F), of values that are 0 for products
+        not on sale.
+        """
+        if not self.owners:
+            return self.market.groups.sums(values)
+        return self._each_firm(self.present.groups.sums(values[..., list(self.products)]), 0.0)
+
+    def maxima(self, values: Floats) -> Floats:
+        """Return maxima over the products of each firm, (..., J) to (..., F); -∞ for firms without any."""
+        if not self.owners:
+            return self.market.groups.maxima(values)
+        return self._each_firm(self.present.groups.maxima(values[..., list(self.products)]), -np.inf)
+
+    def _each_firm(self, values: Floats, missing: float) -> Floats:
+        placed = np.full((*values.shape[:-1], self.market.firms), missing)
+        placed[..., list(self.firms)] = values
+        return placed
 
     @cached_property
     def present(self) -> AnyMarket:
         """The market of the firms that are present, renumbered in their order."""
         market = self.market
+        if self.owners:
+            assert isinstance(market, Market)  # mergers of others are refused
+            return of_products(market, self.products, [self.owners[product] for product in self.products])
         for firm in reversed(range(self.market.firms)):
             if firm not in self.firms:
                 market = without_firm(market, firm)
@@ -189,6 +220,7 @@ class Schedule:
         regimes: in their order; the first starts in period 0.
         talk, outside, prominence: the intervention of that kind, or None.
         regulators: in their order.
+        mergers: in the order of their periods.
         draws: how many numbers in [0, 1) are drawn for each period: one for the outside good, one for each
             regulator, one per product for the order of equal prices; of these only those that are needed.
 
@@ -206,13 +238,16 @@ class Schedule:
         self._information = [each for each in interventions if isinstance(each, Information)]
         self._shocks = [each for each in interventions if isinstance(each, DemandShock | CostShock)]
         self._moves = [each for each in interventions if isinstance(each, Entrant | Exit)]
+        self.mergers = sorted(
+            (each for each in interventions if isinstance(each, Merger)), key=lambda each: each.period
+        )
         self._check()
         self.draws = (
             (self.outside is not None)
             + len(self.regulators)
             + (market.products if self.prominence is not None else 0)
         )
-        starts = {0} | {each.period - 1 for each in (*self._shocks, *self._moves)}
+        starts = {0} | {each.period - 1 for each in (*self._shocks, *self._moves, *self.mergers)}
         starts |= {each.until - 1 for each in self._shocks if each.until is not None}
         self.regimes = tuple(self._regime(start) for start in sorted(starts))
         self._starts = [regime.start for regime in self.regimes]
@@ -239,6 +274,10 @@ class Schedule:
         """Return what the firm sees of its rivals; None where nothing is said of it."""
         return next((each for each in self._information if each.concerns(firm)), None)
 
+    def ever_owned(self, firm: int) -> tuple[int, ...]:
+        """Return the numbers of the products whose prices a firm sets in any period."""
+        return tuple(sorted({product for each in self.regimes for product in each.products_of(firm)}))
+
     def notices(self, period: int) -> tuple[str, ...]:
         """Return the public notices of a period: a sentence for each rule and each event up to it."""
         said = [text for each in self.interventions if (text := _sentence(each, period + 1))]
@@ -246,7 +285,10 @@ class Schedule:
 
     def _regime(self, start: int) -> Regime:
         firms = tuple(firm for firm in range(self.market.firms) if self._there(firm, start))
-        owners = list(self.market.owners)
+        owners = [int(owner) for owner in self.market.owners]
+        done = [each for each in self.mergers if each.period <= start + 1]
+        for merger in done:
+            owners = [merger.into if owner == merger.firm else owner for owner in owners]
         products = tuple(place for place, owner in enumerate(owners) if owner in firms)
         active = [
             each
@@ -254,7 +296,7 @@ class Schedule:
             if each.period <= start + 1 and (each.until is None or start + 1 < each.until)
         ]
         market = _shocked(self.market, active)
-        return Regime(start, market, firms, products, self._values(market))
+        return Regime(start, market, firms, products, self._values(market), tuple(owners) if done else ())
 
     def _values(self, market: AnyMarket) -> tuple[tuple[float, float], ...]:
         """Return the values of a stochastic outside good in a shocked market, with their probabilities."""
@@ -272,7 +314,9 @@ class Schedule:
 
     def _there(self, firm: int, period: int) -> bool:
         gone = any(
-            isinstance(each, Exit) and each.firm == firm and each.period <= period + 1 for each in self._moves
+            each.firm == firm and each.period <= period + 1
+            for each in (*self._moves, *self.mergers)
+            if not isinstance(each, Entrant)
         )
         return self.entered(firm, period) and not gone
 
@@ -289,6 +333,7 @@ class Schedule:
                     f"{each!r} is of a firm that the market does not have; it has firms 0 to"
                     f" {self.market.firms - 1}."
                 )
+        self._check_mergers()
         for firm in {firm for each in self._information for firm in each.firms or ()}:
             if firm >= self.market.firms:
                 raise UsageError(
@@ -314,6 +359,31 @@ class Schedule:
                     f"A {'demand' if demand else 'cost'} shock has one number for all"
                     f" {'qualities' if demand else 'costs'} or {self.market.products}, one each; got"
                     f" {len(given)}."
+                )
+
+    def _check_mergers(self) -> None:
+        if not self.mergers:
+            return
+        if isinstance(self.market, HomogeneousMarket):
+            raise UsageError("A merger is of firms with products of their own, not with one good for all.")
+        if self._information:
+            raise UsageError("A merger does not go with Information, which is of firms that stay apart.")
+        exits = {each.firm: each.period for each in self._moves if isinstance(each, Exit)}
+        bought = {each.firm: each.period for each in self.mergers}
+        for each in self.mergers:
+            for firm in (each.firm, each.into):
+                if firm >= self.market.firms:
+                    raise UsageError(
+                        f"{each!r} is of a firm that the market does not have; it has firms 0 to"
+                        f" {self.market.firms - 1}."
+                    )
+                there = self._there(firm, each.period - 2)
+                gone = min(exits.get(firm, math.inf), bought.get(firm, math.inf))
+                if not there or (gone <= each.period and firm == each.into):
+                    raise UsageError(f"Firm {firm} is not in the market in period {each.period} to merge.")
+            if exits.get(each.firm, 0) >= each.period:
+                raise UsageError(
+                    f"Firm {each.firm} leaves in period {exits[each.firm]}, after firm {each.into} bought it."
                 )
 
 
@@ -367,6 +437,11 @@ def _sentence(each: Intervention, period: int) -> str | None:
             return f"firm_{each.firm} has been in the market since period {each.period}; before, it was not."
         case Exit() if each.period <= period:
             return f"firm_{each.firm} has left the market: period {each.period - 1} was its last."
+        case Merger() if each.period <= period:
+            return (
+                f"firm_{each.into} bought firm_{each.firm} and has set all their prices since period"
+                f" {each.period}."
+            )
         case DemandShock() if each.announced and each.period <= period:
             ends = "" if each.until is None or period < each.until else f", and again in period {each.until}"
             return f"Demand changed in period {each.period}{ends}."

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ludens.envs.base import Info, TurnBasedEnv
 from ludens.envs.pricing.base import BertrandBase, PricingGame
-from ludens.envs.pricing.interventions import Entrant, Exit
+from ludens.envs.pricing.interventions import Entrant, Exit, Merger
 from ludens.envs.pricing.options import as_market, pricing_options
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket
@@ -57,8 +57,10 @@ class SequentialBertrandEnv(BertrandBase, TurnBasedEnv):
         checked = pricing_options(ENVIRONMENT, chosen, **{"points": POINTS, **options})
         if checked.memory < 1:
             raise UsageError(f"{ENVIRONMENT} got memory=0; firms see at least the prices that stand.")
-        if any(isinstance(each, Entrant | Exit) for each in checked.interventions):
-            raise UsageError(f"Firms neither enter nor leave {ENVIRONMENT}: take ludens/bertrand-v0.")
+        if any(isinstance(each, Entrant | Exit | Merger) for each in checked.interventions):
+            raise UsageError(
+                f"Firms neither enter nor leave {ENVIRONMENT}, nor merge: take ludens/bertrand-v0."
+            )
         super().__init__(checked, PricingGame(chosen, "bertrand_sequential"))
         self._standing: NDArray[Any] = np.zeros((1, chosen.products))
 

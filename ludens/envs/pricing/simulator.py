@@ -306,7 +306,7 @@ class PricingCore:
         margins = prices - market.unit_costs
         if there is not None:
             sold, margins = np.where(there, sold, 0.0), np.where(there, margins, 0.0)
-        earned = market.groups.sums(margins * sold)
+        earned = regime.sums(margins * sold)
         nothing = self._nothing if len(prices) == self.markets else np.zeros(earned.shape)
         return Outcome(prices, sold, earned, nothing)
 
@@ -343,7 +343,7 @@ class PricingCore:
                 fines[:, firms] += regulator.fine * (inspected & guilty)[:, None]
             else:
                 above = np.nan_to_num(outcome.prices, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-                over = regime.market.groups.maxima(above) > regulator.threshold
+                over = regime.maxima(above) > regulator.threshold
                 fines += regulator.fine * (inspected[:, None] & over)
         return outcome._replace(profits=outcome.profits - fines, fines=fines)
 

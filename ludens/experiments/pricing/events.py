@@ -11,6 +11,7 @@ from ludens.envs.pricing.interventions import (
     Entrant,
     Exit,
     Intervention,
+    Merger,
     Prominence,
     Regulator,
 )
@@ -43,6 +44,8 @@ def _events(each: Intervention) -> Iterator[Event]:
             yield Event(each.period, f"firm {each.firm} enters")
         case Exit():
             yield Event(each.period, f"firm {each.firm} leaves")
+        case Merger():
+            yield Event(each.period, f"firm {each.into} buys firm {each.firm}")
         case DemandShock():
             yield Event(each.period, "demand changes")
             if each.until is not None:

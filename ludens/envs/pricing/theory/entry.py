@@ -80,10 +80,21 @@ def without_firm(market: AnyMarket, firm: int) -> AnyMarket:
     if isinstance(market, HomogeneousMarket):
         return market.changed(firms=market.firms - 1)
     kept = np.flatnonzero(market.owners != firm)
-    new = dict(market.parameters)
-    for name in ("qualities", "costs", "owners"):
+    return of_products(market, kept.tolist(), market.owners[kept].tolist())
+
+
+def of_products(market: Market, products: Sequence[int], owners: Sequence[int]) -> Market:
+    """Return the market of some of the products alone, of firms that are numbered anew in their order.
+
+    Args:
+        market: with these products and others.
+        products: their numbers, ascending.
+        owners: the firm of each of them.
+    """
+    new, kept = dict(market.parameters), np.array(products, dtype=np.intp)
+    for name in ("qualities", "costs"):
         new[name] = [new[name][index] for index in kept]
-    new["owners"] = _renumbered(new["owners"])
+    new["owners"] = _renumbered(owners)
     if new["demand"] == "nested":
         nests = [new["nests"][index] for index in kept]
         new["nest_parameter"] = [new["nest_parameter"][nest] for nest in sorted(set(nests))]
