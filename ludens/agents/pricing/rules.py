@@ -47,12 +47,13 @@ class PriceRulePolicy(Policy):
             ) from error
 
     def check(self, turn: Turn) -> None:
-        """Refuse a market in which the firm may not see what the rule needs.
+        """Refuse a market in which the firm may not see what the rule needs, or that has no such price.
 
         Raises:
-            UsageError: it may not.
+            UsageError: it may not see it.
+            EquilibriumError: the price is not worked out where capacities are limited.
         """
-        if turn.facts.get("information") is not None:
+        if turn.facts.get("information") is not None or market_view(turn).capacities:
             self.decide(turn, np.random.default_rng(0))
 
     @abstractmethod

@@ -97,6 +97,17 @@ class MarketView:
         return tuple((product, float(self.market.unit_costs[product])) for product in rivals)
 
     @property
+    def capacities(self) -> tuple[float, ...]:
+        """The most units that can be sold in a period, by product; empty where nothing is limited."""
+        limits = getattr(self.market, "capacities", None)
+        return () if limits is None else tuple(limits.tolist())
+
+    @property
+    def rationing(self) -> str:
+        """What customers do who are not served: ``"leave"`` or ``"reroute"``."""
+        return str(getattr(self.market, "rationing", "leave"))
+
+    @property
     def cost(self) -> float:
         """Of one unit of the firm's product, in money."""
         return float(self.market.unit_costs[self.product])

@@ -25,6 +25,9 @@ def market_words(turn: Turn) -> str:
     if view.limit is not None:
         lines.append(f"Nothing can be sold above {view.limit:g}.")
     lines += [*view.notices, *(f"Message of {sender}: {text}" for sender, text in view.messages or ())]
+    if view.capacities:
+        others = ", ".join(f"{view.capacities[product]:g}" for product in view.rivals)
+        lines.append(f"You can sell at most {view.capacities[view.product]:g} units, others {others}.")
     lines += [f"A unit costs firm {product} {cost:g}." for product, cost in view.rival_costs]
     for period in range(max(0, len(view.prices) - PERIODS), len(view.prices)):
         seen = ""

@@ -15,7 +15,7 @@ from ludens.envs.base import ObservationForm, RenderMode
 from ludens.envs.pricing.interventions import Intervention, Merger, as_interventions
 from ludens.envs.pricing.schedule import Schedule
 from ludens.envs.pricing.simulator import checked_grid
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
+from ludens.envs.pricing.theory.benchmarks import highest_price, price_grid
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.errors import UsageError
@@ -165,7 +165,7 @@ def _bounds(
         return float(grid.min()), float(grid.max())
     ends: Sequence[float | None] = (math.nan, math.nan)
     if bounds is None:
-        ends = 0.0, HEADROOM * float(np.max(monopoly_prices(market)))
+        ends = 0.0, HEADROOM * highest_price(market)
     elif isinstance(bounds, Sequence | np.ndarray) and np.shape(bounds) == (2,):
         ends = [real_number(each) for each in bounds]
     # Spaces are float32: what a learner draws from one must be legal here.

@@ -131,6 +131,18 @@ class Regime:
         return self._placed(self._mean(monopoly_prices), self.products, self.market.products)
 
     @cached_property
+    def efficient(self) -> Floats:
+        """Prices of those present at which total surplus is largest, (J,); NaN for the others. They are
+        marginal costs, and above them where capacity is scarce.
+
+        Raises:
+            EquilibriumError: they are not worked out, as with capacity limits and rerouted customers.
+        """
+        present = self.present
+        prices = present.efficient_prices() if isinstance(present, Market) else present.unit_costs
+        return self._placed(prices, self.products, self.market.products)
+
+    @cached_property
     def profits(self) -> tuple[Floats, Floats]:
         """Each firm's Nash and joint profit, (F,) each.
 

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from ludens.envs.pricing.interventions import Intervention
 from ludens.envs.pricing.schedule import Regime, Schedule
 from ludens.envs.pricing.theory.market import AnyMarket, Market
-from ludens.envs.pricing.theory.welfare import Welfare, surplus
+from ludens.envs.pricing.theory.welfare import Welfare, efficient_surplus, surplus
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -237,7 +237,7 @@ class PricingCore:
         if bonus is not None:
             consumer = consumer - (bonus * outcome.quantities).sum(axis=-1)
         present = regime.present
-        efficient = np.broadcast_to(surplus(present, present.unit_costs, outside), consumer.shape)
+        efficient = np.broadcast_to(efficient_surplus(present, outside), consumer.shape)
         # The outcome is kept as it is before fines.
         return Welfare(consumer, outcome.profits.sum(axis=-1), efficient)
 

@@ -32,7 +32,7 @@ from ludens.envs.pricing.interventions import as_intervention, as_interventions
 from ludens.envs.pricing.options import as_market
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.simulator import checked_grid
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices, price_grid
+from ludens.envs.pricing.theory.benchmarks import highest_price, price_grid
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.experiments.pricing.market_config import MarketConfig, as_hashable
@@ -220,7 +220,7 @@ class PricingConfig(StudyConfig):
         low, high = self.ceiling
         factor = np.random.default_rng(child).uniform(low, high)
         # Rounded as a person would state it: to the cent, or to three digits where money is finer than that.
-        highest = float(np.max(monopoly_prices(self.scaled(scale))))
+        highest = highest_price(self.scaled(scale))
         return round(factor * highest, max(2, 2 - math.floor(math.log10(highest))))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.display.svg import INK, MUTED, PAPER
+from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.experiments.pricing.events import Event, events_of
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.null import Replies
@@ -302,7 +303,11 @@ def _reply_curve(panel: Panel, run: int, firm: int, low: float, high: float) -> 
         return None
     grid = np.linspace(low, high, 61)
     prices = np.repeat(grid[:, None], panel.prices.shape[2], axis=1)
-    return grid, Replies(market, float(panel.scale[run]))(prices)[:, firm]
+    try:
+        replies = Replies(market, float(panel.scale[run]))
+    except EquilibriumError:  # a market without benchmarks
+        return None
+    return grid, replies(prices)[:, firm]
 
 
 def _benchmarks(axes: Axes, panel: Panel, run: int) -> None:

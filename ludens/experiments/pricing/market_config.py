@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+from ludens.envs.pricing.theory.capacity import Rationing
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.linear import shubik_levitan
 from ludens.envs.pricing.theory.market import AnyMarket, Market
@@ -20,7 +21,7 @@ QUALITY, COST, CUSTOMERS = 2.0, 1.0, 100.0
 """The published baseline, at the size of the language-model studies; profits are percentages of it."""
 
 _SCALES = ("firms", "price_scale", "quantity_scale")
-_PRODUCTS = ("qualities", "quality", "costs", "cost", "owners", "outside")
+_PRODUCTS = ("qualities", "quality", "costs", "cost", "owners", "outside", "capacities", "rationing")
 _OF_DEMAND: Mapping[str, tuple[str, ...]] = {
     "logit": (*_PRODUCTS, "mu"),
     "nested": (*_PRODUCTS, "mu", "nests", "nest_parameter"),
@@ -63,6 +64,9 @@ class MarketConfig(BaseModel):
         substitution: γ of symmetric linear demand, see `ludens.envs.pricing.shubik_levitan`, in place of
             `slopes`.
         intercept, unit: of a homogeneous good; unit demand is that of customers who buy one unit each.
+        capacities: the most units that can be sold of each product in a period, one number for all or one
+            each.
+        rationing: whether customers who are not served ``"leave"`` or are ``"reroute"``d to other products.
         owners, mu, outside, price_scale, nests, nest_parameter, slopes: see `ludens.envs.pricing.Market`.
     """
 
@@ -85,6 +89,8 @@ class MarketConfig(BaseModel):
     substitution: float | None = None
     intercept: float | None = None
     unit: bool = False
+    capacities: float | tuple[float, ...] | None = None
+    rationing: Rationing = "leave"
 
     def made(self, firms: int) -> AnyMarket:
         """Return the market; one of `firms` products where nothing else says how many.

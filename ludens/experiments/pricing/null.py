@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.errors import UsageError
 from ludens.experiments.pricing.panels import Panel
@@ -84,7 +85,10 @@ def myopic_null(
     if market is None or isinstance(market, HomogeneousMarket):
         return None
     scale = float(panel.scale[runs[0]])
-    reply = Replies(market, scale)
+    try:
+        reply = Replies(market, scale)
+    except EquilibriumError:  # a market without benchmarks, as with capacity limits and rerouted customers
+        return None
     nash = np.asarray(nash_prices(market), dtype=np.float64) / scale
     if noise is None:
         room = float(np.mean(monopoly_prices(market) / scale - nash))

@@ -161,7 +161,8 @@ def surplus_bars(
     """Return the rows of `figures.welfare_bars`: means of sets of runs by name, then benchmark prices."""
     rows: list[tuple[str, float, Sequence[float], float]] = []
     for name, measures in sets:
-        done = [each for each in measures if each.consumer_surplus is not None and each.profits is not None]
+        # The bars are shares of what could be gained, which is not known everywhere.
+        done = [each for each in measures if each.deadweight_loss is not None and each.profits is not None]
         if done:
             firms = np.array([each.profits for each in done])
             consumer, lost = (

@@ -14,13 +14,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import numpy as np
 import pettingzoo
 
 from ludens.agents.policy import Decision, keep_notes
 from ludens.envs import Turn
 from ludens.envs.pricing.registration import BERTRAND
-from ludens.envs.pricing.theory.benchmarks import monopoly_prices
+from ludens.envs.pricing.theory.benchmarks import highest_price
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.runs.stop import StoppedError
 
@@ -79,7 +78,7 @@ class MarketSession:
         grid = config.scaled_grid(scale)
         actions: dict[str, Any] = {"actions": "grid", "grid": grid}
         if grid is None:
-            highest = 10.0 ** math.ceil(math.log10(ROOM * float(np.max(monopoly_prices(market)))))
+            highest = 10.0 ** math.ceil(math.log10(ROOM * highest_price(market)))
             actions = {"actions": "continuous", "bounds": (0.0, highest)}
         self._env: Any = pettingzoo.make(
             "parallel",

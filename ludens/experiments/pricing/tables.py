@@ -182,11 +182,12 @@ def benchmark_welfare(panel: Panel) -> list[tuple[str, float, list[float], float
     if not panel.regimes:
         return []
     regime, scale = panel.regimes[-1], float(panel.scale[0])
+    limits = getattr(regime.market, "capacities", None)
     try:
         prices = {
             "at Nash prices": regime.nash,
             "at joint-profit prices": regime.monopoly,
-            "at marginal costs": regime.market.unit_costs,
+            "at marginal costs" if limits is None else "at efficient prices": regime.efficient,
         }
     except EquilibriumError:
         return []

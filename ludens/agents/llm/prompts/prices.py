@@ -154,6 +154,7 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
         "near": _near(view),
         "names": [name for name, _ in shown],
         "seen": _seen(view),
+        "capacity": _capacity(view),
         "rows": rows,
         "fined": view.fines is not None,
         "hidden": first,
@@ -191,6 +192,30 @@ def _rival_columns(view: MarketView, digits: int) -> list[tuple[str, list[str]]]
                 written = [number(value, digits - 1, digits - 1) for value in values]
                 columns.append((f"competitor{place}'s {what}", written))
     return columns
+
+
+def _capacity(view: MarketView) -> str:
+    """Return in sentences how much firms can sell in a period; nothing where that is not limited."""
+    limits = view.capacities
+    if not limits:
+        return ""
+    own = limits[view.product]
+    rivals = [(place, limits[rival]) for place, rival in enumerate(view.rivals, 1) if rival in view.active]
+    said = [f"Your firm can sell at most {number(own)} units in a period."]
+    if len({limit for _, limit in rivals}) == 1 and len(rivals) > 1:
+        said.append(f"So can each other firm at most {number(rivals[0][1])}.")
+    else:
+        several = len(view.rivals) > 1
+        said += [
+            f"Competitor{f' {place}' if several else ''} can sell at most {number(limit)}."
+            for place, limit in rivals
+        ]
+    said.append(
+        "Customers whom a firm cannot serve buy nothing."
+        if view.rationing == "leave"
+        else "Customers whom a firm cannot serve choose among what other firms still have."
+    )
+    return " ".join(said)
 
 
 def _seen(view: MarketView) -> str:

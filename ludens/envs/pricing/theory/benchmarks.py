@@ -18,6 +18,7 @@ from ludens.display.notebook import View
 from ludens.display.table import Table
 from ludens.envs.pricing.theory import parameters
 from ludens.envs.pricing.theory.demand import Conduct
+from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.envs.pricing.theory.groups import Groups
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket
@@ -56,6 +57,22 @@ def monopoly_prices(market: AnyMarket, coalition: Sequence[int] | None = None) -
     owners = np.asarray(market.owners)
     _, merged = np.unique(np.where(np.isin(owners, list(members)), -1, owners), return_inverse=True)
     return market.equilibrium(Conduct(Groups(merged)))
+
+
+def highest_price(market: AnyMarket) -> float:
+    """Return the highest joint-profit price of any product, for bounds of prices; that without capacity
+    limits where the one with them is not worked out.
+
+    Raises:
+        EquilibriumError: the solver did not find it.
+    """
+    try:
+        prices = monopoly_prices(market)
+    except EquilibriumError:
+        if isinstance(market, HomogeneousMarket) or market.capacities is None:
+            raise
+        prices = monopoly_prices(market.unlimited)
+    return float(np.max(prices))
 
 
 def total_gain(profits: ArrayLike, nash: ArrayLike, joint: ArrayLike) -> Floats:

@@ -36,6 +36,8 @@ def with_product(
     Raises:
         UsageError: an argument is missing, out of its range, or does not belong to the market's demand.
     """
+    if market.capacities is not None:
+        raise UsageError("A new product has no capacity yet: make the market anew with all capacities.")
     firm = market.firms if owner is None else owner
     if not 0 <= firm <= market.firms:
         raise UsageError(
@@ -94,6 +96,8 @@ def of_products(market: Market, products: Sequence[int], owners: Sequence[int]) 
     new, kept = dict(market.parameters), np.array(products, dtype=np.intp)
     for name in ("qualities", "costs"):
         new[name] = [new[name][index] for index in kept]
+    if "capacities" in new:
+        new["capacities"] = [new["capacities"][index] for index in kept]
     new["owners"] = _renumbered(owners)
     if new["demand"] == "nested":
         nests = [new["nests"][index] for index in kept]

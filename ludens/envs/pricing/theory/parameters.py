@@ -78,6 +78,22 @@ def taste_scale(mu: float) -> float:
     return value
 
 
+def limits(given: float | Sequence[float] | None, products: int) -> Floats | None:
+    """Return capacities, one for each product, read-only; None for no limits.
+
+    Raises:
+        UsageError: they are not numbers above 0, one or one for each product.
+    """
+    if given is None:
+        return None
+    array = vector("capacities", [given] * products if isinstance(given, int | float) else given)
+    if len(array) != products or np.any(array <= 0):
+        raise UsageError(
+            f"capacities are numbers above 0, one for all products or {products}, one each; got {given!r}."
+        )
+    return array
+
+
 def number(name: str, value: float) -> float:
     """Return a finite number.
 

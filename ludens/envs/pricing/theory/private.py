@@ -64,6 +64,10 @@ class PrivateMarket(Market):
         """Raise `UsageError`: an equilibrium needs all costs."""
         self._refuse()
 
+    def efficient_prices(self, outside: float | None = None) -> Floats:
+        """Raise `UsageError`: they need all costs."""
+        self._refuse()
+
     def best_response(self, firm: int, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
         """Return the best reply of a firm whose own costs are known, as `Market.best_response`.
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.envs.pricing.theory.demand import Conduct, Demand, Fixed
+from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.envs.pricing.theory.groups import Groups
 from ludens.envs.pricing.theory.market import Market
 from ludens.errors import UsageError
@@ -24,6 +25,8 @@ def stackelberg_prices(market: Market, leader: int) -> Floats:
         EquilibriumError: the solver did not find the followers' prices.
     """
     market.check_firm(leader)
+    if market.capacities is not None:
+        raise EquilibriumError("A price leader's prices are not worked out where capacities are limited.")
     surplus = market.qualities - market.costs
     margins = _leader_margins(market.demand, surplus, market.outside, market.groups, leader)
     prices: Floats = market.price_scale * (market.costs + margins)

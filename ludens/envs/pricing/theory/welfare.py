@@ -18,7 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs.pricing.theory.market import AnyMarket
+from ludens.envs.pricing.theory.errors import EquilibriumError
+from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
+from ludens.envs.pricing.theory.market import AnyMarket, Market
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -59,8 +61,29 @@ def welfare(market: AnyMarket, prices: ArrayLike, outside: ArrayLike | None = No
         UsageError: prices or outside values are not finite or do not fit.
     """
     profit: Floats = market.profits(prices, outside).sum(axis=-1)
-    efficient = np.broadcast_to(surplus(market, market.unit_costs, outside), profit.shape)
+    efficient = np.broadcast_to(efficient_surplus(market, outside), profit.shape)
     return Welfare(surplus(market, prices, outside), profit, efficient)
+
+
+def efficient_surplus(market: AnyMarket, outside: ArrayLike | None = None) -> Floats:
+    """Return the largest total surplus that the market can reach, (...), for outside values (...).
+
+    Without capacity limits it is the consumer surplus at marginal costs. NaN where it is not worked out.
+    """
+    if isinstance(market, HomogeneousMarket) or market.capacities is None:
+        return surplus(market, market.unit_costs, outside)
+    values = np.asarray(market.outside if outside is None else outside, dtype=np.float64)
+    found = {value: _efficient(market, value) for value in set(values.reshape(-1).tolist())}
+    return np.array([found[value] for value in values.reshape(-1).tolist()]).reshape(values.shape)
+
+
+def _efficient(market: Market, outside: float) -> float:
+    try:
+        prices = market.efficient_prices(outside)
+    except EquilibriumError:
+        return float("nan")
+    earned = float(market.profits(prices, outside).sum())
+    return float(surplus(market, prices, outside)) + earned
 
 
 def surplus(market: AnyMarket, prices: ArrayLike, outside: ArrayLike | None = None) -> Floats:
