@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ludens.errors import UsageError
+
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def whole_number(value: object) -> int | None:
@@ -34,6 +38,17 @@ def real_number(value: object) -> float | None:
     Booleans, texts and arrays are not; infinity and NaN are.
     """
     return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else None
+
+
+def duration(value: object) -> float | None:
+    """Return a number of seconds, also written ``"90s"``, ``"10m"`` or ``"2h"``; None for anything else, and
+    for what is below 0 or not finite.
+    """
+    if isinstance(value, str):
+        written = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smh]?)", value.strip())
+        return None if written is None else float(written[1]) * _SECONDS[written[2]]
+    number = real_number(value)
+    return number if number is not None and 0 <= number < math.inf else None
 
 
 def entries(value: object) -> list[Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 
 class Journal:
     """Keeps calls and what was learnt of servers, and gives back the calls of an earlier life."""
@@ -15,6 +17,9 @@ class Journal:
 
     def record(self, call):
         self.kept.append(call)
+
+    def asking(self, model):
+        return nullcontext(lambda paid: None)
 
     def check(self):
         """Go on."""

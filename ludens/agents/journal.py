@@ -7,12 +7,31 @@ durably before it returns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 from ludens.agents.policy import Call
+
+
+class Paid(Protocol):
+    """What a reply took: a `Call`, or the reply to a request."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt."""
+        ...
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of the reply."""
+        ...
+
+    @property
+    def cost(self) -> float:
+        """US dollars."""
+        ...
 
 
 class Journal(Protocol):
@@ -29,6 +48,12 @@ class Journal(Protocol):
 
     def record(self, call: Call) -> None:
         """Keep a finished call, durably."""
+        ...
+
+    def asking(self, model: str) -> AbstractContextManager[Callable[[Paid], None]]:
+        """Count a request as under way while the block runs, which hands what its reply took to the function.
+        Raise what ends the decision if the run's budget allows no further request.
+        """
         ...
 
     def check(self) -> None:
@@ -66,3 +91,11 @@ def check_going_on() -> None:
     """Raise what ends the decision under way if its run is to stop; does nothing outside a run."""
     if (journal := current_journal()) is not None:
         journal.check()
+
+
+def asking(model: str) -> AbstractContextManager[Callable[[Paid], None]]:
+    """Count a request with the run of the decision under way; see `Journal.asking`. Outside a run nothing is
+    counted.
+    """
+    journal = current_journal()
+    return nullcontext(lambda paid: None) if journal is None else journal.asking(model)

@@ -116,7 +116,7 @@ _in_use: set[str] = set()
 @lru_cache(maxsize=1024)
 def is_secret(name: str) -> bool:
     """Return whether a setting of that name holds a key or another secret."""
-    plain = name.lower().replace("-", "_")
+    plain = name.lower().replace("-", "_").removesuffix("_per_token")  # a price
     return plain.endswith(_ENDINGS) or _INSIDE.search(plain) is not None
 
 

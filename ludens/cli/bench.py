@@ -8,11 +8,13 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.options import ApiBase, Concurrency, Csv, Elicit, Json, Out, Patience, Persona, Seed, names
+from ludens.cli.blocks import BudgetOptions, ModelOptions, with_blocks
+from ludens.cli.options import Concurrency, Csv, Elicit, Json, Out, Persona, Seed, names
 from ludens.cli.studies import PrintConfig, carry_out, given
 
 
 @app.command()
+@with_blocks
 def bench(
     models: Annotated[
         list[str],
@@ -34,9 +36,9 @@ def bench(
         str | None, typer.Option(help="Names separated by commas; by default all.", show_default=False)
     ] = None,
     seed: Seed = 0,
-    api_base: ApiBase = None,
-    patience: Patience = None,
     concurrency: Concurrency = None,
+    asked: ModelOptions,
+    budget: BudgetOptions,
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,
@@ -47,7 +49,7 @@ def bench(
     from ludens.experiments.study.questions import with_settings
 
     config = BenchConfig(
-        models=with_settings(models, api_base=api_base, patience=patience),
+        models=with_settings(models, **asked.settings),
         framings=names(framings),
         replicates=replicates,
         elicit=elicit,
@@ -60,5 +62,10 @@ def bench(
         ),
     )
     carry_out(
-        BenchStudy(config), out=out, as_json=as_json, print_config=print_config, files={"estimates": csv}
+        BenchStudy(config),
+        budget,
+        out=out,
+        as_json=as_json,
+        print_config=print_config,
+        files={"estimates": csv},
     )

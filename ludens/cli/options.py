@@ -28,27 +28,6 @@ Elicit = Annotated[
     Literal["auto", "logprobs", "sample"],
     typer.Option(help="How to obtain choice probabilities from models."),
 ]
-ApiBase = Annotated[
-    str | None,
-    typer.Option(help="Address of an OpenAI-compatible server for the models.", show_default=False),
-]
-ApiBases = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--api-base",
-        metavar="[MODEL=]URL",
-        help="Where the models are reached now, in place of the address that the run has.",
-        show_default=False,
-    ),
-]
-Patience = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME",
-        help="How long to wait out outages and rate limits of models' servers: 90s, 10m; by default 5m.",
-        show_default=False,
-    ),
-]
 Csv = Annotated[
     Path | None, typer.Option(help="Also write every estimate to this CSV file.", show_default=False)
 ]

@@ -8,13 +8,12 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
+from ludens.cli.blocks import BudgetOptions, ModelOptions, with_blocks
 from ludens.cli.options import (
-    ApiBase,
     Concurrency,
     Elicit,
     Json,
     Out,
-    Patience,
     Persona,
     Seed,
     assignments,
@@ -25,6 +24,7 @@ from ludens.errors import UsageError
 
 
 @app.command()
+@with_blocks
 def play(
     environment: Annotated[
         str, typer.Argument(metavar="ENVIRONMENT", help="For example trust-v0; `ludens envs` lists all.")
@@ -78,9 +78,9 @@ def play(
         typer.Option(help="Consequence of a reply that stays unreadable."),
     ] = "drop",
     persona: Persona = None,
-    api_base: ApiBase = None,
-    patience: Patience = None,
     concurrency: Concurrency = None,
+    asked: ModelOptions,
+    budget: BudgetOptions,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,
@@ -100,8 +100,8 @@ def play(
     if payoffs is not None:
         options["payoffs"] = numbers(payoffs)
     settings = _unusual(framing=(framing, "neutral"), elicit=(elicit, "auto"), invalid=(invalid, "drop"))
-    more_settings = {"template": template, "persona": persona, "api_base": api_base, "patience": patience}
-    policies = with_settings(policy, **settings, **more_settings)
+    more_settings = given(template=template, persona=persona)
+    policies = with_settings(policy, **{**asked.settings, **settings, **more_settings})
     config = PlayConfig(
         environment=(environment, options),
         policies=policies[0] if len(policies) == 1 else policies,
@@ -109,7 +109,7 @@ def play(
         seed=seed,
         **given(concurrency=concurrency),
     )
-    carry_out(PlayStudy(config), out=out, as_json=as_json, print_config=print_config)
+    carry_out(PlayStudy(config), budget, out=out, as_json=as_json, print_config=print_config)
 
 
 def _unusual(**values: tuple[Any, Any]) -> dict[str, Any]:

@@ -10,47 +10,61 @@ from typing import Annotated, Any
 import typer
 
 from ludens.cli.application import app
-from ludens.cli.options import ApiBases, Concurrency, Json, Out, Patience, RunFile, policy_texts
+from ludens.cli.blocks import BudgetOptions, ModelOptions, SourceOptions, with_blocks
+from ludens.cli.options import Concurrency, Json, Out, RunFile, policy_texts
 from ludens.cli.printing import console, print_json, run_as_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
 
 
 @app.command()
+@with_blocks
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A study file, .toml.", show_default=False)],
     *,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,
+    asked: ModelOptions,
+    budget: BudgetOptions,
 ) -> None:
-    """Run the study that a file describes; `--print-config` of any command writes one."""
-    from ludens.experiments.study.files import read_study
+    """Run the study that a file describes; `--print-config` of any command writes one.
 
-    carry_out(read_study(file), out=out, as_json=as_json, print_config=print_config)
+    Options of models stand in place of what the file says of each of them.
+    """
+    from ludens.experiments.study.files import read_study
+    from ludens.experiments.study.questions import with_overrides
+
+    study = read_study(file)
+    study = type(study)(study.config.with_policies(lambda policy: with_overrides(policy, asked.settings)))
+    carry_out(study, budget, out=out, as_json=as_json, print_config=print_config)
 
 
 @app.command()
+@with_blocks
 def resume(
     file: RunFile,
     *,
-    api_base: ApiBases = None,
-    patience: Patience = None,
     concurrency: Concurrency = None,
     as_json: Json = False,
+    source: SourceOptions,
+    budget: BudgetOptions,
 ) -> None:
     """Continue an interrupted run; nothing that was answered is asked again."""
     from ludens.experiments import Run
     from ludens.experiments.study.engine import continue_run, resumed
 
     with Run(file) as run:
-        study = resumed(run, api_base, patience, **given(concurrency=concurrency))
+        study = resumed(
+            run, source.api_base, source.patience, **given(concurrency=concurrency, budget=budget.limits)
+        )
     with study.watched(console(stderr=True), "resume") as progress:
         continue_run(study, file, progress=progress)
     print_run(file, as_json, written=study.writes_report)
 
 
 @app.command()
+@with_blocks
 def extend(
     file: RunFile,
     changes: Annotated[
@@ -62,10 +76,10 @@ def extend(
         ),
     ],
     *,
-    api_base: ApiBases = None,
-    patience: Patience = None,
     concurrency: Concurrency = None,
     as_json: Json = False,
+    source: SourceOptions,
+    budget: BudgetOptions,
 ) -> None:
     """Add episodes to a run, such as replicates or models; only what is new is asked."""
     from ludens.experiments import Run
@@ -73,7 +87,8 @@ def extend(
 
     with Run(file) as run:
         values = dict(_change(text, study_of(run).config) for text in changes)
-        study = extended(run, api_base, patience, **given(concurrency=concurrency), **values)
+        more = given(concurrency=concurrency, budget=budget.limits)
+        study = extended(run, source.api_base, source.patience, **more, **values)
     with study.watched(console(stderr=True), "extend") as progress:
         extend_run(study, file, progress=progress)
     print_run(file, as_json, written=study.writes_report)

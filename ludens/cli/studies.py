@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ludens.cli.blocks import BudgetOptions
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
 
@@ -21,6 +22,7 @@ PrintConfig = Annotated[
 
 def carry_out(
     study: AnyStudy,
+    budget: BudgetOptions | None = None,
     *,
     out: Path | None = None,
     as_json: bool = False,
@@ -32,6 +34,7 @@ def carry_out(
 
     Args:
         study: what to play.
+        budget: what it may spend; its limits stand in place of those of the configuration.
         out: the run's file; None for a new name.
         as_json: print JSON in place of the tables.
         print_config: print the study's file alone.
@@ -41,9 +44,13 @@ def carry_out(
     Returns:
         The run's file; None where nothing was played.
     """
+    from ludens.experiments.runs.budget import changed_budget
     from ludens.experiments.study.engine import run_study
     from ludens.experiments.study.files import as_toml
 
+    if budget is not None and budget.limits is not None:
+        limits = changed_budget(study.config.budget, budget.limits)
+        study = type(study)(study.config.changed(budget=limits))
     if print_config:
         if out is not None or as_json or any((files or {}).values()):
             raise UsageError(

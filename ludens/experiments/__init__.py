@@ -7,6 +7,7 @@ from ludens.experiments.bench.study import bench
 from ludens.experiments.play.study import aplay, play
 from ludens.experiments.report.writing import report
 from ludens.experiments.runs.blocking import RunInterrupted, RunTerminated, run_blocking
+from ludens.experiments.runs.budget import Budget, BudgetSpentError
 from ludens.experiments.runs.database import NoRunError, StoreError
 from ludens.experiments.runs.recorder import Progress, Recorder
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
@@ -24,6 +25,8 @@ from ludens.experiments.study.registry import STUDIES
 __all__ = [
     "STUDIES",
     "BenchResult",
+    "Budget",
+    "BudgetSpentError",
     "DecisionRecord",
     "EpisodeRecord",
     "EpisodeSpec",

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ludens.agents.llm.abilities import LOCAL, load
-from ludens.agents.secrets import is_address, is_placeholder, is_secret, masked, plain_address
+from ludens.agents.llm.faults import ModelError
+from ludens.agents.secrets import is_address, is_placeholder, is_secret, masked, plain_address, remember
 
 # The addresses that LiteLLM holds inside its calls; of other providers it tells them.
 _OWN = {
@@ -108,6 +109,27 @@ def reached(options: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
+def with_headers(options: Mapping[str, Any], headers_from: Sequence[str]) -> dict[str, Any]:
+    """Return options for LiteLLM with headers whose values stand in environment variables.
+
+    Args:
+        options: as they are given.
+        headers_from: each ``NAME=VARIABLE``.
+
+    Raises:
+        ModelError: a variable is not set.
+    """
+    if not headers_from:
+        return dict(options)
+    headers = {}
+    for name, _, variable in (each.partition("=") for each in headers_from):
+        if not (value := os.environ.get(variable)):
+            raise ModelError(f"The header {name} needs a value: set the environment variable {variable}.")
+        headers[name] = value
+    remember({"extra_headers": headers})
+    return {**options, "extra_headers": {**options.get("extra_headers", {}), **headers}}
+
+
 def origin(address: str) -> Origin | None:
     """Return scheme, host and port of an address; None if it is none that can be read in one way alone."""
     if _CONFUSING.search(address):
@@ -139,7 +161,8 @@ def exposures(model: str, settings: Mapping[str, Any]) -> Iterator[Exposure]:
     if not addresses:
         return
     provider = _provider(model, settings)
-    key = _key(provider)
+    headers = settings.get("headers_from") or ()
+    key = str(headers[0]).partition("=")[2] if headers else _key(provider)
     if key is None:
         return
     own = {*_own(model, provider)}

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ludens.agents.journal import asking
 from ludens.agents.llm.abilities import check_key, load, missing_keys
 from ludens.agents.llm.adaptation import Request, is_about
 from ludens.agents.llm.circuit import circuit_of
@@ -32,7 +33,7 @@ from ludens.agents.llm.faults import (
     says_spent,
     status_of,
 )
-from ludens.agents.llm.reply import FILTERED, Reply, broken_off, error_inside, read_reply, received
+from ludens.agents.llm.reply import FILTERED, Prices, Reply, broken_off, error_inside, read_reply, received
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
 
@@ -48,7 +49,8 @@ async def complete(
     Raises:
         NoReplyError: an outage or a rate limit outlasted the patience.
         ModelError: the model cannot be used.
-        LudensError: a model on this machine cannot be loaded; the message says why.
+        LudensError: a model on this machine cannot be loaded, or the run's budget is spent; the message says
+            which.
     """
     litellm = load(endpoint.model)
     check_key(endpoint.model, endpoint.options)
@@ -57,10 +59,12 @@ async def complete(
     async def request() -> Reply:
         return await _request(litellm, endpoint, messages, parameters)
 
-    try:
-        reply, repeated = await circuit_of(endpoint).send(endpoint, request)
-    except tuple(litellm.exceptions.LITELLM_EXCEPTION_TYPES) as error:
-        return _failed(litellm, endpoint, error, time.monotonic() - begun)
+    with asking(endpoint.model) as took:
+        try:
+            reply, repeated = await circuit_of(endpoint).send(endpoint, request)
+        except tuple(litellm.exceptions.LITELLM_EXCEPTION_TYPES) as error:
+            return _failed(litellm, endpoint, error, time.monotonic() - begun)
+        took(reply)
     return replace(reply, seconds=time.monotonic() - begun, transport_retries=repeated)
 
 
@@ -119,7 +123,11 @@ async def _request(
         raise litellm.InternalServerError(message=why, llm_provider="", model=endpoint.model)
     left_out = "temperature" in parameters and bool(sent) and not _holds(sent, "temperature")
     return read_reply(
-        litellm, endpoint.model, response, left_out=frozenset({"temperature"} if left_out else ())
+        litellm,
+        endpoint.model,
+        response,
+        Prices.given(options),
+        left_out=frozenset({"temperature"} if left_out else ()),
     )
 
 

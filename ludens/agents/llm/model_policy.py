@@ -18,7 +18,7 @@ import numpy as np
 from ludens.agents.journal import current_journal
 from ludens.agents.llm.abilities import LOCAL, abilities
 from ludens.agents.llm.adaptation import Learnt, too_long
-from ludens.agents.llm.addresses import reached
+from ludens.agents.llm.addresses import reached, with_headers
 from ludens.agents.llm.endpoint import TIMEOUT, Endpoint
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import run, shared
@@ -129,7 +129,7 @@ class ModelPolicy(Policy):
         timeout = settings.timeout or (None if self.local else TIMEOUT)
         endpoint = Endpoint(
             self.model,
-            reached(self.connection),
+            with_headers(reached(self.connection), settings.headers_from),
             timeout,
             settings.patience,
             settings.transport_retries,

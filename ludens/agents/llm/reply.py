@@ -13,11 +13,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ludens.agents.llm.abilities import price_known
 from ludens.agents.llm.logprobs import Token
 from ludens.agents.secrets import masked
+from ludens.checks import real_number
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -81,13 +82,40 @@ class Reply:
                 object.__setattr__(self, name, masked(said))
 
 
-def read_reply(litellm: ModuleType, model: str, response: Any, **known: Any) -> Reply:
+@dataclass(frozen=True)
+class Prices:
+    """What tokens cost.
+
+    Attributes:
+        prompt, completion: US dollars for one token of the prompt, and of the reply.
+    """
+
+    prompt: float
+    completion: float
+
+    @classmethod
+    def given(cls, options: Mapping[str, Any]) -> Self | None:
+        """Return the prices among the options for LiteLLM; None where there are none."""
+        names = ("input_cost_per_token", "output_cost_per_token")
+        if not any(name in options for name in names):
+            return None
+        return cls(*(real_number(options.get(name)) or 0.0 for name in names))
+
+    def of(self, prompt: float, completion: float) -> float:
+        """Return what so many tokens cost."""
+        return self.prompt * prompt + self.completion * completion
+
+
+def read_reply(
+    litellm: ModuleType, model: str, response: Any, prices: Prices | None = None, **known: Any
+) -> Reply:
     """Return what a server answered.
 
     Args:
         litellm: the module.
         model: the id that was asked.
         response: LiteLLM's object, or the body as the server sent it.
+        prices: in place of LiteLLM's.
         known: further attributes of the reply.
     """
     counts = tuple(
@@ -118,7 +146,7 @@ def read_reply(litellm: ModuleType, model: str, response: Any, **known: Any) -> 
         ids=not tokens and _by_ids(_get(choice, "logprobs")),
         prompt_tokens=counts[0],
         completion_tokens=counts[1],
-        cost=_cost(litellm, model, response, counts),
+        cost=_cost(litellm, model, response, counts) if prices is None else prices.of(*counts),
         **known,
     )
 

@@ -30,7 +30,7 @@ from ludens.agents.llm.prompts.prices import Layout, check_prefix
 from ludens.agents.llm.prompts.templates import personas
 from ludens.agents.policy import OnInvalid
 from ludens.agents.secrets import plain_address, remember, without_secrets
-from ludens.checks import check_choice, check_count, check_texts, whole_number
+from ludens.checks import check_choice, check_count, check_texts, duration, entries, whole_number
 from ludens.errors import UsageError
 
 Elicit = Literal["auto", "logprobs", "sample"]
@@ -52,7 +52,7 @@ DECIDED = {
     "n": "",
 }
 
-_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+=[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _policy(info: ValidationInfo) -> str:
@@ -101,16 +101,13 @@ def _float(value: object) -> float:
 
 
 def _patience(value: object, info: ValidationInfo) -> float:
-    text = value.strip() if isinstance(value, str) else ""
-    if written := re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smh]?)", text):
-        return float(written[1]) * _SECONDS[written[2]]
-    number = math.nan if isinstance(value, bool | str) else _float(value)
-    if not math.isfinite(number) or number < 0:
+    seconds = duration(value)
+    if seconds is None:
         raise UsageError(
             f"{_policy(info)} got patience={value!r}; it must be a number of seconds, or a text such as "
             "'90s', '10m' or '2h'."
         )
-    return number
+    return seconds
 
 
 def _or_none(check: BeforeValidator) -> BeforeValidator:
@@ -126,6 +123,16 @@ def _flag(value: object, info: ValidationInfo) -> bool:
     if not isinstance(value, bool):
         raise UsageError(f"{_policy(info)} got {_name(info)}={value!r}; it must be True or False.")
     return value
+
+
+def _headers(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    given = [value] if isinstance(value, str) else entries(value)
+    if given is None or not all(isinstance(each, str) and _HEADER.fullmatch(each) for each in given):
+        raise UsageError(
+            f"{_policy(info)} got headers_from={value!r}; it must be a list of texts NAME=VARIABLE: a "
+            "header, and the environment variable that holds its value."
+        )
+    return tuple(given)
 
 
 def _model(value: object, info: ValidationInfo) -> str:
@@ -195,6 +202,8 @@ class ModelSettings(BaseModel):
             models that take a seed.
         api_base: the address of an OpenAI-compatible server, for models named ``openai/…``. A user and a
             password in it (``http://user:password@host/v1``) are sent, and written nowhere.
+        headers_from: headers of every request, each written ``NAME=VARIABLE``: the value is that of the
+            environment variable, and is written nowhere.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -208,6 +217,7 @@ class ModelSettings(BaseModel):
     max_tokens: Positive = None
     seed: Annotated[int | None, _or_none(_at_least(0))] = None
     api_base: Annotated[str | None, BeforeValidator(_text)] = None
+    headers_from: Annotated[tuple[str, ...], BeforeValidator(_headers)] = ()
 
     @classmethod
     def checked(cls, policy: str, model: object, given: Mapping[str, Any]) -> Self:

@@ -9,13 +9,15 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.av.ask import av_app
-from ludens.cli.options import ApiBase, Concurrency, Json, Patience, Persona, Seed, refuse_given
+from ludens.cli.blocks import BudgetOptions, ModelOptions, block_names, with_blocks
+from ludens.cli.options import Concurrency, Json, Persona, Seed, refuse_given
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
 
 
 @av_app.command()
+@with_blocks
 def adopt(
     ctx: typer.Context,
     agents: Annotated[
@@ -72,9 +74,9 @@ def adopt(
     ] = False,
     seed: Seed = 0,
     persona: Persona = None,
-    api_base: ApiBase = None,
-    patience: Patience = None,
     concurrency: Concurrency = None,
+    asked: ModelOptions,
+    budget: BudgetOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -139,14 +141,16 @@ def adopt(
         agents,
         game,
         shares,
-        settings={"persona": persona, "api_base": api_base, "patience": patience},
+        settings={**asked.settings, **given(persona=persona)},
         **simulation,
         **common,
         **given(rounds=rounds, concurrency=concurrency),
     )
     if study is not None:
         target = None if out is None else check_target(out, ".db")
-        run = carry_out(study, out=target, as_json=as_json, print_config=print_config, files={"paths": csv})
+        run = carry_out(
+            study, budget, out=target, as_json=as_json, print_config=print_config, files={"paths": csv}
+        )
         if run is not None:
             _draw(run, figure)
         return
@@ -154,6 +158,7 @@ def adopt(
         raise UsageError(
             "These populations are simulated, which no study file describes: leave --print-config out."
         )
+    refuse_given(ctx, block_names(BudgetOptions), "on populations that are simulated")
     with rounds_bar(console(stderr=True)) as on_round:
         result = simulate(
             agents, game=game, sizes=shares, path=out, on_round=on_round, **simulation, **common,

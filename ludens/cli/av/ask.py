@@ -12,14 +12,13 @@ from typer.core import TyperGroup
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
+from ludens.cli.blocks import BudgetOptions, ModelOptions, with_blocks
 from ludens.cli.options import (
-    ApiBase,
     Concurrency,
     Csv,
     Elicit,
     Json,
     Out,
-    Patience,
     Persona,
     Seed,
     names,
@@ -55,6 +54,7 @@ app.add_typer(av_app, name="av")
 @av_app.command(
     ASK, hidden=True, epilog="`ludens av adopt --help`: the game in which a population buys cars."
 )
+@with_blocks
 def ask(
     ctx: typer.Context,
     models: Annotated[
@@ -107,10 +107,10 @@ def ask(
     ] = "auto",
     elicit: Elicit = "auto",
     persona: Persona = None,
-    api_base: ApiBase = None,
-    patience: Patience = None,
     seed: Seed = 0,
     concurrency: Concurrency = None,
+    asked: ModelOptions,
+    budget: BudgetOptions,
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,
@@ -119,7 +119,7 @@ def ask(
     """Ask models and oracles what a car should do, how moral it is, and whether they would buy it."""
     from ludens.experiments.study.questions import with_settings
 
-    asked = with_settings(models, api_base=api_base, patience=patience)
+    policies = with_settings(models, **asked.settings)
     more = given(persona=persona, concurrency=concurrency)
     shown: dict[str, Any] = {"out": out, "as_json": as_json, "print_config": print_config}
     if moral_machine is None:
@@ -128,7 +128,7 @@ def ask(
 
         refuse_given(ctx, {"figure", "others", "order"}, "without --moral-machine")
         config = AvConfig(
-            models=asked,
+            models=policies,
             studies=None if study is None else _studies(study),
             design=design_of(vary, names(perspectives)) if vary else None,
             perspectives=names(perspectives),
@@ -138,7 +138,7 @@ def ask(
             seed=seed,
             **more,
         )
-        carry_out(AvStudy(config), files={"estimates": csv}, **shown)
+        carry_out(AvStudy(config), budget, files={"estimates": csv}, **shown)
         return
     from ludens.experiments.av import MoralMachineConfig, MoralMachineStudy
     from ludens.experiments.av.amce import read_effects
@@ -159,10 +159,10 @@ def ask(
         check_figures(figure)
     machine = MoralMachineStudy(
         MoralMachineConfig(
-            models=asked, scenarios=moral_machine, order=order, elicit=elicit, seed=seed, **more
+            models=policies, scenarios=moral_machine, order=order, elicit=elicit, seed=seed, **more
         )
     )
-    run = carry_out(machine, files={"effects": csv}, **shown)
+    run = carry_out(machine, budget, files={"effects": csv}, **shown)
     if run is not None and figure is not None:
         drawn = save_figures(load_result(MoralMachineStudy, run).measures, figure, table)
         console(stderr=True).print(f"Drew {' and '.join(map(str, drawn))}.", highlight=False, soft_wrap=True)

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
-from ludens.cli.options import ApiBases, Concurrency, Json, Out, Patience, RunFile, Seed
+from ludens.cli.blocks import BudgetOptions, SourceOptions, with_blocks
+from ludens.cli.options import Concurrency, Json, Out, RunFile, Seed
 from ludens.cli.price.market import price_app
 from ludens.cli.studies import PrintConfig, carry_out, given
 
 
 @price_app.command()
+@with_blocks
 def deviate(
     file: RunFile,
     *,
@@ -44,10 +46,10 @@ def deviate(
     tolerance: Annotated[
         float, typer.Option(help="Prices are back within this share of those without the deviation.")
     ] = 0.02,
-    api_base: ApiBases = None,
-    patience: Patience = None,
     seed: Seed = 0,
     concurrency: Concurrency = None,
+    source: SourceOptions,
+    budget: BudgetOptions,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,
@@ -67,7 +69,7 @@ def deviate(
         replicates=replicates,
         tolerance=tolerance,
         seed=seed,
-        **({"firms": firms_of(file, api_base, patience)} if api_base or patience else {}),
+        **({"firms": firms_of(file, source.api_base, source.patience)} if source.given else {}),
         **given(concurrency=concurrency, discount=discount),
     )
-    carry_out(DeviateStudy(config), out=out, as_json=as_json, print_config=print_config)
+    carry_out(DeviateStudy(config), budget, out=out, as_json=as_json, print_config=print_config)

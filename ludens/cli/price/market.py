@@ -10,14 +10,12 @@ import typer
 
 from ludens.agents.registry import is_model_id, policy_names
 from ludens.cli.application import app
+from ludens.cli.blocks import BudgetOptions, ModelOptions, SourceOptions, block_names, with_blocks
 from ludens.cli.options import (
-    ApiBase,
-    ApiBases,
     Concurrency,
     Csv,
     Json,
     Out,
-    Patience,
     Persona,
     RunFile,
     Seed,
@@ -35,9 +33,10 @@ if TYPE_CHECKING:
 
 LEARNER = "qlearning"
 PLAYED = (
-    "prefix", "periods", "runs", "scale", "persona", "window", "api_base", "patience", "judge",
-    "csv", "panel",
-)  # fmt: skip
+    *("prefix", "periods", "runs", "scale", "persona", "window", "judge", "csv", "panel"),
+    *block_names(ModelOptions),
+    *block_names(BudgetOptions),
+)
 """The options of a market that is played, which do nothing for learners that are trained."""
 
 MarketNumbers = Annotated[
@@ -65,6 +64,7 @@ app.add_typer(price_app, name="price")
 
 
 @price_app.callback()
+@with_blocks
 def price(
     ctx: typer.Context,
     *,
@@ -87,8 +87,6 @@ def price(
     window: Annotated[
         int | None, typer.Option(help="Number of past periods that models are shown.", show_default=False)
     ] = None,
-    api_base: ApiBase = None,
-    patience: Patience = None,
     market: MarketNumbers = None,
     qualities: Annotated[
         str | None, typer.Option(help="Quality of each product; by default 2.", show_default=False)
@@ -119,6 +117,8 @@ def price(
     csv: Csv = None,
     panel: PanelCsv = None,
     print_config: PrintConfig = False,
+    asked: ModelOptions,
+    budget: BudgetOptions,
 ) -> None:
     """Play a market, store the run and write a report; if all firms are qlearning, train them."""
     if ctx.invoked_subcommand is not None:
@@ -143,7 +143,7 @@ def price(
         refuse_given(ctx, {"judge"}, "on a study file, which --print-config prints")
     _check_judge(judge)
     config = PricingConfig(
-        firms=with_settings(named, persona=persona, window=window, api_base=api_base, patience=patience),
+        firms=with_settings(named, **{**asked.settings, **given(persona=persona, window=window)}),
         market=sold,
         scales=numbers("--scale", scale),
         runs=runs,
@@ -155,25 +155,26 @@ def price(
     )
     carry_out(
         PricingStudy(config),
+        budget,
         out=out,
         as_json=as_json,
         print_config=print_config,
         files={"estimates": csv, "panel": panel},
-        further=lambda path: _judge(path, judge, api_base=api_base, patience=patience),
+        further=lambda path: _judge(path, judge, asked),
     )
 
 
 @price_app.command()
+@with_blocks
 def report(
     ctx: typer.Context,
     file: RunFile,
     *,
     judge: Judge = None,
-    api_base: ApiBase = None,
-    patience: Patience = None,
     as_json: Json = False,
     csv: Csv = None,
     panel: PanelCsv = None,
+    asked: ModelOptions,
 ) -> None:
     """Measure a run of the market again, finished or not, and write its report."""
     _check_judge(judge)
@@ -181,14 +182,15 @@ def report(
     from ludens.experiments.pricing.study import PricingStudy
 
     if judge is None:
-        refuse_given(ctx, {"api_base", "patience"}, "without --judge")
+        refuse_given(ctx, block_names(ModelOptions), "without --judge")
     with Run(file) as run:
         run.manifest_of(PricingStudy.kind())
-    _judge(file, judge, api_base=api_base, patience=patience)
+    _judge(file, judge, asked)
     print_run(file, as_json, written=True, files={"estimates": csv, "panel": panel})
 
 
 @price_app.command()
+@with_blocks
 def implant(
     file: RunFile,
     *,
@@ -196,13 +198,13 @@ def implant(
     last: Annotated[int, typer.Option(help="Last period to go back to.")] = 13,
     places: Annotated[int, typer.Option(help="Periods drawn for each firm of each run.")] = 1,
     replicates: Annotated[int, typer.Option(help="How often each sentence is implanted at each place.")] = 1,
-    api_base: ApiBases = None,
-    patience: Patience = None,
     seed: Seed = 0,
     concurrency: Concurrency = None,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,
+    source: SourceOptions,
+    budget: BudgetOptions,
 ) -> None:
     """Ask a run's models again with one sentence in place of their plans, and measure the effect."""
     from ludens.experiments.pricing.branch import firms_of
@@ -214,10 +216,10 @@ def implant(
         places=places,
         replicates=replicates,
         seed=seed,
-        **({"firms": firms_of(file, api_base, patience)} if api_base or patience else {}),
+        **({"firms": firms_of(file, source.api_base, source.patience)} if source.given else {}),
         **given(concurrency=concurrency),
     )
-    carry_out(ImplantStudy(config), out=out, as_json=as_json, print_config=print_config)
+    carry_out(ImplantStudy(config), budget, out=out, as_json=as_json, print_config=print_config)
 
 
 def _check_judge(model: str | None) -> None:
@@ -225,7 +227,7 @@ def _check_judge(model: str | None) -> None:
         raise UsageError(f"--judge takes a model's id, such as openai/gpt-5-mini; got {model!r}.")
 
 
-def _judge(path: Path, model: str | None, **settings: str | None) -> None:
+def _judge(path: Path, model: str | None, asked: ModelOptions) -> None:
     """Let a model classify sentences of a run's notes; its answers enter the run's report."""
     if model is None:
         return
@@ -236,7 +238,7 @@ def _judge(path: Path, model: str | None, **settings: str | None) -> None:
     with Run(path) as run:
         seed = run.manifest["seed"]
     with progress_bar(console(stderr=True), "judge") as progress:
-        judge(path, {"spec": model} | given(**settings), seed=seed, progress=progress)
+        judge(path, {"spec": model} | asked.settings, seed=seed, progress=progress)
 
 
 def _learners(named: list[str]) -> QLearning | None:

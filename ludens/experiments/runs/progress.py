@@ -12,6 +12,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ludens.display.templates import HERE, fragment
+from ludens.experiments.runs.budget import dollars
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.recorder import Progress as Standing
 
@@ -132,8 +133,3 @@ class _NotebookBar:
 def spent(standing: Standing) -> str:
     """Return the calls to models so far and their cost; empty without any."""
     return f"{standing.calls} calls · {dollars(standing.cost)}" if standing.calls else ""
-
-
-def dollars(cost: float) -> str:
-    """Return US dollars with as many digits as small prices need."""
-    return f"${cost:.2f}" if cost >= 1 or cost == 0 else f"${cost:.4f}"

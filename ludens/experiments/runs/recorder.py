@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from ludens.agents.journal import recording
+from ludens.agents.journal import Paid, recording
 from ludens.agents.policy import BeliefReport, Call, Decision, Policy
 from ludens.envs import Turn
 from ludens.errors import UsageError
+from ludens.experiments.runs.budget import Account, Budget
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.records import DecisionRecord, EpisodeSpec
 from ludens.experiments.runs.seeds import decision_rng, episode_seeds
@@ -45,9 +47,17 @@ class Watch:
     """What the episodes of a run share: whether to go on, and how far the run is."""
 
     def __init__(
-        self, store: Store, total: int, done: int, progress: OnProgress | None, stop: Stop | None = None
+        self,
+        store: Store,
+        total: int,
+        done: int,
+        progress: OnProgress | None,
+        *,
+        stop: Stop | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.seed = store.seed
+        self.account = Account(store.path, budget, store.spending(), store.seconds)
         self.stop = stop or Stop()
         self.failure: Exception | None = None
         self.servers: dict[str, Any] = {}
@@ -57,10 +67,15 @@ class Watch:
         self._report()
 
     def check(self) -> None:
-        """Raise StoppedError if an episode has failed, or the run is to stop."""
+        """Raise StoppedError if an episode has failed, or the run is to stop.
+
+        Raises:
+            BudgetSpentError: the time of the run's budget is over.
+        """
         self.stop.check()
         if self.failure is not None:
             raise StoppedError
+        self.account.check()
 
     @property
     def complete(self) -> bool:
@@ -72,8 +87,11 @@ class Watch:
         if self.failure is None:
             self.failure = error
 
-    def decided(self, calls: Sequence[Call]) -> None:
-        """Count a decision that was kept, with its new calls."""
+    def decided(self, calls: Sequence[Call], *, booked: bool) -> None:
+        """Count a decision that was kept, with its new calls, which the account may have booked already."""
+        if not booked:
+            for call in calls:
+                self.account.book(call)
         self._decisions += 1
         self._calls += len(calls)
         self._cost += sum(call.cost for call in calls)
@@ -154,7 +172,7 @@ class Recorder:
         # A policy may bring calls that it made past the journal.
         unkept = () if journal.used else answer.calls
         self._store.add_decision(record, unkept)
-        self._watch.decided(unkept or journal.new)
+        self._watch.decided(unkept or journal.new, booked=not unkept)
         await asyncio.sleep(0)  # policies that never wait still let the others and Ctrl-C have their turn
         return answer
 
@@ -192,7 +210,8 @@ class _Journal:
     """The calls of one decision: those of an earlier life first, then new ones, each kept as it ends."""
 
     def __init__(self, store: Store, episode: int, step: int, watch: Watch) -> None:
-        self._store, self._episode, self._step, self._stop = store, episode, step, watch.stop
+        self._store, self._episode, self._step = store, episode, step
+        self._stop, self._account = watch.stop, watch.account
         self.servers = watch.servers
         self._earlier = store.calls(episode, step)
         self._replayed = 0
@@ -213,8 +232,12 @@ class _Journal:
         self._store.add_call(self._episode, self._step, len(self._earlier) + len(self.new), call)
         self.new.append(call)
 
+    def asking(self, model: str) -> AbstractContextManager[Callable[[Paid], None]]:
+        return self._account.asking(model)
+
     def check(self) -> None:
         self._stop.check()
+        self._account.check()
 
     def remember(self, server: str, facts: Mapping[str, Any]) -> None:
         self._store.adapt(server, facts)

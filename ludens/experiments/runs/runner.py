@@ -11,6 +11,7 @@ import numpy as np
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
 from ludens.errors import LudensError, UsageError
+from ludens.experiments.runs.budget import Budget, BudgetSpentError
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.recorder import OnProgress, Recorder, Watch
 from ludens.experiments.runs.records import FINISHED, EpisodeRecord, EpisodeSpec, RunStatus
@@ -37,6 +38,7 @@ async def run_episodes(
     first: Collection[int] = (),
     after_first: Callable[[], None] | None = None,
     stop: Stop | None = None,
+    budget: Budget | None = None,
 ) -> None:
     """Play those of the episodes that the store does not hold as ended, in their order, some at once.
 
@@ -48,12 +50,14 @@ async def run_episodes(
 
     If one fails, the decisions under way elsewhere are finished and kept, and the run stops there, to be
     resumed; a new run that failed before anything was decided (a missing key, say) leaves no file. If it is
-    cancelled, calls under way are dropped; a requested `stop` starts nothing new and keeps their answers.
+    cancelled, calls under way are dropped; a requested `stop` starts nothing new and keeps their answers, and
+    so does a spent `budget`.
 
     Raises:
         UsageError: the concurrency is not a whole number of at least 1.
         StoreError: the run cannot be written.
         RunAbortedError: an episode ended as aborted, and aborts the run.
+        BudgetSpentError: the budget is spent; the run is in order.
         StoppedError: `stop` was requested; the run is in order.
         Exception: whatever an episode raised, after the run has been left in order.
     """
@@ -63,7 +67,7 @@ async def run_episodes(
     todo = [spec for spec in specs if spec.index not in ended]
     todo.sort(key=lambda spec: spec.index not in first)
     trial = {spec.index for spec in todo if spec.index in first}
-    watch = Watch(store, len(specs), len(specs) - len(todo), progress, stop)
+    watch = Watch(store, len(specs), len(specs) - len(todo), progress, stop=stop, budget=budget)
     store.set_status("running")
     queue = iter(todo)
 
@@ -98,10 +102,13 @@ async def run_episodes(
         store.set_status("interrupted" if watch.stop.requested and not watch.complete else "done")
         watch.stop.check()
         return
-    if store.fresh and not any(store.totals()):
+    if paused := isinstance(watch.failure, BudgetSpentError):
+        watch.failure = watch.account.error(watch.failure.limit)  # with what was answered meanwhile
+    if store.fresh and not paused and not any(store.totals()):
         store.discard()
         raise watch.failure
-    status: RunStatus = "aborted" if isinstance(watch.failure, RunAbortedError) else "failed"
+    status: RunStatus = "interrupted" if paused else "failed"
+    status = "aborted" if isinstance(watch.failure, RunAbortedError) else status
     with suppress(StoreError):  # a full disk, where that is the failure
         store.set_status(status, str(watch.failure))
     if status == "failed" and "ludens resume" not in str(watch.failure):

@@ -24,6 +24,7 @@ from ludens.agents.policy import Call
 from ludens.agents.secrets import masked
 from ludens.errors import UsageError
 from ludens.experiments.runs import rows
+from ludens.experiments.runs.budget import Spending
 from ludens.experiments.runs.database import StoreError, connect, reason, translated
 from ludens.experiments.runs.lock import RunLock
 from ludens.experiments.runs.manifest import new_manifest, new_run_path
@@ -170,6 +171,19 @@ class Store:
             calls, cost = database.execute("SELECT count(*), total(cost) FROM calls").fetchone()
         return decisions, calls, cost
 
+    def spending(self) -> dict[str, Spending]:
+        """Return what the answered calls took, by model. Requests that a server did not take are free."""
+        with self._reading() as database:
+            found = database.execute(
+                "SELECT model, count(*), sum(prompt_tokens + completion_tokens), total(cost) FROM calls "
+                "WHERE outcome <> 'error' GROUP BY model"
+            )
+            return {model: Spending(*took) for model, *took in found}
+
+    def seconds(self) -> float:
+        """Return for how long the run has been at work, over all its sessions."""
+        return self._earlier + time.monotonic() - self._opened
+
     def add_call(self, episode: int, step: int, number: int, call: Call) -> None:
         """Keep a finished call of a decision under way."""
         with self._writing() as database:
@@ -191,7 +205,7 @@ class Store:
         row = (record.status, rows.as_json(dict(record.payoffs)), masked(record.detail), record.index)
         with self._writing() as database:
             database.execute("UPDATE episodes SET status = ?, payoffs = ?, detail = ? WHERE episode = ?", row)
-            _set(database, "seconds", self._seconds())
+            _set(database, "seconds", round(self.seconds(), 3))
 
     def extend(
         self,
@@ -215,6 +229,11 @@ class Store:
         with self._writing() as database:
             _set(database, "addresses", list(addresses))
 
+    def set_budget(self, budget: Mapping[str, Any] | None) -> None:
+        """Keep another budget in the run's configuration."""
+        with self._writing() as database:
+            _set(database, "config", read_manifest(database)["config"] | {"budget": budget})
+
     def adapt(self, server: str, facts: Mapping[str, Any]) -> None:
         """Keep in the manifest how requests to a server were changed to suit it."""
         with self._writing() as database:
@@ -223,7 +242,11 @@ class Store:
     def set_status(self, status: RunStatus, detail: str = "") -> None:
         """Keep how the run stands."""
         with self._writing() as database:
-            for item in (("status", status), ("detail", masked(detail)), ("seconds", self._seconds())):
+            for item in (
+                ("status", status),
+                ("detail", masked(detail)),
+                ("seconds", round(self.seconds(), 3)),
+            ):
                 _set(database, *item)
 
     def close(self) -> None:
@@ -241,9 +264,6 @@ class Store:
         self.close()
         if own:
             self.path.unlink(missing_ok=True)
-
-    def _seconds(self) -> float:
-        return round(self._earlier + time.monotonic() - self._opened, 3)
 
     def _acquire(self) -> bool:
         try:

@@ -22,6 +22,7 @@ from ludens.agents.registry import is_model_id
 from ludens.agents.secrets import is_address, is_secret, masked, remember, without_secrets
 from ludens.agents.trained.names import CONTENT, moved, pinned
 from ludens.errors import UsageError
+from ludens.experiments.runs.budget import Budget
 from ludens.experiments.runs.seeds import check_seed
 
 
@@ -179,7 +180,9 @@ def as_kept(policy: PolicyLike) -> PolicyLike:
     return policy if isinstance(policy, Policy) else described(policy)
 
 
-CONNECTION = frozenset({"api_base", "base_url", "timeout", "transport_retries", "retry_wait", "patience"})
+CONNECTION = frozenset(
+    {"api_base", "base_url", "headers_from", "timeout", "transport_retries", "retry_wait", "patience"}
+)
 """Settings that say how a model is reached, and not what it is asked."""
 
 
@@ -224,6 +227,21 @@ PolicySpecs = Annotated[tuple[PolicySpec, ...], BeforeValidator(_listed)]
 """A field that holds several of them; one alone may be given by itself."""
 
 
+def _as_budget(value: object) -> Budget | None:
+    try:
+        return Budget.read(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+BudgetSpec = Annotated[
+    Budget | None,
+    BeforeValidator(_as_budget),
+    PlainSerializer(lambda budget: None if budget is None else budget.as_json()),
+]
+"""A field that holds a `Budget`, also written as a table."""
+
+
 class StudyConfig(BaseModel):
     """What every study can be told. A study's own configuration adds its fields.
 
@@ -232,6 +250,8 @@ class StudyConfig(BaseModel):
     Attributes:
         seed: the root of the run's tree of seeds: the same seed gives the same run on every executor.
         concurrency: how many episodes are played at once.
+        budget: what the run may spend (``{cost = 5.0, tokens = …, calls = …, time = "2h"}``); None for no
+            limit.
 
     Raises:
         UsageError: a value is wrong; the message names its key.
@@ -243,6 +263,7 @@ class StudyConfig(BaseModel):
 
     seed: Seed = 0
     concurrency: Count = 8
+    budget: BudgetSpec = None
 
     def __init__(self, /, **values: Any) -> None:
         try:

@@ -30,7 +30,7 @@ ApiBase: TypeAlias = str | Sequence[str] | Mapping[str, str] | None
 # Settings of policies that are texts for people and models, and lead nowhere.
 _WORDS = frozenset(
     name for kind in (ChoiceSettings, PriceSettings, JudgeSettings) for name in kind.names()
-) - {"api_base"} | {"label", "stop", "sets"}
+) - {"api_base", "headers_from"} | {"label", "stop", "sets"}
 
 
 class Connection:

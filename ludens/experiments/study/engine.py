@@ -11,6 +11,7 @@ from typing import Any
 
 from ludens.errors import UsageError
 from ludens.experiments.runs.blocking import run_blocking
+from ludens.experiments.runs.budget import Budget, changed_budget
 from ludens.experiments.runs.database import NoRunError, StoreError
 from ludens.experiments.runs.progress import notebook_bar
 from ludens.experiments.runs.recorder import OnProgress
@@ -119,7 +120,7 @@ def resumed(
     Raises:
         UsageError: a change or an address is wrong, or a key would be sent to an address that the file names.
     """
-    study = study_of(run, **changes)
+    study = study_of(run, **_with_budget(run, changes))
     stored = run.manifest.get("addresses", ())
     inherited = {name: each for name, each in study.inherited().items() if name not in changes}
     asked = [policy for policies in inherited.values() for policy in policies]
@@ -128,6 +129,14 @@ def resumed(
     if run.manifest["status"] != "done":
         connection.check()
     return _connected(study, connection, inherited, without=changes)
+
+
+def _with_budget(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changes whose budget has those limits of the run's own that are not given anew."""
+    if "budget" not in changes:
+        return dict(changes)
+    present = Budget.read(run.manifest["config"].get("budget"))
+    return {**changes, "budget": changed_budget(present, changes["budget"])}
 
 
 def _connected(
@@ -174,6 +183,8 @@ def continue_run(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnP
     store = Store(path)
     if study.addresses != manifest.get("addresses", []):
         store.set_addresses(study.addresses)
+    if (budget := study.config.budget) != begun.config.budget:
+        store.set_budget(None if budget is None else budget.as_json())
     _play(study, store, specs, play_one, progress)
     return Run(path)
 
@@ -183,8 +194,8 @@ def complete(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnProgr
 
     Args:
         study: what to play, with its configuration.
-        path: the run's file, new or of this very study; another concurrency is no other study, and neither
-            is another way to reach its models.
+        path: the run's file, new or of this very study; another concurrency or budget is no other study, and
+            neither is another way to reach its models.
         progress: as in `run_study`.
 
     Raises:
@@ -246,7 +257,8 @@ def extended(
             an address that the file names.
     """
     study = study_of(run)
-    fixed = sorted(set(changes) - study.grows - _objects(study) - {"concurrency"})
+    changes = _with_budget(run, changes)
+    fixed = sorted(set(changes) - study.grows - _objects(study) - {"budget", "concurrency"})
     if fixed:
         grow = ", ".join(sorted(study.grows)) or "none"
         raise UsageError(
@@ -372,7 +384,7 @@ def _asked(config: StudyConfig) -> dict[str, Any]:
         return str(kept["spec"]) if set(kept) == {"spec"} else kept
 
     values = config.with_policies(plain).as_json()
-    return {name: value for name, value in values.items() if name != "concurrency"}
+    return {name: value for name, value in values.items() if name not in {"budget", "concurrency"}}
 
 
 def _objects(study: AnyStudy) -> set[str]:
@@ -450,6 +462,7 @@ async def _episodes(
         first=(first := study.first(specs)),
         after_first=lambda: _warn(study, store, first),
         stop=stop,
+        budget=study.config.budget,
     )
 
 

@@ -226,6 +226,13 @@ def with_settings(policies: Iterable[PolicyLike], **settings: Any) -> list[Polic
     ]
 
 
+def with_overrides(policy: PolicyLike, settings: Mapping[str, Any]) -> PolicyLike:
+    """Return the policy; a language model with these settings in place of its own."""
+    if not settings or isinstance(policy, Policy) or not is_language_model(policy):
+        return policy
+    return {**({"spec": policy} if isinstance(policy, str) else policy), **settings}
+
+
 def in_wording(
     spec: Mapping[str, Any], framing: str, order: int, *, game: Any = None, **defaults: Any
 ) -> Policy:

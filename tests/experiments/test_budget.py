@@ -1,0 +1,206 @@
+"""Budgets: a run stops within its limits, says so, keeps what was answered, and goes on with larger ones."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ludens import cli
+from ludens.agents.policy import Call
+from ludens.errors import UsageError
+from ludens.experiments import Budget, BudgetSpentError, Run, resume, run_study
+from ludens.experiments.bench.study import BenchConfig, BenchStudy
+from ludens.experiments.runs.budget import Account, Spending
+from tests.loopback import Loopback, failing, say
+
+WORDS = "SPD5"
+ANSWER = "A"
+
+
+def study(server, **more):
+    settings = {"spec": "openai/loopback", "api_base": server.url, "api_key": "none", "max_tokens": 5}
+    return BenchStudy(
+        BenchConfig(models=[settings], elicit="sample", protocols=[WORDS], framings=["neutral"], **more)
+    )
+
+
+def answers(path):
+    with Run(path) as run:
+        return [
+            (record.episode, record.step, record.choice, [call.messages for call in record.decision.calls])
+            for record in run.decisions()
+        ]
+
+
+def test_a_run_stops_at_its_calls_and_goes_on_with_more(tmp_path):
+    with Loopback(otherwise=say(ANSWER)) as server:
+        whole = run_study(study(server, replicates=4), tmp_path / "whole.db")
+        needed, path = server.count, tmp_path / "r.db"
+        with pytest.raises(BudgetSpentError, match=r"7 of 7 calls.*ludens resume .*--max-calls 14"):
+            run_study(study(server, replicates=4, concurrency=4, budget={"calls": 7}), path)
+        assert server.count == needed + 7
+        with Run(path) as run:
+            assert run.manifest["status"] == "interrupted"
+            assert "--max-calls" in run.manifest["detail"]
+            assert run.summary().calls == 7
+        with pytest.raises(BudgetSpentError):  # what was recorded counts
+            resume(path)
+        assert server.count == needed + 7
+        done = resume(path, budget={"calls": needed})
+        assert server.count == 2 * needed
+        assert done.manifest["status"] == "done"
+        assert done.manifest["config"]["budget"] == {"calls": needed}
+    assert answers(path) == answers(whole.path)
+
+
+def test_tokens_stop_a_run_before_they_are_exceeded(tmp_path):
+    with Loopback(otherwise=say(ANSWER)) as server:
+        path = tmp_path / "r.db"
+        with pytest.raises(BudgetSpentError, match="tokens"):
+            run_study(study(server, concurrency=1, budget={"tokens": 700}), path)
+        with Run(path) as run:
+            calls = [call for record in run.decisions() for call in record.decision.calls]
+    used = [call.prompt_tokens + call.completion_tokens for call in calls]
+    assert sum(used) <= 700 < sum(used) + max(used)
+
+
+def test_money_stops_a_run_and_counts_what_earlier_sessions_cost(tmp_path):
+    prices = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.25}
+    with Loopback(otherwise=say(ANSWER)) as server:
+        made = study(server, replicates=2, concurrency=3, budget=Budget(cost=1.0))
+        priced = made.config.with_policies(
+            lambda policy: {**policy, **prices} if policy != str(policy) else policy
+        )
+        path = tmp_path / "r.db"
+        with pytest.raises(BudgetSpentError, match=r"\$1.00 of \$1.00.*--max-cost 2"):
+            run_study(BenchStudy(priced), path)
+        assert server.count == 4
+        with pytest.raises(BudgetSpentError, match=r"\$1.50 of \$1.50"):
+            resume(path, budget={"cost": 1.5})
+        assert server.count == 6
+        assert resume(path, budget={"cost": None}).manifest["status"] == "done"
+
+
+def test_time_that_is_over_ends_a_run_that_waits(tmp_path, monkeypatch):
+    with Loopback([say(ANSWER)], otherwise=failing(503)) as server:
+        timed = study(server, concurrency=1, budget={"time": "2s"})
+        with pytest.raises(BudgetSpentError, match="--max-time"):
+            run_study(timed, tmp_path / "r.db")
+    with Run(tmp_path / "r.db") as run:
+        assert run.summary().calls == 1
+
+
+def test_requests_without_an_answer_are_not_counted(tmp_path):
+    with Loopback([failing(500), say(ANSWER), failing(500)], otherwise=say(ANSWER)) as server:
+        with pytest.raises(BudgetSpentError):
+            run_study(study(server, concurrency=1, budget={"calls": 3}), tmp_path / "r.db")
+        assert server.count == 5
+
+
+def test_the_command_line_stops_resumes_and_lifts(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with Loopback(otherwise=say(ANSWER)) as server:
+        ask = "bench", "openai/loopback", "--api-base", server.url, "--elicit", "sample", "--protocols", WORDS
+        more = "--framings", "neutral", "--out", "r.db", "--json"
+        assert cli.main([*ask, *more, "--max-calls", "3"]) == 1
+        said = capsys.readouterr()
+        assert "3 of 3 calls" in " ".join(said.err.split())
+        assert not said.out
+        assert cli.main(["resume", "r.db", "--max-calls", "none", "--json"]) == 0
+        capsys.readouterr()
+        assert cli.main([*ask, "--print-config", "--max-cost", "$2.5", "--max-time", "2h"]) == 0
+        assert "[bench.budget]\ncost = 2.5\ntime = 7200.0" in capsys.readouterr().out
+        assert cli.main([*ask, "--max-tokens", "many"]) == 2
+        assert "--max-tokens takes a whole number" in capsys.readouterr().err
+
+
+def test_settings_of_models_on_the_command_line_are_sent_and_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("TEAM_TOKEN", "t0p-secret-value-of-a-team")
+    with Loopback(otherwise=say(ANSWER)) as server:
+        ask = "bench", "openai/loopback", "--api-base", server.url, "--elicit", "sample", "--protocols", WORDS
+        sampled = (
+            *("--temperature", "0.25", "--model-seed", "7", "--reply-tokens", "9"),
+            *("--header", "X-Team=TEAM_TOKEN", "--set", "top_p=0.5"),
+        )
+        assert cli.main([*ask, *sampled, "--framings", "neutral", "--out", "r.db", "--json"]) == 0
+        sent = server.requests[-1]
+        assert (sent["temperature"], sent["seed"], sent["max_tokens"], sent["top_p"]) == (0.25, 7, 9, 0.5)
+        assert all(headers["x-team"] == "t0p-secret-value-of-a-team" for headers in server.headers)
+        with Run("r.db") as run:
+            (model,) = run.manifest["config"]["models"]
+        assert model["headers_from"] == ["X-Team=TEAM_TOKEN"]
+        assert b"t0p-secret-value" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        capsys.readouterr()
+        assert cli.main([*ask, *sampled, "--print-config"]) == 0
+        text = capsys.readouterr().out
+        (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+        assert cli.main(["run", "s.toml", "--temperature", "0.75", "--print-config"]) == 0
+        assert capsys.readouterr().out == text.replace("temperature = 0.25", "temperature = 0.75")
+
+
+def test_an_unset_variable_of_a_header_is_named_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with Loopback() as server:
+        ask = (
+            "bench",
+            "openai/loopback",
+            "--api-base",
+            server.url,
+            "--header",
+            "X-Team=NOT_SET",
+            "--out",
+            "r.db",
+        )
+        assert cli.main([*ask, "--protocols", WORDS]) == 1
+        assert "set the environment variable NOT_SET" in " ".join(capsys.readouterr().err.split())
+        assert not server.count
+    assert not (tmp_path / "r.db").exists()
+
+
+def test_a_stored_run_sends_no_variable_to_an_address_that_its_file_names(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("TEAM_TOKEN", "t0p-secret-value-of-a-team")
+    with Loopback(otherwise=say(ANSWER)) as server:
+        settings = {"spec": "openai/loopback", "api_base": server.url, "headers_from": ["X-Team=TEAM_TOKEN"]}
+        config = BenchConfig(models=[settings], elicit="sample", protocols=[WORDS], budget={"calls": 2})
+        with pytest.raises(BudgetSpentError):
+            run_study(BenchStudy(config), tmp_path / "r.db")
+        with pytest.raises(UsageError, match="TEAM_TOKEN"):
+            resume(tmp_path / "r.db", budget=None)
+        assert resume(tmp_path / "r.db", api_base=server.url, budget=None).manifest["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"cost": 0}, "cost must be"),
+        ({"calls": 1.5}, "calls must be"),
+        ({"tokens": True}, "tokens must be"),
+        ({"time": "soon"}, "time must be"),
+        ({"dollars": 3}, "no limit 'dollars'"),
+        ("5", "is a table"),
+    ],
+)
+def test_wrong_budgets_are_refused(limits, said):
+    with pytest.raises(UsageError, match=said):
+        BenchConfig(models=["homo_economicus"], budget=limits)
+
+
+def test_budgets_survive_files():
+    config = BenchConfig(models=["homo_economicus"], budget={"cost": 1, "time": "2m"})
+    assert config.budget == Budget(cost=1.0, time=120.0)
+    assert BenchConfig(**json.loads(json.dumps(config.as_json()))) == config
+    assert BenchConfig(models=["homo_economicus"], budget={}).budget is None
+
+
+def test_calls_that_policies_tell_of_afterwards_count(tmp_path):
+    account = Account(tmp_path / "r.db", Budget(calls=3), {"m": Spending(2, 10, 0.1)})
+    account.check()
+    account.book(Call("m", (), "A", "ok", prompt_tokens=5, cost=0.2))
+    assert account.spent == Spending(3, 15, pytest.approx(0.3))
+    with pytest.raises(BudgetSpentError, match="3 of 3 calls"):
+        account.check()
