@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ludens.agents.journal import current_journal
-from ludens.agents.llm.abilities import LOCAL, abilities
+from ludens.agents.llm.abilities import LOCAL, Abilities, abilities
 from ludens.agents.llm.adaptation import Learnt, too_long
 from ludens.agents.llm.addresses import reached, with_headers
 from ludens.agents.llm.endpoint import TIMEOUT, Endpoint
@@ -71,6 +71,7 @@ class ModelPolicy(Policy):
         self.settings = self.Settings.checked(type(self).__name__, model, settings)
         self.name = self.model = self.settings.model
         self._own = Learnt()
+        self._abilities: Abilities | None = None
 
     def __init_subclass__(cls) -> None:
         # So that `help` shows the settings, which are typed in one place alone.
@@ -136,7 +137,9 @@ class ModelPolicy(Policy):
             settings.retry_wait,
         )
         learnt = self._learnt(endpoint.server)
-        learnt.abilities = await shared(abilities(self.model))
+        if self._abilities is None:
+            self._abilities = await shared(abilities(self.model))
+        learnt.abilities = self._abilities
         seed = settings.seed
         if seed is None and rng is not None and "seed" in learnt.abilities.parameters:
             seed = int(rng.integers(2**31))

@@ -119,7 +119,8 @@ class Recorder:
         self._spec = spec
         self._watch = watch
         self._seeds = episode_seeds(watch.seed, spec.index)
-        self._stored = {record.step: record for record in store.decisions(spec.index)}
+        earlier = () if store.fresh else store.decisions(spec.index)
+        self._stored = {record.step: record for record in earlier}
         self._step = 0
 
     async def decide(self, policy: Policy, turn: Turn, rng: np.random.Generator | None = None) -> Decision:
@@ -213,7 +214,7 @@ class _Journal:
         self._store, self._episode, self._step = store, episode, step
         self._stop, self._account = watch.stop, watch.account
         self.servers = watch.servers
-        self._earlier = store.calls(episode, step)
+        self._earlier: list[Call] = [] if store.fresh else store.calls(episode, step)
         self._replayed = 0
         self.new: list[Call] = []
 

@@ -82,6 +82,45 @@ def render(
     Raises:
         WordingError: the framing is unknown, or it or the template cannot word this game.
     """
+    return _rendered(
+        _Same(turn),
+        framing,
+        order,
+        persona=persona,
+        reasoning=reasoning,
+        format=format,
+        belief=belief,
+        template=template,
+    )
+
+
+class _Same:
+    """A turn as a key: equal to itself alone, since what it knows cannot be hashed."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.turn is self.turn
+
+    def __hash__(self) -> int:
+        return id(self.turn)
+
+
+# A question that is asked again and again, by every replicate, is worded once.
+@lru_cache(maxsize=256)
+def _rendered(
+    asked: _Same,
+    framing: str,
+    order: int,
+    *,
+    persona: str | None,
+    reasoning: bool,
+    format: Format,  # the word for it
+    belief: bool,
+    template: str | None,
+) -> Prompt:
+    turn = asked.turn
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template), turn)
     most = max(len(turn.options), *(len(node.options) for node in _sets(turn)), 0)
     if most > len(source.letters):

@@ -36,6 +36,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ludens.agents.llm.reading.numbers import taken_back
 from ludens.agents.llm.reading.refusals import declined
@@ -126,7 +127,17 @@ def read_choice(
             answer.
         cut: whether the reply ended because it reached the limit of tokens; then its last line is no answer.
     """
-    clean = plain(text or "")
+    text = text or ""
+    read = _read if len(text) <= SHORT else _read.__wrapped__
+    return read(text, tuple(labels), tuple(words), reasoning, cut)
+
+
+# Most replies of a run are a few different ones.
+@lru_cache(maxsize=1024)
+def _read(
+    text: str, labels: tuple[str, ...], words: tuple[str, ...], reasoning: bool, cut: bool
+) -> ChoiceReading:
+    clean = plain(text)
     if not clean:
         return ChoiceReading("invalid", detail=CUT if cut else EMPTY)
     if len(clean) > LONGEST_READ and reasoning:
@@ -146,7 +157,7 @@ def read_choice(
     if (
         not problem
         and cut
-        and not completed(read, answers, reasoning, re.search(r"\n[ \t]*\Z", text or "") is not None)
+        and not completed(read, answers, reasoning, re.search(r"\n[ \t]*\Z", text) is not None)
     ):
         problem = CUT
     if not problem:
@@ -222,6 +233,7 @@ def read_shares(text: str | None, labels: Sequence[str], cut: bool = False) -> C
 
 LONGEST_TEXT = 1_000
 LONGEST_READ = 50_000
+SHORT = 2_000
 """The most characters of a reply that are read, thoughts in tags aside; of longer weighing, the end."""
 
 # --- Formal answers: JSON and boxes
