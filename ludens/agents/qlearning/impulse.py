@@ -37,7 +37,8 @@ class ImpulseResponse:
         unprofitable: share of a session's deviations that lower the deviator's discounted profits over the
             infinite future, (sessions,); NaN where no forced price differs from the strategy's own.
         gain: mean relative change of the deviator's discounted profits over the infinite future, against
-            keeping to the strategy, (sessions,); NaN where no forced price differs from the strategy's own.
+            keeping to the strategy, over firms that earn something by that, (sessions,); NaN where no forced
+            price differs from the strategy's own.
         periods: periods from the last forced one until play is on the limit cycle again, mean over the
             deviations that return, (sessions,); NaN where none does.
         returned: share of deviations after which play returns to its own cycle and not to another one,
@@ -66,7 +67,7 @@ class ImpulseResponse:
         forced = self.starts * self.deviations
         weights = {
             "unprofitable": forced,
-            "gain": forced,
+            "gain": forced * np.isfinite(self.gain),
             "periods": forced * np.nan_to_num(self.returned),
             "returned": forced,
             "deviations": self.starts,
@@ -139,7 +140,9 @@ def _respond(
     tables = sessions.tables
     joint, following = sessions.joint_actions(session), sessions.next_states(session)
     cycle = sessions.cycles[session]
-    values = path_values(tables.expected[joint], following, tables.discounts)
+    everywhere = np.arange(tables.states)
+    earning = np.stack([tables.earned(everywhere, joint, firm) for firm in range(tables.firms)], axis=-1)
+    values = path_values(earning, following, tables.discounts)
     deviator, rivals = np.zeros(horizon), np.zeros(horizon)
     present = tables.phases[-1].present
     losses: list[bool] = []
@@ -156,10 +159,12 @@ def _respond(
                 played = int(joint[state])
                 if period < forced:
                     met = tables.choices(state, played, firm)
-                    best = int(tables.expected[met, firm].argmax()) if price == "best reply" else int(price)
+                    best = (
+                        int(tables.earned(state, met, firm).argmax()) if price == "best reply" else int(price)
+                    )
                     played = int(met[best])
                     differs |= played != int(joint[state])
-                    earned += weight * float(tables.expected[played, firm])
+                    earned += weight * float(tables.earned(state, played, firm))
                     weight *= float(tables.discounts[firm])
                 if period < horizon:
                     before = tables.prices(joint[usual])
@@ -175,7 +180,8 @@ def _respond(
             if differs:
                 keeps = float(values[start, firm])
                 losses.append(earned < keeps)
-                gains.append(earned / keeps - 1)
+                if keeps != 0:
+                    gains.append(earned / keeps - 1)
                 lengths.append(_until(following, after, cycle))
     back = [length for length in lengths if length is not None]
     return (

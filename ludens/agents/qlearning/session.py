@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.agents.qlearning import core, variants
+from ludens.agents.qlearning import core, steered, variants
 from ludens.agents.qlearning.tables import LearningTables, Phase
 
 ARRAYS = ("q", "best", "greedy", "counters", "pending", "accrued")
@@ -105,6 +105,9 @@ class Session:
         if tables.turns:
             loop = core.learn_in_turns
             return bool(loop(*arrays, rates, *common, *further, self.pending, self.accrued))
+        if tables.steering is not None:
+            grid, lead = tables.grid.ravel(), tables.steering.lead
+            return bool(steered.learn_steered(*arrays, rates, *common, tables.since, grid, lead))
         if boltzmann or synchronous:
             heat = (parameters.temperature, boltzmann, synchronous)
             return bool(variants.learn_variant(*arrays, rates, *common, *further, phase.present, *heat))

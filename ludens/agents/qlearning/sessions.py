@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.qlearning.tables import LearningTables
+from ludens.envs.pricing.theory.welfare import Welfare
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,12 +57,20 @@ class Sessions:
         """Mean profit of each firm on the limit cycle less fines, expected if demand is random,
         (sessions, firms).
         """
-        return self._on_cycles(self.tables.expected)
+        firms = range(self.tables.firms)
+        each = [
+            [self.tables.earned(cycle, self.joint_actions(r)[cycle], firm).mean() for firm in firms]
+            for r, cycle in enumerate(self.cycles)
+        ]
+        return np.array(each, dtype=np.float64)
 
     @cached_property
     def fines(self) -> Floats:
         """Mean fine that each firm expects on the limit cycle, (sessions, firms)."""
-        return self._on_cycles(self.tables.phases[-1].fines)
+        amounts = self.tables.phases[-1].fines
+        return np.stack(
+            [amounts[self.joint_actions(r)[cycle]].mean(axis=0) for r, cycle in enumerate(self.cycles)]
+        )
 
     @cached_property
     def gains(self) -> Floats:
@@ -77,15 +86,26 @@ class Sessions:
         ]
         return np.array(same)
 
-    def _on_cycles(self, amounts: Floats) -> Floats:
-        """Return amounts (joint actions, firms) averaged over limit cycles, (sessions, firms)."""
-        return np.stack(
-            [amounts[self.joint_actions(r)[cycle]].mean(axis=0) for r, cycle in enumerate(self.cycles)]
-        )
-
     def path_prices(self, session: int) -> Floats:
         """Return the prices along one session's limit cycle, (length, firms)."""
         return self.tables.prices(self.joint_actions(session)[self.cycles[session]])
+
+    def path_welfare(self, session: int) -> Welfare:
+        """Return the welfare along one session's limit cycle, each (length,), with what a platform hides from
+        consumers or recommends to them; arrays are expectations where something is drawn.
+        """
+        tables, cycle = self.tables, self.cycles[session]
+        reached = tables.schedule.regimes[-1].welfare(self.path_prices(session))
+        phase, joints = tables.phases[-1], self.joint_actions(session)[cycle]
+        if tables.schedule.prominence is None or phase.consumer is None:
+            return reached
+        if tables.steering is not None:
+            consumer = phase.consumer[tables.prominent(cycle, joints), joints]
+        else:
+            consumer = np.diff(phase.chances, prepend=0.0) @ phase.consumer[:, joints]
+        firms = range(tables.firms)
+        paid = sum(tables.earned(cycle, joints, firm) for firm in firms) + phase.fines[joints].sum(axis=-1)
+        return reached._replace(consumer=consumer, profit=np.asarray(paid))
 
     def joint_actions(self, session: int) -> Ints:
         """Return the joint action taken in each state, (states,)."""

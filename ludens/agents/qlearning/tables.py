@@ -7,6 +7,9 @@ Where firms move in turns, a firm learns by its rivals' standing prices (Klein 2
 its table. The state of the market is the mover with the standing joint action, mover·m^n + joint; strategies
 are given for these states, in which a firm that does not move keeps its price.
 
+Where a platform's prominence looks back on the last period, a state is prominent·m^n + joint, with the firm
+that was prominent last and the last joint action.
+
 A firm that is not in the market counts as charging its highest price, and learns nothing.
 
 With an outside good whose value changes from period to period, grids and benchmarks follow the authors' code:
@@ -18,7 +21,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -29,11 +32,14 @@ from ludens.agents.qlearning.parameters import QLearning
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.interventions import (
     CheapTalk,
+    CostShock,
+    DemandShock,
     Entrant,
     Exit,
     Information,
     Intervention,
     Merger,
+    Prominence,
     as_interventions,
 )
 from ludens.envs.pricing.schedule import Schedule
@@ -47,6 +53,8 @@ Ints = NDArray[np.int64]
 Moves: TypeAlias = Literal["together", "in turns"]
 
 GIB = 1 << 30
+_AMPLE = 1e9
+"""An advantage that no price makes up for."""
 
 
 class TableTooLargeError(LudensError):
@@ -60,10 +68,12 @@ class Phase:
     Attributes:
         start: its first period, from 0.
         present: whether each firm is in the market, (firms,).
-        profits: profits less fines in units of money, (outcomes of chance, joint actions, firms).
+        profits: profits less fines in units of money, (outcomes of chance, joint actions, firms); under
+            dynamic prominence an outcome is which firm is prominent.
         fines: expected fines, (joint actions, firms).
         chances: the probability of an outcome up to each one, ascending to 1, (outcomes,).
         drawn: numbers by which the simulator's chance brings each outcome, (outcomes, draws).
+        consumer: consumer surplus, (outcomes, joint actions); None without interventions.
     """
 
     start: int
@@ -72,6 +82,7 @@ class Phase:
     fines: Floats
     chances: Floats
     drawn: Floats
+    consumer: Floats | None = None
 
     @cached_property
     def expected(self) -> Floats:
@@ -124,9 +135,16 @@ class LearningTables:
         return self.moves == "in turns"
 
     @cached_property
+    def steering(self) -> Prominence | None:
+        """The rule of prominence that looks back on the last period; None if there is none."""
+        found = (each for each in self.interventions if isinstance(each, Prominence))
+        return next((each for each in found if each.advantage is not None), None)
+
+    @cached_property
     def states(self) -> int:
-        """The number of states, m^(n·k), or n·m^n where firms move in turns."""
-        return self.firms * self.joints if self.turns else self.parameters.states(self.firms)
+        """The number of states: m^(n·k), or n·m^n where firms move in turns or prominence looks back."""
+        turned = self.turns or self.steering is not None
+        return self.firms * self.joints if turned else self.parameters.states(self.firms)
 
     @cached_property
     def rows(self) -> int:
@@ -204,6 +222,31 @@ class LearningTables:
         """Profits in the last phase averaged over chance, shape (joint actions, firms)."""
         return self.phases[-1].expected
 
+    def earned(self, states: ArrayLike, joints: ArrayLike, firm: int) -> Floats:
+        """Return what a firm is expected to earn (...) when joint actions are taken in states, in the last
+        phase.
+        """
+        if self.steering is None:
+            profits: Floats = self.expected[joints, firm]
+        else:
+            profits = self.phases[-1].profits[self.prominent(states, joints), joints, firm]
+        return profits
+
+    def prominent(self, states: ArrayLike, joints: ArrayLike) -> Ints:
+        """Return which firm is prominent (...) when joint actions are taken in states, where prominence looks
+        back on the last period.
+        """
+        assert self.steering is not None
+        was, last = np.divmod(np.asarray(states, dtype=np.int64), self.joints)
+        prices, before = np.broadcast_arrays(self.prices(joints), self.prices(last))
+        mine = np.broadcast_to(was, prices.shape[:-1])[..., None]
+        own = np.take_along_axis(prices, mine, axis=-1)
+        favoured = own <= np.take_along_axis(before, mine, axis=-1)
+        rival = np.take_along_axis(prices, 1 - mine, axis=-1)
+        loses = own - self.steering.lead * favoured > rival
+        holder: Ints = np.where(loses, 1 - mine, mine)[..., 0]
+        return holder
+
     def prices(self, joints: ArrayLike) -> Floats:
         """Return the prices (..., firms) of joint actions (...)."""
         return self.grid[np.arange(self.firms), self.digits(joints)]
@@ -226,6 +269,8 @@ class LearningTables:
             mover = (np.asarray(states, dtype=np.int64) // self.joints + 1) % self.firms
             turned: Ints = mover * self.joints + np.asarray(joints)
             return turned
+        if self.steering is not None:
+            return self.prominent(states, joints) * self.joints + np.asarray(joints, dtype=np.int64)
         if self.parameters.memory == 0:
             return np.zeros_like(np.asarray(joints) + np.asarray(states))
         following: Ints = np.asarray(states, dtype=np.int64) * self.joints % self.states + np.asarray(joints)
@@ -348,14 +393,25 @@ class LearningTables:
         return [Market(**(self.market.parameters | {"outside": value})) for value in self.outside]
 
     def _phase(self, start: int) -> Phase:
-        core = PricingCore(
-            self.market, markets=self.joints, memory=0, grid=self.grid, interventions=self.interventions
+        # Under dynamic prominence every firm in turn is prominent, whatever it charges.
+        events = tuple(
+            replace(each, advantage=_AMPLE) if each is self.steering else each for each in self.interventions
         )
+        core = PricingCore(self.market, markets=self.joints, memory=0, grid=self.grid, interventions=events)
         core.period = start
         moves = self.digits(np.arange(self.joints))
         present = np.isin(np.arange(self.firms), core.regime.firms)
-        shares, drawn = zip(*core.chances(), strict=True)
-        outcomes = [core.outcome(moves, numbers) for numbers in drawn]
+        likely = core.chances()
+        if self.steering is not None:
+            likely = [(1.0 / self.firms, likely[0][1])] * self.firms
+        shares, drawn = zip(*likely, strict=True)
+        outcomes, consumer = [], []
+        for place, numbers in enumerate(drawn):
+            if self.steering is not None:
+                holder = np.tile(np.arange(self.firms) == place, (self.joints, 1))
+                core.remember(holder, np.full(holder.shape, np.inf))
+            outcomes.append(core.outcome(moves, numbers))
+            consumer.append(core.foreseen(moves, numbers).consumer)
         up_to = np.cumsum(shares)
         up_to[-1] = 1.0
         return Phase(
@@ -365,6 +421,7 @@ class LearningTables:
             fines=np.tensordot(shares, np.stack([each.fines for each in outcomes]), axes=1),
             chances=up_to,
             drawn=np.array(drawn),
+            consumer=np.stack(consumer),
         )
 
 
@@ -414,13 +471,14 @@ def learning_tables(
             "The outside good's values are not given beside interventions: give an OutsideOption among them."
         )
     _check_moves(tables)
+    _check_steering(tables)
     outcomes = max(len(values), 1)
     if events:
         probe = PricingCore(market, memory=0, interventions=events)
         outcomes = 0
         for start in tables.starts:
             probe.period = start
-            outcomes += len(probe.chances())
+            outcomes += firms if tables.steering is not None else len(probe.chances())
     shared = outcomes * tables.joints * firms * 8
     size = shared + workers * parameters.table_bytes(firms, tables.rows) + kept
     if size > memory_limit:
@@ -453,6 +511,29 @@ def _check_moves(tables: LearningTables) -> None:
             )
     if any(isinstance(each, Entrant | Exit) for each in tables.interventions):
         raise UsageError("Firms neither enter nor leave where they move in turns: let them move together.")
+
+
+def _check_steering(tables: LearningTables) -> None:
+    """Refuse what does not go with prominence that looks back on the last period.
+
+    Raises:
+        UsageError: there are not two firms with a memory of one period, or other rules and events.
+    """
+    rule, parameters = tables.steering, tables.parameters
+    if rule is None:
+        return
+    plain = parameters.exploration == "epsilon" and parameters.updating == "asynchronous"
+    if tables.firms != 2 or parameters.memory != 1 or not plain or tables.turns:
+        raise UsageError(
+            "Under prominence with an advantage, Q-learners are two firms that move together, with memory=1,"
+            " exploration='epsilon' and updating='asynchronous'; change these, or leave the advantage out."
+        )
+    others = [each for each in tables.interventions if each is not rule]
+    if rule.shown != 1 or rule.period != 1 or not all(isinstance(e, DemandShock | CostShock) for e in others):
+        raise UsageError(
+            "For Q-learners, prominence with an advantage shows one product from period 1 on, and goes with"
+            " shocks alone; leave the other interventions out."
+        )
 
 
 def _full(prices: Floats, value: float | None) -> Floats | None:

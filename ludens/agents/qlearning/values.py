@@ -54,13 +54,13 @@ def action_values(sessions: Sessions, session: int, firm: int, values: Floats | 
     tables = sessions.tables
     joint = sessions.joint_actions(session)
     discount = float(tables.discounts[firm])
-    if values is None:
-        earned = tables.expected[joint, firm]
-        values = path_values(earned, sessions.next_states(session), discount)
     everywhere = np.arange(tables.states)
+    if values is None:
+        earned = tables.earned(everywhere, joint, firm)
+        values = path_values(earned, sessions.next_states(session), discount)
     met = tables.choices(everywhere, joint, firm)
     following = tables.next_state(everywhere[:, None], met)
-    worth: Floats = tables.expected[met, firm] + discount * values[following]
+    worth: Floats = tables.earned(everywhere[:, None], met, firm) + discount * values[following]
     return worth
 
 
@@ -79,7 +79,7 @@ def best_reply_values(sessions: Sessions, session: int, firm: int) -> Floats:
     while True:
         met = rivals + own * step
         following = tables.next_state(everywhere, met)
-        values = path_values(tables.expected[met, firm], following, discount)
+        values = path_values(tables.earned(everywhere, met, firm), following, discount)
         worth = action_values(sessions, session, firm, values)
         better = worth.argmax(axis=1)
         # A gain within rounding does not count, or two equally good strategies could alternate for ever.

@@ -390,7 +390,13 @@ class BertrandBase(BaseEnv):
         return shown
 
     def _notices(self) -> tuple[str, ...]:
-        notices = self.core.schedule.notices(self._played)
+        notices, kept = self.core.schedule.notices(self._played), self.core.kept
+        if self._played and kept is not None and kept.any():
+            rule, owners = self.core.schedule.prominence, self.options.market.owners
+            assert rule is not None
+            done = "showed" if rule.bonus is None else "recommended"
+            firms = dict.fromkeys(f"firm_{owners[product]}" for product in np.flatnonzero(kept[0]))
+            notices = (*notices, f"In period {self._played} the platform {done} {', '.join(firms)}.")
         if not self._played or not self.core.schedule.regulators:
             return notices
         last = self._fines[self._played - 1]

@@ -187,25 +187,45 @@ class Regulator:
 class Prominence:
     """A platform that steers consumers to the cheapest products; firms know the rule.
 
-    After the price-directed prominence of Johnson, Rhodes & Wildenbeest (Econometrica 2023), which shows
-    consumers only the cheapest. Equal prices are put in an order drawn from the seed.
+    After Johnson, Rhodes & Wildenbeest (Econometrica 91(5), 2023): price-directed prominence shows consumers
+    only the cheapest products, and dynamic price-directed prominence lets those that were shown keep their
+    place as long as they do not raise their prices. The rule of the dynamic kind is ours in its details: a
+    product that was prominent in the last period, and whose price is not above its own last one, counts as
+    cheaper by `advantage`.
+
+    Equal prices are put in an order drawn from the seed; in the dynamic kind those come first that were
+    prominent in the last period.
 
     Attributes:
         shown: how many products are prominent.
         bonus: None hides the others from consumers; a number keeps them and adds it to the qualities of the
             prominent ones.
         period: the first one concerned.
+        advantage: None looks at this period's prices alone; a number, in money, is what another product must
+            be cheaper by to take the place of one that was prominent and has not become dearer.
     """
 
     shown: int = 1
     bonus: float | None = None
     period: int = 1
+    advantage: float | None = None
+
+    @property
+    def lead(self) -> float:
+        """What counts off the price of a product that keeps its place; 0 without an advantage.
+
+        It is a little more than the advantage, so that rounding does not decide where another product is
+        cheaper by exactly as much.
+        """
+        return 0.0 if self.advantage is None else self.advantage * (1.0 + 1e-9)
 
     def __post_init__(self) -> None:
         _whole(self, "shown", 1)
         _whole(self, "period", 1)
-        if self.bonus is not None and not 0 <= self.bonus < math.inf:
-            raise UsageError(f"The bonus of prominence is at least 0; got {self.bonus!r}.")
+        for name in ("bonus", "advantage"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise UsageError(f"The {name} of prominence is at least 0; got {value!r}.")
 
 
 @dataclass(frozen=True)

@@ -420,6 +420,18 @@ def _shocked(market: AnyMarket, shocks: Sequence[DemandShock | CostShock]) -> An
     return Market(**market.parameters | new)
 
 
+def _keeping(rule: Prominence) -> str:
+    """Return the sentence on how a prominent product keeps its place, after a space; "" where it does not."""
+    if rule.advantage is None:
+        return ""
+    done = "shown" if rule.bonus is None else "recommended"
+    than = f"more than {rule.advantage:g} cheaper" if rule.advantage else "cheaper"
+    return (
+        f" A product that was {done} in the last period and has not become dearer stays {done} unless another"
+        f" is {than}."
+    )
+
+
 def _sentence(each: Intervention, period: int) -> str | None:
     """Return the sentence that firms read about one intervention in this period, if any."""
     match each:
@@ -442,9 +454,10 @@ def _sentence(each: Intervention, period: int) -> str | None:
             return f"A regulator inspects the market {often} and {whom}; the fine is {each.fine:g}."
         case Prominence() if each.period <= period:
             which = "the cheapest product" if each.shown == 1 else f"the {each.shown} cheapest products"
-            if each.bonus is None:
-                return f"The platform on which all firms sell shows customers only {which}."
-            return f"The platform on which all firms sell recommends {which} to customers."
+            does = (
+                f"shows customers only {which}" if each.bonus is None else f"recommends {which} to customers"
+            )
+            return f"The platform on which all firms sell {does}.{_keeping(each)}"
         case Entrant() if each.period <= period:
             return f"firm_{each.firm} has been in the market since period {each.period}; before, it was not."
         case Exit() if each.period <= period:

@@ -47,14 +47,28 @@ class Outcome(NamedTuple):
     fines: Floats
 
 
+class _Seen(NamedTuple):
+    """What consumers see of N price vectors under prominence.
+
+    Attributes:
+        prices: that they seem to pay, (N, J). Demand depends on quality less price alone, so that hidden,
+            absent and recommended products can be expressed by such prices.
+        bonus: what of these is a recommendation, (N, J); None where there is none.
+        prominent: whether each product is, (N, J); None where nobody steers.
+    """
+
+    prices: Floats
+    bonus: Floats | None = None
+    prominent: NDArray[np.bool_] | None = None
+
+
 class _Latest(NamedTuple):
     """The last period: what determines its welfare. The outcome is without fines."""
 
     regime: Regime
     outcome: Outcome
     outside: Floats | None
-    ties: Floats
-    period: int
+    seen: _Seen
 
 
 class PricingCore:
@@ -110,6 +124,7 @@ class PricingCore:
         self._nothing = np.zeros((markets, market.firms))
         self._nothing.flags.writeable = False
         self._latest: _Latest | None = None
+        self.remember()
 
     def __getstate__(self) -> dict[str, Any]:
         # What can be worked out again does not travel.
@@ -139,6 +154,24 @@ class PricingCore:
         self.history = np.full(self.history.shape, np.nan)
         self.period = 0
         self._latest = None
+        self.remember()
+
+    def remember(self, prominent: NDArray[np.bool_] | None = None, prices: Floats | None = None) -> None:
+        """Set the last period that dynamic prominence looks back on.
+
+        Args:
+            prominent: whether each product was, (B, J); by default none was.
+            prices: that were charged in it, (B, J).
+        """
+        shape = (self.markets, self.market.products)
+        self._prominent = np.zeros(shape, dtype=np.bool_) if prominent is None else prominent
+        self._charged = np.full(shape, np.nan) if prices is None else prices
+
+    @property
+    def kept(self) -> NDArray[np.bool_] | None:
+        """Which products were prominent in the last period, (B, J); None unless prominence is dynamic."""
+        rule = self.schedule.prominence
+        return None if rule is None or rule.advantage is None else self._prominent
 
     def step(self, moves: ArrayLike) -> Outcome:
         """Play one period.
@@ -171,6 +204,8 @@ class PricingCore:
             self.history = outcome.prices[:, None].copy()
         elif self.memory:
             self.history = np.concatenate([self.history[:, 1:], outcome.prices[:, None]], axis=1)
+        if self._latest.seen is not None and self._latest.seen.prominent is not None:
+            self.remember(self._latest.seen.prominent, outcome.prices)
         self.period += 1
         return outcome
 
@@ -209,13 +244,15 @@ class PricingCore:
     def _outcome(self, moves: NDArray[Any], drawn: Floats) -> tuple[_Latest, Outcome]:
         regime = self.regime
         outside, drawn = self._outside(regime, drawn)
-        ties = drawn[:, len(self.schedule.regulators) :]
+        seen = None
         if self._tabled:
             outcome = self._looked_up(regime, moves, outside)
         else:
             prices = moves if self.grid is None else self.grid[self._rows, moves]
-            outcome = self._sold(regime, prices, outside, ties)
-        latest = _Latest(regime, outcome, outside, ties, self.period)
+            prices = self._offered(regime, prices)
+            seen = self._seen(regime, prices, drawn[:, len(self.schedule.regulators) :])
+            outcome = self._sold(regime, prices, outside, seen)
+        latest = _Latest(regime, outcome, outside, seen)
         return latest, self._fined(regime, outcome, drawn) if self.schedule.regulators else outcome
 
     def welfare(self) -> Welfare:
@@ -231,11 +268,20 @@ class PricingCore:
         """
         if self._latest is None:
             raise UsageError("No period has been played yet: welfare is that of the last one.")
-        regime, outcome, outside, ties, period = self._latest
-        seeming, bonus = self._seeming(regime, outcome.prices, ties, period)
-        consumer = surplus(regime.market, seeming, outside)
-        if bonus is not None:
-            consumer = consumer - (bonus * outcome.quantities).sum(axis=-1)
+        return self._welfare(self._latest)
+
+    def foreseen(self, moves: ArrayLike, drawn: ArrayLike) -> Welfare:
+        """Return the welfare that moves would bring in the next period; arguments as of `outcome`."""
+        numbers = np.broadcast_to(np.asarray(drawn, np.float64), (self.markets, self.schedule.draws))
+        return self._welfare(self._outcome(np.asarray(moves), numbers)[0])
+
+    def _welfare(self, latest: _Latest) -> Welfare:
+        regime, outcome, outside, seen = latest
+        if seen is None:
+            seen = self._seen(regime, outcome.prices)
+        consumer = surplus(regime.market, seen.prices, outside)
+        if seen.bonus is not None:
+            consumer = consumer - (seen.bonus * outcome.quantities).sum(axis=-1)
         present = regime.present
         efficient = np.broadcast_to(efficient_surplus(present, outside), consumer.shape)
         # The outcome is kept as it is before fines.
@@ -289,47 +335,49 @@ class PricingCore:
             size = self.grid.shape[1]
             numbers = np.indices((size,) * self.market.products).reshape(self.market.products, -1).T
             worth = np.full(len(numbers), outside) if math.isfinite(outside) else None
-            found = self._sold(regime, self.grid[self._rows, numbers], worth, np.zeros((len(numbers), 0)))
+            prices = self._offered(regime, self.grid[self._rows, numbers])
+            found = self._sold(regime, prices, worth, self._seen(regime, prices))
             self._tables[key] = found.prices, found.quantities, found.profits
             for part in self._tables[key]:
                 part.flags.writeable = False
         return self._tables[key]
 
-    def _sold(self, regime: Regime, prices: Floats, outside: Floats | None, ties: Floats) -> Outcome:
-        """Return quantities and profits at prices (N, J); `ties` orders equal prices under prominence."""
+    def _offered(self, regime: Regime, prices: Floats) -> Floats:
+        """Return prices (N, J) with NaN in place of those of products that are not on sale."""
+        return prices if regime.whole else np.where(np.isin(self._rows, regime.products), prices, np.nan)
+
+    def _sold(self, regime: Regime, prices: Floats, outside: Floats | None, seen: _Seen) -> Outcome:
+        """Return quantities and profits at prices (N, J), of which consumers see `seen`."""
         market = regime.market
-        there = None if regime.whole else np.isin(self._rows, regime.products)
-        if there is not None:
-            prices = np.where(there, prices, np.nan)
-        seeming, _ = self._seeming(regime, prices, ties, self.period)
-        sold = market.quantities(seeming, outside)
+        sold = market.quantities(seen.prices, outside)
         margins = prices - market.unit_costs
-        if there is not None:
+        if not regime.whole:
+            there = np.isin(self._rows, regime.products)
             sold, margins = np.where(there, sold, 0.0), np.where(there, margins, 0.0)
         earned = regime.sums(margins * sold)
         nothing = self._nothing if len(prices) == self.markets else np.zeros(earned.shape)
         return Outcome(prices, sold, earned, nothing)
 
-    def _seeming(
-        self, regime: Regime, prices: Floats, ties: Floats, period: int
-    ) -> tuple[Floats, Floats | None]:
-        """Return the prices that consumers seem to pay, (N, J), and what of them is a bonus of prominence.
-
-        Demand depends on quality less price alone, so that hidden, absent and recommended products can be
-        expressed by such prices. The bonus is None where there is none.
+    def _seen(self, regime: Regime, prices: Floats, ties: Floats | None = None) -> _Seen:
+        """Return what consumers see of prices (N, J) in this period; `ties` orders equal prices where a
+        platform steers.
         """
         market, seeming = regime.market, prices
         if not regime.whole:
             seeming = np.where(np.isin(self._rows, regime.products), prices, _prohibitive(market))
-        prominence = self.schedule.prominence
-        if prominence is None or prominence.period > period + 1:
-            return seeming, None
-        order = np.lexsort((ties, seeming), axis=-1)
-        shown = np.argsort(order, axis=-1) < prominence.shown
-        if prominence.bonus is None:
-            return np.where(shown, seeming, _prohibitive(market)), None
-        bonus = np.where(shown, market.price_scale * prominence.bonus, 0.0)
-        return seeming - bonus, bonus
+        rule = self.schedule.prominence
+        if rule is None or ties is None or rule.period > self.period + 1:
+            return _Seen(seeming)
+        if rule.advantage is None:
+            order = np.lexsort((ties, seeming), axis=-1)
+        else:
+            favoured = self._prominent & (prices <= self._charged)
+            order = np.lexsort((ties, ~self._prominent, seeming - rule.lead * favoured), axis=-1)
+        prominent = np.argsort(order, axis=-1) < rule.shown
+        if rule.bonus is None:
+            return _Seen(np.where(prominent, seeming, _prohibitive(market)), None, prominent)
+        bonus = np.where(prominent, market.price_scale * rule.bonus, 0.0)
+        return _Seen(seeming - bonus, bonus, prominent)
 
     def _fined(self, regime: Regime, outcome: Outcome, drawn: Floats) -> Outcome:
         fines = np.zeros((self.markets, self.market.firms))

@@ -146,8 +146,7 @@ def measured_sessions(trained: Sessions, *, tests: bool = True) -> dict[str, tup
 
     present = trained.tables.phases[-1].present
     prices = [trained.path_prices(r)[:, present].mean() for r in range(len(trained))]
-    regime = trained.tables.schedule.regimes[-1]
-    reached = [regime.welfare(trained.path_prices(r)) for r in range(len(trained))]
+    reached = [trained.path_welfare(r) for r in range(len(trained))]
     values: dict[str, ArrayLike] = {
         "gain": trained.gains,
         "price": prices,

@@ -27,7 +27,7 @@ from pydantic import (
 
 from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.agents.policy import Policy
-from ludens.envs.pricing import Intervention, Market, Regulator
+from ludens.envs.pricing import Intervention, Market, Prominence, Regulator
 from ludens.envs.pricing.interventions import as_intervention, as_interventions
 from ludens.envs.pricing.options import as_market
 from ludens.envs.pricing.registration import BERTRAND
@@ -200,15 +200,10 @@ class PricingConfig(StudyConfig):
         return None if self.price_grid is None else scale * np.array(self.price_grid)
 
     def scaled_interventions(self, scale: float) -> tuple[Intervention, ...]:
-        """Return what happens in an episode of this price scale: regulators' money is multiplied as all money
-        is.
+        """Return what happens in an episode of this price scale: money in the rules is multiplied as all
+        money is.
         """
-        return tuple(
-            replace(each, threshold=scale * each.threshold, fine=scale * each.fine)
-            if isinstance(each, Regulator)
-            else each
-            for each in self.interventions
-        )
+        return tuple(_scaled(each, scale) for each in self.interventions)
 
     def drawn_ceiling(self, scale: float, seeds: np.random.SeedSequence) -> float | None:
         """Return the ceiling that an episode states, in money, drawn from its seeds; None where none is
@@ -222,6 +217,14 @@ class PricingConfig(StudyConfig):
         # Rounded as a person would state it: to the cent, or to three digits where money is finer than that.
         highest = highest_price(self.scaled(scale))
         return round(factor * highest, max(2, 2 - math.floor(math.log10(highest))))
+
+
+def _scaled(each: Intervention, scale: float) -> Intervention:
+    if isinstance(each, Regulator):
+        return replace(each, threshold=scale * each.threshold, fine=scale * each.fine)
+    if isinstance(each, Prominence) and each.advantage is not None:
+        return replace(each, advantage=scale * each.advantage)
+    return each
 
 
 @lru_cache(maxsize=64)

@@ -273,7 +273,7 @@ def _measures(trained: Sessions, panel: Panel) -> tuple[RunMeasures, ...]:
             np.where(there, of, np.nan) for of in (path.mean(axis=0) / scale, trained.fines[number])
         )
         profits = trained.profits[number] + fines
-        reached = regime.welfare(path)
+        reached = trained.path_welfare(number)
         found.append(
             replace(
                 each,

@@ -19,7 +19,7 @@ from ludens.agents.qlearning import (
     learning_tables,
     train,
 )
-from ludens.agents.qlearning.learner import stream_uniform
+from ludens.agents.qlearning.learner import Learner, stream_uniform
 from ludens.agents.qlearning.session import start_session
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.interventions import (
@@ -30,6 +30,7 @@ from ludens.envs.pricing.interventions import (
     Prominence,
     Regulator,
 )
+from ludens.envs.pricing.simulator import PricingCore
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.errors import UsageError
@@ -118,6 +119,82 @@ def test_turns_go_with_shocks_and_rules():
     tables = tables_of(Market.symmetric(), events, "in turns")
     played, session = steps_of_the_environment(tables, 2, 0, PERIODS)
     assert steps_of_the_loop(session, PERIODS) == played
+
+
+@pytest.mark.parametrize("bonus", [None, 0.4])
+@pytest.mark.parametrize("advantage", [0.0, 0.15, 0.5])
+def test_under_dynamic_prominence_the_environment_and_the_loop_play_the_same(advantage, bonus):
+    events = [Prominence(1, bonus=bonus, advantage=advantage), DemandShock(40, 0.2)]
+    tables = tables_of(Market([2.0, 2.2], [1.0, 1.1]), events, points=5, alpha=(0.2, 0.3))
+    session = start_session(tables, 3, 1)
+    learners = [Learner(session, firm) for firm in range(2)]
+    core = PricingCore(tables.market, memory=0, grid=tables.grid, interventions=tables.interventions)
+    core.reset(0)
+    was, last = divmod(session.state, tables.joints)
+    core.remember(np.arange(2)[None] == was, tables.prices(last)[None])
+    played = []
+    for _ in range(PERIODS):
+        actions = [learner.act() for learner in learners]
+        outcome = core.step([actions])
+        joint = int(tables.joint(actions))
+        for firm, learner in enumerate(learners):
+            learner.learn(joint, float(outcome.profits[0, firm]))
+        assert [learner.state // tables.joints for learner in learners] == [core.kept[0].argmax()] * 2
+        played.append(joint)
+    assert [state % tables.joints for state in steps_of_the_loop(session, PERIODS)] == played
+    for firm, learner in enumerate(learners):
+        np.testing.assert_allclose(session.values()[firm], learner.q, rtol=1e-12)
+        np.testing.assert_array_equal(session.strategies()[firm], learner.greedy)
+
+
+def test_limit_strategies_under_dynamic_prominence_earn_what_the_market_pays():
+    rule = Prominence(1, advantage=0.1)
+    quick = QLearning(points=5, beta=1e-3, window=3000)
+    trained = train(None, quick, sessions=6, seed=2, interventions=[rule])
+    tables = trained.tables
+    assert trained.strategies.shape == (6, 2, 50)
+    response = impulse_response(trained)
+    for session, cycle in enumerate(trained.cycles):
+        core = PricingCore(tables.market, memory=0, interventions=(rule,))
+        was, last = divmod(int(cycle[0]), tables.joints)
+        core.remember(np.arange(2)[None] == was, tables.prices(last)[None])
+        earned, consumer = [], []
+        for prices in trained.path_prices(session):
+            earned.append(core.step(prices[None]).profits[0])
+            consumer.append(core.welfare().consumer[0])
+        np.testing.assert_allclose(trained.profits[session], np.mean(earned, axis=0))
+        np.testing.assert_allclose(trained.path_welfare(session).consumer, consumer)
+        # Whoever is shown is the only one that sells.
+        assert np.all((np.array(earned) > 0).sum(axis=1) <= 1)
+    assert response.starts.tolist() == (2 * trained.cycle_lengths).tolist()
+    assert np.all(equilibrium_test(trained).best_reply_path <= equilibrium_test(trained).one_shot_path)
+
+
+def test_welfare_on_a_path_counts_what_a_platform_hides():
+    quick = QLearning(points=4, beta=1e-2, window=500)
+    trained = train(None, quick, sessions=4, interventions=[Prominence(1)])
+    alone = Market.symmetric(1)
+    for session in range(4):
+        cheapest = trained.path_prices(session).min(axis=1, keepdims=True)
+        wanted = alone.consumer_surplus(cheapest)
+        np.testing.assert_allclose(trained.path_welfare(session).consumer, wanted)
+        np.testing.assert_allclose(trained.path_welfare(session).profit, alone.profits(cheapest)[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("market", "events", "settings"),
+    [
+        (Market.symmetric(3), [Prominence(1, advantage=0.1)], {}),
+        (None, [Prominence(1, advantage=0.1)], {"memory": 2}),
+        (None, [Prominence(1, advantage=0.1)], {"updating": "synchronous"}),
+        (None, [Prominence(2, advantage=0.1)], {}),
+        (None, [Prominence(1, advantage=0.1, period=5)], {}),
+        (None, [Prominence(1, advantage=0.1), Regulator(1.6, 0.1)], {}),
+    ],
+)
+def test_what_does_not_go_with_dynamic_prominence_is_refused(market, events, settings):
+    with pytest.raises(UsageError, match=r"prominence with an advantage"):
+        train(market, QLearning(points=3, **settings), sessions=1, interventions=events)
 
 
 differing = st.fixed_dictionaries(

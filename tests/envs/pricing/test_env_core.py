@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ludens.envs.pricing import (
+    BertrandEnv,
     CheapTalk,
     DemandShock,
     Entrant,
@@ -18,6 +19,7 @@ from ludens.envs.pricing import (
     Regulator,
     shubik_levitan,
 )
+from ludens.envs.pricing.schedule import Schedule
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices, price_grid, profit_gain
 from ludens.envs.pricing.theory.entry import without_firm
 from ludens.errors import UsageError
@@ -123,6 +125,78 @@ def test_only_the_cheapest_are_shown_and_ties_are_drawn():
     better = Market([2.3, 2.3, 2.0], [1, 1, 1])
     sold = bonus.step([[1.5, 1.4, 1.6]]).quantities[0]
     np.testing.assert_allclose(sold, better.quantities([1.5, 1.4, 1.6]))
+
+
+def shown_by_the_book(prices, advantage, shown):
+    """Which of one market's products are shown in each period after the first, given those of the first."""
+    held, before = set(), None
+    for now in prices:
+        if before is not None:
+            seeming = {
+                product: now[product]
+                - (advantage if product in held and now[product] <= before[product] else 0)
+                for product in range(len(now))
+            }
+            # Products that were shown come first among equals; other ties do not arise in the test's prices.
+            order = sorted(seeming, key=lambda product: (round(seeming[product], 6), product not in held))
+            yield set(order[:shown])
+            held = set(order[:shown])
+        else:
+            held = set(sorted(range(len(now)), key=lambda product: now[product])[:shown])
+        before = now
+
+
+@pytest.mark.parametrize("shown", [1, 2])
+@pytest.mark.parametrize("advantage", [0.0, 0.1, 0.25])
+def test_products_that_were_shown_keep_their_place_unless_they_become_dearer(shown, advantage):
+    # Every product has prices of its own, a hundredth apart from all others', so that only those tie that
+    # are cheaper by exactly the advantage.
+    rng = np.random.default_rng(4)
+    prices = 1.2 + 0.05 * rng.integers(0, 8, (60, 3)) + np.array([0.0, 0.01, 0.02])
+    market = Market.symmetric(3)
+    core = PricingCore(market, interventions=(Prominence(shown, advantage=advantage),))
+    core.reset(1)
+    sold = np.array([core.step(each[None]).quantities[0] > 0 for each in prices])
+    assert [set(np.flatnonzero(each)) for each in sold[1:]] == list(
+        shown_by_the_book(prices, advantage, shown)
+    )
+    static = PricingCore(market, interventions=(Prominence(shown),))
+    kept = np.array([static.step(each[None]).quantities[0] > 0 for each in prices])
+    assert (kept != sold).any() == (advantage > 0)
+
+
+def test_a_place_that_is_kept_is_kept_to_the_cent_and_forgotten_in_a_new_market():
+    rule = Prominence(1, advantage=0.1)
+    core = PricingCore(Market.symmetric(), interventions=(rule,))
+    alone = Market.symmetric(1)
+    for prices, seller in (
+        ([1.5, 1.6], 0), ([1.5, 1.4], 0), ([1.5, 1.39], 1), ([1.5, 1.6], 0), ([1.6, 1.6], 0), ([1.7, 1.6], 1),
+    ):  # fmt: skip
+        sold = core.step([prices]).quantities[0]
+        assert sold[seller] == pytest.approx(float(alone.quantities([prices[seller]])[0]))
+        assert sold[1 - seller] == 0
+        assert core.kept.tolist() == [[seller == 0, seller == 1]]
+        assert core.welfare().consumer[0] == pytest.approx(float(alone.consumer_surplus([prices[seller]])))
+    core.reset(0)
+    assert not core.kept.any()
+    assert core.step([[1.5, 1.45]]).quantities[0, 0] == 0
+    with pytest.raises(UsageError, match="advantage of prominence"):
+        Prominence(1, advantage=-0.1)
+
+
+def test_firms_are_told_which_products_keep_their_place():
+    env = BertrandEnv(actions="continuous", interventions=[Prominence(1, advantage=0.1)])
+    env.reset(seed=0)
+    (rule,) = env.turn("firm_0").facts["notices"]
+    assert rule == (
+        "The platform on which all firms sell shows customers only the cheapest product. A product that was"
+        " shown in the last period and has not become dearer stays shown unless another is more than 0.1"
+        " cheaper."
+    )
+    env.step({"firm_0": 1.7, "firm_1": 1.6})
+    assert env.turn("firm_0").facts["notices"] == (rule, "In period 1 the platform showed firm_1.")
+    with_bonus = Schedule(Market.symmetric(), [Prominence(2, bonus=0.3, advantage=0.0)])
+    assert with_bonus.notices(0)[0].endswith("stays recommended unless another is cheaper.")
 
 
 def test_average_prices_can_be_what_is_fined():
