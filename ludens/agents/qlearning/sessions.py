@@ -97,7 +97,7 @@ class Sessions:
         tables, cycle = self.tables, self.cycles[session]
         reached = tables.schedule.regimes[-1].welfare(self.path_prices(session))
         phase, joints = tables.phases[-1], self.joint_actions(session)[cycle]
-        if tables.schedule.prominence is None or phase.consumer is None:
+        if phase.consumer is None:
             return reached
         if tables.steering is not None:
             consumer = phase.consumer[tables.prominent(cycle, joints), joints]

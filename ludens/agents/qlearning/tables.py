@@ -73,7 +73,7 @@ class Phase:
         fines: expected fines, (joint actions, firms).
         chances: the probability of an outcome up to each one, ascending to 1, (outcomes,).
         drawn: numbers by which the simulator's chance brings each outcome, (outcomes, draws).
-        consumer: consumer surplus, (outcomes, joint actions); None without interventions.
+        consumer: consumer surplus, (outcomes, joint actions); None where no platform steers consumers.
     """
 
     start: int
@@ -411,7 +411,8 @@ class LearningTables:
                 holder = np.tile(np.arange(self.firms) == place, (self.joints, 1))
                 core.remember(holder, np.full(holder.shape, np.inf))
             outcomes.append(core.outcome(moves, numbers))
-            consumer.append(core.foreseen(moves, numbers).consumer)
+            if self.schedule.prominence is not None:
+                consumer.append(core.foreseen(moves, numbers).consumer)
         up_to = np.cumsum(shares)
         up_to[-1] = 1.0
         return Phase(
@@ -421,7 +422,7 @@ class LearningTables:
             fines=np.tensordot(shares, np.stack([each.fines for each in outcomes]), axes=1),
             chances=up_to,
             drawn=np.array(drawn),
-            consumer=np.stack(consumer),
+            consumer=np.stack(consumer) if consumer else None,
         )
 
 

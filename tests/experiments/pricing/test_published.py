@@ -54,6 +54,18 @@ def test_synchronous_learning_ends_near_cost_and_asynchronous_learning_far_above
         assert 8.1 < alone < 9.3
 
 
+def test_steering_that_looks_back_lowers_prices_and_static_steering_makes_learners_take_turns():
+    made = cells("johnson_rhodes_wildenbeest_2023.toml")
+    plain, static, dynamic = (
+        measured(made[label,][0] | {"max_periods": 2_500_000}, 8)
+        for label in ("no steering", "static", "dynamic, advantage 0")
+    )
+    assert dynamic["price"][0] < static["price"][0] < plain["price"][0]
+    assert dynamic["consumer_surplus"][0] > 1.2 * plain["consumer_surplus"][0]
+    assert dynamic["gain"][0] < static["gain"][0] < 0.4 < 0.7 < plain["gain"][0]
+    assert static["cycle"][0] > 2 * plain["cycle"][0]
+
+
 @pytest.mark.parametrize("label", ["costs 1 and 0.5", "outside good ±0.2", "μ = 0.1"])
 def test_variants_of_the_baseline_have_the_published_gain(label):
     settings, published = cells("calvano_2020.toml")[label,]
