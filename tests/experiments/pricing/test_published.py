@@ -62,7 +62,7 @@ def test_steering_that_looks_back_lowers_prices_and_static_steering_makes_learne
     )
     assert dynamic["price"][0] < static["price"][0] < plain["price"][0]
     assert dynamic["consumer_surplus"][0] > 1.2 * plain["consumer_surplus"][0]
-    assert dynamic["gain"][0] < static["gain"][0] < 0.4 < 0.7 < plain["gain"][0]
+    assert dynamic["gain"][0] < static["gain"][0] < 0.5 * plain["gain"][0]
     assert static["cycle"][0] > 2 * plain["cycle"][0]
 
 
