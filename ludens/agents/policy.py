@@ -93,6 +93,8 @@ class Decision(Shown):
     Attributes:
         action: the number of the option taken, or the number chosen where the turn has an interval in place
             of options (a price, say); None unless `status` is ``"valid"``.
+        further: the numbers after the first, which is `action`, where the turn asks for several at once, as
+            of a firm with several products.
         status: ``"invalid"`` where no reply could be read, ``"refused"`` where the model declined to answer,
             ``"low_mass"`` where log-probabilities were insisted on and almost none of the probability lay on
             the options (`ludens.agents.llm.logprobs.MIN_ANSWER_MASS`).
@@ -116,6 +118,7 @@ class Decision(Shown):
     calls: tuple[Call, ...] = ()
     on_invalid: OnInvalid = "drop"
     notes: Mapping[str, str] | None = None
+    further: tuple[float, ...] = ()
     shown_by: ClassVar[str] = "ludens.agents.policy:decision_view"
 
     def __post_init__(self) -> None:
@@ -124,6 +127,13 @@ class Decision(Shown):
             raise UsageError(f"A decision that is {self.status} must {has} an action.")
         if self.action is not None:
             object.__setattr__(self, "action", _action(self.action))
+        if self.further:
+            object.__setattr__(self, "further", tuple(float(_action(each)) for each in self.further))
+
+    @property
+    def move(self) -> Any:
+        """The action as environments take it: a number, or an array where several are chosen at once."""
+        return np.array([self.action, *self.further], dtype=np.float64) if self.further else self.action
 
     @property
     def answer_mass(self) -> float | None:
@@ -187,6 +197,8 @@ class Policy(Shown, ABC):
     """Whether turns are put to it as text, in a framing and an order of the options."""
     needs_person: ClassVar[bool] = False
     """Whether a person answers in this terminal, one question at a time."""
+    several: ClassVar[bool] = False
+    """Whether it chooses several numbers at once where a turn asks for them (`Turn.numbers`)."""
     made_from: Mapping[str, Any] | None = None
     """The specification that `ludens.agents.make_policy` made a policy of one's own from."""
     session: int | None = None
@@ -242,7 +254,7 @@ class Policy(Shown, ABC):
         env: AECEnv[str, Any, Any] | ParallelEnv[str, Any, Any],
         rng: np.random.Generator,
         agent: str | None = None,
-    ) -> int | float | None:
+    ) -> Any:
         """Return the action for PettingZoo's own loops.
 
         Args:
@@ -275,7 +287,7 @@ class Policy(Shown, ABC):
             reason = decision.calls[-1].detail if decision.calls else "no reason given"
             raise NoDecisionError(f"{self.name} gave no usable decision at {turn.node!r}: {reason}", decision)
         keep_notes(env, agent, decision)
-        return decision.action
+        return decision.move
 
 
 def keep_notes(env: Any, agent: str, decision: Decision) -> None:
@@ -325,5 +337,5 @@ def decision_view(decision: Decision) -> View:
         facts["reply"] = clipped("none" if last.reply is None else last.reply, 1000)
         facts["outcome"] = f"{last.model}: {last.outcome}{f' ({last.detail})' if last.detail else ''}{asked}"
     return View(
-        "no action" if decision.action is None else f"action {decision.action}", "decision", facts=facts
+        "no action" if decision.action is None else f"action {decision.move}", "decision", facts=facts
     )

@@ -31,6 +31,7 @@ class RandomPolicy(Policy):
     """
 
     name = "random"
+    several = True
 
     def __init__(self, interval: Interval | None = None) -> None:
         self.interval = interval
@@ -49,9 +50,10 @@ class RandomPolicy(Policy):
                 f"{self.name} draws from an interval, and {turn.environment} bounds numbers by {low:g} and "
                 f"{high:g}: give it finite bounds."
             )
-        number = float(rng.uniform(low, high))
+        drawn = [float(rng.uniform(low, high)) for _ in range(turn.numbers)]
         least, most = turn.interval if turn.interval is not None else (-math.inf, math.inf)
-        return Decision(min(max(number, least), most))
+        number, *further = (min(max(each, least), most) for each in drawn)
+        return Decision(number, further=tuple(further))
 
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made for the same game."""

@@ -286,7 +286,7 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
                 return observed[seat], rewards[seat], terminations[seat], truncations[seat], infos[seat]
         raise self._never_asked()
 
-    def _decide(self, agent: str) -> int | float:
+    def _decide(self, agent: str) -> Any:
         """Return the action of another seat's policy.
 
         Raises:
@@ -303,7 +303,7 @@ class AgainstEnv(gymnasium.Env[Any, Any]):
         if decision.notes is not None:
             self._notes[agent] = decision.notes
             keep_notes(self.env, agent, decision)
-        return decision.action
+        return decision.move
 
     def _never_asked(self) -> UsageError:
         return UsageError(f"{self.seat} never moves in this episode of {_name(self.env)}: take another seat.")

@@ -103,6 +103,7 @@ class Turn:
             drawn anew for every round.
         interval: the lowest and the highest number that may be chosen, where the move is a number (a price)
             and `options` is empty; None where there are options.
+        numbers: how many such numbers are to be chosen at once, as by a firm with several products.
         scale: how the options are to be understood where they are points; None where they are moves.
     """
 
@@ -121,3 +122,4 @@ class Turn:
     facts: Mapping[str, Any] = field(default_factory=dict)
     interval: tuple[float, float] | None = None
     scale: Scale | None = None
+    numbers: int = 1

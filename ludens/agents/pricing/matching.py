@@ -25,7 +25,7 @@ class MatchingPolicy(PriceRulePolicy):
         """
         charged = view.charged
         if len(charged):
-            last = np.delete(charged[-1, list(view.active)], view.place)
+            last = np.delete(charged[-1, list(view.active)], view.places)
             if np.isfinite(last).any():
                 return float(np.nanmin(last))
         return float(monopoly_prices(view.present)[view.place])

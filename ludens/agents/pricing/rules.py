@@ -13,7 +13,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
-from ludens.agents.pricing.view import MarketView, market_view
+from ludens.agents.pricing.view import MarketView, market_views
 from ludens.envs import Turn
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
@@ -29,17 +29,16 @@ class PriceRulePolicy(Policy):
     """
 
     head: ClassVar[str] = ""
+    several: ClassVar[bool] = True
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Take the rule's price, or the one on offer that is nearest to it.
 
         Raises:
-            UsageError: the turn does not belong to a pricing market, the firm sells several products, or the
-                rule has no price in this market.
+            UsageError: the turn does not belong to a pricing market, or the rule has no price in it.
         """
-        view = market_view(turn)
         try:
-            return priced(turn, self.price(view, rng))
+            return priced(turn, *(self.price(view, rng) for view in market_views(turn)))
         except UsageError as error:
             why = str(error)
             raise UsageError(
@@ -47,14 +46,13 @@ class PriceRulePolicy(Policy):
             ) from error
 
     def check(self, turn: Turn) -> None:
-        """Refuse a market in which the firm may not see what the rule needs, or that has no such price.
+        """Refuse a market in which the rule has no price, or the firm may not see what the rule needs.
 
         Raises:
-            UsageError: it may not see it.
+            UsageError: it is such a market.
             EquilibriumError: the price is not worked out where capacities are limited.
         """
-        if turn.facts.get("information") is not None or market_view(turn).capacities:
-            self.decide(turn, np.random.default_rng(0))
+        self.decide(turn, np.random.default_rng(0))
 
     @abstractmethod
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
@@ -75,13 +73,14 @@ class PriceRulePolicy(Policy):
         return hash((type(self), self.name))
 
 
-def priced(turn: Turn, price: float) -> Decision:
-    """Return the decision for a price: the option nearest to it, or the price itself within the turn's
-    bounds.
+def priced(turn: Turn, price: float, *further: float) -> Decision:
+    """Return the decision for a price, and those of further products: the option nearest to it, or the price
+    itself within the turn's bounds.
     """
     if not turn.options:
         low, high = turn.interval if turn.interval is not None else (0.0, math.inf)
-        return Decision(float(min(max(price, low), high)))
+        first, *others = (float(min(max(each, low), high)) for each in (price, *further))
+        return Decision(first, further=tuple(others))
     nearest = min(turn.options, key=lambda option: abs(float(option.name) - price))
     return Decision(nearest.action)
 
@@ -122,6 +121,16 @@ class MyopicPolicy(PriceRulePolicy):
         firm = int(view.present.owners[view.place])
         return float(view.present.best_response(firm, last)[view.place])
 
+    def check(self, turn: Turn) -> None:
+        """Refuse a market without best replies too.
+
+        Raises:
+            UsageError: it is such a market.
+        """
+        super().check(turn)
+        view = market_views(turn)[0]
+        view.present.best_response(int(view.present.owners[view.place]), nash_prices(view.present))
+
 
 class GrimPricePolicy(PriceRulePolicy):
     """The joint-profit price until a rival has undercut it once, then the Nash price for ever.
@@ -136,14 +145,15 @@ class GrimPricePolicy(PriceRulePolicy):
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Charge the joint-profit price, or the Nash price once it was undercut."""
-        view = market_view(turn)
+        views = market_views(turn)
+        view = views[0]
         charged = view.charged
         monopoly, nash = monopoly_prices(view.present), nash_prices(view.present)
         agreed = np.array([_offered(turn, float(price)) for price in monopoly])
         slack = 1e-3 * np.abs(monopoly - nash)
         undercut = charged[:, list(view.active)] < agreed - slack  # False where a price is not there
-        betrayed = bool(np.delete(undercut, view.place, axis=1).any())
-        return priced(turn, float((nash if betrayed else monopoly)[view.place]))
+        betrayed = bool(np.delete(undercut, view.places, axis=1).any())
+        return priced(turn, *(float((nash if betrayed else monopoly)[each.place]) for each in views))
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """Return the joint-profit price, at which it opens."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,12 +31,14 @@ class MarketView:
 
     Attributes:
         market: the demand and the costs of all firms, those not in the market now among them.
-        firm: the firm's number in it; `product` is the number of its only product.
-        present: the market of the firms that are there now, numbered anew; `place` is the firm's product in
-            it, and `active` are the numbers of its products in `market`.
+        firm: the firm's number in it; `product` is the number of its only product, or of that of its
+            products, `owned`, whose price is asked for.
+        present: the market of the firms that are there now, numbered anew; `place` is the product in it, and
+            `active` are the numbers of its products in `market`.
         period: of the price that is asked for, from 0.
         prices: shape (periods, products), in money; NaN where a product was not on sale.
-        quantities, profits: the firm's own, shape (periods,), in units and in money; profits are less fines.
+        quantities: of `product`, shape (periods,), in units; NaN where the firm did not sell it.
+        profits: the firm's own, shape (periods,), in money, less fines.
         fines: those that the firm paid, shape (periods,), in money; None where nobody fines.
         limit: the price above which the firm learns that nothing can be sold; None if it learns of none.
         notes: what the firm wrote down in the last period, by name.
@@ -73,6 +75,12 @@ class MarketView:
     information: Information | None = None
     sold: Floats | None = None
     earned: Floats | None = None
+    owned: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The firm's products in `present`."""
+        return tuple(self.active.index(product) for product in self.owned)
 
     @property
     def charged(self) -> Floats:
@@ -121,7 +129,7 @@ class MarketView:
         return tuple(
             number
             for number in range(self.market.products)
-            if number != self.product and (met[number] or number in self.active)
+            if number not in self.owned and (met[number] or number in self.active)
         )
 
     @property
@@ -141,6 +149,21 @@ def market_view(turn: Turn) -> MarketView:
     Raises:
         UsageError: the environment is not a pricing market, or the firm sells several products.
     """
+    views = market_views(turn)
+    if len(views) != 1:
+        raise UsageError(
+            f"This policy prices one product, and {turn.agent} has {len(views)}: give the market one product "
+            "for each firm, or seat a policy that prices several, such as nash."
+        )
+    return views[0]
+
+
+def market_views(turn: Turn) -> tuple[MarketView, ...]:
+    """Return the views of a firm that asks for the price of each of its products, in their order.
+
+    Raises:
+        UsageError: the environment is not a pricing market.
+    """
     facts = turn.facts
     market, history = facts.get("market"), facts.get("prices")
     if market is None or history is None:
@@ -148,25 +171,23 @@ def market_view(turn: Turn) -> MarketView:
             f"A firm sets prices in a market, and {turn.environment} is none: seat it in ludens/bertrand-v0."
         )
     firm = int(turn.agent.rpartition("_")[2])
-    owned = np.flatnonzero(np.asarray(market.owners) == firm)
-    if len(owned) != 1:
-        raise UsageError(
-            f"A policy of ludens.agents.pricing prices one product, and {turn.agent} has {len(owned)}: give "
-            "the market one product for each firm."
-        )
-    product = int(owned[0])
+    owned = facts.get("owned")
+    if owned is None:
+        owned = np.flatnonzero(np.asarray(market.owners) == firm).tolist()
+    sales = np.asarray(facts["own_quantities"] if facts.get("own_quantities") is not None else ())
+    sales = sales.astype(np.float64).reshape(len(sales), len(owned))
     active = tuple(facts.get("active") or range(market.products))
     low, high = turn.interval if turn.interval is not None else _ends(turn)
-    return MarketView(
+    first = MarketView(
         market=market,
         firm=firm,
-        product=product,
+        product=int(owned[0]),
         present=facts.get("present") or market,
-        place=active.index(product),
+        place=active.index(int(owned[0])),
         active=active,
         period=int(facts["period"]),
         prices=np.asarray(history, dtype=np.float64).reshape(-1, market.products),
-        quantities=_own(facts.get("own_quantities")),
+        quantities=sales[:, 0],
         profits=_own(facts.get("own_profits")),
         fines=None if facts.get("own_fines") is None else _own(facts["own_fines"]),
         limit=facts.get("price_limit"),
@@ -179,19 +200,26 @@ def market_view(turn: Turn) -> MarketView:
         information=facts.get("information"),
         sold=_table(facts.get("quantities")),
         earned=_table(facts.get("profits")),
+        owned=tuple(map(int, owned)),
+    )
+    if len(owned) == 1:
+        return (first,)
+    return tuple(
+        replace(first, product=product, place=active.index(product), quantities=sales[:, number])
+        for number, product in enumerate(first.owned)
     )
 
 
 def usual_prices(turn: Turn) -> tuple[float, float]:
-    """Return the ends of the usual price grid of the seat's product: from a tenth below the Nash price to a
-    tenth above the joint-profit price, in terms of their distance.
+    """Return the ends of the usual price grid of the seat's first product: from a tenth below the Nash price
+    to a tenth above the joint-profit price, in terms of their distance.
 
     Raises:
         UsageError: as `market_view`.
     """
     from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 
-    view = market_view(turn)
+    view = market_views(turn)[0]
     nash = float(nash_prices(view.present)[view.place])
     monopoly = float(monopoly_prices(view.present)[view.place])
     margin = 0.1 * (monopoly - nash)

@@ -348,6 +348,7 @@ class BertrandBase(BaseEnv):
             round=played,
             rounds=self.options.periods,
             interval=None if self._offers else (self.options.low, self.options.high),
+            numbers=len(products),
             facts={
                 "market": views.market(regime),
                 "present": views.present(regime),

@@ -90,6 +90,14 @@ class Regime:
             return self.market.groups.maxima(values)
         return self._each_firm(self.present.groups.maxima(values[..., list(self.products)]), -np.inf)
 
+    def means(self, values: Floats) -> Floats:
+        """Return means over the products of each firm, (..., J) to (..., F); NaN for firms without any."""
+        there = np.isin(np.arange(self.market.products), self.products)
+        sizes = self.sums(there.astype(np.float64))
+        with np.errstate(invalid="ignore"):
+            means: Floats = self.sums(np.where(there, values, 0.0)) / sizes
+        return means
+
     def _each_firm(self, values: Floats, missing: float) -> Floats:
         placed = np.full((*values.shape[:-1], self.market.firms), missing)
         placed[..., list(self.firms)] = values
@@ -289,6 +297,11 @@ class Schedule:
     def ever_owned(self, firm: int) -> tuple[int, ...]:
         """Return the numbers of the products whose prices a firm sets in any period."""
         return tuple(sorted({product for each in self.regimes for product in each.products_of(firm)}))
+
+    @property
+    def several(self) -> bool:
+        """Whether a firm sets the prices of several products in any period."""
+        return self.market.products > self.market.firms or bool(self.mergers)
 
     def notices(self, period: int) -> tuple[str, ...]:
         """Return the public notices of a period: a sentence for each rule and each event up to it."""

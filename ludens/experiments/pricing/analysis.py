@@ -14,9 +14,11 @@ from ludens.experiments.pricing.measures import (
     MEANS,
     FirmMeasures,
     GroupMeasures,
+    ProductMeasures,
     RegimeMeasures,
     RunMeasures,
     by_firm,
+    by_product,
     group,
     measure,
     measure_regimes,
@@ -38,6 +40,7 @@ class Analysis:
         measures: one per run.
         groups: all runs, and those of each scale where there are several.
         firms: one per seat, over runs.
+        products: one for each, where firms have several; otherwise empty.
         regimes: one for each, where firms, demand or costs change; otherwise empty.
         dynamics: learning paths, times to collusion, and Edgeworth cycles.
         regression: of prices on both lagged prices, errors clustered by run.
@@ -49,6 +52,7 @@ class Analysis:
     measures: tuple[RunMeasures, ...]
     groups: tuple[GroupMeasures, ...]
     firms: tuple[FirmMeasures, ...]
+    products: tuple[ProductMeasures, ...]
     regimes: tuple[RegimeMeasures, ...]
     dynamics: Dynamics
     regression: Regression
@@ -75,6 +79,7 @@ def analyse(panel: Panel, seed: int = 0) -> Analysis:
         groups=tuple(groups),
         firms=by_firm(measures, draws),
         regimes=measure_regimes(panel, draws),
+        products=by_product(panel, measures, draws),
         dynamics=measure_dynamics(panel, paths),
         regression=regression,
         null=myopic_null(panel, noise) if identified and panel.schedules else None,
@@ -97,6 +102,10 @@ def estimates(found: Analysis) -> Iterator[dict[str, Any]]:
     for firm in found.firms:
         for name in ("price", "gain", "profit", "fine"):
             yield {"measure": name, "of": f"firm {firm.firm}: {firm.name}"} | asdict(getattr(firm, name))
+    for product in found.products:
+        for name in ("price", "quantity"):
+            row = {"measure": name, "of": f"product {product.product}"}
+            yield row | asdict(getattr(product, name))
     yield from dynamics_rows(found.dynamics)
     regression = found.regression
     for name in ("own", "rival"):

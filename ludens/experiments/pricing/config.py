@@ -136,11 +136,6 @@ class PricingConfig(StudyConfig):
             return market
         named = len(info.data["firms"])
         made = market.made(named)
-        if made.products != made.firms:
-            raise ValueError(
-                f"A pricing run needs one product for each firm; this market has {made.products} products "
-                f"of {made.firms} firms."
-            )
         if named not in {1, made.firms}:
             raise ValueError(
                 f"The market has {made.firms} firms and {named} were named: name one for each, or one for "

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from ludens.envs.pricing.schedule import Schedule
 from ludens.errors import UsageError
 from ludens.experiments.pricing.branch import BranchConfig
 from ludens.experiments.pricing.config import PricingConfig, pricing_config
@@ -105,6 +106,11 @@ def pointed(config: DeviateConfig) -> DeviateConfig:
     """
     with Run(config.source) as run:
         market = pricing_config(run)
+        if Schedule(market.scaled(1.0), market.scaled_interventions(1.0)).several:
+            raise UsageError(
+                f"deviate.source: A deviation is of one price, and {config.source} has firms with several "
+                "products: take a run of firms with one product each."
+            )
         complete = {episode.index: _complete_periods(run, market, episode) for episode in run.episodes()}
         labels = {episode.index: episode.labels for episode in run.episodes()}
     if unknown := [firm for firm in config.deviators if firm >= len(market.seats)]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision
 from ludens.envs import Turn
-from ludens.envs.pricing import Market
+from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.experiments.pricing.config import PricingConfig, pricing_config
 from ludens.experiments.pricing.session import MarketSession
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
@@ -25,24 +25,26 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The history of one episode. T periods were played by F firms, one product each.
+    """The history of one episode. T periods were played by F firms with J products.
 
     Attributes:
         episode: how it stands.
         market: at the episode's scale.
-        prices: (T, F), in money; NaN for a firm that was not in the market.
+        prices: (T, F), in money, means over a firm's products; NaN for a firm that was not in the market.
+        products: (T, 2, J), price and quantity of each product; NaN for those not on sale.
         quantities, profits, fines: (T, F), in units and in money; profits are less fines.
         welfare: (T, 2), consumer surplus and efficient total surplus, in money.
         decisions: by (period, firm), the last period's of an aborted episode among them.
     """
 
     episode: EpisodeRecord
-    market: Market
+    market: AnyMarket
     prices: Floats
     quantities: Floats
     profits: Floats
     fines: Floats
     welfare: Floats
+    products: Floats
     decisions: dict[tuple[int, int], Decision]
 
 
@@ -87,9 +89,10 @@ def history(
     seats = list(config.seats)
     decisions: dict[tuple[int, int], Decision] = {}
     played: list[dict[str, dict[str, float]]] = []
+    products: list[Floats] = []
     welfare: list[tuple[float, float]] = []
     for table, _, decided in periods_of(run, config, episode, seeds):
-        played, welfare = table.played, table.welfare
+        played, products, welfare = table.played, table.products, table.welfare
         decisions |= {(table.period, seats.index(seat)): each for seat, each in decided.items()}
 
     def column(name: str) -> Floats:
@@ -105,6 +108,7 @@ def history(
         profits=column("profit"),
         fines=column("fine"),
         welfare=np.array(welfare).reshape(len(welfare), 2),
+        products=np.array(products).reshape(len(products), 2, market.products),
         decisions=decisions,
     )
 

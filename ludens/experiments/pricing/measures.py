@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.envs.pricing.theory.benchmarks import firm_gains, total_gain
+from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.experiments.measures.intervals import Estimate, cluster_mean, missing, wilson
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.report.names import finite
@@ -149,6 +150,25 @@ class FirmMeasures:
 
 
 @dataclass(frozen=True)
+class ProductMeasures:
+    """One product over the runs that are done, with 95 % intervals over runs.
+
+    Attributes:
+        product: its number.
+        firm: the number of the firm that sets its price at the end; None where it is not on sale then.
+        price, quantity: means over the last periods of a run; the price is divided by α.
+        nash, joint: its benchmark prices at the end; None where it is not on sale or there are none.
+    """
+
+    product: int
+    firm: int | None
+    price: Estimate
+    quantity: Estimate
+    nash: float | None
+    joint: float | None
+
+
+@dataclass(frozen=True)
 class RegimeMeasures:
     """The periods between two changes of the market, over runs; means are over the last of these periods.
 
@@ -258,6 +278,42 @@ def by_firm(measures: Sequence[RunMeasures], rng: np.random.Generator) -> tuple[
             joint=finite(measures[0].joint[firm]),
         )
         for firm, name in enumerate(names)
+    )
+
+
+def by_product(
+    panel: Panel, measures: Sequence[RunMeasures], rng: np.random.Generator
+) -> tuple[ProductMeasures, ...]:
+    """Measure each product over finished runs; nothing where each firm has one."""
+    if panel.product_prices is None or panel.product_quantities is None or not panel.regimes:
+        return ()
+    regime, scale = panel.regimes[-1], float(panel.scale[0])
+    done = [found for found in measures if found.window]
+    try:
+        nash, joint = regime.nash / scale, regime.monopoly / scale
+    except EquilibriumError:
+        nash = joint = np.full(regime.market.products, np.nan)
+    seats = {product: firm for firm in regime.firms for product in regime.products_of(firm)}
+
+    def mean(of: NDArray[np.float64], product: int, *, money: bool) -> Estimate:
+        values = []
+        for found in done:
+            last = of[found.run, found.played - found.window : found.played, product]
+            known = last[np.isfinite(last)]
+            value = float(known.mean()) / (found.scale if money else 1.0) if len(known) else None
+            values.append((found.run, value))
+        return _mean(values, rng)
+
+    return tuple(
+        ProductMeasures(
+            product,
+            seats.get(product),
+            price=mean(panel.product_prices, product, money=True),
+            quantity=mean(panel.product_quantities, product, money=False),
+            nash=finite(nash[product]),
+            joint=finite(joint[product]),
+        )
+        for product in range(regime.market.products)
     )
 
 

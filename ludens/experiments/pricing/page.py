@@ -189,6 +189,8 @@ def _warnings(result: PricingResult) -> Iterator[str]:
 
 def _notes(result: PricingResult) -> Iterator[str]:
     names = {name for firms in result.panel.firms for name in firms}
+    if result.analysis.products:
+        yield "Prices of firms with several products are means over them; the table of products has each."
     if result.manifest["config"]["interventions"]:
         yield (
             "Nash and joint-profit prices, Δ and welfare are those of each period's own regime: of the firms "

@@ -44,7 +44,8 @@ class Panel:
     """Several runs of a market. R runs, T periods, F firms.
 
     Attributes:
-        prices: (R, T, F), in money units (those of the run's price scale); NaN where not played.
+        prices: (R, T, F), in money units (those of the run's price scale); NaN where not played. The price of
+            a firm with several products, and its benchmarks, are means over them.
         quantities, profits: the same, in units and in money; profits are before fines.
         firms: per run the name of each firm.
         status: per run ``"done"``, ``"aborted"``, ``"running"`` or ``"planned"``.
@@ -60,6 +61,7 @@ class Panel:
         detail: per run why it stopped, if it did.
         notes: of the firms, in order.
         schedules: per run its market and interventions; empty if they are not known.
+        product_prices, product_quantities: (R, T, J), of each product where firms have several; else None.
     """
 
     prices: Floats
@@ -80,6 +82,8 @@ class Panel:
     detail: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     schedules: tuple[Schedule, ...] = field(default=(), repr=False)
+    product_prices: Floats | None = None
+    product_quantities: Floats | None = None
 
     def __post_init__(self) -> None:
         shape: tuple[int, ...] = self.prices.shape
@@ -163,14 +167,14 @@ class Panel:
     def steady_market(self, run: int, first: int, end: int) -> AnyMarket | None:
         """Return the market of a run in the periods from `first` to before `end`, from 0.
 
-        It is None where firms, demand or costs change within them, a firm is absent, or the market is not
-        known.
+        It is None where firms, demand or costs change within them, a firm is absent or has several products,
+        or the market is not known.
         """
         if not self.schedules:
             return None
         schedule = self.schedules[run]
         regime = schedule.regime(first)
-        steady = regime.whole and schedule.regime(max(first, end - 1)) is regime
+        steady = regime.whole and not schedule.several and schedule.regime(max(first, end - 1)) is regime
         return regime.market if steady else None
 
 

@@ -44,6 +44,11 @@ def panel(run: Run | str | os.PathLike[str]) -> Panel:
     )
     fines = _filled([each.fines for each in found], periods, firms)
     welfare = _filled([each.welfare for each in found], periods, 2)
+    several = any(schedule.several for schedule in known.values())
+    each_product = [
+        _filled([each.products[:, place] for each in found], periods, found[0].market.products)
+        for place in range(2)
+    ]
     return Panel(
         prices=_filled([each.prices for each in found], periods, firms),
         quantities=_filled([each.quantities for each in found], periods, firms),
@@ -63,6 +68,8 @@ def panel(run: Run | str | os.PathLike[str]) -> Panel:
         detail=tuple(each.episode.detail for each in found),
         notes=tuple(note for number, each in enumerate(found) for note in _notes(number, each)),
         schedules=tuple(known[scale] for scale in scales),
+        product_prices=each_product[0] if several else None,
+        product_quantities=each_product[1] if several else None,
     )
 
 
@@ -86,8 +93,8 @@ def _benchmarks(schedule: Schedule, periods: int) -> tuple[Floats, Floats, Float
         return np.array([solved[regime.start] for regime in regimes]).reshape(shape)
 
     return (
-        each(lambda regime: regime.nash),
-        each(lambda regime: regime.monopoly),
+        each(lambda regime: regime.means(regime.nash)),
+        each(lambda regime: regime.means(regime.monopoly)),
         each(lambda regime: regime.profits[0]),
         each(lambda regime: regime.profits[1]),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
 from ludens.experiments.pricing.panels import Panel
@@ -92,6 +93,7 @@ def to_json(result: PricingResult) -> dict[str, Any]:
         "unfinished": result.unfinished,
         "runs": runs_as_json(result.analysis, result.costs),
         "regimes": [plain(asdict(replace(each, runs=()))) for each in result.analysis.regimes],
+        "products": [plain(asdict(each)) for each in result.analysis.products],
         "estimates": [plain(row) for row in estimates(result.analysis)],
         "regression": plain(asdict(regression)),
         "null": None if null is None else plain(asdict(null)),
@@ -174,4 +176,44 @@ def panel_rows(played: Panel) -> Iterator[dict[str, Any]]:
             "session": sessions[run][firm] if sessions[run] else None,
             **{name: plain(float(values[run, period, firm])) for name, values in own.items()},
             **{name: plain(float(values[run, period])) for name, values in whole.items()},
+        }
+
+
+PRODUCTS = (
+    Column("run", "integer", "the run of the market, from 0"),
+    Column("status", "text", "of the run, as in the table of episodes"),
+    Column("scale", "number", "the unit α that prices and costs are multiplied with"),
+    Column("period", "integer", "the period, from 1"),
+    Column("product", "integer", "the product, from 0"),
+    Column("firm", "integer", "the firm that set its price in that period, from 0"),
+    Column("price", "number", "the price", "money"),
+    Column("quantity", "number", "units sold", "units"),
+    Column("nash_price", "number", "its price in the one-shot equilibrium of that period", "money"),
+    Column("joint_price", "number", "its price where joint profit is largest", "money"),
+)
+"""There where firms have several products. Money is that of the run's scale."""
+
+
+def product_rows(played: Panel) -> Iterator[dict[str, Any]]:
+    """Yield one row for each run, period and product on sale, in a panel of firms with several products."""
+    prices, quantities = played.product_prices, played.product_quantities
+    assert prices is not None
+    assert quantities is not None
+    for run, period, product in zip(*np.nonzero(np.isfinite(prices)), strict=True):
+        regime = played.schedules[run].regime(int(period))
+        try:
+            nash, joint = plain(float(regime.nash[product])), plain(float(regime.monopoly[product]))
+        except EquilibriumError:
+            nash = joint = None
+        yield {
+            "run": int(run),
+            "status": played.status[run],
+            "scale": float(played.scale[run]),
+            "period": int(period) + 1,
+            "product": int(product),
+            "firm": next(firm for firm in regime.firms if product in regime.products_of(firm)),
+            "price": float(prices[run, period, product]),
+            "quantity": float(quantities[run, period, product]),
+            "nash_price": nash,
+            "joint_price": joint,
         }

@@ -14,7 +14,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import numpy as np
 import pettingzoo
+from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision, keep_notes
 from ludens.envs import Turn
@@ -62,7 +64,10 @@ class MarketSession:
 
     Attributes:
         played: the results of each period so far, by seat: ``"price"``, ``"quantity"``, ``"profit"`` (less
-            fines) and ``"fine"``.
+            fines) and ``"fine"``. The price of a firm with several products is their mean, its quantity their
+            sum.
+        products: prices in money and quantities of all products in each period so far, (2, J); NaN for those
+            not on sale.
         welfare: consumer surplus and efficient total surplus of each period so far, in money.
 
     Raises:
@@ -73,8 +78,8 @@ class MarketSession:
         scale = float(labels["scale"])
         market, interventions = config.scaled(scale), config.scaled_interventions(scale)
         self.played: list[dict[str, dict[str, float]]] = []
+        self.products: list[NDArray[np.float64]] = []
         self.welfare: list[tuple[float, float]] = []
-        self._product = {f"firm_{firm}": product for product, firm in enumerate(market.owners)}
         grid = config.scaled_grid(scale)
         actions: dict[str, Any] = {"actions": "grid", "grid": grid}
         if grid is None:
@@ -94,7 +99,7 @@ class MarketSession:
     def reset(self, seed: int) -> None:
         """Begin the first period."""
         self._env.reset(seed=seed)
-        self.played, self.welfare = [], []
+        self.played, self.products, self.welfare = [], [], []
 
     @property
     def period(self) -> int:
@@ -117,19 +122,22 @@ class MarketSession:
         for seat, decision in decisions.items():
             keep_notes(self._env, seat, decision)
         _, rewards, _, _, infos = self._env.step(
-            {seat: decision.action for seat, decision in decisions.items()}
+            {seat: decision.move for seat, decision in decisions.items()}
         )
-        prices = self._env.prices[-1]
+        prices, quantities = self._env.prices[-1], self._env.quantities[-1]
+        regime = self._env.core.schedule.regime(self.period)
+        own = {seat: list(regime.products_of(int(seat.rpartition("_")[2]))) for seat in decisions}
         came = {
             seat: {
-                "price": float(prices[self._product[seat]]),
-                "quantity": float(infos[seat]["quantity"]),
+                "price": float(prices[own[seat]].mean()),
+                "quantity": float(quantities[own[seat]].sum()),
                 "profit": float(rewards[seat]),
                 "fine": float(infos[seat]["fine"]),
             }
             for seat in decisions
         }
         self.played.append(came)
+        self.products.append(np.stack([prices, quantities]))
         reached = self._env.welfare()
         self.welfare.append((float(reached.consumer[0]), float(reached.efficient[0])))
         return came

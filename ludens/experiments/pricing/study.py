@@ -17,9 +17,19 @@ import numpy as np
 
 from ludens.agents.policy import Decision, Policy
 from ludens.envs.pricing.registration import BERTRAND
+from ludens.envs.pricing.schedule import Schedule
+from ludens.errors import UsageError
 from ludens.experiments.pricing.analysis import ESTIMATES, estimates
 from ludens.experiments.pricing.config import PricingConfig
-from ludens.experiments.pricing.result import PANEL, PricingResult, measured, panel_rows, to_json
+from ludens.experiments.pricing.result import (
+    PANEL,
+    PRODUCTS,
+    PricingResult,
+    measured,
+    panel_rows,
+    product_rows,
+    to_json,
+)
 from ludens.experiments.pricing.session import MarketSession, OnPeriod, PeriodNews, together
 from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
@@ -46,7 +56,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
 
     config_type = PricingConfig
     title = "policies that price against each other in a repeated market"
-    columns: ClassVar[Columns] = {"estimates": ESTIMATES, "panel": PANEL}
+    columns: ClassVar[Columns] = {"estimates": ESTIMATES, "panel": PANEL, "products": PRODUCTS}
     grows = frozenset({"runs", "scales"})
     # The run of a market in which a firm gives no price stays as it is, and the others go on.
     abort_run: ClassVar[bool] = False
@@ -82,6 +92,21 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
             for run in range(self.config.runs)
         ]
 
+    def _check_products(self, seated: Mapping[str, Policy]) -> None:
+        """Refuse policies that price one product where their firms have, or come to have, several.
+
+        Raises:
+            UsageError: there is such a policy.
+        """
+        schedule = Schedule(self.config.scaled(1.0), self.config.scaled_interventions(1.0))
+        for number, (seat, policy) in enumerate(seated.items()):
+            count = len(schedule.ever_owned(number))
+            if count > 1 and not policy.several:
+                raise UsageError(
+                    f"{policy.name} prices one product, and {seat} sells {count} at some time: seat a policy "
+                    "that prices several, such as nash, myopic or fixed:1.7."
+                )
+
     def _sessions(self, run: int) -> dict[str, Any]:
         sessions = [firm.in_run(run).session for firm in self.firms]
         return {} if all(each is None for each in sessions) else {"sessions": sessions}
@@ -98,6 +123,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         """
         seated = dict(zip(self.config.seats, self.firms, strict=True))
         # So that what cannot be played shows before a file is made.
+        self._check_products(seated)
         first = MarketSession(self.config, self.episodes()[0])
         first.reset(0)
         for seat, turn in first.turns().items():
@@ -143,8 +169,13 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         return to_json(result)
 
     def tables(self, result: PricingResult) -> Mapping[str, Rows]:
-        """Return every estimate as a row, and every firm of every period of every run."""
-        return {"estimates": list(estimates(result.analysis)), "panel": list(panel_rows(result.panel))}
+        """Return every estimate as a row, every firm of every period of every run, and in the same way every
+        product where firms have several.
+        """
+        found = {"estimates": list(estimates(result.analysis)), "panel": list(panel_rows(result.panel))}
+        if result.analysis.products:
+            found["products"] = list(product_rows(result.panel))
+        return found
 
     @contextmanager
     def watched(self, console: Console, title: str) -> Iterator[OnProgress | None]:

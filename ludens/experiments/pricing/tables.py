@@ -14,7 +14,7 @@ from ludens.experiments.measures.costs import Costs
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.dynamics_page import dynamics_tables
 from ludens.experiments.pricing.effects import Effect
-from ludens.experiments.pricing.measures import FirmMeasures, GroupMeasures, RunMeasures
+from ludens.experiments.pricing.measures import FirmMeasures, GroupMeasures, ProductMeasures, RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
 from ludens.experiments.pricing.verdicts import Judged
@@ -27,6 +27,8 @@ def tables(found: Analysis, panel: Panel, costs: Sequence[Costs]) -> list[Table]
     shown = [_groups(found), welfare_table(found.groups, panel)]
     if found.firms:
         shown.append(firms_table(found.firms))
+    if found.products:
+        shown.append(products_table(found.products))
     if found.regimes:
         shown.append(_regimes(found))
     shown += dynamics_tables(found.dynamics)
@@ -149,6 +151,21 @@ def firms_table(firms: Sequence[FirmMeasures]) -> Table:
     )
     headers = ("price", "Nash price", "joint-profit price", "profit", *(("fines",) if fined else ()), "own Δ")
     return Table.of("Each firm", caption, headers, rows, corner="firm")
+
+
+def products_table(products: Sequence[ProductMeasures]) -> Table:
+    """Return each product's price beside its own benchmark prices, and what was sold of it."""
+    rows = []
+    for each in products:
+        cells = [Cell(DASH if each.firm is None else str(each.firm)), measured(each.price, 3)]
+        cells += [Cell(number(each.nash, 3)), Cell(number(each.joint, 3)), measured(each.quantity, 2)]
+        rows.append((f"product {each.product}", cells))
+    caption = (
+        "Firms here have several products. In all other tables and pictures the price of a firm, its Nash "
+        "and its joint-profit price are means over them. Firm: the one that sets the price at the end."
+    )
+    headers = ("firm", "price", "Nash price", "joint-profit price", "quantity")
+    return Table.of("Each product", caption, headers, rows, corner="product")
 
 
 def has_fines(found: Analysis) -> bool:

@@ -62,6 +62,8 @@ def print_analysis(found: Analysis, console: Console) -> None:
     from rich.text import Text
 
     print_table(_firms(found), console, names=30)
+    if found.products:
+        print_table(_products(found), console)
     if found.regimes:
         print_table(_regimes(found), console)
     print_table(
@@ -92,6 +94,8 @@ def print_analysis(found: Analysis, console: Console) -> None:
     for counted in found.sentences:
         if counted.share.value is not None:
             say(console, f"{counted.rule.title}: {counted.found} of {counted.sentences} sentences", "dim")
+    if found.products:
+        say(console, "The prices of a firm are means over its products.", "dim")
     say(console, f"{_READING} {_FINES}" if has_fines(found) else _READING, "dim")
 
 
@@ -173,6 +177,15 @@ def _firms(found: Analysis) -> Table:
         rows.append((f"firm {each.firm}: {policy_name(each.name)}", cells))
     headers = ("Nash", "joint", "price", "own Δ", "profit", *(("fines",) if fined else ()))
     return Table.of("Each firm", "", headers, rows)
+
+
+def _products(found: Analysis) -> Table:
+    rows = []
+    for each in found.products:
+        cells = [DASH if each.firm is None else str(each.firm)]
+        cells += [number(price, 3) for price in (each.nash, each.joint, each.price.value)]
+        rows.append((f"product {each.product}", [*cells, number(each.quantity.value, 2)]))
+    return Table.of("Each product", "", ("firm", "Nash", "joint", "price", "quantity"), rows)
 
 
 def _regimes(found: Analysis) -> Table:

@@ -201,9 +201,12 @@ def _check(answer: object, question: Literal["choice", "belief"], policy: Policy
     if legal and not (isinstance(answer.action, int) and answer.action in legal):
         raise UsageError(f"{where.format(f'the action {answer.action!r}')}; legal are {legal}.")
     low, high = turn.interval if turn.interval is not None and not legal else (-math.inf, math.inf)
-    if not low <= answer.action <= high:
+    chosen = (answer.action, *answer.further)
+    if len(chosen) != turn.numbers:
+        raise UsageError(f"{where.format(f'{len(chosen)} number(s)')}; return {turn.numbers}, see Decision.")
+    if not all(low <= number <= high for number in chosen):
         raise UsageError(
-            f"{where.format(f'the action {answer.action!r}')}; it must be a number from {low:g} to {high:g}."
+            f"{where.format(f'the action {answer.move!r}')}; it must be a number from {low:g} to {high:g}."
         )
 
 

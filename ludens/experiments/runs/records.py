@@ -93,4 +93,6 @@ class DecisionRecord:
         if isinstance(self.decision, BeliefReport) or self.decision.action is None:
             return None
         action = self.decision.action
-        return f"{action:.6g}" if isinstance(action, float) else self.options[action]
+        if isinstance(action, float):
+            return ", ".join(f"{number:.6g}" for number in (action, *self.decision.further))
+        return self.options[action]

@@ -68,7 +68,7 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
         record.node,
         record.round,
         as_json(record.options),
-        choice.action if choice else None,
+        _chosen(choice) if choice else None,
         decision.status,
         as_json(decision.probabilities) if decision.probabilities is not None else None,
         choice.provenance if choice else "",
@@ -83,6 +83,11 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
     database.execute(
         f"INSERT INTO decisions ({_DECISION_COLUMNS}) VALUES ({_marks(row)})", [_storable(x) for x in row]
     )
+
+
+def _chosen(decision: Decision) -> int | float | str | None:
+    """Return what the column of actions holds: a number, or several as a JSON list."""
+    return as_json([decision.action, *decision.further]) if decision.further else decision.action
 
 
 def insert_call(database: sqlite3.Connection, episode: int, step: int, number: int, call: Call) -> None:
@@ -162,12 +167,14 @@ def _decision_record(
     if question == "belief":
         decision = BeliefReport(probabilities=probabilities, status=status, calls=calls, wording=wording)
     else:
+        action, *further = json.loads(action) if isinstance(action, str) else (action,)
         # SQLite keeps 2.0 as 2: what was chosen from an interval, and not among options, is a float.
         chosen = float(action) if action is not None and not json.loads(options) else action
         kept = json.loads(notes) if notes is not None else None
         decision = Decision(
-            chosen, status, probabilities, provenance, reasoning, wording, calls, on_invalid, kept
-        )
+            chosen, status, probabilities, provenance, reasoning, wording, calls, on_invalid, kept,
+            tuple(further),
+        )  # fmt: skip
     return DecisionRecord(
         episode, labels, step, question, agent, policy, environment, protocol, role, node, round_,
         tuple(json.loads(options)), decision,

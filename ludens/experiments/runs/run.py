@@ -214,7 +214,9 @@ class Run(Shown):
         """
         moves: dict[int, list[list[Any]]] = {}
         for record in self.decisions():
-            action = record.decision.action if isinstance(record.decision, Decision) else None
+            action: Any = record.decision.action if isinstance(record.decision, Decision) else None
+            if isinstance(record.decision, Decision) and record.decision.further:
+                action = [action, *record.decision.further]
             moves.setdefault(record.episode, []).append(
                 [
                     *(record.question, record.agent, record.node, record.round, action),

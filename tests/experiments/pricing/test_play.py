@@ -278,7 +278,10 @@ def test_periods_are_told_as_they_are_played(tmp_path):
         ({"prefix": "P9"}, "no prefix 'P9'"),
         ({"seed": -1}, "A seed is"),
         ({"interventions": ["tax"]}, "'tax' is not an intervention; there are CheapTalk"),
-        ({"market": Market([2, 2, 2], [1, 1, 1], owners=[0, 0, 1])}, "one product for each firm"),
+        (
+            {"market": Market([2, 2, 2], [1, 1, 1], owners=[0, 0, 1]), "price_grid": 5},
+            "one product each",
+        ),
     ],
 )
 def test_wrong_input_is_a_sentence_and_leaves_no_file(tmp_path, given, why):
