@@ -42,6 +42,13 @@ class Journal(Protocol):
         """What policies have learnt of servers, by the server's name; all decisions of a run share it."""
         ...
 
+    @property
+    def reread(self) -> Callable[[Call], None] | None:
+        """What takes up each call of an earlier life as its reply is read today; None where it counts as it
+        was read then.
+        """
+        ...
+
     def replay(self) -> Call | None:
         """Return the next call if it was made before the run was interrupted, else None."""
         ...

@@ -58,6 +58,9 @@ class Call:
         cost: in US dollars by LiteLLM's prices; 0 where the model is free or its price unknown.
         seconds: wall-clock time including transport retries.
         transport_retries: requests repeated after 429, 5xx, a time-out or a broken connection.
+        marks: what came with the reply beside its text and decides how it is read: ``"cut"`` (it reached the
+            limit of tokens), ``"thoughts"`` (it held thoughts in a field of their own), ``"refused"`` (the
+            provider marked it as a refusal).
     """
 
     model: str
@@ -72,6 +75,7 @@ class Call:
     cost: float = 0.0
     seconds: float = 0.0
     transport_retries: int = 0
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

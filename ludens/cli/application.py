@@ -24,6 +24,7 @@ ORDER = (
     "extend",
     "report",
     "show",
+    "replay",
     "export",
 )
 """The order of commands in help, independent of the order of imports."""

@@ -107,6 +107,26 @@ def report(
 
 
 @app.command()
+def replay(
+    file: RunFile,
+    *,
+    most: Annotated[int, typer.Option(min=0, help="Changed decisions to print.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Read every stored reply again with today's readers, and show what would be decided otherwise. Nothing
+    is asked, and the run stays as it is.
+    """
+    from ludens.experiments.report.screen import show_replay
+    from ludens.experiments.study.replay import replay as read_again
+
+    found = read_again(file)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        show_replay(found, console(), most)
+
+
+@app.command()
 def show(
     file: Annotated[
         Path | None,
@@ -151,15 +171,29 @@ def export(
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV files, as without any option.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Write JSON, one object per line.")] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet files.")] = False,
+    replayable: Annotated[
+        bool,
+        typer.Option(
+            "--replayable",
+            help="Write the whole run as one small file, .db.xz, which report, show, export and replay read.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the tables of a run as files: decisions, calls, episodes, and all measures."""
+    from ludens.experiments.runs.compressed import pack
+    from ludens.experiments.runs.files import beside
     from ludens.experiments.study.export import export as write
 
     formats = [name for name, wanted in (("csv", csv), ("jsonl", jsonl), ("parquet", parquet)) if wanted]
     if len(formats) > 1:
         raise UsageError(f"--{formats[0]} and --{formats[1]} exclude each other: leave out one.")
-    written = write(file, out, table=table, format=formats[0] if formats else None)
+    if replayable and (formats or table):
+        raise UsageError("--replayable writes the whole run in a format of its own: leave out the others.")
+    if replayable:
+        written = {"run": pack(file, beside(file, ".db.xz") if out is None else out)}
+    else:
+        written = write(file, out, table=table, format=formats[0] if formats else None)
     if as_json:
         print_json({name: str(path) for name, path in written.items()})
         return

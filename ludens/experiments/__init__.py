@@ -21,6 +21,7 @@ from ludens.experiments.study.export import export, frame
 from ludens.experiments.study.files import as_toml, parse_study, read_study
 from ludens.experiments.study.questions import QuestionStudy
 from ludens.experiments.study.registry import STUDIES
+from ludens.experiments.study.replay import replay
 
 __all__ = [
     "STUDIES",
@@ -55,6 +56,7 @@ __all__ = [
     "parse_study",
     "play",
     "read_study",
+    "replay",
     "report",
     "resume",
     "run_blocking",

@@ -226,7 +226,7 @@ def test_a_newer_store_is_a_sentence_and_stays_as_it_is(path):
     for opened in (Run, Store):
         with pytest.raises(
             StoreError,
-            match=r"newer ludens \(store version 99, this one reads up to 3\): upgrade ludens to open it",
+            match=r"newer ludens \(store version 99, this one reads up to 4\): upgrade ludens to open it",
         ):
             opened(path)
     assert path.read_bytes() == before
@@ -373,7 +373,7 @@ def test_a_file_of_an_earlier_version_is_refused_in_one_sentence_and_left_alone(
         database.execute("PRAGMA user_version = 2")
     before = path.read_bytes()
     for opened in (Run, Store, resume):
-        with pytest.raises(StoreError, match=r"an earlier ludens \(store version 2, this one reads 3\)"):
+        with pytest.raises(StoreError, match=r"an earlier ludens \(store version 2, this one reads 4\)"):
             opened(path)
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == [path.name]

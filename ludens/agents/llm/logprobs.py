@@ -41,6 +41,7 @@ value is ours.
 MAX_UNSEEN = 0.05
 NO_TOKENS = "The reply came without log-probabilities."
 THINKS = "The model thinks before it answers."
+TOO_SHORT = "The list of likely tokens is too short to tell the probability of every answer."
 # Reasons that will be the same the next time.
 NEVER = (NO_TOKENS, THINKS)
 MARKUP = " \t\r\n*_`\"'“”‘’()[]{}<>.,:;!#-–—▁Ġ"
@@ -73,6 +74,18 @@ class Masses:
     listed: tuple[float, ...] | None = None
 
 
+def kept_masses(listed: tuple[float, ...] | None, detail: str) -> Masses:
+    """Return what was read from tokens that are not kept: what is listed for each option, and what was wrong.
+
+    Whether that is enough for an answer is decided anew.
+    """
+    if listed is None or detail == TOO_SHORT:
+        return Masses(None, detail or NO_TOKENS, listed)
+    if sum(listed) < MIN_ANSWER_MASS:
+        return Masses(None, detail or "Too little of the probability lies on the answers.", listed)
+    return Masses(listed, "", listed)
+
+
 def option_masses(tokens: Sequence[Token], labels: Sequence[str]) -> Masses:
     """Return the mass on each label at the place of the answer."""
     if "".join(token.text for token in tokens).lstrip().startswith("<think"):
@@ -90,11 +103,7 @@ def option_masses(tokens: Sequence[Token], labels: Sequence[str]) -> Masses:
             )
         bound = min(probability for _, probability in token.alternatives)
         if min(masses) == 0 and bound > MAX_UNSEEN * sum(masses):
-            return Masses(
-                None,
-                "The list of likely tokens is too short to tell the probability of every answer.",
-                masses,
-            )
+            return Masses(None, TOO_SHORT, masses)
         return Masses(masses, "", masses)
     return Masses(None, NO_TOKENS)
 

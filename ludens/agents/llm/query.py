@@ -14,7 +14,7 @@ from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.loop import shared
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.reading.parsed import ParsedReply
-from ludens.agents.llm.reply import Reply
+from ludens.agents.llm.reply import Reply, kept_reply
 from ludens.agents.policy import Call
 
 Messages = list[dict[str, str]]
@@ -25,6 +25,10 @@ THOUGHTS_ALONE = "The reply held thoughts and no answer."
 REJECTED = "The server does not take such a request: "
 QUOTED = 1000
 """Characters of an unreadable reply that are shown to the model again."""
+
+
+class RewordedError(ModelError):
+    """An earlier session of the run asked the question in another wording than today's."""
 
 
 class ModelQuery:
@@ -97,7 +101,7 @@ class ModelQuery:
         messages = [dict(message) for message in prompt.messages]
         parsed = ParsedReply("invalid")
         for _ in range(1 + retries):
-            call = self._replayed(messages) or await self._made(messages, parameters, read, rejection)
+            call = self._replayed(messages, read) or await self._made(messages, parameters, read, rejection)
             parsed = _parsed(call)
             if parsed.outcome != "invalid":
                 break
@@ -111,17 +115,23 @@ class ModelQuery:
             self._journal.remember(server, facts)
             self.learnt.kept = facts
 
-    def _replayed(self, messages: Messages) -> Call | None:
+    def _replayed(self, messages: Messages, read: Read) -> Call | None:
+        reread = None if self._journal is None else self._journal.reread
         while (call := self.upcoming()) is not None:
             self._ahead = None
             aside = call.detail.startswith(ASIDE)
             asked = [dict(message) for message in call.messages]
-            if not aside and asked not in (messages, folded(messages)):
-                raise ModelError(
+            # Where replies are read again, later questions quote what was read of the first one then.
+            given = reread is None or not self.asked
+            if not aside and given and asked not in (messages, folded(messages)):
+                raise RewordedError(
                     f"The run was begun with another wording of this question to {call.model}, so its calls "
                     "cannot be used again: continue it with the version of ludens that began it, or start "
                     "anew."
                 )
+            if reread is not None:
+                call = call if aside or call.outcome == "error" else _read_again(call, read)
+                reread(call)
             self.calls.append(call)
             if not aside:
                 return call
@@ -140,16 +150,11 @@ class ModelQuery:
             raise self._too_long(reply.rejected)
         if reply.rejected and rejection is not None:
             raise rejection(reply.rejected)
-        if reply.rejected:
-            parsed = ParsedReply("error", REJECTED + reply.rejected)
-        elif reply.refusal:
-            parsed = ParsedReply("refused", reply.refusal, reply.text)
-        else:
-            parsed = read(reply)
-            thoughts_alone = reply.thoughts and not reply.text and "logprobs" not in wanted
-            if parsed.outcome == "invalid" and thoughts_alone:
-                parsed = replace(parsed, detail=THOUGHTS_ALONE)
-        assert parsed.outcome != "rejected"
+        parsed = (
+            ParsedReply("error", REJECTED + reply.rejected)
+            if reply.rejected
+            else _read(reply, read, weighed="logprobs" in wanted)
+        )
         return self._record(sent, reply, parsed)
 
     def _keep(self, sent: Request, reply: Reply, why: str) -> None:
@@ -171,6 +176,7 @@ class ModelQuery:
             cost=reply.cost,
             seconds=reply.seconds,
             transport_retries=reply.transport_retries,
+            marks=reply.marks,
         )
         # Recorded before it is used: a request that was paid for is never made again.
         if self._journal is not None:
@@ -186,6 +192,28 @@ def answered(prompt: Prompt, parsed: ParsedReply) -> Messages:
         {"role": "assistant", "content": quoted},
         {"role": "user", "content": prompt.reread(parsed.detail)},
     ]
+
+
+def _read(reply: Reply, read: Read, *, weighed: bool) -> ParsedReply:
+    """Read a reply; `weighed` says whether log-probabilities were asked for."""
+    if reply.refusal:
+        return ParsedReply("refused", reply.refusal, reply.text)
+    parsed = read(reply)
+    assert parsed.outcome != "rejected"
+    if parsed.outcome == "invalid" and reply.thoughts and not reply.text and not weighed:
+        return replace(parsed, detail=THOUGHTS_ALONE)
+    return parsed
+
+
+def _read_again(call: Call, read: Read) -> Call:
+    """Return a call with its reply as it is read today."""
+    parsed = _read(kept_reply(call), read, weighed="logprobs" in call.parameters)
+    return replace(
+        call,
+        outcome=parsed.outcome,  # type: ignore[arg-type]  # never "rejected"
+        detail=parsed.detail,
+        option_probabilities=parsed.masses,
+    )
 
 
 def _parsed(call: Call) -> ParsedReply:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from ludens.agents.llm.abilities import price_known
-from ludens.agents.llm.logprobs import Token
+from ludens.agents.llm.logprobs import Masses, Token, kept_masses
+from ludens.agents.policy import Call
 from ludens.agents.secrets import masked
 from ludens.checks import real_number
 
@@ -57,6 +58,8 @@ class Reply:
         cost: in US dollars; 0 where the price is unknown.
         seconds: wall-clock time, repetitions included.
         transport_retries: how often the request was repeated.
+        masses: what was read from its tokens when it came, in the game's order of the options, for a reply
+            that is read again from a run, which does not keep the tokens.
     """
 
     text: str | None = None
@@ -74,6 +77,12 @@ class Reply:
     cost: float = 0.0
     seconds: float = 0.0
     transport_retries: int = 0
+    masses: Masses | None = None
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What a run keeps of the reply beside its text; see `ludens.agents.policy.Call`."""
+        return tuple(name for name in ("cut", "thoughts", "refused") if getattr(self, name))
 
     def __post_init__(self) -> None:
         # A server may send back the key that it was sent.
@@ -104,6 +113,21 @@ class Prices:
     def of(self, prompt: float, completion: float) -> float:
         """Return what so many tokens cost."""
         return self.prompt * prompt + self.completion * completion
+
+
+def kept_reply(call: Call) -> Reply:
+    """Return the reply of a call, as it is kept, to be read again."""
+    refused = call.outcome == "refused" and call.detail.startswith((FILTERED, TURNED_DOWN))
+    asked = bool(call.parameters.get("logprobs"))
+    # The only token of a reply that was held to one is its text.
+    single = asked and call.parameters.get("max_tokens") == 1 and call.reply is not None
+    return Reply(
+        text=call.reply,
+        refusal=call.detail if refused else "",
+        tokens=(Token(str(call.reply), ()),) if single else (),
+        masses=kept_masses(call.option_probabilities, call.detail) if asked else None,
+        **{name: name in call.marks for name in ("cut", "thoughts", "refused")},
+    )
 
 
 def read_reply(

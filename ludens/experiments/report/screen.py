@@ -18,10 +18,11 @@ from ludens.agents.policy import Call, Decision
 from ludens.agents.secrets import masked
 from ludens.display.printable import printable
 from ludens.errors import LudensError
-from ludens.experiments.report.terminal import plain
+from ludens.experiments.report.terminal import plain, print_table
 from ludens.experiments.runs.progress import dollars
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run, Summary, points
+from ludens.experiments.study.replay import Replay
 
 MOST_EPISODES = 20
 
@@ -43,6 +44,27 @@ def show_summary(run: Run, console: Console) -> None:
     if unfinished and summary.status != "aborted":
         _hint(console, f"{unfinished} episodes are still to be played:", f"ludens resume {run.path}")
     _hint(console, "Read one episode:", f"ludens show {run.path} --episode 0")
+
+
+def show_replay(found: Replay, console: Console, most: int) -> None:
+    """Print how the replies of a run are read today beside how they were read then, and the first decisions
+    that differ, `most` at most.
+    """
+    if not found.calls:
+        console.print(plain(f"{found.run} holds no reply of a model that could be read again."))
+    for table in found.tables():
+        if table.rows:
+            console.print(plain(table.title, style="bold"))
+            print_table(table, console)
+            console.print()
+    changes = found.changes
+    console.print(plain(f"{len(changes)} decisions would be others today.", style="bold"))
+    for each in changes[:most]:
+        place = f"episode {each.episode}, step {each.step}, {each.policy} at {each.node!r}"
+        why = f" ({each.why})" if each.why else ""
+        console.print(plain(f"{place}: {each.what}: {each.then} → {each.now}{why}"), soft_wrap=True)
+    if len(changes) > most:
+        console.print(plain(f"… and {len(changes) - most} more: --most N, or --json for all.", style="dim"))
 
 
 def show_episode(run: Run, episode: int, console: Console) -> None:

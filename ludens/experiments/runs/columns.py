@@ -186,6 +186,15 @@ _CALL: tuple[tuple[Column, Callable[[Call], Any]], ...] = (
         ),
         _own("transport_retries"),
     ),
+    (
+        Column(
+            "marks",
+            "texts",
+            "what came with the reply beside its text: `cut` (it reached the limit of tokens), `thoughts` "
+            "(in a field of their own), `refused` (the provider's word)",
+        ),
+        lambda call: list(call.marks),
+    ),
 )
 
 _PLACE = (

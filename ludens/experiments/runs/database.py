@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from ludens.errors import LudensError, UsageError
 from ludens.experiments.runs import rows
+
+PACKED = ".xz"
+"""The ending of a compressed copy of a run."""
+
+MOST_UNPACKED = 4 << 30
+"""Bytes that a compressed copy may hold: a file from somebody else may hold next to nothing very often."""
 
 MANIFEST = frozenset({"kind", "config", "seed", "started", "seconds", "versions", "status", "detail"})
 """What the manifest of every run holds."""
@@ -36,17 +44,53 @@ def connect(path: str | os.PathLike[str], *, write: bool = False) -> sqlite3.Con
         raise NoRunError(
             f"There is no run at {file}: name a .db file as `ludens play` and `ludens bench` write it."
         )
-    address = f"{file.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
+    packed = file.suffix.lower() == PACKED
+    if packed and write:
+        raise StoreError(
+            f"{file} is a compressed copy of a run, which is only read: make a run of it by `xz -dk {file}`."
+        )
+    address = ":memory:" if packed else f"{file.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
     with translated(file):
         database = sqlite3.connect(
-            address, timeout=10, isolation_level=None, check_same_thread=False, uri=True
+            address, timeout=10, isolation_level=None, check_same_thread=False, uri=not packed
         )
         try:
+            if packed:
+                database.deserialize(_unpacked(file))
             _check(database, file)
         except BaseException:
             database.close()
             raise
     return database
+
+
+def _unpacked(file: Path) -> bytes:
+    """Return the content of a compressed copy, decompressed once for as long as it is the same file.
+
+    Raises:
+        StoreError: it cannot be read, or holds more than any run.
+    """
+    try:
+        state = file.stat()
+        return _content(file, state.st_mtime_ns, state.st_size)
+    except OSError as error:
+        raise StoreError(f"{file} cannot be read ({reason(error)}): check its permissions.") from None
+    except (lzma.LZMAError, EOFError) as error:
+        raise NoRunError(
+            f"{file} is not a compressed run of ludens ({error}): name a file that `ludens "
+            "export RUN --replayable` wrote."
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def _content(file: Path, modified: int, size: int) -> bytes:
+    with lzma.open(file) as packed:
+        content = packed.read(MOST_UNPACKED + 1)
+    if len(content) > MOST_UNPACKED:
+        raise StoreError(
+            f"{file} holds more than {MOST_UNPACKED >> 30} GiB: unpack it by `xz -dk {file}` if you trust it."
+        )
+    return content
 
 
 @contextmanager

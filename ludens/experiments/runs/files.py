@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ludens.display.printable import harmless
-from ludens.experiments.runs.database import StoreError, reason
+from ludens.experiments.runs.database import PACKED, StoreError, reason
 
 
 @contextmanager
@@ -87,7 +87,15 @@ def write_table(
 
 def report_path(path: str | os.PathLike[str]) -> Path:
     """Return where the report of a run lies: beside it, with the ending ``.html``."""
-    return Path(path).with_suffix(".html")
+    return beside(path, ".html")
+
+
+def beside(path: str | os.PathLike[str], ending: str) -> Path:
+    """Return the file or folder beside a run, or beside a compressed copy, that is named after it."""
+    run = Path(path)
+    if run.suffix.lower() == PACKED:
+        run = run.with_suffix("")
+    return run.with_name(f"{run.stem}{ending}")
 
 
 def _field(value: Any) -> Any:

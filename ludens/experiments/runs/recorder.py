@@ -18,6 +18,7 @@ from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Account, Budget
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.records import DecisionRecord, EpisodeSpec
+from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.seeds import decision_rng, episode_seeds
 from ludens.experiments.runs.stop import Stop, StoppedError
 from ludens.experiments.runs.store import Store
@@ -149,7 +150,7 @@ class Recorder:
     ) -> Any:
         step, self._step = self._step, self._step + 1
         if step in self._stored:
-            return _matching(self._stored.pop(step), question, turn, self._store).decision
+            return matching(self._stored.pop(step), question, turn, self._store).decision
         self._watch.check()
         journal = _Journal(self._store, self._spec.index, step, self._watch)
         with recording(journal), self._watch.stop.asking():
@@ -220,6 +221,7 @@ class _Journal:
         self._earlier: list[Call] = [] if store.fresh else store.calls(episode, step)
         self._replayed = 0
         self.new: list[Call] = []
+        self.reread = None
 
     @property
     def used(self) -> bool:
@@ -251,8 +253,12 @@ class _Journal:
         return known
 
 
-def _matching(record: DecisionRecord, question: str, turn: Turn, store: Store) -> DecisionRecord:
-    """Return the stored decision if it answers this very question."""
+def matching(record: DecisionRecord, question: str, turn: Turn, store: Store | Run) -> DecisionRecord:
+    """Return the stored decision if it answers this very question.
+
+    Raises:
+        StoreError: it answers another one.
+    """
     options = tuple(option.name for option in turn.options)
     asked = (question, turn.environment, turn.agent, turn.role, turn.node, turn.round, options)
     place = (record.environment, record.agent, record.role, record.node, record.round, record.options)

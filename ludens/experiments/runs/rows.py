@@ -12,7 +12,7 @@ from ludens.agents.policy import BeliefReport, Call, Decision, Wording
 from ludens.agents.secrets import masked, without_secrets
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x4C55444E  # "LUDN": tells a run from any other SQLite file
 
 SCHEMA = """
@@ -34,7 +34,7 @@ CREATE TABLE calls (
     model TEXT NOT NULL, messages TEXT NOT NULL, reply TEXT, outcome TEXT NOT NULL, detail TEXT NOT NULL,
     parameters TEXT NOT NULL, option_probabilities TEXT, prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL, cost REAL NOT NULL, seconds REAL NOT NULL,
-    transport_retries INTEGER NOT NULL,
+    transport_retries INTEGER NOT NULL, marks TEXT NOT NULL,
     PRIMARY KEY (episode, step, number)
 ) WITHOUT ROWID;
 CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
@@ -47,7 +47,7 @@ _DECISION_COLUMNS = (
 )
 _CALL_COLUMNS = (
     "episode, step, number, model, messages, reply, outcome, detail, parameters, option_probabilities, "
-    "prompt_tokens, completion_tokens, cost, seconds, transport_retries"
+    "prompt_tokens, completion_tokens, cost, seconds, transport_retries, marks"
 )
 
 
@@ -118,6 +118,7 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
         call.cost,
         call.seconds,
         call.transport_retries,
+        " ".join(call.marks),
     )
     database.execute(
         f"INSERT INTO calls ({_CALL_COLUMNS}) VALUES ({_marks(row)})", [_storable(x) for x in row]
@@ -189,7 +190,8 @@ def _calls(
         f"SELECT {_CALL_COLUMNS} FROM calls{condition} ORDER BY episode, step, number", values
     ).fetchall():
         values_of = [_stored(value) for value in row]
-        (episode, step, _, model, messages, reply, outcome, detail, parameters, shares, *numbers) = values_of
+        episode, step, _, model, messages, reply, outcome, detail, parameters, shares = values_of[:10]
+        *numbers, marks = values_of[10:]
         yield (
             (episode, step),
             Call(
@@ -201,6 +203,7 @@ def _calls(
                 json.loads(parameters),
                 tuple(json.loads(shares)) if shares is not None else None,
                 *numbers,
+                tuple(marks.split()),
             ),
         )
 

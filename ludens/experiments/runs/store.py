@@ -32,7 +32,7 @@ from ludens.experiments.runs.place import Place
 from ludens.experiments.runs.records import FINISHED, DecisionRecord, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.runs.seeds import check_seed
 
-OTHER_FILES = frozenset({".csv", ".html", ".json", ".toml"})
+OTHER_FILES = frozenset({".csv", ".html", ".json", ".jsonl", ".parquet", ".toml", ".xz"})
 """Endings of files that are written beside a run, and never hold one."""
 
 

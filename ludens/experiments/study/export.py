@@ -14,7 +14,7 @@ from ludens.checks import check_choice
 from ludens.errors import UsageError
 from ludens.experiments.runs.columns import COLUMNS, Column
 from ludens.experiments.runs.database import StoreError, reason
-from ludens.experiments.runs.files import as_csv, as_json_lines, draft_of, plain, write_table
+from ludens.experiments.runs.files import as_csv, as_json_lines, beside, draft_of, plain, write_table
 from ludens.experiments.runs.frames import Library, check_library, data_frame, parquet_library, write_parquet
 from ludens.experiments.runs.run import RUN_TABLES, Run
 from ludens.experiments.study.base import Columns, Rows
@@ -56,12 +56,12 @@ def export(
     tables, columns = _tables(path)
     if table is not None:
         _check_table(path, table, tables)
-        file = Path(path).with_name(f"{Path(path).stem}-{table}{ending}") if target is None else Path(target)
+        file = beside(path, f"-{table}{ending}") if target is None else Path(target)
         check_target(file, path)
         if format is not None and file.suffix.lower() != ending:
             raise UsageError(f"{file} does not end in {ending}: name another file, or leave out the format.")
         return {table: write_rows(tables[table], file, columns=columns.get(table, ()))}
-    folder = Path(path).with_name(f"{Path(path).stem}-tables") if target is None else Path(target)
+    folder = beside(path, "-tables") if target is None else Path(target)
     # Most runs ask no model: their table of calls would be an empty file.
     files = {name: folder / f"{name}{ending}" for name in tables if name != "calls" or tables[name]}
     for name, file in files.items():

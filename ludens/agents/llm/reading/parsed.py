@@ -79,10 +79,10 @@ def read_masses(reply: Reply, prompt: Prompt, *, strict: bool = True) -> ParsedR
     """
     if reply.refused:
         return ParsedReply("refused", MARKED, reply.text)
-    found = option_masses(reply.tokens, prompt.labels)
+    found = reply.masses or option_masses(reply.tokens, prompt.labels)
     if found.listed is None:
         return ParsedReply("invalid", found.detail, reply.text)
-    masses = prompt.in_game_order(found.listed)
+    masses = found.listed if reply.masses is not None else prompt.in_game_order(found.listed)
     text = reply.text or "".join(token.text for token in reply.tokens)
     # A reply of eight tokens is nearly always cut; what stands in it so far is what counts here.
     if reply.cut:
