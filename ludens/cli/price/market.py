@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 LEARNER = "qlearning"
 PLAYED = (
-    *("prefix", "periods", "runs", "scale", "persona", "window", "judge", "csv", "panel"),
+    *("prefix", "screening", "periods", "runs", "scale", "persona", "window", "judge", "csv", "panel"),
     *block_names(ModelOptions),
     *block_names(BudgetOptions),
 )
@@ -79,6 +79,14 @@ def price(
     prefix: Annotated[
         str, typer.Option(help="Prompt prefix for models, their goal: P0, P1, P2 or P3.")
     ] = "P0",
+    screening: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Run of one firm in which every model must have found the monopoly price.",
+            show_default=False,
+        ),
+    ] = None,
     periods: Annotated[int, typer.Option(help="Periods of each run.")] = 300,
     runs: Annotated[int, typer.Option(help="Runs at each scale.")] = 1,
     scale: Annotated[str, typer.Option(help="Price scales α, separated by commas.")] = "1",
@@ -149,6 +157,7 @@ def price(
         runs=runs,
         periods=periods,
         prefix=prefix,
+        screening=screening,
         seed=seed,
         interventions=events,
         **given(concurrency=concurrency),

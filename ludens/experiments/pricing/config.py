@@ -48,6 +48,14 @@ _CEILING = 2
 and 1."""
 
 
+def _run_path(value: object) -> object:
+    return os.path.abspath(value) if isinstance(value, str | os.PathLike) else value  # noqa: PTH100  # links stay
+
+
+RunPath = Annotated[str, BeforeValidator(_run_path)]
+"""The file of another run, kept as an absolute path, so that a run can be resumed from any folder."""
+
+
 def _as_market(value: object) -> object:
     if value is None:
         return {}
@@ -97,6 +105,8 @@ class PricingConfig(StudyConfig):
         price_grid: the prices that firms choose from, so that an action is the number of one of them, as for
             a learner that was trained so: how many points the usual grid has, or the prices themselves in
             money at scale 1, (m,) or one row for each firm. None lets firms set any price.
+        screening: the file of a run of monopolies in which every language model must have found the monopoly
+            price, see `ludens.experiments.pricing.screening`; None lets all of them play.
         concurrency: how many episodes are open concurrently; firms in one period are always asked together.
 
     Raises:
@@ -120,6 +130,7 @@ class PricingConfig(StudyConfig):
     ] = ()
 
     price_grid: Annotated[Any, BeforeValidator(as_hashable)] = None
+    screening: RunPath | None = None
 
     @field_validator("firms")
     @classmethod
@@ -238,11 +249,3 @@ def pricing_config(run: Run) -> PricingConfig:
     """
     config = PricingConfig(**run.manifest_of(KIND)["config"])
     return config.with_policies(as_kept)
-
-
-def _run_path(value: object) -> object:
-    return os.path.abspath(value) if isinstance(value, str | os.PathLike) else value  # noqa: PTH100  # links stay
-
-
-RunPath = Annotated[str, BeforeValidator(_run_path)]
-"""The file of another run, kept as an absolute path, so that a run can be resumed from any folder."""

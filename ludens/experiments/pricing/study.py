@@ -30,6 +30,7 @@ from ludens.experiments.pricing.result import (
     product_rows,
     to_json,
 )
+from ludens.experiments.pricing.screening import check_screened
 from ludens.experiments.pricing.session import MarketSession, OnPeriod, PeriodNews, together
 from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
@@ -119,9 +120,12 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         """Return the player of one episode.
 
         Raises:
-            UsageError: a policy cannot be made, or the environment does not take the configuration.
+            UsageError: a policy cannot be made or may not enter, or the environment does not take the
+                configuration.
         """
         seated = dict(zip(self.config.seats, self.firms, strict=True))
+        if self.config.screening is not None:
+            check_screened(self.firms, self.config.screening)
         # So that what cannot be played shows before a file is made.
         self._check_products(seated)
         first = MarketSession(self.config, self.episodes()[0])

@@ -11,6 +11,7 @@ from ludens.experiments.study.files import read_study
 
 STUDIES = Path(__file__).parents[3] / "examples" / "studies"
 FILES = sorted(path.name for path in STUDIES.glob("*.toml"))
+SWEEPS = [file for file in FILES if read_study(STUDIES / file).kind() == "sweep"]
 
 
 def cells(file):
@@ -30,9 +31,14 @@ def test_there_are_files():
     assert {"calvano_2020.toml", "klein_2021.toml", "asker_fershtman_pakes_2022.toml"} <= set(FILES)
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_every_file_is_a_study_of_cells(file):
+@pytest.mark.parametrize("file", SWEEPS)
+def test_every_sweep_has_cells(file):
     assert len(cells(file)) > 1
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_file_can_be_run_and_says_how(file):
+    assert read_study(STUDIES / file).episodes()
     assert f"ludens run examples/studies/{file}" in (STUDIES / file).read_text()
 
 
