@@ -8,7 +8,7 @@ durably before it returns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -57,7 +57,7 @@ class Journal(Protocol):
         """Keep a finished call, durably."""
         ...
 
-    def asking(self, model: str) -> AbstractContextManager[Callable[[Paid], None]]:
+    def asking(self, model: str) -> AbstractAsyncContextManager[Callable[[Paid], None]]:
         """Count a request as under way while the block runs, which hands what its reply took to the function.
         Raise what ends the decision if the run's budget allows no further request.
         """
@@ -100,7 +100,7 @@ def check_going_on() -> None:
         journal.check()
 
 
-def asking(model: str) -> AbstractContextManager[Callable[[Paid], None]]:
+def asking(model: str) -> AbstractAsyncContextManager[Callable[[Paid], None]]:
     """Count a request with the run of the decision under way; see `Journal.asking`. Outside a run nothing is
     counted.
     """

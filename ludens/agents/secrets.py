@@ -209,6 +209,16 @@ def remember(settings: Mapping[str, Any]) -> None:
     _in_use.update(secrets_in(settings))
 
 
+def remembered() -> frozenset[str]:
+    """Return the secrets that are masked, without those of the environment; for other processes of a run."""
+    return frozenset(_in_use)
+
+
+def remember_all(secrets: Iterable[str]) -> None:
+    """Mask these secrets too, which another process has remembered."""
+    _in_use.update(secrets)
+
+
 def masked(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a text with all secrets masked: those given, those of policies and of the environment, passwords
     in addresses, and whatever looks like a key.

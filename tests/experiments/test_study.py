@@ -84,7 +84,10 @@ WRONG = [
     ('[bench]\nmodels = ["random"]\nelicit = "x"', r"^bench\.elicit: this should be 'auto', .*; got 'x'\.$"),
     ('[bench]\nmodels = ["random"]\nseed = -1', r"^bench\.seed: A seed is a whole number of at least 0"),
     ('[bench]\nmodels = ["random"]\nbeliefs = [1]', r"^bench\.beliefs: this should be a valid boolean"),
-    ('[bench]\nmodels = ["random"]\n"a b" = 1', r'^bench\."a b": there is no such key; there are beliefs, '),
+    (
+        '[bench]\nmodels = ["random"]\n"a b" = 1',
+        r'^bench\."a b": there is no such key; there are address, beliefs, ',
+    ),
     (
         '[implant]\nsource = "a.db"\nsentences = {"c-d" = [5]}',
         r'^implant\.sentences\."c-d"\[0\]: this should be a valid string; got 5\.$',

@@ -59,7 +59,7 @@ async def complete(
     async def request() -> Reply:
         return await _request(litellm, endpoint, messages, parameters)
 
-    with asking(endpoint.model) as took:
+    async with asking(endpoint.model) as took:
         try:
             reply, repeated = await circuit_of(endpoint).send(endpoint, request)
         except tuple(litellm.exceptions.LITELLM_EXCEPTION_TYPES) as error:

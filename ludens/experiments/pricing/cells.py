@@ -16,12 +16,9 @@ from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.errors import UsageError
 from ludens.experiments.pricing.market_config import MarketConfig, market_of
 from ludens.experiments.runs.columns import Column
-from ludens.experiments.runs.processes import serve
 
 if TYPE_CHECKING:
     from ludens.agents.qlearning.sessions import Sessions
-
-MODULE = "ludens.experiments.pricing.cells"
 
 MEASURES = {
     "gain": "profit gain Δ",
@@ -188,7 +185,3 @@ def _two(given: Any) -> tuple[float, float]:
     if not low < high:
         raise UsageError(f"prices are the lowest and the highest price of a grid; got {given!r}.")
     return low, high
-
-
-if __name__ == "__main__":
-    serve(measure_cell)

@@ -7,6 +7,7 @@ their own, and all of them with the same random numbers.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -19,10 +20,9 @@ from ludens.envs import Turn
 from ludens.envs.pricing.base import PricingGame
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.errors import UsageError
-from ludens.experiments.pricing.cells import CELLS, MEASURES, MODULE, training_of
+from ludens.experiments.pricing.cells import CELLS, MEASURES, measure_cell, training_of
 from ludens.experiments.pricing.sweep_config import SweepConfig, Values
 from ludens.experiments.pricing.sweep_result import CellResult, SweepResult
-from ludens.experiments.runs.processes import Processes
 from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
@@ -44,6 +44,7 @@ class SweepStudy(Study[SweepConfig, SweepResult]):
     columns: ClassVar[Columns] = {"cells": CELLS}
     title = "Q-learners trained at many parameters"
     grows: ClassVar[frozenset[str]] = frozenset({"vary", "cells"})
+    computes = True
 
     @cached_property
     def cells(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -65,7 +66,7 @@ class SweepStudy(Study[SweepConfig, SweepResult]):
     def player(self) -> PlayOne:
         """Return what trains one cell."""
         settings = {_key(labels): values for labels, values in self.cells}
-        config, processes = self.config, Processes(MODULE)
+        config = self.config
 
         async def play_one(
             spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
@@ -74,7 +75,7 @@ class SweepStudy(Study[SweepConfig, SweepResult]):
             task = {
                 "settings": mine, "sessions": config.sessions, "seed": config.seed, "tests": config.tests,
             }  # fmt: skip
-            decision = await recorder.decide(_Learners(task, processes), _turn(mine))
+            decision = await recorder.decide(_Learners(task), _turn(mine))
             return EpisodeRecord(spec.index, spec.labels, "done", {"firm_0": float(decision.action or 0.0)})
 
         return play_one
@@ -122,21 +123,21 @@ class SweepStudy(Study[SweepConfig, SweepResult]):
 
 
 class _Learners(Policy):
-    """Q-learners that settle on a price, in a process of their own."""
+    """Q-learners that settle on a price."""
 
     name = "qlearning"
 
-    def __init__(self, task: Values, processes: Processes) -> None:
-        self._task, self._processes = task, processes
+    def __init__(self, task: Values) -> None:
+        self._task = task
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Raise an error: cells are trained by `adecide` alone."""
-        raise NotImplementedError
+        """Return the mean price of the limit cycles, with all measures as notes."""
+        measures = measure_cell(self._task)
+        return Decision(measures["price"][0], notes={"measures": json.dumps(measures)})
 
     async def adecide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Return the mean price of the limit cycles, with all measures as notes."""
-        measures = await self._processes.do(self._task)
-        return Decision(measures["price"][0], notes={"measures": json.dumps(measures)})
+        """Decide in a thread, so that the run is heard meanwhile."""
+        return await asyncio.to_thread(self.decide, turn, rng)
 
 
 def _turn(settings: Values) -> Turn:

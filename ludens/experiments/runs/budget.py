@@ -148,6 +148,11 @@ class Account:
         self._lock = threading.RLock()
 
     @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return bool(self._budget.as_json())
+
+    @property
     def spent(self) -> Spending:
         """What all calls took that were answered so far."""
         with self._lock:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -17,10 +18,10 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Account, Budget
 from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.executors.base import Common, Line
 from ludens.experiments.runs.records import DecisionRecord, EpisodeSpec
-from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.seeds import decision_rng, episode_seeds
-from ludens.experiments.runs.stop import Stop, StoppedError
+from ludens.experiments.runs.stop import Stop
 from ludens.experiments.runs.store import Store
 
 
@@ -44,7 +45,7 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-class Watch:
+class Watch(Common):
     """What the episodes of a run share: whether to go on, and how far the run is."""
 
     def __init__(
@@ -57,14 +58,12 @@ class Watch:
         stop: Stop | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self.seed = store.seed
+        super().__init__(stop)
         self.account = Account(store.path, budget, store.spending(), store.seconds)
-        self.stop = stop or Stop()
-        self.failure: Exception | None = None
-        self.servers: dict[str, Any] = {}
         self._progress = progress
         self._total, self._done = total, done
         self._decisions, self._calls, self._cost = store.totals()
+        self._lock = threading.Lock()
         self._report()
 
     def check(self) -> None:
@@ -73,9 +72,12 @@ class Watch:
         Raises:
             BudgetSpentError: the time of the run's budget is over.
         """
-        self.stop.check()
-        if self.failure is not None:
-            raise StoppedError
+        super().check()
+        self.account.check()
+
+    def check_answering(self) -> None:
+        """Raise what ends a decision under way if it is to ask nothing more."""
+        super().check_answering()
         self.account.check()
 
     @property
@@ -83,19 +85,15 @@ class Watch:
         """Whether every episode has ended."""
         return self._done == self._total
 
-    def fail(self, error: Exception) -> None:
-        """Stop the run; the first failure counts."""
-        if self.failure is None:
-            self.failure = error
+    def called(self, call: Call) -> None:
+        """Count a call that was kept; from any thread."""
+        with self._lock:
+            self._calls += 1
+            self._cost += call.cost
 
-    def decided(self, calls: Sequence[Call], *, booked: bool) -> None:
-        """Count a decision that was kept, with its new calls, which the account may have booked already."""
-        if not booked:
-            for call in calls:
-                self.account.book(call)
+    def decided(self) -> None:
+        """Count a decision that was kept."""
         self._decisions += 1
-        self._calls += len(calls)
-        self._cost += sum(call.cost for call in calls)
         self._report()
 
     def ended(self) -> None:
@@ -108,20 +106,106 @@ class Watch:
             self._progress(Progress(self._done, self._total, self._decisions, self._calls, self._cost))
 
 
+@dataclass(frozen=True)
+class EpisodeTask:
+    """An episode that is to be played, with what is kept of it.
+
+    Attributes:
+        spec: which episode.
+        decisions: those that were made.
+        calls: those of decisions that were not reached, by step.
+        adapted: how requests to servers were changed to suit them, by the server's name.
+        budgeted: whether the run's budget must allow every request.
+    """
+
+    spec: EpisodeSpec
+    decisions: Sequence[DecisionRecord] = ()
+    calls: Mapping[int, Sequence[Call]] = field(default_factory=dict)
+    adapted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    budgeted: bool = False
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a reply took, as `ludens.agents.journal.Paid`."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+
+
+Request = tuple[int, int, int]
+"""Episode, step, and number of a request of a decision."""
+
+
+class Keeper:
+    """The writing process's side of a run's recorders: it keeps what they tell, durably."""
+
+    def __init__(self, store: Store, watch: Watch) -> None:
+        self._store, self._watch = store, watch
+        self._adapted: dict[str, Any] = dict(store.manifest.get("adapted", {}))
+        self._begun: set[int] = set()
+        self._requests: dict[Request, tuple[ExitStack, Callable[[Paid], None]]] = {}
+
+    def task(self, spec: EpisodeSpec) -> EpisodeTask:
+        """Return an episode with what is kept of it by now; once more if the process that played it died."""
+        budgeted, adapted = self._watch.account.limited, dict(self._adapted)
+        if self._store.fresh and spec.index not in self._begun:
+            self._begun.add(spec.index)
+            return EpisodeTask(spec, adapted=adapted, budgeted=budgeted)
+        for request in [each for each in self._requests if each[0] == spec.index]:
+            self._requests.pop(request)[0].close()
+        return EpisodeTask(spec, *self._store.kept(spec.index), adapted, budgeted)
+
+    def __call__(self, message: tuple[Any, ...]) -> None:
+        """Keep what a `Recorder` tells; from any thread.
+
+        Raises:
+            StoreError: it cannot be written.
+            BudgetSpentError: the budget allows no further request.
+        """
+        match message:
+            case "asks", request, model:
+                under_way = ExitStack()
+                took = under_way.enter_context(self._watch.account.asking(model))
+                self._requests[request] = under_way, took
+            case "took", request, paid:
+                under_way, took = self._requests.pop(request)
+                with under_way:
+                    for each in paid:
+                        took(each)
+            case "call", episode, step, number, call:
+                self._store.add_call(episode, step, number, call)
+                self._watch.called(call)
+            case "decision", record, calls:
+                self._store.add_decision(record, calls)
+                for call in calls:
+                    self._watch.account.book(call)
+                    self._watch.called(call)
+                self._watch.decided()
+            case "adapted", server, facts:
+                self._adapted[server] = facts
+                self._store.adapt(server, facts)
+
+
 class Recorder:
     """The way to ask a policy within a run, for one episode.
 
     What was decided in an earlier life of the run is returned; the rest is asked, and kept durably before it
     is returned.
+
+    Args:
+        task: the episode.
+        seed: the root of the run's tree of seeds.
+        line: where `Keeper` hears what is to be kept.
+        version: the version of ludens that began the run, for messages.
     """
 
-    def __init__(self, store: Store, spec: EpisodeSpec, watch: Watch) -> None:
-        self._store = store
-        self._spec = spec
-        self._watch = watch
-        self._seeds = episode_seeds(watch.seed, spec.index)
-        earlier = () if store.fresh else store.decisions(spec.index)
-        self._stored = {record.step: record for record in earlier}
+    def __init__(self, task: EpisodeTask, seed: int, line: Line, version: str = "unknown") -> None:
+        self._task, self._line, self._version = task, line, version
+        self._spec = task.spec
+        self._seeds = episode_seeds(seed, task.spec.index)
+        self._stored = {record.step: record for record in task.decisions}
         self._step = 0
 
     async def decide(self, policy: Policy, turn: Turn, rng: np.random.Generator | None = None) -> Decision:
@@ -150,10 +234,10 @@ class Recorder:
     ) -> Any:
         step, self._step = self._step, self._step + 1
         if step in self._stored:
-            return matching(self._stored.pop(step), question, turn, self._store).decision
-        self._watch.check()
-        journal = _Journal(self._store, self._spec.index, step, self._watch)
-        with recording(journal), self._watch.stop.asking():
+            return matching(self._stored.pop(step), question, turn, self._version).decision
+        self._line.common.check()
+        journal = _Journal(self._task, step, self._line)
+        with recording(journal), self._line.common.stop.asking():
             answer = await ask(turn, rng or decision_rng(self._seeds, turn.agent, step))
         _check(answer, question, policy, turn)
         record = DecisionRecord(
@@ -173,9 +257,8 @@ class Recorder:
         )
         # A policy may bring calls that it made past the journal.
         unkept = () if journal.used else answer.calls
-        self._store.add_decision(record, unkept)
-        self._watch.decided(unkept or journal.new, booked=not unkept)
-        await asyncio.sleep(0)  # policies that never wait still let the others and Ctrl-C have their turn
+        self._line.tell(("decision", record, unkept))
+        await self._line.settled()
         return answer
 
 
@@ -214,18 +297,20 @@ def _check(answer: object, question: Literal["choice", "belief"], policy: Policy
 class _Journal:
     """The calls of one decision: those of an earlier life first, then new ones, each kept as it ends."""
 
-    def __init__(self, store: Store, episode: int, step: int, watch: Watch) -> None:
-        self._store, self._episode, self._step = store, episode, step
-        self._stop, self._account = watch.stop, watch.account
-        self.servers = watch.servers
-        self._earlier: list[Call] = [] if store.fresh else store.calls(episode, step)
-        self._replayed = 0
-        self.new: list[Call] = []
+    def __init__(self, task: EpisodeTask, step: int, line: Line) -> None:
+        self._task, self._step, self._line = task, step, line
+        self._earlier = task.calls.get(step, ())
+        self._replayed = self._new = 0
+        self._requests = itertools.count()
         self.reread = None
 
     @property
+    def servers(self) -> dict[str, Any]:
+        return self._line.common.servers
+
+    @property
     def used(self) -> bool:
-        return bool(self._earlier or self.new)
+        return bool(self._earlier or self._new)
 
     def replay(self) -> Call | None:
         if self._replayed == len(self._earlier):
@@ -235,26 +320,37 @@ class _Journal:
         return self._earlier[self._replayed - 1]
 
     def record(self, call: Call) -> None:
-        self._store.add_call(self._episode, self._step, len(self._earlier) + len(self.new), call)
-        self.new.append(call)
+        number = len(self._earlier) + self._new
+        self._line.tell(("call", self._task.spec.index, self._step, number, call))
+        self._new += 1
 
-    def asking(self, model: str) -> AbstractContextManager[Callable[[Paid], None]]:
-        return self._account.asking(model)
+    @asynccontextmanager
+    async def asking(self, model: str) -> AsyncIterator[Callable[[Paid], None]]:
+        request = (self._task.spec.index, self._step, next(self._requests))
+        asks = ("asks", request, model)
+        if self._task.budgeted:
+            await self._line.ask(asks)
+        else:
+            self._line.tell(asks)
+        took: list[Took] = []
+        try:
+            yield lambda paid: took.append(Took(paid.prompt_tokens, paid.completion_tokens, paid.cost))
+        finally:
+            self._line.tell(("took", request, took))
 
     def check(self) -> None:
-        self._stop.check()
-        self._account.check()
+        self._line.common.check_answering()
 
     def remember(self, server: str, facts: Mapping[str, Any]) -> None:
-        self._store.adapt(server, facts)
+        self._line.tell(("adapted", server, dict(facts)))
 
     def remembered(self, server: str) -> Mapping[str, Any]:
-        known: Mapping[str, Any] = self._store.manifest.get("adapted", {}).get(server, {})
-        return known
+        return self._task.adapted.get(server, {})
 
 
-def matching(record: DecisionRecord, question: str, turn: Turn, store: Store | Run) -> DecisionRecord:
-    """Return the stored decision if it answers this very question.
+def matching(record: DecisionRecord, question: str, turn: Turn, version: str) -> DecisionRecord:
+    """Return the stored decision if it answers this very question; `version` is that of the ludens that began
+    the run, for the message.
 
     Raises:
         StoreError: it answers another one.
@@ -265,7 +361,7 @@ def matching(record: DecisionRecord, question: str, turn: Turn, store: Store | R
     if asked == (record.question, *place):
         return record
     raise StoreError(
-        f"Decision {record.step} of episode {record.episode} in {store.path} was made at {record.node!r} and "
-        f"the environment now asks at {turn.node!r}: resume with the version of ludens that started the run "
-        f"({store.manifest['versions'].get('ludens', 'unknown')}), or start anew."
+        f"Decision {record.step} of episode {record.episode} was made at {record.node!r} and the environment "
+        f"now asks at {turn.node!r}: resume with the version of ludens that started the run ({version}), or "
+        "start anew."
     )

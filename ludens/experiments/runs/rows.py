@@ -148,9 +148,12 @@ def select_decisions(
         yield _decision_record(row, labels[row[0]], tuple(calls.get((row[0], row[1]), ())))
 
 
-def select_calls(database: sqlite3.Connection, episode: int, step: int) -> list[Call]:
-    """Return the calls of one decision in the order in which they were made."""
-    return [call for _, call in _calls(database, " WHERE episode = ? AND step = ?", (episode, step))]
+def select_calls(database: sqlite3.Connection, episode: int) -> dict[int, list[Call]]:
+    """Return the calls of one episode by the step of their decision, in the order in which they were made."""
+    calls: dict[int, list[Call]] = {}
+    for (_, step), call in _calls(database, " WHERE episode = ?", (episode,)):
+        calls.setdefault(step, []).append(call)
+    return calls
 
 
 def _decision_record(

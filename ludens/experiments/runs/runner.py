@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,9 @@ from ludens.envs import Turn
 from ludens.errors import LudensError, UsageError
 from ludens.experiments.runs.budget import Budget, BudgetSpentError
 from ludens.experiments.runs.database import StoreError
-from ludens.experiments.runs.recorder import OnProgress, Recorder, Watch
+from ludens.experiments.runs.executors.asynchronous import Asyncio
+from ludens.experiments.runs.executors.base import Carry, Executor, Line
+from ludens.experiments.runs.recorder import EpisodeTask, Keeper, OnProgress, Recorder, Watch
 from ludens.experiments.runs.records import FINISHED, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.runs.seeds import episode_seeds
 from ludens.experiments.runs.stop import Stop, StoppedError
@@ -23,6 +27,33 @@ PlayOne = Callable[[EpisodeSpec, Recorder, np.random.SeedSequence], Awaitable[Ep
 """Plays one episode: asks through the recorder only, and draws all chance from the episode's seeds."""
 
 
+class Episodes:
+    """The work of playing episodes, here or in another process.
+
+    Args:
+        player: returns what plays one episode; called once in each process.
+        seed: the root of the run's tree of seeds.
+        version: the version of ludens that began the run.
+        play_one: what `player` returned in this process, if it was called.
+    """
+
+    def __init__(
+        self, player: Callable[[], PlayOne], seed: int, version: str, play_one: PlayOne | None = None
+    ) -> None:
+        self._player, self._seed, self._version = player, seed, version
+        self._play_one = play_one
+
+    async def __call__(self, task: EpisodeTask, line: Line) -> EpisodeRecord:
+        """Play one episode, and return how it ended."""
+        if self._play_one is None:
+            self._play_one = self._player()
+        recorder = Recorder(task, self._seed, line, self._version)
+        return await self._play_one(task.spec, recorder, episode_seeds(self._seed, task.spec.index))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_play_one": None}
+
+
 class RunAbortedError(LudensError):
     """A policy whose invalid decisions abort the run made one; all that was decided is kept."""
 
@@ -30,8 +61,10 @@ class RunAbortedError(LudensError):
 async def run_episodes(
     store: Store,
     specs: Sequence[EpisodeSpec],
-    play_one: PlayOne,
+    player: Callable[[], PlayOne],
     *,
+    play_one: PlayOne | None = None,
+    executor: Executor | None = None,
     concurrency: int = 8,
     progress: OnProgress | None = None,
     abort_run: bool = True,
@@ -41,6 +74,9 @@ async def run_episodes(
     budget: Budget | None = None,
 ) -> None:
     """Play those of the episodes that the store does not hold as ended, in their order, some at once.
+
+    `player` returns what plays one episode, `play_one` if it was called before. The `executor` says where
+    episodes are played, by default in this process; all of them give the same run.
 
     The episodes numbered in `first` come before the others, and when the last of them has ended,
     `after_first` is called; a run that is resumed later does not call it again.
@@ -69,15 +105,19 @@ async def run_episodes(
     trial = {spec.index for spec in todo if spec.index in first}
     watch = Watch(store, len(specs), len(specs) - len(todo), progress, stop=stop, budget=budget)
     store.set_status("running")
-    queue = iter(todo)
+    queue, keeper = iter(todo), Keeper(store, watch)
+    manifest = store.manifest
+    version = manifest["versions"].get("ludens", "unknown")
+    episodes = Episodes(player, manifest["seed"], version, play_one)
+    executor = executor or Asyncio()
+    places = min(executor.places(concurrency), len(todo))
 
-    async def work() -> None:
+    async def work(carry: Carry) -> None:
         nonlocal trial
         for spec in queue:
             try:
                 watch.check()
-                recorder = Recorder(store, spec, watch)
-                record = await play_one(spec, recorder, episode_seeds(watch.seed, spec.index))
+                record = await carry(partial(keeper.task, spec), keeper)
                 store.end_episode(record)
                 watch.ended()
                 if trial and not (trial := trial - {spec.index}) and after_first is not None:
@@ -94,7 +134,13 @@ async def run_episodes(
                 return
 
     try:
-        await asyncio.gather(*(work() for _ in range(min(concurrency, len(todo)))))
+        async with AsyncExitStack() as stack:
+            try:
+                carry = await stack.enter_async_context(executor.opened(episodes, watch, places))
+            except LudensError as error:
+                watch.fail(error)
+            else:
+                await asyncio.gather(*(work(carry) for _ in range(places)))
     except asyncio.CancelledError:
         store.set_status("interrupted")
         raise

@@ -159,10 +159,16 @@ class Store:
         with self._reading() as database:
             return list(rows.select_decisions(database, self._labels, episode))
 
-    def calls(self, episode: int, step: int) -> list[Call]:
-        """Return the calls made for a decision so far, whether the decision was reached or not."""
+    def kept(self, episode: int) -> tuple[list[DecisionRecord], dict[int, list[Call]]]:
+        """Return the decisions made in an episode so far, and by step the calls made for decisions that were
+        not reached.
+        """
         with self._reading() as database:
-            return rows.select_calls(database, episode, step)
+            decisions = list(rows.select_decisions(database, self._labels, episode))
+            calls = rows.select_calls(database, episode)
+        for record in decisions:
+            calls.pop(record.step, None)
+        return decisions, calls
 
     def totals(self) -> tuple[int, int, float]:
         """Return the numbers of decisions and of calls, and the cost of the calls in US dollars."""

@@ -13,6 +13,8 @@ import numpy as np
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
 from ludens.experiments.runs.columns import Column
+from ludens.experiments.runs.executors.base import Executor
+from ludens.experiments.runs.executors.choice import make_executor
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import EpisodeSpec
 from ludens.experiments.runs.run import Run
@@ -53,6 +55,8 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         grows: the keys by which a run can be extended.
         columns: what is known of the columns of `tables`, by the name of the table.
         abort_run: whether an episode that a policy aborts ends the whole run.
+        computes: whether episodes keep a core busy rather than wait for models or people: then they are
+            played in processes of their own, one for each that is to be played at once.
         writes_report: whether the command line writes the report after every run, or only when it is asked
             to.
     """
@@ -62,6 +66,7 @@ class Study(ABC, Generic[ConfigT, ResultT]):
     grows: ClassVar[frozenset[str]] = frozenset()
     columns: ClassVar[Columns] = {}
     abort_run: ClassVar[bool] = True
+    computes: ClassVar[bool] = False
     writes_report: ClassVar[bool] = True
 
     config: ConfigT
@@ -139,6 +144,28 @@ class Study(ABC, Generic[ConfigT, ResultT]):
     def look(self, run: Run, first: Collection[int]) -> Iterable[str]:
         """Return what to warn of, in sentences, when the episodes of `first` have ended."""
         return ()
+
+    def executor(self) -> Executor:
+        """Return where the run is carried out.
+
+        Raises:
+            UsageError: it cannot be carried out there.
+        """
+        config = self.config
+        name, workers = config.executor, config.workers
+        if name is None and workers is None and self.computes:
+            name, workers = "processes", config.concurrency
+        executor = make_executor(name, workers, config.address)
+        if executor.separate and self.keyboard:
+            raise UsageError(
+                f"{self.kind()}: a person answers in this terminal, which other processes do not have: leave "
+                "the workers out."
+            )
+        return executor
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs; it makes anew what was kept for speed."""
+        return {name: getattr(self, name) for name in ("config", "kept", "addresses")}
 
     @property
     def keyboard(self) -> bool:

@@ -15,7 +15,15 @@ from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, get_args, get_origin
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+)
 
 from ludens.agents.policy import Policy
 from ludens.agents.registry import is_model_id
@@ -23,6 +31,7 @@ from ludens.agents.secrets import is_address, is_secret, masked, remember, witho
 from ludens.agents.trained.names import CONTENT, moved, pinned
 from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Budget
+from ludens.experiments.runs.executors.choice import ExecutorName
 from ludens.experiments.runs.seeds import check_seed
 
 
@@ -180,6 +189,9 @@ def as_kept(policy: PolicyLike) -> PolicyLike:
     return policy if isinstance(policy, Policy) else described(policy)
 
 
+CARRYING_OUT = frozenset({"address", "budget", "concurrency", "executor", "workers"})
+"""Keys of a configuration that say how a run is carried out, and not what is asked in it."""
+
 CONNECTION = frozenset(
     {"api_base", "base_url", "headers_from", "timeout", "transport_retries", "retry_wait", "patience"}
 )
@@ -252,6 +264,12 @@ class StudyConfig(BaseModel):
         concurrency: how many episodes are played at once.
         budget: what the run may spend (``{cost = 5.0, tokens = …, calls = …, time = "2h"}``); None for no
             limit.
+        executor: where they are played: ``"serial"`` and ``"asyncio"`` in this process, ``"processes"`` in
+            several of this machine, ``"ray"`` on a cluster; None for what suits the study. All give the same
+            run.
+        workers: how many processes; None for one per core, or for this process alone without an `executor`.
+        address: of a Ray cluster; None for that of this machine. No file holds it, because whoever has the
+            cluster sees what is sent there.
 
     Raises:
         UsageError: a value is wrong; the message names its key.
@@ -264,6 +282,9 @@ class StudyConfig(BaseModel):
     seed: Seed = 0
     concurrency: Count = 8
     budget: BudgetSpec = None
+    executor: ExecutorName | None = None
+    workers: Count | None = None
+    address: str | None = Field(None, exclude=True)
 
     def __init__(self, /, **values: Any) -> None:
         try:

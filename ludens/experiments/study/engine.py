@@ -24,6 +24,7 @@ from ludens.experiments.runs.stop import Stop
 from ludens.experiments.runs.store import Store, create_run
 from ludens.experiments.study.base import Labels, ResultT, Study
 from ludens.experiments.study.config import (
+    CARRYING_OUT,
     CONNECTION,
     PolicyLike,
     StudyConfig,
@@ -258,7 +259,7 @@ def extended(
     """
     study = study_of(run)
     changes = _with_budget(run, changes)
-    fixed = sorted(set(changes) - study.grows - _objects(study) - {"budget", "concurrency"})
+    fixed = sorted(set(changes) - study.grows - _objects(study) - CARRYING_OUT)
     if fixed:
         grow = ", ".join(sorted(study.grows)) or "none"
         raise UsageError(
@@ -384,7 +385,7 @@ def _asked(config: StudyConfig) -> dict[str, Any]:
         return str(kept["spec"]) if set(kept) == {"spec"} else kept
 
     values = config.with_policies(plain).as_json()
-    return {name: value for name, value in values.items() if name not in {"budget", "concurrency"}}
+    return {name: value for name, value in values.items() if name not in CARRYING_OUT}
 
 
 def _objects(study: AnyStudy) -> set[str]:
@@ -408,6 +409,7 @@ def _started(
             check_policy(getattr(study.config, "source", "The source"), policy)
     specs = [_spec(study, index, labels) for index, labels in enumerate(study.episodes())]
     play_one = study.player()
+    study.executor()
     store = create_run(
         path,
         study.kind(),
@@ -451,12 +453,17 @@ async def _episodes(
     *,
     stop: Stop | None = None,
 ) -> None:
+    executor = study.executor()
     await run_episodes(
         store,
         specs,
-        play_one,
-        # Two episodes at one keyboard would be asked in turns.
-        concurrency=1 if study.keyboard else study.config.concurrency,
+        study.player,
+        play_one=play_one,
+        executor=executor,
+        # Two episodes at one keyboard would be asked in turns, and a core computes one episode at a time.
+        concurrency=1
+        if study.keyboard or (study.computes and executor.separate)
+        else study.config.concurrency,
         progress=progress,
         abort_run=study.abort_run,
         first=(first := study.first(specs)),

@@ -60,6 +60,11 @@ def parse_study(text: str) -> AnyStudy:
             f"a study file holds one table, named by its study ({', '.join(STUDIES)}); it holds {found}."
         )
     ((kind, values),) = content.items()
+    if "address" in values:
+        raise UsageError(
+            f"{kind}.address: whoever has the cluster sees what is sent there, so that no file names it: "
+            "give it on the command line (--address)."
+        )
     made = find_study(kind, reference)
     return made(made.config_type(**values))
 

@@ -16,7 +16,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -130,14 +130,14 @@ async def areplay(path: str | os.PathLike[str], **changes: Any) -> Replay:
     with Run(path) as run:
         study = study_of(run, **changes)
         play_one, manifest = study.player(), run.manifest
-        found = _Found()
+        version, found = manifest["versions"].get("ludens", "unknown"), _Found()
         for record in run.episodes():
             kept = run.decisions(record.index)
             if not kept:
                 continue
             spec = EpisodeSpec(record.index, record.labels)
             seeds = episode_seeds(manifest["seed"], record.index)
-            reader = _Reader(run, seeds, kept, found, manifest.get("adapted", {}))
+            reader = _Reader(version, seeds, kept, found, manifest.get("adapted", {}))
             try:
                 await play_one(spec, reader, seeds)
             except StoppedError:
@@ -178,7 +178,7 @@ class _Kept:
     def record(self, call: Call) -> None:
         raise AssertionError("no call is made while replies are read again")
 
-    def asking(self, model: str) -> AbstractContextManager[Callable[[Paid], None]]:
+    def asking(self, model: str) -> AbstractAsyncContextManager[Callable[[Paid], None]]:
         raise AssertionError("no call is made while replies are read again")
 
     def check(self) -> None:
@@ -197,13 +197,13 @@ class _Reader(Recorder):
 
     def __init__(
         self,
-        run: Run,
+        version: str,
         seeds: np.random.SeedSequence,
         kept: Sequence[DecisionRecord],
         found: _Found,
         adapted: Mapping[str, Any],
     ) -> None:
-        self._run = run
+        self._version = version
         self._seeds = seeds
         self._stored = {record.step: record for record in kept}
         self._step = 0
@@ -222,7 +222,7 @@ class _Reader(Recorder):
         step, self._step = self._step, self._step + 1
         if step not in self._stored:
             raise StoppedError  # the run broke off here
-        record = matching(self._stored[step], question, turn, self._run)
+        record = matching(self._stored[step], question, turn, self._version)
         if record.decision.calls:
             rng = rng or decision_rng(self._seeds, turn.agent, step)
             await self._read(record, policy, lambda: ask(turn, rng))

@@ -22,10 +22,10 @@ from ludens.cli.entry import main
 from ludens.envs.pricing import Market, welfare
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, extend, report, resume, run_study
+from ludens.experiments.pricing import sweep
 from ludens.experiments.pricing.cells import measure_cell, training_of
 from ludens.experiments.pricing.sweep import SweepStudy
 from ludens.experiments.pricing.sweep_config import SweepConfig
-from ludens.experiments.runs.processes import Processes
 from ludens.experiments.study.files import as_toml, parse_study
 
 ROOT = Path(__file__).parents[3]
@@ -139,17 +139,17 @@ def alive(process):
 
 def test_a_sweep_that_broke_off_goes_on_with_the_cells_that_lack(swept, tmp_path, monkeypatch):
     file = tmp_path / "sweep.db"
-    asked, do = [], Processes.do
+    asked = []
 
-    async def failing(self, task):
+    def failing(task):
         asked.append(task["settings"])
         if len(asked) == 3:
             raise LudensError("the power is gone")
-        return await do(self, task)
+        return measure_cell(task)
 
-    monkeypatch.setattr(Processes, "do", failing)
+    monkeypatch.setattr(sweep, "measure_cell", failing)
     with pytest.raises(LudensError, match="power"):
-        run_study(SweepStudy(config(concurrency=1)), file)
+        run_study(SweepStudy(config(executor="serial")), file)
     assert len(measures(file)) == 2
     asked.append(None)
     resume(file)
