@@ -3,6 +3,7 @@ from .matching import MatchingPolicy as MatchingPolicy
 from .rules import FixedPricePolicy as FixedPricePolicy
 from .rules import GrimPricePolicy as GrimPricePolicy
 from .rules import HomoMoralisPricePolicy as HomoMoralisPricePolicy
+from .rules import LeaderPolicy as LeaderPolicy
 from .rules import MonopolyPolicy as MonopolyPolicy
 from .rules import MyopicPolicy as MyopicPolicy
 from .rules import NashPolicy as NashPolicy

@@ -8,7 +8,7 @@ specification                               policy
 ``homo_moralis:0.5,universalisation=…``     the same over ``firms`` or ``firms_and_consumers``
 ``oracle:kappa=0.5``                        the same as ``homo_moralis:0.5``
 ``nash``, ``monopoly``, ``myopic``,         the rule of that name, see `ludens.agents.pricing.rules`
-``grim``
+``leader``, ``grim``
 ``matching``                                `MatchingPolicy`
 ``fixed:1.7``                               `FixedPricePolicy`
 ``qlearning``                               a Q-learner, see `ludens.agents.qlearning`
@@ -33,6 +33,7 @@ _RULES = {
     "nash": "rules:NashPolicy",
     "monopoly": "rules:MonopolyPolicy",
     "myopic": "rules:MyopicPolicy",
+    "leader": "rules:LeaderPolicy",
     "matching": "matching:MatchingPolicy",
     "grim": "rules:GrimPricePolicy",
 }

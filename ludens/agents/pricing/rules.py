@@ -16,6 +16,8 @@ from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing.view import MarketView, market_views
 from ludens.envs import Turn
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.theory.market import Market
+from ludens.envs.pricing.theory.stackelberg import stackelberg_prices
 from ludens.errors import UsageError
 from ludens.preferences.pricing.moral import Universalisation, moralis_prices
 
@@ -95,6 +97,21 @@ class NashPolicy(PriceRulePolicy):
         return float(nash_prices(view.present)[view.place])
 
 
+class LeaderPolicy(PriceRulePolicy):
+    """The price of a Stackelberg leader, a firm that commits to it before the others, which reply with
+    Nash prices among themselves; see `ludens.envs.pricing.stackelberg_prices`.
+    """
+
+    name = "leader"
+
+    def price(self, view: MarketView, rng: np.random.Generator) -> float:
+        """Return the price to commit to."""
+        if not isinstance(view.present, Market):
+            raise UsageError("nobody can lead where firms sell one good, which the cheapest one sells.")
+        firm = int(view.present.owners[view.place])
+        return float(stackelberg_prices(view.present, firm)[view.place])
+
+
 class MonopolyPolicy(PriceRulePolicy):
     """The price that maximises the profit of all firms together, whatever the others do."""
 
@@ -106,16 +123,19 @@ class MonopolyPolicy(PriceRulePolicy):
 
 
 class MyopicPolicy(PriceRulePolicy):
-    """The best reply to the prices of the last period; the Nash price where there is no period before."""
+    """The best reply to the prices of the last period, and to those of a leader in this one; the Nash price
+    where neither is known.
+    """
 
     name = "myopic"
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
         """Return the price that would have earned the most against the rivals' last prices."""
         charged = view.charged
-        if not len(charged):
+        if not len(charged) and not view.announced:
             return float(nash_prices(view.present)[view.place])
-        last = charged[-1, list(view.active)]
+        last = charged[-1] if len(charged) else np.full(view.market.products, np.nan)
+        last = np.array([view.announced.get(product, last[product]) for product in view.active])
         # A firm that has just come has no price yet.
         last = np.where(np.isfinite(last), last, nash_prices(view.present))
         firm = int(view.present.owners[view.place])

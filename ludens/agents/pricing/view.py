@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +52,10 @@ class MarketView:
             its own alone.
         earned: what all firms earned less fines, shape (periods, firms), in money; None where it
             sees its own alone.
+        owned: the numbers of the firm's products.
+        opening: the prices of all products before the first period where firms move in turns; else None.
+        leader: the number of the firm that sets its prices first in each period; None where none does.
+        announced: the leader's prices in this period by the numbers of its products, where it has set them.
     """
 
     market: AnyMarket
@@ -76,6 +80,9 @@ class MarketView:
     sold: Floats | None = None
     earned: Floats | None = None
     owned: tuple[int, ...] = ()
+    opening: Floats | None = None
+    leader: int | None = None
+    announced: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -201,6 +208,9 @@ def market_views(turn: Turn) -> tuple[MarketView, ...]:
         sold=_table(facts.get("quantities")),
         earned=_table(facts.get("profits")),
         owned=tuple(map(int, owned)),
+        opening=_table(facts.get("opening")),
+        leader=None if facts.get("leader") is None else int(facts["leader"].rpartition("_")[2]),
+        announced=facts.get("announced") or {},
     )
     if len(owned) == 1:
         return (first,)

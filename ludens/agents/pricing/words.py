@@ -22,6 +22,13 @@ def market_words(turn: Turn) -> str:
         f"You set the price of firm {view.firm}. Each unit costs you {view.cost:g}, and "
         f"{len(view.rivals)} other {'product is' if len(view.rivals) == 1 else 'products are'} on the market."
     ]
+    if view.opening is not None:
+        prices = ", ".join(f"{price:.6g}" for price in view.opening)
+        lines.append(f"Firms set prices in turns; a price stands for {view.market.firms} periods.")
+        lines += [] if len(view.prices) else [f"Before the first period they were {prices}."]
+    if view.leader is not None:
+        lines.append(f"Firm {view.leader} sets its price first in each period.")
+        lines += [f"It charges {price:.6g} now." for price in view.announced.values()]
     if view.limit is not None:
         lines.append(f"Nothing can be sold above {view.limit:g}.")
     lines += [*view.notices, *(f"Message of {sender}: {text}" for sender, text in view.messages or ())]

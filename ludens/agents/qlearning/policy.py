@@ -140,11 +140,16 @@ class QLearningPolicy(Policy):
         return priced(turn, float(learner.tables.grid[view.firm, learner.act(draw)]))
 
     def check(self, turn: Turn) -> None:
-        """Refuse a market in which the firm does not see what it is trained with.
+        """Refuse a market in which the firm does not see what it is trained with, or moves in another order.
 
         Raises:
-            UsageError: rivals' prices or costs are hidden from it.
+            UsageError: rivals' prices or costs are hidden from it, or one firm leads.
         """
+        if "leader" in turn.facts:
+            raise UsageError(
+                "Q-learners are trained to move together or in turns, and here one firm leads: seat another "
+                "policy."
+            )
         seen = turn.facts.get("information")
         if seen is not None and not (seen.prices and seen.costs):
             raise UsageError(

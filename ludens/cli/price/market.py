@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -76,6 +76,12 @@ def price(
             show_default=False,
         ),
     ] = None,
+    moves: Annotated[
+        Literal["together", "in-turns", "leader"],
+        typer.Option(
+            help="Whether firms set prices together, one in each period, or after firm 0, which leads."
+        ),
+    ] = "together",
     prefix: Annotated[
         str, typer.Option(help="Prompt prefix for models, their goal: P0, P1, P2 or P3.")
     ] = "P0",
@@ -142,7 +148,7 @@ def price(
     if learners is not None:
         refuse_given(ctx, PLAYED, "on Q-learners, which are trained in sessions")
         _learn(
-            learners, sold, sessions, seed, interventions=events, workers=concurrency, out=out,
+            learners, sold, sessions, seed, interventions=events, moves=moves, workers=concurrency, out=out,
             as_json=as_json, print_config=print_config,
         )  # fmt: skip
         return
@@ -158,6 +164,7 @@ def price(
         periods=periods,
         prefix=prefix,
         screening=screening,
+        moves=moves.replace("-", " "),
         seed=seed,
         interventions=events,
         **given(concurrency=concurrency),
@@ -265,6 +272,7 @@ def _learn(
     seed: int,
     *,
     interventions: Sequence[Intervention],
+    moves: Literal["together", "in-turns", "leader"],
     workers: int | None,
     out: Path | None,
     as_json: bool,
@@ -274,6 +282,8 @@ def _learn(
 
     if any(isinstance(each, CheapTalk) for each in interventions):
         raise UsageError("Q-learners read no messages: leave --with cheap-talk out.")
+    if moves == "leader":
+        raise UsageError("Q-learners are trained to move together or in turns: leave --moves leader out.")
     if print_config:
         raise UsageError(
             "Q-learners are trained, which is not a study and has no study file: leave --print-config out."
@@ -294,6 +304,7 @@ def _learn(
             parameters,
             market=market,
             interventions=interventions,
+            moves="together" if moves == "together" else "in turns",
             sessions=sessions,
             seed=seed,
             path=out,

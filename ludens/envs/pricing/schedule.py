@@ -36,6 +36,7 @@ from ludens.envs.pricing.theory.entry import of_products, without_firm
 from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket, Market
+from ludens.envs.pricing.theory.stackelberg import stackelberg_prices
 from ludens.envs.pricing.theory.welfare import Welfare, welfare
 from ludens.errors import UsageError
 
@@ -149,6 +150,25 @@ class Regime:
         present = self.present
         prices = present.efficient_prices() if isinstance(present, Market) else present.unit_costs
         return self._placed(prices, self.products, self.market.products)
+
+    def led_by(self, firm: int) -> Floats:
+        """Return the prices (J,) where a firm commits to its own first and the others reply with Nash prices;
+        NaN for products not on sale, and for all where the firm is not in the market or its prices are not
+        worked out (`stackelberg_prices`).
+        """
+        nothing = np.full(self.market.products, np.nan)
+        if firm not in self.firms or not isinstance(self.market, Market):
+            return nothing
+        place = self.firms.index(firm)
+
+        def prices(market: AnyMarket) -> Floats:
+            assert isinstance(market, Market)
+            return stackelberg_prices(market, place)
+
+        try:
+            return self._placed(self._mean(prices), self.products, self.market.products)
+        except (EquilibriumError, UsageError):
+            return nothing
 
     @cached_property
     def profits(self) -> tuple[Floats, Floats]:

@@ -77,7 +77,7 @@ def analyse(panel: Panel, seed: int = 0) -> Analysis:
     return Analysis(
         measures=measures,
         groups=tuple(groups),
-        firms=by_firm(measures, draws),
+        firms=by_firm(measures, draws, panel.led),
         regimes=measure_regimes(panel, draws),
         products=by_product(panel, measures, draws),
         dynamics=measure_dynamics(panel, paths),

@@ -45,9 +45,10 @@ class BranchStudy(Study[BranchT, ResultT], Generic[BranchT, ResultT]):
 
         Raises:
             NoRunError: the source is not a pricing run.
+            UsageError: its firms do not move together.
         """
         with Run(self.config.source) as run:
-            return pricing_config(run)
+            return source_market(run)
 
     def inherited(self) -> Mapping[str, Sequence[PolicyLike]]:
         """Return the firms of the source, where the configuration names none."""
@@ -71,6 +72,22 @@ class BranchStudy(Study[BranchT, ResultT], Generic[BranchT, ResultT]):
             seat: self.make(f"firms[{place}]", firm, BERTRAND.environment, prefix=self.source.prefix)
             for place, (seat, firm) in enumerate(zip(seats, firms, strict=True))
         }
+
+
+def source_market(run: Run) -> PricingConfig:
+    """Return the configuration of a pricing run that can be taken up again.
+
+    Raises:
+        NoRunError: it is a run of another kind.
+        UsageError: its firms do not move together.
+    """
+    config = pricing_config(run)
+    if config.moves != "together":
+        raise UsageError(
+            f"{run.path} is a market in which firms do not set prices together (moves = {config.moves!r}), "
+            "and is not taken up again: name a run in which they do."
+        )
+    return config
 
 
 def firms_of(

@@ -12,7 +12,7 @@ import math
 import os
 from dataclasses import asdict, replace
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,10 @@ class PricingConfig(StudyConfig):
             money at scale 1, (m,) or one row for each firm. None lets firms set any price.
         screening: the file of a run of monopolies in which every language model must have found the monopoly
             price, see `ludens.experiments.pricing.screening`; None lets all of them play.
-        concurrency: how many episodes are open concurrently; firms in one period are always asked together.
+        moves: ``"together"``; ``"in turns"``, in which one firm sets its price in each period and the others'
+            stand (`ludens.envs.pricing.SequentialBertrandEnv`); or ``"leader"``, in which firm 0 sets its
+            price first in each period, and the others learn it before they set theirs.
+        concurrency: how many episodes are open concurrently; firms that move together are asked together.
 
     Raises:
         UsageError: a value is wrong; the message names its key.
@@ -131,6 +134,7 @@ class PricingConfig(StudyConfig):
 
     price_grid: Annotated[Any, BeforeValidator(as_hashable)] = None
     screening: RunPath | None = None
+    moves: Literal["together", "in turns", "leader"] = "together"
 
     @field_validator("firms")
     @classmethod

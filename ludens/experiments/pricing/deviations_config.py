@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from ludens.envs.pricing.schedule import Schedule
 from ludens.errors import UsageError
-from ludens.experiments.pricing.branch import BranchConfig
-from ludens.experiments.pricing.config import PricingConfig, pricing_config
+from ludens.experiments.pricing.branch import BranchConfig, source_market
+from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.deviations import KIND
 from ludens.experiments.pricing.history import periods_of
 from ludens.experiments.runs.records import EpisodeRecord
@@ -105,7 +105,7 @@ def pointed(config: DeviateConfig) -> DeviateConfig:
         UsageError: it was not played that far, or has no such firm.
     """
     with Run(config.source) as run:
-        market = pricing_config(run)
+        market = source_market(run)
         if Schedule(market.scaled(1.0), market.scaled_interventions(1.0)).several:
             raise UsageError(
                 f"deviate.source: A deviation is of one price, and {config.source} has firms with several "

@@ -137,6 +137,7 @@ class FirmMeasures:
         name: of its policy in the first run.
         price, gain, profit, fine: see `Averages`; the gain is the firm's own.
         nash, joint: its benchmark prices at the end; None where it is not in the market or there are none.
+        led: its price where firm 0 commits to one first, at the end; None where no firm leads.
     """
 
     firm: int
@@ -147,6 +148,7 @@ class FirmMeasures:
     fine: Estimate
     nash: float | None
     joint: float | None
+    led: float | None = None
 
 
 @dataclass(frozen=True)
@@ -258,8 +260,12 @@ def group(name: str, measures: Sequence[RunMeasures], rng: np.random.Generator) 
     )
 
 
-def by_firm(measures: Sequence[RunMeasures], rng: np.random.Generator) -> tuple[FirmMeasures, ...]:
-    """Measure each seat over finished runs, for markets with different firms."""
+def by_firm(
+    measures: Sequence[RunMeasures], rng: np.random.Generator, led: NDArray[np.float64] | None = None
+) -> tuple[FirmMeasures, ...]:
+    """Measure each seat over finished runs, for markets with different firms; `led` are the benchmark prices
+    of firms of which one leads, (F,).
+    """
     names = measures[0].firms if measures else ()
     done = [found for found in measures if found.prices is not None]
 
@@ -276,6 +282,7 @@ def by_firm(measures: Sequence[RunMeasures], rng: np.random.Generator) -> tuple[
             fine=mean(firm, "fines"),
             nash=finite(measures[0].nash[firm]),
             joint=finite(measures[0].joint[firm]),
+            led=None if led is None else finite(led[firm]),
         )
         for firm, name in enumerate(names)
     )

@@ -70,7 +70,8 @@ def myopic_null(
 
     Returns:
         None if the panel has no finished run, or a single firm; if firms, demand or costs change within the
-        periods of the regression; or if the good is homogeneous, to whose prices there is no best reply.
+        periods of the regression; or if firms move in turns, or sell one homogeneous good, to whose prices
+        there is no best reply.
 
     Raises:
         UsageError: the panel has no schedules.
@@ -82,7 +83,7 @@ def myopic_null(
         raise UsageError("The null is simulated in the run's market, and this panel does not know it.")
     periods = int(panel.played[runs].max())
     market = panel.steady_market(int(runs[0]), first_explained(periods) - 1, periods)
-    if market is None or isinstance(market, HomogeneousMarket):
+    if market is None or panel.moves == "in turns" or isinstance(market, HomogeneousMarket):
         return None
     scale = float(panel.scale[runs[0]])
     try:

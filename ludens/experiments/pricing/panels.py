@@ -61,6 +61,7 @@ class Panel:
         detail: per run why it stopped, if it did.
         notes: of the firms, in order.
         schedules: per run its market and interventions; empty if they are not known.
+        moves: ``"together"``, ``"in turns"`` or ``"leader"``, as of `PricingConfig`.
         product_prices, product_quantities: (R, T, J), of each product where firms have several; else None.
     """
 
@@ -82,6 +83,7 @@ class Panel:
     detail: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     schedules: tuple[Schedule, ...] = field(default=(), repr=False)
+    moves: str = "together"
     product_prices: Floats | None = None
     product_quantities: Floats | None = None
 
@@ -157,6 +159,14 @@ class Panel:
         """(R, T): the total surplus that is lost against marginal-cost prices, in money."""
         lost: Floats = np.maximum(self.efficient_surplus - self.total_surplus, 0.0)
         return lost
+
+    @property
+    def led(self) -> Floats | None:
+        """(F,): the prices, divided by α, where firm 0 leads, in the last regime; None where it does not."""
+        if self.moves != "leader" or not self.regimes:
+            return None
+        regime = self.regimes[-1]
+        return regime.means(regime.led_by(0)) / float(self.scale[0])
 
     @property
     def regimes(self) -> tuple[Regime, ...]:

@@ -68,6 +68,7 @@ def panel(run: Run | str | os.PathLike[str]) -> Panel:
         detail=tuple(each.episode.detail for each in found),
         notes=tuple(note for number, each in enumerate(found) for note in _notes(number, each)),
         schedules=tuple(known[scale] for scale in scales),
+        moves=config.moves,
         product_prices=each_product[0] if several else None,
         product_quantities=each_product[1] if several else None,
     )

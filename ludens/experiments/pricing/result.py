@@ -93,6 +93,7 @@ def to_json(result: PricingResult) -> dict[str, Any]:
         "unfinished": result.unfinished,
         "runs": runs_as_json(result.analysis, result.costs),
         "regimes": [plain(asdict(replace(each, runs=()))) for each in result.analysis.regimes],
+        "firms": [plain(asdict(each)) for each in result.analysis.firms],
         "products": [plain(asdict(each)) for each in result.analysis.products],
         "estimates": [plain(row) for row in estimates(result.analysis)],
         "regression": plain(asdict(regression)),

@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision, keep_notes
 from ludens.envs import Turn
-from ludens.envs.pricing.registration import BERTRAND
+from ludens.envs.pricing.registration import BERTRAND, SEQUENTIAL
 from ludens.envs.pricing.theory.benchmarks import highest_price
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.runs.stop import StoppedError
 
 T = TypeVar("T")
+
+LEADER = "firm_0"
+"""The firm that sets its price first where one leads."""
 
 ROOM = 1000.0
 """Prices may go up to the power of ten that is next above so many times the highest joint-profit price: a
@@ -85,9 +88,11 @@ class MarketSession:
         if grid is None:
             highest = 10.0 ** math.ceil(math.log10(ROOM * highest_price(market)))
             actions = {"actions": "continuous", "bounds": (0.0, highest)}
+        self._in_turns, self._led = config.moves == "in turns", config.moves == "leader"
+        self._first: dict[str, Decision] = {}
         self._env: Any = pettingzoo.make(
-            "parallel",
-            BERTRAND.environment,
+            "aec" if self._in_turns else "parallel",
+            (SEQUENTIAL if self._in_turns else BERTRAND).environment,
             market=market,
             periods=config.periods,
             discount=config.discount,
@@ -99,7 +104,7 @@ class MarketSession:
     def reset(self, seed: int) -> None:
         """Begin the first period."""
         self._env.reset(seed=seed)
-        self.played, self.products, self.welfare = [], [], []
+        self.played, self.products, self.welfare, self._first = [], [], [], {}
 
     @property
     def period(self) -> int:
@@ -108,25 +113,49 @@ class MarketSession:
 
     def turns(self) -> dict[str, Turn]:
         """Return the turns of the firms that set a price now, with their notes; empty at the end."""
-        return {seat: self._env.turn(seat) for seat in self._env.agents}
+        if self._in_turns:
+            if self.period == self._env.options.periods:
+                return {}
+            return {self._env.agent_selection: self._env.turn()}
+        seats = self._env.agents
+        if not self._led or LEADER not in seats:
+            return {seat: self._env.turn(seat) for seat in seats}
+        if not self._first:
+            return {LEADER: with_facts(self._env.turn(LEADER), leader=LEADER)}
+        prices = np.atleast_1d(self._first[LEADER].move)
+        if self._env.options.grid is not None:
+            prices = self._env.options.grid[0, prices]
+        products = self._env.core.regime.products_of(0)
+        announced = {product: float(price) for product, price in zip(products, prices, strict=True)}
+        facts = {"leader": LEADER, "announced": announced}
+        return {seat: with_facts(self._env.turn(seat), **facts) for seat in seats if seat != LEADER}
+
+    def every_turn(self) -> dict[str, Turn]:
+        """Return a turn of every firm in the market, for a check before anything is asked."""
+        return {seat: self._env._turn(seat) for seat in self._env.agents}
 
     def step(self, decisions: Mapping[str, Decision]) -> dict[str, dict[str, float]]:
         """Charge the prices, all valid, and send the messages that stand in the decisions' notes.
 
         Returns:
-            The results of the period, as stored in `played`.
+            The results of the period, as stored in `played`; nothing where a leader has set its price and the
+            others are still to set theirs.
 
         Raises:
             UsageError: a price is out of bounds or not a point of the grid, or a message is too long.
         """
         for seat, decision in decisions.items():
             keep_notes(self._env, seat, decision)
-        _, rewards, _, _, infos = self._env.step(
-            {seat: decision.move for seat, decision in decisions.items()}
-        )
+        decisions = {**self._first, **decisions}
+        if self._led and LEADER in decisions and len(decisions) < len(self._env.agents):
+            self._first = dict(decisions)
+            return {}
+        self._first = {}
+        rewards, infos = self._charged({seat: decision.move for seat, decision in decisions.items()})
         prices, quantities = self._env.prices[-1], self._env.quantities[-1]
         regime = self._env.core.schedule.regime(self.period)
-        own = {seat: list(regime.products_of(int(seat.rpartition("_")[2]))) for seat in decisions}
+        paid = self._env.possible_agents if self._in_turns else list(decisions)
+        own = {seat: list(regime.products_of(int(seat.rpartition("_")[2]))) for seat in paid}
         came = {
             seat: {
                 "price": float(prices[own[seat]].mean()),
@@ -134,13 +163,22 @@ class MarketSession:
                 "profit": float(rewards[seat]),
                 "fine": float(infos[seat]["fine"]),
             }
-            for seat in decisions
+            for seat in paid
         }
         self.played.append(came)
         self.products.append(np.stack([prices, quantities]))
         reached = self._env.welfare()
         self.welfare.append((float(reached.consumer[0]), float(reached.efficient[0])))
         return came
+
+    def _charged(self, moves: Mapping[str, Any]) -> tuple[Mapping[str, float], Mapping[str, Any]]:
+        """Step the environment; return rewards and infos by seat."""
+        if self._in_turns:
+            (move,) = moves.values()
+            self._env.step(move)
+            return self._env.rewards, self._env.infos
+        _, rewards, _, _, infos = self._env.step(dict(moves))
+        return rewards, infos
 
 
 def with_facts(turn: Turn, **facts: Any) -> Turn:

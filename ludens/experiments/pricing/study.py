@@ -31,7 +31,14 @@ from ludens.experiments.pricing.result import (
     to_json,
 )
 from ludens.experiments.pricing.screening import check_screened
-from ludens.experiments.pricing.session import MarketSession, OnPeriod, PeriodNews, together
+from ludens.experiments.pricing.session import (
+    LEADER,
+    MarketSession,
+    OnPeriod,
+    PeriodNews,
+    together,
+    with_facts,
+)
 from ludens.experiments.runs.recorder import OnProgress, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
@@ -130,8 +137,8 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         self._check_products(seated)
         first = MarketSession(self.config, self.episodes()[0])
         first.reset(0)
-        for seat, turn in first.turns().items():
-            seated[seat].check(turn)
+        for seat, turn in first.every_turn().items():
+            seated[seat].check(with_facts(turn, leader=LEADER) if self.config.moves == "leader" else turn)
 
         async def play_one(
             spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
@@ -195,7 +202,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         self, session: MarketSession, decisions: Mapping[str, Decision], spec: EpisodeSpec
     ) -> dict[str, dict[str, float]]:
         period, came = session.period, session.step(decisions)
-        if self.on_period is not None:
+        if self.on_period is not None and came:
             prices, profits = (
                 {seat: each[name] for seat, each in came.items()} for name in ("price", "profit")
             )

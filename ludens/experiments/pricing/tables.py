@@ -138,10 +138,12 @@ def welfare_table(groups: Sequence[GroupMeasures], panel: Panel) -> Table:
 def firms_table(firms: Sequence[FirmMeasures]) -> Table:
     """Return each firm's price beside its own benchmark prices, its profit, fines and own gain."""
     digits = _digits([each.profit.value for each in firms])
-    fined = any(each.fine.value for each in firms)
+    fined, led = any(each.fine.value for each in firms), any(each.led is not None for each in firms)
     rows = []
     for each in firms:
-        cells = [measured(each.price, 3), Cell(number(each.nash, 3)), Cell(number(each.joint, 3))]
+        cells = [measured(each.price, 3), Cell(number(each.nash, 3))]
+        cells += [Cell(number(each.led, 3))] if led else []
+        cells += [Cell(number(each.joint, 3))]
         cells += [measured(each.profit, digits), *([measured(each.fine, digits)] if fined else [])]
         rows.append((f"firm {each.firm}: {policy_name(each.name)}", [*cells, _own_gain(each)]))
     caption = (
@@ -149,7 +151,12 @@ def firms_table(firms: Sequence[FirmMeasures]) -> Table:
         "of a run. A firm's own Δ is a dash where joint pricing pays it no more than Nash: it then has no "
         "gain to take a share of, and the Δ of total profit counts alone."
     )
-    headers = ("price", "Nash price", "joint-profit price", "profit", *(("fines",) if fined else ()), "own Δ")
+    if led:
+        caption += (
+            " Stackelberg prices: firm 0 commits to its own before the others, which reply with Nash prices."
+        )
+    benchmarks = ("Nash price", *(("Stackelberg price",) if led else ()), "joint-profit price")
+    headers = ("price", *benchmarks, "profit", *(("fines",) if fined else ()), "own Δ")
     return Table.of("Each firm", caption, headers, rows, corner="firm")
 
 
@@ -203,6 +210,7 @@ def benchmark_welfare(panel: Panel) -> list[tuple[str, float, list[float], float
     try:
         prices = {
             "at Nash prices": regime.nash,
+            **({} if panel.led is None else {"at Stackelberg prices": regime.led_by(0)}),
             "at joint-profit prices": regime.monopoly,
             "at marginal costs" if limits is None else "at efficient prices": regime.efficient,
         }
@@ -210,6 +218,8 @@ def benchmark_welfare(panel: Panel) -> list[tuple[str, float, list[float], float
         return []
     rows = []
     for name, each in prices.items():
+        if not np.isfinite(each[list(regime.products)]).all():
+            continue
         found, profits = regime.welfare(each), regime.earned(each)
         consumer, lost = (float(value) / scale for value in (found.consumer, found.deadweight))
         rows.append((name, consumer, (profits / scale).tolist(), lost))

@@ -170,12 +170,22 @@ def _news(news: PeriodNews) -> str:
 
 def _firms(found: Analysis) -> Table:
     fined, rows = has_fines(found), []
+    led = any(each.led is not None for each in found.firms)
     for each in found.firms:
-        cells = [number(each.nash, 3), number(each.joint, 3), number(each.price.value, 3)]
+        cells = [number(each.nash, 3), *([number(each.led, 3)] if led else [])]
+        cells += [number(each.joint, 3), number(each.price.value, 3)]
         cells += [number(each.gain.value, 2), number(each.profit.value, 2)]
         cells += [number(each.fine.value, 2)] if fined else []
         rows.append((f"firm {each.firm}: {policy_name(each.name)}", cells))
-    headers = ("Nash", "joint", "price", "own Δ", "profit", *(("fines",) if fined else ()))
+    headers = (
+        "Nash",
+        *(("leader",) if led else ()),
+        "joint",
+        "price",
+        "own Δ",
+        "profit",
+        *(("fines",) if fined else ()),
+    )
     return Table.of("Each firm", "", headers, rows)
 
 

@@ -137,3 +137,16 @@ def test_one_firm_s_answer_is_kept_where_the_other_s_was_still_awaited(tmp_path,
         repeated = [key for key, count in requests_of(server).items() if count > 1]
     assert len(repeated) == 1
     assert repeated[0] == str(killed[0]["messages"]) + str(killed[0].get("seed"))
+
+
+@pytest.mark.parametrize(("moves", "at"), [("leader", (3, 2)), ("in turns", (3, 1))])
+def test_firms_that_move_one_after_another_go_on_where_they_were_killed(tmp_path, lives, moves, at):
+    whole, broken = tmp_path / "whole.db", tmp_path / "broken.db"
+    more = {"moves": moves, "periods": 5}
+    with Loopback(otherwise=by_prompt) as server:
+        assert lives.live("play_pricing", **arguments(server, whole, 1) | more) == 0
+    with Killer([at], lives) as killer:
+        assert lives.live("play_pricing", **arguments(killer, broken, 1) | more) == -signal.SIGKILL
+        assert lives.live("resume", path=broken) == 0
+    assert panel_of(broken) == panel_of(whole)
+    assert len(killer.requests) == len(server.requests) + 1

@@ -150,6 +150,9 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
         "cost": number(view.cost),
         "ceiling": None if view.limit is None else number(view.limit),
         "rivals": view.present.firms - 1,
+        "sold_by_rivals": sum(rival in view.active for rival in view.rivals),
+        "timing": _timing(view),
+        "in_force": _in_force(view, digits),
         "same_good": isinstance(view.market, HomogeneousMarket),
         "near": _near(view),
         "names": [name for name, _ in shown],
@@ -171,8 +174,69 @@ def _near(view: MarketView) -> str:
     close = view.closest
     if not close or len(close) == len(view.rivals):
         return ""
-    names = [f"that of competitor {view.rivals.index(rival) + 1}" for rival in close]
+    called = _called(view)
+    names = [f"that of {called[rival][0]}{called[rival][1]}" for rival in close]
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _called(view: MarketView) -> dict[int, tuple[str, str]]:
+    """Return what rivals' products are called: the firm that had each at first, and which of its products it
+    is where it has several.
+    """
+    owners = {rival: int(view.market.owners[rival]) for rival in view.rivals}
+    firms = list(dict.fromkeys(owners.values()))
+    called = {}
+    for rival, owner in owners.items():
+        name = "competitor" if len(firms) == 1 else f"competitor {firms.index(owner) + 1}"
+        own = [each for each in owners if owners[each] == owner]
+        called[rival] = (name, f" for its product {own.index(rival) + 1}" if len(own) > 1 else "")
+    return called
+
+
+def _timing(view: MarketView) -> str:
+    """Return in a sentence who sets prices when; nothing where all do at the same time."""
+    if view.opening is not None:
+        firms = view.market.firms
+        return (
+            f"Firms set their prices in turns, one firm in each period, and a price stays in force until the "
+            f"same firm sets it again {firms} periods later; sales are made in every period. It is your turn "
+            "now."
+        )
+    if view.leader is None:
+        return ""
+    if view.leader == view.firm:
+        others = (
+            "the other firm learns it and sets its own"
+            if view.present.firms == 2
+            else ("the other firms learn it and set theirs, at the same time")
+        )
+        return f"In each period your firm sets its price first; then {others}."
+    at_once = "" if view.present.firms == 2 else ", at the same time as the others"
+    leader = _article(_sender(f"firm_{view.leader}", view))
+    return f"In each period {leader} sets its price first; you learn it before you set yours{at_once}."
+
+
+def _in_force(view: MarketView, digits: int) -> str:
+    """Return in a sentence which prices of this period are known before it; nothing where none are."""
+    called = _called(view)
+    if view.announced:
+        said = [
+            f"{_article(name)} charges {number(view.announced[rival], digits)}{product}"
+            for rival, (name, product) in called.items()
+            if rival in view.announced
+        ]
+        return f"In period {view.period + 1} {' and '.join(said)}."
+    if view.opening is None or len(view.prices):
+        return ""
+    others = [
+        f"{_article(name)}'s {number(view.opening[rival], digits)}" for rival, (name, _) in called.items()
+    ]
+    own = number(view.opening[view.product], digits)
+    return f"The prices in force before the first period are yours, {own}, and {', '.join(others)}."
+
+
+def _article(name: str) -> str:
+    return "the competitor" if name == "competitor" else name
 
 
 def _rival_columns(view: MarketView, digits: int) -> list[tuple[str, list[str]]]:
@@ -180,17 +244,21 @@ def _rival_columns(view: MarketView, digits: int) -> list[tuple[str, list[str]]]
     rivals, seen = view.rivals, view.information
     if not rivals:  # a firm that has met nobody
         return [] if len(view.prices) else [("competitor's price", [])]
-    places = [f" {place}" for place in range(1, len(rivals) + 1)] if len(rivals) > 1 else [""]
-    columns = []
+    called, columns = _called(view), []
     if seen is None or seen.prices:
         prices = [[number(price, digits) for price in view.prices[:, rival]] for rival in rivals]
-        columns += list(zip((f"competitor{place}'s price" for place in places), prices, strict=True))
+        columns += [
+            (f"{name}'s price{product}", column)
+            for (name, product), column in zip(called.values(), prices, strict=True)
+        ]
     for what, table in (("quantity", view.sold), ("profit", view.earned)):
         if table is not None:
-            for place, rival in zip(places, rivals, strict=True):
+            for rival, (name, product) in called.items():
+                if what == "profit" and f"{name}'s profit" in dict(columns):
+                    continue  # a firm with several products has one profit
                 values = table[:, rival if what == "quantity" else view.market.owners[rival]]
                 written = [number(value, digits - 1, digits - 1) for value in values]
-                columns.append((f"competitor{place}'s {what}", written))
+                columns.append((f"{name}'s {what}{product if what == 'quantity' else ''}", written))
     return columns
 
 
@@ -200,16 +268,13 @@ def _capacity(view: MarketView) -> str:
     if not limits:
         return ""
     own = limits[view.product]
-    rivals = [(place, limits[rival]) for place, rival in enumerate(view.rivals, 1) if rival in view.active]
+    called = _called(view)
+    rivals = [("".join(called[rival]), limits[rival]) for rival in view.rivals if rival in view.active]
     said = [f"Your firm can sell at most {number(own)} units in a period."]
     if len({limit for _, limit in rivals}) == 1 and len(rivals) > 1:
         said.append(f"So can each other firm at most {number(rivals[0][1])}.")
     else:
-        several = len(view.rivals) > 1
-        said += [
-            f"Competitor{f' {place}' if several else ''} can sell at most {number(limit)}."
-            for place, limit in rivals
-        ]
+        said += [f"{name.capitalize()} can sell at most {number(limit)}." for name, limit in rivals]
     said.append(
         "Customers whom a firm cannot serve buy nothing."
         if view.rationing == "leave"
@@ -232,10 +297,9 @@ def _seen(view: MarketView) -> str:
     ]
     if told:
         said.append(f"After each period you learn what other firms {' and '.join(told)}.")
-    several = len(view.rivals) > 1
+    called = _called(view)
     for rival, cost in view.rival_costs:
-        place = f" {view.rivals.index(rival) + 1}" if several else ""
-        said.append(f"Each unit costs competitor{place} {number(cost)} to make.")
+        said.append(f"Each unit costs {called[rival][0]} {number(cost)} to make{called[rival][1]}.")
     if not view.information.costs:
         said.append("What a unit costs other firms is known to them alone.")
     return " ".join(said)
@@ -252,7 +316,7 @@ def _sender(seat: str, view: MarketView) -> str:
     firm = int(seat.rpartition("_")[2])
     if firm == view.firm:
         return "you"
-    met = [int(view.market.owners[rival]) for rival in view.rivals]
+    met = list(dict.fromkeys(int(view.market.owners[rival]) for rival in view.rivals))
     if firm not in met:
         return "another firm"
     return "competitor" if len(met) == 1 else f"competitor {met.index(firm) + 1}"
