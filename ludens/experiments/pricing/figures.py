@@ -48,6 +48,8 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
     tall = 2.6 if across <= 2 else 1.75
     prices, marked = panel.relative_prices, events_of(panel)
     low, high = _limits(panel, shown)
+    if marked:
+        high += 0.1 * (high - low)  # room for the letters
     with drawing.new_figure(_WIDTH, 0.75 + (tall + 0.28) * down) as figure:
         grid = figure.subplots(down, max(across, 1), sharex=True, sharey=True, squeeze=False).ravel().tolist()
         for axes in grid[len(shown) :]:
@@ -55,7 +57,7 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
         for place, run in enumerate(shown):
             axes = grid[place]
             _benchmarks(axes, panel, run)
-            _mark(axes, marked)
+            _mark(axes, marked, 0.014 * panel.periods * across)
             for firm in range(prices.shape[2]):
                 known = np.isfinite(prices[run, :, firm])
                 periods = np.flatnonzero(known) + 1
@@ -296,6 +298,12 @@ def _pairs(panel: Panel, firm: int) -> tuple[Floats, Floats]:
     return np.concatenate(own), np.concatenate(rivals)
 
 
+def shows_replies(panel: Panel) -> bool:
+    """Return whether the phase plot has best replies: in a market that does not change meanwhile."""
+    done = np.flatnonzero(panel.complete)
+    return len(done) > 0 and _reply_curve(panel, int(done[0]), 0, 0.0, 1.0) is not None
+
+
 def _reply_curve(panel: Panel, run: int, firm: int, low: float, high: float) -> tuple[Floats, Floats] | None:
     played = int(panel.played[run])
     market = panel.steady_market(run, first_explained(played) - 1, played)
@@ -331,13 +339,19 @@ def _distinct(paths: Floats) -> list[Floats]:
     return lines
 
 
-def _mark(axes: Axes, marked: Sequence[Event]) -> None:
-    """Mark events by vertical lines with letters."""
+def _mark(axes: Axes, marked: Sequence[Event], apart: float) -> None:
+    """Mark events by vertical lines with letters; those of fewer than `apart` periods between them stand one
+    below the other.
+    """
+    row = 0
     for place, event in enumerate(marked):
+        near = place > 0 and event.period - marked[place - 1].period < apart
+        row = (row + 1) % 3 if near else 0
         axes.axvline(event.period - 0.5, color=MUTED, linewidth=0.8, zorder=1)
         axes.annotate(
-            event_letter(place), (event.period - 0.5, 1.0), (2, -2), xycoords=("data", "axes fraction"),
-            textcoords="offset points", ha="left", va="top", fontsize=7.5, color=MUTED,
+            event_letter(place), (event.period - 0.5, 1.0), (2, -2 - 8 * row),
+            xycoords=("data", "axes fraction"), textcoords="offset points", ha="left", va="top",
+            fontsize=7.5, color=MUTED,
         )  # fmt: skip
 
 

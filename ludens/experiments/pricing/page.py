@@ -106,19 +106,17 @@ def pictures(panel: Panel, found: Analysis) -> list[Picture]:
         begun = int((panel.played > 0).sum())
         more = "" if len(runs) == begun else f" The first {len(runs)} of {begun} runs; the table has all."
         wild = " Prices far outside are cut off." if figures.cut_off(panel) else ""
-        paths = (
-            "Every run by itself, prices divided by α. A red line ends a run in which a firm gave no usable "
-            f"price after all tries.{_events(panel)}{wild}{more}"
-        )
+        paths = f"Every run by itself, prices divided by α.{_ended(panel)}{_events(panel)}{wild}{more}"
         drawn.append(Picture("paths", "Prices", paths, figures.price_paths(panel, found.measures)))
     drawn.append(dynamics_picture(panel, found.dynamics))
     phase = (
         "Each firm's price against the other's price one period before, over the last two thirds of the "
-        "periods of the runs that are done. Dashed: what a firm that looks no further than this period would "
-        "answer. N and M: the Nash and the joint-profit price. A firm on the grey line matches what it saw."
+        "periods of the runs that are done. N and M: the Nash and the joint-profit price. A firm on the grey "
+        "line matches what it saw."
     )
-    if panel.prices.shape[2] > 2:
-        phase += " The dashed line is for rivals that all charge the same."
+    if figures.shows_replies(panel):
+        phase += " Dashed: what a firm that looks no further than this period would answer"
+        phase += " to rivals that all charge the same." if panel.prices.shape[2] > 2 else "."
     if figures.thinned(panel):
         phase += f" At most about {figures.MOST_POINTS} points are drawn, evenly picked."
     drawn.append(Picture("phase", "What does a firm answer?", phase, figures.phase_plot(panel)))
@@ -136,6 +134,13 @@ def pictures(panel: Panel, found: Analysis) -> list[Picture]:
         Picture("welfare", "Who gets the surplus?", welfare, figures.welfare_bars(_bars(panel, found)))
     )
     return drawn
+
+
+def _ended(panel: Panel) -> str:
+    """Return the sentence on runs that were aborted, after a space; "" without any."""
+    if "aborted" not in panel.status:
+        return ""
+    return " A red line ends a run in which a firm gave no usable price after all tries."
 
 
 def _events(panel: Panel) -> str:

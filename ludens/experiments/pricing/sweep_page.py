@@ -55,7 +55,7 @@ def page(result: SweepResult) -> Page:
     return Page(
         title="Q-learners at many parameters",
         lead=f"{len(result.cells)} markets, in each of which Q-learners met in {config.sessions} sessions "
-        "until their strategies stood still.",
+        f"until their strategies stood still{_or_not(result.cells)}.",
         kind=KIND,
         warnings=provenance.unfinished(result.ended, result.planned, result.run_path),
         pictures=pictures(result),
@@ -82,10 +82,10 @@ def published_table(cells: Sequence[CellResult]) -> Table | None:
         for name, known in cell.published.items():
             value, error = cell.measures[name]
             digits = _DIGITS.get(name, 3)
-            ours = Cell(number(value, digits), _interval(value, error, digits))
+            ours = Cell(_number(value, digits), _interval(value, error, digits))
             apart = None if value is None else value - known
             far = "–" if apart is None or not error else number(abs(apart) / error, 1)
-            cells_of: list[Cell | str] = [ours, number(known, digits), number(apart, digits), far]
+            cells_of: list[Cell | str] = [ours, _number(known, digits), _number(apart, digits), far]
             rows.append((f"{cell.name}: {MEASURES[name]}", cells_of))
     if not rows:
         return None
@@ -109,7 +109,9 @@ def pictures(result: SweepResult) -> list[Picture]:
     if len(vary) == 2 and not result.config.cells:
         caption = "A square for each cell; hatched ones are not trained yet."
         return [Picture("map", title, caption, heat_map(vary, cells, measure))]
-    caption = "With 95 % intervals over sessions; a cross is the published number."
+    caption = "With 95 % intervals over sessions"
+    known = any(measure in cell.published for cell in cells)
+    caption += "; a cross is the published number." if known else "."
     return [Picture("cells", title, caption, points(cells, measure))]
 
 
@@ -195,8 +197,15 @@ def print_sweep(result: SweepResult, console: Console) -> None:
 def _shown(cells: Sequence[CellResult]) -> list[str]:
     """Return the measures of the page's table: those that say most, and any that warns."""
     known = [name for name in _ON_PAGE if any(cell.measures[name][0] is not None for cell in cells)]
-    stuck = any(cell.measures["converged"][0] != 1 for cell in cells)
-    return [*known, "converged"] if stuck else known
+    return [*known, "converged"] if _stuck(cells) else known
+
+
+def _stuck(cells: Sequence[CellResult]) -> bool:
+    return any(cell.measures["converged"][0] not in {None, 1.0} for cell in cells)
+
+
+def _or_not(cells: Sequence[CellResult]) -> str:
+    return " or as many periods were played as the configuration allows" if _stuck(cells) else ""
 
 
 def _cell(cell: CellResult, name: str, sessions: int) -> Cell:
@@ -204,7 +213,7 @@ def _cell(cell: CellResult, name: str, sessions: int) -> Cell:
     if value is not None and name in SHARES:
         return share(wilson(round(value * sessions), sessions))
     digits = _DIGITS.get(name, 3)
-    return Cell(number(value, digits), _interval(value, error, digits))
+    return Cell(_number(value, digits), _interval(value, error, digits))
 
 
 def _heading(name: str) -> str:
@@ -214,7 +223,14 @@ def _heading(name: str) -> str:
 def _interval(value: float | None, error: float | None, digits: int) -> str:
     if value is None or error is None:
         return ""
-    return f"{number(value - _TWO * error, digits)} to {number(value + _TWO * error, digits)}"
+    return f"{_number(value - _TWO * error, digits)} to {_number(value + _TWO * error, digits)}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    """Return a number, in groups of three digits where it is a whole one."""
+    if value is None or digits:
+        return number(value, digits)
+    return f"{value:,.0f}".replace(",", " ").replace("-", "−")
 
 
 def _text(cell: CellResult, name: str) -> str:
@@ -223,7 +239,7 @@ def _text(cell: CellResult, name: str) -> str:
     if value is None:
         return number(None)
     if name == "periods" or error is None:
-        return f"{value:,.0f}".replace(",", " ") if name == "periods" else number(value, digits)
+        return _number(value, digits)
     return f"{number(value, digits)} ± {number(error, digits)}"
 
 

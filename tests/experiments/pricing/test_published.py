@@ -72,6 +72,17 @@ def test_steering_that_looks_back_lowers_prices_and_static_steering_makes_learne
     assert static["cycle"][0] > 2 * plain["cycle"][0]
 
 
+def test_a_less_patient_rival_lowers_prices_and_two_of_them_lower_them_further():
+    made = cells("keppo_2026_learners.toml")
+    equal, unequal, hasty = (
+        measured(made[f"δ = {pair}",][0], 8)["price"][0]
+        for pair in ("0.95 and 0.95", "0.95 and 0.35", "0.35 and 0.35")
+    )
+    assert hasty < unequal - 0.02 < equal - 0.1
+    # Above the competitive price of 1.473, and below the joint-profit price of 1.925.
+    assert 1.48 < hasty < equal < 1.9
+
+
 @pytest.mark.parametrize("label", ["costs 1 and 0.5", "outside good ±0.2", "μ = 0.1"])
 def test_variants_of_the_baseline_have_the_published_gain(label):
     settings, published = cells("calvano_2020.toml")[label,]
