@@ -19,6 +19,7 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
+    from ludens.agents.pricing.oversight import Oversight
     from ludens.envs.pricing.interventions import Information
     from ludens.envs.pricing.theory.market import AnyMarket
 
@@ -48,6 +49,7 @@ class MarketView:
         lowest, highest: the bounds of prices that the environment takes.
         information: what the firm sees of its rivals; None for prices alone, in a market whose rules are
             common knowledge.
+        oversight: what the firm knows of the oversight of its price; None where nobody oversees it.
         sold: what was sold of all products, shape (periods, products), in units; None where the firm sees
             its own alone.
         earned: what all firms earned less fines, shape (periods, firms), in money; None where it
@@ -77,6 +79,7 @@ class MarketView:
     lowest: float
     highest: float
     information: Information | None = None
+    oversight: Oversight | None = None
     sold: Floats | None = None
     earned: Floats | None = None
     owned: tuple[int, ...] = ()
@@ -205,6 +208,7 @@ def market_views(turn: Turn) -> tuple[MarketView, ...]:
         lowest=low,
         highest=high,
         information=facts.get("information"),
+        oversight=facts.get("oversight"),
         sold=_table(facts.get("quantities")),
         earned=_table(facts.get("profits")),
         owned=tuple(map(int, owned)),

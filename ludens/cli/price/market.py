@@ -22,6 +22,7 @@ from ludens.cli.options import (
     refuse_given,
 )
 from ludens.cli.price.parse import firm_names, intervention, market_of, numbers
+from ludens.cli.price.parse import oversight as read_oversight
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 LEARNER = "qlearning"
 PLAYED = (
     *("prefix", "screening", "periods", "runs", "scale", "persona", "window", "judge", "csv", "panel"),
+    *("oversight", "overseer"),
     *block_names(ModelOptions),
     *block_names(BudgetOptions),
 )
@@ -123,6 +125,20 @@ def price(
             show_default=False,
         ),
     ] = None,
+    oversight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="logging, revision, or veto (with price=last or price=competitive): who reads prices first.",
+            show_default=False,
+        ),
+    ] = None,
+    overseer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POLICY", help="What decides on prices: a model's id, or above:1.8.", show_default=False
+        ),
+    ] = None,
     sessions: Annotated[int, typer.Option(help="Sessions to train if all firms are qlearning.")] = 100,
     judge: Judge = None,
     concurrency: Concurrency = None,
@@ -167,6 +183,8 @@ def price(
         moves=moves.replace("-", " "),
         seed=seed,
         interventions=events,
+        oversight=read_oversight(oversight),
+        overseer=None if overseer is None else with_settings([overseer], **asked.settings)[0],
         **given(concurrency=concurrency),
     )
     carry_out(

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from ludens.envs.pricing.interventions import Intervention
     from ludens.envs.pricing.theory.market import AnyMarket
 
-_EXAMPLES = {"--market": "demand=linear", "--set": "alpha=0.1", "--vary": "alpha=0.1,0.2"}
+_EXAMPLES = {
+    "--market": "demand=linear",
+    "--oversight": "price=competitive",
+    "--set": "alpha=0.1",
+    "--vary": "alpha=0.1,0.2",
+}
 
 
 def firm_names(text: str | None) -> list[str]:
@@ -139,6 +144,22 @@ def intervention(text: str) -> Intervention:
             )
         values[key] = _value(value)
     return as_intervention(values)
+
+
+def oversight(text: str | None) -> dict[str, Any] | None:
+    """Return oversight from its rule and settings, as in ``veto:price=competitive,firms=0/1``; None for none.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if text is None:
+        return None
+    rule, _, tail = text.strip().partition(":")
+    values: dict[str, Any] = {"rule": rule.strip()}
+    for part in filter(None, (part.strip() for part in tail.split(","))):
+        key, value = pair("--oversight", part, _value)
+        values[key] = (value,) if key == "firms" and isinstance(value, int) else value
+    return values
 
 
 def numbers(option: str, text: str) -> list[float]:

@@ -48,7 +48,13 @@ class BranchStudy(Study[BranchT, ResultT], Generic[BranchT, ResultT]):
             UsageError: its firms do not move together.
         """
         with Run(self.config.source) as run:
-            return source_market(run)
+            config = source_market(run)
+        if config.oversight is not None:
+            raise UsageError(
+                f"{self.config.source} is a run under oversight, which a branch does not repeat: take one "
+                "without."
+            )
+        return config
 
     def inherited(self) -> Mapping[str, Sequence[PolicyLike]]:
         """Return the firms of the source, where the configuration names none."""

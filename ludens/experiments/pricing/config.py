@@ -28,7 +28,7 @@ from pydantic import (
 from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.agents.policy import Policy
 from ludens.envs.pricing import Intervention, Market, Prominence, Regulator
-from ludens.envs.pricing.interventions import as_intervention, as_interventions
+from ludens.envs.pricing.interventions import Merger, as_intervention, as_interventions
 from ludens.envs.pricing.options import as_market
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.simulator import checked_grid
@@ -36,8 +36,18 @@ from ludens.envs.pricing.theory.benchmarks import highest_price, price_grid
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
 from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.experiments.pricing.market_config import MarketConfig, as_hashable
+from ludens.experiments.pricing.oversight import OversightConfig
 from ludens.experiments.runs.run import Run
-from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig, as_kept
+from ludens.experiments.study.config import (
+    HOLDS_POLICIES,
+    Count,
+    PolicyLike,
+    PolicySpecs,
+    StudyConfig,
+    as_kept,
+    as_policy,
+    described,
+)
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +75,14 @@ def _as_market(value: object) -> object:
 def _market_values(market: MarketConfig) -> dict[str, Any]:
     # The number of firms is that of other numbers, which a configuration always holds.
     return market.made(1).parameters
+
+
+def _overseer(value: object) -> object:
+    return None if value is None else as_policy(value)
+
+
+def _described(overseer: PolicyLike | None) -> str | dict[str, Any] | None:
+    return None if overseer is None else described(overseer)
 
 
 def _ceiling(value: object) -> object:
@@ -105,6 +123,10 @@ class PricingConfig(StudyConfig):
         price_grid: the prices that firms choose from, so that an action is the number of one of them, as for
             a learner that was trained so: how many points the usual grid has, or the prices themselves in
             money at scale 1, (m,) or one row for each firm. None lets firms set any price.
+        oversight: who reads prices before they are charged, and what may become of them; None for nobody.
+        overseer: the policy that decides on prices, where somebody does: a language model, ``"above:1.8"``
+            for a rule that objects to prices above 1.8 (in money at scale 1), or any that chooses between
+            options.
         screening: the file of a run of monopolies in which every language model must have found the monopoly
             price, see `ludens.experiments.pricing.screening`; None lets all of them play.
         moves: ``"together"``; ``"in turns"``, in which one firm sets its price in each period and the others'
@@ -135,6 +157,8 @@ class PricingConfig(StudyConfig):
     price_grid: Annotated[Any, BeforeValidator(as_hashable)] = None
     screening: RunPath | None = None
     moves: Literal["together", "in turns", "leader"] = "together"
+    oversight: OversightConfig | None = None
+    overseer: Annotated[Any, BeforeValidator(_overseer), PlainSerializer(_described), HOLDS_POLICIES] = None
 
     @field_validator("firms")
     @classmethod
@@ -194,6 +218,30 @@ class PricingConfig(StudyConfig):
     def _fill_firms(self) -> PricingConfig:
         if len(self.firms) == 1:
             self.__dict__["firms"] = self.firms * self.market.made(1).firms
+        return self
+
+    @model_validator(mode="after")
+    def _check_oversight(self) -> PricingConfig:
+        if self.oversight is None:
+            if self.overseer is not None:
+                raise ValueError("An overseer needs oversight: rule='revision' or rule='veto'.")
+            return self
+        if (self.overseer is None) != (self.oversight.rule == "logging"):
+            raise ValueError(
+                "Oversight by revision or veto needs an overseer, such as above:1.8 or openai/gpt-5-mini, "
+                "and logging none."
+            )
+        market = self.market.made(len(self.firms))
+        several = market.products != market.firms
+        several = several or any(isinstance(each, Merger) for each in self.interventions)
+        if self.moves != "together" or several:
+            raise ValueError(
+                "Oversight is of firms that move together and have one product each: leave it out, or moves, "
+                "owners and mergers."
+            )
+        for firm in self.oversight.firms or ():
+            if not 0 <= firm < len(self.firms):
+                raise ValueError(f"Firms are numbered from 0 to {len(self.firms) - 1}; got {firm} overseen.")
         return self
 
     @property

@@ -5,13 +5,14 @@ Quantities and profits are not stored; they follow from the prices and the episo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision
+from ludens.agents.pricing.oversight import PRICE, REVIEW, REVISION
 from ludens.envs import Turn
 from ludens.envs.pricing.theory.market import AnyMarket
 from ludens.experiments.pricing.config import PricingConfig, pricing_config
@@ -61,8 +62,8 @@ def histories(run: Run) -> list[History]:
 def periods_of(
     run: Run, config: PricingConfig, episode: EpisodeRecord, seeds: np.random.SeedSequence | None = None
 ) -> Iterator[tuple[MarketSession, dict[str, Turn], dict[str, Decision]]]:
-    """Yield the market before each period, the turns in it, and what was decided at them; the last period may
-    lack decisions.
+    """Yield the market before each period, the turns in it, and the decisions whose prices were charged; the
+    last period may lack decisions, or hold those that oversight has not settled.
 
     Args:
         run: that holds the decisions.
@@ -72,12 +73,27 @@ def periods_of(
     """
     table = MarketSession(config, episode.labels)
     table.reset(environment_seed(seeds or episode_seeds(config.seed, episode.index)))
-    kept = {(record.round, record.agent): record for record in run.decisions(episode.index)}
+    kept = {(record.round, record.agent, record.node): record for record in run.decisions(episode.index)}
+
+    def made(seats: Iterable[str], node: str) -> dict[str, Decision]:
+        asked = {seat: kept.get((table.period, seat, node)) for seat in seats}
+        return {seat: _decision(record) for seat, record in asked.items() if record is not None}
+
     while turns := table.turns():
-        asked = {seat: kept.get((table.period, seat)) for seat in turns}
-        decided = {seat: _decision(record) for seat, record in asked.items() if record is not None}
+        decided = made(turns, PRICE)
+        whole = len(decided) == len(turns) and all(each.action is not None for each in decided.values())
+        if whole:
+            read = table.reviews(turns, decided)
+            verdicts = made(read, REVIEW)
+            again = table.revisions(turns, decided, verdicts)
+            revised = made(again, REVISION)
+            whole = len(verdicts) == len(read) and len(revised) == len(again)
+            if any(each.action is None for each in revised.values()):
+                decided, whole = {**decided, **revised}, False
+            if whole:
+                decided = table.settled(turns, decided, verdicts, revised)
         yield table, turns, decided
-        if len(decided) < len(turns) or any(each.action is None for each in decided.values()):
+        if not whole:
             return
         table.step(decided)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ludens.agents.pricing.oversight import REVIEW, REVISION
 from ludens.agents.registry import is_model_id
 from ludens.experiments.pricing import figures
 from ludens.experiments.pricing.analysis import Analysis
@@ -15,7 +16,7 @@ from ludens.experiments.pricing.events import events_of
 from ludens.experiments.pricing.measures import RunMeasures
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.result import PricingResult
-from ludens.experiments.pricing.tables import benchmark_welfare, judged_table, tables
+from ludens.experiments.pricing.tables import benchmark_welfare, judged_table, oversight_table, tables
 from ludens.experiments.report import provenance
 from ludens.experiments.report.names import policy_name
 from ludens.experiments.report.page import Page, Picture, fragment
@@ -56,6 +57,8 @@ def page(result: PricingResult) -> Page:
         "maximise joint profit."
     )
     shown = tables(result.analysis, result.panel, result.costs if result.calls else ())
+    if result.reviews:
+        shown.insert(-1, oversight_table(result.reviews))
     if result.judged:
         shown.insert(-1, judged_table(result.judged))
     return Page(
@@ -82,8 +85,24 @@ def _entry(record: DecisionRecord) -> Entry:
     """Name a decision by its run, period and firm."""
     firm, policy = record.agent.replace("_", " "), policy_name(record.policy)
     period, price = record.round + 1, record.choice
+    if record.node == REVIEW:
+        return Entry(
+            title=f"Run {record.episode}, period {period}, overseer of {firm}",
+            labels={
+                "run": record.episode,
+                "firm": f"overseer of {firm}",
+                "policy": policy,
+                "status": record.decision.status,
+                "period": period,
+            },
+            brief=policy,
+            about=policy,
+            outcome=price or "",
+            taken="Verdict",
+        )
+    again = " (sent back)" if record.node == REVISION else ""
     return Entry(
-        title=f"Run {record.episode}, period {period}, {firm}",
+        title=f"Run {record.episode}, period {period}, {firm}{again}",
         labels={
             "run": record.episode,
             "firm": firm,

@@ -12,6 +12,8 @@ import numpy as np
 from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.experiments.measures.costs import Costs, costs
 from ludens.experiments.pricing.analysis import Analysis, analyse, estimates
+from ludens.experiments.pricing.config import pricing_config
+from ludens.experiments.pricing.oversight import Review, review_rows, reviews_of
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.reading import panel
 from ludens.experiments.pricing.texts import sentences_of
@@ -31,6 +33,7 @@ class PricingResult(RunResult):
         panel: its prices, quantities and profits.
         analysis: the measures of the panel.
         costs: of the decisions of each run.
+        reviews: what oversight made of each price; empty without oversight.
         judged: verdicts of a model on sentences of the notes; empty where none was asked.
     """
 
@@ -38,6 +41,12 @@ class PricingResult(RunResult):
     analysis: Analysis
     costs: tuple[Costs, ...]
     judged: tuple[Judged, ...] = ()
+    reviews: tuple[Review, ...] = ()
+
+    @property
+    def overseen(self) -> bool:
+        """Whether prices were overseen."""
+        return self.manifest["config"].get("oversight") is not None
 
     @property
     def unfinished(self) -> int:
@@ -70,6 +79,7 @@ def measured(run: Run) -> PricingResult:
         analysis=analyse(played, manifest["seed"]),
         costs=tuple(costs(by_run.get(number, [])) for number in range(played.runs)),
         judged=_judged(beside(run.path), played),
+        reviews=reviews_of(decisions, pricing_config(run).oversight, played.prices),
     )
 
 
@@ -98,6 +108,7 @@ def to_json(result: PricingResult) -> dict[str, Any]:
         "estimates": [plain(row) for row in estimates(result.analysis)],
         "regression": plain(asdict(regression)),
         "null": None if null is None else plain(asdict(null)),
+        **({"reviews": [plain(row) for row in review_rows(result.reviews)]} if result.overseen else {}),
         "judged": [plain(asdict(each)) for each in result.judged],
     }
 

@@ -23,6 +23,7 @@ from ludens.envs import Turn
 from ludens.envs.pricing.registration import BERTRAND, SEQUENTIAL
 from ludens.envs.pricing.theory.benchmarks import highest_price
 from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.pricing.oversight import MarketOversight
 from ludens.experiments.runs.stop import StoppedError
 
 T = TypeVar("T")
@@ -83,6 +84,9 @@ class MarketSession:
         self.played: list[dict[str, dict[str, float]]] = []
         self.products: list[NDArray[np.float64]] = []
         self.welfare: list[tuple[float, float]] = []
+        self.oversight: MarketOversight | None = None
+        if config.oversight is not None:
+            self.oversight = MarketOversight(config.oversight, config.overseer, market.price_scale)
         grid = config.scaled_grid(scale)
         actions: dict[str, Any] = {"actions": "grid", "grid": grid}
         if grid is None:
@@ -105,6 +109,8 @@ class MarketSession:
         """Begin the first period."""
         self._env.reset(seed=seed)
         self.played, self.products, self.welfare, self._first = [], [], [], {}
+        if self.oversight is not None:
+            self.oversight.reset()
 
     @property
     def period(self) -> int:
@@ -119,7 +125,7 @@ class MarketSession:
             return {self._env.agent_selection: self._env.turn()}
         seats = self._env.agents
         if not self._led or LEADER not in seats:
-            return {seat: self._env.turn(seat) for seat in seats}
+            return {seat: self._overseen(self._env.turn(seat)) for seat in seats}
         if not self._first:
             return {LEADER: with_facts(self._env.turn(LEADER), leader=LEADER)}
         prices = np.atleast_1d(self._first[LEADER].move)
@@ -133,6 +139,44 @@ class MarketSession:
     def every_turn(self) -> dict[str, Turn]:
         """Return a turn of every firm in the market, for a check before anything is asked."""
         return {seat: self._env._turn(seat) for seat in self._env.agents}
+
+    def _overseen(self, turn: Turn) -> Turn:
+        """Return the turn with what its firm knows of the oversight of its price."""
+        known = None if self.oversight is None else self.oversight.known(turn)
+        return turn if known is None else with_facts(turn, oversight=known)
+
+    def reviews(self, turns: Mapping[str, Turn], decisions: Mapping[str, Decision]) -> dict[str, Turn]:
+        """Return the turns at which an overseer decides on these prices, by seat; empty without one."""
+        return {} if self.oversight is None else self.oversight.reviews(turns, decisions, self._past_prices)
+
+    def revisions(
+        self, turns: Mapping[str, Turn], decisions: Mapping[str, Decision], verdicts: Mapping[str, Decision]
+    ) -> dict[str, Turn]:
+        """Return the turns of the firms that must name another price, by seat."""
+        return {} if self.oversight is None else self.oversight.revisions(turns, decisions, verdicts)
+
+    def settled(
+        self,
+        turns: Mapping[str, Turn],
+        decisions: Mapping[str, Decision],
+        verdicts: Mapping[str, Decision],
+        revised: Mapping[str, Decision],
+    ) -> dict[str, Decision]:
+        """Return the decisions whose prices are charged, after all oversight.
+
+        Raises:
+            EquilibriumError: the competitive price is to be charged, and it is not known.
+        """
+        if self.oversight is None:
+            return dict(decisions)
+        return self.oversight.settled(
+            turns, decisions, verdicts, revised, past=self._past_prices, regime=self._env.core.regime
+        )
+
+    @property
+    def _past_prices(self) -> list[dict[str, float]]:
+        """The prices of each period so far, by seat."""
+        return [{seat: came["price"] for seat, came in period.items()} for period in self.played]
 
     def step(self, decisions: Mapping[str, Decision]) -> dict[str, dict[str, float]]:
         """Charge the prices, all valid, and send the messages that stand in the decisions' notes.

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
+from ludens.agents.pricing.oversight import OVERSEER, threshold_overseer
+from ludens.envs import Turn
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.schedule import Schedule
 from ludens.errors import UsageError
 from ludens.experiments.pricing.analysis import ESTIMATES, estimates
 from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.pricing.oversight import REVIEWS, review_rows
 from ludens.experiments.pricing.result import (
     PANEL,
     PRODUCTS,
@@ -64,7 +67,12 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
 
     config_type = PricingConfig
     title = "policies that price against each other in a repeated market"
-    columns: ClassVar[Columns] = {"estimates": ESTIMATES, "panel": PANEL, "products": PRODUCTS}
+    columns: ClassVar[Columns] = {
+        "estimates": ESTIMATES,
+        "panel": PANEL,
+        "products": PRODUCTS,
+        "reviews": REVIEWS,
+    }
     grows = frozenset({"runs", "scales"})
     # The run of a market in which a firm gives no price stays as it is, and the others go on.
     abort_run: ClassVar[bool] = False
@@ -86,8 +94,24 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         return asks_person(self.config.firms)
 
     def cast(self) -> Mapping[str, PolicyLike]:
-        """Return the policies by seat."""
-        return dict(zip(self.config.seats, self.config.firms, strict=True))
+        """Return the policies by seat, and the overseer."""
+        overseer = {} if self.config.overseer is None else {"overseer": self.config.overseer}
+        return {**dict(zip(self.config.seats, self.config.firms, strict=True)), **overseer}
+
+    @cached_property
+    def overseer(self) -> Policy | None:
+        """The policy that decides on prices; None where nobody does.
+
+        Raises:
+            UsageError: it cannot be made.
+        """
+        given = self.config.overseer
+        if given is None:
+            return None
+        rule = threshold_overseer(given.get("spec") if isinstance(given, Mapping) else given)
+        if rule is not None:
+            return rule
+        return self.make("overseer", given, **OVERSEER)
 
     def episodes(self) -> Sequence[Labels]:
         """Return every run of every scale; where learners play, also the session of each firm's training."""
@@ -133,6 +157,7 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
         seated = dict(zip(self.config.seats, self.firms, strict=True))
         if self.config.screening is not None:
             check_screened(self.firms, self.config.screening)
+        overseer = self.overseer
         # So that what cannot be played shows before a file is made.
         self._check_products(seated)
         first = MarketSession(self.config, self.episodes()[0])
@@ -150,9 +175,20 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
             while turns := session.turns():
                 asked = [recorder.decide(policies[seat], turn) for seat, turn in turns.items()]
                 decisions = dict(zip(turns, await together(asked), strict=True))
-                for seat, decision in decisions.items():
+                verdicts: dict[str, Decision] = {}
+                again: dict[str, Turn] = {}
+                revised: dict[str, Decision] = {}
+                if overseer is not None and all(each.action is not None for each in decisions.values()):
+                    read = session.reviews(turns, decisions)
+                    asked = [recorder.decide(overseer, turn) for turn in read.values()]
+                    verdicts = dict(zip(read, await together(asked), strict=True))
+                    again = session.revisions(turns, decisions, verdicts)
+                    asked = [recorder.decide(policies[seat], turn) for seat, turn in again.items()]
+                    revised = dict(zip(again, await together(asked), strict=True))
+                for seat, decision in {**decisions, **revised}.items():
                     if decision.action is None:
                         return unplayed(spec, turns[seat], decision, payoffs, policies[seat].name)
+                decisions = session.settled(turns, decisions, verdicts, revised)
                 for seat, came in self._played(session, decisions, spec).items():
                     payoffs[seat] += came["profit"]
             return EpisodeRecord(spec.index, spec.labels, "done", payoffs)
@@ -181,11 +217,13 @@ class PricingStudy(Study[PricingConfig, PricingResult]):
 
     def tables(self, result: PricingResult) -> Mapping[str, Rows]:
         """Return every estimate as a row, every firm of every period of every run, and in the same way every
-        product where firms have several.
+        product where firms have several, and every price that was overseen.
         """
         found = {"estimates": list(estimates(result.analysis)), "panel": list(panel_rows(result.panel))}
         if result.analysis.products:
             found["products"] = list(product_rows(result.panel))
+        if result.overseen:
+            found["reviews"] = review_rows(result.reviews)
         return found
 
     @contextmanager

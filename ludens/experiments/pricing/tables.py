@@ -15,6 +15,7 @@ from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.dynamics_page import dynamics_tables
 from ludens.experiments.pricing.effects import Effect
 from ludens.experiments.pricing.measures import FirmMeasures, GroupMeasures, ProductMeasures, RunMeasures
+from ludens.experiments.pricing.oversight import Review
 from ludens.experiments.pricing.panels import Panel
 from ludens.experiments.pricing.regression import Coefficient
 from ludens.experiments.pricing.verdicts import Judged
@@ -59,6 +60,32 @@ def judged_table(found: Sequence[Judged], title: str = "The same, read by a mode
     headers = ("by the model", "by keywords", "by both", "read", "by the model, %", "both agree, %")
     names = [each.rule.title for each in found]
     return Table.of(title, caption, headers, zip(names, rows, strict=True), corner="sentence")
+
+
+def oversight_table(found: Sequence[Review]) -> Table:
+    """Return what oversight made of prices: a row for each firm."""
+    rows = []
+    for firm in sorted({each.firm for each in found}):
+        own = [each for each in found if each.firm == firm]
+        counts = [
+            sum(each.outcome in outcomes for each in own)
+            for outcomes in (("approved",), ("sent back", "replaced"), ("no verdict",))
+        ]
+        changed = [
+            100 * (each.charged / each.named - 1)
+            for each in own
+            if each.outcome in {"sent back", "replaced"} and each.charged is not None and each.named > 0
+        ]
+        cells = [len(own), *counts, sum(each.reason is not None for each in own)]
+        mean = "–" if not changed else f"{sum(changed) / len(changed):+.1f}"
+        rows.append((f"firm {firm}: {policy_name(own[0].policy)}", [*map(str, cells), mean]))
+    caption = (
+        "Prices as the firms first named them. An answer of the overseer that could not be read is no "
+        "verdict, and the price stood. Change: from the price named to the one charged, where there was an "
+        "objection."
+    )
+    headers = ("prices", "approved", "objections", "no verdict", "reasons given", "change, %")
+    return Table.of("Oversight", caption, headers, rows, corner="firm")
 
 
 def effects_table(found: Sequence[Effect]) -> Table:

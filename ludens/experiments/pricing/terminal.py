@@ -11,7 +11,7 @@ from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.pricing.analysis import Analysis
 from ludens.experiments.pricing.dynamics_page import dynamics_lines
 from ludens.experiments.pricing.regression import Coefficient
-from ludens.experiments.pricing.tables import effects_table, has_fines, sessions_of
+from ludens.experiments.pricing.tables import effects_table, has_fines, oversight_table, sessions_of
 from ludens.experiments.report.names import DASH, finite, number, number_range, policy_name
 from ludens.experiments.report.terminal import print_closing, print_table, say, say_time
 from ludens.experiments.runs.progress import is_live, spent
@@ -40,6 +40,8 @@ def print_result(result: PricingResult, console: Console) -> None:
     """Print the runs, their means, the regression, and the path of the report."""
     print_analysis(result.analysis, console)
     _say_judged(result.judged, console, "dim")
+    if result.reviews:
+        print_table(oversight_table(result.reviews), console, names=30)
     found = result.analysis.groups[0]
     for each in result.analysis.measures:
         if each.status == "aborted":

@@ -46,7 +46,7 @@ from ludens.agents.llm.reading.refusals import declined
 from ludens.agents.llm.reading.statements import TAKEN_BACK
 from ludens.agents.llm.reading.text import DECLINED, EMPTY, Outcome, json_objects, plain_numbers, unboxed
 
-SLOTS = ("observations", "plans", "insights", "message")
+SLOTS = ("observations", "plans", "insights", "message", "public_reason")
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ _FRAMES = frozenset({"answer", "final_answer", "response", "reply", "output", "r
 _HEADING = re.compile(
     r"(?im)^[ \t#>*_`\-\d.)]{0,12}"
     r"(?:(?:my|new|updated|chosen|final|the|content|for|next|period'?s?)[ \t]+){0,4}"
-    r"(?P<name>observations?|plans?|insights?|message|price|answer)"
+    r"(?P<name>observations?|plans?|insights?|message|public[ \t_]reason|price|answer)"
     r"(?:\.txt|[ \t]+and[ \t]+thoughts"
     r"|[ \t]+for[ \t]+(?:(?:this|the[ \t]+next)[ \t]+period|period[ \t]+\d+))?"
     r"[*_`]*[ \t]*[:=][*_`]*"
@@ -200,6 +200,8 @@ def _slot(heading: str) -> str:
     name = heading.lower()
     if name in ("price", "answer"):
         return "price"
+    if name.startswith("public"):
+        return "public_reason"
     return name if name == "message" else name.rstrip("s") + "s"
 
 
