@@ -77,8 +77,8 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
     assert not [each["text"] for each in shown if each.get("name") == "stderr"]
 
 
-def test_there_is_a_notebook_for_each_use():
-    assert [path.stem[0] for path in EXAMPLES] == list("12345")
+def test_there_is_a_notebook_for_each_use_and_one_on_data():
+    assert [path.stem[0] for path in EXAMPLES] == list("123456")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
