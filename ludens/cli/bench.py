@@ -8,7 +8,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.blocks import BudgetOptions, ModelOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, with_blocks
 from ludens.cli.options import Concurrency, Csv, Elicit, Json, Out, Persona, Seed, names
 from ludens.cli.studies import PrintConfig, carry_out, given
 
@@ -39,6 +39,7 @@ def bench(
     concurrency: Concurrency = None,
     asked: ModelOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,
@@ -64,6 +65,7 @@ def bench(
     carry_out(
         BenchStudy(config),
         budget,
+        executor,
         out=out,
         as_json=as_json,
         print_config=print_config,

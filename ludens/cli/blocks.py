@@ -1,5 +1,5 @@
-"""Blocks of options that several commands share: how models are asked, where a run's models are reached, and
-what a run may spend.
+"""Blocks of options that several commands share: how models are asked, where a run's models are reached, what
+a run may spend, and where it is carried out.
 
 A command takes a block as one parameter, and `with_blocks` puts the block's options in its place::
 
@@ -14,14 +14,14 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from ludens.cli.options import assignments
 from ludens.errors import UsageError
 
-MODELS, BUDGET = "Models", "Budget"
+MODELS, BUDGET, EXECUTOR = "Models", "Budget", "Executor"
 """The panels of help in which these options stand."""
 
 Patience = Annotated[
@@ -196,6 +196,43 @@ class BudgetOptions:
         if self.max_time is not None:
             limits["time"] = None if self.max_time == NONE else self.max_time
         return limits or None
+
+
+@dataclass(frozen=True)
+class ExecutorOptions:
+    """Where a run is carried out."""
+
+    executor: Annotated[
+        Literal["serial", "asyncio", "processes", "ray"] | None,
+        typer.Option(
+            help="One episode after the other, many at once in this process, in several processes, or on a "
+            "Ray cluster; all give the same run.",
+            show_default=False,
+            rich_help_panel=EXECUTOR,
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="How many processes share the run; on a cluster by default one per core.",
+            show_default=False,
+            rich_help_panel=EXECUTOR,
+        ),
+    ] = None
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster; by default that of this machine.",
+            show_default=False,
+            rich_help_panel=EXECUTOR,
+        ),
+    ] = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The keys of the configuration that were given."""
+        named = {"executor": self.executor, "workers": self.workers, "address": self.address}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 NONE = "none"

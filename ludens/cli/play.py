@@ -8,7 +8,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.blocks import BudgetOptions, ModelOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, with_blocks
 from ludens.cli.options import (
     Concurrency,
     Elicit,
@@ -81,6 +81,7 @@ def play(
     concurrency: Concurrency = None,
     asked: ModelOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,
@@ -109,7 +110,7 @@ def play(
         seed=seed,
         **given(concurrency=concurrency),
     )
-    carry_out(PlayStudy(config), budget, out=out, as_json=as_json, print_config=print_config)
+    carry_out(PlayStudy(config), budget, executor, out=out, as_json=as_json, print_config=print_config)
 
 
 def _unusual(**values: tuple[Any, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ludens.cli.application import app
-from ludens.cli.blocks import BudgetOptions, ModelOptions, SourceOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, SourceOptions, with_blocks
 from ludens.cli.options import Concurrency, Json, Out, RunFile, policy_texts
 from ludens.cli.printing import console, print_json, run_as_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
@@ -27,6 +27,7 @@ def run(
     print_config: PrintConfig = False,
     asked: ModelOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
 ) -> None:
     """Run the study that a file describes; `--print-config` of any command writes one.
 
@@ -37,7 +38,7 @@ def run(
 
     study = read_study(file)
     study = type(study)(study.config.with_policies(lambda policy: with_overrides(policy, asked.settings)))
-    carry_out(study, budget, out=out, as_json=as_json, print_config=print_config)
+    carry_out(study, budget, executor, out=out, as_json=as_json, print_config=print_config)
 
 
 @app.command()
@@ -49,15 +50,15 @@ def resume(
     as_json: Json = False,
     source: SourceOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
 ) -> None:
     """Continue an interrupted run; nothing that was answered is asked again."""
     from ludens.experiments import Run
     from ludens.experiments.study.engine import continue_run, resumed
 
     with Run(file) as run:
-        study = resumed(
-            run, source.api_base, source.patience, **given(concurrency=concurrency, budget=budget.limits)
-        )
+        more = given(concurrency=concurrency, budget=budget.limits) | executor.chosen
+        study = resumed(run, source.api_base, source.patience, **more)
     with study.watched(console(stderr=True), "resume") as progress:
         continue_run(study, file, progress=progress)
     print_run(file, as_json, written=study.writes_report)
@@ -80,6 +81,7 @@ def extend(
     as_json: Json = False,
     source: SourceOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
 ) -> None:
     """Add episodes to a run, such as replicates or models; only what is new is asked."""
     from ludens.experiments import Run
@@ -87,7 +89,7 @@ def extend(
 
     with Run(file) as run:
         values = dict(_change(text, study_of(run).config) for text in changes)
-        more = given(concurrency=concurrency, budget=budget.limits)
+        more = given(concurrency=concurrency, budget=budget.limits) | executor.chosen
         study = extended(run, source.api_base, source.patience, **more, **values)
     with study.watched(console(stderr=True), "extend") as progress:
         extend_run(study, file, progress=progress)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ludens.cli.blocks import BudgetOptions
+from ludens.cli.blocks import BudgetOptions, ExecutorOptions
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
 
@@ -23,6 +23,7 @@ PrintConfig = Annotated[
 def carry_out(
     study: AnyStudy,
     budget: BudgetOptions | None = None,
+    executor: ExecutorOptions | None = None,
     *,
     out: Path | None = None,
     as_json: bool = False,
@@ -35,6 +36,7 @@ def carry_out(
     Args:
         study: what to play.
         budget: what it may spend; its limits stand in place of those of the configuration.
+        executor: where it is played, in place of what the configuration says.
         out: the run's file; None for a new name.
         as_json: print JSON in place of the tables.
         print_config: print the study's file alone.
@@ -51,6 +53,8 @@ def carry_out(
     if budget is not None and budget.limits is not None:
         limits = changed_budget(study.config.budget, budget.limits)
         study = type(study)(study.config.changed(budget=limits))
+    if executor is not None and executor.chosen:
+        study = type(study)(study.config.changed(**executor.chosen))
     if print_config:
         if out is not None or as_json or any((files or {}).values()):
             raise UsageError(

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from ludens.agents import CallablePolicy
+from ludens.cli import main
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run, play, resume, run_study
 from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from ludens.experiments.play.study import PlayConfig, PlayStudy
+from ludens.experiments.runs.budget import BudgetSpentError
 from ludens.experiments.runs.executors.base import gathered
 from ludens.experiments.runs.executors.processes import Processes
 from ludens.experiments.runs.executors.serial import Serial
@@ -136,6 +138,18 @@ def test_a_worker_that_dies_costs_what_was_under_way_alone(serial, tmp_path):
     assert (requests_of(server) - requests).total() <= 2 * 3
 
 
+def test_workers_share_one_budget(serial, tmp_path):
+    path, requests = serial
+    with Loopback(otherwise=by_prompt) as server:
+        with pytest.raises(BudgetSpentError, match="10 of 10 calls"):
+            run_study(bench(server, workers=2, budget={"calls": 10}), tmp_path / "run.db")
+        assert server.count == 10
+        assert Run(tmp_path / "run.db").summary().calls == 10
+        resume(tmp_path / "run.db", budget=None, api_base=server.url, executor="asyncio", workers=1)
+    assert rows_of(tmp_path / "run.db") == rows_of(path)
+    assert requests_of(server) == requests
+
+
 def test_a_task_that_always_kills_its_worker_fails_the_run_and_can_be_resumed(tmp_path):
     file = tmp_path / "run.db"
     died = "3 workers died over the same task, the last process ended with code 7: "
@@ -235,6 +249,19 @@ def test_a_wrong_executor_is_one_sentence(tmp_path, given, message):
     with pytest.raises(UsageError, match=message):
         game("random", tmp_path / "run.db", **given)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_line_chooses_an_executor(tmp_path, capsys):
+    command = ["play", "trust-v0", "-p", "random", "--executor", "processes", "--workers", "3"]
+    assert main([*command, "--print-config"]) == 0
+    config = parse_study(capsys.readouterr().out).config
+    assert (config.executor, config.workers) == ("processes", 3)
+    file = tmp_path / "run.db"
+    assert main(["play", "trust-v0", "-p", "random", "--executor", "serial", "--out", str(file)]) == 0
+    assert main(["resume", str(file), "--workers", "2"]) == 0
+    capsys.readouterr()
+    assert main(["extend", str(file), "episodes=2", "--workers", "2"]) == 2
+    assert "serial is one process" in capsys.readouterr().err
 
 
 def test_no_file_names_the_address_of_a_cluster():

@@ -9,7 +9,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.av.ask import av_app
-from ludens.cli.blocks import BudgetOptions, ModelOptions, block_names, with_blocks
+from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, block_names, with_blocks
 from ludens.cli.options import Concurrency, Json, Persona, Seed, refuse_given
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
@@ -77,6 +77,7 @@ def adopt(
     concurrency: Concurrency = None,
     asked: ModelOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -149,7 +150,13 @@ def adopt(
     if study is not None:
         target = None if out is None else check_target(out, ".db")
         run = carry_out(
-            study, budget, out=target, as_json=as_json, print_config=print_config, files={"paths": csv}
+            study,
+            budget,
+            executor,
+            out=target,
+            as_json=as_json,
+            print_config=print_config,
+            files={"paths": csv},
         )
         if run is not None:
             _draw(run, figure)
@@ -158,7 +165,9 @@ def adopt(
         raise UsageError(
             "These populations are simulated, which no study file describes: leave --print-config out."
         )
-    refuse_given(ctx, block_names(BudgetOptions), "on populations that are simulated")
+    refuse_given(
+        ctx, block_names(BudgetOptions) | block_names(ExecutorOptions), "on populations that are simulated"
+    )
     with rounds_bar(console(stderr=True)) as on_round:
         result = simulate(
             agents, game=game, sizes=shares, path=out, on_round=on_round, **simulation, **common,

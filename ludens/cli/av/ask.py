@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.blocks import BudgetOptions, ModelOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, with_blocks
 from ludens.cli.options import (
     Concurrency,
     Csv,
@@ -111,6 +111,7 @@ def ask(
     concurrency: Concurrency = None,
     asked: ModelOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,
@@ -138,7 +139,7 @@ def ask(
             seed=seed,
             **more,
         )
-        carry_out(AvStudy(config), budget, files={"estimates": csv}, **shown)
+        carry_out(AvStudy(config), budget, executor, files={"estimates": csv}, **shown)
         return
     from ludens.experiments.av import MoralMachineConfig, MoralMachineStudy
     from ludens.experiments.av.amce import read_effects
@@ -162,7 +163,7 @@ def ask(
             models=policies, scenarios=moral_machine, order=order, elicit=elicit, seed=seed, **more
         )
     )
-    run = carry_out(machine, budget, files={"effects": csv}, **shown)
+    run = carry_out(machine, budget, executor, files={"effects": csv}, **shown)
     if run is not None and figure is not None:
         drawn = save_figures(load_result(MoralMachineStudy, run).measures, figure, table)
         console(stderr=True).print(f"Drew {' and '.join(map(str, drawn))}.", highlight=False, soft_wrap=True)

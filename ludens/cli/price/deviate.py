@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ludens.cli.blocks import BudgetOptions, SourceOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, ExecutorOptions, SourceOptions, with_blocks
 from ludens.cli.options import Concurrency, Json, Out, RunFile, Seed
 from ludens.cli.price.market import price_app
 from ludens.cli.studies import PrintConfig, carry_out, given
@@ -50,6 +50,7 @@ def deviate(
     concurrency: Concurrency = None,
     source: SourceOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,
@@ -72,4 +73,4 @@ def deviate(
         **({"firms": firms_of(file, source.api_base, source.patience)} if source.given else {}),
         **given(concurrency=concurrency, discount=discount),
     )
-    carry_out(DeviateStudy(config), budget, out=out, as_json=as_json, print_config=print_config)
+    carry_out(DeviateStudy(config), budget, executor, out=out, as_json=as_json, print_config=print_config)

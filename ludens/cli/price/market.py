@@ -10,7 +10,14 @@ import typer
 
 from ludens.agents.registry import is_model_id, policy_names
 from ludens.cli.application import app
-from ludens.cli.blocks import BudgetOptions, ModelOptions, SourceOptions, block_names, with_blocks
+from ludens.cli.blocks import (
+    BudgetOptions,
+    ExecutorOptions,
+    ModelOptions,
+    SourceOptions,
+    block_names,
+    with_blocks,
+)
 from ludens.cli.options import (
     Concurrency,
     Csv,
@@ -38,6 +45,7 @@ PLAYED = (
     *("oversight", "overseer"),
     *block_names(ModelOptions),
     *block_names(BudgetOptions),
+    *block_names(ExecutorOptions),
 )
 """The options of a market that is played, which do nothing for learners that are trained."""
 
@@ -149,6 +157,7 @@ def price(
     print_config: PrintConfig = False,
     asked: ModelOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
 ) -> None:
     """Play a market, store the run and write a report; if all firms are qlearning, train them."""
     if ctx.invoked_subcommand is not None:
@@ -190,6 +199,7 @@ def price(
     carry_out(
         PricingStudy(config),
         budget,
+        executor,
         out=out,
         as_json=as_json,
         print_config=print_config,
@@ -239,6 +249,7 @@ def implant(
     print_config: PrintConfig = False,
     source: SourceOptions,
     budget: BudgetOptions,
+    executor: ExecutorOptions,
 ) -> None:
     """Ask a run's models again with one sentence in place of their plans, and measure the effect."""
     from ludens.experiments.pricing.branch import firms_of
@@ -253,7 +264,7 @@ def implant(
         **({"firms": firms_of(file, source.api_base, source.patience)} if source.given else {}),
         **given(concurrency=concurrency),
     )
-    carry_out(ImplantStudy(config), budget, out=out, as_json=as_json, print_config=print_config)
+    carry_out(ImplantStudy(config), budget, executor, out=out, as_json=as_json, print_config=print_config)
 
 
 def _check_judge(model: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ludens.cli.blocks import ExecutorOptions, with_blocks
 from ludens.cli.options import Concurrency, Csv, Json, Out, Seed
 from ludens.cli.price.market import MarketNumbers, price_app
 from ludens.cli.price.parse import intervention, json_value, market_values, pair
@@ -18,6 +19,7 @@ _RANGE = re.compile(r"(?P<low>[^:]+):(?P<high>[^:]+):(?P<count>\d+)(?P<log>:log)
 
 
 @price_app.command()
+@with_blocks
 def sweep(
     *,
     vary: Annotated[
@@ -58,6 +60,7 @@ def sweep(
     as_json: Json = False,
     csv: Csv = None,
     print_config: PrintConfig = False,
+    executor: ExecutorOptions,
 ) -> None:
     """Train Q-learners at many parameters, of the learners and of the market; each cell that is done is kept.
 
@@ -83,8 +86,13 @@ def sweep(
         **given(concurrency=concurrency),
     )
     carry_out(
-        SweepStudy(config), out=out, as_json=as_json, print_config=print_config, files={"cells": csv}
-    )  # fmt: skip
+        SweepStudy(config),
+        executor=executor,
+        out=out,
+        as_json=as_json,
+        print_config=print_config,
+        files={"cells": csv},
+    )
 
 
 def _setting(option: str, text: str, read: Callable[[str], Any]) -> tuple[str, Any]:

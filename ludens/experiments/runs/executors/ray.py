@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ logger = logging.getLogger("ludens")
 SILENCE = 120.0
 """Seconds after which an actor ends that is no longer asked for its frames: what it would go on to pay for,
 nobody would keep."""
+
+PATIENCE = 20.0
+"""Seconds in which a cluster answers."""
 
 TURN = 10.0
 """Seconds for which an actor waits until it has a frame to give."""
@@ -210,8 +214,11 @@ def _ray() -> ModuleType:
 
 def _join(ray: ModuleType, address: str) -> None:
     try:
+        host, colon, port = address.rpartition(":")
+        if colon and "://" not in address:  # Ray would try for minutes
+            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise LudensError(
             f"No Ray cluster answers at {address!r} ({str(error).splitlines()[0]}): begin one by `ray start "
             "--head`, or name its address (--address)."
