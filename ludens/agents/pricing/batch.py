@@ -20,7 +20,7 @@ from ludens.agents.pricing.duel import periods_remembered
 from ludens.agents.pricing.rules import GrimPricePolicy
 from ludens.agents.random import RandomPolicy
 from ludens.envs.pricing.env import BertrandEnv
-from ludens.envs.pricing.interventions import Information, Merger
+from ludens.envs.pricing.interventions import Information, Merger, Vendor
 from ludens.envs.pricing.observations import FirmEncoding
 from ludens.envs.pricing.schedule import Regime
 from ludens.envs.pricing.sequential_env import SequentialBertrandEnv
@@ -46,7 +46,7 @@ class MarketBatch(BatchEnv[AnyBertrand]):
         where prices are continuous.
         """
         grid = env.options.grid
-        if any(isinstance(each, Information | Merger) for each in env.options.interventions):
+        if any(isinstance(each, Information | Merger | Vendor) for each in env.options.interventions):
             return False  # rivals differ in what they see, or come to set the prices of more products
         if any(len(env._encodings[rival].owned) > 1 for rival in policies):
             return False

@@ -20,7 +20,7 @@ from ludens.errors import UsageError
 
 if TYPE_CHECKING:
     from ludens.agents.pricing.oversight import Oversight
-    from ludens.envs.pricing.interventions import Information
+    from ludens.envs.pricing.interventions import Information, Vendor
     from ludens.envs.pricing.theory.market import AnyMarket
 
 Floats = NDArray[np.float64]
@@ -50,6 +50,10 @@ class MarketView:
         information: what the firm sees of its rivals; None for prices alone, in a market whose rules are
             common knowledge.
         oversight: what the firm knows of the oversight of its price; None where nobody oversees it.
+        vendor: the rule by which one vendor's software sets the prices of all firms; None where firms decide
+            for themselves.
+        client_notes: what the software wrote down for the other firms, by seat, where it pools what they
+            know.
         sold: what was sold of all products, shape (periods, products), in units; None where the firm sees
             its own alone.
         earned: what all firms earned less fines, shape (periods, firms), in money; None where it
@@ -80,6 +84,8 @@ class MarketView:
     highest: float
     information: Information | None = None
     oversight: Oversight | None = None
+    vendor: Vendor | None = None
+    client_notes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sold: Floats | None = None
     earned: Floats | None = None
     owned: tuple[int, ...] = ()
@@ -209,6 +215,8 @@ def market_views(turn: Turn) -> tuple[MarketView, ...]:
         highest=high,
         information=facts.get("information"),
         oversight=facts.get("oversight"),
+        vendor=facts.get("vendor"),
+        client_notes=facts.get("client_notes") or {},
         sold=_table(facts.get("quantities")),
         earned=_table(facts.get("profits")),
         owned=tuple(map(int, owned)),

@@ -29,6 +29,8 @@ def market_words(turn: Turn) -> str:
     if view.leader is not None:
         lines.append(f"Firm {view.leader} sets its price first in each period.")
         lines += [f"It charges {price:.6g} now." for price in view.announced.values()]
+    if view.vendor is not None:
+        lines.append("You set the prices of all firms, for each by itself.")
     if view.limit is not None:
         lines.append(f"Nothing can be sold above {view.limit:g}.")
     lines += [*view.notices, *(f"Message of {sender}: {text}" for sender, text in view.messages or ())]

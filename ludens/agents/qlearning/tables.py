@@ -40,6 +40,7 @@ from ludens.envs.pricing.interventions import (
     Intervention,
     Merger,
     Prominence,
+    Vendor,
     as_interventions,
 )
 from ludens.envs.pricing.schedule import Schedule
@@ -460,6 +461,10 @@ def learning_tables(
     if any(isinstance(each, Merger) for each in as_interventions(interventions)):
         raise UsageError("A Q-learner prices one product, and a merged firm has several: leave mergers out.")
     events = tuple(each for each in as_interventions(interventions) if not isinstance(each, CheapTalk))
+    if any(isinstance(each, Vendor) for each in events):
+        raise UsageError(
+            "Q-learners learn a table for each firm, and no vendor's one for all: leave Vendor out."
+        )
     if any(isinstance(each, Information) for each in events):
         raise UsageError(
             "Q-learners that are trained see all prices and nothing else of rivals: leave Information out."

@@ -368,6 +368,7 @@ class BertrandBase(BaseEnv):
                 "notices": self._notices(),
                 "memory": self.options.memory,
                 **({} if seen is None else self._rivals_facts(seen)),
+                **({} if schedule.vendor is None else self._clients_facts(agent)),
                 **facts,
             },
         )
@@ -379,6 +380,14 @@ class BertrandBase(BaseEnv):
             "quantities": self.quantities if seen.quantities else None,
             "profits": self.profits if seen.profits else None,
         }
+
+    def _clients_facts(self, agent: str) -> dict[str, Any]:
+        """Return what the software of a vendor knows at a firm's turn: the rule, and the notes of the others'
+        turns where it pools what firms know.
+        """
+        vendor = self.core.schedule.vendor
+        others = [other for other in self.agents if other != agent] if vendor and vendor.pooled else []
+        return {"vendor": vendor, "client_notes": {other: self._notes.get(other, {}) for other in others}}
 
     def _visible(self, agent: str, prices: Floats) -> Floats:
         """Return prices (..., J) with NaN for those that the firm may not see."""

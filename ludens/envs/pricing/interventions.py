@@ -268,6 +268,24 @@ class Information:
         return self.firms is None or firm in self.firms
 
 
+@dataclass(frozen=True)
+class Vendor:
+    """One vendor's software that sets the prices of all firms (hub and spoke), and knows that it does.
+
+    Prices of one period are set at the same time, for each firm by itself.
+
+    Attributes:
+        pooled: whether it sees, for each firm, what all of them know: prices, quantities, profits, costs and
+            notes; otherwise what that firm knows alone.
+    """
+
+    pooled: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.pooled, bool):
+            raise UsageError(f"A vendor's pooled is true or false; got {self.pooled!r}.")
+
+
 Intervention: TypeAlias = (
     CheapTalk
     | DemandShock
@@ -279,6 +297,7 @@ Intervention: TypeAlias = (
     | Regulator
     | Prominence
     | Information
+    | Vendor
 )
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Intervention)}
 
@@ -313,7 +332,7 @@ def as_interventions(given: Sequence[Intervention | Mapping[str, Any]]) -> tuple
     if listed is None:
         raise UsageError(f"Interventions are a list of them; got {given!r}.")
     made = tuple(as_intervention(each) for each in listed)
-    for once in (CheapTalk, OutsideOption, Prominence):
+    for once in (CheapTalk, OutsideOption, Vendor, Prominence):
         if sum(isinstance(each, once) for each in made) > 1:
             raise UsageError(f"A market has at most one {once.__name__}; got several.")
     for kind, moves in (

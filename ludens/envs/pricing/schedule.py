@@ -30,6 +30,7 @@ from ludens.envs.pricing.interventions import (
     OutsideOption,
     Prominence,
     Regulator,
+    Vendor,
 )
 from ludens.envs.pricing.theory.benchmarks import firm_gains, monopoly_prices, nash_prices, total_gain
 from ludens.envs.pricing.theory.entry import of_products, without_firm
@@ -41,6 +42,8 @@ from ludens.envs.pricing.theory.welfare import Welfare, welfare
 from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
+
+_POOLED = Information(quantities=True, profits=True, costs=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +261,7 @@ class Schedule:
 
     Attributes:
         regimes: in their order; the first starts in period 0.
-        talk, outside, prominence: the intervention of that kind, or None.
+        talk, outside, prominence, vendor: the intervention of that kind, or None.
         regulators: in their order.
         mergers: in the order of their periods.
         draws: how many numbers in [0, 1) are drawn for each period: one for the outside good, one for each
@@ -275,6 +278,7 @@ class Schedule:
         self.outside = next((each for each in interventions if isinstance(each, OutsideOption)), None)
         self.prominence = next((each for each in interventions if isinstance(each, Prominence)), None)
         self.regulators = tuple(each for each in interventions if isinstance(each, Regulator))
+        self.vendor = next((each for each in interventions if isinstance(each, Vendor)), None)
         self._information = [each for each in interventions if isinstance(each, Information)]
         self._shocks = [each for each in interventions if isinstance(each, DemandShock | CostShock)]
         self._moves = [each for each in interventions if isinstance(each, Entrant | Exit)]
@@ -312,6 +316,8 @@ class Schedule:
 
     def seen(self, firm: int) -> Information | None:
         """Return what the firm sees of its rivals; None where nothing is said of it."""
+        if self.vendor is not None and self.vendor.pooled:
+            return _POOLED
         return next((each for each in self._information if each.concerns(firm)), None)
 
     def ever_owned(self, firm: int) -> tuple[int, ...]:
@@ -379,6 +385,12 @@ class Schedule:
                     f" {self.market.firms - 1}."
                 )
         self._check_mergers()
+        if self._information and self.vendor is not None and self.vendor.pooled:
+            raise UsageError(
+                "A vendor that pools what firms know leaves nothing to Information: leave one out."
+            )
+        if self.mergers and self.vendor is not None:
+            raise UsageError("A merger does not go with a Vendor, whose firms stay apart.")
         for firm in {firm for each in self._information for firm in each.firms or ()}:
             if firm >= self.market.firms:
                 raise UsageError(

@@ -28,7 +28,7 @@ from pydantic import (
 from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.agents.policy import Policy
 from ludens.envs.pricing import Intervention, Market, Prominence, Regulator
-from ludens.envs.pricing.interventions import Merger, as_intervention, as_interventions
+from ludens.envs.pricing.interventions import Merger, Vendor, as_intervention, as_interventions
 from ludens.envs.pricing.options import as_market
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.simulator import checked_grid
@@ -47,6 +47,8 @@ from ludens.experiments.study.config import (
     as_kept,
     as_policy,
     described,
+    identity,
+    same_policy,
 )
 
 Floats = NDArray[np.float64]
@@ -218,6 +220,22 @@ class PricingConfig(StudyConfig):
     def _fill_firms(self) -> PricingConfig:
         if len(self.firms) == 1:
             self.__dict__["firms"] = self.firms * self.market.made(1).firms
+        return self
+
+    @model_validator(mode="after")
+    def _check_vendor(self) -> PricingConfig:
+        if not any(isinstance(each, Vendor) for each in self.interventions):
+            return self
+        if not all(same_policy(self.firms[0], each) for each in self.firms):
+            raise ValueError(
+                "One vendor sets the prices of all firms with one policy: name that policy alone."
+            )
+        named = identity(self.firms[0])
+        spec = named if isinstance(named, str) else str(named.get("spec", named.get("name")))
+        if spec.partition(":")[0] == "qlearning":
+            raise ValueError(
+                "Q-learners learn a table for each firm, and no vendor's one for all: leave Vendor out."
+            )
         return self
 
     @model_validator(mode="after")
