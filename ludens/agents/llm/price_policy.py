@@ -20,12 +20,13 @@ from ludens.agents.llm.prompts.prices import PricePromptOptions, render_price_tu
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.query import ModelQuery, Rejection, answered
 from ludens.agents.llm.reading.parsed import ParsedReply, parsed
-from ludens.agents.llm.reading.prices import PriceReading, read_price_reply
+from ludens.agents.llm.reading.prices import PriceReading
 from ludens.agents.llm.reading.schemas import price_schema
+from ludens.agents.llm.reading.several_prices import read_price_replies
 from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import ModelSettings, PriceSettings
 from ludens.agents.policy import Decision, OnInvalid
-from ludens.agents.pricing.view import MarketView, market_view
+from ludens.agents.pricing.view import MarketView, market_views
 from ludens.envs import Turn
 
 # Times the stated ceiling, or the unit cost where none is stated: a number beyond it is a slip, not a price.
@@ -52,6 +53,7 @@ class PricePolicy(ModelPolicy):
     """
 
     Settings: ClassVar[type[ModelSettings]] = PriceSettings
+    several: ClassVar[bool] = True
     settings: PriceSettings
 
     @property
@@ -80,7 +82,7 @@ class PricePolicy(ModelPolicy):
             ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
             UsageError: the turn is not one of a pricing market.
         """
-        view = market_view(turn)
+        view = market_views(turn)[0]
         query = await self._query(rng)
         options = self.prompt_options
         allowed = tuple(option.name for option in turn.options)
@@ -89,7 +91,7 @@ class PricePolicy(ModelPolicy):
         def pose(held: bool) -> Question:
             prompt = render_price_turn(view, options, "json" if held else "slots", allowed)
             longest = options.note_limit if self.local else None
-            schema = price_schema(slots(options, view), longest) if held else None
+            schema = price_schema(slots(options, view), longest, turn.numbers) if held else None
 
             def read(reply: Reply) -> ParsedReply:
                 return parsed(reply, _read(turn, view, options, reply.text, cut=reply.cut))
@@ -104,6 +106,7 @@ class PricePolicy(ModelPolicy):
         assert reading.price is not None
         return Decision(
             _action(turn, reading.price),
+            further=reading.further,
             reasoning=reading.notes.get("observations") or None,
             notes=reading.notes,
             **self._known(query, prompt.wording),
@@ -153,7 +156,9 @@ def _read(
     turn: Turn, view: MarketView, options: PricePromptOptions, text: str | None, *, cut: bool = False
 ) -> PriceReading:
     highest = SANE * (view.limit or view.cost or view.market.price_scale)
-    reading = read_price_reply(text, lowest=0.0, highest=highest, slots=slots(options, view), cut=cut)
+    reading = read_price_replies(
+        text, turn.numbers, lowest=0.0, highest=highest, slots=slots(options, view), cut=cut
+    )
     if reading.price is None:
         return reading
     length = len(reading.notes.get("message", ""))
@@ -164,9 +169,10 @@ def _read(
         )
     if turn.options and _action(turn, reading.price) is None:
         return PriceReading("invalid", detail=f"{reading.price:.6g} is none of the prices to choose from.")
-    if not turn.options and not view.lowest <= reading.price <= view.highest:
-        # Without the bound, which may be what the firm is to find out.
-        return PriceReading("invalid", detail=f"{reading.price:.6g} is no price that this market takes.")
+    for price in (reading.price, *reading.further):
+        if not turn.options and not view.lowest <= price <= view.highest:
+            # Without the bound, which may be what the firm is to find out.
+            return PriceReading("invalid", detail=f"{price:.6g} is no price that this market takes.")
     return reading
 
 

@@ -59,6 +59,7 @@ class MarketView:
         earned: what all firms earned less fines, shape (periods, firms), in money; None where it
             sees its own alone.
         owned: the numbers of the firm's products.
+        sales: what the firm sold of each of them, shape (periods, products of the firm), as `quantities`.
         opening: the prices of all products before the first period where firms move in turns; else None.
         leader: the number of the firm that sets its prices first in each period; None where none does.
         announced: the leader's prices in this period by the numbers of its products, where it has set them.
@@ -89,6 +90,7 @@ class MarketView:
     sold: Floats | None = None
     earned: Floats | None = None
     owned: tuple[int, ...] = ()
+    sales: Floats = field(default_factory=lambda: np.zeros((0, 1)))
     opening: Floats | None = None
     leader: int | None = None
     announced: Mapping[int, float] = field(default_factory=dict)
@@ -146,6 +148,18 @@ class MarketView:
             number
             for number in range(self.market.products)
             if number not in self.owned and (met[number] or number in self.active)
+        )
+
+    @property
+    def met(self) -> tuple[int, ...]:
+        """The products that other firms had at first, of those that the firm has met; some may be its own
+        now.
+        """
+        met = np.isfinite(self.prices).any(axis=0)
+        return tuple(
+            number
+            for number, owner in enumerate(self.market.owners)
+            if owner != self.firm and (met[number] or number in self.active)
         )
 
     @property
@@ -220,6 +234,7 @@ def market_views(turn: Turn) -> tuple[MarketView, ...]:
         sold=_table(facts.get("quantities")),
         earned=_table(facts.get("profits")),
         owned=tuple(map(int, owned)),
+        sales=sales,
         opening=_table(facts.get("opening")),
         leader=None if facts.get("leader") is None else int(facts["leader"].rpartition("_")[2]),
         announced=facts.get("announced") or {},

@@ -23,9 +23,9 @@ def market_words(turn: Turn) -> str:
         f"{len(view.rivals)} other {'product is' if len(view.rivals) == 1 else 'products are'} on the market."
     ]
     if view.opening is not None:
-        prices = ", ".join(f"{price:.6g}" for price in view.opening)
+        opening = ", ".join(f"{price:.6g}" for price in view.opening)
         lines.append(f"Firms set prices in turns; a price stands for {view.market.firms} periods.")
-        lines += [] if len(view.prices) else [f"Before the first period they were {prices}."]
+        lines += [] if len(view.prices) else [f"Before the first period they were {opening}."]
     if view.leader is not None:
         lines.append(f"Firm {view.leader} sets its price first in each period.")
         lines += [f"It charges {price:.6g} now." for price in view.announced.values()]

@@ -53,7 +53,7 @@ def page(result: LearningResult) -> Page:
             "strategies stood still."
         )
     market = ", ".join(f"{name} {value}" for name, value in tables.market.parameters.items())
-    rules = {"moves": tables.moves} if tables.turns else {}
+    rules: dict[str, str] = {"moves": tables.moves} if tables.turns else {}
     if tables.interventions:
         rules["interventions"] = "; ".join(map(str, tables.interventions))
     return Page(

@@ -11,6 +11,10 @@ import pytest
 
 from ludens import cli
 from ludens.agents import Decision, Policy
+from ludens.agents.llm.prompts.prices import PricePromptOptions, render_price_turn
+from ludens.agents.llm.reading.schemas import price_schema
+from ludens.agents.llm.reading.several_prices import read_price_replies
+from ludens.agents.pricing.view import market_view, market_views
 from ludens.envs.pricing import HomogeneousMarket, Market, Merger
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.errors import UsageError
@@ -18,6 +22,8 @@ from ludens.experiments import Run
 from ludens.experiments.pricing.deviations_config import DeviateConfig, pointed
 from ludens.experiments.pricing.reading import panel
 from ludens.experiments.pricing.study import play_pricing
+from tests.agents.pricing.turns import pricing_turn
+from tests.loopback import Loopback, say
 
 BRANDS = Market([2.0, 2.3, 2.0], [1.0, 1.2, 1.0], owners=[0, 0, 1], quantity_scale=100.0)
 """The first firm sells two products of different quality and cost."""
@@ -112,7 +118,6 @@ class TooFew(OnePrice):
 @pytest.mark.parametrize(
     ("firms", "market", "events", "said"),
     [
-        (["local/smollm2-135m", "nash"], BRANDS, (), "firm_0 sells 2 at some time"),
         (["qlearning", "nash"], BRANDS, (), "firm_0 sells 2 at some time"),
         (["nash", "nash", OnePrice()], None, (Merger(5, 0, 2),), "firm_2 sells 2 at some time"),
         # What has no price in a market is refused before a file is made.
@@ -141,3 +146,83 @@ def test_random_and_myopic_firms_price_each_product(tmp_path):
     assert charged[1, 2] == pytest.approx(reply[2])
     with pytest.raises(UsageError, match="A deviation is of one price"):
         pointed(DeviateConfig(source=run.path))
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_model_prices_all_its_products(tmp_path, held):
+    """The model buys its first competitor in period 3, and has then two prices to set."""
+
+    def answer(request):
+        several = "YOUR PRODUCTS" in request["messages"][1]["content"]
+        prices = {"price_1": 1.6, "price_2": 1.8} if several else {"price": 1.5}
+        if held:
+            return say(json.dumps({"observations": "o", "plans": "p", "insights": "i", **prices}))
+        return say("\n".join(["PLANS: p", *(f"{name.upper()}: {price}" for name, price in prices.items())]))
+
+    with Loopback([], answer) as server:
+        model = {"spec": "openai/loopback", "api_base": server.url, "schema": held}
+        run = play_pricing([model, "nash", "fixed:1.7"], interventions=[Merger(3, 1, 0)], periods=4,
+                           path=tmp_path / "r.db")  # fmt: skip
+        asked = [request["messages"][1]["content"] for request in server.requests]
+    charged = panel(run).product_prices[0]
+    assert charged[:2, 0] == pytest.approx(1.5)
+    assert charged[2:] == pytest.approx(np.tile([1.6, 1.8, 1.7], (2, 1)))
+    assert "You set the price of a product" in asked[1]
+    assert "YOUR PRODUCT\n" in asked[1]
+    assert "You set the prices of the products" in asked[2]
+    assert "Your firm sells 2 products, which also compete with each other." in asked[2]
+    assert "Your firm bought competitor 1 and has set all their prices since period 3." in asked[2]
+    assert "One other firm sells a product that competes with yours." in asked[2]
+    # Competitor 2 keeps its name, and what competitor 1 sold before is not known.
+    assert "your price of product 1 | your price of product 2 | competitor 2's price" in asked[3]
+    sold = Market.symmetric(3, quantity_scale=100.0).quantities(charged[2])
+    rows = [line.split(" | ") for line in asked[3].splitlines() if line.startswith(("2 | ", "3 | "))]
+    assert rows[0][5] == "-"
+    assert [float(each) for each in rows[1][1:6]] == pytest.approx([1.6, 1.8, 1.7, *sold[:2]], abs=1e-3)
+
+
+def test_json_is_asked_for_with_a_price_of_each_product():
+    turn = pricing_turn([(1.5, 1.6, 1.7)], market=BRANDS, own_quantities=np.ones((1, 2)))
+    view = market_views(turn)[0]
+    text = render_price_turn(view, PricePromptOptions(), "json").messages[1]["content"]
+    assert '"price_1": <your price of product 1' in text
+    assert '"price_2": <your price of product 2' in text
+    assert '"price":' not in text
+    required = price_schema(("plans",), None, 2)["json_schema"]["schema"]["required"]
+    assert required == ["plans", "price_1", "price_2"]
+
+
+@pytest.mark.parametrize("layout", ["full", "compact"])
+def test_rivals_products_are_named_by_their_firms(layout):
+    market = Market([2.0] * 4, [1.0] * 4, owners=[0, 1, 1, 2])
+    view = market_view(pricing_turn([(1.5, 1.6, 1.7, 1.8)], market=market))
+    text = render_price_turn(view, PricePromptOptions(layout=layout), "slots").messages[1]["content"]
+    for name in ("competitor 1's price for its product 1", "competitor 1's price for its product 2",
+                 "competitor 2's price"):  # fmt: skip
+        assert name in text
+    assert "2 other firms" in text
+
+
+@pytest.mark.parametrize(
+    ("reply", "read"),
+    [
+        ('{"plans": "p", "price_1": 1.4, "price_2": "1.60"}', (1.4, 1.6)),
+        ('{\n  "price_2": 1.6,\n  "price_1": 1.4\n}', (1.4, 1.6)),
+        ("PLANS: p\nPRICE_1: 1.4\nPRICE_2: $1.60", (1.4, 1.6)),
+        ("**Price 1:** 1.4\n**Price 2:** 1.6", (1.4, 1.6)),
+        ("PRICE_1: 1.4", "The reply gives no price_2."),
+        ('{"price": 1.4}', "The reply gives no price_1."),
+        ("PRICE: 1.4", "The reply gives no price_1."),
+        ("1.4", "The reply gives no price_1."),
+        ('{"price_1": 1.4, "price_2": null}', "price_2: "),
+        ("PRICE_1: 1.4\nPRICE_1: 1.5\nPRICE_2: 1.6", "price_1: The reply names a price more than once"),
+        ('{"price_1": 1.4, "price_2": 9.0}', "price_2: "),
+    ],
+)
+def test_several_prices_are_read_each_by_itself(reply, read):
+    found = read_price_replies(reply, 2, highest=5.0)
+    if isinstance(read, str):
+        assert found.outcome == "invalid"
+        assert found.detail.startswith(read)
+    else:
+        assert (found.price, *found.further) == read

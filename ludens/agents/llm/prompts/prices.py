@@ -98,8 +98,10 @@ def render_price_turn(
         "talks": view.messages is not None,
         "message_limit": view.message_limit,
         "overseen": view.oversight is not None,
+        "price_names": [f"price_{place}" for place in range(1, len(view.owned) + 1)],
     }
-    prefix = PRICE_WORDINGS.environment.get_template(source).render() if known else options.prefix
+    several = {"products": len(view.owned)}
+    prefix = PRICE_WORDINGS.environment.get_template(source).render(several) if known else options.prefix
     context = replying | _context(view, options) | {"prefix": prefix, "allowed": allowed}
     layout = f"{options.layout}.j2"
     templates = (layout, "system.j2", "reply.j2", "again.j2", *filter(None, [persona.template]), source)
@@ -140,9 +142,9 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
     rows = [
         {
             "period": period + 1,
-            "own": number(view.prices[period, view.product], digits),
+            "own": [number(view.prices[period, product], digits) for product in view.owned],
             "others": [column[period] for _, column in shown],
-            "quantity": number(view.quantities[period], digits - 1, digits - 1),
+            "quantity": [number(sold, digits - 1, digits - 1) for sold in view.sales[period]],
             "profit": number(view.profits[period], digits - 1, digits - 1),
             "fine": None if view.fines is None else number(view.fines[period], digits - 1, digits - 1),
         }
@@ -151,6 +153,9 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
     return {
         "period": view.period + 1,
         "cost": number(view.cost),
+        "costs": [number(float(view.market.unit_costs[product])) for product in view.owned],
+        "own_names": _of_own("your price", view),
+        "quantity_names": _of_own("quantity you sold", view),
         "ceiling": None if view.limit is None else number(view.limit),
         "rivals": view.present.firms - 1,
         "sold_by_rivals": sum(rival in view.active for rival in view.rivals),
@@ -177,10 +182,16 @@ def _context(view: MarketView, options: PricePromptOptions) -> dict[str, Any]:
     }
 
 
+def _of_own(what: str, view: MarketView) -> list[str]:
+    """Return the names of columns on the firm's own products."""
+    places = range(1, len(view.owned) + 1)
+    return [what] if len(view.owned) == 1 else [f"{what} of product {place}" for place in places]
+
+
 def _near(view: MarketView) -> str:
     """Return whose products are in a nest with the firm's own; nothing where that sets none apart."""
     close = view.closest
-    if not close or len(close) == len(view.rivals):
+    if not close or len(close) == len(view.rivals) or len(view.owned) > 1:
         return ""
     called = _called(view)
     names = [f"that of {called[rival][0]}{called[rival][1]}" for rival in close]
@@ -191,10 +202,11 @@ def _called(view: MarketView) -> dict[int, tuple[str, str]]:
     """Return what rivals' products are called: the firm that had each at first, and which of its products it
     is where it has several.
     """
-    owners = {rival: int(view.market.owners[rival]) for rival in view.rivals}
+    owners = {product: int(view.market.owners[product]) for product in view.met}
     firms = list(dict.fromkeys(owners.values()))
     called = {}
-    for rival, owner in owners.items():
+    for rival in view.rivals:
+        owner = owners[rival]
         name = "competitor" if len(firms) == 1 else f"competitor {firms.index(owner) + 1}"
         own = [each for each in owners if owners[each] == owner]
         called[rival] = (name, f" for its product {own.index(rival) + 1}" if len(own) > 1 else "")
@@ -239,7 +251,7 @@ def _in_force(view: MarketView, digits: int) -> str:
     others = [
         f"{_article(name)}'s {number(view.opening[rival], digits)}" for rival, (name, _) in called.items()
     ]
-    own = number(view.opening[view.product], digits)
+    own = " and ".join(number(view.opening[product], digits) for product in view.owned)
     return f"The prices in force before the first period are yours, {own}, and {', '.join(others)}."
 
 
@@ -275,10 +287,12 @@ def _capacity(view: MarketView) -> str:
     limits = view.capacities
     if not limits:
         return ""
-    own = limits[view.product]
     called = _called(view)
     rivals = [("".join(called[rival]), limits[rival]) for rival in view.rivals if rival in view.active]
-    said = [f"Your firm can sell at most {number(own)} units in a period."]
+    said = [f"Your firm can sell at most {number(limits[view.product])} units in a period."]
+    if len(view.owned) > 1:
+        own = [f"{number(limits[product])} of product {place}" for place, product in enumerate(view.owned, 1)]
+        said = [f"Your firm can sell at most {' and '.join(own)} in a period."]
     if len({limit for _, limit in rivals}) == 1 and len(rivals) > 1:
         said.append(f"So can each other firm at most {number(rivals[0][1])}.")
     else:
@@ -409,7 +423,7 @@ def _sender(seat: str, view: MarketView) -> str:
     firm = int(seat.rpartition("_")[2])
     if firm == view.firm:
         return "you"
-    met = list(dict.fromkeys(int(view.market.owners[rival]) for rival in view.rivals))
+    met = list(dict.fromkeys(int(view.market.owners[product]) for product in view.met))
     if firm not in met:
         return "another firm"
     return "competitor" if len(met) == 1 else f"competitor {met.index(firm) + 1}"

@@ -59,12 +59,14 @@ class PriceReading:
         detail: one sentence that says what was wrong, in words that the model can be shown; empty if
             ``"ok"``.
         notes: the texts beside the price, by `SLOTS`.
+        further: the prices of further products, where several were asked for.
     """
 
     outcome: Outcome
     price: float | None = None
     detail: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
+    further: tuple[float, ...] = ()
 
 
 def read_price_reply(

@@ -36,20 +36,22 @@ def points_schema(
     return _object("points", (_THOUGHTS if reasoning else {}) | dict.fromkeys(labels or ("rating",), number))
 
 
-def price_schema(slots: Sequence[str], longest: int | None = None) -> dict[str, Any]:
+def price_schema(slots: Sequence[str], longest: int | None = None, products: int = 1) -> dict[str, Any]:
     """Return the format of a price after notes.
 
     Args:
         slots: the names of the notes.
         longest: the most characters of a note, for engines that can hold a reply to it. Then the price is
             held to a few plain digits as well, without a sign; hosted models may not take such a schema.
+        products: how many prices are asked for.
     """
     text: dict[str, Any] = {"type": "string"}
     price: dict[str, Any] = {"type": "number"}
     if longest is not None:
         text["maxLength"] = longest
         price = {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,4})?$"}
-    return _object("price", dict.fromkeys(slots, text) | {"price": price})
+    names = ["price"] if products == 1 else [f"price_{number}" for number in range(1, products + 1)]
+    return _object("price", dict.fromkeys(slots, text) | dict.fromkeys(names, price))
 
 
 def _object(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
