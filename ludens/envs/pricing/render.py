@@ -102,6 +102,7 @@ def figure(played: MarketHistory) -> Figure:
     Vertical lines mark the periods from which on firms, demand, costs or rules are others.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     drawn = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     above, below = drawn.subplots(2, 1, sharex=True)
@@ -119,6 +120,7 @@ def figure(played: MarketHistory) -> Figure:
             for axes in (above, below):
                 axes.axvline(start + 0.5, color="#999999", linewidth=0.8, zorder=0)
     below.set_xlabel("period")
+    below.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     below.set_xlim(0.5, max(played.period, 1) + 0.5)
     above.set_title(f"{played.environment}, {played.period} of {played.options.periods} periods", loc="left")
     above.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

@@ -119,6 +119,7 @@ def _development(panel: Panel, found: Dynamics) -> Figure | None:
         low, high = np.nanquantile(every, [0.01, 0.99])
         axes.set_ylim(min(-0.1, float(low) - 0.05), max(1.1, float(high) + 0.05))
         drawing.quiet(axes)
+        drawing.whole_periods(axes)
         axes.set_xlabel("period", fontsize=8, color=MUTED)
         axes.set_ylabel("profit gain Δ", fontsize=8, color=MUTED)
         width, height = figure.get_size_inches()

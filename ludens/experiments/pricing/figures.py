@@ -69,6 +69,7 @@ def price_paths(panel: Panel, measures: Sequence[RunMeasures]) -> Figure:
             axes.set_title(run_title(found), fontsize=8, loc="left")
             axes.set_ylim(low, high)
             axes.set_xlim(0.5, panel.periods + 0.5)
+            drawing.whole_periods(axes)
             drawing.quiet(axes)
             axes.tick_params(labelbottom=place + across >= len(shown))
             if place + across >= len(shown):
@@ -250,10 +251,12 @@ def impulse_responses(deviator: Floats, rivals: Floats) -> Figure:
             axes.plot(periods, mean, label=name, marker="o", markersize=3.5, **_line(seat, 1))
         axes.axhline(0, color=INK, linewidth=0.9, linestyle=_NASH)
         drawing.quiet(axes)
+        drawing.whole_periods(axes)
         axes.set_xlabel("periods since the deviation", fontsize=8, color=MUTED)
         axes.set_ylabel("price change, %", fontsize=8, color=MUTED)
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
-        _space(figure, left=0.6, top=0.15, bottom=0.45)
+        # Above the lines, which may run anywhere.
+        axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0)
+        _space(figure, left=0.6, top=0.35, bottom=0.45)
     return figure
 
 

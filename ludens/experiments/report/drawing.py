@@ -213,6 +213,13 @@ def quiet(axes: Axes) -> None:
     axes.tick_params(length=0, labelsize=7.5)
 
 
+def whole_periods(axes: Axes) -> None:
+    """Put ticks of the x-axis, on which periods are, at whole numbers alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+
+
 def legend(figure: Figure, policies: Policies) -> None:
     """Print lines and names of all policies above the panels."""
     from matplotlib.lines import Line2D
