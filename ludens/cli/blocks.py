@@ -181,6 +181,23 @@ class BudgetOptions:
             rich_help_panel=BUDGET,
         ),
     ] = None
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            help="Do not ask before money is spent. Only a terminal is asked; a script goes on, with the "
+            "estimate on stderr.",
+            rich_help_panel=BUDGET,
+        ),
+    ] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print the estimate of calls, tokens and cost, and stop.",
+            rich_help_panel=BUDGET,
+        ),
+    ] = False
 
     @property
     def limits(self) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ludens.cli.application import app
+from ludens.cli.approval import approved
 from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, SourceOptions, with_blocks
 from ludens.cli.options import Concurrency, Json, Out, RunFile, policy_texts
 from ludens.cli.printing import console, print_json, run_as_json
@@ -54,13 +55,16 @@ def resume(
 ) -> None:
     """Continue an interrupted run; nothing that was answered is asked again."""
     from ludens.experiments import Run
+    from ludens.experiments.runs.progress import with_cost_to_come
     from ludens.experiments.study.engine import continue_run, resumed
 
     with Run(file) as run:
         more = given(concurrency=concurrency, budget=budget.limits) | executor.chosen
         study = resumed(run, source.api_base, source.patience, **more)
+    if (calls := approved(study, budget, file, as_json=as_json)) is None:
+        return
     with study.watched(console(stderr=True), "resume") as progress:
-        continue_run(study, file, progress=progress)
+        continue_run(study, file, progress=with_cost_to_come(progress, calls))
     print_run(file, as_json, written=study.writes_report)
 
 
@@ -85,14 +89,17 @@ def extend(
 ) -> None:
     """Add episodes to a run, such as replicates or models; only what is new is asked."""
     from ludens.experiments import Run
+    from ludens.experiments.runs.progress import with_cost_to_come
     from ludens.experiments.study.engine import extend_run, extended, study_of
 
     with Run(file) as run:
         values = dict(_change(text, study_of(run).config) for text in changes)
         more = given(concurrency=concurrency, budget=budget.limits) | executor.chosen
         study = extended(run, source.api_base, source.patience, **more, **values)
+    if (calls := approved(study, budget, file, as_json=as_json)) is None:
+        return
     with study.watched(console(stderr=True), "extend") as progress:
-        extend_run(study, file, progress=progress)
+        extend_run(study, file, progress=with_cost_to_come(progress, calls))
     print_run(file, as_json, written=study.writes_report)
 
 

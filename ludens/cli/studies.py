@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ludens.cli.approval import approved
 from ludens.cli.blocks import BudgetOptions, ExecutorOptions
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
@@ -45,8 +46,12 @@ def carry_out(
 
     Returns:
         The run's file; None where nothing was played.
+
+    Raises:
+        Exit: somebody at the terminal does not want to spend the money.
     """
     from ludens.experiments.runs.budget import changed_budget
+    from ludens.experiments.runs.progress import with_cost_to_come
     from ludens.experiments.study.engine import run_study
     from ludens.experiments.study.files import as_toml
 
@@ -64,8 +69,11 @@ def carry_out(
         typer.echo(as_toml(study), nl=False)
         return None
     _check(files, out)
+    calls = 0.0 if budget is None else approved(study, budget, as_json=as_json)
+    if calls is None:
+        return None
     with study.watched(console(stderr=True), study.kind().replace("_", " ")) as progress:
-        run = run_study(study, out, progress=progress)
+        run = run_study(study, out, progress=with_cost_to_come(progress, calls))
     if further is not None:
         further(run.path)
     print_run(run.path, as_json, written=study.writes_report, files=files)

@@ -19,6 +19,7 @@ from ludens.experiments.study.config import StudyConfig
 from ludens.experiments.study.engine import arun_study, extend, load, resume, run_study
 from ludens.experiments.study.export import export, frame
 from ludens.experiments.study.files import as_toml, parse_study, read_study
+from ludens.experiments.study.forecast import Forecast, forecast
 from ludens.experiments.study.questions import QuestionStudy
 from ludens.experiments.study.registry import STUDIES
 from ludens.experiments.study.replay import replay
@@ -31,6 +32,7 @@ __all__ = [
     "DecisionRecord",
     "EpisodeRecord",
     "EpisodeSpec",
+    "Forecast",
     "NoRunError",
     "Progress",
     "QuestionStudy",
@@ -51,6 +53,7 @@ __all__ = [
     "create_run",
     "export",
     "extend",
+    "forecast",
     "frame",
     "load",
     "parse_study",

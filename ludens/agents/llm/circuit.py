@@ -7,10 +7,12 @@ whose requests wait instead of failing:
   waits that double up to a minute, and all others wait for it. A success closes the circuit; requests come
   back in growing numbers, as after a congestion (TCP's slow start).
 * A refusal because of too many requests (429) halves the number of requests under way and makes the others
-  wait, however many succeed meanwhile.
+  wait, however many succeed meanwhile. From there the number grows by one for each round of successes
+  (additive increase, multiplicative decrease, as after a congestion of TCP). Another failure of the server
+  (5xx, a time-out) shrinks nothing: successes of requests sent before it do not count as growth.
 * An outage that lasts longer than the patience, measured from its first failure, ends all waiting requests
   with the same sentence. A server that has never answered is given up after a few tries: its address may be
-  wrong.
+  wrong. One that says that it is unavailable (503) is there, and waited for.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from ludens.agents.llm.faults import (
     backoff,
     is_rate_limit,
     is_temporary,
+    is_timeout,
     provider_words,
     status_of,
 )
@@ -102,6 +105,9 @@ class Circuit:
         self._asked_until = self._pause_until = 0.0
         # Requests allowed under way, and those that are; those sent before the last restriction do not count.
         self._allowed, self._window, self._under_way = math.inf, 0, 0
+        # Above what was allowed after the last refusal the number grows slowly.
+        self._slowly_from = math.inf
+        self._failed_at = -math.inf
 
     async def send(self, endpoint: Endpoint, request: Callable[[], Awaitable[T]]) -> tuple[T, int]:
         """Make a request, and repeat it while its failures are temporary.
@@ -132,14 +138,14 @@ class Circuit:
             except Exception as error:
                 if not is_temporary(error):
                     if status_of(error) in (400, 422):
-                        self._succeeded()  # a server that rejects a request is there
+                        self._succeeded(sent)  # a server that rejects a request is there
                     raise
                 reason = self._failed(endpoint, error, tries, sent)
                 if reason:
                     mask_error(error)  # it comes to light as the cause
                     raise NoReplyError(reason) from error
             else:
-                self._succeeded()
+                self._succeeded(sent)
                 return reply, tries.count
             finally:
                 if window == self._window:
@@ -164,10 +170,11 @@ class Circuit:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _succeeded(self) -> None:
+    def _succeeded(self, sent: float) -> None:
         self._answered = True
         self._failures, self._since, self._attempt, self._pause_until = 0, math.inf, 0, 0.0
-        self._allowed += 1
+        if sent >= self._failed_at:
+            self._allowed += 1 if self._allowed < self._slowly_from else 1 / self._allowed
 
     def _failed(self, endpoint: Endpoint, error: Exception, tries: _Tries, sent: float) -> str:
         """Book a failure.
@@ -185,9 +192,11 @@ class Circuit:
             return self._reason
         failed = now()
         tries.count += 1
-        tries.first = tries.first or failed
+        # Where a server hangs, nobody has heard of it since the request went out.
+        begun = sent if is_timeout(error) else failed
+        tries.first = tries.first or begun
         self._failures += 1
-        self._since = min(self._since, failed)
+        self._since = min(self._since, begun)
         alone = sent >= self._attempt_began
         if alone:
             self._attempt, self._attempt_began = self._attempt + 1, failed
@@ -196,7 +205,10 @@ class Circuit:
             self._answered = True
             if alone:
                 self._restrict(max(1.0, min(self._allowed, self._under_way) // 2))
-        elif self._allowed > 1 and (self._failures >= OPENS_AFTER or not self._answered):
+                self._slowly_from = self._allowed
+        else:
+            self._failed_at = failed
+        if not limited and self._allowed > 1 and (self._failures >= OPENS_AFTER or not self._answered):
             alone = True  # the first pause follows, whichever failure opened the circuit
             self._restrict(1.0)
         asked = asked_wait(error)
@@ -255,7 +267,8 @@ class Circuit:
                 f"{head}, which asks to wait {_span(asked)} ({said}): go on after {_clock(asked)}, or with a "
                 "larger patience (--patience)."
             )
-        hasty = endpoint.transport_retries is None and not limited and asked is None
+        # What is unavailable is there, such as a server that still loads its model.
+        hasty = endpoint.transport_retries is None and not (limited or asked or status_of(error) == 503)
         if hasty and (
             (not self._answered and self._attempt >= FEW_TRIES) or (local and tries.count >= FEW_TRIES)
         ):

@@ -33,6 +33,7 @@ from ludens.agents.llm.faults import (
     says_spent,
     status_of,
 )
+from ludens.agents.llm.rehearsal import rehearsed
 from ludens.agents.llm.reply import FILTERED, Prices, Reply, broken_off, error_inside, read_reply, received
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
@@ -52,6 +53,8 @@ async def complete(
         LudensError: a model on this machine cannot be loaded, or the run's budget is spent; the message says
             which.
     """
+    if (reply := rehearsed(endpoint, messages, parameters)) is not None:
+        return reply
     litellm = load(endpoint.model)
     check_key(endpoint.model, endpoint.options)
     begun = time.monotonic()

@@ -98,6 +98,11 @@ def is_temporary(error: BaseException) -> bool:
     return status is None or status in (408, 409, 425, 429) or status >= 500
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Return whether no answer came in time."""
+    return isinstance(error, TimeoutError) or type(error).__name__ == "Timeout"
+
+
 def is_rate_limit(error: BaseException) -> bool:
     """Return whether the server refused the request because there were too many; waiting helps then."""
     return status_of(error) == 429 and not is_spent(error)
@@ -240,7 +245,7 @@ def _right_address(where: str, model: str) -> str:
 
 def provider_words(error: BaseException) -> str:
     """Return the provider's own words on one short line, without the layers that LiteLLM puts around them."""
-    if isinstance(error, TimeoutError) or type(error).__name__ == "Timeout":
+    if is_timeout(error):
         return "the time for it ran out"
     text = re.sub(
         r"^(?:litellm\.)?(?:\w+Error:\s*|\w+Exception\s*-\s*|litellm\.)*",

@@ -110,6 +110,16 @@ class Prices:
             return None
         return cls(*(real_number(options.get(name)) or 0.0 for name in names))
 
+    @classmethod
+    def of_model(cls, litellm: ModuleType, model: str, options: Mapping[str, Any]) -> Self | None:
+        """Return the prices among the options for LiteLLM, else LiteLLM's; None where it knows none."""
+        if (given := cls.given(options)) is not None or not price_known(model):
+            return given
+        try:
+            return cls(*(price / 1000 for price in litellm.cost_per_token(model, 1000, 1000)))
+        except Exception:  # as in `_cost`
+            return None
+
     def of(self, prompt: float, completion: float) -> float:
         """Return what so many tokens cost."""
         return self.prompt * prompt + self.completion * completion

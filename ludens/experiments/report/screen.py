@@ -19,7 +19,7 @@ from ludens.agents.secrets import masked
 from ludens.display.printable import printable
 from ludens.errors import LudensError
 from ludens.experiments.report.terminal import plain, print_table
-from ludens.experiments.runs.progress import dollars
+from ludens.experiments.runs.budget import dollars
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run, Summary, points
 from ludens.experiments.study.replay import Replay

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ludens.display.printable import printable
 from ludens.display.table import Cell, Table
-from ludens.experiments.runs.progress import dollars
+from ludens.experiments.runs.budget import dollars
 
 if TYPE_CHECKING:
     from rich.console import Console

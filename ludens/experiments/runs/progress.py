@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ludens.display.templates import HERE, fragment
@@ -131,5 +132,29 @@ class _NotebookBar:
 
 
 def spent(standing: Standing) -> str:
-    """Return the calls to models so far and their cost; empty without any."""
-    return f"{standing.calls} calls · {dollars(standing.cost)}" if standing.calls else ""
+    """Return the calls to models so far and their cost, and the cost to come where it was estimated; empty
+    without any call.
+    """
+    to_come = f" · about {dollars(standing.to_come)} to come" if standing.to_come else ""
+    return f"{standing.calls} calls · {dollars(standing.cost)}{to_come}" if standing.calls else ""
+
+
+def with_cost_to_come(progress: OnProgress | None, calls: float) -> OnProgress | None:
+    """Return what reports progress, with the cost of the calls to come at the mean so far.
+
+    Args:
+        progress: reports it without.
+        calls: how many are expected from now on.
+    """
+    if progress is None or not calls:
+        return progress
+    earlier: int | None = None
+
+    def report(standing: Standing) -> None:
+        nonlocal earlier
+        earlier = standing.calls if earlier is None else earlier
+        left = max(0.0, calls - (standing.calls - earlier))
+        mean = standing.cost / standing.calls if standing.calls else 0.0
+        progress(replace(standing, to_come=mean * left))
+
+    return report

@@ -33,6 +33,7 @@ class Progress:
         done: episodes that have ended, of `total`.
         decisions, calls: how many were made.
         cost: what the calls cost, in US dollars.
+        to_come: what the calls to come may cost; 0 where they were not estimated.
     """
 
     done: int
@@ -40,6 +41,7 @@ class Progress:
     decisions: int
     calls: int
     cost: float
+    to_come: float = 0.0
 
 
 OnProgress = Callable[[Progress], None]

@@ -17,6 +17,7 @@ from ludens.experiments.runs.budget import Budget, BudgetSpentError
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.executors.asynchronous import Asyncio
 from ludens.experiments.runs.executors.base import Carry, Executor, Line
+from ludens.experiments.runs.lanes import LaneOf, Lanes
 from ludens.experiments.runs.recorder import EpisodeTask, Keeper, OnProgress, Recorder, Watch
 from ludens.experiments.runs.records import FINISHED, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.runs.seeds import episode_seeds
@@ -72,8 +73,10 @@ async def run_episodes(
     after_first: Callable[[], None] | None = None,
     stop: Stop | None = None,
     budget: Budget | None = None,
+    lane_of: LaneOf | None = None,
 ) -> None:
-    """Play those of the episodes that the store does not hold as ended, in their order, some at once.
+    """Play those of the episodes that the store does not hold as ended, in their order, some at once. Lanes
+    share what is played at once (`ludens.experiments.runs.lanes`).
 
     `player` returns what plays one episode, `play_one` if it was called before. The `executor` says where
     episodes are played, by default in this process; all of them give the same run.
@@ -105,7 +108,7 @@ async def run_episodes(
     trial = {spec.index for spec in todo if spec.index in first}
     watch = Watch(store, len(specs), len(specs) - len(todo), progress, stop=stop, budget=budget)
     store.set_status("running")
-    queue, keeper = iter(todo), Keeper(store, watch)
+    lanes, keeper = Lanes(todo, lane_of), Keeper(store, watch)
     manifest = store.manifest
     version = manifest["versions"].get("ludens", "unknown")
     episodes = Episodes(player, manifest["seed"], version, play_one)
@@ -114,7 +117,7 @@ async def run_episodes(
 
     async def work(carry: Carry) -> None:
         nonlocal trial
-        for spec in queue:
+        while (spec := lanes.take()) is not None:
             try:
                 watch.check()
                 record = await carry(partial(keeper.task, spec), keeper)
@@ -132,6 +135,8 @@ async def run_episodes(
             except Exception as error:
                 watch.fail(error)
                 return
+            finally:
+                lanes.ended(spec)
 
     try:
         async with AsyncExitStack() as stack:

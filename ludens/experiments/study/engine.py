@@ -13,6 +13,7 @@ from ludens.errors import UsageError
 from ludens.experiments.runs.blocking import run_blocking
 from ludens.experiments.runs.budget import Budget, changed_budget
 from ludens.experiments.runs.database import NoRunError, StoreError
+from ludens.experiments.runs.lanes import LaneOf
 from ludens.experiments.runs.progress import notebook_bar
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import EpisodeSpec
@@ -35,6 +36,7 @@ from ludens.experiments.study.config import (
     same_policy,
 )
 from ludens.experiments.study.connection import ApiBase, Connection, check_policy, moved
+from ludens.experiments.study.questions import is_hosted
 from ludens.experiments.study.registry import AnyStudy, find_study, reference_of
 
 logger = logging.getLogger("ludens")
@@ -470,7 +472,21 @@ async def _episodes(
         after_first=lambda: _warn(study, store, first),
         stop=stop,
         budget=study.config.budget,
+        lane_of=_lanes(study),
     )
+
+
+def _lanes(study: AnyStudy) -> LaneOf:
+    """Return the lanes of a study's episodes: one for each model that is asked over a network, and one for
+    all others, which share this machine.
+    """
+    hosted = {label for label, policy in study.cast().items() if is_hosted(policy)}
+
+    def lane_of(spec: EpisodeSpec) -> str:
+        label = str(spec.labels.get("policy", ""))
+        return label if label in hosted else ""
+
+    return lane_of
 
 
 def _warn(study: AnyStudy, store: Store, first: Collection[int]) -> None:

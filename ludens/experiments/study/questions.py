@@ -202,6 +202,11 @@ def is_language_model(policy: PolicyLike) -> bool:
     return policy.needs_words if isinstance(policy, Policy) else is_model_id(spec_of(policy))
 
 
+def is_hosted(policy: PolicyLike) -> bool:
+    """Return whether the policy is a language model that is asked over a network."""
+    return is_language_model(policy) and not spec_of(policy).startswith("local/")
+
+
 def asks_person(policies: Iterable[PolicyLike]) -> bool:
     """Return whether one of the policies is a person in this terminal."""
     return any(

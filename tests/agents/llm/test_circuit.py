@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from ludens.agents import LLMPolicy, recording
 from ludens.agents.llm import NoReplyError, circuit
+from ludens.agents.llm.abilities import load
+from ludens.agents.llm.endpoint import Endpoint
 from ludens.envs import PROTOCOLS
 from ludens.envs.tree.questions import questions
 from tests import loopback
@@ -154,6 +156,61 @@ def test_after_an_outage_that_was_given_up_the_next_question_has_patience_again(
         (second,) = ask(policy(server))
         assert server.count == 1 + 1 + 11 + 1
     assert (first.action, type(error), second.action) == (1, NoReplyError, 1)
+
+
+def test_after_a_refusal_the_number_at_once_is_halved_and_grows_slowly():
+    """Of 16 that are allowed after 32 were refused, n successes make √(16² + 2n)."""
+    server, endpoint = circuit.Circuit(), Endpoint("openai/loopback", patience=LONG, retry_wait=0.001)
+    refusal = load("openai/loopback").exceptions.RateLimitError
+    begun, under_way, most, answered = 0, 0, 0, 0
+    flying = asyncio.Barrier(FLIGHT)
+
+    async def request():
+        nonlocal begun, under_way, most, answered
+        begun += 1
+        if begun <= FLIGHT:
+            await flying.wait()
+            raise refusal("Rate limit reached", "openai", "loopback")
+        under_way += 1
+        most = max(most, under_way)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        answered, under_way = answered + 1, under_way - 1
+
+    async def asked():
+        for _ in range(4):
+            await server.send(endpoint, request)
+
+    async def every():
+        await asyncio.gather(*(asked() for _ in range(FLIGHT)))
+
+    asyncio.run(every())
+    assert answered == 4 * FLIGHT
+    assert FLIGHT // 2 < most <= (16**2 + 2 * answered) ** 0.5 + 1
+
+
+def test_another_failure_shrinks_nothing():
+    server, endpoint = circuit.Circuit(), Endpoint("openai/loopback", patience=LONG, retry_wait=0.001)
+    failure = load("openai/loopback").exceptions.InternalServerError
+    at_once, most, sent = 0, 0, 0
+
+    async def request():
+        nonlocal at_once, most, sent
+        sent, at_once = sent + 1, at_once + 1
+        most = max(most, at_once)
+        try:
+            await asyncio.sleep(0)
+            if sent % 4 == 0:
+                raise failure("The server had an error", "openai", "loopback")
+        finally:
+            at_once -= 1
+
+    async def every():
+        await server.send(endpoint, request)
+        await asyncio.gather(*(server.send(endpoint, request) for _ in range(FLIGHT)))
+
+    asyncio.run(every())
+    assert most == FLIGHT
 
 
 FAULTS = {

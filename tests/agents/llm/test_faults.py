@@ -270,9 +270,23 @@ def test_waits_double_up_to_a_minute_until_patience_is_spent(waits):
     assert sum(waits.seconds) == pytest.approx(600)
 
 
+def test_a_server_that_is_unavailable_from_the_first_request_on_is_waited_for(waits):
+    with Loopback([loopback.failing(503)] * 9, say("B")) as server:
+        assert decide(server, retry_wait=1.0).action == 1
+    assert server.count == 10
+    assert sum(waits.seconds) > 15
+
+
+def test_a_server_that_hangs_for_longer_than_the_patience_costs_one_time_out():
+    with Loopback([], loopback.hanging()) as server:
+        with pytest.raises(NoReplyError, match=r"the time for it ran out.*larger patience"):
+            decide(server, timeout=0.3, patience=0.2)
+        assert server.count == 1
+
+
 def test_a_server_that_has_never_answered_is_given_up_soon(waits):
     with (
-        Loopback([], loopback.failing(503)) as server,
+        Loopback([], loopback.failing(500)) as server,
         pytest.raises(
             NoReplyError, match=r"in 5 tries over \d+ seconds .*see whether a server answers there"
         ),

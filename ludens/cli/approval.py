@@ -1,0 +1,70 @@
+"""What a run may cost, told before its first paid call, and asked about on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ludens.cli.blocks import BudgetOptions
+from ludens.cli.printing import console, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ludens.experiments.study.registry import AnyStudy
+
+
+def approved(
+    study: AnyStudy, budget: BudgetOptions, path: Path | None = None, *, as_json: bool = False
+) -> float | None:
+    """Print what a study will ask and cost where money may be at stake, and ask whether to go on where
+    somebody can answer.
+
+    A script is not asked: it goes on, with the estimate on stderr. ``--yes`` asks nobody, and ``--dry-run``
+    prints the estimate, whatever it is, and goes no further.
+
+    Args:
+        study: what is to be played.
+        budget: with both options.
+        path: the file of a run that goes on; None for a new run.
+        as_json: print the estimate of a dry run as JSON.
+
+    Returns:
+        The expected number of calls that may cost something; None if the study is not to be played.
+
+    Raises:
+        Exit: somebody said no.
+    """
+    from ludens.experiments.study.forecast import forecast, may_cost, unpriced_models
+
+    screen = console(stderr=not budget.dry_run)
+    unpriced = [] if study.keyboard else unpriced_models(study)
+    if unpriced and study.config.budget is not None and study.config.budget.cost is not None:
+        _say(
+            screen,
+            f"The limit of the cost does not count {', '.join(unpriced)}, whose price is not known: limit "
+            "tokens or calls, or give prices by --set input_cost_per_token=…,output_cost_per_token=….",
+        )
+    if not budget.dry_run and (study.keyboard or not may_cost(study)):
+        return 0.0
+    expected = forecast(study, path)
+    if budget.dry_run and as_json:
+        print_json(expected.as_json())
+        return None
+    if budget.dry_run or expected.costs:
+        for sentence in expected.sentences():
+            _say(screen, sentence)
+    if budget.dry_run:
+        return None
+    asked = expected.costs and not budget.yes and screen.is_terminal and sys.stdin.isatty()
+    if asked and not typer.confirm("Go on?", err=True):
+        _say(screen, "Nothing was asked.")
+        raise typer.Exit(1)
+    return sum(model.calls for model in expected.models if model.costs)
+
+
+def _say(screen: Console, sentence: str) -> None:
+    screen.print(sentence, markup=False, highlight=False, soft_wrap=True)
