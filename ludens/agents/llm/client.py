@@ -53,8 +53,8 @@ async def complete(
         LudensError: a model on this machine cannot be loaded, or the run's budget is spent; the message says
             which.
     """
-    if (reply := rehearsed(endpoint, messages, parameters)) is not None:
-        return reply
+    if (stand_in := rehearsed(endpoint, messages, parameters)) is not None:
+        return stand_in
     litellm = load(endpoint.model)
     check_key(endpoint.model, endpoint.options)
     begun = time.monotonic()

@@ -216,7 +216,8 @@ class _Count:
         self.calls += 1
         self.rendered += rendered
         self.prompt += request.prompt
-        self.reply = None if None in {self.reply, request.limit} else self.reply + request.limit
+        unlimited = self.reply is None or request.limit is None
+        self.reply = None if unlimited else (self.reply or 0.0) + (request.limit or 0)
 
     def scale(self, factor: float) -> None:
         """Let those that were counted stand for more."""
