@@ -36,9 +36,10 @@ def approved(
         The expected number of calls that may cost something; None if the study is not to be played.
 
     Raises:
+        ModelError: a key is missing.
         Exit: somebody said no.
     """
-    from ludens.experiments.study.forecast import forecast, may_cost, unpriced_models
+    from ludens.experiments.study.forecast import check_keys, forecast, may_cost, unpriced_models
 
     screen = console(stderr=not budget.dry_run)
     unpriced = [] if study.keyboard else unpriced_models(study)
@@ -50,6 +51,8 @@ def approved(
         )
     if not budget.dry_run and (study.keyboard or not may_cost(study)):
         return 0.0
+    if not budget.dry_run:
+        check_keys(study)
     expected = forecast(study, path)
     if budget.dry_run and as_json:
         print_json(expected.as_json())

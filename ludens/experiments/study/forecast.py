@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ludens.agents.journal import recording
-from ludens.agents.llm.abilities import load
+from ludens.agents.llm.abilities import check_key, load
 from ludens.agents.llm.endpoint import Endpoint
 from ludens.agents.llm.loop import run as run_coroutine
 from ludens.agents.llm.model_policy import ModelPolicy
@@ -134,25 +134,35 @@ def may_cost(study: AnyStudy) -> bool:
     price is not known. A server of one's own has none.
     """
     return any(
-        (prices is None and not address) or (prices is not None and prices.of(1, 1) > 0)
-        for _, address, prices in _hosted(study)
+        (prices is None and not endpoint.address) or (prices is not None and prices.of(1, 1) > 0)
+        for endpoint, prices in _hosted(study)
     )
 
 
 def unpriced_models(study: AnyStudy) -> list[str]:
     """Return the models that a study asks over a network and whose price is not known."""
-    return list(dict.fromkeys(model for model, _, prices in _hosted(study) if prices is None))
+    return list(dict.fromkeys(endpoint.model for endpoint, prices in _hosted(study) if prices is None))
 
 
-def _hosted(study: AnyStudy) -> Iterator[tuple[str, str, Prices | None]]:
-    """Yield the models that a study asks over a network: id, address and prices."""
+def check_keys(study: AnyStudy) -> None:
+    """See that there is a key for every model that a study asks over a network.
+
+    Raises:
+        ModelError: one is missing.
+    """
+    for endpoint, _ in _hosted(study):
+        check_key(endpoint.model, endpoint.options)
+
+
+def _hosted(study: AnyStudy) -> Iterator[tuple[Endpoint, Prices | None]]:
+    """Yield the models that a study asks over a network, with their prices."""
     inherited = [policy for policies in study.inherited().values() for policy in policies]
     for policy in filter(is_hosted, [*study.config.named_policies(), *inherited]):
         model, options = unfold({"spec": policy} if isinstance(policy, str) else policy)
         if isinstance(policy, Policy):
             model, options = spec_of(policy), getattr(policy, "connection", {})
         endpoint = Endpoint(str(model), options)
-        yield endpoint.model, endpoint.address, Prices.of_model(load(endpoint.model), endpoint.model, options)
+        yield endpoint, Prices.of_model(load(endpoint.model), endpoint.model, options)
 
 
 def forecast(study: AnyStudy, path: str | os.PathLike[str] | None = None) -> Forecast:
