@@ -204,3 +204,22 @@ def test_calls_that_policies_tell_of_afterwards_count(tmp_path):
     assert account.spent == Spending(3, 15, pytest.approx(0.3))
     with pytest.raises(BudgetSpentError, match="3 of 3 calls"):
         account.check()
+
+
+def test_an_option_that_a_model_does_not_take_is_said_to_be_left_out(tmp_path, caplog):
+    with Loopback(otherwise=say(ANSWER)) as server:
+        settings = {"spec": "openai/gpt-4o", "api_base": server.url, "api_key": "none", "top_p": 0.5}
+        config = BenchConfig(
+            models=[{**settings, "reasoning_effort": "low"}],
+            elicit="sample",
+            protocols=[WORDS],
+            framings=["neutral"],
+        )
+        run_study(BenchStudy(config), tmp_path / "r.db")
+        assert all(
+            request["top_p"] == 0.5 and "reasoning_effort" not in request for request in server.requests
+        )
+    said = [record.message for record in caplog.records if "left out" in record.message]
+    assert said == [
+        f"openai/gpt-4o at {server.url} takes no reasoning_effort: it is left out of all requests."
+    ]

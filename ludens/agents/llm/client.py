@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ludens.agents.journal import asking
@@ -40,6 +42,19 @@ from ludens.errors import LudensError
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+
+logger = logging.getLogger("ludens")
+
+_SAMPLING = {
+    "frequency_penalty": ("frequency_penalty",),
+    "presence_penalty": ("presence_penalty",),
+    "reasoning_effort": ("reasoning_effort", "reasoning", "thinking"),
+    "stop": ("stop", "stop_sequences"),
+    "top_p": ("top_p",),
+    "verbosity": ("verbosity",),
+}
+"""Parameters of sampling by LiteLLM's names, and the names under which providers take them."""
 
 
 async def complete(
@@ -124,6 +139,8 @@ async def _request(
         raise _of_body(litellm, endpoint, seen["original_response"], Request(messages, parameters))
     if why := broken_off(response):
         raise litellm.InternalServerError(message=why, llm_provider="", model=endpoint.model)
+    if missed := _missed(endpoint.options, sent):
+        _warn(endpoint.server, missed)
     left_out = "temperature" in parameters and bool(sent) and not _holds(sent, "temperature")
     return read_reply(
         litellm,
@@ -132,6 +149,25 @@ async def _request(
         Prices.given(options),
         left_out=frozenset({"temperature"} if left_out else ()),
     )
+
+
+def _missed(options: Mapping[str, Any], sent: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the options of sampling that LiteLLM left out of a request, as those that it knows the model not
+    to take. Only bodies in the shape of OpenAI's are looked at.
+    """
+    if "messages" not in sent:
+        return ()
+    return tuple(
+        name
+        for name, forms in _SAMPLING.items()
+        if name in options and not any(_holds(sent, form) for form in forms)
+    )
+
+
+@lru_cache(maxsize=256)
+def _warn(server: str, missed: tuple[str, ...]) -> None:
+    """Log, once for each server, which options it was not sent."""
+    logger.warning("%s takes no %s: it is left out of all requests.", server, " and no ".join(missed))
 
 
 def _of_body(litellm: ModuleType, endpoint: Endpoint, body: object, request: Request) -> Exception:
