@@ -223,3 +223,27 @@ def test_an_option_that_a_model_does_not_take_is_said_to_be_left_out(tmp_path, c
     assert said == [
         f"openai/gpt-4o at {server.url} takes no reasoning_effort: it is left out of all requests."
     ]
+
+
+def test_a_judge_has_what_its_run_has_left_of_the_budget(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    notes = {"observations": "x", "plans": "Undercut. Avoid a war.", "insights": "y"}
+    reply = json.dumps({**notes, "price": 1.5})
+
+    def answer(request):
+        return say("A") if "Answer with one letter" in request["messages"][-1]["content"] else say(reply)
+
+    with Loopback(otherwise=answer) as server:
+        market = "price", "--firms", "openai/loopback,nash", "--periods", "3", "--prefix", "P2"
+        judged = "--api-base", server.url, "--judge", "openai/loopback"
+        assert cli.main([*market, *judged, "--max-calls", "4", "--out", "r.db"]) == 1
+        assert server.count == 4
+        assert "The budget for r.judge.db is spent (1 of 1 calls)" in " ".join(
+            capsys.readouterr().err.split()
+        )
+        assert cli.main([*market, *judged, "--max-calls", "3", "--out", "s.db"]) == 1
+        assert server.count == 7
+        assert "nothing is left to the judge" in " ".join(capsys.readouterr().err.split())
+        assert cli.main(["price", "report", "s.db", *judged, "--max-calls", "100"]) == 0
+        assert server.count > 7

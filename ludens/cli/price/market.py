@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ludens.agents.registry import is_model_id, policy_names
 from ludens.cli.application import app
+from ludens.cli.approval import approved
 from ludens.cli.blocks import (
     BudgetOptions,
     ExecutorOptions,
@@ -204,7 +205,7 @@ def price(
         as_json=as_json,
         print_config=print_config,
         files={"estimates": csv, "panel": panel},
-        further=lambda path: _judge(path, judge, asked),
+        further=lambda path: _judge(path, judge, asked, _left(path, judge, budget.limits)),
     )
 
 
@@ -219,17 +220,23 @@ def report(
     csv: Csv = None,
     panel: PanelCsv = None,
     asked: ModelOptions,
+    budget: BudgetOptions,
 ) -> None:
     """Measure a run of the market again, finished or not, and write its report."""
     _check_judge(judge)
     from ludens.experiments import Run
+    from ludens.experiments.pricing.judging import JudgeConfig, JudgeStudy
     from ludens.experiments.pricing.study import PricingStudy
 
     if judge is None:
-        refuse_given(ctx, block_names(ModelOptions), "without --judge")
+        refuse_given(ctx, block_names(ModelOptions) | block_names(BudgetOptions), "without --judge")
     with Run(file) as run:
         run.manifest_of(PricingStudy.kind())
-    _judge(file, judge, asked)
+    if judge is not None:
+        study = JudgeStudy(JudgeConfig(source=file, judge={"spec": judge} | asked.settings))
+        if approved(study, budget, as_json=as_json) is None:
+            return
+    _judge(file, judge, asked, budget.limits)
     print_run(file, as_json, written=True, files={"estimates": csv, "panel": panel})
 
 
@@ -272,7 +279,36 @@ def _check_judge(model: str | None) -> None:
         raise UsageError(f"--judge takes a model's id, such as openai/gpt-5-mini; got {model!r}.")
 
 
-def _judge(path: Path, model: str | None, asked: ModelOptions) -> None:
+def _left(path: Path, judge: str | None, limits: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what the budget of a command leaves to the judge of a run's notes.
+
+    Raises:
+        BudgetSpentError: nothing.
+    """
+    from ludens.experiments import Budget, BudgetSpentError, Run
+
+    if judge is None or (budget := Budget.read(limits)) is None:
+        return None
+    with Run(path) as run:
+        took = run.summary()
+    used = {
+        "cost": took.cost,
+        "tokens": took.prompt_tokens + took.completion_tokens,
+        "calls": took.calls,
+        "time": took.seconds,
+    }
+    left = {name: limit - used[name] for name, limit in budget.as_json().items()}
+    for name, amount in left.items():
+        if amount <= 0:
+            raise BudgetSpentError(
+                f"The run {path} is complete and has spent the budget, so that nothing is left to the judge: "
+                f"judge its notes by `ludens price report {path} --judge {judge}`.",
+                name,
+            )
+    return left
+
+
+def _judge(path: Path, model: str | None, asked: ModelOptions, limits: dict[str, Any] | None) -> None:
     """Let a model classify sentences of a run's notes; its answers enter the run's report."""
     if model is None:
         return
@@ -283,7 +319,7 @@ def _judge(path: Path, model: str | None, asked: ModelOptions) -> None:
     with Run(path) as run:
         seed = run.manifest["seed"]
     with progress_bar(console(stderr=True), "judge") as progress:
-        judge(path, {"spec": model} | asked.settings, seed=seed, progress=progress)
+        judge(path, {"spec": model} | asked.settings, seed=seed, budget=limits, progress=progress)
 
 
 def _learners(named: list[str]) -> QLearning | None:
