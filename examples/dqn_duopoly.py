@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 import pettingzoo
+import torch
 from stable_baselines3 import DQN
 from stable_baselines3.common.logger import Logger
 
@@ -22,9 +23,10 @@ import ludens.envs  # noqa: F401  # importing it registers the environments
 from ludens.agents import against
 from ludens.experiments.pricing import panel, play_pricing
 
-PERIODS = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+PERIODS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 OPTIONS = {"observation": "box", "periods": 500}
 rng = np.random.default_rng(0)
+torch.set_num_threads(1)  # networks this small are slower on several
 
 env = pettingzoo.make("parallel", "ludens/bertrand-v0", **OPTIONS)
 # `against` gives the seat's spaces, in which the network is made and by which it is recognised afterwards.

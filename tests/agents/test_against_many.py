@@ -126,6 +126,10 @@ DRAWN = [
     ("bertrand", "grim", None, {"periods": 7, "interventions": [FINE | {"probability": 0.5}, SHOCK]}),
     ("bertrand", "matching", None, {"interventions": [{"kind": "Prominence"}], "periods": 6, "points": 3}),
     (
+        *("bertrand", "matching", None),
+        {"interventions": [{"kind": "Prominence", "advantage": 0.1}], "periods": 6, "points": 3},
+    ),
+    (
         *("bertrand", "myopic", "firm_2"),
         {
             **MOVES,
@@ -166,7 +170,12 @@ OUTSIDE = st.fixed_dictionaries(
     {"kind": st.just("OutsideOption"), "values": st.just([-0.2, 0.2]), "probability": SHARES}
 )
 PROMINENCE = st.fixed_dictionaries(
-    {"kind": st.just("Prominence"), "shown": st.integers(1, 2), "bonus": st.none() | st.floats(0, 1)}
+    {
+        "kind": st.just("Prominence"),
+        "shown": st.integers(1, 2),
+        "bonus": st.none() | st.floats(0, 1),
+        "advantage": st.none() | st.floats(0, 1),
+    }
 )
 
 
