@@ -155,7 +155,7 @@ class MarketView:
         """The products that other firms had at first, of those that the firm has met; some may be its own
         now.
         """
-        met = np.isfinite(self.prices).any(axis=0)
+        met = np.asarray(np.isfinite(self.prices).any(axis=0))
         return tuple(
             number
             for number, owner in enumerate(self.market.owners)

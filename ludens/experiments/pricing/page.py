@@ -124,8 +124,10 @@ def pictures(panel: Panel, found: Analysis) -> list[Picture]:
     if runs:
         begun = int((panel.played > 0).sum())
         more = "" if len(runs) == begun else f" The first {len(runs)} of {begun} runs; the table has all."
+        several = "" if panel.product_prices is None else " A firm's price is the mean over its products."
         wild = " Prices far outside are cut off." if figures.cut_off(panel) else ""
-        paths = f"Every run by itself, prices divided by α.{_ended(panel)}{_events(panel)}{wild}{more}"
+        said = f"{several}{_ended(panel)}{_events(panel)}{wild}{more}"
+        paths = f"Every run by itself, prices divided by α.{said}"
         drawn.append(Picture("paths", "Prices", paths, figures.price_paths(panel, found.measures)))
     drawn.append(dynamics_picture(panel, found.dynamics))
     phase = (
