@@ -90,7 +90,8 @@ def _products(values: Mapping[str, Any], firms: int) -> int:
     for name in ("owners", "nests", "slopes"):
         if isinstance(values.get(name), list):
             return len(values[name])
-    return int(values.get("firms", firms))
+    asked = values.get("firms", firms)
+    return asked if isinstance(asked, int) else firms
 
 
 def pair(option: str, text: str, read: Callable[[str], Any]) -> tuple[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from ludens.envs.pricing.theory.capacity import Rationing
 from ludens.envs.pricing.theory.homogeneous import HomogeneousMarket
@@ -100,7 +100,7 @@ class MarketConfig(BaseModel):
         """
         given = {name: getattr(self, name) for name in self.model_fields_set}
         values = {name: value for name, value in given.items() if value is not None}
-        return market_of({"quantity_scale": CUSTOMERS, **values}, firms)
+        return _made({"quantity_scale": CUSTOMERS, **values}, firms)
 
 
 def market_of(given: Mapping[str, Any], firms: int) -> AnyMarket:
@@ -113,7 +113,17 @@ def market_of(given: Mapping[str, Any], firms: int) -> AnyMarket:
     Raises:
         UsageError: a value is not one of its demand, is out of its range, or does not fit the others.
     """
-    values = dict(given)
+    try:
+        checked = MarketConfig(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        expected = first["msg"].removeprefix("Input should be").strip()
+        said = f"{first['loc'][0]} of a market should be {expected}; got {first['input']!r}."
+        raise UsageError(str(first.get("ctx", {}).get("error", said))) from None
+    return _made({name: getattr(checked, name) for name in given if given[name] is not None}, firms)
+
+
+def _made(values: dict[str, Any], firms: int) -> AnyMarket:
     demand = values.get("demand", "logit")
     usable = _OF_DEMAND.get(demand)
     if usable is None:
