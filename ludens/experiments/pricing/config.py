@@ -28,7 +28,7 @@ from pydantic import (
 from ludens.agents.llm.prompts.prices import check_prefix
 from ludens.agents.policy import Policy
 from ludens.envs.pricing import Intervention, Market, Prominence, Regulator
-from ludens.envs.pricing.interventions import Merger, Vendor, as_intervention, as_interventions
+from ludens.envs.pricing.interventions import Information, Merger, Vendor, as_intervention, as_interventions
 from ludens.envs.pricing.options import as_market
 from ludens.envs.pricing.registration import BERTRAND
 from ludens.envs.pricing.simulator import checked_grid
@@ -220,6 +220,16 @@ class PricingConfig(StudyConfig):
     def _fill_firms(self) -> PricingConfig:
         if len(self.firms) == 1:
             self.__dict__["firms"] = self.firms * self.market.made(1).firms
+        return self
+
+    @model_validator(mode="after")
+    def _check_information(self) -> PricingConfig:
+        hidden = any(isinstance(each, Information) and not each.prices for each in self.interventions)
+        if hidden and self.moves != "together":
+            raise ValueError(
+                "Firms that do not see prices cannot answer to those that stand or were set first: let them "
+                "move together, or give Information prices=true."
+            )
         return self
 
     @model_validator(mode="after")

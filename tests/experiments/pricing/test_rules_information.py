@@ -83,6 +83,12 @@ def test_policies_that_need_what_they_may_not_see_are_refused_before_a_file_is_m
     assert not path.exists()
 
 
+@pytest.mark.parametrize("moves", ["leader", "in turns"])
+def test_secret_prices_are_of_firms_that_move_together(moves):
+    with pytest.raises(UsageError, match="move together"):
+        PricingConfig(firms="fixed:1.5", moves=moves, interventions=[Information(prices=False)])
+
+
 def test_policies_that_see_enough_play_as_they_did(tmp_path):
     seen = [Information(costs=True, firms=(0,)), Information(firms=(1,))]
     told = play_pricing(["myopic", "fixed:1.6"], path=tmp_path / "a.db", periods=4, interventions=seen)
