@@ -11,7 +11,7 @@ class Journal:
     def __init__(self, earlier=(), facts=None):
         self.earlier, self.kept = list(earlier), []
         self.servers, self.facts = {}, dict(facts or {})
-        self.reread = None
+        self.reread = self.cache = None
 
     def replay(self):
         return self.earlier.pop(0) if self.earlier else None

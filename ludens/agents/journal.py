@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ludens.agents.policy import Call
+
+if TYPE_CHECKING:
+    from ludens.agents.llm.cache import CachePlace
 
 
 class Paid(Protocol):
@@ -47,6 +50,11 @@ class Journal(Protocol):
         """What takes up each call of an earlier life as its reply is read today; None where it counts as it
         was read then.
         """
+        ...
+
+    @property
+    def cache(self) -> CachePlace | None:
+        """The cache of replies that the run shares with others, and the decision's place in it."""
         ...
 
     def replay(self) -> Call | None:

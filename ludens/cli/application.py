@@ -26,6 +26,7 @@ ORDER = (
     "show",
     "replay",
     "export",
+    "cache",
 )
 """The order of commands in help, independent of the order of imports."""
 

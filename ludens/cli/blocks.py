@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
@@ -198,6 +199,17 @@ class BudgetOptions:
             rich_help_panel=BUDGET,
         ),
     ] = False
+
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Share replies with other runs that name this folder: the same request of the same "
+            "replicate is not paid for again.",
+            show_default=False,
+            rich_help_panel=BUDGET,
+        ),
+    ] = None
 
     @property
     def limits(self) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from ludens.cli.options import Concurrency, Json, Out, RunFile, policy_texts
 from ludens.cli.printing import console, print_json, run_as_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from ludens.experiments.study.export import Format
 
 
 @app.command()
@@ -55,6 +58,7 @@ def resume(
 ) -> None:
     """Continue an interrupted run; nothing that was answered is asked again."""
     from ludens.experiments import Run
+    from ludens.experiments.runs.caching import caching
     from ludens.experiments.runs.progress import with_cost_to_come
     from ludens.experiments.study.engine import continue_run, resumed
 
@@ -63,7 +67,7 @@ def resume(
         study = resumed(run, source.api_base, source.patience, **more)
     if (calls := approved(study, budget, file, as_json=as_json)) is None:
         return
-    with study.watched(console(stderr=True), "resume") as progress:
+    with study.watched(console(stderr=True), "resume") as progress, caching(budget.cache):
         continue_run(study, file, progress=with_cost_to_come(progress, calls))
     print_run(file, as_json, written=study.writes_report)
 
@@ -89,6 +93,7 @@ def extend(
 ) -> None:
     """Add episodes to a run, such as replicates or models; only what is new is asked."""
     from ludens.experiments import Run
+    from ludens.experiments.runs.caching import caching
     from ludens.experiments.runs.progress import with_cost_to_come
     from ludens.experiments.study.engine import extend_run, extended, study_of
 
@@ -98,7 +103,7 @@ def extend(
         study = extended(run, source.api_base, source.patience, **more, **values)
     if (calls := approved(study, budget, file, as_json=as_json)) is None:
         return
-    with study.watched(console(stderr=True), "extend") as progress:
+    with study.watched(console(stderr=True), "extend") as progress, caching(budget.cache):
         extend_run(study, file, progress=with_cost_to_come(progress, calls))
     print_run(file, as_json, written=study.writes_report)
 
@@ -133,6 +138,28 @@ def replay(
         print_json(found.as_json())
     else:
         show_replay(found, console(), most)
+
+
+cache = typer.Typer(help="The cache of replies that runs share (`--cache FOLDER`).", no_args_is_help=True)
+app.add_typer(cache, name="cache")
+
+
+@cache.command()
+def why(
+    file: RunFile,
+    *,
+    folder: Annotated[Path, typer.Option("--cache", metavar="FOLDER", help="The cache.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Say which replies of a run came from a cache, and why the others did not."""
+    from ludens.experiments.runs.caching import why as reasons
+
+    found = reasons(file, folder)
+    if as_json:
+        print_json(found)
+        return
+    for reason, count in found.items():
+        console().print(f"{count:>7}  {reason}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -194,7 +221,8 @@ def export(
     from ludens.experiments.runs.files import beside
     from ludens.experiments.study.export import export as write
 
-    formats = [name for name, wanted in (("csv", csv), ("jsonl", jsonl), ("parquet", parquet)) if wanted]
+    wanted: dict[Format, bool] = {"csv": csv, "jsonl": jsonl, "parquet": parquet}
+    formats = [name for name, chosen in wanted.items() if chosen]
     if len(formats) > 1:
         raise UsageError(f"--{formats[0]} and --{formats[1]} exclude each other: leave out one.")
     if replayable and (formats or table):

@@ -51,6 +51,7 @@ def carry_out(
         Exit: somebody at the terminal does not want to spend the money.
     """
     from ludens.experiments.runs.budget import changed_budget
+    from ludens.experiments.runs.caching import caching
     from ludens.experiments.runs.progress import with_cost_to_come
     from ludens.experiments.study.engine import run_study
     from ludens.experiments.study.files import as_toml
@@ -72,7 +73,9 @@ def carry_out(
     calls = 0.0 if budget is None else approved(study, budget, as_json=as_json)
     if calls is None:
         return None
-    with study.watched(console(stderr=True), study.kind().replace("_", " ")) as progress:
+    title = study.kind().replace("_", " ")
+    cache = caching(None if budget is None else budget.cache)
+    with cache, study.watched(console(stderr=True), title) as progress:
         run = run_study(study, out, progress=with_cost_to_come(progress, calls))
     if further is not None:
         further(run.path)

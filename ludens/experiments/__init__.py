@@ -8,6 +8,7 @@ from ludens.experiments.play.study import aplay, play
 from ludens.experiments.report.writing import report
 from ludens.experiments.runs.blocking import RunInterrupted, RunTerminated, run_blocking
 from ludens.experiments.runs.budget import Budget, BudgetSpentError
+from ludens.experiments.runs.caching import caching
 from ludens.experiments.runs.database import NoRunError, StoreError
 from ludens.experiments.runs.recorder import Progress, Recorder
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
@@ -50,6 +51,7 @@ __all__ = [
     "arun_study",
     "as_toml",
     "bench",
+    "caching",
     "create_run",
     "export",
     "extend",

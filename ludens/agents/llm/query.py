@@ -143,6 +143,12 @@ class ModelQuery:
         wanted = dict(parameters)
         if self._seed is not None:
             wanted["seed"] = (self._seed + self.asked) % 2**31
+        asked = (self._endpoint.model, messages, wanted, self._endpoint.options, self.asked)
+        cache = None if self._journal is None else self._journal.cache
+        if cache is not None and (kept := cache.find(cache.parts(*asked))) is not None:
+            again = _read_again(kept, read)
+            if again.outcome == "ok":
+                return self._recorded(again)
         request = Request(messages, wanted, self._roomy)
         sent, reply = await shared(exchange(self._endpoint, self.learnt, request, self._keep))
         self.remember()
@@ -155,7 +161,10 @@ class ModelQuery:
             if reply.rejected
             else _read(reply, read, weighed="logprobs" in wanted)
         )
-        return self._record(sent, reply, parsed)
+        call = self._record(sent, reply, parsed)
+        if cache is not None and call.outcome == "ok":
+            cache.keep(cache.parts(*asked), call)
+        return call
 
     def _keep(self, sent: Request, reply: Reply, why: str) -> None:
         """Record a request that was made beside the one asked for."""
@@ -163,21 +172,25 @@ class ModelQuery:
 
     def _record(self, sent: Request, reply: Reply, parsed: ParsedReply) -> Call:
         given = {name: value for name, value in sent.parameters.items() if name not in reply.left_out}
-        call = Call(
-            model=self._endpoint.model,
-            messages=tuple(dict(message) for message in sent.messages),
-            reply=reply.text,
-            outcome=parsed.outcome,  # type: ignore[arg-type]  # never "rejected"
-            detail=parsed.detail,
-            parameters=given,
-            option_probabilities=parsed.masses,
-            prompt_tokens=reply.prompt_tokens,
-            completion_tokens=reply.completion_tokens,
-            cost=reply.cost,
-            seconds=reply.seconds,
-            transport_retries=reply.transport_retries,
-            marks=reply.marks,
+        return self._recorded(
+            Call(
+                model=self._endpoint.model,
+                messages=tuple(dict(message) for message in sent.messages),
+                reply=reply.text,
+                outcome=parsed.outcome,  # type: ignore[arg-type]  # never "rejected"
+                detail=parsed.detail,
+                parameters=given,
+                option_probabilities=parsed.masses,
+                prompt_tokens=reply.prompt_tokens,
+                completion_tokens=reply.completion_tokens,
+                cost=reply.cost,
+                seconds=reply.seconds,
+                transport_retries=reply.transport_retries,
+                marks=reply.marks,
+            )
         )
+
+    def _recorded(self, call: Call) -> Call:
         # Recorded before it is used: a request that was paid for is never made again.
         if self._journal is not None:
             self._journal.record(call)

@@ -136,7 +136,9 @@ def kept_reply(call: Call) -> Reply:
         refusal=call.detail if refused else "",
         tokens=(Token(str(call.reply), ()),) if single else (),
         masses=kept_masses(call.option_probabilities, call.detail) if asked else None,
-        **{name: name in call.marks for name in ("cut", "thoughts", "refused")},
+        cut="cut" in call.marks,
+        thoughts="thoughts" in call.marks,
+        refused="refused" in call.marks,
     )
 
 

@@ -191,7 +191,7 @@ _CALL: tuple[tuple[Column, Callable[[Call], Any]], ...] = (
             "marks",
             "texts",
             "what came with the reply beside its text: `cut` (it reached the limit of tokens), `thoughts` "
-            "(in a field of their own), `refused` (the provider's word)",
+            "(in a field of their own), `refused` (the provider's word); `cached` (it came from a cache)",
         ),
         lambda call: list(call.marks),
     ),

@@ -7,16 +7,18 @@ import math
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from ludens.agents.journal import Paid, recording
+from ludens.agents.llm.cache import CachePlace
 from ludens.agents.policy import BeliefReport, Call, Decision, Policy
 from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Account, Budget
+from ludens.experiments.runs.caching import cache_folder, places_in
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.executors.base import Common, Line
 from ludens.experiments.runs.records import DecisionRecord, EpisodeSpec
@@ -118,6 +120,7 @@ class EpisodeTask:
         calls: those of decisions that were not reached, by step.
         adapted: how requests to servers were changed to suit them, by the server's name.
         budgeted: whether the run's budget must allow every request.
+        cache: of the first of its decisions, where the run shares a cache with others.
     """
 
     spec: EpisodeSpec
@@ -125,6 +128,7 @@ class EpisodeTask:
     calls: Mapping[int, Sequence[Call]] = field(default_factory=dict)
     adapted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     budgeted: bool = False
+    cache: CachePlace | None = None
 
 
 @dataclass(frozen=True)
@@ -148,16 +152,18 @@ class Keeper:
         self._adapted: dict[str, Any] = dict(store.manifest.get("adapted", {}))
         self._begun: set[int] = set()
         self._requests: dict[Request, tuple[ExitStack, Callable[[Paid], None]]] = {}
+        self._cache = None if (folder := cache_folder()) is None else places_in(folder, store)
 
     def task(self, spec: EpisodeSpec) -> EpisodeTask:
         """Return an episode with what is kept of it by now; once more if the process that played it died."""
         budgeted, adapted = self._watch.account.limited, dict(self._adapted)
+        cache = None if self._cache is None else self._cache(spec)
         if self._store.fresh and spec.index not in self._begun:
             self._begun.add(spec.index)
-            return EpisodeTask(spec, adapted=adapted, budgeted=budgeted)
+            return EpisodeTask(spec, adapted=adapted, budgeted=budgeted, cache=cache)
         for request in [each for each in self._requests if each[0] == spec.index]:
             self._requests.pop(request)[0].close()
-        return EpisodeTask(spec, *self._store.kept(spec.index), adapted, budgeted)
+        return EpisodeTask(spec, *self._store.kept(spec.index), adapted, budgeted, cache)
 
     def __call__(self, message: tuple[Any, ...]) -> None:
         """Keep what a `Recorder` tells; from any thread.
@@ -313,6 +319,11 @@ class _Journal:
     @property
     def used(self) -> bool:
         return bool(self._earlier or self._new)
+
+    @property
+    def cache(self) -> CachePlace | None:
+        kept = self._task.cache
+        return None if kept is None else replace(kept, place={**kept.place, "step": self._step})
 
     def replay(self) -> Call | None:
         if self._replayed == len(self._earlier):

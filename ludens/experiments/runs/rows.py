@@ -194,7 +194,7 @@ def _calls(
     ).fetchall():
         values_of = [_stored(value) for value in row]
         episode, step, _, model, messages, reply, outcome, detail, parameters, shares = values_of[:10]
-        *numbers, marks = values_of[10:]
+        prompt_tokens, completion_tokens, cost, seconds, retries, marks = values_of[10:]
         yield (
             (episode, step),
             Call(
@@ -205,7 +205,11 @@ def _calls(
                 detail,
                 json.loads(parameters),
                 tuple(json.loads(shares)) if shares is not None else None,
-                *numbers,
+                prompt_tokens,
+                completion_tokens,
+                cost,
+                seconds,
+                retries,
                 tuple(marks.split()),
             ),
         )

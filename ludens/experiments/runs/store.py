@@ -178,11 +178,13 @@ class Store:
         return decisions, calls, cost
 
     def spending(self) -> dict[str, Spending]:
-        """Return what the answered calls took, by model. Requests that a server did not take are free."""
+        """Return what the answered calls took, by model. Requests that a server did not take, and those
+        that a cache answered, are free.
+        """
         with self._reading() as database:
             found = database.execute(
                 "SELECT model, count(*), sum(prompt_tokens + completion_tokens), total(cost) FROM calls "
-                "WHERE outcome <> 'error' GROUP BY model"
+                "WHERE outcome <> 'error' AND marks NOT LIKE '%cached%' GROUP BY model"
             )
             return {model: Spending(*took) for model, *took in found}
 

@@ -350,7 +350,7 @@ class _NoJournal:
 
     def __init__(self) -> None:
         self.servers: dict[str, Any] = {}
-        self.reread = None
+        self.reread = self.cache = None
 
     def replay(self) -> None:
         return None

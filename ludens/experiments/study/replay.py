@@ -165,6 +165,7 @@ class _Kept:
         self._left = list(calls)
         self._adapted = adapted
         self.servers = servers
+        self.cache = None
         self.read: list[Call] = []
 
     def reread(self, call: Call) -> None:
