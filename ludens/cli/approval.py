@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ludens.agents.secrets import masked
 from ludens.cli.blocks import BudgetOptions
 from ludens.cli.printing import console, print_json
+from ludens.errors import LudensError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +55,16 @@ def approved(
         return 0.0
     if not budget.dry_run:
         check_keys(study)
-    expected = forecast(study, path)
+    try:
+        expected = forecast(study, path)
+    except LudensError:
+        raise
+    except Exception as error:  # a study of somebody else's that cannot be played with random moves
+        if budget.dry_run:
+            raise
+        _say(screen, masked(f"What the run may cost could not be estimated ({error!r})."))
+        _ask(screen, budget)
+        return 0.0
     if budget.dry_run and as_json:
         print_json(expected.as_json())
         return None
@@ -62,11 +73,22 @@ def approved(
             _say(screen, sentence)
     if budget.dry_run:
         return None
-    asked = expected.costs and not budget.yes and screen.is_terminal and sys.stdin.isatty()
-    if asked and not typer.confirm("Go on?", err=True):
+    if expected.costs:
+        _ask(screen, budget)
+    return sum(model.calls for model in expected.models if model.costs)
+
+
+def _ask(screen: Console, budget: BudgetOptions) -> None:
+    """Ask whether to go on, if somebody can answer.
+
+    Raises:
+        Exit: somebody said no.
+    """
+    if budget.yes or not screen.is_terminal or not sys.stdin.isatty():
+        return
+    if not typer.confirm("Go on?", err=True):
         _say(screen, "Nothing was asked.")
         raise typer.Exit(1)
-    return sum(model.calls for model in expected.models if model.costs)
 
 
 def _say(screen: Console, sentence: str) -> None:

@@ -132,6 +132,17 @@ def test_a_server_of_ones_own_without_a_price_is_asked_at_once(terminal, capsys)
     assert "does not count openai/loopback, whose price is not known" in capsys.readouterr().err
 
 
+def test_a_run_that_cannot_be_estimated_is_asked_about_all_the_same(terminal, capsys, monkeypatch):
+    from ludens.experiments.study import forecast as module
+
+    answers, asked = terminal
+    answers.append(False)
+    monkeypatch.setattr(module, "_rehearse", None)
+    assert cli.main(["bench", "openai/gpt-4o", "--protocols", "SPD5", "--out", "r.db"]) == 1
+    assert (len(asked), Path("r.db").exists()) == (1, False)
+    assert "could not be estimated" in capsys.readouterr().err
+
+
 def test_the_progress_line_tells_the_cost_to_come():
     lines = []
     report = with_cost_to_come(lambda standing: lines.append(spent(standing)), 10)

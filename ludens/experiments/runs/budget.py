@@ -96,8 +96,6 @@ def changed_budget(present: Budget | None, given: Any) -> Budget | None:
     Raises:
         UsageError: what is given is no budget.
     """
-    if given is None or isinstance(given, Budget):
-        return Budget.read(given)
     if not isinstance(given, Mapping):
         return Budget.read(given)
     return Budget.read({**(present or Budget()).as_json(), **given})
