@@ -30,6 +30,8 @@ class BertrandEnv(BertrandBase, SimultaneousEnv):
         firms: the number of firms, if no market is given.
         actions: ``"grid"``: an action is the number of a point of the price grid (Discrete).
             ``"continuous"``: it is a price, or an array of one for each of the firm's products (Box).
+            The space of a firm that buys another has the products of both; prices of those that are still to
+            be bought do nothing.
         points, extension: of the default grid, see `price_grid`.
         grid: the prices to choose from, (m,) or (products, m), in place of the default grid.
         bounds: the lowest and the highest continuous price; from 0 to 3 times the highest joint-profit price
