@@ -227,10 +227,11 @@ class LearningTables:
         """Return what a firm is expected to earn (...) when joint actions are taken in states, in the last
         phase.
         """
+        at = np.asarray(joints, dtype=np.int64)
         if self.steering is None:
-            profits: Floats = self.expected[joints, firm]
+            profits: Floats = self.expected[at, firm]
         else:
-            profits = self.phases[-1].profits[self.prominent(states, joints), joints, firm]
+            profits = self.phases[-1].profits[self.prominent(states, at), at, firm]
         return profits
 
     def prominent(self, states: ArrayLike, joints: ArrayLike) -> Ints:

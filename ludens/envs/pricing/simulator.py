@@ -63,12 +63,14 @@ class _Seen(NamedTuple):
 
 
 class _Latest(NamedTuple):
-    """The last period: what determines its welfare. The outcome is without fines."""
+    """The last period: what determines its welfare. The outcome is without fines; `seen` is None where nobody
+    steers and it can be worked out again.
+    """
 
     regime: Regime
     outcome: Outcome
     outside: Floats | None
-    seen: _Seen
+    seen: _Seen | None
 
 
 class PricingCore:
