@@ -8,6 +8,11 @@ decision is one request, kept in the run's file before it counts. The sides take
 ludens itself is the processor time of the run less that of LiteLLM alone, which other programs on the machine
 change little; rates need an idle machine.
 
+    python benchmarks/throughput.py --workers 2
+
+compares runs that so many processes share with runs of one process. The machine needs a core for each of
+them, and some of one for the server and the process that writes.
+
     python benchmarks/throughput.py --memory 100000
 
 plays so many episodes against a server that answers at once, and prints what the process holds beyond what it
@@ -81,7 +86,7 @@ def started(delay: float) -> tuple[multiprocessing.Process, str]:
     return process, f"http://127.0.0.1:{here.recv()}/v1"
 
 
-def config(address: str, decisions: int, in_flight: int) -> Any:
+def config(address: str, decisions: int, in_flight: int, workers: int | None = None) -> Any:
     """Return a benchmark of so many decisions of one model, with as many open at once as asked for."""
     from ludens.experiments.bench.study import BenchConfig, BenchStudy
 
@@ -94,6 +99,7 @@ def config(address: str, decisions: int, in_flight: int) -> Any:
                 elicit="sample",
                 replicates=replicates,
                 concurrency=in_flight,
+                workers=workers,
             )
         )
 
@@ -177,6 +183,37 @@ def compare(decisions: int, levels: list[int], repetitions: int) -> None:
     process.terminate()
 
 
+def share(decisions: int, in_flight: int, workers: int, repetitions: int) -> None:
+    """Measure runs of one process and runs that several share in turns. The first decisions of each, while
+    processes start, are left out.
+    """
+    process, address = started(DELAY)
+    print(f"{'in flight':>9} {'one/s':>7} {f'{workers}/s':>7} {'times':>7}")
+    rates: dict[int | None, list[float]] = {None: [], workers: []}
+    with tempfile.TemporaryDirectory() as name:
+        for repetition in range(repetitions):
+            for number in (None, workers) if repetition % 2 else (workers, None):
+                rates[number].append(_rate(config(address, decisions, in_flight, number), Path(name)))
+    one, several = (statistics.median(each) for each in rates.values())
+    print(f"{in_flight:>9} {one:>7.0f} {several:>7.0f} {several / one:>7.2f}")
+    process.terminate()
+
+
+def _rate(study: Any, folder: Path) -> float:
+    """Return the decisions of the model per second in the last four fifths of a run."""
+    from ludens.experiments.study.engine import run_study
+
+    seen: list[tuple[float, int]] = []
+    run_study(
+        study,
+        folder / f"{time.monotonic_ns()}.db",
+        progress=lambda standing: seen.append((time.perf_counter(), standing.calls)),
+    ).close()
+    first = next(place for place, (_, calls) in enumerate(seen) if calls * 5 >= seen[-1][1])
+    last = next(place for place, (_, calls) in enumerate(seen) if calls == seen[-1][1])
+    return (seen[last][1] - seen[first][1]) / (seen[last][0] - seen[first][0])
+
+
 def memory(episodes: int) -> None:
     """Play so many episodes and print how much more the process holds than after a few."""
     process, address = started(0.0)
@@ -200,11 +237,15 @@ def main() -> None:
     parser.add_argument("--in-flight", default="64,256,1000", help="requests open at once")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--memory", type=int, metavar="EPISODES", help="measure memory in place of rates")
+    parser.add_argument("--workers", type=int, help="compare so many processes with one")
     arguments = parser.parse_args()
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
     if arguments.memory:
         memory(arguments.memory)
+    elif arguments.workers:
+        for level in arguments.in_flight.split(","):
+            share(arguments.decisions, int(level), arguments.workers, arguments.repetitions)
     else:
         compare(
             arguments.decisions,

@@ -10,6 +10,7 @@ from ludens.experiments.runs.blocking import RunInterrupted, RunTerminated, run_
 from ludens.experiments.runs.budget import Budget, BudgetSpentError
 from ludens.experiments.runs.caching import caching
 from ludens.experiments.runs.database import NoRunError, StoreError
+from ludens.experiments.runs.executors.computing import compute
 from ludens.experiments.runs.recorder import Progress, Recorder
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run, Summary
@@ -52,6 +53,7 @@ __all__ = [
     "as_toml",
     "bench",
     "caching",
+    "compute",
     "create_run",
     "export",
     "extend",

@@ -10,19 +10,19 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ludens.agents import CallablePolicy
 from ludens.cli import main
+from ludens.envs import PROTOCOLS, uniform_strategy
 from ludens.errors import LudensError, UsageError
-from ludens.experiments import Run, play, resume, run_study
+from ludens.experiments import Run, compute, play, resume, run_study
 from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from ludens.experiments.play.study import PlayConfig, PlayStudy
 from ludens.experiments.runs.budget import BudgetSpentError
-from ludens.experiments.runs.executors.base import gathered
-from ludens.experiments.runs.executors.processes import Processes
-from ludens.experiments.runs.executors.serial import Serial
 from ludens.experiments.study.files import as_toml, parse_study
+from ludens.preferences.estimation import fit, questions, simulate
 from tests.experiments import executor_policies
 from tests.experiments.lives import lives_of
 from tests.experiments.test_interrupt import Holding, Interrupted
@@ -272,6 +272,20 @@ def test_no_file_names_the_address_of_a_cluster():
         parse_study('[play]\nenvironment = "trust-v0"\npolicies = "random"\naddress = "there:6379"')
 
 
-@pytest.mark.parametrize("executor", [Serial(), Processes(2)])
-async def test_results_come_in_the_order_of_the_tasks(executor):
-    assert await gathered(executor, lambda number: number**2, range(7)) == [n**2 for n in range(7)]
+def test_a_simulation_study_is_the_same_on_every_executor():
+    design = questions([(PROTOCOLS["TG3"], uniform_strategy(PROTOCOLS["TG3"]))], subjects=40)
+
+    def recovered(seed):
+        if seed is None:
+            raise ZeroDivisionError("no seed")
+        drawn = simulate(design, "moralis", [0.0, 0.0, 0.0, 10.0], np.random.default_rng(seed))
+        return fit(drawn, fix={"alpha": 0.0, "beta": 0.0, "kappa": 0.0}).log_likelihood
+
+    seeds = np.random.SeedSequence(5).spawn(6)
+    expected = [recovered(seed) for seed in seeds]
+    assert len(set(expected)) > 1
+    assert compute(recovered, seeds, workers=2) == expected
+    assert compute(recovered, seeds, executor="serial") == expected
+    assert compute(recovered, []) == []
+    with pytest.raises(ZeroDivisionError, match="no seed"):
+        compute(recovered, [None], workers=1)

@@ -16,7 +16,7 @@ from ludens.errors import LudensError, UsageError
 from ludens.experiments.runs.budget import Budget, BudgetSpentError
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.executors.asynchronous import Asyncio
-from ludens.experiments.runs.executors.base import Carry, Executor, Line
+from ludens.experiments.runs.executors.base import MOST, Carry, Executor, Line
 from ludens.experiments.runs.lanes import LaneOf, Lanes
 from ludens.experiments.runs.recorder import EpisodeTask, Keeper, OnProgress, Recorder, Watch
 from ludens.experiments.runs.records import FINISHED, EpisodeRecord, EpisodeSpec, RunStatus
@@ -67,6 +67,7 @@ async def run_episodes(
     play_one: PlayOne | None = None,
     executor: Executor | None = None,
     concurrency: int = 8,
+    computing: bool = False,
     progress: OnProgress | None = None,
     abort_run: bool = True,
     first: Collection[int] = (),
@@ -77,6 +78,9 @@ async def run_episodes(
 ) -> None:
     """Play those of the episodes that the store does not hold as ended, in their order, some at once. Lanes
     share what is played at once (`ludens.experiments.runs.lanes`).
+
+    `computing` episodes keep a core busy: another process plays one at a time, and how many are played at
+    once is the number of processes.
 
     `player` returns what plays one episode, `play_one` if it was called before. The `executor` says where
     episodes are played, by default in this process; all of them give the same run.
@@ -113,7 +117,8 @@ async def run_episodes(
     version = manifest["versions"].get("ludens", "unknown")
     episodes = Episodes(player, manifest["seed"], version, play_one)
     executor = executor or Asyncio()
-    places = min(executor.places(concurrency), len(todo))
+    alone = computing and executor.separate
+    places = min(MOST if alone else executor.places(concurrency), len(todo))
 
     async def work(carry: Carry) -> None:
         nonlocal trial
@@ -141,7 +146,7 @@ async def run_episodes(
     try:
         async with AsyncExitStack() as stack:
             try:
-                carry = await stack.enter_async_context(executor.opened(episodes, watch, places))
+                carry = await stack.enter_async_context(executor.opened(episodes, watch, places, alone=alone))
             except LudensError as error:
                 watch.fail(error)
             else:

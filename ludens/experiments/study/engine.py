@@ -455,17 +455,15 @@ async def _episodes(
     *,
     stop: Stop | None = None,
 ) -> None:
-    executor = study.executor()
     await run_episodes(
         store,
         specs,
         study.player,
         play_one=play_one,
-        executor=executor,
-        # Two episodes at one keyboard would be asked in turns, and a core computes one episode at a time.
-        concurrency=1
-        if study.keyboard or (study.computes and executor.separate)
-        else study.config.concurrency,
+        executor=study.executor(),
+        # Two episodes at one keyboard would be asked in turns.
+        concurrency=1 if study.keyboard else study.config.concurrency,
+        computing=study.computes,
         progress=progress,
         abort_run=study.abort_run,
         first=(first := study.first(specs)),

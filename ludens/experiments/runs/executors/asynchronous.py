@@ -15,7 +15,9 @@ class Asyncio(Executor):
     name = "asyncio"
 
     @asynccontextmanager
-    async def opened(self, work: Work, common: Common, places: int) -> AsyncIterator[Carry]:
+    async def opened(
+        self, work: Work, common: Common, places: int, *, alone: bool = False
+    ) -> AsyncIterator[Carry]:
         """Return a context in which tasks are carried out here."""
 
         async def carry(task: Callable[[], Any], listen: Listen) -> Any:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from ludens.checks import whole_number
 from ludens.errors import UsageError
 from ludens.experiments.runs.stop import Stop, StoppedError
+
+MOST = 1024
+"""The most tasks that are handed to an executor at once where each keeps a core busy."""
 
 
 class Common:
@@ -104,8 +107,16 @@ class Executor(ABC):
         return concurrency
 
     @abstractmethod
-    def opened(self, work: Work, common: Common, places: int) -> AbstractAsyncContextManager[Carry]:
-        """Return a context in which tasks of this work can be carried out, so many at once.
+    def opened(
+        self, work: Work, common: Common, places: int, *, alone: bool = False
+    ) -> AbstractAsyncContextManager[Carry]:
+        """Return a context in which tasks of this work can be carried out.
+
+        Args:
+            work: what is done with a task.
+            common: what the tasks of this process share; it says when to stop.
+            places: the most tasks that are given at once.
+            alone: whether another process has one task at a time, which keeps a core busy; further ones wait.
 
         Raises:
             UsageError: the work cannot be done there.
@@ -130,43 +141,6 @@ class Direct:
     async def ask(self, message: Any) -> Any:
         """Return the answer to a message."""
         return self._listen(message)
-
-
-T = TypeVar("T")
-
-
-async def gathered(executor: Executor, function: Callable[[Any], T], tasks: Sequence[Any]) -> list[T]:
-    """Return the results of a function of one argument, in the order of the tasks.
-
-    Raises:
-        Exception: what the function raised first.
-    """
-    queue, results = iter(enumerate(tasks)), {}
-    places = min(executor.places(1), len(tasks))
-    async with executor.opened(_Computation(function), Common(), places) as carry:
-
-        async def work() -> None:
-            for number, task in queue:
-                results[number] = await carry(lambda task=task: task, _no_message)  # type: ignore[misc]
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(places):
-                group.create_task(work())
-    return [results[number] for number in range(len(tasks))]
-
-
-class _Computation:
-    """Work that is a plain function, done in a thread, so that its process stays within reach."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
-
-    async def __call__(self, task: Any, line: Line) -> Any:
-        return await asyncio.to_thread(self._function, task)
-
-
-def _no_message(message: Any) -> None:
-    raise AssertionError(f"a plain function tells nothing; got {message!r}")
 
 
 def check_workers(workers: int) -> int:

@@ -80,10 +80,15 @@ class _Member:
 
 class _Crew:
     def __init__(
-        self, start: Callable[[], Awaitable[Link]], workers: int, places: int, work: bytes, common: Common
+        self,
+        start: Callable[[], Awaitable[Link]],
+        workers: int,
+        places: int | None,
+        work: bytes,
+        common: Common,
     ) -> None:
         self._start, self._workers, self._work, self._common = start, workers, work, common
-        self._most = -(-places // workers)
+        self._most = 1 if places is None else -(-places // workers)
         self._numbers = itertools.count()
         self._members: dict[_Member, asyncio.Task[None]] = {}
         self._changed = asyncio.Condition()
@@ -93,14 +98,13 @@ class _Crew:
 
     async def carry(self, task: Callable[[], Any], listen: Listen) -> Any:
         lost = ""
-        with self._common.stop.asking():
-            for _ in range(LIVES):
-                member = await self._free()
-                try:
-                    return await self._hand_over(member, task(), listen)
-                except _LostError as why:
-                    lost = str(why)
-                    self._common.check()  # what ends the run may well end its workers too
+        for _ in range(LIVES):
+            member = await self._free()
+            self._common.check()  # it may have taken long; and what ends the run may end its workers too
+            try:
+                return await self._hand_over(member, task(), listen)
+            except _LostError as why:
+                lost = str(why)
         raise LudensError(
             f"{LIVES} workers died over the same task, the last {lost}: look at the free memory, or let "
             "fewer run at once (workers, concurrency)."
@@ -148,8 +152,9 @@ class _Crew:
         number, future = next(self._numbers), asyncio.get_running_loop().create_future()
         member.open[number] = listen, future
         try:
-            member.link.send(packed("do", number, task))
-            return await future
+            with self._common.stop.asking():
+                member.link.send(packed("do", number, task))
+                return await future
         except asyncio.CancelledError:
             member.link.send(packed("drop", number))
             raise
@@ -200,7 +205,7 @@ class _Crew:
 
 @asynccontextmanager
 async def crew(
-    start: Callable[[], Awaitable[Link]], workers: int, work: Work, common: Common, places: int
+    start: Callable[[], Awaitable[Link]], workers: int, work: Work, common: Common, places: int | None
 ) -> AsyncIterator[Carry]:
     """Return a context in which workers carry out tasks; they start with the first task, and one that dies
     is replaced.
@@ -210,7 +215,7 @@ async def crew(
         workers: how many.
         work: what they do.
         common: says when to stop.
-        places: how many tasks are open at once, over all workers.
+        places: how many tasks are open at once, over all workers; None for one at each.
 
     Raises:
         UsageError: the work holds what cannot be sent to another process.

@@ -33,11 +33,13 @@ class Processes(Executor):
         """Return the concurrency, and at least one place for each process."""
         return max(concurrency, self.workers)
 
-    def opened(self, work: Work, common: Common, places: int) -> AbstractAsyncContextManager[Carry]:
+    def opened(
+        self, work: Work, common: Common, places: int, *, alone: bool = False
+    ) -> AbstractAsyncContextManager[Carry]:
         """Return a context in which tasks are carried out in processes; they end with it, and with the
         process that writes the run.
         """
-        return crew(_start, min(self.workers, places), work, common, places)
+        return crew(_start, min(self.workers, places), work, common, None if alone else places)
 
 
 class _Pipes:

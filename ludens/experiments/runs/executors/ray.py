@@ -58,7 +58,9 @@ class RayCluster(Executor):
         return max(concurrency, self.workers or 1)
 
     @asynccontextmanager
-    async def opened(self, work: Work, common: Common, places: int) -> AsyncIterator[Carry]:
+    async def opened(
+        self, work: Work, common: Common, places: int, *, alone: bool = False
+    ) -> AsyncIterator[Carry]:
         """Return a context in which tasks are carried out in actors, which end with it.
 
         Raises:
@@ -75,7 +77,8 @@ class RayCluster(Executor):
             async def start() -> Link:
                 return _Frames(ray, actor.remote())
 
-            async with crew(start, min(workers, places), work, common, places) as carry:
+            shared = None if alone else places
+            async with crew(start, min(workers, places), work, common, shared) as carry:
                 yield carry
         finally:
             if joined:
