@@ -17,6 +17,7 @@ from ludens.envs.pricing.theory.benchmarks import nash_prices
 from ludens.errors import UsageError
 from ludens.experiments import Run, resume
 from ludens.experiments.pricing.config import PricingConfig
+from ludens.experiments.pricing.oversight import REVIEWS
 from ludens.experiments.pricing.result import measured
 from ludens.experiments.pricing.study import PricingStudy, play_pricing
 from tests.loopback import Loopback, say
@@ -298,6 +299,7 @@ def test_the_command_a_study_file_and_the_exported_table(ran, tmp_path):
     commands = (("price", "report", "a.db"), ("run", "study.toml", "--out", "b.db"))
     one, two = (json.loads(ran(*command, "--json")[1])["reviews"] for command in commands)
     assert one == two
+    assert all(set(row) == {column.name for column in REVIEWS} for row in one)
     assert [each["period"] for each in one] == [1, 2, 3]
     assert ran("export", "a.db", "--out", "tables")[0] == 0
     with next(Path().glob("tables*/*reviews.csv")).open(encoding="utf-8") as file:
