@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -241,7 +242,8 @@ def mask_error(error: BaseException) -> None:
         seen.add(id(error))
         error.args = tuple(masked(each) if isinstance(each, str) else each for each in error.args)
         if isinstance(message := getattr(error, "message", None), str):
-            error.message = masked(message)  # type: ignore[attr-defined]  # errors of providers' clients
+            with suppress(AttributeError):  # a property of the arguments, as of the errors of templates
+                error.message = masked(message)  # type: ignore[attr-defined]  # errors of providers' clients
         error = error.__cause__ or error.__context__  # type: ignore[assignment]  # None ends the loop
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from jinja2 import UndefinedError
 
 from ludens.agents import LLMPolicy, make_policy
 from ludens.agents.llm.price_policy import PricePolicy
@@ -256,3 +257,9 @@ def test_the_errors_behind_an_error_are_masked_too():
     mask_error(error)
     assert error.args == ("outer ***", 3)
     assert error.__cause__.args == ("inner ***",)
+
+
+def test_errors_whose_message_is_read_only_are_masked_too():
+    error = UndefinedError("no sk-abc123456789xyz here")
+    mask_error(error)
+    assert error.message == "no *** here"
