@@ -203,6 +203,15 @@ def test_learners_are_trained_and_reported(ran):
             ["--firms", "nash,nash", "--costs", "1,1,1"],
             "--costs takes one number, or one for each of 2 firms",
         ),
+        (
+            ["--firms", "nash,nash", "--market", "owners=0,1,1", "--costs", "1,2"],
+            "--costs takes one number, or one for each of 3 products",
+        ),
+        (["--firms", "nash,nash", "--mu", ".1", "--market", "mu=.2"], "--mu and --market mu=… say the same"),
+        (
+            ["--firms", "nash,nash", "--costs", "1,1.2", "--market", "cost=2"],
+            "--costs and --market cost=… say the same",
+        ),
         (["--firms", "nash,nash", "--prefix", "P9"], "P9"),
         (["--firms", "nash,nash", "--with", "flood"], "--with knows no 'flood'; there are cheap-talk"),
         (["--firms", "nash,nash", "--with", "entrant:period"], "cannot be read at 'period'"),
@@ -387,3 +396,12 @@ def test_a_judge_that_is_not_a_model_is_refused_before_anything_is_played(ran, t
     assert code == 2
     assert "--judge takes a model's id" in err
     assert not (tmp_path / "run.db").exists()
+
+
+def test_numbers_without_a_digit_before_their_point_are_numbers(ran):
+    market = ["--market", "demand=nested", "--market", "nests=0,0"]
+    for name, value in (("a", ".5"), ("b", "0.5")):
+        code, _, err = ran("price", "--firms", "nash,nash", *market, "--market", f"nest_parameter={value}",
+                           "--periods", 1, "--out", f"{name}.db")  # fmt: skip
+        assert (code, err) == (0, "")
+    assert Run("a.db").final_table() == Run("b.db").final_table()

@@ -74,14 +74,17 @@ class Sessions:
 
     @cached_property
     def gains(self) -> Floats:
-        """Profit gain Δ on the limit cycle before fines, averaged over firms, (sessions,)."""
+        """Gain Δ of total profit on the limit cycle before fines, (sessions,); NaN where one firm is left."""
         return self.tables.gain(self.profits + self.fines)
 
     @cached_property
     def symmetric(self) -> NDArray[np.bool_]:
-        """Whether all firms take the same action in every state of the cycle, (sessions,)."""
+        """Whether all firms that stay in the market take the same action in every state of the cycle,
+        (sessions,).
+        """
+        there = np.array(self.tables.schedule.regimes[-1].firms)[:, None]
         same = [
-            bool(np.all((actions := strategy[:, cycle]) == actions[:1]))
+            bool(np.all((actions := strategy[there, cycle]) == actions[:1]))
             for strategy, cycle in zip(self.strategies, self.cycles, strict=True)
         ]
         return np.array(same)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ludens.envs.pricing.interventions import Intervention
     from ludens.envs.pricing.theory.market import AnyMarket
 
+_POINTED = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)
+"""A number that JSON does not write without a digit beside its point."""
+
 _EXAMPLES = {
     "--market": "demand=linear",
     "--oversight": "price=competitive",
@@ -59,11 +62,14 @@ def market_of(
     ):
         if given is None:
             continue
-        each = numbers(option, given)
-        if len(each) not in {1, _products(values, firms)}:
-            raise UsageError(f"{option} takes one number, or one for each of {firms} firms; got {given!r}.")
+        each, products = numbers(option, given), _products(values, firms)
+        if len(each) not in {1, products}:
+            sellers = f"{firms} firms" if products == firms else f"{products} products"
+            raise UsageError(f"{option} takes one number, or one for each of {sellers}; got {given!r}.")
+        _check_once(option, values, (several, one))
         values |= {one: each[0]} if len(each) == 1 else {several: each}
     if mu is not None:
+        _check_once("--mu", values, ("mu",))
         values["mu"] = mu
     return market_of(values, firms)
 
@@ -84,6 +90,12 @@ def market_values(texts: Sequence[str] | None) -> dict[str, Any]:
             raise UsageError(f"--market takes each of {known} once; got {text!r}.")
         values[key] = value
     return values
+
+
+def _check_once(option: str, values: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in names:
+        if name in values:
+            raise UsageError(f"{option} and --market {name}=… say the same: leave one out.")
 
 
 def _products(values: Mapping[str, Any], firms: int) -> int:
@@ -118,7 +130,7 @@ def json_value(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return text.strip()
+        return float(text) if _POINTED.fullmatch(text.strip()) else text.strip()
 
 
 def intervention(text: str) -> Intervention:

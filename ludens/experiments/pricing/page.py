@@ -149,7 +149,7 @@ def pictures(panel: Panel, found: Analysis) -> list[Picture]:
     drawn.append(Picture("gains", "How much of the collusive profit?", gains, distribution))
     welfare = (
         "Money per period divided by α, over the last periods of the runs that are done. Hatched: the total "
-        "surplus that is lost against marginal-cost prices. Left of 0: losses."
+        "surplus that is lost against the largest that there can be. Left of 0: losses."
     )
     drawn.append(
         Picture("welfare", "Who gets the surplus?", welfare, figures.welfare_bars(_bars(panel, found)))

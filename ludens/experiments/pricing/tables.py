@@ -152,7 +152,8 @@ def welfare_table(groups: Sequence[GroupMeasures], panel: Panel) -> Table:
         "Money per period divided by α, over the same periods and runs. Profits are those of all firms"
         + (" before fines, which are a transfer and no part of total surplus" if fined else "")
         + ". Consumer surplus is the gain over buying nothing; total surplus adds profits; deadweight loss "
-        "is what total surplus falls short of that at marginal-cost prices."
+        "is what total surplus falls short of the largest that there can be, which marginal-cost prices reach"
+        " where no capacity is short."
     )
     if levels:
         last = ", in the last regime." if len(panel.regimes) > 1 else "."

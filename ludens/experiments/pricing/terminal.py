@@ -30,8 +30,8 @@ MOST_RUNS = 24
 _READING = (
     "T periods; means over the last ones, money per period divided by α; the price of a run is the mean over "
     "its firms. Δ of total profit: 0 at Nash, 1 at the largest joint profit; a firm's own Δ is a dash where "
-    "joint pricing pays it no more than Nash. CS consumer surplus, DWL deadweight loss against marginal-cost "
-    "prices. Aborted runs enter no mean."
+    "joint pricing pays it no more than Nash. CS consumer surplus, DWL deadweight loss against the largest "
+    "total surplus. Aborted runs enter no mean."
 )
 _FINES = "Profits and Δ are before fines."
 

@@ -66,8 +66,8 @@ def finite(value: SupportsFloat) -> float | None:
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """Format a number with a true minus sign, and None as a dash."""
-    if value is None:
+    """Format a number with a true minus sign, and None or NaN as a dash."""
+    if value is None or math.isnan(value):
         return DASH
     text = f"{value:.{digits}f}"
     return text.replace("-", "") if float(text) == 0 else text.replace("-", "−")

@@ -123,3 +123,17 @@ def test_learners_are_measured_in_the_market_after_all_interventions(tmp_path, m
     path = trained.sessions.path_prices(0)[:, :2]
     assert trained.measures[0].gain == pytest.approx(profit_gain(left, path).mean())
     assert "after all interventions" in (tmp_path / "t.html").read_text(encoding="utf-8")
+
+
+def test_a_learner_that_is_left_alone_has_no_gain_and_charges_one_price(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    quick = "qlearning:points=4,alpha=0.3,beta=1e-3,window=500,max_periods=20000"
+    arguments = ["--sessions", "2", "--with", "exit:period=10,firm=1", "--out", "l.npz"]
+    assert cli.main(["price", "--firms", f"{quick},{quick}", *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "nan" not in said
+    (same,) = [line for line in said.splitlines() if "1, same price" in line]
+    assert same.split()[3:6] == ["2", "100", "–"]
+    assert (
+        "nan" not in (tmp_path / "l.html").read_text(encoding="utf-8").partition("<table")[2].lower().split()
+    )

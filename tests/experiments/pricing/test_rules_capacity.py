@@ -89,6 +89,20 @@ def test_models_read_the_limits(layout, rationing, said):
     assert "at most" not in usual.messages[1]["content"].partition("OBSERVATIONS")[0]
 
 
+def test_limits_of_rivals_are_said_by_firm_and_product():
+    def said(market):
+        turn = pricing_turn([[1.5] * market.products], market=market)
+        return render_price_turn(market_view(turn), PricePromptOptions(), "slots").messages[1]["content"]
+
+    two = Market([2, 2], [1, 1], quantity_scale=100, capacities=[25, 90])
+    assert "The competitor can sell at most 90." in said(two)
+    alike = Market([2, 2, 2], [1, 1, 1], quantity_scale=100, capacities=[25, 40, 40])
+    assert "Each other firm can also sell at most 40." in said(alike)
+    owned = Market([2, 2, 2], [1, 1, 1], owners=[0, 1, 1], quantity_scale=100, capacities=[25, 40, 40])
+    assert "The competitor can sell at most 40 of its product 1." in said(owned)
+    assert "Each other firm" not in said(owned)
+
+
 def test_a_homogeneous_market_has_no_limits_here(ran):
     options = ("--market", "demand=homogeneous", "--market", "capacities=5")
     code, _, err = ran("price", "--firms", "fixed:0.5,fixed:0.5", *options)

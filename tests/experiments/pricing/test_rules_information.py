@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from ludens import cli
 from ludens.agents.llm.prompts.prices import PricePromptOptions, render_price_turn
 from ludens.agents.pricing.view import market_view
 from ludens.agents.pricing.words import market_words
+from ludens.envs.pricing import Market
 from ludens.envs.pricing.interventions import Information
 from ludens.errors import UsageError
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.session import MarketSession
 from ludens.experiments.pricing.study import play_pricing
+from tests.agents.pricing.turns import pricing_turn
 
 
 def prompt(layout="full", **seen):
@@ -51,7 +54,7 @@ def test_a_model_reads_what_its_firm_sees_and_no_more(layout):
     assert "known to them alone" in hidden
     assert "1.3" not in usual + hidden
     rich, words = prompt(layout, quantities=True, profits=True, costs=True)
-    assert "Each unit costs competitor 1.3 to make." in rich
+    assert "The competitor's cost of a unit is 1.3." in rich
     assert "After each period you learn what other firms sold and earned." in rich
     assert "A unit costs firm 1 1.3." in words
     # Of 100 customers at 1.5 and 1.7: e^2, e^1.2 and 1 by logit; firm 1 sells 28.35 at a margin of .4.
@@ -129,3 +132,26 @@ def test_the_trainer_of_q_learners_refuses_information(ran):
     code, _, err = ran("price", "sweep", "--with", "information:costs=true", "--sessions", 1, "--out", "x.db")
     assert code == 2
     assert "leave Information out" in err
+
+
+def test_costs_and_profits_of_rivals_are_those_of_firms_not_of_products():
+    market = Market([2, 2, 2], [1, 1.2, 1.3], owners=[0, 1, 1], quantity_scale=100)
+    known = {"quantities": np.full((1, 3), 9.0), "profits": np.array([[5.0, 7.5]])}
+    turn = pricing_turn([(1.5, 1.6, 1.7)], market=market, information=Information(costs=True), **known)
+    words = market_words(turn)
+    assert "A unit of product 1 costs firm 1 1.2." in words
+    assert "A unit of product 2 costs firm 1 1.3." in words
+    assert "others' profit 7.5." in words
+    prompt = render_price_turn(market_view(turn), PricePromptOptions(), "slots").messages[1]["content"]
+    assert "The competitor's cost of a unit of its product 2 is 1.3." in prompt
+
+
+def test_people_read_dashes_for_periods_before_their_firm_entered():
+    entry = [{"kind": "Entrant", "period": 2, "firm": 1}]
+    config = PricingConfig(firms=["fixed:1.5", "fixed:1.7"], ceiling=(), interventions=entry)
+    session = MarketSession(config, {"scale": 1.0})
+    session.reset(0)
+    session.step({"firm_0": policy_decision("firm_0")})
+    words = market_words(session.turns()["firm_1"])
+    assert "Period 1: your price –, others' 1.5; sold –, profit –." in words
+    assert "nan" not in words

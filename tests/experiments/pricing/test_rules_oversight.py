@@ -13,6 +13,8 @@ from ludens import cli
 from ludens.agents import Decision, Policy
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.reading.prices import read_price_reply
+from ludens.agents.pricing.oversight import Oversight, Replaced, SentBack
+from ludens.agents.pricing.words import market_words
 from ludens.envs.pricing.theory.benchmarks import nash_prices
 from ludens.errors import UsageError
 from ludens.experiments import Run, resume
@@ -20,6 +22,7 @@ from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.oversight import REVIEWS
 from ludens.experiments.pricing.result import measured
 from ludens.experiments.pricing.study import PricingStudy, play_pricing
+from tests.agents.pricing.turns import pricing_turn
 from tests.loopback import Loopback, say
 
 MODEL = "openai/loopback"
@@ -332,3 +335,16 @@ def test_oversight_that_makes_no_sense_is_one_sentence_and_no_file(tmp_path, con
     with pytest.raises(UsageError, match=why):
         play_pricing(["fixed:1.5", "fixed:1.5"], path=tmp_path / "run.db", periods=1, **config)
     assert not list(tmp_path.iterdir())
+
+
+def test_people_read_why_their_price_was_sent_back_or_replaced():
+    back = Oversight("revision", sent_back=SentBack(1.9, "It is high."))
+    words = market_words(pricing_turn([(1.5, 1.6)], oversight=back))
+    assert "it may be sent back to you once." in words
+    assert "Your price of 1.9 for this period was sent back; set it once more." in words
+    assert "The reason given: It is high." in words
+    gone = Oversight("veto", "competitive", replaced=Replaced(1.9, 1.47, "It is high."))
+    words = market_words(pricing_turn([(1.47, 1.6)], oversight=gone))
+    assert "another one, the competitive price" in words
+    assert "In period 1 you named 1.9, and 1.47 was charged." in words
+    assert "overseer" not in market_words(pricing_turn([(1.5, 1.6)]))

@@ -61,7 +61,7 @@ def test_a_vendor_knows_that_it_is_one_and_sees_what_it_is_said_to_see(tmp_path,
         for note in ("plan at 1.3", "insight at 1.3"):
             assert note in text
         assert "After each period you learn what other firms sold and earned." in text
-    assert any("Each unit costs competitor 1.3 to make." in text for text in pooled)
+    assert any("The competitor's cost of a unit is 1.3." in text for text in pooled)
 
 
 def test_people_are_told_too():

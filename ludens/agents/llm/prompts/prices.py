@@ -288,15 +288,21 @@ def _capacity(view: MarketView) -> str:
     if not limits:
         return ""
     called = _called(view)
-    rivals = [("".join(called[rival]), limits[rival]) for rival in view.rivals if rival in view.active]
+    rivals = [(*called[rival], limits[rival]) for rival in view.rivals if rival in view.active]
     said = [f"Your firm can sell at most {number(limits[view.product])} units in a period."]
     if len(view.owned) > 1:
         own = [f"{number(limits[product])} of product {place}" for place, product in enumerate(view.owned, 1)]
         said = [f"Your firm can sell at most {' and '.join(own)} in a period."]
-    if len({limit for _, limit in rivals}) == 1 and len(rivals) > 1:
-        said.append(f"So can each other firm at most {number(rivals[0][1])}.")
+    alike = len({limit for *_, limit in rivals}) == 1 and not any(product for _, product, _ in rivals)
+    if alike and len(rivals) > 1:
+        said.append(f"Each other firm can also sell at most {number(rivals[0][2])}.")
     else:
-        said += [f"{name.capitalize()} can sell at most {number(limit)}." for name, limit in rivals]
+        said += [
+            _sentence(
+                f"{_article(name)} can sell at most {number(limit)}{product.replace(' for', ' of', 1)}."
+            )
+            for name, product, limit in rivals
+        ]
     said.append(
         "Customers whom a firm cannot serve buy nothing."
         if view.rationing == "leave"
@@ -322,7 +328,7 @@ def _clients(view: MarketView, options: PricePromptOptions) -> list[dict[str, st
         return []
     return [
         {
-            "name": _sender(seat, view),
+            "name": _article(_sender(seat, view)),
             **{name: _shown(notes, name, options) for name in ("plans", "insights")},
         }
         for seat, notes in view.client_notes.items()
@@ -406,7 +412,9 @@ def _seen(view: MarketView) -> str:
         said.append(f"After each period you learn what other firms {' and '.join(told)}.")
     called = _called(view)
     for rival, cost in view.rival_costs:
-        said.append(f"Each unit costs {called[rival][0]} {number(cost)} to make{called[rival][1]}.")
+        name, product = called[rival]
+        of = product.replace(" for", " of", 1)
+        said.append(_sentence(f"{_article(name)}'s cost of a unit{of} is {number(cost)}."))
     if not view.information.costs:
         said.append("What a unit costs other firms is known to them alone.")
     return " ".join(said)
@@ -431,5 +439,12 @@ def _sender(seat: str, view: MarketView) -> str:
 
 def _said(notice: str, view: MarketView) -> str:
     """Return an environment's sentence with the names of seats as the prompt has them."""
-    called = re.sub(r"\bfirm_\d+\b", lambda hit: _sender(hit[0], view).replace("you", "your firm"), notice)
-    return called[:1].upper() + called[1:]
+
+    def name(seat: str) -> str:
+        return _article(_sender(seat, view).replace("you", "your firm"))
+
+    return _sentence(re.sub(r"\bfirm_\d+\b", lambda hit: name(hit[0]), notice))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
