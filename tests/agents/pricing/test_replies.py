@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from ludens.agents.llm.reading.prices import SLOTS, read_price, read_price_reply
 
-NOTES = {"observations": "quiet", "plans": "hold", "insights": "rival follows", "message": ""}
+NOTES = dict.fromkeys(SLOTS, "") | {
+    "observations": "quiet",
+    "plans": "hold",
+    "insights": "rival follows",
+}
 
 
 def in_json(price):
