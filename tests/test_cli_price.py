@@ -212,6 +212,10 @@ def test_learners_are_trained_and_reported(ran):
             ["--firms", "nash,nash", "--costs", "1,1.2", "--market", "cost=2"],
             "--costs and --market cost=… say the same",
         ),
+        (
+            ["--firms", "nash,nash", "--market", "demand=nested", "--market", "nests=0"],
+            "nests of a market should be a list; got 0.",
+        ),
         (["--firms", "nash,nash", "--prefix", "P9"], "P9"),
         (["--firms", "nash,nash", "--with", "flood"], "--with knows no 'flood'; there are cheap-talk"),
         (["--firms", "nash,nash", "--with", "entrant:period"], "cannot be read at 'period'"),
@@ -223,6 +227,11 @@ def test_learners_are_trained_and_reported(ran):
         (["--firms", "qlearning,qlearning", "--judge", "random"], "--judge has no effect on Q-learners"),
         (["--firms", "nash,nash", "--sessions", 100], "--sessions has no effect unless all firms are"),
         (["--firms", "nash,nash", "--judge", "a/b", "--print-config"], "--judge has no effect on a study"),
+        (
+            ["sweep", "--set", "alpha=.1", "--set", "alpha=.2"],
+            "alpha is given twice by --set: give each parameter once.",
+        ),
+        (["sweep", "--set", "mu=.1", "--market", "mu=.2"], "mu is given twice by --set and --market"),
         (["report", "nosuch.db", "--api-base", "x"], "--api-base has no effect without --judge"),
         (["report", "nosuch.db"], "nosuch.db"),
         (["implant", "nosuch.db"], "nosuch.db"),

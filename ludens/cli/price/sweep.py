@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -73,13 +73,13 @@ def sweep(
     from ludens.experiments.pricing.sweep import SweepStudy
     from ludens.experiments.pricing.sweep_config import SweepConfig
 
-    fixed = dict(_setting("--set", text, json_value) for text in settings or ())
-    fixed |= market_values(market)
+    fixed = _once("--set", [_setting("--set", text, json_value) for text in settings or ()])
+    fixed = _once("--set and --market", [*fixed.items(), *market_values(market).items()])
     if interventions:
         fixed["interventions"] = [intervention_values(intervention(text)) for text in interventions]
     config = SweepConfig(
         settings=fixed,
-        vary=dict(_setting("--vary", text, _values) for text in vary or ()),
+        vary=_once("--vary", [_setting("--vary", text, _values) for text in vary or ()]),
         sessions=sessions,
         tests=tests,
         seed=seed,
@@ -93,6 +93,20 @@ def sweep(
         print_config=print_config,
         files={"cells": csv},
     )
+
+
+def _once(option: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the parameters by name.
+
+    Raises:
+        UsageError: one is set twice.
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"{twice} is given twice by {option}: give each parameter once.")
+    return values
 
 
 def _setting(option: str, text: str, read: Callable[[str], Any]) -> tuple[str, Any]:

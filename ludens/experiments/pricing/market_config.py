@@ -117,7 +117,7 @@ def market_of(given: Mapping[str, Any], firms: int) -> AnyMarket:
         checked = MarketConfig(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        expected = first["msg"].removeprefix("Input should be").strip()
+        expected = first["msg"].removeprefix("Input should be").strip().replace("a valid tuple", "a list")
         said = f"{first['loc'][0]} of a market should be {expected}; got {first['input']!r}."
         raise UsageError(str(first.get("ctx", {}).get("error", said))) from None
     return _made({name: getattr(checked, name) for name in given if given[name] is not None}, firms)
