@@ -130,7 +130,7 @@ class ModelPolicy(Policy):
         timeout = settings.timeout or (None if self.local else TIMEOUT)
         endpoint = Endpoint(
             self.model,
-            with_headers(reached(self.connection), settings.headers_from),
+            with_headers(reached(self.connection), settings.headers_from or ()),
             timeout,
             settings.patience,
             settings.transport_retries,

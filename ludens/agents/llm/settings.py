@@ -217,7 +217,7 @@ class ModelSettings(BaseModel):
     max_tokens: Positive = None
     seed: Annotated[int | None, _or_none(_at_least(0))] = None
     api_base: Annotated[str | None, BeforeValidator(_text)] = None
-    headers_from: Annotated[tuple[str, ...], BeforeValidator(_headers)] = ()
+    headers_from: Annotated[tuple[str, ...] | None, _or_none(BeforeValidator(_headers))] = None
 
     @classmethod
     def checked(cls, policy: str, model: object, given: Mapping[str, Any]) -> Self:
@@ -268,8 +268,10 @@ class ModelSettings(BaseModel):
         return dict(self.model_extra or {})
 
     def described(self) -> dict[str, Any]:
-        """Return all settings other than the model, and the options that are not secret."""
+        """Return all settings other than the model, and the options that are not secret, as JSON values."""
         values = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
+        if self.headers_from is not None:
+            values["headers_from"] = list(self.headers_from)
         if self.api_base is not None:
             values["api_base"] = plain_address(self.api_base)
         return {name: values[name] for name in self.names()} | without_secrets(self.options)
