@@ -465,7 +465,7 @@ class FirmMarkets:
     @staticmethod
     def _hidden(market: AnyMarket, known: Sequence[int]) -> AnyMarket:
         assert isinstance(market, Market)  # the schedule refuses others
-        return PrivateMarket(market, known)
+        return market if len(known) == market.products else PrivateMarket(market, known)
 
 
 def offers(prices: Sequence[float] | Floats) -> tuple[Option, ...]:

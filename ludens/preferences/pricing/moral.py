@@ -58,7 +58,9 @@ def moralis_prices(
     """
     conduct = moral_conduct(market.groups, kappa, universalisation, consumers)
     if universalisation == "firms_and_consumers" and isinstance(market, Market):
-        market.consumer_surplus(market.unit_costs)
+        prices = market.equilibrium(conduct)
+        market.consumer_surplus(prices)
+        return prices
     return market.equilibrium(conduct)
 
 

@@ -71,6 +71,8 @@ def test_a_model_reads_what_its_firm_sees_and_no_more(layout):
         ("nash", {}, "costs are private"),
         ("homo_moralis:0.5", {}, "costs are private"),
         ("monopoly", {}, "costs are private"),
+        ("leader", {}, "costs are private"),
+        ("homo_moralis:0.5,universalisation=firms_and_consumers", {}, "costs are private"),
         ("myopic", {"prices": False, "costs": True}, "does not see its rivals' prices"),
         ("matching", {"prices": False, "costs": True}, "does not see its rivals' prices"),
         ("grim", {"prices": False, "costs": True}, "does not see its rivals' prices"),
@@ -84,6 +86,14 @@ def test_policies_that_need_what_they_may_not_see_are_refused_before_a_file_is_m
     with pytest.raises(UsageError, match=why):
         play_pricing([firm, "fixed:1.6"], path=path, periods=2, interventions=[Information(**seen)])
     assert not path.exists()
+
+
+def test_a_firm_that_is_alone_knows_all_costs_there_are(tmp_path):
+    with play_pricing(
+        ["monopoly"], path=tmp_path / "run.db", periods=1, interventions=[Information()]
+    ) as run:
+        (price,) = [float(each.decision.action) for each in run.decisions()]
+    assert price == pytest.approx(1.80198501, abs=1e-8)  # the largest (p - 1)/(1 + e^((p - 2)/0.25))
 
 
 @pytest.mark.parametrize("moves", ["leader", "in turns"])

@@ -21,12 +21,13 @@ def stackelberg_prices(market: Market, leader: int) -> Floats:
 
     Raises:
         UsageError: the market has no such firm, or it has several products and demand is not plain logit, for
-            which there is no method here.
+            which there is no method here; or some of its costs are not known.
         EquilibriumError: the solver did not find the followers' prices.
     """
     market.check_firm(leader)
     if market.capacities is not None:
         raise EquilibriumError("A price leader's prices are not worked out where capacities are limited.")
+    market.equilibrium(Conduct(market.groups))  # which a market that does not know all costs refuses
     surplus = market.qualities - market.costs
     margins = _leader_margins(market.demand, surplus, market.outside, market.groups, leader)
     prices: Floats = market.price_scale * (market.costs + margins)
