@@ -55,6 +55,15 @@ class RandomPolicy(Policy):
         number, *further = (min(max(each, least), most) for each in drawn)
         return Decision(number, further=tuple(further))
 
+    def check(self, turn: Turn) -> None:
+        """Refuse a turn without options whose interval is not known or not finite.
+
+        Raises:
+            UsageError: it is such a turn.
+            EquilibriumError: the usual prices of a market are not known.
+        """
+        self.decide(turn, np.random.default_rng(0))
+
     def describe(self) -> dict[str, Any]:
         """Return JSON values from which an equal policy can be made for the same game."""
         return self._described(spec=self.name)

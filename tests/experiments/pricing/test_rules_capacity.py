@@ -14,6 +14,7 @@ from ludens.agents.pricing.view import market_view
 from ludens.agents.pricing.words import market_words
 from ludens.envs.pricing import Market
 from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
+from ludens.envs.pricing.theory.errors import EquilibriumError
 from ludens.experiments.pricing.study import play_pricing
 from tests.agents.pricing.turns import pricing_turn
 
@@ -108,3 +109,10 @@ def test_a_homogeneous_market_has_no_limits_here(ran):
     code, _, err = ran("price", "--firms", "fixed:0.5,fixed:0.5", *options)
     assert code == 2
     assert "capacities is no number of a market with homogeneous demand" in err
+
+
+def test_random_prices_that_have_no_usual_range_are_refused_before_a_file_is_made(tmp_path):
+    linear = {"demand": "linear", "substitution": 1, "capacities": 30}
+    with pytest.raises(EquilibriumError, match="logit demand"):
+        play_pricing(["fixed:1.6", "random"], path=tmp_path / "run.db", periods=2, market=linear)
+    assert list(tmp_path.iterdir()) == []
