@@ -204,6 +204,7 @@ class Duel:
             facts = dict(self._turn.facts) | {
                 "period": len(history),
                 "prices": prices,
+                "owned": (rival,),
                 "own_quantities": self._market.quantities(prices)[:, rival],
                 "own_profits": self._market.profits(prices)[:, 1 - self._firm],
                 "messages": None,

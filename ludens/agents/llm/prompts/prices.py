@@ -218,7 +218,7 @@ def _timing(view: MarketView) -> str:
     if view.opening is not None:
         firms = view.market.firms
         return (
-            f"Firms set their prices in turns, one firm in each period, and a price stays in force until the "
+            "Firms set their prices in turns, one firm in each period, and a price remains in force until the "
             f"same firm sets it again {firms} periods later; sales are made in every period. It is your turn "
             "now."
         )
