@@ -145,11 +145,14 @@ def unpriced_models(study: AnyStudy) -> list[str]:
 
 
 def check_keys(study: AnyStudy) -> None:
-    """See that there is a key for every model that a study asks over a network.
+    """See that there is a key for every model that a study asks over a network, and that its policies can be
+    made.
 
     Raises:
-        ModelError: one is missing.
+        UsageError: a policy cannot be made.
+        ModelError: a key is missing.
     """
+    study.player()
     for endpoint, _ in _hosted(study):
         check_key(endpoint.model, endpoint.options)
 

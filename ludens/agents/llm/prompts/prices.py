@@ -218,9 +218,9 @@ def _timing(view: MarketView) -> str:
     if view.opening is not None:
         firms = view.market.firms
         return (
-            "Firms set their prices in turns, one firm in each period, and a price remains in force until the "
-            f"same firm sets it again {firms} periods later; sales are made in every period. It is your turn "
-            "now."
+            "Firms set their prices in turns, one firm in each period, and a price remains in force until "
+            f"the same firm sets it again {firms} periods later; sales are made in every period. It is your "
+            "turn now."
         )
     if view.leader is None:
         return ""
