@@ -135,6 +135,12 @@ def test_runs_in_another_order_are_not_taken_up_again(tmp_path):
         source_market(run)
 
 
+def test_a_firm_that_takes_turns_with_nobody_reads_of_no_prices_in_force(tmp_path):
+    first, _ = prompts("in turns", tmp_path, "full", firms=1)
+    assert "No other firm is in the market." in first
+    assert "in force" not in first
+
+
 def prompts(moves, tmp_path, layout, firms=2):
     price = say("OBSERVATIONS: o\nPLANS: p\nINSIGHTS: i\nPRICE: 1.6")
     with Loopback([], price) as server:

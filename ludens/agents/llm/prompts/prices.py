@@ -246,7 +246,7 @@ def _in_force(view: MarketView, digits: int) -> str:
             if rival in view.announced
         ]
         return f"In period {view.period + 1} {' and '.join(said)}."
-    if view.opening is None or len(view.prices):
+    if view.opening is None or len(view.prices) or not called:
         return ""
     others = [
         f"{_article(name)}'s {number(view.opening[rival], digits)}" for rival, (name, _) in called.items()
