@@ -17,6 +17,7 @@ import pytest
 import ludens
 from ludens import cli
 from ludens.agents.policy import Call, Decision
+from ludens.cli.options import assignments
 from ludens.display.printable import printable
 from ludens.envs import PROTOCOLS
 from ludens.experiments import DecisionRecord, EpisodeRecord, EpisodeSpec, Run, create_run, play
@@ -396,3 +397,19 @@ def test_a_study_of_ones_own_says_that_its_run_is_unfinished(tmp_path):
     )  # fmt: skip
     assert "This run is unfinished: " in done.stdout
     assert "This run is unfinished: " in (tmp_path / "run.html").read_text(encoding="utf-8")
+
+
+def test_a_table_inside_a_table_is_one_setting():
+    texts = [
+        'extra_body={"kwargs":{"thinking":false},"top_k":20},top_p=0.9',
+        'stop=["a,]","b"],user="q,r"',
+        "x=[,y=1",
+    ]
+    assert assignments(texts, "--set") == {
+        "extra_body": {"kwargs": {"thinking": False}, "top_k": 20},
+        "top_p": 0.9,
+        "stop": ["a,]", "b"],
+        "user": "q,r",
+        "x": "[",
+        "y": 1,
+    }

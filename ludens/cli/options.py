@@ -71,7 +71,16 @@ def assignments(texts: Iterable[str], option: str) -> dict[str, Any]:
 
 def _parts(text: str) -> list[str]:
     """Return the parts between the commas that stand outside brackets and quotes."""
-    return [part for part in re.findall(r"(?:\[[^\]]*\]|\{[^}]*\}|\"[^\"]*\"|[^,])+", text) if part.strip()]
+    parts, depth = [""], 0
+    for piece in re.findall(r"\"(?:[^\"\\]|\\.)*\"|.", text, re.DOTALL):
+        depth = max(0, depth + (piece in "[{") - (piece in "]}"))
+        if piece == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    if depth:  # a bracket that is never closed is a character like any other
+        parts = text.split(",")
+    return [part for part in parts if part.strip()]
 
 
 def names(text: str) -> list[str]:

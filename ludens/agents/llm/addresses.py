@@ -96,8 +96,16 @@ class Exposure:
 def reached(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options for LiteLLM in which user and password of the address stand in a header, as its clients
     need them.
+
+    Raises:
+        ModelError: headers or a body to be added are no table.
     """
     given = dict(options)
+    for name in ("extra_headers", "extra_body"):
+        if not isinstance(given.get(name) or {}, Mapping):
+            raise ModelError(
+                f'The option {name} must be a table: write it as in --set \'{name}={{"name": "value"}}\'.'
+            )
     for name in ("api_base", "base_url"):
         scheme, mark, rest = str(given.get(name) or "").partition("://")
         credentials, at, _ = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
@@ -105,7 +113,7 @@ def reached(options: Mapping[str, Any]) -> dict[str, Any]:
             both = unquote(credentials if ":" in credentials else f"{credentials}:")
             header = {"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
             given[name] = scheme + mark + rest.removeprefix(f"{credentials}@")
-            given["extra_headers"] = {**header, **given.get("extra_headers", {})}
+            given["extra_headers"] = {**header, **(given.get("extra_headers") or {})}
     return given
 
 
@@ -127,7 +135,7 @@ def with_headers(options: Mapping[str, Any], headers_from: Sequence[str]) -> dic
             raise ModelError(f"The header {name} needs a value: set the environment variable {variable}.")
         headers[name] = value
     remember({"extra_headers": headers})
-    return {**options, "extra_headers": {**options.get("extra_headers", {}), **headers}}
+    return {**options, "extra_headers": {**(options.get("extra_headers") or {}), **headers}}
 
 
 def origin(address: str) -> Origin | None:

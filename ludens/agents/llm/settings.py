@@ -30,7 +30,7 @@ from ludens.agents.llm.prompts.prices import Layout, check_prefix
 from ludens.agents.llm.prompts.templates import personas
 from ludens.agents.policy import OnInvalid
 from ludens.agents.secrets import plain_address, remember, without_secrets
-from ludens.checks import check_choice, check_count, check_texts, duration, entries, whole_number
+from ludens.checks import check_choice, check_count, check_texts, duration, entries, real_number, whole_number
 from ludens.errors import UsageError
 
 Elicit = Literal["auto", "logprobs", "sample"]
@@ -51,6 +51,9 @@ DECIDED = {
     "stream": "",
     "n": "",
 }
+
+PRICES = ("input_cost_per_token", "output_cost_per_token")
+"""Options of LiteLLM that say what a token of the prompt costs, and one of the reply."""
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+=[A-Za-z_][A-Za-z0-9_]*")
 
@@ -235,6 +238,7 @@ class ModelSettings(BaseModel):
         check_texts(f"{policy}: ", {"model": model, **given})
         remember(given)
         _check_options(policy, [name for name in given if name not in cls.names()], cls.names())
+        _check_prices(policy, given)
         try:
             return cls.model_validate({**given, "model": model}, context={"policy": policy})
         except ValidationError as error:
@@ -375,6 +379,20 @@ class JudgeSettings(ModelSettings):
 
     temperature: Amount = 0.0
     retries: Count = 2
+
+
+def _check_prices(policy: str, given: Mapping[str, Any]) -> None:
+    """Refuse a price that is no amount of money: it would count as 0, and no limit of the cost would hold.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for name in PRICES:
+        price = 0.0 if name not in given else real_number(given[name])
+        if price is None or not 0 <= price < math.inf:
+            raise UsageError(
+                f"{policy} got {name}={given[name]!r}; it must be a number of US dollars of 0 or more."
+            )
 
 
 def _check_options(policy: str, options: Iterable[str], settings: Iterable[str]) -> None:

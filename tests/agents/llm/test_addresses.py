@@ -7,6 +7,7 @@ import os
 import pytest
 
 from ludens.agents.llm.addresses import exposures, origin, reached
+from ludens.agents.llm.faults import ModelError
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +142,15 @@ def test_the_password_of_an_address_becomes_a_header():
         "top_p": 1,
     }
     assert reached({"api_base": "http://h/v1/@cf/m"}) == {"api_base": "http://h/v1/@cf/m"}
+
+
+@pytest.mark.parametrize("name", ["extra_headers", "extra_body"])
+@pytest.mark.parametrize("address", ["http://h/v1", "http://user:pass@h/v1"])
+def test_what_is_added_to_requests_is_a_table(name, address):
+    with pytest.raises(ModelError, match=f"^The option {name} must be a table") as error:
+        reached({"api_base": address, name: "X-Key: a-secret-value"})
+    assert "a-secret-value" not in str(error.value)
+    assert reached({"api_base": "http://h/v1", name: None}) == {"api_base": "http://h/v1", name: None}
 
 
 @pytest.mark.parametrize(

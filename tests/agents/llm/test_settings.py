@@ -72,6 +72,12 @@ def test_messages_name_the_policy_that_is_used(kind, wrong):
         kind(None)
 
 
+@pytest.mark.parametrize("price", [-1e-6, "$1e-6", None, float("inf")])
+def test_a_price_is_an_amount_of_money(price):
+    with pytest.raises(UsageError, match=r"^LLMPolicy got output_cost_per_token=.* US dollars of 0 or more"):
+        LLMPolicy("openai/x", input_cost_per_token=0, output_cost_per_token=price)
+
+
 def test_a_parameter_that_is_decided_elsewhere_names_a_setting_only_where_there_is_one():
     with pytest.raises(UsageError, match="set elicit instead"):
         LLMPolicy("openai/x", logprobs=True)
