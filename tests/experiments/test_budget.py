@@ -98,6 +98,19 @@ def test_requests_without_an_answer_are_not_counted(tmp_path):
         assert server.count == 5
 
 
+def test_prompts_that_a_provider_turns_down_are_counted_alike_at_once_and_later(tmp_path):
+    turned_down = failing(400, "The request was rejected because it was considered high risk")
+    with Loopback(otherwise=turned_down) as server:
+        path = tmp_path / "r.db"
+        with pytest.raises(BudgetSpentError, match="2 of 2 calls"):
+            run_study(study(server, replicates=4, concurrency=1, budget={"calls": 2}), path)
+        with pytest.raises(BudgetSpentError, match="2 of 2 calls"):
+            resume(path)
+        assert server.count == 2
+    with Run(path) as run:
+        assert {call.outcome for record in run.decisions() for call in record.decision.calls} == {"refused"}
+
+
 def test_the_command_line_stops_resumes_and_lifts(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "none")

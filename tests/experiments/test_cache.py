@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -149,3 +151,15 @@ def test_a_cache_that_cannot_be_used_is_a_sentence(tmp_path, monkeypatch, capsys
         assert "cannot be used" in said
         assert "leave out the cache" in said
         assert server.count == 0
+
+
+def test_a_reply_that_cannot_be_read_from_the_cache_is_asked_for(tmp_path):
+    with Loopback([], say("A")) as server, caching(tmp_path / "cache"):
+        bench(server, tmp_path / "a.db")
+        asked = server.count
+        with closing(sqlite3.connect(tmp_path / "cache" / "replies.db")) as database, database:
+            damaged = "SELECT key FROM replies ORDER BY key LIMIT 1"
+            database.execute(f"UPDATE replies SET call = '{{' WHERE key = ({damaged})")
+        bench(server, tmp_path / "b.db")
+    assert server.count == asked + 1
+    assert [call.reply for call in calls_of(tmp_path / "b.db")] == ["A"] * asked

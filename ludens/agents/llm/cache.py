@@ -79,7 +79,8 @@ class CachePlace:
         }
 
     def find(self, parts: Mapping[str, Any]) -> Call | None:
-        """Return the call that another run made of this very request, at no cost; None if there is none.
+        """Return the call that another run made of this very request, at no cost; None if there is none
+        that this version can read.
 
         Raises:
             CacheError: the cache cannot be read.
@@ -88,9 +89,12 @@ class CachePlace:
             row = database.execute("SELECT call FROM replies WHERE key = ?", (_key(parts),)).fetchone()
         if row is None:
             return None
-        kept = json.loads(row[0])
-        shares = kept.pop("option_probabilities")
-        call = Call(**kept | {"messages": tuple(kept["messages"]), "marks": tuple(kept["marks"])})
+        try:
+            kept = json.loads(row[0])
+            shares = kept.pop("option_probabilities")
+            call = Call(**kept | {"messages": tuple(kept["messages"]), "marks": tuple(kept["marks"])})
+        except (ValueError, KeyError, TypeError, AttributeError):  # another version kept it, or it is damaged
+            return None
         free = {"prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0, "seconds": 0.0}
         return replace(
             call,

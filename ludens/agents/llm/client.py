@@ -81,7 +81,10 @@ async def complete(
         try:
             reply, repeated = await circuit_of(endpoint).send(endpoint, request)
         except tuple(litellm.exceptions.LITELLM_EXCEPTION_TYPES) as error:
-            return _failed(litellm, endpoint, error, time.monotonic() - begun)
+            failed = _failed(litellm, endpoint, error, time.monotonic() - begun)
+            if failed.refused:  # an answer like any other, as a run that goes on counts it
+                took(failed)
+            return failed
         took(reply)
     return replace(reply, seconds=time.monotonic() - begun, transport_retries=repeated)
 
