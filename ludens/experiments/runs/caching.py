@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from ludens.agents.llm.cache import CACHED, CachePlace, explain
 from ludens.experiments.runs.records import EpisodeSpec
@@ -52,18 +51,13 @@ def places_in(folder: str, store: Store) -> Callable[[EpisodeSpec], CachePlace]:
         labels = as_json(dict(record.labels))
         ranks[record.index] = seen[labels]
         seen[labels] += 1
-    run, seed = identity(manifest), manifest["seed"]
+    run, seed = manifest["id"], manifest["seed"]
 
     def place(spec: EpisodeSpec) -> CachePlace:
         known = {"run seed": seed, "labels": dict(spec.labels), "replicate": ranks.get(spec.index, 0)}
         return CachePlace(folder, run, known)
 
     return place
-
-
-def identity(manifest: dict[str, Any]) -> str:
-    """Return what tells a run apart from others, wherever its file lies."""
-    return f"{manifest['kind']} {manifest['started']} {manifest['seed']}"
 
 
 def why(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> dict[str, int]:
@@ -78,7 +72,7 @@ def why(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> dict[st
         CacheError: there is no cache, or it cannot be read.
     """
     with Run(path) as run:
-        reasons = explain(Path(folder), identity(run.manifest))
+        reasons = explain(Path(folder), run.manifest["id"])
         calls = [call for record in run.decisions() for call in record.decision.calls]
     found = Counter({"from the cache": sum(CACHED in call.marks for call in calls)})
     found.update({f"asked: {reason}": count for reason, count in reasons.most_common()})

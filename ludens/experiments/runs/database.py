@@ -20,7 +20,7 @@ PACKED = ".xz"
 MOST_UNPACKED = 4 << 30
 """Bytes that a compressed copy may hold: a file from somebody else may hold next to nothing very often."""
 
-MANIFEST = frozenset({"kind", "config", "seed", "started", "seconds", "versions", "status", "detail"})
+MANIFEST = frozenset({"id", "kind", "config", "seed", "started", "seconds", "versions", "status", "detail"})
 """What the manifest of every run holds."""
 
 

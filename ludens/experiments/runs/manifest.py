@@ -20,12 +20,15 @@ def new_manifest(kind: str, config: Mapping[str, Any], seed: int, study: str | N
 
     `study` is ``module:object`` of a study that no installed package names.
 
+    ``id`` tells it apart from all others, wherever its file lies.
+
     ``addresses`` lists the models that are reached elsewhere by now than `config` says.
 
     ``seconds`` is the wall-clock time that it took so far, over all its lives; of a life that was killed, up
     to its last finished episode.
     """
     return {
+        "id": secrets.token_hex(8),
         "kind": kind,
         "config": dict(config),
         "seed": seed,

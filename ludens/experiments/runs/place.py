@@ -109,8 +109,8 @@ def _state(path: Path) -> _State | None:
 
 
 def _begun(database: sqlite3.Connection) -> str:
-    """Return what tells a run from another one and never changes: its kind, its seed and when it began."""
-    keys = "SELECT value FROM manifest WHERE key IN ('kind', 'seed', 'started') ORDER BY key"
+    """Return what tells a run from another one and never changes."""
+    keys = "SELECT value FROM manifest WHERE key = 'id'"
     return repr(database.execute(keys).fetchall())
 
 
