@@ -18,10 +18,16 @@ WRONG = [
     ('firms = ["nash", 3]', r"^pricing\.firms\[1\]: A policy is named by its specification"),
     ("firms = []", r"^pricing\.firms: Name the firms"),
     ('firms = "nash"\n[pricing.market]\nmu = 0', r"^pricing\.market\.mu: mu must be greater than 0"),
-    ('firms = "nash"\n[pricing.market]\nquality = [2]', r"^pricing\.market\.quality: .* 'qualities'\?$"),
+    (
+        'firms = "nash"\n[pricing.market]\nqualitys = [2]',
+        r"^pricing\.market\.qualitys: .* 'qualit(ies|y)'\?$",
+    ),
     ('firms = "nash"\n[pricing.market]\ncosts = [1, "x"]', r"^pricing\.market\.costs\[1\]: .* 'x'\.$"),
     ('firms = ["nash", "nash"]\n[pricing.market]\ncosts = [1, 1, 1]', r"^pricing\.market: The market has 3 "),
-    ('firms = "nash"\n[pricing.market]\nslopes = [[1.0]]', r"^pricing\.market: nests belong to"),
+    (
+        'firms = "nash"\n[pricing.market]\nslopes = [[1.0]]',
+        r"^pricing\.market: slopes is no number of a market with logit",
+    ),
     (
         'firms = "nash"\n[[pricing.interventions]]\nkind = "Tax"',
         r"^pricing\.interventions\[0\]: .* is not an intervention",
