@@ -48,6 +48,7 @@ DECIDED = {
     "top_logprobs": "elicit",
     "response_format": "",
     "drop_params": "",
+    "logger_fn": "",
     "stream": "",
     "n": "",
 }

@@ -59,6 +59,7 @@ def test_the_signature_shows_the_settings_and_the_description_holds_them(kind):
         {"stream": True},
         {"logprobs": True},
         {"messages": []},
+        {"logger_fn": print},
     ],
     ids=str,
 )
