@@ -90,6 +90,10 @@ print(*result.measures)
     assert (tmp_path / "centipede.db").exists()
 
 
-@pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
+# One needs a library that ludens does without; `tests.test_recipes` runs it where that is installed.
+EXAMPLES = sorted({path.name for path in (ROOT / "examples").glob("*.py")} - {"dqn_duopoly.py"})
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_example_runs(example, tmp_path):
     assert run([sys.executable, str(ROOT / "examples" / example)], tmp_path).stdout
