@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -25,13 +25,15 @@ from ludens.errors import UsageError
 MODELS, BUDGET, EXECUTOR = "Models", "Budget", "Executor"
 """The panels of help in which these options stand."""
 
+_of_models = partial(typer.Option, show_default=False, rich_help_panel=MODELS)
+_of_budget = partial(typer.Option, show_default=False, rich_help_panel=BUDGET)
+_of_executor = partial(typer.Option, show_default=False, rich_help_panel=EXECUTOR)
+
 Patience = Annotated[
     str | None,
-    typer.Option(
+    _of_models(
         metavar="TIME",
         help="How long to wait out outages and rate limits of models' servers: 90s, 10m; by default 5m.",
-        show_default=False,
-        rich_help_panel=MODELS,
     ),
 ]
 
@@ -42,60 +44,42 @@ class ModelOptions:
 
     api_base: Annotated[
         str | None,
-        typer.Option(
-            help="Address of an OpenAI-compatible server for the models.",
-            show_default=False,
-            rich_help_panel=MODELS,
-        ),
+        _of_models(help="Address of an OpenAI-compatible server for the models."),
     ] = None
     patience: Patience = None
     temperature: Annotated[
         float | None,
-        typer.Option(help="Of sampling; by default 1.", show_default=False, rich_help_panel=MODELS),
+        _of_models(help="Of sampling; by default 1."),
     ] = None
     reasoning_effort: Annotated[
         str | None,
-        typer.Option(
+        _of_models(
             metavar="EFFORT",
             help="Of models that think before they reply: low, medium, high, or what the model takes.",
-            show_default=False,
-            rich_help_panel=MODELS,
         ),
     ] = None
     reply_tokens: Annotated[
         int | None,
-        typer.Option(
-            help="Limit of tokens of one reply; by default one that suits the question.",
-            show_default=False,
-            rich_help_panel=MODELS,
-        ),
+        _of_models(help="Limit of tokens of one reply; by default one that suits the question."),
     ] = None
     model_seed: Annotated[
         int | None,
-        typer.Option(
-            help="Seed sent with every request; by default drawn from the run's own.",
-            show_default=False,
-            rich_help_panel=MODELS,
-        ),
+        _of_models(help="Seed sent with every request; by default drawn from the run's own."),
     ] = None
     headers: Annotated[
         list[str] | None,
-        typer.Option(
+        _of_models(
             "--header",
             metavar="NAME=VARIABLE",
             help="A header of every request, with the value of an environment variable, which no file holds.",
-            show_default=False,
-            rich_help_panel=MODELS,
         ),
     ] = None
     sets: Annotated[
         list[str] | None,
-        typer.Option(
+        _of_models(
             "--set",
             metavar="KEY=VALUE,…",
             help="Any other setting of the models, or parameter that LiteLLM takes, such as top_p=0.9.",
-            show_default=False,
-            rich_help_panel=MODELS,
         ),
     ] = None
 
@@ -128,12 +112,10 @@ class SourceOptions:
 
     api_base: Annotated[
         list[str] | None,
-        typer.Option(
+        _of_models(
             "--api-base",
             metavar="[MODEL=]URL",
             help="Where the models are reached now, in place of the address that the run has.",
-            show_default=False,
-            rich_help_panel=MODELS,
         ),
     ] = None
     patience: Patience = None
@@ -150,37 +132,23 @@ class BudgetOptions:
 
     max_cost: Annotated[
         str | None,
-        typer.Option(
+        _of_budget(
             metavar="DOLLARS",
             help="Stop the run before it costs more than so many US dollars. Here and below, earlier "
             "sessions of a resumed run count, and none lifts the limit that it has.",
-            show_default=False,
-            rich_help_panel=BUDGET,
         ),
     ] = None
     max_tokens: Annotated[
         str | None,
-        typer.Option(
-            metavar="N",
-            help="Stop it before prompts and replies take more tokens.",
-            show_default=False,
-            rich_help_panel=BUDGET,
-        ),
+        _of_budget(metavar="N", help="Stop it before prompts and replies take more tokens."),
     ] = None
     max_calls: Annotated[
         str | None,
-        typer.Option(
-            metavar="N", help="Stop it after so many calls.", show_default=False, rich_help_panel=BUDGET
-        ),
+        _of_budget(metavar="N", help="Stop it after so many calls."),
     ] = None
     max_time: Annotated[
         str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Stop it after so long at work: 90s, 10m, 2h.",
-            show_default=False,
-            rich_help_panel=BUDGET,
-        ),
+        _of_budget(metavar="TIME", help="Stop it after so long at work: 90s, 10m, 2h."),
     ] = None
     yes: Annotated[
         bool,
@@ -202,12 +170,10 @@ class BudgetOptions:
 
     cache: Annotated[
         Path | None,
-        typer.Option(
+        _of_budget(
             metavar="FOLDER",
             help="Share replies with other runs that name this folder: the same request of the same "
             "replicate is not paid for again.",
-            show_default=False,
-            rich_help_panel=BUDGET,
         ),
     ] = None
 
@@ -233,28 +199,18 @@ class ExecutorOptions:
 
     executor: Annotated[
         Literal["serial", "asyncio", "processes", "ray"] | None,
-        typer.Option(
+        _of_executor(
             help="One episode after the other, many at once in this process, in several processes, or on a "
-            "Ray cluster; all give the same run.",
-            show_default=False,
-            rich_help_panel=EXECUTOR,
+            "Ray cluster; all give the same run."
         ),
     ] = None
     workers: Annotated[
         int | None,
-        typer.Option(
-            help="How many processes share the run; on a cluster by default one per core.",
-            show_default=False,
-            rich_help_panel=EXECUTOR,
-        ),
+        _of_executor(help="How many processes share the run; on a cluster by default one per core."),
     ] = None
     address: Annotated[
         str | None,
-        typer.Option(
-            help="Of the Ray cluster; by default that of this machine.",
-            show_default=False,
-            rich_help_panel=EXECUTOR,
-        ),
+        _of_executor(help="Of the Ray cluster; by default that of this machine."),
     ] = None
 
     @property
