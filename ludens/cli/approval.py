@@ -38,6 +38,7 @@ def approved(
         The expected number of calls that may cost something; None if the study is not to be played.
 
     Raises:
+        UsageError: the run cannot be carried out where it is to be.
         ModelError: a key is missing.
         Exit: somebody said no.
     """
@@ -53,7 +54,9 @@ def approved(
         )
     if not budget.dry_run and (study.keyboard or not may_cost(study)):
         return 0.0
-    if not budget.dry_run:
+    if budget.dry_run:
+        study.executor()
+    else:
         check_keys(study)
     try:
         expected = forecast(study, path)

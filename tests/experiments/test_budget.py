@@ -155,6 +155,17 @@ def test_settings_of_models_on_the_command_line_are_sent_and_kept(tmp_path, monk
         assert capsys.readouterr().out == text.replace("temperature = 0.25", "temperature = 0.75")
 
 
+@pytest.mark.parametrize("given", ["Bearer sk-planted-0001", "sk_planted_0001"])
+def test_a_secret_in_place_of_a_headers_variable_is_not_repeated(tmp_path, monkeypatch, capsys, given):
+    monkeypatch.chdir(tmp_path)
+    ask = "bench", "openai/loopback", "--api-base", "http://127.0.0.1:9/v1", "--out", "r.db"
+    assert cli.main([*ask, "--header", f"Authorization={given}", "--protocols", WORDS]) in {1, 2}
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Authorization=…" in said
+    assert "planted" not in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unset_variable_of_a_header_is_named_before_anything_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with Loopback() as server:

@@ -161,5 +161,17 @@ def test_a_reply_that_cannot_be_read_from_the_cache_is_asked_for(tmp_path):
             damaged = "SELECT key FROM replies ORDER BY key LIMIT 1"
             database.execute(f"UPDATE replies SET call = '{{' WHERE key = ({damaged})")
         bench(server, tmp_path / "b.db")
+        assert server.count == asked + 1
+        bench(server, tmp_path / "c.db")
     assert server.count == asked + 1
     assert [call.reply for call in calls_of(tmp_path / "b.db")] == ["A"] * asked
+
+
+def test_workers_share_the_cache(tmp_path):
+    with Loopback(otherwise=answer) as server, caching(tmp_path / "cache"):
+        bench(server, tmp_path / "a.db", workers=2, concurrency=4)
+        asked = server.count
+        bench(server, tmp_path / "b.db")
+        bench(server, tmp_path / "c.db", workers=2, concurrency=4)
+    assert server.count == asked > 0
+    assert final(tmp_path / "b.db") == final(tmp_path / "c.db") == final(tmp_path / "a.db")

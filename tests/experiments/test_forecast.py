@@ -172,3 +172,30 @@ def test_of_a_run_that_goes_on_the_rest_is_counted(tmp_path):
             run_study(BenchStudy(config), tmp_path / "r.db")
         (rest,) = forecast(BenchStudy(config), tmp_path / "r.db").models
     assert rest.calls == pytest.approx(whole - 4)
+
+
+class Seldom(PlayStudy):
+    """A study that asks its model in every fifth episode."""
+
+    def player(self):
+        ask = super().player()
+
+        async def play_one(spec, recorder, seeds):
+            return None if spec.index % 5 else await ask(spec, recorder, seeds)
+
+        return play_one
+
+
+def test_episodes_that_ask_nothing_end_no_estimate(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    policies = [{"spec": "openai/loopback", **PRICES, "elicit": "sample"}, "random"]
+    config = PlayConfig(environment="ultimatum", policies=policies, episodes=100, seed=3)
+    expected = forecast(Seldom(config))
+    assert expected.costs
+    assert expected.models[0].calls == pytest.approx(20, rel=0.3)
+
+
+def test_a_dry_run_says_that_the_run_cannot_be_carried_out(capsys):
+    words = ["bench", "openai/loopback", "--dry-run", "--executor", "serial", "--workers", "3"]
+    assert cli.main(words) == 2
+    assert "choose processes or ray" in " ".join(capsys.readouterr().err.split())

@@ -46,6 +46,11 @@ def test_the_next_comes_from_the_lane_with_the_fewest_under_way():
     assert lanes.take().index == 1
 
 
+def test_first_episodes_come_first_whichever_lane_they_are_in():
+    lanes = Lanes(specs("aaabbb"), lane_of, first={0, 1, 3})
+    assert [lanes.take().index for _ in range(6)] == [0, 3, 1, 4, 2, 5]
+
+
 def test_a_model_that_hangs_does_not_starve_another(tmp_path):
     answered = threading.Event()
     waited = []

@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from ludens.agents.llm.abilities import Abilities
 
@@ -276,22 +276,22 @@ class Learnt:
     accepted: dict[Any, int] = field(default_factory=dict)
     rejected: dict[Any, int] = field(default_factory=dict)
     _ticks: int = 0
-    _gate: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+    _gates: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Lock]] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_gate": None}
+        return self.__dict__ | {"_gates": {}}
 
     def tick(self) -> int:
         """Return the next moment."""
         self._ticks += 1
         return self._ticks
 
-    def gate(self) -> asyncio.Lock:
-        """Return the lock under which one request at a time finds out what the server takes."""
+    def gate(self, matter: Literal["requests", "log-probabilities"] = "requests") -> asyncio.Lock:
+        """Return the lock under which one request at a time finds out what the server takes, or gives."""
         loop = asyncio.get_running_loop()
-        if self._gate is None or self._gate[0] is not loop:
-            self._gate = loop, asyncio.Lock()
-        return self._gate[1]
+        if matter not in self._gates or self._gates[matter][0] is not loop:
+            self._gates[matter] = loop, asyncio.Lock()
+        return self._gates[matter][1]
 
     def adapt(self, words: str, sent: Request) -> bool:
         """Learn from the server's words about a rejected request; return whether anything was learnt."""

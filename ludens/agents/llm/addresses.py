@@ -132,7 +132,9 @@ def with_headers(options: Mapping[str, Any], headers_from: Sequence[str]) -> dic
     headers = {}
     for name, _, variable in (each.partition("=") for each in headers_from):
         if not (value := os.environ.get(variable)):
-            raise ModelError(f"The header {name} needs a value: set the environment variable {variable}.")
+            # What is not written as variables are may be the secret itself.
+            shown = variable if variable.isupper() else f"that {name}=… names, or write the name of another"
+            raise ModelError(f"The header {name} needs a value: set the environment variable {shown}.")
         headers[name] = value
     remember({"extra_headers": headers})
     return {**options, "extra_headers": {**(options.get("extra_headers") or {}), **headers}}

@@ -112,7 +112,8 @@ class CachePlace:
         """
         row = (_key(parts), _question(parts), _json(parts), _json(asdict(call)), self.run)
         with _opened(self.folder) as database:
-            database.execute("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?)", row)
+            # One that is there already could not be read, or another run has paid for it meanwhile.
+            database.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?)", row)
 
 
 def explain(folder: Path, run: str) -> Counter[str]:

@@ -94,10 +94,8 @@ class LLMPolicy(RatingPolicy):
                 "give its turn options, such as points of a grid."
             )
         query = await self._query(rng)
-        if self._by_logprobs(query):
-            decision = await self._weigh(turn, rng, query)
-            if decision is not None:
-                return decision
+        if (decision := await self._weighed(turn, rng, query)) is not None:
+            return decision
         return await self._sample(turn, rng, query)
 
     async def abelief(self, turn: Turn, rng: np.random.Generator) -> BeliefReport:
@@ -130,6 +128,16 @@ class LLMPolicy(RatingPolicy):
         made = kind(self.model, **changed, **self.options)
         made.name, made.made_from = self.name, self.made_from
         return made
+
+    async def _weighed(self, turn: Turn, rng: np.random.Generator, query: ModelQuery) -> Decision | None:
+        """Draw a decision from log-probabilities, if they are to be asked for; see `_weigh`."""
+        if query.learnt.gives_logprobs is None and self._by_logprobs(query) and query.upcoming() is None:
+            # One decision finds out whether the server gives any, so that the others under way do not pay
+            # for it too.
+            async with query.learnt.gate("log-probabilities"):
+                if query.learnt.gives_logprobs is None:
+                    return await self._weigh(turn, rng, query)
+        return await self._weigh(turn, rng, query) if self._by_logprobs(query) else None
 
     async def _weigh(self, turn: Turn, rng: np.random.Generator, query: ModelQuery) -> Decision | None:
         """Draw a decision from log-probabilities; return None if they are none of an answer, or the model

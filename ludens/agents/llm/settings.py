@@ -133,10 +133,18 @@ def _headers(value: object, info: ValidationInfo) -> tuple[str, ...]:
     given = [value] if isinstance(value, str) else entries(value)
     if given is None or not all(isinstance(each, str) and _HEADER.fullmatch(each) for each in given):
         raise UsageError(
-            f"{_policy(info)} got headers_from={value!r}; it must be a list of texts NAME=VARIABLE: a "
-            "header, and the environment variable that holds its value."
+            f"{_policy(info)} got headers_from={_header_names(given)}; it must be a list of texts "
+            "NAME=VARIABLE: a header, and the environment variable that holds its value."
         )
     return tuple(given)
+
+
+def _header_names(given: Iterable[object] | None) -> str:
+    """Return headers without what may be a secret in place of a variable's name."""
+    if given is None:
+        return "something else"
+    names = [each.partition("=")[0] if isinstance(each, str) else type(each).__name__ for each in given]
+    return ", ".join(f"{name}=…" for name in names) or "nothing"
 
 
 def _model(value: object, info: ValidationInfo) -> str:

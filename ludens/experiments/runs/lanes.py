@@ -5,7 +5,7 @@ run waiting.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from ludens.experiments.runs.records import EpisodeSpec
 
@@ -23,10 +23,14 @@ class Lanes:
     Args:
         waiting: the episodes in their order.
         lane_of: None for one lane.
+        first: the numbers of episodes that come before all others, from whichever lane.
     """
 
-    def __init__(self, waiting: Iterable[EpisodeSpec], lane_of: LaneOf | None = None) -> None:
+    def __init__(
+        self, waiting: Iterable[EpisodeSpec], lane_of: LaneOf | None = None, first: Collection[int] = ()
+    ) -> None:
         self._lane_of = lane_of or (lambda spec: "")
+        self._first = frozenset(first)
         self._lanes: dict[str, deque[tuple[int, EpisodeSpec]]] = {}
         for place, spec in enumerate(waiting):
             self._lanes.setdefault(self._lane_of(spec), deque()).append((place, spec))
@@ -36,7 +40,12 @@ class Lanes:
         """Return the next episode, which is under way from now on; None if none waits."""
         if not self._lanes:
             return None
-        lane = min(self._lanes, key=lambda name: (self._under_way[name], self._lanes[name][0][0]))
+
+        def rank(lane: str) -> tuple[bool, int, int]:
+            place, spec = self._lanes[lane][0]
+            return spec.index not in self._first, self._under_way[lane], place
+
+        lane = min(self._lanes, key=rank)
         _, spec = self._lanes[lane].popleft()
         if not self._lanes[lane]:
             del self._lanes[lane]

@@ -112,7 +112,7 @@ async def run_episodes(
     trial = {spec.index for spec in todo if spec.index in first}
     watch = Watch(store, len(specs), len(specs) - len(todo), progress, stop=stop, budget=budget)
     store.set_status("running")
-    lanes, keeper = Lanes(todo, lane_of), Keeper(store, watch)
+    lanes, keeper = Lanes(todo, lane_of, trial), Keeper(store, watch)
     manifest = store.manifest
     version = manifest["versions"].get("ludens", "unknown")
     episodes = Episodes(player, manifest["seed"], version, play_one)

@@ -35,6 +35,9 @@ from ludens.experiments.study.registry import AnyStudy
 ENOUGH = 40
 """Prompts of a model after which no further episode is played for it."""
 
+UNASKED = 200
+"""Episodes that ask no model after which no further one is played to see whether it would."""
+
 EACH, THEN = 24, 8
 """Prompts of a policy in an episode that are rendered one by one, and the step in which later ones are: those
 between are taken to be as long."""
@@ -265,7 +268,8 @@ async def _rehearse(
             spec = specs[place]
             await play_one(spec, _Rehearsal(spec, seed, counts), episode_seeds(seed, spec.index))
             played += 1
-            if all(count.rendered >= ENOUGH for count in counts.values()):
+            enough = [count.rendered >= ENOUGH for count in counts.values()]
+            if (enough and all(enough)) or (not enough and played == UNASKED):
                 break
         outcome[name] = played, counts
     return outcome

@@ -510,6 +510,15 @@ async def test_what_has_helped_is_kept_where_log_probabilities_are_not_given_at_
     assert server.count <= 16 + 4 + 16 + 16
 
 
+async def test_one_decision_finds_out_that_a_server_gives_no_log_probabilities():
+    with Loopback([], Answer("A")) as server:
+        asked = policy(server, elicit="auto")
+        decisions = await asyncio.gather(*(asked.adecide(TURN, np.random.default_rng(n)) for n in range(16)))
+    assert all(decision.status == "valid" for decision in decisions)
+    assert sum("logprobs" in request for request in server.requests) == 1
+    assert server.count == 17
+
+
 def test_a_server_may_ask_for_the_other_name_of_the_limit_later():
     old_limit = REJECTIONS["the older name of the limit"][1:3]
     with Loopback([], demanding(NEW_LIMIT)) as server:
