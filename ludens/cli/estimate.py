@@ -18,7 +18,9 @@ def estimate(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN|FILE.csv", help="A run's .db file, or a CSV file of choices.", show_default=False
+            metavar="RUN|TABLE",
+            help="A run's .db file, or a table of choices: CSV (also .gz, .zip), Excel, Parquet or Stata.",
+            show_default=False,
         ),
     ],
     *,
@@ -55,8 +57,40 @@ def estimate(
     columns: Annotated[
         str | None,
         typer.Option(
-            help="Names of columns in the CSV file, such as subject=sid,cluster=session.", show_default=False
+            help="Names of columns in the table, such as subject=sid,cluster=session.", show_default=False
         ),
+    ] = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out choices with empty cells, and count them.")
+    ] = False,
+    codes: Annotated[
+        str | None,
+        typer.Option(
+            help="Meaning of codes in answers, such as 1=x,2=y or 0=keep,1=trust.", show_default=False
+        ),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of columns where each decision has one, such as 'mini.{question}.player.{column}'.",
+            show_default=False,
+        ),
+    ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table of what each question offers, joined by the columns in common.", show_default=False
+        ),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="What separates cells of a CSV file; recognised otherwise.", show_default=False),
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="The decimal mark, . or , (recognised otherwise).", show_default=False)
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="The sheet of a workbook with several.", show_default=False)
     ] = None,
     draws: Annotated[int | None, typer.Option(help="Number of bootstrap draws.", show_default=False)] = None,
     stars: Annotated[bool, typer.Option("--stars", help="Mark significance.")] = False,
@@ -82,6 +116,15 @@ def estimate(
 
     if figure is not None:
         check_figure(figure)
+    reading = {
+        "drop_missing": drop_missing,
+        "codes": _pairs(codes, "--codes"),
+        "pattern": pattern,
+        "questions": questions,
+        "delimiter": {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter),
+        "decimal": decimal,
+        "sheet": sheet,
+    }
     request = EstimateRequest(
         model=model,
         types=_types(types),
@@ -90,6 +133,7 @@ def estimate(
         errors=errors,
         beliefs=beliefs,
         columns=_pairs(columns, "--columns"),
+        reading={name: value for name, value in reading.items() if value},
         draws=draws,
         seed=seed,
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.errors import UsageError
@@ -38,6 +37,8 @@ class EstimateRequest:
             clustered and inverse-Hessian errors.
         beliefs: ``"uniform"``, or ``"stated"`` by subjects or policies.
         columns: the table's names of columns, by our names.
+        reading: how a table is read, by the names of `read_choices`' arguments: ``drop_missing``, ``codes``,
+            ``pattern``, ``questions``, ``delimiter``, ``decimal``, ``sheet``.
         draws: number of bootstrap draws; None for the default.
         seed: seed of the random starts and of the bootstrap.
     """
@@ -49,6 +50,7 @@ class EstimateRequest:
     errors: Errors | None = None
     beliefs: Literal["uniform", "stated"] = "uniform"
     columns: Mapping[str, str] | None = None
+    reading: Mapping[str, Any] | None = None
     draws: int | None = None
     seed: int = 0
 
@@ -62,12 +64,12 @@ class EstimateRequest:
 
 
 def estimate(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
-    """Estimate preferences from a run or a CSV file; return one table, or several if numbers of types are
+    """Estimate preferences from a run or a table; return one table, or several if numbers of types are
     compared.
 
     Args:
-        source: a run's ``.db`` file, or a ``.csv`` file as `ludens.preferences.estimation.read_choices`
-            takes it.
+        source: a run's ``.db`` file, or a table's file as `ludens.preferences.estimation.read_choices` takes
+            it.
         request: what to estimate, and how.
 
     Raises:
@@ -76,7 +78,9 @@ def estimate(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[
     """
     if request.types is not None and request.by == "subject":
         raise UsageError("Types are estimated of all subjects together: leave --by subject out, or --types.")
-    if Path(source).suffix.lower() == ".csv":
+    from ludens.preferences.estimation.data.files import is_table
+
+    if is_table(source):
         return _of_table(source, request)
     return _of_run(source, request)
 
@@ -85,21 +89,24 @@ def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple
     from ludens.preferences.estimation import fit
     from ludens.preferences.estimation.data.tables import read_choices
 
-    names: dict[str, Any] = dict(request.columns or {})
-    choices = read_choices(source, request.model, beliefs=request.beliefs, **names)
-    errors = request.errors or "cluster"
+    settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
+    choices = read_choices(source, request.model, beliefs=request.beliefs, **settings)
     if request.types is not None:
-        return types_of(choices, request)
-    if request.by == "subject":
-        return (subjects_of(choices, request),)
-    return (of_fit(fit(choices, request.model, **request.settings), errors),)
+        tables = types_of(choices, request)
+    elif request.by == "subject":
+        tables = (subjects_of(choices, request),)
+    else:
+        tables = (of_fit(fit(choices, request.model, **request.settings), request.errors or "cluster"),)
+    return tuple(replace(table, notes=(*choices.notes, *table.notes)) for table in tables)
 
 
 def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
     from ludens.preferences.estimation import find_model, fit
 
-    if request.columns:
-        raise UsageError("Columns are named for CSV files; a run has none: leave --columns out.")
+    given = ["columns"] * bool(request.columns) + list(request.reading or {})
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"A run is no table and is read as it is: leave {options} out.")
     model = find_model(request.model)
     with Run(source) as run:
         answers = run_answers(run, "own" if request.beliefs == "stated" else "uniform")

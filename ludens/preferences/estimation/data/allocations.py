@@ -1,7 +1,9 @@
 """Choices among two or more allocations of payoffs, from a table.
 
-*Wide*, a row for each choice between X and Y: ``subject, self_x, other_x, self_y, other_y, choice_x`` (1 if X
-was chosen). *Long*, a row for each option: ``subject, situation, own, other, chosen``. With `probability` in
+*Wide*, a row for each choice between X and Y: ``subject, self_x, other_x, self_y, other_y, choice_x`` (1 if
+X was chosen), or `choice` with x or y, or with the names in the columns `option_x` and `option_y`. *Long*, a
+row for each option: ``subject, situation, own, other, chosen``, or `option` with its name and `choice` with
+the name of the one that was chosen. With `probability` in
 place of `choice_x` or `chosen`, choices are fractional. The payoffs of several other people are ``other_1_x,
 other_2_x, …`` or ``other_1, other_2, …``.
 
@@ -25,7 +27,7 @@ from ludens.preferences.estimation.data.choices import (
     make_choices,
     read_clusters,
 )
-from ludens.preferences.estimation.data.columns import Codes, Table, combined
+from ludens.preferences.estimation.data.columns import Codes, Table, TextColumn, combined
 from ludens.preferences.estimation.data.payoffs import payoff_attribute, the_other
 from ludens.preferences.estimation.models.linear import Model
 
@@ -92,7 +94,7 @@ def read_wide(table: Table, model: Model) -> Choices:
         UsageError: a column is missing or a cell is invalid.
     """
     subjects, names = table.keys("subject")
-    taken = table.shares("probability") if "probability" in table else table.indicators("choice_x")
+    taken = table.shares("probability") if "probability" in table else _first_taken(table)
     attributes = np.stack([_attributes(_wide_options(table, side), model) for side in ("x", "y")], axis=1)
     available = np.ones(attributes.shape[:2], dtype=bool)
     situations, first = distinct_situations(attributes, available)
@@ -126,7 +128,12 @@ def read_long(table: Table, model: Model) -> Choices:
             raise table.error(second, "option", "names an option that the subject was already offered here")
     fractional = "probability" in table
     column = "probability" if fractional else "chosen"
-    taken = table.shares(column) if fractional else table.indicators(column)
+    if fractional:
+        taken = table.shares(column)
+    elif "chosen" not in table and "choice" in table:
+        taken = _named_taken(table)
+    else:
+        taken = table.indicators(column)
     decisions, starts = combined(subjects, questions)
     order = np.argsort(decisions, kind="stable")
     sizes = np.bincount(decisions)
@@ -145,6 +152,64 @@ def read_long(table: Table, model: Model) -> Choices:
     return make_choices(
         attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=titles
     )
+
+
+def _first_taken(table: Table) -> Floats:
+    """Return 1 where X was chosen."""
+    if "choice_x" in table or "choice" not in table:
+        column = "choice_x"
+        if not _holds_names(table, column):
+            return table.indicators(column)
+    else:
+        column = "choice"
+    codes, texts = table.answers(column)
+    taken = np.zeros(len(table))
+    sides = [text.lower() for text in texts]
+    if {"x", "y"} >= set(sides):
+        return np.array([float(side == "x") for side in sides])[codes]
+    if "option_x" not in table:
+        wrong = next(place for place, side in enumerate(sides) if side not in {"x", "y"})
+        raise table.error(
+            int(np.argmax(codes == wrong)),
+            column,
+            f"holds {texts[wrong]!r}, where x or y may stand: write these, translate your codes "
+            "(codes={'1': 'x', '2': 'y'} or --codes 1=x,2=y), or add the options' names (columns option_x, "
+            "option_y)",
+        )
+    first, second = (_texts_of(table, f"option_{side}") for side in "xy")
+    chosen = [texts[code] for code in codes]
+    for row, (text, one, other) in enumerate(zip(chosen, first, second, strict=True)):
+        if one == other or text not in {one, other}:
+            raise table.error(
+                row, column, f"holds {text!r}, where one of the options {one!r} and {other!r} may stand"
+            )
+        taken[row] = float(text == one)
+    return taken
+
+
+def _named_taken(table: Table) -> Floats:
+    """Return 1 at the options that are named as chosen in every row of their situation."""
+    return np.array(
+        [
+            float(option == choice)
+            for option, choice in zip(_texts_of(table, "option"), _texts_of(table, "choice"), strict=True)
+        ]
+    )
+
+
+def _holds_names(table: Table, column: str) -> bool:
+    """Return whether a column holds names of options rather than numbers, or true and false."""
+    cells = table.raw(column)
+    distinct = cells.distinct if isinstance(cells, TextColumn) else cells.tolist()
+    if "option_x" in table:
+        return True
+    texts = {cell.strip().lower() for cell in distinct if isinstance(cell, str)}
+    return bool(texts & {"x", "y"}) or bool(texts & {code.lower() for code in table.codes})
+
+
+def _texts_of(table: Table, column: str) -> list[str]:
+    codes, texts = table.answers(column)
+    return [texts[code] for code in codes]
 
 
 def _check_sums(

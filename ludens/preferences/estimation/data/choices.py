@@ -39,6 +39,7 @@ class Choices:
             as independent.
         clustered_by: a cluster's meaning in words, for tables.
         situations: a name for each situation, for messages.
+        notes: what readers of tables have to say of the data, in sentences: what was left out.
     """
 
     attributes: Floats
@@ -49,6 +50,7 @@ class Choices:
     clusters: NDArray[np.intp]
     clustered_by: str = "subject"
     situations: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         situations, alternatives, _ = self.attributes.shape

@@ -1,22 +1,18 @@
-"""Columns of a user's table: a pandas or polars data frame, a mapping of columns, or a CSV file.
+"""Columns of a user's table, and what its cells mean.
 
-No data frame library is imported. Error messages name the row and the column, and count rows as the user
-does: by the line of a CSV file, by the index of a pandas frame, and from 0 elsewhere. Texts are numbered as
-they are read, and each distinct one is interpreted once: tables of choices have many rows and few values.
+Error messages name the row and the column, and count rows as the user does: by the line of a CSV file, by
+the row of a spreadsheet, by the index of a pandas frame, and from 0 elsewhere. Texts are numbered as they are
+read, and each distinct one is interpreted once: tables of choices have many rows and few values.
 """
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +23,33 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 
-_BLOCK = 2000
-"""Cells of a file that are held as texts at a time: they stay in the processor's cache."""
-
-_MANY = 20_000
-"""Distinct texts of a column above which numbering them takes longer than it saves."""
-
-_BREAK = re.compile(r"\r\n|\r|\n")
+Decimal = Literal[".", ","]
 
 _LISTED = 20
 """Names of columns that a message lists."""
+
+_BLANK = frozenset({"", "na", "n/a", "nan", "null", "."})
+"""What programs write into an empty cell, in small letters."""
+
+_TRUTH = {"true": 1.0, "t": 1.0, "yes": 1.0, "false": 0.0, "f": 0.0, "no": 0.0}
+"""Words for true and false, in small letters; R writes TRUE and FALSE."""
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+_PERHAPS_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+
+
+class BlankCellError(UsageError):
+    """Empty cells in a column where each row needs a value.
+
+    Attributes:
+        column: the user's name of the column.
+        rows: the places of the rows concerned, from 0.
+    """
+
+    def __init__(self, message: str, column: str, rows: Codes) -> None:
+        super().__init__(message)
+        self.column = column
+        self.rows = rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +70,11 @@ class TextColumn:
     def __getitem__(self, row: int) -> str:
         return self.distinct[int(self.codes[row])]
 
+    def take(self, rows: NDArray[Any]) -> TextColumn:
+        """Return the column of some rows, by their numbers or by a mask."""
+        codes, places = first_seen(self.codes[rows])
+        return TextColumn([self.distinct[place] for place in places], codes)
+
 
 Column = NDArray[Any] | TextColumn
 
@@ -70,12 +88,16 @@ class Table:
         names: the user's name of a column by ours, where the two differ.
         rows: the user's name of each row.
         row_word: ``"line"`` or ``"row"``.
+        decimal: the decimal mark of numbers that are texts; None recognises it, column by column.
+        codes: our name of an answer by the user's, as in ``{"left": "x"}``.
     """
 
     cells: Mapping[str, Column]
     names: Mapping[str, str]
     rows: Sequence[Any]
     row_word: str
+    decimal: Decimal | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -107,38 +129,78 @@ class Table:
             )
         return self.cells[self.called(column)]
 
+    def without(self, rows: Codes) -> Table:
+        """Return the table without some rows."""
+        kept = np.ones(len(self), dtype=bool)
+        kept[rows] = False
+        cells = {
+            name: column.take(kept) if isinstance(column, TextColumn) else column[kept]
+            for name, column in self.cells.items()
+        }
+        return replace(self, cells=cells, rows=[self.rows[row] for row in np.flatnonzero(kept).tolist()])
+
     def numbers(self, column: str) -> Floats:
         """Return a column of finite numbers.
 
         Raises:
-            UsageError: a cell is empty, not a number or not finite.
+            BlankCellError: a cell is empty.
+            UsageError: a cell is not a number or not finite.
         """
-        cells = self.raw(column)
-        if isinstance(cells, TextColumn):
-            array = _floats(cells.distinct)[cells.codes]
-        else:
-            try:
-                array = cells.astype(np.float64)
-            except (TypeError, ValueError):
-                array = _floats(cells.tolist())
-        wrong = np.flatnonzero(~np.isfinite(array))
-        if len(wrong):
-            cell = cells[wrong[0]]
-            shown = repr(str(cell)) if isinstance(cell, str) else str(cell)
-            what = "is empty" if is_empty(cell) else f"holds {shown}, no finite number"
-            raise self.error(wrong[0], column, what)
-        return array
+        return self._numbers(column, {}, "write one such as 12 or 3.5")
 
     def indicators(self, column: str) -> Floats:
         """Return a column of zeros and ones, or of true and false.
 
         Raises:
+            BlankCellError: a cell is empty.
             UsageError: a cell is anything else.
         """
-        array = self.numbers(column)
+        array = self._numbers(column, _TRUTH, "write 1 or 0, or TRUE or FALSE")
         wrong = np.flatnonzero((array != 0) & (array != 1))
         if len(wrong):
-            raise self.error(wrong[0], column, f"holds {array[wrong[0]]:g} where only 0 or 1 may stand")
+            held = f"holds {array[wrong[0]]:g} where only 0 or 1 may stand: write 1 for yes and 0 for no"
+            raise self.error(wrong[0], column, held)
+        return array
+
+    def _numbers(self, column: str, words: Mapping[str, float], remedy: str) -> Floats:
+        cells = self.raw(column)
+        if isinstance(cells, TextColumn):
+            array = self._floats(column, cells.distinct, words)[cells.codes]
+        else:
+            try:
+                array = cells.astype(np.float64)
+            except (TypeError, ValueError):
+                array = self._floats(column, cells.tolist(), words)
+        wrong = np.flatnonzero(~np.isfinite(array))
+        if len(wrong):
+            blank = np.array([is_blank(cells[row]) for row in wrong.tolist()])
+            if blank.any():
+                raise self.blank(wrong[blank], column)
+            cell = cells[wrong[0]]
+            shown = repr(str(cell)) if isinstance(cell, str) else str(cell)
+            raise self.error(wrong[0], column, f"holds {shown}, no finite number: {remedy}")
+        return array
+
+    def _floats(self, column: str, cells: Sequence[object], words: Mapping[str, float]) -> Floats:
+        """Return cells as numbers, those that are none as NaN."""
+        array = _floats(cells)
+        lost = [place for place in np.flatnonzero(np.isnan(array)).tolist() if isinstance(cells[place], str)]
+        texts = [str(cells[place]).strip() for place in lost]
+        for place, text in zip(lost, texts, strict=True):
+            array[place] = words.get(text.lower(), math.nan)
+        if self.decimal == "." or not (commas := [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]):
+            return array
+        if self.decimal is None and all(map(_PERHAPS_THOUSANDS.fullmatch, commas)):
+            row = next(row for row in range(len(self)) if str(self.raw(column)[row]).strip() == commas[0])
+            raise self.error(
+                row,
+                column,
+                f"holds {commas[0]!r}, whose comma may stand before decimals or after thousands: name the "
+                "decimal mark (decimal=',' or --decimal ,), or leave out the commas of thousands",
+            )
+        for place, text in zip(lost, texts, strict=True):
+            if _DECIMAL_COMMA.fullmatch(text):
+                array[place] = float(text.replace(",", "."))
         return array
 
     def shares(self, column: str) -> Floats:
@@ -150,14 +212,15 @@ class Table:
         array = self.numbers(column)
         wrong = np.flatnonzero((array < 0) | (array > 1))
         if len(wrong):
-            raise self.error(wrong[0], column, f"holds {array[wrong[0]]:g}, no probability between 0 and 1")
+            held = f"holds {array[wrong[0]]:g}, no probability between 0 and 1: write a share such as 0.25"
+            raise self.error(wrong[0], column, held)
         return array
 
     def keys(self, column: str) -> tuple[Codes, list[str]]:
         """Return a column of names as numbers, and the distinct names in order of first appearance.
 
         Raises:
-            UsageError: a cell is empty.
+            BlankCellError: a cell is empty.
         """
         cells = self.raw(column)
         if isinstance(cells, TextColumn):
@@ -169,15 +232,32 @@ class Table:
             column_of_texts = numbered(cells.tolist(), len(cells))
         else:
             listed = cells.tolist()
-            empty = next((place for place, cell in enumerate(listed) if is_empty(cell)), None)
-            if empty is not None:
-                raise self.error(empty, column, "is empty")
+            empty = [place for place, cell in enumerate(listed) if is_empty(cell)]
+            if empty:
+                raise self.blank(np.array(empty), column)
             column_of_texts = numbered(map(_text, listed), len(listed))
         stripped = numbered(map(str.strip, column_of_texts.distinct), len(column_of_texts.distinct))
         codes = stripped.codes[column_of_texts.codes]
         if "" in stripped.distinct:
-            raise self.error(int(np.argmax(codes == stripped.distinct.index(""))), column, "is empty")
+            raise self.blank(np.flatnonzero(codes == stripped.distinct.index("")), column)
         return codes, stripped.distinct
+
+    def answers(self, column: str) -> tuple[Codes, list[str]]:
+        """Return a column of answers like `keys`, with the user's codes translated.
+
+        Raises:
+            BlankCellError: a cell is empty, or holds a program's word for that (NA).
+        """
+        codes, texts = self.keys(column)
+        blank = [place for place, text in enumerate(texts) if is_blank(text) and text not in self.codes]
+        if blank:
+            raise self.blank(np.flatnonzero(np.isin(codes, blank)), column)
+        translated = numbered((self.codes.get(text, text) for text in texts), len(texts))
+        return translated.codes[codes], translated.distinct
+
+    def blank(self, rows: Codes, column: str) -> BlankCellError:
+        """Return the error of empty cells; the message names the first."""
+        return BlankCellError(str(self.error(rows[0], column, "is empty")), self.called(column), rows)
 
     def error(self, row: int, column: str | None, what: str) -> UsageError:
         """Return the error of one cell or, without a column, of one row; `what` completes the sentence."""
@@ -188,83 +268,19 @@ class Table:
         return UsageError("".join(char if char.isprintable() else repr(char)[1:-1] for char in said))
 
 
-def open_table(table: Any, names: Mapping[str, str] | None = None) -> Table:
-    """Open a table of any supported kind.
-
-    Args:
-        table: a pandas or polars data frame, a mapping of column names to columns, or the path of a CSV file
-            (UTF-8, a header line, commas).
-        names: the user's name of a column by ours, where the two differ.
-
-    Raises:
-        UsageError: the table is of another kind, cannot be read, has no rows, or has columns of different
-            lengths.
-    """
-    found = dict(names or {})
-    if isinstance(table, str | os.PathLike):
-        opened = _read_csv(Path(table), found)
-    elif isinstance(table, Mapping):
-        cells = {str(name): _array(column) for name, column in table.items()}
-        lengths = {name: len(column) for name, column in cells.items()}
-        if len(set(lengths.values())) > 1:
-            listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
-            raise UsageError(
-                f"The table's columns have different lengths ({listed}); give every row a value in each."
-            )
-        opened = Table(cells, found, range(next(iter(lengths.values()), 0)), "row")
-    elif hasattr(table, "columns") and hasattr(table, "__getitem__"):
-        columns = list(table.columns)
-        cells = {str(name): _array(table[name]) for name in columns}
-        index = getattr(table, "index", None)
-        rows: Sequence[Any] = list(index) if index is not None else range(len(table))
-        opened = Table(cells, found, rows, "row")
-    else:
-        raise UsageError(
-            "A table of choices is a pandas or polars data frame, a mapping of columns or the path of a CSV "
-            f"file; got {type(table).__name__}."
-        )
-    if not len(opened):
-        raise UsageError("The table of choices has no rows; give one row for each choice.")
-    return opened
-
-
 def numbered(texts: Iterable[str], count: int) -> TextColumn:
     """Number so many texts in order of first appearance."""
-    places = _Places()
+    places = Places()
     codes = np.fromiter(map(places.__getitem__, texts), np.intp, count)
     return TextColumn(list(places), codes)
 
 
-class _Places(dict[str, int]):
+class Places(dict[str, int]):
     """The place of each text that was asked for, in order of first appearance."""
 
     def __missing__(self, text: str) -> int:
         place = self[text] = len(self)
         return place
-
-
-class _GrowingColumn:
-    """A column of a file while it is read: numbered texts, as long as there are not too many of them."""
-
-    def __init__(self) -> None:
-        self._places = _Places()
-        self._codes: list[Codes] = []
-        self._texts: list[NDArray[np.str_]] = []
-
-    def add(self, cells: Sequence[str]) -> None:
-        """Add the cells of some rows."""
-        if len(self._places) > _MANY:
-            self._texts.append(np.array(cells))
-        else:
-            self._codes.append(np.fromiter(map(self._places.__getitem__, cells), np.intp, len(cells)))
-
-    def read(self) -> Column:
-        """Return the column."""
-        distinct = list(self._places)
-        codes = np.concatenate(self._codes) if self._codes else np.zeros(0, dtype=np.intp)
-        if not self._texts:
-            return TextColumn(distinct, codes)
-        return np.concatenate([np.array(distinct)[codes], *self._texts])
 
 
 def first_seen(values: NDArray[Any]) -> tuple[Codes, list[Any]]:
@@ -318,6 +334,11 @@ def is_empty(cell: object) -> bool:
     return isinstance(cell, float | np.floating) and math.isnan(cell)
 
 
+def is_blank(cell: object) -> bool:
+    """Return whether a cell is empty, or holds what programs write into an empty cell (NA)."""
+    return is_empty(cell) or (isinstance(cell, str) and cell.strip().lower() in _BLANK)
+
+
 def _floats(cells: Sequence[object]) -> Floats:
     """Return cells as numbers; what is not one is NaN."""
     try:
@@ -338,62 +359,3 @@ def _text(cell: object) -> str:
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         return str(int(cell))
     return str(cell)
-
-
-def _array(column: Any) -> NDArray[Any]:
-    array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
-    if array.ndim != 1:
-        raise UsageError(f"A column of a table has one dimension; got shape {array.shape}.")
-    return array
-
-
-def _read_csv(path: Path, names: Mapping[str, str]) -> Table:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
-            twice = sorted(name for name, count in Counter(header).items() if count > 1)
-            if twice:
-                raise UsageError(f"The table {path} has two columns called {twice[0]!r}; rename one.")
-            lines: list[int] = []
-            columns = [_GrowingColumn() for _ in header]
-            for rows in _blocks(reader, path, len(header), lines):
-                for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
-                    column.add(cells)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"The table {path} cannot be read ({reason}); give a CSV file in UTF-8.") from None
-    cells_of = {name: column.read() for name, column in zip(header, columns, strict=True)}
-    return Table(cells_of, names, lines, "line")
-
-
-def _blocks(reader: Any, path: Path, width: int, lines: list[int]) -> Iterator[list[list[str]]]:
-    """Yield the rows of a file in blocks, and add the number of each row's line to `lines`.
-
-    Raises:
-        UsageError: a row has more or fewer cells than the header.
-    """
-    size = max(1, _BLOCK // max(width, 1))
-    before = reader.line_num
-    while rows := list(islice(reader, size)):
-        ends: Sequence[int] = range(before + 1, reader.line_num + 1)
-        if len(ends) != len(rows):  # cells with breaks in them
-            ends = (before + np.cumsum([_lines(row) for row in rows])).tolist()
-        if set(map(len, rows)) != {width}:
-            kept = [(row, end) for row, end in zip(rows, ends, strict=True) if row]
-            rows, ends = [row for row, _ in kept], [end for _, end in kept]
-            for row, end in kept:
-                if len(row) != width:
-                    raise UsageError(
-                        f"Line {end} of {path} has {len(row)} cells and its header {width}; correct that "
-                        "line."
-                    )
-        lines.extend(ends)
-        before = reader.line_num
-        if rows:
-            yield rows
-
-
-def _lines(row: Sequence[str]) -> int:
-    """Return how many lines of a file a row takes."""
-    return 1 + sum(len(_BREAK.findall(cell)) for cell in row)

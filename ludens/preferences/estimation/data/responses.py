@@ -135,7 +135,7 @@ def _columns(read: GameRows) -> tuple[Codes, Codes]:
     """Return each row's column in its game's strategy vector, and the number of its node in the game."""
     table = read.table
     nodes, labels = table.keys("node")
-    choices, options = table.keys("choice")
+    choices, options = table.answers("choice")
     asked, firsts = combined(read.game, nodes, choices)
     columns, sets = np.zeros(len(firsts), dtype=np.intp), np.zeros(len(firsts), dtype=np.intp)
     for place, row in enumerate(firsts):
