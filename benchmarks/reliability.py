@@ -8,7 +8,7 @@ alone, so that a run that was disturbed must end in the very table of one that w
 that the undisturbed run has and the other one lacks; paid twice is a call that was kept in the run and asked
 again all the same. Calls that were under way when a process died have no reply, and are asked again.
 
-It takes ten minutes and more. The scripts in pages need chromium.
+It takes ten minutes and more. The scripts in pages need chromium, the killed node needs Ray.
 """
 
 from __future__ import annotations
@@ -395,6 +395,63 @@ def moved(folder: Path, _: random.Random) -> Counts:
     return counts
 
 
+def node(folder: Path, _: random.Random) -> Counts:
+    """Kill one of the two nodes of a Ray cluster in the middle of every study."""
+    counts = Counts()
+    try:
+        import ray
+        from ray.cluster_utils import Cluster
+    except ImportError:
+        counts.tried = "not tried: Ray is not installed here"
+        return counts
+    os.environ["OPENAI_API_KEY"] = "none"
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    again = 0
+    try:
+        for kind in CONFIGS:
+            other = cluster.add_node(num_cpus=1)
+            cluster.wait_for_nodes()
+            place = folder / kind
+            place.mkdir()
+            path = place / "broken.db"
+            with Loopback(otherwise=answer) as server:
+                study_of(kind, server, place)  # plays the run that some studies are made from
+                before = server.count
+                run_study(study_of(kind, server, place), place / "whole.db")
+                usual = asked(server.requests[before:])
+                total, begun = usual.total(), server.count
+                kept: list[Counter[str]] = []
+
+                def kill(
+                    request: Request,
+                    path: Path = path,
+                    server: Loopback = server,
+                    at: int = begun + max(1, total // 2),
+                    other: Any = other,
+                    kept: list[Counter[str]] = kept,
+                ) -> Any:
+                    if server.count == at:
+                        kept.append(recorded(path))
+                        cluster.remove_node(other, allow_graceful=False)
+                    return answer(request)
+
+                server.otherwise = kill
+                study = study_of(kind, server, place)
+                elsewhere = {"executor": "ray", "workers": 2, "address": cluster.address}
+                run_study(type(study)(study.config.changed(**elsewhere)), path)
+                asked_again = asked(server.requests[begun:])
+            again += (asked_again - usual).total()
+            counts.twice += paid_twice(kept[0], asked_again - kept[0], usual)
+            compared(counts, place / "whole.db", path)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+        del os.environ["OPENAI_API_KEY"]
+    counts.tried = f"one of two nodes killed in each of {counts.runs} studies"
+    counts.notes.append(f"{again} calls that were under way were asked again")
+    return counts
+
+
 def two(folder: Path, _: random.Random) -> Counts:
     """Set two processes on one run."""
     counts, refused = Counts(), 0
@@ -593,15 +650,14 @@ def fuzz(_: Path, __: random.Random) -> Counts:
         "ratings": lambda text: read_rating(text, Scale("rating")),
         "allocations": lambda text: read_allocation(text, ("A", "B"), Scale("allocation")),
     }
-    for reader in readers.values():
-        _read_anything(reader, texts, tried)
+    crashes = [crash for reader in readers.values() for crash in _read_anything(reader, texts, tried)]
     counts = Counts(tried=f"{len(readers)} readers, {tried[0]:,} texts")
-    counts.notes.append("0 crashes")  # Hypothesis raises what a reader raises
+    counts.notes.append(f"{len(crashes)} crashes" + "".join(f"; {crash}" for crash in crashes[:3]))
     return counts
 
 
-def _read_anything(reader: Callable[[str], Any], texts: Any, tried: list[int]) -> None:
-    """Let a reader read whatever Hypothesis thinks of, always the same."""
+def _read_anything(reader: Callable[[str], Any], texts: Any, tried: list[int]) -> list[str]:
+    """Let a reader read whatever Hypothesis thinks of, always the same; return the texts that crashed it."""
     from hypothesis import HealthCheck, given, settings
 
     budget = settings(
@@ -616,9 +672,14 @@ def _read_anything(reader: Callable[[str], Any], texts: Any, tried: list[int]) -
     @given(texts)
     def read(text: str) -> None:
         tried[0] += 1
-        reader(text)
+        try:
+            reader(text)
+        except Exception as error:
+            crashes.append(f"{text!r}: {error!r}")
 
+    crashes: list[str] = []
     read()
+    return crashes
 
 
 FAULTS: dict[str, tuple[str, Callable[..., Counts]]] = {
@@ -628,6 +689,7 @@ FAULTS: dict[str, tuple[str, Callable[..., Counts]]] = {
     "read-only": ("the folder is read-only", read_only),
     "outage": ("the provider is out", outage),
     "moved": ("the server has moved", moved),
+    "node": ("a node of a cluster is killed", node),
     "two": ("two processes on one run", two),
     "poison": ("poisoned replies", poison),
     "keys": ("planted keys", keys),
