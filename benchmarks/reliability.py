@@ -395,6 +395,32 @@ def moved(folder: Path, _: random.Random) -> Counts:
     return counts
 
 
+@dataclass
+class NodeKiller:
+    """Answers requests, and kills a node of a cluster at one of them.
+
+    Attributes:
+        kept: what the run held by then.
+    """
+
+    cluster: Any
+    node: Any
+    run: Path
+    at: int
+    kept: Counter[str] | None = None
+
+    def __post_init__(self) -> None:
+        self._one = threading.Lock()
+
+    def __call__(self, request: Request, number: int) -> Any:
+        """Answer a request, of which there have been so many."""
+        with self._one:
+            if number >= self.at and self.kept is None:
+                self.kept = recorded(self.run)
+                self.cluster.remove_node(self.node, allow_graceful=False)
+        return answer(request)
+
+
 def node(folder: Path, _: random.Random) -> Counts:
     """Kill one of the two nodes of a Ray cluster in the middle of every study."""
     counts = Counts()
@@ -419,29 +445,16 @@ def node(folder: Path, _: random.Random) -> Counts:
                 before = server.count
                 run_study(study_of(kind, server, place), place / "whole.db")
                 usual = asked(server.requests[before:])
-                total, begun = usual.total(), server.count
-                kept: list[Counter[str]] = []
-
-                def kill(
-                    request: Request,
-                    path: Path = path,
-                    server: Loopback = server,
-                    at: int = begun + max(1, total // 2),
-                    other: Any = other,
-                    kept: list[Counter[str]] = kept,
-                ) -> Any:
-                    if server.count == at:
-                        kept.append(recorded(path))
-                        cluster.remove_node(other, allow_graceful=False)
-                    return answer(request)
-
-                server.otherwise = kill
+                begun = server.count
+                killed = NodeKiller(cluster, other, path, begun + max(1, usual.total() // 2))
+                server.otherwise = lambda request, killed=killed, server=server: killed(request, server.count)
                 study = study_of(kind, server, place)
                 elsewhere = {"executor": "ray", "workers": 2, "address": cluster.address}
                 run_study(type(study)(study.config.changed(**elsewhere)), path)
                 asked_again = asked(server.requests[begun:])
             again += (asked_again - usual).total()
-            counts.twice += paid_twice(kept[0], asked_again - kept[0], usual)
+            assert killed.kept is not None
+            counts.twice += paid_twice(killed.kept, asked_again - killed.kept, usual)
             compared(counts, place / "whole.db", path)
     finally:
         ray.shutdown()
