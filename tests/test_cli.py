@@ -19,7 +19,7 @@ from ludens import cli
 from ludens.agents.policy import Call, Decision
 from ludens.cli.options import assignments
 from ludens.display.printable import printable
-from ludens.envs import PROTOCOLS
+from ludens.envs import PROTOCOLS, protocols
 from ludens.experiments import DecisionRecord, EpisodeRecord, EpisodeSpec, Run, create_run, play
 from ludens.experiments.play.study import PlayConfig, PlayStudy
 from tests.loopback import Loopback, hanging, say
@@ -62,7 +62,7 @@ def test_envs_lists_every_protocol(ran):
     assert code == 0
     assert all(name in out for name in PROTOCOLS)
     listed = json.loads(ran("envs", "--json")[1])
-    assert {name for family in listed for name in family["protocols"]} == set(PROTOCOLS)
+    assert {name for family in listed for name in family["protocols"]} == set(protocols())
     assert listed[1]["protocols"]["TG3"] == {"T": 80, "R": 60, "P": 30, "S": 20}
 
 

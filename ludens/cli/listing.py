@@ -12,7 +12,7 @@ from ludens.cli.printing import console, print_json
 @app.command()
 def envs(as_json: Json = False) -> None:
     """List the environments with their roles, parameters and protocols."""
-    from ludens.envs import FAMILIES
+    from ludens.envs import LIBRARY
     from ludens.envs.av.registration import KINDS
     from ludens.envs.games import load_games
     from ludens.envs.pricing.registration import PRICING
@@ -20,13 +20,13 @@ def envs(as_json: Json = False) -> None:
 
     specs = (*PRICING, *KINDS, *(each for each in load_games().values() if isinstance(each, EnvSpec)))
     if as_json:
-        print_json([*(_family(family) for family in FAMILIES.values()), *map(_kind, specs)])
+        print_json([*(_family(family) for family in LIBRARY.values()), *map(_kind, specs)])
         return
     from rich import box
     from rich.table import Table
 
     screen = console()
-    for family in FAMILIES.values():
+    for family in LIBRARY.values():
         table = Table("protocol", box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
         for name in family.parameters:
             table.add_column(name, justify="right")

@@ -11,10 +11,12 @@ from pettingzoo import AECEnv, ParallelEnv, aec_registry, make
 
 from ludens.envs.av.registration import register_av
 from ludens.envs.foreign import as_aec
-from ludens.envs.games import FAMILIES, GROUP, add_family, built_in, load_game
+from ludens.envs.games import GROUP, LIBRARY, AnyFamily, add_family, built_in, load_game
 from ludens.envs.pricing.registration import register_pricing
 from ludens.envs.spec import register
-from ludens.envs.tree.family import Family
+from ludens.envs.strategic.env import StrategicEnv
+from ludens.envs.strategic.family import StrategicFamily
+from ludens.envs.tree.family import BaseFamily
 from ludens.envs.tree.sequential import SequentialEnv
 from ludens.errors import LudensError, UsageError
 from ludens.plugins import installed, load_object, of_python
@@ -24,37 +26,46 @@ TREE_OPTIONS = (
     "payoffs",
     *sorted(set(inspect.signature(SequentialEnv).parameters) - {"game", "environment"}),
 )
-"""The options of every environment of a family of games."""
+"""The options of every environment of a family of game trees."""
+
+STRATEGIC_OPTIONS = (
+    "protocol",
+    "payoffs",
+    *sorted(set(inspect.signature(StrategicEnv).parameters) - {"game", "environment"}),
+)
+"""The options of every environment of a family of games in which all move at once."""
 
 
-def sequential_env(
+def family_env(
     family: str, protocol: str | None = None, payoffs: Sequence[float] | None = None, **options: Any
-) -> SequentialEnv:
+) -> SequentialEnv | StrategicEnv:
     """Return the environment of a family, of its first protocol if neither protocol nor payoffs are given.
 
     Raises:
         GameError: the protocol or the payoffs are wrong.
         UsageError: another option is wrong.
     """
-    kind = FAMILIES[family]
-    unknown = set(options) - set(TREE_OPTIONS)
+    kind = LIBRARY[family]
+    allowed = STRATEGIC_OPTIONS if isinstance(kind, StrategicFamily) else TREE_OPTIONS
+    unknown = set(options) - set(allowed)
     if unknown:
-        known = ", ".join(TREE_OPTIONS)
-        raise UsageError(f"{kind.environment} has no option {min(unknown)!r}; it has {known}.")
+        raise UsageError(f"{kind.environment} has no option {min(unknown)!r}; it has {', '.join(allowed)}.")
     if protocol is None and payoffs is None:
         protocol = next(iter(kind.protocols))
+    if isinstance(kind, StrategicFamily):
+        return StrategicEnv(kind.game(protocol, payoffs), environment=kind.environment, **options)
     return SequentialEnv(kind.game(protocol, payoffs), environment=kind.environment, **options)
 
 
-def register_family(family: Family) -> None:
+def register_family(family: AnyFamily) -> None:
     """Add a family to ludens: its protocols and its environment. Doing it twice changes nothing.
 
     Raises:
         GameError: another family has its name or the name of one of its protocols.
     """
-    if FAMILIES.get(family.name) != family:
+    if LIBRARY.get(family.name) != family:
         add_family(family)
-    register(family.environment, partial(sequential_env, family.name))
+    register(family.environment, partial(family_env, family.name))
 
 
 def environments() -> list[str]:
@@ -129,7 +140,7 @@ def register_plugins() -> None:
 
 def _make_plugin(name: str, **options: Any) -> Any:
     game = load_game(name)
-    return sequential_env(name, **options) if isinstance(game, Family) else game.make(**options)
+    return family_env(name, **options) if isinstance(game, BaseFamily) else game.make(**options)
 
 
 for _family in built_in():

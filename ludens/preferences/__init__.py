@@ -27,6 +27,12 @@ from ludens.preferences.preference import (
     homo_moralis,
     preference_array,
 )
+from ludens.preferences.strategic_equilibria import (
+    cognitive_hierarchy,
+    level_k,
+    quantal_response_equilibrium,
+    strategic_equilibria,
+)
 from ludens.preferences.subgame import SubgamePerfect, has_perfect_information, subgame_perfect
 from ludens.preferences.symmetric import MoralEquilibria, moral_equilibria, symmetric_utility
 from ludens.preferences.terms import UtilityTerms, grid_terms, utility_terms
@@ -47,11 +53,13 @@ __all__ = [
     "altruist",
     "best_strategies",
     "choice_probabilities",
+    "cognitive_hierarchy",
     "elicited_belief",
     "equilibrium_belief",
     "grid_terms",
     "has_perfect_information",
     "homo_moralis",
+    "level_k",
     "log_logit",
     "logit",
     "maximin",
@@ -60,9 +68,11 @@ __all__ = [
     "optimal_options",
     "payoff_table",
     "preference_array",
+    "quantal_response_equilibrium",
     "regret",
     "resolve_belief",
     "solve_grid",
+    "strategic_equilibria",
     "subgame_perfect",
     "symmetric_equilibria",
     "symmetric_utility",

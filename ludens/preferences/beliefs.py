@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import GameTree, Strategy, check_strategy, strategy, uniform_strategy
+from ludens.envs import AnyGame, Strategy, check_strategy, strategy, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences.equilibrium import symmetric_equilibria
 from ludens.preferences.oracle import plan
@@ -27,17 +27,17 @@ class BeliefError(UsageError):
     """Raised when no belief can be formed from the arguments."""
 
 
-def uniform_belief(game: GameTree) -> Strategy:
+def uniform_belief(game: AnyGame) -> Strategy:
     """Return the belief that others choose every option of an information set equally often; shape
     (width,).
     """
     return uniform_strategy(game)
 
 
-def equilibrium_belief(game: GameTree, preferences: Preferences) -> Strategy:
+def equilibrium_belief(game: AnyGame, preferences: Preferences) -> Strategy:
     """Return the belief that others share these preferences and play the unique symmetric equilibrium.
 
-    With κ = 0 and perfect information this is the subgame-perfect equilibrium; otherwise it is the pure
+    With κ = 0 and perfect information this is the subgame-perfect equilibrium; otherwise it is the
     equilibrium that survives small trembles (see `symmetric_equilibria`). Shape (width,).
 
     Raises:
@@ -62,7 +62,7 @@ def equilibrium_belief(game: GameTree, preferences: Preferences) -> Strategy:
 
 
 def observed_belief(
-    game: GameTree, counts: Mapping[str, Mapping[str, float]] | ArrayLike, *, prior: float = 0.0
+    game: AnyGame, counts: Mapping[str, Mapping[str, float]] | ArrayLike, *, prior: float = 0.0
 ) -> Strategy:
     """Return the belief that others choose each option as often as it was observed.
 
@@ -104,7 +104,7 @@ def observed_belief(
 
 
 def elicited_belief(
-    game: GameTree, answers: Mapping[str, str | float | Mapping[str, float] | Sequence[float]]
+    game: AnyGame, answers: Mapping[str, str | float | Mapping[str, float] | Sequence[float]]
 ) -> Strategy:
     """Return the belief that an agent stated; shape (width,).
 
@@ -131,7 +131,7 @@ def elicited_belief(
     return strategy(game, named)
 
 
-def resolve_belief(game: GameTree, preferences: Preferences, belief: Belief) -> Strategy:
+def resolve_belief(game: AnyGame, preferences: Preferences, belief: Belief) -> Strategy:
     """Return the strategy vector that a description of a belief means in this game.
 
     Raises:
@@ -151,7 +151,7 @@ def resolve_belief(game: GameTree, preferences: Preferences, belief: Belief) -> 
     return check_strategy(game, belief)
 
 
-def _counts(game: GameTree, counts: Mapping[str, Mapping[str, float]] | ArrayLike) -> NDArray[np.float64]:
+def _counts(game: AnyGame, counts: Mapping[str, Mapping[str, float]] | ArrayLike) -> NDArray[np.float64]:
     if not isinstance(counts, Mapping):
         table = np.array(counts, dtype=np.float64)
         if table.ndim == 0 or table.shape[-1] != game.width:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import GameTree
+from ludens.envs import AnyGame
 from ludens.errors import UsageError
-from ludens.preferences.grid import solve_grid
+from ludens.preferences.grid import solve_game
 from ludens.preferences.preference import Preferences
 
 
@@ -41,7 +41,7 @@ class ChoiceProbabilities:
 
 
 def choice_probabilities(
-    game: GameTree,
+    game: AnyGame,
     preferences: Preferences | Sequence[Preferences] | ArrayLike,
     belief: ArrayLike,
     noise: ArrayLike,
@@ -61,7 +61,7 @@ def choice_probabilities(
             broadcast.
     """
     spread = _noise(noise)
-    solution = solve_grid(game, game.payoffs, preferences, belief)
+    solution = solve_game(game, preferences, belief)
     limit = solution.best / solution.best.sum(axis=-1, keepdims=True)
     try:
         probabilities = np.where(

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from ludens.envs import GameTree, path_probabilities, pure_strategies
+from ludens.envs import AnyGame, GameTree, StrategicGame, path_probabilities, pure_strategies
 from ludens.envs.tree.strategies import leaf_chances
 from ludens.errors import UsageError
 from ludens.preferences.grid import TOLERANCE, solve_grid
 from ludens.preferences.preference import Preferences
+from ludens.preferences.strategic_equilibria import strategic_equilibria
 from ludens.preferences.subgame import has_perfect_information, subgame_perfect
 from ludens.preferences.terms import Floats, comparison_tables, location
 
 MAX_STRATEGIES = 1024
 
 
-def symmetric_equilibria(game: GameTree, preferences: Preferences) -> Floats:
+def symmetric_equilibria(game: AnyGame, preferences: Preferences) -> Floats:
     """Return all symmetric equilibria in pure strategies, shape (n, width); n may be 0.
 
     With κ = 0 and perfect information these are the subgame-perfect equilibria. Otherwise they are the
@@ -31,9 +32,13 @@ def symmetric_equilibria(game: GameTree, preferences: Preferences) -> Floats:
     powers of ε. A player's own moves do not tremble: if x is an equilibrium, so is a strategy that differs
     from it only where neither the others' moves nor universalisation make a difference.
 
+    Of games in which all move at once see `strategic_equilibria`.
+
     Raises:
         UsageError: the game has more than 1024 pure strategies, or more than 4096 subgame-perfect equilibria.
     """
+    if isinstance(game, StrategicGame):
+        return strategic_equilibria(game, preferences)
     if preferences.kappa == 0 and has_perfect_information(game):
         return subgame_perfect(game, preferences).strategies
     table = pure_strategies(game)

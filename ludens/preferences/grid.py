@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import GameTree, pure_strategies
+from ludens.envs import AnyGame, GameTree, StrategicGame, pure_strategies
 from ludens.errors import UsageError
 from ludens.preferences.preference import Preferences, preference_array
+from ludens.preferences.strategic import payoff_range, plan_utilities
 from ludens.preferences.terms import check_payoffs, grid_terms, location
 
 TOLERANCE = 1e-9
@@ -86,6 +87,45 @@ def solve_grid(
     best = centred >= top - tolerance * scale[..., None]
     margin = top[..., 0] - np.where(best, -np.inf, centred).max(axis=-1)
     return GridSolution(pure_strategies(game), centred + middle[..., None], best, margin, scale)
+
+
+def solve_game(
+    game: AnyGame,
+    preferences: Preferences | Sequence[Preferences] | ArrayLike,
+    beliefs: ArrayLike,
+    *,
+    tolerance: float = TOLERANCE,
+) -> GridSolution:
+    """Compute utilities and optimal strategies of preferences × beliefs, whose leading axes broadcast, in one
+    game: a game tree, or one in which all move at once.
+
+    Raises:
+        GameError: a belief is not a strategy of the game.
+        UsageError: preferences have a wrong shape or value, or the axes do not broadcast.
+    """
+    if isinstance(game, GameTree):
+        return solve_grid(game, game.payoffs, preferences, beliefs, tolerance=tolerance)
+    weights = preference_array(preferences)
+    try:
+        utilities = plan_utilities(game, weights, beliefs)
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        axes = (weights.shape[:-1], np.shape(beliefs)[:-1])
+        raise UsageError(f"Leading axes of preferences and beliefs do not broadcast: {axes}.") from None
+    low, high = payoff_range(game)
+    scale = np.broadcast_to((high - low) * (1 + np.abs(weights[..., :2]).sum(-1)), utilities.shape[:-1])
+    top = utilities.max(axis=-1, keepdims=True)
+    best = utilities >= top - tolerance * scale[..., None]
+    margin = top[..., 0] - np.where(best, -np.inf, utilities).max(axis=-1)
+    return GridSolution(pure_strategies(game), utilities, best, margin, scale)
+
+
+def largest_payoff(game: AnyGame) -> float:
+    """Return the largest absolute payoff, in points, by which rounding is judged."""
+    if isinstance(game, StrategicGame):
+        return max(map(abs, payoff_range(game)))
+    return float(np.abs(game.payoffs).max())
 
 
 def payoff_table(games: Sequence[GameTree]) -> NDArray[np.float64]:

@@ -4,8 +4,8 @@ Pure strategies are enough. No path meets an information set twice, so the proba
 with at most one factor per set, also when the same strategy is used in all roles. Therefore π(x, ŷ), the
 comparison terms and π(x, x) are multilinear in the distributions at the sets, and a multilinear function on a
 product of simplices has its maximum at a vertex: at each set, a mixture can be replaced by the best option in
-it. (In a symmetric *simultaneous* game both players decide at the same set, π(x, x) is quadratic, and a
-mixture can be the only optimum.)
+it. In a symmetric *simultaneous* game both players decide at the same set, π(x, x) is quadratic, and a
+mixture can be the only optimum: `best_strategies` looks for one there.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import GameTree
+from ludens.envs import AnyGame, StrategicGame, check_strategy
 from ludens.errors import UsageError
-from ludens.preferences.grid import TOLERANCE, solve_grid
+from ludens.preferences.grid import TOLERANCE, largest_payoff, solve_game
 from ludens.preferences.preference import Preferences
+from ludens.preferences.strategic import best_mixture
 from ludens.preferences.utility import utility
 
 
@@ -28,7 +29,8 @@ class BestStrategies:
 
     Attributes:
         game: the rules.
-        strategies: the optimal ones, shape (n, width); more than one row is a tie.
+        strategies: the optimal ones, shape (n, width); more than one row is a tie. Where all move at once
+            and a mixture is better than all of them, that alone.
         utility: the utility of each of them, in points.
         margin: points by which they lead the best strategy that is not optimal; inf if every strategy is
             optimal.
@@ -36,7 +38,7 @@ class BestStrategies:
         utilities: of every pure strategy, shape (N,).
     """
 
-    game: GameTree
+    game: AnyGame
     strategies: NDArray[np.float64]
     utility: float
     margin: float
@@ -55,9 +57,12 @@ class BestStrategies:
 
 
 def best_strategies(
-    game: GameTree, preferences: Preferences, belief: ArrayLike, *, tolerance: float = TOLERANCE
+    game: AnyGame, preferences: Preferences, belief: ArrayLike, *, tolerance: float = TOLERANCE
 ) -> BestStrategies:
     """Return every pure strategy that maximises utility against `belief`, one vector of shape (width,).
+
+    Where all move at once and a mixed strategy is better than every pure one, that is returned instead (see
+    `ludens.preferences.strategic.best_mixture`).
 
     Strategies whose utilities differ by at most `tolerance` × payoff scale are reported as tied; the scale
     is the difference between the game's largest and smallest payoff, times 1 + |α| + |β|. For many problems
@@ -68,17 +73,23 @@ def best_strategies(
             strategies.
         UsageError: more than one problem is given.
     """
-    solution = solve_grid(game, game.payoffs, preferences, belief, tolerance=tolerance)
+    solution = solve_game(game, preferences, belief, tolerance=tolerance)
     if solution.margin.ndim:
         raise UsageError(
             f"One problem has one belief and one preference; got {np.shape(belief)}: use solve_grid."
         )
     chosen = solution.strategies[solution.best]
     top = float(solution.utilities.max())
+    if isinstance(game, StrategicGame) and (mixed := best_mixture(game, preferences, belief)) is not None:
+        best, utility_of = mixed
+        margin = utility_of - top
+        return BestStrategies(
+            game, best[None, :], utility_of, margin, solution.strategies, solution.utilities
+        )
     return BestStrategies(game, chosen, top, float(solution.margin), solution.strategies, solution.utilities)
 
 
-def optimal_options(game: GameTree, preferences: Preferences, belief: ArrayLike) -> dict[str, frozenset[str]]:
+def optimal_options(game: AnyGame, preferences: Preferences, belief: ArrayLike) -> dict[str, frozenset[str]]:
     """Return the options that some optimal strategy uses at each information set; where the choice does not
     matter, all of them.
 
@@ -93,7 +104,7 @@ def optimal_options(game: GameTree, preferences: Preferences, belief: ArrayLike)
 
 
 def regret(
-    game: GameTree, preferences: Preferences, strategy: ArrayLike, belief: ArrayLike
+    game: AnyGame, preferences: Preferences, strategy: ArrayLike, belief: ArrayLike
 ) -> NDArray[np.float64]:
     """Return the utility lost against the oracle, in points, at least 0.
 
@@ -104,14 +115,20 @@ def regret(
     Raises:
         GameError: the strategy or the belief is not a strategy of the game.
     """
-    solution = solve_grid(game, game.payoffs, preferences, belief)
-    lost = solution.utilities.max(axis=-1) - utility(game, preferences, strategy, belief)
+    solution = solve_game(game, preferences, belief)
+    top = solution.utilities.max(axis=-1)
+    if isinstance(game, StrategicGame):
+        rows = check_strategy(game, belief)
+        mixed = [best_mixture(game, preferences, row) for row in rows.reshape(-1, game.width)]
+        over = [-np.inf if each is None else each[1] for each in mixed]
+        top = np.maximum(top, np.reshape(over, rows.shape[:-1]))
+    lost = top - utility(game, preferences, strategy, belief)
     # Adding a large constant to all payoffs costs digits of the utilities, which must not show up as regret.
-    rounding = 16 * np.finfo(np.float64).eps * np.abs(game.payoffs).max()
+    rounding = 16 * np.finfo(np.float64).eps * largest_payoff(game)
     return np.where(lost > TOLERANCE * solution.scale + rounding, lost, 0.0)
 
 
-def plan(game: GameTree, strategy: ArrayLike) -> dict[str, str]:
+def plan(game: AnyGame, strategy: ArrayLike) -> dict[str, str]:
     """Return a pure strategy by name, from information set to option."""
     vector = np.asarray(strategy, dtype=np.float64)
     return {node.label: node.options[int(vector[node.columns].argmax())] for node in game.information_sets}

@@ -12,13 +12,14 @@ stays exact.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import ChanceNode, DecisionNode, GameTree, Node, PayoffNode
+from ludens.envs import AnyGame, ChanceNode, DecisionNode, GameTree, Node, PayoffNode, StrategicGame
 from ludens.errors import UsageError
 
 Felt = Callable[..., ArrayLike]
@@ -77,12 +78,14 @@ class OutcomePreferences:
             )
         return worths
 
-    def game(self, game: GameTree) -> GameTree:
+    def game(self, game: AnyGame) -> AnyGame:
         """Return the same game with what outcomes are worth in place of payoffs.
 
         Raises:
             UsageError: as `worths`.
         """
+        if isinstance(game, StrategicGame):
+            return replace(game, payoff=partial(_strategic_worths, game, self), own_payoff=None)
         worths = iter(self.worths(np.asarray(game.payoffs)))
         return GameTree(game.name, game.roles, _valued(game.root, worths))
 
@@ -103,6 +106,13 @@ def maximin(weight: float) -> OutcomePreferences:
 def _maximin(payoffs: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
     felt: NDArray[np.float64] = (1 - weight) * payoffs + weight * payoffs.min(axis=1, keepdims=True)
     return felt
+
+
+def _strategic_worths(
+    game: StrategicGame, preferences: OutcomePreferences, profiles: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    paid = game.payoffs_of(profiles)
+    return preferences.worths(paid.reshape(-1, paid.shape[-1])).reshape(paid.shape)
 
 
 def _valued(node: Node, worths: Iterator[NDArray[np.float64]]) -> Node:

@@ -23,10 +23,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import GameTree, check_strategy, path_probabilities, pure_strategies
+from ludens.envs import AnyGame, GameTree, StrategicGame, check_strategy, path_probabilities, pure_strategies
 from ludens.envs.tree.strategies import leaf_chances
 from ludens.errors import UsageError
 from ludens.preferences.preference import Preferences, preference_array
+from ludens.preferences.strategic import strategic_terms
 
 Floats = NDArray[np.float64]
 
@@ -49,13 +50,16 @@ class UtilityTerms(NamedTuple):
         return utility
 
 
-def utility_terms(game: GameTree, belief: ArrayLike) -> UtilityTerms:
+def utility_terms(game: AnyGame, belief: ArrayLike) -> UtilityTerms:
     """Return the terms of every pure strategy, in the order of `pure_strategies`, against a belief (...,
     width).
 
     Raises:
         GameError: the belief is not a strategy of the game.
+        UsageError: the game has more than two players, who move at once, and utility is not linear in κ.
     """
+    if isinstance(game, StrategicGame):
+        return UtilityTerms(*strategic_terms(game, belief))
     return grid_terms(game, game.payoffs, belief)
 
 

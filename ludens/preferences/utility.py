@@ -12,13 +12,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import GameTree, expected_payoff, outcome_probabilities
+from ludens.envs import AnyGame, StrategicGame, expected_payoff, outcome_probabilities
+from ludens.envs.strategic import expectations
 from ludens.preferences.preference import Preferences
+from ludens.preferences.strategic import strategic_utility
 from ludens.preferences.terms import comparison_tables, distribution
 
 
 def utility(
-    game: GameTree, preferences: Preferences, strategy: ArrayLike, belief: ArrayLike, role: str | None = None
+    game: AnyGame, preferences: Preferences, strategy: ArrayLike, belief: ArrayLike, role: str | None = None
 ) -> NDArray[np.float64]:
     """Return the utility, in points, of playing `strategy` when all others play `belief`.
 
@@ -39,6 +41,8 @@ def utility(
     Raises:
         GameError: the strategy or the belief is not a strategy of the game, or there is no such role.
     """
+    if isinstance(game, StrategicGame):
+        return strategic_utility(game, preferences, strategy, belief, role)
     own, others = distribution(game, strategy), distribution(game, belief)
     behind, ahead = comparison_tables(game.payoffs)
     felt = (1 - preferences.kappa) * game.payoffs - preferences.alpha * behind - preferences.beta * ahead
@@ -51,12 +55,14 @@ def utility(
     return total
 
 
-def universalised_payoff(game: GameTree, strategy: ArrayLike) -> NDArray[np.float64]:
+def universalised_payoff(game: AnyGame, strategy: ArrayLike) -> NDArray[np.float64]:
     """Return π(x, x), the payoff in points if everybody used the strategy in every role; shape: the batch
     axes.
 
     Raises:
         GameError: it is not a strategy of the game.
     """
+    if isinstance(game, StrategicGame):
+        return expectations.expected_payoff(game, strategy, strategy)
     own = distribution(game, strategy)
     return expected_payoff(game, own, own)

@@ -37,6 +37,9 @@ from ludens.testing.episodes import (
     vector_of,
 )
 
+_CYCLES = 4
+"""PettingZoo's test of `max_cycles` asks for so many."""
+
 
 class EnvironmentConformance:
     """Tests of an environment. Inherit from this class and set `environment` (and `options`)::
@@ -200,11 +203,11 @@ class EnvironmentConformance:
         every cycle and that the episode outlasts `max_cycles`, and neither holds if one seat moves at a time
         and the rules end the game.
         """
-        if not self.turn_based:
+        whole = count_moves(self.make(), 4)
+        if not self.turn_based and whole > _CYCLES * len(self.make().possible_agents):
             with quiet():
                 module = SimpleNamespace(env=self.make, parallel_env=self.make_parallel)
                 pettingzoo_test("max_cycles_test")(module)
-        whole = count_moves(self.make(), 4)
         for limit in range(1, min(whole, 6) + 2):
             env = self.make(max_cycles=limit)
             env.reset(seed=4)

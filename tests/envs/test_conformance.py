@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ludens.envs import FAMILIES, environments
+from ludens.envs import FAMILIES, LIBRARY, environments
 from ludens.testing import EnvironmentConformance
 
 # Ways to set up every environment, and further ones for those of game trees.
@@ -22,6 +22,14 @@ VARIANTS = {
     "strategy_5": {"method": "strategy", "rounds": 5},
 }
 
+# The same environment with other rules is tried for all of these games, the rest for one small and one large.
+SIMULTANEOUS = {
+    "repeated": {"rounds": 5, "memory": 3},
+    "random_length": {"continuation": 0.8, "rounds": 8},
+    "crowd": {"groups": 3, "matching": "random", "rounds": 3, "history": "reputation", "noise": 0.1},
+}
+IN_ALL_FORMS = {"ludens/prisoners_dilemma-v0", "ludens/public_goods-v0"}
+
 MARKETS = {
     "continuous": {"actions": "continuous", "observation": "box"},
     "alone": {"firms": 1, "actions": "continuous"},
@@ -38,7 +46,7 @@ def _case(environment: str, variant: str) -> type[EnvironmentConformance]:
     return type(
         f"Test{name}{variant.title().replace('_', '')}",
         (EnvironmentConformance,),
-        {"environment": environment, "options": (FORMS | VARIANTS | MARKETS)[variant]},
+        {"environment": environment, "options": (FORMS | VARIANTS | SIMULTANEOUS | MARKETS)[variant]},
     )
 
 
@@ -46,6 +54,10 @@ def _variants(environment: str) -> list[str]:
     families = {family.environment for family in FAMILIES.values()}
     if environment in families:
         return [*VARIANTS, *(form for form in FORMS if form != "as_it_comes")]
+    if environment in IN_ALL_FORMS:
+        return [*FORMS, *SIMULTANEOUS]
+    if environment in {family.environment for family in LIBRARY.values()}:
+        return ["as_it_comes"]
     if environment == "ludens/bertrand-v0":
         return [*FORMS, *MARKETS]
     return list(FORMS)

@@ -8,14 +8,17 @@ import numpy as np
 import pettingzoo
 import pytest
 
-from ludens.envs import FAMILIES, environments
+from ludens.envs import LIBRARY, StrategicFamily, environments
 from ludens.envs.av.registration import KINDS
 from ludens.envs.pricing.registration import PRICING
-from ludens.envs.registration import TREE_OPTIONS
+from ludens.envs.registration import STRATEGIC_OPTIONS, TREE_OPTIONS
 from ludens.errors import LudensError
 
 OPTIONS = {kind.environment: kind.options for kind in (*KINDS, *PRICING)}
-OPTIONS |= {family.environment: TREE_OPTIONS for family in FAMILIES.values()}
+OPTIONS |= {
+    family.environment: STRATEGIC_OPTIONS if isinstance(family, StrategicFamily) else TREE_OPTIONS
+    for family in LIBRARY.values()
+}
 WRONG = [
     True,
     -1,

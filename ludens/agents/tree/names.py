@@ -1,4 +1,4 @@
-"""The names of policies that play game trees.
+"""The names of policies that play game trees, and games in which all move at once.
 
 ==========================================  ==========================================================
 specification                               policy
@@ -112,17 +112,17 @@ def _maximin(weight: float, kappa: float = 0.0, belief: Any = "uniform") -> Poli
     return OutcomeOraclePolicy(maximin(weight), kappa, belief)
 
 
-def _is_tree(game: object) -> bool:
-    from ludens.envs import GameTree
+def _is_game(game: object) -> bool:
+    from ludens.envs import GameTree, StrategicGame
 
-    return isinstance(game, GameTree)
+    return isinstance(game, GameTree | StrategicGame)
 
 
 DOMAIN = Domain(
     games="game trees",
     # Every environment that no other domain claims, those of other packages among them.
     environments=frozenset(),
-    holds=_is_tree,
+    holds=_is_game,
     names={
         **{name: Name(f"ludens.agents.tree.scripted:{rule}") for name, rule in _RULES.items()},
         "homo_economicus": Name(_homo_economicus, words=_WORDS),

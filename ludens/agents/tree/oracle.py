@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision, Policy, draw
-from ludens.envs import GameTree, Turn
+from ludens.envs import AnyGame, GameTree, StrategicGame, Turn
 from ludens.errors import UsageError
 from ludens.preferences import (
     Belief,
@@ -50,7 +50,7 @@ class _PreferencePolicy(Policy):
             )
         self.preferences = preferences
         self.belief = _plain(belief)
-        self._solved: dict[GameTree, _Solved] = {}
+        self._solved: dict[AnyGame, _Solved] = {}
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Policy) and self.describe() == other.describe()
@@ -65,12 +65,14 @@ class _PreferencePolicy(Policy):
         """Draw an option from the exact probabilities at this information set.
 
         Raises:
-            UsageError: the turn's game is no `GameTree`, or the belief makes no sense in it.
+            UsageError: the turn's game is no `GameTree` and no `StrategicGame`, or the belief makes no
+                sense in it.
         """
         game = turn.game
-        if not isinstance(game, GameTree):
+        if not isinstance(game, GameTree | StrategicGame):
             raise UsageError(
-                f"{self.name} solves game trees; {turn.environment} is played on a {type(game).__name__}: "
+                f"{self.name} solves game trees; {turn.environment} is played "
+                f"on a {type(game).__name__}: "
                 "name the policy for it, as ludens.agents.make_policy(name, environment) does."
             )
         solved = self._solution(game)
@@ -85,7 +87,7 @@ class _PreferencePolicy(Policy):
             reasoning=self._reasoning(turn, solved.worth[columns], shares),
         )
 
-    def strategy(self, game: GameTree) -> NDArray[np.float64]:
+    def strategy(self, game: AnyGame) -> NDArray[np.float64]:
         """Return the behaviour strategy that the policy plays in a game, shape (width,).
 
         Raises:
@@ -107,7 +109,7 @@ class _PreferencePolicy(Policy):
             return ""
         return " (equilibrium belief)" if self.belief == "equilibrium" else " (given belief)"
 
-    def _solution(self, game: GameTree) -> _Solved:
+    def _solution(self, game: AnyGame) -> _Solved:
         solution = self._solved.get(game)
         if solution is None:
             if len(self._solved) >= _CACHE_LIMIT:
@@ -129,7 +131,7 @@ class _PreferencePolicy(Policy):
 
     @abstractmethod
     def _choose(
-        self, game: GameTree, belief: NDArray[np.float64]
+        self, game: AnyGame, belief: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return the behaviour strategy to play, all pure strategies, and their utilities."""
 
@@ -163,7 +165,7 @@ class OraclePolicy(_PreferencePolicy):
         self.name = ("oracle " if social else "") + preferences.name + self._suffix()
 
     def _choose(
-        self, game: GameTree, belief: NDArray[np.float64]
+        self, game: AnyGame, belief: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         best = best_strategies(game, self.preferences, belief)
         return best.strategies.mean(axis=0), best.all_strategies, best.utilities
@@ -202,7 +204,7 @@ class OutcomeOraclePolicy(OraclePolicy):
     def _spec(self) -> str:
         return self.name
 
-    def _solution(self, game: GameTree) -> _Solved:
+    def _solution(self, game: AnyGame) -> _Solved:
         known = self._solved.get(game)
         if known is None:
             known = self._solved[game] = super()._solution(self.outcomes.game(game))
@@ -246,7 +248,7 @@ class QuantalPolicy(_PreferencePolicy):
         return f"{super()._spec()},noise={self.noise!r}"
 
     def _choose(
-        self, game: GameTree, belief: NDArray[np.float64]
+        self, game: AnyGame, belief: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         choice = choice_probabilities(game, self.preferences, belief, self.noise)
         return choice.marginals, choice.strategies, choice.utilities

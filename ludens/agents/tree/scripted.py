@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
-from ludens.envs import GameTree, Step, Turn, family_of
+from ludens.envs import GameTree, Step, StrategicGame, Turn, family_of
+from ludens.envs.strategic.tree_form import node_in_game
 from ludens.errors import UsageError
 
 
@@ -140,12 +141,14 @@ def _moves_of_others(policy: Policy, turn: Turn, *, rounds: bool) -> Iterator[bo
 
 
 def _was_prosocial(policy: Policy, turn: Turn, step: Step) -> bool:
-    return step.option == _prosocial(policy, turn, step.label)
+    # Where all move at once, the steps of a finished round name every player by a role of its own.
+    node = node_in_game(turn.game, step.label) if isinstance(turn.game, StrategicGame) else step.label
+    return step.option == _prosocial(policy, turn, node)
 
 
 def _prosocial(policy: Policy, turn: Turn, node: str | None = None) -> str:
     node = turn.node if node is None else node
-    family = family_of(turn.game) if isinstance(turn.game, GameTree) else None
+    family = family_of(turn.game) if isinstance(turn.game, GameTree | StrategicGame) else None
     if family is None or node not in family.prosocial:
         raise UsageError(
             f"{policy.name} needs to know what cooperation is at {node!r}, and {turn.game.name!r} is no "

@@ -1,13 +1,17 @@
 """The games: one short file each, and those of other packages.
 
-A module in this folder that defines `FAMILY` is registered automatically. Another package names its games in
+A module in this folder that defines `FAMILY`, a `Family` of game trees or a `StrategicFamily` of games in
+which all move at once, is registered automatically. Another package names its games in
 its ``pyproject.toml``::
 
     [project.entry-points."ludens.games"]
     stag_hunt = "my_package.stag_hunt:FAMILY"
 
-The object is a `Family`, or an `EnvSpec` for an environment that is not a game tree. It is
-loaded when it is looked up or listed for the first time.
+The object is a `Family`, a `StrategicFamily`, or an `EnvSpec` for any other environment. It is loaded when
+it is looked up or listed for the first time.
+
+`LIBRARY` has all families and `find_game` all their published games; `FAMILIES` and `PROTOCOLS` are the
+game trees that benchmarks ask unless others are named.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ from functools import cache
 from typing import TypeVar
 
 from ludens.envs.spec import EnvSpec
-from ludens.envs.tree.family import Family
+from ludens.envs.strategic.family import StrategicFamily
+from ludens.envs.strategic.game import StrategicGame
+from ludens.envs.tree.family import BaseFamily, Family
 from ludens.envs.tree.nodes import GameError
 from ludens.envs.tree.tree import GameTree
 from ludens.errors import UsageError
@@ -31,8 +37,13 @@ GROUP = "ludens.games"
 
 T = TypeVar("T")
 
+AnyFamily = Family | StrategicFamily
+AnyGame = GameTree | StrategicGame
+
 _families: dict[str, Family] = {}
 _protocols: dict[str, GameTree] = {}
+_library: dict[str, AnyFamily] = {}
+_games: dict[str, AnyGame] = {}
 
 
 class UnknownGameError(UsageError, KeyError):
@@ -77,6 +88,15 @@ class _Families(_Table[Family]):
         return super().__getitem__(name)
 
 
+class _Library(_Table[AnyFamily]):
+    """The table of all families; the one that is asked for is loaded by itself."""
+
+    def __getitem__(self, name: str) -> AnyFamily:
+        if name not in _library and name in installed(GROUP) and isinstance(load_game(name), EnvSpec):
+            raise UnknownGameError(f"The game {name!r} is an environment, and not a family of games.")
+        return super().__getitem__(name)
+
+
 class _Protocols(_Table[GameTree]):
     """The table of protocols, any of which any package may bring."""
 
@@ -87,44 +107,74 @@ class _Protocols(_Table[GameTree]):
 
 
 FAMILIES: Mapping[str, Family] = _Families(_families, "family of games")
-"""All families by name, in the order of tables and pictures."""
+"""The families of game trees that benchmarks ask, and those of other packages, by name, in the order of
+tables and pictures."""
+
+LIBRARY: Mapping[str, AnyFamily] = _Library(_library, "family of games")
+"""All families by name: game trees and games in which all move at once."""
 
 PROTOCOLS: Mapping[str, GameTree] = _Protocols(_protocols, "protocol")
-"""Published parameter sets of all families, by name: ``PROTOCOLS["SPD1"]`` … ``PROTOCOLS["UG6"]``."""
+"""Published parameter sets of these families, by name: ``PROTOCOLS["SPD1"]`` … ``PROTOCOLS["UG6"]``."""
 
 
-def family_of(game: GameTree) -> Family | None:
-    """Return the family that a game belongs to, or None for a custom tree."""
-    return FAMILIES.get(game.name)
+def find_game(protocol: str) -> AnyGame:
+    """Return the game of a published parameter set of any family, for example ``"TG5"`` or ``"PD1"``.
+
+    Raises:
+        UnknownGameError: there is none of that name; the message lists those that exist.
+    """
+    if protocol not in _games:
+        load_games()
+    if protocol not in _games:
+        raise UnknownGameError(
+            f"There is no protocol {protocol!r} here: install the package that brings its game, or "
+            "load the file "
+            f"that registers it; there are {', '.join(_games)}."
+        )
+    return _games[protocol]
 
 
-def add_family(family: Family) -> None:
-    """Add a family and its protocols to the two tables.
+def protocols() -> tuple[str, ...]:
+    """Return the names of the published parameter sets of all families."""
+    load_games()
+    return tuple(_games)
+
+
+def family_of(game: AnyGame) -> AnyFamily | None:
+    """Return the family that a game belongs to, or None for a game of one's own."""
+    return LIBRARY.get(game.name)
+
+
+def add_family(family: AnyFamily) -> None:
+    """Add a family and its protocols to the tables.
 
     Raises:
         GameError: the family's name or one of its protocols' is taken, or a protocol is not such a game.
     """
-    taken = ({family.name} & set(_families)) | (set(family.protocols) & set(_protocols))
+    taken = ({family.name} & set(_library)) | (set(family.protocols) & set(_games))
     if taken:
         raise GameError(f"The name {min(taken)!r} of family {family.name!r} is taken; choose another.")
     games = {name: family.game(name) for name in family.protocols}
-    _families[family.name] = family
-    _protocols.update(games)
+    _library[family.name] = family
+    _games.update(games)
+    if isinstance(family, Family) and family.benchmark:
+        _families[family.name] = family
+        _protocols.update({name: game for name, game in games.items() if isinstance(game, GameTree)})
 
 
 @cache
-def load_game(name: str) -> Family | EnvSpec:
+def load_game(name: str) -> AnyFamily | EnvSpec:
     """Return the game that another package provides under a name; a family is added to the tables.
 
     Raises:
         UsageError: it cannot be loaded, is not a game, has another name or one that is taken, or one of its
             protocols cannot be built.
     """
-    game: Family | EnvSpec = load_installed(GROUP, name)
-    if not isinstance(game, Family | EnvSpec):
+    game: AnyFamily | EnvSpec = load_installed(GROUP, name)
+    if not isinstance(game, BaseFamily | EnvSpec):
         raise UsageError(
             f"The plug-in {name!r} ({GROUP}) gives {type(game).__name__}, which is not a game: name a "
-            "Family or an EnvSpec."
+            "Family, a StrategicFamily or an EnvSpec."
         )
     if game.environment != f"ludens/{name}-v0":
         raise UsageError(
@@ -134,7 +184,7 @@ def load_game(name: str) -> Family | EnvSpec:
     try:
         if isinstance(game, EnvSpec):
             _check_lists(game)
-        elif _families.get(name) != game:
+        elif _library.get(name) != game:
             add_family(game)
     except Exception as error:  # what another package does wrong must not spoil the games of the others
         brought = installed(GROUP)[name].dist
@@ -152,13 +202,13 @@ def _check_lists(game: EnvSpec) -> None:
         raise TypeError(f"its roles and options are named by texts, not by {wrong[0]!r}")
 
 
-def load_games() -> dict[str, Family | EnvSpec]:
+def load_games() -> dict[str, AnyFamily | EnvSpec]:
     """Return every game of other packages that can be loaded, by name; warn of those that cannot."""
     return {name: game for name in sorted(installed(GROUP)) if (game := _loaded(name)) is not None}
 
 
 @cache
-def _loaded(name: str) -> Family | EnvSpec | None:
+def _loaded(name: str) -> AnyFamily | EnvSpec | None:
     try:
         return load_game(name)
     except UsageError as error:
@@ -166,10 +216,11 @@ def _loaded(name: str) -> Family | EnvSpec | None:
         return None
 
 
-def built_in() -> tuple[Family, ...]:
-    """Return the families of this package."""
+def built_in() -> tuple[AnyFamily, ...]:
+    """Return the families of this package, those of the benchmark first."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(importlib.import_module(f"{__name__}.{name}").FAMILY for name in names)
+    families = [importlib.import_module(f"{__name__}.{name}").FAMILY for name in names]
+    return tuple(sorted(families, key=lambda family: not getattr(family, "benchmark", False)))
 
 
 for _family in built_in():

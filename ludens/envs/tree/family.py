@@ -10,7 +10,7 @@ import itertools
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ludens.checks import entries
 from ludens.display.notebook import Shown, View
@@ -21,8 +21,8 @@ from ludens.envs.tree.tree import GameTree
 
 
 @dataclass(frozen=True, repr=False)
-class Family(Shown):
-    """One kind of game.
+class BaseFamily(Shown):
+    """What every kind of game has: a name, its roles, free numbers, and published sets of them.
 
     Attributes:
         name: as in the environment's id, ``ludens/<name>-v0``.
@@ -30,7 +30,6 @@ class Family(Shown):
         source: the paper the game is taken from.
         roles: in the order of the payoffs.
         parameters: the names of the numbers that `build` takes, in order.
-        build: makes the root of the tree from these numbers.
         check: returns a sentence with the condition that the numbers violate, or None if they are valid.
         prosocial: for each information set, the option whose share is reported as the cooperation rate.
         protocols: the published parameter sets, by name.
@@ -41,26 +40,26 @@ class Family(Shown):
     source: str
     roles: tuple[str, ...]
     parameters: tuple[str, ...]
-    build: Callable[..., Node]
+    build: Callable[..., Any]
     check: Callable[..., str | None]
     prosocial: Mapping[str, str]
     protocols: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     shown_by: ClassVar[str] = "ludens.envs.tree.family:view"
 
     def __repr__(self) -> str:
-        return f"Family({self.name}: {', '.join(self.protocols) or 'no protocols'})"
+        return f"{type(self).__name__}({self.name}: {', '.join(self.protocols) or 'no protocols'})"
 
     @property
     def environment(self) -> str:
         """The id in both PettingZoo registries."""
         return f"ludens/{self.name}-v0"
 
-    def game(self, protocol: str | None = None, payoffs: Sequence[float] | None = None) -> GameTree:
-        """Return the game of a published `protocol`, or of `payoffs`, one number per parameter, in points.
+    def numbers(self, protocol: str | None, payoffs: Sequence[float] | None) -> dict[str, float]:
+        """Return the numbers of a published `protocol`, or `payoffs` as they are given, by parameter.
 
         Raises:
-            GameError: both or neither are given, the protocol is unknown, the numbers do not make such a
-                game, or the family itself is inconsistent.
+            GameError: both or neither are given, the protocol is unknown, or the numbers do not make such a
+                game.
         """
         if (protocol is None) == (payoffs is None):
             raise GameError(
@@ -76,10 +75,16 @@ class Family(Shown):
         if broken:
             given = ", ".join(f"{key}={value:g}" for key, value in zip(self.parameters, values, strict=True))
             raise GameError(f"Payoffs ({given}) do not make a game of {self.name}: {broken}.")
-        named = dict(zip(self.parameters, values, strict=True))
-        game = GameTree(self.name, self.roles, self.build(*values), named, protocol)
-        self._check_prosocial(game)
-        return game
+        return dict(zip(self.parameters, values, strict=True))
+
+    def check_prosocial(self, game: Any) -> None:
+        """Raise `GameError` where an option that the family calls prosocial is none of the game's."""
+        for label, option in self.prosocial.items():
+            if option not in game.information_set(label).options:
+                raise GameError(
+                    f"Family {self.name!r} calls {option!r} prosocial at {label!r}, where the options are "
+                    f"{', '.join(game.information_set(label).options)}."
+                )
 
     def _numbers(self, payoffs: Sequence[float]) -> tuple[float, ...]:
         wanted = ", ".join(self.parameters)
@@ -96,16 +101,33 @@ class Family(Shown):
             )
         return tuple(float(value) for value in given)
 
-    def _check_prosocial(self, game: GameTree) -> None:
-        for label, option in self.prosocial.items():
-            if option not in game.information_set(label).options:
-                raise GameError(
-                    f"Family {self.name!r} calls {option!r} prosocial at {label!r}, where the options are "
-                    f"{', '.join(game.information_set(label).options)}."
-                )
+
+@dataclass(frozen=True, repr=False)
+class Family(BaseFamily):
+    """One kind of game tree.
+
+    Attributes:
+        build: makes the root of the tree from these numbers.
+        benchmark: whether it is among the games that benchmarks ask unless others are named.
+    """
+
+    build: Callable[..., Node]
+    benchmark: bool = True
+
+    def game(self, protocol: str | None = None, payoffs: Sequence[float] | None = None) -> GameTree:
+        """Return the game of a published `protocol`, or of `payoffs`, one number per parameter, in points.
+
+        Raises:
+            GameError: both or neither are given, the protocol is unknown, the numbers do not make such a
+                game, or the family itself is inconsistent.
+        """
+        named = self.numbers(protocol, payoffs)
+        game = GameTree(self.name, self.roles, self.build(*named.values()), named, protocol)
+        self.check_prosocial(game)
+        return game
 
 
-def view(family: Family) -> View:
+def view(family: BaseFamily) -> View:
     """Return what a notebook shows of a family: its protocols."""
     rows = [(name, [f"{number:g}" for number in numbers]) for name, numbers in family.protocols.items()]
     asked = "; ".join(f"{option} at {node}" for node, option in family.prosocial.items())

@@ -16,6 +16,7 @@ import itertools
 import numbers
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +29,24 @@ Strategy = NDArray[np.float64]
 MAX_PURE_STRATEGIES = 1 << 20
 
 
-def strategy(game: GameTree, plan: Mapping[str, str | float | Mapping[str, float]]) -> Strategy:
+class Choices(Protocol):
+    """A game as strategies see it: where its players decide, and between what."""
+
+    @property
+    def information_sets(self) -> tuple[InformationSet, ...]:
+        """All information sets, in the order of strategy vectors."""
+
+    @property
+    def width(self) -> int:
+        """The length of a strategy vector: options summed over information sets."""
+
+    def information_set(self, label: str) -> InformationSet:
+        """Return the information set of that name."""
+
+    def __hash__(self) -> int: ...
+
+
+def strategy(game: Choices, plan: Mapping[str, str | float | Mapping[str, float]]) -> Strategy:
     """Return a strategy from names.
 
     Per information set the plan has an option's name, the probability of its first option (sets with two
@@ -51,13 +69,13 @@ def strategy(game: GameTree, plan: Mapping[str, str | float | Mapping[str, float
     return check_strategy(game, vector)
 
 
-def uniform_strategy(game: GameTree) -> Strategy:
+def uniform_strategy(game: Choices) -> Strategy:
     """Return every option of an information set equally likely; shape (width,)."""
     shares = [np.full(len(node.options), 1 / len(node.options)) for node in game.information_sets]
     return np.concatenate([np.zeros(0), *shares])
 
 
-def check_strategy(game: GameTree, vector: ArrayLike) -> Strategy:
+def check_strategy(game: Choices, vector: ArrayLike) -> Strategy:
     """Return the vector as float64, shape (..., width), if it is a distribution at every information set.
 
     Raises:
@@ -81,7 +99,7 @@ def check_strategy(game: GameTree, vector: ArrayLike) -> Strategy:
     return array
 
 
-def describe_strategy(game: GameTree, vector: ArrayLike) -> dict[str, dict[str, float]]:
+def describe_strategy(game: Choices, vector: ArrayLike) -> dict[str, dict[str, float]]:
     """Return the strategy (one vector) with its names back: information set → option → probability."""
     array = check_strategy(game, vector)
     return {
@@ -91,7 +109,7 @@ def describe_strategy(game: GameTree, vector: ArrayLike) -> dict[str, dict[str, 
 
 
 @lru_cache(maxsize=256)
-def pure_strategies(game: GameTree) -> Strategy:
+def pure_strategies(game: Choices) -> Strategy:
     """Return every pure strategy, shape (n, width), the first information set varying slowest.
 
     Raises:
@@ -200,7 +218,7 @@ def _chosen(game: GameTree, path: Mapping[str, str], role: str) -> Iterator[int]
 
 
 def _distribution(
-    game: GameTree, node: InformationSet, wanted: str | float | Mapping[str, float]
+    game: Choices, node: InformationSet, wanted: str | float | Mapping[str, float]
 ) -> NDArray[np.float64]:
     if isinstance(wanted, str):
         wanted = {wanted: 1.0}

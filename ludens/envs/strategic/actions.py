@@ -1,0 +1,110 @@
+"""What a player of a simultaneous game can do: named actions, numbers of a grid, or any number of an
+interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ludens.checks import real_number, whole_number
+from ludens.envs.tree.nodes import GameError
+
+MAX_ACTIONS = 10_001
+
+
+@dataclass(frozen=True)
+class Actions:
+    """A finite set of actions.
+
+    Attributes:
+        names: what they are called, in order; an action's place is its number.
+        values: what the payoff function is given for each: its place, or the number that it is.
+        numeric: whether the actions are numbers, so that a player can name one.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    numeric: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.names) <= MAX_ACTIONS or len(self.values) != len(self.names):
+            raise GameError(
+                f"Actions need from 1 to {MAX_ACTIONS} names and a value for each; got "
+                f"{len(self.names)} names "
+                f"and {len(self.values)} values."
+            )
+        if not all(isinstance(name, str) and name for name in self.names):
+            raise GameError(f"Every action needs a name, a text that is not empty; got {self.names!r}.")
+        if len(set(self.names)) < len(self.names):
+            raise GameError(f"Every action needs a name of its own; got {', '.join(self.names)}.")
+        if not all(math.isfinite(value) for value in self.values):
+            raise GameError(f"The values of actions must be finite; got {self.values!r}.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """All numbers from `low` to `high`.
+
+    Attributes:
+        low, high: the bounds, both included.
+        points: how many equally spaced numbers stand for the interval where a finite set is needed: in
+            beliefs, mixed strategies and quantal responses.
+    """
+
+    low: float
+    high: float
+    points: int = 101
+
+    def __post_init__(self) -> None:
+        bounds = (real_number(self.low), real_number(self.high))
+        low, high = (math.nan if bound is None else bound for bound in bounds)
+        if not -math.inf < low < high < math.inf:
+            raise GameError(f"An interval has finite bounds, low < high; got {self.low!r} and {self.high!r}.")
+        if (points := whole_number(self.points)) is None or not 2 <= points <= MAX_ACTIONS:
+            raise GameError(
+                f"An interval is represented by 2 to {MAX_ACTIONS} points; got points={self.points!r}."
+            )
+
+    def grid(self) -> Actions:
+        """Return the equally spaced numbers that stand for the interval."""
+        values = np.linspace(self.low, self.high, self.points)
+        return Actions(tuple(f"{value:.12g}" for value in values), tuple(values.tolist()), numeric=True)
+
+
+def named(*names: str) -> Actions:
+    """Return actions by their names; the payoff function is given their places 0, 1, …
+
+    Raises:
+        GameError: a name is empty or comes twice.
+    """
+    return Actions(names, tuple(map(float, range(len(names)))))
+
+
+def whole_numbers(low: int, high: int, step: int = 1) -> Actions:
+    """Return the whole numbers from `low` to `high`, both included if `step` leads there.
+
+    Raises:
+        GameError: there is none, or a bound is not a whole number.
+    """
+    if any(whole_number(each) is None for each in (low, high, step)) or step < 1 or high < low:
+        raise GameError(
+            f"Whole numbers go from low up to high by a step; got {low!r}, {high!r} and {step!r}."
+        )
+    return numbers_of(range(low, high + 1, step))
+
+
+def numbers_of(values: Iterable[float]) -> Actions:
+    """Return actions that are numbers, in the order given.
+
+    Raises:
+        GameError: there is none, one comes twice, or one is not finite.
+    """
+    listed = tuple(float(value) for value in values)
+    return Actions(tuple(f"{value:.12g}" for value in listed), listed, numeric=True)

@@ -1,0 +1,386 @@
+"""The environment of a simultaneous game: PettingZoo's Parallel API, one step for every round.
+
+An episode repeats the game a fixed or a random number of times, among fixed partners or among partners that
+are drawn anew for every round, in one group or in several. What a seat sees of the others can be noisy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from ludens.checks import check_choice, check_count, real_number, whole_number
+from ludens.envs.base import (
+    Info,
+    Observation,
+    ObservationForm,
+    RenderMode,
+    SimultaneousEnv,
+    StepResult,
+    observation_space,
+)
+from ludens.envs.strategic import drawing
+from ludens.envs.strategic.actions import Interval
+from ludens.envs.strategic.game import Floats, StrategicGame
+from ludens.envs.strategic.turns import MOST_NAMED, strategic_turn
+from ludens.envs.turn import Turn
+from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Matching = Literal["fixed", "random"]
+Monitoring = Literal["own", "reputation"]
+
+MOST_ROUNDS = 10_000
+"""A game of random length ends after this many rounds at the latest, unless `rounds` says otherwise."""
+
+_TABULATED = 4096
+
+
+class StrategicEnv(SimultaneousEnv):
+    """A simultaneous game, repeated.
+
+    Args:
+        game: the rules.
+        environment: the id that turns and errors name.
+        rounds: how often the game is played; with `continuation`, at most so often.
+        continuation: after every round another one follows with this probability, and a seat does not know
+            which round is the last. None for a known number of rounds.
+        groups: how many groups play the game side by side; there are so many times n seats.
+        matching: ``"fixed"`` keeps the groups, ``"random"`` draws them anew for every round. A seat keeps
+            its role.
+        history: ``"own"``: a seat learns what happened in its own groups; ``"reputation"``: it also learns,
+            before it moves, what its present partners did in earlier rounds, whomever they met.
+        noise: the probability with which a seat sees another's action wrongly, as one of the other actions
+            with equal chances, each seat for itself. Payoffs follow from what was really done; the payoffs
+            that turns show follow from what the seat saw.
+        memory: how many of the last rounds are observed; turns hold all of them.
+        max_cycles: the episode is truncated after so many steps.
+        render_mode, observation: see `BaseEnv`.
+
+    Raises:
+        UsageError: an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        game: StrategicGame,
+        environment: str | None = None,
+        *,
+        rounds: int | None = None,
+        continuation: float | None = None,
+        groups: int = 1,
+        matching: Matching = "fixed",
+        history: Monitoring = "own",
+        noise: float = 0.0,
+        memory: int = 1,
+        max_cycles: int | None = None,
+        render_mode: RenderMode | None = None,
+        observation: ObservationForm = "dict",
+    ) -> None:
+        name = environment or game.name
+        groups = check_count(name, "groups", groups)
+        seats = [f"player_{seat}" for seat in range(groups * len(game.seats))]
+        super().__init__(name, seats, render_mode, observation)
+        check_choice(name, "matching", matching, get_args(Matching))
+        check_choice(name, "history", history, get_args(Monitoring))
+        self.game = game
+        self.groups = groups
+        self.matching: Matching = matching
+        self.history: Monitoring = history
+        self.continuation = None if continuation is None else _share(name, "continuation", continuation)
+        self.noise = _share(name, "noise", noise)
+        if rounds is None:
+            rounds = 1 if continuation is None else MOST_ROUNDS
+        self.rounds = check_count(name, "rounds", rounds)
+        self.memory = check_count(name, "memory", memory, least=0)
+        self.max_cycles = None if max_cycles is None else check_count(name, "max_cycles", max_cycles)
+        self._number = {agent: number for number, agent in enumerate(seats)}
+        self._role = [game.seats[number % len(game.seats)] for number in range(len(seats))]
+        self._continuous = [isinstance(game.actions[role], Interval) for role in self._role]
+        self._values = {role: np.array(actions.values) for role, actions in game.finite.items()}
+        self._masks = {role: np.ones(len(actions), dtype=np.int8) for role, actions in game.finite.items()}
+        self._table = self._payoff_table()
+        self._orders = [_own_first(game, place) for place in range(len(game.seats))]
+        self._base: dict[str, NDArray[np.float32]] = {}
+        self._set_spaces(
+            {agent: self._actions_of(agent) for agent in seats},
+            {agent: self._observed_space(agent) for agent in seats},
+        )
+        self._forget()
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the seed matters before anybody has drawn an action."""
+        random_groups = self.matching == "random" and self.groups > 1 and self.rounds > 1
+        return self.noise > 0 or random_groups or (self.continuation is not None and self.rounds > 1)
+
+    @property
+    def round(self) -> int:
+        """How many rounds have been played."""
+        return len(self._played)
+
+    @property
+    def played(self) -> Floats:
+        """The action values of all seats, shape (rounds played, seats)."""
+        return np.array([values for values, _ in self._played]).reshape(self.round, len(self.possible_agents))
+
+    @property
+    def paid(self) -> Floats:
+        """The payoffs of all seats, in points, shape (rounds played, seats)."""
+        return np.array([paid for _, paid in self._played]).reshape(self.round, len(self.possible_agents))
+
+    def _forget(self) -> None:
+        self._played: list[tuple[list[float], list[float]]] = []
+        self._grouped: list[list[list[int]]] = []
+        self._seen: list[Floats | None] = []
+        self._groups: list[list[int]] = []
+        self._place: list[tuple[int, int]] = []
+
+    def _open(self, rng: np.random.Generator) -> list[str]:
+        self._forget()
+        self._regroup(rng)
+        return self.possible_agents[:]
+
+    def _regroup(self, rng: np.random.Generator) -> None:
+        """Put every seat into a group: at the beginning, and before every round where partners are drawn."""
+        size = len(self.game.seats)
+        if self._groups and (self.matching == "fixed" or self.groups == 1):
+            return
+        table = np.arange(self.groups * size).reshape(self.groups, size)
+        if self.matching == "random" and self.groups > 1:
+            start = 0
+            for count in self.game.players.values():
+                block = table[:, start : start + count].ravel()
+                table[:, start : start + count] = rng.permutation(block).reshape(self.groups, count)
+                start += count
+        self._groups = table.tolist()
+        self._place = [(0, 0)] * (self.groups * size)
+        for number, members in enumerate(self._groups):
+            for place, seat in enumerate(members):
+                self._place[seat] = (number, place)
+
+    def _legal(self, agent: str, action: Any) -> Any:
+        seat = self._number[agent]
+        role = self._role[seat]
+        if not self._continuous[seat]:
+            number = whole_number(action)
+            if number is not None and 0 <= number < len(self._values[role]):
+                return number
+            names = self.game.finite[role].names
+            listed = ", ".join(f"{place} ({name})" for place, name in enumerate(names[:MOST_NAMED]))
+            more = f" … {len(names) - 1} ({names[-1]})" if len(names) > MOST_NAMED else ""
+            raise UsageError(
+                f"{action!r} is not a legal action of {agent} in {self.environment}: choose {listed}{more}."
+            )
+        space = self.game.actions[role]
+        assert isinstance(space, Interval)
+        if isinstance(action, np.ndarray) and action.shape == (1,) and action.dtype.kind in "fiu":
+            action = action[0]
+        number_chosen = real_number(action)
+        if number_chosen is None or not space.low <= number_chosen <= space.high:
+            raise UsageError(
+                f"{action!r} is not a legal action of {agent} in {self.environment}: choose a number from "
+                f"{space.low:g} to {space.high:g}."
+            )
+        return number_chosen
+
+    def _play(self, moves: Mapping[str, Any]) -> StepResult:
+        rng = self._rng
+        assert rng is not None
+        chosen = list(moves.values())
+        if self._table is not None:
+            paid = [0.0] * len(chosen)
+            for members in self._groups:
+                earned = self._table[tuple([chosen[seat] for seat in members])]
+                for seat, points in zip(members, earned, strict=True):
+                    paid[seat] = points
+            values = [float(self._values[role][move]) for role, move in zip(self._role, chosen, strict=True)]
+        else:
+            values = [
+                move if free else float(self._values[role][move])
+                for role, move, free in zip(self._role, chosen, self._continuous, strict=True)
+            ]
+            table = np.array(self._groups)
+            earned_by_group = self.game.payoffs_of(np.array(values)[table])
+            points_of = np.empty(len(values))
+            points_of[table] = earned_by_group
+            paid = points_of.tolist()
+        self._played.append((values, paid))
+        self._grouped.append(self._groups)
+        self._seen.append(self._misread(values, rng))
+        over = self.round == self.rounds or (
+            self.continuation is not None and not rng.random() < self.continuation
+        )
+        cut = not over and self.max_cycles is not None and self.round >= self.max_cycles
+        agents = self.agents
+        if not over and not cut:
+            self._regroup(rng)
+        observed = self._observations(agents)
+        infos = self._infos(agents)
+        if over or cut:
+            self.agents = []
+        return (
+            observed,
+            dict(zip(agents, paid, strict=True)),
+            dict.fromkeys(agents, over),
+            dict.fromkeys(agents, cut),
+            infos,
+        )
+
+    def _misread(self, values: list[float], rng: np.random.Generator) -> Floats | None:
+        """Return what every seat (row) takes the actions of all seats (columns) to be; None if all see
+        right.
+        """
+        if not self.noise:
+            return None
+        seen = np.tile(np.array(values), (len(values), 1))
+        wrong = rng.random(seen.shape) < self.noise
+        np.fill_diagonal(wrong, val=False)
+        for observer, seat in zip(*np.nonzero(wrong), strict=True):
+            others = self._values[self._role[seat]]
+            others = others[others != values[seat]]
+            if len(others):
+                seen[observer, seat] = rng.choice(others)
+        return seen
+
+    def _info(self, agent: str) -> Info:
+        return {}
+
+    def _turn(self, agent: str) -> Turn:
+        seat = self._number[agent]
+        return strategic_turn(
+            self.game,
+            self._role[seat],
+            environment=self.environment,
+            agent=agent,
+            observation=self._observed(agent),
+            past=[self._profile(seat, number) for number in range(self.round)],
+            round=self.round,
+            rounds=self.rounds,
+            facts=self._facts(seat),
+        )
+
+    def _facts(self, seat: int) -> dict[str, Any]:
+        facts: dict[str, Any] = {"roles": "fixed", "matching": self.matching if self.groups > 1 else "fixed"}
+        if self.continuation is not None:
+            facts["continuation"] = self.continuation
+        if self.noise:
+            facts["noise"] = self.noise
+        if self.history == "reputation":
+            group, place = self._place[seat]
+            partners = [self._groups[group][other] for other in self._orders[place] if other != place]
+            facts["reputation"] = tuple(
+                tuple(self._name(other, self._sight(seat, number)[other]) for number in range(self.round))
+                for other in partners
+            )
+        return facts
+
+    def _sight(self, seat: int, number: int) -> Sequence[float]:
+        seen = self._seen[number]
+        return self._played[number][0] if seen is None else seen[seat].tolist()
+
+    def _profile(self, seat: int, number: int) -> Floats:
+        """Return the actions in a seat's group of a past round as the seat saw them, its own first in its
+        role.
+        """
+        members = next(each for each in self._grouped[number] if seat in each)
+        sight = self._sight(seat, number)
+        return np.array([sight[members[place]] for place in self._orders[members.index(seat)]])
+
+    def _name(self, seat: int, value: float) -> str:
+        role = self._role[seat]
+        if self._continuous[seat]:
+            return f"{value:.12g}"
+        return self.game.finite[role].names[int(np.flatnonzero(self._values[role] == value)[0])]
+
+    # Observations
+
+    def _observed_space(self, agent: str) -> gymnasium.spaces.Dict:
+        seat = self._number[agent]
+        order = self._orders[seat % len(self.game.seats)]
+        values = [self._values[self.game.seats[place]] for place in order]
+        block_low = [0.0, *(min(0.0, float(each.min())) for each in values)]
+        block_high = [1.0, *(max(0.0, float(each.max())) for each in values)]
+        own = [float(role == self._role[seat]) for role in self.game.roles]
+        numbers = [float(value) for value in self.game.parameters.values()]
+        low = [*(0.0 for _ in own), *self.memory * block_low, *(min(0.0, value) for value in numbers), 0.0]
+        high = [*(1.0 for _ in own), *self.memory * block_high, *(max(0.0, value) for value in numbers), 1.0]
+        empty = [*own, *(0.0 for _ in range(self.memory * len(block_low))), *numbers, 0.0]
+        self._base[agent] = np.array(empty, dtype=np.float32)
+        actions = None if self._continuous[seat] else len(self._values[self._role[seat]])
+        return observation_space(low, high, actions)
+
+    def _observations(self, agents: Sequence[str]) -> dict[str, Observation]:
+        return {agent: self._observed(agent) for agent in agents}
+
+    def _observed(self, agent: str) -> Observation:
+        seat = self._number[agent]
+        vector = self._base[agent].copy()
+        done = self.round
+        if done:
+            block = len(self.game.seats) + 1
+            start = len(self.game.players) + self.memory * block
+            for back in range(1, min(self.memory, done) + 1):
+                start -= block
+                vector[start] = 1
+                vector[start + 1 : start + block] = self._profile(seat, done - back)
+            vector[-1] = done / self.rounds
+        if self._continuous[seat]:
+            return {"observation": vector}
+        return {"observation": vector, "action_mask": self._masks[self._role[seat]].copy()}
+
+    def _actions_of(self, agent: str) -> gymnasium.spaces.Space[Any]:
+        space = self.game.actions[self._role[self._number[agent]]]
+        if isinstance(space, Interval):
+            return gymnasium.spaces.Box(space.low, space.high, (1,), dtype=np.float64)
+        return gymnasium.spaces.Discrete(len(space))
+
+    def _declaration(self, agent: str) -> dict[str, Any]:
+        role = self._role[self._number[agent]]
+        return {"kind": "strategic", "family": self.game.name, "memory": self.memory, "roles": [role]}
+
+    def _payoff_table(self) -> dict[tuple[int, ...], list[float]] | None:
+        """Return the payoffs of all profiles of a small finite game, which plain Python reads fastest."""
+        if self.game.continuous or self.game.profiles > _TABULATED:
+            return None
+        payoffs = self.game.payoffs
+        return {index: payoffs[index].tolist() for index in np.ndindex(payoffs.shape[:-1])}
+
+    # Pictures
+
+    def _text(self) -> str:
+        return drawing.text(self.game, *self._shown())
+
+    def _figure(self) -> Figure:
+        return drawing.figure(self.game, *self._shown())
+
+    def _shown(self) -> tuple[tuple[float, ...], str]:
+        """Return the profile of the first group in the last round, and a caption."""
+        if not self._played:
+            return (), ""
+        values = self._played[-1][0]
+        members = self._grouped[-1][0]
+        ends = f"of {self.rounds}" if self.continuation is None else f"(goes on with {self.continuation:g})"
+        caption = f"Round {self.round} {ends}" if self.rounds > 1 else ""
+        return tuple(values[seat] for seat in members), caption
+
+
+def _own_first(game: StrategicGame, place: int) -> tuple[int, ...]:
+    """Return the places of a group as the player at one of them numbers them: itself first in its role."""
+    order = [other for other in range(len(game.seats)) if other != place]
+    order.insert(game.seats.index(game.seats[place]), place)
+    return tuple(order)
+
+
+def _share(environment: str, name: str, value: object) -> float:
+    number = real_number(value)
+    if number is None or math.isnan(number) or not 0 <= number <= 1:
+        raise UsageError(f"{environment} got {name}={value!r}; it is a probability, a number from 0 to 1.")
+    return number
