@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ludens.envs import FAMILIES, PROTOCOLS
 from ludens.experiments.bench.comparisons import KAPPAS, Beliefs, Comparison, compare
+from ludens.experiments.bench.rationality import Rationality, rationality
 from ludens.experiments.estimates.answers import of_shares
 from ludens.experiments.estimates.revealed import Revealed, reveal
 from ludens.experiments.measures.answer_mass import AnswerMass, answer_mass, choices_read
@@ -82,6 +83,7 @@ class Measures:
             that was about to say something else. By framing and by protocol too, in `mass_by_framing` and
             `mass_by_protocol`; the latter, and `mass` over all of them, with the lowest and with how much was
             sampled instead.
+        rationality: whether answers repeat, what moves them, and how many games some preferences explain.
         incomplete: questions × framings left out of `asked` because an order has no usable answer.
         revealed: the preferences (α, β, κ, λ) that the choices reveal under uniform beliefs, and under the
             policy's own where it was asked.
@@ -111,6 +113,7 @@ class Measures:
     costs: Costs
     asked: int
     incomplete: int
+    rationality: Rationality
     revealed: tuple[Revealed, ...]
 
     def comparison(self, kappa: float, beliefs: Beliefs = "uniform") -> Comparison | None:
@@ -208,6 +211,7 @@ def _measures(
         costs=costs(records),
         asked=shares.asked,
         incomplete=shares.incomplete,
+        rationality=rationality(choices, shares.found, seed=seed),
         revealed=tuple(
             reveal(of_shares(shares, beliefs, choices, kind), beliefs=kind, seed=seed)
             for kind in (("uniform", "own") if own else ("uniform",))

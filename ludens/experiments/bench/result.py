@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
+from ludens.experiments.bench.rationality import variance_shares
 from ludens.experiments.measures.intervals import ESTIMATE_COLUMNS, Estimate
 from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.columns import Column
@@ -119,6 +120,11 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
             oracle = {"kappa": comparison.kappa, "beliefs": comparison.beliefs}
             yield _entry(found.policy, "agreement", comparison.agreement, **oracle)
             yield _entry(found.policy, "regret", comparison.regret, **oracle)
+        yield _entry(found.policy, "retest_icc", found.rationality.reliability.icc)
+        yield _entry(found.policy, "rationalised", found.rationality.rationalised)
+        for name, value in variance_shares(found.rationality.reliability).items():
+            part = Estimate(value, n=found.rationality.reliability.answers)
+            yield _entry(found.policy, f"variance_{name}", part)
         for revealed in found.revealed:
             for name, estimate in revealed.parameters.items():
                 yield _entry(found.policy, f"preferences_{name}", estimate, beliefs=revealed.beliefs)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
 from ludens.display.table import Cell, Header, Table
 from ludens.envs import FAMILIES
 from ludens.experiments.bench.comparisons import Beliefs
+from ludens.experiments.bench.rationality import remarks_on, variance_shares
 from ludens.experiments.report.answering import masses_table, refusals_table
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
 from ludens.experiments.report.names import DASH, PREFERENCES, number, oracle_name, percent, policy_name
@@ -24,6 +26,7 @@ def tables(result: BenchResult) -> list[Table]:
     found = [_summary(result), _cooperation(result), *_sensitivities(result), _oracles(result, "uniform")]
     if any(entry.beliefs == "own" for measures in result.measures for entry in measures.comparisons):
         found.append(_oracles(result, "own"))
+    found.append(_rationality(result))
     found += [_preferences(result, kind) for kind in _kinds(result)]
     answering = [
         _reading(result),
@@ -130,6 +133,28 @@ def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
         "strategy loses; protocols of which an answer is missing are left out."
     )
     return _of_shares(result, f"Agreement and regret, {whose}", caption, headers, rows)
+
+
+def _rationality(result: BenchResult) -> Table:
+    parts = {name: None for each in result.measures for name in variance_shares(each.rationality.reliability)}
+    headers = [("", "test–retest"), *(("share of variance", name) for name in parts), ("", "explained")]
+    rows = []
+    for each in result.measures:
+        found = each.rationality
+        shares = variance_shares(found.reliability)
+        row = [measured(found.reliability.icc, digits=2)]
+        row += [Cell(DASH if shares.get(name) is None else percent(shares[name])) for name in parts]
+        remark = " ".join(remarks_on(each.policy, found))
+        rows.append([*row, replace(share(found.rationalised), hint=remark)])
+    caption = (
+        "Read this before the preferences. Test–retest: the intra-class correlation of two answers to one "
+        "question in one wording (1: the same again, 0: like answers to two different questions). Shares of "
+        "the variance of single answers, in per cent: what differs between games and their nodes, what "
+        "changing the wording, the order of the options (or the format, the reasoning) alone adds, what they "
+        "add together, and what repetition leaves; small negative ones are chance. Explained: the games, in "
+        "per cent, whose most frequent strategies one vector (α, β, κ) makes optimal under uniform beliefs."
+    )
+    return _table(result, "Rationality", caption, headers, rows)
 
 
 def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:

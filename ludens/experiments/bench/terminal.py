@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.display.table import Cell, Table
+from ludens.experiments.bench.rationality import remarks_on, variance_shares
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.cells import share
@@ -34,6 +35,17 @@ _READING = (
     "option shown first (50: no bias); unreadable or refused. Regret: points per game."
 )
 
+_SHORT = {
+    "wording": "word-\ning",
+    "together": "toge-\nther",
+    "repetition": "repeti-\ntion",
+    "reasoning": "reason-\ning",
+}
+_RATIONALITY = (
+    "First of all: do answers repeat (1: always)? Per cent of their variance that games, wordings and orders "
+    "make, and that repetition leaves; per cent of games that some (α, β, κ) explain."
+)
+
 _PREFERENCES = (
     "Preferences that explain the choices best: dislike of being behind (α) and ahead (β), weight on what "
     "would follow if everybody chose alike (κ), noise in points (λ); "
@@ -50,6 +62,7 @@ def print_summary(result: BenchResult, console: Console) -> None:
     headers = [_HEADERS[place] for place in shown]
     _print(result, "policy", headers, [[row[place] for place in shown] for row in rows], console)
     say(console, _READING, "dim")
+    print_rationality(result, console)
     print_preferences(result, console)
     for sentence in remarks(result.decisions, result.manifest["config"].get("persona")):
         say(console, sentence, "yellow")
@@ -70,6 +83,27 @@ def print_summary(result: BenchResult, console: Console) -> None:
             ("Report again", f"ludens report {result.run_path}"),
         ],
     )
+
+
+def print_rationality(result: BenchResult, console: Console) -> None:
+    """Print whether answers repeat, what moves them and what preferences explain, and what that means for
+    estimates.
+    """
+    parts = {name: None for each in result.measures for name in variance_shares(each.rationality.reliability)}
+    headers = ["test–\nretest", *(_SHORT.get(name, name) for name in parts), "ex-\nplained"]
+    rows = []
+    for each in result.measures:
+        found = each.rationality
+        shares = variance_shares(found.reliability)
+        row = [Cell(number(found.reliability.icc.value, 2))]
+        row += [Cell(percent(shares.get(name))) for name in parts]
+        rows.append([*row, Cell(percent(found.rationalised.value))])
+    _print(result, "rationality", headers, rows, console)
+    say(console, _RATIONALITY, "dim")
+    for each in result.measures:
+        if each.policy in result.models:
+            for sentence in remarks_on(each.policy, each.rationality):
+                say(console, sentence, "yellow")
 
 
 def print_preferences(result: BenchResult, console: Console) -> None:

@@ -1,0 +1,126 @@
+"""What must hold before parameters mean much: answers that repeat, and choices that preferences explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ludens.agents.policy import Decision
+from ludens.envs import FAMILIES, PROTOCOLS, GameTree
+from ludens.experiments.measures.intervals import Estimate, missing
+from ludens.experiments.measures.reliability import Answer, Reliability, reliability
+from ludens.experiments.measures.shares import Share, strategies
+from ludens.experiments.report.names import percent, policy_name
+from ludens.experiments.runs.records import DecisionRecord
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FACTORS = {"framing": "wording", "order": "order", "format": "format", "reasoning": "reasoning"}
+"""What an answer may depend on beside the question, with the words of tables."""
+
+_LOW_ICC = 0.5
+_LOW_EXPLAINED = 0.75
+_TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class Rationality:
+    """How far one policy's answers repeat, and how many games one vector of preferences explains.
+
+    Attributes:
+        reliability: test–retest reliability and shares of variance of the prosocial choice.
+        rationalised: the share of games whose most probable strategies one (α, β, κ) makes optimal; games
+            without a most probable option at some node are left out.
+        exact: whether all answers are known as probabilities, so that none has sampling error.
+    """
+
+    reliability: Reliability
+    rationalised: Estimate
+    exact: bool
+
+
+def rationality(records: Sequence[DecisionRecord], shares: Sequence[Share], *, seed: int = 0) -> Rationality:
+    """Measure the consistency of one policy's choices in a benchmark.
+
+    Args:
+        records: its choices.
+        shares: the same by question, with the orders of options averaged.
+        seed: of the bootstrap.
+    """
+    exact = all(share.exact for share in shares)
+    return Rationality(reliability(list(_answers(records)), seed=seed), _rationalised(shares), exact)
+
+
+def remarks_on(policy: str, measured: Rationality) -> Iterator[str]:
+    """Yield a sentence on each reason for which a policy's estimated preferences rest on little."""
+    name, found = policy_name(policy), measured.reliability
+    icc = found.icc.value
+    if icc is not None and icc < _LOW_ICC and not measured.exact:
+        yield (
+            f"{name}: answers to the same question repeat little (intra-class correlation {icc:.2f}), so "
+            "that α, β, κ and λ rest on little."
+        )
+    moved = [share for share in found.factors.values() if share is not None]
+    if found.question is not None and moved and sum(moved) > max(found.question, 0.0):
+        words = " and ".join(FACTORS[factor] for factor in found.factors)
+        yield f"{name}: {words} move its answers more than the games do."
+    explained = measured.rationalised
+    if explained.value is not None and explained.value < _LOW_EXPLAINED:
+        yield (
+            f"{name}: no α, β and κ explain more than {percent(explained.value)} per cent of its most "
+            f"frequent strategies ({round(explained.value * explained.n)} of {explained.n} games)."
+        )
+
+
+def variance_shares(found: Reliability) -> Mapping[str, float | None]:
+    """Return shares of variance by what they are due to, in the order of tables."""
+    return {
+        "games": found.question,
+        **{FACTORS[factor]: found.factors.get(factor) for factor in FACTORS if factor in found.factors},
+        **({"together": found.interactions} if len(found.factors) > 1 else {}),
+        "repetition": found.repetition,
+    }
+
+
+def _answers(records: Sequence[DecisionRecord]) -> Iterator[Answer]:
+    for record in records:
+        answer = record.decision
+        family, node = str(record.labels["family"]), str(record.labels["node"])
+        prosocial = FAMILIES[family].prosocial.get(node)
+        if not isinstance(answer, Decision) or answer.status != "valid" or prosocial not in record.options:
+            continue
+        place = record.options.index(prosocial)
+        exact = answer.probabilities is not None
+        value = answer.probabilities[place] if answer.probabilities is not None else answer.action == place
+        protocol = record.labels["protocol"]
+        factors = {
+            "framing": record.labels["framing"],
+            "order": record.labels["order"],
+            "format": str(answer.provenance),
+            "reasoning": bool(answer.reasoning),
+        }
+        yield Answer(float(value), (protocol, node), factors, protocol, exact)
+
+
+def _rationalised(shares: Sequence[Share]) -> Estimate:
+    from ludens.preferences.rationality.games import rationalise
+
+    plans: dict[str, list[NDArray[np.float64]]] = {}
+    for (protocol, _), strategy in strategies(shares).items():
+        plans.setdefault(protocol, []).append(strategy)
+    means = {name: np.mean(each, axis=0) for name, each in plans.items()}
+    clear = [(PROTOCOLS[name], mean) for name, mean in means.items() if _has_mode(PROTOCOLS[name], mean)]
+    if not clear:
+        return missing("in no game was one option the most frequent at every node")
+    found = rationalise(clear)
+    return Estimate(found.explained / found.games, n=found.games, note="the largest share; no interval")
+
+
+def _has_mode(game: GameTree, strategy: NDArray[np.float64]) -> bool:
+    """Return whether at every node one option is more probable than all others."""
+    ranked = [np.sort(strategy[node.columns]) for node in game.information_sets]
+    return all(len(node) < 2 or node[-1] - node[-2] > _TIE for node in ranked)
