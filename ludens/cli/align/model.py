@@ -44,6 +44,10 @@ Ranges = Annotated[
         show_default=False,
     ),
 ]
+Domains = Annotated[str, typer.Option(help="What turns are about, separated by commas: games, av, pricing.")]
+Surfaces = Annotated[
+    int, typer.Option(help="Number of surfaces drawn by grammar for the wording table; 0 for the plain one.")
+]
 Examples = Annotated[int, typer.Option(help="Number of training examples.")]
 Reasoning = Annotated[
     Literal["steps", "prose", "none"],
@@ -168,7 +172,15 @@ def data(
     payoffs: Ranges = None,
     examples: Examples = 768,
     reasoning: Reasoning = "steps",
-    framings: Annotated[str, typer.Option(help="Wordings, separated by commas.")] = "neutral",
+    framings: Annotated[
+        str | None,
+        typer.Option(
+            help="Wordings, separated by commas; by default neutral, and table for further domains.",
+            show_default=False,
+        ),
+    ] = None,
+    domains: Domains = "games",
+    surfaces: Surfaces = 0,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -185,7 +197,9 @@ def data(
         examples=examples,
         seed=seed,
         reasoning=reasoning,
-        framings=names(framings),
+        framings=None if framings is None else names(framings),
+        domains=names(domains),
+        surfaces=surfaces,
     )
     written = made.write(out)
     counts = {name: len(found) for name, found in made.splits.items()}

@@ -14,22 +14,31 @@ from typing import Any, Literal
 import numpy as np
 
 from ludens.agents.llm.prompts.games import check_framing, paraphrases
+from ludens.agents.llm.prompts.surfaces import TABLE, is_table
+from ludens.agents.llm.prompts.tables import game_table
 from ludens.envs import Family
 from ludens.errors import UsageError
 from ludens.experiments.runs.seeds import check_seed
-from ludens.preferences import Belief, Preferences, resolve_belief
+from ludens.preferences import Belief, Preferences, resolve_belief, uniform_belief
+from ludens.preferences.av.dilemma import UNIVERSALISATIONS, Universalisation
+from ludens.preferences.consequences import check_selfish_or_moral, game_consequences
+from ludens.training.data.cases import case_builder, even
 from ludens.training.data.completions import completion
 from ludens.training.data.dataset import DataSet
-from ludens.training.data.example import Example, Reasoning, check_reasoning
+from ludens.training.data.example import DOMAINS, Example, Reasoning, check_reasoning
 from ludens.training.data.games import Payoffs, Ranges, draw_games, find_families, ranges_of, split_of
 from ludens.training.data.labels import Label, label_games
 from ludens.training.data.prompts import PromptRenderer
 from ludens.training.data.rationale import Terms, terms_of
+from ludens.training.data.tables import Case, drawn_framing, table_example
+from ludens.training.data.vehicles import reserved_cases
 
 Ties = Literal["drop", "split"]
 FRAMINGS = ("neutral",)
 HELD_OUT = ("paraphrases/paid", "paraphrases/wins")
 """Paraphrases of the neutral framing that are reserved for measuring transfer."""
+MOST_SURFACES = 99_999
+"""The surfaces of the table beyond this number never occur in training."""
 FEWEST_GAMES = 512
 """Least number of games drawn per family, if the range allows; labels are balanced by choosing among them."""
 
@@ -44,15 +53,18 @@ def build_dataset(
     seed: int = 0,
     reasoning: str = "steps",
     belief: Belief = "uniform",
-    framings: Sequence[str] = FRAMINGS,
+    framings: Sequence[str] | None = None,
     payoffs: Ranges = (1, 9),
     ties: Ties = "drop",
     near: float = 0.1,
     near_margin: float = 0.02,
     phrasings: int = 1,
+    domains: Sequence[str] = ("games",),
+    surfaces: int = 0,
+    universalisation: str = "veil",
 ) -> DataSet:
-    """Build a data set of turns in random games, with the optimal option of `preferences` as the reply to
-    learn.
+    """Build a data set of turns in random games, dilemmas and markets, with the optimal option of
+    `preferences` as the reply to learn.
 
     Args:
         preferences: α, β, κ.
@@ -65,7 +77,9 @@ def build_dataset(
         reasoning: ``"steps"``, ``"prose"`` or ``"none"``.
         belief: as for `ludens.agents.OraclePolicy`.
         framings: names of framings, each used equally often; `training_framings` returns the neutral one and
-            its paraphrases.
+            its paraphrases. None for the neutral one, and where other domains than games are asked for also
+            ``table``. Dilemmas are worded in ``neutral`` and ``table``, the adoption game and markets in
+            ``table`` alone.
         payoffs: the range of the payoffs, (low, high), in points; or several ranges, all with as many games
             of a family as the range with the fewest.
         ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
@@ -73,6 +87,11 @@ def build_dataset(
         near: largest share of turns near indifference among each kind of turn, in [0, 1].
         near_margin: largest margin near indifference, as a share of the payoff scale; at least 0.
         phrasings: number of phrasings of the reasoning, at least 1.
+        domains: ``"games"``, ``"av"`` (dilemmas and the adoption game) and ``"pricing"``, each with an equal
+            share of the examples. The last two need α = β = 0, and believe that rivals keep their last prices
+            and other cars their programs.
+        surfaces: number of surfaces that are drawn for the framing ``table``; 0 for the plain one alone.
+        universalisation: how homo moralis universalises in dilemmas, see `ludens.preferences.av.dilemma`.
 
     Raises:
         UsageError: an argument is out of its range, or the range holds no suitable game.
@@ -88,10 +107,18 @@ def build_dataset(
     for name, count in wanted.items():
         if not isinstance(count, int) or isinstance(count, bool) or count < (name == "train"):
             raise UsageError(f"The number of examples to {name} is a whole number; got {count!r}.")
-    for framing in framings:
-        check_framing(framing)
+    areas = _check_domains(domains)
+    if framings is None:
+        framings = FRAMINGS if areas == ("games",) else (*FRAMINGS, TABLE)
     if isinstance(framings, str) or not framings:
         raise UsageError(f"Name at least one framing, as a list; got {framings!r}.")
+    for framing in framings:
+        check_framing(framing)
+    if not isinstance(surfaces, int) or isinstance(surfaces, bool) or not 0 <= surfaces <= MOST_SURFACES:
+        raise UsageError(
+            f"The number of surfaces is a whole number from 0 to {MOST_SURFACES:,}; got {surfaces!r}."
+        )
+    sides = _check_universalisation(universalisation)
     seed = check_seed(seed)
     if not _is_number(near) or not 0 <= near <= 1:
         raise UsageError(f"The share of turns near indifference (near) lies in [0, 1]; got {near!r}.")
@@ -103,10 +130,42 @@ def build_dataset(
     if not isinstance(phrasings, int) or isinstance(phrasings, bool) or phrasings < 1:
         raise UsageError(f"The number of phrasings is a whole number of at least 1; got {phrasings!r}.")
     builder = ExampleBuilder(
-        preferences, belief, reasoning=form, framings=tuple(framings), ties=ties, phrasings=phrasings
+        preferences,
+        belief,
+        reasoning=form,
+        framings=tuple(framings),
+        ties=ties,
+        phrasings=phrasings,
+        surfaces=surfaces,
     )
+    others = [area for area in areas if area != "games"]
+    cases = [
+        case_builder(
+            area,
+            preferences,
+            reasoning=form,
+            framings=framings,
+            ties=ties,
+            surfaces=surfaces,
+            universalisation=sides,
+        )
+        for area in others
+    ]
+    parts = {name: _shared(count, len(areas)) for name, count in wanted.items()}
+    splits: dict[str, list[Example]] = {name: [] for name in wanted}
     with _uncollected():
-        splits = _build_splits(builder, kinds, drawn, wanted, seed=seed, near=near, near_margin=near_margin)
+        for place, area in enumerate(areas):
+            share = {name: parts[name][place] for name in wanted}
+            if area == "games":
+                found = _build_splits(
+                    builder, kinds, drawn, share, seed=seed, near=near, near_margin=near_margin
+                )
+            else:
+                found = cases[others.index(area)].build(share, _shares(wanted), seed)
+            for name, examples_ in found.items():
+                splits[name] += examples_
+    if len(areas) > 1:
+        splits = {name: _mixed(each, seed) for name, each in splits.items()}
     settings: dict[str, Any] = {
         "preferences": preferences.name,
         **asdict(preferences),
@@ -120,8 +179,50 @@ def build_dataset(
         "near": near,
         "near_margin": near_margin,
         "seed": seed,
+        **_settings_of_domains(areas, surfaces, sides),
     }
     return DataSet.of(splits["train"], splits["validation"], splits["test"], settings)
+
+
+def _check_domains(domains: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(domains, str) or not domains or any(name not in DOMAINS for name in domains):
+        raise UsageError(f"Domains are a list of {', '.join(DOMAINS)}; got {domains!r}.")
+    return tuple(dict.fromkeys(domains))
+
+
+def _check_universalisation(universalisation: str) -> Universalisation:
+    for known in UNIVERSALISATIONS:
+        if universalisation == known:
+            return known  # type: ignore[no-any-return]  # a literal's own value
+    raise UsageError(
+        f"In dilemmas one universalises by {', '.join(UNIVERSALISATIONS)}; got {universalisation!r}."
+    )
+
+
+def _settings_of_domains(areas: tuple[str, ...], surfaces: int, sides: str) -> dict[str, Any]:
+    """Return what a card says of domains: what labels them, and what no split contains."""
+    found: dict[str, Any] = {"domains": list(areas)}
+    if surfaces:
+        found["surfaces"] = surfaces
+    if "av" in areas:
+        found["universalisation in dilemmas"] = sides
+        found["ratings"] = "0, 50 or 100 by the sign of the utility difference"
+        found["reserved dilemmas"] = [f"{m} against {n}" for m, n in sorted(reserved_cases())]
+    if "pricing" in areas:
+        found["market labels"] = "best against the rivals' last prices, on the grid of the table"
+        found["reserved markets"] = "the published baseline with 2, 3 and 4 firms, in any money"
+    return found
+
+
+def _shared(count: int, parts: int) -> list[int]:
+    """Divide a number into parts that differ by at most one, the first ones being larger."""
+    return [count // parts + (place < count % parts) for place in range(parts)]
+
+
+def _mixed(examples: Sequence[Example], seed: int) -> list[Example]:
+    """Return the examples of several domains in random order."""
+    places = np.random.default_rng([seed, 0xD0]).permutation(len(examples))
+    return [examples[place] for place in places]
 
 
 def _is_number(value: object) -> bool:
@@ -195,7 +296,9 @@ class ExampleBuilder:
         framings: tuple[str, ...],
         ties: Ties,
         phrasings: int,
+        surfaces: int = 0,
     ) -> None:
+        self.surfaces = surfaces
         self.preferences = preferences
         self.belief = belief
         self.reasoning = reasoning
@@ -219,10 +322,10 @@ class ExampleBuilder:
         cells: dict[tuple[str, str], dict[tuple[str, ...], list[Label]]] = {}
         for label in kept:
             cells.setdefault((label.game.name, label.node), {}).setdefault(label.best, []).append(label)
-        quotas = _even(count, len(cells), rng)
+        quotas = even(count, len(cells), rng)
         chosen: list[tuple[Label, int]] = []
         for strata, quota in zip(cells.values(), quotas, strict=True):
-            for found, part in zip(strata.values(), _even(quota, len(strata), rng), strict=True):
+            for found, part in zip(strata.values(), even(quota, len(strata), rng), strict=True):
                 chosen += self._pick(found, part, near, near_margin, rng)
         made = [self.example(label, turn, rng) for label, turn in chosen]
         return [made[place] for place in rng.permutation(len(made))]
@@ -247,6 +350,9 @@ class ExampleBuilder:
         game, options = label.game, label.options
         order = turn % len(options)
         framing = self.framings[turn // len(options) % len(self.framings)]
+        if is_table(framing):
+            framing = drawn_framing(framing, self.surfaces, rng)
+            return table_example(self._case(label), framing, order, self.reasoning, rng)
         prompt = self.renderer.render(
             game, label.node, framing, order, reasoning=self.reasoning != "none", shape=label.shape
         )
@@ -284,6 +390,32 @@ class ExampleBuilder:
             label_shares=tuple((name in best) / len(best) for name in names),
         )
 
+    def _case(self, label: Label) -> Case:
+        """Return a label as a case with a table, whose best rows are the label's options."""
+        game = label.game
+        weights = check_selfish_or_moral(self.preferences, "A table")
+        belief = uniform_belief(game)
+        for most in (999, 99_999):
+            found = game_consequences(game, label.node, belief, most)
+            if found.best(weights) == frozenset(label.best):
+                break
+        else:
+            raise UsageError(
+                f"The payoffs of {game!r} have too many digits for a table; choose coarser ones or another "
+                "framing."
+            )
+        return Case(
+            "games",
+            game.name,
+            label.key,
+            label.information_set.role,
+            label.node,
+            tuple(game.parameters.values()),
+            found,
+            lambda: game_table(found, label.options, len(game.roles) - 1),
+            weights,
+        )
+
     def _terms_of(self, label: Label) -> Terms | None:
         if self.reasoning == "none":
             return None
@@ -294,10 +426,3 @@ class ExampleBuilder:
             belief = resolve_belief(game, self.preferences, self.belief)
             self._terms[shape] = terms_of(game, self.preferences, belief)
         return self._terms[shape]
-
-
-def _even(count: int, parts: int, rng: np.random.Generator) -> list[int]:
-    """Divide `count` into parts that differ by at most one; draw which are larger."""
-    base, rest = divmod(count, parts)
-    more = set(rng.permutation(parts)[:rest].tolist())
-    return [base + (place in more) for place in range(parts)]

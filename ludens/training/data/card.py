@@ -13,7 +13,7 @@ from ludens.errors import UsageError
 from ludens.training.data.example import Example
 from ludens.version import installed_version
 
-COUNTED = ("family", "node", "option", "answer", "order", "framing")
+COUNTED = ("domain", "family", "node", "option", "answer", "order", "framing")
 
 
 @dataclass(frozen=True)

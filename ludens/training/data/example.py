@@ -10,6 +10,9 @@ from ludens.display.notebook import Shown, View
 from ludens.errors import UsageError
 
 Reasoning = Literal["steps", "prose", "none"]
+Domain = Literal["games", "av", "pricing"]
+Asks = Literal["choice", "rating", "allocation"]
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
 
 def check_reasoning(reasoning: str) -> Reasoning:
@@ -29,12 +32,14 @@ class Example(Shown):
     """A turn with its label.
 
     Attributes:
-        prompt: the chat messages, exactly as `ludens.agents.llm.prompts.games.render` writes them.
+        prompt: the chat messages, exactly as `ludens.agents.llm.prompts.games.render` writes them (and
+            `render_scale` where points are asked for).
         completion: the reply to learn, from which `ludens.agents.llm.reading.choices.read_choice` reads
-            `answer`.
+            `answer`, or `ludens.agents.llm.reading.points` the points.
         family: the game's family.
-        payoffs: the family's parameters, in points.
-        game: the game's key; games of one key differ at most by a positive affine rescaling.
+        payoffs: the family's parameters, in points; the numbers of a vignette, an adoption game or a market.
+        game: the game's key; games of one key differ at most by a positive affine rescaling. Dilemmas of one
+            key have the same numbers of people, and markets of one key the same demand and costs.
         role: the role that moves.
         node: the information set.
         framing: the name of the framing.
@@ -43,11 +48,15 @@ class Example(Shown):
         labels: the label of each option, in the same order.
         answer: the label of the option that the completion takes.
         optimal: the names of all optimal options; more than one is a tie.
-        utilities: the utility of the best whole strategy with each option, in points, in the order shown.
+        utilities: the utility of the best whole strategy with each option, in points, in the order shown;
+            outside game trees in the units of the table, and empty where points are asked for.
         margin: points by which the optimal options lead the best other one; infinite if there is none.
         reasoning: the form of the completion.
         label_shares: the share of each option in the label, in the order shown: 1 for the optimal option,
             divided equally among tied ones.
+        domain: ``"games"`` (trees), ``"av"`` (dilemmas and the adoption game) or ``"pricing"`` (markets).
+        asks: ``"choice"`` of a label, ``"rating"`` or ``"allocation"``, whose options are 0, 50 and 100
+            points (those of an allocation go to the program that swerves).
     """
 
     shown_by: ClassVar[str] = "ludens.training.data.example:view"
@@ -69,6 +78,8 @@ class Example(Shown):
     margin: float
     reasoning: Reasoning
     label_shares: tuple[float, ...]
+    domain: Domain = "games"
+    asks: Asks = "choice"
 
     @property
     def option(self) -> str:

@@ -5,16 +5,21 @@ and ``any.j2``, which words every game tree from the tree alone. Each number in 
 turn's game. In a text the options of an information set carry the framing's labels in the order shown: the
 order with number k shows the game's options rotated by k, at every information set alike, so that the k-th
 option stands first and carries the first label.
+
+The framing ``table`` and its surfaces (``table/17``) are no folder of templates: they show what each option
+leads to in numbers (`ludens.agents.llm.prompts.tables`), in every domain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Literal
 
 from ludens.agents.llm.prompts.own import FRAMING, OwnTemplate, own_labels
+from ludens.agents.llm.prompts.surfaces import TABLE, is_table, surface
+from ludens.agents.llm.prompts.tables import PROGRAMS, Table, show, table_of
 from ludens.agents.llm.prompts.templates import WORDINGS, Prompt, WordingError
 from ludens.agents.llm.prompts.tree import LabelledTree, rotation
 from ludens.agents.policy import Wording
@@ -28,11 +33,13 @@ PARAPHRASES = "paraphrases"
 LOWEST, HIGHEST = 0, 100
 
 
+@cache
 def framings() -> tuple[str, ...]:
     """Return the names of all framings."""
     return tuple(sorted(path.parent.name for path in WORDINGS.path.glob(f"*/{ANY}")))
 
 
+@cache
 def paraphrases() -> tuple[str, ...]:
     """Return the names of the paraphrases of the neutral framing: framings too, which no benchmark uses."""
     names = sorted(path.parent.name for path in WORDINGS.path.glob(f"{PARAPHRASES}/*/{ANY}"))
@@ -45,8 +52,9 @@ def check_framing(framing: str) -> str:
     Raises:
         WordingError: there is no such framing; the message lists those there are.
     """
-    if framing not in framings() and framing not in paraphrases():
-        raise WordingError(f"There is no framing {framing!r}; choose one of {', '.join(framings())}.")
+    if not is_table(framing) and framing not in framings() and framing not in paraphrases():
+        known = ", ".join((*framings(), TABLE))
+        raise WordingError(f"There is no framing {framing!r}; choose one of {known}.")
     return framing
 
 
@@ -121,6 +129,9 @@ def _rendered(
     template: str | None,
 ) -> Prompt:
     turn = asked.turn
+    if template is None and is_table(framing):
+        asking = {"reasoning": reasoning, "format": format, "belief": belief}
+        return render_table(table_of(turn, order), framing, order, persona=persona, asking=asking)
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template), turn)
     most = max(len(turn.options), *(len(node.options) for node in _sets(turn)), 0)
     if most > len(source.letters):
@@ -170,8 +181,12 @@ def render_scale(
         WordingError: the framing is unknown or has no wording for this game, the template cannot word it, or
             the scale is not one from 0 to 100.
     """
-    source = _framed(framing, turn) if template is None else _own(OwnTemplate(template, scale=True), turn)
     scale = turn.scale
+    if template is None and is_table(framing) and scale is not None:
+        return _tabled_scale(
+            turn, framing, order, persona, {"reasoning": reasoning, "format": format, "scale": scale.kind}
+        )
+    source = _framed(framing, turn) if template is None else _own(OwnTemplate(template, scale=True), turn)
     if scale is None or (scale.lowest, scale.highest) != (LOWEST, HIGHEST):
         asks = "asks for none" if scale is None else f"has a scale from {scale.lowest} to {scale.highest}"
         raise WordingError(
@@ -190,6 +205,52 @@ def render_scale(
     plain = _context(replace(turn, options=()), order, letters)
     said, _ = source.render(plain | answering | {"shown": shown, "programs": things})
     return _prompt(said, _Asked(source, persona, "again_scale.j2", answering), labels, shown, ())
+
+
+def render_table(
+    table: Table, framing: str, order: int = 0, *, persona: str | None, asking: Mapping[str, Any]
+) -> Prompt:
+    """Word a table from which one option is chosen.
+
+    Args:
+        table: the turn.
+        framing: ``table`` or one of its surfaces.
+        order: the number of the order in which options are labelled.
+        persona: as for `render`.
+        asking: `reasoning` and `format`, and `belief` where that is asked, as for `render`.
+
+    Raises:
+        WordingError: there are more options than labels.
+    """
+    how = surface(framing)
+    labels = how.letters[: len(table.options)]
+    answering = {"labels": labels, "belief": False, **asking}
+    if answering["belief"]:
+        table = replace(table, question=WORDINGS.render("belief.j2", answering))
+    shown = show(table, how, order)
+    text = f"{shown.text}\n{WORDINGS.render('answer.j2', answering)}"
+    asked = _Asked(_of_table(framing, labels), persona, "again.j2", answering)
+    return _prompt(text, asked, shown.labels, shown.order, ())
+
+
+def _tabled_scale(
+    turn: Turn, framing: str, order: int, persona: str | None, asking: Mapping[str, Any]
+) -> Prompt:
+    """Word a turn that asks for points as a table."""
+    how = surface(framing)
+    labels = PROGRAMS if asking["scale"] == "allocation" else ()
+    answering = {"labels": labels, **asking}
+    shown = show(table_of(turn, order), how)
+    text = f"{shown.text}\n{WORDINGS.render('answer_scale.j2', answering)}"
+    asked = _Asked(_of_table(framing, labels), persona, "again_scale.j2", answering)
+    return _prompt(text, asked, labels, rotation(2, order), ())
+
+
+def _of_table(framing: str, labels: tuple[str, ...]) -> _Source:
+    """Return where the words of a table come from."""
+    text = f"{framing} {WORDINGS.read(f'{TABLE}/grammar.toml')}"
+    templates = ("answer.j2", "answer_scale.j2", "av/parts.j2")
+    return _Source(framing, f"{TABLE}/grammar.toml", labels, lambda _: (text, {}), templates, text)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,148 @@
+"""Surfaces: wordings by the hundred, drawn from a grammar by a number.
+
+A *surface* is the way in which the same content is said: labels, names of columns, form and order of rows,
+units, sentences around them, numbers in words, sentences without meaning for the decision. ``table`` is the
+plain one, and ``table/17`` that of the number 17; the same number gives the same surface everywhere. The
+sentences stand in ``wordings/table/grammar.toml``.
+"""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ludens.agents.llm.prompts.templates import WORDINGS
+
+TABLE = "table"
+
+WORDED = 0.15
+"""Share of the surfaces whose numbers are written in words."""
+
+_ONES = (
+    *(
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    ),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+
+def is_table(framing: str) -> bool:
+    """Return whether a framing is `table` or one of its surfaces."""
+    head, _, number = framing.partition("/")
+    return head == TABLE and (framing == TABLE or number.isdecimal())
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The choices of one surface, by the names of the grammar's lists.
+
+    Attributes:
+        number: its number; None for the plain one.
+        letters: labels of options.
+        alone, together: what the two columns are called.
+        row: the form of a row.
+        sequence: the order of rows.
+        said: the other choices, by name.
+        worded: whether numbers below 100 are written in words.
+    """
+
+    number: int | None
+    letters: tuple[str, ...]
+    alone: str
+    together: str
+    row: str
+    sequence: str
+    said: Mapping[str, str]
+    worded: bool
+
+    def __hash__(self) -> int:
+        return hash(self.number)
+
+    def order(self, count: int) -> tuple[int, ...]:
+        """Return the order in which so many rows are shown."""
+        places = list(range(count))
+        if self.sequence == "reversed":
+            places.reverse()
+        elif self.sequence == "shuffled":
+            random.Random(f"{self.number} {count}").shuffle(places)
+        return tuple(places)
+
+    def write_row(self, label: str, alone: int, together: int) -> str:
+        """Return a row of the table."""
+        worded = self.worded and max(alone, together) < 100
+        x, y = (in_words(alone), in_words(together)) if worded else (str(alone), str(together))
+        return self.row.format(label=label, x=x, y=y, a=self.alone, b=self.together)
+
+
+@lru_cache(maxsize=4096)
+def surface(framing: str) -> Surface:
+    """Return the surface of a framing's name, `table` or ``table/17``."""
+    _, _, name = framing.partition("/")
+    number = int(name) if name else None
+    words = grammar()
+    rng = random.Random(number)
+
+    def drawn(key: str) -> Any:
+        choices: Sequence[Any] = words[key]
+        return choices[0] if number is None else rng.choice(choices)
+
+    alone, together = drawn("columns")
+    row, letters, sequence = drawn("rows"), drawn("letters"), drawn("sequences")
+    said = {key: drawn(key) for key in _SAID}
+    for key in ("others", "rivals"):  # pairs, for one of them and for several
+        place = 0 if number is None else rng.randrange(len(words[key]) // 2)
+        said[key], said[f"{key}_several"] = words[key][2 * place : 2 * place + 2]
+    aside = (
+        drawn("asides").format(number=rng.randint(2, 40), more=rng.randint(41, 99))
+        if number is not None
+        else ""
+    )
+    worded = number is not None and rng.random() < WORDED
+    return Surface(
+        number, tuple(letters.split()), alone, together, row, sequence, said | {"aside": aside}, worded
+    )
+
+
+_SAID = (
+    *(
+        "explanations",
+        "plans",
+        "games",
+        "game_units",
+        "game_given",
+        "markets",
+        "market_units",
+        "market_given",
+    ),
+    *("dilemma_units", "dilemma_given", "dilemma_others", "adoption_units", "adoption_given", "asks"),
+)
+
+
+@lru_cache(maxsize=1)
+def grammar() -> Mapping[str, Any]:
+    """Return the lists of the grammar."""
+    return tomllib.loads(WORDINGS.read(f"{TABLE}/grammar.toml"))
+
+
+def in_words(number: int) -> str:
+    """Return a whole number from 0 to 99 in words."""
+    if number >= 20:
+        return _TENS[number // 10] + (f"-{_ONES[number % 10]}" if number % 10 else "")
+    return _ONES[number]

@@ -1,0 +1,122 @@
+"""The builder of examples outside game trees: draw cases, split them by key, and balance them by answer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from ludens.agents.llm.prompts.surfaces import is_table
+from ludens.errors import UsageError
+from ludens.preferences import Preferences
+from ludens.preferences.av.dilemma import Universalisation
+from ludens.preferences.consequences import check_selfish_or_moral
+from ludens.training.data.example import Example, Reasoning
+from ludens.training.data.games import split_of
+from ludens.training.data.markets import draw_markets
+from ludens.training.data.tables import Case, drawn_framing, table_example
+from ludens.training.data.vehicles import draw_vehicles
+
+Draw = Callable[[np.random.Generator], Iterator[Case]]
+
+SPARE = 1.5
+"""How many times as many cases are drawn as are needed, so that answers can be balanced."""
+
+
+def case_builder(
+    domain: str,
+    preferences: Preferences,
+    *,
+    reasoning: Reasoning,
+    framings: Sequence[str],
+    ties: Literal["drop", "split"],
+    surfaces: int,
+    universalisation: Universalisation,
+) -> CaseBuilder:
+    """Return the builder of a domain's examples.
+
+    Raises:
+        UsageError: the preferences have an α or β, the form of reasoning is prose, or no framing has words
+            for the domain.
+    """
+    kappa = preferences.kappa
+    check_selfish_or_moral(preferences, f"A data set of the domain {domain}")
+    if reasoning == "prose":
+        raise UsageError(f"The domain {domain} has rationales in steps alone: reasoning='steps' or 'none'.")
+    usable = tuple(name for name in framings if is_table(name) or (domain == "av" and name == "neutral"))
+    if not any(map(is_table, usable)):
+        raise UsageError(f"The domain {domain} needs the framing table; got {', '.join(framings)}.")
+    draw: Draw = partial(draw_markets, kappa)
+    if domain == "av":
+        draw = partial(draw_vehicles, kappa, universalisation=universalisation)
+    return CaseBuilder(draw, reasoning, usable, ties, surfaces)
+
+
+class CaseBuilder:
+    """A builder of one domain's examples."""
+
+    def __init__(
+        self,
+        draw: Draw,
+        reasoning: Reasoning,
+        framings: tuple[str, ...],
+        ties: Literal["drop", "split"],
+        surfaces: int,
+    ) -> None:
+        self._draw = draw
+        self._reasoning = reasoning
+        self._framings = framings
+        self._tables = tuple(filter(is_table, framings))
+        self._ties = ties
+        self._surfaces = surfaces
+
+    def build(
+        self, wanted: Mapping[str, int], shares: tuple[float, float], seed: int
+    ) -> dict[str, list[Example]]:
+        """Build the examples of each split, which share no key.
+
+        Args:
+            wanted: the number of examples of each split.
+            shares: the shares of keys for validation and for test.
+            seed: the seed of the data set.
+        """
+        rng = np.random.default_rng([seed, 0xCA5E])
+        pools: dict[str, list[Case]] = {name: [] for name in wanted}
+        needed = {name: int(SPARE * count) + 8 if count else 0 for name, count in wanted.items()}
+        for case in self._draw(rng):
+            split = split_of(case.key, seed, shares)
+            if len(pools[split]) < needed[split] and (self._ties == "split" or len(case.best) == 1):
+                pools[split].append(case)
+            elif all(len(pools[name]) >= count for name, count in needed.items()):
+                break
+        return {name: self._examples(pools[name], count, rng) for name, count in wanted.items()}
+
+    def _examples(self, pool: Sequence[Case], count: int, rng: np.random.Generator) -> list[Example]:
+        """Build examples with every question and answer as equally often as the pool allows."""
+        if not count:
+            return []
+        strata: dict[tuple[object, ...], dict[tuple[object, ...], list[Case]]] = {}
+        for case in pool:
+            strata.setdefault((case.family, case.node), {}).setdefault(case.answer, []).append(case)
+        chosen: list[Case] = []
+        for kinds, quota in zip(strata.values(), even(count, len(strata), rng), strict=True):
+            for cases, part in zip(kinds.values(), even(quota, len(kinds), rng), strict=True):
+                chosen += itertools.islice(itertools.cycle(cases), part)
+        made = []
+        for number, place in enumerate(rng.permutation(len(chosen)).tolist()):
+            case = chosen[place]
+            framings = self._framings if case.make_turn is not None else self._tables
+            framing = drawn_framing(framings[number % len(framings)], self._surfaces, rng)
+            order = number // len(framings) if case.reorders else 0
+            made.append(table_example(case, framing, order, self._reasoning, rng))
+        return made
+
+
+def even(count: int, parts: int, rng: np.random.Generator) -> list[int]:
+    """Divide `count` into parts that differ by at most one; draw which are larger."""
+    base, rest = divmod(count, parts)
+    more = set(rng.permutation(parts)[:rest].tolist())
+    return [base + (place in more) for place in range(parts)]
