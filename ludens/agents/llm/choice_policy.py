@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from ludens.agents.llm.reading.parsed import ParsedReply, read_masses, read_text
 from ludens.agents.llm.reading.schemas import choice_schema, shares_schema
 from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import ChoiceSettings, ModelSettings
+from ludens.agents.llm.votes import most_voted
 from ludens.agents.policy import BeliefReport, Decision, Policy, Wording, draw
 from ludens.agents.registry import model_class
 from ludens.envs import Turn
@@ -180,7 +181,8 @@ class LLMPolicy(RatingPolicy):
         wording = None
         asked = self._orders(turn, rng, every=False)
         for order in asked:
-            prompt, reply = await self._ask_freely(turn, order, query)
+            ask = partial(self._ask_freely, turn, order, query)
+            prompt, reply = await most_voted(ask, self.settings.votes, self.settings.reasoning)
             wording = _joined(wording, prompt.wording)
             if reply.outcome != "ok":
                 return self._undecided(reply, wording, query)

@@ -17,14 +17,17 @@ from ludens.agents.llm.adaptation import too_long
 from ludens.agents.llm.faults import ModelError
 from ludens.agents.llm.model_policy import ModelPolicy, Question
 from ludens.agents.llm.prompts.prices import PricePromptOptions, render_price_turn, slots
+from ludens.agents.llm.prompts.surfaces import is_table
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.query import ModelQuery, Rejection, answered
-from ludens.agents.llm.reading.parsed import ParsedReply, parsed
+from ludens.agents.llm.reading.choices import read_choice
+from ludens.agents.llm.reading.parsed import ParsedReply, parsed, read_text
 from ludens.agents.llm.reading.prices import PriceReading
 from ludens.agents.llm.reading.schemas import price_schema
 from ludens.agents.llm.reading.several_prices import read_price_replies
 from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import ModelSettings, PriceSettings
+from ludens.agents.llm.votes import most_voted
 from ludens.agents.policy import Decision, OnInvalid
 from ludens.agents.pricing.view import MarketView, market_views
 from ludens.envs import Turn
@@ -34,6 +37,8 @@ SANE = 1000.0
 # What a short context has room for.
 SMALL_WINDOW, SMALL_NOTE, SMALL_REPLY = 4, 32, 200
 WINDOW, LONG_REPLY = 100, 2048
+TABLE_REPLY = 1024
+"""Tokens of a choice from a table after thinking."""
 
 
 class PricePolicy(ModelPolicy):
@@ -82,6 +87,8 @@ class PricePolicy(ModelPolicy):
             ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
             UsageError: the turn is not one of a pricing market.
         """
+        if is_table(self.settings.layout):
+            return await self._choose(turn, rng)
         view = market_views(turn)[0]
         query = await self._query(rng)
         options = self.prompt_options
@@ -112,6 +119,33 @@ class PricePolicy(ModelPolicy):
             **self._known(query, prompt.wording),
         )
 
+    async def _choose(self, turn: Turn, rng: np.random.Generator) -> Decision:
+        """Ask which price of a table the model takes."""
+        from ludens.agents.llm.prompts.price_tables import render_price_table
+
+        settings = self.settings
+        query = await self._query(rng)
+        prompt, prices = render_price_table(
+            turn, settings.layout, persona=settings.persona, reasoning=settings.reasoning
+        )
+
+        def read(reply: Reply) -> ParsedReply:
+            return read_text(reply, prompt, reasoning=settings.reasoning)
+
+        question = Question(prompt, read, TABLE_REPLY if settings.reasoning else SMALL_REPLY)
+
+        async def ask() -> tuple[Prompt, ParsedReply]:
+            return prompt, await self._put(query, question, self._rejection)
+
+        _, reply = await most_voted(ask, settings.votes, settings.reasoning)
+        if reply.outcome != "ok":
+            return self._undecided(reply, prompt.wording, query)
+        reading = read_choice(reply.reply, prompt.labels, prompt.words, settings.reasoning)
+        assert reading.place is not None
+        price = prices[prompt.order[reading.place]]
+        action = _action(turn, price) if not turn.options else _nearest(turn, price)
+        return Decision(action, reasoning=reading.reasoning, **self._known(query, prompt.wording))
+
     @property
     def _wants_schema(self) -> bool:
         return self.settings.schema_
@@ -135,7 +169,7 @@ class PricePolicy(ModelPolicy):
         quote even that one: small models repeat what they see, and a prompt that begins as it did before need
         not be read anew by a model on this machine.
         """
-        if self.prompt_options.layout == "compact":
+        if self.prompt_options.layout == "compact" or is_table(self.settings.layout):
             *before, last = prompt.messages
             text = f"{last['content']}\n{prompt.reread(reply.detail)}"
             return replace(prompt, messages=(*before, {**last, "content": text}))
@@ -174,6 +208,11 @@ def _read(
             # Without the bound, which may be what the firm is to find out.
             return PriceReading("invalid", detail=f"{price:.6g} is no price that this market takes.")
     return reading
+
+
+def _nearest(turn: Turn, price: float) -> int | float:
+    """Return the price on offer that a price of a table was written for."""
+    return min(turn.options, key=lambda option: abs(float(option.name) - price)).action
 
 
 def _action(turn: Turn, price: float) -> int | float | None:

@@ -27,6 +27,7 @@ from ludens.agents.llm.endpoint import PATIENCE
 from ludens.agents.llm.prompts.games import check_framing
 from ludens.agents.llm.prompts.own import template_text
 from ludens.agents.llm.prompts.prices import Layout, check_prefix
+from ludens.agents.llm.prompts.surfaces import is_table
 from ludens.agents.llm.prompts.templates import personas
 from ludens.agents.policy import OnInvalid
 from ludens.agents.secrets import plain_address, remember, without_secrets
@@ -36,7 +37,7 @@ from ludens.errors import UsageError
 Elicit = Literal["auto", "logprobs", "sample"]
 AnswerFormat = Literal["auto", "letter"]
 Order = Literal["auto", "random", "both"]
-AnyLayout = Literal["auto", Layout]
+AnyLayout = Literal["auto", "table", Layout]
 NEUTRAL = "neutral"
 
 # Parameters of LiteLLM that the policy decides, and the setting that decides them, if there is one.
@@ -190,6 +191,14 @@ def _order(value: object, info: ValidationInfo) -> Order | int:
 Count = Annotated[int, _at_least(0)]
 Positive = Annotated[int | None, _or_none(_at_least(1))]
 Amount = Annotated[float, _amount(above_0=False)]
+
+
+def _layout(value: object, info: ValidationInfo) -> object:
+    if not (isinstance(value, str) and is_table(value)):
+        check_choice(_policy(info), _name(info), value, _words(AnyLayout))
+    return value
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
@@ -337,9 +346,12 @@ class ChoiceSettings(AnswerSettings):
             draws the action from them; ``"sample"`` takes the reply itself; ``"auto"`` is the former where
             the model gives log-probabilities and is not asked to reason, and samples a question where they
             are not those of an answer (`ludens.agents.llm.reading.parsed.read_masses`).
+        votes: how often a sampled question is asked; the most frequent answer that can be read counts, the
+            first one among equally frequent ones.
     """
 
     elicit: Annotated[Elicit, _one_of(Elicit)] = "auto"
+    votes: Annotated[int, _at_least(1)] = 1
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
@@ -358,7 +370,10 @@ class PriceSettings(ModelSettings):
         persona: ``"homo_economicus"``, ``"homo_moralis"`` (universalised over firms), or a text, put into
             the system message.
         layout: ``"full"``, or ``"compact"`` for short contexts; ``"auto"`` is compact for models on this
-            machine.
+            machine. ``"table"`` and its surfaces (``"table/17"``) show the profits of some prices, of which
+            one is chosen (`ludens.agents.llm.prompts.price_tables`), in place of data, prefix and notes.
+        reasoning: whether the model thinks before it chooses a price of a table.
+        votes: how often it is asked about a table, the most frequent answer counting.
         window: how many of the last periods are shown; None for 100, and for 4 in the compact layout.
         notes: whether the model keeps PLANS and INSIGHTS.
         note_limit: how many characters of each note are shown again; None for all, and for 32 in the compact
@@ -370,7 +385,9 @@ class PriceSettings(ModelSettings):
 
     prefix: Annotated[str, BeforeValidator(check_prefix)] = "P0"
     persona: Annotated[str | None, BeforeValidator(_persona)] = None
-    layout: Annotated[AnyLayout, _one_of(AnyLayout)] = "auto"
+    layout: Annotated[str, BeforeValidator(_layout)] = "auto"
+    reasoning: Flag = True
+    votes: Annotated[int, _at_least(1)] = 1
     window: Positive = None
     notes: Flag = True
     note_limit: Positive = None

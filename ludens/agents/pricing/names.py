@@ -7,8 +7,9 @@ specification                               policy
 ``homo_moralis:0.5``                        `HomoMoralisPricePolicy` with κ = 0.5 over firms
 ``homo_moralis:0.5,universalisation=…``     the same over ``firms`` or ``firms_and_consumers``
 ``oracle:kappa=0.5``                        the same as ``homo_moralis:0.5``
-``nash``, ``monopoly``, ``myopic``,         the rule of that name, see `ludens.agents.pricing.rules`
-``leader``, ``grim``
+``nash``, ``monopoly``, ``leader``,         the rule of that name, see `ludens.agents.pricing.rules`
+``grim``
+``myopic``, ``myopic:0.5``                  `MyopicPolicy`, for its own profit or with κ = 0.5
 ``matching``                                `MatchingPolicy`
 ``fixed:1.7``                               `FixedPricePolicy`
 ``qlearning``                               a Q-learner, see `ludens.agents.qlearning`
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 _RULES = {
     "nash": "rules:NashPolicy",
     "monopoly": "rules:MonopolyPolicy",
-    "myopic": "rules:MyopicPolicy",
     "leader": "rules:LeaderPolicy",
     "matching": "matching:MatchingPolicy",
     "grim": "rules:GrimPricePolicy",
@@ -78,6 +78,7 @@ DOMAIN = Domain(
         "homo_economicus": Name(_homo_economicus),
         "homo_moralis": Name(_homo_moralis, "homo_moralis:0.5", "kappa", words=_WORDS),
         "oracle": Name(_oracle, "oracle:kappa=0.5", words=_WORDS),
+        "myopic": Name("ludens.agents.pricing.rules:MyopicPolicy", "myopic", "kappa"),
         **{name: Name(f"ludens.agents.pricing.{rule}") for name, rule in _RULES.items()},
         "fixed": Name("ludens.agents.pricing.rules:FixedPricePolicy", "fixed:1.7", "price", "price"),
         "qlearning": Name("ludens.agents.qlearning:QLearningPolicy", words=None),

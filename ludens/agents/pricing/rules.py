@@ -11,6 +11,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision, Policy
 from ludens.agents.pricing.view import MarketView, market_views
@@ -19,6 +20,7 @@ from ludens.envs.pricing.theory.benchmarks import monopoly_prices, nash_prices
 from ludens.envs.pricing.theory.market import Market
 from ludens.envs.pricing.theory.stackelberg import stackelberg_prices
 from ludens.errors import UsageError
+from ludens.preferences.pricing.consequences import price_profits
 from ludens.preferences.pricing.moral import Universalisation, moralis_prices
 
 
@@ -125,19 +127,42 @@ class MonopolyPolicy(PriceRulePolicy):
 class MyopicPolicy(PriceRulePolicy):
     """The best reply to the prices of the last period, and to those of a leader in this one; the Nash price
     where neither is known.
+
+    Homo moralis against the last prices maximises (1 − κ)·π(p, last prices) + κ·π̄(p, …, p), where π̄ is the
+    mean profit of a firm if everybody took the price. It opens with the price of `HomoMoralisPricePolicy`,
+    which is where it stays against itself in a symmetric market.
+
+    Args:
+        kappa: κ in [0, 1]; 0 is the best reply for own profit alone.
+
+    Raises:
+        UsageError: κ lies outside [0, 1].
     """
 
-    name = "myopic"
+    head = "myopic"
+
+    def __init__(self, kappa: float = 0.0) -> None:
+        if isinstance(kappa, bool | str) or not 0 <= kappa <= 1:
+            raise UsageError(f"The weight κ of a myopic firm lies in [0, 1]; got {kappa!r}.")
+        self.kappa = float(kappa)
+        self.several = not self.kappa  # everybody's price is that of one product
+        self.name = f"myopic:{kappa:g}" if kappa else "myopic"
+
+    def settings(self) -> dict[str, Any]:
+        """Return κ, where it is not 0."""
+        return {"kappa": self.kappa} if self.kappa else {}
 
     def price(self, view: MarketView, rng: np.random.Generator) -> float:
-        """Return the price that would have earned the most against the rivals' last prices."""
+        """Return the price that would have been best against the rivals' last prices."""
         charged = view.charged
         if not len(charged) and not view.announced:
-            return float(nash_prices(view.present)[view.place])
+            return float(moralis_prices(view.present, self.kappa)[view.place])
         last = charged[-1] if len(charged) else np.full(view.market.products, np.nan)
         last = np.array([view.announced.get(product, last[product]) for product in view.active])
         # A firm that has just come has no price yet.
         last = np.where(np.isfinite(last), last, nash_prices(view.present))
+        if self.kappa:
+            return _moral_reply(view, last, self.kappa)
         firm = int(view.present.owners[view.place])
         return float(view.present.best_response(firm, last)[view.place])
 
@@ -145,11 +170,33 @@ class MyopicPolicy(PriceRulePolicy):
         """Refuse a market without best replies too.
 
         Raises:
-            UsageError: it is such a market.
+            UsageError: it is such a market, or a firm with several products and a κ above 0.
         """
         super().check(turn)
         view = market_views(turn)[0]
         view.present.best_response(int(view.present.owners[view.place]), nash_prices(view.present))
+
+
+_POINTS, _PASSES = 400, 3
+"""Prices that are compared in each pass of the search for a moral reply, and passes, each around the best."""
+
+
+def _moral_reply(view: MarketView, last: NDArray[np.float64], kappa: float) -> float:
+    """Return the price that is best for homo moralis against the last prices, by a search on finer and finer
+    grids between the unit cost and twice the margin of joint-profit prices.
+    """
+    if len(view.owned) > 1:
+        raise UsageError("everybody's price is that of one product, and this firm sells several.")
+    cost = view.cost
+    low, high = cost, cost + 2 * (float(monopoly_prices(view.present)[view.place]) - cost)
+    best = low
+    for _ in range(_PASSES):
+        grid = np.linspace(low, high, _POINTS)
+        own, together = price_profits(view.present, view.place, last, grid)
+        best = float(grid[np.argmax((1 - kappa) * own + kappa * together)])
+        step = grid[1] - grid[0]
+        low, high = max(cost, best - step), best + step
+    return best
 
 
 class GrimPricePolicy(PriceRulePolicy):
