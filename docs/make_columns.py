@@ -12,7 +12,20 @@ from ludens.experiments import STUDIES
 from ludens.experiments.runs.columns import COLUMNS, described
 
 PAGE = Path(__file__).parent / "data.md"
-OWN = ("adoption", "av", "bench", "deviate", "exam", "implant", "judge", "moral_machine", "pricing", "sweep")
+OWN = (
+    "adoption",
+    "av",
+    "bench",
+    "deviate",
+    "evolve",
+    "exam",
+    "implant",
+    "invasion",
+    "judge",
+    "moral_machine",
+    "pricing",
+    "sweep",
+)
 """The studies of ludens itself that have tables of measures."""
 
 

@@ -13,6 +13,7 @@ import ludens.cli.av.adopt
 import ludens.cli.av.ask
 import ludens.cli.bench
 import ludens.cli.estimate
+import ludens.cli.evolve
 import ludens.cli.listing
 import ludens.cli.play
 import ludens.cli.price.compare

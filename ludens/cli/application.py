@@ -17,6 +17,7 @@ ORDER = (
     "bench",
     "price",
     "av",
+    "evolve",
     "estimate",
     "align",
     "run",

@@ -45,7 +45,7 @@ def symmetric_utility(
     Raises:
         UsageError: A is not square or not finite, or kappa lies outside [0, 1].
     """
-    table = _square(payoffs)
+    table = symmetric_payoffs(payoffs)
     _check_kappa(kappa)
     x, y = np.asarray(own, dtype=np.float64), np.asarray(other, dtype=np.float64)
     reply = x @ table
@@ -66,7 +66,7 @@ def moral_equilibria(payoffs: ArrayLike, kappa: float) -> MoralEquilibria:
     Raises:
         UsageError: A is not 2×2 or not finite, or kappa lies outside [0, 1].
     """
-    table = _square(payoffs)
+    table = symmetric_payoffs(payoffs)
     if table.shape != (2, 2):
         raise UsageError(f"Moral equilibria are computed for 2×2 games; got payoffs of shape {table.shape}.")
     _check_kappa(kappa)
@@ -92,7 +92,12 @@ def moral_equilibria(payoffs: ArrayLike, kappa: float) -> MoralEquilibria:
     return MoralEquilibria(tuple(sorted(found)))
 
 
-def _square(payoffs: ArrayLike) -> NDArray[np.float64]:
+def symmetric_payoffs(payoffs: ArrayLike) -> NDArray[np.float64]:
+    """Return the table A of a symmetric game as numbers.
+
+    Raises:
+        UsageError: A is not square or not finite.
+    """
     table = np.asarray(payoffs, dtype=np.float64)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.all(np.isfinite(table)):
         raise UsageError(f"A symmetric game is a square table of finite payoffs; got shape {table.shape}.")

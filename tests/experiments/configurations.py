@@ -10,6 +10,8 @@ from ludens.envs.pricing import CheapTalk, DemandShock, Exit, Market, Prominence
 from ludens.experiments.av import AdoptionConfig, AvConfig, MoralMachineConfig
 from ludens.experiments.bench.study import BenchConfig
 from ludens.experiments.play.study import PlayConfig
+from ludens.experiments.populations.evolve_config import EvolveConfig
+from ludens.experiments.populations.invasion_config import InvasionConfig
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.deviations_config import DeviateConfig
 from ludens.experiments.pricing.implant import ImplantConfig
@@ -271,13 +273,42 @@ SWEEP = st.builds(
     tests=st.booleans(),
     **COMMON,
 )
+WEIGHTS = st.lists(st.floats(0, 1), min_size=2, max_size=4, unique=True)
+INVASION = st.builds(
+    InvasionConfig,
+    game=st.sampled_from(
+        [
+            {"name": "two_actions", "payoffs": [[3, 0], [5, 1]]},
+            {"name": "linear_public_good", "players": 3, "marginal_return": 0.5},
+            {"name": "cournot", "intercept": 9.5, "cost": 1},
+        ]
+    ),
+    kappas=WEIGHTS,
+    assortativity=st.floats(0, 1),
+    process=st.sampled_from(["moran", "pairwise", "wright_fisher"]),
+    replicates=st.integers(1, 9),
+    **COMMON,
+)
+EVOLVE = st.builds(
+    EvolveConfig,
+    payoffs=st.just([[1, 2.5], [0, 3]]),
+    types=st.sampled_from([[], ["always_defect", "openai/x"]]),
+    errors=st.none() | st.just([[0.1, 0], [0, 2]]),
+    dynamics=st.lists(st.sampled_from(["replicator", "logit", "moran"]), min_size=1, unique=True),
+    start=st.none() | st.just([0.25, 0.75]),
+    noise=st.none() | st.floats(0.01, 9),
+    mutation=st.floats(0, 1),
+    **COMMON,
+)
 CONFIGURATIONS = {
     "adoption": ADOPTION,
     "av": AV,
     "bench": BENCH,
     "deviate": DEVIATE,
+    "evolve": EVOLVE,
     "exam": EXAM,
     "implant": IMPLANT,
+    "invasion": INVASION,
     "judge": JUDGE,
     "moral_machine": MORAL_MACHINE,
     "play": PLAY,

@@ -162,16 +162,24 @@ def test_a_library_that_is_not_there_is_a_sentence(path, monkeypatch):
     assert not path.with_name("run-tables").exists()
 
 
-@pytest.mark.parametrize("kind", [*CONFIGS, "sweep"])
+COMPUTED = {
+    "evolve": {"payoffs": [[1, 2], [0, 3]], "replicates": 1, "generations": 2},
+    "invasion": {
+        "game": {"name": "two_actions", "payoffs": [[3, 0], [5, 1]]}, "kappas": [0, 1], "population": 50,
+        "generations": 2,
+    },
+    "sweep": {"vary": {"alpha": [0.1]}, "settings": {"points": 2, "beta": 0.01}, "sessions": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [*CONFIGS, *COMPUTED])
 def test_every_column_of_every_study_is_described(tmp_path, kind, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     path = tmp_path / "run.db"
     with Loopback(otherwise=answer) as server:
-        if kind == "sweep":
-            study = STUDIES["sweep"]
-            made = study(
-                study.config_type(vary={"alpha": [0.1]}, settings={"points": 2, "beta": 0.01}, sessions=2)
-            )
+        if kind in COMPUTED:
+            study = STUDIES[kind]
+            made = study(study.config_type(**COMPUTED[kind]))
         else:
             made = study_of(kind, server, tmp_path)
         run_study(made, path)

@@ -35,6 +35,7 @@ Method = Literal[
     "profile likelihood",
     "Welch's t",
     "paired t",
+    "replicates",
     "none",
 ]
 

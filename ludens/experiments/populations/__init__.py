@@ -1,0 +1,1 @@
+"""Populations: types that evolve, and tournaments between policies."""
