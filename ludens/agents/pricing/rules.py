@@ -33,7 +33,7 @@ class PriceRulePolicy(Policy):
     """
 
     head: ClassVar[str] = ""
-    several: ClassVar[bool] = True
+    several: bool = True
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Take the rule's price, or the one on offer that is nearest to it.
