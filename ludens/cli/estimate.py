@@ -46,9 +46,10 @@ def estimate(
         typer.Option(help="Hold parameters at values, such as kappa=0,noise=8.", show_default=False),
     ] = None,
     errors: Annotated[
-        Literal["cluster", "hessian", "bootstrap", "wider"] | None,
+        Literal["cluster", "hessian", "bootstrap", "ratio"] | None,
         typer.Option(
-            help="Standard errors; by default clustered, for runs the wider of two.", show_default=False
+            help="Standard errors; by default clustered, for runs intervals from likelihood ratios.",
+            show_default=False,
         ),
     ] = None,
     beliefs: Annotated[

@@ -175,10 +175,10 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
         f"The preferences that explain a policy's choices best, under {whose}: a logit over whole strategies "
         "with (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead, and noise λ in points. In small the 95 % "
         "interval "
-        "from the wider of two standard errors: clustered by game × framing × order, and the inverse "
-        "Hessian's. "
-        "Exact probabilities have no sampling error: there the second says what one sampled answer to each "
-        f"question would have told. {_without_people()}"
+        "from a likelihood ratio that allows for any dependence of the answers about a game; a number with a "
+        "sign has no other end, and below a dash no single value is the best. Exact probabilities have no "
+        "sampling error: there it says how far the model misses them or, without noise, is the range that "
+        f"explains all choices. {_without_people()}"
     )
     return _table(result, f"Revealed preferences, {whose}", caption, headers, rows)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Beliefs = Literal["uniform", "own"]
 
-BENCH_CLUSTERS = "game × framing × order"
+BENCH_CLUSTERS = "game"
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,7 @@ def as_choices(answers: PolicyAnswers, model: Model, weight: float = 1.0) -> Cho
     """
     seen = [(entry.cluster, entry) for entry in answers.seen]
     found = _choices(seen, model, answers.clustered_by, answers.policy)
-    return found if weight == 1 else replace(found, counts=found.counts * weight)
+    return replace(found, counts=found.counts * weight, exact=answers.exact)
 
 
 def together(policies: Sequence[PolicyAnswers], model: Model) -> Choices:
@@ -209,10 +209,8 @@ def _of_share(share: Share, game: GameTree, belief: Strategy) -> list[Seen]:
     start = game.information_set(share.node).columns.start
     weight = 1.0 if share.exact else share.answers / len(share.by_order)
     return [
-        Seen(
-            game, belief, start + place, weight * float(part), f"{share.protocol} · {share.framing} · {order}"
-        )
-        for order, row in enumerate(share.by_order)
+        Seen(game, belief, start + place, weight * float(part), share.protocol)
+        for row in share.by_order
         for place, part in enumerate(row)
         if part > 0
     ]

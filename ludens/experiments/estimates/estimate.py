@@ -33,8 +33,8 @@ class EstimateRequest:
         by: ``"pooled"`` for one estimate, ``"subject"`` for one per subject or, in a run, per policy; None
             for pooled estimates of a table, and one per policy of a run.
         fix: parameters to hold at values.
-        errors: the kind of standard errors; None for errors clustered by subject or, in a run, the wider of
-            clustered and inverse-Hessian errors.
+        errors: the kind of standard errors; None for errors clustered by subject or, for the policies of a
+            run, for intervals from clustered likelihood ratios.
         beliefs: ``"uniform"``, or ``"stated"`` by subjects or policies.
         columns: the table's names of columns, by our names.
         reading: how a table is read, by the names of `read_choices`' arguments: ``drop_missing``, ``codes``,
@@ -117,7 +117,7 @@ def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[E
         return (of_fit(fit(choices, model, **request.settings), request.errors or "cluster"),)
     beliefs = "own" if request.beliefs == "stated" else "uniform"
     found = reveal_all(answers, model, beliefs=beliefs, **request.settings)
-    return (of_policies(found, request.errors or "wider"),)
+    return (of_policies(found, request.errors or "ratio"),)
 
 
 def types_of(choices: Choices, request: EstimateRequest) -> tuple[EstimateTable, ...]:

@@ -27,7 +27,7 @@ _STARS = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
 _LETTERS = {
     "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "δ": r"$\delta$", "κ": r"$\kappa$",
     "λ": r"$\lambda$", "ρ": r"$\rho$", "σ": r"$\sigma$", "θ": r"$\theta$",
-    "−": "$-$", "–": "--", "×": r"$\times$", "·": r"$\cdot$",
+    "≤": r"$\leq$", "≥": r"$\geq$", "−": "$-$", "–": "--", "×": r"$\times$", "·": r"$\cdot$",
 }  # fmt: skip
 _SPECIAL = {character: "\\" + character for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -181,7 +181,13 @@ def _estimate(value: Value, stars: bool) -> str:
 def _error(value: Value) -> str:
     if value.fixed:
         return "fixed"
-    return "" if math.isnan(value.se) else f"({figure_text(value.se)})"
+    if not math.isnan(value.se):
+        return f"({figure_text(value.se)})"
+    if math.isinf(value.low) or math.isinf(value.high):
+        if math.isinf(value.low) and math.isinf(value.high):
+            return "[any]"
+        return f"[≥ {figure_text(value.low)}]" if math.isinf(value.high) else f"[≤ {figure_text(value.high)}]"
+    return "" if math.isnan(value.low) else f"[{figure_text(value.low)}, {figure_text(value.high)}]"
 
 
 def _fact(fact: Fact, columns: int) -> list[str]:

@@ -1,11 +1,13 @@
 """Preferences revealed by policies' answers, as estimates with intervals, or with a reason where there are
 none.
 
-Standard errors come from the sandwich clustered by game × framing × order (in a run of play, by episode) and
-from the inverse Hessian; for each parameter the wider one is reported. Exact probabilities have no sampling
-error: for them the sandwich measures how far the model of preferences misses the answers, and vanishes for a
-policy that follows the model; the inverse Hessian gives the error of one sampled answer to each question.
-When identification is diagnosed, an exact answer counts as `EXACT` sampled ones.
+The 95 % interval of a parameter holds the values that a likelihood ratio does not reject, which allows for
+any dependence of the answers within a game (in a run of play, within an episode); see
+`ludens.preferences.estimation.fitting.regions`. It may be open, and there is one even where no single value
+is estimated. Exact probabilities have no sampling error: for them the interval measures how far the model of
+preferences misses the answers, and shrinks to a point for a policy that follows the model. Where they are
+free of noise, it is the range of preferences that explain all of them. When identification is diagnosed, an
+exact answer counts as `EXACT` sampled ones.
 
 If a clustered score test (5 %) cannot distinguish choices from chance, the precision is 0 and no weight is
 identified, whatever the optimiser returns. This is the case of a model that chooses by the place of an
@@ -17,26 +19,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ludens.errors import UsageError
 from ludens.experiments.estimates.answers import Beliefs, PolicyAnswers, as_choices
-from ludens.experiments.measures.intervals import Estimate, missing
+from ludens.experiments.measures.intervals import Estimate, Method, missing
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ludens.preferences.estimation.data.choices import Choices
+    from ludens.preferences.estimation.fitting.regions import Region
     from ludens.preferences.estimation.fitting.results import Fit
     from ludens.preferences.estimation.models.linear import Model
 
-METHOD: Literal["the wider of cluster sandwich and inverse Hessian"] = (
-    "the wider of cluster sandwich and inverse Hessian"
-)
+METHOD: Literal["likelihood ratio, clustered"] = "likelihood ratio, clustered"
+RANGE: Literal["all that explain every choice"] = "all that explain every choice"
 
+_POINT = 1e-6  # the length of a range that is a single value
 _EXACTLY = 1e-6  # per answer, what counts as no gain in log-likelihood where nothing was sampled
 
 EXACT = 1000
@@ -62,6 +62,7 @@ class Revealed:
         notes: every warning of the fit, in full.
         fit: the fit; None where there was nothing to fit.
         answers: the answers that were fitted.
+        ranges: the intervals of the parameters, with infinite ends where they are open.
     """
 
     policy: str
@@ -72,6 +73,7 @@ class Revealed:
     notes: tuple[str, ...]
     fit: Fit | None = field(compare=False, repr=False)
     answers: PolicyAnswers = field(compare=False, repr=False)
+    ranges: Mapping[str, Region] = field(default_factory=dict, compare=False, repr=False)
 
 
 def reveal(
@@ -97,6 +99,8 @@ def reveal(
         UsageError: there is no such model, or games do not have the attributes that it needs.
     """
     from ludens.preferences.estimation import find_model, fit
+    from ludens.preferences.estimation.fitting.regions import regions
+    from ludens.preferences.estimation.identification.noise_free import noise_free_ranges
 
     chosen = find_model(model)
     if not answers.seen:
@@ -106,18 +110,31 @@ def reveal(
     choices = as_choices(answers, chosen, weight)
     found = fit(choices, chosen, fix=fix, draws=draws, seed=seed)
     found = _by_answers(found, weight)
+    ranges: Mapping[str, Region] = {}
+    method: Method = METHOD
     if chosen.linear and _no_reaction(found, choices, weight):
         found = _silenced(found)
-    reason = reason_of(found)
+    else:
+        free_of_noise = noise_free_ranges(chosen, choices, found.fixed) if answers.exact else None
+        if free_of_noise is not None:
+            ranges, method = free_of_noise, RANGE
+        else:
+            steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
+            ranges = regions(chosen, choices, found.optimum, found.fixed, steps=steps)
+    reason = NO_NOISE if method == RANGE else reason_of(found)
     return Revealed(
         answers.policy,
         chosen.name,
         beliefs,
-        {name: _estimate(found, place, reason) for place, name in enumerate(found.names)},
+        {
+            name: _estimate(found, place, reason, ranges.get(name), method)
+            for place, name in enumerate(found.names)
+        },
         reason,
         tuple(warning.message for warning in found.warnings),
         found,
         answers,
+        ranges,
     )
 
 
@@ -132,15 +149,6 @@ def reveal_all(
     if not policies:
         raise UsageError("The run has no answers yet: `ludens resume` goes on with it.")
     return [reveal(answers, model, **settings) for answers in policies]
-
-
-def wider_errors(fit: Fit) -> NDArray[np.float64]:
-    """Return the larger of the clustered and the inverse-Hessian standard error of each parameter; NaN where
-    neither is known.
-    """
-    kinds = [fit.standard_errors(kind) for kind in ("hessian", "cluster") if kind in fit.covariances]
-    wider: NDArray[np.float64] = np.fmax.reduce(kinds)
-    return wider
 
 
 def reason_of(fit: Fit) -> str:
@@ -215,15 +223,19 @@ def _silenced(fit: Fit) -> Fit:
     return replace(fit, values=values, covariances=none, warnings=(warning,))
 
 
-def _estimate(fit: Fit, place: int, reason: str) -> Estimate:
-    value, error = float(fit.values[place]), float(wider_errors(fit)[place])
+def _estimate(fit: Fit, place: int, reason: str, region: Region | None, method: Method) -> Estimate:
+    value = float(fit.values[place])
     name, n, clusters = fit.names[place], round(fit.size), fit.clusters
-    if math.isnan(value):
-        warning = next((each.message for each in fit.warnings if name in each.parameters), "")
-        return missing(f"{reason}. {warning}" if warning else reason, n)
     if name in fit.fixed:
         return Estimate(value, n=n, clusters=clusters, note="held at this value")
-    if math.isnan(error):
-        return Estimate(value, n=n, clusters=clusters, note="no standard error")
-    reach = NormalDist().inv_cdf(0.975) * error
-    return Estimate(value, value - reach, value + reach, n, clusters, METHOD)
+    note = ""
+    if math.isnan(value):
+        warning = next((each.message for each in fit.warnings if name in each.parameters), "")
+        note = f"{reason}. {warning}" if warning else reason
+    if region is None:
+        return missing(note, n)
+    low, high = (end if math.isfinite(end) else None for end in (region.low, region.high))
+    if low is not None and high is not None and high - low < _POINT * (1 + abs(low)) and math.isnan(value):
+        value = (low + high) / 2
+    known = None if math.isnan(value) else value
+    return Estimate(known, low, high, n, clusters, "none" if low is high is None else method, note)

@@ -38,7 +38,7 @@ _CRITERIA = {
 def of_types(mixture: Mixture, errors: Errors = "cluster") -> EstimateTable:
     """Tabulate the types of a mixture side by side, with their shares."""
     columns = []
-    kind = "cluster" if errors == "wider" else errors
+    kind = "cluster" if errors == "ratio" else errors
     spreads = mixture.share_errors(kind).tolist()
     for place, fit in enumerate(mixture.types):
         share = _share(float(mixture.shares[place]), spreads[place])

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.agents.llm.logprobs import LOW_ANSWER_MASS
 from ludens.errors import UsageError
-from ludens.experiments.estimates.revealed import Revealed, wider_errors
+from ludens.experiments.estimates.revealed import Revealed
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.answering import low_mass_sentence
 from ludens.experiments.report.names import policy_name
 from ludens.preferences import human
 
 if TYPE_CHECKING:
-    from ludens.preferences.estimation.fitting.results import Fit, FitWarning
+    from ludens.preferences.estimation.fitting.results import ErrorKind, Fit, FitWarning
     from ludens.preferences.estimation.mixture.results import MixtureWarning
     from ludens.preferences.estimation.models.linear import Model
 
-Errors = Literal["cluster", "hessian", "bootstrap", "wider"]
+Errors = Literal["cluster", "hessian", "bootstrap", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Value:
     Attributes:
         name, symbol: the parameter.
         estimate, se: the estimate and its standard error.
-        low, high: the 95 % interval.
+        low, high: the 95 % interval; infinite where it is open.
         p: two-sided p-value of the hypothesis that the parameter is 0.
         fixed: whether the caller held the parameter at this value.
         about: the parameter's meaning in a few words.
@@ -124,7 +123,7 @@ def of_fit(fit: Fit, errors: Errors = "cluster", title: str = "pooled") -> Estim
     )
 
 
-def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> EstimateTable:
+def of_policies(found: Sequence[Revealed], errors: Errors = "ratio") -> EstimateTable:
     """Tabulate the policies of a run, each fitted separately.
 
     Raises:
@@ -134,7 +133,12 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> Estimate
     if not fitted:
         raise UsageError("No answer of the run can be used: preferences need at least one readable choice.")
     first = fitted[0][1]
-    columns = [column(fit, entry.policy, errors) for entry, fit in fitted]
+    columns = [
+        _with_ranges(column(fit, entry.policy, "cluster"), entry)
+        if errors == "ratio"
+        else column(fit, entry.policy, errors)
+        for entry, fit in fitted
+    ]
     nothing = tuple(Value(value.name, value.symbol, math.nan) for value in columns[0].values)
     columns += [Column(entry.policy, nothing) for entry in found if entry.fit is None]
     rows = [entry for entry, _ in fitted] + [entry for entry in found if entry.fit is None]
@@ -162,8 +166,6 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "wider") -> Estimate
             notes.append(low_mass_sentence(entry.policy, mass))
     if any(entry.answers.exact and entry.fit for entry in rows):
         told_by = {
-            "wider": "the errors are the wider of how far the model misses them and what one sampled answer "
-            "to each question would give",
             "hessian": "the errors say what one sampled answer to each question would give",
         }
         words = told_by.get(
@@ -195,13 +197,9 @@ def make_table(
 
 def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
     """Return a fit as a column."""
-    if errors == "wider":
-        spread = wider_errors(fit)
-        reach = NormalDist().inv_cdf(0.975) * spread
-        ends = [(value - r, value + r) for value, r in zip(fit.values.tolist(), reach.tolist(), strict=True)]
-    else:
-        spread = fit.standard_errors(errors)
-        ends = [(low, high) for low, high in fit.intervals(kind=errors).tolist()]
+    kind: ErrorKind = "cluster" if errors == "ratio" else errors
+    spread = fit.standard_errors(kind)
+    ends = [(low, high) for low, high in fit.intervals(kind=kind).tolist()]
     values = []
     for place, parameter in enumerate(fit.model.parameters):
         value, error = float(fit.values[place]), float(spread[place])
@@ -220,6 +218,21 @@ def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
             )
         )
     return Column(title, tuple(values))
+
+
+def _with_ranges(column: Column, entry: Revealed) -> Column:
+    """Return a column with the intervals of what was revealed."""
+    values = []
+    for value in column.values:
+        region = entry.ranges.get(value.name)
+        if region is None:
+            values.append(replace(value, se=math.nan, low=math.nan, high=math.nan, p=math.nan))
+        else:
+            level = entry.parameters[value.name].value
+            level = math.nan if level is None else level
+            low, high, p = region
+            values.append(replace(value, estimate=level, se=math.nan, low=low, high=high, p=p))
+    return replace(column, values=tuple(values))
 
 
 def criteria(**numbers: float) -> tuple[Fact, ...]:
@@ -245,7 +258,8 @@ def error_words(errors: Errors, clustered_by: str) -> str:
         "cluster": f"standard errors clustered by {clustered_by}",
         "hessian": "standard errors from the inverse Hessian",
         "bootstrap": f"standard errors from a bootstrap of clusters ({clustered_by})",
-        "wider": f"standard errors: the wider of those clustered by {clustered_by} and the inverse Hessian's",
+        "ratio": f"95 % intervals, from likelihood ratios that allow for dependent answers within each "
+        f"{clustered_by}",
     }[errors]
 
 

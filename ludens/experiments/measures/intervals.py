@@ -31,7 +31,8 @@ Method = Literal[
     "wilson",
     "cluster bootstrap",
     "the wider of wilson and cluster bootstrap",
-    "the wider of cluster sandwich and inverse Hessian",
+    "likelihood ratio, clustered",
+    "all that explain every choice",
     "profile likelihood",
     "Welch's t",
     "paired t",
@@ -46,7 +47,7 @@ class Estimate:
 
     Attributes:
         value: None where it was not measured or is not identified; `note` then says why.
-        low, high: the interval's ends; None where there is none.
+        low, high: the interval's ends; None where it has none, or is open on that side.
         n: the observations behind it: answers for shares, questions or protocols elsewhere.
         clusters: how many clusters were resampled; None for Wilson's interval.
         method: how the interval was made.

@@ -40,6 +40,9 @@ def measured(
     estimate: Estimate | None, digits: int = 1, scale: float = 1.0, *, missing: str = _MISSING
 ) -> Cell:
     """Return a number over its interval, both multiplied by `scale`, or a dash with the reason."""
+    if estimate is not None and estimate.value is None and number_range(estimate):
+        hinted = "; ".join(filter(None, (hint(estimate), estimate.note)))
+        return Cell(DASH, number_range(estimate, digits, scale), hinted)
     if estimate is None or estimate.value is None:
         return _none(estimate, missing)
     value = number(scale * estimate.value, digits)

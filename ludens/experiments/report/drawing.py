@@ -252,8 +252,12 @@ def frame(axes: Axes, name: str, symbol: str, estimates: Sequence[Estimate]) -> 
 
 
 def point(axes: Axes, row: int, estimate: Estimate, colour: str, *, ours: bool = True) -> None:
-    """Draw an estimate with its interval, or say that there is none; those of others are hollow."""
-    if estimate.value is None:
+    """Draw an estimate with its interval, or say that there is none; those of others are hollow.
+
+    An interval that is open on one side is dashed, and reaches the edge. A range without a best value has no
+    point.
+    """
+    if estimate.value is None and estimate.low is None and estimate.high is None:
         middle: Any = {"transform": axes.get_yaxis_transform(), "fontsize": 7, "color": MUTED, "va": "center"}
         middle["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.9}
         if ours:
@@ -262,6 +266,14 @@ def point(axes: Axes, row: int, estimate: Estimate, colour: str, *, ours: bool =
     if _bounded(estimate):
         ends: Any = [estimate.low, estimate.high]
         axes.plot(ends, [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
+    elif estimate.low is not None or estimate.high is not None:
+        left, right = axes.get_xlim()
+        if estimate.high is None:
+            axes.plot([estimate.low, right], [row, row], color=colour, linewidth=1.6, linestyle=(0, (3, 1)))
+        else:
+            axes.plot([left, estimate.high], [row, row], color=colour, linewidth=1.6, linestyle=(0, (3, 1)))
+    if estimate.value is None:
+        return
     face = colour if ours else PAPER
     axes.plot([estimate.value], [row], marker="o", markersize=5, color=colour, markerfacecolor=face)
 

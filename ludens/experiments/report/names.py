@@ -81,7 +81,11 @@ def share_range(estimate: Estimate) -> str:
 
 
 def number_range(estimate: Estimate, digits: int = 1, scale: float = 1.0) -> str:
-    """Format the interval of a number, ``−1.2 to 0.4``; empty without an interval."""
-    if estimate.low is None or estimate.high is None:
+    """Format the interval of a number, ``−1.2 to 0.4``, or ``≥ 0.4`` if it is open; empty without one."""
+    if estimate.low is None and estimate.high is None:
         return ""
+    if estimate.high is None:
+        return f"≥ {number(scale * (estimate.low or 0.0), digits)}"
+    if estimate.low is None:
+        return f"≤ {number(scale * estimate.high, digits)}"
     return f"{number(scale * estimate.low, digits)} to {number(scale * estimate.high, digits)}"

@@ -134,35 +134,12 @@ def _options(game: GameTree, seen: str) -> tuple[Whole, Floats]:
     return np.concatenate(columns), np.concatenate([np.full(len(one), 1 / len(one)) for one in columns])
 
 
-def _groups(design: Choices) -> Whole:
-    """Return the question that each event answers, numbered within its situation; shape (situations, events).
-
-    The events that answer one question partition the alternatives; padding is −1.
-    """
-    found = np.full((len(design.available), design.events), -1, dtype=np.intp)
-    if design.members is None:
-        found[design.available] = 0
-        return found
-    for place, (members, available) in enumerate(zip(design.members, design.available, strict=True)):
-        covered, number = np.zeros_like(available), 0
-        for event in np.flatnonzero(members.any(axis=1)):
-            if np.any(covered & members[event]):
-                raise UsageError(
-                    f"Events of situation {place + 1} overlap, so that their answers cannot be drawn."
-                )
-            covered |= members[event]
-            found[place, event] = number
-            if np.array_equal(covered, available):
-                covered, number = np.zeros_like(available), number + 1
-    return found
-
-
 def _asked(design: Choices) -> tuple[Whole, Whole, Whole, Whole]:
     """Return subject, question, situation and number of times, an entry for each question that was asked."""
     table = design.counts.tocoo()
     rows, columns = table.coords
     situations, events = columns // design.events, columns % design.events
-    groups = _groups(design)
+    groups = design.questions
     number = int(groups.max()) + 1
     keys = (rows.astype(np.intp) * len(groups) + situations) * number + groups[situations, events]
     there, inverse = np.unique(keys, return_inverse=True)
@@ -176,7 +153,7 @@ def _shows(design: Choices) -> Whole:
     """Return the event by which an alternative answers each question; shape (situations, questions,
     alternatives).
     """
-    groups = _groups(design)
+    groups = design.questions
     number = int(groups.max()) + 1
     found = np.full((len(groups), number, design.available.shape[1]), -1, dtype=np.intp)
     if design.members is None:

@@ -40,6 +40,7 @@ class Choices:
         clustered_by: a cluster's meaning in words, for tables.
         situations: a name for each situation, for messages.
         notes: what readers of tables have to say of the data, in sentences: what was left out.
+        exact: whether the counts are probabilities, without sampling error, even where each is 0 or 1.
     """
 
     attributes: Floats
@@ -51,6 +52,7 @@ class Choices:
     clustered_by: str = "subject"
     situations: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    exact: bool = False
 
     def __post_init__(self) -> None:
         situations, alternatives, _ = self.attributes.shape
@@ -101,6 +103,37 @@ class Choices:
         summed = np.zeros((self.clusters.max(initial=-1) + 1, *per_subject.shape[1:]))
         np.add.at(summed, self.clusters, per_subject)
         return summed
+
+    @property
+    def fractional(self) -> bool:
+        """Whether some choices are probabilities instead of counts."""
+        return bool(np.any(np.abs(self.counts.data - np.rint(self.counts.data)) > 1e-9))
+
+    @cached_property
+    def questions(self) -> NDArray[np.intp]:
+        """The question that each event answers, numbered within its situation; shape (situations, events).
+
+        The events that answer one question partition the alternatives; padding is −1.
+
+        Raises:
+            UsageError: events overlap, so that they answer no common question.
+        """
+        found = np.full((len(self.available), self.events), -1, dtype=np.intp)
+        if self.members is None:
+            found[self.available] = 0
+            return found
+        for place, (members, available) in enumerate(zip(self.members, self.available, strict=True)):
+            covered, number = np.zeros_like(available), 0
+            for event in np.flatnonzero(members.any(axis=1)):
+                if np.any(covered & members[event]):
+                    raise UsageError(
+                        f"Events of situation {place + 1} overlap, so that their answers cannot be drawn."
+                    )
+                covered |= members[event]
+                found[place, event] = number
+                if np.array_equal(covered, available):
+                    covered, number = np.zeros_like(available), number + 1
+        return found
 
     def only(self, subjects: Sequence[int] | NDArray[np.intp]) -> Choices:
         """Return the choices of some subjects by their numbers; a repeated one becomes a subject of

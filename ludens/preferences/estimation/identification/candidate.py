@@ -62,8 +62,7 @@ class Candidate(NamedTuple):
     @property
     def exact(self) -> bool:
         """Whether choices are fractional, that is, probabilities instead of counts."""
-        counts = self.choices.counts.data
-        return bool(np.any(np.abs(counts - np.rint(counts)) > 1e-9))
+        return self.choices.fractional
 
     @property
     def scale(self) -> int | None:
