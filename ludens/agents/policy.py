@@ -201,7 +201,7 @@ class Policy(Shown, ABC):
     """Whether turns are put to it as text, in a framing and an order of the options."""
     needs_person: ClassVar[bool] = False
     """Whether a person answers in this terminal, one question at a time."""
-    several: bool = False
+    several: ClassVar[bool] = False
     """Whether it chooses several numbers at once where a turn asks for them (`Turn.numbers`)."""
     made_from: Mapping[str, Any] | None = None
     """The specification that `ludens.agents.make_policy` made a policy of one's own from."""

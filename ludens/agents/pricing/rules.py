@@ -33,7 +33,7 @@ class PriceRulePolicy(Policy):
     """
 
     head: ClassVar[str] = ""
-    several: bool = True
+    several: ClassVar[bool] = True
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
         """Take the rule's price, or the one on offer that is nearest to it.
@@ -145,7 +145,6 @@ class MyopicPolicy(PriceRulePolicy):
         if isinstance(kappa, bool | str) or not 0 <= kappa <= 1:
             raise UsageError(f"The weight κ of a myopic firm lies in [0, 1]; got {kappa!r}.")
         self.kappa = float(kappa)
-        self.several = not self.kappa  # everybody's price is that of one product
         self.name = f"myopic:{kappa:g}" if kappa else "myopic"
 
     def settings(self) -> dict[str, Any]:
