@@ -81,7 +81,7 @@ def test_a_run_of_its_game_without_it_is_one_sentence_with_the_game_s_name(site,
 def test_its_game_is_listed(site, tmp_path):
     done = python("-m", "ludens", "envs", "--json", path=[site], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (game,) = [each for each in json.loads(done.stdout) if each["id"] == "ludens/stag_hunt-v0"]
+    (game,) = [each for each in json.loads(done.stdout) if each["id"] == "ludens/two_hunters-v0"]
     assert game["protocols"]["SH1"] == {"stag": 80, "hare": 30}
     program = "from ludens.agents import policy_names; print(policy_names(), policy_names('bertrand'))"
     trees, market = python("-c", program, path=[site], cwd=tmp_path).stdout.strip().split("] [")

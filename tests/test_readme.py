@@ -76,7 +76,7 @@ from ludens.experiments import bench
 from ludens.preferences import HOMO_ECONOMICUS, best_strategies
 from ludens.envs import uniform_strategy
 
-env = pettingzoo.make("aec", "ludens/centipede-v0")
+env = pettingzoo.make("aec", "ludens/short_centipede-v0")
 api_test(env)
 env.reset(seed=0)
 for framing in ("neutral", "twin", "story"):

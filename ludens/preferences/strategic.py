@@ -8,8 +8,9 @@ With x the own strategy, y that of the others and n players,
 where every other's strategy is x with probability κ and y otherwise, independently of each other (Alger &
 Weibull, Games and Economic Behavior 98, 2016). Since payoffs are linear in the strategy of each other
 player, each plays z = (1−κ)·y + κ·x, and E[π_i] = π(x, z): the sum over who is replaced is exact and needs
-no enumeration. With two players this is (1−κ)·π(x, y) + κ·π(x, x). The comparisons with others are expected
-over what happens against y, as in game trees (`ludens.preferences.terms`).
+no enumeration. With two players this is (1−κ)·π(x, y) + κ·π(x, x). Where a game says itself what an action
+pays if everybody takes it (`StrategicGame.universal`), that is weighed by κ. The comparisons with others
+are expected over what happens against y, as in game trees (`ludens.preferences.terms`).
 """
 
 from __future__ import annotations
@@ -78,7 +79,10 @@ def strategic_utility(
         columns = game.information_set(game.node(each)).columns
         met = expected_outcomes(game, each, others, comparisons=social)
         felt = (1 - kappa) * met.own - preferences.alpha * met.behind - preferences.beta * met.ahead
-        universal = expected_outcomes(game, each, replaced, comparisons=False).own - (1 - kappa) * met.own
+        if game.universal is None:
+            universal = expected_outcomes(game, each, replaced, comparisons=False).own - (1 - kappa) * met.own
+        else:
+            universal = kappa * np.array(game.universal)
         weight = share if role is None else float(each == role)
         total = total + (own[..., columns] * (weight * felt + share * universal)).sum(-1)
     if role is not None and role not in game.players:
@@ -125,7 +129,7 @@ def best_mixture(
         GameError: the belief is not a strategy of the game.
     """
     kappa = preferences.kappa
-    if not kappa or max(game.players.values()) == 1:
+    if not kappa or max(game.players.values()) == 1 or game.universal is not None:
         return None
     plans = pure_strategies(game)
     others = check_strategy(game, belief)
@@ -245,6 +249,8 @@ def _replaced(game: StrategicGame, belief: bytes, kappa: float) -> Floats:
         return _by_plan(
             game, [expected_outcomes(game, role, play, comparisons=False).own for role in game.roles]
         )
+    if game.universal is not None:
+        return (1 - kappa) * _replaced(game, belief, 0.0) + kappa * np.array(game.universal)
     plans = pure_strategies(game)
     mixed = (1 - kappa) * play + kappa * plans
     total = np.zeros(len(plans))

@@ -22,7 +22,7 @@ VARIANTS = {
     "strategy_5": {"method": "strategy", "rounds": 5},
 }
 
-# The same environment with other rules is tried for all of these games, the rest for one small and one large.
+# Ways to repeat games in which all move at once, tried with a small game and a large one.
 SIMULTANEOUS = {
     "repeated": {"rounds": 5, "memory": 3},
     "random_length": {"continuation": 0.8, "rounds": 8},

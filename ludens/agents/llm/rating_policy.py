@@ -73,7 +73,8 @@ class RatingPolicy(ModelPolicy):
                 return parsed(reply, _read(reply.text, prompt, scale, cut=reply.cut))
 
             limits = (scale.lowest, scale.highest) if self.local else None
-            schema = points_schema(prompt.labels, self.settings.reasoning, limits) if held else None
+            asked = prompt.labels or (scale.kind,)
+            schema = points_schema(asked, self.settings.reasoning, limits) if held else None
             return Question(prompt, read, self._reply_tokens(self.settings.reasoning), schema)
 
         prompt, reply = await self._ask(query, pose)
@@ -83,7 +84,7 @@ class RatingPolicy(ModelPolicy):
         # Which of the two things a label names depends on the order shown.
         point = reading.points[prompt.order.index(1)] if len(reading.points) > 1 else reading.points[0]
         return Decision(
-            turn.options[point - scale.lowest].action,
+            turn.options[(point - scale.lowest) // scale.step].action,
             reasoning=reading.reasoning,
             **self._known(query, prompt.wording),
         )

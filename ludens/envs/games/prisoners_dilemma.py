@@ -1,35 +1,20 @@
 """The prisoner's dilemma, played simultaneously (Flood & Dresher 1950; Rapoport & Chammah, Prisoner's
 Dilemma, 1965): cooperate or defect.
 
-PD1 are the payoffs that Axelrod used (The Evolution of Cooperation, 1984). Of homo moralis in PD2 Alger &
-Weibull (Econometrica 2013) say: defect up to κ = 1/4, cooperate from κ = 2/3.
+PD1 has the payoffs of Axelrod (The Evolution of Cooperation, 1984). In PD2 homo moralis defects up to κ =
+1/4 and cooperates from κ = 2/3 on, and mixes in between (after Alger & Weibull, Econometrica 2013).
 """
 
 from __future__ import annotations
 
-from functools import partial
-
-import numpy as np
-
-from ludens.envs.strategic.actions import named
 from ludens.envs.strategic.family import StrategicFamily
-from ludens.envs.strategic.game import Floats, StrategicGame
+from ludens.envs.strategic.game import StrategicGame
+from ludens.envs.strategic.matrix import symmetric_game
 from ludens.envs.tree.family import ordered
 
 
-def _payoff(profiles: Floats, T: float, R: float, P: float, S: float) -> Floats:
-    table = np.array([[R, S], [T, P]])
-    own = profiles.astype(np.intp)
-    return table[own, own[..., ::-1]]
-
-
 def _build(T: float, R: float, P: float, S: float) -> StrategicGame:
-    return StrategicGame(
-        "prisoners_dilemma",
-        {"player": 2},
-        {"player": named("cooperate", "defect")},
-        partial(_payoff, T=T, R=R, P=P, S=S),
-    )
+    return symmetric_game("prisoners_dilemma", "player", ("cooperate", "defect"), [[R, S], [T, P]])
 
 
 def _check(T: float, R: float, P: float, S: float) -> str | None:

@@ -2,7 +2,8 @@
 
 Each of n people has an endowment and puts a part of it into a common project. Every point there earns
 everybody m points, the marginal per-capita return. To keep everything is dominant if m < 1; all contribute
-in the optimum if nm > 1; homo moralis contributes if κ ≥ (1 − m)/(m(n − 1)) (from Alger & Weibull, GEB 2016).
+in the optimum if nm > 1; homo moralis contributes if κ ≥ (1 − m)/(m(n − 1)) (from Alger & Weibull, GEB
+2016).
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ interval.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -46,6 +47,14 @@ class Actions:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def step(self) -> int | None:
+        """The step between actions that are whole numbers, equally spaced and ascending; None for others."""
+        if not self.numeric or len(self) < 2 or any(value != int(value) for value in self.values):
+            return None
+        steps = {after - before for before, after in itertools.pairwise(self.values)}
+        return int(steps.pop()) if len(steps) == 1 and min(steps) > 0 else None
 
 
 @dataclass(frozen=True)

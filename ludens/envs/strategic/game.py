@@ -56,6 +56,8 @@ class StrategicGame(Shown):
             payoff, arrays of one shape. All players then have one role.
         parameters: the numbers that the rules are made of, for tables and wordings.
         protocol: the name of a published parameter set, if it is one.
+        universal: what each action pays if everybody took it, in points, where that does not follow from
+            the payoffs, as in a choice that nobody else takes part in; for games of one role.
 
     Raises:
         GameError: the definition is inconsistent, or the payoff function returns another shape, a number that
@@ -69,6 +71,7 @@ class StrategicGame(Shown):
     own_payoff: OwnPayoff | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     protocol: str | None = None
+    universal: tuple[float, ...] | None = None
     shown_by: ClassVar[str] = "ludens.envs.strategic.drawing:view"
 
     def __post_init__(self) -> None:
@@ -85,6 +88,15 @@ class StrategicGame(Shown):
                 f"Game {self.name!r} has {len(self.players)} roles, and own_payoff is for games of one role: "
                 "give payoff."
             )
+        if self.universal is not None:
+            numbers = tuple(map(float, self.universal))
+            wanted = len(next(iter(self.finite.values())))
+            if len(self.players) > 1 or len(numbers) != wanted or not np.all(np.isfinite(numbers)):
+                raise GameError(
+                    f"The universalised payoffs of game {self.name!r} are {self.universal!r}: give one "
+                    f"finite number for each of its {wanted} actions, in a game of one role."
+                )
+            object.__setattr__(self, "universal", numbers)
         self._check_payoffs()
 
     def __eq__(self, other: object) -> bool:
@@ -103,7 +115,7 @@ class StrategicGame(Shown):
 
     def __getstate__(self) -> dict[str, object]:
         # A mapping proxy cannot be pickled, and what is derived is cheaper to derive again than to carry.
-        kept = ("name", "payoff", "own_payoff", "protocol")
+        kept = ("name", "payoff", "own_payoff", "protocol", "universal")
         mappings = {key: dict(getattr(self, key)) for key in ("players", "actions", "parameters")}
         return {key: getattr(self, key) for key in kept} | mappings
 
@@ -235,7 +247,7 @@ class StrategicGame(Shown):
     @cached_property
     def _identity(self) -> tuple[object, ...]:
         rules = (tuple(self.players.items()), tuple(self.actions.items()), tuple(self.parameters.items()))
-        return (self.name, self.protocol, *rules)
+        return (self.name, self.protocol, self.universal, *rules)
 
     @cached_property
     def _fingerprint(self) -> Floats:

@@ -5,7 +5,6 @@ dominated actions; and which profiles are efficient.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,8 @@ from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.tree.nodes import GameError
 
 TOLERANCE = 1e-9
-MAX_SUPPORT = 12
+SINGULAR = 1e-12
+MAX_SUPPORT = 10
 """Mixed equilibria are sought by support enumeration up to so many actions of either player."""
 
 
@@ -92,7 +92,7 @@ def mixed_nash(game: StrategicGame) -> tuple[MixedEquilibrium, ...]:
     Algorithmic Game Theory, 2007, algorithm 3.4); of a degenerate one, those with supports of equal size.
 
     Raises:
-        GameError: there are not two players, or one has more than twelve actions.
+        GameError: there are not two players, or one has more than ten actions.
     """
     if len(game.seats) != 2 or max(game.payoffs.shape[:2]) > MAX_SUPPORT:
         raise GameError(
@@ -101,17 +101,20 @@ def mixed_nash(game: StrategicGame) -> tuple[MixedEquilibrium, ...]:
         )
     table = np.asarray(game.payoffs)
     first, second = table[..., 0], table[..., 1]
+    slack = _slack(table)
     found: list[MixedEquilibrium] = []
-    for rows, columns in _supports(*first.shape):
-        own = _indifferent(second[np.ix_(rows, columns)].T, len(first), rows)
-        other = _indifferent(first[np.ix_(rows, columns)], len(first.T), columns)
-        if own is None or other is None:
-            continue
-        earned, lost = first @ other, own @ second
-        slack = _slack(table)
-        if earned.max() > earned[list(rows)].min() + slack or lost.max() > lost[list(columns)].min() + slack:
-            continue
-        found.append(MixedEquilibrium(own, other, (float(own @ earned), float(lost @ other))))
+    for size in range(1, min(first.shape) + 1):
+        # All pairs of supports of one size at once: (pairs, size).
+        rows, columns = _pairs(_subsets(len(first), size), _subsets(len(first.T), size))
+        own = _equalising(second[rows[:, :, None], columns[:, None, :]].swapaxes(1, 2))
+        other = _equalising(first[rows[:, :, None], columns[:, None, :]])
+        for pair in np.flatnonzero((own.min(-1) > TOLERANCE) & (other.min(-1) > TOLERANCE)):
+            one, two = np.zeros(len(first)), np.zeros(len(first.T))
+            one[rows[pair]], two[columns[pair]] = own[pair], other[pair]
+            earned, lost = first @ two, one @ second
+            value, worth = float(one @ earned), float(lost @ two)
+            if earned.max() <= value + slack and lost.max() <= worth + slack:
+                found.append(MixedEquilibrium(one, two, (value, worth)))
     return tuple(found)
 
 
@@ -132,30 +135,29 @@ def replies_to_all(game: StrategicGame, role: str) -> tuple[Floats, Floats]:
     return met[np.minimum(np.arange(len(plays)), len(met) - 1)], values[earned.argmax(-1)]
 
 
-def _supports(rows: int, columns: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    for size in range(1, min(rows, columns) + 1):
-        for one in itertools.combinations(range(rows), size):
-            for other in itertools.combinations(range(columns), size):
-                yield one, other
+def _subsets(count: int, size: int) -> NDArray[np.intp]:
+    return np.array(list(itertools.combinations(range(count), size)), dtype=np.intp)
 
 
-def _indifferent(payoffs: NDArray[np.float64], width: int, support: tuple[int, ...]) -> Floats | None:
-    """Return the mixture over `support` that makes all rows of `payoffs` (rows, support) pay alike, with
-    positive weights, as a vector over all actions; None if there is none or several.
+def _pairs(one: NDArray[np.intp], other: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    return np.repeat(one, len(other), axis=0), np.tile(other, (len(one), 1))
+
+
+def _equalising(payoffs: Floats) -> Floats:
+    """Return the weights of columns that make all rows pay alike, shape (cases, columns), from square tables
+    of shape (cases, rows, columns); −1 where there are none or several.
     """
-    size = len(support)
-    system = np.zeros((size + 1, size + 1))
-    system[:size, :size], system[:size, size], system[size, :size] = payoffs, -1, 1
-    target = np.zeros(size + 1)
+    cases, size, _ = payoffs.shape
+    system = np.zeros((cases, size + 1, size + 1))
+    system[:, :size, :size] = payoffs / max(1e-300, float(np.abs(payoffs).max()))
+    system[:, :size, size], system[:, size, :size] = -1, 1
+    weights = np.full((cases, size), -1.0)
+    regular = np.abs(np.linalg.det(system)) > SINGULAR
+    target = np.zeros((size + 1, 1))
     target[size] = 1
-    if np.linalg.matrix_rank(system) <= size:
-        return None
-    weights = np.linalg.solve(system, target)[:size]
-    if weights.min() <= TOLERANCE:
-        return None
-    mixture = np.zeros(width)
-    mixture[list(support)] = weights / weights.sum()
-    return mixture
+    solved = np.linalg.solve(system[regular], np.broadcast_to(target, (int(regular.sum()), size + 1, 1)))
+    weights[regular] = solved[:, :size, 0]
+    return weights
 
 
 def _named(game: StrategicGame, places: NDArray[np.intp]) -> tuple[str, ...]:

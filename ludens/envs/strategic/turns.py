@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs.strategic.actions import Interval
+from ludens.envs.strategic.actions import Actions, Interval
 from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.strategic.tree_form import node_of, seat_roles, tree_form
-from ludens.envs.turn import Option, PastRound, Step, Turn
+from ludens.envs.turn import Option, PastRound, Scale, Step, Turn
 
 MOST_NAMED = 12
 
@@ -66,7 +66,15 @@ def strategic_turn(
         rounds=rounds,
         facts=dict(facts or {"roles": "fixed"}),
         interval=interval,
+        scale=amounts(actions),
     )
+
+
+def amounts(actions: Actions | Interval) -> Scale | None:
+    """Return the scale of actions that are whole numbers, so that a player can name one; None for others."""
+    if isinstance(actions, Interval) or (step := actions.step) is None:
+        return None
+    return Scale("number", int(actions.values[0]), int(actions.values[-1]), step)
 
 
 def past_round(game: StrategicGame, role: str, profile: Floats) -> PastRound:
@@ -89,7 +97,7 @@ def as_tree(turn: Turn) -> Turn | None:
     game = turn.game
     if not isinstance(game, StrategicGame) or game.continuous or game.profiles > MOST_WORDED:
         return None
-    if any(len(actions) < 2 for actions in game.finite.values()):
+    if any(len(actions) < 2 or actions.step is not None for actions in game.finite.values()):
         return None
     own = seat_roles(game)[game.seats.index(turn.role)]
     return replace(turn, game=tree_form(game), role=own, node=node_of(own))

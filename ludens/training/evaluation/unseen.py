@@ -59,7 +59,7 @@ def _falling(*names: str) -> Callable[..., str | None]:
 
 
 STAG_HUNT = Family(
-    name="stag_hunt",
+    name="stag_hunt_in_sequence",
     title="Stag hunt in sequence",
     source="after Rousseau 1755",
     roles=("first mover", "second mover"),

@@ -26,8 +26,8 @@ def _check(stag: float, hare: float) -> str | None:
 
 
 FAMILY = Family(
-    name="stag_hunt",
-    title="Stag hunt",
+    name="two_hunters",
+    title="Stag hunt of two",
     source="Skyrms 2004",
     roles=("first hunter", "second hunter"),
     parameters=("stag", "hare"),

@@ -23,11 +23,17 @@ from ludens.agents.llm.prompts.tables import PROGRAMS, Table, show, table_of
 from ludens.agents.llm.prompts.templates import WORDINGS, Prompt, WordingError
 from ludens.agents.llm.prompts.tree import LabelledTree, rotation
 from ludens.agents.policy import Wording
-from ludens.envs import GameTree, InformationSet, Turn
+from ludens.envs import GameTree, InformationSet, PastRound, StrategicGame, Turn
+from ludens.envs.strategic.turns import as_tree
 
 Format = Literal["letter", "json"]
 
 ANY = "any.j2"
+NEUTRAL = "neutral"
+SIMULTANEOUS = "simultaneous.j2"
+RULES = "rules"
+MORE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Labels of games with more options than a framing has labels for; not I and O, which look like numbers."""
 PARAPHRASES = "paraphrases"
 # The templates that ask for points name this range.
 LOWEST, HIGHEST = 0, 100
@@ -128,17 +134,20 @@ def _rendered(
     belief: bool,
     template: str | None,
 ) -> Prompt:
-    turn = asked.turn
+    turn = worded(asked.turn)
     if template is None and is_table(framing):
         asking = {"reasoning": reasoning, "format": format, "belief": belief}
         return render_table(table_of(turn, order), framing, order, persona=persona, asking=asking)
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template), turn)
     most = max(len(turn.options), *(len(node.options) for node in _sets(turn)), 0)
     if most > len(source.letters):
-        raise WordingError(
-            f"Framing {framing!r} has labels for {len(source.letters)} options, and {turn.game.name} offers "
-            f"{most}: add labels to wordings/{framing}/labels.txt."
-        )
+        letters = source.letters + tuple(each for each in MORE_LETTERS if each not in source.letters)
+        if most > len(letters):
+            raise WordingError(
+                f"Framing {framing!r} has labels for {len(letters)} options, and {turn.game.name} offers "
+                f"{most}: add labels to wordings/{framing}/labels.txt."
+            )
+        source = replace(source, letters=letters)
     shown = rotation(len(turn.options), order)
     labels = source.letters[: len(shown)]
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "belief": belief}
@@ -181,13 +190,15 @@ def render_scale(
         WordingError: the framing is unknown or has no wording for this game, the template cannot word it, or
             the scale is not one from 0 to 100.
     """
+    turn = worded(turn)
     scale = turn.scale
     if template is None and is_table(framing) and scale is not None:
         return _tabled_scale(
             turn, framing, order, persona, {"reasoning": reasoning, "format": format, "scale": scale.kind}
         )
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template, scale=True), turn)
-    if scale is None or (scale.lowest, scale.highest) != (LOWEST, HIGHEST):
+    amount = scale is not None and scale.kind == "number"
+    if scale is None or (not amount and (scale.lowest, scale.highest) != (LOWEST, HIGHEST)):
         asks = "asks for none" if scale is None else f"has a scale from {scale.lowest} to {scale.highest}"
         raise WordingError(
             f"Framing {source.framing!r} words points from {LOWEST} to {HIGHEST} alone, and {turn.game.name} "
@@ -197,6 +208,8 @@ def render_scale(
     shown = rotation(2, order)
     labels = letters[:2] if scale.kind == "allocation" else ()
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "scale": scale.kind}
+    if amount:
+        answering |= {"lowest": scale.lowest, "highest": scale.highest, "step": scale.step}
     things = [
         {"label": letters[place], "name": scale.things[number]}
         for place, number in enumerate(shown)
@@ -253,6 +266,21 @@ def _of_table(framing: str, labels: tuple[str, ...]) -> _Source:
     return _Source(framing, f"{TABLE}/grammar.toml", labels, lambda _: (text, {}), templates, text)
 
 
+def worded(turn: Turn) -> Turn:
+    """Return the turn as templates word it: that of a small game in which all move at once as a turn of its
+    tree, unless the game has rules of its own in words.
+    """
+    if has_rules(turn.game.name):
+        return turn
+    return as_tree(turn) or turn
+
+
+@lru_cache(maxsize=256)
+def has_rules(name: str) -> bool:
+    """Return whether a game in which all move at once has rules in words."""
+    return (WORDINGS.path / RULES / f"{name}.j2").is_file()
+
+
 @dataclass(frozen=True)
 class _Source:
     """Where the words of a turn come from.
@@ -287,7 +315,8 @@ def _framed(framing: str, turn: Turn) -> _Source:
         module = WORDINGS.environment.get_template(name).make_module(dict(context))
         return str(module).strip(), getattr(module, "phrases", {})
 
-    return _Source(framing, name, letters, rendered, (name,), " ".join(letters))
+    rules = f"{RULES}/{turn.game.name}.j2" if name.endswith(SIMULTANEOUS) else ""
+    return _Source(framing, name, letters, rendered, (name, *filter(None, [rules])), " ".join(letters))
 
 
 def _own(template: OwnTemplate, turn: Turn) -> _Source:
@@ -344,6 +373,9 @@ def _template_name(framing: str, turn: Turn) -> str:
         return own
     if isinstance(turn.game, GameTree):
         return f"{framing}/{ANY}"
+    if isinstance(turn.game, StrategicGame) and has_rules(turn.game.name):
+        # A paraphrase says the tables of game trees in other words; rules are not paraphrased.
+        return f"{framing if '/' not in framing else NEUTRAL}/{SIMULTANEOUS}"
     raise WordingError(f"Framing {framing!r} has no wording for {turn.game.name}: add wordings/{own}.")
 
 
@@ -384,8 +416,29 @@ def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
             for place, number in enumerate(shown)
         ],
     }
-    return (
-        plain | LabelledTree(turn.game, order, letters).facts(turn)
-        if isinstance(turn.game, GameTree)
-        else plain
-    )
+    if isinstance(turn.game, StrategicGame):
+        return plain | {
+            "players": len(turn.game.seats),
+            "past": [_seen(turn, past) for past in turn.past],
+            "rules": f"{RULES}/{turn.game.name}.j2",
+        }
+    if isinstance(turn.game, GameTree):
+        tree = LabelledTree(turn.game, order, letters)
+        return plain | tree.facts(turn) | {"facts": _labelled(turn.facts, tree, letters)}
+    return plain
+
+
+def _labelled(facts: Mapping[str, Any], tree: LabelledTree, letters: Sequence[str]) -> Mapping[str, Any]:
+    """Return facts in which what others did before is named by the labels of the prompt."""
+    if "reputation" not in facts:
+        return facts
+    labels = {name: letters[place] for places in tree.places.values() for name, place in places.items()}
+    told = tuple(tuple(labels[name] for name in each) for each in facts["reputation"])
+    return {**facts, "reputation": told}
+
+
+def _seen(turn: Turn, past: PastRound) -> dict[str, Any]:
+    """Return a finished round of a game in which all move at once: what oneself did, what the others did."""
+    others = [step.option for step in past.path if step.role != past.role]
+    (own,) = (step.option for step in past.path if step.role == past.role)
+    return {"own": own, "others": others, "points": past.payoffs[past.role], "role": past.role}

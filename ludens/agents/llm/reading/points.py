@@ -192,7 +192,7 @@ def _patterns(scale: Scale) -> _Patterns:
     between = "it|this|that|an?|the|at|as|with|of|to|rating|score|answer" + (f"|{called}" if called else "")
     return _Patterns(
         line=re.compile(
-            rf"(?i)(?:-[ \t]+)?(?:(?:(?:my|the|final|overall)[ \t]+)*(?:rating|answer|score){_GAP}"
+            rf"(?i)(?:-[ \t]+)?(?:(?:(?:my|the|final|overall)[ \t]+)*(?:rating|answer|score|number){_GAP}"
             rf"(?:is|would[ \t]+be|:|=){_GAP})?{_NUMBER}{end}"
         ),
         share=re.compile(
@@ -201,7 +201,8 @@ def _patterns(scale: Scale) -> _Patterns:
         ),
         sentence=re.compile(
             r"(?i)\bI(?:'d|'ll|[ \t]+would|[ \t]+will)?[ \t]+"
-            rf"(?:rate|give|say|choose|pick|put|assign|answer)\b(?:[ \t]+(?:{between})\b){{0,6}}[ \t]+"
+            rf"(?:rate|give|say|choose|pick|put|assign|answer"
+            rf"|contribute|bid|claim|offer|guess)\b(?:[ \t]+(?:{between})\b){{0,6}}[ \t]+"
             rf"{_NUMBER}{end}(?=\s|\Z)"
         ),
         value=re.compile(rf"(?i)\s*{_NUMBER}{end}\s*"),
@@ -263,6 +264,9 @@ def _whole(value: Any, scale: Scale, patterns: _Patterns) -> int | str:
         return f"{value:.6g} does not lie between {scale.lowest} and {scale.highest}."
     if value != int(value):
         return f"{value:.6g} is no whole number."
+    if (int(value) - scale.lowest) % scale.step:
+        low, step = scale.lowest, scale.step
+        return f"{value:.6g} is not one of {low}, {low + step}, {low + 2 * step} and so on."
     return int(value)
 
 

@@ -22,10 +22,10 @@ def shares_schema(labels: Sequence[str]) -> dict[str, Any]:
 def points_schema(
     labels: Sequence[str], reasoning: bool, limits: tuple[int, int] | None = None
 ) -> dict[str, Any]:
-    """Return the format of points for each label, or of one rating where there are no labels.
+    """Return the format of points for each label.
 
     Args:
-        labels: of the things that share the points; empty for a rating.
+        labels: of the things that share the points, or of the one number that is asked for.
         reasoning: whether thoughts come first.
         limits: the lowest and the highest number, for engines that can hold a reply to them; hosted models
             may not take such a schema.
@@ -33,7 +33,7 @@ def points_schema(
     number: dict[str, Any] = {"type": "integer"}
     if limits is not None:
         number |= {"minimum": limits[0], "maximum": limits[1]}
-    return _object("points", (_THOUGHTS if reasoning else {}) | dict.fromkeys(labels or ("rating",), number))
+    return _object("points", (_THOUGHTS if reasoning else {}) | dict.fromkeys(labels, number))
 
 
 def price_schema(slots: Sequence[str], longest: int | None = None, products: int = 1) -> dict[str, Any]:

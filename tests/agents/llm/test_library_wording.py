@@ -1,0 +1,100 @@
+"""What models read of the games of the library, and how numbers are read from what they reply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ludens.agents.llm.prompts.games import render, render_scale
+from ludens.agents.llm.prompts.templates import WordingError
+from ludens.agents.llm.reading.points import read_rating
+from ludens.envs import (
+    LIBRARY,
+    Scale,
+    StrategicEnv,
+    StrategicFamily,
+    StrategicGame,
+    find_game,
+    make_env,
+    named,
+)
+from ludens.testing.episodes import turn_of
+
+GOLDEN = Path(__file__).parent / "golden" / "library"
+NAMES = [name for name, family in LIBRARY.items() if not getattr(family, "benchmark", False)]
+REPEATED = {
+    "prisoners_dilemma": {"rounds": 50, "continuation": 0.9, "history": "reputation"},
+    "public_goods": {
+        "continuation": 0.95,
+        "rounds": 20,
+        "groups": 2,
+        "matching": "random",
+        "history": "reputation",
+        "noise": 0.1,
+    },
+}
+
+
+def said(turn, framing: str, **more) -> str:
+    prompt = (render if turn.scale is None else render_scale)(turn, framing, **more)
+    return "\n".join(message["content"] for message in prompt.messages) + "\n"
+
+
+@pytest.mark.parametrize("framing", ["neutral", "twin", "story"])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_asked_is_as_recorded(name, framing):
+    env = make_env(name)
+    env.reset(seed=1)
+    text = said(turn_of(env), framing)
+    path = GOLDEN / f"{framing}-{name}.txt"
+    assert text == path.read_text(encoding="utf-8")
+    family = LIBRARY[name]
+    if isinstance(family, StrategicFamily):
+        assert name not in text  # whoever knows the game by its name is not helped
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_what_is_asked_in_a_later_round_is_as_recorded(name):
+    env = StrategicEnv(find_game({"prisoners_dilemma": "PD1", "public_goods": "PG1"}[name]), **REPEATED[name])
+    env.reset(seed=5)
+    for number in range(2):
+        env.step({agent: (number + place) % 2 for place, agent in enumerate(env.agents)})
+    assert env.agents
+    text = said(env.turn("player_0"), "neutral")
+    assert text == (GOLDEN / f"later-{name}.txt").read_text(encoding="utf-8")
+
+
+def test_a_large_game_without_rules_in_words_says_what_to_add():
+    game = StrategicGame("strange", {"player": 9}, {"player": named("a", "b")}, lambda profiles: profiles)
+    env = StrategicEnv(game)
+    env.reset(seed=1)
+    with pytest.raises(WordingError, match="no wording for strange"):
+        render(env.turn("player_0"))
+    parts = " ".join(f"{{% include '{part}.j2' %}}" for part in ("options", "belief", "answer"))
+    own = "{{ game.name }}: choose. " + parts
+    assert "strange: choose." in render(env.turn("player_0"), template=own).messages[-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "number"),
+    [
+        ("10", 10),
+        ("Number: 15", 15),
+        ("I will put 10 points into the project.", 10),
+        ("I contribute 5.", 5),
+        ('{"number": 20}', 20),
+        ('{"reasoning": "all gain", "number": 20}', 20),
+    ],
+)
+def test_an_amount_is_read(reply, number):
+    reading = read_rating(reply, Scale("number", 0, 20, 5))
+    assert (reading.outcome, reading.points) == ("ok", (number,))
+
+
+@pytest.mark.parametrize("reply", ["12", "25", "-5", "2.5", "10 or 15", "I keep 5 and give 15", "ten", ""])
+def test_what_is_no_amount_of_the_game_is_asked_again_and_never_made_up(reply):
+    reading = read_rating(reply, Scale("number", 0, 20, 5))
+    assert reading.outcome == "invalid"
+    assert reading.points == ()
+    assert reading.detail
