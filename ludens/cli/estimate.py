@@ -25,7 +25,10 @@ def estimate(
     ],
     *,
     model: Annotated[
-        str, typer.Option(help="moralis, fehr_schmidt, charness_rabin, bfs or ces.")
+        str,
+        typer.Option(
+            help="moralis, fehr_schmidt, charness_rabin, bfs or ces; sfem for strategies of repeated games."
+        ),
     ] = "moralis",
     types: Annotated[
         str | None,

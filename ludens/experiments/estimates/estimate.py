@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ludens.errors import UsageError
 from ludens.experiments.estimates.answers import run_answers, together
 from ludens.experiments.estimates.revealed import reveal_all
+from ludens.experiments.estimates.strategies import MODEL, strategies_of_run, strategies_of_table
 from ludens.experiments.estimates.table import Errors, EstimateTable, of_fit, of_policies
 from ludens.experiments.runs.run import Run
 
@@ -80,9 +81,25 @@ def estimate(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[
         raise UsageError("Types are estimated of all subjects together: leave --by subject out, or --types.")
     from ludens.preferences.estimation.data.files import is_table
 
+    if request.model == MODEL:
+        return (_strategies(source, request, table=is_table(source)),)
     if is_table(source):
         return _of_table(source, request)
     return _of_run(source, request)
+
+
+def _strategies(source: str | os.PathLike[str], request: EstimateRequest, *, table: bool) -> EstimateTable:
+    """Estimate strategy frequencies; nothing of a request has a meaning there but its bootstrap."""
+    given: dict[str, Any] = {"--types": request.types, "--by": request.by, "--fix": request.fix}
+    given["--errors"] = None if request.errors == "bootstrap" else request.errors
+    given["--beliefs"] = None if request.beliefs == "uniform" else request.beliefs
+    if wrong := [name for name, value in given.items() if value]:
+        raise UsageError(f"{wrong[0]} has no effect on strategy frequencies: leave it out.")
+    if table:
+        return strategies_of_table(source, request.columns, request.reading, request.draws, request.seed)
+    if request.columns or request.reading:
+        raise UsageError("A run is no table and is read as it is: leave out what is said of a table.")
+    return strategies_of_run(source, request.draws, request.seed)
 
 
 def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:

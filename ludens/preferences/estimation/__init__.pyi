@@ -30,3 +30,9 @@ from .models.nonlinear import UtilityModel as UtilityModel
 from .played import preferences_of as preferences_of
 from .simulation import questions as questions
 from .simulation import simulate as simulate
+from .strategies.automata import STRATEGIES as STRATEGIES
+from .strategies.automata import Automaton as Automaton
+from .strategies.frequencies import StrategyFrequencies as StrategyFrequencies
+from .strategies.frequencies import strategy_frequencies as strategy_frequencies
+from .strategies.rounds import Rounds as Rounds
+from .strategies.rounds import read_rounds as read_rounds
