@@ -157,6 +157,61 @@ def test_a_bias_on_top_of_preferences_leaves_them_recognisable():
     assert found.parameters["kappa"].value == pytest.approx(0.5, abs=0.2)
 
 
+@pytest.mark.parametrize("share", [0, 0.1, 0.3, 0.5])
+def test_a_share_of_first_places_is_estimated_beside_preferences(share):
+    """It does not cancel over the orders: left out of account, it attenuates what is revealed."""
+    policy = make_policy("quantal:kappa=0.5,noise=8")
+    rng = np.random.default_rng(1)
+
+    def exact(turn, framing, order):
+        shares = np.array(policy.decide(turn, rng).probabilities) * (1 - share)
+        shares[order % len(shares)] += share
+        return tuple(shares)
+
+    def sampled(turn, framing, order):
+        first = order % len(turn.options)
+        return first if rng.random() < share else policy.decide(turn, rng).action
+
+    found = reveal(of_rule(exact))
+    assert found.lapses["first"].value == pytest.approx(share, abs=1e-4)
+    assert found.parameters["kappa"].value == pytest.approx(0.5, abs=1e-4)
+    assert found.parameters["noise"].value == pytest.approx(8, abs=1e-3)
+    found = reveal(of_rule(sampled, replicates=10))
+    assert holds(found.lapses["first"], share)
+    assert found.lapses["first"].high - found.lapses["first"].low < 0.15
+    assert holds(found.parameters["kappa"], 0.5)
+    assert holds(found.parameters["noise"], 8)
+    if share == 0.3:
+        attenuated = reveal(of_rule(exact), fix={"first": 0})
+        assert attenuated.parameters["noise"].value > 12
+        assert not holds(attenuated.parameters["noise"], 8)
+
+
+def test_trembles_are_estimated_on_request():
+    policy = make_policy("quantal:kappa=0.5,noise=8")
+    rng = np.random.default_rng(0)
+
+    def rule(turn, framing, order):
+        shares = 0.7 * np.array(policy.decide(turn, rng).probabilities) + 0.2 / len(turn.options)
+        shares[order % len(shares)] += 0.1
+        return tuple(shares)
+
+    found = reveal(of_rule(rule), trembles=True)
+    assert found.lapses["first"].value == pytest.approx(0.1, abs=1e-3)
+    assert found.lapses["tremble"].value == pytest.approx(0.2, abs=1e-3)
+    assert found.parameters["kappa"].value == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_policy_of_chance_has_a_share_of_first_places_too():
+    found = reveal(of_rule(lambda turn, framing, order: (0.8, 0.2) if order == 0 else (0.2, 0.8)))
+    assert found.reason == NO_REACTION
+    assert found.lapses["first"].value == pytest.approx(0.6)
+    (table,) = [of_policies([found])]
+    assert next(
+        value for value in table.columns[0].values if value.name == "first"
+    ).estimate == pytest.approx(0.6)
+
+
 def test_players_without_noise_and_players_of_chance():
     for spec, kappa in (("homo_economicus", 0), ("homo_moralis:0.5", 0.5)):
         found = reveal(of_policy(spec))

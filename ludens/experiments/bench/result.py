@@ -128,6 +128,8 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
         for revealed in found.revealed:
             for name, estimate in revealed.parameters.items():
                 yield _entry(found.policy, f"preferences_{name}", estimate, beliefs=revealed.beliefs)
+            for name, estimate in revealed.lapses.items():
+                yield _entry(found.policy, f"preferences_{name}", estimate, beliefs=revealed.beliefs)
 
 
 def answer_masses(result: BenchResult) -> Iterator[dict[str, Any]]:

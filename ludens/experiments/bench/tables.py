@@ -162,18 +162,22 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
     for found in result.measures:
         revealed = next((entry for entry in found.revealed if entry.beliefs == beliefs), None)
         if revealed is None:
-            rows.append([Cell(DASH, "", "not asked for its beliefs")] * (len(PREFERENCES) + 2))
+            rows.append([Cell(DASH, "", "not asked for its beliefs")] * (len(PREFERENCES) + 3))
             continue
         row = [measured(revealed.parameters[name], digits=2) for name in PREFERENCES]
+        shown = revealed.lapses.get("first")
+        row.append(measured(shown, 1, 100, missing="the order of options was not shown, or does not matter"))
         fit = revealed.fit
         row.append(Cell(DASH if fit is None else number(fit.log_likelihood), "", " ".join(revealed.notes)))
         rows.append([*row, Cell(revealed.reason or "identified", "", " ".join(revealed.notes))])
     whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
     headers = [("", letter) for letter in PREFERENCES.values()]
+    headers.append(("", "takes the first, %"))
     headers += [("", "log-likelihood"), ("", "remark")]
     caption = (
         f"The preferences that explain a policy's choices best, under {whose}: a logit over whole strategies "
-        "with (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead, and noise λ in points. In small the 95 % "
+        "with (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead, and noise λ in points, beside a share of answers "
+        "that take the option shown first, whatever it is. In small the 95 % "
         "interval "
         "from a likelihood ratio that allows for any dependence of the answers about a game; a number with a "
         "sign has no other end, and below a dash no single value is the best. Exact probabilities have no "

@@ -3,7 +3,8 @@
 Answers are used node by node: a policy is asked at each node separately, so that only the marginals of its
 joint distribution over strategies are observed (see `ludens.preferences.estimation.data.games`). In a
 benchmark, questions that were not answered in every order of the options are left out, and the orders of the
-others have equal weights, so that a bias toward the first place is not mistaken for a preference. An answer
+others have equal weights. Which option was shown first is kept: a liking for the first place does not cancel
+over the orders, it attenuates what is estimated, and is therefore estimated beside it. An answer
 that gives its whole distribution is a fractional choice of weight 1; asking again adds nothing. Nothing is
 imputed: invalid and refused answers are counted, never used.
 """
@@ -68,7 +69,8 @@ class PolicyAnswers:
 class Seen:
     """One chosen option: its game, the belief, its column in a strategy vector, its weight and its cluster.
 
-    A choice has weight 1, a probability weighs as much as its value.
+    A choice has weight 1, a probability weighs as much as its value. `first` says which option of the
+    question was shown first, by its number; None where no text was shown.
     """
 
     game: GameTree
@@ -76,6 +78,7 @@ class Seen:
     column: int
     weight: float
     cluster: str
+    first: int | None = None
 
 
 def bench_answers(
@@ -158,16 +161,16 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
     return tuple(_played(policy, _of_policy(decisions, policy, label=False), game) for policy in policies)
 
 
-def as_choices(answers: PolicyAnswers, model: Model, weight: float = 1.0) -> Choices:
+def as_choices(answers: PolicyAnswers, model: Model, weight: float = 1.0, *, orders: bool = False) -> Choices:
     """Return one policy's answers in the form that estimators take, with a row for each cluster.
 
-    Every answer counts `weight` times.
+    Every answer counts `weight` times. With `orders`, answers are apart by the option that was shown first.
 
     Raises:
         UsageError: there is no usable answer.
     """
     seen = [(entry.cluster, entry) for entry in answers.seen]
-    found = _choices(seen, model, answers.clustered_by, answers.policy)
+    found = _choices(seen, model, answers.clustered_by, answers.policy, orders)
     return replace(found, counts=found.counts * weight, exact=answers.exact)
 
 
@@ -181,36 +184,42 @@ def together(policies: Sequence[PolicyAnswers], model: Model) -> Choices:
     return _choices(seen, model, "policy", "the run")
 
 
-def _choices(seen: Sequence[tuple[str, Seen]], model: Model, clustered_by: str, whose: str) -> Choices:
+def _choices(
+    seen: Sequence[tuple[str, Seen]], model: Model, clustered_by: str, whose: str, orders: bool = False
+) -> Choices:
     from ludens.preferences.estimation.data.games import Answers, game_choices
 
     if not seen:
         raise UsageError(f"No answer of {whose} can be used: preferences need at least one readable choice.")
     rows = {name: place for place, name in enumerate(dict.fromkeys(name for name, _ in seen))}
-    places: dict[tuple[GameTree, bytes], int] = {}
-    situations: list[tuple[GameTree, Strategy]] = []
-    for _, entry in seen:
-        key = entry.game, entry.belief.tobytes()
-        if key not in places:
-            places[key] = len(situations)
-            situations.append((entry.game, entry.belief))
+    keys = [(entry.game, entry.belief.tobytes(), entry.first if orders else None) for _, entry in seen]
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    situations = {places[key]: (entry.game, entry.belief) for key, (_, entry) in zip(keys, seen, strict=True)}
     answers = Answers(
         np.array([rows[name] for name, _ in seen], dtype=np.intp),
-        np.array([places[entry.game, entry.belief.tobytes()] for _, entry in seen], dtype=np.intp),
+        np.array([places[key] for key in keys], dtype=np.intp),
         np.zeros(len(seen), dtype=bool),
         np.array([entry.column for _, entry in seen], dtype=np.intp),
         np.array([entry.weight for _, entry in seen]),
     )
     clusters = np.arange(len(rows)), clustered_by
-    return game_choices(answers, situations, model, subjects=tuple(rows), clusters=clusters)
+    found = game_choices(answers, list(situations.values()), model, subjects=tuple(rows), clusters=clusters)
+    if not orders:
+        return found
+    first = np.zeros(found.questions.shape, dtype=bool)
+    for (game, _, shown), place in places.items():
+        for node in game.information_sets if shown is not None else ():
+            if shown < len(node.options):
+                first[place, node.columns.start + shown] = True
+    return replace(found, first=first)
 
 
 def _of_share(share: Share, game: GameTree, belief: Strategy) -> list[Seen]:
     start = game.information_set(share.node).columns.start
     weight = 1.0 if share.exact else share.answers / len(share.by_order)
     return [
-        Seen(game, belief, start + place, weight * float(part), share.protocol)
-        for row in share.by_order
+        Seen(game, belief, start + place, weight * float(part), share.protocol, first)
+        for row, first in zip(share.by_order, share.first or [None] * len(share.by_order), strict=True)
         for place, part in enumerate(row)
         if part > 0
     ]

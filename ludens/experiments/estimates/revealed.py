@@ -9,6 +9,9 @@ preferences misses the answers, and shrinks to a point for a policy that follows
 free of noise, it is the range of preferences that explain all of them. When identification is diagnosed, an
 exact answer counts as `EXACT` sampled ones.
 
+Where the orders of options are known, the share of answers that take the option shown first is estimated
+beside the preferences (see `ludens.preferences.estimation.models.lapses`): it would attenuate them otherwise.
+
 If a clustered score test (5 %) cannot distinguish choices from chance, the precision is 0 and no weight is
 identified, whatever the optimiser returns. This is the case of a model that chooses by the place of an
 option.
@@ -63,6 +66,8 @@ class Revealed:
         fit: the fit; None where there was nothing to fit.
         answers: the answers that were fitted.
         ranges: the intervals of the parameters, with infinite ends where they are open.
+        lapses: the share ``"first"`` of answers that take the option shown first, whatever it is, where
+            options were shown in several orders; with trembles, their share ``"tremble"`` too.
     """
 
     policy: str
@@ -74,6 +79,7 @@ class Revealed:
     fit: Fit | None = field(compare=False, repr=False)
     answers: PolicyAnswers = field(compare=False, repr=False)
     ranges: Mapping[str, Region] = field(default_factory=dict, compare=False, repr=False)
+    lapses: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 def reveal(
@@ -82,6 +88,7 @@ def reveal(
     beliefs: Beliefs = "uniform",
     *,
     fix: Mapping[str, float] | None = None,
+    trembles: bool = False,
     draws: int = 0,
     seed: int = 0,
 ) -> Revealed:
@@ -91,7 +98,9 @@ def reveal(
         answers: the policy's answers.
         model: a model for games, or its name.
         beliefs: the beliefs attached to the answers, for the record.
-        fix: parameters to hold at values.
+        fix: parameters to hold at values; ``{"first": 0}`` leaves the order of options out of account.
+        trembles: whether to estimate, beside the share of answers that take the option shown first, the
+            share of those at random.
         draws: number of cluster bootstrap draws; 0 for none.
         seed: seed of the random starts and of the bootstrap.
 
@@ -101,6 +110,7 @@ def reveal(
     from ludens.preferences.estimation import find_model, fit
     from ludens.preferences.estimation.fitting.regions import regions
     from ludens.preferences.estimation.identification.noise_free import noise_free_ranges
+    from ludens.preferences.estimation.models.lapses import FIRST, TREMBLE, LapsesModel
 
     chosen = find_model(model)
     if not answers.seen:
@@ -108,33 +118,43 @@ def reveal(
         return Revealed(answers.policy, chosen.name, beliefs, none, NO_ANSWERS, (), None, answers)
     weight = EXACT if answers.exact else 1
     choices = as_choices(answers, chosen, weight)
-    found = fit(choices, chosen, fix=fix, draws=draws, seed=seed)
-    found = _by_answers(found, weight)
+    held = {name: value for name, value in (fix or {}).items() if name not in {FIRST.name, TREMBLE.name}}
+    found = _by_answers(fit(choices, chosen, fix=held, draws=draws, seed=seed), weight)
+    several = len({entry.first for entry in answers.seen if entry.first is not None}) > 1
     ranges: Mapping[str, Region] = {}
+    lapses: dict[str, Estimate] = {}
     method: Method = METHOD
-    if chosen.linear and _no_reaction(found, choices, weight):
+    free_of_noise = noise_free_ranges(chosen, choices, found.fixed) if answers.exact else None
+    if chosen.linear and _no_reaction(found, choices, weight) and free_of_noise is None:
         found = _silenced(found)
+        if several:
+            lapses = {FIRST.name: _first_share(answers)}
+    elif free_of_noise is not None:
+        ranges, method = free_of_noise, RANGE
     else:
-        free_of_noise = noise_free_ranges(chosen, choices, found.fixed) if answers.exact else None
-        if free_of_noise is not None:
-            ranges, method = free_of_noise, RANGE
-        else:
-            steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
-            ranges = regions(chosen, choices, found.optimum, found.fixed, steps=steps)
+        whole: Model = chosen
+        if several:
+            whole = LapsesModel(chosen, trembles)
+            choices = as_choices(answers, chosen, weight, orders=True)
+            found = _by_answers(fit(choices, whole, fix=fix, draws=draws, seed=seed), weight)
+        steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
+        ranges = regions(whole, choices, found.optimum, found.fixed, steps=steps)
     reason = NO_NOISE if method == RANGE else reason_of(found)
+    estimates = {
+        name: _estimate(found, place, reason, ranges.get(name), method)
+        for place, name in enumerate(found.names)
+    }
     return Revealed(
         answers.policy,
         chosen.name,
         beliefs,
-        {
-            name: _estimate(found, place, reason, ranges.get(name), method)
-            for place, name in enumerate(found.names)
-        },
+        {name: estimates[name] for name in chosen.names},
         reason,
         tuple(warning.message for warning in found.warnings),
         found,
         answers,
         ranges,
+        {**lapses, **{name: one for name, one in estimates.items() if name not in chosen.names}},
     )
 
 
@@ -188,9 +208,10 @@ def _no_reaction(fit: Fit, choices: Choices, weight: int) -> bool:
     0).
 
     The score test s′(Σ s_c s_c′)⁻s with the clusters' own variances, compared with χ², needs no maximum, is
-    valid under any dependence within clusters (so that the place of an option cancels between orders), and
-    also serves exact answers. The statistic cannot exceed the number of clusters; with too few clusters, the
-    likelihood ratio replaces it or, for exact answers, whether there is any gain at all.
+    valid under any dependence within clusters (so that the place of an option, which averages out over
+    the orders, is no reaction), and also serves exact answers. The statistic cannot exceed the number of
+    clusters; with too few clusters, the likelihood ratio replaces it or, for exact answers, whether there is
+    any gain at all.
     """
     from scipy.special import chdtri
 
@@ -206,6 +227,35 @@ def _no_reaction(fit: Fit, choices: Choices, weight: int) -> bool:
     chance = float(levels(choices, log_probabilities(fit.model, choices, nothing), choices.total)) / weight
     gain = 2 * (fit.log_likelihood - chance)
     return gain < (critical if weight == 1 else _EXACTLY * fit.size)
+
+
+def _first_share(answers: PolicyAnswers) -> Estimate:
+    """Return the share of answers that take the option shown first, of a policy that chooses by chance
+    otherwise, with its interval over games (t with G−1 degrees of freedom).
+    """
+    from scipy.special import stdtrit
+
+    sums: dict[str, list[float]] = {}
+    for entry in answers.seen:
+        if entry.first is not None:
+            node = next(
+                each
+                for each in entry.game.information_sets
+                if entry.column in range(entry.game.width)[each.columns]
+            )
+            chance = 1 / len(node.options)
+            shown = entry.column == node.columns.start + entry.first
+            of_game = sums.setdefault(entry.cluster, [0.0, 0.0])
+            of_game[0] += entry.weight * (shown - chance) / (1 - chance)
+            of_game[1] += entry.weight
+    gains, weights = np.array(list(sums.values())).T
+    value, number = float(gains.sum() / weights.sum()), len(gains)
+    if number < 2:
+        return Estimate(value, n=round(weights.sum()), clusters=number, note="one game has no interval")
+    spread = math.sqrt(float(((gains - value * weights) ** 2).sum()) * number / (number - 1)) / weights.sum()
+    reach = float(stdtrit(number - 1, 0.975)) * spread
+    low, high = max(value - reach, -1.0), min(value + reach, 1.0)
+    return Estimate(value, low, high, round(weights.sum()), number, "clustered t")
 
 
 def _silenced(fit: Fit) -> Fit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.agents.llm.logprobs import LOW_ANSWER_MASS
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ludens.preferences.estimation.fitting.results import ErrorKind, Fit, FitWarning
     from ludens.preferences.estimation.mixture.results import MixtureWarning
     from ludens.preferences.estimation.models.linear import Model
+
+_LAPSES = {"first": "first", "tremble": "tremble"}
 
 Errors = Literal["cluster", "hessian", "bootstrap", "ratio"]
 
@@ -134,13 +136,13 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "ratio") -> Estimate
         raise UsageError("No answer of the run can be used: preferences need at least one readable choice.")
     first = fitted[0][1]
     columns = [
-        _with_ranges(column(fit, entry.policy, "cluster"), entry)
-        if errors == "ratio"
-        else column(fit, entry.policy, errors)
+        _of_revealed(entry) if errors == "ratio" else column(fit, entry.policy, errors)
         for entry, fit in fitted
     ]
-    nothing = tuple(Value(value.name, value.symbol, math.nan) for value in columns[0].values)
-    columns += [Column(entry.policy, nothing) for entry in found if entry.fit is None]
+    known = {value.name: value for one in columns for value in one.values}
+    names = sorted(known, key=[*first.model.names[:-1], *_LAPSES, first.model.names[-1]].index)
+    columns += [Column(entry.policy, ()) for entry in found if entry.fit is None]
+    columns = [Column(one.title, tuple(_of(one, known[name]) for name in names)) for one in columns]
     rows = [entry for entry, _ in fitted] + [entry for entry in found if entry.fit is None]
     fits = [entry.fit for entry in rows]
     facts = (
@@ -220,19 +222,36 @@ def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
     return Column(title, tuple(values))
 
 
-def _with_ranges(column: Column, entry: Revealed) -> Column:
-    """Return a column with the intervals of what was revealed."""
+def _of_revealed(entry: Revealed) -> Column:
+    """Return what was revealed as a column, with its intervals."""
+    assert entry.fit is not None
+    parameters = {parameter.name: parameter for parameter in entry.fit.model.parameters}
     values = []
-    for value in column.values:
-        region = entry.ranges.get(value.name)
-        if region is None:
-            values.append(replace(value, se=math.nan, low=math.nan, high=math.nan, p=math.nan))
-        else:
-            level = entry.parameters[value.name].value
-            level = math.nan if level is None else level
-            low, high, p = region
-            values.append(replace(value, estimate=level, se=math.nan, low=low, high=high, p=p))
-    return replace(column, values=tuple(values))
+    for name, estimate in {**entry.parameters, **entry.lapses}.items():
+        region = entry.ranges.get(name)
+        ends = (math.nan, math.nan) if region is None else (region.low, region.high)
+        if region is None and estimate.low is not None and estimate.high is not None:
+            ends = estimate.low, estimate.high
+        parameter = parameters.get(name)
+        values.append(
+            Value(
+                name,
+                parameter.symbol if parameter else _LAPSES[name],
+                math.nan if estimate.value is None else estimate.value,
+                low=ends[0],
+                high=ends[1],
+                p=math.nan if region is None else region.p,
+                fixed=name in entry.fit.fixed,
+                about=parameter.about if parameter else "",
+            )
+        )
+    return Column(entry.policy, tuple(values))
+
+
+def _of(column: Column, parameter: Value) -> Value:
+    """Return a parameter's value in a column, without numbers where the column does not have it."""
+    nothing = Value(parameter.name, parameter.symbol, math.nan, about=parameter.about)
+    return next((value for value in column.values if value.name == parameter.name), nothing)
 
 
 def criteria(**numbers: float) -> tuple[Fact, ...]:

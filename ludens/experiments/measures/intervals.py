@@ -34,6 +34,7 @@ Method = Literal[
     "likelihood ratio, clustered",
     "all that explain every choice",
     "profile likelihood",
+    "clustered t",
     "Welch's t",
     "paired t",
     "replicates",

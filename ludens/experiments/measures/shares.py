@@ -27,7 +27,7 @@ class Share:
 
     Attributes:
         probabilities: over `options`, in the game's order: the mean over orders, each weighing the same, so
-            that a liking for the first place cancels out.
+            that a liking for the first place favours no option; it moves all shares towards equal ones.
         by_order: the same per order asked, shape (orders, options).
         first: per order, the number of the option that stood first; None where no text was shown.
         answers: how many usable answers it rests on.

@@ -41,6 +41,7 @@ class Choices:
         situations: a name for each situation, for messages.
         notes: what readers of tables have to say of the data, in sentences: what was left out.
         exact: whether the counts are probabilities, without sampling error, even where each is 0 or 1.
+        first: which event's option was shown first, shape (situations, events); None where that is unknown.
     """
 
     attributes: Floats
@@ -53,6 +54,7 @@ class Choices:
     situations: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     exact: bool = False
+    first: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         situations, alternatives, _ = self.attributes.shape
@@ -133,6 +135,15 @@ class Choices:
                 found[place, event] = number
                 if np.array_equal(covered, available):
                     covered, number = np.zeros_like(available), number + 1
+        return found
+
+    @cached_property
+    def options(self) -> Floats:
+        """The number of options of each event's question, shape (situations, events)."""
+        found = np.ones(self.questions.shape)
+        for number in range(int(self.questions.max(initial=-1)) + 1):
+            of_question = self.questions == number
+            found = np.where(of_question, of_question.sum(axis=1, keepdims=True), found)
         return found
 
     def only(self, subjects: Sequence[int] | NDArray[np.intp]) -> Choices:

@@ -19,11 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.models.lapses import LapsesModel
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.estimation.models.restriction import Restriction
 
 Floats = NDArray[np.float64]
 
+_NEVER = 1e-100  # a probability that counts as 0 where answers may be lapses
 _BLOCK = 1 << 21  # numbers held at once in the largest array
 
 
@@ -54,6 +56,8 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
 
     Events without an available alternative have log-probability −inf and zero derivatives.
     """
+    if isinstance(model, LapsesModel):
+        return _lapsed(model, choices, phi)
     level, slope = model.index(phi, choices.attributes)
     level = np.where(choices.available, level, -np.inf)
     level = level - level.max(axis=-1, keepdims=True)
@@ -88,6 +92,9 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
 
 def log_probabilities(model: Model, choices: Choices, phi: Floats) -> Floats:
     """Return the log-probabilities of all events, without derivatives; shape (..., c, e)."""
+    if isinstance(model, LapsesModel):
+        core, shares = model.split(phi)
+        return _mixed(model, choices, np.exp(log_probabilities(model.base, choices, core)), shares)[0]
     level, _ = model.index(phi, choices.attributes)
     level = np.where(choices.available, level, -np.inf)
     level = level - level.max(axis=-1, keepdims=True)
@@ -142,7 +149,7 @@ def levels(choices: Choices, log_shares: Floats, counts: Floats) -> Floats:
 
 
 def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value:
-    if choices.members is None:
+    if choices.members is None and not isinstance(model, LapsesModel):
         level, slope = model.index(phi, choices.attributes)
         level = np.where(choices.available, level, -np.inf)
         level = level - level.max(axis=-1, keepdims=True)
@@ -165,6 +172,49 @@ def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value
     gradient = np.einsum("...ce,...cep->...p", counts, found.score)
     hessian = np.einsum("...ce,...cepq->...pq", counts, found.curvature)
     return Value(levels(choices, found.level, counts), gradient, hessian)
+
+
+def _lapsed(model: LapsesModel, choices: Choices, phi: Floats) -> Events:
+    """Return the events of a model with lapses, by the chain rule from those of its model of preferences."""
+    core, shares = model.split(phi)
+    base = events(model.base, choices, core)
+    chance = np.exp(base.level)
+    level, targets, mixed = _mixed(model, choices, chance, shares)
+    rest = 1 - shares.sum(axis=-1)
+    safe = np.where(mixed > _NEVER, mixed, np.inf)
+    part = rest[..., None, None] * chance / safe
+    gain = (targets - chance[..., None]) / safe[..., None]
+    ratio = chance / safe
+    score = np.concatenate([part[..., None] * base.score, gain], axis=-1)
+    size, extra = base.score.shape[-1], model.lapses
+    curvature = np.zeros((*score.shape, size + extra))
+    squared = base.score[..., :, None] * base.score[..., None, :]
+    curvature[..., :size, :size] = (
+        part[..., None, None] * base.curvature + (part * (1 - part))[..., None, None] * squared
+    )
+    cross = base.score[..., :, None] * -(ratio[..., None] + part[..., None] * gain)[..., None, :]
+    curvature[..., :size, size:] = cross
+    curvature[..., size:, :size] = np.swapaxes(cross, -1, -2)
+    curvature[..., size:, size:] = -gain[..., :, None] * gain[..., None, :]
+    possible = np.isfinite(level)
+    return Events(
+        level, np.where(possible[..., None], score, 0.0), np.where(possible[..., None, None], curvature, 0.0)
+    )
+
+
+def _mixed(
+    model: LapsesModel, choices: Choices, chance: Floats, shares: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return log P', the lapses' own probabilities (c, e, kinds), and P'; log P' is −inf where P' is none."""
+    asked = choices.questions >= 0
+    first = np.zeros(asked.shape, dtype=bool) if choices.first is None else choices.first
+    targets = np.stack([first.astype(np.float64), asked / choices.options], axis=-1)[..., : model.lapses]
+    rest = 1 - shares.sum(axis=-1)
+    mixed = rest[..., None, None] * chance + np.einsum("cek,...k->...ce", targets, shares)
+    with np.errstate(divide="ignore"):
+        level = np.log(np.where(mixed > _NEVER, mixed, 0.0))
+    level = np.where(rest[..., None, None] >= 0, level, -np.inf)
+    return level, targets, mixed
 
 
 def _moments(shares: Floats, slope: Floats) -> tuple[Floats, Floats]:

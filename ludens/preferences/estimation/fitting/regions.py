@@ -199,7 +199,9 @@ class RatioTest:
             weighted = np.where(shares[..., None] > 0, shares[..., None] * at.score, 0.0)
             information = np.einsum("ncep,nceq->npq", weighted, at.score)
             for place, fall in enumerate(self._top - levels[part]):
-                if fall > _FALL[not self._sampled] * self.choices.size:
+                if not math.isfinite(fall):
+                    found[first + place] = 0.0  # impossible
+                elif fall > _FALL[not self._sampled] * self.choices.size:
                     fit = Fitted(matrices[first + place], information[place], shares[place], at.score[place])
                     found[first + place] = self._p_value(fall, hypotheses[first + place][0], fit)
         return found
@@ -288,7 +290,11 @@ def _grid(model: Model, name: str, value: float, step: float, exact: bool) -> Fl
         step = 0.02 * (1 + abs(middle))
     away = step / 4 * 4.0 ** np.arange(-nearest, _STEPS)
     grid = np.concatenate([middle - away[::-1], [middle], middle + away])
-    return grid if model.linear else np.unique(np.clip(grid, parameter.low, parameter.high))
+    if model.lapses:
+        low, high = (-1.0, 1.0) if name in model.names[-1 - model.lapses : -1] else (-math.inf, math.inf)
+    else:
+        low, high = (-math.inf, math.inf) if model.linear else (parameter.low, parameter.high)
+    return np.unique(np.clip(grid, low, high))
 
 
 def _narrowed(test: RatioTest, model: Model, ends: Sequence[End], least: float) -> list[tuple[str, float]]:

@@ -83,6 +83,11 @@ class Model(ABC):
         derivative is 0.
         """
 
+    @property
+    def lapses(self) -> int:
+        """The number of shares of answers that follow no preferences, the last φ; see `models.lapses`."""
+        return 0
+
     @abstractmethod
     def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
         """Return V, shape (..., c, j), and its gradient in φ, shape (..., c, j, p).
