@@ -22,6 +22,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,12 @@ def model_class(game: object) -> type[Policy]:
     Raises:
         UsageError: there is no such environment.
     """
-    asks: type[Policy] = load_object(_domain(game).model)
+    return _model_class(_domain(game).model)
+
+
+@cache
+def _model_class(reference: str) -> type[Policy]:
+    asks: type[Policy] = load_object(reference)
     return asks
 
 

@@ -226,7 +226,7 @@ def masked(text: str, secrets: Iterable[str] = ()) -> str:
     """
     if not text:
         return text
-    known = _pattern(frozenset((*secrets, *_in_use, *_of_environment())))
+    known = _pattern(frozenset((*secrets, *_in_use, *_of_environment()))) if secrets else _known_pattern()
     if known is not None:
         text = known.sub(MASK, text)
     if "://" in text:
@@ -312,6 +312,21 @@ def _decoded(token: str) -> str | None:
     except (binascii.Error, ValueError):
         return None
     return text if ":" in text else None
+
+
+def _known_pattern() -> re.Pattern[str] | None:
+    """Return what matches every secret that is known without being given; looked for in every reply, it is
+    kept while nothing of it has changed.
+    """
+    variables = getattr(os.environ, "_data", None)  # as the system gave them, which are fast to compare
+    now = dict(os.environ) if variables is None else variables
+    if not _known or _known[0] != (now, _in_use):
+        _known[:] = (dict(now), set(_in_use)), _pattern(frozenset((*_in_use, *_of_environment())))
+    pattern: re.Pattern[str] | None = _known[1]
+    return pattern
+
+
+_known: list[Any] = []
 
 
 def _of_environment() -> frozenset[str]:

@@ -69,8 +69,7 @@ class LLMPolicy(RatingPolicy):
         Raises:
             UsageError: a setting means nothing there.
         """
-        kind = model_class(game)
-        if type(self) is not LLMPolicy or issubclass(LLMPolicy, kind):
+        if type(self) is not LLMPolicy or issubclass(LLMPolicy, kind := model_class(game)):
             return self
         if (kind, self.name) not in self._kinds:
             self._kinds[kind, self.name] = self._as(kind)
@@ -190,10 +189,12 @@ class LLMPolicy(RatingPolicy):
             assert reading.place is not None
             answers.append((prompt.order[reading.place], reading.reasoning))
         place, thoughts = answers[int(rng.integers(len(answers)))] if len(answers) > 1 else answers[0]
-        shares = _mean([tuple(float(place == n) for n in range(len(turn.options))) for place, _ in answers])
+        shares = None
+        if len(asked) > 1:
+            shares = _mean([tuple(float(one == n) for n in range(len(turn.options))) for one, _ in answers])
         return Decision(
             turn.options[place].action,
-            probabilities=shares if len(asked) > 1 else None,
+            probabilities=shares,
             provenance="sample",
             reasoning=thoughts,
             **self._known(query, wording),
@@ -214,9 +215,10 @@ class LLMPolicy(RatingPolicy):
                 return read_text(reply, prompt, reasoning=reasoning, belief=belief)
 
             labels = prompt.labels
-            schema = shares_schema(labels) if belief else choice_schema(labels, reasoning)
-            tokens = self._reply_tokens(reasoning)
-            return Question(prompt, read, tokens, schema if held else None, retries=retries)
+            schema = None
+            if held:
+                schema = shares_schema(labels) if belief else choice_schema(labels, reasoning)
+            return Question(prompt, read, self._reply_tokens(reasoning), schema, retries=retries)
 
         return await self._ask(query, pose)
 

@@ -108,11 +108,12 @@ async def _request(
         options["extra_body"] = {**parameters["extra_body"], **given}
     if (
         "api_base" in options
+        and "api_key" not in options
         and endpoint.model.startswith("openai/")
         and not os.environ.get("OPENAI_API_KEY")
     ):
         # A server of the user's own seldom needs a key, but the client underneath insists on one.
-        options.setdefault("api_key", "none")
+        options["api_key"] = "none"
     try:
         # LiteLLM's time-out restarts with every byte that arrives; ours is for the request as a whole.
         async with asyncio.timeout(endpoint.timeout):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ludens.agents.secrets import masked, plain_address
@@ -39,12 +40,12 @@ class Endpoint:
         """The server's address; empty for the provider's own."""
         return str(self.options.get("api_base") or self.options.get("base_url") or "")
 
-    @property
+    @cached_property
     def where(self) -> str:
         """The address or the provider's name, for messages."""
         return masked(plain_address(self.address)) or self.model.partition("/")[0]
 
-    @property
+    @cached_property
     def server(self) -> str:
         """The name under which a run remembers what it learnt of the server: the model, and the address."""
         return f"{self.model} at {self.where}" if self.address else self.model

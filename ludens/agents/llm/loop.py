@@ -1,8 +1,11 @@
-"""One event loop, in a thread of its own, from which all models are asked.
+"""One event loop from which all models are asked.
 
 LiteLLM's clients and its bookkeeping are bound to the event loop in which they were first used. With one loop
 for all requests they keep their connections, they do not block the caller's loop, and code that is not
 asynchronous can use them too, whether or not a loop runs in its thread (as one does in a notebook).
+
+The loop runs in a thread of its own, except while a run is played: a run takes the loop over (`play`), so
+that its requests need no hop from one thread to another.
 """
 
 from __future__ import annotations
@@ -18,14 +21,12 @@ T = TypeVar("T")
 
 STOP_WAIT = 2.0
 
-_lock = threading.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
-_owner = 0
-
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine, wait for it and return its result. It sees the context variables of the caller."""
-    future = asyncio.run_coroutine_threadsafe(coroutine, _running_loop())
+    # A policy that is not asynchronous may be asked within a run: then its thread is the loop's own.
+    home = _spare if _models.is_running_here() else _models
+    future = asyncio.run_coroutine_threadsafe(coroutine, home.running())
     try:
         return future.result()
     except BaseException:
@@ -36,40 +37,102 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 async def shared(coroutine: Coroutine[Any, Any, T]) -> T:
     """Await a coroutine in the shared loop, while the caller's own loop is free."""
-    loop = _running_loop()
-    if asyncio.get_running_loop() is loop:
+    if _models.is_running_here() or _spare.is_running_here():
         return await coroutine
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, _models.running()))
 
 
-def _running_loop() -> asyncio.AbstractEventLoop:
-    global _loop, _owner  # one loop per process
-    with _lock:
-        # A forked child inherits the variable but not the thread.
-        if _loop is None or _owner != os.getpid():
-            _loop, _owner = asyncio.new_event_loop(), os.getpid()
-            thread = threading.Thread(target=_loop.run_forever, name="ludens-models", daemon=True)
-            thread.start()
-            atexit.register(_stop, _loop, thread, _owner)
-        return _loop
-
-
-def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread, owner: int) -> None:
-    """End the loop with the process: LiteLLM leaves tasks in it that Python would complain of at exit."""
-    if owner != os.getpid():
-        return
-
-    async def cancel_all() -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
+def play(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in this thread, which has no event loop running, and return its result. It is the
+    shared loop that runs here meanwhile, unless another thread plays in it already.
+    """
+    loop = _models.take_over()
+    if loop is None:
+        return asyncio.run(coroutine)
     try:
-        asyncio.run_coroutine_threadsafe(cancel_all(), loop).result(STOP_WAIT)
-    except TimeoutError:
-        return
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(STOP_WAIT)
-    if not loop.is_running():
-        loop.close()
+        task = loop.create_task(coroutine)
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            if not task.done():  # Ctrl-C
+                task.cancel()
+                loop.run_until_complete(asyncio.wait({task}))
+    finally:
+        _models.give_back()
+
+
+class _Home:
+    """An event loop and the thread that runs it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._owner = 0
+        self._taken = False
+
+    def is_running_here(self) -> bool:
+        """Return whether this thread runs the loop right now."""
+        return self._loop is not None and asyncio._get_running_loop() is self._loop
+
+    def running(self) -> asyncio.AbstractEventLoop:
+        """Return the loop, which runs in some thread."""
+        with self._lock:
+            loop = self._made()
+            if not self._taken and self._thread is None:
+                self._start(loop)
+            return loop
+
+    def take_over(self) -> asyncio.AbstractEventLoop | None:
+        """Return the loop for this thread to run until it gives it back; None if another one has it."""
+        with self._lock:
+            loop = self._made()
+            if self._taken:
+                return None
+            self._taken = True
+            if self._thread is not None:
+                loop.call_soon_threadsafe(loop.stop)
+                self._thread.join()
+                self._thread = None
+            return loop
+
+    def give_back(self) -> None:
+        """Let the loop go on in a thread of its own: others may wait for answers."""
+        with self._lock:
+            self._taken = False
+            self._start(self._made())
+
+    def _made(self) -> asyncio.AbstractEventLoop:
+        # A forked child inherits the loop but not the thread.
+        if self._loop is None or self._owner != os.getpid():
+            self._loop, self._owner = asyncio.new_event_loop(), os.getpid()
+            self._thread, self._taken = None, False
+            atexit.register(self._stop, self._loop, self._owner)
+        return self._loop
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._thread = threading.Thread(target=loop.run_forever, name="ludens-models", daemon=True)
+        self._thread.start()
+
+    def _stop(self, loop: asyncio.AbstractEventLoop, owner: int) -> None:
+        """End the loop with the process: LiteLLM leaves tasks in it that Python would complain of at exit."""
+        if owner != os.getpid() or (thread := self._thread) is None:
+            return
+
+        async def cancel_all() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        try:
+            asyncio.run_coroutine_threadsafe(cancel_all(), loop).result(STOP_WAIT)
+        except TimeoutError:
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(STOP_WAIT)
+        if not loop.is_running():
+            loop.close()
+
+
+_models, _spare = _Home(), _Home()

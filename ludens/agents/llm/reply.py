@@ -249,7 +249,9 @@ def _ended(litellm: ModuleType, reason: object) -> str:
 
 
 def _get(thing: Any, name: str) -> Any:
-    return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+    if isinstance(thing, dict | Mapping):  # the first is seen faster, and the usual case
+        return thing.get(name)
+    return getattr(thing, name, None)
 
 
 def _items(value: Any) -> Sequence[Any]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from ludens.agents.llm.loop import play as run_here
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.stop import Stop, StoppedError
 from ludens.experiments.runs.store import Store
@@ -158,7 +159,7 @@ def _play_here(job: Job, stop: Stop) -> None:
             await asyncio.wait({task}, timeout=PULSE)
         await task
 
-    asyncio.run(play())
+    run_here(play())
 
 
 def _play_in_thread(job: Job, stop: Stop) -> None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -125,6 +124,9 @@ _ONE = Spending(1)
 class Account:
     """What a run has spent, and what its budget still allows; its methods may be called from any thread.
 
+    Attributes:
+        limited: whether there is any limit.
+
     Args:
         path: the run's file, for messages.
         budget: None for no limit.
@@ -140,15 +142,11 @@ class Account:
         seconds: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._path, self._budget, self._seconds = path, budget or Budget(), seconds
+        self.limited = bool(self._budget.as_json())
         self._spent = dict(spent or {})
         self._under_way: Counter[str] = Counter()
         self._told_afterwards = False
         self._lock = threading.RLock()
-
-    @property
-    def limited(self) -> bool:
-        """Whether there is any limit."""
-        return bool(self._budget.as_json())
 
     @property
     def spent(self) -> Spending:
@@ -169,25 +167,24 @@ class Account:
             with self._lock:
                 self._allow(Spending())
 
-    @contextmanager
-    def asking(self, model: str) -> Iterator[Callable[[Paid], None]]:
-        """Count a request as under way while the block runs, which hands what the reply took to the function.
+    def begin(self, model: str) -> None:
+        """Count a request as under way.
 
         Raises:
-            BudgetSpentError: the budget does not allow another request.
+            BudgetSpentError: the budget does not allow another one.
         """
         self.check()
         with self._lock:
-            self._allow(self._expected(model, 1))
+            if self.limited:
+                self._allow(self._expected(model, 1))
             self._under_way[model] += 1
-        paid: list[Paid] = []
-        try:
-            yield paid.append
-        finally:
-            with self._lock:
-                self._under_way[model] -= 1
-                for each in paid:
-                    self._book(model, each)
+
+    def end(self, model: str, paid: Iterable[Paid]) -> None:
+        """Count a request as ended, with what its replies took."""
+        with self._lock:
+            self._under_way[model] -= 1
+            for each in paid:
+                self._book(model, each)
 
     def book(self, call: Call) -> None:
         """Count a call of which a policy told afterwards."""

@@ -6,8 +6,9 @@ import itertools
 import math
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +20,10 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Account, Budget
 from ludens.experiments.runs.caching import cache_folder, places_in
+from ludens.experiments.runs.commits import Commits
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.executors.base import Common, Line
-from ludens.experiments.runs.records import DecisionRecord, EpisodeSpec
+from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.seeds import decision_rng, episode_seeds
 from ludens.experiments.runs.stop import Stop
 from ludens.experiments.runs.store import Store
@@ -95,8 +97,10 @@ class Watch(Common):
             self._calls += 1
             self._cost += call.cost
 
-    def decided(self) -> None:
-        """Count a decision that was kept."""
+    def decided(self, calls: Sequence[Call] = ()) -> None:
+        """Count a decision that was kept, with those of its calls that were kept with it."""
+        for call in calls:
+            self.called(call)
         self._decisions += 1
         self._report()
 
@@ -149,9 +153,10 @@ class Keeper:
 
     def __init__(self, store: Store, watch: Watch) -> None:
         self._store, self._watch = store, watch
+        self._commits = Commits(store, watch.fail)
         self._adapted: dict[str, Any] = dict(store.manifest.get("adapted", {}))
         self._begun: set[int] = set()
-        self._requests: dict[Request, tuple[ExitStack, Callable[[Paid], None]]] = {}
+        self._requests: dict[Request, str] = {}
         self._cache = None if (folder := cache_folder()) is None else places_in(folder, store)
 
     def task(self, spec: EpisodeSpec) -> EpisodeTask:
@@ -161,39 +166,56 @@ class Keeper:
         if self._store.fresh and spec.index not in self._begun:
             self._begun.add(spec.index)
             return EpisodeTask(spec, adapted=adapted, budgeted=budgeted, cache=cache)
+        self._commits.write()
         for request in [each for each in self._requests if each[0] == spec.index]:
-            self._requests.pop(request)[0].close()
+            self._watch.account.end(self._requests.pop(request), ())
         return EpisodeTask(spec, *self._store.kept(spec.index), adapted, budgeted, cache)
 
     def __call__(self, message: tuple[Any, ...]) -> None:
-        """Keep what a `Recorder` tells; from any thread.
+        """Take what a `Recorder` tells, from any thread: it is kept when `settled` returns.
 
         Raises:
-            StoreError: it cannot be written.
             BudgetSpentError: the budget allows no further request.
         """
         match message:
             case "asks", request, model:
-                under_way = ExitStack()
-                took = under_way.enter_context(self._watch.account.asking(model))
-                self._requests[request] = under_way, took
+                self._watch.account.begin(model)
+                self._requests[request] = model
             case "took", request, paid:
-                under_way, took = self._requests.pop(request)
-                with under_way:
-                    for each in paid:
-                        took(each)
+                self._watch.account.end(self._requests.pop(request), paid)
             case "call", episode, step, number, call:
-                self._store.add_call(episode, step, number, call)
-                self._watch.called(call)
+                keep = partial(self._store.add_call, episode, step, number, call)
+                self._commits.add(keep, partial(self._watch.called, call))
             case "decision", record, calls:
-                self._store.add_decision(record, calls)
                 for call in calls:
                     self._watch.account.book(call)
-                    self._watch.called(call)
-                self._watch.decided()
+                self._commits.add(
+                    partial(self._store.add_decision, record, calls), partial(self._watch.decided, calls)
+                )
             case "adapted", server, facts:
                 self._adapted[server] = facts
                 self._store.adapt(server, facts)
+
+    async def settled(self) -> None:
+        """Wait until all that was told is kept.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        await self._commits.settled()
+
+    async def end(self, record: EpisodeRecord) -> None:
+        """Keep how an episode ended.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self._commits.add(partial(self._store.end_episode, record), self._watch.ended)
+        await self._commits.settled()
+
+    def close(self) -> None:
+        """Keep what nobody waits for any longer."""
+        self._commits.write()
 
 
 class Recorder:
@@ -201,6 +223,9 @@ class Recorder:
 
     What was decided in an earlier life of the run is returned; the rest is asked, and kept durably before it
     is returned.
+
+    Attributes:
+        seeds: of the episode.
 
     Args:
         task: the episode.
@@ -212,7 +237,7 @@ class Recorder:
     def __init__(self, task: EpisodeTask, seed: int, line: Line, version: str = "unknown") -> None:
         self._task, self._line, self._version = task, line, version
         self._spec = task.spec
-        self._seeds = episode_seeds(seed, task.spec.index)
+        self.seeds = episode_seeds(seed, task.spec.index)
         self._stored = {record.step: record for record in task.decisions}
         self._step = 0
 
@@ -246,7 +271,7 @@ class Recorder:
         self._line.common.check()
         journal = _Journal(self._task, step, self._line)
         with recording(journal), self._line.common.stop.asking():
-            answer = await ask(turn, rng or decision_rng(self._seeds, turn.agent, step))
+            answer = await ask(turn, rng or decision_rng(self.seeds, turn.agent, step))
         _check(answer, question, policy, turn)
         record = DecisionRecord(
             episode=self._spec.index,

@@ -51,6 +51,15 @@ _CALL_COLUMNS = (
 )
 
 
+def _insertion(table: str, columns: str) -> str:
+    places = ", ".join("?" * len(columns.split(",")))
+    return f"INSERT INTO {table} ({columns}) VALUES ({places})"
+
+
+_INSERT_DECISION = _insertion("decisions", _DECISION_COLUMNS)
+_INSERT_CALL = _insertion("calls", _CALL_COLUMNS)
+
+
 def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> None:
     """Write one decision, without its calls."""
     decision = record.decision
@@ -80,9 +89,7 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
         choice.on_invalid if choice else "",
         as_json(dict(choice.notes)) if choice and choice.notes is not None else None,
     )
-    database.execute(
-        f"INSERT INTO decisions ({_DECISION_COLUMNS}) VALUES ({_marks(row)})", [_storable(x) for x in row]
-    )
+    database.execute(_INSERT_DECISION, [_storable(x) for x in row])
 
 
 def _chosen(decision: Decision) -> int | float | str | None:
@@ -120,9 +127,7 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
         call.transport_retries,
         " ".join(call.marks),
     )
-    database.execute(
-        f"INSERT INTO calls ({_CALL_COLUMNS}) VALUES ({_marks(row)})", [_storable(x) for x in row]
-    )
+    database.execute(_INSERT_CALL, [_storable(x) for x in row])
 
 
 def select_episodes(database: sqlite3.Connection, most: int = -1) -> Iterator[EpisodeRecord]:
@@ -232,13 +237,9 @@ class _Texts:
         return {**message, "content": self._known[key]}
 
 
-def _marks(row: Sequence[object]) -> str:
-    return ", ".join("?" * len(row))
-
-
 def as_json(value: object) -> str:
     """Compact JSON that SQLite can hold; what JSON does not know (numpy arrays, say) as lists or text."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    text = _encode(value)
     if isinstance(_storable(text), str):
         return text
     return json.dumps(value, separators=(",", ":"), default=_plain)
@@ -248,6 +249,10 @@ def _plain(value: Any) -> Any:
     """Numpy scalars and arrays, and whatever else a client's parameters hold, as JSON."""
     to_list: Callable[[], Any] | None = getattr(value, "tolist", None)
     return to_list() if to_list is not None else str(value)
+
+
+# Made once: `json.dumps` makes an encoder for each value.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 
 
 def _storable(value: Any) -> Any:

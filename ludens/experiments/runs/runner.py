@@ -20,7 +20,6 @@ from ludens.experiments.runs.executors.base import MOST, Carry, Executor, Line
 from ludens.experiments.runs.lanes import LaneOf, Lanes
 from ludens.experiments.runs.recorder import EpisodeTask, Keeper, OnProgress, Recorder, Watch
 from ludens.experiments.runs.records import FINISHED, EpisodeRecord, EpisodeSpec, RunStatus
-from ludens.experiments.runs.seeds import episode_seeds
 from ludens.experiments.runs.stop import Stop, StoppedError
 from ludens.experiments.runs.store import Store
 
@@ -49,7 +48,7 @@ class Episodes:
         if self._play_one is None:
             self._play_one = self._player()
         recorder = Recorder(task, self._seed, line, self._version)
-        return await self._play_one(task.spec, recorder, episode_seeds(self._seed, task.spec.index))
+        return await self._play_one(task.spec, recorder, recorder.seeds)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_play_one": None}
@@ -126,8 +125,7 @@ async def run_episodes(
             try:
                 watch.check()
                 record = await carry(partial(keeper.task, spec), keeper)
-                store.end_episode(record)
-                watch.ended()
+                await keeper.end(record)
                 if trial and not (trial := trial - {spec.index}) and after_first is not None:
                     after_first()
                 if abort_run and record.status == "aborted":
@@ -152,8 +150,10 @@ async def run_episodes(
             else:
                 await asyncio.gather(*(work(carry) for _ in range(places)))
     except asyncio.CancelledError:
+        keeper.close()
         store.set_status("interrupted")
         raise
+    keeper.close()
     if watch.failure is None:
         store.set_status("interrupted" if watch.stop.requested and not watch.complete else "done")
         watch.stop.check()

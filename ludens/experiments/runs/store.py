@@ -36,6 +36,10 @@ OTHER_FILES = frozenset({".csv", ".html", ".json", ".jsonl", ".parquet", ".toml"
 """Endings of files that are written beside a run, and never hold one."""
 
 
+class MovedError(StoreError):
+    """The file of a run is no longer where it was; what was to be written is kept in a copy beside it."""
+
+
 def create_run(
     path: str | os.PathLike[str] | None,
     kind: str,
@@ -103,6 +107,7 @@ class Store:
         self.path = Path(path)
         self.fresh = False
         self._thread = threading.RLock()
+        self._together = 0  # the thread whose writes are one transaction just now
         self._opened = time.monotonic()
         connect(self.path).close()  # a file that is not a run is left without a lock file beside it
         self._lock = RunLock(self.path)
@@ -215,6 +220,21 @@ class Store:
             database.execute("UPDATE episodes SET status = ?, payoffs = ?, detail = ? WHERE episode = ?", row)
             _set(database, "seconds", round(self.seconds(), 3))
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make what this thread writes while the block runs one transaction: all of it is kept, or nothing.
+
+        Raises:
+            MovedError: it is kept, in a copy.
+            StoreError: nothing of it could be kept.
+        """
+        with self._writing():
+            self._together = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._together = 0
+
     def extend(
         self,
         config: Mapping[str, Any],
@@ -286,6 +306,9 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
+        if self._together == threading.get_ident():
+            yield self._database
+            return
         with self._thread, translated(self.path):
             moved = self._moved_to_copy()
             self._database.execute("BEGIN IMMEDIATE")
@@ -298,7 +321,7 @@ class Store:
                 raise
             self._place.note()
             if moved:
-                raise StoreError(moved)
+                raise MovedError(moved)
 
     def _moved_to_copy(self) -> str:
         """Go on in a copy if the file is no longer where it was; return the sentence that says so, or an

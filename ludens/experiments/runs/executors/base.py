@@ -7,7 +7,6 @@ order, and durable there when `Line.settled` returns.
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -80,8 +79,22 @@ class Line(Protocol):
         ...
 
 
-Listen = Callable[[Any], Any]
-"""Hears a task's messages in the writing process; what it returns answers `Line.ask`."""
+class Listen(Protocol):
+    """Hears a task's messages in the writing process."""
+
+    def __call__(self, message: Any) -> Any:
+        """Take a message, from any thread; what is returned answers `Line.ask`."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until what was taken is durable, and let other tasks and Ctrl-C have their turn: a policy may
+        never wait by itself.
+
+        Raises:
+            Exception: it cannot be kept.
+        """
+        ...
+
 
 Work = Callable[[Any, Line], Awaitable[Any]]
 """Carries out one task. For other processes it can be pickled."""
@@ -131,12 +144,12 @@ class Direct:
         self.common = common
 
     def tell(self, message: Any) -> None:
-        """Have a message heard at once."""
+        """Hand over a message."""
         self._listen(message)
 
     async def settled(self) -> None:
-        """Let other tasks and Ctrl-C have their turn: a policy may never wait by itself."""
-        await asyncio.sleep(0)
+        """Wait until all messages have been heard, and are durable."""
+        await self._listen.settled()
 
     async def ask(self, message: Any) -> Any:
         """Return the answer to a message."""

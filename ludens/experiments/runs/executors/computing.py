@@ -56,7 +56,7 @@ async def gathered(executor: Executor, function: Callable[[Any], T], tasks: Sequ
 
         async def work() -> None:
             for number, task in queue:
-                results[number] = await carry(partial(_itself, task), _no_message)
+                results[number] = await carry(partial(_itself, task), _Deaf())
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -81,5 +81,11 @@ def _itself(task: Any) -> Any:
     return task
 
 
-def _no_message(message: Any) -> None:
-    raise AssertionError(f"a plain function tells nothing; got {message!r}")
+class _Deaf:
+    """Hears nothing: a plain function tells nothing."""
+
+    def __call__(self, message: Any) -> None:
+        raise AssertionError(f"a plain function tells nothing; got {message!r}")
+
+    async def settled(self) -> None:
+        await asyncio.sleep(0)

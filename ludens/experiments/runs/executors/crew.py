@@ -57,25 +57,45 @@ class _Member:
         self.ready = False
         self.open: dict[int, tuple[Listen, asyncio.Future[Any]]] = {}
         self.link: Link | None = None
+        self._unanswered: list[tuple[int, Listen, Any, BaseException | None]] = []
+        self._answering: asyncio.Task[None] | None = None
 
-    def heard(self, kind: str, number: int, content: Any) -> None:
-        """Take what a worker says of one of its tasks."""
+    def told(self, number: int, message: Any) -> None:
+        """Hear what one of a worker's tasks tells."""
         if number not in self.open:
             return
-        listen, future = self.open[number]
-        if kind == "told":
-            answer, error = None, None
-            try:
-                answer = listen(content)
-            except Exception as why:
-                error = portable(why)
-            assert self.link is not None
-            self.link.send(packed("heard", number, answer, error))
-        elif not future.done():
-            if kind == "done":
-                future.set_result(content)
-            else:
-                future.set_exception(content)
+        listen, answer, error = self.open[number][0], None, None
+        try:
+            answer = listen(message)
+        except Exception as why:
+            error = portable(why)
+        self._unanswered.append((number, listen, answer, error))
+        if self._answering is None:
+            self._answering = asyncio.create_task(self._answer())
+
+    def ended(self, number: int, result: Any, error: BaseException | None) -> None:
+        """Take how one of a worker's tasks ended."""
+        future = self.open[number][1] if number in self.open else None
+        if future is None or future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    async def _answer(self) -> None:
+        """Tell the worker what has been heard, in its order, when that is durable."""
+        assert self.link is not None
+        while waiting := self._unanswered:
+            self._unanswered, faults = [], dict[Listen, BaseException]()
+            for listen in dict.fromkeys(listen for _, listen, _, _ in waiting):
+                try:
+                    await listen.settled()
+                except Exception as why:
+                    faults[listen] = portable(why)
+            answers = [(each, answer, error or faults.get(listen)) for each, listen, answer, error in waiting]
+            self.link.send(packed("heard", answers))
+        self._answering = None
 
 
 class _Crew:
@@ -178,8 +198,12 @@ class _Crew:
                     case "unfit", error:
                         self._failure = error
                         return
-                    case kind, number, content:
-                        member.heard(kind, number, content)
+                    case "told", number, message:
+                        member.told(number, message)
+                    case "done", number, result:
+                        member.ended(number, result, None)
+                    case "failed", number, error:
+                        member.ended(number, None, error)
         except LudensError as error:
             self._failure = error
         finally:

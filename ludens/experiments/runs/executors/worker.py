@@ -1,7 +1,7 @@
 """A worker: another process that carries out tasks and tells the writing process of them.
 
 Frames are pickles. From the writing process come ``("work", paths, secrets, work)`` once, then
-``("do", task number, task)``, ``("heard", task number, answer, error)``, ``("drop", task number)`` and
+``("do", task number, task)``, ``("heard", [(task number, answer, error), …])``, ``("drop", task number)`` and
 ``("stop", whether begun tasks are to ask nothing more)``. Back go ``("ready",)`` or ``("unfit", error)``,
 then ``("told", task number, message)``, ``("done", task number, result)`` and ``("failed", task number,
 error)``.
@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 
 import cloudpickle
 
+from ludens.agents.llm.loop import play
 from ludens.agents.secrets import mask_error, remember_all
 from ludens.errors import LudensError
 from ludens.experiments.runs.executors.base import Common, Work
@@ -78,8 +79,10 @@ class Worker:
                 self._begin(paths, secrets, work)
             case "do", number, task:
                 self._do(number, task)
-            case "heard", number, answer, error if number in self._open:
-                self._open[number][1].heard(answer, error)
+            case "heard", answers:
+                for number, answer, error in answers:
+                    if number in self._open:
+                        self._open[number][1].heard(answer, error)
             case "drop", number if number in self._open:
                 self._open[number][0].cancel()
             case "stop", at_once:
@@ -172,7 +175,7 @@ def main() -> None:
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # a device, not a path
         os.dup2(nothing.fileno(), 0)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(frames, out))
+        play(_serve(frames, out))
 
 
 async def _serve(frames: BinaryIO, out: BinaryIO) -> None:
