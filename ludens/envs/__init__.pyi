@@ -20,6 +20,15 @@ from .strategic.env import StrategicEnv as StrategicEnv
 from .strategic.expectations import expected_outcomes as expected_outcomes
 from .strategic.family import StrategicFamily as StrategicFamily
 from .strategic.game import StrategicGame as StrategicGame
+from .strategic.mechanisms.cheap_talk import CheapTalk as CheapTalk
+from .strategic.mechanisms.contracts import Contracts as Contracts
+from .strategic.mechanisms.kinds import MECHANISMS as MECHANISMS
+from .strategic.mechanisms.kinds import make_mechanism as make_mechanism
+from .strategic.mechanisms.mechanism import Mechanism as Mechanism
+from .strategic.mechanisms.mechanism import StagedGame as StagedGame
+from .strategic.mechanisms.mechanism import StageGame as StageGame
+from .strategic.mechanisms.mediation import Mediation as Mediation
+from .strategic.mechanisms.sanctions import Sanctions as Sanctions
 from .strategic.solutions import best_replies as best_replies
 from .strategic.solutions import dominated as dominated
 from .strategic.solutions import efficient as efficient

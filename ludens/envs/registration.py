@@ -16,6 +16,7 @@ from ludens.envs.pricing.registration import register_pricing
 from ludens.envs.spec import register
 from ludens.envs.strategic.env import StrategicEnv
 from ludens.envs.strategic.family import StrategicFamily
+from ludens.envs.strategic.mechanisms.kinds import mechanism_env
 from ludens.envs.tree.family import BaseFamily
 from ludens.envs.tree.sequential import SequentialEnv
 from ludens.errors import LudensError, UsageError
@@ -31,6 +32,7 @@ TREE_OPTIONS = (
 STRATEGIC_OPTIONS = (
     "protocol",
     "payoffs",
+    "mechanism",
     *sorted(set(inspect.signature(StrategicEnv).parameters) - {"game", "environment"}),
 )
 """The options of every environment of a family of games in which all move at once."""
@@ -53,7 +55,10 @@ def family_env(
     if protocol is None and payoffs is None:
         protocol = next(iter(kind.protocols))
     if isinstance(kind, StrategicFamily):
-        return StrategicEnv(kind.game(protocol, payoffs), environment=kind.environment, **options)
+        game = kind.game(protocol, payoffs)
+        if (mechanism := options.pop("mechanism", None)) is not None:
+            return mechanism_env(game, mechanism, environment=kind.environment, **options)
+        return StrategicEnv(game, environment=kind.environment, **options)
     return SequentialEnv(kind.game(protocol, payoffs), environment=kind.environment, **options)
 
 

@@ -135,6 +135,8 @@ def best_mixture(
     others = check_strategy(game, belief)
     pure = plan_utilities(game, preferences, others)
     low, high = payoff_range(game)
+    if low == high:
+        return None  # every strategy is worth the same
     slack = SLACK * (high - low) * (1 + abs(preferences.alpha) + abs(preferences.beta))
     # Comparisons are linear in the own strategy; what would be if others did alike is not.
     linear = pure - _replaced(game, others.tobytes(), kappa)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision, Policy, draw
-from ludens.envs import AnyGame, GameTree, StrategicGame, Turn
+from ludens.envs import AnyGame, GameTree, StageGame, StrategicGame, Turn
 from ludens.errors import UsageError
 from ludens.preferences import (
     Belief,
@@ -114,11 +114,16 @@ class _PreferencePolicy(Policy):
         if solution is None:
             if len(self._solved) >= _CACHE_LIMIT:
                 self._solved.clear()
-            belief = resolve_belief(game, self.preferences, self.belief)
-            strategy, strategies, utilities = self._choose(game, belief)
+            foreseen = self._foreseen(game)
+            belief = resolve_belief(foreseen, self.preferences, self.belief)
+            strategy, strategies, utilities = self._choose(foreseen, belief)
             solution = _Solved(strategy, np.where(strategies > 0, utilities[:, None], -np.inf).max(axis=0))
             self._solved[game] = solution
         return solution
+
+    def _foreseen(self, game: AnyGame) -> AnyGame:
+        """Return a game with what its later stages lead to if everybody plays them as this policy does."""
+        return game.foreseen(self.strategy) if isinstance(game, StageGame) else game
 
     def _reasoning(self, turn: Turn, worth: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
         listed = ", ".join(
@@ -207,7 +212,7 @@ class OutcomeOraclePolicy(OraclePolicy):
     def _solution(self, game: AnyGame) -> _Solved:
         known = self._solved.get(game)
         if known is None:
-            known = self._solved[game] = super()._solution(self.outcomes.game(game))
+            known = self._solved[game] = super()._solution(self.outcomes.game(self._foreseen(game)))
         return known
 
 

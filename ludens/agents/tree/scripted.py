@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.policy import Decision, Policy
-from ludens.envs import GameTree, Step, StrategicGame, Turn, family_of
-from ludens.envs.strategic.tree_form import node_in_game
+from ludens.envs import GameTree, StageGame, Step, StrategicGame, Turn, family_of
+from ludens.envs.strategic.tree_form import node_in_game, seat_roles
 from ludens.errors import UsageError
 
 
@@ -54,10 +54,9 @@ class _Cooperator(_Scripted):
         """Return whether the rule cooperates at this turn."""
 
     def _option(self, turn: Turn, *, cooperate: bool) -> str:
-        good = _prosocial(self, turn)
+        good, others = _options(self, turn)
         if cooperate:
             return good
-        others = [option.name for option in turn.options if option.name != good]
         if len(others) > 1:
             raise UsageError(
                 f"{self.name} cannot tell which of {', '.join(others)} is to defect at {turn.node!r} of "
@@ -136,19 +135,45 @@ def _moves_of_others(policy: Policy, turn: Turn, *, rounds: bool) -> Iterator[bo
         played += [(seen.role, seen.path) for seen in reversed(turn.past)]
     for own, path in played:
         for step in reversed(path):
-            if step.role is not None and step.role != own:
+            if step.role is not None and step.role != own and _is_deed(turn, step):
                 yield _was_prosocial(policy, turn, step)
+
+
+def _is_deed(turn: Turn, step: Step) -> bool:
+    """Return whether a step is one of the game itself, and none that a mechanism adds, such as a message."""
+    staged = turn.game.staged if isinstance(turn.game, StageGame) else None
+    return staged is None or node_in_game(staged.base, step.label) != step.label
 
 
 def _was_prosocial(policy: Policy, turn: Turn, step: Step) -> bool:
     # Where all move at once, the steps of a finished round name every player by a role of its own.
-    node = node_in_game(turn.game, step.label) if isinstance(turn.game, StrategicGame) else step.label
+    game = _own_game(turn)
+    node = node_in_game(game, step.label) if isinstance(game, StrategicGame) else step.label
     return step.option == _prosocial(policy, turn, node)
 
 
-def _prosocial(policy: Policy, turn: Turn, node: str | None = None) -> str:
-    node = turn.node if node is None else node
-    family = family_of(turn.game) if isinstance(turn.game, GameTree | StrategicGame) else None
+def _options(policy: Policy, turn: Turn) -> tuple[str, list[str]]:
+    """Return the option that cooperates at a turn, and the others."""
+    game = turn.game
+    if not isinstance(game, StageGame) or game.staged is None:
+        good = _prosocial(policy, turn, turn.node)
+        return good, [option.name for option in turn.options if option.name != good]
+    base = game.staged.base
+    role = base.seats[seat_roles(base).index(turn.role)] if turn.role not in base.roles else turn.role
+    good = _prosocial(policy, turn, base.node(role))
+    bad = tuple(name for name in base.finite[role].names if name != good)
+    chosen, others = game.staged.rule(game.stage, good, bad)
+    return chosen, list(others)
+
+
+def _own_game(turn: Turn) -> object:
+    """Return the game of a turn; of one with a mechanism, the game that it is around."""
+    return turn.game.staged.base if isinstance(turn.game, StageGame) and turn.game.staged else turn.game
+
+
+def _prosocial(policy: Policy, turn: Turn, node: str) -> str:
+    game = _own_game(turn)
+    family = family_of(game) if isinstance(game, GameTree | StrategicGame) else None
     if family is None or node not in family.prosocial:
         raise UsageError(
             f"{policy.name} needs to know what cooperation is at {node!r}, and {turn.game.name!r} is no "

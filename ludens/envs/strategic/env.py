@@ -27,6 +27,7 @@ from ludens.envs.base import (
 from ludens.envs.strategic import drawing
 from ludens.envs.strategic.actions import Interval
 from ludens.envs.strategic.game import Floats, StrategicGame
+from ludens.envs.strategic.tree_form import own_first
 from ludens.envs.strategic.turns import MOST_NAMED, strategic_turn
 from ludens.envs.turn import Turn
 from ludens.errors import UsageError
@@ -107,7 +108,7 @@ class StrategicEnv(SimultaneousEnv):
         self._values = {role: np.array(actions.values) for role, actions in game.finite.items()}
         self._masks = {role: np.ones(len(actions), dtype=np.int8) for role, actions in game.finite.items()}
         self._table = self._payoff_table()
-        self._orders = [_own_first(game, place) for place in range(len(game.seats))]
+        self._orders = [own_first(game, place) for place in range(len(game.seats))]
         self._base: dict[str, NDArray[np.float32]] = {}
         self._set_spaces(
             {agent: self._actions_of(agent) for agent in seats},
@@ -212,13 +213,17 @@ class StrategicEnv(SimultaneousEnv):
             points_of = np.empty(len(values))
             points_of[table] = earned_by_group
             paid = points_of.tolist()
+        return self._end_round(values, paid, rng)
+
+    def _end_round(self, values: list[float], paid: list[float], rng: np.random.Generator) -> StepResult:
+        """Keep a round with the action values and the payoffs of all seats, and open the next one."""
         self._played.append((values, paid))
         self._grouped.append(self._groups)
         self._seen.append(self._misread(values, rng))
         over = self.round == self.rounds or (
             self.continuation is not None and not rng.random() < self.continuation
         )
-        cut = not over and self.max_cycles is not None and self.round >= self.max_cycles
+        cut = not over and self._is_cut()
         agents = self.agents
         if not over and not cut:
             self._regroup(rng)
@@ -233,6 +238,9 @@ class StrategicEnv(SimultaneousEnv):
             dict.fromkeys(agents, cut),
             infos,
         )
+
+    def _is_cut(self) -> bool:
+        return self.max_cycles is not None and self.round >= self.max_cycles
 
     def _misread(self, values: list[float], rng: np.random.Generator) -> Floats | None:
         """Return what every seat (row) takes the actions of all seats (columns) to be; None if all see
@@ -370,13 +378,6 @@ class StrategicEnv(SimultaneousEnv):
         ends = f"of {self.rounds}" if self.continuation is None else f"(goes on with {self.continuation:g})"
         caption = f"Round {self.round} {ends}" if self.rounds > 1 else ""
         return tuple(values[seat] for seat in members), caption
-
-
-def _own_first(game: StrategicGame, place: int) -> tuple[int, ...]:
-    """Return the places of a group as the player at one of them numbers them: itself first in its role."""
-    order = [other for other in range(len(game.seats)) if other != place]
-    order.insert(game.seats.index(game.seats[place]), place)
-    return tuple(order)
 
 
 def _share(environment: str, name: str, value: object) -> float:

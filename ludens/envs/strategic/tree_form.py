@@ -51,6 +51,13 @@ def seat_roles(game: StrategicGame) -> tuple[str, ...]:
     return tuple(names)
 
 
+def own_first(game: StrategicGame, place: int) -> tuple[int, ...]:
+    """Return the places of a group as the player at one of them numbers them: itself first in its role."""
+    order = [other for other in range(len(game.seats)) if other != place]
+    order.insert(game.seats.index(game.seats[place]), place)
+    return tuple(order)
+
+
 def node_of(role: str) -> str:
     """Return the information set of a role in the tree."""
     return f"choice of {role}"

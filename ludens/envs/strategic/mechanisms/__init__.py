@@ -1,0 +1,1 @@
+"""Mechanisms around a simultaneous game: mediation, contracts, sanctions, cheap talk."""

@@ -1,0 +1,229 @@
+"""Sanctions (Fehr & Gächter, American Economic Review 90(4), 2000; Nature 415, 2002): after all have acted
+and seen what everybody did, every player can spend points to take points from others.
+
+One question for each of the others asks how many points to assign to it. A point costs who assigns it `cost`
+and who receives it `effect`, 1 and 3 by default; nobody learns what others assign before the round is over,
+and payoffs can fall below zero. Who cares for the own payoff alone, or for what would be if all did alike,
+assigns none, so that the first stage is as without sanctions; in games of few profiles players who compare
+payoffs foresee what they will assign.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ludens.checks import real_number, whole_number
+from ludens.envs.strategic.actions import named, whole_numbers
+from ludens.envs.strategic.game import Floats, StrategicGame
+from ludens.envs.strategic.mechanisms.mechanism import (
+    Foresight,
+    History,
+    Mechanism,
+    Stage,
+    StagedGame,
+    StageGame,
+    anticipating,
+    on_grid,
+    stage_of,
+)
+from ludens.envs.strategic.tree_form import node_of, own_first, seat_roles
+from ludens.envs.tree.nodes import GameError
+from ludens.envs.turn import Step
+
+MOST_PLAYERS = 20
+MOST_FORESEEN = 64
+"""Sanctions are foreseen in games of up to this many profiles."""
+
+NOTHING = "nothing"
+POINTS = "points"
+
+
+@dataclass(frozen=True)
+class Sanctions(Mechanism):
+    """Points that players take from each other after they have seen what everybody did.
+
+    Attributes:
+        cost: what a point costs who assigns it, in points of payoff.
+        effect: what a point takes from who receives it.
+        points: how many can be assigned to each of the others.
+    """
+
+    kind: ClassVar[str] = "sanctions"
+    title: ClassVar[str] = "Sanctioning"
+    source: ClassVar[str] = "Fehr & Gächter 2000"
+
+    cost: float = 1.0
+    effect: float = 3.0
+    points: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("cost", "effect"):
+            number = real_number(getattr(self, name))
+            if number is None or not 0 < number < math.inf:
+                given = getattr(self, name)
+                raise GameError(f"The {name} of a point of sanctions is a positive number; got {given!r}.")
+            object.__setattr__(self, name, number)
+        count = whole_number(self.points)
+        if count is None or not 1 <= count <= 100:
+            raise GameError(f"From 1 to 100 points can be assigned to a player; got points={self.points!r}.")
+
+    def around(self, game: StrategicGame) -> StagedGame:
+        """Return the game with one more stage for each of a player's others.
+
+        Raises:
+            GameError: the game has one player, or more than twenty.
+        """
+        game = on_grid(game, self)
+        if len(game.seats) > MOST_PLAYERS:
+            raise GameError(
+                f"With sanctions every player is asked about each of the others, of games of at most "
+                f"{MOST_PLAYERS} players; {game!r} has {len(game.seats)}."
+            )
+        return SanctionGame(game, self)
+
+
+class SanctionGame(StagedGame):
+    """A game after which players can take points from each other."""
+
+    mechanism: Sanctions
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The largest number of actions that somebody has in each stage."""
+        acts = max(map(len, self.base.finite.values()))
+        return (acts, *(self.mechanism.points + 1,) * (len(self.base.seats) - 1))
+
+    def stage(self, history: History) -> Stage:
+        """Return the next stage after a history that is shorter than a round."""
+        seats = self.base.seats
+        if not history:
+            return Stage("choice", (self._first,) * len(seats), seats)
+        number = len(history)
+        paid = self._earned(history[0])
+        names = seat_roles(self.base)
+        games, roles = [], []
+        for seat, order in enumerate(self._orders):
+            mine = order.index(seat)
+            now = paid[list(order)].copy()
+            for asked in range(1, number):
+                place = _asked_about(mine, asked)
+                now[mine] -= self.mechanism.cost * history[asked][seat]
+                now[place] -= self.mechanism.effect * history[asked][seat]
+            games.append(self._question(names, mine, _asked_about(mine, number), now, number))
+            roles.append(names[mine])
+        return Stage(_label(number), tuple(games), tuple(roles))
+
+    def choices(self, history: History) -> Sequence[float]:
+        """Return the actions of the base game in a whole round."""
+        return history[0]
+
+    def payoffs(self, history: History) -> Floats:
+        """Return what a whole round pays, (n,), in points."""
+        paid = self._earned(history[0])
+        for seat, order in enumerate(self._orders):
+            mine = order.index(seat)
+            for number in range(1, len(history)):
+                target = order[_asked_about(mine, number)]
+                paid[seat] -= self.mechanism.cost * history[number][seat]
+                paid[target] -= self.mechanism.effect * history[number][seat]
+        return paid
+
+    def is_seen(self, number: int) -> bool:
+        """Return whether the others learn before the next stage what each does in stage `number`."""
+        return number == 0
+
+    def step(self, number: int, who: int, action: int, called: Sequence[str]) -> Step:
+        """Return what a player did in a stage, for records."""
+        role = self.base.seats[who]
+        if not number:
+            return Step(node_of(called[who]), self.base.finite[role].names[action], called[who])
+        order = self._orders[who]
+        target = order[_asked_about(order.index(who), number)]
+        return Step(f"{POINTS} of {called[who]} for {called[target]}", str(action), called[who])
+
+    def rule(self, stage: str, good: str, bad: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        """Return what a rule does in a stage: it assigns no points."""
+        return (good, bad) if stage == "choice" else ("0", ("0",))
+
+    def _earned(self, chosen: Sequence[float]) -> Floats:
+        values = self.chosen_values(chosen)
+        return self.base.payoffs_of(values).copy()
+
+    @cached_property
+    def _orders(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(own_first(self.base, seat) for seat in range(len(self.base.seats)))
+
+    @cached_property
+    def _first(self) -> StageGame:
+        last = stage_of(self.base, "choice", self)
+        if self.base.profiles > MOST_FORESEEN:
+            return last
+        return replace(last, anticipated=anticipating(_foreseen, self))
+
+    def _question(
+        self, names: tuple[str, ...], mine: int, target: int, now: Floats, number: int
+    ) -> StageGame:
+        mover, rule = names[mine], self.mechanism
+        return StageGame(
+            f"{self.base.name} {POINTS}",
+            dict.fromkeys(names, 1),
+            {name: whole_numbers(0, rule.points) if name == mover else named(NOTHING) for name in names},
+            _Assigned(now, mine, target, rule.cost, rule.effect),
+            parameters={"cost": rule.cost, "effect": rule.effect},
+            stage=_label(number),
+            staged=self,
+        )
+
+
+@dataclass(frozen=True)
+class _Assigned:
+    """What everybody has after one player assigns points to another."""
+
+    now: Floats
+    mine: int
+    target: int
+    cost: float
+    effect: float
+
+    def __call__(self, profiles: Floats) -> Floats:
+        points = profiles[..., self.mine]
+        paid = np.broadcast_to(self.now, profiles.shape).copy()
+        paid[..., self.mine] -= self.cost * points
+        paid[..., self.target] -= self.effect * points
+        return paid
+
+
+def _foreseen(game: SanctionGame, foresight: Foresight, profiles: Floats) -> Floats:
+    """Return what everybody has after all have assigned points as expected, in the mean."""
+    base = game.base
+    values = [np.array(base.finite[role].values) for role in base.seats]
+    paid = np.empty((*(len(each) for each in values), len(values)))
+    for acts in np.ndindex(paid.shape[:-1]):
+        assigned: list[tuple[float, ...]] = []
+        for _ in game.widths[1:]:
+            stage = game.stage((acts, *assigned))
+            assigned.append(tuple(map(_mean_points, stage.games, stage.roles, [foresight] * len(values))))
+        paid[acts] = game.payoffs((acts, *assigned))
+    places = tuple(np.abs(profiles[..., seat, None] - each).argmin(-1) for seat, each in enumerate(values))
+    reached: Floats = paid[places]
+    return reached
+
+
+def _mean_points(game: StageGame, role: str, foresight: Foresight) -> float:
+    columns = game.information_set(game.node(role)).columns
+    return float(foresight(game)[columns] @ np.array(game.finite[role].values))
+
+
+def _asked_about(mine: int, number: int) -> int:
+    """Return the place, in one's own order, of the player that a question is about."""
+    return number - 1 if number - 1 < mine else number
+
+
+def _label(number: int) -> str:
+    return f"{POINTS} for other {number}"
