@@ -22,7 +22,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import StrategicGame, check_strategy, expected_outcomes, pure_strategies
+from ludens.envs import (
+    AnyGame,
+    StrategicGame,
+    check_strategy,
+    expected_outcomes,
+    pure_strategies,
+    uniform_strategy,
+)
 from ludens.envs.strategic.expectations import Expected, expected_payoffs_of
 from ludens.errors import UsageError
 from ludens.preferences.preference import Preferences, preference_array
@@ -103,8 +110,11 @@ def strategic_terms(game: StrategicGame, beliefs: ArrayLike) -> tuple[Floats, Fl
     """
     plays = check_strategy(game, beliefs)
     lead, flat = plays.shape[:-1], plays.reshape(-1, game.width)
-    if len(game.seats) > 2:
-        _check_linear(game, flat)
+    if not linear_in_kappa(game):
+        raise UsageError(
+            f"In {game!r} with {len(game.seats)} players utility is not linear in κ, so that it cannot be "
+            "estimated from its terms: estimate from games of two players or with linear payoffs."
+        )
     rows = []
     for play in flat:
         key = play.tobytes()
@@ -209,17 +219,17 @@ def payoff_range(game: StrategicGame) -> tuple[float, float]:
     return float(paid.min()), float(paid.max())
 
 
-def _check_linear(game: StrategicGame, plays: Floats) -> None:
+@lru_cache(maxsize=256)
+def linear_in_kappa(game: AnyGame) -> bool:
+    """Return whether utility is linear in κ, as estimators need: in game trees, in games of two players who
+    move at once, and in those of more players whose payoffs are linear in how many others do alike.
+    """
+    if not isinstance(game, StrategicGame) or len(game.seats) <= 2:
+        return True
     low, high = payoff_range(game)
-    for play in plays[:1]:
-        key = play.tobytes()
-        middle = (_replaced(game, key, 0.0) + _replaced(game, key, 1.0)) / 2
-        if np.abs(_replaced(game, key, 0.5) - middle).max() > LINEAR_WITHIN * max(high - low, 1e-300):
-            raise UsageError(
-                f"In {game!r} with {len(game.seats)} players utility is not linear in κ, so that it "
-                "cannot be "
-                "estimated from its terms: estimate from games of two players or with linear payoffs."
-            )
+    key = uniform_strategy(game).tobytes()
+    middle = (_replaced(game, key, 0.0) + _replaced(game, key, 1.0)) / 2
+    return bool(np.abs(_replaced(game, key, 0.5) - middle).max() <= LINEAR_WITHIN * max(high - low, 1e-300))
 
 
 @lru_cache(maxsize=65536)

@@ -18,7 +18,8 @@ from ludens.envs.strategic.game import Floats, StrategicGame
 def _payoff(profiles: Floats, p: float, prize: float) -> Floats:
     distance = np.abs(profiles - p * profiles.mean(axis=-1, keepdims=True))
     nearest = distance <= distance.min(axis=-1, keepdims=True) + 1e-9
-    return prize * nearest / nearest.sum(axis=-1, keepdims=True)
+    shared: Floats = prize * nearest / nearest.sum(axis=-1, keepdims=True)
+    return shared
 
 
 def _build(n: float, p: float, prize: float) -> StrategicGame:

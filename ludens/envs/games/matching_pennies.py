@@ -6,13 +6,15 @@ column player left with probability 40/x: 1/2, 1/8 and 10/11 in the three protoc
 
 from __future__ import annotations
 
+import numpy as np
+
 from ludens.envs.strategic.family import StrategicFamily
 from ludens.envs.strategic.game import StrategicGame
 from ludens.envs.strategic.matrix import bimatrix_game
 
 
 def _build(x: float) -> StrategicGame:
-    table = [[(x, 40), (40, 80)], [(40, 80), (80, 40)]]
+    table = np.array([[(x, 40), (40, 80)], [(40, 80), (80, 40)]])
     return bimatrix_game(
         "matching_pennies", ("row player", "column player"), (("top", "bottom"), ("left", "right")), table
     )

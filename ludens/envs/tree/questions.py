@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ludens.envs.games import family_of
+from ludens.envs.games import AnyGame, family_of
+from ludens.envs.strategic.env import StrategicEnv
+from ludens.envs.strategic.game import StrategicGame
 from ludens.envs.tree.sequential import SequentialEnv
-from ludens.envs.tree.tree import GameTree
 from ludens.envs.turn import Turn
 
 
-def questions(game: GameTree, environment: str | None = None) -> Mapping[str, Turn]:
+def questions(game: AnyGame, environment: str | None = None) -> Mapping[str, Turn]:
     """Return the game's turns by information set, in tree order, as a seat sees them before roles are drawn.
 
     They are taken from the environment itself (``method="strategy"``, random roles), so that a policy asked
@@ -19,6 +20,11 @@ def questions(game: GameTree, environment: str | None = None) -> Mapping[str, Tu
     """
     family = family_of(game)
     name = environment or (family.environment if family else game.name)
+    if isinstance(game, StrategicGame):
+        together = StrategicEnv(game, environment=name)
+        together.reset(seed=0)
+        asked = {game.node(role): game.seats.index(role) for role in game.roles}
+        return {node: together.turn(f"player_{seat}") for node, seat in asked.items()}
     env = SequentialEnv(game, environment=name, roles="random", method="strategy")
     env.reset(seed=0)
     seat = env.agent_selection

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from ludens.envs import PROTOCOLS, GameTree, Strategy, uniform_strategy
+from ludens.envs import AnyGame, Strategy, find_game, uniform_strategy
 from ludens.experiments.measures.intervals import Estimate, cluster_mean
 from ludens.experiments.measures.shares import Plans, Share, Shares, strategies
 
@@ -65,7 +65,7 @@ def compare(
     at: list[tuple[str, str]] = []
     indifferent = 0
     for share in shares.found:
-        game = PROTOCOLS[share.protocol]
+        game = find_game(share.protocol)
         belief = (
             uniform_strategy(game) if kind == "uniform" else believed.get((share.protocol, share.framing))
         )
@@ -83,7 +83,7 @@ def compare(
     for (protocol, framing), plan in whole.items():
         belief = _belief(protocol, framing, believed if kind == "own" else None)
         if belief is not None:
-            lost.append(float(regret(PROTOCOLS[protocol], homo_moralis(kappa), plan, belief)))
+            lost.append(float(regret(find_game(protocol), homo_moralis(kappa), plan, belief)))
             protocols.append(protocol)
     return Comparison(
         kappa,
@@ -96,11 +96,11 @@ def compare(
 
 
 def _belief(protocol: str, framing: str, own: Plans | None) -> Strategy | None:
-    return uniform_strategy(PROTOCOLS[protocol]) if own is None else own.get((protocol, framing))
+    return uniform_strategy(find_game(protocol)) if own is None else own.get((protocol, framing))
 
 
 @lru_cache(maxsize=4096)
-def _optimal(game: GameTree, kappa: float, belief: bytes) -> Mapping[str, frozenset[str]]:
+def _optimal(game: AnyGame, kappa: float, belief: bytes) -> Mapping[str, frozenset[str]]:
     from ludens.preferences import homo_moralis, optimal_options
 
     found = optimal_options(game, homo_moralis(kappa), np.frombuffer(belief))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ludens.display.svg import MUTED
-from ludens.envs import FAMILIES, PROTOCOLS
+from ludens.envs import LIBRARY, find_game
 from ludens.experiments.report import drawing
 from ludens.experiments.report.names import PREFERENCES, oracle_name
 
@@ -31,7 +31,7 @@ def heat_map(result: BenchResult) -> Figure:
     family.
     """
     asked = {protocol for found in result.measures for protocol, _ in found.cells}
-    bands = [(name, _columns(name, asked)) for name in FAMILIES]
+    bands = [(name, _columns(name, asked)) for name in LIBRARY]
     bands = [(name, columns) for name, columns in bands if columns]
     tall, left = _CELL[1] * len(result.measures), policies(result).margin
     widest = max((max(columns.values()) + 1 for _, columns in bands), default=1.0)
@@ -55,19 +55,19 @@ def heat_map(result: BenchResult) -> Figure:
             axes.set_yticks(np.arange(len(result.measures)) + 0.5, policies(result).names)
             axes.tick_params(axis="y", labelsize=8)
             drawing.embolden(axes, policies(result))
-            for node, option in FAMILIES[family].prosocial.items():
+            for node, option in LIBRARY[family].prosocial.items():
                 start = min(column for (_, name), column in columns.items() if name == node)
                 axes.text(start, -0.25, _title(node, option), fontsize=7.5, color=MUTED, va="bottom")
-            axes.text(0, -1.15, FAMILIES[family].title, fontsize=9.5, fontweight="bold", va="bottom")
+            axes.text(0, -1.15, LIBRARY[family].title, fontsize=9.5, fontweight="bold", va="bottom")
     return figure
 
 
 def sensitivity(result: BenchResult) -> Figure | None:
     """Draw cooperation against the temptation T − R by family and node; None where no family has it."""
-    asked = {(PROTOCOLS[protocol].name, node) for found in result.measures for protocol, node in found.cells}
+    asked = {(find_game(protocol).name, node) for found in result.measures for protocol, node in found.cells}
     panels = [
         (name, node)
-        for name, family in FAMILIES.items()
+        for name, family in LIBRARY.items()
         for node in family.prosocial
         if {"T", "R"} <= set(family.parameters) and (name, node) in asked
     ]
@@ -86,7 +86,7 @@ def sensitivity(result: BenchResult) -> Figure | None:
                 points = _by_temptation(found, family, node)
                 if points:
                     drawing.curve(axes, points, drawn[found.policy])
-            axes.set_title(f"{FAMILIES[family].title}\n{node}", fontsize=8, loc="left")
+            axes.set_title(f"{LIBRARY[family].title}\n{node}", fontsize=8, loc="left")
             axes.set_ylim(-0.04, 1.04)
             axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
             drawing.quiet(axes)
@@ -126,7 +126,7 @@ def picture(result: BenchResult) -> Figure:
     """Draw one compact figure: cooperation by family, and agreement with homo economicus and homo moralis κ =
     0.5.
     """
-    families = [name for name in FAMILIES if any(name in found.by_family for found in result.measures)]
+    families = [name for name in LIBRARY if any(name in found.by_family for found in result.measures)]
     drawn = policies(result).styles
     with drawing.new_figure(9.0, 1.12 + 0.3 * len(result.measures)) as figure:
         grid = figure.subplots(1, len(families) + 2, sharey=True, squeeze=False).ravel().tolist()
@@ -134,7 +134,7 @@ def picture(result: BenchResult) -> Figure:
             for row, found in enumerate(result.measures):
                 drawing.bar(axes, row, found.by_family.get(family), drawn[found.policy])
             axes.set_title(
-                drawing.wrapped("cooperates:", FAMILIES[family].title.lower()), fontsize=8, loc="left"
+                drawing.wrapped("cooperates:", LIBRARY[family].title.lower()), fontsize=8, loc="left"
             )
             drawing.percent_axis(axes)
             drawing.policy_rows(axes, policies(result))
@@ -179,10 +179,10 @@ def _title(node: str, option: str) -> str:
 
 def _columns(family: str, asked: set[str]) -> dict[tuple[str, str], float]:
     """Return where each question of a family stands, in cells from the left; nodes stand a little apart."""
-    protocols = [name for name in FAMILIES[family].protocols if name in asked]
-    nodes = FAMILIES[family].prosocial
+    protocols = [name for name in LIBRARY[family].protocols if name in asked]
+    nodes = LIBRARY[family].prosocial
     # A title stands above its block, and may be wider than a few cells are.
-    title = _LETTER * max(len(_title(node, option)) for node, option in nodes.items()) / _CELL[0]
+    title = _LETTER * max((len(_title(node, option)) for node, option in nodes.items()), default=0) / _CELL[0]
     block_width = max(len(protocols) + 0.35, title)
     return {
         (protocol, node): block * block_width + place
@@ -194,7 +194,7 @@ def _columns(family: str, asked: set[str]) -> dict[tuple[str, str], float]:
 def _by_temptation(found: Measures, family: str, node: str) -> Mapping[float, Sequence[float]]:
     points: dict[float, list[float]] = {}
     for (protocol, place), value in found.cells.items():
-        game = PROTOCOLS[protocol]
+        game = find_game(protocol)
         if game.name == family and place == node:
             points.setdefault(game.parameters["T"] - game.parameters["R"], []).append(value)
     return points

@@ -19,7 +19,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs import FAMILIES, PROTOCOLS
+from ludens.envs import LIBRARY, find_game
 from ludens.experiments.bench.comparisons import KAPPAS, Beliefs, Comparison, compare
 from ludens.experiments.bench.rationality import Rationality, rationality
 from ludens.experiments.estimates.answers import of_shares
@@ -162,21 +162,24 @@ def _measures(
     choices = [record for record in records if record.question == "choice"]
     asked_beliefs = [record for record in records if record.question == "belief"]
     stream = _Streams(shares.policy, seed)
+    # Where no option is the cooperative one, as in an auction, there is no rate of cooperation.
+    social = [share for share in shares.found if share.node in LIBRARY[share.family].prosocial]
     framings = list(dict.fromkeys(share.framing for share in shares.found))
     in_framing = {
         framing: [share for share in shares.found if share.framing == framing] for framing in framings
     }
-    families = list(dict.fromkeys(share.family for share in shares.found))
-    in_family = {name: [share for share in shares.found if share.family == name] for name in families}
+    families = list(dict.fromkeys(share.family for share in social))
+    in_family = {name: [share for share in social if share.family == name] for name in families}
+    social_in = {name: [share for share in social if share.framing == name] for name in framings}
     own = list(beliefs.found) if beliefs else []
     return Measures(
         policy=shares.policy,
-        overall=_rate(shares.found, stream("overall")),
-        cooperation=tuple(_cooperation(shares.found, stream)),
+        overall=_rate(social, stream("overall")),
+        cooperation=tuple(_cooperation(social, stream)),
         by_family={name: _rate(found, stream("family", name)) for name, found in in_family.items()},
-        by_framing={name: _rate(found, stream("framing", name)) for name, found in in_framing.items()},
-        cells=_cells(shares.found),
-        sensitivity=tuple(_sensitivities(shares.found, stream)),
+        by_framing={name: _rate(found, stream("framing", name)) for name, found in social_in.items()},
+        cells=_cells(social),
+        sensitivity=tuple(_sensitivities(social, stream)),
         comparisons=tuple(
             compare(shares, own, kappa, kind, stream(kind, str(kappa)))
             for kind in (("uniform", "own") if own else ("uniform",))
@@ -234,7 +237,7 @@ class _Streams:
 
 
 def _prosocial(share: Share) -> float:
-    return float(share.probabilities[share.options.index(FAMILIES[share.family].prosocial[share.node])])
+    return float(share.probabilities[share.options.index(LIBRARY[share.family].prosocial[share.node])])
 
 
 def _rate(shares: Sequence[Share], rng: np.random.Generator) -> Estimate:
@@ -261,7 +264,7 @@ def _nodes(shares: Sequence[Share]) -> dict[tuple[str, str], list[Share]]:
 def _cooperation(shares: Sequence[Share], stream: _Streams) -> Iterable[Cooperation]:
     for (family, node), group in _nodes(shares).items():
         yield Cooperation(
-            family, node, FAMILIES[family].prosocial[node], _rate(group, stream("rate", family, node))
+            family, node, LIBRARY[family].prosocial[node], _rate(group, stream("rate", family, node))
         )
 
 
@@ -274,7 +277,7 @@ def _cells(shares: Sequence[Share]) -> dict[tuple[str, str], float]:
 
 def _sensitivities(shares: Sequence[Share], stream: _Streams) -> Iterable[Sensitivity]:
     for family in dict.fromkeys(share.family for share in shares):
-        if not {"T", "R", "P", "S"} <= set(FAMILIES[family].parameters):
+        if not {"T", "R", "P", "S"} <= set(LIBRARY[family].parameters):
             continue
         of_family = [share for share in shares if share.family == family]
         nodes = list(dict.fromkeys(share.node for share in of_family))
@@ -287,7 +290,7 @@ def _sensitivities(shares: Sequence[Share], stream: _Streams) -> Iterable[Sensit
 def _sensitivity(
     shares: Sequence[Share], family: str, node: str | None, rng: np.random.Generator
 ) -> Sensitivity:
-    numbers = [PROTOCOLS[share.protocol].parameters for share in shares]
+    numbers = [find_game(share.protocol).parameters for share in shares]
     incentives = [[(p["T"] - p["R"]) / 10, (p["P"] - p["S"]) / 10] for p in numbers]
     nodes = list(dict.fromkeys(share.node for share in shares))
     constants = [[float(share.node == name) for name in nodes] for share in shares]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ludens.agents.policy import Decision
-from ludens.envs import FAMILIES, PROTOCOLS, GameTree
+from ludens.envs import LIBRARY, AnyGame, find_game
 from ludens.experiments.measures.intervals import Estimate, missing
 from ludens.experiments.measures.reliability import Answer, Reliability, reliability
 from ludens.experiments.measures.shares import Share, strategies
@@ -90,7 +90,7 @@ def _answers(records: Sequence[DecisionRecord]) -> Iterator[Answer]:
     for record in records:
         answer = record.decision
         family, node = str(record.labels["family"]), str(record.labels["node"])
-        prosocial = FAMILIES[family].prosocial.get(node)
+        prosocial = LIBRARY[family].prosocial.get(node)
         if not isinstance(answer, Decision) or answer.status != "valid" or prosocial not in record.options:
             continue
         place = record.options.index(prosocial)
@@ -108,19 +108,25 @@ def _answers(records: Sequence[DecisionRecord]) -> Iterator[Answer]:
 
 def _rationalised(shares: Sequence[Share]) -> Estimate:
     from ludens.preferences.rationality.games import rationalise
+    from ludens.preferences.strategic import linear_in_kappa
 
     plans: dict[str, list[NDArray[np.float64]]] = {}
     for (protocol, _), strategy in strategies(shares).items():
         plans.setdefault(protocol, []).append(strategy)
     means = {name: np.mean(each, axis=0) for name, each in plans.items()}
-    clear = [(PROTOCOLS[name], mean) for name, mean in means.items() if _has_mode(PROTOCOLS[name], mean)]
+    games = {name: find_game(name) for name in means}
+    clear = [
+        (games[name], mean)
+        for name, mean in means.items()
+        if linear_in_kappa(games[name]) and _has_mode(games[name], mean)
+    ]
     if not clear:
         return missing("in no game was one option the most frequent at every node")
     found = rationalise(clear)
     return Estimate(found.explained / found.games, n=found.games, note="the largest share; no interval")
 
 
-def _has_mode(game: GameTree, strategy: NDArray[np.float64]) -> bool:
+def _has_mode(game: AnyGame, strategy: NDArray[np.float64]) -> bool:
     """Return whether at every node one option is more probable than all others."""
     ranked = [np.sort(strategy[node.columns]) for node in game.information_sets]
     return all(len(node) < 2 or node[-1] - node[-2] > _TIE for node in ranked)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import field_validator, model_validator
 
 from ludens.agents.policy import Policy
-from ludens.envs import PROTOCOLS, GameTree, Turn
+from ludens.envs import PROTOCOLS, AnyGame, Turn, find_game
+from ludens.envs import protocols as published
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.experiments.bench.result import (
@@ -112,8 +113,8 @@ class BenchConfig(StudyConfig):
         if protocols == ():
             raise ValueError("Name at least one protocol, or none for all of them.")
         for name in protocols or ():
-            if name not in PROTOCOLS:
-                raise ValueError(f"There is no protocol {name!r}; there are {', '.join(PROTOCOLS)}.")
+            if name not in published():
+                raise ValueError(f"There is no protocol {name!r}; there are {', '.join(published())}.")
         return None if protocols is None else tuple(dict.fromkeys(protocols))
 
     @model_validator(mode="after")
@@ -144,9 +145,9 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
         return table
 
     @property
-    def games(self) -> Mapping[str, GameTree]:
+    def games(self) -> Mapping[str, AnyGame]:
         """The protocols asked, by name."""
-        return {name: PROTOCOLS[name] for name in self.config.protocols or PROTOCOLS}
+        return {name: find_game(name) for name in self.config.protocols or PROTOCOLS}
 
     def episodes(self) -> Sequence[Labels]:
         """Return every question; prompts with a common beginning stand next to each other, for prefix
@@ -277,4 +278,4 @@ def bench(
 
 @lru_cache(maxsize=256)
 def _turns(protocol: str) -> Mapping[str, Turn]:
-    return questions(PROTOCOLS[protocol])
+    return questions(find_game(protocol))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
 from ludens.display.table import Cell, Header, Table
-from ludens.envs import FAMILIES
+from ludens.envs import LIBRARY
 from ludens.experiments.bench.comparisons import Beliefs
 from ludens.experiments.bench.rationality import remarks_on, variance_shares
 from ludens.experiments.report.answering import masses_table, refusals_table
@@ -79,10 +79,10 @@ def _summary(result: BenchResult) -> Table:
 
 def _cooperation(result: BenchResult) -> Table:
     rates = [{(each.family, each.node): each.rate for each in found.cooperation} for found in result.measures]
-    nodes = [(name, node) for name, family in FAMILIES.items() for node in family.prosocial]
+    nodes = [(name, node) for name, family in LIBRARY.items() for node in family.prosocial]
     nodes = [place for place in nodes if any(place in of_policy for of_policy in rates)]
     framings = _framings(result)
-    headers = [(FAMILIES[name].title, f"{node}: {FAMILIES[name].prosocial[node]}") for name, node in nodes]
+    headers = [(LIBRARY[name].title, f"{node}: {LIBRARY[name].prosocial[node]}") for name, node in nodes]
     headers += [("all questions, by framing", framing) for framing in framings]
     rows = []
     for found, of_policy in zip(result.measures, rates, strict=True):
@@ -103,7 +103,7 @@ def _sensitivities(result: BenchResult) -> list[Table]:
     slopes = [
         {(each.family, each.node): each for each in measures.sensitivity} for measures in result.measures
     ]
-    for name, family in FAMILIES.items():
+    for name, family in LIBRARY.items():
         nodes = [node for node in (None, *family.prosocial) if any((name, node) in each for each in slopes)]
         headers = [(node or "all nodes", what) for node in nodes for what in ("T − R", "P − S")]
         rows = []

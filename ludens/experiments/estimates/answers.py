@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ludens.agents.policy import Decision
-from ludens.envs import PROTOCOLS, GameTree, Strategy, make_env, uniform_strategy
+from ludens.envs import AnyGame, GameTree, StrategicGame, Strategy, find_game, make_env, uniform_strategy
 from ludens.errors import UsageError
 from ludens.experiments.measures.answer_mass import answer_mass
 from ludens.experiments.measures.shares import Share, Shares, shares_by_policy, strategies
@@ -73,7 +73,7 @@ class Seen:
     question was shown first, by its number; None where no text was shown.
     """
 
-    game: GameTree
+    game: AnyGame
     belief: Strategy
     column: int
     weight: float
@@ -106,15 +106,17 @@ def of_shares(
     shares: Shares, stated: Shares | None, records: Sequence[DecisionRecord], beliefs: Beliefs = "uniform"
 ) -> PolicyAnswers:
     """Return the answers of one policy of a benchmark; `records` are its decisions, for counting."""
+    from ludens.preferences.strategic import linear_in_kappa
+
     believed = strategies(stated.found) if stated is not None else {}
     seen: list[Seen] = []
     used = 0
     for share in shares.found:
-        game = PROTOCOLS[share.protocol]
+        game = find_game(share.protocol)
         belief = (
             uniform_strategy(game) if beliefs == "uniform" else believed.get((share.protocol, share.framing))
         )
-        if belief is None:
+        if belief is None or not linear_in_kappa(game):
             continue
         used += share.answers
         seen += _of_share(share, game, belief)
@@ -214,7 +216,7 @@ def _choices(
     return replace(found, first=first)
 
 
-def _of_share(share: Share, game: GameTree, belief: Strategy) -> list[Seen]:
+def _of_share(share: Share, game: AnyGame, belief: Strategy) -> list[Seen]:
     start = game.information_set(share.node).columns.start
     weight = 1.0 if share.exact else share.answers / len(share.by_order)
     return [
@@ -225,7 +227,7 @@ def _of_share(share: Share, game: GameTree, belief: Strategy) -> list[Seen]:
     ]
 
 
-def _played(policy: str, records: Sequence[DecisionRecord], game: GameTree) -> PolicyAnswers:
+def _played(policy: str, records: Sequence[DecisionRecord], game: AnyGame) -> PolicyAnswers:
     belief = uniform_strategy(game)
     seen: list[Seen] = []
     exact = True
@@ -268,7 +270,7 @@ def _of_policy(
     ]
 
 
-def _game(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> GameTree:
+def _game(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> AnyGame:
     described = manifest["config"]["environment"]
     if "id" not in described:
         raise UsageError(
@@ -277,8 +279,9 @@ def _game(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> GameTree
         )
     env = make_env(described["id"], **{name: value for name, value in described.items() if name != "id"})
     game = getattr(env.unwrapped, "game", None)
-    if not isinstance(game, GameTree):
+    if not isinstance(game, GameTree | StrategicGame):
         raise UsageError(
-            f"{path} was played on a game that is not a tree: preferences over strategies need one."
+            f"{path} was played on a game that is not a tree, and in which not all move at once: preferences "
+            "over strategies need one of these."
         )
     return game

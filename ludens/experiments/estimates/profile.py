@@ -155,9 +155,9 @@ def level_of_chance(answers: PolicyAnswers, per_question: float = 1.0) -> float:
 
 
 def _options(game: object, column: int) -> int:
-    from ludens.envs import GameTree
+    from ludens.envs import GameTree, StrategicGame
 
-    assert isinstance(game, GameTree)
+    assert isinstance(game, GameTree | StrategicGame)
     return next(
         len(node.options)
         for node in game.information_sets

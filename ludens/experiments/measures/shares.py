@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.agents.policy import Decision
-from ludens.envs import PROTOCOLS, Strategy
+from ludens.envs import Strategy, find_game
 from ludens.experiments.runs.records import DecisionRecord
 
 Question = Literal["choice", "belief"]
@@ -78,7 +78,7 @@ def strategies(shares: Sequence[Share]) -> Plans:
         known.setdefault((share.protocol, share.framing), {})[share.node] = share.probabilities
     whole = {}
     for (protocol, framing), nodes in known.items():
-        sets = PROTOCOLS[protocol].information_sets
+        sets = find_game(protocol).information_sets
         if all(node.label in nodes for node in sets):
             whole[protocol, framing] = np.concatenate([nodes[node.label] for node in sets])
     return whole

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from ludens.envs import GameTree, Strategy, pure_strategies
+from ludens.envs import AnyGame, Strategy, pure_strategies
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices, count_events
 from ludens.preferences.estimation.data.games import Answers, game_choices
@@ -31,7 +31,7 @@ Whole = NDArray[np.intp]
 
 
 def questions(
-    situations: Sequence[tuple[GameTree, Strategy]],
+    situations: Sequence[tuple[AnyGame, Strategy]],
     model: str | Model = "moralis",
     *,
     subjects: int,
@@ -125,7 +125,7 @@ def simulate(design: Choices, model: str | Model, theta: ArrayLike, rng: np.rand
     return replace(design, counts=counts)
 
 
-def _options(game: GameTree, seen: str) -> tuple[Whole, Floats]:
+def _options(game: AnyGame, seen: str) -> tuple[Whole, Floats]:
     """Return the events and their equal probabilities, for strategies or for the options at each node."""
     if seen == "strategies":
         number = len(pure_strategies(game))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs import GameTree, Strategy, pure_strategies, uniform_strategy
+from ludens.envs import AnyGame, Strategy, pure_strategies, uniform_strategy
 from ludens.preferences.terms import utility_terms
 
 Floats = NDArray[np.float64]
@@ -43,7 +43,7 @@ class Rationalised:
     kappa: float
 
 
-def rationalise(played: Sequence[tuple[GameTree, Strategy]]) -> Rationalised:
+def rationalise(played: Sequence[tuple[AnyGame, Strategy]]) -> Rationalised:
     """Return the largest number of games that one (α, β, κ) with κ in [0, 1] explains under uniform beliefs.
 
     Args:
@@ -75,7 +75,7 @@ def rationalise(played: Sequence[tuple[GameTree, Strategy]]) -> Rationalised:
     return Rationalised(count, int((solved.x[3:] > 0.5).sum()), alpha, beta, kappa)
 
 
-def _gaps(game: GameTree, strategy: Strategy) -> Floats:
+def _gaps(game: AnyGame, strategy: Strategy) -> Floats:
     """Return by how much the most probable strategy beats each other one, in the attributes of utility:
     own, −behind, −ahead and universalised − own; shape (strategies − 1, 4).
     """

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs import GameTree, InformationSet, Strategy, uniform_strategy
+from ludens.envs import AnyGame, InformationSet, Strategy, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences.beliefs import resolve_belief
 from ludens.preferences.estimation.data.columns import Codes, Table, combined
@@ -36,7 +36,7 @@ def read_beliefs(
     return read.game, [_given(game, beliefs) for game in read.games]
 
 
-def _given(game: GameTree, beliefs: str | Mapping[str, Any]) -> Strategy:
+def _given(game: AnyGame, beliefs: str | Mapping[str, Any]) -> Strategy:
     """Return the belief that all subjects are assumed to hold in a game."""
     if isinstance(beliefs, Mapping):
         name = game.protocol or game.name
@@ -101,7 +101,7 @@ def _state(
     stated[places, node.columns.start + 1] = 1 - shares
 
 
-def _check_complete(read: GameRows, game: GameTree, plays: Codes, stated: Floats) -> None:
+def _check_complete(read: GameRows, game: AnyGame, plays: Codes, stated: Floats) -> None:
     unsaid = np.isnan(stated)
     if unsaid.any():
         play = int(np.argmax(unsaid.any(axis=1)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ludens.envs import FAMILIES, PROTOCOLS, GameTree
+from ludens.envs import LIBRARY, AnyGame, find_game, protocols
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.columns import Codes, Table, combined
 
@@ -29,13 +29,13 @@ class GameRows:
     table: Table
     subjects: Codes
     names: list[str]
-    games: list[GameTree]
+    games: list[AnyGame]
     game: Codes
     plays: Codes
     starts: Codes
 
 
-def read_game_rows(table: Table, known: Mapping[str, GameTree]) -> GameRows:
+def read_game_rows(table: Table, known: Mapping[str, AnyGame]) -> GameRows:
     """Read subjects, games and plays from a table; `known` holds games by name, beside the published
     protocols.
 
@@ -49,25 +49,27 @@ def read_game_rows(table: Table, known: Mapping[str, GameTree]) -> GameRows:
     return GameRows(table, subjects, names, games, game, plays, starts)
 
 
-def _games(table: Table, known: Mapping[str, GameTree]) -> tuple[Codes, list[GameTree]]:
+def _games(table: Table, known: Mapping[str, AnyGame]) -> tuple[Codes, list[AnyGame]]:
     if "protocol" in table:
         codes, called = table.keys("protocol")
-        there = {**PROTOCOLS, **known}
+        there = {*protocols(), *known}
         for number, name in enumerate(called):
             if name not in there:
                 row = int(np.argmax(codes == number))
-                raise table.error(row, "protocol", f"names {name!r}, and there are only {', '.join(there)}")
-        return codes, [there[name] for name in called]
+                raise table.error(
+                    row, "protocol", f"names {name!r}, and there are only {', '.join([*protocols(), *known])}"
+                )
+        return codes, [known[name] if name in known else find_game(name) for name in called]
     families, called = table.keys("game")
     for number, name in enumerate(called):
-        if name not in FAMILIES:
+        if name not in LIBRARY:
             row = int(np.argmax(families == number))
-            raise table.error(row, "game", f"names {name!r}, and there are only {', '.join(FAMILIES)}")
-    numbers = {name: table.numbers(name) for family in called for name in FAMILIES[family].parameters}
+            raise table.error(row, "game", f"names {name!r}, and there are only {', '.join(LIBRARY)}")
+    numbers = {name: table.numbers(name) for family in called for name in LIBRARY[family].parameters}
     codes, firsts = combined(families, *numbers.values())
     games = []
     for row in firsts:
-        family = FAMILIES[called[families[row]]]
+        family = LIBRARY[called[families[row]]]
         try:
             games.append(family.game(payoffs=[float(numbers[name][row]) for name in family.parameters]))
         except UsageError as error:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs import GameTree, Strategy, pure_strategies
+from ludens.envs import AnyGame, GameTree, Strategy, pure_strategies
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices, count_events, make_choices
 from ludens.preferences.estimation.data.columns import Codes, combined
@@ -64,7 +64,7 @@ class Answers:
 
 def game_choices(
     answers: Answers,
-    situations: Sequence[tuple[GameTree, Strategy]],
+    situations: Sequence[tuple[AnyGame, Strategy]],
     model: Model,
     *,
     subjects: Sequence[str],
@@ -99,14 +99,14 @@ def game_choices(
     )
 
 
-def _by_game(situations: Sequence[tuple[GameTree, Strategy]]) -> list[tuple[GameTree, Codes]]:
+def _by_game(situations: Sequence[tuple[AnyGame, Strategy]]) -> list[tuple[AnyGame, Codes]]:
     """Return the games, each with the places of its situations."""
     names = np.array([id(game) for game, _ in situations])
     codes, firsts = combined(names)
     return [(situations[first][0], np.flatnonzero(codes == code)) for code, first in enumerate(firsts)]
 
 
-def _attributes(game: GameTree, beliefs: Floats, model: Model) -> Floats:
+def _attributes(game: AnyGame, beliefs: Floats, model: Model) -> Floats:
     """Return the attributes of a game's pure strategies, shape (beliefs, strategies, attributes)."""
     missing = [name for name in model.attributes if name not in _TERMS]
     if missing:
@@ -114,14 +114,15 @@ def _attributes(game: GameTree, beliefs: Floats, model: Model) -> Floats:
             f"The model {model.name!r} needs {missing[0]!r}, which strategies in games do not have (they "
             f"have {', '.join(_TERMS)}); choose the model moralis or fehr_schmidt."
         )
-    if len(game.roles) != 2 and any("other−own" in name for name in model.attributes):
-        raise UsageError(f"The model {model.name!r} compares two players and {game!r} has {len(game.roles)}.")
+    players = len(game.roles if isinstance(game, GameTree) else game.seats)
+    if players != 2 and any("other−own" in name for name in model.attributes):
+        raise UsageError(f"The model {model.name!r} compares two players and {game!r} has {players}.")
     terms = utility_terms(game, beliefs)
     return np.stack([_TERMS[name](terms) for name in model.attributes], axis=-1)
 
 
 def _events(
-    answers: Answers, games: Sequence[tuple[GameTree, Codes]], available: NDArray[np.bool_]
+    answers: Answers, games: Sequence[tuple[AnyGame, Codes]], available: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_] | None, Codes]:
     """Return the members of the events, None where all answers are whole strategies, and each answer's event.
 

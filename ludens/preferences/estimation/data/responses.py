@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs import GameTree, pure_strategies
+from ludens.envs import AnyGame, pure_strategies
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.beliefs import read_beliefs
 from ludens.preferences.estimation.data.choices import Choices, read_clusters
@@ -33,7 +33,7 @@ _TOLERANCE = 1e-6
 
 
 def read_games(
-    table: Table, model: Model, *, beliefs: str | Mapping[str, Any], whole: str, games: Mapping[str, GameTree]
+    table: Table, model: Model, *, beliefs: str | Mapping[str, Any], whole: str, games: Mapping[str, AnyGame]
 ) -> Choices:
     """Read answers in games; see `ludens.preferences.estimation.read_choices`.
 
@@ -122,7 +122,7 @@ def _put_together(read: GameRows, columns: Codes, whole: str) -> Answers:
     )
 
 
-def _worths(game: GameTree) -> Codes:
+def _worths(game: AnyGame) -> Codes:
     """Return what each column of a strategy vector adds to the number of a pure strategy."""
     sizes = [len(node.options) for node in game.information_sets]
     strides = np.append(np.cumprod(sizes[::-1])[::-1][1:], 1) if sizes else np.zeros(0)
@@ -181,7 +181,7 @@ def _strategies(read: GameRows) -> Answers:
     return Answers(read.subjects, np.arange(len(table)), np.ones(len(table), dtype=bool), events, shares)
 
 
-def _strategy(table: Table, row: int, game: GameTree, text: str) -> int:
+def _strategy(table: Table, row: int, game: AnyGame, text: str) -> int:
     parts = [part.strip() for part in text.split("/")]
     sets = game.information_sets
     if len(parts) != len(sets):
@@ -201,7 +201,7 @@ def _strategy(table: Table, row: int, game: GameTree, text: str) -> int:
     return number
 
 
-def strategy_text(game: GameTree, number: int) -> str:
+def strategy_text(game: AnyGame, number: int) -> str:
     """Return a pure strategy, by its number, as tables write it: ``"trust / reciprocate"``."""
     row = pure_strategies(game)[number]
     return " / ".join(node.options[int(np.argmax(row[node.columns]))] for node in game.information_sets)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ludens.envs import GameTree
+from ludens.envs import AnyGame
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.allocations import read_long, read_wide
 from ludens.preferences.estimation.data.choices import Choices
@@ -39,7 +39,7 @@ def read_choices(
     *,
     beliefs: str | Mapping[str, Any] = "uniform",
     whole: Whole = "auto",
-    games: Mapping[str, GameTree] | None = None,
+    games: Mapping[str, AnyGame] | None = None,
     drop_missing: bool = False,
     codes: Mapping[str, str] | None = None,
     pattern: str | None = None,
@@ -160,7 +160,7 @@ def _read(
     *,
     beliefs: str | Mapping[str, Any],
     whole: Whole,
-    games: Mapping[str, GameTree],
+    games: Mapping[str, AnyGame],
 ) -> Choices:
     """Read an opened table in the form that its columns show."""
     if "self_x" in opened:

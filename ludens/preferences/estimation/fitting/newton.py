@@ -93,7 +93,8 @@ def _step(gradient: Floats, hessian: Floats, scale: Floats) -> tuple[Floats, Flo
     slope = gradient * scale
     curvature, axes = np.linalg.eigh(-hessian * scale[:, None] * scale)
     largest = np.abs(curvature).max(axis=-1, keepdims=True)
-    floor = np.maximum(_FLATTEST * largest, 1e-300)
+    # The square of a step over nothing at all must still be a number.
+    floor = np.maximum(_FLATTEST * largest, 1e-140)
     along = np.einsum("npq,np->nq", axes, slope)
     taken = along / np.maximum(np.abs(curvature), floor)
     reach = np.linalg.norm(taken, axis=-1, keepdims=True)

@@ -1,0 +1,75 @@
+"""The games of the library in the experiments: asked by benchmarks, played, and in the likelihood."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ludens.agents import make_policy
+from ludens.envs import find_game, make_env, uniform_strategy
+from ludens.errors import UsageError
+from ludens.experiments import Run, bench, play
+from ludens.experiments.estimates.answers import run_answers
+from ludens.preferences import Preferences, choice_probabilities
+from ludens.preferences.estimation import fit, read_choices
+
+PROTOCOLS = ("PD1", "HD1", "PG1", "VD2", "FP1", "DG1")
+
+
+@pytest.fixture(scope="module")
+def benched(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bench") / "library.db"
+    return path, bench(["quantal:kappa=0.9,noise=2"], protocols=PROTOCOLS, path=path)
+
+
+def test_the_library_is_benchmarked(benched):
+    moralis = next(found for found in benched[1].measures if found.policy.startswith("quantal:kappa=0.9"))
+    (at,) = [each for each in moralis.comparisons if each.kappa == 1 and each.beliefs == "uniform"]
+    assert at.agreement.value is not None
+    rates = {(each.family, each.node): each.rate.value for each in moralis.cooperation}
+    assert rates["prisoners_dilemma", "choice"] > 0.5
+    # In an auction no option is the cooperative one.
+    assert {name for name, _ in rates} == {"prisoners_dilemma", "hawk_dove", "volunteers_dilemma"}
+
+
+def test_choices_in_the_library_enter_the_likelihood_where_utility_is_linear_in_kappa(benched):
+    answers = {each.policy: each for each in run_answers(Run(benched[0]))}
+    names = {seen.game.name for seen in answers["quantal:kappa=0.9,noise=2"].seen}
+    assert names == {"prisoners_dilemma", "hawk_dove", "public_goods", "first_price_auction", "dictator"}
+    assert answers["quantal:kappa=0.9,noise=2"].left_out == 1  # the volunteer's dilemma of ten
+
+
+def test_kappa_is_recovered_from_choices_between_strategies(tmp_path):
+    rows = ["subject,protocol,node,choice,probability"]
+    for number, protocol in enumerate(("PD1", "PD2", "HD1", "HD2", "STH1", "STH2", "PG1", "PG2", "CO1")):
+        game = find_game(protocol)
+        found = choice_probabilities(game, Preferences(0.2, 0.1, 0.4), uniform_strategy(game), 3.0)
+        for name, share in zip(game.information_sets[0].options, found.probabilities, strict=True):
+            rows.append(f"s{number},{protocol},choice,{name},{float(share)!r}")
+    path = tmp_path / "choices.csv"
+    path.write_text("\n".join(rows))
+    found = fit(read_choices(path))
+    np.testing.assert_allclose(found.values, [0.2, 0.1, 0.4, 3.0], atol=1e-3)
+
+
+def test_what_is_not_linear_in_kappa_is_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "choices.csv"
+    path.write_text("subject,protocol,node,choice\na,VD2,choice,wait\nb,VD2,choice,volunteer\n")
+    with pytest.raises(UsageError, match="not linear in κ"):
+        fit(read_choices(path))
+
+
+@pytest.mark.parametrize("name", ["prisoners_dilemma", "public_goods", "cournot", "ultimatum_thresholds"])
+def test_the_same_names_play_these_games(name, tmp_path):
+    env = make_env(name)
+    env.reset(seed=0)
+    policies = ["homo_moralis:0.5", "quantal:kappa=0.2,noise=2", "random", "fehr_schmidt:alpha=0.5,beta=0.3"]
+    seats = (policies * 4)[: len(env.possible_agents)]
+    result = play(name, seats, episodes=2, seed=1, path=tmp_path / "run.db")
+    assert Run(result.path).decisions()
+    for policy in policies:
+        assert np.isfinite(make_policy(policy, name).decide(env.unwrapped.turn("player_0"), _rng()).action)
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(0)
