@@ -13,6 +13,7 @@ from ludens.agents.llm.logprobs import NEVER, normalised
 from ludens.agents.llm.loop import run
 from ludens.agents.llm.model_policy import Question
 from ludens.agents.llm.prompts.games import Format, orders, render
+from ludens.agents.llm.prompts.surfaces import is_table
 from ludens.agents.llm.prompts.templates import Prompt, WordingError
 from ludens.agents.llm.query import ModelQuery
 from ludens.agents.llm.rating_policy import RatingPolicy
@@ -49,7 +50,7 @@ class LLMPolicy(RatingPolicy):
     A refusal ends the decision at once, without another attempt. A server that gives no reply is no decision
     of the model: it raises `NoReplyError`.
     Where a turn asks for points, it answers as `RatingPolicy` does, and in a market as the `PricePolicy` of
-    the same model and settings.
+    the same model and settings; the framing ``table`` is the layout of that name there.
 
     Raises:
         UsageError: a setting is out of its range or unknown.
@@ -125,6 +126,13 @@ class LLMPolicy(RatingPolicy):
         fields, settings = type(self.settings).model_fields, self.settings
         values = {name: getattr(settings, name) for name in settings.names()}
         changed = {name: value for name, value in values.items() if value != fields[name].default}
+        settings_there = getattr(kind, "Settings", ModelSettings)
+        if is_table(settings.framing) and "layout" in settings_there.names():
+            # The same table stands in a market, where the layout names it.
+            changed["layout"] = changed.pop("framing")
+            changed["reasoning"] = settings.reasoning
+            for name in ("order", "format", "retries", "invalid", "elicit"):
+                changed.pop(name, None)
         made = kind(self.model, **changed, **self.options)
         made.name, made.made_from = self.name, self.made_from
         return made

@@ -90,6 +90,21 @@ def model(
     paraphrases: Annotated[
         bool, typer.Option(help="Also train on paraphrases of the neutral wording.")
     ] = True,
+    domains: Domains = "games",
+    surfaces: Surfaces = 0,
+    replay: Annotated[
+        float,
+        typer.Option(help="Weight of the divergence from the base on plain text while training; 0 for none."),
+    ] = 0.0,
+    rounds: Annotated[
+        int, typer.Option(help="Rounds of further training on new turns that the tuned model gets wrong.")
+    ] = 0,
+    votes: Annotated[
+        int, typer.Option(help="Replies of the tuned model to a sampled question; the most frequent counts.")
+    ] = 1,
+    carry: Annotated[
+        int, typer.Option(help="Number of questions in each domain and surface, as tables and in sentences.")
+    ] = 0,
     seed: Seed = 0,
     questions: Annotated[int, typer.Option(help="Number of held-out questions before and after.")] = 64,
     protocols: Annotated[
@@ -126,7 +141,9 @@ def model(
     listed = None if protocols is None else tuple(names(protocols))
     sizes = SMALL
     if not small:
-        sizes = Sizes(held_out=questions, protocols=listed, periods=periods, studies=_numbers(studies))
+        sizes = Sizes(
+            held_out=questions, protocols=listed, periods=periods, studies=_numbers(studies), carry=carry
+        )
     if small and listed is not None:
         sizes = replace(sizes, protocols=listed)
     plan = make_plan(
@@ -147,6 +164,11 @@ def model(
         learning_rate=learning_rate,
         reasoning=reasoning,
         paraphrases=paraphrases,
+        domains=names(domains),
+        surfaces=surfaces,
+        replay=replay,
+        rounds=rounds,
+        votes=votes,
         batched=batched,
         sizes=sizes,
     )

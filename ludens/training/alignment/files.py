@@ -35,6 +35,15 @@ class Files:
         """The tuned model: an adapter or a whole model."""
         return self.folder / "tuned"
 
+    def round(self, number: int) -> Path:
+        """Return the folder of the model before a round, which the round trains further."""
+        return self.folder / "rounds" / str(number)
+
+    @property
+    def rounds(self) -> Path:
+        """What each round asked and found, as JSON."""
+        return self.folder / "rounds.json"
+
     @property
     def gguf(self) -> Path:
         """The tuned model as one GGUF file, for the light engine."""

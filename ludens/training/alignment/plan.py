@@ -11,12 +11,15 @@ from typing import Any, cast
 
 import numpy as np
 
+from ludens.agents.llm.prompts.surfaces import TABLE, VARIED
 from ludens.agents.local.resolve import PREFIX, resolve
 from ludens.envs import PROTOCOLS
 from ludens.errors import LudensError, UsageError
 from ludens.experiments.runs.files import write_whole
 from ludens.experiments.runs.seeds import check_seed
 from ludens.preferences import Preferences
+from ludens.preferences.consequences import check_selfish_or_moral
+from ludens.training.data.build import FRAMINGS, check_domains, check_surfaces, training_framings
 from ludens.training.data.games import (
     Payoffs,
     Ranges,
@@ -55,6 +58,9 @@ class Sizes:
         greedy: whether the tuned model also answers the questions of these two sets and the protocols by
             greedy decoding, at temperature 0: a rationale of 300 sampled tokens can go astray where a greedy
             one does not.
+        carry: number of questions in each set of one domain and one surface: games, dilemmas, ratings, the
+            adoption game and prices, each as a table, in unseen surfaces, and in sentences where there are
+            some. They need α = β = 0.
     """
 
     held_out: int = 64
@@ -67,9 +73,10 @@ class Sizes:
     perplexity: bool = True
     compared: bool = True
     greedy: bool = True
+    carry: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("held_out", "others", "thinking", "replicates", "periods"):
+        for name in ("held_out", "others", "thinking", "replicates", "periods", "carry"):
             value, least = getattr(self, name), 1 if name in ("held_out", "replicates") else 0
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UsageError(f"The number {name} is a whole number of at least {least}; got {value!r}.")
@@ -116,6 +123,13 @@ class Plan:
         reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
         paraphrases: whether to train on five paraphrases of the neutral framing besides the framing itself;
             two more are held out in any case.
+        domains: what is trained on: ``"games"``, ``"av"``, ``"pricing"``, in equal parts.
+        surfaces: number of surfaces of the table and of the neutral wording to train on, which take the place
+            of the paraphrases; 0 for none. Domains other than games are trained as tables in any case.
+        replay: weight of the divergence from the base on plain text (`ludens.training.tuning.replay`).
+        rounds: how often the tuned model answers as many new turns as it was trained on, and is trained
+            further on those that it got wrong (`ludens.training.tuning.rounds`).
+        votes: how often the tuned model is asked each sampled question, the most frequent answer counting.
         batched: whether the tuned model answers the exam and the protocols in Transformers, which writes many
             replies together and is several times as fast for long ones as the light engine. In the light
             engine a reply depends on its question and seed alone; in a batch, log-probabilities vary in the
@@ -137,6 +151,11 @@ class Plan:
     learning_rate: float | None = None
     reasoning: str = "steps"
     paraphrases: bool = True
+    domains: tuple[str, ...] = ("games",)
+    surfaces: int = 0
+    replay: float = 0.0
+    rounds: int = 0
+    votes: int = 1
     batched: bool = False
     sizes: Sizes = field(default_factory=Sizes)
 
@@ -149,6 +168,19 @@ class Plan:
     def ranges(self) -> tuple[Payoffs, ...]:
         """The ranges of the payoffs in training."""
         return taught_payoffs(self.preferences) if self.payoffs is None else self.payoffs
+
+    @property
+    def tabled(self) -> bool:
+        """Whether tables are trained on, so that dilemmas and markets are asked as tables too."""
+        return self.surfaces > 0 or self.domains != ("games",)
+
+    @property
+    def framings(self) -> tuple[str, ...]:
+        """The wordings of training."""
+        if self.surfaces:
+            return (*FRAMINGS, VARIED, TABLE)
+        games = training_framings() if self.paraphrases else FRAMINGS
+        return (*games, TABLE) if self.tabled else games
 
     def recipe(self) -> Recipe:
         """Return the hyper-parameters of the tuning.
@@ -165,6 +197,7 @@ class Plan:
             seed=self.seed,
             batch_size=batch_size if self.batch_size is None else self.batch_size,
             learning_rate=rate if self.learning_rate is None else self.learning_rate,
+            replay=self.replay,
         )
 
     def to_config(self) -> dict[str, Any]:
@@ -172,6 +205,7 @@ class Plan:
         found = asdict(self)
         found["families"] = None if self.families is None else list(self.families)
         found["payoffs"] = None if self.payoffs is None else [asdict(each) for each in self.payoffs]
+        found["domains"] = list(self.domains)
         found["sizes"]["studies"] = list(self.sizes.studies)
         found["sizes"]["protocols"] = None if self.sizes.protocols is None else list(self.sizes.protocols)
         return found
@@ -186,6 +220,7 @@ class Plan:
         values["sizes"] = Sizes(**sizes)
         values["preferences"] = Preferences(**values["preferences"])
         values["families"] = None if values["families"] is None else tuple(values["families"])
+        values["domains"] = tuple(values["domains"])
         payoffs = values.get("payoffs")
         values["payoffs"] = None if payoffs is None else tuple(Payoffs(**each) for each in payoffs)
         return cls(**values)
@@ -233,11 +268,22 @@ def make_plan(
         value = settings.get(name, 1)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"The number of {name} is a whole number of at least 1; got {value!r}.")
+    if "domains" in settings:
+        settings["domains"] = check_domains(settings["domains"])
+    check_surfaces(settings.get("surfaces", 0))
+    for name, least in (("votes", 1), ("rounds", 0)):
+        value = settings.get(name, least)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise UsageError(f"The number of {name} is a whole number of at least {least}; got {value!r}.")
+    if settings.get("rounds") and settings.get("method", "lora") != "lora":
+        raise UsageError("Rounds train adapters further: choose method='lora', or rounds=0.")
     drawn = None if payoffs is None else ranges_of(payoffs)
     for family in find_families(families):
         for each in drawn or ():  # a range without a game is an error now, too
             draw_games(family, each, 1, np.random.default_rng(0))
     plan = Plan(base, preferences, None if families is None else tuple(families), drawn, **settings)
+    if plan.tabled or plan.sizes.carry:
+        check_selfish_or_moral(preferences, "Training on tables")
     plan.recipe()  # an error in it is reported now, not after the base has been examined
     return plan
 

@@ -22,8 +22,8 @@ from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, 
 from ludens.training.alignment.plan import Plan, read_plan
 from ludens.training.data.dataset import DataSet
 from ludens.training.evaluation.scores import Score, Slope, read_exam, score_exam, temptation
-from ludens.training.evaluation.sets import SETS
-from ludens.training.evaluation.transfer import MarketPath, read_dilemmas, read_market
+from ludens.training.evaluation.sets import CARRIED, SETS
+from ludens.training.evaluation.transfer import PAIRS, MarketPath, read_dilemmas, read_market
 
 ALONE: Mapping[str, float] = {"alpha": 0.0, "beta": 0.0}
 """The parameters that are held when κ is estimated alone."""
@@ -66,9 +66,10 @@ class AlignmentResult(Shown):
         slopes: the slope of cooperation with a cooperating partner in T − R, by policy.
         protocols: all policies on the published protocols, models first; None before anything was asked.
         kappas: the estimates of κ from the protocols, by policy.
-        markets: the pricing runs by ``"before"`` and ``"after"``, as far as they exist.
-        dilemmas: the autonomous-vehicle studies by ``"before"`` and ``"after"``, as far as they exist: the
-            model, then the policies to compare with.
+        markets: the pricing runs by ``"before"`` and ``"after"``, and those of tables by ``"table, …"``, as
+            far as they exist.
+        dilemmas: the autonomous-vehicle studies by ``"before"`` and ``"after"``, and ``"after, as tables"``,
+            as far as they exist: the model, then the policies to compare with.
         ability: perplexities by ``"before"`` and ``"after"``; empty if not measured.
         samples: a few questions in full.
         data: counts and settings of the data set; empty before it is built.
@@ -133,7 +134,7 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
     ]
     slopes = [s for episodes, decisions in there for s in temptation(episodes, decisions, seed=plan.seed)]
     rank = {who: place for place, who in enumerate(ORDER)}
-    places = {name: place for place, name in enumerate((*SETS, "all"))}
+    places = {name: place for place, name in enumerate((*SETS, *CARRIED, "all"))}
     scores.sort(key=lambda m: (places[m.set], rank[m.policy]))
     slopes.sort(key=lambda s: rank[s.policy])
     runs = [files.run("before", "protocols"), files.run("after", "protocols")]
@@ -146,16 +147,8 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
         tuple(slopes),
         _together(benches),
         tuple(found for result in benches for found in _kappas(result)),
-        {
-            when: read_market(path)
-            for when in ("before", "after")
-            if (path := files.run(when, "pricing")).exists()
-        },
-        {
-            when: read_dilemmas(path)
-            for when in ("before", "after")
-            if (path := files.run(when, "vehicles")).exists()
-        },
+        {name: read_market(path) for name, path in _market_files(files).items() if path.exists()},
+        {name: read_dilemmas(path) for name, path in _vehicle_files(files).items() if path.exists()},
         _read(files.ability),
         _samples(there),
         _data(files),
@@ -269,6 +262,17 @@ def _data(files: Files) -> dict[str, Any]:
     return {"examples": sizes, "hash": data.card.hash, **dict(data.card.settings)}
 
 
+def _market_files(files: Files) -> dict[str, Path]:
+    """Return the pricing runs by name: before and after, and after in markets of tables."""
+    found = {when: files.run(when, "pricing") for when in ("before", "after")}
+    return found | {f"table, {name}": files.run("after", f"pricing-{name}") for name in PAIRS}
+
+
+def _vehicle_files(files: Files) -> dict[str, Path]:
+    found = {when: files.run(when, "vehicles") for when in ("before", "after")}
+    return found | {"after, as tables": files.run("after", "vehicles-table")}
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -286,6 +290,10 @@ def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
         wanted |= {f"{when}: {what}": files.run(when, what) for what in stages}
     if plan.sizes.greedy:
         wanted |= {f"after: {what}": files.run("after", what) for what in ("greedy", "greedy-protocols")}
+    if plan.tabled and plan.sizes.periods:
+        wanted |= {f"after: pricing, {name}": files.run("after", f"pricing-{name}") for name in PAIRS}
+    if plan.tabled and plan.sizes.studies:
+        wanted["after: autonomous vehicles, as tables"] = files.run("after", "vehicles-table")
     if plan.sizes.perplexity:
         wanted["general ability"] = files.ability
     return tuple(name for name, path in wanted.items() if not path.exists())

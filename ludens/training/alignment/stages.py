@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ludens.agents.llm.prompts.surfaces import TABLE
 from ludens.errors import LudensError
 from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from ludens.experiments.runs.database import StoreError
@@ -26,7 +28,7 @@ from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.study.engine import complete
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
-from ludens.training.data.build import HELD_OUT, build_dataset, training_framings
+from ludens.training.data.build import HELD_OUT, build_dataset
 from ludens.training.data.dataset import DataSet
 from ludens.training.evaluation.exam import CONCURRENCY, PolicyUnderTest, examine, policy_under_test
 from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
@@ -37,6 +39,8 @@ Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
 OPEN_ON_GPU = 96
 """Number of questions that are open at once where a GPU answers them in batches. Our choice."""
 
+TABLE_SETTINGS = frozenset({"spec", "reasoning", "max_tokens", "temperature", "votes"})
+"""Settings of the tuned model that hold in markets and dilemmas too."""
 TOKENS_PER_CHARACTER = 0.9
 """Tokens allowed per character of the longest training completion, with room for longer ones. Our choice."""
 
@@ -120,18 +124,25 @@ def data_of(plan: Plan, files: Files) -> DataSet:
     """Return the data set of a plan; build it if the folder does not hold it yet."""
     if files.data.exists():
         return DataSet.read(files.data)
-    data = build_dataset(
-        plan.preferences,
-        families=plan.families,
-        examples=plan.examples,
-        test=max(64, plan.sizes.held_out),
-        seed=plan.seed,
-        reasoning=plan.reasoning,
-        framings=training_framings() if plan.paraphrases else ("neutral",),
-        payoffs=plan.ranges,
-    )
+    data = _built(plan, plan.examples, test=max(64, plan.sizes.held_out))
     data.write(files.data)
     return data
+
+
+def _built(plan: Plan, examples: int, test: int = 64) -> DataSet:
+    """Build a data set of a plan with so many training examples."""
+    return build_dataset(
+        plan.preferences,
+        families=plan.families,
+        examples=examples,
+        seed=plan.seed,
+        reasoning=plan.reasoning,
+        framings=plan.framings,
+        payoffs=plan.ranges,
+        domains=plan.domains,
+        surfaces=plan.surfaces,
+        test=test,
+    )
 
 
 def questions_of(plan: Plan, data: DataSet) -> tuple[Question, ...]:
@@ -142,6 +153,7 @@ def questions_of(plan: Plan, data: DataSet) -> tuple[Question, ...]:
         held_out=plan.sizes.held_out,
         others=plan.sizes.others,
         rewordings=HELD_OUT,
+        carry=plan.sizes.carry,
         seed=plan.seed,
     )
 
@@ -157,7 +169,8 @@ def policies_under_test(
     }
     if when == "after":
         model = f"local/{files.tuned}" if plan.batched else tuned_model(files)
-        return (policy_under_test(TUNED, model, **thinking),)
+        votes = {} if plan.votes == 1 else {"votes": plan.votes}
+        return (policy_under_test(TUNED, model, **thinking, **votes),)
     some = {"sets": TAUGHT}
     policies = [
         policy_under_test(BASE_DIRECT, plan.base),
@@ -176,7 +189,7 @@ def questions_open(plan: Plan) -> int:
 
 def greedy(tuned: PolicyUnderTest) -> PolicyUnderTest:
     """Return the tuned model with greedy decoding, at temperature 0."""
-    return PolicyUnderTest(GREEDY, {**tuned.spec, "temperature": 0.0})
+    return PolicyUnderTest(GREEDY, {**tuned.spec, "temperature": 0.0, "votes": 1})
 
 
 def tuned_model(files: Files) -> str:
@@ -211,11 +224,18 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
     with begin(f"{when}: protocols") as progress:
         _protocols(plan, who, files.run(when, "protocols"), open_at_once, progress)
     if sizes.periods:
-        from ludens.training.evaluation.transfer import play_market
+        from ludens.training.evaluation.transfer import market_pairs, play_market, play_pair
 
         with begin(f"{when}: pricing") as progress:
             model = plan.base if when == "before" else tuned_model(files)
             play_market(model, files.run(when, "pricing"), sizes.periods, seed=plan.seed, progress=progress)
+        if plan.tabled and when == "after":
+            kappa = plan.preferences.kappa
+            tabled = {name: value for name, value in who[0].spec.items() if name in TABLE_SETTINGS}
+            for name, pair in market_pairs({**tabled, "layout": TABLE}, kappa).items():
+                with begin(f"after: pricing, {name}") as progress:
+                    path = files.run("after", f"pricing-{name}")
+                    play_pair(pair, path, sizes.periods, seed=plan.seed, progress=progress)
 
     if sizes.studies:
         from ludens.training.evaluation.transfer import ask_dilemmas
@@ -223,6 +243,19 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
         with begin(f"{when}: autonomous vehicles") as progress:
             model = plan.base if when == "before" else tuned_model(files)
             ask_dilemmas(model, files.run(when, "vehicles"), sizes.studies, seed=plan.seed, progress=progress)
+        if plan.tabled and when == "after":
+            tabled = {name: value for name, value in who[0].spec.items() if name in TABLE_SETTINGS}
+            with begin("after: autonomous vehicles, as tables") as progress:
+                path = files.run(when, "vehicles-table")
+                ask_dilemmas(
+                    {**tabled, "format": "letter", "label": TUNED},
+                    path,
+                    sizes.studies,
+                    framing=TABLE,
+                    kappa=plan.preferences.kappa,
+                    seed=plan.seed,
+                    progress=progress,
+                )
 
 
 def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Question, ...]:
@@ -244,9 +277,31 @@ def _protocols(
 
 
 def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
+    """Tune, and train the model further in rounds on what it gets wrong."""
     from ludens.training.tuning import tune
+    from ludens.training.tuning.rounds import next_round, without
 
-    tune(plan.base, data, files.tuned, recipe=plan.recipe(), progress=progress)
+    recipe = plan.recipe()
+    if not plan.rounds:
+        tune(plan.base, data, files.tuned, recipe=recipe, progress=progress)
+        return
+    if files.card.exists():
+        return
+    before = tune(plan.base, data, files.round(0), recipe=recipe, progress=progress)
+    gentle = replace(recipe, learning_rate=recipe.learning_rate / 2)
+    pool = without(_built(plan, (2 + plan.rounds) * plan.examples), data)
+    found: list[dict[str, Any]] = []
+    for number in range(plan.rounds):
+        part = pool.train[number * plan.examples : (number + 1) * plan.examples]
+        answered = next_round(before.name, replace(pool, train=part), seed=plan.seed + number)
+        _free_memory()
+        found.append({name: value for name, value in vars(answered).items() if name != "data"})
+        write_whole(files.rounds, json.dumps(found, indent=2) + "\n")
+        if answered.data is None:
+            break
+        out = files.round(number + 1)
+        before = tune(plan.base, answered.data, out, recipe=gentle, start=before.folder, progress=progress)
+    shutil.copytree(before.folder, files.tuned, dirs_exist_ok=True)
 
 
 def _export(files: Files) -> None:

@@ -18,16 +18,19 @@ from ludens.experiments.report.names import (
     policy_name,
     share_range,
 )
-from ludens.training.evaluation.sets import SETS, TAUGHT
+from ludens.training.evaluation.sets import CARRIED, SETS, TAUGHT
 
 if TYPE_CHECKING:
     from ludens.experiments.estimates.profile import Profile
+    from ludens.experiments.measures.intervals import Estimate
     from ludens.training.alignment.result import AlignmentResult
 
 
 def tables(result: AlignmentResult) -> list[Table]:
     """Return all tables, in the order of the page."""
     found = [_agreement(result), _behaviour(result)]
+    if any(score.set in CARRIED for score in result.scores):
+        found.insert(1, _carried(result))
     if result.kappas:
         found.append(_kappas(result))
     if result.protocols is not None:
@@ -78,6 +81,65 @@ def _share_of(result: AlignmentResult, policy: str, name: str) -> Cell:
         ", ".join(filter(None, below)),
         found.agreement.note or found.agreement.method,
     )
+
+
+def _carried(result: AlignmentResult) -> Table:
+    """Return the matrix of asked domains and surfaces for what was trained."""
+    rows, names = [], []
+    for found in result.scores:
+        if found.set in CARRIED:
+            names.append(f"{found.policy}: {found.set.replace(': ', ', ')}")
+            rows.append(
+                (
+                    share(found.agreement),
+                    share(found.right),
+                    share(found.selfish),
+                    share(found.regret),
+                    Cell(
+                        "" if found.kappa is None else number(found.kappa.value, 2), kappa_range(found.kappa)
+                    ),
+                    Cell(str(found.answered)),
+                    Cell(str(needed(found.right.value, found.answered))),
+                )
+            )
+    plan = result.plan
+    caption = (
+        f"Trained on {', '.join(plan.domains)}"
+        + (f" in {plan.surfaces} surfaces" if plan.surfaces else "")
+        + ". Per cent of readable answers that are optimal for the target, of all answers, and of readable "
+        "ones for homo economicus; regret as a share of the question's range of utilities; the κ with which "
+        "most answers agree, where both columns of the tables matter. Needed: how many questions give an "
+        "interval of ±10 points around right of all. The oracle is right everywhere by definition."
+    )
+    headers = ("agrees", "right of all", "agrees with economicus", "regret", "κ", "asked", "needed")
+    return Table.of(
+        "What carried", caption, headers, zip(names, rows, strict=True), corner="who: domain, surface"
+    )
+
+
+def kappa_range(found: Estimate | None) -> str:
+    """Return the interval of a κ in words; empty where there is none."""
+    if found is None or found.low is None or found.high is None:
+        return ""
+    return f"{number(found.low, 2)} to {number(found.high, 2)}"
+
+
+def needed(share_right: float | None, asked: int) -> int:
+    """Return how many questions give a 95 % interval of at most ±10 points, by Wilson's interval around the
+    share that was measured.
+    """
+    from ludens.experiments.measures.intervals import wilson
+
+    if share_right is None or not asked:
+        return 0
+    count = 1
+    while True:
+        found = wilson(share_right * count, count)
+        assert found.low is not None
+        assert found.high is not None
+        if found.high - found.low <= 0.2:
+            return count
+        count += 1
 
 
 def _behaviour(result: AlignmentResult) -> Table:
@@ -195,12 +257,15 @@ def _revealed(result: AlignmentResult) -> Table:
 def _markets(result: AlignmentResult) -> Table:
     rows = []
     for path in result.markets.values():
-        prices = path.prices[len(path.prices) // 2 :]
+        third = max(1, len(path.prices) // 3)
+        first, prices = path.prices[:third], path.prices[len(path.prices) // 2 :]
         mean = sum(prices) / len(prices) if prices else None
+        opening = sum(first) / len(first) if first else None
         rows.append(
             (
                 Cell(f"{len(path.prices)} of {path.periods}", "", path.detail),
                 Cell(path.status),
+                Cell(number(opening, 2)),
                 Cell(number(mean, 2)),
                 Cell(number(path.nash, 2)),
                 Cell(number(path.joint, 2)),
@@ -209,9 +274,11 @@ def _markets(result: AlignmentResult) -> Table:
         )
     caption = (
         "One firm of the duopoly is the model, the other replies best to last period's prices. Mean price "
-        "over the last half of what was played; an aborted run stopped where a reply stayed unreadable."
+        "over the first third and over the last half of what was played; an aborted run stopped where a "
+        "reply stayed unreadable. In the markets called table, the model chooses from a table of profits, "
+        "against itself or against a myopic firm, and its oracle plays in the same places."
     )
-    headers = ("periods", "status", "mean price", "Nash", "joint profit", "profit gain Δ")
+    headers = (*("periods", "status", "first third", "last half", "Nash", "joint profit", "profit gain Δ"),)
     return Table.of(
         "Pricing, as transfer", caption, headers, zip(result.markets, rows, strict=True), corner="when"
     )

@@ -9,7 +9,7 @@ from ludens.experiments.report.cells import share
 from ludens.experiments.report.names import DASH, percent
 from ludens.experiments.report.terminal import print_places, print_table, say
 from ludens.training.alignment.tables import forced, kappa_text
-from ludens.training.evaluation.sets import SETS
+from ludens.training.evaluation.sets import CARRIED, SETS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,7 @@ def print_result(result: AlignmentResult, console: Console) -> None:
     headers = [who.replace(", ", ",\n") for who in result.policies]
     rows = [
         (name, [_cell(result, who, name) for who in result.policies])
-        for name in SETS
+        for name in (*SETS, *CARRIED)
         if any(found.set == name for found in result.scores)
     ]
     print_table(Table.of("Agreement", "", headers, rows, corner="set"), console)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ludens.agents.llm.prompts.games import check_framing, paraphrases
-from ludens.agents.llm.prompts.surfaces import TABLE, is_table
+from ludens.agents.llm.prompts.surfaces import TABLE, VARIED, is_table
 from ludens.agents.llm.prompts.tables import game_table
 from ludens.envs import Family
 from ludens.errors import UsageError
@@ -77,9 +77,9 @@ def build_dataset(
         reasoning: ``"steps"``, ``"prose"`` or ``"none"``.
         belief: as for `ludens.agents.OraclePolicy`.
         framings: names of framings, each used equally often; `training_framings` returns the neutral one and
-            its paraphrases. None for the neutral one, and where other domains than games are asked for also
-            ``table``. Dilemmas are worded in ``neutral`` and ``table``, the adoption game and markets in
-            ``table`` alone.
+            its paraphrases, and ``varied`` is the neutral one in the words of a surface. None for the neutral
+            one, and where other domains than games are asked for also ``table``. Dilemmas are worded in
+            ``neutral`` and ``table``, the adoption game and markets in ``table`` alone.
         payoffs: the range of the payoffs, (low, high), in points; or several ranges, all with as many games
             of a family as the range with the fewest.
         ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
@@ -90,7 +90,8 @@ def build_dataset(
         domains: ``"games"``, ``"av"`` (dilemmas and the adoption game) and ``"pricing"``, each with an equal
             share of the examples. The last two need α = β = 0, and believe that rivals keep their last prices
             and other cars their programs.
-        surfaces: number of surfaces that are drawn for the framing ``table``; 0 for the plain one alone.
+        surfaces: number of surfaces that are drawn for the framings ``table`` and ``varied``; 0 for the plain
+            ones alone.
         universalisation: how homo moralis universalises in dilemmas, see `ludens.preferences.av.dilemma`.
 
     Raises:
@@ -107,17 +108,15 @@ def build_dataset(
     for name, count in wanted.items():
         if not isinstance(count, int) or isinstance(count, bool) or count < (name == "train"):
             raise UsageError(f"The number of examples to {name} is a whole number; got {count!r}.")
-    areas = _check_domains(domains)
+    areas = check_domains(domains)
     if framings is None:
         framings = FRAMINGS if areas == ("games",) else (*FRAMINGS, TABLE)
     if isinstance(framings, str) or not framings:
         raise UsageError(f"Name at least one framing, as a list; got {framings!r}.")
     for framing in framings:
-        check_framing(framing)
-    if not isinstance(surfaces, int) or isinstance(surfaces, bool) or not 0 <= surfaces <= MOST_SURFACES:
-        raise UsageError(
-            f"The number of surfaces is a whole number from 0 to {MOST_SURFACES:,}; got {surfaces!r}."
-        )
+        if framing != VARIED:
+            check_framing(framing)
+    check_surfaces(surfaces)
     sides = _check_universalisation(universalisation)
     seed = check_seed(seed)
     if not _is_number(near) or not 0 <= near <= 1:
@@ -184,7 +183,24 @@ def build_dataset(
     return DataSet.of(splits["train"], splits["validation"], splits["test"], settings)
 
 
-def _check_domains(domains: Sequence[str]) -> tuple[str, ...]:
+def check_surfaces(surfaces: int) -> None:
+    """Check the number of surfaces.
+
+    Raises:
+        UsageError: it is no whole number from 0 to `MOST_SURFACES`.
+    """
+    if not isinstance(surfaces, int) or isinstance(surfaces, bool) or not 0 <= surfaces <= MOST_SURFACES:
+        raise UsageError(
+            f"The number of surfaces is a whole number from 0 to {MOST_SURFACES:,}; got {surfaces!r}."
+        )
+
+
+def check_domains(domains: Sequence[str]) -> tuple[str, ...]:
+    """Return the domains, each once.
+
+    Raises:
+        UsageError: there is none, or one is unknown.
+    """
     if isinstance(domains, str) or not domains or any(name not in DOMAINS for name in domains):
         raise UsageError(f"Domains are a list of {', '.join(DOMAINS)}; got {domains!r}.")
     return tuple(dict.fromkeys(domains))
@@ -350,8 +366,8 @@ class ExampleBuilder:
         game, options = label.game, label.options
         order = turn % len(options)
         framing = self.framings[turn // len(options) % len(self.framings)]
+        framing = drawn_framing(framing, self.surfaces, rng)
         if is_table(framing):
-            framing = drawn_framing(framing, self.surfaces, rng)
             return table_example(self._case(label), framing, order, self.reasoning, rng)
         prompt = self.renderer.render(
             game, label.node, framing, order, reasoning=self.reasoning != "none", shape=label.shape

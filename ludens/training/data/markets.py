@@ -71,6 +71,7 @@ def draw_markets(kappa: float, rng: np.random.Generator) -> Iterator[Case]:
                 found,
                 partial(market_table, found, float(market.unit_costs[product]), rivals),
                 weights,
+                subject=(market, product, tuple(last), tuple(map(float, found.options))),
             )
 
 

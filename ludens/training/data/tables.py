@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from ludens.agents.llm.prompts.games import render, render_scale
-from ludens.agents.llm.prompts.surfaces import TABLE, is_table, surface
+from ludens.agents.llm.prompts.games import NEUTRAL, render, render_scale
+from ludens.agents.llm.prompts.surfaces import TABLE, VARIED, is_table, surface
 from ludens.agents.llm.prompts.tables import PROGRAMS, Table, show
 from ludens.agents.llm.prompts.templates import WORDINGS, Persona
 from ludens.agents.llm.prompts.tree import rotation
@@ -37,6 +38,8 @@ class Case:
         make_turn: makes the turn in the environment, for wordings other than the table; None where there are
             none.
         order: the order in which two programs are listed, where points are shared out.
+        subject: what the turn is about: a vignette, an adoption game with the share of utilitarian cars among
+            the others, or a market with the product, the last prices and the prices of the table.
     """
 
     domain: Domain
@@ -52,6 +55,7 @@ class Case:
     rises: bool = True
     make_turn: Callable[[], Turn] | None = None
     order: int = 0
+    subject: Any = None
 
     @property
     def best(self) -> frozenset[str]:
@@ -76,10 +80,14 @@ class Case:
 
 
 def drawn_framing(framing: str, surfaces: int, rng: np.random.Generator) -> str:
-    """Return the framing of one example: for `table`, one of so many drawn surfaces or the plain one."""
-    if framing != TABLE or not surfaces:
-        return framing
-    number = int(rng.integers(surfaces + 1))
+    """Return the framing of one example: for `table` and `varied`, one of so many surfaces or the plain
+    one.
+    """
+    if framing not in (TABLE, VARIED) or not surfaces:
+        return NEUTRAL if framing == VARIED else framing
+    number = int(rng.integers(surfaces + (framing == TABLE)))
+    if framing == VARIED:
+        return f"{VARIED}/{number + 1}"
     return f"{TABLE}/{number}" if number else TABLE
 
 

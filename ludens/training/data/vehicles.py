@@ -114,6 +114,7 @@ def dilemma_case(
         rises=vignette.program == "utilitarian" or question in ALLOCATIONS,
         make_turn=partial(dilemma_turn, vignette),
         order=order if asks == "allocation" else 0,
+        subject=vignette,
     )
 
 
@@ -150,4 +151,5 @@ def adoption_case(game: AdoptionGame, share: float, kappa: float) -> Case:
         adoption_consequences(game, share),
         partial(adoption_table, game, share),
         weights_of(kappa),
+        subject=(game, share),
     )

@@ -27,6 +27,7 @@ from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, Stud
 from ludens.experiments.study.engine import complete
 from ludens.experiments.study.questions import QuestionStudy, in_wording, named
 from ludens.preferences import HOMO_ECONOMICUS, Preferences
+from ludens.training.evaluation.cases import case_turn
 from ludens.training.evaluation.scores import KIND
 from ludens.training.evaluation.sets import Question, family_named, game_of
 
@@ -69,6 +70,9 @@ SETS = (
         "answer_mass", "number", "mean probability on any of the options", "share", "no log-probabilities"
     ),
     Column("lowest_mass", "number", "the lowest of them", "share", "no log-probabilities"),
+    Column("kappa", "number", "the κ with which most answers agree", "", "not measured in this set"),
+    Column("kappa_low", "number", "the lower end of its 95 % interval", "", "no interval"),
+    Column("kappa_high", "number", "the upper end of its 95 % interval", "", "no interval"),
 )
 
 
@@ -78,29 +82,38 @@ class QuestionConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     set: str
+    case: str = ""
     family: str
     payoffs: tuple[float, ...]
     node: str
     framing: str = "neutral"
     order: int = 0
 
+    @field_validator("case")
+    @classmethod
+    def _check_case(cls, case: str) -> str:
+        if case:
+            case_turn(case)  # refuses a text that is no case
+        return case
+
     @field_validator("family")
     @classmethod
-    def _check_family(cls, family: str) -> str:
-        family_named(family)  # says which there are
+    def _check_family(cls, family: str, info: ValidationInfo) -> str:
+        if not info.data.get("case"):
+            family_named(family)  # says which there are
         return family
 
     @field_validator("payoffs")
     @classmethod
     def _check_payoffs(cls, payoffs: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
-        if "family" in info.data:
+        if "family" in info.data and not info.data.get("case"):
             game_of(info.data["family"], payoffs)  # refuses payoffs that make no game of the family
         return payoffs
 
     @field_validator("node")
     @classmethod
     def _check_node(cls, node: str, info: ValidationInfo) -> str:
-        if {"family", "payoffs"} <= set(info.data):
+        if {"family", "payoffs"} <= set(info.data) and not info.data.get("case"):
             family = info.data["family"]
             nodes = [each.label for each in game_of(family, info.data["payoffs"]).information_sets]
             if node not in nodes:
@@ -117,7 +130,7 @@ class QuestionConfig(BaseModel):
     @field_validator("order")
     @classmethod
     def _check_order(cls, order: int, info: ValidationInfo) -> int:
-        if {"family", "payoffs", "node"} <= set(info.data):
+        if {"family", "payoffs", "node"} <= set(info.data) and not info.data.get("case"):
             game = game_of(info.data["family"], info.data["payoffs"])
             options = len(game.information_set(info.data["node"]).options)
             if not 0 <= order < options:
@@ -129,7 +142,7 @@ class QuestionConfig(BaseModel):
     @property
     def question(self) -> Question:
         """The question itself."""
-        return Question(self.set, self.family, self.payoffs, self.node, self.framing, self.order)
+        return Question(self.set, self.family, self.payoffs, self.node, self.framing, self.order, self.case)
 
 
 class ExamConfig(StudyConfig):

@@ -122,7 +122,9 @@ def _target(manifest: Mapping[str, Any]) -> dict[str, float]:
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, Mapping):
+        if value is None and name == "kappa":
+            flat |= {name: None, f"{name}_low": None, f"{name}_high": None}
+        elif isinstance(value, Mapping):
             flat |= {name: value["value"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
         else:
             flat[name] = value

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from zlib import crc32
 
 import numpy as np
@@ -31,14 +32,11 @@ from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
 from ludens.experiments.runs.run import Run
 from ludens.preferences import HOMO_ECONOMICUS, Preferences
 from ludens.training.evaluation.sets import (
+    CARRIED,
     DILEMMA,
     REPLY,
     TAUGHT,
     Question,
-    family_named,
-    optimal,
-    option_utilities,
-    payoff_range,
 )
 
 KIND = "exam"
@@ -62,6 +60,8 @@ class Score:
             of the probability on the options.
         answer_mass, lowest_mass: where answers were read from log-probabilities, the mean and the lowest part
             of the model's probability that lay on the options; None elsewhere.
+        kappa: the κ in [0, 1] with which most readable answers agree, in sets of one domain and one surface;
+            None elsewhere, and for ratings.
     """
 
     policy: str
@@ -79,6 +79,7 @@ class Score:
     low_mass: Estimate
     answer_mass: float | None
     lowest_mass: float | None
+    kappa: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,7 @@ def temptation(
         if shares is None or not in_set or (question.family, question.node) != (DILEMMA, REPLY):
             continue
         numbers = question.game.parameters
-        points[who].append(
-            (numbers["T"] - numbers["R"], float(shares[_prosocial(question)]), question.payoffs)
-        )
+        points[who].append((numbers["T"] - numbers["R"], float(shares[question.prosocial]), question.payoffs))
     return tuple(
         Slope(who, _slope(found, _rng(who, "slope", seed)), tuple((x, y) for x, y, _ in found))
         for who, found in points.items()
@@ -167,20 +166,20 @@ def _score(
 ) -> Score:
     ended = [(question, record) for question, record in entries if record is not None]
     usable = [(question, shares) for question, record in ended if (shares := _shares(record)) is not None]
-    clusters = [(question.family, question.payoffs) for question, _ in usable]
+    clusters = [(question.family, question.payoffs, question.case) for question, _ in usable]
     exact = all(record.decision.probabilities is not None for _, record in ended)
 
     def on(shares: np.ndarray, places: frozenset[int]) -> float:
         return float(sum(shares[place] for place in places))
 
-    agreed = [on(shares, _optimal(question, preferences)) for question, shares in usable]
-    selfish = [on(shares, _optimal(question, HOMO_ECONOMICUS)) for question, shares in usable]
+    agreed = [on(shares, question.optimal(preferences)) for question, shares in usable]
+    selfish = [on(shares, question.optimal(HOMO_ECONOMICUS)) for question, shares in usable]
     lost = [_regret(question, shares, preferences) for question, shares in usable]
-    kind = [(float(shares[_prosocial(question)]), question) for question, shares in usable]
+    kind = [(float(shares[question.prosocial]), question) for question, shares in usable]
     oracle = [
-        (_prosocial(question) in best) / len(best)
+        (question.prosocial in best) / len(best)
         for question, _ in entries
-        for best in [_optimal(question, preferences)]
+        for best in [question.optimal(preferences)]
     ]
     states = [record.decision.status for _, record in ended]
     mass = answer_mass(record for _, record in ended)
@@ -207,21 +206,56 @@ def _score(
         wilson(states.count("low_mass"), len(states)),
         mass.mean,
         mass.lowest,
+        _kappa(usable, _rng(who, name + "kappa", seed))
+        if name in CARRIED and not name.startswith("ratings")
+        else None,
     )
 
 
-def _optimal(question: Question, preferences: Preferences) -> frozenset[int]:
-    return optimal(question.family, question.payoffs, question.node, preferences)
+WEIGHED = frozenset(name for name in CARRIED if not name.startswith("ratings"))
+"""The sets in which answers reveal a κ: ratings have other weights."""
+KAPPAS = tuple(Fraction(k, 20) for k in range(21))
+"""The values of κ that answers are compared with."""
+_DRAWS = 500
 
 
-def _prosocial(question: Question) -> int:
-    option = family_named(question.family).prosocial[question.node]
-    return question.game.information_set(question.node).options.index(option)
+def _kappa(usable: Sequence[tuple[Question, np.ndarray]], rng: np.random.Generator) -> Estimate:
+    """Return the κ with which most answers agree, the middle of all such values, with a bootstrap interval
+    over questions that covers their range in each draw.
+    """
+    if not usable:
+        return missing("no readable answer")
+    agrees = np.array(
+        [
+            [
+                sum(shares[place] for place in question.optimal(Preferences(kappa=float(kappa))))
+                for kappa in KAPPAS
+            ]
+            for question, shares in usable
+        ]
+    )
+    values = np.array([float(kappa) for kappa in KAPPAS])
+
+    def ends(counts: np.ndarray) -> tuple[float, float]:
+        best = values[counts >= counts.max() - 1e-9]
+        return float(best.min()), float(best.max())
+
+    low, high = ends(agrees.sum(axis=0))
+    picks = rng.integers(len(agrees), size=(_DRAWS, len(agrees)))
+    drawn = [ends(agrees[pick].sum(axis=0)) for pick in picks]
+    return Estimate(
+        (low + high) / 2,
+        float(np.quantile([first for first, _ in drawn], 0.025)),
+        float(np.quantile([last for _, last in drawn], 0.975)),
+        n=len(agrees),
+        clusters=len(agrees),
+        method="cluster bootstrap",
+    )
 
 
 def _regret(question: Question, shares: np.ndarray, preferences: Preferences) -> float:
-    values = np.array(option_utilities(question.family, question.payoffs, question.node, preferences))
-    return float(shares @ (values.max() - values)) / payoff_range(question.family, question.payoffs)
+    values = np.array(question.utilities(preferences))
+    return float(shares @ (values.max() - values)) / question.stakes(preferences)
 
 
 def _shares(record: DecisionRecord | None) -> np.ndarray | None:
@@ -262,7 +296,7 @@ def oracle_points(path: str | os.PathLike[str], preferences: Preferences) -> lis
         question = Question.of(episode.labels)
         in_set = question.set in TAUGHT
         if in_set and (question.family, question.node) == (DILEMMA, REPLY):
-            best, numbers = _optimal(question, preferences), question.game.parameters
-            share = (_prosocial(question) in best) / len(best)
+            best, numbers = question.optimal(preferences), question.game.parameters
+            share = (question.prosocial in best) / len(best)
             found[question.payoffs] = (numbers["T"] - numbers["R"], share)
     return list(found.values())

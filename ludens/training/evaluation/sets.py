@@ -8,8 +8,9 @@ families* are families that do not occur in training. The sets and their sizes a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +22,15 @@ from ludens.errors import UsageError
 from ludens.preferences import Preferences, best_strategies, resolve_belief
 from ludens.training.data.dataset import DataSet
 from ludens.training.data.example import Example
-from ludens.training.data.games import Payoffs, draw_games, game_key
+from ludens.training.data.games import Payoffs, draw_games, find_families, game_key
+from ludens.training.evaluation.cases import (
+    case_optimal,
+    case_prosocial,
+    case_text,
+    case_turn,
+    case_utilities,
+    draw_cases,
+)
 from ludens.training.evaluation.unseen import UNSEEN
 
 DILEMMA, REPLY = "sequential_prisoners_dilemma", "reply to cooperation"
@@ -36,6 +45,23 @@ SETS: Mapping[str, str] = {
     "twin": "the held-out questions in another disguise",
 }
 """The sets in the order of tables, with their descriptions."""
+
+CARRIED: Mapping[str, str] = {
+    "games: table": "new payoffs of the trained families, as a table",
+    "games: unseen surfaces": "the same, in surfaces of the table that were not trained on",
+    "dilemmas: table": "what a car should do, as a table",
+    "dilemmas: unseen surfaces": "the same, in surfaces that were not trained on",
+    "dilemmas: neutral": "what a car should do, in sentences",
+    "dilemmas: story": "what a car should do, told as a story",
+    "ratings: table": "how moral or desirable a program is, and points for two programs, as a table",
+    "ratings: unseen surfaces": "the same, in surfaces that were not trained on",
+    "ratings: neutral": "how moral or desirable a program is, in sentences",
+    "adoption: table": "which program to choose for the own car, as a table",
+    "adoption: unseen surfaces": "the same, in surfaces that were not trained on",
+    "prices: table": "which price to take against the rivals' last prices, as a table",
+    "prices: unseen surfaces": "the same, in surfaces that were not trained on",
+}
+"""The sets of one domain in one surface, asked where it is measured what carried."""
 
 TAUGHT = ("held-out", "partner cooperates")
 """The sets with questions like those in training, about other games."""
@@ -52,6 +78,7 @@ class Question:
         node: the information set.
         framing: the name of the framing.
         order: the number of the order in which options are shown.
+        case: the turn, where it is none of a game tree (`ludens.training.evaluation.cases`); empty otherwise.
     """
 
     set: str
@@ -60,6 +87,7 @@ class Question:
     node: str
     framing: str
     order: int
+    case: str = ""
 
     @property
     def game(self) -> GameTree:
@@ -69,7 +97,36 @@ class Question:
     @property
     def turn(self) -> Turn:
         """The turn, as asked by the strategy method."""
+        if self.case:
+            return case_turn(self.case)
         return _turns(self.family, self.payoffs)[self.node]
+
+    def utilities(self, preferences: Preferences) -> tuple[float, ...]:
+        """Return what each option is worth, in points or in the units of the case's table."""
+        if self.case:
+            return case_utilities(self.case, preferences)
+        return option_utilities(self.family, self.payoffs, self.node, preferences)
+
+    def optimal(self, preferences: Preferences) -> frozenset[int]:
+        """Return the numbers of the options that are right for preferences."""
+        if self.case:
+            return case_optimal(self.case, preferences)
+        return optimal(self.family, self.payoffs, self.node, preferences)
+
+    def stakes(self, preferences: Preferences) -> float:
+        """Return what regret is a share of: the game's payoff range, or that of a case's utilities."""
+        if self.case:
+            values = case_utilities(self.case, preferences)
+            return max(values) - min(values) or 1.0
+        return payoff_range(self.family, self.payoffs)
+
+    @property
+    def prosocial(self) -> int:
+        """The number of the prosocial option."""
+        if self.case:
+            return case_prosocial(self.case)
+        option = family_named(self.family).prosocial[self.node]
+        return self.game.information_set(self.node).options.index(option)
 
     def labels(self) -> dict[str, Any]:
         """Return JSON values that identify the question."""
@@ -81,6 +138,7 @@ class Question:
             "role": self.turn.role,
             "framing": self.framing,
             "order": self.order,
+            **({"case": self.case} if self.case else {}),
         }
 
     @classmethod
@@ -93,6 +151,7 @@ class Question:
             labels["node"],
             labels["framing"],
             int(labels["order"]),
+            labels.get("case", ""),
         )
 
 
@@ -156,6 +215,7 @@ def question_sets(
     held_out: int = 64,
     others: int = 32,
     rewordings: Sequence[str] = (),
+    carry: int = 0,
     seed: int = 0,
 ) -> tuple[Question, ...]:
     """Draw the questions of all sets, set by set.
@@ -166,16 +226,19 @@ def question_sets(
         held_out: number of questions in each of the sets *held-out* and *partner cooperates*.
         others: number of questions in each other set.
         rewordings: framings that paraphrase the trained one and do not occur in training.
+        carry: number of questions in each set of `CARRIED`; they need α = β = 0.
         seed: seed of the draws.
     """
     rng = np.random.default_rng([seed, 0x5E75])
     taken = {example.game for example in (*data.train, *data.validation)}
-    families = tuple(dict.fromkeys(example.family for example in data.train))
-    trained = tuple(dict.fromkeys(example.framing for example in data.train))
+    games = [example for example in data.train if example.domain == "games"]
+    families = tuple(dict.fromkeys(example.family for example in games))
+    trained = tuple(dict.fromkeys(example.framing for example in games))
+    trained = trained or ("neutral",)
     plainest = "neutral" if "neutral" in trained else trained[0]
     tested = [
         Question("held-out", each.family, each.payoffs, each.node, each.framing, each.order)
-        for each in _balanced(data.test, held_out)
+        for each in _balanced([each for each in data.test if each.domain == "games"], held_out)
     ]
     drawer = _Drawer(preferences, taken, plainest, rng)
     strict = drawer.draw("partner cooperates", (DILEMMA,), held_out, Payoffs(1, 9), only=REPLY)
@@ -191,8 +254,56 @@ def question_sets(
             framing = usable[place % len(usable)]
             changed = (question.family, question.payoffs, question.node, framing, question.order)
             found.append(Question(name, *changed))
-    rank = {name: place for place, name in enumerate(SETS)}
+    if carry:
+        found += _carried(preferences, families, frozenset(taken), carry, seed)
+    rank = {name: place for place, name in enumerate((*SETS, *CARRIED))}
     return tuple(sorted(found, key=lambda question: rank[question.set]))
+
+
+UNSEEN_SURFACES = 100_000
+"""The first surface that never occurs in training."""
+PATIENCE = 60
+"""Cases that are drawn for each question before one optimal option may occur more often than another."""
+WORDED: Mapping[str, tuple[str, ...]] = {"dilemmas": ("neutral", "story"), "ratings": ("neutral",)}
+"""Wordings other than the table in which a domain is asked."""
+
+
+def _carried(
+    preferences: Preferences, families: Sequence[str], taken: frozenset[str], count: int, seed: int
+) -> list[Question]:
+    """Draw the questions of each domain, and ask each in every surface that the domain has."""
+    asked: dict[str, list[Question]] = {
+        name: [] for name in ("games", "dilemmas", "ratings", "adoption", "prices")
+    }
+    rng = np.random.default_rng([seed, 0xCA4])
+    known = tuple(families) or tuple(family.name for family in find_families(None))
+    drawer = _Drawer(preferences, set(taken), "table", rng)
+    asked["games"] = drawer.draw("games", known, count, Payoffs(1, 9))
+    optimal_so_far = Counter[tuple[str, tuple[str, ...]]]()
+    for drawn, case in enumerate(draw_cases(preferences, taken, seed), 1):
+        ratings = "dilemmas" if case.asks == "choice" else "ratings"
+        name = {"av_dilemma": ratings, "av_adoption": "adoption"}.get(case.family, "prices")
+        # Both acts and both programs equally often, as far as the preferences choose both.
+        best = tuple(sorted(case.best)) if name in ("dilemmas", "adoption") else ()
+        enough = (count + 1) // 2 if best and drawn < PATIENCE * count else count
+        if len(asked[name]) < count and optimal_so_far[name, best] < enough:
+            order = len(asked[name]) % 2 if name in ("dilemmas", "adoption") else case.order
+            text = case_text(case)
+            question = Question(name, case.family, case.numbers, case.node, "table", order, text)
+            if len(question.optimal(preferences)) < len(question.turn.options):
+                asked[name].append(question)
+                optimal_so_far[name, best] += 1
+        if all(len(each) >= count for name, each in asked.items() if name != "games"):
+            break
+    found = []
+    for name, questions_of in asked.items():
+        for place, question in enumerate(questions_of):
+            surfaces = [("table", "table"), ("unseen surfaces", f"table/{UNSEEN_SURFACES + place}")]
+            surfaces += [(framing, framing) for framing in WORDED.get(name, ())]
+            found += [
+                replace(question, set=f"{name}: {surface}", framing=framing) for surface, framing in surfaces
+            ]
+    return found
 
 
 def _balanced(examples: Sequence[Example], count: int) -> list[Example]:

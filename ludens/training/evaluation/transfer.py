@@ -9,8 +9,9 @@ cars, any change here is transfer.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ludens.experiments.av import AvConfig, AvStudy, DilemmaMeasures
 from ludens.experiments.pricing.config import PricingConfig
@@ -20,6 +21,9 @@ from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.study.engine import complete, load_result
 
 RIVAL = "myopic"
+
+PAIRS = ("itself", "myopic", "oracle-itself", "oracle-myopic")
+"""The names of `market_pairs`."""
 
 REFERENCES = ("homo_economicus", "homo_moralis:0.5")
 """The policies with which a model is compared in the dilemmas."""
@@ -68,6 +72,31 @@ def play_market(
     complete(PricingStudy(config), path, progress=progress)
 
 
+def market_pairs(model: Mapping[str, Any], kappa: float) -> dict[str, tuple[Any, Any]]:
+    """Return the pairs of firms that show what a model with weight κ does in a market of tables, by name: it
+    against itself and against a firm that replies best to the last prices, and its oracle in the same places.
+    """
+    oracle = {"spec": "myopic", "kappa": kappa} if kappa else RIVAL
+    pairs = ((dict(model), dict(model)), (dict(model), RIVAL), (oracle, oracle), (oracle, RIVAL))
+    return dict(zip(PAIRS, pairs, strict=True))
+
+
+def play_pair(
+    firms: tuple[Any, Any],
+    path: str | os.PathLike[str],
+    periods: int,
+    *,
+    seed: int = 0,
+    progress: OnProgress | None = None,
+) -> None:
+    """Let two firms price in the baseline market, or resume that run.
+
+    Raises:
+        LudensError: a model cannot be reached, or the run cannot be written; what was played is kept.
+    """
+    complete(PricingStudy(PricingConfig(firms=firms, periods=periods, seed=seed)), path, progress=progress)
+
+
 def read_market(path: str | os.PathLike[str]) -> MarketPath:
     """Read a run of `play_market`, finished or not.
 
@@ -91,10 +120,12 @@ def read_market(path: str | os.PathLike[str]) -> MarketPath:
 
 
 def ask_dilemmas(
-    model: str,
+    model: str | Mapping[str, Any],
     path: str | os.PathLike[str],
     studies: Sequence[int],
     *,
+    framing: str = "neutral",
+    kappa: float = 0.5,
     seed: int = 0,
     progress: OnProgress | None = None,
 ) -> None:
@@ -103,7 +134,8 @@ def ask_dilemmas(
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was answered is kept.
     """
-    config = AvConfig(models=[model], studies=studies, framings=["neutral"], references=REFERENCES, seed=seed)
+    references = tuple(dict.fromkeys((*REFERENCES, *([f"homo_moralis:{kappa:g}"] if kappa else []))))
+    config = AvConfig(models=[model], studies=studies, framings=[framing], references=references, seed=seed)
     complete(AvStudy(config), path, progress=progress)
 
 

@@ -93,14 +93,33 @@ def agreement(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> 
         tokenizer: the model's tokenizer, with a chat template.
         rows: ``prompt`` messages, ``completion`` (for its length), ``labels``, ``optimal`` and ``thinks``.
     """
-    import torch
-
     if not rows:
         return float("nan")
+    right = 0
+    for row, text in zip(rows, replies(model, tokenizer, rows), strict=True):
+        reading = read_choice(text, row["labels"], reasoning=row["thinks"])
+        if reading.place is not None:
+            right += row["labels"][reading.place] in row["optimal"]
+    return right / len(rows)
+
+
+def replies(
+    model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], *, sampled: bool = False
+) -> list[str]:
+    """Return the model's replies to prompts, written many at once.
+
+    Args:
+        model: a causal language model.
+        tokenizer: the model's tokenizer, with a chat template.
+        rows: ``prompt`` messages and ``completion`` (for its length).
+        sampled: draw at temperature 1, by torch's global generator, in place of greedy decoding.
+    """
+    import torch
+
     was_training, side = model.training, tokenizer.padding_side
     model.eval()
     tokenizer.padding_side = "left"
-    right = 0
+    found: list[str] = []
     try:
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
@@ -116,18 +135,15 @@ def agreement(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> 
                 model.device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(model.device.type)
             )
             with torch.no_grad(), half:
-                replies = model.generate(
+                written = model.generate(
                     **given,
                     max_new_tokens=longest + longest // 4 + 8,
-                    do_sample=False,
+                    do_sample=sampled,
                     pad_token_id=tokenizer.pad_token_id,
                 )
-            for row, reply in zip(batch, replies, strict=True):
-                text = tokenizer.decode(reply[given["input_ids"].shape[1] :], skip_special_tokens=True)
-                reading = read_choice(text, row["labels"], reasoning=row["thinks"])
-                if reading.place is not None:
-                    right += row["labels"][reading.place] in row["optimal"]
+            length = given["input_ids"].shape[1]
+            found += [tokenizer.decode(reply[length:], skip_special_tokens=True) for reply in written]
     finally:
         tokenizer.padding_side = side
         model.train(was_training)
-    return right / len(rows)
+    return found

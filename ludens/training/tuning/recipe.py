@@ -37,6 +37,9 @@ class Recipe:
         check_examples: number of validation examples in a check.
         enough: agreement in [0, 1] at which a tuning stops.
         patience: number of checks without improvement after which a tuning stops; None for no limit.
+        replay: weight of the divergence from the base on plain text, see `ludens.training.tuning.replay`; 0
+            for none.
+        replay_pieces: number of pieces of that text, which the base writes first.
     """
 
     method: Method = "lora"
@@ -56,6 +59,8 @@ class Recipe:
     check_examples: int = 32
     enough: float = 1.0
     patience: int | None = None
+    replay: float = 0.0
+    replay_pieces: int = 96
 
     def __post_init__(self) -> None:
         for name, allowed in (("method", get_args(Method)), ("device", get_args(Device))):
@@ -63,7 +68,15 @@ class Recipe:
                 raise UsageError(
                     f"A recipe's {name} is one of {', '.join(allowed)}; got {getattr(self, name)!r}."
                 )
-        for name in ("rank", "scale", "batch_size", "processes", "checkpoint_steps", "check_examples"):
+        for name in (
+            "rank",
+            "scale",
+            "batch_size",
+            "processes",
+            "checkpoint_steps",
+            "check_examples",
+            "replay_pieces",
+        ):
             _whole(name, getattr(self, name))
         for name in ("per_device", "threads", "check_steps", "patience"):
             if getattr(self, name) is not None:
@@ -72,6 +85,8 @@ class Recipe:
         _number("learning_rate", self.learning_rate, math.inf)
         _number("epochs", self.epochs, math.inf)
         _number("enough", self.enough, 1.0)
+        if self.replay != 0:
+            _number("replay", self.replay, math.inf)
         if not isinstance(self.warmup, int | float) or not 0 <= self.warmup < 1:
             raise UsageError(f"A recipe's warmup is a share from 0 up to below 1; got {self.warmup!r}.")
         each = self.per_device or self.batch_size

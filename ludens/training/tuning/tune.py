@@ -29,9 +29,10 @@ from ludens.training.tuning.recipe import Recipe
 CARD = "card.json"
 WORK = "work"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
+WORKER = "ludens.training.tuning.worker"
 FAILED = "ludens: "
 """The beginning of the line that gives the reason, in the log of a failed training."""
-_KIND = "ludens tuned model"
+KIND = "ludens tuned model"
 
 
 class TuningError(LudensError):
@@ -63,6 +64,7 @@ def tune(
     out: str | os.PathLike[str],
     *,
     recipe: Recipe | None = None,
+    start: str | os.PathLike[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
     **changes: Any,
 ) -> Tuned:
@@ -76,6 +78,8 @@ def tune(
         data: a data set, or the folder that holds one.
         out: the folder for the adapter (or the whole model) and its card.
         recipe: hyper-parameters; None for the defaults.
+        start: the folder of a model tuned from the same base by adapters, whose adapters are trained further;
+            None for new ones.
         progress: called after each training step.
         changes: hyper-parameters that differ from the recipe, by name (``seed=1``, ``epochs=2``).
 
@@ -86,11 +90,7 @@ def tune(
         DataSetError: there is no such data set.
     """
     plan = _recipe(recipe, changes)
-    for library in LIBRARIES:
-        if find_spec(library) is None:
-            raise TuningError(
-                f"Tuning needs {library}, which is not installed: run `pip install 'ludens[train]'`."
-            )
+    check_libraries()
     check_devices(plan)
     reference = resolve(base)
     if reference.kind == "adapter":
@@ -103,11 +103,13 @@ def tune(
         raise UsageError("The data set has no training examples; build one with more.")
     folder = Path(out)
     job = {
-        "kind": _KIND,
-        "base": _portable(reference),
+        "kind": KIND,
+        "base": portable(reference),
         "data": {"hash": examples.card.hash, **dict(examples.card.settings)},
         "recipe": plan.to_json(),
     }
+    if start is not None:
+        job["start"] = checked_start(start, job)
     if (folder / CARD).is_file():
         done = read_tuned(folder)
         if any(done.card.get(key) != _plain(value) for key, value in job.items()):
@@ -115,9 +117,24 @@ def tune(
                 f"{folder} holds a model tuned in another way: name another folder, or remove it."
             )
         return done
-    work = _work_folder(folder, job, examples)
-    _train(work, plan, progress)
-    return _finish(folder, work)
+    work = work_folder(folder, job, examples)
+    train(work, plan, progress)
+    return finish(folder, work)
+
+
+def checked_start(start: str | os.PathLike[str], job: Mapping[str, Any]) -> str:
+    """Return the folder whose adapters are trained further.
+
+    Raises:
+        UsageError: its model has another base, other adapters, or none.
+        TuningError: the folder holds no tuned model.
+    """
+    before, recipe = read_tuned(start).card, job["recipe"]
+    if before["base"] != job["base"] or before["recipe"]["method"] != "lora" or recipe["method"] != "lora":
+        raise UsageError(f"{start} has no adapters of the same base to train further: tune it anew.")
+    if any(before["recipe"][name] != recipe[name] for name in ("rank", "scale")):
+        raise UsageError(f"The adapters of {start} have another rank or scale than the recipe.")
+    return str(Path(start).resolve())
 
 
 def read_tuned(folder: str | os.PathLike[str]) -> Tuned:
@@ -131,7 +148,7 @@ def read_tuned(folder: str | os.PathLike[str]) -> Tuned:
         card = json.loads((path / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as why:
         raise TuningError(f"{path} holds no tuned model: its {CARD} cannot be read ({why}).") from why
-    if not isinstance(card, dict) or card.get("kind") != _KIND:
+    if not isinstance(card, dict) or card.get("kind") != KIND:
         raise TuningError(f"{path} holds no tuned model: its {CARD} was written by another program.")
     return Tuned(path, card)
 
@@ -143,6 +160,19 @@ def _recipe(recipe: Recipe | None, changes: Mapping[str, Any]) -> Recipe:
         raise UsageError(f"A recipe has no {min(unknown)!r}; it has {', '.join(plan.to_json())}.")
     given = {name: value for name, value in changes.items() if value is not None}
     return replace(plan, **given)
+
+
+def check_libraries() -> None:
+    """Check that everything that training needs is installed.
+
+    Raises:
+        TuningError: a library is missing.
+    """
+    for library in LIBRARIES:
+        if find_spec(library) is None:
+            raise TuningError(
+                f"Tuning needs {library}, which is not installed: run `pip install 'ludens[train]'`."
+            )
 
 
 def check_devices(recipe: Recipe) -> None:
@@ -165,7 +195,7 @@ def check_devices(recipe: Recipe) -> None:
         )
 
 
-def _portable(reference: Reference) -> str:
+def portable(reference: Reference) -> str:
     """Return the name of the base for an adapter's configuration, which `resolve` finds from any
     directory.
     """
@@ -176,7 +206,7 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Path:
+def work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Path:
     """Make, or find, the folder of a training's state, as a whole or not at all.
 
     Raises:
@@ -210,6 +240,7 @@ def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Pat
                             if option in example.optimal
                         ],
                         "thinks": example.reasoning != "none",
+                        "utilities": list(example.utilities),
                     }
                     for example in examples.splits[split]
                 ]
@@ -221,9 +252,15 @@ def _work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Pat
     return work
 
 
-def _train(work: Path, recipe: Recipe, progress: Callable[[Progress], None] | None) -> None:
-    """Train in a separate process, and report its progress."""
-    command = [sys.executable, "-m", "ludens.training.tuning.worker", str(work)]
+def train(
+    work: Path, recipe: Recipe, progress: Callable[[Progress], None] | None, module: str = WORKER
+) -> None:
+    """Train in a separate process that runs a module, and report its progress.
+
+    Raises:
+        TuningError: the training failed; its checkpoints are kept.
+    """
+    command = [sys.executable, "-m", module, str(work)]
     if recipe.processes > 1:  # Accelerate's own launcher starts one process where there is no GPU
         command[2:2] = [
             *("torch.distributed.run", "--standalone", f"--nproc_per_node={recipe.processes}"),
@@ -289,7 +326,7 @@ def _step_of(line: str) -> dict[str, Any] | None:
     return report if isinstance(report, dict) and "step" in report else None
 
 
-def _finish(folder: Path, work: Path) -> Tuned:
+def finish(folder: Path, work: Path) -> Tuned:
     """Move the model out of the work folder; the card is written last, as a sign that everything is there."""
     try:
         for path in sorted((work / "model").iterdir()):

@@ -18,6 +18,7 @@ from ludens.experiments.runs.files import write_whole
 from ludens.training.tuning.agreement import AgreementCheck
 from ludens.training.tuning.base import computes_bfloat16, load_base
 from ludens.training.tuning.recipe import MODULES, Recipe
+from ludens.training.tuning.replay import Replay, written_by_base
 from ludens.training.tuning.tune import FAILED
 
 
@@ -27,6 +28,12 @@ def main(work: Path) -> None:
     recipe = Recipe(**job["recipe"])
     last = _last_checkpoint(work / "checkpoints")
     trainer, check, reporter = _trainer(work, job["base"], recipe)
+    if job.get("start"):
+        from peft import load_peft_weights, set_peft_model_state_dict
+
+        set_peft_model_state_dict(
+            trainer.accelerator.unwrap_model(trainer.model), load_peft_weights(job["start"])
+        )
     before = _seconds(work)
     begun = time.monotonic()
     reporter.before = before
@@ -34,7 +41,7 @@ def main(work: Path) -> None:
     if not trainer.is_world_process_zero():
         return
     model = trainer.accelerator.unwrap_model(trainer.model)
-    _save(model, trainer.processing_class, job["base"], recipe, work / "model")
+    save(model, trainer.processing_class, job["base"], recipe, work / "model")
     measured = {
         "losses": [[entry["step"], entry["loss"]] for entry in trainer.state.log_history if "loss" in entry],
         "agreement": check.measured if check else [],
@@ -42,7 +49,7 @@ def main(work: Path) -> None:
         "stopped_early": trainer.state.global_step < trainer.state.max_steps,
         "seconds": before + time.monotonic() - begun,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "device": _device(trainer.args.device),
+        "device": device_name(trainer.args.device),
         "threads": _threads() * recipe.processes,
     }
     (work / "measured.json").write_text(json.dumps(measured), encoding="utf-8")
@@ -59,7 +66,11 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
     cpu = recipe.device == "cpu" or (recipe.device == "auto" and not torch.cuda.is_available())
     device = "cpu" if cpu else "cuda"
     model, tokenizer = load_base(resolve(base), trained=recipe.method == "full", device=device)
-    rows = _read(work / "train.jsonl")
+    replay = None
+    if recipe.replay:
+        pieces = written_by_base(model, tokenizer, work, pieces=recipe.replay_pieces, seed=recipe.seed)
+        replay = Replay.of(pieces, model, adapters=recipe.method == "lora")
+    rows = read_rows(work / "train.jsonl")
     train = Dataset.from_list([{key: row[key] for key in ("prompt", "completion")} for row in rows])
     each = recipe.per_device or recipe.batch_size // recipe.processes
     settings = SFTConfig(
@@ -113,6 +124,11 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
             else:  # counted over all devices, and averaged over them afterwards
                 shared = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
                 loss = loss / num_items_in_batch * shared
+            if replay is not None and model.training:
+                parts = self.args.gradient_accumulation_steps
+                self.pieces_seen = getattr(self, "pieces_seen", self.state.global_step * parts) + 1
+                bare = self.accelerator.unwrap_model(model)
+                loss = loss + recipe.replay / parts * replay.loss(bare, self.pieces_seen)
             return (loss, outputs) if return_outputs else loss
 
     trainer = OnCompletions(
@@ -146,7 +162,7 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
     trainer.add_callback(reporter)
     check = None
     if recipe.check_steps is not None:
-        held_out = _read(work / "validation.jsonl")[: recipe.check_examples]
+        held_out = read_rows(work / "validation.jsonl")[: recipe.check_examples]
         check = AgreementCheck(held_out, tokenizer, recipe, work / "agreement.json")
         trainer.add_callback(check.callback())
     return trainer, check, reporter
@@ -164,7 +180,8 @@ def _adapters(recipe: Recipe) -> Any:
     )
 
 
-def _save(model: Any, tokenizer: Any, base: str, recipe: Recipe, folder: Path) -> None:
+def save(model: Any, tokenizer: Any, base: str, recipe: Recipe, folder: Path) -> None:
+    """Write a model, or its adapters with the name of their base."""
     folder.mkdir(exist_ok=True)
     model.save_pretrained(folder)
     if recipe.method == "full":
@@ -178,7 +195,8 @@ def _save(model: Any, tokenizer: Any, base: str, recipe: Recipe, folder: Path) -
     )
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file of JSON lines."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -193,7 +211,7 @@ def _seconds(work: Path) -> float:
     return float(place.read_text(encoding="utf-8")) if place.is_file() else 0.0
 
 
-def _device(device: Any) -> str:
+def device_name(device: Any) -> str:
     """Return ``"cpu"``, or the name of the GPU."""
     import torch
 

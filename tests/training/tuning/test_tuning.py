@@ -20,7 +20,7 @@ from ludens.agents.local.resolve import LocalModelError, embedded_file, resolve
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS
 from ludens.training import build_dataset
-from ludens.training.tuning import Recipe, TuningError, export, read_tuned, tune
+from ludens.training.tuning import Recipe, Reinforcement, TuningError, export, read_tuned, reinforce, tune
 
 pytestmark = [
     # Libraries of the extra warn about one another's deprecations.
@@ -321,3 +321,77 @@ def test_two_processes_train_together_as_one_does(tiny, data, tmp_path):
     weights = [load_file(found.folder / "adapter_model.safetensors") for found in made.values()]
     for name, value in weights[0].items():
         assert float((value - weights[1][name]).abs().max()) < 2e-3, name
+
+
+def test_replay_is_how_far_a_model_has_moved_from_its_base(tiny, tmp_path, monkeypatch):
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from ludens.agents.local.hf import read_weights
+    from ludens.training.tuning import replay
+
+    base, tokenizer = read_weights(resolve(f"local/{tiny}"), torch.float32)
+    monkeypatch.setattr(replay, "TOKENS", 8)
+    pieces = replay.written_by_base(base, tokenizer, tmp_path, pieces=6, seed=0)
+    assert len(pieces) == 6
+    # They are kept beside the checkpoints.
+    assert replay.written_by_base(base, tokenizer, tmp_path, pieces=6, seed=1) == pieces
+    for adapters in (True, False):
+        model, _ = read_weights(resolve(f"local/{tiny}"), torch.float32)
+        penalty = replay.Replay.of(pieces, model, adapters=adapters)
+        if adapters:
+            model = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+        assert float(penalty.loss(model, 0)) == pytest.approx(0.0, abs=1e-6)
+        trained = [weights for weights in model.parameters() if weights.requires_grad]
+        with torch.no_grad():
+            for weights in trained:
+                weights.add_(torch.randn_like(weights), alpha=0.1)
+        optimizer = torch.optim.Adam(trained, lr=0.01)
+        distances = []
+        for _ in range(8):
+            loss = penalty.loss(model, 0)
+            distances.append(float(loss))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert 0 < distances[-1] < distances[0]
+
+
+def test_a_training_with_replay_keeps_its_pieces_and_says_so(tiny, data, tmp_path):
+    made = tune(
+        f"local/{tiny}", data, tmp_path / "made", replay=2.0, replay_pieces=2, batch_size=8, threads=1
+    )
+    assert made.card["recipe"]["replay"] == 2.0
+    assert made.card["steps"] == 3
+
+
+def test_adapters_are_trained_further_and_by_reward(tiny, data, tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    first = tune(f"local/{tiny}", data, tmp_path / "first", batch_size=8, threads=1)
+    # A learning rate of nearly nothing leaves them as they were.
+    more = {"learning_rate": 1e-12, "batch_size": 24, "threads": 1}
+    second = tune(f"local/{tiny}", data, tmp_path / "second", start=first.folder, **more)
+    weights = [load_file(made.folder / "adapter_model.safetensors") for made in (first, second)]
+    assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-6) for name in weights[0])
+    assert any(value.abs().max() > 0 for name, value in weights[0].items() if "lora_B" in name)
+    settings = Reinforcement(steps=2, turns=2, generations=2, max_tokens=6, learning_rate=1e-2)
+    reinforced = reinforce(first.folder, data, tmp_path / "reinforced", settings=settings, threads=1)
+    assert reinforced.card["steps"] == 2
+    assert [step for step, _ in reinforced.card["rewards"]] == [1, 2]
+    assert all(-1 <= reward <= 1 for _, reward in reinforced.card["rewards"])
+    assert reinforced.card["grpo"]["generations"] == 2
+    with pytest.raises(UsageError, match="not empty"):
+        reinforce(first.folder, data, tmp_path / "reinforced")
+    with pytest.raises(UsageError, match="generations"):
+        Reinforcement(generations=1)
+    with pytest.raises(UsageError, match="another rank"):
+        tune(f"local/{tiny}", data, tmp_path / "third", start=first.folder, rank=4)
+    with pytest.raises(UsageError, match="no adapters of the same base"):
+        tune("local/smollm2-135m", data, tmp_path / "third", start=first.folder)
+
+
+def test_replay_has_a_weight_of_at_least_nothing():
+    with pytest.raises(UsageError, match="replay"):
+        Recipe(replay=-1.0)

@@ -18,7 +18,7 @@ from functools import cache, lru_cache, partial
 from typing import Any, Literal
 
 from ludens.agents.llm.prompts.own import FRAMING, OwnTemplate, own_labels
-from ludens.agents.llm.prompts.surfaces import TABLE, is_table, surface
+from ludens.agents.llm.prompts.surfaces import TABLE, is_table, is_varied, neutral_words, surface
 from ludens.agents.llm.prompts.tables import PROGRAMS, Table, show, table_of
 from ludens.agents.llm.prompts.templates import WORDINGS, Prompt, WordingError
 from ludens.agents.llm.prompts.tree import LabelledTree, rotation
@@ -58,7 +58,8 @@ def check_framing(framing: str) -> str:
     Raises:
         WordingError: there is no such framing; the message lists those there are.
     """
-    if not is_table(framing) and framing not in framings() and framing not in paraphrases():
+    drawn = is_table(framing) or is_varied(framing)
+    if not drawn and framing not in framings() and framing not in paraphrases():
         known = ", ".join((*framings(), TABLE))
         raise WordingError(f"There is no framing {framing!r}; choose one of {known}.")
     return framing
@@ -308,6 +309,8 @@ def _framed(framing: str, turn: Turn) -> _Source:
     Raises:
         WordingError: there is no such framing, or it has no wording for this game.
     """
+    if is_varied(framing):
+        return _varied(framing, turn)
     name = _template_name(check_framing(framing), turn)
     letters = _letters(framing)
 
@@ -317,6 +320,25 @@ def _framed(framing: str, turn: Turn) -> _Source:
 
     rules = f"{RULES}/{turn.game.name}.j2" if name.endswith(SIMULTANEOUS) else ""
     return _Source(framing, name, letters, rendered, (name, *filter(None, [rules])), " ".join(letters))
+
+
+def _varied(framing: str, turn: Turn) -> _Source:
+    """Return the neutral framing of a game tree in the words of a surface.
+
+    Raises:
+        WordingError: the turn is of another game.
+    """
+    if not isinstance(turn.game, GameTree):
+        raise WordingError(f"Framing {framing!r} has no wording for {turn.game.name}: take neutral or table.")
+    how, name = neutral_words(framing), f"{NEUTRAL}/{ANY}"
+
+    def rendered(context: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        rows = context["outcomes"]
+        outcomes = [rows[place] for place in how.order(len(rows))]
+        said = dict(context) | {"words": how.words, "outcomes": outcomes}
+        return str(WORDINGS.environment.get_template(name).make_module(said)).strip(), {}
+
+    return _Source(framing, name, how.letters, rendered, (name,), f"{framing} {how.words}")
 
 
 def _own(template: OwnTemplate, turn: Turn) -> _Source:

@@ -3,7 +3,8 @@
 A *surface* is the way in which the same content is said: labels, names of columns, form and order of rows,
 units, sentences around them, numbers in words, sentences without meaning for the decision. ``table`` is the
 plain one, and ``table/17`` that of the number 17; the same number gives the same surface everywhere. The
-sentences stand in ``wordings/table/grammar.toml``.
+sentences stand in ``wordings/table/grammar.toml``. ``varied/17`` says the neutral framing of game trees in
+other words in the same way (``wordings/varied/grammar.toml``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from ludens.agents.llm.prompts.templates import WORDINGS
 
-TABLE = "table"
+TABLE, VARIED = "table", "varied"
 
 WORDED = 0.15
 """Share of the surfaces whose numbers are written in words."""
@@ -49,6 +50,56 @@ def is_table(framing: str) -> bool:
     return head == TABLE and (framing == TABLE or number.isdecimal())
 
 
+def is_varied(framing: str) -> bool:
+    """Return whether a framing is a surface of the neutral one."""
+    head, _, number = framing.partition("/")
+    return head == VARIED and number.isdecimal()
+
+
+@dataclass(frozen=True)
+class Words:
+    """The neutral framing in other words.
+
+    Attributes:
+        letters: labels of options.
+        words: the phrases, by their names in ``neutral/any.j2``.
+        sequence, number: decide the order of outcomes.
+    """
+
+    letters: tuple[str, ...]
+    words: Mapping[str, str]
+    sequence: str
+    number: int
+
+    def order(self, count: int) -> tuple[int, ...]:
+        """Return the order in which so many outcomes are listed."""
+        return _sequence(self.sequence, count, self.number)
+
+
+@lru_cache(maxsize=4096)
+def neutral_words(framing: str) -> Words:
+    """Return the words of a surface of the neutral framing, such as ``varied/17``."""
+    number = int(framing.partition("/")[2])
+    rng, said = random.Random(f"{VARIED} {number}"), grammar(VARIED)
+    drawn = {key: rng.choice(choices) for key, choices in said.items()}
+    gets, got = drawn["gets"]
+    chooses, chose, acts = drawn["chooses"]
+    you, own, owned = drawn["you"]
+    words = {name: drawn[name] for name in ("intro", "title", "suppose", "ask", "option")}
+    words |= {"gets": gets, "got": got, "chooses": chooses, "chose": chose, "acts": acts}
+    words |= {"you": you, "own": own, "owned": owned, "person": drawn["persons"]}
+    return Words(tuple(drawn["letters"].split()), words, drawn["sequences"], number)
+
+
+def _sequence(name: str, count: int, number: int | None) -> tuple[int, ...]:
+    places = list(range(count))
+    if name == "reversed":
+        places.reverse()
+    elif name == "shuffled":
+        random.Random(f"{number} {count}").shuffle(places)
+    return tuple(places)
+
+
 @dataclass(frozen=True)
 class Surface:
     """The choices of one surface, by the names of the grammar's lists.
@@ -77,12 +128,7 @@ class Surface:
 
     def order(self, count: int) -> tuple[int, ...]:
         """Return the order in which so many rows are shown."""
-        places = list(range(count))
-        if self.sequence == "reversed":
-            places.reverse()
-        elif self.sequence == "shuffled":
-            random.Random(f"{self.number} {count}").shuffle(places)
-        return tuple(places)
+        return _sequence(self.sequence, count, self.number)
 
     def write_row(self, label: str, alone: int, together: int) -> str:
         """Return a row of the table."""
@@ -135,10 +181,10 @@ _SAID = (
 )
 
 
-@lru_cache(maxsize=1)
-def grammar() -> Mapping[str, Any]:
-    """Return the lists of the grammar."""
-    return tomllib.loads(WORDINGS.read(f"{TABLE}/grammar.toml"))
+@lru_cache(maxsize=2)
+def grammar(of: str = TABLE) -> Mapping[str, Any]:
+    """Return the lists of a grammar, `TABLE` or `VARIED`."""
+    return tomllib.loads(WORDINGS.read(f"{of}/grammar.toml"))
 
 
 def in_words(number: int) -> str:
