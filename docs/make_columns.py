@@ -25,7 +25,6 @@ OWN = (
     "moral_machine",
     "pricing",
     "sweep",
-    "tournament",
 )
 """The studies of ludens itself that have tables of measures."""
 

@@ -52,6 +52,8 @@ def approved(
             f"The limit of the cost does not count {', '.join(unpriced)}, whose price is not known: limit "
             "tokens or calls, or give prices by --set input_cost_per_token=…,output_cost_per_token=….",
         )
+    for sentence in study.foresees():
+        _say(screen, sentence)
     if not budget.dry_run and (study.keyboard or not may_cost(study)):
         return 0.0
     if budget.dry_run:

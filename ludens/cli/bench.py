@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -35,6 +35,10 @@ def bench(
     protocols: Annotated[
         str | None, typer.Option(help="Names separated by commas; by default all.", show_default=False)
     ] = None,
+    suite: Annotated[
+        Literal["published", "sharp", "both"],
+        typer.Option(help="Published games, 18 that tell preferences apart better, or both."),
+    ] = "published",
     seed: Seed = 0,
     concurrency: Concurrency = None,
     asked: ModelOptions,
@@ -55,6 +59,7 @@ def bench(
         replicates=replicates,
         elicit=elicit,
         beliefs=beliefs,
+        suite=suite,
         seed=seed,
         **given(
             persona=persona,

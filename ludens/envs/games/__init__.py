@@ -44,6 +44,7 @@ _families: dict[str, Family] = {}
 _protocols: dict[str, GameTree] = {}
 _library: dict[str, AnyFamily] = {}
 _games: dict[str, AnyGame] = {}
+_designed: dict[str, GameTree] = {}
 
 
 class UnknownGameError(UsageError, KeyError):
@@ -98,9 +99,11 @@ class _Library(_Table[AnyFamily]):
 
 
 class _Protocols(_Table[GameTree]):
-    """The table of protocols, any of which any package may bring."""
+    """The table of protocols, any of which any package may bring; designed ones are in it by name alone."""
 
     def __getitem__(self, name: str) -> GameTree:
+        if name in _designed:
+            return _designed[name]
         if name not in _protocols:
             load_games()
         return super().__getitem__(name)
@@ -117,12 +120,21 @@ PROTOCOLS: Mapping[str, GameTree] = _Protocols(_protocols, "protocol")
 """Published parameter sets of these families, by name: ``PROTOCOLS["SPD1"]`` … ``PROTOCOLS["UG6"]``."""
 
 
+def sharp_protocols() -> tuple[str, ...]:
+    """Return the names of the games of the suite ``sharp``, in `PROTOCOLS` by these names, which tell
+    preferences apart better than the published ones at every noise (`ludens.preferences.estimation.design`).
+    """
+    return tuple(_designed)
+
+
 def find_game(protocol: str) -> AnyGame:
     """Return the game of a published parameter set of any family, for example ``"TG5"`` or ``"PD1"``.
 
     Raises:
         UnknownGameError: there is none of that name; the message lists those that exist.
     """
+    if protocol in _designed:
+        return _designed[protocol]
     if protocol not in _games:
         load_games()
     if protocol not in _games:
@@ -151,7 +163,7 @@ def add_family(family: AnyFamily) -> None:
     Raises:
         GameError: the family's name or one of its protocols' is taken, or a protocol is not such a game.
     """
-    taken = ({family.name} & set(_library)) | (set(family.protocols) & set(_games))
+    taken = ({family.name} & set(_library)) | (set(family.protocols) & {*_games, *_designed})
     if taken:
         raise GameError(f"The name {min(taken)!r} of family {family.name!r} is taken; choose another.")
     games = {name: family.game(name) for name in family.protocols}
@@ -159,6 +171,9 @@ def add_family(family: AnyFamily) -> None:
     _games.update(games)
     if isinstance(family, Family) and family.benchmark:
         _families[family.name] = family
+        # A copy of a family under another name brings its published games, but designs are the first one's.
+        further = set(family.designed) - {*_games, *_designed}
+        _designed.update({name: family.game(name) for name in family.designed if name in further})
         _protocols.update({name: game for name, game in games.items() if isinstance(game, GameTree)})
 
 

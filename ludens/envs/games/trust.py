@@ -40,4 +40,8 @@ FAMILY = Family(
         "TG5": (80, 70, 30, 20),
         "TG6": (90, 70, 30, 10),
     },
+    # What `find_design(18)` chooses; a test holds them to it.
+    designed={
+        "TGX1": (90, 80, 20, 10),
+    },
 )

@@ -33,6 +33,8 @@ class BaseFamily(Shown):
         check: returns a sentence with the condition that the numbers violate, or None if they are valid.
         prosocial: for each information set, the option whose share is reported as the cooperation rate.
         protocols: the published parameter sets, by name.
+        designed: further parameter sets by name, which benchmarks ask on request: those of the suite
+            ``sharp``, made by `ludens.preferences.estimation.design`.
     """
 
     name: str
@@ -44,6 +46,7 @@ class BaseFamily(Shown):
     check: Callable[..., str | None]
     prosocial: Mapping[str, str]
     protocols: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    designed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     shown_by: ClassVar[str] = "ludens.envs.tree.family:view"
 
     def __repr__(self) -> str:
@@ -66,10 +69,10 @@ class BaseFamily(Shown):
                 f"Give {self.name} either a protocol or payoffs; got {protocol!r} and {payoffs!r}."
             )
         if payoffs is None:
-            if not isinstance(protocol, str) or protocol not in self.protocols:
-                known = ", ".join(self.protocols)
-                raise GameError(f"{self.name} has no protocol {protocol!r}; it has {known}.")
-            payoffs = self.protocols[protocol]
+            known = {**self.protocols, **self.designed}
+            if not isinstance(protocol, str) or protocol not in known:
+                raise GameError(f"{self.name} has no protocol {protocol!r}; it has {', '.join(known)}.")
+            payoffs = known[protocol]
         values = self._numbers(payoffs)
         broken = self.check(*values)
         if broken:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import field_validator, model_validator
 
 from ludens.agents.policy import Policy
-from ludens.envs import PROTOCOLS, AnyGame, Turn, find_game
+from ludens.envs import PROTOCOLS, AnyGame, GameTree, Turn, find_game
 from ludens.envs import protocols as published
+from ludens.envs.games import sharp_protocols
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.experiments.bench.result import (
@@ -73,7 +74,9 @@ class BenchConfig(StudyConfig):
         elicit: how to obtain choice probabilities from language models.
         beliefs: ask language models at each question also what share of people choose each option.
         persona: the persona under which language models are asked; None for none.
-        protocols: names of protocols; None for all.
+        protocols: names of protocols; None for all of the suite.
+        suite: ``"published"``, the 18 protocols of van Leeuwen & Alger (and those of other packages);
+            ``"sharp"``, 18 games that tell preferences apart better; ``"both"``.
         concurrency: how many questions are open at once.
 
     Raises:
@@ -89,6 +92,7 @@ class BenchConfig(StudyConfig):
     beliefs: bool = False
     persona: str | None = None
     protocols: tuple[str, ...] | None = None
+    suite: Literal["published", "sharp", "both"] = "published"
     concurrency: Count = 32
 
     @field_validator("models")
@@ -113,7 +117,7 @@ class BenchConfig(StudyConfig):
         if protocols == ():
             raise ValueError("Name at least one protocol, or none for all of them.")
         for name in protocols or ():
-            if name not in published():
+            if name not in {*published(), *sharp_protocols()}:
                 raise ValueError(f"There is no protocol {name!r}; there are {', '.join(published())}.")
         return None if protocols is None else tuple(dict.fromkeys(protocols))
 
@@ -130,7 +134,7 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
     config_type = BenchConfig
     title = "models beside reference policies, on every question of the protocols"
     columns: ClassVar[Columns] = {"estimates": ESTIMATES, "answer_mass": ANSWER_MASSES}
-    grows = frozenset({"models", "framings", "replicates", "protocols"})
+    grows = frozenset({"models", "framings", "replicates", "protocols", "suite"})
 
     @cached_property
     def policies(self) -> Mapping[str, tuple[str, PolicyLike]]:
@@ -147,7 +151,10 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
     @property
     def games(self) -> Mapping[str, AnyGame]:
         """The protocols asked, by name."""
-        return {name: find_game(name) for name in self.config.protocols or PROTOCOLS}
+        config = self.config
+        common = () if config.suite == "sharp" else tuple(PROTOCOLS)
+        suite = (*common, *(() if config.suite == "published" else sharp_protocols()))
+        return {name: find_game(name) for name in config.protocols or suite}
 
     def episodes(self) -> Sequence[Labels]:
         """Return every question; prompts with a common beginning stand next to each other, for prefix
@@ -178,6 +185,14 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
     def asks_beliefs(self, label: str) -> bool:
         """Return whether the policy of that label is a language model and the study asks beliefs."""
         return self.config.beliefs and label in self._language_models
+
+    def foresees(self) -> Iterable[str]:
+        """Return how wide intervals will be, where a language model is asked."""
+        trees = {name: game for name, game in self.games.items() if isinstance(game, GameTree)}
+        if self._language_models and trees:
+            from ludens.experiments.estimates.designs import foresight
+
+            yield foresight(trees, 2 * len(self.config.framings) * self.config.replicates)
 
     def first(self, specs: Sequence[EpisodeSpec]) -> frozenset[int]:
         """Return a tenth of each language model's questions, at least eight, spread over the

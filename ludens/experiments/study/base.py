@@ -135,6 +135,10 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         """
         return labels
 
+    def foresees(self) -> Iterable[str]:
+        """Return what to expect of the results, in sentences, before anything is asked."""
+        return ()
+
     def first(self, specs: Sequence[EpisodeSpec]) -> frozenset[int]:
         """Return the numbers of those episodes that are played before the others, to look at what comes of
         them. The order of play changes no episode: its seed is that of its number.

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from ludens.preferences.estimation.data.choices import (
     read_clusters,
 )
 from ludens.preferences.estimation.data.columns import Codes, Table, TextColumn, combined
-from ludens.preferences.estimation.data.payoffs import payoff_attribute, the_other
+from ludens.preferences.estimation.data.payoffs import PAYOFF_ATTRIBUTES, payoff_attribute, the_other
 from ludens.preferences.estimation.models.linear import Model
 
 Floats = NDArray[np.float64]
@@ -39,34 +40,52 @@ _COMPARED = re.compile(r"^(\w+)·\(other−own\)$")
 
 @dataclass(frozen=True, eq=False)
 class _Options:
-    """Options, one per row: own payoffs (n,), the others' payoffs (n, k), and the row of the table of
-    each.
+    """Options, one per row of a table.
+
+    Attributes:
+        table: the table.
+        payoff: the column of own payoffs.
+        others_pattern, other: the columns of others' payoffs, by pattern, and by name if there is one.
+        suffix: what the names of the columns of these options end in.
     """
 
     table: Table
-    own: Floats
-    others: Floats
-    rows: Codes
+    payoff: str
+    others_pattern: str
+    other: str
     suffix: str
+
+    @cached_property
+    def own(self) -> Floats:
+        """Own payoffs, shape (n,)."""
+        return self.table.numbers(self.payoff)
+
+    @cached_property
+    def others(self) -> Floats:
+        """The others' payoffs, shape (n, k)."""
+        return _several(self.table, self.others_pattern, self.other)
 
     def attribute(self, name: str) -> Floats:
         """Return an attribute of a model by its name."""
+        if name == "own":
+            return self.own  # which needs nobody else
         compared = _COMPARED.match(name)
         if compared:
             self._check_indicator(compared[1], the_other(name, self.others))
-        known = payoff_attribute(name, self.own, self.others)
+        known = payoff_attribute(name, self.own, self.others) if name in PAYOFF_ATTRIBUTES else None
         if known is not None:
             return known
         if compared:
             other = the_other(name, self.others)
-            return self.table.indicators(self._named(compared[1]))[self.rows] * (other - self.own)
+            return self.table.indicators(self.named(compared[1])) * (other - self.own)
         return self.column(name)
 
     def column(self, name: str) -> Floats:
         """Return a user's own column, for this option where it differs between options."""
-        return self.table.numbers(self._named(name))[self.rows]
+        return self.table.numbers(self.named(name))
 
-    def _named(self, name: str) -> str:
+    def named(self, name: str) -> str:
+        """Return the name of a column, the one of these options if there is one."""
         varying = f"{name}{self.suffix}"
         return varying if self.suffix and varying in self.table else name
 
@@ -75,12 +94,12 @@ class _Options:
         column = f"{letter}{self.suffix}"
         if letter in {"s", "r"} and column in self.table:
             found = (self.own < other if letter == "s" else self.own > other).astype(np.float64)
-            wrong = np.flatnonzero(self.table.indicators(column)[self.rows] != found)
+            wrong = np.flatnonzero(self.table.indicators(column) != found)
             if len(wrong):
                 place = "behind" if letter == "s" else "ahead"
                 own, beside = self.own[wrong[0]], other[wrong[0]]
                 raise self.table.error(
-                    self.rows[wrong[0]],
+                    wrong[0],
                     column,
                     f"does not say whether the chooser is {place} with {own:g} against {beside:g}; correct "
                     "or drop it",
@@ -240,19 +259,21 @@ def _attributes(options: _Options, model: Model) -> Floats:
                 f"allocations do "
                 "not tell: give games (columns protocol, node, choice), or choose the model fehr_schmidt."
             )
-    return np.stack([options.attribute(name) for name in model.attributes], axis=1)
+    columns = []
+    for name in model.attributes:
+        lacking = name in model.defaults and options.named(name) not in options.table
+        columns.append(
+            np.full(len(options.table), model.defaults[name]) if lacking else options.attribute(name)
+        )
+    return np.stack(columns, axis=1)
 
 
 def _wide_options(table: Table, side: str) -> _Options:
-    own = table.numbers(f"self_{side}")
-    others = _several(table, rf"other_?\w*_{side}", f"other_{side}")
-    return _Options(table, own, others, np.arange(len(table)), f"_{side}")
+    return _Options(table, f"self_{side}", rf"other_?\w*_{side}", f"other_{side}", f"_{side}")
 
 
 def _long_options(table: Table) -> _Options:
-    return _Options(
-        table, table.numbers("own"), _several(table, r"other_?\w*", "other"), np.arange(len(table)), ""
-    )
+    return _Options(table, "own", r"other_?\w*", "other", "")
 
 
 def _several(table: Table, pattern: str, alone: str) -> Floats:

@@ -39,6 +39,9 @@ class Choices:
             as independent.
         clustered_by: a cluster's meaning in words, for tables.
         situations: a name for each situation, for messages.
+        measure: where choices are continuous, the quadrature weight of each alternative in the integral over
+            the choice set, shape (situations, alternatives), and 0 for the alternative that was chosen: the
+            likelihood is then a density. None where the alternatives are all there are.
         notes: what readers of tables have to say of the data, in sentences: what was left out.
         exact: whether the counts are probabilities, without sampling error, even where each is 0 or 1.
         first: which event's option was shown first, shape (situations, events); None where that is unknown.
@@ -55,6 +58,7 @@ class Choices:
     notes: tuple[str, ...] = ()
     exact: bool = False
     first: NDArray[np.bool_] | None = None
+    measure: Floats | None = None
 
     def __post_init__(self) -> None:
         situations, alternatives, _ = self.attributes.shape
@@ -218,6 +222,7 @@ def make_choices(
     clusters: tuple[Codes, str],
     situations: Sequence[str],
     members: NDArray[np.bool_] | None = None,
+    measure: Floats | None = None,
 ) -> Choices:
     """Make `Choices`; `clusters` holds each subject's cluster and a cluster's meaning in words.
 
@@ -237,4 +242,5 @@ def make_choices(
         clusters[0],
         clusters[1],
         tuple(situations),
+        measure=measure,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ludens.envs import LIBRARY, AnyGame, find_game, protocols
+from ludens.envs.games import sharp_protocols
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.columns import Codes, Table, combined
 
@@ -52,7 +53,7 @@ def read_game_rows(table: Table, known: Mapping[str, AnyGame]) -> GameRows:
 def _games(table: Table, known: Mapping[str, AnyGame]) -> tuple[Codes, list[AnyGame]]:
     if "protocol" in table:
         codes, called = table.keys("protocol")
-        there = {*protocols(), *known}
+        there = {*protocols(), *sharp_protocols(), *known}
         for number, name in enumerate(called):
             if name not in there:
                 row = int(np.argmax(codes == number))

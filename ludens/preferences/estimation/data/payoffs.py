@@ -9,6 +9,9 @@ from ludens.errors import UsageError
 
 Floats = NDArray[np.float64]
 
+PAYOFF_ATTRIBUTES = ("own", "other", "minus behind", "minus ahead", "s·(other−own)", "r·(other−own)")
+"""The attributes that follow from payoffs alone."""
+
 
 def payoff_attribute(name: str, own: Floats, others: Floats) -> Floats | None:
     """Return an attribute of each outcome, (n,); None if it does not follow from payoffs.

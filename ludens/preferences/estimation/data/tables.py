@@ -3,6 +3,8 @@
     read_choices("answers.csv")                 games: subject, protocol, node, choice
     read_choices(frame, "bfs", subject="sid")   two allocations: self_x, other_x, self_y, other_y, choice_x
     read_choices(frame, "fehr_schmidt")         several: subject, situation, own, other, chosen
+    read_choices(frame, "ces")                  budgets: subject, price_own, price_other, own, other
+    read_choices(frame, "crra")                 lotteries: amount_1_x, amount_2_x, chance_1_x, …, choice_x
     read_choices("otree.csv.gz", "fehr_schmidt", pattern="mini.{question}.player.{column}",
                  questions="payoffs.xlsx", codes={"1": "x", "2": "y"}, drop_missing=True)
 
@@ -20,6 +22,7 @@ import numpy as np
 from ludens.envs import AnyGame
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.allocations import read_long, read_wide
+from ludens.preferences.estimation.data.budgets import read_budgets
 from ludens.preferences.estimation.data.choices import Choices
 from ludens.preferences.estimation.data.columns import BlankCellError, Codes, Decimal, Table, combined
 from ludens.preferences.estimation.data.files import open_table
@@ -122,7 +125,9 @@ def _read_complete(table: Table, read: Callable[[Table], Choices]) -> Choices:
             choices = read(table)
         except BlankCellError as error:
             rows = error.rows
-            if "situation" in table and "self_x" not in table:  # a choice has several rows
+            if (
+                "situation" in table and "choice_x" not in table and "price_1" not in table
+            ):  # a choice has several rows
                 rows = _whole_decisions(table, rows)
             dropped[error.column] = dropped.get(error.column, 0) + len(rows)
             if len(rows) == len(table):
@@ -163,13 +168,16 @@ def _read(
     games: Mapping[str, AnyGame],
 ) -> Choices:
     """Read an opened table in the form that its columns show."""
-    if "self_x" in opened:
+    if "price_own" in opened or "price_1" in opened:
+        return read_budgets(opened, chosen)
+    if "self_x" in opened or f"{chosen.attributes[0]}_x" in opened:
         return read_wide(opened, chosen)
     if "situation" in opened:
         return read_long(opened, chosen)
     if "protocol" in opened or "game" in opened:
         return read_games(opened, chosen, beliefs=beliefs, whole=whole, games=games)
     raise UsageError(
-        "The table has no known form: it needs a column self_x (choices between X and Y), situation "
-        f"(several options) or protocol (games), and has {opened.listed}; name yours as in self_x='…'."
+        "The table has no known form: it needs a column self_x (choices between X and Y), situation (several "
+        "options), price_own or price_1 (budgets) or protocol (games), and has "
+        f"{opened.listed}; name yours as in self_x='…'."
     )

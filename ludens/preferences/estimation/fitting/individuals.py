@@ -145,6 +145,7 @@ def observed(choices: Choices) -> Choices:
         attributes=choices.attributes[seen],
         available=choices.available[seen],
         members=None if choices.members is None else choices.members[seen],
+        measure=None if choices.measure is None else choices.measure[seen],
         counts=sparse.csr_array(choices.counts[:, columns]),
         situations=tuple(name for name, one in zip(choices.situations, seen, strict=False) if one),
     )

@@ -7,7 +7,8 @@ With P the logit probabilities of a situation's alternatives and e an observed e
     ∂²ℓ_e/∂φ² = Cov[∂V | e] − Cov[∂V]     (+ terms of ∂²V where V is not linear in φ)
 
 with moments under P, conditional on e or not. For an event of one alternative Cov[∂V | e] = 0, so that ℓ is
-concave.
+concave. Where choices are continuous, sums over alternatives are integrals by quadrature
+(`Choices.measure`), and ℓ_e is the logarithm of a density.
 """
 
 from __future__ import annotations
@@ -59,10 +60,7 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
     if isinstance(model, LapsesModel):
         return _lapsed(model, choices, phi)
     level, slope = model.index(phi, choices.attributes)
-    level = np.where(choices.available, level, -np.inf)
-    level = level - level.max(axis=-1, keepdims=True)
-    weights = np.exp(level)
-    total = weights.sum(axis=-1, keepdims=True)
+    level, weights, total = _exponentials(choices, level)
     shares = weights / total
     mean, spread = _moments(shares, slope)
     curvature = model.second_derivative(phi, choices.attributes)
@@ -96,10 +94,7 @@ def log_probabilities(model: Model, choices: Choices, phi: Floats) -> Floats:
         core, shares = model.split(phi)
         return _mixed(model, choices, np.exp(log_probabilities(model.base, choices, core)), shares)[0]
     level, _ = model.index(phi, choices.attributes)
-    level = np.where(choices.available, level, -np.inf)
-    level = level - level.max(axis=-1, keepdims=True)
-    weights = np.exp(level)
-    total = weights.sum(axis=-1, keepdims=True)
+    level, weights, total = _exponentials(choices, level)
     if choices.members is None:
         found: Floats = level - np.log(total)
         return found
@@ -148,13 +143,18 @@ def levels(choices: Choices, log_shares: Floats, counts: Floats) -> Floats:
     return summed
 
 
+def _exponentials(choices: Choices, level: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return V less its maximum, its exponential by the measure of alternatives, and the sum of that."""
+    level = np.where(choices.available, level, -np.inf)
+    level = level - level.max(axis=-1, keepdims=True)
+    weights = np.exp(level) if choices.measure is None else np.exp(level) * choices.measure
+    return level, weights, weights.sum(axis=-1, keepdims=True)
+
+
 def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value:
     if choices.members is None and not isinstance(model, LapsesModel):
         level, slope = model.index(phi, choices.attributes)
-        level = np.where(choices.available, level, -np.inf)
-        level = level - level.max(axis=-1, keepdims=True)
-        weights = np.exp(level)
-        total = weights.sum(axis=-1, keepdims=True)
+        level, weights, total = _exponentials(choices, level)
         shares = weights / total
         size = counts.sum(axis=-1)
         mean, spread = _moments(shares, slope)

@@ -96,7 +96,8 @@ def _step(gradient: Floats, hessian: Floats, scale: Floats) -> tuple[Floats, Flo
     # The square of a step over nothing at all must still be a number.
     floor = np.maximum(_FLATTEST * largest, 1e-140)
     along = np.einsum("npq,np->nq", axes, slope)
-    taken = along / np.maximum(np.abs(curvature), floor)
+    # Where the likelihood is flat to the last digit, a step is as long as may be, and its square finite.
+    taken = np.clip(along / np.maximum(np.abs(curvature), floor), -1e100, 1e100)
     reach = np.linalg.norm(taken, axis=-1, keepdims=True)
     taken *= np.minimum(1.0, _LONGEST / np.maximum(reach, 1e-300))
     gain = 0.5 * (along * taken).sum(axis=-1)

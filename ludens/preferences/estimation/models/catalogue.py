@@ -6,9 +6,15 @@ from collections.abc import Mapping
 
 from ludens.errors import UsageError
 from ludens.preferences.estimation.models.ces import CES
+from ludens.preferences.estimation.models.crra import CRRA
 from ludens.preferences.estimation.models.linear import LINEAR_MODELS, Model
+from ludens.preferences.estimation.models.prospect import PROSPECT
+from ludens.preferences.estimation.models.quasi_hyperbolic import QUASI_HYPERBOLIC
 
-MODELS: Mapping[str, Model] = {**LINEAR_MODELS, CES.name: CES}
+MODELS: Mapping[str, Model] = {
+    **LINEAR_MODELS,
+    **{model.name: model for model in (CES, CRRA, PROSPECT, QUASI_HYPERBOLIC)},
+}
 """All named models."""
 
 

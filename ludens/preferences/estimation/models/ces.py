@@ -66,24 +66,37 @@ class CESModel(NonlinearModel):
         # Log-odds far out round to the very ends, where payoffs of 0 have no logarithm.
         share = np.clip(theta[..., 0, None, None], _EDGE, 1 - _EDGE)
         rho = theta[..., 1, None, None]
-        own, other = attributes[..., 0], attributes[..., 1]
-        both, alone, given = (own > 0) & (other > 0), (own > 0) & (other == 0), (own == 0) & (other > 0)
-        level, by_share, by_rho = _inner(np.where(both, own, 1.0), np.where(both, other, 1.0), share, rho)
-        value = np.where(both, np.where(both, other, 1.0) * np.exp(level), 0.0)
-        slope = np.stack([value * by_share, value * by_rho], axis=-1)
-        edged = rho > _NIL
-        safe = np.where(edged, rho, 1.0)
-        for mask, payoff, weight, sign in ((alone, own, share, 1.0), (given, other, 1 - share, -1.0)):
-            edge = np.where(mask & edged, payoff * np.exp(np.log(weight) / safe), 0.0)
-            value = value + edge
-            slope = slope + np.stack(
-                [edge * sign / (weight * safe), -edge * np.log(weight) / safe**2], axis=-1
-            )
-        return value, slope
+        value, by_share, by_rho = power_mean(attributes[..., 0], attributes[..., 1], share, rho)
+        return value, np.stack([by_share, by_rho], axis=-1)
 
 
 CES = CESModel()
 """u = (a·own^ρ + (1−a)·other^ρ)^(1/ρ), divided by λ."""
+
+
+def power_mean(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return (a·own^ρ + (1−a)·other^ρ)^(1/ρ) and its derivatives in a and ρ, for payoffs of at least 0.
+
+    Args:
+        own: own payoffs.
+        other: the other's.
+        share: a, inside (0, 1).
+        rho: ρ.
+
+    All shapes broadcast.
+    """
+    both, alone, given = (own > 0) & (other > 0), (own > 0) & (other == 0), (own == 0) & (other > 0)
+    level, by_share, by_rho = _inner(np.where(both, own, 1.0), np.where(both, other, 1.0), share, rho)
+    value = np.where(both, np.where(both, other, 1.0) * np.exp(level), 0.0)
+    slopes = [value * by_share, value * by_rho]
+    edged = rho > _NIL
+    safe = np.where(edged, rho, 1.0)
+    for mask, payoff, weight, sign in ((alone, own, share, 1.0), (given, other, 1 - share, -1.0)):
+        edge = np.where(mask & edged, payoff * np.exp(np.log(weight) / safe), 0.0)
+        value = value + edge
+        slopes[0] = slopes[0] + edge * sign / (weight * safe)
+        slopes[1] = slopes[1] - edge * np.log(weight) / safe**2
+    return value, slopes[0], slopes[1]
 
 
 def _inner(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:

@@ -70,6 +70,8 @@ class Model(ABC):
     attributes: tuple[str, ...]
     lowest_payoff: ClassVar[float] = -math.inf
     """The smallest payoff that the utility is defined for."""
+    defaults: ClassVar[Mapping[str, float]] = {}
+    """Attributes that tables may lack, with the value that they then have."""
 
     @property
     def names(self) -> tuple[str, ...]:
