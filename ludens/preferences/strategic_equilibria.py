@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.checks import real_number, whole_number
-from ludens.envs import StrategicGame, check_strategy, pure_strategies, uniform_strategy
+from ludens.envs import (
+    StrategicGame,
+    check_strategy,
+    expected_outcomes,
+    pure_strategies,
+    uniform_strategy,
+)
 from ludens.errors import UsageError
 from ludens.preferences.choice import logit
 from ludens.preferences.grid import TOLERANCE, solve_game
@@ -26,7 +32,8 @@ Floats = NDArray[np.float64]
 MAX_STRATEGIES = 1024
 _TREMBLE = 1e-6
 _GRID = 201
-_STEPS = 60
+_STEPS = 15
+_MOST_STEPS = 50
 
 
 def strategic_equilibria(game: StrategicGame, preferences: Preferences) -> Floats:
@@ -79,9 +86,9 @@ def quantal_response_equilibrium(
     strategy = uniform_strategy(game)
     low, high = payoff_range(game)
     # Small steps in the precision keep the iteration on one branch.
-    steps = max(1, math.ceil(number * (high - low) / 2))
-    for step in range(1, min(steps, 500) + 1):
-        strategy = _settled(game, preferences, number * step / min(steps, 500), strategy)
+    steps = min(_MOST_STEPS, max(1, math.ceil(number * (high - low) / 2)))
+    for step in range(1, steps + 1):
+        strategy = _settled(game, preferences, number * step / steps, strategy)
     return strategy
 
 
@@ -190,27 +197,46 @@ def _optimal(game: StrategicGame, preferences: Preferences, others: Floats) -> F
 
 
 def _settled(game: StrategicGame, preferences: Preferences, precision: float, start: Floats) -> Floats:
-    """Iterate towards the logit response to itself, with ever smaller steps where it does not settle."""
-    strategy, pace, last = start, 1.0, math.inf
-    for _ in range(_STEPS * _STEPS):
+    """Return the logit response to itself near `start`."""
+    from scipy.optimize import root
+
+    def gap(vector: Floats) -> Floats:
+        strategy = _on_simplex(game, vector)
+        return _response(game, preferences, precision, strategy) - vector
+
+    strategy = start
+    for _ in range(_STEPS):
         moved = _response(game, preferences, precision, strategy)
-        gap = float(np.abs(moved - strategy).max())
-        if gap < 1e-12:
+        if float(np.abs(moved - strategy).max()) < 1e-12:
             return moved
-        if gap > last:
-            pace = max(pace / 1.5, 1e-3)
-        last = gap
-        strategy = (1 - pace) * strategy + pace * moved
-    if last < 1e-8:
-        return strategy
+        strategy = (strategy + moved) / 2
+    # Where replies run in circles, as in matching pennies, the equation is solved directly.
+    for begin in (start, strategy):
+        solved = root(gap, begin, method="hybr", tol=1e-13)
+        found = _on_simplex(game, solved.x)
+        if float(np.abs(_response(game, preferences, precision, found) - found).max()) < 1e-8:
+            return found
     raise UsageError(
         f"The quantal response equilibrium of {game!r} does not settle at precision {precision:g}: lower it."
     )
 
 
+def _on_simplex(game: StrategicGame, vector: Floats) -> Floats:
+    strategy = np.clip(vector, 1e-12, None)
+    for node in game.information_sets:
+        strategy[node.columns] /= strategy[node.columns].sum()
+    return strategy
+
+
 def _response(game: StrategicGame, preferences: Preferences, precision: float, others: Floats) -> Floats:
     response = others.copy()
+    social = bool(preferences.alpha or preferences.beta)
     for node in game.information_sets:
+        if not preferences.kappa:
+            met = expected_outcomes(game, node.role, others, comparisons=social)
+            felt = met.own - preferences.alpha * met.behind - preferences.beta * met.ahead
+            response[node.columns] = logit(precision * felt, np.ones(()))
+            continue
         plans = np.tile(others, (len(node.options), 1))
         plans[:, node.columns] = np.eye(len(node.options))
         utilities = strategic_utility(game, preferences, plans, others, node.role)

@@ -17,7 +17,10 @@ The models that the estimator fits play too, as oracles of what they say outcome
 ``ces:a=0.7,rho=-1`` (`ludens.preferences.estimation.preferences_of`), with κ beside them as ``kappa=0.5``. So
 does ``maximin:0.5``, with weight 0.5 on the smallest payoff of all.
 
-All but the rules also take ``belief=uniform`` or ``belief=equilibrium``.
+Where all move at once, ``level_k:2``, ``cognitive_hierarchy:1.5`` and ``qre:0.5`` (a quantal response
+equilibrium, with the precision in 1/points) play what they predict (`ludens.agents.tree.foresight`).
+
+All but these and the rules also take ``belief=uniform`` or ``belief=equilibrium``.
 """
 
 from __future__ import annotations
@@ -136,6 +139,11 @@ DOMAIN = Domain(
         "ces": Name(_ces, "ces:a=0.7,rho=-1", words=_WORDS),
         "maximin": Name(_maximin, "maximin:0.5", "weight", words=_WORDS),
         "quantal": Name(_quantal, "quantal:kappa=0.5,noise=8", words=_WORDS),
+        "level_k": Name("ludens.agents.tree.foresight:LevelKPolicy", "level_k:2", "level"),
+        "cognitive_hierarchy": Name(
+            "ludens.agents.tree.foresight:CognitiveHierarchyPolicy", "cognitive_hierarchy:1.5", "tau"
+        ),
+        "qre": Name("ludens.agents.tree.foresight:QuantalResponsePolicy", "qre:0.5", "precision"),
     },
     model="ludens.agents.llm.choice_policy:LLMPolicy",
 )

@@ -77,6 +77,10 @@ class _PreferencePolicy(Policy):
             )
         solved = self._solution(game)
         node = game.information_set(turn.node)
+        if not turn.options and isinstance(game, StrategicGame):
+            # Of an interval, a point of the grid that stands for it.
+            place = int(rng.choice(len(node.options), p=solved.strategy[node.columns]))
+            return Decision(float(game.finite[turn.role].values[place]))
         columns = [node.columns.start + node.options.index(option.name) for option in turn.options]
         shares = solved.strategy[columns]
         return draw(
