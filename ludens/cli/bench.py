@@ -39,6 +39,9 @@ def bench(
         Literal["published", "sharp", "both"],
         typer.Option(help="Published games, 18 that tell preferences apart better, or both."),
     ] = "published",
+    other_studies: Annotated[
+        bool, typer.Option("--other-studies", help="Also show numbers that others published of models.")
+    ] = False,
     seed: Seed = 0,
     concurrency: Concurrency = None,
     asked: ModelOptions,
@@ -60,6 +63,7 @@ def bench(
         elicit=elicit,
         beliefs=beliefs,
         suite=suite,
+        other_studies=other_studies,
         seed=seed,
         **given(
             persona=persona,

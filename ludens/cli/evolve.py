@@ -38,7 +38,8 @@ def evolve_kappa(
         typer.Argument(
             metavar="GAME",
             help="Payoffs of a 2×2 game row by row, as in 5,2,7,3 (after -- where the first is "
-            "negative), or a game with its arguments, as in "
+            "negative), the name of one of the "
+            "library, such as PD2 or HD1, or a game with its arguments, as in "
             "linear_public_good:players=4,marginal_return=0.4, quadratic_public_good:benefit=3,cost=1 or "
             "cournot:intercept=10,cost=1.",
         ),
@@ -173,12 +174,22 @@ def _game(text: str) -> dict[str, Any]:
     Raises:
         UsageError: its payoffs are not those of a 2×2 game, or an argument is not key=value.
     """
+    from ludens.envs import StrategicGame, find_game
+    from ludens.envs.games import protocols
+
     if re.match(r"[\s\d.+-]", text):
         values = _numbers("GAME", text)
         if len(values) != 4:
             raise UsageError(f"A 2×2 game has four payoffs, row by row, as in 5,2,7,3; got {text!r}.")
         return {"name": "two_actions", "payoffs": [values[:2], values[2:]]}
     name, _, arguments = text.partition(":")
+    if name in protocols():
+        game = find_game(name)
+        if not (isinstance(game, StrategicGame) and game.symmetric and game.payoffs.shape == (2, 2, 2)):
+            raise UsageError(
+                f"{name} is no symmetric game of two players with two actions: name one, such as PD2."
+            )
+        return {"name": "two_actions", "payoffs": game.payoffs[..., 0].tolist()}
     return {"name": name, **(assignments([arguments], "GAME") if arguments else {})}
 
 

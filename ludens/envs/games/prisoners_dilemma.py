@@ -2,7 +2,8 @@
 Dilemma, 1965): cooperate or defect.
 
 PD1 has the payoffs of Axelrod (The Evolution of Cooperation, 1984). In PD2 homo moralis defects up to κ =
-1/4 and cooperates from κ = 2/3 on, and mixes in between (after Alger & Weibull, Econometrica 2013).
+1/4 and cooperates from κ = 2/3 on, and mixes in between (after Alger & Weibull, Econometrica 2013). PD3
+has the payoffs of CoopEval (arXiv 2604.15267, 2026).
 """
 
 from __future__ import annotations
@@ -30,5 +31,5 @@ FAMILY = StrategicFamily(
     build=_build,
     check=_check,
     prosocial={"choice": "cooperate"},
-    protocols={"PD1": (5, 3, 1, 0), "PD2": (7, 5, 3, 2)},
+    protocols={"PD1": (5, 3, 1, 0), "PD2": (7, 5, 3, 2), "PD3": (3, 2, 1, 0)},
 )

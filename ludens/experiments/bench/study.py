@@ -77,6 +77,8 @@ class BenchConfig(StudyConfig):
         protocols: names of protocols; None for all of the suite.
         suite: ``"published"``, the 18 protocols of van Leeuwen & Alger (and those of other packages);
             ``"sharp"``, 18 games that tell preferences apart better; ``"both"``.
+        other_studies: whether the report also shows numbers of language models that others published, in
+            tables of their own (`ludens.experiments.bench.published`).
         concurrency: how many questions are open at once.
 
     Raises:
@@ -93,6 +95,7 @@ class BenchConfig(StudyConfig):
     persona: str | None = None
     protocols: tuple[str, ...] | None = None
     suite: Literal["published", "sharp", "both"] = "published"
+    other_studies: bool = False
     concurrency: Count = 32
 
     @field_validator("models")

@@ -10,6 +10,7 @@ from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
 from ludens.display.table import Cell, Header, Table
 from ludens.envs import LIBRARY
 from ludens.experiments.bench.comparisons import Beliefs
+from ludens.experiments.bench.published import beside_published, published_tables
 from ludens.experiments.bench.rationality import remarks_on, variance_shares
 from ludens.experiments.report.answering import masses_table, refusals_table
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
@@ -33,7 +34,12 @@ def tables(result: BenchResult) -> list[Table]:
         refusals_table({each.policy: each.refusals for each in result.measures}),
         masses_table({each.policy: each.mass_by_protocol for each in result.measures}),
     ]
-    return [*found, _consistency(result), *(each for each in answering if each is not None), _costs(result)]
+    beside = beside_published(result)
+    known = [] if beside is None else [beside]
+    if result.manifest["config"].get("other_studies"):
+        known += published_tables()
+    answered = [each for each in answering if each is not None]
+    return [*found, _consistency(result), *answered, _costs(result), *known]
 
 
 def _table(

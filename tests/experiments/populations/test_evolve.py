@@ -73,6 +73,13 @@ def test_the_command_shows_who_resists(tmp_path, capsys):
     assert len(table.read_text().splitlines()) == 7
 
 
+def test_a_game_of_the_library_is_named(tmp_path, capsys):
+    assert main(["evolve", "kappa", "PD2", "--print-config"]) == 0
+    assert "payoffs = [" in capsys.readouterr().out
+    assert main(["evolve", "kappa", "PG1", "--print-config"]) == 2
+    assert "two players with two actions" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
