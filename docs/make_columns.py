@@ -25,6 +25,7 @@ OWN = (
     "moral_machine",
     "pricing",
     "sweep",
+    "tournament",
 )
 """The studies of ludens itself that have tables of measures."""
 

@@ -21,7 +21,8 @@ import ludens.cli.price.compare
 import ludens.cli.price.deviate
 import ludens.cli.price.market
 import ludens.cli.price.sweep
-import ludens.cli.runs  # noqa: F401  # what stands above is imported for the commands that it adds
+import ludens.cli.runs
+import ludens.cli.tournament  # noqa: F401  # what stands above is imported for the commands that it adds
 from ludens.cli.application import app
 from ludens.cli.entry import main
 

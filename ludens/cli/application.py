@@ -17,6 +17,7 @@ ORDER = (
     "bench",
     "price",
     "av",
+    "tournament",
     "evolve",
     "estimate",
     "design",

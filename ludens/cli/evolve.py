@@ -107,7 +107,8 @@ def evolve_types(
         typer.Argument(
             metavar="PAYOFFS",
             help="What row types earn against column types: rows of numbers with ; between them, as in "
-            "0,-1,1;1,0,-1;-1,1,0.",
+            "0,-1,1;1,0,-1;-1,1,0, or the .db file of a tournament, whose sampling errors are carried "
+            "through.",
         ),
     ],
     *,
@@ -145,9 +146,19 @@ def evolve_types(
     from ludens.experiments.populations.evolve import EvolveStudy
     from ludens.experiments.populations.evolve_config import EvolveConfig
 
+    if payoffs.endswith(".db"):
+        from ludens.experiments.populations.measured import measured_payoffs
+
+        if names is not None:
+            raise UsageError("The types of a tournament are its policies: leave --types out.")
+        source = measured_payoffs(payoffs)
+    else:
+        source = {
+            "payoffs": [_numbers("PAYOFFS", row) for row in payoffs.split(";")],
+            "types": [] if names is None else [name.strip() for name in names.split(",")],
+        }
     config = EvolveConfig(
-        payoffs=[_numbers("PAYOFFS", row) for row in payoffs.split(";")],
-        types=[] if names is None else [name.strip() for name in names.split(",")],
+        **source,
         assortativity=assortativity,
         mutation=mutation,
         seed=seed,

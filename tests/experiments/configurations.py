@@ -12,6 +12,7 @@ from ludens.experiments.bench.study import BenchConfig
 from ludens.experiments.play.study import PlayConfig
 from ludens.experiments.populations.evolve_config import EvolveConfig
 from ludens.experiments.populations.invasion_config import InvasionConfig
+from ludens.experiments.populations.tournament_config import TournamentConfig
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.deviations_config import DeviateConfig
 from ludens.experiments.pricing.implant import ImplantConfig
@@ -300,6 +301,16 @@ EVOLVE = st.builds(
     mutation=st.floats(0, 1),
     **COMMON,
 )
+TOURNAMENT = st.builds(
+    TournamentConfig,
+    policies=st.lists(POLICIES, min_size=2, max_size=3).map(labelled),
+    games=st.sampled_from(
+        [[{"id": "trust-v0", "protocol": "TG1"}], [{"id": "prisoners_dilemma-v0", "rounds": 3}]]
+    ),
+    matches=st.integers(1, 9),
+    pairings=st.none() | st.just([["0", "1"]]),
+    **COMMON,
+)
 CONFIGURATIONS = {
     "adoption": ADOPTION,
     "av": AV,
@@ -314,4 +325,5 @@ CONFIGURATIONS = {
     "play": PLAY,
     "pricing": PRICING,
     "sweep": SWEEP,
+    "tournament": TOURNAMENT,
 }

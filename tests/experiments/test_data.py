@@ -168,6 +168,7 @@ COMPUTED = {
         "game": {"name": "two_actions", "payoffs": [[3, 0], [5, 1]]}, "kappas": [0, 1], "population": 50,
         "generations": 2,
     },
+    "tournament": {"policies": ["always_defect", "tit_for_tat"], "matches": 1},
     "sweep": {"vary": {"alpha": [0.1]}, "settings": {"points": 2, "beta": 0.01}, "sessions": 2},
 }  # fmt: skip
 
