@@ -44,3 +44,22 @@ def test_reasoning_copies_the_rows_of_its_own_prompt():
         game = FAMILIES[example.family].game(payoffs=example.payoffs)
         own = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
         assert example.prompt == own.messages
+
+
+def test_drawn_wordings_of_the_neutral_framing_are_those_of_the_prompts_and_are_copied():
+    data = build_dataset(
+        homo_moralis(0.5), examples=60, validation=0, test=0, framings=["varied"], surfaces=40, seed=1
+    )
+    framings = {example.framing for example in data.train}
+    assert len(framings) > 25
+    assert all(re.fullmatch(r"varied/\d+", framing) for framing in framings)
+    texts = set()
+    for example in data.train:
+        rows = example.prompt[1]["content"].splitlines()
+        assert len([line for line in example.completion.splitlines() if line in rows]) >= 2
+        game = FAMILIES[example.family].game(payoffs=example.payoffs)
+        own = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
+        assert example.prompt == own.messages
+        assert example.answer in own.labels
+        texts.add(re.sub(r"\d+", "0", rows[0]))
+    assert len(texts) > 15

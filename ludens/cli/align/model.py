@@ -139,7 +139,7 @@ def model(
     from ludens.training.alignment.plan import SMALL, Sizes
 
     listed = None if protocols is None else tuple(names(protocols))
-    sizes = SMALL
+    sizes = replace(SMALL, carry=carry)
     if not small:
         sizes = Sizes(
             held_out=questions, protocols=listed, periods=periods, studies=_numbers(studies), carry=carry
