@@ -4,6 +4,7 @@ response equilibrium. See `ludens.preferences.strategic_equilibria`.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any
 
@@ -85,8 +86,12 @@ class LevelKPolicy(_ForesightPolicy):
 
     _head, _called = "level_k", "level"
 
-    def __init__(self, level: int, kappa: float = 0.0) -> None:
-        number = whole_number(int(level) if isinstance(level, float) and level.is_integer() else level)
+    def __init__(self, level: float, kappa: float = 0.0) -> None:
+        number = whole_number(
+            int(level)
+            if isinstance(level, float) and math.isfinite(level) and level == round(level)
+            else level
+        )
         if number is None or number < 0:
             raise UsageError(f"A level of reasoning is a whole number of at least 0; got {level!r}.")
         super().__init__(number, kappa)

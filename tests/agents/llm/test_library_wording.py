@@ -98,3 +98,11 @@ def test_what_is_no_amount_of_the_game_is_asked_again_and_never_made_up(reply):
     assert reading.outcome == "invalid"
     assert reading.points == ()
     assert reading.detail
+
+
+def test_an_amount_can_be_asked_for_in_words_of_one_s_own():
+    env = make_env("public_goods")
+    env.reset(seed=1)
+    own = "You have {{ game.parameters.endowment | number }} apples. {% include 'answer_scale.j2' %}"
+    text = render_scale(env.unwrapped.turn("player_0"), template=own).messages[-1]["content"]
+    assert text == "You have 20 apples. Answer with one whole number from 0 to 20."
