@@ -14,11 +14,12 @@ def envs(as_json: Json = False) -> None:
     """List the environments with their roles, parameters and protocols."""
     from ludens.envs import LIBRARY
     from ludens.envs.av.registration import KINDS
+    from ludens.envs.budgets.registration import BUDGET
     from ludens.envs.games import load_games
     from ludens.envs.pricing.registration import PRICING
     from ludens.envs.spec import EnvSpec
 
-    specs = (*PRICING, *KINDS, *(each for each in load_games().values() if isinstance(each, EnvSpec)))
+    specs = (*PRICING, *KINDS, BUDGET, *(each for each in load_games().values() if isinstance(each, EnvSpec)))
     if as_json:
         print_json([*(_family(family) for family in LIBRARY.values()), *map(_kind, specs)])
         return

@@ -10,6 +10,7 @@ from typing import Any
 from pettingzoo import AECEnv, ParallelEnv, aec_registry, make
 
 from ludens.envs.av.registration import register_av
+from ludens.envs.budgets.registration import register_budgets
 from ludens.envs.foreign import as_aec
 from ludens.envs.games import GROUP, LIBRARY, AnyFamily, add_family, built_in, load_game
 from ludens.envs.pricing.registration import register_pricing
@@ -152,4 +153,5 @@ for _family in built_in():
     register_family(_family)
 register_pricing()
 register_av()
+register_budgets()
 register_plugins()

@@ -1,0 +1,1 @@
+"""Choices on budget sets, and how consistent they are."""
