@@ -323,6 +323,7 @@ class ExampleBuilder:
         self.phrasings = phrasings
         self.renderer = PromptRenderer()
         self._terms: dict[tuple[object, ...], Terms] = {}
+        self._cases: dict[tuple[object, ...], Case] = {}
 
     def build(
         self, labels: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
@@ -408,6 +409,12 @@ class ExampleBuilder:
 
     def _case(self, label: Label) -> Case:
         """Return a label as a case with a table, whose best rows are the label's options."""
+        known = (label.game.name, *label.game.parameters.values(), label.node, label.best)
+        if known not in self._cases:
+            self._cases[known] = self._made_case(label)
+        return self._cases[known]
+
+    def _made_case(self, label: Label) -> Case:
         game = label.game
         weights = check_selfish_or_moral(self.preferences, "A table")
         belief = uniform_belief(game)
