@@ -353,6 +353,23 @@ def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(small_disk, tmp_p
     assert resume(path).final_table() == whole
 
 
+def test_decisions_are_read_one_after_the_other_each_with_its_own_calls(path):
+    calls = [replace(CALL, reply=letter) for letter in "abc"]
+    kept = [
+        record(0, 0, Decision(1, calls=(calls[0], calls[1]))),
+        record(2, 0, Decision(0, calls=(calls[2],))),
+    ]
+    with create_run(path, "play", {}, SPECS) as store:
+        store.add_call(0, 1, 0, CALL)  # of a decision that was not reached
+        store.add_call(1, 0, 0, CALL)
+        for each in kept:
+            store.add_decision(each, each.decision.calls)
+    with Run(path) as run:
+        assert next(run.each_decision()) == kept[0]
+        assert list(run.each_decision()) == run.decisions() == kept
+        assert list(run.each_decision(2)) == kept[1:]
+
+
 def test_notes_and_a_number_in_place_of_an_option_come_back(path):
     told = {"plans": "hold at 1.9\n\ud800", "insights": ""}
     decisions = [Decision(2.0, notes=told), Decision(1.4729), Decision(None, "invalid", notes={})]

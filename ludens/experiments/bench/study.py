@@ -208,7 +208,7 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
     def look(self, run: Run, first: Collection[int]) -> Iterable[str]:
         """Return a sentence on every model that has refused many of its first questions."""
         return refusing(
-            [record for record in run.decisions() if record.episode in first], self.config.persona
+            [record for record in run.each_decision() if record.episode in first], self.config.persona
         )
 
     def measure(self, run: Run) -> BenchResult:

@@ -24,7 +24,7 @@ DELAY = 0.5
 """Seconds after which a notebook shows a bar: what is done sooner shows none."""
 
 PAUSE = 0.25
-"""The least number of seconds between two updates of a notebook's bar."""
+"""The least number of seconds between two updates of a bar: to show one costs more than to count."""
 
 
 @contextmanager
@@ -45,7 +45,13 @@ def progress_bar(console: Console, title: str, *, hidden: bool = False) -> Itera
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None, spent="")
 
+        shown = -PAUSE
+
         def report(standing: Standing) -> None:
+            nonlocal shown
+            if (now := time.monotonic()) - shown < PAUSE and standing.done < standing.total:
+                return
+            shown = now
             bar.update(task, completed=standing.done, total=standing.total, spent=spent(standing))
 
         yield report

@@ -29,7 +29,7 @@ def count_statuses(ended: Iterable[str] | Mapping[str, int]) -> dict[str, int]:
     return {status: counts[status] for status in STATUSES if status != "low_mass" or counts[status]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EpisodeSpec:
     """An episode to be played: its number in the run (which also picks its seed) and what tells it apart.
 

@@ -138,19 +138,29 @@ def select_episodes(database: sqlite3.Connection, most: int = -1) -> Iterator[Ep
         yield EpisodeRecord(episode, json.loads(labels), status, json.loads(payoffs), _stored(detail))
 
 
+def select_labels(database: sqlite3.Connection, episode: int) -> dict[int, Mapping[str, Any]]:
+    """Return the labels of one episode, by its number."""
+    found = database.execute("SELECT episode, labels FROM episodes WHERE episode = ?", (episode,))
+    return {number: json.loads(text) for number, text in found}
+
+
 def select_decisions(
     database: sqlite3.Connection, labels: Mapping[int, Mapping[str, Any]], episode: int | None = None
 ) -> Iterator[DecisionRecord]:
-    """Return the decisions of one episode, or of all, with their calls; `labels` are those of the
-    episodes.
+    """Yield the decisions of one episode, or of all, one after the other, with their calls; `labels` are
+    those of the episodes.
     """
     condition, values = ("", ()) if episode is None else (" WHERE episode = ?", (episode,))
-    calls: dict[tuple[int, int], list[Call]] = {}
-    for place, call in _calls(database, condition, values):
-        calls.setdefault(place, []).append(call)
+    calls = _calls(database, condition, values)
+    ahead = next(calls, None)
     query = f"SELECT {_DECISION_COLUMNS} FROM decisions{condition} ORDER BY episode, step"
     for row in database.execute(query, values):
-        yield _decision_record(row, labels[row[0]], tuple(calls.get((row[0], row[1]), ())))
+        place, own = (row[0], row[1]), []
+        while ahead is not None and ahead[0] <= place:
+            if ahead[0] == place:  # others are of decisions that were not reached
+                own.append(ahead[1])
+            ahead = next(calls, None)
+        yield _decision_record(row, labels[row[0]], tuple(own))
 
 
 def select_calls(database: sqlite3.Connection, episode: int) -> dict[int, list[Call]]:
@@ -196,7 +206,7 @@ def _calls(
     texts = _Texts(database)
     for row in database.execute(
         f"SELECT {_CALL_COLUMNS} FROM calls{condition} ORDER BY episode, step, number", values
-    ).fetchall():
+    ):
         values_of = [_stored(value) for value in row]
         episode, step, _, model, messages, reply, outcome, detail, parameters, shares = values_of[:10]
         prompt_tokens, completion_tokens, cost, seconds, retries, marks = values_of[10:]

@@ -156,13 +156,19 @@ class Run(Shown):
 
     def decisions(self, episode: int | None = None) -> list[DecisionRecord]:
         """Return the decisions of all episodes, or of one, in their order, with the calls behind each."""
-        labels = {record.index: record.labels for record in self.episodes()}
-        if episode is not None and episode not in labels:
-            raise NoRunError(
-                f"{self.path} has no episode {episode}; its episodes are 0 to {len(labels) - 1}."
-            )
+        return list(self.each_decision(episode))
+
+    def each_decision(self, episode: int | None = None) -> Iterator[DecisionRecord]:
+        """Yield what `decisions` returns one after the other: a long run need not fit into memory."""
         with self._reading() as database:
-            return list(rows.select_decisions(database, labels, episode))
+            if episode is None:
+                labels: Mapping[int, Mapping[str, Any]] = {
+                    record.index: record.labels for record in rows.select_episodes(database)
+                }
+            elif not (labels := rows.select_labels(database, episode)):
+                (count,) = database.execute("SELECT count(*) FROM episodes").fetchone()
+                raise NoRunError(f"{self.path} has no episode {episode}; its episodes are 0 to {count - 1}.")
+            yield from rows.select_decisions(database, labels, episode)
 
     def table(self) -> list[dict[str, Any]]:
         """Return one row per episode: number, labels, status, ``payoff <seat>`` of every seat, detail."""

@@ -105,7 +105,7 @@ async def run_episodes(
     """
     check_concurrency(concurrency)
     over = FINISHED if abort_run else FINISHED | {"aborted"}
-    ended = {record.index for record in store.episodes() if record.status in over}
+    ended = store.ended(over)
     todo = [spec for spec in specs if spec.index not in ended]
     todo.sort(key=lambda spec: spec.index not in first)
     trial = {spec.index for spec in todo if spec.index in first}

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -120,9 +120,6 @@ class Store:
             with translated(self.path):
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = NORMAL")
-                self._labels = {
-                    record.index: record.labels for record in rows.select_episodes(self._database)
-                }
             self._earlier = float(self.manifest["seconds"])
             self._place = Place(self.path, self._database)
         except BaseException:
@@ -159,17 +156,24 @@ class Store:
             EpisodeSpec(each.index, each.labels) for each in self.episodes() if each.status not in FINISHED
         ]
 
+    def ended(self, statuses: Collection[str]) -> set[int]:
+        """Return the numbers of the episodes that stand at one of these statuses."""
+        with self._reading() as database:
+            standing = database.execute("SELECT episode, status FROM episodes")
+            return {episode for episode, status in standing if status in statuses}
+
     def decisions(self, episode: int) -> list[DecisionRecord]:
         """Return the decisions made in an episode so far."""
         with self._reading() as database:
-            return list(rows.select_decisions(database, self._labels, episode))
+            return list(rows.select_decisions(database, rows.select_labels(database, episode), episode))
 
     def kept(self, episode: int) -> tuple[list[DecisionRecord], dict[int, list[Call]]]:
         """Return the decisions made in an episode so far, and by step the calls made for decisions that were
         not reached.
         """
         with self._reading() as database:
-            decisions = list(rows.select_decisions(database, self._labels, episode))
+            labels = rows.select_labels(database, episode)
+            decisions = list(rows.select_decisions(database, labels, episode))
             calls = rows.select_calls(database, episode)
         for record in decisions:
             calls.pop(record.step, None)
@@ -250,7 +254,6 @@ class Store:
             _set(database, "addresses", list(addresses))
             _set(database, "status", "running")
             _set(database, "detail", "")
-        self._labels |= {spec.index: spec.labels for spec in specs}
 
     def set_addresses(self, addresses: Sequence[Mapping[str, Any]]) -> None:
         """Keep which models are reached elsewhere than the configuration says."""
@@ -385,7 +388,7 @@ def _put(draft: Path, target: Path) -> None:
 def _add(database: sqlite3.Connection, specs: Sequence[EpisodeSpec]) -> None:
     database.executemany(
         "INSERT INTO episodes VALUES (?, ?, 'planned', '{}', '')",
-        [(spec.index, rows.as_json(dict(spec.labels))) for spec in specs],
+        ((spec.index, rows.as_json(dict(spec.labels))) for spec in specs),
     )
 
 
