@@ -200,3 +200,21 @@ def test_the_command_s_help_fits_80_columns(ran):
     code, out, _ = ran("--help")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_consistency_is_said_before_the_parameters(ran, tmp_path):
+    rows = ["subject,price_own,price_other,own,other", "a,2,1,4,1", "a,1,2,1,4", "b,1,1,5,5", "b,1,2,6,2"]
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    found = json.loads(ran("t.csv", "--model", "ces", "--fix", "rho=0.5", "--json")[1])[0]
+    assert found["notes"][0].startswith("Efficiency (Afriat's CCEI): 0.833 in the median of 2 subjects")
+    assert "0.667 at least; 1 satisfy GARP" in found["notes"][0]
+    lines = ["subject,self_x,other_x,self_y,other_y,choice_x", "a,5,5,6,6,1", "a,10,0,6,6,1", "a,6,6,10,0,1"]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    notes = json.loads(ran("t.csv", "--model", "fehr_schmidt", "--json")[1])[0]["notes"]
+    assert (
+        notes[0]
+        == "Dominance: of 1 choices where an option gave everybody less than another, 100.0 per cent took it."
+    )
+    assert notes[1].startswith("Transitivity: one ordering of the options explains 67 per cent")
+    code, _, err = ran("t.csv", "--model", "fehr_schmidt", "--label", "tab:x")
+    assert (code, "--latex" in err) == (2, True)

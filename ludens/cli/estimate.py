@@ -101,6 +101,12 @@ def estimate(
     latex: Annotated[
         Path | None, typer.Option(help="Write the table as LaTeX (booktabs).", show_default=False)
     ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Label of the LaTeX table, such as tab:people.", show_default=False)
+    ] = None,
+    caption: Annotated[
+        str | None, typer.Option(help="Caption of the LaTeX table.", show_default=False)
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every number as CSV.", show_default=False)] = None,
     figure: Annotated[
         Path | None,
@@ -118,6 +124,8 @@ def estimate(
     from ludens.experiments.report.drawing import check_figure
     from ludens.experiments.runs.files import write_table
 
+    if latex is None and (label is not None or caption is not None):
+        raise UsageError("--label and --caption belong to a LaTeX table: name its file by --latex.")
     if figure is not None:
         check_figure(figure)
     reading = {
@@ -145,7 +153,13 @@ def estimate(
         raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")
     tables = run_estimate(source, request)
     if latex is not None:
-        write_table("\n".join(to_latex(table, stars=stars) for table in tables), latex, "name another file.")
+        # Of several tables the later ones number their labels.
+        labels = [label and label + (f"-{place}" if place else "") for place in range(len(tables))]
+        texts = [
+            to_latex(table, stars=stars, label=name, caption=caption)
+            for table, name in zip(tables, labels, strict=True)
+        ]
+        write_table("\n".join(texts), latex, "name another file.")
     if csv is not None:
         write_table(to_csv(tables), csv, "name another file.")
     if figure is not None:

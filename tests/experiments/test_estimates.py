@@ -363,6 +363,19 @@ def test_the_table_in_every_form():
     assert found["estimates"][1]["estimate"] is None
 
 
+def test_latex_has_a_label_a_caption_and_numbers_aligned_at_the_point():
+    values = [("alpha", "α", -0.0835, 0.0148, -0.1125, -0.0545, 1e-8), ("beta", "β", math.nan)]
+    latex = to_latex(table_of(("one", values)), stars=True, label="tab:a_1".replace("_", "-"), caption="50 %")
+    assert r"\label{tab:a-1}" in latex
+    assert r"\caption{50 \%}" in latex
+    assert r"\begin{tabular}{lD{.}{.}{-1}}" in latex
+    assert " & -0.084*** " in latex  # in math mode, where a hyphen is a minus
+    assert r"& \multicolumn{1}{c}{one}" in latex
+    assert r"\multicolumn{1}{r}{--}" in latex
+    with pytest.raises(UsageError, match="A label of LaTeX"):
+        to_latex(table_of(("one", values)), label="tab{}")
+
+
 def test_many_subjects_are_summed_up_and_kept_whole_in_files():
     columns = [(f"s{number}", [("alpha", "α", number / 30)]) for number in range(31)]
     columns.append(("dark", [("alpha", "α", math.nan)]))

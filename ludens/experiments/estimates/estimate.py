@@ -114,7 +114,21 @@ def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple
         tables = (subjects_of(choices, request),)
     else:
         tables = (of_fit(fit(choices, request.model, **request.settings), request.errors or "cluster"),)
-    return tuple(replace(table, notes=(*choices.notes, *table.notes)) for table in tables)
+    before = (*choices.notes, *_consistency(source, settings))
+    return tuple(replace(table, notes=(*before, *table.notes)) for table in tables)
+
+
+def _consistency(source: str | os.PathLike[str], settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is known of the consistency of choices between payoffs; nothing of other choices."""
+    from ludens.experiments.estimates.consistency import consistency_notes
+    from ludens.preferences.estimation.data.tables import read_choices
+    from ludens.preferences.rationality.menus import PAYOFFS
+
+    try:
+        payoffs = read_choices(source, PAYOFFS, **settings)
+    except UsageError:
+        return ()
+    return tuple(consistency_notes(payoffs))
 
 
 def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:

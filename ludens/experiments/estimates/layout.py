@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from statistics import mean, quantiles, stdev
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ludens.display.printable import harmless, printable
 from ludens.display.table import Table
+from ludens.errors import UsageError
 from ludens.experiments.estimates.table import EstimateTable, Fact, Value
 from ludens.experiments.report import terminal
 from ludens.experiments.report.names import DASH, finite, policy_name
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _SIDE_BY_SIDE = 5  # more columns than this are turned into rows
 _SUMMED = 20  # more subjects than this are summed up; CSV and JSON hold them all
+_LABEL = re.compile(r"[A-Za-z0-9:._/-]+")
+_NUMBER = re.compile(r"\(?[−-]?\d+(\.\d+)?\)?\**")
 _STARS = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
 _LETTERS = {
     "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "δ": r"$\delta$", "κ": r"$\kappa$",
@@ -63,23 +67,43 @@ def print_table(table: EstimateTable, console: Console, *, stars: bool = False) 
         say(console, f"• {note}")
 
 
-def to_latex(table: EstimateTable, *, stars: bool = False) -> str:
-    r"""Return a LaTeX table in the style of ``booktabs``, the only package that it needs.
+def to_latex(
+    table: EstimateTable, *, stars: bool = False, label: str | None = None, caption: str | None = None
+) -> str:
+    r"""Return a LaTeX table in the style of ``booktabs``, with numbers aligned at their decimal points by
+    ``dcolumn``.
 
     Text of users and models is escaped.
+
+    Args:
+        table: the table.
+        stars: mark significance.
+        label: what ``\ref`` names the table by; None for no label.
+        caption: None for the table's title and source.
+
+    Raises:
+        UsageError: the label holds characters that LaTeX does not take in one.
     """
+    if label is not None and not _LABEL.fullmatch(label):
+        raise UsageError(f"A label of LaTeX has letters, digits and -:._/ alone; got {label!r}.")
     header, body = _cells(table, stars)
-    groups = [" \\\\\n".join(" & ".join(map(_latex, row)) for row in group) + " \\\\" for group in body]
+    groups = [
+        " \\\\\n".join(" & ".join([_latex(row[0]), *map(_aligned, row[1:])]) for row in group) + " \\\\"
+        for group in body
+    ]
     notes = [*_below(table, stars), *(printable(note) for note in table.notes)]
+    titles = [_latex(header[0]), *(rf"\multicolumn{{1}}{{c}}{{{_latex(title)}}}" for title in header[1:])]
+    text = f"{table.title} ({table.source})" if caption is None else caption
     return "\n".join(
         [
-            r"% needs \usepackage{booktabs}",
+            r"% needs \usepackage{booktabs,dcolumn}",
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_latex(table.title)} ({_latex(table.source)})}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+            rf"\caption{{{_latex(text)}}}",
+            *([rf"\label{{{label}}}"] if label else []),
+            rf"\begin{{tabular}}{{l{'D{.}{.}{-1}' * (len(header) - 1)}}}",
             r"\toprule",
-            " & ".join(map(_latex, header)) + r" \\",
+            " & ".join(titles) + r" \\",
             r"\midrule",
             "\n\\midrule\n".join(groups),
             r"\bottomrule",
@@ -90,6 +114,13 @@ def to_latex(table: EstimateTable, *, stars: bool = False) -> str:
             "",
         ]
     )
+
+
+def _aligned(cell: str) -> str:
+    """Return a cell of a column that is aligned at the decimal point, where LaTeX is in math mode."""
+    if _NUMBER.fullmatch(cell):
+        return cell.replace("−", "-")
+    return rf"\multicolumn{{1}}{{r}}{{{_latex(cell)}}}" if cell else ""
 
 
 def to_csv(tables: Sequence[EstimateTable]) -> str:
