@@ -141,8 +141,10 @@ def _moves_of_others(policy: Policy, turn: Turn, *, rounds: bool) -> Iterator[bo
 
 def _is_deed(turn: Turn, step: Step) -> bool:
     """Return whether a step is one of the game itself, and none that a mechanism adds, such as a message."""
-    staged = turn.game.staged if isinstance(turn.game, StageGame) else None
-    return staged is None or node_in_game(staged.base, step.label) != step.label
+    game = _own_game(turn)
+    return game is turn.game or (
+        isinstance(game, StrategicGame) and node_in_game(game, step.label) != step.label
+    )
 
 
 def _was_prosocial(policy: Policy, turn: Turn, step: Step) -> bool:
@@ -155,20 +157,20 @@ def _was_prosocial(policy: Policy, turn: Turn, step: Step) -> bool:
 def _options(policy: Policy, turn: Turn) -> tuple[str, list[str]]:
     """Return the option that cooperates at a turn, and the others."""
     game = turn.game
-    if not isinstance(game, StageGame) or game.staged is None:
+    if not isinstance(game, StageGame) or game.base is None:
         good = _prosocial(policy, turn, turn.node)
         return good, [option.name for option in turn.options if option.name != good]
-    base = game.staged.base
+    base = game.base
     role = base.seats[seat_roles(base).index(turn.role)] if turn.role not in base.roles else turn.role
     good = _prosocial(policy, turn, base.node(role))
     bad = tuple(name for name in base.finite[role].names if name != good)
-    chosen, others = game.staged.rule(game.stage, good, bad)
+    chosen, others = (good, bad) if game.staged is None else game.staged.rule(game.stage, good, bad)
     return chosen, list(others)
 
 
 def _own_game(turn: Turn) -> object:
     """Return the game of a turn; of one with a mechanism, the game that it is around."""
-    return turn.game.staged.base if isinstance(turn.game, StageGame) and turn.game.staged else turn.game
+    return turn.game.base if isinstance(turn.game, StageGame) and turn.game.base else turn.game
 
 
 def _prosocial(policy: Policy, turn: Turn, node: str) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from typing import Any, Literal
 
+from ludens.agents.llm.prompts.mechanisms import FOLDER, Mechanical, around
 from ludens.agents.llm.prompts.own import FRAMING, OwnTemplate, own_labels
 from ludens.agents.llm.prompts.surfaces import TABLE, is_table, is_varied, neutral_words, surface
 from ludens.agents.llm.prompts.tables import PROGRAMS, Table, show, table_of
@@ -271,7 +272,7 @@ def worded(turn: Turn) -> Turn:
     """Return the turn as templates word it: that of a small game in which all move at once as a turn of its
     tree, unless the game has rules of its own in words.
     """
-    if has_rules(turn.game.name):
+    if has_rules(turn.game.name) or around(turn) is not None:
         return turn
     return as_tree(turn) or turn
 
@@ -318,8 +319,16 @@ def _framed(framing: str, turn: Turn) -> _Source:
         module = WORDINGS.environment.get_template(name).make_module(dict(context))
         return str(module).strip(), getattr(module, "phrases", {})
 
-    rules = f"{RULES}/{turn.game.name}.j2" if name.endswith(SIMULTANEOUS) else ""
-    return _Source(framing, name, letters, rendered, (name, *filter(None, [rules])), " ".join(letters))
+    rules = _rules_of(turn) if name.endswith(SIMULTANEOUS) else ()
+    return _Source(framing, name, letters, rendered, (name, *rules), " ".join(letters))
+
+
+def _rules_of(turn: Turn) -> tuple[str, ...]:
+    """Return the templates of the rules of a game in which all move at once."""
+    if (base := around(turn)) is None:
+        return (f"{RULES}/{turn.game.name}.j2",)
+    told = f"{RULES}/{base.name}.j2" if has_rules(base.name) else f"{FOLDER}/table.j2"
+    return (told, *(f"{FOLDER}/{name}.j2" for name in WORDINGS.names(FOLDER)))
 
 
 def _varied(framing: str, turn: Turn) -> _Source:
@@ -395,7 +404,7 @@ def _template_name(framing: str, turn: Turn) -> str:
         return own
     if isinstance(turn.game, GameTree):
         return f"{framing}/{ANY}"
-    if isinstance(turn.game, StrategicGame) and has_rules(turn.game.name):
+    if isinstance(turn.game, StrategicGame) and (has_rules(turn.game.name) or around(turn) is not None):
         # A paraphrase says the tables of game trees in other words; rules are not paraphrased.
         return f"{framing if '/' not in framing else NEUTRAL}/{SIMULTANEOUS}"
     raise WordingError(f"Framing {framing!r} has no wording for {turn.game.name}: add wordings/{own}.")
@@ -438,6 +447,8 @@ def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
             for place, number in enumerate(shown)
         ],
     }
+    if (base := around(turn)) is not None:
+        return plain | _with_mechanism(turn, order, plain, base)
     if isinstance(turn.game, StrategicGame):
         return plain | {
             "players": len(turn.game.seats),
@@ -448,6 +459,16 @@ def _context(turn: Turn, order: int, letters: Sequence[str]) -> dict[str, Any]:
         tree = LabelledTree(turn.game, order, letters)
         return plain | tree.facts(turn) | {"facts": _labelled(turn.facts, tree, letters)}
     return plain
+
+
+def _with_mechanism(turn: Turn, order: int, plain: Mapping[str, Any], base: StrategicGame) -> dict[str, Any]:
+    """Return what templates may use of a game with a mechanism."""
+    told = Mechanical(turn, order, f"{RULES}/{base.name}.j2" if has_rules(base.name) else None)
+    options = [{**each, "option": told.option(each["option"])} for each in plain["options"]]
+    facts = dict(turn.facts)
+    if "reputation" in facts:
+        facts["reputation"] = told.reputation(facts["reputation"])
+    return told.facts() | {"options": options, "facts": facts}
 
 
 def _labelled(facts: Mapping[str, Any], tree: LabelledTree, letters: Sequence[str]) -> Mapping[str, Any]:

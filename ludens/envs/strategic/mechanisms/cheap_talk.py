@@ -16,6 +16,7 @@ from ludens.envs.strategic.actions import MAX_ACTIONS, named
 from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.strategic.mechanisms.foresight import selfish_play
 from ludens.envs.strategic.mechanisms.mechanism import (
+    CHOICE,
     Foresight,
     History,
     Mechanism,
@@ -23,9 +24,9 @@ from ludens.envs.strategic.mechanisms.mechanism import (
     StagedGame,
     StageGame,
     anticipating,
+    choice_in,
     on_grid,
     role_payoffs,
-    stage_of,
 )
 from ludens.envs.strategic.tree_form import node_of
 from ludens.envs.tree.nodes import GameError
@@ -83,7 +84,7 @@ class _Talk(StagedGame):
         """Return the next stage after a history that is shorter than a round."""
         seats = self.base.seats
         if history:
-            return Stage("choice", (self._last,) * len(seats), seats)
+            return Stage(CHOICE, (self._last,) * len(seats), seats)
         return Stage(MESSAGE, (self._first,) * len(seats), seats)
 
     def choices(self, history: History) -> Sequence[float]:
@@ -124,7 +125,7 @@ class _Talk(StagedGame):
 
     @cached_property
     def _last(self) -> StageGame:
-        return stage_of(self.base, "choice", self)
+        return choice_in(self.base, self)
 
     @cached_property
     def _first(self) -> StageGame:
@@ -138,6 +139,8 @@ class _Talk(StagedGame):
             parameters=dict(self.base.parameters),
             protocol=self.base.protocol,
             stage=MESSAGE,
+            base=self.base,
+            mechanism=self.mechanism,
             staged=self,
             anticipated=following,
         )

@@ -26,6 +26,7 @@ from ludens.envs.strategic.actions import named
 from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.strategic.mechanisms.foresight import efficient_alike, selfish_play, together
 from ludens.envs.strategic.mechanisms.mechanism import (
+    CHOICE,
     Foresight,
     History,
     Mechanism,
@@ -33,9 +34,9 @@ from ludens.envs.strategic.mechanisms.mechanism import (
     StagedGame,
     StageGame,
     anticipating,
+    choice_in,
     on_grid,
     role_payoffs,
-    stage_of,
 )
 from ludens.envs.strategic.tree_form import node_of
 from ludens.envs.tree.nodes import GameError
@@ -131,7 +132,7 @@ class ContractGame(StagedGame):
         """Return the next stage after a history that is shorter than a round."""
         seats = self.base.seats
         if history:
-            return Stage("choice", (self._acts[self._signed(history[0])],) * len(seats), seats)
+            return Stage(CHOICE, (self._acts[self._signed(history[0])],) * len(seats), seats)
         return Stage(SIGNATURE, (self._first,) * len(seats), seats)
 
     def choices(self, history: History) -> Sequence[float]:
@@ -170,12 +171,13 @@ class ContractGame(StagedGame):
                 _Bound(self.base, agreed, fine),
                 parameters={**self.base.parameters, "fine": fine},
                 protocol=self.base.protocol,
-                stage="choice",
+                base=self.base,
+                mechanism=self.mechanism,
                 staged=self,
             )
             for fine in self.fines
         ]
-        return (*bound, stage_of(self.base, "choice", self))
+        return (*bound, choice_in(self.base, self))
 
     @cached_property
     def _first(self) -> StageGame:
@@ -188,6 +190,8 @@ class ContractGame(StagedGame):
             parameters=dict(self.base.parameters),
             protocol=self.base.protocol,
             stage=SIGNATURE,
+            base=self.base,
+            mechanism=self.mechanism,
             staged=self,
             anticipated=following,
         )

@@ -14,7 +14,7 @@ from ludens.envs.base import StepResult, observation_space
 from ludens.envs.strategic.env import StrategicEnv
 from ludens.envs.strategic.mechanisms.mechanism import Stage, StagedGame
 from ludens.envs.strategic.tree_form import own_first, seat_roles
-from ludens.envs.strategic.turns import MOST_NAMED
+from ludens.envs.strategic.turns import MOST_NAMED, amounts
 from ludens.envs.turn import Option, PastRound, Step, Turn
 from ludens.errors import UsageError
 
@@ -119,6 +119,7 @@ class StagedEnv(StrategicEnv):
             round=self.round,
             rounds=self.rounds,
             facts=self._facts(seat),
+            scale=amounts(game.finite[role]),
         )
 
     def _facts(self, seat: int) -> dict[str, Any]:

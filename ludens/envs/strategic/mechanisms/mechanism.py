@@ -22,6 +22,9 @@ from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.tree.nodes import GameError
 from ludens.envs.turn import Step
 
+CHOICE = "choice"
+"""The stage in which the players of the base game act."""
+
 History = Sequence[Sequence[float]]
 """The numbers of the actions of all players in each stage so far, both in the order of the game's seats."""
 
@@ -48,20 +51,24 @@ class Mechanism(ABC):
 
 @dataclass(frozen=True, eq=False)
 class StageGame(StrategicGame):
-    """The simultaneous game of one stage, with what follows it as payoffs.
+    """A simultaneous game with a mechanism, or one stage of it with what follows as payoffs.
 
     Attributes:
         stage: the name of the stage; it names the information sets.
-        staged: the game with the mechanism, of whose rounds this is a stage.
+        base: the game that the mechanism is around.
+        mechanism: the rule.
+        staged: the game of whose rounds this is a stage; None where all move at once.
         anticipated: from a foresight to the payoff function; None where nothing follows that depends on it.
     """
 
-    stage: str = ""
+    stage: str = CHOICE
+    base: StrategicGame | None = None
+    mechanism: Mechanism | None = None
     staged: StagedGame | None = None
     anticipated: Callable[[Foresight], Callable[[Floats], Floats]] | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        own = ("stage", "staged", "anticipated")
+        own = ("stage", "base", "mechanism", "staged", "anticipated")
         return super().__getstate__() | {name: getattr(self, name) for name in own}
 
     def node(self, role: str) -> str:
@@ -149,23 +156,20 @@ class StagedGame(ABC):
         """
 
 
-def stage_of(game: StrategicGame, stage: str, staged: StagedGame) -> StageGame:
-    """Return a game as a stage of a round."""
+def choice_in(game: StrategicGame, staged: StagedGame) -> StageGame:
+    """Return a game as the stage of a round in which its players act."""
     return StageGame(
-        _named(game, stage),
+        game.name,
         dict(game.players),
         dict(game.actions),
         game.payoff,
         game.own_payoff,
         dict(game.parameters),
         game.protocol,
-        stage=stage,
+        base=staged.base,
+        mechanism=staged.mechanism,
         staged=staged,
     )
-
-
-def _named(game: StrategicGame, stage: str) -> str:
-    return game.name if stage == "choice" else f"{game.name} {stage}"
 
 
 def role_payoffs(game: StrategicGame, foresight: Foresight) -> Floats:

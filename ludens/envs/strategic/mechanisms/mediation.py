@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ludens.envs.strategic.actions import named
 from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.strategic.mechanisms.foresight import alike, efficient_alike, together
-from ludens.envs.strategic.mechanisms.mechanism import Mechanism, on_grid
+from ludens.envs.strategic.mechanisms.mechanism import Mechanism, StageGame, on_grid
 from ludens.envs.tree.nodes import GameError
 
 DELEGATE = "delegate"
@@ -72,25 +72,39 @@ class Mediation(Mechanism):
                     f"{game!r} has an action {DELEGATE!r} of its own in role {role!r}: rename it."
                 )
         if self.rule is None:
-            play = partial(
-                _by_unanimity, self._places(game, self.all_delegate, efficient_alike(game)),
-                self._places(game, self.otherwise, _holding_down(game)),
-            )  # fmt: skip
+            everybody, some = (self._by_seat(game, plan) for plan in self.plans(game))
+            play = partial(_by_unanimity, everybody, some)
         else:
             play = partial(_by_table, self._table(game, self.rule))
-        return StrategicGame(
+        return StageGame(
             f"{game.name}_with_mediation",
             dict(game.players),
             {role: named(*actions.names, DELEGATE) for role, actions in game.finite.items()},
             partial(_payoff, game, play),
             parameters=dict(game.parameters),
-            protocol=None if game.protocol is None else f"{game.protocol} with mediation",
+            protocol=game.protocol,
+            base=game,
+            mechanism=self,
         )
 
-    def _places(self, game: StrategicGame, action: str | None, usual: dict[str, int]) -> NDArray[np.intp]:
-        if action is not None:
-            usual = {role: _place(game, role, action) for role in game.roles}
-        return np.array([usual[role] for role in game.seats])
+    def plans(self, game: StrategicGame) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what the mediator plays for each role where all delegate, and where somebody does not;
+        without a rule that is a function.
+
+        Raises:
+            GameError: an action is none of the game's.
+        """
+        usual = ((self.all_delegate, efficient_alike), (self.otherwise, _holding_down))
+        both = []
+        for named_, chosen in usual:
+            places = (
+                chosen(game) if named_ is None else {role: _place(game, role, named_) for role in game.roles}
+            )
+            both.append({role: game.finite[role].names[place] for role, place in places.items()})
+        return both[0], both[1]
+
+    def _by_seat(self, game: StrategicGame, plan: dict[str, str]) -> NDArray[np.intp]:
+        return np.array([_place(game, role, plan[role]) for role in game.seats])
 
     def _table(self, game: StrategicGame, rule: Rule) -> NDArray[np.intp]:
         players = len(game.seats)

@@ -22,6 +22,7 @@ from ludens.checks import real_number, whole_number
 from ludens.envs.strategic.actions import named, whole_numbers
 from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.strategic.mechanisms.mechanism import (
+    CHOICE,
     Foresight,
     History,
     Mechanism,
@@ -29,8 +30,8 @@ from ludens.envs.strategic.mechanisms.mechanism import (
     StagedGame,
     StageGame,
     anticipating,
+    choice_in,
     on_grid,
-    stage_of,
 )
 from ludens.envs.strategic.tree_form import node_of, own_first, seat_roles
 from ludens.envs.tree.nodes import GameError
@@ -103,7 +104,7 @@ class SanctionGame(StagedGame):
         """Return the next stage after a history that is shorter than a round."""
         seats = self.base.seats
         if not history:
-            return Stage("choice", (self._first,) * len(seats), seats)
+            return Stage(CHOICE, (self._first,) * len(seats), seats)
         number = len(history)
         paid = self._earned(history[0])
         names = seat_roles(self.base)
@@ -149,7 +150,7 @@ class SanctionGame(StagedGame):
 
     def rule(self, stage: str, good: str, bad: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         """Return what a rule does in a stage: it assigns no points."""
-        return (good, bad) if stage == "choice" else ("0", ("0",))
+        return (good, bad) if stage == CHOICE else ("0", ("0",))
 
     def _earned(self, chosen: Sequence[float]) -> Floats:
         values = self.chosen_values(chosen)
@@ -161,7 +162,7 @@ class SanctionGame(StagedGame):
 
     @cached_property
     def _first(self) -> StageGame:
-        last = stage_of(self.base, "choice", self)
+        last = choice_in(self.base, self)
         if self.base.profiles > MOST_FORESEEN:
             return last
         return replace(last, anticipated=anticipating(_foreseen, self))
@@ -177,6 +178,8 @@ class SanctionGame(StagedGame):
             _Assigned(now, mine, target, rule.cost, rule.effect),
             parameters={"cost": rule.cost, "effect": rule.effect},
             stage=_label(number),
+            base=self.base,
+            mechanism=self.mechanism,
             staged=self,
         )
 
