@@ -31,7 +31,8 @@ _STARS = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
 _LETTERS = {
     "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "δ": r"$\delta$", "κ": r"$\kappa$",
     "λ": r"$\lambda$", "ρ": r"$\rho$", "σ": r"$\sigma$", "θ": r"$\theta$",
-    "≤": r"$\leq$", "≥": r"$\geq$", "−": "$-$", "–": "--", "×": r"$\times$", "·": r"$\cdot$",
+    "∞": r"$\infty$", "≤": r"$\leq$", "≥": r"$\geq$",
+    "−": "$-$", "–": "--", "×": r"$\times$", "·": r"$\cdot$",
 }  # fmt: skip
 _SPECIAL = {character: "\\" + character for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -216,7 +217,7 @@ def _error(value: Value) -> str:
         return f"({figure_text(value.se)})"
     if math.isinf(value.low) or math.isinf(value.high):
         if math.isinf(value.low) and math.isinf(value.high):
-            return "[any]"
+            return "[∞]" if value.low == value.high else "[any]"
         return f"[≥ {figure_text(value.low)}]" if math.isinf(value.high) else f"[≤ {figure_text(value.high)}]"
     return "" if math.isnan(value.low) else f"[{figure_text(value.low)}, {figure_text(value.high)}]"
 

@@ -117,6 +117,14 @@ def of_individuals(found: Individuals) -> EstimateTable:
         for kind, count in found.warned().items()
         if kind != "few_clusters"
     ]
+    ranged = [fit for fit in found.fits if fit.ranges]
+    if ranged:
+        noiseless = sum(len(set(fit.ranges.get(fit.names[-1], (0.0, 1.0)))) == 1 for fit in ranged)
+        notes.append(
+            f"In place of numbers, {len(ranged)} of {len(columns)} subjects have ranges, in brackets and in "
+            f"CSV and JSON: for {noiseless} of them all values that explain every choice without noise, for "
+            "the others those that a likelihood ratio does not reject at 5 %."
+        )
     words = error_words("hessian", "subject")
     return make_table(found.fits[0].model, columns, facts, notes, errors=words, unit="subject")
 

@@ -199,22 +199,28 @@ def make_table(
 
 def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
     """Return a fit as a column."""
+    from ludens.preferences.estimation.fitting.results import two_sided
+
     kind: ErrorKind = "cluster" if errors == "ratio" else errors
     spread = fit.standard_errors(kind)
+    freedom = max(fit.clusters - 1, 1) if kind == "cluster" else math.inf
     ends = [(low, high) for low, high in fit.intervals(kind=kind).tolist()]
     values = []
     for place, parameter in enumerate(fit.model.parameters):
         value, error = float(fit.values[place]), float(spread[place])
         known = math.isfinite(error)
+        low, high = ends[place] if known else (math.nan, math.nan)
+        if math.isnan(value):
+            low, high = fit.ranges.get(parameter.name, (math.nan, math.nan))
         values.append(
             Value(
                 parameter.name,
                 parameter.symbol,
                 value,
                 se=error,
-                low=ends[place][0] if known else math.nan,
-                high=ends[place][1] if known else math.nan,
-                p=math.erfc(abs(value / error) / math.sqrt(2)) if error > 0 else math.nan,
+                low=low,
+                high=high,
+                p=two_sided(value / error, freedom) if error > 0 else math.nan,
                 fixed=parameter.name in fit.fixed,
                 about=parameter.about,
             )

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import sparse, special, stats
 
 from ludens.display.notebook import Shown
 from ludens.errors import LudensError, UsageError
@@ -70,6 +70,8 @@ class Posterior(Shown):
         divergences: the number of transitions that diverged after the warm-up.
         fixed: parameters that the caller held at a value.
         warnings: problems of the chains.
+        spreads: the standard deviations of the population, on the scale of g (see the module's docstring),
+            shape (chains, draws, p); None without a hierarchy.
     """
 
     shown_by: ClassVar[str] = "ludens.preferences.estimation.views:of_posterior"
@@ -84,6 +86,7 @@ class Posterior(Shown):
     divergences: int
     fixed: Mapping[str, float]
     warnings: tuple[PosteriorWarning, ...]
+    spreads: Floats | None = None
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value:.4g}" for name, value in zip(self.names, self.values, strict=True))
@@ -261,7 +264,7 @@ def _sample(
         )
         sampler.run(jax.random.PRNGKey(seed))
         kept = sampler.get_samples(group_by_chain=True)
-        found = {name: np.asarray(kept[name]) for name in ("theta", "individuals") if name in kept}
+        found = {name: np.asarray(kept[name]) for name in ("theta", "individuals", "spread") if name in kept}
         found["diverging"] = np.asarray(sampler.get_extra_fields(group_by_chain=True)["diverging"])
     return found
 
@@ -315,13 +318,13 @@ def _spread(choices: Choices) -> float:
 def _conclude(
     model: LinearModel, choices: Choices, held: Mapping[str, float], found: Mapping[str, Floats], number: int
 ) -> Posterior:
-    from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
+    from numpyro.diagnostics import effective_sample_size
 
     theta, chains = found["theta"], found["theta"].shape[0]
     free = np.array([name not in held for name in model.names])
     r_hat, ess = np.full(len(free), np.nan), np.full(len(free), np.nan)
     if theta.shape[1] >= 4:
-        r_hat[free] = np.asarray(split_gelman_rubin(theta))[free]
+        r_hat[free] = rank_normalised_r_hat(theta)[free]
         ess[free] = np.asarray(effective_sample_size(theta))[free]
     diverged = int(found["diverging"].sum())
     warnings = []
@@ -348,7 +351,34 @@ def _conclude(
         divergences=diverged,
         fixed=dict(held),
         warnings=tuple(warnings),
+        spreads=found.get("spread"),
     )
+
+
+def rank_normalised_r_hat(draws: Floats) -> Floats:
+    """Return the larger of the split R̂ of ranks and of folded ranks, both as normal scores, of draws
+    (chains, draws, p) (Vehtari et al., Bayesian Analysis 16(2), 2021).
+    """
+    folded = np.abs(draws - np.median(draws, axis=(0, 1)))
+    larger: Floats = np.maximum(_split_r_hat(_scores(draws)), _split_r_hat(_scores(folded)))
+    return larger
+
+
+def _scores(draws: Floats) -> Floats:
+    flat = draws.reshape(-1, draws.shape[-1])
+    ranks = stats.rankdata(flat, axis=0)
+    scores: Floats = special.ndtri((ranks - 3 / 8) / (len(flat) + 1 / 4)).reshape(draws.shape)
+    return scores
+
+
+def _split_r_hat(draws: Floats) -> Floats:
+    half = draws.shape[1] // 2
+    parts = np.concatenate([draws[:, :half], draws[:, -half:]])
+    within = parts.var(axis=1, ddof=1).mean(axis=0)
+    between = parts.mean(axis=1).var(axis=0, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: Floats = np.sqrt((half - 1) / half + between / within)
+    return ratio
 
 
 def _named(model: LinearModel, which: NDArray[np.bool_]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 from ludens.envs import PROTOCOLS, uniform_strategy
 from ludens.errors import LudensError, UsageError
 from ludens.preferences.estimation import CES, fit, fit_bayes, questions, simulate
+from ludens.preferences.estimation.bayes import rank_normalised_r_hat
 
 # JAX and numpyro warn of their own futures, which is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -88,3 +89,15 @@ def test_hierarchy_shrinks_subjects_towards_the_middle():
     assert math.isnan(posterior.r_hat[0])
     assert posterior.individuals[..., 2].mean(axis=(0, 1)).std() < posterior.draws[..., 2].std()
     assert "ess" in [warning.kind for warning in posterior.warnings]
+
+
+def test_r_hat_is_rank_normalised():
+    """Chains that agree have 1; a chain that is elsewhere or wider is seen even with infinite variances."""
+    rng = np.random.default_rng(0)
+    draws = rng.standard_cauchy((4, 1000, 3))
+    draws[0, :, 1] += 3
+    draws[0, :, 2] *= 20
+    same, elsewhere, wider = rank_normalised_r_hat(draws)
+    assert same < 1.01
+    assert elsewhere > 1.05
+    assert wider > 1.05

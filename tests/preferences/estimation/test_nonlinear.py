@@ -8,9 +8,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from ludens.errors import UsageError
-from ludens.preferences.estimation import CES, Parameter, UtilityModel, find_model, fit, fit_individuals
+from ludens.preferences.estimation import (
+    CES,
+    Choices,
+    Parameter,
+    UtilityModel,
+    find_model,
+    fit,
+    fit_individuals,
+    simulate,
+)
+from ludens.preferences.estimation.fitting.maximise import level_at
 from tests.preferences.estimation.samples import allocations, drawn, empty, filled
 
 payoffs = st.floats(0.5, 100)
@@ -223,3 +234,48 @@ def test_names_are_ones_own():
         UtilityModel(linear, ("alpha", "noise"), ("x", "y", "z"))
     assert find_model("ces") is CES
     assert math.isinf(CES.parameters[1].low)
+
+
+def _giving(theta, people, seed=0):
+    """Simulated choices in budgets like those of Andreoni & Miller (2002), as menus of 41 to 101 options."""
+    budgets = [
+        (40, 3, 1),
+        (40, 1, 3),
+        (60, 2, 1),
+        (60, 1, 2),
+        (75, 2, 1),
+        (75, 1, 2),
+        (60, 1, 1),
+        (100, 1, 1),
+    ]
+    attributes = np.zeros((len(budgets), 101, 2))
+    available = np.zeros((len(budgets), 101), dtype=bool)
+    for place, (tokens, kept, passed) in enumerate(budgets):
+        own = np.arange(tokens + 1)
+        attributes[place, : tokens + 1] = np.stack([own * kept, (tokens - own) * passed], axis=1)
+        available[place, : tokens + 1] = True
+    asked = available / available.sum(axis=1, keepdims=True)
+    design = Choices(
+        attributes,
+        available,
+        None,
+        sparse.csr_array(np.tile(asked.reshape(-1), (people, 1))),
+        tuple(map(str, range(people))),
+        np.arange(people),
+    )
+    return simulate(design, CES, theta, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("theta", [(0.9999, 0.44, 29.9), (0.6, 0.5, 5.0), (0.95, -1.0, 20.0)])
+def test_ces_reaches_the_maximum_on_many_options(theta):
+    choices = _giving(theta, 142)
+    found = fit(choices, CES)
+    assert found.log_likelihood >= level_at(CES, choices, CES.to_free(np.array(theta)))
+    assert np.all(np.isfinite(found.values))
+    assert found.values[2] == pytest.approx(theta[2], rel=0.2)
+
+
+def test_no_subject_ends_at_a_negative_precision():
+    found = fit_individuals(_giving((0.8, 0.3, 8.0), 6), CES, starts=3)
+    assert all(float(CES.precision(one.optimum)) > 0 for one in found.fits)
+    assert found.log_likelihood > 6 * level_at(CES, _giving((0.8, 0.3, 8.0), 1), CES.nothing())

@@ -20,8 +20,10 @@ from ludens.preferences.estimation.fitting.errors import (
     scores,
 )
 from ludens.preferences.estimation.fitting.maximise import STARTS, Optimum
+from ludens.preferences.estimation.fitting.regions import regions
 from ludens.preferences.estimation.fitting.results import ErrorKind, Fit, FitWarning
 from ludens.preferences.estimation.identification.candidate import FEW, Candidate
+from ludens.preferences.estimation.identification.noise_free import noise_free_ranges
 from ludens.preferences.estimation.identification.warnings import diagnose
 from ludens.preferences.estimation.models.catalogue import find_model
 from ludens.preferences.estimation.models.linear import Model
@@ -151,6 +153,13 @@ def conclude(
         )
     elif draws:
         covariances["bootstrap"] = np.full((len(phi), len(phi)), np.nan)
+    ranges: dict[str, tuple[float, float]] = {}
+    if any(warning.kind == "separation" for warning in warnings):
+        found = noise_free_ranges(model, choices, fixed)
+        if found is None and not clustered:
+            names = [name for name, one in zip(model.names, unknown, strict=True) if one]
+            found = regions(model, choices, phi, fixed, names=names)
+        ranges = {name: (region.low, region.high) for name, region in (found or {}).items()}
     silent = unknown | ~_free(model, held)
     for table in covariances.values():
         table[silent], table[:, silent] = np.nan, np.nan
@@ -170,6 +179,7 @@ def conclude(
         warnings=(*warnings, *notes),
         free=restriction.free,
         draws=drawn,
+        ranges=ranges,
     )
 
 

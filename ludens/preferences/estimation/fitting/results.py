@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from ludens.display.notebook import Shown
 from ludens.errors import UsageError
@@ -74,6 +74,9 @@ class Fit(Shown):
         warnings: warnings about what the data do not identify.
         free: the number of estimated parameters (neither held fixed nor at a bound).
         draws: θ of the bootstrap draws that have a maximum, shape (draws, p); None without a bootstrap.
+        ranges: where choices are separated, the values of each parameter that explain all of them without
+            noise or, if none does, those that a likelihood ratio does not reject at 5 %; open ends are
+            infinite.
     """
 
     shown_by: ClassVar[str] = "ludens.preferences.estimation.views:of_fit"
@@ -93,6 +96,7 @@ class Fit(Shown):
     warnings: tuple[FitWarning, ...]
     free: int
     draws: Floats | None = None
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value:.4g}" for name, value in zip(self.names, self.values, strict=True))
@@ -124,8 +128,8 @@ class Fit(Shown):
         return np.sqrt(np.diag(self.covariance(kind)))
 
     def intervals(self, level: float = 0.95, kind: ErrorKind = "cluster") -> Floats:
-        """Return intervals of θ, shape (p, 2): normal ones around the estimates or, for ``"bootstrap"``,
-        percentiles of the draws.
+        """Return intervals of θ, shape (p, 2): around the estimates, for ``"cluster"`` with t of one degree
+        of freedom less than clusters, otherwise normal or, for ``"bootstrap"``, percentiles of the draws.
 
         Raises:
             UsageError: the level does not lie between 0 and 1, or the fit has no errors of that kind.
@@ -136,20 +140,35 @@ class Fit(Shown):
         if kind == "bootstrap" and self.draws is not None and len(self.draws):
             ends = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0).T
             return np.where(np.isnan(errors)[:, None], np.nan, ends)
-        reach = NormalDist().inv_cdf(0.5 + level / 2) * errors
+        reach = float(special.stdtrit(self._freedom(kind), 0.5 + level / 2)) * errors
         return np.stack([self.values - reach, self.values + reach], axis=1)
+
+    def _freedom(self, kind: ErrorKind) -> float:
+        return max(self.clusters - 1, 1) if kind == "cluster" else math.inf
 
     def table(self, kind: ErrorKind = "cluster", level: float = 0.95) -> list[Row]:
         """Return a row per parameter; z and the two-sided p test the hypothesis that it is 0."""
         errors, ends = self.standard_errors(kind), self.intervals(level, kind)
+        freedom = self._freedom(kind)
         return [
-            _row(parameter.name, parameter.symbol, *numbers)
+            Row(parameter.name, parameter.symbol, *_tested(*numbers, freedom))
             for parameter, *numbers in zip(
                 self.model.parameters, self.values.tolist(), errors.tolist(), ends.tolist(), strict=True
             )
         ]
 
 
-def _row(name: str, symbol: str, value: float, error: float, ends: list[float]) -> Row:
+def two_sided(z: float, freedom: float) -> float:
+    """Return the two-sided p-value of an estimate over its error; t with `freedom` degrees, normal if
+    infinite.
+    """
+    if math.isinf(freedom):
+        return math.erfc(abs(z) / math.sqrt(2))
+    return 2 * float(special.stdtr(freedom, -abs(z)))
+
+
+def _tested(
+    value: float, error: float, ends: list[float], freedom: float
+) -> tuple[float, float, float, float, float, float]:
     z = value / error if error > 0 else math.nan
-    return Row(name, symbol, value, error, ends[0], ends[1], z, math.erfc(abs(z) / math.sqrt(2)))
+    return value, error, ends[0], ends[1], z, two_sided(z, freedom)

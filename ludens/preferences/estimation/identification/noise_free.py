@@ -72,7 +72,8 @@ def noise_free_ranges(model: Model, choices: Choices, fixed: Mapping[str, float]
         found[names[number]] = Region(*ends)
     if not free and np.any(programme["b_ub"] < 0):
         return None
-    return {**found, model.names[-1]: Region(0.0, 0.0)}
+    none = 0.0 if model.names[-1] == "noise" else math.inf
+    return {**found, model.names[-1]: Region(none, none)}
 
 
 def _chosen(choices: Choices, place: int) -> Mask | None:

@@ -58,7 +58,7 @@ def diagnose(candidate: Candidate) -> Identification:
     free = candidate.free
     if candidate.restriction.free == 0:
         return Identification((), np.zeros_like(free))
-    null = candidate.restriction.reduce(np.zeros(len(free)))
+    null = candidate.restriction.reduce(candidate.model.nothing())
     function = single(candidate.model, candidate.choices, candidate.restriction)
     level0, _, hessian0 = (part[0] for part in function(null[None], _ONE))
     warnings, unknown = [], np.zeros_like(free)
@@ -96,7 +96,7 @@ def diagnose(candidate: Candidate) -> Identification:
 def _no_reaction(candidate: Candidate, level0: float) -> FitWarning | None:
     """Warn if φ = 0 is not rejected by a likelihood-ratio test or, for exact probabilities, a Wald test."""
     psi, critical = candidate.optimum.psi, float(special.chdtri(candidate.restriction.free, LEVEL))
-    if candidate.exact and candidate.sandwich is not None:
+    if candidate.exact and candidate.sandwich is not None and not candidate.model.logarithmic:
         # Probabilities that follow the model exactly have no error: add a bit of the inverse Hessian.
         spread = (candidate.sandwich + 1e-6 * candidate.bread) / np.outer(candidate.sizes, candidate.sizes)
         scaled = psi / candidate.sizes

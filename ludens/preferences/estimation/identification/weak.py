@@ -121,6 +121,8 @@ def ratio_is_open(candidate: Candidate) -> FitWarning | None:
     assert scale is not None
     spread = math.sqrt(variance(candidate, np.eye(candidate.restriction.free)[scale]))
     precision = float(candidate.model.precision(candidate.restriction.expand(candidate.optimum.psi)))
+    if candidate.model.logarithmic:
+        spread *= precision
     if precision > CRITICAL * spread:
         return None
     return FitWarning(

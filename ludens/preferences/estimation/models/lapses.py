@@ -69,6 +69,11 @@ class LapsesModel(Model):
         """Whether log-odds are linear in φ: no."""
         return False
 
+    @property
+    def logarithmic(self) -> bool:
+        """Whether φ_0 is the logarithm of the precision."""
+        return self.base.logarithmic
+
     def split(self, phi: Floats) -> tuple[Floats, Floats]:
         """Return the φ of the model of preferences, and the shares of lapses."""
         return phi[..., : -self.lapses], phi[..., -self.lapses :]

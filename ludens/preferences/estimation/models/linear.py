@@ -24,6 +24,8 @@ from ludens.preferences.estimation.models.restriction import Restriction
 
 Floats = NDArray[np.float64]
 
+_NO_PRECISION = 60.0  # −log σ of a precision of nothing
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -84,6 +86,17 @@ class Model(ABC):
         """Whether V is linear in φ; if so, its gradient does not depend on φ and its second
         derivative is 0.
         """
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether φ_0 is the logarithm of the precision."""
+        return False
+
+    def nothing(self) -> Floats:
+        """Return a φ (p,) of which all alternatives are equally likely."""
+        found = np.zeros(len(self.parameters))
+        found[0] = -_NO_PRECISION if self.logarithmic else 0.0
+        return found
 
     @property
     def lapses(self) -> int:

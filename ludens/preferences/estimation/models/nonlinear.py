@@ -2,9 +2,9 @@
 
     V_j = σ·u(attributes_j; θ)
 
-The optimiser moves φ = (σ, φ_1, …). A parameter with a range is transformed so that it stays inside: to
-log-odds between two ends, or to the logarithm of the distance from a single end. A parameter that runs to an
-end of its range is held there, with a warning.
+The optimiser moves φ = (log σ, φ_1, …), so that no step leads to a negative precision. A parameter with a
+range is transformed so that it stays inside: to log-odds between two ends, or to the logarithm of the
+distance from a single end. A parameter that runs to an end of its range is held there, with a warning.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ludens.preferences.estimation.models.restriction import Restriction
 Floats = NDArray[np.float64]
 
 _INSIDE = 1e-6  # how near its ends a parameter is let, by its range or in its own units
+_FARTHEST = 300.0  # of |log σ|
 _END = 9.0  # a coordinate beyond it is at the end: 1e-4 of the range away
 
 
@@ -61,21 +62,22 @@ class NonlinearModel(Model):
         """Return V and its gradient, see `Model.index`; gradients of padding that are not finite
         count as 0.
         """
-        precision = phi[..., :1, None]
+        precision = np.exp(np.clip(phi[..., :1, None], -_FARTHEST, _FARTHEST))
         level, slope = self.utility(attributes, self._weights(phi))
         moved = precision[..., None] * slope * self._speed(phi)[..., None, None, :]
-        table = np.concatenate([level[..., None], moved], axis=-1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            table = np.concatenate([(precision * level)[..., None], moved], axis=-1)
         return precision * level, np.nan_to_num(table, nan=0.0, posinf=0.0, neginf=0.0)
 
     def to_reported(self, phi: Floats) -> Floats:
         """Return the parameters of u, and 1/σ (noise) or σ (precision)."""
-        with np.errstate(divide="ignore"):
-            last = 1 / phi[..., :1] if self.scale == "noise" else phi[..., :1]
+        with np.errstate(over="ignore"):
+            last = np.exp(-phi[..., :1] if self.scale == "noise" else phi[..., :1])
         return np.concatenate([self._weights(phi), last], axis=-1)
 
     def to_free(self, theta: Floats) -> Floats:
         """Return φ from θ, the inverse of `to_reported`; an end of a range is moved inside by a millionth."""
-        precision = 1 / theta[..., -1:] if self.scale == "noise" else theta[..., -1:]
+        precision = -np.log(theta[..., -1:]) if self.scale == "noise" else np.log(theta[..., -1:])
         moved = [
             np.asarray(_coordinate(parameter, theta[..., place]))
             for place, parameter in enumerate(self.weights)
@@ -89,19 +91,23 @@ class NonlinearModel(Model):
         speed = self._speed(phi)
         for place in range(size - 1):
             table[..., place, place + 1] = speed[..., place]
-        table[..., -1, 0] = -1 / phi[..., 0] ** 2 if self.scale == "noise" else 1.0
+        table[..., -1, 0] = -np.exp(-phi[..., 0]) if self.scale == "noise" else np.exp(phi[..., 0])
         return table
 
     def precision(self, phi: Floats) -> Floats:
-        """Return the precision φ_0."""
-        first: Floats = phi[..., 0]
-        return first
+        """Return the precision exp(φ_0)."""
+        with np.errstate(over="ignore"):
+            precision: Floats = np.exp(phi[..., 0])
+        return precision
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether φ_0 is the logarithm of the precision: yes."""
+        return True
 
     def sizes(self, choices: Choices) -> Floats:
-        """Return 1 over the spread of utilities in the middle of the ranges, and 1 for each φ_k."""
-        middle = self._weights(np.zeros(len(self.parameters)))
-        spread = _spread(self.utility(choices.attributes, middle)[0], choices.available)
-        return np.concatenate([[1 / spread], np.ones(len(self.weights))])
+        """Return 1 for each φ_k."""
+        return np.ones(len(self.parameters))
 
     def restrict(self, fixed: Mapping[str, float]) -> Restriction:
         """Return the restriction that fixes the coordinate of each fixed parameter."""
@@ -118,7 +124,8 @@ class NonlinearModel(Model):
         if last in fixed:
             if not (math.isfinite(fixed[last]) and fixed[last] > 0):
                 raise UsageError(f"`fix` needs a finite {last} above 0; got {fixed[last]!r}.")
-            free[0], offset[0] = False, 1 / fixed[last] if self.scale == "noise" else fixed[last]
+            free[0] = False
+            offset[0] = -math.log(fixed[last]) if self.scale == "noise" else math.log(fixed[last])
         return Restriction(np.eye(len(offset))[:, free], offset)
 
     def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
@@ -129,7 +136,7 @@ class NonlinearModel(Model):
         level, _ = self.utility(attributes, self._weights(phi))
         everything = np.ones(attributes.shape[:2], dtype=bool)
         spread = np.array([_spread(one, everything) for one in level])
-        phi[:, 0] = 10 ** rng.uniform(-1, 1, count) / spread
+        phi[:, 0] = math.log(10) * rng.uniform(-1, 1, count) - np.log(spread)
         return phi
 
     def ends(self, phi: Floats) -> dict[str, float]:
