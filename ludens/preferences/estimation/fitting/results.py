@@ -150,12 +150,14 @@ class Fit(Shown):
         """Return a row per parameter; z and the two-sided p test the hypothesis that it is 0."""
         errors, ends = self.standard_errors(kind), self.intervals(level, kind)
         freedom = self._freedom(kind)
-        return [
-            Row(parameter.name, parameter.symbol, *_tested(*numbers, freedom))
-            for parameter, *numbers in zip(
-                self.model.parameters, self.values.tolist(), errors.tolist(), ends.tolist(), strict=True
-            )
-        ]
+        rows = []
+        for place, parameter in enumerate(self.model.parameters):
+            value, error = float(self.values[place]), float(errors[place])
+            z = value / error if error > 0 else math.nan
+            low, high = ends[place].tolist()
+            p = two_sided(z, freedom)
+            rows.append(Row(parameter.name, parameter.symbol, value, error, low, high, z, p))
+        return rows
 
 
 def two_sided(z: float, freedom: float) -> float:
@@ -165,10 +167,3 @@ def two_sided(z: float, freedom: float) -> float:
     if math.isinf(freedom):
         return math.erfc(abs(z) / math.sqrt(2))
     return 2 * float(special.stdtr(freedom, -abs(z)))
-
-
-def _tested(
-    value: float, error: float, ends: list[float], freedom: float
-) -> tuple[float, float, float, float, float, float]:
-    z = value / error if error > 0 else math.nan
-    return value, error, ends[0], ends[1], z, two_sided(z, freedom)
