@@ -224,7 +224,8 @@ def report_one(kind: str, kappa: float, noise: float, found: np.ndarray) -> list
         covered = f"{100 * before[given > 0].mean():.0f}" if given.any() else "–"
         inside = 93 <= 100 * now.mean() <= 97
         rows.append(
-            f"| {kind} | {kappa:g}, {noise:g} | {len(found)} | {symbol} | {100 * given.mean():.0f} | {covered} "
+            f"| {kind} | {kappa:g}, {noise:g} | {len(found)} | {symbol} | {100 * given.mean():.0f} "
+            f"| {covered} "
             f"| {100 * now.mean():.1f} ± {100 * now.std() / np.sqrt(len(now)):.1f} "
             f"| {'yes' if inside else 'no'} |"
         )
@@ -290,9 +291,9 @@ def main() -> None:
             "## One policy",
             "",
             "18 protocols, every node in 3 framings and 2 orders; α = β = 0 are estimated too. Per cent of",
-            "the runs that had an interval before, how many of those covered, and how many intervals cover now",
-            "(every run has one), ± Monte-Carlo error. Wanted: 93–97 %. Exact probabilities are recovered to",
-            "1e-4, and their region is a point, for all nine truths.",
+            "the runs that had an interval before, how many of those covered, and how many intervals cover",
+            "now (every run has one), ± Monte-Carlo error. Wanted: 93–97 %. Exact probabilities are",
+            "recovered to 1e-4, and their region is a point, for all nine truths.",
             "",
             "| answers | κ, λ | runs | parameter | had one % | covered before % | cover now % | as wanted |",
             "|---|---|---|---|---|---|---|---|",
