@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ludens.agents import make_policy
+from ludens.agents.llm.prompts.games import render
 from ludens.envs.budgets.budget import DOMAINS, budget_game, bundles, draw_budgets
 from ludens.envs.budgets.env import BudgetEnv
 from ludens.errors import UsageError
@@ -90,3 +91,14 @@ def test_maximisers_are_consistent_and_a_coin_is_not(tmp_path):
     assert rows["homo_moralis:0.4", "social"].garp
     assert len(list(study.tables(tuple(rows.values()))["budgets"])) == 9
     assert "CCEI" in study.page(tuple(rows.values())).tables[0].caption
+
+
+def test_a_model_reads_to_whom_and_when_points_go():
+    env = BudgetEnv(domain="time", budgets=1, points=3)
+    env.reset(seed=0)
+    turn = env.turn("chooser_0")
+    text = render(turn, "neutral").messages[-1]["content"]
+    for letter, option in zip("ABC", turn.options, strict=True):
+        assert f"{letter}: {option.name}" in text
+    assert "today" in text
+    assert "in four weeks" in text
