@@ -25,6 +25,7 @@ from ludens.envs import (
 from ludens.envs.strategic.mechanisms.contracts import ContractGame
 from ludens.envs.strategic.mechanisms.foresight import selfish_play
 from ludens.errors import UsageError
+from ludens.experiments import play as play_run
 from ludens.testing import EnvironmentConformance
 from tests.envs.strategic.test_game import symmetric
 
@@ -240,8 +241,16 @@ def test_mechanisms_go_with_repetition_groups_and_reputation(mechanism):
     assert paid == [{"mediation": 9, "contracts": 9}.get(mechanism, 3)] * 6
 
 
-@pytest.mark.parametrize("mechanism", [*MECHANISMS])
-def test_sealed_rounds_show_what_was_paid(mechanism):
+def test_a_run_keeps_its_mechanism(tmp_path):
+    option = {"mechanism": {"kind": "contracts", "menu": [1, 4]}}
+    run = play_run(("prisoners_dilemma", option), "homo_economicus", path=tmp_path / "run.db")
+    assert run.manifest["config"]["environment"]["mechanism"] == option["mechanism"]
+    assert dict(run.episodes()[0].payoffs) == {"player_0": 3, "player_1": 3}
+    assert [record.node for record in run.decisions()] == ["signature"] * 2 + ["choice"] * 2
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_finished_rounds_show_what_was_paid(mechanism):
     env = make_env("public_goods", mechanism=mechanism, rounds=2)
     env.reset(seed=0)
     rng = np.random.default_rng(1)
