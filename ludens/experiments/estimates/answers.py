@@ -210,8 +210,8 @@ def _choices(
         return found
     first = np.zeros(found.questions.shape, dtype=bool)
     for (game, _, shown), place in places.items():
-        for node in game.information_sets if shown is not None else ():
-            if shown < len(node.options):
+        for node in game.information_sets:
+            if shown is not None and shown < len(node.options):
                 first[place, node.columns.start + shown] = True
     return replace(found, first=first)
 

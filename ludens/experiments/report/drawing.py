@@ -267,11 +267,12 @@ def point(axes: Axes, row: int, estimate: Estimate, colour: str, *, ours: bool =
         ends: Any = [estimate.low, estimate.high]
         axes.plot(ends, [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
     elif estimate.low is not None or estimate.high is not None:
-        left, right = axes.get_xlim()
-        if estimate.high is None:
-            axes.plot([estimate.low, right], [row, row], color=colour, linewidth=1.6, linestyle=(0, (3, 1)))
-        else:
-            axes.plot([left, estimate.high], [row, row], color=colour, linewidth=1.6, linestyle=(0, (3, 1)))
+        edges = axes.get_xlim()
+        ends = [
+            edge if end is None else end
+            for end, edge in zip((estimate.low, estimate.high), edges, strict=True)
+        ]
+        axes.plot(ends, [row, row], color=colour, linewidth=1.6, linestyle=(0, (3, 1)))
     if estimate.value is None:
         return
     face = colour if ours else PAPER

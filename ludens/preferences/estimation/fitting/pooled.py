@@ -157,8 +157,8 @@ def conclude(
     if any(warning.kind == "separation" for warning in warnings):
         found = noise_free_ranges(model, choices, fixed)
         if found is None and not clustered:
-            names = [name for name, one in zip(model.names, unknown, strict=True) if one]
-            found = regions(model, choices, phi, fixed, names=names)
+            silent_ones = [name for name, one in zip(model.names, unknown, strict=True) if one]
+            found = regions(model, choices, phi, fixed, names=silent_ones)
         ranges = {name: (region.low, region.high) for name, region in (found or {}).items()}
     silent = unknown | ~_free(model, held)
     for table in covariances.values():

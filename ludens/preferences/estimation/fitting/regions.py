@@ -127,7 +127,7 @@ def regions(
     sides = [0 if end.outside < end.inside else 1 for end in ends]
     for side, (name, value) in zip(sides, _narrowed(test, model, ends, 1 - level), strict=True):
         found[name][side] = value
-    return {name: Region(*found[name], p.get(name, math.nan)) for name in tested}
+    return {name: Region(found[name][0], found[name][1], p.get(name, math.nan)) for name in tested}
 
 
 class Fitted(NamedTuple):
@@ -239,7 +239,7 @@ class RatioTest:
         skewness = math.sqrt(copies) * float((shares * along**3).sum()) / second**1.5
         skewness = min(max(skewness, -_SKEWEST), _SKEWEST)
         t = math.copysign(t, float(self.choices.by_subject(along).sum()))
-        return t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6
+        return float(t + skewness * t**2 / 3 + skewness**2 * t**3 / 27 + skewness / 6)
 
     def _fitted(
         self, matrices: Floats, offsets: Floats, near: Sequence[Sequence[Hypothesis]] | None

@@ -36,8 +36,8 @@ def noise_free_ranges(model: Model, choices: Choices, fixed: Mapping[str, float]
     if not model.linear or model.names[-1] in fixed:
         return None
     rows, ties = [], []
-    for place in np.flatnonzero(choices.total.sum(axis=1) > 0):
-        chosen = _chosen(choices, int(place))
+    for place in np.flatnonzero(choices.total.sum(axis=1) > 0).tolist():
+        chosen = _chosen(choices, place)
         if chosen is None:
             return None
         attributes = choices.attributes[place]
@@ -69,7 +69,7 @@ def noise_free_ranges(model: Model, choices: Choices, fixed: Mapping[str, float]
                 ends.append(sign * float(answer.fun))
             else:
                 return None
-        found[names[number]] = Region(*ends)
+        found[names[number]] = Region(ends[0], ends[1])
     if not free and np.any(programme["b_ub"] < 0):
         return None
     none = 0.0 if model.names[-1] == "noise" else math.inf
@@ -79,7 +79,7 @@ def noise_free_ranges(model: Model, choices: Choices, fixed: Mapping[str, float]
 def _chosen(choices: Choices, place: int) -> Mask | None:
     """Return the alternatives of a situation that its choices say are optimal; None if they do not agree."""
     counts, questions = choices.total[place], choices.questions[place]
-    kept = choices.available[place].copy()
+    kept: Mask = choices.available[place].copy()
     tied = False
     for number in np.unique(questions[questions >= 0]):
         given = np.flatnonzero((questions == number) & (counts > 0))
