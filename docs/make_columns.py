@@ -16,6 +16,7 @@ OWN = (
     "adoption",
     "av",
     "bench",
+    "budget",
     "deviate",
     "evolve",
     "exam",

@@ -9,6 +9,7 @@ from ludens.envs.av.dilemma import vignette as dilemma
 from ludens.envs.pricing import CheapTalk, DemandShock, Exit, Market, Prominence, Regulator
 from ludens.experiments.av import AdoptionConfig, AvConfig, MoralMachineConfig
 from ludens.experiments.bench.study import BenchConfig
+from ludens.experiments.budgets.study import BudgetConfig
 from ludens.experiments.play.study import PlayConfig
 from ludens.experiments.populations.evolve_config import EvolveConfig
 from ludens.experiments.populations.invasion_config import InvasionConfig
@@ -49,6 +50,16 @@ BENCH = st.builds(
     beliefs=st.booleans(),
     persona=st.none() | TEXTS,
     protocols=st.none() | st.lists(st.sampled_from(sorted(PROTOCOLS)), min_size=1, unique=True),
+    **COMMON,
+)
+BUDGET = st.builds(
+    BudgetConfig,
+    models=st.lists(POLICIES, min_size=1, max_size=3).map(labelled),
+    domains=st.lists(st.sampled_from(["social", "risk", "time"]), min_size=1, unique=True),
+    budgets=st.integers(1, 40),
+    points=st.integers(3, 30),
+    draw=st.integers(0, 2**31),
+    replicates=st.integers(1, 9),
     **COMMON,
 )
 PLAY = st.builds(
@@ -315,6 +326,7 @@ CONFIGURATIONS = {
     "adoption": ADOPTION,
     "av": AV,
     "bench": BENCH,
+    "budget": BUDGET,
     "deviate": DEVIATE,
     "evolve": EVOLVE,
     "exam": EXAM,
