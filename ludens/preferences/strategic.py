@@ -30,7 +30,7 @@ from ludens.envs import (
     pure_strategies,
     uniform_strategy,
 )
-from ludens.envs.strategic.expectations import Expected, expected_payoffs_of
+from ludens.envs.strategic.expectations import Expected, expected_payoffs_of, is_exact
 from ludens.errors import UsageError
 from ludens.preferences.preference import Preferences, preference_array
 
@@ -133,13 +133,16 @@ def best_mixture(
 
     Where several players have one role and κ > 0, utility is a polynomial in the own strategy, π(x, x) for
     instance is quadratic, and a mixture can be the only optimum. It is sought by line searches from several
-    starts, which move probability from one action to another.
+    starts, which move probability from one action to another; not where expected payoffs are means over
+    draws, whose errors would pass for gains.
 
     Raises:
         GameError: the belief is not a strategy of the game.
     """
     kappa = preferences.kappa
     if not kappa or max(game.players.values()) == 1 or game.universal is not None:
+        return None
+    if not is_exact(game):
         return None
     plans = pure_strategies(game)
     others = check_strategy(game, belief)

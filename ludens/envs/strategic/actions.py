@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ludens.checks import real_number, whole_number
+from ludens.checks import entries, real_number, whole_number
+from ludens.envs.tree.definition import MAX_PAYOFF
 from ludens.envs.tree.nodes import GameError
 
 MAX_ACTIONS = 10_001
@@ -42,8 +43,14 @@ class Actions:
             raise GameError(f"Every action needs a name, a text that is not empty; got {self.names!r}.")
         if len(set(self.names)) < len(self.names):
             raise GameError(f"Every action needs a name of its own; got {', '.join(self.names)}.")
-        if not all(math.isfinite(value) for value in self.values):
-            raise GameError(f"The values of actions must be finite; got {self.values!r}.")
+        numbers = [real_number(value) for value in self.values]
+        if any(number is None or not abs(number) <= MAX_PAYOFF for number in numbers):
+            raise GameError(
+                f"The values of actions must be finite numbers of at most {MAX_PAYOFF:g}; got "
+                f"{self.values!r}."
+            )
+        if len(set(numbers)) < len(numbers):
+            raise GameError(f"Every action needs a value of its own; got {self.values!r}.")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -74,8 +81,11 @@ class Interval:
     def __post_init__(self) -> None:
         bounds = (real_number(self.low), real_number(self.high))
         low, high = (math.nan if bound is None else bound for bound in bounds)
-        if not -math.inf < low < high < math.inf:
-            raise GameError(f"An interval has finite bounds, low < high; got {self.low!r} and {self.high!r}.")
+        if not -MAX_PAYOFF <= low < high <= MAX_PAYOFF:
+            raise GameError(
+                f"An interval has finite bounds of at most {MAX_PAYOFF:g}, low < high; got {self.low!r} and "
+                f"{self.high!r}."
+            )
         if (points := whole_number(self.points)) is None or not 2 <= points <= MAX_ACTIONS:
             raise GameError(
                 f"An interval is represented by 2 to {MAX_ACTIONS} points; got points={self.points!r}."
@@ -106,6 +116,9 @@ def whole_numbers(low: int, high: int, step: int = 1) -> Actions:
         raise GameError(
             f"Whole numbers go from low up to high by a step; got {low!r}, {high!r} and {step!r}."
         )
+    count = (high - low) // step + 1
+    if count > MAX_ACTIONS:
+        raise GameError(f"Whole numbers from {low} to {high} are {count} actions; at most {MAX_ACTIONS} fit.")
     return numbers_of(range(low, high + 1, step))
 
 
@@ -115,5 +128,8 @@ def numbers_of(values: Iterable[float]) -> Actions:
     Raises:
         GameError: there is none, one comes twice, or one is not finite.
     """
-    listed = tuple(float(value) for value in values)
-    return Actions(tuple(f"{value:.12g}" for value in listed), listed, numeric=True)
+    listed = tuple(map(real_number, entries(values) or ()))
+    if not listed or None in listed:
+        raise GameError(f"Actions that are numbers are given as a list of them; got {values!r}.")
+    numbers = tuple(value for value in listed if value is not None)
+    return Actions(tuple(f"{value:.12g}" for value in numbers), numbers, numeric=True)

@@ -72,7 +72,7 @@ def expected_outcomes(
         plays[..., node.columns] /= plays[..., node.columns].sum(-1, keepdims=True)
     if game.own_payoff is not None and _lattice(game) is not None:
         return _by_sums(game, plays, comparisons)
-    if _outcomes(game, role) <= MAX_OUTCOMES and _entries(game, role) <= MAX_ENTRIES:
+    if _is_counted(game, role):
         table = _counted(game, role)
         weights = table.weights(plays)
         own, behind, ahead = (weights @ part.T for part in (table.own, table.behind, table.ahead))
@@ -100,7 +100,18 @@ def expected_payoffs_of(
         reached = _sum_distribution(plays, places, len(game.seats) - 1)
         together: Floats = np.einsum("kt,kt->k", reached, earned[actions])
         return together
-    return expected_outcomes(game, role, plays, comparisons=False).own[np.arange(len(actions)), actions]
+    if _is_counted(game, role):
+        table = _counted(game, role)
+        counted: Floats = np.einsum("ko,ko->k", table.weights(plays), table.own[actions])
+        return counted
+    return _by_draws(game, role, plays, False, actions).own[np.arange(len(actions)), actions]
+
+
+def is_exact(game: StrategicGame) -> bool:
+    """Return whether expected payoffs are exact in all roles, and not means over draws."""
+    if game.own_payoff is not None and _lattice(game) is not None:
+        return True
+    return all(_is_counted(game, role) for role in game.roles)
 
 
 def expected_payoff(
@@ -150,8 +161,8 @@ def _by_sums(game: StrategicGame, plays: Floats, comparisons: bool) -> Expected:
         rest = _sum_distribution(plays, places, others - 1)
         sums = (others - 1) * low + step * np.arange((others - 1) * places.max() + 1)
         for place, value in enumerate(values):
-            mine = _own_payoffs(game, np.full((1, 1), value), values[:, None] + sums[None, :])
-            gap = _own_payoffs(game, values[:, None], value + sums[None, :]) - mine  # (other's action, sum)
+            mine = game.own_payoffs(np.full((1, 1), value), values[:, None] + sums[None, :])
+            gap = game.own_payoffs(values[:, None], value + sums[None, :]) - mine  # (other's action, sum)
             behind[..., place] = (plays * (rest @ np.maximum(gap, 0).T)).sum(-1)
             ahead[..., place] = (plays * (rest @ np.maximum(-gap, 0).T)).sum(-1)
     return Expected(own, behind, ahead, np.zeros_like(own))
@@ -166,13 +177,7 @@ def _sums(game: StrategicGame) -> tuple[tuple[float, float], NDArray[np.intp], F
     low, step, places = _lattice(game) or (0.0, 1.0, np.zeros(1, dtype=np.intp))
     values: Floats = low + step * places.astype(np.float64)
     rests = others * low + step * np.arange(others * places.max() + 1)
-    return (low, step), places, values, _own_payoffs(game, values[:, None], rests[None, :])
-
-
-def _own_payoffs(game: StrategicGame, own: Floats, rest: Floats) -> Floats:
-    assert game.own_payoff is not None
-    own, rest = np.broadcast_arrays(own, rest)
-    return np.asarray(game.own_payoff(own, rest), dtype=np.float64)
+    return (low, step), places, values, game.own_payoffs(values[:, None], rests[None, :])
 
 
 def _sum_distribution(plays: Floats, places: NDArray[np.intp], count: int) -> Floats:
@@ -240,7 +245,10 @@ class _Counted:
         for (columns, _), tally, ways, index in zip(
             self._sets, self._tallies, self._ways, self._index, strict=True
         ):
-            part = ways * np.prod(plays[..., None, columns] ** tally, axis=-1)
+            shares = plays[..., columns]
+            # Products of powers, by way of logarithms; what is never done has probability 0 if it comes up.
+            part = ways * np.exp(np.log(np.where(shares > 0, shares, 1)) @ tally.T)
+            part[(shares <= 0).astype(np.float64) @ tally.T > 0] = 0
             total = total * part[..., index]
         return total
 
@@ -277,6 +285,10 @@ def _outcomes(game: StrategicGame, role: str) -> int:
     return total
 
 
+def _is_counted(game: StrategicGame, role: str) -> bool:
+    return _outcomes(game, role) <= MAX_OUTCOMES and _entries(game, role) <= MAX_ENTRIES
+
+
 def _entries(game: StrategicGame, role: str) -> int:
     return _outcomes(game, role) * len(game.seats) * len(game.finite[role])
 
@@ -284,7 +296,16 @@ def _entries(game: StrategicGame, role: str) -> int:
 # Draws
 
 
-def _by_draws(game: StrategicGame, role: str, plays: Floats, comparisons: bool) -> Expected:
+def _by_draws(
+    game: StrategicGame,
+    role: str,
+    plays: Floats,
+    comparisons: bool,
+    only: NDArray[np.intp] | None = None,
+) -> Expected:
+    """Return means over random profiles; with `only` for this one action of each strategy, and 0 for
+    others.
+    """
     flat = plays.reshape(-1, plays.shape[-1])
     seat = game.seats.index(role)
     values = game.finite[role].values
@@ -301,8 +322,8 @@ def _by_draws(game: StrategicGame, role: str, plays: Floats, comparisons: bool) 
             drawn = np.searchsorted(edges, uniform[:, start : start + count], side="right")
             profiles[:, start : start + count] = np.array(game.finite[each].values)[drawn]
             start += count
-        for place, value in enumerate(values):
-            profiles[:, seat] = value
+        for place in range(len(values)) if only is None else only[row : row + 1].tolist():
+            profiles[:, seat] = values[place]
             paid = game.payoffs_of(profiles)
             earned = paid[:, seat]
             own[row, place] = earned.mean()

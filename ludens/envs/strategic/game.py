@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.checks import whole_number
+from ludens.checks import entries, real_number, whole_number
 from ludens.display.notebook import Shown
 from ludens.envs.strategic.actions import Actions, Interval
 from ludens.envs.tree.definition import MAX_PAYOFF
@@ -79,7 +79,7 @@ class StrategicGame(Shown):
             raise GameError(f"A game needs a name, a non-empty text; got {self.name!r}.")
         object.__setattr__(self, "players", MappingProxyType(_players(self.name, self.players)))
         object.__setattr__(self, "actions", MappingProxyType(_actions(self.name, self.players, self.actions)))
-        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        object.__setattr__(self, "parameters", MappingProxyType(_parameters(self.name, self.parameters)))
         given = [each for each in (self.payoff, self.own_payoff) if each is not None]
         if len(given) != 1 or not callable(given[0]):
             raise GameError(f"Game {self.name!r} needs one function: payoff or own_payoff; got {given!r}.")
@@ -89,9 +89,9 @@ class StrategicGame(Shown):
                 "give payoff."
             )
         if self.universal is not None:
-            numbers = tuple(map(float, self.universal))
+            numbers = tuple(map(real_number, entries(self.universal) or ()))
             wanted = len(next(iter(self.finite.values())))
-            if len(self.players) > 1 or len(numbers) != wanted or not np.all(np.isfinite(numbers)):
+            if len(self.players) > 1 or len(numbers) != wanted or not all(map(_is_payoff, numbers)):
                 raise GameError(
                     f"The universalised payoffs of game {self.name!r} are {self.universal!r}: give one "
                     f"finite number for each of its {wanted} actions, in a game of one role."
@@ -102,8 +102,16 @@ class StrategicGame(Shown):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StrategicGame):
             return NotImplemented
-        return self is other or (
-            self._identity == other._identity and np.array_equal(self._fingerprint, other._fingerprint)
+        if self is other:
+            return True
+        return (
+            self._identity == other._identity
+            and np.array_equal(self._fingerprint, other._fingerprint)
+            # A few profiles out of many do not tell functions apart.
+            and (
+                self.profiles <= _CHECKED
+                or (_alike(self.payoff, other.payoff) and _alike(self.own_payoff, other.own_payoff))
+            )
         )
 
     def __hash__(self) -> int:
@@ -188,37 +196,66 @@ class StrategicGame(Shown):
             GameError: the profiles have another shape, or the function fails or returns another shape or a
                 number that is not finite.
         """
-        given = np.asarray(profiles, dtype=np.float64)
+        try:
+            given = np.asarray(profiles, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise GameError(
+                f"A profile of {self!r} consists of numbers, one for each player; got {profiles!r}."
+            ) from None
         players = len(self.seats)
         if given.ndim == 0 or given.shape[-1] != players:
             raise GameError(
                 f"A profile of {self!r} has {players} actions in its last axis; got shape {given.shape}."
             )
+        if self.own_payoff is not None:
+            return self.own_payoffs(given, given.sum(-1, keepdims=True) - given)
+        assert self.payoff is not None
+        return self._called(self.payoff, (given,), "profiles", "one payoff for each player of each profile")
+
+    def own_payoffs(self, own: ArrayLike, rest: ArrayLike) -> Floats:
+        """Return what own actions earn with sums of all the others' actions, of one shape, in points; for
+        games that are given by `own_payoff`.
+
+        Raises:
+            GameError: as `payoffs_of`.
+        """
+        assert self.own_payoff is not None
+        given = np.broadcast_arrays(np.asarray(own, dtype=np.float64), np.asarray(rest, dtype=np.float64))
+        return self._called(self.own_payoff, given, "actions and sums", "one payoff for each action")
+
+    def _called(
+        self, function: Callable[..., ArrayLike], given: Sequence[Floats], what: str, wanted: str
+    ) -> Floats:
+        shape = given[0].shape
+        arguments = [array.view() for array in given]
+        for array in arguments:
+            array.setflags(write=False)  # so that a function cannot change what it is asked about
         try:
-            if self.own_payoff is not None:
-                paid = np.asarray(
-                    self.own_payoff(given, given.sum(-1, keepdims=True) - given), dtype=np.float64
-                )
-            else:
-                assert self.payoff is not None
-                paid = np.asarray(self.payoff(given), dtype=np.float64)
+            returned = np.asarray(function(*arguments))
+            if returned.dtype.kind == "c":
+                raise TypeError("complex numbers")
+            paid = returned.astype(np.float64)
         except GameError:
             raise
         except Exception as error:
             raise GameError(
-                f"The payoff function of {self.name!r} fails for profiles of shape {given.shape} "
+                f"The payoff function of {self.name!r} fails for {what} of shape {shape} "
                 f"({type(error).__name__}: {' '.join(str(error).split())}): mend it."
             ) from error
-        if paid.shape != given.shape:
+        if paid.shape != shape:
             raise GameError(
-                f"The payoff function of {self.name!r} returns shape {paid.shape} for profiles of shape "
-                f"{given.shape}: return one payoff for each player of each profile."
+                f"The payoff function of {self.name!r} returns shape {paid.shape} for {what} of shape "
+                f"{shape}: return {wanted}."
             )
         if not np.all(np.abs(paid) <= MAX_PAYOFF):  # NaN is not at most anything
-            wrong = given[np.nonzero(~(np.abs(paid) <= MAX_PAYOFF))[:-1]][:1].tolist()
+            wrong = tuple(np.argwhere(~(np.abs(paid) <= MAX_PAYOFF))[0])
+            if self.own_payoff is None:
+                where = f"the profile {given[0][wrong[:-1]].tolist()}"
+            else:
+                where = f"the action {given[0][wrong]:g} where the others' sum is {given[1][wrong]:g}"
             raise GameError(
-                f"The payoff function of {self.name!r} returns a number that is not finite at the profile "
-                f"{wrong[0] if wrong else given.tolist()}: return finite payoffs of at most {MAX_PAYOFF:g}."
+                f"The payoff function of {self.name!r} returns a number that is not finite at {where}: "
+                f"return finite payoffs of at most {MAX_PAYOFF:g}."
             )
         return paid
 
@@ -321,3 +358,42 @@ def _actions(name: str, players: Mapping[str, int], actions: object) -> dict[str
                 f"The actions of {role!r} in game {name!r} are {each!r}: give Actions or an Interval."
             )
     return {role: actions[role] for role in players}
+
+
+def _parameters(name: str, parameters: object) -> dict[str, float]:
+    if not isinstance(parameters, Mapping):
+        raise GameError(f"The parameters of game {name!r} are a mapping to numbers; got {parameters!r}.")
+    numbers = {}
+    for key, value in parameters.items():
+        number = real_number(value)
+        if not isinstance(key, str) or number is None or not _is_payoff(number):
+            raise GameError(
+                f"Parameter {key!r} of game {name!r} is {value!r}: name every parameter by a text and give "
+                f"it a finite number of at most {MAX_PAYOFF:g}."
+            )
+        numbers[key] = number
+    return numbers
+
+
+def _is_payoff(number: float | None) -> bool:
+    return number is not None and abs(number) <= MAX_PAYOFF
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Return whether two payoff functions are the same, or the same function with equal settings."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, partial):
+        return _alike((one.func, one.args, one.keywords), (other.func, other.args, other.keywords))
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, dict):
+        return _alike([*one.items()], [*other.items()])
+    try:
+        return bool(one == other)
+    except ValueError:  # something that holds arrays
+        return False

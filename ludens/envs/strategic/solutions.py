@@ -50,7 +50,7 @@ def pure_nash(game: StrategicGame) -> tuple[tuple[str, ...], ...]:
     stable = np.ones(table.shape[:-1], dtype=bool)
     for seat in range(table.shape[-1]):
         paid = table[..., seat]
-        stable &= paid >= paid.max(axis=seat, keepdims=True) - _slack(table)
+        stable &= paid >= paid.max(axis=seat, keepdims=True) - _slack(paid)
     return tuple(_named(game, place) for place in np.argwhere(stable))
 
 
@@ -61,7 +61,7 @@ def efficient(game: StrategicGame) -> tuple[tuple[str, ...], ...]:
         GameError: the game has too many profiles for a table.
     """
     total = game.payoffs.sum(-1)
-    return tuple(_named(game, place) for place in np.argwhere(total >= total.max() - _slack(game.payoffs)))
+    return tuple(_named(game, place) for place in np.argwhere(total >= total.max() - _slack(total)))
 
 
 def dominated(game: StrategicGame, role: str, *, strictly: bool = True) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def dominated(game: StrategicGame, role: str, *, strictly: bool = True) -> tuple
         raise GameError(f"{game!r} has no role {role!r}; its roles are {', '.join(game.roles)}.")
     seat = game.seats.index(role)
     rows = np.moveaxis(game.payoffs[..., seat], seat, 0).reshape(len(game.finite[role]), -1)
-    slack = _slack(game.payoffs)
+    slack = _slack(rows)
     found = []
     for place, row in enumerate(rows):
         lead = np.delete(rows, place, axis=0) - row
@@ -101,7 +101,7 @@ def mixed_nash(game: StrategicGame) -> tuple[MixedEquilibrium, ...]:
         )
     table = np.asarray(game.payoffs)
     first, second = table[..., 0], table[..., 1]
-    slack = _slack(table)
+    slack, leeway = _slack(first), _slack(second)
     found: list[MixedEquilibrium] = []
     for size in range(1, min(first.shape) + 1):
         # All pairs of supports of one size at once: (pairs, size).
@@ -113,7 +113,7 @@ def mixed_nash(game: StrategicGame) -> tuple[MixedEquilibrium, ...]:
             one[rows[pair]], two[columns[pair]] = own[pair], other[pair]
             earned, lost = first @ two, one @ second
             value, worth = float(one @ earned), float(lost @ two)
-            if earned.max() <= value + slack and lost.max() <= worth + slack:
+            if earned.max() <= value + slack and lost.max() <= worth + leeway:
                 found.append(MixedEquilibrium(one, two, (value, worth)))
     return tuple(found)
 
@@ -149,7 +149,10 @@ def _equalising(payoffs: Floats) -> Floats:
     """
     cases, size, _ = payoffs.shape
     system = np.zeros((cases, size + 1, size + 1))
-    system[:, :size, :size] = payoffs / max(1e-300, float(np.abs(payoffs).max()))
+    # What is added to all payoffs, and their unit, do not matter.
+    low = payoffs.min(axis=(1, 2), keepdims=True)
+    scale = payoffs.max(axis=(1, 2), keepdims=True) - low
+    system[:, :size, :size] = (payoffs - low) / np.where(scale > 0, scale, 1)
     system[:, :size, size], system[:, size, :size] = -1, 1
     weights = np.full((cases, size), -1.0)
     regular = np.abs(np.linalg.det(system)) > SINGULAR

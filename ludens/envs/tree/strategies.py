@@ -27,6 +27,7 @@ from ludens.envs.tree.tree import GameTree, InformationSet
 Strategy = NDArray[np.float64]
 
 MAX_PURE_STRATEGIES = 1 << 20
+MAX_TABLE = 1 << 25
 
 
 class Choices(Protocol):
@@ -117,8 +118,11 @@ def pure_strategies(game: Choices) -> Strategy:
     """
     sizes = [len(node.options) for node in game.information_sets]
     count = int(np.prod(sizes, dtype=object)) if sizes else 1
-    if count > MAX_PURE_STRATEGIES:
-        raise GameError(f"{game!r} has {count} pure strategies, over the limit of {MAX_PURE_STRATEGIES}.")
+    if count > MAX_PURE_STRATEGIES or count * sum(sizes) > MAX_TABLE:
+        raise GameError(
+            f"{game!r} has {count} pure strategies of {sum(sizes)} entries each, and a table holds at most "
+            f"{MAX_PURE_STRATEGIES} strategies and {MAX_TABLE} entries."
+        )
     blocks = [np.eye(size) for size in sizes]
     rows = [np.concatenate(choice) for choice in itertools.product(*blocks)] if sizes else [np.zeros(0)]
     table = np.stack(rows)

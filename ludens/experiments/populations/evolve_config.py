@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from ludens.experiments.populations.finite import Process
 from ludens.experiments.study.config import Count, StudyConfig
 from ludens.preferences.symmetric import symmetric_payoffs
 
-KINDS = (*get_args(Dynamics), *get_args(Process))
+Kind = Literal[Dynamics, Process]
+
+KINDS = get_args(Kind)
 """Every kind of dynamics: of an infinite population, then of a finite one."""
 
 
@@ -58,7 +60,7 @@ class EvolveConfig(StudyConfig):
     types: tuple[str, ...] = ()
     errors: Square | None = None
     source: str = ""
-    dynamics: Annotated[tuple[Dynamics | Process, ...], Field(min_length=1)] = ("replicator", "moran")
+    dynamics: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("replicator", "moran")
     assortativity: float = Field(0.0, ge=0, le=1)
     start: tuple[float, ...] | None = None
     population: int = Field(1000, ge=2)
