@@ -106,3 +106,13 @@ def test_an_amount_can_be_asked_for_in_words_of_one_s_own():
     own = "You have {{ game.parameters.endowment | number }} apples. {% include 'answer_scale.j2' %}"
     text = render_scale(env.unwrapped.turn("player_0"), template=own).messages[-1]["content"]
     assert text == "You have 20 apples. Answer with one whole number from 0 to 20."
+
+
+def test_one_point_is_no_points():
+    game = LIBRARY["volunteers_dilemma"].game(payoffs=(3, 2, 1))
+    env = StrategicEnv(game)
+    env.reset(seed=1)
+    plain = render(env.turn("player_0")).messages[-1]["content"]
+    assert "gets 2 points;" in plain
+    assert "costs 1 point." in plain
+    assert "costs 1 coin." in render(env.turn("player_0"), "story").messages[-1]["content"]

@@ -165,3 +165,11 @@ def test_wrong_requests_are_refused_in_a_sentence():
         rounds_of([], [], [], [], [])
     with pytest.raises(UsageError, match="next states"):
         Automaton("mine", (True,), ((0, 0, 0, 1),))
+
+
+def test_one_subject_gives_no_interval():
+    rounds = rounds_of(["a"] * 3, ["1"] * 3, [1, 2, 3], [1, 0, 1], [0, 1, 1])
+    found = strategy_frequencies(rounds, ["tit_for_tat", "always_defect"])
+    np.testing.assert_allclose(found.shares, [1, 0], atol=1e-6)
+    assert np.isnan(found.errors).all()
+    assert np.isnan(found.intervals).all()

@@ -101,7 +101,8 @@ class TemplateFolder:
             autoescape=False,  # the text goes to a model, not to a browser
         )
         environment.filters |= {
-            "number": lambda value: f"{value:.10g}",
+            "number": _number,
+            "amount": _amount,
             "alternatives": _alternatives,
             "alternatives_each": ", and how many ".join,
             "kind": lambda labels: "number" if labels[0].isdigit() else "letter",
@@ -168,6 +169,15 @@ def _hash(folder: TemplateFolder, templates: tuple[str, ...], texts: tuple[str, 
     return hashlib.sha256("".join([*parts, "\0".join(texts)]).encode("utf-8", "surrogatepass")).hexdigest()[
         :12
     ]
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}"
+
+
+def _amount(value: float, word: Mapping[str, str]) -> str:
+    """Return a number with its unit, ``word["point"]`` for 1 and ``word["points"]`` for all others."""
+    return f"{_number(value)} {word['point' if abs(value) == 1 else 'points']}"
 
 
 def _alternatives(items: Sequence[str]) -> str:

@@ -44,7 +44,8 @@ class StrategyFrequencies:
         tremble: 1 − β, the probability to do what the strategy does not prescribe, in [0, 1/2].
         log_likelihood: at the maximum.
         memberships: the probability of each strategy for each subject, shape (subjects, strategies).
-        draws: shares in bootstrap samples, shape (draws, strategies); without rows if none was asked for.
+        draws: shares in bootstrap samples, shape (draws, strategies); without rows if none was asked
+            for or there is one subject.
         trembles: those of the bootstrap samples, shape (draws,).
         subjects: names.
         choices: how many there are.
@@ -137,7 +138,7 @@ def strategy_frequencies(
     found = [_maximise(agreed, totals, once, even, np.array([start])) for start in _STARTS]
     shares, beta, likelihood = max(found, key=lambda each: float(each[2][0]))
     resampled, betas = np.empty((0, len(kept))), np.empty(0)
-    if draws:
+    if draws and people > 1:  # one subject says nothing of how others differ
         rng = np.random.default_rng(seed)
         weights = rng.multinomial(people, np.full(people, 1 / people), size=draws).astype(np.float64)
         start = np.repeat(0.9 * shares + 0.1 * even, draws, axis=0)
