@@ -10,11 +10,12 @@ import pytest
 
 from ludens.envs import LIBRARY, StrategicFamily, environments
 from ludens.envs.av.registration import KINDS
+from ludens.envs.budgets.registration import BUDGET
 from ludens.envs.pricing.registration import PRICING
 from ludens.envs.registration import STRATEGIC_OPTIONS, TREE_OPTIONS
 from ludens.errors import LudensError
 
-OPTIONS = {kind.environment: kind.options for kind in (*KINDS, *PRICING)}
+OPTIONS = {kind.environment: kind.options for kind in (*KINDS, *PRICING, BUDGET)}
 OPTIONS |= {
     family.environment: STRATEGIC_OPTIONS if isinstance(family, StrategicFamily) else TREE_OPTIONS
     for family in LIBRARY.values()

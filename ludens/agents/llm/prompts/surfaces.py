@@ -177,7 +177,7 @@ _SAID = (
         "market_units",
         "market_given",
     ),
-    *("dilemma_units", "dilemma_given", "dilemma_others", "adoption_units", "adoption_given", "asks"),
+    *("vehicle_units", "vehicle_given", "vehicle_others", "adoption_units", "adoption_given", "asks"),
 )
 
 

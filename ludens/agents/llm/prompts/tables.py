@@ -22,6 +22,7 @@ from ludens.agents.llm.prompts.templates import WORDINGS, WordingError
 from ludens.agents.llm.prompts.tree import rotation
 from ludens.envs import GameTree, Turn
 from ludens.envs.av.adoption.game import AdoptionGame
+from ludens.envs.av.dilemma.env import ACTS
 from ludens.envs.av.dilemma.vignette import Vignette
 from ludens.preferences.av.dilemma import Universalisation
 from ludens.preferences.consequences import Consequences
@@ -32,15 +33,13 @@ GRID = 10
 PROGRAMS = ("A", "B")
 """Labels of the two programs among which points are shared out."""
 
-ACTS = {"stay": "stay on course", "swerve": "swerve"}
-
 
 @dataclass(frozen=True)
 class Table:
     """A turn as a table of consequences, before it is worded.
 
     Attributes:
-        domain: ``"games"``, ``"markets"``, ``"dilemma"`` or ``"adoption"``, a prefix of the grammar's lists.
+        domain: ``"games"``, ``"markets"``, ``"vehicles"`` or ``"adoption"``, a prefix of the grammar's lists.
         consequences: the numbers.
         options: the options of the turn in the game's order, by name.
         words: what options are called beside their labels, by name; empty where a label is enough.
@@ -112,7 +111,7 @@ def show(table: Table, surface: Surface, order: int = 0) -> Shown:
     ]
     said, domain = surface.said, table.domain
     intro = " ".join(filter(None, [_opening(table, surface), table.intro]))
-    prefix = {"games": "game", "markets": "market"}.get(domain, domain)
+    prefix = domain.removesuffix("s")
     given = said[f"{prefix}_others" if table.others_act else f"{prefix}_given"]
     explained = said["explanations"].format(
         a=surface.alone, b=surface.together, unit=said[f"{prefix}_units"], given=given
@@ -193,11 +192,12 @@ def dilemma_table(
     question = vignette.question
     found = dilemma_consequences(vignette, universalisation)
     intro, asked = _dilemma_words(vignette, universalisation, order)
+    acts = tuple(act.name for act in ACTS)
     return Table(
-        "dilemma",
+        "vehicles",
         found,
-        tuple(ACTS),
-        ACTS if question == "act" else {},
+        acts,
+        {name: str(_situations().act(name)) for name in acts} if question == "act" else {},
         intro=intro,
         question=asked,
         others_act=question == COMFORT,
@@ -208,26 +208,14 @@ def dilemma_table(
 @lru_cache(maxsize=4096)
 def _dilemma_words(vignette: Vignette, universalisation: str, order: int) -> tuple[str, str]:
     parts: Any = WORDINGS.environment.get_template("av/parts.j2").module
-    m, n = vignette.riders, vignette.pedestrians
-    who = "car with a human driver" if vignette.decider == "driver" else "self-driving car"
-    chance = f"{100 * vignette.certainty:.10g} per cent"
-    hit = f" Whoever is hit dies with a probability of {chance}; the numbers are for certain harm."
-    hit = "" if vignette.certainty == 1 else hit
-    scope = {
-        "veil": f"The numbers are cases out of {m + n}: you may be any one of these people.",
-        "even": "The numbers are cases: you are in the car or on the road with equal chances.",
-        "role": "The numbers are cases for somebody in your position.",
-        "mixed": f"The numbers are cases out of {m + n}: in your position, or as any one of these people.",
-    }[universalisation]
-    words = (
-        f"A {who} cannot stop in time: it stays on course, and {parts.walkers(vignette)} "
-        f"{'dies' if n == 1 else 'die'}, or it swerves, and those in the car die: {parts.riders(vignette)}."
-        f"{hit} {parts.stand(vignette)} {parts.law(vignette)} {scope}"
-    )
-    intro = " ".join(words.split())
-    things = [tuple(ACTS)[place] for place in rotation(len(ACTS), order)]
-    programs = [{"label": label, "name": name} for label, name in zip(PROGRAMS, things, strict=True)]
+    intro = " ".join(str(_situations().vehicle(vignette, universalisation)).split())
+    shown = [ACTS[place].name for place in rotation(len(ACTS), order)]
+    programs = [{"label": label, "name": name} for label, name in zip(PROGRAMS, shown, strict=True)]
     return intro, str(parts.question(vignette, programs)).strip()
+
+
+def _situations() -> Any:
+    return WORDINGS.environment.get_template("table/situations.j2").module
 
 
 def _adoption_table(turn: Turn, game: AdoptionGame) -> Table:
@@ -251,13 +239,7 @@ def adoption_table(game: AdoptionGame, share: float, period: int = 0) -> Table:
     from ludens.preferences.av.consequences import adoption_consequences
 
     found = adoption_consequences(game, share, period=period)
-    walkers = f"{game.walkers} pedestrians" if game.walkers > 1 else "1 pedestrian"
-    intro = (
-        f"{game.people} people each choose the program of their self-driving car. In an accident a "
-        f"utilitarian car spares {walkers} and its owner dies, a self-protective car spares its owner. "
-        f"{100 * share:.4g} % of the other cars are utilitarian. The numbers count how much a program is "
-        "worth more than the worse one, with all its costs."
-    )
+    intro = str(_situations().adoption(game, share)).strip()
     return Table("adoption", found, found.options, {name: name for name in found.options}, intro=intro)
 
 
