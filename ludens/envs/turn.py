@@ -55,21 +55,22 @@ class Option:
 
 @dataclass(frozen=True)
 class Scale:
-    """A question that is answered with a whole number of points.
+    """A question that is answered with a number of points.
 
     Attributes:
         kind: ``"rating"`` asks for one number on a scale; ``"number"`` for an amount, and the rules say of
             what; ``"allocation"`` asks to share out all points over two things, and the action is the number
             of points that go to the second of them.
         lowest, highest: the range of a rating or an amount; an allocation shares out `highest` points.
-        step: an amount is the lowest one or so much more, any number of times.
+        step: an amount is the lowest one or so much more, any number of times; 0 where any number between
+            the two may be chosen, whole or not.
         things: what the points are given to, by their names in the game.
         noun: what one such thing is called.
     """
 
     kind: Literal["rating", "number", "allocation"]
-    lowest: int = 0
-    highest: int = 100
+    lowest: float = 0
+    highest: float = 100
     step: int = 1
     things: tuple[str, ...] = ()
     noun: str = ""

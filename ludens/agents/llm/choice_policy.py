@@ -49,8 +49,9 @@ class LLMPolicy(RatingPolicy):
 
     A refusal ends the decision at once, without another attempt. A server that gives no reply is no decision
     of the model: it raises `NoReplyError`.
-    Where a turn asks for points, it answers as `RatingPolicy` does, and in a market as the `PricePolicy` of
-    the same model and settings; the framing ``table`` is the layout of that name there.
+    Where a turn asks for points or for any number of an interval, it answers as `RatingPolicy` does, and in a
+    market as the `PricePolicy` of the same model and settings; the framing ``table`` is the layout of that
+    name there.
 
     Raises:
         UsageError: a setting is out of its range or unknown.
@@ -105,7 +106,13 @@ class LLMPolicy(RatingPolicy):
         Raises:
             ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
             WordingError: the framing cannot word this game.
+            UsageError: the turn has no options, whose shares could be asked for.
         """
+        if not turn.options:
+            raise UsageError(
+                f"{self.name} is asked what others choose among options, and {turn.environment} has none at "
+                f"{turn.node!r}: ask where there are options."
+            )
         query = await self._query(rng)
         reports: list[tuple[float, ...]] = []
         wording = None

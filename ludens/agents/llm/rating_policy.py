@@ -1,4 +1,4 @@
-"""A language model that answers in points: with a rating, or by sharing points out over two things."""
+"""A language model that answers in points: with a rating, an amount, or by sharing points out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RatingPolicy(ModelPolicy):
         settings: see `ludens.agents.llm.settings.AnswerSettings`. Anything else is handed to LiteLLM.
 
     A rating is a sample, with no distribution over the points. Where points are shared out, the action is the
-    number that go to the second thing.
+    number that go to the second thing; where any number of an interval may be chosen, it is that number.
 
     Raises:
         UsageError: a setting is out of its range or unknown.
@@ -72,9 +72,11 @@ class RatingPolicy(ModelPolicy):
             def read(reply: Reply) -> ParsedReply:
                 return parsed(reply, _read(reply.text, prompt, scale, cut=reply.cut))
 
-            limits = (scale.lowest, scale.highest) if self.local else None
+            limits = (scale.lowest, scale.highest) if self.local and scale.step else None
             asked = prompt.labels or (scale.kind,)
-            schema = points_schema(asked, self.settings.reasoning, limits) if held else None
+            schema = None
+            if held:
+                schema = points_schema(asked, self.settings.reasoning, limits, whole=scale.step > 0)
             return Question(prompt, read, self._reply_tokens(self.settings.reasoning), schema)
 
         prompt, reply = await self._ask(query, pose)
@@ -83,8 +85,11 @@ class RatingPolicy(ModelPolicy):
         reading = _read(reply.reply, prompt, scale)
         # Which of the two things a label names depends on the order shown.
         point = reading.points[prompt.order.index(1)] if len(reading.points) > 1 else reading.points[0]
+        action = point
+        if scale.step:
+            action = turn.options[int(point - scale.lowest) // scale.step].action
         return Decision(
-            turn.options[(point - scale.lowest) // scale.step].action,
+            action,
             reasoning=reading.reasoning,
             **self._known(query, prompt.wording),
         )

@@ -71,8 +71,12 @@ def strategic_turn(
 
 
 def amounts(actions: Actions | Interval) -> Scale | None:
-    """Return the scale of actions that are whole numbers, so that a player can name one; None for others."""
-    if isinstance(actions, Interval) or (step := actions.step) is None:
+    """Return the scale of actions that are whole numbers or the numbers of an interval, so that a player can
+    name one; None for others.
+    """
+    if isinstance(actions, Interval):
+        return Scale("number", float(actions.low), float(actions.high), step=0)
+    if (step := actions.step) is None:
         return None
     return Scale("number", int(actions.values[0]), int(actions.values[-1]), step)
 

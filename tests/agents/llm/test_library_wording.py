@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ludens.agents.llm import LLMPolicy
 from ludens.agents.llm.prompts.games import render, render_scale
 from ludens.agents.llm.prompts.templates import WordingError
 from ludens.agents.llm.reading.points import read_rating
 from ludens.envs import (
     LIBRARY,
+    Interval,
     Scale,
     StrategicEnv,
     StrategicFamily,
@@ -19,7 +23,9 @@ from ludens.envs import (
     make_env,
     named,
 )
+from ludens.errors import UsageError
 from ludens.testing.episodes import turn_of
+from tests.loopback import Loopback, say
 
 GOLDEN = Path(__file__).parent / "golden" / "library"
 NAMES = [name for name, family in LIBRARY.items() if not getattr(family, "benchmark", False)]
@@ -63,6 +69,69 @@ def test_what_is_asked_in_a_later_round_is_as_recorded(name):
     assert env.agents
     text = said(env.turn("player_0"), "neutral")
     assert text == (GOLDEN / f"later-{name}.txt").read_text(encoding="utf-8")
+
+
+def duopoly() -> StrategicEnv:
+    env = StrategicEnv(replace(find_game("CO1"), actions={"firm": Interval(0.0, 120.0)}), rounds=3)
+    env.reset(seed=1)
+    return env
+
+
+@pytest.mark.parametrize("framing", ["neutral", "twin", "story"])
+def test_any_number_of_an_interval_is_asked_for_as_recorded(framing):
+    env = duopoly()
+    env.step({"player_0": 37.5, "player_1": 40.0})
+    text = said(env.turn("player_0"), framing)
+    assert text == (GOLDEN / f"{framing}-cournot_interval.txt").read_text(encoding="utf-8")
+
+
+def test_a_model_chooses_any_number_of_an_interval():
+    env = duopoly()
+    replies = [say("200"), say("about 30"), say("My number is **37.5**.")]
+    with Loopback(replies, say('{"number": 0.25}')) as server:
+        policy = LLMPolicy("openai/loopback", api_base=server.url, api_key="none", retry_wait=0.01)
+        decision = policy.decide(env.turn("player_0"), np.random.default_rng(0))
+        json = policy.decide(env.turn("player_1"), np.random.default_rng(0))
+    assert (decision.action, decision.status, len(decision.calls)) == (37.5, "valid", 3)
+    assert "200 does not lie between 0 and 120" in decision.calls[0].detail
+    assert json.action == 0.25
+    env.step({"player_0": decision.action, "player_1": json.action})
+    with pytest.raises(UsageError, match="what others choose among options"):
+        policy.belief(env.turn("player_0"), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("reply", "number"),
+    [
+        ("0.25", 0.25),
+        (".25", 0.25),
+        ("0,25", 0.25),
+        ("Number: 0.25", 0.25),
+        ("1", 1.0),
+        ("My number is 0.25.", 0.25),
+        ('{"number": 0.25}', 0.25),
+        ('{"number": "0.25"}', 0.25),
+        ("0.25/1", 0.25),
+    ],
+)
+def test_a_number_of_an_interval_is_read(reply, number):
+    reading = read_rating(reply, Scale("number", 0.0, 1.0, 0))
+    assert (reading.outcome, reading.points) == ("ok", (number,))
+
+
+@pytest.mark.parametrize(
+    "reply", ["1.5", "-0.5", "0.5%", "0.2 or 0.3", "0.2-0.3", "[0.5]", "half", "1/2", ""]
+)
+def test_what_is_no_number_of_the_interval_is_asked_again(reply):
+    reading = read_rating(reply, Scale("number", 0.0, 1.0, 0))
+    assert (reading.outcome, reading.points) == ("invalid", ())
+
+
+def test_thousands_are_not_taken_for_fractions():
+    wide = Scale("number", -2000.0, 2000.0, 0)
+    assert read_rating("1,000", wide).outcome == "invalid"
+    assert read_rating("1,000.5", wide).points == (1000.5,)
+    assert read_rating("-12.5", wide).points == (-12.5,)
 
 
 def test_a_large_game_without_rules_in_words_says_what_to_add():

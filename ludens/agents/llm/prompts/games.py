@@ -176,8 +176,8 @@ def render_scale(
     format: Format = "letter",  # the word for it
     template: str | None = None,
 ) -> Prompt:
-    """Word a turn that asks for points on its scale (``turn.scale``): a rating, or points shared out over two
-    things, each of which has a label.
+    """Word a turn that asks for points on its scale (``turn.scale``): a rating, an amount, or points shared
+    out over two things, each of which has a label.
 
     Args:
         turn: what the agent may know.

@@ -68,3 +68,25 @@ def taken_back(text: str) -> bool:
         harm(sentence.tokens, sentence.asks, None, strict=False) == TAKEN_BACK
         for sentence in sentences(text, (), numbers=True)
     )
+
+
+def decimal(digits: str) -> str | None:
+    """Return digits and the marks among them as Python reads a number; None where they are ambiguous."""
+    marks = re.sub(r"[0-9]", "", digits)
+    if marks in ("", "."):
+        return digits
+    if marks == ",":
+        whole, part = digits.split(",")
+        thousands = len(part) == 3 and len(whole) <= 3 and not whole.startswith("0") and whole != ""
+        return None if thousands else f"{whole or 0}.{part or 0}"
+    last, others = marks[-1], set(marks[:-1])
+    if len(others) > 1 or "'" in marks:
+        return None
+    if last in others:  # a mark that comes more than once separates thousands
+        groups, part = re.split(r"[.,]", digits), ""
+    else:
+        head, _, part = digits.rpartition(last)
+        groups = re.split(r"[.,]", head)
+    if not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:]):
+        return None
+    return f"{''.join(groups)}.{part}"

@@ -20,6 +20,9 @@ reply                               reading
 ``-1``, ``101``, ``1,000``          asked again: not on the scale
 ==================================  ===================================================================
 
+Where any number of an interval may be chosen, ``62.5``, ``62,5`` and ``.5`` are read too, ``1,000`` is asked
+again, and a percentage is read only where the interval ends at 100.
+
 Points that are shared out are read as ``A: 60`` and ``B: 40`` on lines of their own or in one JSON object:
 each label once, whole numbers of at least 0, which sum to all the points there are.
 """
@@ -33,7 +36,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from ludens.agents.llm.reading.numbers import stated, taken_back
+from ludens.agents.llm.reading.numbers import decimal, stated, taken_back
 from ludens.agents.llm.reading.refusals import declined
 from ludens.agents.llm.reading.statements import TAKEN_BACK
 from ludens.agents.llm.reading.text import (
@@ -63,7 +66,7 @@ class PointsReading:
     """
 
     outcome: Outcome
-    points: tuple[int, ...] = ()
+    points: tuple[float, ...] = ()
     detail: str = ""
     reasoning: str | None = None
 
@@ -101,13 +104,13 @@ def read_rating(text: str | None, scale: Scale, *, cut: bool = False) -> PointsR
             "invalid", detail=f"The reply gives more than one number: {', '.join(different)[:60]}."
         )
     if given:
-        points = _whole(given[0], scale, patterns)
+        points = _point(given[0], scale, patterns)
         if isinstance(points, str):
             return PointsReading("invalid", detail=points)
         return PointsReading("ok", (points,), reasoning=json_thoughts(objects))
     if cut or broken:
         return _no_answer(clean, "The reply was cut off or broken before it gave a number.")
-    return _no_answer(around, f"The reply gives no whole number from {scale.lowest} to {scale.highest}.")
+    return _no_answer(around, f"The reply gives no {_asked(scale)}.")
 
 
 def read_allocation(
@@ -141,13 +144,13 @@ def read_allocation(
         return _no_answer(clean, "The reply was cut off before it ended.")
     if not any(given.values()):
         return _no_answer(around, f"The reply {'is cut off or broken' if broken else 'gives no points'}.")
-    points: list[int] = []
+    points: list[float] = []
     for label, values in given.items():
         different = _different(values)
         if len(different) != 1:
             how = "more than one number" if different else "no number"
             return PointsReading("invalid", detail=f"The reply gives {how} for {label}.")
-        point = _whole(values[0], scale, patterns)
+        point = _point(values[0], scale, patterns)
         if isinstance(point, str):
             return PointsReading("invalid", detail=f"{label}: {point}")
         points.append(point)
@@ -160,6 +163,7 @@ def read_allocation(
 
 _MARKUP = " \t\r*_`\"'#>"
 _NUMBER = r"(?P<number>[-+]?[0-9]+(?:[.,][0-9]+)?)"
+_REAL = r"(?P<number>[-+]?(?:[0-9]+(?:[.,'][0-9]+)*|[.,][0-9]+))"
 _GAP = r"[*_`\"' \t]*"
 _DENIED = re.compile(r"(?i)\b(?:not|never|no|nor|if|unless|or)\b|n't\b")
 
@@ -185,31 +189,35 @@ class _Patterns:
 
 @lru_cache(maxsize=64)
 def _patterns(scale: Scale) -> _Patterns:
-    top = scale.highest
-    end = rf"{_GAP}(?:%|/[ \t]*{top}|out[ \t]+of[ \t]+(?:a[ \t]+)?{top}|points?|per[ \t]?cent)?{_GAP}\.?"
+    top, whole = re.escape(f"{scale.highest:.10g}"), scale.step > 0
+    number = _NUMBER if whole else _REAL
+    digits = r"[0-9]+(?:[.,][0-9]+)*" if whole else r"(?:[0-9]+(?:[.,'][0-9]+)*|[.,][0-9]+)"
+    # Half a per cent is no half of an interval from 0 to 1.
+    cent = r"%|per[ \t]?cent\b|" if whole or scale.highest == 100 else ""
+    end = rf"{_GAP}(?:{cent}/[ \t]*{top}|out[ \t]+of[ \t]+(?:a[ \t]+)?{top}|points?)?{_GAP}\.?"
     noun = [re.escape(scale.noun)] if scale.noun else []
     called = "|".join([*(re.escape(_gerund(thing)) for thing in scale.things), *noun])
     between = "it|this|that|an?|the|at|as|with|of|to|rating|score|answer" + (f"|{called}" if called else "")
     return _Patterns(
         line=re.compile(
             rf"(?i)(?:-[ \t]+)?(?:(?:(?:my|the|final|overall)[ \t]+)*(?:rating|answer|score|number){_GAP}"
-            rf"(?:is|would[ \t]+be|:|=){_GAP})?{_NUMBER}{end}"
+            rf"(?:is|would[ \t]+be|:|=){_GAP})?{number}{end}"
         ),
         share=re.compile(
             rf"(?i:(?:[-*][ \t]+)?(?:{'|'.join([*noun, 'option'])})?[ \t]*)(?P<label>[A-Z])[*_`\"')\] \t]*"
-            rf"[:=-]{_GAP}{_NUMBER}{end}"
+            rf"[:=-]{_GAP}{number}{end}"
         ),
         sentence=re.compile(
             r"(?i)\bI(?:'d|'ll|[ \t]+would|[ \t]+will)?[ \t]+"
             rf"(?:rate|give|say|choose|pick|put|assign|answer"
             rf"|contribute|bid|claim|offer|guess)\b(?:[ \t]+(?:{between})\b){{0,6}}[ \t]+"
-            rf"{_NUMBER}{end}(?=\s|\Z)"
+            rf"{number}{end}(?=\s|\Z)"
         ),
-        value=re.compile(rf"(?i)\s*{_NUMBER}{end}\s*"),
+        value=re.compile(rf"(?i)\s*{number}{end}\s*"),
         stated=re.compile(
-            rf"(?i)(?<![A-Za-z0-9_.,'])(?:(?<![A-Za-z0-9_)])[-+])?[0-9]+(?:[.,][0-9]+)*(?![A-Za-z0-9_'])"
-            rf"(?:[ \t]*(?:%|(?:/|out[ \t]+of(?:[ \t]+a)?|von|sur|de|su|van|na|из)[ \t]*{top}(?!\d)"
-            r"|points?\b|per[ \t]?cent\b))?"
+            rf"(?i)(?<![A-Za-z0-9_.,'])(?:(?<![A-Za-z0-9_)])[-+])?{digits}(?![A-Za-z0-9_'])"
+            rf"(?:[ \t]*(?:{cent}(?:/|out[ \t]+of(?:[ \t]+a)?|von|sur|de|su|van|na|из)[ \t]*{top}(?!\d)"
+            r"|points?\b))?"
         ),
     )
 
@@ -230,16 +238,21 @@ def _in_sentence(text: str, patterns: _Patterns) -> list[str]:
 
 def _in_words(text: str, scale: Scale, patterns: _Patterns) -> list[str]:
     """Return the number that the words of a reply state as its rating, if it is one."""
-    low, top = scale.lowest, scale.highest
+    low, top = (re.escape(f"{end:.10g}") for end in (scale.lowest, scale.highest))
     range_ = rf"(?i)\b(?:on|in|using)\s+(?:a|the)\s+scale\s+(?:from|of)\s+{low}\s*(?:to|-)\s*{top}\b"
     text = re.sub(range_, " ", text)
 
     def number(said: str) -> float | str:
+        if scale.step == 0:
+            written = patterns.value.fullmatch(said)
+            plainly = decimal(written["number"].lstrip("+-")) if written else None
+            sign = -1 if said.startswith("-") else 1
+            return "no plain number" if plainly is None else sign * float(plainly)
         digits = re.match(r"[-+]?[0-9]+(?:\.[0-9]+)?(?![.,0-9])", said)
         return float(digits[0]) if digits else "no plain number"
 
     found = stated(text, patterns.stated, number)
-    return [] if found is None else [f"{found:g}"]
+    return [] if found is None else [f"{found:.12g}"]
 
 
 def _different(values: Sequence[Any]) -> list[str]:
@@ -247,25 +260,34 @@ def _different(values: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(str(value).strip() for value in values))
 
 
-def _whole(value: Any, scale: Scale, patterns: _Patterns) -> int | str:
-    """Return a whole number on the scale, or a sentence that says why the value is not one."""
+def _asked(scale: Scale) -> str:
+    return f"{'whole ' if scale.step else ''}number from {scale.lowest:.10g} to {scale.highest:.10g}"
+
+
+def _point(value: Any, scale: Scale, patterns: _Patterns) -> float | str:
+    """Return a number on the scale, or a sentence that says why the value is not one."""
     if isinstance(value, str):
         hit = patterns.value.fullmatch(value)
         if hit is None:
             return f"{value.strip()[:40]!r} is no plain number."
         digits = hit["number"]
-        if "," in digits:
-            return f"{digits!r} is no whole number from {scale.lowest} to {scale.highest}."
-        value = float(digits)
+        if scale.step and "," in digits:
+            return f"{digits!r} is no {_asked(scale)}."
+        plainly = decimal(digits.lstrip("+-"))
+        if plainly is None:
+            return f"{digits!r} can be read in more than one way: write it with a decimal point, as in 1.50."
+        value = -float(plainly) if digits.startswith("-") else float(plainly)
     if isinstance(value, bool) or not isinstance(value, int | float):
         shown = json.dumps(value, default=str)[:40]
         return f"{shown} is no single number."
     if not scale.lowest <= value <= scale.highest:  # NaN does not lie between them either
-        return f"{value:.6g} does not lie between {scale.lowest} and {scale.highest}."
+        return f"{value:.6g} does not lie between {scale.lowest:.10g} and {scale.highest:.10g}."
+    if not scale.step:
+        return float(value)
     if value != int(value):
         return f"{value:.6g} is no whole number."
     if (int(value) - scale.lowest) % scale.step:
-        low, step = scale.lowest, scale.step
+        low, step = int(scale.lowest), scale.step
         return f"{value:.6g} is not one of {low}, {low + step}, {low + 2 * step} and so on."
     return int(value)
 

@@ -41,7 +41,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ludens.agents.llm.reading.numbers import stated, taken_back
+from ludens.agents.llm.reading.numbers import decimal, stated, taken_back
 from ludens.agents.llm.reading.refusals import declined
 from ludens.agents.llm.reading.statements import TAKEN_BACK
 from ludens.agents.llm.reading.text import DECLINED, EMPTY, Outcome, json_objects, plain_numbers, unboxed
@@ -258,32 +258,10 @@ def _of_text(text: str) -> float | str:
     if hit["sign"] and hit["second"]:
         return f"{shown} is no plain number."
     digits, exponent = re.fullmatch(r"(?i)([^e]*)(e.*)?", hit["digits"]).groups()  # type: ignore[union-attr]
-    plainly = _decimal(digits)
+    plainly = decimal(digits)
     if plainly is None:
         return f"{shown} can be read in more than one way; write the price with a decimal point, as in 1.50."
     return _finite(float(hit["sign"] + hit["second"] + plainly + (exponent or "")))
-
-
-def _decimal(digits: str) -> str | None:
-    """Return digits and the marks among them as Python reads a number; None where they are ambiguous."""
-    marks = re.sub(r"[0-9]", "", digits)
-    if marks in ("", "."):
-        return digits
-    if marks == ",":
-        whole, part = digits.split(",")
-        thousands = len(part) == 3 and len(whole) <= 3 and not whole.startswith("0") and whole != ""
-        return None if thousands else f"{whole or 0}.{part or 0}"
-    last, others = marks[-1], set(marks[:-1])
-    if len(others) > 1 or "'" in marks:
-        return None
-    if last in others:  # a mark that comes more than once separates thousands
-        groups, part = re.split(r"[.,]", digits), ""
-    else:
-        head, _, part = digits.rpartition(last)
-        groups = re.split(r"[.,]", head)
-    if not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:]):
-        return None
-    return f"{''.join(groups)}.{part}"
 
 
 def _finite(price: float) -> float | str:

@@ -20,7 +20,7 @@ def shares_schema(labels: Sequence[str]) -> dict[str, Any]:
 
 
 def points_schema(
-    labels: Sequence[str], reasoning: bool, limits: tuple[int, int] | None = None
+    labels: Sequence[str], reasoning: bool, limits: tuple[float, float] | None = None, *, whole: bool = True
 ) -> dict[str, Any]:
     """Return the format of points for each label.
 
@@ -29,8 +29,9 @@ def points_schema(
         reasoning: whether thoughts come first.
         limits: the lowest and the highest number, for engines that can hold a reply to them; hosted models
             may not take such a schema.
+        whole: whether the numbers are whole.
     """
-    number: dict[str, Any] = {"type": "integer"}
+    number: dict[str, Any] = {"type": "integer" if whole else "number"}
     if limits is not None:
         number |= {"minimum": limits[0], "maximum": limits[1]}
     return _object("points", (_THOUGHTS if reasoning else {}) | dict.fromkeys(labels, number))
