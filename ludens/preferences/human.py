@@ -32,7 +32,8 @@ class HumanNumber:
         value: its value; None where it is missing.
         unit: ``"share"`` (of the pie, the endowment or the people, in [0, 1]), ``"points"``, or
             ``"parameter"``.
-        spread: the standard error of the value, in the same unit, where the source gives one.
+        spread: the standard error of the value, in the same unit, where the source gives one or it was
+            computed from the source's raw data (types: clustered by subject).
         n: the number of observations behind the value, counted in `of`.
         of: the unit of observation: people, choices, papers or estimates.
         source: the paper or data set.
@@ -168,11 +169,31 @@ def _of(
     ]
 
 
-def _bfs_type(number: int, share: float, values: Mapping[str, float]) -> list[HumanNumber]:
+def _bfs_type(
+    number: int, share: tuple[float, float], values: Mapping[str, tuple[float, float]]
+) -> list[HumanNumber]:
+    """Return a type's share and parameters, each given with its standard error."""
     group, source = bfs_group(number), f"{_BFS_SOURCE}, type {number} of 3"
     return [
-        *_of(group, source, _CHECKED, {"share": share}, n=160, of="people, all types"),
-        *_of(group, source, _CHECKED, values, unit="parameter", n=160, of="people, all types"),
+        *_of(
+            group,
+            source,
+            _CHECKED,
+            {"share": share[0]},
+            n=160,
+            of="people, all types",
+            spreads={"share": share[1]},
+        ),
+        *_of(
+            group,
+            source,
+            _CHECKED,
+            {name: value for name, (value, _) in values.items()},
+            unit="parameter",
+            n=160,
+            of="people, all types",
+            spreads={name: error for name, (_, error) in values.items()},
+        ),
     ]
 
 
@@ -247,16 +268,40 @@ HUMAN: tuple[HumanNumber, ...] = (
         unit="parameter",
         n=160,
         of="people",
-        spreads={"alpha": 0.015, "beta": 0.019, "gamma": 0.014, "delta": 0.011},
+        spreads={"alpha": 0.015, "beta": 0.019, "gamma": 0.014, "delta": 0.011, "precision": 0.0007},
     ),
     *_bfs_type(
-        1, 0.405, {"alpha": 0.159, "beta": 0.463, "gamma": 0.151, "delta": -0.054, "precision": 0.018}
+        1,
+        (0.405, 0.049),
+        {
+            "alpha": (0.159, 0.040),
+            "beta": (0.463, 0.030),
+            "gamma": (0.151, 0.027),
+            "delta": (-0.054, 0.027),
+            "precision": (0.018, 0.0012),
+        },
     ),
     *_bfs_type(
-        2, 0.474, {"alpha": 0.065, "beta": 0.130, "gamma": -0.001, "delta": -0.027, "precision": 0.032}
+        2,
+        (0.474, 0.042),
+        {
+            "alpha": (0.065, 0.013),
+            "beta": (0.130, 0.017),
+            "gamma": (-0.001, 0.012),
+            "delta": (-0.027, 0.012),
+            "precision": (0.032, 0.0025),
+        },
     ),
     *_bfs_type(
-        3, 0.121, {"alpha": -0.435, "beta": -0.145, "gamma": 0.171, "delta": -0.075, "precision": 0.008}
+        3,
+        (0.121, 0.043),
+        {
+            "alpha": (-0.435, 0.124),
+            "beta": (-0.145, 0.159),
+            "gamma": (0.171, 0.127),
+            "delta": (-0.075, 0.180),
+            "precision": (0.008, 0.0015),
+        },
     ),
     *(
         HumanNumber(MORALIS, name, None, "parameter", missing=_WITHHELD)

@@ -388,7 +388,7 @@ def test_many_subjects_are_summed_up_and_kept_whole_in_files():
 
 def test_figures_show_people_beside_a_model_and_words_where_nothing_is_known(tmp_path):
     columns = [("one", [("alpha", "α", 0.1, 0.02, 0.06, 0.14)]), ("two", [("alpha", "α", math.nan)])]
-    figure = parameters(table_of(*columns))
+    figure = parameters(table_of(*columns, unit="sample"))
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts.count("not identified") == 1
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -402,6 +402,24 @@ def test_figures_show_people_beside_a_model_and_words_where_nothing_is_known(tmp
         *[(f"s{number}", [("alpha", "α", number / 30, 0.1, 0, 1)]) for number in range(31)], unit="subject"
     )
     assert parameters(many).axes[0].get_xlabel() == "31 of 31 identified"
+
+
+def test_people_s_types_stand_beside_the_fitted_type_that_is_nearest():
+    """Numbers of types say nothing: type 1 of one fit is type 2 of another."""
+    order = ("type 2", "type 3", "type 1")
+    published = {name: next(one for one in people("bfs") if name in one.title) for name in order}
+    columns = [
+        Column(f"type {place}", tuple(Value(v.name, v.name, v.estimate + 0.01) for v in one.values))
+        for place, one in enumerate(published.values(), start=1)
+    ]
+    figure = parameters(EstimateTable("bfs", "A", "B", tuple(columns), (), "standard errors", (), "type"))
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    wanted = [
+        text for one, name in zip(columns, order, strict=True) for text in (one.title, published[name].title)
+    ]
+    assert labels == [*wanted, "people, pooled"]
+    # Every group of people has its intervals.
+    assert sum(len(line.get_xdata()) == 2 for line in figure.axes[1].lines) >= 4
 
 
 def test_people_stand_beside_models_of_the_same_parameters_only():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -27,14 +28,16 @@ _ROW = 0.3  # inches
 def parameters(table: EstimateTable) -> Figure:
     """Draw every parameter of every column with its 95 % interval, with people in grey below where known.
 
-    Parameters that are not identified are labelled as such. With more than twelve columns (subjects), each
+    People's types stand next to the fitted type that is nearest to them, whatever their numbers. Parameters
+    that are not identified are labelled as such. With more than twelve columns (subjects), each
     panel shows them in the order of their estimates.
     """
     others = people(table.model)
     if len(table.columns) > _MANY:
         return _caterpillars(table, others)
-    rows = [*table.columns, *others]
-    names = [_name(column, table.unit) for column in table.columns] + [_name(one, "") for one in others]
+    rows = _beside_types(table.columns, others) if table.unit == "type" else [*table.columns, *others]
+    colours = dict(zip(map(id, table.columns), itertools.cycle(drawing.COLOURS), strict=False))
+    names = [_name(one, table.unit if id(one) in colours else "") for one in rows]
     left = drawing.margin(names)
     panels = len(table.parameters)
     with drawing.new_figure(max(6.0, left + 1.75 * panels), 0.95 + _ROW * len(rows)) as figure:
@@ -42,18 +45,46 @@ def parameters(table: EstimateTable) -> Figure:
         for axes, parameter in zip(grid, table.parameters, strict=True):
             values = [_of(column, parameter.name) for column in rows]
             drawing.frame(axes, parameter.name, parameter.symbol, list(map(_estimate, values)))
-            for row, value in enumerate(values):
-                ours = row < len(table.columns)
-                colour = drawing.COLOURS[row % len(drawing.COLOURS)] if ours else MUTED
-                drawing.point(axes, row, _estimate(value), colour, ours=ours)
+            for row, (one, value) in enumerate(zip(rows, values, strict=True)):
+                ours = id(one) in colours
+                drawing.point(axes, row, _estimate(value), colours.get(id(one), MUTED), ours=ours)
             axes.set_ylim(len(rows) - 0.4, -0.6)
             axes.set_yticks(range(len(rows)), names, fontsize=8.5)
             axes.grid(visible=False, axis="y")
             axes.tick_params(axis="y", labelsize=8.5)
-            for place, label in enumerate(axes.get_yticklabels()):
-                label.set_color(INK if place < len(table.columns) else MUTED)
+            # Panels but the first have no labels.
+            for one, label in zip(rows, axes.get_yticklabels(), strict=False):
+                label.set_color(INK if id(one) in colours else MUTED)
         drawing.margins(figure, left, 0.45, 0.42)
     return figure
+
+
+def _beside_types(types: Sequence[Column], others: Sequence[Column]) -> list[Column]:
+    """Return fitted types, each followed by the groups of people that are nearest to it, then people who are
+    no type.
+
+    Distances are Euclidean over the parameters that both have, in units of each parameter's range over all.
+    """
+    names = [value.name for value in types[0].values if value.name != "share"]
+    table = np.array([[_of(one, name).estimate for name in names] for one in (*types, *others)])
+    known = (
+        np.where(np.isnan(table), -np.inf, table).max(axis=0),
+        np.where(np.isnan(table), np.inf, table).min(axis=0),
+    )
+    width = np.where(known[0] > known[1], known[0] - known[1], 1.0)
+    groups: list[list[Column]] = [[one] for one in types]
+    rest = []
+    for one, row in zip(others, table[len(types) :], strict=True):
+        gaps = ((table[: len(types)] - row) / width) ** 2
+        compared = ~np.isnan(gaps).all(axis=1)
+        if math.isnan(_of(one, "share").estimate) or not compared.any():
+            rest.append(one)
+            continue
+        means = np.where(
+            compared, np.nansum(gaps, axis=1) / np.maximum((~np.isnan(gaps)).sum(axis=1), 1), np.inf
+        )
+        groups[int(means.argmin())].append(one)
+    return [*itertools.chain.from_iterable(groups), *rest]
 
 
 def save_figure(table: EstimateTable, path: str | os.PathLike[str]) -> Path:

@@ -309,10 +309,10 @@ def people(model: str) -> tuple[Column, ...]:
         if known:
             title = game.replace(f"{human.BFS}, ", "").replace(human.BFS, "pooled")
             share = next(
-                (n.value for n in human.numbers(game) if n.measure == "share" and n.value is not None), None
+                (n for n in human.numbers(game) if n.measure == "share" and n.value is not None), None
             )
-            title = f"people, {title}" + (f" ({100 * share:.1f} %)" if share is not None else "")
-            shares = () if share is None else (Value("share", "share", share),)
+            title = f"people, {title}" + (f" ({100 * (share.value or 0):.1f} %)" if share is not None else "")
+            shares = () if share is None else (_of_people(share),)
             found.append(Column(title, (*shares, *(_of_people(number) for number in known))))
     return tuple(found)
 

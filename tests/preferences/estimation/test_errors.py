@@ -122,6 +122,20 @@ def test_errors_are_the_spread_of_repeated_samples():
         np.testing.assert_allclose(mean, spread, rtol=0.35)  # 60 samples know a spread to about 9 %
 
 
+def test_intervals_of_five_clusters_cover():
+    """With G/(G−1) and t of four degrees of freedom; normal ones of the same errors are too short."""
+    design, truth, covered, normal = games(ALL), np.array([0.1, 0.2, 0.3, 8.0]), [], []
+    for seed in range(100):
+        sample = drawn(design, HOMO_MORALIS, truth, 20, seed)
+        found = fit(filled(design, sample.counts.toarray(), np.repeat(np.arange(5), 4)), fix={"alpha": 0.1})
+        low, high = found.intervals().T
+        covered.append((low <= truth) & (truth <= high))
+        normal.append(np.abs(found.values - truth) < 1.96 * found.standard_errors())
+    shares, shorter = np.mean(covered, axis=0)[1:], np.mean(normal, axis=0)[1:]
+    assert np.all(shares > 0.95 - 3 * 0.022)  # 100 samples know a share of .95 to .022
+    assert np.all(shorter < shares)
+
+
 def test_fractional_choices_have_the_errors_of_one_answer_and_those_over_clusters():
     shares = probabilities(games(ALL), HOMO_MORALIS, (0.1, 0.2, 0.3, 8))
     rows = np.zeros((18, *shares.shape))

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import optimize
 
 from ludens.errors import UsageError
-from ludens.preferences.estimation import BRUHIN_FEHR_SCHUNK, HOMO_MORALIS, Choices, fit, fit_individuals
+from ludens.preferences.estimation import (
+    BRUHIN_FEHR_SCHUNK,
+    HOMO_MORALIS,
+    Choices,
+    fit,
+    fit_individuals,
+    fit_types,
+)
 from tests.preferences.estimation.samples import (
     ALL,
     FAMILIES,
     allocations,
+    drawn,
     empty,
     filled,
     games,
@@ -265,3 +274,20 @@ def test_a_model_that_multiplies_gives_the_same_preferences():
     np.testing.assert_allclose(one.values[:4], other.values[:4])
     assert one.values[4] == pytest.approx(1 / other.values[4])
     np.testing.assert_allclose(one.standard_errors()[:4], other.standard_errors()[:4])
+
+
+def test_criteria_count_what_the_likelihood_contains():
+    design = games(ALL[:6])  # nobody can be behind in the choices of a design without that attribute
+    attributes = design.attributes.copy()
+    attributes[..., 1] = 0
+    plain = drawn(replace(design, attributes=attributes), HOMO_MORALIS, (0.0, 0.2, 0.3, 8), 40, 1)
+    found = fit(plain)
+    assert math.isnan(found.values[0])
+    assert found.free == 3
+    assert found.bic == pytest.approx(3 * math.log(plain.size) - 2 * found.log_likelihood)
+    # Holding a parameter that is not there changes neither the likelihood nor the criteria.
+    assert fit(plain, fix={"alpha": 0}).aic == pytest.approx(found.aic)
+    attributes[..., 1] = 2 * attributes[..., 2]  # one attribute that is another's multiple
+    assert fit(replace(plain, attributes=attributes)).free == 3
+    two = fit_types(plain, types=2, starts=3, workers=1)
+    assert (two.free, two.criteria.free) == (7, 7)

@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 FLAT = 1e-9
 """Share of the largest curvature below which curvature counts as 0, with parameters in typical sizes."""
 
+_NOTHING = 1e-10  # share of the longest column of scores below which one is a rounding error
 _BLOCK = 1 << 24  # numbers in the counts of the bootstrap draws held at once
 
 
@@ -48,6 +49,27 @@ def inverse(information: Floats, sizes: Floats) -> Floats:
 def scores(model: Model, choices: Choices, phi: Floats) -> Floats:
     """Return ∂ℓ/∂φ of every subject, shape (subjects, p)."""
     return choices.by_subject(events(model, choices, phi).score)
+
+
+def contained(model: Model, choices: Choices, restriction: Restriction, phi: Floats) -> int:
+    """Return how many of the free parameters the likelihood depends on: the rank of the scores of all events
+    in the situations where somebody chose.
+
+    A parameter that multiplies nothing in these situations, or only what others multiply too, does not count.
+    """
+    if restriction.free == 0:
+        return 0
+    asked = choices.total.sum(axis=-1) > 0
+    table = (
+        events(model, choices, phi).score[asked]
+        @ restriction.matrix
+        * restriction.sizes(model.sizes(choices))
+    )
+    table = np.nan_to_num(table.reshape(-1, restriction.free), posinf=0.0, neginf=0.0)
+    lengths = np.linalg.norm(table, axis=0)
+    used = lengths > _NOTHING * lengths.max(initial=0.0)
+    unit = table[:, used] / lengths[used]
+    return int((np.linalg.eigvalsh(unit.T @ unit) > FLAT).sum()) if used.any() else 0
 
 
 def meat(choices: Choices, per_subject: Floats) -> Floats:

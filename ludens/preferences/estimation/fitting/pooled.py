@@ -15,6 +15,7 @@ from ludens.preferences.estimation.fitting.errors import (
     bootstrap,
     carried,
     cluster_count,
+    contained,
     inverse,
     meat,
     scores,
@@ -177,7 +178,7 @@ def conclude(
         fixed=dict(fixed),
         converged=optimum.converged,
         warnings=(*warnings, *notes),
-        free=restriction.free,
+        free=contained(model, choices, restriction, phi),
         draws=drawn,
         ranges=ranges,
     )

@@ -72,7 +72,8 @@ class Fit(Shown):
         fixed: parameters that the caller held at a value.
         converged: whether the optimiser reached a maximum.
         warnings: warnings about what the data do not identify.
-        free: the number of estimated parameters (neither held fixed nor at a bound).
+        free: the number of estimated parameters: neither held fixed nor at a bound, and contained in the
+            likelihood of these choices.
         draws: θ of the bootstrap draws that have a maximum, shape (draws, p); None without a bootstrap.
         ranges: where choices are separated, the values of each parameter that explain all of them without
             noise or, if none does, those that a likelihood ratio does not reject at 5 %; open ends are

@@ -23,7 +23,7 @@ from scipy import sparse
 
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices
-from ludens.preferences.estimation.fitting.errors import carried, cluster_count, inverse, meat
+from ludens.preferences.estimation.fitting.errors import carried, cluster_count, contained, inverse, meat
 from ludens.preferences.estimation.fitting.likelihood import Value
 from ludens.preferences.estimation.fitting.maximise import Optimum, find_optimum
 from ludens.preferences.estimation.fitting.pooled import check_choices
@@ -175,6 +175,7 @@ def _conclude(
         own = {kind: covariance[here, here].copy() for kind, covariance in covariances.items()}
         fits[k] = replace(each, covariances=own, draws=None if drawn is None else drawn[:, here])
     level = float(parts.level[0])
+    counted = sum(each.free for each in fits) + types - 1
     return Mixture(
         model=model,
         names=model.names,
@@ -191,11 +192,11 @@ def _conclude(
         fixed=dict(held),
         converged=optimum.converged,
         criteria=criteria(
-            parts.membership[0], free=function.size, log_likelihood=level, pooled=pooled, size=choices.size
+            parts.membership[0], free=counted, log_likelihood=level, pooled=pooled, size=choices.size
         ),
         starts=starts,
         warnings=found.warnings if singular is None else (*found.warnings, singular),
-        free=function.size,
+        free=counted,
         draws=drawn,
     )
 
@@ -256,5 +257,5 @@ def _type(
         fixed=dict(held),
         converged=optimum.converged,
         warnings=warnings,
-        free=restriction.free,
+        free=contained(model, choices, restriction, phi),
     )
