@@ -15,12 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from ludens.cli.options import assignments
 from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from ludens.preferences.mapping import MapLike
 
 MODELS, BUDGET, EXECUTOR = "Models", "Budget", "Executor"
 """The panels of help in which these options stand."""
@@ -200,13 +203,13 @@ class ExecutorOptions:
     executor: Annotated[
         Literal["serial", "asyncio", "processes", "ray"] | None,
         _of_executor(
-            help="One episode after the other, many at once in this process, in several processes, or on a "
-            "Ray cluster; all give the same run."
+            help="One episode (or sample) after the other, many at once in this process, in several "
+            "processes, or on a Ray cluster; all give the same results."
         ),
     ] = None
     workers: Annotated[
         int | None,
-        _of_executor(help="How many processes share the run; on a cluster by default one per core."),
+        _of_executor(help="How many processes share the work; on a cluster by default one per core."),
     ] = None
     address: Annotated[
         str | None,
@@ -218,6 +221,15 @@ class ExecutorOptions:
         """The keys of the configuration that were given."""
         named = {"executor": self.executor, "workers": self.workers, "address": self.address}
         return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def map_with(self) -> MapLike:
+        """What carries out independent computations: the built-in `map` if nothing was given."""
+        if not self.chosen:
+            return map
+        from ludens.experiments.runs.executors.computing import compute
+
+        return partial(compute, **{"executor": None, **self.chosen})
 
 
 NONE = "none"

@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from ludens.cli.application import app
+from ludens.cli.blocks import ExecutorOptions, with_blocks
 from ludens.cli.options import Json, Seed
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
 
 
 @app.command()
+@with_blocks
 def estimate(
     source: Annotated[
         Path,
@@ -113,6 +115,7 @@ def estimate(
         typer.Option(help="Draw the parameters with intervals (.png or .svg).", show_default=False),
     ] = None,
     seed: Seed = 0,
+    executor: ExecutorOptions,
     as_json: Json = False,
 ) -> None:
     """Estimate preferences from choices, with standard errors."""
@@ -148,6 +151,7 @@ def estimate(
         reading={name: value for name, value in reading.items() if value},
         draws=draws,
         seed=seed,
+        map_with=executor.map_with,
     )
     if figure is not None and isinstance(request.types, tuple):
         raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")

@@ -67,7 +67,7 @@ def tournament(
         config = config.changed(pairings=first_pairings(config))
 
         def further(path: Path) -> None:
-            go_on(path, swiss)
+            go_on(path, swiss, address=executor.address)
 
     carry_out(
         TournamentStudy(config), budget, executor, out=out, as_json=as_json, print_config=print_config,

@@ -22,7 +22,8 @@ from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from ludens.experiments.play.study import PlayConfig, PlayStudy
 from ludens.experiments.runs.budget import BudgetSpentError
 from ludens.experiments.study.files import as_toml, parse_study
-from ludens.preferences.estimation import fit, questions, simulate
+from ludens.preferences.estimation import fit, fit_types, questions, simulate, strategy_frequencies
+from ludens.preferences.estimation.strategies.rounds import rounds_of
 from tests.experiments import executor_policies
 from tests.experiments.lives import lives_of
 from tests.experiments.test_interrupt import Holding, Interrupted
@@ -289,3 +290,42 @@ def test_a_simulation_study_is_the_same_on_every_executor():
     assert compute(recovered, []) == []
     with pytest.raises(ZeroDivisionError, match="no seed"):
         compute(recovered, [None], workers=1)
+
+
+def bootstrapped(map_with):
+    """The draws of every bootstrap that can be divided."""
+    games = ("TG3", "UG1")
+    design = questions([(PROTOCOLS[name], uniform_strategy(PROTOCOLS[name])) for name in games], subjects=40)
+    choices = simulate(design, "moralis", [0.1, 0.2, 0.3, 8.0], np.random.default_rng(1))
+    answers = np.random.default_rng(2).integers(0, 2, (2, 200)).tolist()
+    places = np.arange(200)
+    rounds = rounds_of((places // 10).tolist(), (places // 5).tolist(), (places % 5).tolist(), *answers)
+    return [
+        fit(choices, draws=120, map_with=map_with).draws,
+        fit_types(choices, types=2, starts=2, draws=30, map_with=map_with).draws,
+        strategy_frequencies(rounds, draws=120, map_with=map_with).draws,
+    ]
+
+
+def test_bootstraps_are_the_same_in_other_processes():
+    asked = []
+
+    def recorded(function, tasks):
+        asked.append(list(tasks))
+        return compute(function, asked[-1], workers=1)
+
+    for here, there in zip(bootstrapped(map), bootstrapped(recorded), strict=True):
+        assert len(here) > 10
+        np.testing.assert_array_equal(here, there)
+    assert [len(tasks) for tasks in asked] == [2, 2, 3]
+
+
+def test_the_command_line_estimates_in_other_processes(tmp_path, capsys):
+    path = tmp_path / "run.db"
+    game = ("prisoners_dilemma-v0", {"rounds": 5})
+    play(game, ["tit_for_tat", "random"], episodes=12, seed=3, path=path)
+    command = ["estimate", str(path), "--model", "sfem", "--draws", "60", "--json"]
+    assert main(command) == 0
+    alone = capsys.readouterr().out
+    assert main([*command, "--workers", "2"]) == 0
+    assert capsys.readouterr().out == alone

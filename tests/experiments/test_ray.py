@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ludens.errors import LudensError
-from ludens.experiments import play, run_study
-from tests.experiments.test_executors import bench, rows_of
+from ludens.experiments import compute, play, run_study
+from tests.experiments.test_executors import bench, bootstrapped, rows_of
 from tests.experiments.test_resume import by_prompt, requests_of
 from tests.loopback import Loopback
 
@@ -60,6 +62,12 @@ def list_actors():
         {"node_id": each["Address"]["NodeID"], "state": each["State"]}
         for each in ray._private.state.actors().values()
     ]
+
+
+def test_bootstraps_are_the_same_on_a_cluster(cluster):
+    there = bootstrapped(partial(compute, executor="ray", workers=1, address=cluster.address))
+    for one, other in zip(bootstrapped(map), there, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_an_address_without_a_cluster_is_one_sentence(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.errors import UsageError
@@ -13,6 +13,7 @@ from ludens.experiments.estimates.revealed import reveal_all
 from ludens.experiments.estimates.strategies import MODEL, strategies_of_run, strategies_of_table
 from ludens.experiments.estimates.table import Errors, EstimateTable, of_fit, of_policies
 from ludens.experiments.runs.run import Run
+from ludens.preferences.mapping import MapLike
 
 if TYPE_CHECKING:
     from ludens.preferences.estimation.data.choices import Choices
@@ -42,6 +43,7 @@ class EstimateRequest:
             ``pattern``, ``questions``, ``delimiter``, ``decimal``, ``sheet``.
         draws: number of bootstrap draws; None for the default.
         seed: seed of the random starts and of the bootstrap.
+        map_with: carries out bootstraps; `ludens.experiments.compute` uses several processes.
     """
 
     model: str = "moralis"
@@ -54,6 +56,7 @@ class EstimateRequest:
     reading: Mapping[str, Any] | None = None
     draws: int | None = None
     seed: int = 0
+    map_with: MapLike = field(default=map, compare=False)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -61,7 +64,7 @@ class EstimateRequest:
         draws = self.draws
         if draws is None:
             draws = DRAWS if self.errors == "bootstrap" else 0
-        return {"fix": self.fix, "draws": draws, "seed": self.seed}
+        return {"fix": self.fix, "draws": draws, "seed": self.seed, "map_with": self.map_with}
 
 
 def estimate(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
@@ -95,11 +98,12 @@ def _strategies(source: str | os.PathLike[str], request: EstimateRequest, *, tab
     given["--beliefs"] = None if request.beliefs == "uniform" else request.beliefs
     if wrong := [name for name, value in given.items() if value]:
         raise UsageError(f"{wrong[0]} has no effect on strategy frequencies: leave it out.")
+    sampled: dict[str, Any] = {name: getattr(request, name) for name in ("draws", "seed", "map_with")}
     if table:
-        return strategies_of_table(source, request.columns, request.reading, request.draws, request.seed)
+        return strategies_of_table(source, request.columns, request.reading, **sampled)
     if request.columns or request.reading:
         raise UsageError("A run is no table and is read as it is: leave out what is said of a table.")
-    return strategies_of_run(source, request.draws, request.seed)
+    return strategies_of_run(source, **sampled)
 
 
 def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:

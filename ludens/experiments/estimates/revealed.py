@@ -29,6 +29,7 @@ import numpy as np
 from ludens.errors import UsageError
 from ludens.experiments.estimates.answers import Beliefs, PolicyAnswers, as_choices
 from ludens.experiments.measures.intervals import Estimate, Method, missing
+from ludens.preferences.mapping import MapLike
 
 if TYPE_CHECKING:
     from ludens.preferences.estimation.data.choices import Choices
@@ -91,6 +92,7 @@ def reveal(
     trembles: bool = False,
     draws: int = 0,
     seed: int = 0,
+    map_with: MapLike = map,
 ) -> Revealed:
     """Estimate one policy's preferences.
 
@@ -103,6 +105,7 @@ def reveal(
             share of those at random.
         draws: number of cluster bootstrap draws; 0 for none.
         seed: seed of the random starts and of the bootstrap.
+        map_with: carries out the bootstrap.
 
     Raises:
         UsageError: there is no such model, or games do not have the attributes that it needs.
@@ -118,8 +121,9 @@ def reveal(
         return Revealed(answers.policy, chosen.name, beliefs, none, NO_ANSWERS, (), None, answers)
     weight = EXACT if answers.exact else 1
     choices = as_choices(answers, chosen, weight)
+    sampled: dict[str, Any] = {"draws": draws, "seed": seed, "map_with": map_with}
     held = {name: value for name, value in (fix or {}).items() if name not in {FIRST.name, TREMBLE.name}}
-    found = _by_answers(fit(choices, chosen, fix=held, draws=draws, seed=seed), weight)
+    found = _by_answers(fit(choices, chosen, fix=held, **sampled), weight)
     several = len({entry.first for entry in answers.seen if entry.first is not None}) > 1
     ranges: Mapping[str, Region] = {}
     lapses: dict[str, Estimate] = {}
@@ -136,7 +140,7 @@ def reveal(
         if several:
             whole = LapsesModel(chosen, trembles)
             choices = as_choices(answers, chosen, weight, orders=True)
-            found = _by_answers(fit(choices, whole, fix=fix, draws=draws, seed=seed), weight)
+            found = _by_answers(fit(choices, whole, fix=fix, **sampled), weight)
         steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
         ranges = regions(whole, choices, found.optimum, found.fixed, steps=steps)
     reason = NO_NOISE if method == RANGE else reason_of(found)

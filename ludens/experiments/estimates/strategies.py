@@ -12,6 +12,7 @@ from ludens.envs.games import LIBRARY
 from ludens.errors import UsageError
 from ludens.experiments.estimates.table import Column, EstimateTable, Fact, Value
 from ludens.experiments.runs.run import Run
+from ludens.preferences.mapping import MapLike
 
 if TYPE_CHECKING:
     from ludens.experiments.runs.records import DecisionRecord
@@ -32,6 +33,8 @@ def strategies_of_table(
     reading: Mapping[str, Any] | None,
     draws: int | None,
     seed: int,
+    *,
+    map_with: MapLike = map,
 ) -> EstimateTable:
     """Estimate how frequent strategies are among the subjects of a table of rounds.
 
@@ -45,11 +48,14 @@ def strategies_of_table(
     if unused := sorted(set(given) - {"codes", "delimiter", "decimal", "sheet"}):
         raise UsageError(f"A table of rounds is read without --{unused[0].replace('_', '-')}: leave it out.")
     rounds = read_rounds(source, columns, **given)
-    found = strategy_frequencies(rounds, draws=_DRAWS if draws is None else draws, seed=seed)
+    number = _DRAWS if draws is None else draws
+    found = strategy_frequencies(rounds, draws=number, seed=seed, map_with=map_with)
     return _table({"pooled": found}, unit="sample", subject="subject")
 
 
-def strategies_of_run(path: str | os.PathLike[str], draws: int | None, seed: int) -> EstimateTable:
+def strategies_of_run(
+    path: str | os.PathLike[str], draws: int | None, seed: int, *, map_with: MapLike = map
+) -> EstimateTable:
     """Estimate in how many of its matches each policy of a run follows each strategy.
 
     Raises:
@@ -62,7 +68,8 @@ def strategies_of_run(path: str | os.PathLike[str], draws: int | None, seed: int
         played = rounds_by_policy(run.decisions())
     number = _DRAWS if draws is None else draws
     found = {
-        policy: strategy_frequencies(rounds, draws=number, seed=seed) for policy, rounds in played.items()
+        policy: strategy_frequencies(rounds, draws=number, seed=seed, map_with=map_with)
+        for policy, rounds in played.items()
     }
     return _table(found, unit="policy", subject="match")
 

@@ -235,16 +235,18 @@ def first_pairings(config: TournamentConfig) -> tuple[Pair, ...]:
     return tuple(zip(config.labels[:half], config.labels[half : 2 * half], strict=True))
 
 
-def swiss(path: str | os.PathLike[str], rounds: int) -> None:
+def swiss(path: str | os.PathLike[str], rounds: int, *, address: str | None = None) -> None:
     """Go on with a tournament by the Swiss system until so many rounds have been played.
 
     Args:
         path: a finished run, whose pairings are those of the rounds so far.
         rounds: how many there are to be in all.
+        address: of the Ray cluster that plays them, which no run's file holds.
 
     Raises:
         UsageError: the run is no tournament with pairings, or is not finished.
     """
+    place: dict[str, Any] = {} if address is None else {"address": address}
     while True:
         study, result = load(path)
         if not isinstance(result, TournamentResult) or result.config.pairings is None:
@@ -254,7 +256,7 @@ def swiss(path: str | os.PathLike[str], rounds: int) -> None:
         per_round = max(1, len(study.config.labels) // 2)
         if len(result.config.pairings) >= rounds * per_round:
             return
-        with extend(path, pairings=[*result.config.pairings, *next_pairings(result)]):
+        with extend(path, pairings=[*result.config.pairings, *next_pairings(result)], **place):
             pass
 
 

@@ -15,6 +15,7 @@ from ludens.experiments.populations.measured import measured_payoffs
 from ludens.experiments.populations.ratings import alpha_rank, bradley_terry, nash_average
 from ludens.experiments.populations.tournament import TournamentStudy, first_pairings, swiss
 from ludens.experiments.populations.tournament_config import TournamentConfig
+from tests.experiments.test_executors import rows_of
 
 PD = {"id": "prisoners_dilemma-v0", "protocol": "PD1", "rounds": 10}
 ROCK = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], dtype=float)
@@ -174,3 +175,24 @@ def test_a_game_that_is_unknown_leaves_no_file(tmp_path):
     with pytest.raises(UsageError, match=r"tournament\.games\[0\]: There is no environment"):
         run_study(TournamentStudy(config(games=[{"id": "chess-v0"}])), path)
     assert not path.exists()
+
+
+def test_a_tournament_is_the_same_in_several_processes(tmp_path):
+    command = [
+        "tournament",
+        "random",
+        "tit_for_tat",
+        "always_defect",
+        "--matches",
+        "1",
+        "--swiss",
+        "2",
+        "--seed",
+        "3",
+    ]
+    alone, shared = tmp_path / "alone.db", tmp_path / "shared.db"
+    assert main([*command, "--out", str(alone)]) == 0
+    assert main([*command, "--out", str(shared), "--workers", "2"]) == 0
+    assert rows_of(shared) == rows_of(alone)
+    with Run(shared) as run:
+        assert run.manifest["config"]["workers"] == 2

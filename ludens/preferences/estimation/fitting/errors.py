@@ -18,6 +18,9 @@ probabilities have.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +29,7 @@ from ludens.preferences.estimation.fitting.likelihood import evaluator, events, 
 from ludens.preferences.estimation.fitting.newton import maximise
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.estimation.models.restriction import Restriction
+from ludens.preferences.mapping import MapLike
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +38,7 @@ FLAT = 1e-9
 
 _NOTHING = 1e-10  # share of the longest column of scores below which one is a rounding error
 _BLOCK = 1 << 24  # numbers in the counts of the bootstrap draws held at once
+_TOGETHER = 100  # bootstrap draws maximised together, unless their counts are too many
 
 
 def inverse(information: Floats, sizes: Floats) -> Floats:
@@ -101,27 +106,36 @@ def bootstrap(
     *,
     draws: int,
     rng: np.random.Generator,
+    map_with: MapLike = map,
 ) -> tuple[Floats, int]:
-    """Re-estimate θ on draws of whole clusters with replacement, all at once from `start` (q,).
+    """Re-estimate θ on draws of whole clusters with replacement, many at once from `start` (q,).
 
     Returns:
         θ of the draws with a maximum at a positive precision, shape (≤ draws, p), and the number of draws
         without one.
     """
     clusters = int(choices.clusters.max()) + 1
-    sizes = restriction.sizes(model.sizes(choices))
-    block = max(1, _BLOCK // max(1, choices.counts.shape[1]))
+    block = max(1, min(_TOGETHER, _BLOCK // max(1, choices.counts.shape[1])))
     shares = np.full(clusters, 1 / clusters)
-    kept = []
-    for first in range(0, draws, block):
-        number = min(block, draws - first)
-        weights = rng.multinomial(clusters, shares, size=number)[:, choices.clusters]
-        counts = choices.tally(weights)
-        function = restricted(evaluator(model, choices, counts), restriction)
-        top = maximise(function, np.repeat(start[None], number, axis=0), sizes)
-        phi = restriction.expand(top.phi)
-        curvature = np.linalg.eigvalsh(-top.value.hessian * sizes[:, None] * sizes)
-        curved = curvature[:, 0] > FLAT * curvature[:, -1]
-        kept.append(phi[top.converged & curved & (model.precision(phi) > 0)])
-    found = np.concatenate(kept)
+    parts = (
+        rng.multinomial(clusters, shares, size=min(block, draws - first)) for first in range(0, draws, block)
+    )
+    found = np.concatenate(list(map_with(partial(_refitted, model, choices, restriction, start), parts)))
     return model.to_reported(found), draws - len(found)
+
+
+def _refitted(
+    model: Model, choices: Choices, restriction: Restriction, start: Floats, drawn: NDArray[np.integer[Any]]
+) -> Floats:
+    """Return φ of the draws that have a maximum at a positive precision; `drawn` (draws, clusters) says how
+    often each draw holds each cluster.
+    """
+    sizes = restriction.sizes(model.sizes(choices))
+    counts = choices.tally(drawn[:, choices.clusters])
+    function = restricted(evaluator(model, choices, counts), restriction)
+    top = maximise(function, np.repeat(start[None], len(drawn), axis=0), sizes)
+    phi = restriction.expand(top.phi)
+    curvature = np.linalg.eigvalsh(-top.value.hessian * sizes[:, None] * sizes)
+    curved = curvature[:, 0] > FLAT * curvature[:, -1]
+    kept: Floats = phi[top.converged & curved & (model.precision(phi) > 0)]
+    return kept

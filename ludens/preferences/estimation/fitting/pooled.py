@@ -28,6 +28,7 @@ from ludens.preferences.estimation.identification.noise_free import noise_free_r
 from ludens.preferences.estimation.identification.warnings import diagnose
 from ludens.preferences.estimation.models.catalogue import find_model
 from ludens.preferences.estimation.models.linear import Model
+from ludens.preferences.mapping import MapLike
 
 Floats = NDArray[np.float64]
 
@@ -43,6 +44,7 @@ def fit(
     draws: int = 0,
     seed: int = 0,
     starts: int = STARTS,
+    map_with: MapLike = map,
 ) -> Fit:
     """Fit one parameter vector to all choices.
 
@@ -56,6 +58,7 @@ def fit(
         draws: number of cluster bootstrap draws; 0 for none.
         seed: seed of the random starts and of the bootstrap.
         starts: number of random starts where the log-likelihood may have several maxima.
+        map_with: carries out the bootstrap; `ludens.experiments.compute` uses several processes.
 
     Raises:
         UsageError: there are no choices, they lack the model's attributes, or `fix` or `bounds` name an
@@ -70,9 +73,8 @@ def fit(
     optimum, pinned = maximise_within(
         chosen, choices, fixed, within, starts=starts, rng=np.random.default_rng(spawned[0])
     )
-    return conclude(
-        chosen, choices, optimum, fixed, pinned, draws=draws, rng=np.random.default_rng(spawned[1])
-    )
+    rng = np.random.default_rng(spawned[1])
+    return conclude(chosen, choices, optimum, fixed, pinned, draws=draws, rng=rng, map_with=map_with)
 
 
 def check_choices(choices: Choices, model: Model) -> None:
@@ -102,6 +104,7 @@ def conclude(
     draws: int = 0,
     rng: np.random.Generator | None = None,
     clustered: bool = True,
+    map_with: MapLike = map,
 ) -> Fit:
     """Add standard errors and diagnoses to an optimum.
 
@@ -114,6 +117,7 @@ def conclude(
         draws: number of bootstrap draws.
         rng: the source of the bootstrap draws.
         clustered: whether to compute clustered errors; a single subject has none.
+        map_with: carries out the bootstrap.
     """
     held = {**fixed, **pinned}
     restriction = model.restrict(held)
@@ -145,7 +149,9 @@ def conclude(
         warnings, notes = (replace(warnings[0], parameters=names), *warnings[1:]), notes[len(pinned) :]
     drawn = None
     if draws and rng is not None and restriction.free and not np.all(unknown[_free(model, held)]):
-        drawn, lost = bootstrap(model, choices, restriction, optimum.psi, draws=draws, rng=rng)
+        drawn, lost = bootstrap(
+            model, choices, restriction, optimum.psi, draws=draws, rng=rng, map_with=map_with
+        )
         if lost:
             notes.append(_lost(lost, draws))
         enough = len(drawn) >= max(2, _ENOUGH * draws)

@@ -14,7 +14,8 @@ The parameters and shares that *unconverged*, *empty*, *equal* and *singular* co
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from ludens.preferences.estimation.identification.candidate import FEW
 from ludens.preferences.estimation.mixture.em import expect, sizes_of
 from ludens.preferences.estimation.mixture.likelihood import MixtureLikelihood
 from ludens.preferences.estimation.mixture.results import MixtureWarning, Starts
+from ludens.preferences.mapping import MapLike
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -57,35 +59,49 @@ def jacobian(function: MixtureLikelihood, psi: Floats, shares: Floats) -> Floats
     return np.nan_to_num(table, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def bootstrap(function: MixtureLikelihood, omega: Floats, draws: int, rng: np.random.Generator) -> Floats:
+def bootstrap(
+    function: MixtureLikelihood,
+    omega: Floats,
+    draws: int,
+    rng: np.random.Generator,
+    map_with: MapLike = map,
+) -> Floats:
     """Re-estimate (θ_1, …, θ_K, π) on draws of whole clusters, from the estimate; shape (≤ draws, K·p + K).
 
     Draws without a maximum at positive precisions are left out.
     """
-    choices, model = function.choices, function.model
-    clusters = int(choices.clusters.max()) + 1
+    clusters = int(function.choices.clusters.max()) + 1
     point = function.split(omega[None])
     membership, _ = expect(function, point[0], np.exp(point[1]))
-    found = []
-    for first in range(0, draws, _TOGETHER):
-        number = min(_TOGETHER, draws - first)
-        drawn = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=number)
-        weighted = MixtureLikelihood(
-            model,
-            choices,
-            function.restriction,
-            function.types,
-            drawn[:, choices.clusters].astype(np.float64),
-        )
-        top = maximise(weighted, np.repeat(omega[None], number, axis=0), sizes_of(function))
-        psi, logs = function.split(top.phi)
-        there, _ = expect(function, psi, np.exp(logs))
-        phi = function.restriction.expand(psi)
-        for place in np.flatnonzero(top.converged & (model.precision(phi) > 0).all(axis=1)):
-            _, order = optimize.linear_sum_assignment(-(membership[0].T @ there[place]))
-            theta = model.to_reported(phi[place, order])
-            found.append(np.concatenate([theta.reshape(-1), np.exp(logs[place, order])]))
+    shares = np.full(clusters, 1 / clusters)
+    parts = (
+        rng.multinomial(clusters, shares, size=min(_TOGETHER, draws - first))
+        for first in range(0, draws, _TOGETHER)
+    )
+    again = partial(_refitted, function, omega, membership[0])
+    found = [draw for part in map_with(again, parts) for draw in part]
     return np.array(found).reshape(len(found), -1)
+
+
+def _refitted(
+    function: MixtureLikelihood, omega: Floats, membership: Floats, drawn: NDArray[np.integer[Any]]
+) -> list[Floats]:
+    """Return (θ_1, …, θ_K, π) of the draws that have a maximum, with types in the order of `membership`
+    (subjects, K); `drawn` (draws, clusters) says how often each draw holds each cluster.
+    """
+    choices, model = function.choices, function.model
+    weights = drawn[:, choices.clusters].astype(np.float64)
+    weighted = MixtureLikelihood(model, choices, function.restriction, function.types, weights)
+    top = maximise(weighted, np.repeat(omega[None], len(drawn), axis=0), sizes_of(function))
+    psi, logs = function.split(top.phi)
+    there, _ = expect(function, psi, np.exp(logs))
+    phi = function.restriction.expand(psi)
+    found = []
+    for place in np.flatnonzero(top.converged & (model.precision(phi) > 0).all(axis=1)):
+        _, order = optimize.linear_sum_assignment(-(membership.T @ there[place]))
+        theta = model.to_reported(phi[place, order])
+        found.append(np.concatenate([theta.reshape(-1), np.exp(logs[place, order])]))
+    return found
 
 
 def problems(

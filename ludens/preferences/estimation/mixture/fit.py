@@ -37,6 +37,7 @@ from ludens.preferences.estimation.mixture.likelihood import MixtureLikelihood, 
 from ludens.preferences.estimation.mixture.results import Mixture, Selection, Starts
 from ludens.preferences.estimation.models.catalogue import find_model
 from ludens.preferences.estimation.models.linear import Model
+from ludens.preferences.mapping import MapLike
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -58,6 +59,7 @@ def fit_types(
     workers: int | None = None,
     draws: int = 0,
     fix: Mapping[str, float] | None = None,
+    map_with: MapLike = map,
 ) -> Mixture:
     """Fit K types of subjects.
 
@@ -70,6 +72,7 @@ def fit_types(
         workers: threads for the starts; None for one per core. The result does not depend on their number.
         draws: number of cluster bootstrap draws; 0 for none.
         fix: parameters to hold at values in every type, for example ``{"kappa": 0}``.
+        map_with: carries out the bootstrap; `ludens.experiments.compute` uses several processes.
 
     Raises:
         UsageError: there are no choices, they lack the model's attributes, there are fewer subjects than
@@ -91,7 +94,9 @@ def fit_types(
         function, pooled.psi, starts=starts, rng=first, workers=workers or os.cpu_count() or 1
     )
     optimum = optimum._replace(omega=_ordered(function, optimum.omega))
-    return _conclude(function, optimum, held, pooled=float(pooled.value.level), draws=draws, rng=second)
+    return _conclude(
+        function, optimum, held, pooled=float(pooled.value.level), draws=draws, rng=second, map_with=map_with
+    )
 
 
 def select_types(
@@ -138,6 +143,7 @@ def _conclude(
     pooled: float,
     draws: int,
     rng: np.random.Generator,
+    map_with: MapLike,
 ) -> Mixture:
     """Add standard errors and diagnoses to an optimum."""
     model, choices, types = function.model, function.choices, function.types
@@ -152,7 +158,7 @@ def _conclude(
     covariances: dict[ErrorKind, Floats] = {"hessian": carried(bread, table), "cluster": none.copy()}
     if clusters > function.size:
         covariances["cluster"] = carried(bread @ meat(choices, parts.scores[0]) @ bread, table)
-    drawn = bootstrap(function, optimum.omega, draws, rng) if draws else None
+    drawn = bootstrap(function, optimum.omega, draws, rng, map_with) if draws else None
     if drawn is not None:
         enough = len(drawn) >= max(2, _ENOUGH * draws)
         covariances["bootstrap"] = np.cov(drawn, rowvar=False) if enough else none.copy()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from ludens.checks import check_count
 from ludens.errors import UsageError
 from ludens.preferences.estimation.strategies.automata import STRATEGIES, Automaton, find_strategies
 from ludens.preferences.estimation.strategies.rounds import Rounds
+from ludens.preferences.mapping import MapLike
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.signedinteger[Any]]
@@ -32,6 +34,7 @@ _STARTS = (0.6, 0.8, 0.95)
 _STEPS = 5000
 _CLOSE = 1e-9  # in the log-likelihood per subject
 _LEAST = 1e-12
+_TOGETHER = 50  # bootstrap draws maximised together
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,7 @@ def strategy_frequencies(
     *,
     draws: int = 500,
     seed: int = 0,
+    map_with: MapLike = map,
 ) -> StrategyFrequencies:
     """Estimate how frequent strategies are.
 
@@ -108,6 +112,7 @@ def strategy_frequencies(
         strategies: by name (`STRATEGIES`), or automata of one's own.
         draws: bootstrap samples of subjects; 0 for none.
         seed: of the bootstrap.
+        map_with: carries out the bootstrap; `ludens.experiments.compute` uses several processes.
 
     Raises:
         UsageError: a strategy is unknown, fewer than two are named or can be told apart, or draws is wrong.
@@ -141,8 +146,9 @@ def strategy_frequencies(
     if draws and people > 1:  # one subject says nothing of how others differ
         rng = np.random.default_rng(seed)
         weights = rng.multinomial(people, np.full(people, 1 / people), size=draws).astype(np.float64)
-        start = np.repeat(0.9 * shares + 0.1 * even, draws, axis=0)
-        resampled, betas, _ = _maximise(agreed, totals, weights, start, np.repeat(beta, draws))
+        again = partial(_resampled, agreed, totals, 0.9 * shares + 0.1 * even, beta)
+        parts = [weights[first : first + _TOGETHER] for first in range(0, draws, _TOGETHER)]
+        resampled, betas = map(np.concatenate, zip(*map_with(again, parts), strict=True))
     return StrategyFrequencies(
         strategies=tuple(tuple(chosen[place].name for place in members) for members in groups.values()),
         shares=shares[0],
@@ -154,6 +160,17 @@ def strategy_frequencies(
         subjects=rounds.names,
         choices=rounds.size,
     )
+
+
+def _resampled(
+    agreed: Counts, totals: Counts, shares: Floats, beta: Floats, weights: Floats
+) -> tuple[Floats, Floats]:
+    """Return the shares (draws, strategies) and β (draws,) of bootstrap samples with these weights (draws,
+    subjects), from one starting point: shares (1, strategies) and β (1,).
+    """
+    start = np.repeat(shares, len(weights), axis=0)
+    resampled, betas, _ = _maximise(agreed, totals, weights, start, np.repeat(beta, len(weights)))
+    return resampled, betas
 
 
 def _maximise(
