@@ -17,6 +17,8 @@ from ludens.errors import UsageError
 ID = "ludens.agents:ludens/Against-v0"
 OPPONENT = {"bertrand": "matching", "bertrand_sequential": "nash"}
 OPTIONS = {"av_dilemma": {"study": 4}}
+MASKED = {"gift_exchange", "ultimatum_offers"}
+"""Environments that offer a different number of options in different turns."""
 
 
 def short(environment):
@@ -52,7 +54,10 @@ def test_gymnasium_checks_it(environment, form):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(made.unwrapped)
+        env = made.unwrapped
+        if name in MASKED:  # the checker draws actions without regard to their mask; the first is legal
+            env.action_space.sample = lambda: np.int64(0)
+        check_env(env)
 
 
 @pytest.mark.parametrize("environment", environments())
