@@ -9,6 +9,7 @@ import pytest
 from ludens.agents import OraclePolicy
 from ludens.agents.llm.prompts.games import render
 from ludens.agents.llm.reading.choices import read_choice
+from ludens.cli import main
 from ludens.envs import FAMILIES, PROTOCOLS, questions
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis, optimal_options, uniform_belief
@@ -158,3 +159,25 @@ def test_payoffs_are_of_several_ranges_as_often_as_of_each():
     assert data.card.settings["payoffs"] == "1-9 and 10-90 in steps of 5"
     with pytest.raises(UsageError, match="step"):
         Payoffs(1, 9, 0)
+
+
+def test_a_data_set_is_the_same_in_other_processes(tmp_path, capsys):
+    command = [
+        "align",
+        "data",
+        "--to",
+        "moralis",
+        "--kappa",
+        "0.5",
+        "--examples",
+        "90",
+        "--domains",
+        "games,av,pricing",
+    ]
+    command += ["--surfaces", "20", "--framings", "neutral,varied,table", "--json"]
+    assert main([*command[:2], str(tmp_path / "alone"), *command[2:]]) == 0
+    assert main([*command[:2], str(tmp_path / "shared"), *command[2:], "--workers", "2"]) == 0
+    alone, shared = map(json.loads, capsys.readouterr().out.strip().replace("}\n{", "}\0{").split("\0"))
+    assert alone["hash"] == shared["hash"]
+    for file in (tmp_path / "alone").glob("*.jsonl"):
+        assert file.read_bytes() == (tmp_path / "shared" / file.name).read_bytes()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ludens.cli.align.group import ALIGN, align_app
+from ludens.cli.blocks import ExecutorOptions, with_blocks
 from ludens.cli.options import Json, Seed, names
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
@@ -183,6 +184,7 @@ def model(
 
 
 @align_app.command()
+@with_blocks
 def data(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.", show_default=False)],
     *,
@@ -204,6 +206,7 @@ def data(
     domains: Domains = "games",
     surfaces: Surfaces = 0,
     seed: Seed = 0,
+    executor: ExecutorOptions,
     as_json: Json = False,
 ) -> None:
     """Build a data set: random games, labelled by the oracle, with rationales in steps."""
@@ -222,6 +225,7 @@ def data(
         framings=None if framings is None else names(framings),
         domains=names(domains),
         surfaces=surfaces,
+        map_with=executor.map_with,
     )
     written = made.write(out)
     counts = {name: len(found) for name, found in made.splits.items()}

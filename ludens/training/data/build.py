@@ -9,7 +9,7 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from ludens.experiments.runs.seeds import check_seed
 from ludens.preferences import Belief, Preferences, resolve_belief, uniform_belief
 from ludens.preferences.av.dilemma import UNIVERSALISATIONS, Universalisation
 from ludens.preferences.consequences import check_selfish_or_moral, game_consequences
-from ludens.training.data.cases import case_builder, even
+from ludens.preferences.mapping import MapLike
+from ludens.training.data.cases import case_planner, even
 from ludens.training.data.completions import completion
 from ludens.training.data.dataset import DataSet
 from ludens.training.data.example import DOMAINS, Example, Reasoning, check_reasoning
@@ -30,7 +31,7 @@ from ludens.training.data.games import Payoffs, Ranges, draw_games, find_familie
 from ludens.training.data.labels import Label, label_games
 from ludens.training.data.prompts import PromptRenderer
 from ludens.training.data.rationale import Terms, terms_of
-from ludens.training.data.tables import Case, drawn_framing, table_example
+from ludens.training.data.tables import Case, PlannedCase, drawn_framing, drawn_place, table_example
 from ludens.training.data.vehicles import reserved_cases
 
 Ties = Literal["drop", "split"]
@@ -41,6 +42,7 @@ MOST_SURFACES = 99_999
 """The surfaces of the table beyond this number never occur in training."""
 FEWEST_GAMES = 512
 """Least number of games drawn per family, if the range allows; labels are balanced by choosing among them."""
+_TOGETHER = 64  # examples written together
 
 
 def build_dataset(
@@ -62,6 +64,7 @@ def build_dataset(
     domains: Sequence[str] = ("games",),
     surfaces: int = 0,
     universalisation: str = "veil",
+    map_with: MapLike = map,
 ) -> DataSet:
     """Build a data set of turns in random games, dilemmas and markets, with the optimal option of
     `preferences` as the reply to learn.
@@ -93,6 +96,8 @@ def build_dataset(
         surfaces: number of surfaces that are drawn for the framings ``table`` and ``varied``; 0 for the plain
             ones alone.
         universalisation: how homo moralis universalises in dilemmas, see `ludens.preferences.av.dilemma`.
+        map_with: writes the examples; `ludens.experiments.compute` uses several processes, for the same data
+            set.
 
     Raises:
         UsageError: an argument is out of its range, or the range holds no suitable game.
@@ -138,8 +143,8 @@ def build_dataset(
         surfaces=surfaces,
     )
     others = [area for area in areas if area != "games"]
-    cases = [
-        case_builder(
+    planners = [
+        case_planner(
             area,
             preferences,
             reasoning=form,
@@ -151,18 +156,20 @@ def build_dataset(
         for area in others
     ]
     parts = {name: _shared(count, len(areas)) for name, count in wanted.items()}
-    splits: dict[str, list[Example]] = {name: [] for name in wanted}
+    plans: dict[str, list[Planned]] = {name: [] for name in wanted}
     with _uncollected():
         for place, area in enumerate(areas):
             share = {name: parts[name][place] for name in wanted}
+            found: Mapping[str, Sequence[Planned]]
             if area == "games":
-                found = _build_splits(
+                found = _plan_splits(
                     builder, kinds, drawn, share, seed=seed, near=near, near_margin=near_margin
                 )
             else:
-                found = cases[others.index(area)].build(share, _shares(wanted), seed)
-            for name, examples_ in found.items():
-                splits[name] += examples_
+                found = planners[others.index(area)].plan(share, _shares(wanted), seed)
+            for name, planned in found.items():
+                plans[name] += planned
+        splits = _written(builder, plans, map_with)
     if len(areas) > 1:
         splits = {name: _mixed(each, seed) for name, each in splits.items()}
     settings: dict[str, Any] = {
@@ -245,7 +252,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _build_splits(
+def _written(
+    builder: ExampleBuilder, plans: Mapping[str, Sequence[Planned]], map_with: MapLike
+) -> dict[str, list[Example]]:
+    """Return the examples of all splits, written in parts."""
+    every = [planned for plan in plans.values() for planned in plan]
+    parts = [every[first : first + _TOGETHER] for first in range(0, len(every), _TOGETHER)]
+    made = itertools.chain.from_iterable(map_with(builder.write_all, parts))
+    return {name: list(itertools.islice(made, len(plan))) for name, plan in plans.items()}
+
+
+def _plan_splits(
     builder: ExampleBuilder,
     kinds: Sequence[Family],
     drawn: Sequence[Payoffs],
@@ -254,8 +271,8 @@ def _build_splits(
     seed: int,
     near: float,
     near_margin: float,
-) -> dict[str, list[Example]]:
-    """Build the examples of each split."""
+) -> dict[str, list[PlannedLabel]]:
+    """Draw the games of each split, label them, and plan its examples."""
     draw_seed, pick_seed = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(draw_seed)
     labels: dict[str, list[Label]] = {name: [] for name in wanted}
@@ -270,7 +287,7 @@ def _build_splits(
             labels[split_of(label.key, seed, shares)].append(label)
     picker = np.random.default_rng(pick_seed)
     return {
-        name: builder.build(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
+        name: builder.plan(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
     }
 
 
@@ -296,6 +313,28 @@ def _shares(wanted: Mapping[str, int]) -> tuple[float, float]:
     total = sum(wanted.values())
     least = 0.1
     return tuple(max(least, wanted[name] / total) if wanted[name] else 0.0 for name in ("validation", "test"))  # type: ignore[return-value]
+
+
+class PlannedLabel(NamedTuple):
+    """A label with what was drawn for its example.
+
+    Attributes:
+        label: the oracle's solution.
+        framing: the name of the framing.
+        order: the number of the order in which options are shown.
+        tie: which of the optimal options the example takes.
+        phrasing: the number of the phrasing of its reasoning.
+    """
+
+    label: Label
+    framing: str
+    order: int
+    tie: int
+    phrasing: int
+
+
+Planned = PlannedLabel | PlannedCase
+"""All that is random in an example, so that it is the same wherever it is written."""
 
 
 class ExampleBuilder:
@@ -325,10 +364,10 @@ class ExampleBuilder:
         self._terms: dict[tuple[object, ...], Terms] = {}
         self._cases: dict[tuple[object, ...], Case] = {}
 
-    def build(
+    def plan(
         self, labels: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
-    ) -> list[Example]:
-        """Build a number of examples, balanced over information sets, optimal options, orders and
+    ) -> list[PlannedLabel]:
+        """Plan a number of examples, balanced over information sets, optimal options, orders and
         framings.
         """
         kept = [label for label in labels if self.ties == "split" or not label.tied]
@@ -344,8 +383,8 @@ class ExampleBuilder:
         for strata, quota in zip(cells.values(), quotas, strict=True):
             for found, part in zip(strata.values(), even(quota, len(strata), rng), strict=True):
                 chosen += self._pick(found, part, near, near_margin, rng)
-        made = [self.example(label, turn, rng) for label, turn in chosen]
-        return [made[place] for place in rng.permutation(len(made))]
+        planned = [self._planned(label, turn, rng) for label, turn in chosen]
+        return [planned[place] for place in rng.permutation(len(planned))]
 
     def _pick(
         self, found: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
@@ -364,20 +403,37 @@ class ExampleBuilder:
 
     def example(self, label: Label, turn: int, rng: np.random.Generator) -> Example:
         """Build the example of a label; the number `turn` cycles through orders and framings."""
-        game, options = label.game, label.options
-        order = turn % len(options)
-        framing = self.framings[turn // len(options) % len(self.framings)]
+        return self.write(self._planned(label, turn, rng))
+
+    def _planned(self, label: Label, turn: int, rng: np.random.Generator) -> PlannedLabel:
+        framing = self.framings[turn // len(label.options) % len(self.framings)]
         framing = drawn_framing(framing, self.surfaces, rng)
+        tie = drawn_place(len(label.best), rng)
+        phrasing = 0 if is_table(framing) else drawn_place(self.phrasings, rng)
+        return PlannedLabel(label, framing, turn % len(label.options), tie, phrasing)
+
+    def write_all(self, plans: Sequence[Planned]) -> list[Example]:
+        """Write the examples of plans, in their order."""
+        return [
+            self.write(planned)
+            if isinstance(planned, PlannedLabel)
+            else table_example(planned, self.reasoning)
+            for planned in plans
+        ]
+
+    def write(self, planned: PlannedLabel) -> Example:
+        """Write the example of a plan."""
+        label, framing, order, tie, phrasing = planned
+        game, options = label.game, label.options
         if is_table(framing):
-            return table_example(self._case(label), framing, order, self.reasoning, rng)
+            return table_example(PlannedCase(self._case(label), framing, order, tie), self.reasoning)
         prompt = self.renderer.render(
             game, label.node, framing, order, reasoning=self.reasoning != "none", shape=label.shape
         )
         names = tuple(options[place] for place in prompt.order)
         best = label.best
-        option = best[int(rng.integers(len(best)))] if len(best) > 1 else best[0]
+        option = best[tie]
         answer = prompt.labels[names.index(option)]
-        phrasing = int(rng.integers(self.phrasings)) if self.phrasings > 1 else 0
         text = completion(
             game,
             label.node,

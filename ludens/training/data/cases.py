@@ -1,4 +1,4 @@
-"""The builder of examples outside game trees: draw cases, split them by key, and balance them by answer."""
+"""Plans of examples outside game trees: draw cases, split them by key, and balance them by answer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ludens.errors import UsageError
 from ludens.preferences import Preferences
 from ludens.preferences.av.dilemma import Universalisation
 from ludens.preferences.consequences import check_selfish_or_moral
-from ludens.training.data.example import Example, Reasoning
+from ludens.training.data.example import Reasoning
 from ludens.training.data.games import split_of
 from ludens.training.data.markets import draw_markets
-from ludens.training.data.tables import Case, drawn_framing, table_example
+from ludens.training.data.tables import Case, PlannedCase, drawn_framing, drawn_place
 from ludens.training.data.vehicles import draw_vehicles
 
 Draw = Callable[[np.random.Generator], Iterator[Case]]
@@ -26,7 +26,7 @@ SPARE = 1.5
 """How many times as many cases are drawn as are needed, so that answers can be balanced."""
 
 
-def case_builder(
+def case_planner(
     domain: str,
     preferences: Preferences,
     *,
@@ -35,8 +35,8 @@ def case_builder(
     ties: Literal["drop", "split"],
     surfaces: int,
     universalisation: Universalisation,
-) -> CaseBuilder:
-    """Return the builder of a domain's examples.
+) -> CasePlanner:
+    """Return the planner of a domain's examples.
 
     Raises:
         UsageError: the preferences have an α or β, the form of reasoning is prose, or no framing has words
@@ -52,31 +52,29 @@ def case_builder(
     draw: Draw = partial(draw_markets, kappa)
     if domain == "av":
         draw = partial(draw_vehicles, kappa, universalisation=universalisation)
-    return CaseBuilder(draw, reasoning, usable, ties, surfaces)
+    return CasePlanner(draw, usable, ties, surfaces)
 
 
-class CaseBuilder:
-    """A builder of one domain's examples."""
+class CasePlanner:
+    """A planner of one domain's examples: it draws all that is random in them."""
 
     def __init__(
         self,
         draw: Draw,
-        reasoning: Reasoning,
         framings: tuple[str, ...],
         ties: Literal["drop", "split"],
         surfaces: int,
     ) -> None:
         self._draw = draw
-        self._reasoning = reasoning
         self._framings = framings
         self._tables = tuple(filter(is_table, framings))
         self._ties = ties
         self._surfaces = surfaces
 
-    def build(
+    def plan(
         self, wanted: Mapping[str, int], shares: tuple[float, float], seed: int
-    ) -> dict[str, list[Example]]:
-        """Build the examples of each split, which share no key.
+    ) -> dict[str, list[PlannedCase]]:
+        """Plan the examples of each split, which share no key.
 
         Args:
             wanted: the number of examples of each split.
@@ -92,10 +90,10 @@ class CaseBuilder:
                 pools[split].append(case)
             elif all(len(pools[name]) >= count for name, count in needed.items()):
                 break
-        return {name: self._examples(pools[name], count, rng) for name, count in wanted.items()}
+        return {name: self._planned(pools[name], count, rng) for name, count in wanted.items()}
 
-    def _examples(self, pool: Sequence[Case], count: int, rng: np.random.Generator) -> list[Example]:
-        """Build examples with every question and answer as equally often as the pool allows."""
+    def _planned(self, pool: Sequence[Case], count: int, rng: np.random.Generator) -> list[PlannedCase]:
+        """Plan examples with every question and answer as equally often as the pool allows."""
         if not count:
             return []
         strata: dict[tuple[object, ...], dict[tuple[object, ...], list[Case]]] = {}
@@ -105,14 +103,14 @@ class CaseBuilder:
         for kinds, quota in zip(strata.values(), even(count, len(strata), rng), strict=True):
             for cases, part in zip(kinds.values(), even(quota, len(kinds), rng), strict=True):
                 chosen += itertools.islice(itertools.cycle(cases), part)
-        made = []
+        planned = []
         for number, place in enumerate(rng.permutation(len(chosen)).tolist()):
             case = chosen[place]
             framings = self._framings if case.make_turn is not None else self._tables
             framing = drawn_framing(framings[number % len(framings)], self._surfaces, rng)
             order = number // len(framings) if case.reorders else 0
-            made.append(table_example(case, framing, order, self._reasoning, rng))
-        return made
+            planned.append(PlannedCase(case, framing, order, drawn_place(len(case.best), rng)))
+        return planned
 
 
 def even(count: int, parts: int, rng: np.random.Generator) -> list[int]:

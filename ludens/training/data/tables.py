@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,23 +91,40 @@ def drawn_framing(framing: str, surfaces: int, rng: np.random.Generator) -> str:
     return f"{TABLE}/{number}" if number else TABLE
 
 
-def table_example(
-    case: Case, framing: str, order: int, reasoning: Reasoning, rng: np.random.Generator
-) -> Example:
-    """Make the example of a case.
+def drawn_place(number: int, rng: np.random.Generator) -> int:
+    """Return one of so many places; where there is one, nothing is drawn."""
+    return int(rng.integers(number)) if number > 1 else 0
 
-    Args:
+
+class PlannedCase(NamedTuple):
+    """A case with what was drawn for its example.
+
+    Attributes:
         case: the turn with its weights.
         framing: ``table``, one of its surfaces, or another wording that the case has.
         order: the number of the order in which options are labelled.
+        tie: which of the optimal options, in alphabetical order, the example takes.
+    """
+
+    case: Case
+    framing: str
+    order: int
+    tie: int
+
+
+def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
+    """Make the example of a case.
+
+    Args:
+        planned: the case with what was drawn.
         reasoning: ``"steps"`` or ``"none"``.
-        rng: chooses among tied options.
 
     Raises:
         UsageError: the form of reasoning is another one.
     """
     if reasoning == "prose":
         raise UsageError("Tables have rationales in steps alone: reasoning='steps' or 'none'.")
+    case, framing, order, tie = planned
     table, best = case.make_table(), case.best
     how = surface(framing if is_table(framing) else TABLE)
     order = order % len(table.options) if table.labelled else case.order
@@ -129,7 +146,7 @@ def table_example(
         margin = _margin(worth, best)
     else:
         options, labels, utilities, margin = POINTS, POINTS, (), float("inf")
-    taken = sorted(best)[int(rng.integers(len(best)))] if len(best) > 1 else min(best)
+    taken = sorted(best)[tie]
     answer = labels[options.index(taken)]
     ending = _ending(case.asks, answer, order, reasoning)
     lines: list[str] = []
