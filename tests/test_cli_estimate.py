@@ -85,7 +85,7 @@ def test_files_are_written_beside_the_table(ran, tmp_path):
     table = allocations(tmp_path / "t.csv")
     code, _, err = ran(table, "--model", "bfs", "--latex", "t.tex", "--csv", "out.csv", "--figure", "f.png")
     assert (code, err) == (0, "")
-    assert r"\begin{tabular}{lr}" in Path("t.tex").read_text(encoding="utf-8")
+    assert r"\begin{tabular}{lD{.}{.}{-1}}" in Path("t.tex").read_text(encoding="utf-8")
     rows = list(csv.DictReader(Path("out.csv").read_text(encoding="utf-8").splitlines()))
     assert {"alpha", "log_likelihood"} <= {row["name"] for row in rows}
     assert Path("f.png").read_bytes().startswith(b"\x89PNG")
@@ -106,6 +106,27 @@ def test_types_side_by_side_and_numbers_of_types(ran, tmp_path):
     assert code == 0
     assert "2 types: suggested by" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_two_tables_are_compared_and_hypotheses_tested(ran, tmp_path):
+    allocations(tmp_path / "a.csv", people=40)
+    allocations(tmp_path / "b.csv", people=40, seed=1)
+    code, out, err = ran("a.csv", "--model", "fehr_schmidt", "--compare", "b.csv")
+    assert (code, err) == (0, "")
+    assert "difference" in out
+    assert "All parameters are equal: F(3, 39) = " in out
+    found = json.loads(ran("a.csv", "--model", "fehr_schmidt", "--compare", "b.csv", "--json")[1])[0]
+    cells = {(one["column"], one["name"]): one for one in found["estimates"]}
+    gap = cells["a", "beta"]["estimate"] - cells["b", "beta"]["estimate"]
+    assert cells["difference", "beta"]["estimate"] == pytest.approx(gap)
+    assert cells["difference", "beta"]["low"] < gap < cells["difference", "beta"]["high"]
+    code, out, _ = ran("a.csv", "--model", "fehr_schmidt", "--test", "alpha=0,beta=0")
+    assert "Wald test of α = 0, β = 0: F(2, 39) = " in out
+    assert "χ²(2) = " in " ".join(out.split())
+    for wrong in (["--test", "beta=0", "--types", "2"], ["--compare", "b.csv", "--by", "subject"]):
+        code, out, err = ran("a.csv", "--model", "fehr_schmidt", *wrong)
+        assert (code, out) == (2, "")
+        assert "pooled" in err
 
 
 def test_a_parameter_is_held_and_every_subject_is_fitted(ran, tmp_path):
@@ -136,7 +157,7 @@ def test_a_run_has_a_row_for_each_policy(ran, tmp_path):
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
     assert "random: not identified: choices do not react to payoffs." in out
-    assert "quantal κ=0.5, λ=8" in out
+    assert "κ=0.5, λ=8" in out  # after "quantal", on a line of its own
     assert "0.500" in out
     found = json.loads(ran("run.db", "--json")[1])[0]
     kappa = next(entry for entry in found["estimates"] if entry["name"] == "kappa")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,9 @@ from ludens.cli.blocks import ExecutorOptions, with_blocks
 from ludens.cli.options import Json, Seed
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
+
+if TYPE_CHECKING:
+    from ludens.experiments.estimates.table import EstimateTable
 
 
 @app.command()
@@ -49,6 +52,21 @@ def estimate(
     fix: Annotated[
         str | None,
         typer.Option(help="Hold parameters at values, such as kappa=0,noise=8.", show_default=False),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN|TABLE",
+            help="Another run or table, of other subjects: estimate both, and their differences.",
+            show_default=False,
+        ),
+    ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="Test values of parameters jointly, such as alpha=0,beta=0 (Wald, likelihood ratio).",
+            show_default=False,
+        ),
     ] = None,
     errors: Annotated[
         Literal["cluster", "hessian", "bootstrap", "ratio"] | None,
@@ -119,7 +137,7 @@ def estimate(
     as_json: Json = False,
 ) -> None:
     """Estimate preferences from choices, with standard errors."""
-    from ludens.experiments.estimates.estimate import EstimateRequest
+    from ludens.experiments.estimates.estimate import EstimateRequest, compare_sources
     from ludens.experiments.estimates.estimate import estimate as run_estimate
     from ludens.experiments.estimates.figures import save_figure
     from ludens.experiments.estimates.layout import print_table, to_csv, to_latex
@@ -144,7 +162,7 @@ def estimate(
         model=model,
         types=_types(types),
         by=by,
-        fix=_numbers(fix),
+        fix=_numbers(fix, "--fix"),
         errors=errors,
         beliefs=beliefs,
         columns=_pairs(columns, "--columns"),
@@ -152,10 +170,14 @@ def estimate(
         draws=draws,
         seed=seed,
         map_with=executor.map_with,
+        test=_numbers(test, "--test"),
     )
     if figure is not None and isinstance(request.types, tuple):
         raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")
-    tables = run_estimate(source, request)
+    if compare is not None:
+        tables: tuple[EstimateTable, ...] = (compare_sources(source, compare, request),)
+    else:
+        tables = run_estimate(source, request)
     if latex is not None:
         # Of several tables the later ones number their labels.
         labels = [label and label + (f"-{place}" if place else "") for place in range(len(tables))]
@@ -198,11 +220,11 @@ def _pairs(text: str | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def _numbers(text: str | None) -> dict[str, float]:
+def _numbers(text: str | None, option: str) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name, value in _pairs(text, "--fix").items():
+    for name, value in _pairs(text, option).items():
         try:
             found[name] = float(value)
         except ValueError:
-            raise UsageError(f"--fix takes a number for {name}; got {value!r}.") from None
+            raise UsageError(f"{option} takes a number for {name}; got {value!r}.") from None
     return found

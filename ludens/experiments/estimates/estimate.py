@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.errors import UsageError
-from ludens.experiments.estimates.answers import run_answers, together
+from ludens.experiments.estimates.answers import PolicyAnswers, run_answers, together
 from ludens.experiments.estimates.revealed import reveal_all
 from ludens.experiments.estimates.strategies import MODEL, strategies_of_run, strategies_of_table
 from ludens.experiments.estimates.table import Errors, EstimateTable, of_fit, of_policies
@@ -44,6 +45,7 @@ class EstimateRequest:
         draws: number of bootstrap draws; None for the default.
         seed: seed of the random starts and of the bootstrap.
         map_with: carries out bootstraps; `ludens.experiments.compute` uses several processes.
+        test: values of parameters that are tested jointly, of one pooled estimate.
     """
 
     model: str = "moralis"
@@ -57,6 +59,7 @@ class EstimateRequest:
     draws: int | None = None
     seed: int = 0
     map_with: MapLike = field(default=map, compare=False)
+    test: Mapping[str, float] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -84,11 +87,69 @@ def estimate(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[
         raise UsageError("Types are estimated of all subjects together: leave --by subject out, or --types.")
     from ludens.preferences.estimation.data.files import is_table
 
+    if request.test and (request.types is not None or request.by == "subject" or request.model == MODEL):
+        raise UsageError(
+            "A hypothesis is tested on one pooled estimate: leave --types, --by subject or --test out."
+        )
     if request.model == MODEL:
         return (_strategies(source, request, table=is_table(source)),)
     if is_table(source):
         return _of_table(source, request)
     return _of_run(source, request)
+
+
+def compare_sources(
+    source: str | os.PathLike[str], other: str | os.PathLike[str], request: EstimateRequest
+) -> EstimateTable:
+    """Estimate preferences from two runs or tables, each pooled, and their differences.
+
+    Args:
+        source: the first, see `estimate`.
+        other: the second, of other subjects.
+        request: what to estimate of both, and how.
+
+    Raises:
+        UsageError: see `estimate`; or the request is for something else than two pooled estimates.
+        NoRunError: there is no such run.
+    """
+    from ludens.experiments.estimates.several import of_two
+    from ludens.preferences.estimation import fit
+
+    if request.types is not None or request.by == "subject" or request.test or request.model == MODEL:
+        raise UsageError("Two pooled estimates are compared: leave --types, --by subject and --test out.")
+    if request.errors == "ratio":
+        raise UsageError("Differences have no --errors ratio: take cluster, hessian or bootstrap.")
+    samples = [_pooled(place, request) for place in (source, other)]
+    fits = [fit(choices, request.model, **request.settings) for choices in samples]
+    names = [Path(place).stem for place in (source, other)]
+    if names[0] == names[1]:
+        names = ["first", "second"]
+    table = of_two(fits[0], fits[1], (names[0], names[1]), request.errors or "cluster")
+    notes = [
+        f"{name}: {note}" for name, choices in zip(names, samples, strict=True) for note in choices.notes
+    ]
+    return replace(table, notes=(*notes, *table.notes))
+
+
+def _pooled(source: str | os.PathLike[str], request: EstimateRequest) -> Choices:
+    """Return all choices of a table or of a run."""
+    from ludens.preferences.estimation import find_model
+    from ludens.preferences.estimation.data.files import is_table
+    from ludens.preferences.estimation.data.tables import read_choices
+
+    if is_table(source):
+        settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
+        return read_choices(source, request.model, beliefs=request.beliefs, **settings)
+    return together(_answers(source, request), find_model(request.model))
+
+
+def _answers(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[PolicyAnswers, ...]:
+    given = ["columns"] * bool(request.columns) + list(request.reading or {})
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"A run is no table and is read as it is: leave {options} out.")
+    with Run(source) as run:
+        return tuple(run_answers(run, "own" if request.beliefs == "stated" else "uniform"))
 
 
 def _strategies(source: str | os.PathLike[str], request: EstimateRequest, *, table: bool) -> EstimateTable:
@@ -107,17 +168,14 @@ def _strategies(source: str | os.PathLike[str], request: EstimateRequest, *, tab
 
 
 def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
-    from ludens.preferences.estimation import fit
-    from ludens.preferences.estimation.data.tables import read_choices
-
     settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
-    choices = read_choices(source, request.model, beliefs=request.beliefs, **settings)
+    choices = _pooled(source, request)
     if request.types is not None:
         tables = types_of(choices, request)
     elif request.by == "subject":
         tables = (subjects_of(choices, request),)
     else:
-        tables = (of_fit(fit(choices, request.model, **request.settings), request.errors or "cluster"),)
+        tables = (_one(choices, request),)
     before = (*choices.notes, *_consistency(source, settings))
     return tuple(replace(table, notes=(*before, *table.notes)) for table in tables)
 
@@ -136,23 +194,35 @@ def _consistency(source: str | os.PathLike[str], settings: Mapping[str, Any]) ->
 
 
 def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
-    from ludens.preferences.estimation import find_model, fit
+    from ludens.preferences.estimation import find_model
 
-    given = ["columns"] * bool(request.columns) + list(request.reading or {})
-    if given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise UsageError(f"A run is no table and is read as it is: leave {options} out.")
     model = find_model(request.model)
-    with Run(source) as run:
-        answers = run_answers(run, "own" if request.beliefs == "stated" else "uniform")
+    answers = _answers(source, request)
     if request.types is not None:
         return types_of(together(answers, model), request)
     if request.by == "pooled":
-        choices = together(answers, model)
-        return (of_fit(fit(choices, model, **request.settings), request.errors or "cluster"),)
+        return (_one(together(answers, model), request),)
+    if request.test:
+        raise UsageError("A hypothesis is tested on one pooled estimate: add --by pooled.")
     beliefs = "own" if request.beliefs == "stated" else "uniform"
     found = reveal_all(answers, model, beliefs=beliefs, **request.settings)
     return (of_policies(found, request.errors or "ratio"),)
+
+
+def _one(choices: Choices, request: EstimateRequest) -> EstimateTable:
+    """Tabulate one estimate of all choices together, with the test of the request."""
+    from ludens.experiments.estimates.table import hypothesis_notes
+    from ludens.preferences.estimation import fit
+
+    errors = request.errors or "cluster"
+    general = fit(choices, request.model, **request.settings)
+    table = of_fit(general, errors)
+    if not request.test:
+        return table
+    fixed = {**(request.fix or {}), **request.test}
+    restricted = fit(choices, request.model, fix=fixed, seed=request.seed)
+    notes = hypothesis_notes(general, restricted, request.test, errors)
+    return replace(table, notes=(*notes, *table.notes))
 
 
 def types_of(choices: Choices, request: EstimateRequest) -> tuple[EstimateTable, ...]:

@@ -6,6 +6,7 @@ import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from ludens.errors import UsageError
 from ludens.experiments.estimates.table import (
     Column,
     Errors,
@@ -16,10 +17,12 @@ from ludens.experiments.estimates.table import (
     error_words,
     make_table,
     warning_notes,
+    words_of_test,
 )
 
 if TYPE_CHECKING:
     from ludens.preferences.estimation.fitting.individuals import Individuals
+    from ludens.preferences.estimation.fitting.results import Fit
     from ludens.preferences.estimation.mixture.results import Mixture, Selection
 
 _CRITERIA = {
@@ -102,6 +105,41 @@ def of_selection(selection: Selection, low: int = 1) -> EstimateTable:
     columns = [Column(f"{row.types} type{'s' * (row.types > 1)}", ()) for row in rows]
     words = error_words("cluster", mixtures[0].clustered_by)
     return make_table(mixtures[0].model, columns, facts, notes, errors=words, unit="types")
+
+
+def of_two(first: Fit, second: Fit, names: tuple[str, str], errors: Errors = "cluster") -> EstimateTable:
+    """Tabulate two fits of different samples side by side, with the differences of their parameters."""
+    from ludens.preferences.estimation.fitting.hypotheses import compare, equality
+
+    kind = "cluster" if errors == "ratio" else errors
+    values = tuple(
+        Value(gap.name, gap.symbol, gap.estimate, gap.se, gap.low, gap.high, gap.p)
+        for gap in compare(first, second, kind=kind)
+    )
+    columns = [column(first, names[0], kind), column(second, names[1], kind), Column("difference", values)]
+    facts = [
+        Fact("choices", "Choices", (first.size, second.size, math.nan)),
+        Fact("subjects", "Subjects", (first.subjects, second.subjects, math.nan)),
+        Fact("clusters", "Clusters", (first.clusters, second.clusters, math.nan)),
+        Fact("log_likelihood", "Log-likelihood", (first.log_likelihood, second.log_likelihood, math.nan), 3),
+    ]
+    notes = [
+        *(
+            f"{gap.symbol}: {names[0]} − {names[1]} = {gap.estimate:.3f}, 95 % interval {gap.low:.3f} to "
+            f"{gap.high:.3f}."
+            for gap in values
+            if not math.isnan(gap.low)
+        ),
+    ]
+    try:
+        notes.append(f"All parameters are equal: {words_of_test(equality(first, second, kind))}.")
+    except UsageError as why:
+        notes.append(str(why))
+    notes.append("The two samples are taken as independent: nobody belongs to both.")
+    for name, fit in zip(names, (first, second), strict=True):
+        notes += warning_notes(fit.warnings, f"{name}, ")
+    words = error_words(kind, first.clustered_by)
+    return make_table(first.model, columns, facts, notes, errors=words, unit="sample")
 
 
 def of_individuals(found: Individuals) -> EstimateTable:

@@ -20,6 +20,7 @@ from ludens.experiments.report.names import policy_name
 from ludens.preferences import human
 
 if TYPE_CHECKING:
+    from ludens.preferences.estimation.fitting.hypotheses import HypothesisTest
     from ludens.preferences.estimation.fitting.results import ErrorKind, Fit, FitWarning
     from ludens.preferences.estimation.mixture.results import MixtureWarning
     from ludens.preferences.estimation.models.linear import Model
@@ -181,6 +182,34 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "ratio") -> Estimate
     return make_table(first.model, columns, facts, notes, errors=words, unit="policy")
 
 
+def hypothesis_notes(
+    general: Fit, restricted: Fit, hypothesis: Mapping[str, float], errors: Errors = "cluster"
+) -> tuple[str, ...]:
+    """Return the Wald and the likelihood-ratio test of a hypothesis as notes.
+
+    Raises:
+        UsageError: the hypothesis cannot be tested, see `wald` and `likelihood_ratio`.
+    """
+    from ludens.preferences.estimation.fitting.hypotheses import likelihood_ratio, wald
+
+    symbols = {parameter.name: parameter.symbol for parameter in general.model.parameters}
+    test = wald(general, hypothesis, "cluster" if errors == "ratio" else errors)
+    words = ", ".join(f"{symbols[name]} = {value:g}" for name, value in hypothesis.items())
+    ratio = words_of_test(likelihood_ratio(restricted, general))
+    return (
+        f"Wald test of {words}: {words_of_test(test)}.",
+        f"Likelihood-ratio test of {words}: {ratio}, if choices are independent given the model.",
+    )
+
+
+def words_of_test(test: HypothesisTest) -> str:
+    """Return a test's statistic, degrees of freedom and p-value."""
+    p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}"
+    if math.isinf(test.freedom):
+        return f"χ²({test.restrictions}) = {test.statistic:.2f}, {p}"
+    return f"F({test.restrictions}, {test.freedom:g}) = {test.statistic:.2f}, {p}"
+
+
 def make_table(
     model: Model,
     columns: Sequence[Column],
@@ -203,7 +232,7 @@ def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
 
     kind: ErrorKind = "cluster" if errors == "ratio" else errors
     spread = fit.standard_errors(kind)
-    freedom = max(fit.clusters - 1, 1) if kind == "cluster" else math.inf
+    freedom = fit.freedom(kind)
     ends = [(low, high) for low, high in fit.intervals(kind=kind).tolist()]
     values = []
     for place, parameter in enumerate(fit.model.parameters):

@@ -3,6 +3,12 @@ from .bayes import PosteriorWarning as PosteriorWarning
 from .bayes import fit_bayes as fit_bayes
 from .data.choices import Choices as Choices
 from .data.tables import read_choices as read_choices
+from .fitting.hypotheses import Difference as Difference
+from .fitting.hypotheses import HypothesisTest as HypothesisTest
+from .fitting.hypotheses import compare as compare
+from .fitting.hypotheses import equality as equality
+from .fitting.hypotheses import likelihood_ratio as likelihood_ratio
+from .fitting.hypotheses import wald as wald
 from .fitting.individuals import Individuals as Individuals
 from .fitting.individuals import fit_individuals as fit_individuals
 from .fitting.pooled import fit as fit

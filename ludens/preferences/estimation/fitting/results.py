@@ -141,16 +141,17 @@ class Fit(Shown):
         if kind == "bootstrap" and self.draws is not None and len(self.draws):
             ends = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0).T
             return np.where(np.isnan(errors)[:, None], np.nan, ends)
-        reach = float(special.stdtrit(self._freedom(kind), 0.5 + level / 2)) * errors
+        reach = float(special.stdtrit(self.freedom(kind), 0.5 + level / 2)) * errors
         return np.stack([self.values - reach, self.values + reach], axis=1)
 
-    def _freedom(self, kind: ErrorKind) -> float:
+    def freedom(self, kind: ErrorKind = "cluster") -> float:
+        """Return the degrees of freedom of t, clusters less one for clustered errors, else infinite."""
         return max(self.clusters - 1, 1) if kind == "cluster" else math.inf
 
     def table(self, kind: ErrorKind = "cluster", level: float = 0.95) -> list[Row]:
         """Return a row per parameter; z and the two-sided p test the hypothesis that it is 0."""
         errors, ends = self.standard_errors(kind), self.intervals(level, kind)
-        freedom = self._freedom(kind)
+        freedom = self.freedom(kind)
         rows = []
         for place, parameter in enumerate(self.model.parameters):
             value, error = float(self.values[place]), float(errors[place])
