@@ -15,6 +15,7 @@ from .strategic.actions import Actions as Actions
 from .strategic.actions import Interval as Interval
 from .strategic.actions import named as named
 from .strategic.actions import numbers_of as numbers_of
+from .strategic.actions import shares as shares
 from .strategic.actions import whole_numbers as whole_numbers
 from .strategic.env import StrategicEnv as StrategicEnv
 from .strategic.expectations import expected_outcomes as expected_outcomes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -59,11 +60,13 @@ class Scale:
 
     Attributes:
         kind: ``"rating"`` asks for one number on a scale; ``"number"`` for an amount, and the rules say of
-            what; ``"allocation"`` asks to share out all points over two things, and the action is the number
-            of points that go to the second of them.
+            what; ``"allocation"`` for one number of points for each of several things. The options of an
+            allocation are all those there are, in the order of `allocations`; of all points shared out over
+            two things, the action is the number that go to the second of them.
         lowest, highest: the range of a rating or an amount; an allocation shares out `highest` points.
-        step: an amount is the lowest one or so much more, any number of times; 0 where any number between
-            the two may be chosen, whole or not.
+        step: an amount, and each number of an allocation, is the lowest one or so much more, any number of
+            times; 0 where any number between the two may be chosen, whole or not.
+        exact: whether an allocation gives out all points; otherwise it gives out at most so many.
         things: what the points are given to, by their names in the game.
         noun: what one such thing is called.
     """
@@ -74,6 +77,45 @@ class Scale:
     step: int = 1
     things: tuple[str, ...] = ()
     noun: str = ""
+    exact: bool = True
+
+    def place(self, points: Sequence[float]) -> int:
+        """Return the place of the option that consists of these points, one for each that is asked for.
+
+        Raises:
+            KeyError: they are no allocation on this scale.
+        """
+        if self.kind != "allocation":
+            return int(points[0] - self.lowest) // self.step
+        return _places(int(self.highest), len(self.things), self.step, self.exact)[
+            tuple(int(each) for each in points)
+        ]
+
+
+def allocations(points: int, things: int, step: int = 1, exact: bool = True) -> Iterator[tuple[int, ...]]:
+    """Yield the ways to share out points over things in steps, those that give most to the first thing first.
+
+    Args:
+        points: how many there are.
+        things: how many things.
+        step: what every number is a multiple of.
+        exact: whether all points are given out; otherwise at most so many.
+    """
+    if things == 0:
+        yield ()
+        return
+    if things == 1 and exact:
+        if points % step == 0:
+            yield (points,)
+        return
+    for first in range(points // step * step, -1, -step):
+        for rest in allocations(points - first, things - 1, step, exact):
+            yield (first, *rest)
+
+
+@lru_cache(maxsize=64)
+def _places(points: int, things: int, step: int, exact: bool) -> Mapping[tuple[int, ...], int]:
+    return {each: place for place, each in enumerate(allocations(points, things, step, exact))}
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ REASONED, LOCAL_REPLY, HOSTED_REPLY = 1024, 64, 256
 
 
 class RatingPolicy(ModelPolicy):
-    """A language model that rates on the turn's scale, or shares points out over two things.
+    """A language model that rates on the turn's scale, names an amount, or shares points out over things.
 
     Args:
         model: for example ``"openai/gpt-5-mini"``, ``"local/smollm2-135m"``.
         settings: see `ludens.agents.llm.settings.AnswerSettings`. Anything else is handed to LiteLLM.
 
     A rating is a sample, with no distribution over the points. Where points are shared out, the action is the
-    number that go to the second thing; where any number of an interval may be chosen, it is that number.
+    option that gives every thing so many; where any number of an interval may be chosen, it is that number.
 
     Raises:
         UsageError: a setting is out of its range or unknown.
@@ -56,7 +56,9 @@ class RatingPolicy(ModelPolicy):
         if scale is None:
             raise UsageError(f"{turn.environment} asks for no points at {turn.node!r}: use LLMPolicy there.")
         query = await self._query(rng)
-        order = self.settings.order % 2 if isinstance(self.settings.order, int) else int(rng.integers(2))
+        orders = len(scale.things) if scale.kind == "allocation" else 2
+        order = self.settings.order
+        order = order % orders if isinstance(order, int) else int(rng.integers(orders))
 
         def pose(held: bool) -> Question:
             prompt = render_scale(
@@ -83,11 +85,9 @@ class RatingPolicy(ModelPolicy):
         if reply.outcome != "ok":
             return self._undecided(reply, prompt.wording, query)
         reading = _read(reply.reply, prompt, scale)
-        # Which of the two things a label names depends on the order shown.
-        point = reading.points[prompt.order.index(1)] if len(reading.points) > 1 else reading.points[0]
-        action = point
-        if scale.step:
-            action = turn.options[int(point - scale.lowest) // scale.step].action
+        # Which of the things a label names depends on the order shown.
+        points = prompt.in_game_order(reading.points) if prompt.labels else reading.points
+        action = turn.options[scale.place(points)].action if scale.step else points[0]
         return Decision(
             action,
             reasoning=reading.reasoning,

@@ -1,19 +1,21 @@
-"""What a player of a simultaneous game can do: named actions, numbers of a grid, or any number of an
-interval.
+"""What a player of a simultaneous game can do: named actions, numbers of a grid, numbers for several
+things at once, or any number of an interval.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ludens.checks import entries, real_number, whole_number
 from ludens.envs.tree.definition import MAX_PAYOFF
 from ludens.envs.tree.nodes import GameError
+from ludens.envs.turn import Scale, allocations
 
 MAX_ACTIONS = 10_001
 
@@ -26,11 +28,13 @@ class Actions:
         names: what they are called, in order; an action's place is its number.
         values: what the payoff function is given for each: its place, or the number that it is.
         numeric: whether the actions are numbers, so that a player can name one.
+        shared: what an action shares out, and over what, where it consists of several numbers (`shares`).
     """
 
     names: tuple[str, ...]
     values: tuple[float, ...]
     numeric: bool = False
+    shared: Scale | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= MAX_ACTIONS or len(self.values) != len(self.names):
@@ -54,6 +58,17 @@ class Actions:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def vectors(self) -> NDArray[np.int64]:
+        """The numbers that each action consists of, shape (actions, things).
+
+        Raises:
+            GameError: the actions do not consist of several numbers.
+        """
+        if (scale := self.shared) is None:
+            raise GameError("Only actions that share something out consist of several numbers: use shares.")
+        return np.array([*allocations(int(scale.highest), len(scale.things), scale.step, scale.exact)])
 
     @property
     def step(self) -> int | None:
@@ -120,6 +135,39 @@ def whole_numbers(low: int, high: int, step: int = 1) -> Actions:
     if count > MAX_ACTIONS:
         raise GameError(f"Whole numbers from {low} to {high} are {count} actions; at most {MAX_ACTIONS} fit.")
     return numbers_of(range(low, high + 1, step))
+
+
+def shares(points: int, things: Sequence[str], step: int = 1, *, exact: bool = True) -> Actions:
+    """Return all ways to share out points over things, as actions: one number for each thing.
+
+    The payoff function is given their places; `Actions.vectors` has the numbers.
+
+    Args:
+        points: how many there are.
+        things: what each thing is called.
+        step: what every number is a multiple of.
+        exact: whether all points must be given out; otherwise at most so many can be.
+
+    Raises:
+        GameError: there are fewer than two things, no way or too many ways, or an argument is no such number.
+    """
+    called = tuple(entries(things) or ())
+    if len(called) < 2 or not all(isinstance(each, str) and each for each in called):
+        raise GameError(f"Points are shared out over at least two things with a name each; got {things!r}.")
+    whole, by = whole_number(points), whole_number(step)
+    if whole is None or by is None or not 1 <= by <= whole or (exact and whole % by):
+        raise GameError(
+            f"Points to share out are a whole number, and the step divides it; got {points!r} and {step!r}."
+        )
+    ways = math.comb(whole // by + len(called) - exact, len(called) - exact)
+    if ways > MAX_ACTIONS:
+        raise GameError(
+            f"There are {ways} ways to share out {whole} points over {len(called)} things; at most "
+            f"{MAX_ACTIONS} fit: take fewer points or larger steps."
+        )
+    names = tuple(map(str, allocations(whole, len(called), by, exact)))
+    scale = Scale("allocation", 0, whole, by, called, exact=exact)
+    return Actions(names, tuple(map(float, range(len(names)))), shared=scale)
 
 
 def numbers_of(values: Iterable[float]) -> Actions:

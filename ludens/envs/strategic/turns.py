@@ -71,13 +71,13 @@ def strategic_turn(
 
 
 def amounts(actions: Actions | Interval) -> Scale | None:
-    """Return the scale of actions that are whole numbers or the numbers of an interval, so that a player can
-    name one; None for others.
+    """Return the scale of actions that are whole numbers, several of them, or the numbers of an interval, so
+    that a player can name one; None for others.
     """
     if isinstance(actions, Interval):
         return Scale("number", float(actions.low), float(actions.high), step=0)
     if (step := actions.step) is None:
-        return None
+        return actions.shared
     return Scale("number", int(actions.values[0]), int(actions.values[-1]), step)
 
 
@@ -101,7 +101,7 @@ def as_tree(turn: Turn) -> Turn | None:
     game = turn.game
     if not isinstance(game, StrategicGame) or game.continuous or game.profiles > MOST_WORDED:
         return None
-    if any(len(actions) < 2 or actions.step is not None for actions in game.finite.values()):
+    if any(len(actions) < 2 or amounts(actions) is not None for actions in game.finite.values()):
         return None
     own = seat_roles(game)[game.seats.index(turn.role)]
     return replace(turn, game=tree_form(game), role=own, node=node_of(own))

@@ -205,7 +205,7 @@ def _answering(asks: Asks, labels: tuple[str, ...], reasoning: bool) -> str:
     if asks == "choice":
         return WORDINGS.render("answer.j2", {"belief": False, **asking})
     given = PROGRAMS if asks == "allocation" else ()
-    return WORDINGS.render("answer_scale.j2", asking | {"labels": given, "scale": asks})
+    return WORDINGS.render("answer_scale.j2", asking | {"labels": given, "scale": asks, "total": "100"})
 
 
 @lru_cache(maxsize=1)

@@ -11,9 +11,10 @@ import pytest
 from ludens.agents.llm import LLMPolicy
 from ludens.agents.llm.prompts.games import render, render_scale
 from ludens.agents.llm.prompts.templates import WordingError
-from ludens.agents.llm.reading.points import read_rating
+from ludens.agents.llm.reading.points import read_allocation, read_rating
 from ludens.envs import (
     LIBRARY,
+    GameError,
     Interval,
     Scale,
     StrategicEnv,
@@ -22,6 +23,7 @@ from ludens.envs import (
     find_game,
     make_env,
     named,
+    shares,
 )
 from ludens.errors import UsageError
 from ludens.testing.episodes import turn_of
@@ -185,3 +187,75 @@ def test_one_point_is_no_points():
     assert "gets 2 points;" in plain
     assert "costs 1 point." in plain
     assert "costs 1 coin." in render(env.turn("player_0"), "story").messages[-1]["content"]
+
+
+def blotto() -> StrategicEnv:
+    env = StrategicEnv(find_game("BL1"))
+    env.reset(seed=1)
+    return env
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_a_model_divides_its_troops_whatever_the_order_shown(order):
+    def reply(request):
+        text = request["messages"][1]["content"]
+        at = {label: text.split(f"\n{label}: field ")[1][0] for label in "ABC"}
+        return say(
+            "\n".join(f"{label}: {dict(zip('123', (3, 1, 2), strict=True))[at[label]]}" for label in "ABC")
+        )
+
+    env = blotto()
+    with Loopback([], reply) as server:
+        policy = LLMPolicy("openai/loopback", api_base=server.url, api_key="none", order=order)
+        decision = policy.decide(env.turn("player_0"), np.random.default_rng(0))
+    assert env.game.finite["commander"].names[decision.action] == "(3, 1, 2)"
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("A: 2\nB: 2", "no number for C"),
+        ("A: 2\nB: 2\nC: 2\nD: 0", "gives points to D"),
+        ("A: 2\nB: 2\nC: 1", "must sum to 6; they sum to 5"),
+        ('{"A": 3, "B": 3, "C": 3}', "must sum to 6; they sum to 9"),
+        ("A: 2.5\nB: 2.5\nC: 1", "no whole number"),
+        ("A: -1\nB: 4\nC: 3", "-1 does not lie between 0 and 6"),
+        ("2, 2, 2", "gives no points"),
+    ],
+)
+def test_troops_that_cannot_be_read_are_asked_again_with_the_reason(reply, reason):
+    reading = read_allocation(reply, "ABC", blotto().turn("player_0").scale)
+    assert (reading.outcome, reading.points) == ("invalid", ())
+    assert reason in reading.detail
+
+
+def test_contributions_to_several_projects_need_not_be_all_there_is():
+    actions = shares(20, ["a well", "a road"], 10, exact=False)
+    assert actions.names == ("(20, 0)", "(10, 10)", "(10, 0)", "(0, 20)", "(0, 10)", "(0, 0)")
+
+    def payoff(profiles):
+        given = actions.vectors[profiles.astype(int)]
+        return 20 - given.sum(-1) + given.sum(-2).max(-1, keepdims=True) * 0.6
+
+    game = StrategicGame("two_projects", {"player": 2}, {"player": actions}, payoff)
+    env = StrategicEnv(game)
+    env.reset(seed=1)
+    turn = env.turn("player_0")
+    own = "You have 20 points for a well and a road.\n{{ programs | map(attribute='name') | join(', ') }}"
+    text = render_scale(turn, template=own).messages[-1]["content"]
+    assert "a well, a road\nAnswer with whole numbers that sum to at most 20, each in steps of 10" in text
+    for reply, points in (("A: 10\nB: 0", (10, 0)), ("A: 0\nB: 0", (0, 0))):
+        reading = read_allocation(reply, "AB", turn.scale)
+        assert (reading.outcome, reading.points) == ("ok", points)
+        assert actions.names[turn.scale.place(reading.points)] == str(points)
+    assert "at most 20; they sum to 30" in read_allocation("A: 20\nB: 10", "AB", turn.scale).detail
+    assert "not one of 0, 10, 20" in read_allocation("A: 5\nB: 10", "AB", turn.scale).detail
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(6, ["one"]), (6, "abc"), (0, ["a", "b"]), (7, ["a", "b"], 2), (2.5, ["a", "b"]), (500, list("abcdef"))],
+)
+def test_what_cannot_be_shared_out_is_one_sentence(arguments):
+    with pytest.raises(GameError, match=r"^[^.]*(\.\d[^.]*)?\.$"):
+        shares(*arguments)

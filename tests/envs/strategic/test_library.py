@@ -6,9 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from ludens.envs import (
     LIBRARY,
+    GameError,
     GameTree,
     StrategicFamily,
     StrategicGame,
@@ -46,7 +48,7 @@ NAMES = {
     *("centipede", "prisoners_dilemma", "stag_hunt", "hawk_dove", "battle_of_the_sexes", "coordination"),
     *("matching_pennies", "public_goods", "threshold_public_good", "public_goods_punishment", "commons"),
     *("beauty_contest", "eleven_twenty", "travelers_dilemma", "cournot", "first_price_auction"),
-    *("second_price_auction", "volunteers_dilemma", "taking", "one_person_dilemma"),
+    *("second_price_auction", "volunteers_dilemma", "taking", "one_person_dilemma", "colonel_blotto"),
 }
 
 
@@ -254,3 +256,36 @@ def test_nobody_punishes_or_contributes_by_backward_induction():
     )
     best = optimal_options(game, HOMO_ECONOMICUS, belief)
     assert best["first contribution"] == best["second contribution"] == {"keep"}
+
+
+def test_blotto_shares_the_fields_and_an_equilibrium_is_worth_half_of_them():
+    game = find_game("BL1")
+    actions = game.finite["commander"]
+    places = {name: place for place, name in enumerate(actions.names)}
+    assert (len(places), actions.vectors.sum(1).tolist()) == (28, 28 * [6])
+    assert tuple(actions.vectors[places["(3, 2, 1)"]]) == (3, 2, 1)
+    # The larger part wins each field: (3, 3, 0) beats equal parts, (4, 1, 1) loses to them.
+    assert game.payoffs_of([places["(3, 3, 0)"], places["(2, 2, 2)"]]).tolist() == [2, 1]
+    assert game.payoffs_of([places["(4, 1, 1)"], places["(2, 2, 2)"]]).tolist() == [1, 2]
+    assert game.payoffs_of([places["(3, 2, 1)"], places["(1, 2, 3)"]]).tolist() == [1.5, 1.5]
+    assert np.all(game.payoffs.sum(-1) == 3)
+    # The best mixture secures 1.5 and no more, by linear programming.
+    table = np.asarray(game.payoffs[..., 0])
+    size = len(table)
+    found = linprog(
+        [*np.zeros(size), -1.0],
+        A_ub=np.column_stack([-table.T, np.ones(size)]),
+        b_ub=np.zeros(size),
+        A_eq=[[*np.ones(size), 0.0]],
+        b_eq=[1.0],
+        bounds=[*size * [(0, 1)], (None, None)],
+    )
+    assert -found.fun == pytest.approx(1.5)
+    # A homo kantiensis is indifferent: if both do the same, each gets half.
+    assert len(optimal_options(game, homo_moralis(1.0), uniform_strategy(game))["choice"]) == size
+    assert len(optimal_options(game, HOMO_ECONOMICUS, uniform_strategy(game))["choice"]) < size
+
+
+def test_families_of_blotto_that_are_too_large_are_refused():
+    with pytest.raises(GameError, match="at most, not in"):
+        LIBRARY["colonel_blotto"].game(payoffs=(120, 6))

@@ -24,7 +24,7 @@ from ludens.agents.llm.prompts.tables import PROGRAMS, Table, show, table_of
 from ludens.agents.llm.prompts.templates import WORDINGS, Prompt, WordingError
 from ludens.agents.llm.prompts.tree import LabelledTree, rotation
 from ludens.agents.policy import Wording
-from ludens.envs import GameTree, InformationSet, PastRound, StrategicGame, Turn
+from ludens.envs import GameTree, InformationSet, PastRound, Scale, StrategicGame, Turn
 from ludens.envs.strategic.turns import as_tree
 
 Format = Literal["letter", "json"]
@@ -142,14 +142,7 @@ def _rendered(
         return render_table(table_of(turn, order), framing, order, persona=persona, asking=asking)
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template), turn)
     most = max(len(turn.options), *(len(node.options) for node in _sets(turn)), 0)
-    if most > len(source.letters):
-        letters = source.letters + tuple(each for each in MORE_LETTERS if each not in source.letters)
-        if most > len(letters):
-            raise WordingError(
-                f"Framing {framing!r} has labels for {len(letters)} options, and {turn.game.name} offers "
-                f"{most}: add labels to wordings/{framing}/labels.txt."
-            )
-        source = replace(source, letters=letters)
+    source = _lettered(source, turn, most)
     shown = rotation(len(turn.options), order)
     labels = source.letters[: len(shown)]
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "belief": belief}
@@ -166,6 +159,23 @@ def _rendered(
     )
 
 
+def _lettered(source: _Source, turn: Turn, most: int) -> _Source:
+    """Return the source with labels for `most` options.
+
+    Raises:
+        WordingError: there are not so many letters.
+    """
+    if most <= len(source.letters):
+        return source
+    letters = source.letters + tuple(each for each in MORE_LETTERS if each not in source.letters)
+    if most > len(letters):
+        raise WordingError(
+            f"Framing {source.framing!r} has labels for {len(letters)} options, and {turn.game.name} offers "
+            f"{most}: add labels to wordings/{source.framing}/labels.txt."
+        )
+    return replace(source, letters=letters)
+
+
 def render_scale(
     turn: Turn,
     framing: str = "neutral",
@@ -177,12 +187,12 @@ def render_scale(
     template: str | None = None,
 ) -> Prompt:
     """Word a turn that asks for points on its scale (``turn.scale``): a rating, an amount, or points shared
-    out over two things, each of which has a label.
+    out over several things, each of which has a label.
 
     Args:
         turn: what the agent may know.
         framing: a name from `framings`.
-        order: 0 describes the two cases in the game's own order, 1 the other way round.
+        order: 0 describes the things in the game's own order, 1 the second of them first, and so on.
         persona: a name from `personas`, or a text.
         reasoning: ask for thoughts before the answer.
         format: ``"letter"`` asks for bare numbers, ``"json"`` for a JSON object.
@@ -190,28 +200,35 @@ def render_scale(
 
     Raises:
         WordingError: the framing is unknown or has no wording for this game, the template cannot word it, or
-            the scale is not one from 0 to 100.
+            the scale of a vignette is not one from 0 to 100.
     """
     turn = worded(turn)
     scale = turn.scale
     if template is None and is_table(framing) and scale is not None:
         return _tabled_scale(
-            turn, framing, order, persona, {"reasoning": reasoning, "format": format, "scale": scale.kind}
+            turn,
+            framing,
+            order,
+            persona,
+            {"reasoning": reasoning, "format": format, "scale": scale.kind, "total": _total(scale)},
         )
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template, scale=True), turn)
-    amount = scale is not None and scale.kind == "number"
-    if scale is None or (not amount and (scale.lowest, scale.highest) != (LOWEST, HIGHEST)):
+    of_game = scale is not None and scale.kind == "allocation" and isinstance(turn.game, StrategicGame)
+    if scale is None or (
+        not of_game and scale.kind != "number" and (scale.lowest, scale.highest) != (LOWEST, HIGHEST)
+    ):
         asks = "asks for none" if scale is None else f"has a scale from {scale.lowest} to {scale.highest}"
         raise WordingError(
             f"Framing {source.framing!r} words points from {LOWEST} to {HIGHEST} alone, and {turn.game.name} "
             f"{asks} at {turn.node!r}."
         )
-    letters = source.letters
-    shown = rotation(2, order)
-    labels = letters[:2] if scale.kind == "allocation" else ()
+    several = len(scale.things) if scale.kind == "allocation" else 0
+    letters = _lettered(source, turn, several).letters
+    shown = rotation(several or 2, order)
+    labels = letters[:several]
     answering = {"labels": labels, "reasoning": reasoning, "format": format, "scale": scale.kind}
-    if amount:
-        answering |= {"lowest": scale.lowest, "highest": scale.highest, "step": scale.step}
+    answering |= {"lowest": scale.lowest, "highest": scale.highest, "step": scale.step}
+    answering |= {"total": _total(scale)}
     things = [
         {"label": letters[place], "name": scale.things[number]}
         for place, number in enumerate(shown)
@@ -220,6 +237,12 @@ def render_scale(
     plain = _context(replace(turn, options=()), order, letters)
     said, _ = source.render(plain | answering | {"shown": shown, "programs": things})
     return _prompt(said, _Asked(source, persona, "again_scale.j2", answering), labels, shown, ())
+
+
+def _total(scale: Scale) -> str:
+    """Return what the numbers of an allocation sum to, in words."""
+    steps = f", each in steps of {scale.step}" if scale.step > 1 else ""
+    return f"{'' if scale.exact else 'at most '}{scale.highest:.10g}{steps}"
 
 
 def render_table(
@@ -353,7 +376,8 @@ def _varied(framing: str, turn: Turn) -> _Source:
 def _own(template: OwnTemplate, turn: Turn) -> _Source:
     """Return a template of the user's own, with labels that suit the names of a turn's options."""
     if template.scale:
-        letters = own_labels(turn.scale.things if turn.scale is not None else (), 2)
+        things = turn.scale.things if turn.scale is not None else ()
+        letters = own_labels(things, max(2, len(things)))
     else:
         rows = [[option.name for option in turn.options], *(node.options for node in _sets(turn))]
         letters = own_labels([name for names in rows for name in names], max(map(len, rows)))

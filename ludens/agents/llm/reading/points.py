@@ -24,7 +24,8 @@ Where any number of an interval may be chosen, ``62.5``, ``62,5`` and ``.5`` are
 again, and a percentage is read only where the interval ends at 100.
 
 Points that are shared out are read as ``A: 60`` and ``B: 40`` on lines of their own or in one JSON object:
-each label once, whole numbers of at least 0, which sum to all the points there are.
+each label once and no other, whole numbers of at least 0, which sum to all the points there are, or to at
+most so many where not all need be given out.
 """
 
 from __future__ import annotations
@@ -130,20 +131,30 @@ def read_allocation(
     patterns = _patterns(scale)
     objects, around, broken = json_objects(clean)
     given: dict[str, list[Any]] = {label: [] for label in labels}
+    others: list[str] = []
     for _, entry in objects:
         for key, value in entry:
             if key.strip() in given:
                 given[key.strip()].append(value)
+            elif re.fullmatch(r"[A-Z]", key.strip()):
+                others.append(key.strip())
     for line in around.splitlines():
         # "A: 60, B: 40" and "A = 60 B = 40" are two statements on one line.
         for part in re.split(r"[,;]\s+(?=[A-Z]\W)|(?<=[0-9])\s+(?:and\s+)?(?=[A-Z]\s?[:=])", line):
             hit = patterns.share.fullmatch(part.strip(_MARKUP))
             if hit and hit["label"] in given:
                 given[hit["label"]].append(hit["number"])
+            elif hit:
+                others.append(hit["label"])
     if cut and not objects:
         return _no_answer(clean, "The reply was cut off before it ended.")
     if not any(given.values()):
         return _no_answer(around, f"The reply {'is cut off or broken' if broken else 'gives no points'}.")
+    if others:
+        wanted = f"{', '.join(labels[:-1])} and {labels[-1]}"
+        return PointsReading(
+            "invalid", detail=f"The reply gives points to {others[0]}; there are {wanted} only."
+        )
     points: list[float] = []
     for label, values in given.items():
         different = _different(values)
@@ -154,9 +165,11 @@ def read_allocation(
         if isinstance(point, str):
             return PointsReading("invalid", detail=f"{label}: {point}")
         points.append(point)
-    if sum(points) != scale.highest:
+    total = sum(points)
+    if total > scale.highest or (scale.exact and total != scale.highest):
+        most = "" if scale.exact else "at most "
         return PointsReading(
-            "invalid", detail=f"The points must sum to {scale.highest}; they sum to {sum(points)}."
+            "invalid", detail=f"The points must sum to {most}{scale.highest}; they sum to {total}."
         )
     return PointsReading("ok", tuple(points), reasoning=json_thoughts(objects))
 
