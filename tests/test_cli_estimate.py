@@ -108,6 +108,23 @@ def test_types_side_by_side_and_numbers_of_types(ran, tmp_path):
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_errors_are_clustered_by_any_column_and_by_two(ran, tmp_path):
+    lines = allocations(tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
+    half = [f"{line},{'session' if not row else row % 25}" for row, line in enumerate(lines)]
+    (tmp_path / "t.csv").write_text("\n".join(half) + "\n", encoding="utf-8")
+    arguments = ("t.csv", "--model", "bfs", "--columns", "subject=sid", "--json", "--cluster")
+    found = [json.loads(ran(*arguments, names)[1])[0] for names in ("sid", "session", "sid,session")]
+    assert [one["facts"]["clusters"] for one in found] == [[40], [25], [25]]
+    assert found[2]["errors"] == "standard errors clustered by sid and session"
+    errors = [one["estimates"][1]["se"] for one in found]
+    # People differ and sessions do not: subjects matter, alone or as one of two ways.
+    assert errors[1] < 0.7 * errors[2]
+    assert errors[1] < 0.7 * errors[0]
+    code, _, err = ran(*arguments, "sid,sid")
+    assert code == 2
+    assert "--cluster takes one column or two different ones" in err
+
+
 def test_two_tables_are_compared_and_hypotheses_tested(ran, tmp_path):
     allocations(tmp_path / "a.csv", people=40)
     allocations(tmp_path / "b.csv", people=40, seed=1)

@@ -84,6 +84,13 @@ def estimate(
             help="Names of columns in the table, such as subject=sid,cluster=session.", show_default=False
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Column by which errors are clustered, such as session; two, such as sid,session, for both.",
+            show_default=False,
+        ),
+    ] = None,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Leave out choices with empty cells, and count them.")
     ] = False,
@@ -165,7 +172,7 @@ def estimate(
         fix=_numbers(fix, "--fix"),
         errors=errors,
         beliefs=beliefs,
-        columns=_pairs(columns, "--columns"),
+        columns={**_pairs(columns, "--columns"), **_clusters(cluster)},
         reading={name: value for name, value in reading.items() if value},
         draws=draws,
         seed=seed,
@@ -208,6 +215,13 @@ def _types(text: str | None) -> int | tuple[int, int] | None:
     if not 1 <= first <= last:
         raise UsageError(f"--types takes a number of types, as 3, or several, as 1..4; got {text!r}.")
     return (first, last) if dots else first
+
+
+def _clusters(text: str | None) -> dict[str, str]:
+    names = [] if text is None else [name.strip() for name in text.split(",")]
+    if len(names) > 2 or not all(names) or len(set(names)) < len(names):
+        raise UsageError(f"--cluster takes one column or two different ones, as sid,session; got {text!r}.")
+    return dict(zip(("cluster", "cluster_2"), names, strict=False))
 
 
 def _pairs(text: str | None, option: str) -> dict[str, str]:

@@ -7,7 +7,16 @@ import warnings
 import numpy as np
 import pytest
 
-from ludens.preferences.estimation import BRUHIN_FEHR_SCHUNK, HOMO_MORALIS, fit
+from ludens.errors import UsageError
+from ludens.preferences.estimation import (
+    BRUHIN_FEHR_SCHUNK,
+    HOMO_MORALIS,
+    LinearModel,
+    Parameter,
+    fit,
+    fit_types,
+    read_choices,
+)
 from ludens.preferences.estimation.fitting.errors import inverse
 from tests.preferences.estimation.samples import ALL, allocations, drawn, filled, games, moral, probabilities
 
@@ -166,3 +175,45 @@ def test_the_inverse_leaves_out_what_is_flat():
     np.testing.assert_allclose(found, np.linalg.pinv(known), atol=1e-12)
     full = known + np.eye(3)
     np.testing.assert_allclose(inverse(full, np.array([1.0, 10.0, 0.1])), np.linalg.inv(full), rtol=1e-9)
+
+
+def test_clusters_may_cross_subjects_one_way_and_two():
+    """The numbers of Cameron, Gelbach & Miller's formula, from statsmodels for each way."""
+    rng = np.random.default_rng(3)
+    rows = 900
+    own, other = rng.integers(20, 100, (2, rows, 2)) * 10.0
+    subject, session = rng.integers(0, 45, rows), rng.integers(0, 12, rows)
+    worth = np.array([0.004, 0.01])[:, None]
+    lean = rng.normal(0, 0.5, 45)[subject] + rng.normal(0, 0.5, 12)[session]
+    x = np.stack([own[:, 0] - own[:, 1], other[:, 0] - other[:, 1]])
+    taken = (rng.random(rows) < 1 / (1 + np.exp(-(worth * x).sum(axis=0) - lean))).astype(int)
+    model = LinearModel(
+        "plain", "plain", "", (Parameter("weight", "w"),), ("own", "other"), scale="precision"
+    )
+    table = {"self_x": own[:, 0], "other_x": other[:, 0], "self_y": own[:, 1], "other_y": other[:, 1]}
+    table |= {"subject": subject, "session": session, "choice_x": taken}
+    peer = Logit(taken, x.T)
+    parts = [
+        peer.fit(disp=0, cov_type="cluster", cov_kwds={"groups": groups, "use_correction": False})
+        for groups in (subject, session, subject * 12 + session)
+    ]
+    wide = [part.cov_params() for part in parts]
+    counts = [len(np.unique(groups)) for groups in (subject, session, subject * 12 + session)]
+    wide = [one * n / (n - 1) for one, n in zip(wide, counts, strict=True)]
+    phi = parts[0].params
+    one = fit(read_choices(table, model, cluster="session"), model)
+    assert (one.clusters, one.subjects, one.clustered_by) == (12, 45, "session")
+    np.testing.assert_allclose(one.covariance(), in_theta(wide[1], phi), rtol=1e-4)
+    two = fit(read_choices(table, model, cluster="subject", cluster_2="session"), model)
+    assert (two.clusters, two.clustered_by) == (12, "subject and session")
+    np.testing.assert_allclose(two.covariance(), in_theta(wide[0] + wide[1] - wide[2], phi), rtol=1e-4)
+    with pytest.raises(UsageError, match="cross subjects"):
+        fit(read_choices(table, model, cluster="session"), model, draws=5)
+    with pytest.raises(UsageError, match="whole subjects"):
+        fit_types(read_choices(table, model, cluster="session"), model, 2)
+    # Clusters of two ways, of which one holds the other, are the larger ones alone.
+    nested = {**table, "session": subject // 9}
+    both = fit(read_choices(nested, model, cluster="session", cluster_2="subject"), model)
+    lone = fit(read_choices(nested, model, cluster="session"), model)
+    ratio = both.standard_errors() / lone.standard_errors()
+    np.testing.assert_allclose(ratio, 1, rtol=1e-6)

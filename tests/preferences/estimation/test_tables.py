@@ -138,8 +138,9 @@ def test_fractional_choices_and_clusters():
     assert choices.counts.toarray().tolist() == [[0.75, 0.25, 0.5, 0.5], [1, 0, 0, 0]]
     assert (choices.clusters.tolist(), choices.clustered_by, choices.size) == ([0, 0], "session", 3)
     table["session"] = ["s", "t", "s"]
-    with pytest.raises(UsageError, match="row 0 of the table column 'session' puts a subject into a second"):
-        read_choices(table, "bfs", cluster="session")
+    (crossed,) = read_choices(table, "bfs", cluster="session").crossed
+    # Session s has the rows 0 and 2; t has row 1, of the same subject as row 0.
+    assert crossed.toarray().tolist() == [[1.75, 0.25, 0, 0], [0, 0, 0.5, 0.5]]
 
 
 def test_a_column_of_one_s_own_is_an_attribute():

@@ -117,17 +117,20 @@ def read_wide(table: Table, model: Model) -> Choices:
     attributes = np.stack([_attributes(_wide_options(table, side), model) for side in ("x", "y")], axis=1)
     available = np.ones(attributes.shape[:2], dtype=bool)
     situations, first = distinct_situations(attributes, available)
-    counts = count_events(
-        np.concatenate([subjects, subjects]),
-        np.concatenate([situations, situations]),
-        np.repeat(np.arange(2), len(table)),
-        np.concatenate([taken, 1 - taken]),
-        (len(names), len(first), 2),
-    )
+    rows = np.tile(np.arange(len(table)), 2)
+    seen = situations[rows], np.repeat(np.arange(2), len(table)), np.concatenate([taken, 1 - taken])
+    counts = count_events(subjects[rows], *seen, (len(names), len(first), 2))
     clusters = read_clusters(table, subjects, len(names))
+    crossed = clusters.tabulate(rows, *seen, cells=(len(first), 2))
     titles = [f"the choice in {table.row_word} {table.rows[row]}" for row in first]
     return make_choices(
-        attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=titles
+        attributes[first],
+        available[first],
+        counts,
+        subjects=names,
+        clusters=clusters,
+        situations=titles,
+        crossed=crossed,
     )
 
 
@@ -164,12 +167,20 @@ def read_long(table: Table, model: Model) -> Choices:
     attributes[decisions, places] = rows
     available = np.arange(sizes.max()) < sizes[:, None]
     situations, first = distinct_situations(attributes, available)
-    shape = (len(names), len(first), int(sizes.max()))
-    counts = count_events(subjects, situations[decisions], places, taken, shape)
+    cells = (len(first), int(sizes.max()))
+    seen = situations[decisions], places, taken
+    counts = count_events(subjects, *seen, (len(names), *cells))
     clusters = read_clusters(table, subjects, len(names))
+    crossed = clusters.tabulate(np.arange(len(table)), *seen, cells=cells)
     titles = [f"situation {table.raw('situation')[starts[decision]]!s}" for decision in first]
     return make_choices(
-        attributes[first], available[first], counts, subjects=names, clusters=clusters, situations=titles
+        attributes[first],
+        available[first],
+        counts,
+        subjects=names,
+        clusters=clusters,
+        situations=titles,
+        crossed=crossed,
     )
 
 

@@ -79,21 +79,18 @@ def read_budgets(table: Table, model: Model) -> Choices:
     amounts = np.maximum(np.stack([first, second], axis=-1), 0.0)
     attributes = np.stack([_attribute(table, name, amounts) for name in model.attributes], axis=-1)
     count = len(chosen)
-    counts = count_events(
-        subjects,
-        np.arange(count),
-        np.zeros(count, dtype=np.intp),
-        np.ones(count),
-        (len(names), count, shares.shape[1]),
-    )
+    seen = np.arange(count), np.zeros(count, dtype=np.intp), np.ones(count)
+    counts = count_events(subjects, *seen, (len(names), count, shares.shape[1]))
+    clusters = read_clusters(table, subjects, len(names))
     return make_choices(
         attributes,
         np.ones(shares.shape, dtype=bool),
         counts,
         subjects=names,
-        clusters=read_clusters(table, subjects, len(names)),
+        clusters=clusters,
         situations=[f"the choice in {table.row_word} {row}" for row in table.rows],
         measure=np.concatenate([np.zeros((count, 1)), measure], axis=1),
+        crossed=clusters.tabulate(np.arange(count), *seen, cells=(count, shares.shape[1])),
     )
 
 

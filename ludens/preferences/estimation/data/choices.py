@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +39,9 @@ class Choices:
         clusters: the number of each subject's cluster, shape (subjects,); standard errors treat clusters
             as independent.
         clustered_by: a cluster's meaning in words, for tables.
+        crossed: the counts of each cluster, shape (clusters, situations·events), where clusters do not hold
+            whole subjects: one table, or three where errors are clustered two ways, by the first, the second,
+            and both together. `clusters` then says nothing. Empty otherwise.
         situations: a name for each situation, for messages.
         measure: where choices are continuous, the quadrature weight of each alternative in the integral over
             the choice set, shape (situations, alternatives), and 0 for the alternative that was chosen: the
@@ -59,6 +63,7 @@ class Choices:
     exact: bool = False
     first: NDArray[np.bool_] | None = None
     measure: Floats | None = None
+    crossed: tuple[sparse.csr_array, ...] = ()
 
     def __post_init__(self) -> None:
         situations, alternatives, _ = self.attributes.shape
@@ -161,6 +166,7 @@ class Choices:
             counts=sparse.csr_array(self.counts[rows]),
             subjects=tuple(self.subjects[row] for row in rows),
             clusters=clusters,
+            crossed=(),
         )
 
 
@@ -190,27 +196,59 @@ def count_events(
     return sparse.csr_array(table)
 
 
-def read_clusters(table: Table, subjects: Codes, count: int) -> tuple[Codes, str]:
-    """Return each subject's cluster, from the column `cluster` if there is one, and the name of that column.
+class Clusters(NamedTuple):
+    """The clusters of a table.
+
+    Attributes:
+        subjects: each subject's cluster.
+        name: a cluster's meaning in words.
+        rows: each row's cluster, where clusters do not hold whole subjects: by one column, or by the first,
+            the second and both together.
+    """
+
+    subjects: Codes
+    name: str
+    rows: tuple[Codes, ...] = ()
+
+    def tabulate(
+        self, rows: Codes, situations: Codes, events: Codes, weights: Floats, *, cells: tuple[int, int]
+    ) -> tuple[sparse.csr_array, ...]:
+        """Return observations as the tables `Choices.crossed`.
+
+        Args:
+            rows: each observation's row of the table.
+            situations: its situation.
+            events: its event.
+            weights: how often it was made, or its probability.
+            cells: the numbers of situations and of events per situation.
+        """
+        return tuple(
+            count_events(codes[rows], situations, events, weights, (int(codes.max()) + 1, *cells))
+            for codes in self.rows
+        )
+
+
+def read_clusters(table: Table, subjects: Codes, count: int) -> Clusters:
+    """Return the clusters named by the column `cluster`, and `cluster_2` for two ways; subjects without them.
 
     Raises:
-        UsageError: a subject's rows belong to two clusters.
+        UsageError: there is a second column without a first.
     """
     if "cluster" not in table:
-        return np.arange(count), "subject"
+        if "cluster_2" in table:
+            raise UsageError("Clusters of two ways need a column cluster beside cluster_2.")
+        return Clusters(np.arange(count), "subject")
     codes, _ = table.keys("cluster")
+    if "cluster_2" in table:
+        second, _ = table.keys("cluster_2")
+        name = f"{table.called('cluster')} and {table.called('cluster_2')}"
+        return Clusters(np.arange(count), name, (codes, second, combined(codes, second)[0]))
     chosen = np.zeros(count, dtype=np.intp)
     chosen[subjects] = codes
-    apart = np.flatnonzero(chosen[subjects] != codes)
-    if len(apart):
-        raise table.error(
-            apart[0],
-            "cluster",
-            "puts a subject into a second cluster, and clusters hold whole subjects: correct it, or name "
-            "that column as the subject",
-        )
+    if np.any(chosen[subjects] != codes):
+        return Clusters(np.arange(count), table.called("cluster"), (codes,))
     # Numbered by subject, so that none is empty.
-    return first_seen(chosen)[0], table.called("cluster")
+    return Clusters(first_seen(chosen)[0], table.called("cluster"))
 
 
 def make_choices(
@@ -219,12 +257,13 @@ def make_choices(
     counts: sparse.csr_array,
     *,
     subjects: Sequence[str],
-    clusters: tuple[Codes, str],
+    clusters: Clusters,
     situations: Sequence[str],
     members: NDArray[np.bool_] | None = None,
     measure: Floats | None = None,
+    crossed: tuple[sparse.csr_array, ...] = (),
 ) -> Choices:
-    """Make `Choices`; `clusters` holds each subject's cluster and a cluster's meaning in words.
+    """Make `Choices`; `crossed` are the tables of clusters that do not hold whole subjects.
 
     Raises:
         UsageError: a subject has no choice.
@@ -239,8 +278,9 @@ def make_choices(
         members,
         counts,
         tuple(subjects),
-        clusters[0],
-        clusters[1],
+        clusters.subjects,
+        clusters.name,
         tuple(situations),
         measure=measure,
+        crossed=crossed,
     )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ludens.envs import AnyGame, GameTree, Strategy, pure_strategies
 from ludens.errors import UsageError
-from ludens.preferences.estimation.data.choices import Choices, count_events, make_choices
+from ludens.preferences.estimation.data.choices import Choices, Clusters, count_events, make_choices
 from ludens.preferences.estimation.data.columns import Codes, combined
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.terms import UtilityTerms, utility_terms
@@ -68,7 +68,8 @@ def game_choices(
     model: Model,
     *,
     subjects: Sequence[str],
-    clusters: tuple[Codes, str],
+    clusters: tuple[Codes, str] | Clusters,
+    rows: Codes | None = None,
 ) -> Choices:
     """Return answers in games in the form that estimators take.
 
@@ -77,7 +78,8 @@ def game_choices(
         situations: games, each with the belief under which it is played, a strategy of shape (width,).
         model: the model, which says which terms of utility the alternatives need.
         subjects: a name for each row of counts.
-        clusters: each row's cluster, and a cluster's meaning in words.
+        clusters: each subject's cluster, and a cluster's meaning in words.
+        rows: each answer's row of the table, where clusters may cross subjects.
 
     Raises:
         UsageError: the model needs attributes that games do not have, or a subject has no answer.
@@ -93,9 +95,17 @@ def game_choices(
     members, events = _events(answers, games, available)
     names = [game.protocol or repr(game) for game, _ in situations]
     shape = (len(subjects), len(situations), width if members is None else members.shape[1])
-    counts = count_events(answers.subjects, answers.situations, events, answers.weights, shape)
+    seen = answers.situations, events, answers.weights
+    known = Clusters(*clusters)
     return make_choices(
-        attributes, available, counts, members=members, subjects=subjects, clusters=clusters, situations=names
+        attributes,
+        available,
+        count_events(answers.subjects, *seen, shape),
+        members=members,
+        subjects=subjects,
+        clusters=known,
+        situations=names,
+        crossed=() if rows is None else known.tabulate(rows, *seen, cells=shape[1:]),
     )
 
 

@@ -54,7 +54,7 @@ def read_games(
     rows = answers.situations  # until here these are rows of the table
     found = Answers(answers.subjects, situation[rows], answers.whole, answers.events, answers.weights)
     clusters = read_clusters(table, read.subjects, len(read.names))
-    return game_choices(found, situations, model, subjects=read.names, clusters=clusters)
+    return game_choices(found, situations, model, subjects=read.names, clusters=clusters, rows=rows)
 
 
 def _moves(read: GameRows, whole: str) -> Answers:

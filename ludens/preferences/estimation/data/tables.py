@@ -76,8 +76,8 @@ def read_choices(
         decimal: the decimal mark of numbers that are texts, ``"."`` or ``","``; recognised by default.
         sheet: the sheet of a workbook that has several.
         **columns: the table's name of a column where it differs from the name used here, as in
-            ``subject="sid"``. `cluster` names the column by which standard errors are clustered; by default
-            they are clustered by subject.
+            ``subject="sid"``. `cluster` names the column by which standard errors are clustered, and
+            `cluster_2` a second one for two-way clusters; by default they are clustered by subject.
 
     Raises:
         UsageError: this is not a table, a column is missing, or a cell is invalid; the message names row and

@@ -7,7 +7,8 @@ cluster g,
     cluster     G/(G−1) · (−H)⁻¹ (Σ_g s_g s_gᵀ) (−H)⁻¹                    (Liang & Zeger 1986)
     bootstrap   the covariance of θ over draws of whole clusters with replacement
 
-transformed to θ by the delta method, dθ/dφ·A. G/(G−1) is the only small-sample factor. Directions without
+transformed to θ by the delta method, dθ/dφ·A. G/(G−1) is the only small-sample factor; for
+clusters of two ways, G is the number of clusters of each. Directions without
 information (relative curvature below `FLAT`) are left out of the inverse; the diagnoses set the parameters
 that lie in them to NaN.
 
@@ -79,16 +80,47 @@ def contained(model: Model, choices: Choices, restriction: Restriction, phi: Flo
 
 def meat(choices: Choices, per_subject: Floats) -> Floats:
     """Return G/(G−1)·Σ_g s_g s_gᵀ of scores (subjects, p); clusters without choices do not count."""
-    sums = choices.by_cluster(per_subject)
-    number = cluster_count(choices)
-    found: Floats = sums.T @ sums * (number / max(number - 1, 1))
+    return _spread(choices.by_cluster(per_subject), cluster_count(choices))
+
+
+def filling(model: Model, choices: Choices, phi: Floats) -> Floats:
+    """Return the middle of the sandwich in φ (p, p), also for clusters that cross subjects, one way or two.
+
+    For two ways it is the sum over both ways less that over their intersections; a negative curvature, which
+    this may have in small samples, is set to 0 (Cameron, Gelbach & Miller 2011).
+    """
+    if not choices.crossed:
+        return meat(choices, scores(model, choices, phi))
+    score = events(model, choices, phi).score.reshape(choices.counts.shape[1], -1)
+    seen = choices.total.reshape(-1) > 0
+    parts = [
+        _spread(np.asarray(counts[:, seen] @ score[seen]), number)
+        for counts, number in zip(choices.crossed, _crossed_counts(choices), strict=True)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    curvature, axes = np.linalg.eigh(parts[0] + parts[1] - parts[2])
+    found: Floats = (axes * np.maximum(curvature, 0.0)) @ axes.T
     return found
 
 
 def cluster_count(choices: Choices) -> int:
-    """Return the number of clusters that have choices."""
+    """Return the number of clusters that have choices; where errors are clustered two ways, the smaller
+    of both numbers.
+    """
+    if choices.crossed:
+        return min(_crossed_counts(choices)[:2])
     seen = np.asarray(choices.counts.sum(axis=1)).reshape(-1) > 0
     return len(np.unique(choices.clusters[seen]))
+
+
+def _crossed_counts(choices: Choices) -> list[int]:
+    return [int((np.asarray(counts.sum(axis=1)) > 0).sum()) for counts in choices.crossed]
+
+
+def _spread(sums: Floats, number: int) -> Floats:
+    found: Floats = sums.T @ sums * (number / max(number - 1, 1))
+    return found
 
 
 def carried(covariance: Floats, jacobian: Floats) -> Floats:

@@ -147,6 +147,7 @@ def observed(choices: Choices) -> Choices:
         members=None if choices.members is None else choices.members[seen],
         measure=None if choices.measure is None else choices.measure[seen],
         counts=sparse.csr_array(choices.counts[:, columns]),
+        crossed=tuple(sparse.csr_array(counts[:, columns]) for counts in choices.crossed),
         situations=tuple(name for name, one in zip(choices.situations, seen, strict=False) if one),
     )
 

@@ -16,9 +16,8 @@ from ludens.preferences.estimation.fitting.errors import (
     carried,
     cluster_count,
     contained,
+    filling,
     inverse,
-    meat,
-    scores,
 )
 from ludens.preferences.estimation.fitting.maximise import STARTS, Optimum
 from ludens.preferences.estimation.fitting.regions import regions
@@ -69,6 +68,11 @@ def fit(
     check_bounds(chosen, within, fixed)
     if draws < 0 or starts < 1:
         raise UsageError(f"Give draws ≥ 0 and starts ≥ 1; got draws={draws}, starts={starts}.")
+    if draws and choices.crossed:
+        raise UsageError(
+            f"Clusters by {choices.clustered_by} cross subjects, so that whole ones cannot be drawn: take "
+            "clustered errors in place of the bootstrap."
+        )
     spawned = np.random.SeedSequence(seed).spawn(2)
     optimum, pinned = maximise_within(
         chosen, choices, fixed, within, starts=starts, rng=np.random.default_rng(spawned[0])
@@ -131,8 +135,8 @@ def conclude(
     sandwich, notes = None, [_pinned(name, end) for name, end in pinned.items()]
     if clustered:
         if clusters > restriction.free:
-            filling = restriction.matrix.T @ meat(choices, scores(model, choices, phi)) @ restriction.matrix
-            sandwich = bread @ filling @ bread
+            middle = restriction.matrix.T @ filling(model, choices, phi) @ restriction.matrix
+            sandwich = bread @ middle @ bread
             covariances["cluster"] = carried(sandwich, jacobian)
         else:
             covariances["cluster"] = np.full((len(phi), len(phi)), np.nan)

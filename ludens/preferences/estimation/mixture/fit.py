@@ -86,6 +86,11 @@ def fit_types(
         raise UsageError(
             f"Give starts ≥ 1, workers ≥ 1 and draws ≥ 0; got {starts!r}, {workers!r} and {draws!r}."
         )
+    if choices.crossed:
+        raise UsageError(
+            f"Types are of whole subjects, which clusters by {choices.clustered_by} cross: name a column of "
+            "clusters that hold whole subjects, or none."
+        )
     restriction = chosen.restrict(held)
     first, second = (np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(2))
     pooled = find_optimum(chosen, choices, restriction, rng=first)
