@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ludens import cli
+from ludens.envs import PROTOCOLS
 from ludens.experiments import bench
 
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
@@ -123,6 +124,25 @@ def test_errors_are_clustered_by_any_column_and_by_two(ran, tmp_path):
     code, _, err = ran(*arguments, "sid,sid")
     assert code == 2
     assert "--cluster takes one column or two different ones" in err
+
+
+def test_estimates_stand_beside_each_other_under_several_beliefs(ran, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [["subject", "protocol", "node", "choice"]]
+    for protocol in ("SPD1", "SPD3", "SPD5", "TG1", "TG3", "TG5"):
+        for node in PROTOCOLS[protocol].information_sets:
+            rows += [[str(who), protocol, node.label, str(rng.choice(node.options))] for who in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(map(",".join, rows)) + "\n", encoding="utf-8")
+    code, out, err = ran("t.csv", "--beliefs", "all", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)[0]
+    assert list(dict.fromkeys(one["column"] for one in found["estimates"])) == ["uniform", "equilibrium"]
+    levels = found["facts"]["log_likelihood"]
+    assert levels[0] != levels[1]
+    for kind, level in zip(("uniform", "equilibrium"), levels, strict=True):
+        alone = json.loads(ran("t.csv", "--beliefs", kind, "--json")[1])[0]
+        assert alone["facts"]["log_likelihood"] == [pytest.approx(level)]
+    assert any(note.startswith("Beliefs, stated: left out. ") for note in found["notes"])
 
 
 def test_two_tables_are_compared_and_hypotheses_tested(ran, tmp_path):

@@ -76,7 +76,8 @@ def estimate(
         ),
     ] = None,
     beliefs: Annotated[
-        Literal["uniform", "stated"], typer.Option(help="Beliefs about the others' strategies in games.")
+        Literal["uniform", "equilibrium", "stated", "all"],
+        typer.Option(help="Beliefs about the others' strategies in games; all: estimates under each."),
     ] = "uniform",
     columns: Annotated[
         str | None,

@@ -38,7 +38,8 @@ class EstimateRequest:
         fix: parameters to hold at values.
         errors: the kind of standard errors; None for errors clustered by subject or, for the policies of a
             run, for intervals from clustered likelihood ratios.
-        beliefs: ``"uniform"``, or ``"stated"`` by subjects or policies.
+        beliefs: ``"uniform"``, ``"stated"`` by subjects or policies or, for tables, ``"equilibrium"`` or
+            ``"all"``, which estimates under each of them.
         columns: the table's names of columns, by our names.
         reading: how a table is read, by the names of `read_choices`' arguments: ``drop_missing``, ``codes``,
             ``pattern``, ``questions``, ``delimiter``, ``decimal``, ``sheet``.
@@ -53,7 +54,7 @@ class EstimateRequest:
     by: By | None = None
     fix: Mapping[str, float] | None = None
     errors: Errors | None = None
-    beliefs: Literal["uniform", "stated"] = "uniform"
+    beliefs: Literal["uniform", "equilibrium", "stated", "all"] = "uniform"
     columns: Mapping[str, str] | None = None
     reading: Mapping[str, Any] | None = None
     draws: int | None = None
@@ -148,6 +149,8 @@ def _answers(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"A run is no table and is read as it is: leave {options} out.")
+    if request.beliefs in {"equilibrium", "all"}:
+        raise UsageError("A run holds uniform and stated beliefs: give --beliefs uniform or stated.")
     with Run(source) as run:
         return tuple(run_answers(run, "own" if request.beliefs == "stated" else "uniform"))
 
@@ -169,6 +172,8 @@ def _strategies(source: str | os.PathLike[str], request: EstimateRequest, *, tab
 
 def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[EstimateTable, ...]:
     settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
+    if request.beliefs == "all":
+        return (_under_beliefs(source, request),)
     choices = _pooled(source, request)
     if request.types is not None:
         tables = types_of(choices, request)
@@ -178,6 +183,29 @@ def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple
         tables = (_one(choices, request),)
     before = (*choices.notes, *_consistency(source, settings))
     return tuple(replace(table, notes=(*before, *table.notes)) for table in tables)
+
+
+def _under_beliefs(source: str | os.PathLike[str], request: EstimateRequest) -> EstimateTable:
+    """Estimate from choices in games under each kind of beliefs that the table allows, side by side."""
+    from ludens.experiments.estimates.several import of_beliefs
+    from ludens.preferences.estimation import fit
+
+    if request.types is not None or request.by == "subject" or request.test:
+        raise UsageError(
+            "--beliefs all is for one pooled estimate: leave --types, --by subject and --test out."
+        )
+    fits, left_out = {}, []
+    for kind in ("uniform", "equilibrium", "stated"):
+        try:
+            choices = _pooled(source, replace(request, beliefs=kind))
+        except UsageError as why:
+            if kind == "uniform":
+                raise
+            left_out.append(f"Beliefs, {kind}: left out. {why}")
+            continue
+        fits[kind] = fit(choices, request.model, **request.settings)
+    table = of_beliefs(fits, request.errors or "cluster")
+    return replace(table, notes=(*table.notes, *left_out))
 
 
 def _consistency(source: str | os.PathLike[str], settings: Mapping[str, Any]) -> tuple[str, ...]:

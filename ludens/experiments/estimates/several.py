@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,30 @@ def of_selection(selection: Selection, low: int = 1) -> EstimateTable:
     columns = [Column(f"{row.types} type{'s' * (row.types > 1)}", ()) for row in rows]
     words = error_words("cluster", mixtures[0].clustered_by)
     return make_table(mixtures[0].model, columns, facts, notes, errors=words, unit="types")
+
+
+def of_beliefs(fits: Mapping[str, Fit], errors: Errors = "cluster") -> EstimateTable:
+    """Tabulate fits of the same choices under several beliefs, and how far each parameter moves."""
+    kind = "cluster" if errors == "ratio" else errors
+    first = next(iter(fits.values()))
+    columns = [column(fit, name, kind) for name, fit in fits.items()]
+    facts = [
+        Fact("choices", "Choices", (first.size,)),
+        Fact("subjects", "Subjects", (first.subjects,)),
+        Fact("log_likelihood", "Log-likelihood", tuple(fit.log_likelihood for fit in fits.values()), 3),
+    ]
+    moves = []
+    for place, parameter in enumerate(first.model.parameters):
+        known = [one.values[place].estimate for one in columns if math.isfinite(one.values[place].estimate)]
+        if len(known) > 1:
+            moves.append(f"{parameter.symbol} {min(known):.3f} to {max(known):.3f}")
+    notes = ["Each column explains the same choices by other beliefs about the others."]
+    if moves:
+        notes.append(f"Over these beliefs: {', '.join(moves)}.")
+    for name, fit in fits.items():
+        notes += warning_notes(fit.warnings, f"{name}, ")
+    words = error_words(kind, first.clustered_by)
+    return make_table(first.model, columns, facts, notes, errors=words, unit="sample")
 
 
 def of_two(first: Fit, second: Fit, names: tuple[str, str], errors: Errors = "cluster") -> EstimateTable:

@@ -25,7 +25,8 @@ def read_beliefs(
 
     Args:
         read: the rows.
-        beliefs: ``"uniform"``, ``"stated"``, or a mapping from games' names to beliefs.
+        beliefs: ``"uniform"``, ``"equilibrium"`` (of homo economicus), ``"stated"``, or a mapping from games'
+            names to beliefs.
         whole_rows: whether a row of the table is a whole strategy.
 
     Raises:
@@ -43,10 +44,12 @@ def _given(game: AnyGame, beliefs: str | Mapping[str, Any]) -> Strategy:
         if name not in beliefs:
             raise UsageError(f"The beliefs say nothing of {name!r}; add it, or give beliefs='uniform'.")
         return resolve_belief(game, HOMO_ECONOMICUS, beliefs[name])
+    if beliefs == "equilibrium":
+        return resolve_belief(game, HOMO_ECONOMICUS, beliefs)
     if beliefs != "uniform":
         raise UsageError(
-            f"Beliefs are 'uniform', 'stated' (a column of the table) or a mapping from games to beliefs; "
-            f"got {beliefs!r}."
+            f"Beliefs are 'uniform', 'equilibrium', 'stated' (a column of the table) or a mapping from games "
+            f"to beliefs; got {beliefs!r}."
         )
     return uniform_strategy(game)
 

@@ -58,7 +58,8 @@ def read_choices(
         table: a data frame of pandas, polars or Arrow, a mapping of columns, or the path of a file: CSV (also
             compressed), Excel, Parquet or Stata.
         model: a model or its name; it says which attributes the alternatives need.
-        beliefs: for games, the belief about the others: ``"uniform"``, ``"stated"`` (a column `belief` at
+        beliefs: for games, the belief about the others: ``"uniform"``, ``"equilibrium"`` (where
+            homo economicus has a single one), ``"stated"`` (a column `belief` at
             each node, or ``belief <node>`` beside a whole strategy, with the probability of the node's first
             option), or a mapping from a protocol's name to a belief as in
             `ludens.preferences.resolve_belief`.
