@@ -73,3 +73,45 @@ def test_the_same_names_play_these_games(name, tmp_path):
 
 def _rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+def test_games_with_mediation_are_benchmarked_and_estimated_under_names_of_their_own(tmp_path):
+    path = tmp_path / "run.db"
+    asked = ("PD1", "PD1 with mediation", "STH1 with mediation")
+    result = bench(["quantal:kappa=0.5,noise=1"], protocols=asked, path=path)
+    measures = next(found for found in result.measures if found.policy == "quantal:kappa=0.5,noise=1")
+    rates = {each.family: each.rate.value for each in measures.cooperation}
+    game = find_game("PD1 with mediation")
+    plan = choice_probabilities(game, Preferences(kappa=0.5), uniform_strategy(game), 1.0).probabilities
+    delegated = float(plan[game.information_sets[0].options.index("delegate")])
+    assert rates["prisoners_dilemma_with_mediation"] == pytest.approx(delegated)
+    assert {"prisoners_dilemma", "stag_hunt_with_mediation"} < set(rates)
+    answers = next(each for each in run_answers(Run(path)) if each.policy == measures.policy)
+    assert {seen.game.protocol for seen in answers.seen} == set(asked)
+
+
+def test_kappa_is_recovered_from_choices_with_mediation(tmp_path):
+    rows = ["subject,protocol,node,choice,probability"]
+    # With mediation alone, one alternative per game is optimal if all do the same: κ and noise look alike.
+    mediated = [f"{name} with mediation" for name in ("PD1", "PD2", "HD1", "HD2", "STH1", "STH2")]
+    names = ["PG1", "PG2", "CO1", *mediated]
+    for number, protocol in enumerate(names):
+        game = find_game(protocol)
+        found = choice_probabilities(game, Preferences(0.2, 0.1, 0.4), uniform_strategy(game), 3.0)
+        for name, share in zip(game.information_sets[0].options, found.probabilities, strict=True):
+            rows.append(f"s{number},{protocol},choice,{name},{float(share)!r}")
+    path = tmp_path / "choices.csv"
+    path.write_text("\n".join(rows))
+    found = fit(read_choices(path))
+    np.testing.assert_allclose(found.values, [0.2, 0.1, 0.4, 3.0], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["TG1 with mediation", "XX with mediation", "OP1 with mediation", "PD1 with"]
+)
+def test_a_mediation_that_there_is_not_is_refused(name, tmp_path):
+    with pytest.raises(UsageError, match="There is no protocol"):
+        find_game(name)
+    with pytest.raises(UsageError, match="There is no protocol"):
+        bench(["random"], protocols=[name], path=tmp_path / "run.db")
+    assert list(tmp_path.iterdir()) == []

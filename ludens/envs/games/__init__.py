@@ -10,8 +10,9 @@ its ``pyproject.toml``::
 The object is a `Family`, a `StrategicFamily`, or an `EnvSpec` for any other environment. It is loaded when
 it is looked up or listed for the first time.
 
-`LIBRARY` has all families and `find_game` all their published games; `FAMILIES` and `PROTOCOLS` are the
-game trees that benchmarks ask unless others are named.
+`LIBRARY` has all families and `find_game` all their published games, those in which all move at once also
+with mediation ("PD1 with mediation"); `FAMILIES` and `PROTOCOLS` are the game trees that benchmarks ask
+unless others are named.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import TypeVar
 from ludens.envs.spec import EnvSpec
 from ludens.envs.strategic.family import StrategicFamily
 from ludens.envs.strategic.game import StrategicGame
+from ludens.envs.strategic.mechanisms.families import FAMILY_ENDING, PROTOCOL_ENDING, with_mediation
 from ludens.envs.tree.family import BaseFamily, Family
 from ludens.envs.tree.nodes import GameError
 from ludens.envs.tree.tree import GameTree
@@ -90,9 +92,13 @@ class _Families(_Table[Family]):
 
 
 class _Library(_Table[AnyFamily]):
-    """The table of all families; the one that is asked for is loaded by itself."""
+    """The table of all families; the one that is asked for is loaded by itself, and those with mediation are
+    in it by name alone.
+    """
 
     def __getitem__(self, name: str) -> AnyFamily:
+        if name not in _library and (family := _mediated(name)) is not None:
+            return family
         if name not in _library and name in installed(GROUP) and isinstance(load_game(name), EnvSpec):
             raise UnknownGameError(f"The game {name!r} is an environment, and not a family of games.")
         return super().__getitem__(name)
@@ -128,7 +134,8 @@ def sharp_protocols() -> tuple[str, ...]:
 
 
 def find_game(protocol: str) -> AnyGame:
-    """Return the game of a published parameter set of any family, for example ``"TG5"`` or ``"PD1"``.
+    """Return the game of a published parameter set of any family, for example ``"TG5"``, ``"PD1"`` or ``"PD1
+    with mediation"``.
 
     Raises:
         UnknownGameError: there is none of that name; the message lists those that exist.
@@ -137,6 +144,8 @@ def find_game(protocol: str) -> AnyGame:
         return _designed[protocol]
     if protocol not in _games:
         load_games()
+    if protocol not in _games and (game := _mediated_game(protocol)) is not None:
+        return game
     if protocol not in _games:
         raise UnknownGameError(
             f"There is no protocol {protocol!r} here: install the package that brings its game, or "
@@ -144,6 +153,38 @@ def find_game(protocol: str) -> AnyGame:
             f"that registers it; there are {', '.join(_games)}."
         )
     return _games[protocol]
+
+
+def is_protocol(name: str) -> bool:
+    """Return whether `find_game` knows a game of that name."""
+    return name in {*protocols(), *_designed} or _mediated_game(name) is not None
+
+
+def _mediated_game(protocol: str) -> StrategicGame | None:
+    """Return the published game with mediation of that name; None where there is none."""
+    base = _games.get(protocol.removesuffix(PROTOCOL_ENDING))
+    if not protocol.endswith(PROTOCOL_ENDING) or not isinstance(base, StrategicGame):
+        return None
+    return _derived_game(base.name, protocol) if len(base.seats) > 1 else None
+
+
+def _mediated(name: str) -> StrategicFamily | None:
+    """Return the family with mediation of that name; None where there is none."""
+    base = name.removesuffix(FAMILY_ENDING)
+    known = name.endswith(FAMILY_ENDING) and isinstance(_library.get(base), StrategicFamily)
+    return _derived(base) if known else None
+
+
+@cache
+def _derived(base: str) -> StrategicFamily:
+    family = _library[base]
+    assert isinstance(family, StrategicFamily)
+    return with_mediation(family)
+
+
+@cache
+def _derived_game(base: str, protocol: str) -> StrategicGame:
+    return _derived(base).game(protocol)
 
 
 def protocols() -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pydantic import field_validator, model_validator
 from ludens.agents.policy import Policy
 from ludens.envs import PROTOCOLS, AnyGame, GameTree, Turn, find_game
 from ludens.envs import protocols as published
-from ludens.envs.games import sharp_protocols
+from ludens.envs.games import is_protocol, sharp_protocols
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.experiments.bench.result import (
@@ -74,7 +74,7 @@ class BenchConfig(StudyConfig):
         elicit: how to obtain choice probabilities from language models.
         beliefs: ask language models at each question also what share of people choose each option.
         persona: the persona under which language models are asked; None for none.
-        protocols: names of protocols; None for all of the suite.
+        protocols: names of protocols, "PD1 with mediation" among them; None for all of the suite.
         suite: ``"published"``, the 18 protocols of van Leeuwen & Alger (and those of other packages);
             ``"sharp"``, 18 games that tell preferences apart better; ``"both"``.
         other_studies: whether the report also shows numbers of language models that others published, in
@@ -120,7 +120,7 @@ class BenchConfig(StudyConfig):
         if protocols == ():
             raise ValueError("Name at least one protocol, or none for all of them.")
         for name in protocols or ():
-            if name not in {*published(), *sharp_protocols()}:
+            if not is_protocol(name):
                 raise ValueError(f"There is no protocol {name!r}; there are {', '.join(published())}.")
         return None if protocols is None else tuple(dict.fromkeys(protocols))
 

@@ -1,6 +1,6 @@
 """Binding contracts with transfers that depend on actions (Christoffersen, Haupt & Hadfield-Menell, Get It in
-Writing, AAMAS 2023; Haupt et al., Formal contracts mitigate social dilemmas in multi-agent reinforcement
-learning, 2024).
+Writing, AAMAS 2023; Haupt, Christoffersen, Damani & Hadfield-Menell, Formal contracts mitigate social
+dilemmas in multi-agent reinforcement learning, Autonomous Agents and Multi-Agent Systems 38, 2024).
 
 The contract: whoever does not take the agreed action pays a fine, which the others share equally, so that the
 sum of payoffs is what it was. All say at once whether they sign; if all do, the contract binds when they act,

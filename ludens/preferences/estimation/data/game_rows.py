@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ludens.envs import LIBRARY, AnyGame, find_game, protocols
-from ludens.envs.games import sharp_protocols
+from ludens.envs.games import is_protocol
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.columns import Codes, Table, combined
 
@@ -53,9 +53,8 @@ def read_game_rows(table: Table, known: Mapping[str, AnyGame]) -> GameRows:
 def _games(table: Table, known: Mapping[str, AnyGame]) -> tuple[Codes, list[AnyGame]]:
     if "protocol" in table:
         codes, called = table.keys("protocol")
-        there = {*protocols(), *sharp_protocols(), *known}
         for number, name in enumerate(called):
-            if name not in there:
+            if name not in known and not is_protocol(name):
                 row = int(np.argmax(codes == number))
                 raise table.error(
                     row, "protocol", f"names {name!r}, and there are only {', '.join([*protocols(), *known])}"
