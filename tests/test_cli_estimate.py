@@ -145,6 +145,25 @@ def test_estimates_stand_beside_each_other_under_several_beliefs(ran, tmp_path):
     assert any(note.startswith("Beliefs, stated: left out. ") for note in found["notes"])
 
 
+def test_weights_depend_on_columns_of_the_table(ran, tmp_path):
+    lines = allocations(tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
+    odd = ["group", *("ab"[int(line.split(",")[0]) % 2] for line in lines[1:])]
+    text = "\n".join(f"{line},{end}" for line, end in zip(lines, odd, strict=True))
+    (tmp_path / "t.csv").write_text(text + "\n", encoding="utf-8")
+    arguments = ("t.csv", "--model", "fehr_schmidt", "--covariates")
+    code, out, err = ran(*arguments, "alpha ~ group; beta ~ group", "--json")
+    assert (code, err) == (0, "")
+    values = {one["name"]: one for one in json.loads(out)[0]["estimates"]}
+    # β is .4 in one group and −.1 in the other; α of Fehr & Schmidt is −.1 and .2.
+    assert values["beta:group=b"]["low"] < -0.5 < values["beta:group=b"]["high"]
+    assert values["alpha:group=b"]["low"] < 0.3 < values["alpha:group=b"]["high"]
+    assert values["beta:group=b"]["p"] < 0.001
+    assert "β·group=b" in ran(*arguments, "beta ~ group")[1]
+    for formula in ("beta", "beta ~", "beta ~ group + group", "gamma ~ group"):
+        code, out, err = ran(*arguments, formula)
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+
+
 def test_two_tables_are_compared_and_hypotheses_tested(ran, tmp_path):
     allocations(tmp_path / "a.csv", people=40)
     allocations(tmp_path / "b.csv", people=40, seed=1)

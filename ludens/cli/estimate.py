@@ -85,6 +85,13 @@ def estimate(
             help="Names of columns in the table, such as subject=sid,cluster=session.", show_default=False
         ),
     ] = None,
+    covariates: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns on which weights depend, such as 'kappa ~ age + treated; beta ~ age'.",
+            show_default=False,
+        ),
+    ] = None,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -179,6 +186,7 @@ def estimate(
         seed=seed,
         map_with=executor.map_with,
         test=_numbers(test, "--test"),
+        covariates=_formulas(covariates),
     )
     if figure is not None and isinstance(request.types, tuple):
         raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")
@@ -216,6 +224,17 @@ def _types(text: str | None) -> int | tuple[int, int] | None:
     if not 1 <= first <= last:
         raise UsageError(f"--types takes a number of types, as 3, or several, as 1..4; got {text!r}.")
     return (first, last) if dots else first
+
+
+def _formulas(text: str | None) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, (part.strip() for part in (text or "").split(";"))):
+        name, tilde, right = (word.strip() for word in part.partition("~"))
+        columns = tuple(word.strip() for word in right.split("+"))
+        if not tilde or not name or not all(columns) or name in found or len(set(columns)) < len(columns):
+            raise UsageError(f"--covariates takes 'kappa ~ age + treated', each name once; got {text!r}.")
+        found[name] = columns
+    return found
 
 
 def _clusters(text: str | None) -> dict[str, str]:

@@ -18,6 +18,7 @@ from ludens.preferences.mapping import MapLike
 
 if TYPE_CHECKING:
     from ludens.preferences.estimation.data.choices import Choices
+    from ludens.preferences.estimation.models.linear import Model
 
 By = Literal["pooled", "subject"]
 
@@ -30,7 +31,7 @@ class EstimateRequest:
     """A request for estimates.
 
     Attributes:
-        model: the name of the model.
+        model: the model or its name.
         types: None for no types, K for a mixture of K types, (low, high) to compare all numbers from low to
             high.
         by: ``"pooled"`` for one estimate, ``"subject"`` for one per subject or, in a run, per policy; None
@@ -47,9 +48,10 @@ class EstimateRequest:
         seed: seed of the random starts and of the bootstrap.
         map_with: carries out bootstraps; `ludens.experiments.compute` uses several processes.
         test: values of parameters that are tested jointly, of one pooled estimate.
+        covariates: columns of a table on which weights depend, by weight, as in ``{"kappa": ("age",)}``.
     """
 
-    model: str = "moralis"
+    model: str | Model = "moralis"
     types: int | tuple[int, int] | None = None
     by: By | None = None
     fix: Mapping[str, float] | None = None
@@ -61,6 +63,7 @@ class EstimateRequest:
     seed: int = 0
     map_with: MapLike = field(default=map, compare=False)
     test: Mapping[str, float] | None = None
+    covariates: Mapping[str, tuple[str, ...]] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -120,8 +123,9 @@ def compare_sources(
         raise UsageError("Two pooled estimates are compared: leave --types, --by subject and --test out.")
     if request.errors == "ratio":
         raise UsageError("Differences have no --errors ratio: take cluster, hessian or bootstrap.")
-    samples = [_pooled(place, request) for place in (source, other)]
-    fits = [fit(choices, request.model, **request.settings) for choices in samples]
+    read = [_pooled(place, request) for place in (source, other)]
+    samples = [choices for choices, _ in read]
+    fits = [fit(choices, model, **request.settings) for choices, model in read]
     names = [Path(place).stem for place in (source, other)]
     if names[0] == names[1]:
         names = ["first", "second"]
@@ -132,20 +136,25 @@ def compare_sources(
     return replace(table, notes=(*notes, *table.notes))
 
 
-def _pooled(source: str | os.PathLike[str], request: EstimateRequest) -> Choices:
-    """Return all choices of a table or of a run."""
+def _pooled(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[Choices, Model]:
+    """Return all choices of a table or of a run, and the model with its covariates."""
     from ludens.preferences.estimation import find_model
+    from ludens.preferences.estimation.data.covariates import with_covariates
     from ludens.preferences.estimation.data.files import is_table
     from ludens.preferences.estimation.data.tables import read_choices
 
-    if is_table(source):
-        settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
-        return read_choices(source, request.model, beliefs=request.beliefs, **settings)
-    return together(_answers(source, request), find_model(request.model))
+    model, effects = find_model(request.model), request.covariates or {}
+    if not is_table(source):
+        return together(_answers(source, request), model), model
+    settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
+    columns = tuple(dict.fromkeys(column for names in effects.values() for column in names))
+    choices = read_choices(source, model, beliefs=request.beliefs, covariates=columns, **settings)
+    return with_covariates(choices, model, effects) if effects else (choices, model)
 
 
 def _answers(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[PolicyAnswers, ...]:
     given = ["columns"] * bool(request.columns) + list(request.reading or {})
+    given += ["covariates"] * bool(request.covariates)
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"A run is no table and is read as it is: leave {options} out.")
@@ -159,6 +168,7 @@ def _strategies(source: str | os.PathLike[str], request: EstimateRequest, *, tab
     """Estimate strategy frequencies; nothing of a request has a meaning there but its bootstrap."""
     given: dict[str, Any] = {"--types": request.types, "--by": request.by, "--fix": request.fix}
     given["--errors"] = None if request.errors == "bootstrap" else request.errors
+    given["--covariates"] = request.covariates
     given["--beliefs"] = None if request.beliefs == "uniform" else request.beliefs
     if wrong := [name for name, value in given.items() if value]:
         raise UsageError(f"{wrong[0]} has no effect on strategy frequencies: leave it out.")
@@ -174,7 +184,10 @@ def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple
     settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
     if request.beliefs == "all":
         return (_under_beliefs(source, request),)
-    choices = _pooled(source, request)
+    if request.covariates and request.by == "subject":
+        raise UsageError("A subject's covariates do not vary: leave --by subject out, or --covariates.")
+    choices, model = _pooled(source, request)
+    request = replace(request, model=model)
     if request.types is not None:
         tables = types_of(choices, request)
     elif request.by == "subject":
@@ -197,13 +210,13 @@ def _under_beliefs(source: str | os.PathLike[str], request: EstimateRequest) -> 
     fits, left_out = {}, []
     for kind in ("uniform", "equilibrium", "stated"):
         try:
-            choices = _pooled(source, replace(request, beliefs=kind))
+            choices, model = _pooled(source, replace(request, beliefs=kind))
         except UsageError as why:
             if kind == "uniform":
                 raise
             left_out.append(f"Beliefs, {kind}: left out. {why}")
             continue
-        fits[kind] = fit(choices, request.model, **request.settings)
+        fits[kind] = fit(choices, model, **request.settings)
     table = of_beliefs(fits, request.errors or "cluster")
     return replace(table, notes=(*table.notes, *left_out))
 

@@ -2,6 +2,7 @@ from .bayes import Posterior as Posterior
 from .bayes import PosteriorWarning as PosteriorWarning
 from .bayes import fit_bayes as fit_bayes
 from .data.choices import Choices as Choices
+from .data.covariates import with_covariates as with_covariates
 from .data.tables import read_choices as read_choices
 from .fitting.hypotheses import Difference as Difference
 from .fitting.hypotheses import HypothesisTest as HypothesisTest

@@ -8,8 +8,8 @@ probabilities of events count as fractional choices. Equal situations are merged
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -42,6 +42,7 @@ class Choices:
         crossed: the counts of each cluster, shape (clusters, situations·events), where clusters do not hold
             whole subjects: one table, or three where errors are clustered two ways, by the first, the second,
             and both together. `clusters` then says nothing. Empty otherwise.
+        covariates: characteristics of the subjects, shape (subjects,) each.
         situations: a name for each situation, for messages.
         measure: where choices are continuous, the quadrature weight of each alternative in the integral over
             the choice set, shape (situations, alternatives), and 0 for the alternative that was chosen: the
@@ -64,6 +65,7 @@ class Choices:
     first: NDArray[np.bool_] | None = None
     measure: Floats | None = None
     crossed: tuple[sparse.csr_array, ...] = ()
+    covariates: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         situations, alternatives, _ = self.attributes.shape
@@ -167,6 +169,7 @@ class Choices:
             subjects=tuple(self.subjects[row] for row in rows),
             clusters=clusters,
             crossed=(),
+            covariates={name: values[rows] for name, values in self.covariates.items()},
         )
 
 

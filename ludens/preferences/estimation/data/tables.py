@@ -13,7 +13,7 @@ See `ludens.preferences.estimation.data.allocations` and `.responses` for the co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from ludens.preferences.estimation.data.allocations import read_long, read_wide
 from ludens.preferences.estimation.data.budgets import read_budgets
 from ludens.preferences.estimation.data.choices import Choices
 from ludens.preferences.estimation.data.columns import BlankCellError, Codes, Decimal, Table, combined
+from ludens.preferences.estimation.data.covariates import read_covariates
 from ludens.preferences.estimation.data.files import open_table
 from ludens.preferences.estimation.data.reshape import one_row_per_decision, with_questions
 from ludens.preferences.estimation.data.responses import read_games
@@ -50,6 +51,7 @@ def read_choices(
     delimiter: str | None = None,
     decimal: Decimal | None = None,
     sheet: str | None = None,
+    covariates: Sequence[str] = (),
     **columns: str,
 ) -> Choices:
     """Read a table of choices into the form that estimators take.
@@ -76,6 +78,8 @@ def read_choices(
         delimiter: what stands between the cells of a CSV file; recognised by default.
         decimal: the decimal mark of numbers that are texts, ``"."`` or ``","``; recognised by default.
         sheet: the sheet of a workbook that has several.
+        covariates: columns with characteristics of subjects, for
+            `ludens.preferences.estimation.with_covariates`.
         **columns: the table's name of a column where it differs from the name used here, as in
             ``subject="sid"``. `cluster` names the column by which standard errors are clustered, and
             `cluster_2` a second one for two-way clusters; by default they are clustered by subject.
@@ -104,7 +108,10 @@ def read_choices(
             opened.raw(column)
 
     def read(kept: Table) -> Choices:
-        return _read(kept, chosen, beliefs=beliefs, whole=whole, games=games or {})
+        choices = _read(kept, chosen, beliefs=beliefs, whole=whole, games=games or {})
+        if not covariates:
+            return choices
+        return replace(choices, covariates=read_covariates(kept, covariates, choices.subjects))
 
     if drop_missing:
         return _read_complete(opened, read)
