@@ -386,8 +386,10 @@ def test_a_study_of_ones_own_says_that_its_run_is_unfinished(tmp_path):
     script = (
         "import sys; sys.path.insert(0, '.')\n"
         "from ludens.experiments import read_study, run_study\n"
+        "study = read_study('order.toml')\n"
+        "study = type(study)(study.config.changed(concurrency=2))\n"
         "def stop(progress):\n    if progress.done == 3: raise SystemExit\n"
-        "run_study(read_study('order.toml'), 'run.db', progress=stop)\n"
+        "run_study(study, 'run.db', progress=stop)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=False)

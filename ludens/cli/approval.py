@@ -44,7 +44,7 @@ def approved(
     """
     from ludens.experiments.study.forecast import check_keys, forecast, may_cost, unpriced_models
 
-    screen = console(stderr=not budget.dry_run)
+    screen = console(stderr=as_json or not budget.dry_run)
     unpriced = [] if study.keyboard else unpriced_models(study)
     if unpriced and study.config.budget is not None and study.config.budget.cost is not None:
         _say(
@@ -52,7 +52,7 @@ def approved(
             f"The limit of the cost does not count {', '.join(unpriced)}, whose price is not known: limit "
             "tokens or calls, or give prices by --set input_cost_per_token=…,output_cost_per_token=….",
         )
-    for sentence in study.foresees():
+    for sentence in study.foresees() if path is None else ():
         _say(screen, sentence)
     if not budget.dry_run and (study.keyboard or not may_cost(study)):
         return 0.0

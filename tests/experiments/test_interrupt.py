@@ -14,7 +14,8 @@ from functools import partial
 
 import pytest
 
-from ludens.experiments import Run
+from ludens.experiments import Run, resume, run_study
+from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from tests.agents.test_human import sleeps
 from tests.experiments.lives import lives_of
 from tests.loopback import Loopback, limited, say
@@ -69,6 +70,12 @@ class Interrupted:
         self.stderr = stderr.open()
         stderr.unlink()
 
+    def line(self):
+        """Return the next line after what the study says before it asks."""
+        while "κ" in (line := self.stderr.readline()):
+            continue
+        return line
+
     def wait(self):
         """Return the exit code when the life is over."""
         self._thread.join()
@@ -93,7 +100,7 @@ def test_ctrl_c_waits_for_the_calls_under_way_and_keeps_their_answers(tmp_path, 
         life = Interrupted(lives, tmp_path, *((server.url, path) if cell else bench(server, path)), cell=cell)
         server.wait()
         life.send(signal.SIGINT)
-        assert life.stderr.readline() == WAITING
+        assert life.line() == WAITING
         with Run(path) as run:
             assert run.summary().calls == 2
         server.release.set()
@@ -114,7 +121,7 @@ def test_a_second_ctrl_c_leaves_at_once(tmp_path, lives):
         life = Interrupted(lives, tmp_path, *bench(server, path))
         server.wait()
         life.send(signal.SIGINT)
-        assert life.stderr.readline() == WAITING
+        assert life.line() == WAITING
         life.send(signal.SIGINT)
         assert life.stderr.read() == f"Interrupted: go on with `ludens resume {path}`.\n"
         assert life.wait() == 130
@@ -131,7 +138,7 @@ def test_a_signal_to_end_waits_for_the_calls_under_way_too(tmp_path, lives, numb
         life = Interrupted(lives, tmp_path, *bench(server, path))
         server.wait()
         life.send(number)
-        assert life.stderr.readline() == "Waiting for the 3 calls under way: for at most 600 seconds.\n"
+        assert life.line() == "Waiting for the 3 calls under way: for at most 600 seconds.\n"
         server.release.set()
         assert life.stderr.read() == f"Terminated: go on with `ludens resume {path}`.\n"
         assert life.wait() == 128 + number
@@ -163,7 +170,7 @@ def test_no_further_call_of_a_decision_is_made_after_ctrl_c(tmp_path, lives):
         life = Interrupted(lives, tmp_path, *arguments, "--api-base", server.url)
         server.wait()
         life.send(signal.SIGINT)
-        assert life.stderr.readline().startswith("Waiting for the 1 call under way")
+        assert life.line().startswith("Waiting for the 1 call under way")
         server.release.set()
         assert life.wait() == 130
         assert server.count == 1
@@ -199,7 +206,7 @@ def test_ctrl_c_waits_for_a_model_that_plays_with_a_person(tmp_path, lives):
         life = Interrupted(lives, tmp_path, *arguments, "--out", path)
         server.wait()
         life.send(signal.SIGINT)
-        assert life.stderr.readline().startswith("Waiting for the 1 call under way")
+        assert life.line().startswith("Waiting for the 1 call under way")
         server.release.set()
         assert life.stderr.read() == f"Interrupted: go on with `ludens resume {path}`.\n"
         assert life.wait() == 130
@@ -259,3 +266,23 @@ def test_with_nothing_under_way_ctrl_c_stops_after_the_present_decision(tmp_path
         assert re.search(rf"{last}: go on with `ludens resume {re.escape(str(path))}`\.$", done.stderr)
         with Run(path) as run:
             assert (run.manifest["status"], len(run.decisions())) == ("interrupted", 3)
+
+
+def test_a_callback_that_ends_the_process_leaves_a_run_in_order(tmp_path):
+    def leave(progress):
+        if progress.done == 3:
+            raise SystemExit(7)
+
+    with Loopback(otherwise=say("A")) as server:
+        model = {"spec": "openai/loopback", "api_base": server.url, "api_key": "none"}
+        config = BenchConfig(models=[model], protocols=["SPD5", "UG1"], elicit="sample", concurrency=2)
+        with pytest.raises(SystemExit) as left:
+            run_study(BenchStudy(config), tmp_path / "run.db", progress=leave)
+        asked = server.count
+        with Run(tmp_path / "run.db") as run:
+            assert (left.value.code, run.manifest["status"]) == (7, "interrupted")
+        # Nothing plays on behind the caller's back, and models can be asked from this process as before.
+        resume(tmp_path / "run.db")
+        decided = len(Run(tmp_path / "run.db").decisions())
+    assert asked < server.count
+    assert sum("loopback" in str(request["model"]) for request in server.requests) <= decided + 2

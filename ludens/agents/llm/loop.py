@@ -15,6 +15,7 @@ import atexit
 import os
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -56,7 +57,10 @@ def play(coroutine: Coroutine[Any, Any, T]) -> T:
         finally:
             if not task.done():  # Ctrl-C
                 task.cancel()
-                loop.run_until_complete(asyncio.wait({task}))
+            while not task.done():
+                # What ends a process comes out of the loop once more from each task that it passes.
+                with suppress(KeyboardInterrupt, SystemExit):
+                    loop.run_until_complete(asyncio.wait({task}))
     finally:
         _models.give_back()
 

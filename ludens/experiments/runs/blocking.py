@@ -155,8 +155,13 @@ def _play_here(job: Job, stop: Stop) -> None:
     async def play() -> None:
         task = asyncio.ensure_future(job(stop))
         stop.begun(asyncio.get_running_loop(), task)
-        while not task.done():
-            await asyncio.wait({task}, timeout=PULSE)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=PULSE)
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            raise
         await task
 
     run_here(play())

@@ -148,8 +148,11 @@ async def run_episodes(
             except LudensError as error:
                 watch.fail(error)
             else:
-                await asyncio.gather(*(work(carry) for _ in range(places)))
-    except asyncio.CancelledError:
+                # Whatever leaves it, SystemExit out of `progress` too, nothing plays on.
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(places):
+                        group.create_task(work(carry))
+    except (asyncio.CancelledError, SystemExit, KeyboardInterrupt):
         keeper.close()
         store.set_status("interrupted")
         raise

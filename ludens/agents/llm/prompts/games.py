@@ -59,7 +59,7 @@ def check_framing(framing: str) -> str:
     Raises:
         WordingError: there is no such framing; the message lists those there are.
     """
-    drawn = is_table(framing) or is_varied(framing)
+    drawn = isinstance(framing, str) and (is_table(framing) or is_varied(framing))
     if not drawn and framing not in framings() and framing not in paraphrases():
         known = ", ".join((*framings(), TABLE))
         raise WordingError(f"There is no framing {framing!r}; choose one of {known}.")
