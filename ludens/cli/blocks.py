@@ -130,8 +130,8 @@ class SourceOptions:
 
 
 @dataclass(frozen=True)
-class BudgetOptions:
-    """What a run may spend, its earlier sessions included."""
+class LimitOptions:
+    """What may be spent, in earlier sessions too."""
 
     max_cost: Annotated[
         str | None,
@@ -153,6 +153,27 @@ class BudgetOptions:
         str | None,
         _of_budget(metavar="TIME", help="Stop it after so long at work: 90s, 10m, 2h."),
     ] = None
+
+    @property
+    def limits(self) -> dict[str, Any] | None:
+        """The limits that were given, as `ludens.experiments.Budget` takes them; None if none was.
+
+        Raises:
+            UsageError: one is no number.
+        """
+        given = {"cost": self.max_cost, "tokens": self.max_tokens, "calls": self.max_calls}
+        limits: dict[str, Any] = {
+            name: _number(f"--max-{name}", text) for name, text in given.items() if text is not None
+        }
+        if self.max_time is not None:
+            limits["time"] = None if self.max_time == NONE else self.max_time
+        return limits or None
+
+
+@dataclass(frozen=True)
+class BudgetOptions(LimitOptions):
+    """What a run may spend, and whether to ask before."""
+
     yes: Annotated[
         bool,
         typer.Option(
@@ -179,21 +200,6 @@ class BudgetOptions:
             "replicate is not paid for again.",
         ),
     ] = None
-
-    @property
-    def limits(self) -> dict[str, Any] | None:
-        """The limits that were given, as `ludens.experiments.Budget` takes them; None if none was.
-
-        Raises:
-            UsageError: one is no number.
-        """
-        given = {"cost": self.max_cost, "tokens": self.max_tokens, "calls": self.max_calls}
-        limits: dict[str, Any] = {
-            name: _number(f"--max-{name}", text) for name, text in given.items() if text is not None
-        }
-        if self.max_time is not None:
-            limits["time"] = None if self.max_time == NONE else self.max_time
-        return limits or None
 
 
 @dataclass(frozen=True)

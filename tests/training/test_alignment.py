@@ -12,11 +12,16 @@ import pytest
 
 from ludens.cli import app
 from ludens.errors import UsageError
+from ludens.experiments import Run
 from ludens.experiments.bench.study import bench
+from ludens.experiments.play.study import PlayConfig, PlayStudy
+from ludens.experiments.runs.budget import Budget, BudgetSpentError
+from ludens.experiments.study.engine import complete
 from ludens.training import DataSet, Payoffs
 from ludens.training.alignment import Plan, Sizes, align, load_result, make_plan, read_plan
+from ludens.training.alignment.allowance import Allowance
 from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED, Files
-from ludens.training.alignment.plan import AlignmentError, open_folder
+from ludens.training.alignment.plan import SMALL, AlignmentError, open_folder
 from ludens.training.alignment.report import write_report
 from ludens.training.alignment.stages import data_of, policies_under_test, questions_of
 from ludens.training.alignment.tables import kappa_text
@@ -24,6 +29,8 @@ from ludens.training.alignment.terminal import print_result
 from ludens.training.evaluation.exam import PolicyUnderTest, examine
 from ludens.training.evaluation.sets import TAUGHT
 from ludens.training.evaluation.transfer import ask_dilemmas, play_market
+from tests.experiments.test_resume import by_prompt
+from tests.loopback import Loopback
 
 EMBEDDED = "local/smollm2-135m"
 SIZES = Sizes(held_out=24, others=8, thinking=0, periods=6, studies=(2,))
@@ -220,6 +227,8 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
         (["local/smollm2-135m", "--to", "economicus", "--questions", "0"], "held_out"),
         (["local/smollm2-135m", "--to", "economicus", "--studies", "9"], "no study 9"),
         (["local/smollm2-135m", "--to", "economicus", "--studies", "x"], "--studies"),
+        (["local/smollm2-135m", "--to", "economicus", "--max-calls", "x"], "--max-calls"),
+        (["local/smollm2-135m", "--to", "economicus", "--max-calls", "0"], "budget's calls"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_writes_nothing(arguments, words, tmp_path, monkeypatch):
@@ -332,3 +341,37 @@ def test_homo_moralis_is_trained_on_payoffs_of_one_and_two_digits_unless_told_ot
         data = data_of(plan, Files(tmp_path / str(largest)))
         assert max(value for each in data.train for value in each.payoffs) > largest / 2
         assert all(value <= largest for each in data.train for value in each.payoffs)
+
+
+def test_all_questions_of_an_alignment_have_one_budget(tmp_path):
+    def play(allowance, path):
+        with allowance.of(path) as budget:
+            config = PlayConfig(
+                environment="prisoners_dilemma-v0", policies=(model, "random"), episodes=6, budget=budget
+            )
+            complete(PlayStudy(config), path)
+
+    first, second = tmp_path / "before-exam.db", tmp_path / "after-exam.db"
+    with Loopback(otherwise=by_prompt) as server:
+        model = {"spec": "openai/loopback", "api_base": server.url, "api_key": "none", "elicit": "sample"}
+        small = Allowance(tmp_path, Budget(calls=9, tokens=10**6))
+        play(small, first)
+        with pytest.raises(BudgetSpentError, match=r"of .* is spent \(9 of 9 calls\).*--max-calls 18, and"):
+            play(small, second)
+        with pytest.raises(BudgetSpentError, match=r"9 of 9 calls"):
+            play(small, tmp_path / "after-protocols.db")
+        assert not (tmp_path / "after-protocols.db").exists()
+        play(small, first)  # it is done, and needs nothing
+        assert server.count == 9
+        play(Allowance(tmp_path, Budget(calls=12)), second)
+        assert server.count == 12
+
+
+def test_an_alignment_asks_no_more_than_its_budget(tmp_path):
+    pytest.importorskip("xllamacpp")
+    pytest.importorskip("trl")
+    wanted = make_plan(EMBEDDED, "economicus", examples=32, sizes=replace(SMALL, held_out=1))
+    with pytest.raises(BudgetSpentError, match=r"2 of 2 calls"):
+        align(wanted, tmp_path / "a", budget=Budget(calls=2))
+    with Run(Files(tmp_path / "a").run("before", "exam")) as run:
+        assert run.spending().calls == 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ludens.cli.align.group import ALIGN, align_app
-from ludens.cli.blocks import ExecutorOptions, with_blocks
+from ludens.cli.blocks import ExecutorOptions, LimitOptions, with_blocks
 from ludens.cli.options import Json, Seed, names
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
@@ -60,6 +60,7 @@ Folder = Annotated[
 
 
 @align_app.command(ALIGN)
+@with_blocks
 def model(
     base: Annotated[
         str,
@@ -122,6 +123,7 @@ def model(
     small: Annotated[
         bool, typer.Option("--small", help="Ask only as many questions as the demonstration.")
     ] = False,
+    limits: LimitOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -132,10 +134,12 @@ def model(
 ) -> None:
     """Fine-tune a model toward chosen preferences, measure it before and after, and write a report.
 
-    The same command goes on where it was stopped. Further commands: data, report, export, provider.
+    The same command goes on where it was stopped. Limits hold for all questions together, before and after,
+    and not for the training. Further commands: data, report, export, provider.
     """
     from dataclasses import replace
 
+    from ludens.experiments.runs.budget import Budget
     from ludens.training.alignment import align, load_result, make_plan
     from ludens.training.alignment.plan import SMALL, Sizes
 
@@ -179,7 +183,7 @@ def model(
 
         register(settings=Settings(slots=questions_open(plan)))
     folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
-    files = align(plan, folder, stage=_stage)
+    files = align(plan, folder, stage=_stage, budget=Budget.read(limits.limits))
     _print(load_result(files.folder), as_json)
 
 

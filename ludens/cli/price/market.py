@@ -290,14 +290,7 @@ def _left(path: Path, judge: str | None, limits: dict[str, Any] | None) -> dict[
     if judge is None or (budget := Budget.read(limits)) is None:
         return None
     with Run(path) as run:
-        took = run.summary()
-    used = {
-        "cost": took.cost,
-        "tokens": took.prompt_tokens + took.completion_tokens,
-        "calls": took.calls,
-        "time": took.seconds,
-    }
-    left = {name: limit - used[name] for name, limit in budget.as_json().items()}
+        left = budget.left(run.spending(), run.manifest["seconds"])
     for name, amount in left.items():
         if amount <= 0:
             raise BudgetSpentError(

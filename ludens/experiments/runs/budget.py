@@ -87,6 +87,11 @@ class Budget:
         """Return the limits that are set."""
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
 
+    def left(self, spent: Spending, seconds: float) -> dict[str, Any]:
+        """Return what is left of every limit that is set, 0 or less where it is reached."""
+        used = {**vars(spent), "time": seconds}
+        return {name: limit - used[name] for name, limit in self.as_json().items()}
+
 
 def changed_budget(present: Budget | None, given: Any) -> Budget | None:
     """Return a budget in which the limits that are given stand in place of those of the same name. None among
@@ -210,13 +215,7 @@ class Account:
 
     def error(self, limit: str) -> BudgetSpentError:
         """Return the error for a limit that is reached, with what was spent by now."""
-        given = getattr(self._budget, limit)
-        if limit == "time":
-            spent, larger = f"{span(self._seconds())} of {span(given)}", f"{math.ceil(2 * given)}s"
-        elif limit == "cost":
-            spent, larger = f"{dollars(self.spent.cost)} of {dollars(given)}", f"{2 * given:g}"
-        else:
-            spent, larger = f"{getattr(self.spent, limit):,} of {given:,} {limit}", f"{2 * given}"
+        spent, larger = taken(self._budget, limit, self.spent, self._seconds())
         return BudgetSpentError(
             f"The budget for {self._path} is spent ({spent}): go on with a larger one, as in `ludens resume "
             f"{self._path} --max-{limit} {larger}`.",
@@ -229,6 +228,16 @@ class Account:
         return Spending(
             requests, round(requests * known.tokens / known.calls), requests * known.cost / known.calls
         )
+
+
+def taken(budget: Budget, limit: str, spent: Spending, seconds: float) -> tuple[str, str]:
+    """Return in words how much of a limit is used, and a larger one as it is written in a command."""
+    given = getattr(budget, limit)
+    if limit == "time":
+        return f"{span(seconds)} of {span(given)}", f"{math.ceil(2 * given)}s"
+    if limit == "cost":
+        return f"{dollars(spent.cost)} of {dollars(given)}", f"{2 * given:g}"
+    return f"{getattr(spent, limit):,} of {given:,} {limit}", f"{2 * given}"
 
 
 def dollars(cost: float) -> str:

@@ -17,12 +17,13 @@ from ludens.checks import check_choice
 from ludens.display.notebook import Shown, View, clipped
 from ludens.display.table import Table
 from ludens.experiments.runs import rows
+from ludens.experiments.runs.budget import Spending
 from ludens.experiments.runs.columns import COLUMNS, call_rows, decision_rows, episode_rows
 from ludens.experiments.runs.database import NoRunError, connect, translated
 from ludens.experiments.runs.frames import data_frame
 from ludens.experiments.runs.manifest import RUNS
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, count_statuses
-from ludens.experiments.runs.store import read_manifest
+from ludens.experiments.runs.store import read_manifest, read_spending
 
 RunTable = Literal["decisions", "calls", "episodes"]
 RUN_TABLES: tuple[RunTable, ...] = get_args(RunTable)
@@ -256,6 +257,11 @@ class Run(Shown):
             self._mean_payoffs(),
             *(*calls, manifest["seconds"]),
         )
+
+    def spending(self) -> Spending:
+        """Return what the answered calls took, as a budget counts them."""
+        with self._reading() as database:
+            return sum(read_spending(database).values(), Spending())
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

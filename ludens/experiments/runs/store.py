@@ -191,11 +191,7 @@ class Store:
         that a cache answered, are free.
         """
         with self._reading() as database:
-            found = database.execute(
-                "SELECT model, count(*), sum(prompt_tokens + completion_tokens), total(cost) FROM calls "
-                "WHERE outcome <> 'error' AND marks NOT LIKE '%cached%' GROUP BY model"
-            )
-            return {model: Spending(*took) for model, *took in found}
+            return read_spending(database)
 
     def seconds(self) -> float:
         """Return for how long the run has been at work, over all its sessions."""
@@ -358,6 +354,15 @@ class Store:
 def read_manifest(database: sqlite3.Connection) -> dict[str, Any]:
     """Return the manifest as it was written."""
     return {key: json.loads(value) for key, value in database.execute("SELECT key, value FROM manifest")}
+
+
+def read_spending(database: sqlite3.Connection) -> dict[str, Spending]:
+    """Return what the answered calls of a run took; see `Store.spending`."""
+    found = database.execute(
+        "SELECT model, count(*), sum(prompt_tokens + completion_tokens), total(cost) FROM calls "
+        "WHERE outcome <> 'error' AND marks NOT LIKE '%cached%' GROUP BY model"
+    )
+    return {model: Spending(*took) for model, *took in found}
 
 
 def _write_draft(draft: Path, manifest: Mapping[str, Any], specs: Sequence[EpisodeSpec]) -> None:

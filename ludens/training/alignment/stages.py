@@ -20,12 +20,14 @@ from typing import Any
 from ludens.agents.llm.prompts.surfaces import TABLE
 from ludens.errors import LudensError
 from ludens.experiments.bench.study import BenchConfig, BenchStudy
+from ludens.experiments.runs.budget import Budget
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.files import write_whole
 from ludens.experiments.runs.lock import RunLock
 from ludens.experiments.runs.progress import notebook_bar
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.study.engine import complete
+from ludens.training.alignment.allowance import Allowance
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
 from ludens.training.data.build import HELD_OUT, build_dataset
@@ -45,7 +47,9 @@ TOKENS_PER_CHARACTER = 0.9
 """Tokens allowed per character of the longest training completion, with room for longer ones. Our choice."""
 
 
-def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None) -> Files:
+def align(
+    plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None, budget: Budget | None = None
+) -> Files:
     """Run the stages of an alignment that have not been done yet.
 
     Args:
@@ -53,10 +57,13 @@ def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None
         out: the folder, which is new, empty, or holds the same plan.
         stage: called with the name of each stage when it begins; None for a bar in notebooks, and nothing
             elsewhere.
+        budget: what all questions of the alignment may take together, before and after tuning and over all
+            sessions; the training does not count.
 
     Raises:
         UsageError: the folder holds something else, or another plan.
         StoreError: another process is working in this folder, or it cannot be written.
+        BudgetSpentError: the budget is spent; the results so far are kept.
         LudensError: a stage failed; the results so far are kept.
     """
     from ludens.training.tuning.tune import check_devices
@@ -69,7 +76,7 @@ def align(plan: Plan, out: str | os.PathLike[str], *, stage: Stage | None = None
     if not lock.acquire():
         raise StoreError(f"Another process aligns in {folder}: wait for it, or name another folder.")
     try:
-        return _align(plan, Files(folder), begin)
+        return _align(plan, Files(folder), begin, Allowance(folder, budget))
     finally:
         lock.release()
 
@@ -97,18 +104,18 @@ def need_training() -> None:
         import_module("tqdm.auto")
 
 
-def _align(plan: Plan, files: Files, begin: Stage) -> Files:
+def _align(plan: Plan, files: Files, begin: Stage, allowance: Allowance) -> Files:
     with begin("data"):
         data = data_of(plan, files)
     asked = questions_of(plan, data)
     if plan.sizes.compared:
-        _ask(plan, files, asked, "before", begin)
+        _ask(plan, files, asked, "before", begin, allowance=allowance)
         _free_memory()
     with begin("tune") as progress:
         _tune(plan, data, files, progress)
     with begin("export"):
         _export(files)
-    _ask(plan, files, asked, "after", begin)
+    _ask(plan, files, asked, "after", begin, allowance=allowance)
     _free_memory()
     if plan.sizes.perplexity:
         with begin("general ability"):
@@ -197,9 +204,17 @@ def tuned_model(files: Files) -> str:
     return f"local/{files.gguf if files.gguf.exists() else files.tuned}"
 
 
-def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin: Stage) -> None:
+def _ask(
+    plan: Plan,
+    files: Files,
+    asked: tuple[Question, ...],
+    when: str,
+    begin: Stage,
+    *,
+    allowance: Allowance,
+) -> None:
     """Ask the questions of the exam, play the protocols, and run the transfer studies."""
-    sizes, open_at_once = plan.sizes, questions_open(plan)
+    sizes = plan.sizes
     exam: dict[str, Any] = {"target": plan.preferences, "seed": plan.seed}
     who = policies_under_test(plan, files, when)
     if when == "before":
@@ -208,45 +223,50 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
         thinking = tuple(each for each in who if each.sets is not None)
         who = tuple(each for each in who if each.sets is None)
         if thinking and few:
-            with begin("before: thinking first") as progress:
-                examine(thinking, few, files.run(when, "thinking"), progress=progress, **exam)
-    with begin(f"{when}: exam") as progress:
-        path = files.run(when, "exam")
-        examine(who, asked, path, concurrency=open_at_once, progress=progress, **exam)
+            path = files.run(when, "thinking")
+            with begin("before: thinking first") as progress, allowance.of(path) as budget:
+                examine(thinking, few, path, budget=budget, progress=progress, **exam)
+    exam["concurrency"] = questions_open(plan)
+    path = files.run(when, "exam")
+    with begin(f"{when}: exam") as progress, allowance.of(path) as budget:
+        examine(who, asked, path, budget=budget, progress=progress, **exam)
     if when == "after" and sizes.greedy:
         taught = tuple(question for question in asked if question.set in TAUGHT)
         path = files.run(when, "greedy")
-        with begin("after: greedy replies") as progress:
-            examine([greedy(who[0])], taught, path, concurrency=open_at_once, progress=progress, **exam)
-        with begin("after: greedy in the protocols") as progress:
-            path = files.run(when, "greedy-protocols")
-            _protocols(plan, (greedy(who[0]),), path, open_at_once, progress)
-    with begin(f"{when}: protocols") as progress:
-        _protocols(plan, who, files.run(when, "protocols"), open_at_once, progress)
+        with begin("after: greedy replies") as progress, allowance.of(path) as budget:
+            examine([greedy(who[0])], taught, path, budget=budget, progress=progress, **exam)
+        path = files.run(when, "greedy-protocols")
+        with begin("after: greedy in the protocols") as progress, allowance.of(path) as budget:
+            _protocols(plan, (greedy(who[0]),), path, budget, progress)
+    path = files.run(when, "protocols")
+    with begin(f"{when}: protocols") as progress, allowance.of(path) as budget:
+        _protocols(plan, who, path, budget, progress)
     if sizes.periods:
         from ludens.training.evaluation.transfer import market_pairs, play_market, play_pair
 
-        with begin(f"{when}: pricing") as progress:
+        path = files.run(when, "pricing")
+        with begin(f"{when}: pricing") as progress, allowance.of(path) as budget:
             model = plan.base if when == "before" else tuned_model(files)
-            play_market(model, files.run(when, "pricing"), sizes.periods, seed=plan.seed, progress=progress)
+            play_market(model, path, sizes.periods, seed=plan.seed, budget=budget, progress=progress)
         if plan.tabled and when == "after":
             kappa = plan.preferences.kappa
             tabled = {name: value for name, value in who[0].spec.items() if name in TABLE_SETTINGS}
             for name, pair in market_pairs({**tabled, "layout": TABLE}, kappa).items():
-                with begin(f"after: pricing, {name}") as progress:
-                    path = files.run("after", f"pricing-{name}")
-                    play_pair(pair, path, sizes.periods, seed=plan.seed, progress=progress)
+                path = files.run("after", f"pricing-{name}")
+                with begin(f"after: pricing, {name}") as progress, allowance.of(path) as budget:
+                    play_pair(pair, path, sizes.periods, seed=plan.seed, budget=budget, progress=progress)
 
     if sizes.studies:
         from ludens.training.evaluation.transfer import ask_dilemmas
 
-        with begin(f"{when}: autonomous vehicles") as progress:
+        path = files.run(when, "vehicles")
+        with begin(f"{when}: autonomous vehicles") as progress, allowance.of(path) as budget:
             model = plan.base if when == "before" else tuned_model(files)
-            ask_dilemmas(model, files.run(when, "vehicles"), sizes.studies, seed=plan.seed, progress=progress)
+            ask_dilemmas(model, path, sizes.studies, seed=plan.seed, budget=budget, progress=progress)
         if plan.tabled and when == "after":
             tabled = {name: value for name, value in who[0].spec.items() if name in TABLE_SETTINGS}
-            with begin("after: autonomous vehicles, as tables") as progress:
-                path = files.run(when, "vehicles-table")
+            path = files.run(when, "vehicles-table")
+            with begin("after: autonomous vehicles, as tables") as progress, allowance.of(path) as budget:
                 ask_dilemmas(
                     {**tabled, "format": "letter", "label": TUNED},
                     path,
@@ -254,6 +274,7 @@ def _ask(plan: Plan, files: Files, asked: tuple[Question, ...], when: str, begin
                     framing=TABLE,
                     kappa=plan.preferences.kappa,
                     seed=plan.seed,
+                    budget=budget,
                     progress=progress,
                 )
 
@@ -263,7 +284,11 @@ def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Questi
 
 
 def _protocols(
-    plan: Plan, who: tuple[PolicyUnderTest, ...], path: Path, concurrency: int, progress: OnProgress | None
+    plan: Plan,
+    who: tuple[PolicyUnderTest, ...],
+    path: Path,
+    budget: Budget | None,
+    progress: OnProgress | None,
 ) -> None:
     config = BenchConfig(
         models=[each.named for each in who],
@@ -271,7 +296,8 @@ def _protocols(
         replicates=plan.sizes.replicates,
         protocols=plan.sizes.protocols,
         seed=plan.seed,
-        concurrency=concurrency,
+        concurrency=questions_open(plan),
+        budget=budget,
     )
     complete(BenchStudy(config), path, progress=progress)
 

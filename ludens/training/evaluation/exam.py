@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from ludens.agents.policy import Policy
 from ludens.agents.registry import is_model_id
 from ludens.envs import Turn
+from ludens.experiments.runs.budget import Budget
 from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.run import Run
@@ -313,6 +314,7 @@ def examine(
     target: Preferences = HOMO_ECONOMICUS,
     seed: int = 0,
     concurrency: int = CONCURRENCY,
+    budget: Budget | None = None,
     progress: OnProgress | None = None,
 ) -> Run:
     """Ask the questions that are still open, and return the run; a finished exam is not changed.
@@ -324,6 +326,7 @@ def examine(
         target: the preferences whose choices are right.
         seed: root of all chance.
         concurrency: how many questions are asked concurrently.
+        budget: what the run may spend.
         progress: called after every decision.
 
     Raises:
@@ -341,5 +344,6 @@ def examine(
         kappa=target.kappa,
         seed=seed,
         concurrency=concurrency,
+        budget=budget,
     )
     return complete(ExamStudy(config), path, progress=progress)

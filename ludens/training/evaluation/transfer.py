@@ -17,6 +17,7 @@ from ludens.experiments.av import AvConfig, AvStudy, DilemmaMeasures
 from ludens.experiments.pricing.config import PricingConfig
 from ludens.experiments.pricing.study import PricingStudy
 from ludens.experiments.report.names import finite
+from ludens.experiments.runs.budget import Budget
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.study.engine import complete, load_result
 
@@ -61,6 +62,7 @@ def play_market(
     periods: int,
     *,
     seed: int = 0,
+    budget: Budget | None = None,
     progress: OnProgress | None = None,
 ) -> None:
     """Let a model price against the myopic rival, or resume that run.
@@ -68,7 +70,7 @@ def play_market(
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was played is kept.
     """
-    config = PricingConfig(firms=(model, RIVAL), periods=periods, seed=seed)
+    config = PricingConfig(firms=(model, RIVAL), periods=periods, seed=seed, budget=budget)
     complete(PricingStudy(config), path, progress=progress)
 
 
@@ -87,6 +89,7 @@ def play_pair(
     periods: int,
     *,
     seed: int = 0,
+    budget: Budget | None = None,
     progress: OnProgress | None = None,
 ) -> None:
     """Let two firms price in the baseline market, or resume that run.
@@ -94,7 +97,8 @@ def play_pair(
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was played is kept.
     """
-    complete(PricingStudy(PricingConfig(firms=firms, periods=periods, seed=seed)), path, progress=progress)
+    config = PricingConfig(firms=firms, periods=periods, seed=seed, budget=budget)
+    complete(PricingStudy(config), path, progress=progress)
 
 
 def read_market(path: str | os.PathLike[str]) -> MarketPath:
@@ -127,6 +131,7 @@ def ask_dilemmas(
     framing: str = "neutral",
     kappa: float = 0.5,
     seed: int = 0,
+    budget: Budget | None = None,
     progress: OnProgress | None = None,
 ) -> None:
     """Ask a model the questions of studies on autonomous vehicles, in both orders, or resume that run.
@@ -135,7 +140,14 @@ def ask_dilemmas(
         LudensError: a model cannot be reached, or the run cannot be written; what was answered is kept.
     """
     references = tuple(dict.fromkeys((*REFERENCES, *([f"homo_moralis:{kappa:g}"] if kappa else []))))
-    config = AvConfig(models=[model], studies=studies, framings=[framing], references=references, seed=seed)
+    config = AvConfig(
+        models=[model],
+        studies=studies,
+        framings=[framing],
+        references=references,
+        seed=seed,
+        budget=budget,
+    )
     complete(AvStudy(config), path, progress=progress)
 
 
