@@ -12,6 +12,8 @@ import pytest
 
 from ludens.errors import LudensError
 from ludens.experiments import compute, play, run_study
+from ludens.preferences import homo_moralis
+from ludens.training import build_dataset
 from tests.experiments.test_executors import bench, bootstrapped, rows_of
 from tests.experiments.test_resume import by_prompt, requests_of
 from tests.loopback import Loopback
@@ -68,6 +70,15 @@ def test_bootstraps_are_the_same_on_a_cluster(cluster):
     there = bootstrapped(partial(compute, executor="ray", workers=1, address=cluster.address))
     for one, other in zip(bootstrapped(map), there, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_data_set_is_the_same_on_a_cluster(cluster):
+    there = partial(compute, executor="ray", workers=1, address=cluster.address)
+    one, other = (
+        build_dataset(homo_moralis(0.5), examples=70, domains=("games", "pricing"), map_with=map_with)
+        for map_with in (map, there)
+    )
+    assert one == other
 
 
 def test_an_address_without_a_cluster_is_one_sentence(tmp_path):
