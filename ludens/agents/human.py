@@ -170,7 +170,13 @@ def _show(console: Console, turn: Turn, worded: Callable[[Turn], str] | None) ->
 
     console.print()
     console.rule(Text(turn.environment))
-    where = f"Round {turn.round + 1} of {turn.rounds}. " if turn.rounds > 1 else ""
+    continuation = turn.facts.get("continuation")
+    ends = (
+        f"of {turn.rounds}"
+        if continuation is None
+        else f"(another follows with probability {continuation:g})"
+    )
+    where = f"Round {turn.round + 1} {ends}. " if turn.rounds > 1 else ""
     part = f"You are {turn.agent}, in the role of {turn.role}."
     if turn.method == "strategy":
         part = f"You are {turn.agent}. Choose as {turn.role}, in case you come to stand here."

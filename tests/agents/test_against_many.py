@@ -454,3 +454,11 @@ def test_an_episode_that_is_over_waits_for_its_reset_where_autoreset_is_off():
         batch.step(np.zeros(2, dtype=int))
     batch.reset(options={"reset_mask": np.array([True, True])})
     batch.step(np.zeros(2, dtype=int))
+
+
+def test_games_of_random_length_are_stepped_one_by_one():
+    envs = against_many("trust", "homo_economicus", number=3, continuation=0.5, seat="player_0")
+    envs.reset(seed=1)
+    assert not isinstance(envs, TreeBatch)
+    for _ in range(20):
+        envs.step(np.zeros(3, dtype=int))

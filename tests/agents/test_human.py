@@ -93,6 +93,14 @@ def test_names_that_differ_in_case_alone_are_told_apart():
     assert "'GO' is not an option" in screen(console)
 
 
+def test_the_screen_says_that_another_round_may_follow():
+    env = make_env("trust", roles="fixed", continuation=0.8)
+    env.reset(seed=0)
+    policy, console = person("1")
+    policy.act(env, np.random.default_rng(0))
+    assert "Round 1 (another follows with probability 0.8)." in screen(console)
+
+
 def test_the_screen_shows_who_one_is_what_happened_and_the_tree():
     env = make_env("trust", protocol="TG3", roles="fixed", rounds=2)
     env.reset(seed=0)

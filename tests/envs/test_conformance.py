@@ -53,7 +53,8 @@ def _case(environment: str, variant: str) -> type[EnvironmentConformance]:
 def _variants(environment: str) -> list[str]:
     families = {family.environment for family in FAMILIES.values()}
     if environment in families:
-        return [*VARIANTS, *(form for form in FORMS if form != "as_it_comes")]
+        lengths = ["random_length"] if environment == "ludens/trust-v0" else []
+        return [*VARIANTS, *lengths, *(form for form in FORMS if form != "as_it_comes")]
     if environment in IN_ALL_FORMS:
         return [*FORMS, *SIMULTANEOUS]
     if environment in {family.environment for family in LIBRARY.values()}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from ludens.envs import (
     DecisionNode,
     GameError,
     GameTree,
+    PastRound,
     PayoffNode,
     SequentialEnv,
     Step,
@@ -23,6 +25,7 @@ from ludens.envs import (
     make_env,
 )
 from ludens.errors import UsageError
+from ludens.preferences import HOMO_ECONOMICUS
 from ludens.testing import games
 
 
@@ -98,7 +101,10 @@ def test_the_first_protocol_is_the_default_and_max_cycles_is_pettingzoos_own():
         ({"method": np.array([1, 2])}, "method=.* choose one of"),
         ({"max_cycles": 0}, "max_cycles=0"),
         ({"render_mode": "ascii"}, "render_mode='ascii'"),
-        ({"round": 3}, "no option 'round'; it has protocol, payoffs, max_cycles, memory, method"),
+        (
+            {"round": 3},
+            "no option 'round'; it has protocol, payoffs, continuation, max_cycles, memory, method",
+        ),
     ],
 )
 @pytest.mark.parametrize("api", ["aec", "parallel"])
@@ -314,3 +320,48 @@ def test_the_memory_of_a_tree_game_is_a_count():
     for wrong in (-1, 1.5, "all", None):
         with pytest.raises(UsageError, match="memory"):
             make_env("trust", memory=wrong)
+
+
+def test_a_tree_is_repeated_a_random_number_of_times():
+    lengths = []
+    env = make_env("trust", continuation=0.75)
+    for seed in range(200):
+        env.reset(seed=seed)
+        played = env.unwrapped
+        while not all(env.terminations.values()):
+            turn = played.turn()
+            assert turn.facts["continuation"] == 0.75
+            assert turn.round < turn.rounds
+            env.step(0)
+        lengths.append(len(played._progress.past))
+    # Geometric with mean 4 and standard deviation 3.5.
+    assert abs(np.mean(lengths) - 4) < 4 * 3.47 / 200**0.5
+    assert min(lengths) == 1
+    for options, rounds in (({"continuation": 1.0, "rounds": 3}, 3), ({"continuation": 0.0}, 1)):
+        env = make_env("trust", **options)
+        env.reset(seed=1)
+        while not all(env.terminations.values()):
+            env.step(0)
+        assert len(env.unwrapped._progress.past) == rounds
+
+
+def test_a_random_length_is_said_in_words_kept_and_not_planned_over():
+    from ludens.agents import BestReplyPolicy, RandomPolicy
+    from ludens.agents.llm.prompts.games import render
+    from ludens.experiments.study.environments import described
+
+    env = make_env("trust", continuation=0.75)
+    env.reset(seed=0)
+    turn = env.unwrapped.turn()
+    said = render(turn).messages[-1]["content"]
+    assert "another one follows with probability 0.75" in said
+    assert "10000" not in said
+    assert described(env)["continuation"] == 0.75
+    past = replace(turn, past=(PastRound(turn.role, (), {turn.role: 3.0}),), round=1)
+    tabled = render(past, "table").messages[-1]["content"]
+    assert "This is round 2; another follows with probability 0.75." in tabled
+    with pytest.raises(UsageError, match="goes on by chance"):
+        BestReplyPolicy(HOMO_ECONOMICUS, RandomPolicy()).decide(turn, np.random.default_rng(0))
+    for wrong in (1.5, "often", float("nan")):
+        with pytest.raises(UsageError, match="continuation"):
+            make_env("trust", continuation=wrong)

@@ -144,6 +144,11 @@ class BestReplyPolicy(Policy):
                 f"A best reply over rounds needs a game tree of two roles, and {turn.environment} is none: "
                 "use it in a two-role game, or BestReplyPricePolicy in a market."
             )
+        if turn.facts.get("continuation") is not None:
+            raise UsageError(
+                f"A best reply over rounds needs to know how many there are, and {turn.environment} goes on "
+                "by chance: give it rounds without continuation."
+            )
         role = turn.role if turn.facts.get("roles") == "fixed" else None
         seat = "player_1" if turn.agent == "player_0" else "player_0"
         key = (game, role, seat, turn.rounds, turn.method, turn.environment)

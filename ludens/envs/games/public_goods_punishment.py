@@ -3,7 +3,8 @@ form: two people contribute or keep their endowment at the same time, learn what
 or not.
 
 To contribute earns both m times the endowment. To punish costs the punisher c and the other f. In the
-subgame-perfect equilibrium nobody punishes or contributes (m < 1).
+subgame-perfect equilibrium nobody punishes or contributes (m < 1). As a tree, whole plans of punishment are
+strategies, in π(x, y) and π(x, x) alike; `public_goods` with the mechanism `sanctions` has n people.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ are drawn anew for every round, in one group or in several. What a seat sees of 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -24,6 +23,7 @@ from ludens.envs.base import (
     StepResult,
     observation_space,
 )
+from ludens.envs.repetition import length, probability
 from ludens.envs.strategic import drawing
 from ludens.envs.strategic.actions import Interval
 from ludens.envs.strategic.game import Floats, StrategicGame
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 Matching = Literal["fixed", "random"]
 Monitoring = Literal["own", "reputation"]
-
-MOST_ROUNDS = 10_000
-"""A game of random length ends after this many rounds at the latest, unless `rounds` says otherwise."""
 
 _TABULATED = 4096
 
@@ -95,11 +92,9 @@ class StrategicEnv(SimultaneousEnv):
         self.groups = groups
         self.matching: Matching = matching
         self.history: Monitoring = history
-        self.continuation = None if continuation is None else _share(name, "continuation", continuation)
-        self.noise = _share(name, "noise", noise)
-        if rounds is None:
-            rounds = 1 if continuation is None else MOST_ROUNDS
-        self.rounds = check_count(name, "rounds", rounds)
+        self._length = length(name, rounds, continuation)
+        self.rounds, self.continuation = self._length.rounds, self._length.continuation
+        self.noise = probability(name, "noise", noise)
         self.memory = check_count(name, "memory", memory, least=0)
         self.max_cycles = None if max_cycles is None else check_count(name, "max_cycles", max_cycles)
         self._number = {agent: number for number, agent in enumerate(seats)}
@@ -120,7 +115,7 @@ class StrategicEnv(SimultaneousEnv):
     def stochastic(self) -> bool:
         """Whether the seed matters before anybody has drawn an action."""
         random_groups = self.matching == "random" and self.groups > 1 and self.rounds > 1
-        return self.noise > 0 or random_groups or (self.continuation is not None and self.rounds > 1)
+        return self.noise > 0 or random_groups or self._length.random
 
     @property
     def round(self) -> int:
@@ -220,9 +215,7 @@ class StrategicEnv(SimultaneousEnv):
         self._played.append((values, paid))
         self._grouped.append(self._groups)
         self._seen.append(self._misread(values, rng))
-        over = self.round == self.rounds or (
-            self.continuation is not None and not rng.random() < self.continuation
-        )
+        over = self._length.is_over(self.round, rng)
         cut = not over and self._is_cut()
         agents = self.agents
         if not over and not cut:
@@ -277,8 +270,7 @@ class StrategicEnv(SimultaneousEnv):
 
     def _facts(self, seat: int) -> dict[str, Any]:
         facts: dict[str, Any] = {"roles": "fixed", "matching": self.matching if self.groups > 1 else "fixed"}
-        if self.continuation is not None:
-            facts["continuation"] = self.continuation
+        facts |= self._length.facts
         if self.noise:
             facts["noise"] = self.noise
         if self.history == "reputation":
@@ -378,10 +370,3 @@ class StrategicEnv(SimultaneousEnv):
         ends = f"of {self.rounds}" if self.continuation is None else f"(goes on with {self.continuation:g})"
         caption = f"Round {self.round} {ends}" if self.rounds > 1 else ""
         return tuple(values[seat] for seat in members), caption
-
-
-def _share(environment: str, name: str, value: object) -> float:
-    number = real_number(value)
-    if number is None or math.isnan(number) or not 0 <= number <= 1:
-        raise UsageError(f"{environment} got {name}={value!r}; it is a probability, a number from 0 to 1.")
-    return number

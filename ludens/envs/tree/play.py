@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from ludens.envs.repetition import Length
 from ludens.envs.tree.nodes import ChanceNode, DecisionNode, Node, PayoffNode
 from ludens.envs.tree.tree import GameTree, InformationSet
 from ludens.envs.turn import Method, PastRound, Step
@@ -33,7 +34,7 @@ class TreePlay:
         *,
         roles: Roles,
         method: Method,
-        rounds: int,
+        length: Length,
         rng: np.random.Generator,
     ) -> None:
         self.game = game
@@ -43,7 +44,7 @@ class TreePlay:
         self.mover = self.seats[0]
         self._roles = roles
         self._method = method
-        self._rounds = rounds
+        self._length = length
         self._rng = rng
         self._begin_round()
         self.opening_payoffs = self._go_on()
@@ -76,7 +77,7 @@ class TreePlay:
                 self.mover = self.sitting[reached.role]
                 return paid
             self._end_round(reached, paid)
-            if len(self.past) == self._rounds:
+            if self._length.is_over(len(self.past), self._rng):
                 self.pending = None
                 return paid
             self._begin_round()

@@ -13,8 +13,10 @@ import numpy as np
 
 from ludens.checks import check_choice, check_count, whole_number
 from ludens.envs.base import Observation, ObservationForm, RenderMode, TurnBasedEnv, observation_space
+from ludens.envs.repetition import length
 from ludens.envs.tree import drawing
 from ludens.envs.tree.encoding import Encoding, Masks
+from ludens.envs.tree.nodes import ChanceNode, walk
 from ludens.envs.tree.play import Roles, TreePlay
 from ludens.envs.tree.tree import GameTree, InformationSet
 from ludens.envs.tree.turns import tree_turn
@@ -35,7 +37,9 @@ class SequentialEnv(TurnBasedEnv):
         method: ``"direct"`` plays move by move. ``"strategy"`` asks every seat for its move at every
             information set that it could reach (in all roles if they are random) before anybody learns
             anything; then these answers determine the round (the strategy method).
-        rounds: how often the game is played, at least 1.
+        rounds: how often the game is played; with `continuation`, at most so often.
+        continuation: after every round another one follows with this probability, and a seat does not know
+            which round is the last. None for a known number of rounds.
         memory: k, how many of the last rounds are observed: who moved how in them.
         max_cycles: truncate after so many moves, counted over all seats; None for no limit.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns the tree as a
@@ -58,7 +62,8 @@ class SequentialEnv(TurnBasedEnv):
         environment: str = "",
         roles: Roles = "random",
         method: Method = "direct",
-        rounds: int = 1,
+        rounds: int | None = None,
+        continuation: float | None = None,
         memory: int = 1,
         max_cycles: int | None = None,
         render_mode: RenderMode | None = None,
@@ -76,7 +81,8 @@ class SequentialEnv(TurnBasedEnv):
         self.game = game
         self.roles = roles
         self.method = method
-        self.rounds = check_count(name, "rounds", rounds)
+        self._length = length(name, rounds, continuation)
+        self.rounds, self.continuation = self._length.rounds, self._length.continuation
         self.memory = check_count(name, "memory", memory, least=0)
         self.max_cycles = None if max_cycles is None else check_count(name, "max_cycles", max_cycles)
         self.moves = 0
@@ -93,6 +99,12 @@ class SequentialEnv(TurnBasedEnv):
         self._progress: TreePlay | None = None
         self._asked: InformationSet | None = None
 
+    @property
+    def stochastic(self) -> bool:
+        """Whether the seed matters before anybody has drawn an action."""
+        nature = any(isinstance(node, ChanceNode) for _, node in walk(self.game.root))
+        return self.roles == "random" or nature or self._length.random
+
     def _declaration(self, agent: str) -> dict[str, Any]:
         own = self.game.roles[self.possible_agents.index(agent)]
         roles = list(self.game.roles) if self.roles == "random" else [own]
@@ -104,7 +116,7 @@ class SequentialEnv(TurnBasedEnv):
             self.possible_agents,
             roles=self.roles,
             method=self.method,
-            rounds=self.rounds,
+            length=self._length,
             rng=rng,
         )
         self.moves = 0
@@ -155,6 +167,7 @@ class SequentialEnv(TurnBasedEnv):
             rounds=self.rounds,
             method=self.method,
             roles=self.roles,
+            facts=self._length.facts,
         )
 
     def _text(self) -> str:
@@ -198,4 +211,5 @@ class SequentialEnv(TurnBasedEnv):
         caption = ", ".join(f"{role}: {sitting[role]}" for role in self.game.roles)
         if self.method == "strategy" and self.roles == "random" and not path:
             caption = "roles are drawn once all have answered"
-        return path, f"Round {number} of {self.rounds}, {caption}" if self.rounds > 1 else caption
+        ends = f"of {self.rounds}" if self.continuation is None else f"(goes on with {self.continuation:g})"
+        return path, f"Round {number} {ends}, {caption}" if self.rounds > 1 else caption

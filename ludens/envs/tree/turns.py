@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ def tree_turn(
     rounds: int,
     method: Method,
     roles: Roles,
+    facts: Mapping[str, Any] | None = None,
 ) -> Turn:
     """Return all that a seat may know where it must decide, in an episode or outside of one.
 
@@ -38,6 +40,7 @@ def tree_turn(
         rounds: how many there will be.
         method: the direct or the strategy method.
         roles: whether they are drawn anew for every round.
+        facts: anything else that a prompt may need.
     """
     return Turn(
         environment=environment,
@@ -52,5 +55,5 @@ def tree_turn(
         round=round,
         rounds=rounds,
         method=method,
-        facts={"roles": roles},
+        facts={"roles": roles, **(facts or {})},
     )

@@ -49,6 +49,8 @@ def described(env: Mapping[str, Any] | Env) -> dict[str, Any]:
     if game.protocol is not None:
         rules = {"protocol": game.protocol}
     options = rules | {"roles": inner.roles, "method": inner.method, "rounds": inner.rounds}
+    if inner.continuation is not None:
+        options["continuation"] = inner.continuation
     if inner.max_cycles is not None:
         options["max_cycles"] = inner.max_cycles
     return {"id": inner.environment, **options}

@@ -175,7 +175,13 @@ def _game_table(turn: Turn, game: GameTree) -> Table:
     rounds = " ".join(
         f"In round {number} you got {past.payoffs[past.role]:g}." for number, past in enumerate(turn.past, 1)
     )
-    return replace(table, intro=f"{rounds} This is round {turn.round + 1} of {turn.rounds}.")
+    continuation = turn.facts.get("continuation")
+    ends = (
+        f" of {turn.rounds}"
+        if continuation is None
+        else f"; another follows with probability {continuation:g}"
+    )
+    return replace(table, intro=f"{rounds} This is round {turn.round + 1}{ends}.")
 
 
 def game_table(found: Consequences, options: tuple[str, ...], others: int) -> Table:
