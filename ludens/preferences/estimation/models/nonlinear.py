@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 
 _INSIDE = 1e-6  # how near its ends a parameter is let, by its range or in its own units
 _FARTHEST = 300.0  # of |log σ|
+_STEP = 1e-5  # of differences by φ_k
 _END = 9.0  # a coordinate beyond it is at the end: 1e-4 of the range away
 
 
@@ -68,6 +69,23 @@ class NonlinearModel(Model):
         with np.errstate(over="ignore", invalid="ignore"):
             table = np.concatenate([(precision * level)[..., None], moved], axis=-1)
         return precision * level, np.nan_to_num(table, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def second_derivative(self, phi: Floats, attributes: Floats) -> Floats:
+        """Return ∂²V/∂φ², shape (..., c, j, p, p), from central differences by the parameters of u.
+
+        By log σ, V and its gradient are their own derivatives; the mean of a difference's ends is near enough
+        to the gradient between them.
+        """
+        parts: list[Floats] = []
+        for place in range(1, phi.shape[-1]):
+            step = np.zeros(phi.shape[-1])
+            step[place] = _STEP
+            above, below = self.index(phi + step, attributes)[1], self.index(phi - step, attributes)[1]
+            if not parts:
+                parts.append((above + below) / 2)
+            parts.append((above - below) / (2 * _STEP))
+        table = np.stack(parts, axis=-1)
+        return np.asarray((table + np.swapaxes(table, -1, -2)) / 2)
 
     def to_reported(self, phi: Floats) -> Floats:
         """Return the parameters of u, and 1/σ (noise) or σ (precision)."""
