@@ -153,7 +153,8 @@ def _pooled(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[C
 
 
 def _answers(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[PolicyAnswers, ...]:
-    given = ["columns"] * bool(request.columns) + list(request.reading or {})
+    clusters = {"cluster", "cluster_2"} >= set(request.columns or {})
+    given = ["cluster" if clusters else "columns"] * bool(request.columns) + list(request.reading or {})
     given += ["covariates"] * bool(request.covariates)
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
