@@ -124,23 +124,24 @@ class PricePolicy(ModelPolicy):
         from ludens.agents.llm.prompts.price_tables import render_price_table
 
         settings = self.settings
+        reasoning = settings.reasoning is not False
         query = await self._query(rng)
         prompt, prices = render_price_table(
-            turn, settings.layout, persona=settings.persona, reasoning=settings.reasoning
+            turn, settings.layout, persona=settings.persona, reasoning=reasoning
         )
 
         def read(reply: Reply) -> ParsedReply:
-            return read_text(reply, prompt, reasoning=settings.reasoning)
+            return read_text(reply, prompt, reasoning=reasoning)
 
-        question = Question(prompt, read, TABLE_REPLY if settings.reasoning else SMALL_REPLY)
+        question = Question(prompt, read, TABLE_REPLY if reasoning else SMALL_REPLY)
 
         async def ask() -> tuple[Prompt, ParsedReply]:
             return prompt, await self._put(query, question, self._rejection)
 
-        _, reply = await most_voted(ask, settings.votes, settings.reasoning)
+        _, reply = await most_voted(ask, settings.votes, reasoning)
         if reply.outcome != "ok":
             return self._undecided(reply, prompt.wording, query)
-        reading = read_choice(reply.reply, prompt.labels, prompt.words, settings.reasoning)
+        reading = read_choice(reply.reply, prompt.labels, prompt.words, reasoning)
         assert reading.place is not None
         price = prices[prompt.order[reading.place]]
         action = _action(turn, price) if not turn.options else _nearest(turn, price)

@@ -372,7 +372,7 @@ class PriceSettings(ModelSettings):
         layout: ``"full"``, or ``"compact"`` for short contexts; ``"auto"`` is compact for models on this
             machine. ``"table"`` and its surfaces (``"table/17"``) show the profits of some prices, of which
             one is chosen (`ludens.agents.llm.prompts.price_tables`), in place of data, prefix and notes.
-        reasoning: whether the model thinks before it chooses a price of a table.
+        reasoning: whether the model thinks before it chooses a price of a table; None for yes.
         votes: how often it is asked about a table, the most frequent answer counting.
         window: how many of the last periods are shown; None for 100, and for 4 in the compact layout.
         notes: whether the model keeps PLANS and INSIGHTS.
@@ -386,13 +386,23 @@ class PriceSettings(ModelSettings):
     prefix: Annotated[str, BeforeValidator(check_prefix)] = "P0"
     persona: Annotated[str | None, BeforeValidator(_persona)] = None
     layout: Annotated[str, BeforeValidator(_layout)] = "auto"
-    reasoning: Flag = True
+    reasoning: Annotated[bool | None, _or_none(BeforeValidator(_flag))] = None
     votes: Annotated[int, _at_least(1)] = 1
     window: Positive = None
     notes: Flag = True
     note_limit: Positive = None
     schema_: Flag = Field(default=True, alias="schema")
     tries: Annotated[int, _at_least(1)] = 10
+
+    @model_validator(mode="after")
+    def _of_a_table(self, info: ValidationInfo) -> Self:
+        given = "votes" if self.votes != 1 else "reasoning"
+        if not is_table(self.layout) and (self.votes != 1 or self.reasoning is not None):
+            raise UsageError(
+                f"{_policy(info)} has no setting {given!r} with layout={self.layout!r}: it is one of "
+                "layout='table'."
+            )
+        return self
 
 
 class JudgeSettings(ModelSettings):
