@@ -110,6 +110,9 @@ def _polish(function: Function, start: Floats, sizes: Floats, count: float) -> O
     def curvature(point: Floats) -> Floats:
         return -at(point).hessian * sizes[:, None] * sizes / count
 
+    if not np.isfinite(at(start / sizes).level):
+        # Something chosen has no probability there, as with a share of 1 of answers that take the first.
+        return Optimum(start, at(start / sizes), False)
     answer: Any = optimize.minimize(
         level,
         start / sizes,
