@@ -9,7 +9,7 @@ import typer
 
 from ludens.cli.application import app
 from ludens.cli.blocks import ExecutorOptions, with_blocks
-from ludens.cli.options import Concurrency, Csv, Json, Out, Seed, assignments
+from ludens.cli.options import Concurrency, Csv, Json, Out, Seed, assignments, numbers
 from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
 
@@ -84,7 +84,7 @@ def evolve_kappa(
         process=process,
         seed=seed,
         **given(
-            kappas=None if kappas is None else _numbers("--kappas", kappas),
+            kappas=None if kappas is None else numbers("--kappas", kappas),
             population=population,
             mutants=mutants,
             generations=generations,
@@ -154,7 +154,7 @@ def evolve_types(
         source = measured_payoffs(payoffs)
     else:
         source = {
-            "payoffs": [_numbers("PAYOFFS", row) for row in payoffs.split(";")],
+            "payoffs": [numbers("PAYOFFS", row) for row in payoffs.split(";")],
             "types": [] if names is None else [name.strip() for name in names.split(",")],
         }
     config = EvolveConfig(
@@ -164,7 +164,7 @@ def evolve_types(
         seed=seed,
         **given(
             dynamics=dynamics or None,
-            start=None if start is None else _numbers("--start", start),
+            start=None if start is None else numbers("--start", start),
             population=population,
             generations=generations,
             selection=selection,
@@ -189,7 +189,7 @@ def _game(text: str) -> dict[str, Any]:
     from ludens.envs.games import protocols
 
     if re.match(r"[\s\d.+-]", text):
-        values = _numbers("GAME", text)
+        values = numbers("GAME", text)
         if len(values) != 4:
             raise UsageError(f"A 2×2 game has four payoffs, row by row, as in 5,2,7,3; got {text!r}.")
         return {"name": "two_actions", "payoffs": [values[:2], values[2:]]}
@@ -202,10 +202,3 @@ def _game(text: str) -> dict[str, Any]:
             )
         return {"name": "two_actions", "payoffs": game.payoffs[..., 0].tolist()}
     return {"name": name, **(assignments([arguments], "GAME") if arguments else {})}
-
-
-def _numbers(option: str, text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(f"{option} takes numbers separated by commas; got {text!r}.") from None

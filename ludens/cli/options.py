@@ -36,14 +36,22 @@ Concurrency = Annotated[
 ]
 
 
-def numbers(text: str) -> list[float]:
-    """Return numbers separated by commas."""
+def numbers(option: str, text: str, example: str = "") -> list[float]:
+    """Return numbers separated by commas.
+
+    Args:
+        option: which takes them, for the message.
+        text: as it was given.
+        example: of such a text, for the message.
+
+    Raises:
+        UsageError: one is no number.
+    """
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise UsageError(
-            f"--payoffs takes numbers separated by commas, as in 80,60,30,20; got {text!r}."
-        ) from None
+        shown = f", as in {example}" if example else ""
+        raise UsageError(f"{option} takes numbers separated by commas{shown}; got {text!r}.") from None
 
 
 def assignments(texts: Iterable[str], option: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def play(
         raise UsageError(f"--env and --{twice[0]} both say {twice[0]}: give it once.")
     options |= more
     if payoffs is not None:
-        options["payoffs"] = numbers(payoffs)
+        options["payoffs"] = numbers("--payoffs", payoffs, "80,60,30,20")
     settings = _unusual(framing=(framing, "neutral"), elicit=(elicit, "auto"), invalid=(invalid, "drop"))
     more_settings = given(template=template, persona=persona)
     policies = with_settings(policy, **{**asked.settings, **settings, **more_settings})

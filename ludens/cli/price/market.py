@@ -27,9 +27,10 @@ from ludens.cli.options import (
     Persona,
     RunFile,
     Seed,
+    numbers,
     refuse_given,
 )
-from ludens.cli.price.parse import firm_names, intervention, market_of, numbers
+from ludens.cli.price.parse import NUMBERS, firm_names, intervention, market_of
 from ludens.cli.price.parse import oversight as read_oversight
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
@@ -185,7 +186,7 @@ def price(
     config = PricingConfig(
         firms=with_settings(named, **{**asked.settings, **given(persona=persona, window=window)}),
         market=sold,
-        scales=numbers("--scale", scale),
+        scales=numbers("--scale", scale, NUMBERS),
         runs=runs,
         periods=periods,
         prefix=prefix,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ludens.cli.options import policy_texts
+from ludens.cli.options import numbers, policy_texts
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _POINTED = re.compile(r"[+-]?(\.\d+|\d+\.)(e[+-]?\d+)?", re.IGNORECASE)
 """A number that JSON does not write without a digit beside its point."""
+
+NUMBERS = "1,3.2,10"
+"""An example of numbers separated by commas."""
 
 _EXAMPLES = {
     "--market": "demand=linear",
@@ -62,7 +65,7 @@ def market_of(
     ):
         if given is None:
             continue
-        each, products = numbers(option, given), _products(values, firms)
+        each, products = numbers(option, given, NUMBERS), _products(values, firms)
         if len(each) not in {1, products}:
             sellers = f"{firms} firms" if products == firms else f"{products} products"
             raise UsageError(f"{option} takes one number, or one for each of {sellers}; got {given!r}.")
@@ -173,20 +176,6 @@ def oversight(text: str | None) -> dict[str, Any] | None:
         key, value = pair("--oversight", part, _value)
         values[key] = (value,) if key == "firms" and isinstance(value, int) else value
     return values
-
-
-def numbers(option: str, text: str) -> list[float]:
-    """Return numbers separated by commas.
-
-    Raises:
-        UsageError: one is none.
-    """
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(
-            f"{option} takes numbers separated by commas, as in 1,3.2,10; got {text!r}."
-        ) from None
 
 
 def _value(text: str) -> Any:

@@ -7,6 +7,7 @@ equilibrium.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -30,26 +31,27 @@ def _payoff(own: Floats, rest: Floats, highest: float) -> Floats:
     return highest * (1 - own / 100) * won(own, rest)
 
 
-def _build(highest: float) -> StrategicGame:
-    return StrategicGame(
-        "first_price_auction",
-        {"bidder": 2},
-        {"bidder": whole_numbers(0, MOST, 5)},
-        own_payoff=partial(_payoff, highest=highest),
+def auction(name: str, title: str, protocol: str, own_payoff: Callable[..., Floats]) -> StrategicFamily:
+    """Return the family of auctions in which two bidders earn `own_payoff(own, rest, highest=…)`."""
+    return StrategicFamily(
+        name=name,
+        title=title,
+        source="Vickrey 1961",
+        roles=("bidder",),
+        parameters=("highest",),
+        build=partial(_build, name, own_payoff),
+        check=_check,
+        protocols={protocol: (100,)},
     )
+
+
+def _build(name: str, own_payoff: Callable[..., Floats], highest: float) -> StrategicGame:
+    bids = {"bidder": whole_numbers(0, MOST, 5)}
+    return StrategicGame(name, {"bidder": 2}, bids, own_payoff=partial(own_payoff, highest=highest))
 
 
 def _check(highest: float) -> str | None:
     return None if highest > 0 else "highest > 0 is needed"
 
 
-FAMILY = StrategicFamily(
-    name="first_price_auction",
-    title="First-price auction",
-    source="Vickrey 1961",
-    roles=("bidder",),
-    parameters=("highest",),
-    build=_build,
-    check=_check,
-    protocols={"FP1": (100,)},
-)
+FAMILY = auction("first_price_auction", "First-price auction", "FP1", _payoff)

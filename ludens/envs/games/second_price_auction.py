@@ -6,14 +6,10 @@ dominant.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
-from ludens.envs.games.first_price_auction import MOST
-from ludens.envs.strategic.actions import whole_numbers
-from ludens.envs.strategic.family import StrategicFamily
-from ludens.envs.strategic.game import Floats, StrategicGame
+from ludens.envs.games.first_price_auction import auction
+from ludens.envs.strategic.game import Floats
 
 
 def _payoff(own: Floats, rest: Floats, highest: float) -> Floats:
@@ -26,26 +22,4 @@ def _payoff(own: Floats, rest: Floats, highest: float) -> Floats:
     return highest * np.where(other == 0, unopposed, np.where(ratio <= 1, lower, higher))
 
 
-def _build(highest: float) -> StrategicGame:
-    return StrategicGame(
-        "second_price_auction",
-        {"bidder": 2},
-        {"bidder": whole_numbers(0, MOST, 5)},
-        own_payoff=partial(_payoff, highest=highest),
-    )
-
-
-def _check(highest: float) -> str | None:
-    return None if highest > 0 else "highest > 0 is needed"
-
-
-FAMILY = StrategicFamily(
-    name="second_price_auction",
-    title="Second-price auction",
-    source="Vickrey 1961",
-    roles=("bidder",),
-    parameters=("highest",),
-    build=_build,
-    check=_check,
-    protocols={"SP1": (100,)},
-)
+FAMILY = auction("second_price_auction", "Second-price auction", "SP1", _payoff)

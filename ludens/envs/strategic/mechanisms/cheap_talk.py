@@ -5,22 +5,18 @@ backward induction every message is worth the same: the oracles babble.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from ludens.envs.strategic.actions import MAX_ACTIONS, named
+from ludens.envs.strategic.actions import MAX_ACTIONS
 from ludens.envs.strategic.game import Floats, StrategicGame
-from ludens.envs.strategic.mechanisms.foresight import selfish_play
 from ludens.envs.strategic.mechanisms.mechanism import (
-    CHOICE,
     Foresight,
-    History,
     Mechanism,
-    Stage,
     StagedGame,
     StageGame,
     anticipating,
@@ -28,9 +24,8 @@ from ludens.envs.strategic.mechanisms.mechanism import (
     on_grid,
     role_payoffs,
 )
-from ludens.envs.strategic.tree_form import node_of
+from ludens.envs.strategic.mechanisms.opening import OpenedGame
 from ludens.envs.tree.nodes import GameError
-from ludens.envs.turn import Step
 
 MESSAGE = "message"
 SILENCE = "say nothing"
@@ -71,37 +66,24 @@ class CheapTalk(Mechanism):
         return _Talk(on_grid(game, self), self)
 
 
-class _Talk(StagedGame):
+class _Talk(OpenedGame):
     mechanism: CheapTalk
+    opening: ClassVar[str] = MESSAGE
+
+    def sayings(self, role: str) -> tuple[str, ...]:
+        """Return the messages that a player of a role can send."""
+        if self.mechanism.messages is not None:
+            return self.mechanism.messages
+        return (*map(announcement, self.base.finite[role].names), SILENCE)
+
+    def act(self, said: Sequence[float]) -> StageGame:
+        """Return the game itself, whatever was said."""
+        return self._last
 
     @property
-    def widths(self) -> tuple[int, ...]:
-        """The largest number of actions that somebody has in each stage."""
-        sizes = [len(actions) for actions in self.base.finite.values()]
-        return (max(len(self._messages(role)) for role in self.base.roles), max(sizes))
-
-    def stage(self, history: History) -> Stage:
-        """Return the next stage after a history that is shorter than a round."""
-        seats = self.base.seats
-        if history:
-            return Stage(CHOICE, (self._last,) * len(seats), seats)
-        return Stage(MESSAGE, (self._first,) * len(seats), seats)
-
-    def choices(self, history: History) -> Sequence[float]:
-        """Return the actions of the base game in a whole round."""
-        return history[1]
-
-    def payoffs(self, history: History) -> Floats:
-        """Return what a whole round pays, (n,), in points."""
-        values = self.chosen_values(history[1])
-        return self.base.payoffs_of(values)
-
-    def step(self, number: int, who: int, action: int, called: Sequence[str]) -> Step:
-        """Return what a player did in a stage, for records."""
-        role = self.base.seats[who]
-        if number:
-            return Step(node_of(called[who]), self.base.finite[role].names[action], called[who])
-        return Step(f"{MESSAGE} of {called[who]}", self._messages(role)[action], called[who])
+    def following(self) -> Callable[[Foresight], Callable[[Floats], Floats]]:
+        """From a foresight to what everybody earns, the same after all messages."""
+        return anticipating(_follows, self._last)
 
     def rule(self, stage: str, good: str, bad: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         """Return what a rule does in a stage: it announces what it will do.
@@ -118,32 +100,9 @@ class _Talk(StagedGame):
             )
         return announcement(good), tuple(map(announcement, bad))
 
-    def _messages(self, role: str) -> tuple[str, ...]:
-        if self.mechanism.messages is not None:
-            return self.mechanism.messages
-        return (*map(announcement, self.base.finite[role].names), SILENCE)
-
     @cached_property
     def _last(self) -> StageGame:
         return choice_in(self.base, self)
-
-    @cached_property
-    def _first(self) -> StageGame:
-        messages = {role: named(*self._messages(role)) for role in self.base.roles}
-        following = anticipating(_follows, self._last)
-        return StageGame(
-            f"{self.base.name} {MESSAGE}",
-            dict(self.base.players),
-            messages,
-            following(selfish_play),
-            parameters=dict(self.base.parameters),
-            protocol=self.base.protocol,
-            stage=MESSAGE,
-            base=self.base,
-            mechanism=self.mechanism,
-            staged=self,
-            anticipated=following,
-        )
 
 
 def announcement(action: str) -> str:

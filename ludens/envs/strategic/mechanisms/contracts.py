@@ -14,7 +14,7 @@ With a menu of fines everybody names the contract that it signs or none, and the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -22,15 +22,11 @@ from typing import ClassVar
 import numpy as np
 
 from ludens.checks import entries, real_number
-from ludens.envs.strategic.actions import named
 from ludens.envs.strategic.game import Floats, StrategicGame
-from ludens.envs.strategic.mechanisms.foresight import efficient_alike, selfish_play, together
+from ludens.envs.strategic.mechanisms.foresight import efficient_alike, together
 from ludens.envs.strategic.mechanisms.mechanism import (
-    CHOICE,
     Foresight,
-    History,
     Mechanism,
-    Stage,
     StagedGame,
     StageGame,
     anticipating,
@@ -38,9 +34,8 @@ from ludens.envs.strategic.mechanisms.mechanism import (
     on_grid,
     role_payoffs,
 )
-from ludens.envs.strategic.tree_form import node_of
+from ludens.envs.strategic.mechanisms.opening import OpenedGame
 from ludens.envs.tree.nodes import GameError
-from ludens.envs.turn import Step
 
 SIGNATURE = "signature"
 REFUSE = "refuse"
@@ -96,10 +91,11 @@ class Contracts(Mechanism):
         return ContractGame(game, self)
 
 
-class ContractGame(StagedGame):
+class ContractGame(OpenedGame):
     """A game with a stage of signatures before it."""
 
     mechanism: Contracts
+    opening: ClassVar[str] = SIGNATURE
 
     @cached_property
     def agreed(self) -> dict[str, int]:
@@ -123,41 +119,22 @@ class ContractGame(StagedGame):
             return ("sign", REFUSE)
         return (*(f"sign for a fine of {fine:.12g}" for fine in self.fines), REFUSE)
 
+    def sayings(self, role: str) -> tuple[str, ...]:
+        """Return the contracts that can be signed, and to sign none."""
+        return self.signatures
+
+    def act(self, said: Sequence[float]) -> StageGame:
+        """Return the game under the contract that all signed, or without one."""
+        return self._acts[int(said[0]) if len(set(said)) == 1 else len(self.fines)]
+
     @property
-    def widths(self) -> tuple[int, ...]:
-        """The largest number of actions that somebody has in each stage."""
-        return (len(self.signatures), max(map(len, self.base.finite.values())))
-
-    def stage(self, history: History) -> Stage:
-        """Return the next stage after a history that is shorter than a round."""
-        seats = self.base.seats
-        if history:
-            return Stage(CHOICE, (self._acts[self._signed(history[0])],) * len(seats), seats)
-        return Stage(SIGNATURE, (self._first,) * len(seats), seats)
-
-    def choices(self, history: History) -> Sequence[float]:
-        """Return the actions of the base game in a whole round."""
-        return history[1]
-
-    def payoffs(self, history: History) -> Floats:
-        """Return what a whole round pays, (n,), in points."""
-        values = self.chosen_values(history[1])
-        return self._acts[self._signed(history[0])].payoffs_of(values)
-
-    def step(self, number: int, who: int, action: int, called: Sequence[str]) -> Step:
-        """Return what a player did in a stage, for records."""
-        role = self.base.seats[who]
-        if number:
-            return Step(node_of(called[who]), self.base.finite[role].names[action], called[who])
-        return Step(f"{SIGNATURE} of {called[who]}", self.signatures[action], called[who])
+    def following(self) -> Callable[[Foresight], Callable[[Floats], Floats]]:
+        """From a foresight to what everybody earns after signatures."""
+        return anticipating(_follows, self._acts)
 
     def rule(self, stage: str, good: str, bad: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         """Return what a rule does in a stage: to cooperate is to sign the first contract."""
         return (self.signatures[0], (REFUSE,)) if stage == SIGNATURE else (good, bad)
-
-    def _signed(self, signatures: Sequence[float]) -> int:
-        """Return which contract binds; the number of contracts if none does."""
-        return int(signatures[0]) if len(set(signatures)) == 1 else len(self.fines)
 
     @cached_property
     def _acts(self) -> tuple[StageGame, ...]:
@@ -178,23 +155,6 @@ class ContractGame(StagedGame):
             for fine in self.fines
         ]
         return (*bound, choice_in(self.base, self))
-
-    @cached_property
-    def _first(self) -> StageGame:
-        following = anticipating(_follows, self._acts)
-        return StageGame(
-            f"{self.base.name} {SIGNATURE}",
-            dict(self.base.players),
-            {role: named(*self.signatures) for role in self.base.roles},
-            following(selfish_play),
-            parameters=dict(self.base.parameters),
-            protocol=self.base.protocol,
-            stage=SIGNATURE,
-            base=self.base,
-            mechanism=self.mechanism,
-            staged=self,
-            anticipated=following,
-        )
 
 
 @dataclass(frozen=True)
