@@ -237,7 +237,9 @@ async def test_a_request_given_up_does_not_hold_the_next_ones_up(litellm, held):
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    assert all(future.cancelled() for future in asked)
+    # A request can be given up before its task has heard that the engine has it.
+    while not all(future.cancelled() for future in asked):  # noqa: ASYNC110  # the engine's threads do it
+        await asyncio.sleep(0.001)
     gate.set()
     reply = await litellm.acompletion(model=MODEL, messages=LETTER, max_tokens=1)
     assert reply.choices

@@ -106,8 +106,7 @@ def _handler() -> CustomLLM:
 
         async def acompletion(self, *, model: str, messages: list[Any], **given: Any) -> Any:  # type: ignore[override]
             try:
-                # Loading a model takes seconds, so it must not block the event loop.
-                future = await asyncio.to_thread(_submit, model, messages, given["optional_params"])
+                future = await _submit_aside(model, messages, given["optional_params"])
                 reply = await asyncio.wrap_future(future)
             except Exception as error:
                 raise _as_litellm(error, model) from error
@@ -120,6 +119,24 @@ def _handler() -> CustomLLM:
             raise _as_litellm(RequestError("Local models do not stream: leave stream=True out."), model)
 
     return LocalModels()
+
+
+async def _submit_aside(model: str, messages: list[Any], given: dict[str, Any]) -> Future[EngineReply]:
+    """Submit in a thread, since loading a model takes seconds and must not block the event loop.
+
+    A request that is given up meanwhile is cancelled as soon as the engine has it.
+    """
+    submitting = asyncio.ensure_future(asyncio.to_thread(_submit, model, messages, given))
+    try:
+        return await asyncio.shield(submitting)
+    except asyncio.CancelledError:
+        submitting.add_done_callback(_cancel_submitted)
+        raise
+
+
+def _cancel_submitted(submitting: asyncio.Future[Future[EngineReply]]) -> None:
+    if not submitting.cancelled() and submitting.exception() is None:
+        submitting.result().cancel()
 
 
 def _submit(model: str, messages: list[Any], given: dict[str, Any]) -> Future[EngineReply]:
