@@ -456,8 +456,9 @@ def test_an_episode_that_is_over_waits_for_its_reset_where_autoreset_is_off():
     batch.step(np.zeros(2, dtype=int))
 
 
-def test_games_of_random_length_are_stepped_one_by_one():
-    envs = against_many("trust", "homo_economicus", number=3, continuation=0.5, seat="player_0")
+@pytest.mark.parametrize("how", [{"continuation": 0.5}, {"groups": 2}, {"noise": 0.1}])
+def test_games_repeated_by_chance_or_among_many_are_stepped_one_by_one(how):
+    envs = against_many("trust", "homo_economicus", number=3, seat="player_0", **how)
     envs.reset(seed=1)
     assert not isinstance(envs, TreeBatch)
     for _ in range(20):

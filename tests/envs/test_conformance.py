@@ -22,8 +22,8 @@ VARIANTS = {
     "strategy_5": {"method": "strategy", "rounds": 5},
 }
 
-# Ways to repeat games in which all move at once, tried with a small game and a large one.
-SIMULTANEOUS = {
+# Ways to repeat games, tried with a small and a large one in which all move at once, and with a tree.
+REPEATED = {
     "repeated": {"rounds": 5, "memory": 3},
     "random_length": {"continuation": 0.8, "rounds": 8},
     "crowd": {"groups": 3, "matching": "random", "rounds": 3, "history": "reputation", "noise": 0.1},
@@ -46,17 +46,17 @@ def _case(environment: str, variant: str) -> type[EnvironmentConformance]:
     return type(
         f"Test{name}{variant.title().replace('_', '')}",
         (EnvironmentConformance,),
-        {"environment": environment, "options": (FORMS | VARIANTS | SIMULTANEOUS | MARKETS)[variant]},
+        {"environment": environment, "options": (FORMS | VARIANTS | REPEATED | MARKETS)[variant]},
     )
 
 
 def _variants(environment: str) -> list[str]:
     families = {family.environment for family in FAMILIES.values()}
     if environment in families:
-        lengths = ["random_length"] if environment == "ludens/trust-v0" else []
+        lengths = ["random_length", "crowd"] if environment == "ludens/trust-v0" else []
         return [*VARIANTS, *lengths, *(form for form in FORMS if form != "as_it_comes")]
     if environment in IN_ALL_FORMS:
-        return [*FORMS, *SIMULTANEOUS]
+        return [*FORMS, *REPEATED]
     if environment in {family.environment for family in LIBRARY.values()}:
         return ["as_it_comes"]
     if environment == "ludens/bertrand-v0":

@@ -22,7 +22,9 @@ from ludens.envs import (
     SequentialEnv,
     Step,
     environments,
+    find_game,
     make_env,
+    tree_form,
 )
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS
@@ -99,11 +101,16 @@ def test_the_first_protocol_is_the_default_and_max_cycles_is_pettingzoos_own():
         ({"rounds": "2"}, "rounds='2'"),
         ({"roles": ["random"]}, "roles=.'random'.; choose one of"),
         ({"method": np.array([1, 2])}, "method=.* choose one of"),
+        ({"groups": 0}, "groups=0"),
+        ({"matching": "swiss"}, "matching='swiss'; choose one of 'fixed', 'random'"),
+        ({"history": "all"}, "history='all'; choose one of 'own', 'reputation'"),
+        ({"noise": 1.5}, "noise=1.5; it is a probability"),
         ({"max_cycles": 0}, "max_cycles=0"),
         ({"render_mode": "ascii"}, "render_mode='ascii'"),
         (
             {"round": 3},
-            "no option 'round'; it has protocol, payoffs, continuation, max_cycles, memory, method",
+            "no option 'round'; it has protocol, payoffs, continuation, groups, history, matching, "
+            "max_cycles, memory, method, noise",
         ),
     ],
 )
@@ -365,3 +372,145 @@ def test_a_random_length_is_said_in_words_kept_and_not_planned_over():
     for wrong in (1.5, "often", float("nan")):
         with pytest.raises(UsageError, match="continuation"):
             make_env("trust", continuation=wrong)
+
+
+def test_groups_and_noise_are_kept_and_not_planned_over():
+    from ludens.agents import BestReplyPolicy, RandomPolicy
+    from ludens.experiments.study.environments import described
+
+    how = {"rounds": 3, "groups": 2, "matching": "random", "history": "reputation", "noise": 0.1}
+    env = make_env("trust", **how)
+    again = described(env)
+    assert again.items() >= how.items()
+    assert described(make_env(again.pop("id"), **again)) == described(env)
+    for options in ({"groups": 2}, {"noise": 0.1}):
+        env = make_env("trust", rounds=2, **options)
+        env.reset(seed=0)
+        with pytest.raises(UsageError, match="leave groups and noise out"):
+            BestReplyPolicy(HOMO_ECONOMICUS, RandomPolicy()).decide(env.turn(), np.random.default_rng(0))
+
+
+def members(env):
+    """Every group's members and their roles in the round under way."""
+    return [dict(group.sitting) for group in env.unwrapped._progress.groups]
+
+
+def test_groups_play_side_by_side_and_are_paid_together():
+    env = make_env("trust", protocol="TG3", roles="fixed", groups=3, rounds=2)
+    assert env.possible_agents == [f"player_{seat}" for seat in range(6)]
+    choice = {"player_0": 0, "player_1": 1, "player_2": 1, "player_4": 0, "player_5": 0}
+    asked, paid = play(env, 0, lambda turn: choice[turn.agent])
+    seats = [turn.agent for turn, _ in asked]
+    assert seats == ["player_0", "player_1", "player_2", "player_4", "player_5"] * 2
+    assert list(paid.values()) == [40.0, 160.0, 60.0, 60.0, 120.0, 120.0]
+    (seen,) = asked[6][0].past
+    assert (asked[6][0].agent, [step.option for step in seen.path]) == ("player_1", ["trust", "defect"])
+    env.reset(seed=0)
+    for action in (0, 1, 1, 0):
+        env.step(action)
+        assert set(env.rewards.values()) == {0.0}
+    env.step(0)
+    assert list(env.rewards.values()) == [20.0, 80.0, 30.0, 30.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize("method", ["direct", "strategy"])
+def test_partners_of_trees_are_drawn_anew_and_keep_roles_only_where_those_are_fixed(method):
+    met = {"fixed": set(), "random": set()}
+    for roles, pairs in met.items():
+        env = make_env("trust", groups=3, matching="random", roles=roles, rounds=60, method=method)
+        env.reset(seed=4)
+        while any(not env.terminations[agent] for agent in env.agents):
+            for sitting in members(env):
+                pairs.add((sitting["investor"], sitting["trustee"]))
+            env.step(1)
+    places = [f"player_{seat}" for seat in range(6)]
+    assert met["fixed"] == {(first, second) for first in places[::2] for second in places[1::2]}
+    assert met["random"] == {(first, second) for first in places for second in places if first != second}
+
+
+def test_groups_of_drawn_roles_stay_together_where_partners_are_fixed():
+    env = make_env("trust", groups=2, rounds=20)
+    env.reset(seed=4)
+    while any(not env.terminations[agent] for agent in env.agents):
+        assert [set(each.values()) for each in members(env)] == [
+            {"player_0", "player_1"},
+            {"player_2", "player_3"},
+        ]
+        env.step(1)
+
+
+def played(env, seed, action):
+    """The finished rounds of an episode in which everybody takes the same action, as each seat saw them."""
+    env.reset(seed=seed)
+    while any(not env.terminations[agent] for agent in env.agents):
+        env.step(action)
+    return env.unwrapped._progress.past
+
+
+def test_a_first_mover_sees_the_reply_wrongly_as_often_as_noise_says():
+    env = make_env("trust", protocol="TG3", roles="fixed", rounds=4000, noise=0.2, memory=0)
+    past = played(env, 3, 0)
+    assert set(env.rewards.values()) == {60.0}
+    seen = [[step.option for step in each["player_0"].path] for each in past]
+    assert all(each[0] == "trust" for each in seen)
+    assert np.mean([each[1] == "defect" for each in seen]) == pytest.approx(0.2, abs=0.03)
+    wrong = next(each["player_0"] for each in past if each["player_0"].path[1].option == "defect")
+    assert wrong.payoffs == {"investor": 20.0, "trustee": 80.0}
+    # Who answers has seen the first move, and knows its own.
+    assert all([step.option for step in each["player_1"].path] == ["trust", "reciprocate"] for each in past)
+
+
+def test_noise_under_the_strategy_method_shows_what_the_others_had_answered():
+    env = make_env("trust", protocol="TG3", roles="fixed", method="strategy", rounds=2000, noise=0.25)
+    seen = [each["player_1"].path for each in played(env, 3, 1)]  # keep; defect
+    assert {tuple(step.option for step in path) for path in seen} == {("keep",), ("trust", "defect")}
+    assert np.mean([len(path) == 2 for path in seen]) == pytest.approx(0.25, abs=0.04)
+
+
+def test_noise_in_a_tree_with_hidden_moves_is_that_of_the_simultaneous_game():
+    game = tree_form(find_game("PD1"))
+    env = SequentialEnv(game, roles="fixed", rounds=4000, noise=0.2, memory=0)
+    past = played(env, 5, 0)
+    for own, other in (("player_0", 1), ("player_1", 0)):
+        assert np.mean([each[own].path[other].option == "defect" for each in past]) == pytest.approx(
+            0.2, abs=0.03
+        )
+        assert all(each[own].path[1 - other].option == "cooperate" for each in past)
+
+
+@given(games(), st.integers(0, 2**32), st.sampled_from(["direct", "strategy"]), st.floats(0, 1))
+@settings(max_examples=60)
+def test_what_is_seen_with_noise_never_contradicts_what_a_seat_did_and_learnt(game, seed, method, noise):
+    env = SequentialEnv(game, method=method, rounds=2, noise=noise, groups=2, matching="random")
+    rng = np.random.default_rng(seed)
+    asked, _ = play(env, seed, lambda turn: int(rng.integers(len(turn.options))))
+    ends = {leaf.path: leaf.payoffs for leaf in game.leaves}
+    for number, past in enumerate(env._progress.past):
+        for seat, seen in past.items():
+            assert tuple(seen.payoffs.values()) == ends[seen.path]
+            own = {step.label: step.option for step in seen.path if step.role == seen.role}
+            done = {
+                turn.node: option
+                for turn, option in asked
+                if turn.agent == seat and turn.round == number and turn.role == seen.role
+            }
+            assert own.items() <= done.items()
+            assert method == "strategy" or own == done
+
+
+def test_reputation_in_a_tree_shows_what_partners_did_to_others():
+    env = make_env(
+        "trust", roles="fixed", groups=2, matching="random", history="reputation", rounds=6, protocol="TG3"
+    )
+    choice = {"player_0": 0, "player_1": 0, "player_2": 1, "player_3": 1}
+    asked, _ = play(env, 2, lambda turn: choice[turn.agent])
+    for turn, _ in asked:
+        (partner,) = turn.facts["reputation"]
+        assert len(partner) == turn.round
+        deeds = {step.option for steps in partner for step in steps}
+        if turn.role == "trustee":
+            assert deeds <= {"trust"}  # who asks it now has always trusted
+        else:
+            assert deeds <= {"reciprocate", "defect"}
+            assert len(deeds) < 2
+    assert any(() in turn.facts["reputation"][0] for turn, _ in asked)  # it was not asked by who kept

@@ -79,16 +79,18 @@ class _Row:
 
 
 class TreeBatch(BatchEnv[SequentialEnv]):
-    """Many episodes of a `SequentialEnv` without `max_cycles` and with a known number of rounds."""
+    """Many episodes of a `SequentialEnv` without `max_cycles`, repeated a known number of times in one group
+    whose seats see what happened.
+    """
 
     @classmethod
     def can_batch(cls, env: SequentialEnv, policies: Mapping[str, Policy]) -> bool:
-        """Return whether moves are not limited, the number of rounds is known, and every policy gives its
-        exact probabilities.
+        """Return whether moves are not limited, one group sees rightly what happens in a known number of
+        rounds, and every policy gives its exact probabilities.
 
         Policies that wait for a network or a person are not asked.
         """
-        if env.max_cycles is not None or env.continuation is not None:
+        if env.max_cycles is not None or set(env.repetition.options) != {"rounds"}:
             return False
         for seat, policy in policies.items():
             if type(policy).adecide is not Policy.adecide or policy.needs_person or policy.needs_words:

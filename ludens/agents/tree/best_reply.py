@@ -149,6 +149,11 @@ class BestReplyPolicy(Policy):
                 f"A best reply over rounds needs to know how many there are, and {turn.environment} goes on "
                 "by chance: give it rounds without continuation."
             )
+        if "matching" in turn.facts or "noise" in turn.facts:
+            raise UsageError(
+                f"A best reply over rounds needs one opponent whose moves are seen as they are, and "
+                f"{turn.environment} has several groups or noise: leave groups and noise out."
+            )
         role = turn.role if turn.facts.get("roles") == "fixed" else None
         seat = "player_1" if turn.agent == "player_0" else "player_0"
         key = (game, role, seat, turn.rounds, turn.method, turn.environment)

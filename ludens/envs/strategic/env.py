@@ -7,13 +7,13 @@ are drawn anew for every round, in one group or in several. What a seat sees of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.checks import check_choice, check_count, real_number, whole_number
+from ludens.checks import check_count, real_number, whole_number
 from ludens.envs.base import (
     Info,
     Observation,
@@ -23,7 +23,7 @@ from ludens.envs.base import (
     StepResult,
     observation_space,
 )
-from ludens.envs.repetition import length, probability
+from ludens.envs.repetition import Matching, Monitoring, repetition
 from ludens.envs.strategic import drawing
 from ludens.envs.strategic.actions import Interval
 from ludens.envs.strategic.game import Floats, StrategicGame
@@ -35,9 +35,6 @@ from ludens.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Matching = Literal["fixed", "random"]
-Monitoring = Literal["own", "reputation"]
-
 _TABULATED = 4096
 
 
@@ -47,17 +44,9 @@ class StrategicEnv(SimultaneousEnv):
     Args:
         game: the rules.
         environment: the id that turns and errors name.
-        rounds: how often the game is played; with `continuation`, at most so often.
-        continuation: after every round another one follows with this probability, and a seat does not know
-            which round is the last. None for a known number of rounds.
-        groups: how many groups play the game side by side; there are so many times n seats.
-        matching: ``"fixed"`` keeps the groups, ``"random"`` draws them anew for every round. A seat keeps
-            its role.
-        history: ``"own"``: a seat learns what happened in its own groups; ``"reputation"``: it also learns,
-            before it moves, what its present partners did in earlier rounds, whomever they met.
-        noise: the probability with which a seat sees another's action wrongly, as one of the other actions
-            with equal chances, each seat for itself. Payoffs follow from what was really done; the payoffs
-            that turns show follow from what the seat saw.
+        rounds, continuation, groups, matching, history, noise: see `Repetition`. There are `groups` times n
+            seats, and a seat keeps its role. Payoffs follow from what was really done; the payoffs that turns
+            show follow from what the seat saw.
         memory: how many of the last rounds are observed; turns hold all of them.
         max_cycles: the episode is truncated after so many steps.
         render_mode, observation: see `BaseEnv`.
@@ -83,18 +72,21 @@ class StrategicEnv(SimultaneousEnv):
         observation: ObservationForm = "dict",
     ) -> None:
         name = environment or game.name
-        groups = check_count(name, "groups", groups)
-        seats = [f"player_{seat}" for seat in range(groups * len(game.seats))]
+        self.repetition = repetition(
+            name,
+            rounds=rounds,
+            continuation=continuation,
+            groups=groups,
+            matching=matching,
+            history=history,
+            noise=noise,
+        )
+        self.rounds, self.continuation = self.repetition.rounds, self.repetition.continuation
+        self.groups, self.noise = self.repetition.groups, self.repetition.noise
+        self.matching, self.history = self.repetition.matching, self.repetition.history
+        seats = [f"player_{seat}" for seat in range(self.groups * len(game.seats))]
         super().__init__(name, seats, render_mode, observation)
-        check_choice(name, "matching", matching, get_args(Matching))
-        check_choice(name, "history", history, get_args(Monitoring))
         self.game = game
-        self.groups = groups
-        self.matching: Matching = matching
-        self.history: Monitoring = history
-        self._length = length(name, rounds, continuation)
-        self.rounds, self.continuation = self._length.rounds, self._length.continuation
-        self.noise = probability(name, "noise", noise)
         self.memory = check_count(name, "memory", memory, least=0)
         self.max_cycles = None if max_cycles is None else check_count(name, "max_cycles", max_cycles)
         self._number = {agent: number for number, agent in enumerate(seats)}
@@ -114,8 +106,7 @@ class StrategicEnv(SimultaneousEnv):
     @property
     def stochastic(self) -> bool:
         """Whether the seed matters before anybody has drawn an action."""
-        random_groups = self.matching == "random" and self.groups > 1 and self.rounds > 1
-        return self.noise > 0 or random_groups or self._length.random
+        return self.repetition.stochastic
 
     @property
     def round(self) -> int:
@@ -146,18 +137,10 @@ class StrategicEnv(SimultaneousEnv):
 
     def _regroup(self, rng: np.random.Generator) -> None:
         """Put every seat into a group: at the beginning, and before every round where partners are drawn."""
-        size = len(self.game.seats)
-        if self._groups and (self.matching == "fixed" or self.groups == 1):
+        if self._groups and not self.repetition.random_partners:
             return
-        table = np.arange(self.groups * size).reshape(self.groups, size)
-        if self.matching == "random" and self.groups > 1:
-            start = 0
-            for count in self.game.players.values():
-                block = table[:, start : start + count].ravel()
-                table[:, start : start + count] = rng.permutation(block).reshape(self.groups, count)
-                start += count
-        self._groups = table.tolist()
-        self._place = [(0, 0)] * (self.groups * size)
+        self._groups = self.repetition.meetings(tuple(self.game.players.values()), rng)
+        self._place = [(0, 0)] * len(self.possible_agents)
         for number, members in enumerate(self._groups):
             for place, seat in enumerate(members):
                 self._place[seat] = (number, place)
@@ -215,7 +198,7 @@ class StrategicEnv(SimultaneousEnv):
         self._played.append((values, paid))
         self._grouped.append(self._groups)
         self._seen.append(self._misread(values, rng))
-        over = self._length.is_over(self.round, rng)
+        over = self.repetition.is_over(self.round, rng)
         cut = not over and self._is_cut()
         agents = self.agents
         if not over and not cut:
@@ -269,10 +252,7 @@ class StrategicEnv(SimultaneousEnv):
         )
 
     def _facts(self, seat: int) -> dict[str, Any]:
-        facts: dict[str, Any] = {"roles": "fixed", "matching": self.matching if self.groups > 1 else "fixed"}
-        facts |= self._length.facts
-        if self.noise:
-            facts["noise"] = self.noise
+        facts: dict[str, Any] = {"roles": "fixed", **self.repetition.facts}
         if self.history == "reputation":
             group, place = self._place[seat]
             partners = [self._groups[group][other] for other in self._orders[place] if other != place]

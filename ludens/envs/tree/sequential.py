@@ -13,7 +13,7 @@ import numpy as np
 
 from ludens.checks import check_choice, check_count, whole_number
 from ludens.envs.base import Observation, ObservationForm, RenderMode, TurnBasedEnv, observation_space
-from ludens.envs.repetition import length
+from ludens.envs.repetition import Matching, Monitoring, repetition
 from ludens.envs.tree import drawing
 from ludens.envs.tree.encoding import Encoding, Masks
 from ludens.envs.tree.nodes import ChanceNode, walk
@@ -28,18 +28,19 @@ if TYPE_CHECKING:
 
 
 class SequentialEnv(TurnBasedEnv):
-    """A game tree, played `rounds` times by one seat per role.
+    """A game tree, repeated, with one seat per role and group.
 
     Args:
         game: the rules.
         environment: the id that turns and errors name.
-        roles: ``"random"`` draws the seats' roles in every round; ``"fixed"`` gives seat i role i.
+        roles: ``"random"`` draws the seats' roles in every round; ``"fixed"`` gives seat i role i of its
+            group.
         method: ``"direct"`` plays move by move. ``"strategy"`` asks every seat for its move at every
             information set that it could reach (in all roles if they are random) before anybody learns
             anything; then these answers determine the round (the strategy method).
-        rounds: how often the game is played; with `continuation`, at most so often.
-        continuation: after every round another one follows with this probability, and a seat does not know
-            which round is the last. None for a known number of rounds.
+        rounds, continuation, groups, matching, history, noise: see `Repetition`. Payoffs follow from what was
+            really done; what a seat learns of finished rounds can be wrong, where that does not contradict
+            what it did and learnt in them.
         memory: k, how many of the last rounds are observed: who moved how in them.
         max_cycles: truncate after so many moves, counted over all seats; None for no limit.
         render_mode: ``"ansi"`` returns text, ``"human"`` prints it, ``"rgb_array"`` returns the tree as a
@@ -64,6 +65,10 @@ class SequentialEnv(TurnBasedEnv):
         method: Method = "direct",
         rounds: int | None = None,
         continuation: float | None = None,
+        groups: int = 1,
+        matching: Matching = "fixed",
+        history: Monitoring = "own",
+        noise: float = 0.0,
         memory: int = 1,
         max_cycles: int | None = None,
         render_mode: RenderMode | None = None,
@@ -74,15 +79,23 @@ class SequentialEnv(TurnBasedEnv):
         name = environment or game.name
         check_choice(name, "roles", roles, get_args(Roles))
         check_choice(name, "method", method, get_args(Method))
-        seats = [f"player_{seat}" for seat in range(len(game.roles))]
+        self.repetition = repetition(
+            name,
+            rounds=rounds,
+            continuation=continuation,
+            groups=groups,
+            matching=matching,
+            history=history,
+            noise=noise,
+        )
+        self.rounds, self.continuation = self.repetition.rounds, self.repetition.continuation
+        seats = [f"player_{seat}" for seat in range(self.repetition.groups * len(game.roles))]
         super().__init__(name, seats, render_mode, observation)
         if not game.information_sets:
             raise UsageError(f"{game!r} asks nobody to decide anything: give it a decision node to play it.")
         self.game = game
         self.roles = roles
         self.method = method
-        self._length = length(name, rounds, continuation)
-        self.rounds, self.continuation = self._length.rounds, self._length.continuation
         self.memory = check_count(name, "memory", memory, least=0)
         self.max_cycles = None if max_cycles is None else check_count(name, "max_cycles", max_cycles)
         self.moves = 0
@@ -103,10 +116,10 @@ class SequentialEnv(TurnBasedEnv):
     def stochastic(self) -> bool:
         """Whether the seed matters before anybody has drawn an action."""
         nature = any(isinstance(node, ChanceNode) for _, node in walk(self.game.root))
-        return self.roles == "random" or nature or self._length.random
+        return self.roles == "random" or nature or self.repetition.stochastic
 
     def _declaration(self, agent: str) -> dict[str, Any]:
-        own = self.game.roles[self.possible_agents.index(agent)]
+        own = self.game.roles[self.possible_agents.index(agent) % len(self.game.roles)]
         roles = list(self.game.roles) if self.roles == "random" else [own]
         return {"kind": "tree", "family": self.game.name, "memory": self.memory, "roles": roles}
 
@@ -116,7 +129,7 @@ class SequentialEnv(TurnBasedEnv):
             self.possible_agents,
             roles=self.roles,
             method=self.method,
-            length=self._length,
+            repetition=self.repetition,
             rng=rng,
         )
         self.moves = 0
@@ -156,6 +169,9 @@ class SequentialEnv(TurnBasedEnv):
         assert progress is not None
         assert node is not None
         past = (finished[agent] for finished in progress.past)
+        facts = self.repetition.facts
+        if self.repetition.history == "reputation":
+            facts["reputation"] = progress.reputation(agent)
         return tree_turn(
             self.game,
             node,
@@ -167,7 +183,7 @@ class SequentialEnv(TurnBasedEnv):
             rounds=self.rounds,
             method=self.method,
             roles=self.roles,
-            facts=self._length.facts,
+            facts=facts,
         )
 
     def _text(self) -> str:
@@ -204,10 +220,10 @@ class SequentialEnv(TurnBasedEnv):
         progress = self._progress
         if progress is None:
             return (), ""
-        path, number, sitting = tuple(progress.path), len(progress.past) + 1, progress.sitting
-        if progress.past and (not path or progress.pending is None):
-            path, number = progress.past[-1][self.possible_agents[0]].path, len(progress.past)
-            sitting = {seen.role: agent for agent, seen in progress.past[-1].items()}
+        shown, number = progress.present, len(progress.past) + 1
+        if progress.past and (not any(each.path for each in progress.groups) or progress.pending is None):
+            shown, number = progress.finished[-1][0], len(progress.past)
+        path, sitting = tuple(shown.path), shown.sitting
         caption = ", ".join(f"{role}: {sitting[role]}" for role in self.game.roles)
         if self.method == "strategy" and self.roles == "random" and not path:
             caption = "roles are drawn once all have answered"

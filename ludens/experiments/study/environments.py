@@ -48,9 +48,7 @@ def described(env: Mapping[str, Any] | Env) -> dict[str, Any]:
     rules: dict[str, Any] = {"payoffs": list(game.parameters.values())}
     if game.protocol is not None:
         rules = {"protocol": game.protocol}
-    options = rules | {"roles": inner.roles, "method": inner.method, "rounds": inner.rounds}
-    if inner.continuation is not None:
-        options["continuation"] = inner.continuation
+    options = rules | {"roles": inner.roles, "method": inner.method} | inner.repetition.options
     if inner.max_cycles is not None:
         options["max_cycles"] = inner.max_cycles
     return {"id": inner.environment, **options}

@@ -73,6 +73,19 @@ def test_what_is_asked_in_a_later_round_is_as_recorded(name):
     assert text == (GOLDEN / f"later-{name}.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("framing", ["neutral", "twin", "story"])
+def test_what_is_asked_in_a_later_round_of_a_tree_among_many_is_as_recorded(framing):
+    env = make_env(
+        "trust", protocol="TG3", rounds=4, groups=2, matching="random", history="reputation", noise=0.1
+    )
+    env.reset(seed=3)
+    for action in (1, 0, 0):
+        env.step(action)
+    assert len(env.turn().past) == 1
+    text = said(env.turn(), framing)
+    assert text == (GOLDEN / f"later-{framing}-trust.txt").read_text(encoding="utf-8")
+
+
 def duopoly() -> StrategicEnv:
     env = StrategicEnv(replace(find_game("CO1"), actions={"firm": Interval(0.0, 120.0)}), rounds=3)
     env.reset(seed=1)

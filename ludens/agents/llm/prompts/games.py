@@ -24,7 +24,7 @@ from ludens.agents.llm.prompts.tables import PROGRAMS, Table, show, table_of
 from ludens.agents.llm.prompts.templates import WORDINGS, Prompt, WordingError
 from ludens.agents.llm.prompts.tree import LabelledTree, rotation
 from ludens.agents.policy import Wording
-from ludens.envs import GameTree, InformationSet, PastRound, Scale, StrategicGame, Turn
+from ludens.envs import GameTree, InformationSet, PastRound, Scale, Step, StrategicGame, Turn
 from ludens.envs.strategic.turns import as_tree
 
 Format = Literal["letter", "json"]
@@ -500,8 +500,11 @@ def _labelled(facts: Mapping[str, Any], tree: LabelledTree, letters: Sequence[st
     if "reputation" not in facts:
         return facts
     labels = {name: letters[place] for places in tree.places.values() for name, place in places.items()}
-    told = tuple(tuple(labels[name] for name in each) for each in facts["reputation"])
-    return {**facts, "reputation": told}
+
+    def told(deed: str | tuple[Step, ...]) -> str | list[dict[str, Any]]:
+        return labels[deed] if isinstance(deed, str) else tree.steps(deed)
+
+    return {**facts, "reputation": [[told(deed) for deed in each] for each in facts["reputation"]]}
 
 
 def _seen(turn: Turn, past: PastRound) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class LabelledTree:
             "draws": [
                 {
                     "number": number,
-                    "known": self._steps(self.paths[label][0]),
+                    "known": self.steps(self.paths[label][0]),
                     "branches": [
                         {"label": str(place + 1), "share": share}
                         for place, share in enumerate(shares.values())
@@ -51,12 +51,12 @@ class LabelledTree:
                 }
                 for number, (label, shares) in enumerate(self.chances.items(), 1)
             ],
-            "outcomes": [{"steps": self._steps(leaf.path), "points": leaf.payoffs} for leaf in leaves],
-            "known": self._steps(turn.known),
+            "outcomes": [{"steps": self.steps(leaf.path), "points": leaf.payoffs} for leaf in leaves],
+            "known": self.steps(turn.known),
             "past": [
                 {
                     "role": roles.index(past.role) + 1,
-                    "steps": self._steps(past.path),
+                    "steps": self.steps(past.path),
                     "points": [past.payoffs[role] for role in roles],
                 }
                 for past in turn.past
@@ -68,16 +68,17 @@ class LabelledTree:
 
     def _move(self, node: InformationSet) -> dict[str, Any]:
         options = sorted(node.options, key=self.places[node.label].__getitem__)
-        steps = self._steps([Step(node.label, option, node.role) for option in options])
+        steps = self.steps([Step(node.label, option, node.role) for option in options])
         return {
             "role": self.game.roles.index(node.role) + 1,
             "labels": [step["label"] for step in steps],
             "steps": steps,
-            "known": self._steps(node.known),
+            "known": self.steps(node.known),
             "hidden": any(len(path) > len(node.known) for path in self.paths[node.label]),
         }
 
-    def _steps(self, path: Sequence[Step]) -> list[dict[str, Any]]:
+    def steps(self, path: Sequence[Step]) -> list[dict[str, Any]]:
+        """Return the steps of a path as a template names them."""
         return [self._step(step) for step in path]
 
     def _step(self, step: Step) -> dict[str, Any]:
