@@ -6,9 +6,15 @@ from functools import partial
 
 import pytest
 
+from ludens.agents import CallablePolicy
+from ludens.agents.journal import current_journal
 from ludens.agents.llm import loop
+from ludens.agents.policy import Call, Decision
+from ludens.envs import make_env
 from ludens.experiments.runs.commits import Commits
 from ludens.experiments.runs.database import StoreError
+from ludens.experiments.runs.executors.base import Common
+from ludens.experiments.runs.recorder import EpisodeTask, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.store import create_run
@@ -94,6 +100,34 @@ def test_another_thread_finds_its_change_kept_at_once(store):
         assert statuses(store)[2] == "done"
 
     asyncio.run(play())
+
+
+def test_an_answer_is_kept_before_the_same_decision_asks_again():
+    class Line:
+        common, heard, kept = Common(), [], []
+
+        def tell(self, message):
+            self.heard.append(message)
+
+        async def settled(self):
+            self.kept = list(self.heard)
+
+    async def asks_twice(turn, rng):
+        journal = current_journal()
+        for reply in ("Well.", "A"):
+            async with journal.asking("m"):
+                told = [message for message in line.heard if message[0] == "call"]
+                assert all(message in line.kept for message in told)
+            journal.record(Call("m", (), reply, "ok"))
+        return Decision(0)
+
+    line, policy = Line(), CallablePolicy(lambda turn: 0, name="asks twice")
+    policy.adecide = asks_twice
+    env = make_env("trust-v0")
+    env.reset(seed=1)
+    recorder = Recorder(EpisodeTask(EpisodeSpec(0, {})), 1, line)
+    asyncio.run(recorder.decide(policy, env.turn(env.agent_selection)))
+    assert [message[0] for message in line.kept].count("call") == 2
 
 
 def test_a_policy_that_is_not_asynchronous_may_ask_within_a_run():

@@ -55,12 +55,13 @@ class Commits:
             self.write()
 
     async def settled(self) -> None:
-        """Wait until the changes so far are written, and let other tasks and Ctrl-C have their turn.
+        """Wait until the changes so far are written, and let other tasks and Ctrl-C have their turn. Another
+        thread's own are.
 
         Raises:
             Exception: one could not be written, now or earlier.
         """
-        if self._written is None:
+        if self._written is None or threading.get_ident() != self._thread:
             await asyncio.sleep(0)
         else:
             await asyncio.shield(self._written)

@@ -365,6 +365,8 @@ class _Journal:
     @asynccontextmanager
     async def asking(self, model: str) -> AsyncIterator[Callable[[Paid], None]]:
         request = (self._task.spec.index, self._step, next(self._requests))
+        if self._new:  # what was answered is kept before the same decision asks again
+            await self._line.settled()
         asks = ("asks", request, model)
         if self._task.budgeted:
             await self._line.ask(asks)
