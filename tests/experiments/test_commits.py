@@ -8,9 +8,10 @@ import pytest
 
 from ludens.agents import CallablePolicy
 from ludens.agents.journal import current_journal
-from ludens.agents.llm import loop
+from ludens.agents.llm import client, loop
 from ludens.agents.policy import Call, Decision
 from ludens.envs import make_env
+from ludens.experiments import aplay, play
 from ludens.experiments.runs.commits import Commits
 from ludens.experiments.runs.database import StoreError
 from ludens.experiments.runs.executors.base import Common
@@ -18,6 +19,7 @@ from ludens.experiments.runs.recorder import EpisodeTask, Recorder
 from ludens.experiments.runs.records import EpisodeRecord, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.store import create_run
+from tests.loopback import Loopback, say
 
 
 @pytest.fixture
@@ -140,6 +142,32 @@ def test_a_policy_that_is_not_asynchronous_may_ask_within_a_run():
 
     assert loop.play(run()) == "answer"
     assert loop.run(ask()) == "answer"  # the loop goes on in a thread of its own
+
+
+def test_a_run_in_a_loop_of_the_callers_asks_there_and_leaves_no_connection(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    send, asked_in = client._request, set()
+
+    async def request(*given):
+        asked_in.add(asyncio.get_running_loop())
+        return await send(*given)
+
+    async def main(path):
+        model = {"spec": "openai/loopback", "api_base": server.url, "elicit": "sample"}
+        await aplay("trust-v0", model, episodes=3, path=path)
+        own = asyncio.get_running_loop()
+        assert asked_in == {own}
+        return f"-{id(own)}"
+
+    monkeypatch.setattr(client, "_request", request)
+    with Loopback(otherwise=say("A")) as server:
+        for number in range(2):
+            asked_in.clear()
+            mine = asyncio.run(main(tmp_path / f"{number}.db"))
+            kept = client.load("openai/loopback").in_memory_llm_clients_cache.cache_dict
+            assert not [key for key in kept if key.endswith(mine)]
+        play("trust-v0", {"spec": "openai/loopback", "api_base": server.url}, path=tmp_path / "played.db")
+    assert Run(tmp_path / "1.db").summary().transport_retries == 0
 
 
 def test_two_runs_in_two_threads_each_have_a_loop():

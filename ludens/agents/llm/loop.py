@@ -5,22 +5,29 @@ for all requests they keep their connections, they do not block the caller's loo
 asynchronous can use them too, whether or not a loop runs in its thread (as one does in a notebook).
 
 The loop runs in a thread of its own, except while a run is played: a run takes the loop over (`play`), so
-that its requests need no hop from one thread to another.
+that its requests need no hop from one thread to another. A run that is played in a loop of its caller's asks
+from there (`here`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import inspect
 import os
+import sys
 import threading
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 STOP_WAIT = 2.0
+
+_asking_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("ludens_asking_loop", default=None)
+_tended: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -36,9 +43,44 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+@asynccontextmanager
+async def here() -> AsyncIterator[None]:
+    """Let requests be made in the event loop that runs: those in this context, and in tasks begun in it."""
+    loop = asyncio.get_running_loop()
+    if loop not in _tended:
+        _tended[loop] = _tending()
+        await anext(_tended[loop])
+    token = _asking_loop.set(loop)
+    try:
+        yield
+    finally:
+        _asking_loop.reset(token)
+
+
+async def _tending() -> AsyncGenerator[None, None]:
+    """Close LiteLLM's clients of the event loop that runs when it ends: `asyncio.run` ends its generators
+    before it closes the loop, and connections left open in a closed one are lost.
+    """
+    try:
+        yield
+    finally:
+        loop = asyncio.get_running_loop()
+        del _tended[loop]
+        if (litellm := sys.modules.get("litellm")) is not None:
+            cache = litellm.in_memory_llm_clients_cache
+            for key in [key for key in cache.cache_dict if key.endswith(f"-{id(loop)}")]:
+                client = cache.cache_dict[key]
+                cache.delete_cache(key)  # another loop may get the number of this one
+                if inspect.iscoroutinefunction(close := getattr(client, "close", None)):
+                    with suppress(Exception):
+                        await close()
+
+
 async def shared(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Await a coroutine in the shared loop, while the caller's own loop is free."""
+    """Await a coroutine in the shared loop, while the caller's own loop is free; or `here`."""
     if _models.is_running_here() or _spare.is_running_here():
+        return await coroutine
+    if _asking_loop.get() is asyncio.get_running_loop():
         return await coroutine
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, _models.running()))
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ludens.agents.llm.loop import here
 from ludens.errors import UsageError
 from ludens.experiments.runs.blocking import run_blocking
 from ludens.experiments.runs.budget import Budget, changed_budget
@@ -77,7 +78,8 @@ async def arun_study(
     """
     store, specs, play_one = _started(study, path)
     with store, notebook_bar(_named(study), progress, hidden=study.keyboard) as shown:
-        await _episodes(study, store, specs, play_one, shown)
+        async with here():
+            await _episodes(study, store, specs, play_one, shown)
     return Run(store.path)
 
 

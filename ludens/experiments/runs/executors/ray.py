@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from ludens.agents.llm.loop import here
 from ludens.errors import LudensError
 from ludens.experiments.runs.executors.base import Carry, Common, Executor, Work, check_workers
 from ludens.experiments.runs.executors.crew import Link, crew
@@ -104,8 +105,9 @@ class _Actor:
 
     async def give(self, frames: list[bytes]) -> None:
         """Take frames of the writing process."""
-        for frame in frames:
-            self._worker.receive(frame)
+        async with here():
+            for frame in frames:
+                self._worker.receive(frame)
 
     async def take(self) -> list[bytes]:
         """Return the frames for the writing process, as soon as there are some."""
