@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from ludens.cli import app
-from ludens.errors import UsageError
+from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run
 from ludens.experiments.bench.study import bench
 from ludens.experiments.play.study import PlayConfig, PlayStudy
@@ -341,6 +341,41 @@ def test_homo_moralis_is_trained_on_payoffs_of_one_and_two_digits_unless_told_ot
         data = data_of(plan, Files(tmp_path / str(largest)))
         assert max(value for each in data.train for value in each.payoffs) > largest / 2
         assert all(value <= largest for each in data.train for value in each.payoffs)
+
+
+def test_a_dry_run_counts_the_questions_and_writes_nothing(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    monkeypatch.chdir(tmp_path)
+    asked = ["align", "local/smollm2-135m", "--to", "moralis", "--kappa", "0.5", "--small", "--dry-run"]
+    ran = CliRunner().invoke(app, asked)
+    assert ran.exit_code == 0
+    plan = make_plan("local/smollm2-135m", "moralis", kappa=0.5, sizes=SMALL)
+    files = Files(tmp_path / "kept")
+    assert "Together" in ran.stdout
+    assert not list(tmp_path.iterdir())
+    questions = questions_of(plan, data_of(plan, files))
+    told = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    assert told["questions"]["before: exam"] == 2 * len(questions)  # directly, and with the persona
+    assert told["questions"]["after: exam"] == len(questions)
+    assert told["questions"]["before: pricing"] == SMALL.periods
+    assert told["total"] == sum(told["questions"].values())
+
+
+def test_an_alignment_shares_a_cache(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from ludens.experiments.runs.caching import cache_folder
+
+    def align_with(*given, **more):
+        raise LudensError(f"The cache is {cache_folder()}.")
+
+    monkeypatch.setattr("ludens.training.alignment.stages._align", align_with)
+    pytest.importorskip("trl")
+    asked = ["align", "local/smollm2-135m", "--to", "economicus", "--yes", "--out", str(tmp_path / "a")]
+    ran = CliRunner().invoke(app, [*asked, "--cache", str(tmp_path / "kept")])
+    assert ran.exit_code == 1
+    assert f"The cache is {tmp_path / 'kept'}." in ran.stderr
 
 
 def test_all_questions_of_an_alignment_have_one_budget(tmp_path):

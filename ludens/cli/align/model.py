@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ludens.cli.align.group import ALIGN, align_app
-from ludens.cli.blocks import ExecutorOptions, LimitOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, ExecutorOptions, with_blocks
 from ludens.cli.options import Json, Seed, names
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
@@ -19,6 +19,7 @@ from ludens.errors import UsageError
 if TYPE_CHECKING:
     from ludens.experiments.runs.recorder import OnProgress
     from ludens.training.alignment import AlignmentResult
+    from ludens.training.alignment.plan import Plan
     from ludens.training.data.games import Payoffs
 
 To = Annotated[
@@ -123,7 +124,7 @@ def model(
     small: Annotated[
         bool, typer.Option("--small", help="Ask only as many questions as the demonstration.")
     ] = False,
-    limits: LimitOptions,
+    budget: BudgetOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -135,11 +136,13 @@ def model(
     """Fine-tune a model toward chosen preferences, measure it before and after, and write a report.
 
     The same command goes on where it was stopped. Limits hold for all questions together, before and after,
-    and not for the training. Further commands: data, report, export, provider.
+    and not for the training. Models on this machine cost nothing, so nobody is asked before. Further
+    commands: data, report, export, provider.
     """
     from dataclasses import replace
 
     from ludens.experiments.runs.budget import Budget
+    from ludens.experiments.runs.caching import caching
     from ludens.training.alignment import align, load_result, make_plan
     from ludens.training.alignment.plan import SMALL, Sizes
 
@@ -177,13 +180,18 @@ def model(
         batched=batched,
         sizes=sizes,
     )
+    folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
+    limits = Budget.read(budget.limits)
+    if budget.dry_run:
+        _foresee(plan, folder, as_json)
+        return
     if batched:
         from ludens.agents.local import Settings, register
         from ludens.training.alignment.stages import questions_open
 
         register(settings=Settings(slots=questions_open(plan)))
-    folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
-    files = align(plan, folder, stage=_stage, budget=Budget.read(limits.limits))
+    with caching(budget.cache):
+        files = align(plan, folder, stage=_stage, budget=limits)
     _print(load_result(files.folder), as_json)
 
 
@@ -309,6 +317,23 @@ def _stage(name: str) -> Iterator[OnProgress | None]:
         screen.print(name, markup=False)
     with progress_bar(screen, name) as progress:
         yield progress
+
+
+def _foresee(plan: Plan, folder: Path, as_json: bool) -> None:
+    from ludens.training.alignment.stages import questions_foreseen
+
+    foreseen = questions_foreseen(plan, folder)
+    total = sum(foreseen.values())
+    if as_json:
+        print_json({"questions": foreseen, "total": total, "costs": False})
+        return
+    lines = [f"{title}: {count:,} questions" for title, count in foreseen.items()]
+    lines.append(
+        f"Together {total:,} questions to models on this machine, which cost nothing; the training is not "
+        "counted."
+    )
+    for line in lines:
+        console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(result: AlignmentResult, as_json: bool) -> None:

@@ -28,7 +28,7 @@ class Allowance:
         Raises:
             BudgetSpentError: the budget of the alignment is spent, now or at the end.
         """
-        if self._budget is None or _is_done(path):
+        if self._budget is None or is_done(path):
             yield None
             return
         try:
@@ -62,7 +62,8 @@ class Allowance:
         )
 
 
-def _is_done(path: Path) -> bool:
+def is_done(path: Path) -> bool:
+    """Return whether the file holds a run that is done."""
     if not path.exists():
         return False
     with Run(path) as run:

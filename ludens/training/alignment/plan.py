@@ -311,6 +311,24 @@ def open_folder(directory: str | os.PathLike[str], plan: Plan) -> Path:
         AlignmentError: the folder cannot be written.
     """
     folder = Path(directory)
+    if is_begun(folder, plan):
+        return folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / PLAN, json.dumps(plan.to_config(), indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise AlignmentError(
+            f"The folder {folder} cannot be written ({error.strerror}): name another."
+        ) from None
+    return folder
+
+
+def is_begun(folder: Path, plan: Plan) -> bool:
+    """Return whether the folder holds the alignment of this plan; False if it is new or empty.
+
+    Raises:
+        UsageError: it holds something else, or another plan.
+    """
     if (folder / PLAN).exists():
         held = read_plan(folder)
         if held != plan:
@@ -320,17 +338,10 @@ def open_folder(directory: str | os.PathLike[str], plan: Plan) -> Path:
                 if getattr(held, each.name) != getattr(plan, each.name)
             )
             raise UsageError(f"{folder} holds another alignment ({other}): name another folder with --out.")
-        return folder
+        return True
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty and holds no alignment: name another folder with --out.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / PLAN, json.dumps(plan.to_config(), indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise AlignmentError(
-            f"The folder {folder} cannot be written ({error.strerror}): name another."
-        ) from None
-    return folder
+    return False
 
 
 def _setting_text(value: object) -> str:

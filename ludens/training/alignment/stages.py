@@ -27,12 +27,14 @@ from ludens.experiments.runs.lock import RunLock
 from ludens.experiments.runs.progress import notebook_bar
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.study.engine import complete
-from ludens.training.alignment.allowance import Allowance
+from ludens.experiments.study.questions import is_language_model
+from ludens.experiments.study.registry import AnyStudy
+from ludens.training.alignment.allowance import Allowance, is_done
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
-from ludens.training.alignment.plan import PLAN, Plan, Sizes, open_folder
+from ludens.training.alignment.plan import PLAN, Plan, Sizes, is_begun, open_folder
 from ludens.training.data.build import HELD_OUT, build_dataset
 from ludens.training.data.dataset import DataSet
-from ludens.training.evaluation.exam import CONCURRENCY, PolicyUnderTest, examine, policy_under_test
+from ludens.training.evaluation.exam import CONCURRENCY, PolicyUnderTest, exam_of, policy_under_test
 from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
 
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
@@ -131,9 +133,13 @@ def data_of(plan: Plan, files: Files) -> DataSet:
     """Return the data set of a plan; build it if the folder does not hold it yet."""
     if files.data.exists():
         return DataSet.read(files.data)
-    data = _built(plan, plan.examples, test=max(64, plan.sizes.held_out))
+    data = _data_of(plan)
     data.write(files.data)
     return data
+
+
+def _data_of(plan: Plan) -> DataSet:
+    return _built(plan, plan.examples, test=max(64, plan.sizes.held_out))
 
 
 def _built(plan: Plan, examples: int, test: int = 64) -> DataSet:
@@ -214,92 +220,113 @@ def _ask(
     allowance: Allowance,
 ) -> None:
     """Ask the questions of the exam, play the protocols, and run the transfer studies."""
-    sizes = plan.sizes
-    exam: dict[str, Any] = {"target": plan.preferences, "seed": plan.seed}
-    who = policies_under_test(plan, files, when)
+    for title, path, study in _runs(plan, files, asked, when):
+        with begin(title) as progress, allowance.of(path) as budget:
+            limited = study if budget is None else type(study)(study.config.changed(budget=budget))
+            complete(limited, path, progress=progress)
+
+
+def _runs(
+    plan: Plan, files: Files, asked: tuple[Question, ...], when: str, data: DataSet | None = None
+) -> Iterator[tuple[str, Path, AnyStudy]]:
+    """Yield what is run before or after tuning: the title, the file, and the study.
+
+    What a study is after tuning depends on the files that are there, so it is made when its turn comes.
+    """
+    sizes, seed = plan.sizes, plan.seed
+    who = policies_under_test(plan, files, when, data)
     if when == "before":
         # The base writes at length when it may think: it is asked only the first questions.
         few = tuple(question for name in TAUGHT for question in _first(asked, name, sizes))
         thinking = tuple(each for each in who if each.sets is not None)
         who = tuple(each for each in who if each.sets is None)
         if thinking and few:
-            path = files.run(when, "thinking")
-            with begin("before: thinking first") as progress, allowance.of(path) as budget:
-                examine(thinking, few, path, budget=budget, progress=progress, **exam)
-    exam["concurrency"] = questions_open(plan)
-    path = files.run(when, "exam")
-    with begin(f"{when}: exam") as progress, allowance.of(path) as budget:
-        examine(who, asked, path, budget=budget, progress=progress, **exam)
+            exam = exam_of(thinking, few, plan.preferences, seed=seed)
+            yield "before: thinking first", files.run(when, "thinking"), exam
+    at_once = {"seed": seed, "concurrency": questions_open(plan)}
+    yield f"{when}: exam", files.run(when, "exam"), exam_of(who, asked, plan.preferences, **at_once)
     if when == "after" and sizes.greedy:
         taught = tuple(question for question in asked if question.set in TAUGHT)
-        path = files.run(when, "greedy")
-        with begin("after: greedy replies") as progress, allowance.of(path) as budget:
-            examine([greedy(who[0])], taught, path, budget=budget, progress=progress, **exam)
-        path = files.run(when, "greedy-protocols")
-        with begin("after: greedy in the protocols") as progress, allowance.of(path) as budget:
-            _protocols(plan, (greedy(who[0]),), path, budget, progress)
-    path = files.run(when, "protocols")
-    with begin(f"{when}: protocols") as progress, allowance.of(path) as budget:
-        _protocols(plan, who, path, budget, progress)
+        exam = exam_of([greedy(who[0])], taught, plan.preferences, **at_once)
+        yield "after: greedy replies", files.run(when, "greedy"), exam
+        protocols = _protocols(plan, (greedy(who[0]),))
+        yield "after: greedy in the protocols", files.run(when, "greedy-protocols"), protocols
+    yield f"{when}: protocols", files.run(when, "protocols"), _protocols(plan, who)
+    model = plan.base if when == "before" else tuned_model(files)
+    tabled = {name: value for name, value in who[0].spec.items() if name in TABLE_SETTINGS}
     if sizes.periods:
-        from ludens.training.evaluation.transfer import market_pairs, play_market, play_pair
+        from ludens.training.evaluation.transfer import RIVAL, market_of, market_pairs
 
-        path = files.run(when, "pricing")
-        with begin(f"{when}: pricing") as progress, allowance.of(path) as budget:
-            model = plan.base if when == "before" else tuned_model(files)
-            play_market(model, path, sizes.periods, seed=plan.seed, budget=budget, progress=progress)
+        market = market_of((model, RIVAL), sizes.periods, seed=seed)
+        yield f"{when}: pricing", files.run(when, "pricing"), market
         if plan.tabled and when == "after":
-            kappa = plan.preferences.kappa
-            tabled = {name: value for name, value in who[0].spec.items() if name in TABLE_SETTINGS}
-            for name, pair in market_pairs({**tabled, "layout": TABLE}, kappa).items():
-                path = files.run("after", f"pricing-{name}")
-                with begin(f"after: pricing, {name}") as progress, allowance.of(path) as budget:
-                    play_pair(pair, path, sizes.periods, seed=plan.seed, budget=budget, progress=progress)
-
+            pairs = market_pairs({**tabled, "layout": TABLE}, plan.preferences.kappa)
+            for name, pair in pairs.items():
+                market = market_of(pair, sizes.periods, seed=seed)
+                yield f"after: pricing, {name}", files.run("after", f"pricing-{name}"), market
     if sizes.studies:
-        from ludens.training.evaluation.transfer import ask_dilemmas
+        from ludens.training.evaluation.transfer import dilemmas_of
 
-        path = files.run(when, "vehicles")
-        with begin(f"{when}: autonomous vehicles") as progress, allowance.of(path) as budget:
-            model = plan.base if when == "before" else tuned_model(files)
-            ask_dilemmas(model, path, sizes.studies, seed=plan.seed, budget=budget, progress=progress)
+        dilemmas = dilemmas_of(model, sizes.studies, seed=seed)
+        yield f"{when}: autonomous vehicles", files.run(when, "vehicles"), dilemmas
         if plan.tabled and when == "after":
-            tabled = {name: value for name, value in who[0].spec.items() if name in TABLE_SETTINGS}
-            path = files.run(when, "vehicles-table")
-            with begin("after: autonomous vehicles, as tables") as progress, allowance.of(path) as budget:
-                ask_dilemmas(
-                    {**tabled, "format": "letter", "label": TUNED},
-                    path,
-                    sizes.studies,
-                    framing=TABLE,
-                    kappa=plan.preferences.kappa,
-                    seed=plan.seed,
-                    budget=budget,
-                    progress=progress,
-                )
+            dilemmas = dilemmas_of(
+                {**tabled, "format": "letter", "label": TUNED},
+                sizes.studies,
+                framing=TABLE,
+                kappa=plan.preferences.kappa,
+                seed=seed,
+            )
+            yield "after: autonomous vehicles, as tables", files.run(when, "vehicles-table"), dilemmas
+
+
+def questions_foreseen(plan: Plan, out: str | os.PathLike[str]) -> dict[str, int]:
+    """Return how many questions models will be asked, by the title of the run; nothing is asked, and nothing
+    is written. Runs that are done ask nothing more, and a question that is asked again is not counted.
+
+    Args:
+        plan: the plan, from `make_plan`.
+        out: the folder of the alignment, new or begun.
+
+    Raises:
+        UsageError: the folder holds something else, or another plan.
+    """
+    is_begun(Path(out), plan)
+    files = Files(Path(out))
+    data = DataSet.read(files.data) if files.data.exists() else _data_of(plan)
+    asked = questions_of(plan, data)
+    return {
+        title: _questions_in(study)
+        for when in ("before", "after")[0 if plan.sizes.compared else 1 :]
+        for title, path, study in _runs(plan, files, asked, when, data)
+        if not is_done(path)
+    }
+
+
+def _questions_in(study: AnyStudy) -> int:
+    from ludens.experiments.pricing.study import PricingStudy
+
+    if isinstance(study, PricingStudy):
+        return study.config.periods * sum(map(is_language_model, study.config.firms))
+    cast = study.cast()
+    return sum(is_language_model(cast[str(labels["policy"])]) for labels in study.episodes())
 
 
 def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Question, ...]:
     return tuple(question for question in asked if question.set == name)[: sizes.thinking]
 
 
-def _protocols(
-    plan: Plan,
-    who: tuple[PolicyUnderTest, ...],
-    path: Path,
-    budget: Budget | None,
-    progress: OnProgress | None,
-) -> None:
-    config = BenchConfig(
-        models=[each.named for each in who],
-        framings=("neutral",),
-        replicates=plan.sizes.replicates,
-        protocols=plan.sizes.protocols,
-        seed=plan.seed,
-        concurrency=questions_open(plan),
-        budget=budget,
+def _protocols(plan: Plan, who: tuple[PolicyUnderTest, ...]) -> BenchStudy:
+    return BenchStudy(
+        BenchConfig(
+            models=[each.named for each in who],
+            framings=("neutral",),
+            replicates=plan.sizes.replicates,
+            protocols=plan.sizes.protocols,
+            seed=plan.seed,
+            concurrency=questions_open(plan),
+        )
     )
-    complete(BenchStudy(config), path, progress=progress)
 
 
 def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:

@@ -336,14 +336,25 @@ def examine(
         LudensError: a model cannot be reached; the answers so far are kept.
         RunInterrupted: Ctrl-C; the answers so far are kept.
     """
-    config = ExamConfig(
-        policies=[each.named for each in policies],
-        questions=[asdict(each) for each in questions],
-        alpha=target.alpha,
-        beta=target.beta,
-        kappa=target.kappa,
-        seed=seed,
-        concurrency=concurrency,
-        budget=budget,
+    study = exam_of(policies, questions, target, seed=seed, concurrency=concurrency, budget=budget)
+    return complete(study, path, progress=progress)
+
+
+def exam_of(
+    policies: Sequence[PolicyUnderTest], questions: Sequence[Question], target: Preferences, **config: Any
+) -> ExamStudy:
+    """Return the exam of these policies; `config` has the other keys of `ExamConfig`.
+
+    Raises:
+        UsageError: labels are not distinct, or a question is of no game.
+    """
+    return ExamStudy(
+        ExamConfig(
+            policies=[each.named for each in policies],
+            questions=[asdict(each) for each in questions],
+            alpha=target.alpha,
+            beta=target.beta,
+            kappa=target.kappa,
+            **config,
+        )
     )
-    return complete(ExamStudy(config), path, progress=progress)

@@ -70,8 +70,14 @@ def play_market(
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was played is kept.
     """
-    config = PricingConfig(firms=(model, RIVAL), periods=periods, seed=seed, budget=budget)
-    complete(PricingStudy(config), path, progress=progress)
+    complete(market_of((model, RIVAL), periods, seed=seed, budget=budget), path, progress=progress)
+
+
+def market_of(firms: tuple[Any, Any], periods: int, **config: Any) -> PricingStudy:
+    """Return the study in which two firms price in the baseline market; `config` has other keys of
+    `PricingConfig`.
+    """
+    return PricingStudy(PricingConfig(firms=firms, periods=periods, **config))
 
 
 def market_pairs(model: Mapping[str, Any], kappa: float) -> dict[str, tuple[Any, Any]]:
@@ -81,24 +87,6 @@ def market_pairs(model: Mapping[str, Any], kappa: float) -> dict[str, tuple[Any,
     oracle = {"spec": "myopic", "kappa": kappa} if kappa else RIVAL
     pairs = ((dict(model), dict(model)), (dict(model), RIVAL), (oracle, oracle), (oracle, RIVAL))
     return dict(zip(PAIRS, pairs, strict=True))
-
-
-def play_pair(
-    firms: tuple[Any, Any],
-    path: str | os.PathLike[str],
-    periods: int,
-    *,
-    seed: int = 0,
-    budget: Budget | None = None,
-    progress: OnProgress | None = None,
-) -> None:
-    """Let two firms price in the baseline market, or resume that run.
-
-    Raises:
-        LudensError: a model cannot be reached, or the run cannot be written; what was played is kept.
-    """
-    config = PricingConfig(firms=firms, periods=periods, seed=seed, budget=budget)
-    complete(PricingStudy(config), path, progress=progress)
 
 
 def read_market(path: str | os.PathLike[str]) -> MarketPath:
@@ -139,16 +127,25 @@ def ask_dilemmas(
     Raises:
         LudensError: a model cannot be reached, or the run cannot be written; what was answered is kept.
     """
+    study = dilemmas_of(model, studies, framing=framing, kappa=kappa, seed=seed, budget=budget)
+    complete(study, path, progress=progress)
+
+
+def dilemmas_of(
+    model: str | Mapping[str, Any],
+    studies: Sequence[int],
+    *,
+    framing: str = "neutral",
+    kappa: float = 0.5,
+    **config: Any,
+) -> AvStudy:
+    """Return the study in which a model is asked about autonomous vehicles; `config` has other keys of
+    `AvConfig`.
+    """
     references = tuple(dict.fromkeys((*REFERENCES, *([f"homo_moralis:{kappa:g}"] if kappa else []))))
-    config = AvConfig(
-        models=[model],
-        studies=studies,
-        framings=[framing],
-        references=references,
-        seed=seed,
-        budget=budget,
+    return AvStudy(
+        AvConfig(models=[model], studies=studies, framings=[framing], references=references, **config)
     )
-    complete(AvStudy(config), path, progress=progress)
 
 
 def read_dilemmas(path: str | os.PathLike[str]) -> tuple[DilemmaMeasures, ...]:
