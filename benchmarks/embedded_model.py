@@ -8,6 +8,13 @@ at the three decision nodes of its players, with one token of reply and the log-
 probable tokens. The sides take turns within each repetition, so that other load on the machine affects both;
 the ratio is the median over repetitions. It should be at least 0.8.
 
+    python benchmarks/embedded_model.py --together
+
+compares requests that are evaluated together (``--batched`` on the command line) with the same ones evaluated
+one at a time: processor time per request, which other programs on the machine change little, and how far the
+probabilities of first tokens lie apart. Beside it stands the physical limit of short answers: the processor
+time in which the tokens that must be read are read in one piece by llama.cpp alone.
+
 The script also shows a property that llama.cpp alone does not have: through ludens, the same request gives
 the same log-probabilities regardless of earlier and concurrent requests.
 """
@@ -16,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
 import statistics
 import time
@@ -36,6 +44,21 @@ REQUEST: dict[str, Any] = {
     "temperature": 1.0,
     "seed": 1,
 }
+REASONED: dict[str, Any] = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "reply",
+        "schema": {
+            "type": "object",
+            "properties": {
+                "reasoning": {"type": "string", "maxLength": 100},
+                "choice": {"enum": ["A", "B"]},
+            },
+            "required": ["reasoning", "choice"],
+        },
+    },
+}
+"""A reply with a reason before its choice."""
 Chat = list[dict[str, str]]
 
 
@@ -68,13 +91,13 @@ def games(count: int, rng: random.Random) -> list[Chat]:
     return prompts
 
 
-def ours(prompts: list[Chat], concurrency: int, model: str = MODEL) -> tuple[float, list[float]]:
+def ours(prompts: list[Chat], concurrency: int, model: str = MODEL, **more: Any) -> tuple[float, list[float]]:
     """Return the seconds for all prompts through LiteLLM, and the first tokens' log-probabilities."""
     import litellm
 
     async def ask(gate: asyncio.Semaphore, prompt: Chat) -> float:
         async with gate:
-            reply = await litellm.acompletion(model=model, messages=prompt, **REQUEST)
+            reply = await litellm.acompletion(model=model, messages=prompt, **REQUEST | more)
         return float(reply.choices[0].logprobs.content[0].top_logprobs[0].logprob)
 
     async def all_of_them() -> list[float]:
@@ -101,13 +124,64 @@ def bare(server: Any, prompts: list[Chat], concurrency: int) -> tuple[float, lis
     return time.perf_counter() - begun, values
 
 
+def together(count: int, repetitions: int) -> None:
+    """Measure and print what evaluating requests together gains and changes."""
+    server, rng = load(resolve(MODEL), SETTINGS), random.Random(0)
+    bare(server, games(1, rng), 1), ours(games(1, rng), 1)
+    limit: list[float] = []
+    apart: list[float] = []
+    short: dict[bool, list[float]] = {False: [], True: []}
+    long: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(repetitions):
+        # Three questions as one prompt, of which nothing was read before.
+        whole = [{"role": "user", "content": "\n".join(p[1]["content"] for p in games(1, rng))}]
+        used = time.process_time()
+        reply = server.handle_chat_completions({"messages": whole, "max_tokens": 1, "cache_prompt": False})
+        read = (time.process_time() - used) / reply["usage"]["prompt_tokens"]
+        prompts = games(count, rng)
+        limit.append(read * must_be_read(server, prompts) / len(prompts))
+        values = {}
+        for batched in (False, True):
+            used = time.process_time()
+            values[batched] = ours(prompts, 8, batched=batched)[1]
+            short[batched].append((time.process_time() - used) / len(prompts))
+            used = time.process_time()
+            ours(prompts, 8, batched=batched, max_tokens=40, response_format=REASONED)
+            long[batched].append((time.process_time() - used) / len(prompts))
+        apart += [abs(math.exp(a) - math.exp(b)) for a, b in zip(values[False], values[True], strict=True)]
+    print("Processor seconds per request (median over repetitions):")
+    for name, measured in (("1 token", short), ("up to 40 tokens", long)):
+        alone, grouped = (statistics.median(measured[batched]) for batched in (False, True))
+        gain = statistics.median(a / b for a, b in zip(measured[False], measured[True], strict=True))
+        print(f"{name:>16}: {alone:.2f} one at a time, {grouped:.2f} together: {gain:.2f} times less")
+    for batched, words in ((False, "one at a time"), (True, "together")):
+        ratio = statistics.median(a / b for a, b in zip(limit, short[batched], strict=True))
+        print(f"{ratio:.2f} of the physical limit with 1 token, {words}")
+    print(f"probabilities of first tokens differ by {statistics.mean(apart):.4f}, at most {max(apart):.4f}")
+    close_all()
+
+
+def must_be_read(server: Any, prompts: list[Chat]) -> int:
+    """Return the number of tokens that are read where what neighbouring prompts share is read once."""
+    asked = {"max_tokens": 1, "cache_prompt": True, "id_slot": 0}
+    usages = [
+        server.handle_chat_completions({"messages": prompt, **asked})["usage"]
+        for prompt in sorted(prompts, key=lambda prompt: prompt[-1]["content"])
+    ]
+    return sum(each["prompt_tokens"] - each["prompt_tokens_details"]["cached_tokens"] for each in usages)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--games", type=int, default=8, help="games in each measurement, three prompts each")
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--together", action="store_true", help="compare requests evaluated together")
     arguments = parser.parse_args()
     register(settings=SETTINGS)
+    if arguments.together:
+        together(arguments.games, arguments.repetitions)
+        return
     server = load(resolve(MODEL), SETTINGS)
     rng = random.Random(0)
     warm = games(1, rng)

@@ -69,6 +69,14 @@ class ModelOptions:
         int | None,
         _of_models(help="Seed sent with every request; by default drawn from the run's own."),
     ] = None
+    batched: Annotated[
+        bool | None,
+        _of_models(
+            "--batched/--one-at-a-time",
+            help="Whether models on this machine evaluate requests together: faster, but log-probabilities "
+            "depend in the second decimal on the other requests; by default GGUF files do not.",
+        ),
+    ] = None
     headers: Annotated[
         list[str] | None,
         _of_models(
@@ -100,6 +108,7 @@ class ModelOptions:
             "reasoning_effort": self.reasoning_effort,
             "max_tokens": self.reply_tokens,
             "seed": self.model_seed,
+            "batched": self.batched,
             "headers_from": self.headers or None,
         }
         settings = {name: value for name, value in named.items() if value is not None}

@@ -28,6 +28,17 @@ MODEL = "local/smollm2-135m"
 LETTER = [{"role": "user", "content": "Answer with one letter, A or B."}]
 ANIMAL = [{"role": "user", "content": "Name an animal."}]
 SMALL = Settings(slots=16, context=256)
+ONE_WORD = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "reply",
+        "schema": {
+            "type": "object",
+            "properties": {"animal": {"type": "string", "maxLength": 9}},
+            "required": ["animal"],
+        },
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -279,9 +290,36 @@ def test_what_prompts_have_in_common_is_read_once():
 
 def test_replies_generated_together_have_nearly_the_same_probabilities():
     asked = [node(game, other) for game in (1, 2) for other in "AB"]
-    alone, together = (distributions(asked, replace(SMALL, exact=e), max_tokens=20) for e in (True, False))
-    for p, q in zip(alone, together, strict=True):
-        assert abs(math.exp(p["A"]) - math.exp(q["A"])) < 0.1
+    for longest in (1, 20):
+        alone, together = (
+            distributions(asked, replace(SMALL, batched=each), max_tokens=longest) for each in (False, True)
+        )
+        for p, q in zip(alone, together, strict=True):
+            assert abs(math.exp(p["A"]) - math.exp(q["A"])) < 0.1
+
+
+def test_a_request_may_be_evaluated_with_others_and_keeps_its_own_seed(litellm, monkeypatch):
+    used = []
+
+    def engine(reference, settings):
+        used.append(settings.batched)
+        return engine_for(reference, settings)
+
+    monkeypatch.setattr("ludens.agents.local.provider.engine_for", engine)
+    asked = {"model": MODEL, "messages": ANIMAL, "max_tokens": 20, "response_format": ONE_WORD}
+
+    async def together(*seeds, **more):
+        replies = [litellm.acompletion(**asked, seed=seed, **more) for seed in seeds]
+        return [json.loads(text(reply)[0])["animal"] for reply in await asyncio.gather(*replies)]
+
+    named = asyncio.run(together(*range(8), batched=True))
+    assert len(set(named)) > 1
+    alone = [asyncio.run(together(seed, batched=True))[0] for seed in range(8)]
+    assert sum(one == other for one, other in zip(alone, named, strict=True)) > 4  # the last digits differ
+    assert asyncio.run(together(3)) == asyncio.run(together(3, batched=False))
+    assert used == [*[True] * 16, None, False]
+    with pytest.raises(litellm.BadRequestError, match="batched must be True or False, not 'yes'"):
+        litellm.completion(**asked, batched="yes")
 
 
 def test_one_engine_serves_all_and_a_closed_one_is_loaded_again(litellm):

@@ -12,6 +12,7 @@ from ludens.errors import UsageError
 from ludens.experiments import Budget, BudgetSpentError, Run, resume, run_study
 from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from ludens.experiments.runs.budget import Account, Spending
+from ludens.experiments.study.files import parse_study
 from tests.loopback import Loopback, failing, say
 
 WORDS = "SPD5"
@@ -153,6 +154,19 @@ def test_settings_of_models_on_the_command_line_are_sent_and_kept(tmp_path, monk
         (tmp_path / "s.toml").write_text(text, encoding="utf-8")
         assert cli.main(["run", "s.toml", "--temperature", "0.75", "--print-config"]) == 0
         assert capsys.readouterr().out == text.replace("temperature = 0.25", "temperature = 0.75")
+
+
+def test_models_on_this_machine_alone_evaluate_requests_together(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    models = "local/smollm2-135m", "openai/loopback"
+    assert cli.main(["bench", *models, "--batched", "--print-config"]) == 0
+    text = capsys.readouterr().out
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    local, hosted = parse_study(text).config.models
+    assert local == {"spec": models[0], "batched": True}
+    assert hosted == models[1] or hosted == {"spec": models[1]}
+    assert cli.main(["run", "s.toml", "--one-at-a-time", "--print-config"]) == 0
+    assert capsys.readouterr().out == text.replace("batched = true", "batched = false")
 
 
 @pytest.mark.parametrize("given", ["Bearer sk-planted-0001", "sk_planted_0001"])

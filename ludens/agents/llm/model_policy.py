@@ -128,9 +128,10 @@ class ModelPolicy(Policy):
         """Begin the requests of a decision; without `rng` no seed is drawn for them."""
         settings = self.settings
         timeout = settings.timeout or (None if self.local else TIMEOUT)
+        here = {} if settings.batched is None else {"batched": settings.batched}
         endpoint = Endpoint(
             self.model,
-            with_headers(reached(self.connection), settings.headers_from or ()),
+            with_headers(reached(self.connection | here), settings.headers_from or ()),
             timeout,
             settings.patience,
             settings.transport_retries,

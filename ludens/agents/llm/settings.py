@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from ludens.agents.llm.abilities import LOCAL
 from ludens.agents.llm.endpoint import PATIENCE
 from ludens.agents.llm.prompts.games import check_framing
 from ludens.agents.llm.prompts.own import template_text
@@ -223,6 +224,9 @@ class ModelSettings(BaseModel):
             models that take a seed.
         api_base: the address of an OpenAI-compatible server, for models named ``openai/…``. A user and a
             password in it (``http://user:password@host/v1``) are sent, and written nowhere.
+        batched: whether a model on this machine (``local/…``) evaluates requests together, which is faster,
+            and makes log-probabilities depend in the second decimal on the other requests. None for what its
+            engine does: one at a time with GGUF files, together with Transformers.
         headers_from: headers of every request, each written ``NAME=VARIABLE``: the value is that of the
             environment variable, and is written nowhere.
     """
@@ -238,7 +242,17 @@ class ModelSettings(BaseModel):
     max_tokens: Positive = None
     seed: Annotated[int | None, _or_none(_at_least(0))] = None
     api_base: Annotated[str | None, BeforeValidator(_text)] = None
+    batched: Annotated[bool | None, _or_none(BeforeValidator(_flag))] = None
     headers_from: Annotated[tuple[str, ...] | None, _or_none(BeforeValidator(_headers))] = None
+
+    @model_validator(mode="after")
+    def _batched_here(self, info: ValidationInfo) -> Self:
+        if self.batched is not None and not self.model.startswith(LOCAL):
+            raise UsageError(
+                f"{_policy(info)} got batched={self.batched} for {self.model}: it is a setting of models on "
+                "this machine (local/…); leave it out."
+            )
+        return self
 
     @classmethod
     def checked(cls, policy: str, model: object, given: Mapping[str, Any]) -> Self:

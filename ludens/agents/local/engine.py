@@ -34,18 +34,18 @@ class Settings:
         threads: processor threads of one engine; 0 uses every core that this process may use.
         engine: which engine runs the model; "auto" uses llama.cpp for GGUF files and Transformers for the
             rest.
-        exact: whether requests are evaluated one at a time, so that a reply depends on its own request alone
-            and not on earlier or concurrent ones. If False, half of a GGUF engine's slots generate replies of
-            more than 16 tokens together, up to twice as fast in total (shorter replies gain nothing), and a
-            Transformers engine evaluates whole batches, many times faster; log-probabilities then vary in the
-            second decimal with the other requests. None means True for GGUF and False for Transformers.
+        batched: whether requests are evaluated together, which is faster, and varies log-probabilities in the
+            second decimal with the other requests. If False, they are evaluated one at a time, so that a
+            reply depends on its own request alone and not on earlier or concurrent ones. None means False for
+            GGUF and True for Transformers. A request may say so itself (``batched=True`` beside its other
+            parameters).
     """
 
     slots: int = 8
     context: int = 4096
     threads: int = 0
     engine: Literal["auto", "llamacpp", "hf"] = "auto"
-    exact: bool | None = None
+    batched: bool | None = None
 
 
 @dataclass(frozen=True)

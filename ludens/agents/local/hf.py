@@ -45,7 +45,7 @@ class TransformersEngine:
 
     def __init__(self, reference: Reference, settings: Settings) -> None:
         self._name = reference.name
-        self._slots = 1 if settings.exact is True else settings.slots
+        self._slots = 1 if settings.batched is False else settings.slots
         self._model, self._tokenizer = load(reference, threads=settings.threads)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._submitting = threading.Lock()

@@ -41,7 +41,8 @@ class LlamaCppEngine:
         self._name = reference.name
         self._slots = settings.slots
         self._server = load(reference, settings)
-        together = settings.slots // 2 if settings.exact is False else 0
+        self._batched = settings.batched is True
+        together = settings.slots // 2 if self._batched else 0
         self._prefixes = PrefixCache(range(settings.slots - together))
         self._scheduler = Scheduler[EngineReply]("llamacpp", together)
         try:
@@ -95,7 +96,7 @@ class LlamaCppEngine:
         return reply
 
     def _read(self, messages: Sequence[Message]) -> tuple[int, bool]:
-        """Let a slot read the chat's prefix and nothing after it.
+        """Let a slot read the chat's prefix and nothing after it, unless exactness is waived.
 
         Log-probabilities depend, in the second decimal, on where the reading of a prompt was interrupted. It
         is therefore always interrupted at the same place, and a slot reads a prefix in one piece from the
@@ -106,6 +107,8 @@ class LlamaCppEngine:
         """
         first = prefix(messages)
         slot, read_before = self._prefixes.place(first)
+        if self._batched:
+            return slot, True
         if first:
             try:
                 self._ask(slot, first, ChatParams(max_tokens=1, temperature=0.0), keep=read_before)

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -144,10 +145,15 @@ def _submit(model: str, messages: list[Any], given: dict[str, Any]) -> Future[En
 
     if not messages:
         raise RequestError("messages must hold at least one message.")
-    params = read_parameters(given)
+    settings = _settings
+    if (batched := given.get("batched")) is not None:
+        if not isinstance(batched, bool):
+            raise RequestError(f"batched must be True or False, not {batched!r}.")
+        settings = replace(settings, batched=batched)
+    params = read_parameters({name: value for name, value in given.items() if name != "batched"})
     reference = resolve(model)
     _describe(litellm, reference.name, schema=takes_schema(reference))
-    return engine_for(reference, _settings).submit(messages, params)
+    return engine_for(reference, settings).submit(messages, params)
 
 
 def _as_litellm(error: Exception, model: str) -> Exception:

@@ -220,11 +220,12 @@ def with_settings(policies: Iterable[PolicyLike], **settings: Any) -> list[Polic
 
     Args:
         policies: specifications, or policies, which keep what they were made with.
-        settings: of language models; None leaves one out.
+        settings: of language models; None leaves one out. Hosted models do not get those that only models
+            on this machine have.
     """
     more = {name: value for name, value in settings.items() if value is not None}
     return [
-        {**more, **({"spec": policy} if isinstance(policy, str) else policy)}
+        {**_taken(policy, more), **({"spec": policy} if isinstance(policy, str) else policy)}
         if more and not isinstance(policy, Policy) and is_language_model(policy)
         else policy
         for policy in policies
@@ -232,10 +233,15 @@ def with_settings(policies: Iterable[PolicyLike], **settings: Any) -> list[Polic
 
 
 def with_overrides(policy: PolicyLike, settings: Mapping[str, Any]) -> PolicyLike:
-    """Return the policy; a language model with these settings in place of its own."""
+    """Return the policy; a language model with these settings in place of its own, as in `with_settings`."""
     if not settings or isinstance(policy, Policy) or not is_language_model(policy):
         return policy
-    return {**({"spec": policy} if isinstance(policy, str) else policy), **settings}
+    return {**({"spec": policy} if isinstance(policy, str) else policy), **_taken(policy, settings)}
+
+
+def _taken(policy: PolicyLike, settings: Mapping[str, Any]) -> dict[str, Any]:
+    left_out = {"batched"} if is_hosted(policy) else ()
+    return {name: value for name, value in settings.items() if name not in left_out}
 
 
 def in_wording(

@@ -55,6 +55,8 @@ def test_the_signature_shows_the_settings_and_the_description_holds_them(kind):
         {"max_tokens": 0},
         {"seed": -1},
         {"api_base": 8000},
+        {"batched": 1},
+        {"batched": True},  # of a hosted model
         {"temprature": 1},
         {"stream": True},
         {"logprobs": True},
