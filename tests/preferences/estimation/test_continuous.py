@@ -66,7 +66,7 @@ def test_the_gradient_of_a_density_is_its_slope():
         assert found.gradient[0, place] == pytest.approx((above.level[0] - below.level[0]) / 2e-6, rel=1e-4)
 
 
-def giving(a, rho, noise, *, people=16, budgets=8, seed=0):
+def giving(a, rho, noise, *, people=142, budgets=8, seed=0):
     """Choices on budgets drawn from the density of CES preferences."""
     rng = np.random.default_rng(seed)
     shares = np.linspace(0, 1, 4001)

@@ -87,6 +87,21 @@ def test_gradient_is_that_of_differences(own, other, share, rho):
     np.testing.assert_allclose(slope[0, 0, 1], by_rho, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("model", [CES, find_model("crra")], ids=lambda model: model.name)
+def test_second_derivatives_are_those_of_differences(model):
+    """Also where a payoff is 0, where ρ is, and where the curvature is from the series."""
+    table = options(situations=12).attributes
+    if model is not CES:
+        table = np.concatenate([table, np.random.default_rng(1).uniform(0, 1, (12, 3, 1))], axis=-1)
+    phi = np.random.default_rng(2).normal(0, 1, (20, len(model.parameters)))
+    phi[:3, -1] = (0, 1e-4, -1e-4)  # ρ = 1 − e^φ, r = φ: about ρ = 0 and 1
+    level, slope, curvature = model.derivatives(phi, table)
+    expected = model.index(phi, table)
+    np.testing.assert_allclose(level, expected[0])
+    np.testing.assert_allclose(slope, expected[1], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(curvature, model.second_derivative(phi, table), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("theta", [(0.6, 0.5, 8), (0.7, -1.5, 8), (0.5, 0.0, 5), (0.6, -6, 4)])
 def test_planted_parameters_come_back(theta):
     found = fit(drawn(options(), CES, theta, 200, 1), "ces")

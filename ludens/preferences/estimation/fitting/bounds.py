@@ -76,7 +76,9 @@ def maximise_within(
     }
     if ends.keys() - pinned.keys():
         pinned = {**ends, **pinned}
-        optimum = find_optimum(model, choices, model.restrict({**fixed, **pinned}), starts=starts, rng=rng)
+        # What is left moves little where a parameter that ran to an end is held there.
+        near = restriction.expand(optimum.psi)
+        optimum = find_optimum(model, choices, model.restrict({**fixed, **pinned}), begin=near)
     return optimum, pinned
 
 

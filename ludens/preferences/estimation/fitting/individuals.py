@@ -21,7 +21,7 @@ from ludens.preferences.estimation.data.choices import Choices
 from ludens.preferences.estimation.fitting.bounds import Bounds, check_bounds, maximise_within
 from ludens.preferences.estimation.fitting.likelihood import Value, evaluator, restricted
 from ludens.preferences.estimation.fitting.maximise import STARTS, Optimum
-from ludens.preferences.estimation.fitting.newton import Maxima, maximise
+from ludens.preferences.estimation.fitting.newton import best_of
 from ludens.preferences.estimation.fitting.pooled import check_choices, conclude
 from ludens.preferences.estimation.fitting.results import Fit
 from ludens.preferences.estimation.models.catalogue import find_model
@@ -182,23 +182,8 @@ def _maximise_all(
         rows = range(first, min(first + block, number))
         counts = choices.tally(np.eye(number)[rows])
         function = restricted(evaluator(model, choices, counts), restriction)
-        best: Maxima | None = None
-        for start in begin:
-            top = maximise(function, np.repeat(start[None], len(rows), axis=0), sizes)
-            best = top if best is None else _higher(best, top)
-        assert best is not None
+        best = best_of(function, begin, len(rows), sizes)
         for place in range(len(rows)):
             value = Value(*(part[place] for part in best.value))
             optima.append(Optimum(best.phi[place], value, bool(best.converged[place])))
     return optima
-
-
-def _higher(one: Maxima, other: Maxima) -> Maxima:
-    """Return the higher of two maxima, problem by problem; of equal ones, the one that converged."""
-    better = other.value.level > one.value.level + 1e-9
-
-    def pick(left: Floats, right: Floats) -> Floats:
-        return np.where(better.reshape(-1, *[1] * (left.ndim - 1)), right, left)
-
-    value = Value(*(pick(left, right) for left, right in zip(one.value, other.value, strict=True)))
-    return Maxima(pick(one.phi, other.phi), value, np.where(better, other.converged, one.converged))

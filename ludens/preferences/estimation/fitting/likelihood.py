@@ -59,11 +59,10 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
     """
     if isinstance(model, LapsesModel):
         return _lapsed(model, choices, phi)
-    level, slope = model.index(phi, choices.attributes)
+    level, slope, curvature = model.derivatives(phi, choices.attributes)
     level, weights, total = _exponentials(choices, level)
     shares = weights / total
     mean, spread = _moments(shares, slope)
-    curvature = model.second_derivative(phi, choices.attributes)
     if curvature is not None:
         spread = spread + np.einsum("...j,...jpq->...pq", shares, curvature)
     if choices.members is None:
@@ -153,7 +152,7 @@ def _exponentials(choices: Choices, level: Floats) -> tuple[Floats, Floats, Floa
 
 def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value:
     if choices.members is None and not isinstance(model, LapsesModel):
-        level, slope = model.index(phi, choices.attributes)
+        level, slope, curvature = model.derivatives(phi, choices.attributes)
         level, weights, total = _exponentials(choices, level)
         shares = weights / total
         size = counts.sum(axis=-1)
@@ -163,7 +162,6 @@ def _value(model: Model, choices: Choices, phi: Floats, counts: Floats) -> Value
         )
         gradient = observed - np.einsum("...c,...cp->...p", size, mean)
         hessian = -np.einsum("...c,...cpq->...pq", size, spread)
-        curvature = model.second_derivative(phi, choices.attributes)
         if curvature is not None:
             # The second derivative counts by observed minus expected shares.
             hessian += np.einsum("...cj,...cjpq->...pq", counts - size[..., None] * shares, curvature)

@@ -17,7 +17,7 @@ from scipy import optimize
 from ludens.preferences.estimation.data.choices import Choices
 from ludens.preferences.estimation.fitting.errors import inverse
 from ludens.preferences.estimation.fitting.likelihood import Function, Value, evaluator, restricted
-from ludens.preferences.estimation.fitting.newton import maximise
+from ludens.preferences.estimation.fitting.newton import best_of
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.estimation.models.restriction import Restriction
 
@@ -69,8 +69,7 @@ def find_optimum(
     else:
         source = np.random.default_rng(0) if rng is None else rng
         many = restriction.reduce(model.starts(max(starts, 1), choices.attributes, source))
-        top = maximise(lambda points, which: function(points, np.zeros_like(which)), many, sizes)
-        start = top.phi[np.argmax(top.value.level)]
+        start = best_of(function, many, 1, sizes).phi[0]
     return _polish(function, start, sizes, choices.size)
 
 

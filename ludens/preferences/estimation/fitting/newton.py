@@ -88,6 +88,29 @@ def maximise(
     return Maxima(phi, Value(level, gradient, hessian), converged)
 
 
+def best_of(
+    function: Callable[[Floats, NDArray[np.intp]], Value], starts: Floats, number: int, scale: Floats
+) -> Maxima:
+    """Maximise problems that may have several maxima; return the highest maximum of each.
+
+    Every start is followed to its end: the highest maximum may be one that a start reaches late, far out.
+
+    Args:
+        function: see `maximise`; it takes problem numbers up to `number`.
+        starts: the starting points of every problem, shape (s, p).
+        number: the number b of problems.
+        scale: see `maximise`.
+    """
+    which = np.repeat(np.arange(number), len(starts))
+    top = maximise(lambda phi, rows: function(phi, which[rows]), np.tile(starts, (number, 1)), scale)
+    level = top.value.level.reshape(number, len(starts))
+    # Of equal ones, the one that converged.
+    tied = level >= level.max(axis=1, keepdims=True) - 1e-9
+    best = np.argmax(np.where(tied, 1 + top.converged.reshape(level.shape), 0), axis=1)
+    rows = np.arange(number) * len(starts) + best
+    return Maxima(top.phi[rows], Value(*(part[rows] for part in top.value)), top.converged[rows])
+
+
 def _step(gradient: Floats, hessian: Floats, scale: Floats) -> tuple[Floats, Floats]:
     """Return the step (n, p), and half of the rise that it promises to first order (n,)."""
     slope = gradient * scale

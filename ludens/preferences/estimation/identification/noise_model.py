@@ -29,10 +29,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Codes = NDArray[np.intp]
 
 VANISHING = 1e-6
 """Share of the whole information below which information counts as none."""
 
+_BLOCK = 1 << 21  # numbers held at once
 _MANY = 200  # situations tried first: all of them hold at least as much information
 
 
@@ -86,27 +88,58 @@ def _direction(slopes: Floats, available: Mask, place: int, scale: int) -> Float
 
 def _least(slopes: Floats, available: Mask, place: int, others: list[int]) -> tuple[float, Mask]:
     """Return S_k, and which alternatives are kept at the minimum."""
-    crowded = np.flatnonzero(available.sum(axis=1) > 2)
-    number = available.sum(axis=1, keepdims=True)
-    best, best_kept = np.inf, available
-    for start in range(-1, available.shape[1]):
-        kept = available.copy()
-        if start >= 0:
-            kept[crowded, start] = False
-        lowest = np.inf
-        for _ in range(50):
-            found, weights = _residual(slopes, kept, place, others)
-            if found < best:
-                best, best_kept = found, kept
-            if found >= lowest * (1 - 1e-9):
-                break
-            lowest = found
-            left = slopes[..., place] - slopes[..., others] @ weights
-            mean = (left * available).sum(axis=1, keepdims=True) / number
-            far = np.where(available, (left - mean) ** 2, -1.0).argmax(axis=1)
-            kept = available.copy()
-            kept[crowded, far[crowded]] = False
-    return best, best_kept
+    centred, number = _centred(slopes, available), available.sum(axis=1)
+    crowded = number > 2
+    # Without the alternative a, the squares about a situation's mean are less by n/(n−1)·(x_a − x̄)².
+    factor = np.where(crowded, number / np.maximum(number - 1, 1), 0.0)
+    ways = np.where(available & crowded[:, None], np.arange(available.shape[1]), -1).T
+    starts = np.concatenate([np.full((1, len(available)), -1), ways])
+    together = max(1, _BLOCK // available.size)
+    best, dropped = np.inf, starts[0]
+    for first in range(0, len(starts), together):
+        begin = starts[first : first + together]
+        lowest, found = _trimmed(centred, available, factor, begin, place=place, others=others)
+        if lowest < best:
+            best, dropped = lowest, found
+    kept = available.copy()
+    kept[dropped >= 0, dropped[dropped >= 0]] = False
+    return _residual(slopes, kept, place, others)[0], kept
+
+
+def _trimmed(
+    centred: Floats, available: Mask, factor: Floats, starts: Codes, *, place: int, others: list[int]
+) -> tuple[float, Codes]:
+    """Return the least sum of squares that starts lead to, and the alternative that each situation drops.
+
+    Args:
+        centred: x less its mean in the situation, shape (c, j, q).
+        available: shape (c, j).
+        factor: n/(n−1) of each situation that drops an alternative, 0 of the others, shape (c,).
+        starts: alternatives dropped at first, −1 for none, shape (s, c).
+        place: k.
+        others: the other coordinates.
+    """
+    everywhere, whole = np.arange(len(centred)), np.einsum("cjp,cjq->pq", centred, centred)
+    dropped, lowest = starts, np.full(len(starts), np.inf)
+    best, best_dropped = np.inf, starts[0]
+    for _ in range(50):
+        lost = np.where((dropped >= 0)[..., None], centred[everywhere, dropped], 0.0)
+        scatter = whole - np.einsum("scp,scq,c->spq", lost, lost, factor)
+        cross = scatter[:, others, place]
+        inverse = np.linalg.pinv(scatter[:, others][:, :, others], rcond=1e-14, hermitian=True)
+        weights = np.einsum("spq,sq->sp", inverse, cross)
+        left = scatter[:, place, place] - (weights * cross).sum(axis=1)
+        top = int(np.argmin(left))
+        if left[top] < best:
+            best, best_dropped = float(left[top]), dropped[top]
+        falling = left < lowest * (1 - 1e-9)
+        if not falling.any():
+            break
+        lowest, weights = left[falling], weights[falling]
+        gaps = centred[..., place] - np.einsum("cjq,sq->scj", centred[..., others], weights)
+        far = np.where(available, gaps**2, -1.0).argmax(axis=-1)
+        dropped = np.where(factor > 0, far, -1)
+    return best, best_dropped
 
 
 def _residual(slopes: Floats, kept: Mask, place: int, others: list[int]) -> tuple[float, Floats]:

@@ -15,7 +15,7 @@ which is computed from its series where |ρd| is small. Payoffs must be at least
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,19 +63,39 @@ class CESModel(NonlinearModel):
 
     def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
         """Return u and ∂u/∂θ, see `NonlinearModel.utility`."""
+        level, slope, _ = self.expansion(attributes, theta)
+        return level, slope
+
+    def expansion(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return u, ∂u/∂θ and ∂²u/∂θ², see `NonlinearModel.expansion`."""
         # Log-odds far out round to the very ends, where payoffs of 0 have no logarithm.
         share = np.clip(theta[..., 0, None, None], _EDGE, 1 - _EDGE)
         rho = theta[..., 1, None, None]
-        value, by_share, by_rho = power_mean(attributes[..., 0], attributes[..., 1], share, rho)
-        return value, np.stack([by_share, by_rho], axis=-1)
+        mean = power_mean(attributes[..., 0], attributes[..., 1], share, rho)
+        slope = np.stack([mean.by_share, mean.by_rho], axis=-1)
+        curvature = np.empty((*mean.level.shape, 2, 2))
+        curvature[..., 0, 0], curvature[..., 1, 1] = mean.share_share, mean.rho_rho
+        curvature[..., 0, 1] = curvature[..., 1, 0] = mean.share_rho
+        return mean.level, slope, curvature
 
 
 CES = CESModel()
 """u = (a·own^ρ + (1−a)·other^ρ)^(1/ρ), divided by λ."""
 
 
-def power_mean(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return (a·own^ρ + (1−a)·other^ρ)^(1/ρ) and its derivatives in a and ρ, for payoffs of at least 0.
+class PowerMean(NamedTuple):
+    """A power mean of two payoffs, and its derivatives in the weight a of the first and in ρ."""
+
+    level: Floats
+    by_share: Floats
+    by_rho: Floats
+    share_share: Floats
+    share_rho: Floats
+    rho_rho: Floats
+
+
+def power_mean(own: Floats, other: Floats, share: Floats, rho: Floats) -> PowerMean:
+    """Return (a·own^ρ + (1−a)·other^ρ)^(1/ρ) and its derivatives, for payoffs of at least 0.
 
     Args:
         own: own payoffs.
@@ -86,21 +106,34 @@ def power_mean(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[
     All shapes broadcast.
     """
     both, alone, given = (own > 0) & (other > 0), (own > 0) & (other == 0), (own == 0) & (other > 0)
-    level, by_share, by_rho = _inner(np.where(both, own, 1.0), np.where(both, other, 1.0), share, rho)
-    value = np.where(both, np.where(both, other, 1.0) * np.exp(level), 0.0)
-    slopes = [value * by_share, value * by_rho]
+    found = _inner(np.where(both, own, 1.0), np.where(both, other, 1.0), share, rho)
+    found = PowerMean(*(np.where(both, part, 0.0) for part in found))
     edged = rho > _NIL
     safe = np.where(edged, rho, 1.0)
     for mask, payoff, weight, sign in ((alone, own, share, 1.0), (given, other, 1 - share, -1.0)):
-        edge = np.where(mask & edged, payoff * np.exp(np.log(weight) / safe), 0.0)
-        value = value + edge
-        slopes[0] = slopes[0] + edge * sign / (weight * safe)
-        slopes[1] = slopes[1] - edge * np.log(weight) / safe**2
-    return value, slopes[0], slopes[1]
+        if np.any(mask & edged):
+            edge = _edge(np.where(mask & edged, payoff, 0.0), weight, sign, safe)
+            found = PowerMean(*(part + more for part, more in zip(found, edge, strict=True)))
+    return found
 
 
-def _inner(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return f of the module's docstring and its derivatives in a and ρ, for positive payoffs."""
+def _edge(payoff: Floats, weight: Floats, sign: float, rho: Floats) -> PowerMean:
+    """Return w^(1/ρ)·payoff, the mean where the other payoff is 0; w is a (sign 1) or 1 − a (sign −1)."""
+    logarithm, inverse = np.log(weight), 1 / rho
+    level = payoff * np.exp(logarithm * inverse)
+    by_weight, by_rho = inverse / weight, -logarithm * inverse**2
+    return PowerMean(
+        level,
+        level * sign * by_weight,
+        level * by_rho,
+        level * by_weight * (inverse - 1) / weight,
+        level * sign * by_weight * (by_rho - inverse),
+        level * by_rho * (by_rho - 2 * inverse),
+    )
+
+
+def _inner(own: Floats, other: Floats, share: Floats, rho: Floats) -> PowerMean:
+    """Return the mean of positive payoffs from f of the module's docstring and its derivatives."""
     gap = np.log(own) - np.log(other)
     x = rho * gap
     near = np.abs(x) < _SMALL
@@ -108,24 +141,40 @@ def _inner(own: Floats, other: Floats, share: Floats, rho: Floats) -> tuple[Floa
     folded = np.exp(-np.abs(x))  # never overflows
     mixed = np.where(x > 0, share + (1 - share) * folded, 1 - share + share * folded)
     log_mixed = np.maximum(x, 0.0) + np.log1p(np.where(x > 0, 1 - share, share) * (folded - 1))
-    cumulants = _cumulants(share, gap)
-    series = cumulants[0] + rho * (cumulants[1] / 2 + rho * (cumulants[2] / 6 + rho * cumulants[3] / 24))
-    level = np.where(near, series, log_mixed / safe)
-    ratio = special.exprel(-np.abs(x))  # (1 − e^−|x|)/|x|
-    by_share = gap * ratio / mixed
-    tilted = special.expit(x + special.logit(share))
-    curve = cumulants[1] / 2 + rho * (cumulants[2] / 3 + rho * (cumulants[3] / 8 + rho * cumulants[4] / 30))
-    return level, by_share, np.where(near, curve, (tilted * gap - level) / safe)
+    tilted = np.where(x > 0, share, share * folded) / mixed  # a after weighing by payoffs
+    tilt = folded / mixed**2  # ∂tilted/∂a
+    f = log_mixed / safe
+    a = gap * special.exprel(-np.abs(x)) / mixed
+    r = (tilted * gap - f) / safe
+    ar = (gap * tilt - a) / safe
+    rr = (gap**2 * tilted * (1 - tilted) - 2 * r) / safe
+    if near.any():
+        series = _series(share, rho, gap)
+        f, r, ar, rr = (np.where(near, s, part) for s, part in zip(series, (f, r, ar, rr), strict=True))
+    level = other * np.exp(f)
+    return PowerMean(
+        level,
+        level * a,
+        level * r,
+        level * a**2 * (1 - rho),
+        level * (ar + a * r),
+        level * (rr + r**2),
+    )
 
 
-def _cumulants(share: Floats, gap: Floats) -> tuple[Floats, ...]:
-    """Return the first five cumulants of a variable that is d with probability a and 0 otherwise."""
-    spread = share * (1 - share)
-    skew = 1 - 2 * share
+def _series(share: Floats, rho: Floats, gap: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return f, ∂f/∂ρ, ∂²f/∂a∂ρ and ∂²f/∂ρ² for small ρd.
+
+    f = Σ κ_n ρ^(n−1)/n! with the cumulants κ_n of a variable that is d with probability a and 0 otherwise.
+    """
+    spread, skew = share * (1 - share), 1 - 2 * share
+    first, second, third = share * gap, spread * gap**2, spread * skew * gap**3
+    fourth = spread * (1 - 6 * spread) * gap**4
+    fifth = spread * skew * (1 - 12 * spread) * gap**5
+    by_share = skew * gap**2, (1 - 6 * spread) * gap**3, skew * (1 - 12 * spread) * gap**4
     return (
-        share * gap,
-        spread * gap**2,
-        spread * skew * gap**3,
-        spread * (1 - 6 * spread) * gap**4,
-        spread * skew * (1 - 12 * spread) * gap**5,
+        first + rho * (second / 2 + rho * (third / 6 + rho * fourth / 24)),
+        second / 2 + rho * (third / 3 + rho * (fourth / 8 + rho * fifth / 30)),
+        by_share[0] / 2 + rho * (by_share[1] / 3 + rho * by_share[2] / 8),
+        third / 3 + rho * (fourth / 4 + rho * fifth / 10),
     )

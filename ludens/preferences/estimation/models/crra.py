@@ -50,6 +50,11 @@ class CRRAModel(NonlinearModel):
 
     def utility(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats]:
         """Return u and ∂u/∂r, see `NonlinearModel.utility`."""
+        level, slope, _ = self.expansion(attributes, theta)
+        return level, slope
+
+    def expansion(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return u, ∂u/∂r and ∂²u/∂r², see `NonlinearModel.expansion`."""
         rho = 1 - theta[..., 0, None, None]
         chance = np.clip(attributes[..., 2], _EDGE, 1 - _EDGE)
         first, second = attributes[..., 0], attributes[..., 1]
@@ -58,8 +63,8 @@ class CRRAModel(NonlinearModel):
             np.where(attributes[..., 2] == 0, second, first),
             np.where(attributes[..., 2] == 1, first, second),
         )
-        value, _, slope = power_mean(first, second, chance, rho)
-        return value, -slope[..., None]
+        mean = power_mean(first, second, chance, rho)
+        return mean.level, -mean.by_rho[..., None], mean.rho_rho[..., None, None]
 
 
 def check_lotteries(choices: Choices, title: str, lowest: float | None = None) -> None:

@@ -161,6 +161,10 @@ class Model(ABC):
         table = np.stack(parts, axis=-1)
         return (table + np.swapaxes(table, -1, -2)) / 2
 
+    def derivatives(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats, Floats | None]:
+        """Return V, its gradient and its second derivative in φ, see `index` and `second_derivative`."""
+        return *self.index(phi, attributes), self.second_derivative(phi, attributes)
+
     def ends(self, phi: Floats) -> dict[str, float]:
         """Return the parameters that, at φ (p,), have run to an end of their range, with that end; a linear
         model has none.

@@ -49,6 +49,10 @@ class NonlinearModel(Model):
         m).
         """
 
+    def expansion(self, attributes: Floats, theta: Floats) -> tuple[Floats, Floats, Floats | None]:
+        """Return u, ∂u/∂θ, and ∂²u/∂θ² of shape (..., c, j, m, m); None in its place asks for differences."""
+        return *self.utility(attributes, theta), None
+
     @property
     def parameters(self) -> tuple[Parameter, ...]:  # type: ignore[override]  # a property serves an attribute
         """The parameters of u, then noise or precision."""
@@ -86,6 +90,29 @@ class NonlinearModel(Model):
             parts.append((above - below) / (2 * _STEP))
         table = np.stack(parts, axis=-1)
         return np.asarray((table + np.swapaxes(table, -1, -2)) / 2)
+
+    def derivatives(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats, Floats | None]:
+        """Return V, its gradient and its second derivative in φ, from those of u where the model has them."""
+        level, slope, curvature = self.expansion(attributes, self._weights(phi))
+        if curvature is None:
+            return *self.index(phi, attributes), self.second_derivative(phi, attributes)
+        precision = np.exp(np.clip(phi[..., :1, None], -_FARTHEST, _FARTHEST))
+        speed = self._speed(phi)
+        table = np.empty((*level.shape, phi.shape[-1], phi.shape[-1]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            table[..., 0, 0] = precision * level
+            for place in range(slope.shape[-1]):
+                moved = precision * speed[..., place, None, None]
+                table[..., 0, place + 1] = table[..., place + 1, 0] = moved * slope[..., place]
+                for other in range(place + 1):
+                    turned = moved * speed[..., other, None, None] * curvature[..., place, other]
+                    if other == place:
+                        bend = _bend(self.weights[place], phi[..., place + 1])
+                        turned = turned + precision * bend[..., None, None] * slope[..., place]
+                    table[..., place + 1, other + 1] = table[..., other + 1, place + 1] = turned
+        # As in `index`, derivatives of padding that are not finite count as 0.
+        finite = np.nan_to_num(table, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return precision * level, finite[..., 0], finite
 
     def to_reported(self, phi: Floats) -> Floats:
         """Return the parameters of u, and 1/σ (noise) or σ (precision)."""
@@ -283,6 +310,16 @@ def _slope(parameter: Parameter, coordinate: Floats) -> Floats:
     if math.isfinite(high):
         return -np.exp(coordinate)
     return np.exp(coordinate) if math.isfinite(low) else np.ones_like(coordinate)
+
+
+def _bend(parameter: Parameter, coordinate: Floats) -> Floats:
+    """Return d²θ_k/dφ_k², shape (...)."""
+    low, high = parameter.low, parameter.high
+    if math.isfinite(low) and math.isfinite(high):
+        return _slope(parameter, coordinate) * (1 - 2 * special.expit(coordinate))
+    if math.isfinite(high) or math.isfinite(low):
+        return _slope(parameter, coordinate)
+    return np.zeros_like(coordinate)
 
 
 def _coordinate(parameter: Parameter, value: Floats) -> Floats:
