@@ -11,6 +11,7 @@ import ludens.cli.align.model
 import ludens.cli.align.provider
 import ludens.cli.av.adopt
 import ludens.cli.av.ask
+import ludens.cli.av.people
 import ludens.cli.bench
 import ludens.cli.design
 import ludens.cli.estimate

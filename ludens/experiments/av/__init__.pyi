@@ -14,4 +14,6 @@ from .moral_machine_study import MoralMachineStudy as MoralMachineStudy
 from .moral_machine_study import moral_machine as moral_machine
 from .moral_result import MoralMeasures as MoralMeasures
 from .moral_result import MoralResult as MoralResult
+from .people import PeoplesAnswers as PeoplesAnswers
+from .people import read_answers as read_answers
 from .result import DilemmaResult as DilemmaResult

@@ -72,7 +72,11 @@ class Effect:
 
 
 def effects(
-    scenarios: Scenarios, spared: ArrayLike, *, clusters: ArrayLike | None = None
+    scenarios: Scenarios,
+    spared: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    cells: ArrayLike | None = None,
 ) -> dict[str, Effect]:
     """Estimate the nine AMCEs from answers.
 
@@ -81,6 +85,7 @@ def effects(
         spared: (n,) the probability with which the group named first was spared, or 1/0 for a draw; NaN where
             there was no answer, which leaves the scenario out.
         clusters: (n,) the cluster of each answer; None for one per scenario.
+        cells: (n, 2) the probability of each group's cell; None for that of the scenario for both.
 
     Raises:
         UsageError: shapes or numbers are wrong.
@@ -91,13 +96,19 @@ def effects(
     groups = np.arange(len(scenarios)) if clusters is None else np.asarray(clusters)
     if groups.shape != first.shape:
         raise UsageError(f"Give one cluster for each of the {len(scenarios)} scenarios.")
+    if cells is None:
+        probability = np.repeat(scenarios.probability[:, None], 2, axis=1)
+    else:
+        probability = np.asarray(cells, dtype=np.float64)
+    if probability.shape != (len(scenarios), 2):
+        raise UsageError(f"Give two probabilities of cells for each of the {len(scenarios)} scenarios.")
     known_first = ~np.isnan(first)
     both = np.stack([first, 1 - first], axis=1)
     found = {}
     for name in ATTRIBUTES:
         levels, used = at_stake(scenarios, name)
         used = used & known_first
-        found[name] = _effect(both[used], levels[used], 1 / scenarios.probability[used], groups[used])
+        found[name] = _effect(both[used], levels[used], 1 / probability[used], groups[used])
     return found
 
 
@@ -123,7 +134,7 @@ def _effect(
     if not n:
         return Effect(math.nan, math.nan, 0)
     y, x1 = spared.ravel(), level.ravel()
-    w = np.repeat(weights, 2)
+    w = weights.ravel()
     x = np.stack([np.ones(2 * n), x1], axis=1)
     bread = np.linalg.inv((x * w[:, None]).T @ x)
     beta = bread @ (x.T @ (w * y))

@@ -108,19 +108,24 @@ def effect_rows(result: MoralResult) -> Iterator[dict[str, Any]]:
     and the value of people. Effects lie in [−1, 1]; None stands where there is no number.
     """
     for each in result.measures:
-        for attribute, effect in each.effects.items():
-            low, high = effect.interval
-            row = {
-                "policy": each.policy,
-                "attribute": attribute,
-                "value": effect.value,
-                "low": math.nan if math.isnan(effect.error) else low,
-                "high": math.nan if math.isnan(effect.error) else high,
-                "error": effect.error,
-                "n": effect.scenarios,
-                "people": PEOPLE[attribute],
-            }
-            yield plain(row)
+        yield from rows_of(each.policy, each.effects)
+
+
+def rows_of(label: str, measured: Mapping[str, Effect]) -> Iterator[dict[str, Any]]:
+    """Yield the effects of one policy, or of the people in one file, as rows of `EFFECTS`."""
+    for attribute, effect in measured.items():
+        low, high = effect.interval
+        row = {
+            "policy": label,
+            "attribute": attribute,
+            "value": effect.value,
+            "low": math.nan if math.isnan(effect.error) else low,
+            "high": math.nan if math.isnan(effect.error) else high,
+            "error": effect.error,
+            "n": effect.scenarios,
+            "people": PEOPLE[attribute],
+        }
+        yield plain(row)
 
 
 def _measures(label: str, decisions: Iterable[DecisionRecord], scenarios: Scenarios) -> MoralMeasures:

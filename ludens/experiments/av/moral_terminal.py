@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ludens.display.table import Cell, Table
-from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect
+from ludens.experiments.av.amce import ATTRIBUTES, PEOPLE, Effect, distance
 from ludens.experiments.av.moral_result import MoralResult
 from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.names import DASH, policy_name
@@ -14,6 +15,8 @@ from ludens.experiments.report.terminal import print_closing, print_table, say
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ludens.experiments.av.people import PeoplesAnswers
 
 _WIDTH = 11
 _SHORT = {"higher status": "high status"}
@@ -23,17 +26,17 @@ _READING = (
     "cent of scenarios in which the first group was spared; 50 unless the place mattered."
 )
 
+_PEOPLE = (
+    "How much more often a group is spared if it has the attribute, in percentage points, with 95 % "
+    "intervals clustered by person; people, 2018: as published (Awad et al. 2018). Distance: Euclidean over "
+    "the nine."
+)
+
 
 def print_result(result: MoralResult, console: Console) -> None:
     """Print the nine effects of every policy, how answers were read, and the path of the report."""
     found = result.measures
-    rows: list[tuple[str, list[Cell | str]]] = [
-        (
-            _SHORT.get(favoured, favoured),
-            [f"{100 * PEOPLE[name]:+.0f}", *(_effect(each.effects[name]) for each in found)],
-        )
-        for name, favoured in ATTRIBUTES.items()
-    ]
+    rows = _rows([each.effects for each in found])
     rows += [
         ("distance", ["0", *(_plain(each.distance, 2) for each in found)]),
         ("first place", [DASH, *(_plain(100 * (each.first.value or math.nan), 0) for each in found)]),
@@ -53,6 +56,29 @@ def print_result(result: MoralResult, console: Console) -> None:
     if unfinished:
         say(console, f"Unfinished: {result.ended} of {result.planned} questions asked.", "bold")
     print_closing(console, result.run_path, result.report_path, unfinished=unfinished)
+
+
+def print_people(name: str, answers: PeoplesAnswers, console: Console) -> None:
+    """Print the nine effects of people's answers beside the published ones, and what was left out."""
+    found = answers.effects()
+    rows = _rows([found])
+    apart = distance({attribute: effect.value for attribute, effect in found.items()})
+    rows.append(("distance", ["0", _plain(apart, 2)]))
+    table = Table.of("Effects", _PEOPLE, ["people, 2018", name], rows, corner="favours")
+    print_table(table, console, width=_WIDTH, sections={len(ATTRIBUTES) - 1})
+    say(console, _PEOPLE, "dim")
+    for sentence in answers.notes:
+        say(console, sentence)
+
+
+def _rows(found: Sequence[Mapping[str, Effect]]) -> list[tuple[str, list[Cell | str]]]:
+    return [
+        (
+            _SHORT.get(favoured, favoured),
+            [f"{100 * PEOPLE[name]:+.0f}", *(_effect(each[name]) for each in found)],
+        )
+        for name, favoured in ATTRIBUTES.items()
+    ]
 
 
 def _effect(effect: Effect) -> Cell:

@@ -78,7 +78,7 @@ class Scenarios:
     """
 
     type: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.integer[Any]]
     level: NDArray[np.int64]
     passengers: NDArray[np.bool_]
     legality: NDArray[np.int64]

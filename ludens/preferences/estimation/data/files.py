@@ -14,6 +14,7 @@ import io
 import lzma
 import os
 import re
+import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -214,7 +215,7 @@ def _array(column: Any) -> NDArray[Any]:
 
 def _read_csv(path: Path, names: Mapping[str, str], delimiter: str | None, decimal: Decimal | None) -> Table:
     try:
-        with _open_text(path) as file:
+        with open_text(path) as file:
             first = file.readline()
             mark = delimiter or _delimiter(first)
             reader = csv.reader(chain([first], file) if first else file, delimiter=mark)
@@ -244,17 +245,34 @@ def _read_csv(path: Path, names: Mapping[str, str], delimiter: str | None, decim
     return Table(cells_of, names, lines, "line", decimal)
 
 
-def _open_text(path: Path) -> IO[str]:
+def open_text(path: Path) -> IO[str]:
+    """Open a text file for reading, plain or compressed as its ending says."""
     suffix = path.suffix.lower()
     openers: dict[str, Callable[[Path], Any]] = {
         ".gz": gzip.open,
         ".bz2": bz2.open,
         ".xz": lzma.open,
         ".zip": _only_member,
+        ".tgz": _first_of_tar,
     }
+    if path.name.lower().endswith(".tar.gz"):
+        suffix = ".tgz"
     if suffix not in openers:
         return path.open(newline="", encoding="utf-8-sig")
     return io.TextIOWrapper(openers[suffix](path), newline="", encoding="utf-8-sig")
+
+
+def _first_of_tar(path: Path) -> IO[bytes]:
+    """Open the first file in a compressed tar archive; what stands behind it is not read."""
+    try:
+        archive = tarfile.open(path, "r:gz")  # noqa: SIM115  # what is returned reads from it
+        while (member := archive.next()) is not None:
+            content = archive.extractfile(member)
+            if content is not None and not Path(member.name).name.startswith("._"):
+                return content
+    except tarfile.TarError as why:
+        raise OSError(str(why)) from None
+    raise UsageError(f"The archive {path} holds no file: put a table into it.")
 
 
 def _only_member(path: Path) -> IO[bytes]:
