@@ -8,9 +8,9 @@ Such a file has a row for each of the two groups of a scenario; both have the sa
 * ``CrossingSignal``: 0 without a signal, 1 where it crosses lawfully, 2 unlawfully;
 * ``AttributeLevel``: its level of the attribute in which the groups differ; ``Saved``: whether it was spared.
 
-Effects come from `ludens.experiments.av.amce`, as those of models do, with errors clustered by ``UserID``. A
+Effects come from `ludens.experiments.av.amce`, as those of models do, with errors clustered by ``UserID``; a
 row is weighted by the inverse of the published probability of its cell. The difference to the published
-effects is that a response enters whole or not at all: of passengers, the effect of *relation* takes only those
+effects is that a response enters whole or not at all: of passengers, *relation* takes only those
 who were set against pedestrians without a signal.
 """
 
