@@ -27,13 +27,14 @@ from ludens.training.alignment.stages import data_of, policies_under_test, quest
 from ludens.training.alignment.tables import kappa_text
 from ludens.training.alignment.terminal import print_result
 from ludens.training.evaluation.exam import PolicyUnderTest, examine
+from ludens.training.evaluation.repeated import draw_matches, play_repeatedly
 from ludens.training.evaluation.sets import TAUGHT
 from ludens.training.evaluation.transfer import ask_dilemmas, play_market
 from tests.experiments.test_resume import by_prompt
 from tests.loopback import Loopback
 
 EMBEDDED = "local/smollm2-135m"
-SIZES = Sizes(held_out=24, others=8, thinking=0, periods=6, studies=(2,))
+SIZES = Sizes(held_out=24, others=8, thinking=0, periods=6, studies=(2,), repeated=3, matches=3)
 
 
 def plan(**settings):
@@ -71,6 +72,11 @@ def folder(tmp_path_factory):
         )
         models = [{"label": label, "spec": spec} for label, spec in who.items()]
         bench(models, framings=("neutral",), path=files.run(when, "protocols"))
+        tested = [PolicyUnderTest(label, {"spec": spec}) for label, spec in who.items()]
+        matches = draw_matches(data_of(wanted, files), wanted.preferences, games=SIZES.matches)
+        play_repeatedly(
+            tested, matches, files.run(when, "repeated"), rounds=SIZES.repeated, target=wanted.preferences
+        ).close()
         respondent = "homo_economicus" if when == "before" else "homo_moralis:0.5"
         ask_dilemmas(respondent, files.run(when, "vehicles"), SIZES.studies)
         play_market("random" if when == "before" else "nash", files.run(when, "pricing"), SIZES.periods)
@@ -102,6 +108,9 @@ def test_known_players_come_out_as_they_are(written):
     before, after = (measures[0] for measures in found.dilemmas.values())
     assert max(e.value for e in before.approval.values()) < max(e.value for e in after.approval.values())
     assert found.missing == ("tune", "general ability")
+    persisting = {each.policy: each.last.value for each in found.persistence if each.partner == "random"}
+    assert persisting[TUNED] == 1
+    assert persisting[BASE_DIRECT] == pytest.approx(0.5)
     assert found.markets["after"].prices == pytest.approx([found.markets["after"].nash] * 6)
 
 
@@ -115,6 +124,7 @@ def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder, written):
         "What changed in the published protocols?",
         "What does it do in a market?",
         "Vehicles, as transfer",
+        "Agreement by round",
         "Unfinished: tune, general ability",
         "homo moralis κ=0.5",
         "free of noise",

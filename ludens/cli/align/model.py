@@ -108,6 +108,9 @@ def model(
     carry: Annotated[
         int, typer.Option(help="Number of questions in each domain and surface, as tables and in sentences.")
     ] = 0,
+    repeated: Annotated[
+        int, typer.Option(help="Rounds of repeated games, played from the own history; 0 for none.")
+    ] = 0,
     seed: Seed = 0,
     questions: Annotated[int, typer.Option(help="Number of held-out questions before and after.")] = 64,
     protocols: Annotated[
@@ -147,10 +150,15 @@ def model(
     from ludens.training.alignment.plan import SMALL, Sizes
 
     listed = None if protocols is None else tuple(names(protocols))
-    sizes = replace(SMALL, carry=carry)
+    sizes = replace(SMALL, carry=carry, repeated=repeated)
     if not small:
         sizes = Sizes(
-            held_out=questions, protocols=listed, periods=periods, studies=_numbers(studies), carry=carry
+            held_out=questions,
+            protocols=listed,
+            periods=periods,
+            studies=_numbers(studies),
+            carry=carry,
+            repeated=repeated,
         )
     if small and listed is not None:
         sizes = replace(sizes, protocols=listed)

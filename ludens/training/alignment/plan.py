@@ -61,6 +61,8 @@ class Sizes:
         carry: number of questions in each set of one domain and one surface: games, dilemmas, ratings, the
             adoption game and prices, each as a table, in unseen surfaces, and in sentences where there are
             some. They need α = β = 0.
+        repeated: number of rounds of repeated games, played from the own history; 0 for none.
+        matches: number of these games, each played with itself and with a partner who acts at random.
     """
 
     held_out: int = 64
@@ -74,10 +76,14 @@ class Sizes:
     compared: bool = True
     greedy: bool = True
     carry: int = 0
+    repeated: int = 0
+    matches: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("held_out", "others", "thinking", "replicates", "periods", "carry"):
-            value, least = getattr(self, name), 1 if name in ("held_out", "replicates") else 0
+        counts = ("held_out", "others", "thinking", "replicates", "periods", "carry", "repeated", "matches")
+        for name in counts:
+            value = getattr(self, name)
+            least = 1 if name in ("held_out", "replicates", "matches") else 0
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UsageError(f"The number {name} is a whole number of at least {least}; got {value!r}.")
         from ludens.envs.av.dilemma.studies import STUDIES

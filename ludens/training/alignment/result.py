@@ -21,6 +21,8 @@ from ludens.experiments.study import engine
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import Plan, read_plan
 from ludens.training.data.dataset import DataSet
+from ludens.training.evaluation.persistence import Persistence
+from ludens.training.evaluation.repeated import RepeatedStudy
 from ludens.training.evaluation.scores import Score, Slope, read_exam, score_exam, temptation
 from ludens.training.evaluation.sets import CARRIED, SETS
 from ludens.training.evaluation.transfer import PAIRS, MarketPath, read_dilemmas, read_market
@@ -70,6 +72,7 @@ class AlignmentResult(Shown):
             far as they exist.
         dilemmas: the autonomous-vehicle studies by ``"before"`` and ``"after"``, and ``"after, as tables"``,
             as far as they exist: the model, then the policies to compare with.
+        persistence: agreement with the target in repeated games, by policy, wording and partner.
         ability: perplexities by ``"before"`` and ``"after"``; empty if not measured.
         samples: a few questions in full.
         data: counts and settings of the data set; empty before it is built.
@@ -87,6 +90,7 @@ class AlignmentResult(Shown):
     kappas: tuple[Kappa, ...]
     markets: Mapping[str, MarketPath]
     dilemmas: Mapping[str, tuple[DilemmaMeasures, ...]]
+    persistence: tuple[Persistence, ...]
     ability: Mapping[str, Mapping[str, Any]]
     samples: tuple[Sample, ...]
     data: Mapping[str, Any]
@@ -149,6 +153,7 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
         tuple(found for result in benches for found in _kappas(result)),
         {name: read_market(path) for name, path in _market_files(files).items() if path.exists()},
         {name: read_dilemmas(path) for name, path in _vehicle_files(files).items() if path.exists()},
+        _persistence(files),
         _read(files.ability),
         _samples(there),
         _data(files),
@@ -178,6 +183,7 @@ def to_json(result: AlignmentResult) -> dict[str, Any]:
         "protocols": [] if result.protocols is None else list(estimates(result.protocols)),
         "pricing": {when: asdict(path) for when, path in result.markets.items()},
         "vehicles": {when: _dilemmas_json(found[0]) for when, found in result.dilemmas.items()},
+        "repeated": [asdict(found) for found in result.persistence],
         "ability": dict(result.ability),
     }
 
@@ -268,6 +274,12 @@ def _market_files(files: Files) -> dict[str, Path]:
     return found | {f"table, {name}": files.run("after", f"pricing-{name}") for name in PAIRS}
 
 
+def _persistence(files: Files) -> tuple[Persistence, ...]:
+    """Return what was measured in repeated games, before and after."""
+    runs = [path for when in ("before", "after") if (path := files.run(when, "repeated")).exists()]
+    return tuple(found for path in runs for found in engine.load_result(RepeatedStudy, path).persistence)
+
+
 def _vehicle_files(files: Files) -> dict[str, Path]:
     found = {when: files.run(when, "vehicles") for when in ("before", "after")}
     return found | {"after, as tables": files.run("after", "vehicles-table")}
@@ -283,6 +295,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
     stages = ["exam", "protocols"]
+    stages += ["repeated"] if plan.sizes.repeated else []
     stages += ["pricing"] if plan.sizes.periods else []
     stages += ["vehicles"] if plan.sizes.studies else []
     wanted = {"data": files.data, "tune": files.card}

@@ -35,6 +35,7 @@ from ludens.training.alignment.plan import PLAN, Plan, Sizes, is_begun, open_fol
 from ludens.training.data.build import HELD_OUT, build_dataset
 from ludens.training.data.dataset import DataSet
 from ludens.training.evaluation.exam import CONCURRENCY, PolicyUnderTest, exam_of, policy_under_test
+from ludens.training.evaluation.repeated import ORACLE, RepeatedStudy, draw_matches, repeated_of
 from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
 
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
@@ -252,6 +253,8 @@ def _runs(
         protocols = _protocols(plan, (greedy(who[0]),))
         yield "after: greedy in the protocols", files.run(when, "greedy-protocols"), protocols
     yield f"{when}: protocols", files.run(when, "protocols"), _protocols(plan, who)
+    if sizes.repeated:
+        yield f"{when}: repeated games", files.run(when, "repeated"), _repeated(plan, files, when, who, data)
     model = plan.base if when == "before" else tuned_model(files)
     tabled = {name: value for name, value in who[0].spec.items() if name in TABLE_SETTINGS}
     if sizes.periods:
@@ -309,7 +312,38 @@ def _questions_in(study: AnyStudy) -> int:
     if isinstance(study, PricingStudy):
         return study.config.periods * sum(map(is_language_model, study.config.firms))
     cast = study.cast()
+    if isinstance(study, RepeatedStudy):
+        return sum(
+            study.config.rounds * (2 if labels["partner"] == "itself" else 1)
+            for labels in study.episodes()
+            if is_language_model(cast[str(labels["policy"])])
+        )
     return sum(is_language_model(cast[str(labels["policy"])]) for labels in study.episodes())
+
+
+def _repeated(
+    plan: Plan, files: Files, when: str, who: tuple[PolicyUnderTest, ...], data: DataSet | None
+) -> RepeatedStudy:
+    """Return the games that the policies under test, and afterwards the target's oracle, play repeatedly."""
+    target = plan.preferences
+    if when == "after":
+        weights = {name: value for name, value in asdict(target).items() if value}
+        who = (*who, PolicyUnderTest(ORACLE, {"spec": "oracle", **weights}))
+    matches = draw_matches(
+        data or DataSet.read(files.data),
+        target,
+        games=plan.sizes.matches,
+        framings=("neutral", TABLE) if plan.tabled else ("neutral",),
+        seed=plan.seed,
+    )
+    return repeated_of(
+        who,
+        matches,
+        target,
+        rounds=plan.sizes.repeated,
+        seed=plan.seed,
+        concurrency=questions_open(plan),
+    )
 
 
 def _first(asked: tuple[Question, ...], name: str, sizes: Sizes) -> tuple[Question, ...]:

@@ -18,6 +18,7 @@ from ludens.experiments.report.names import (
     policy_name,
     share_range,
 )
+from ludens.training.evaluation import persistence
 from ludens.training.evaluation.sets import CARRIED, SETS, TAUGHT
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def tables(result: AlignmentResult) -> list[Table]:
         found.append(_kappas(result))
     if result.protocols is not None:
         found += [_protocols(result), _revealed(result)]
+    if result.persistence:
+        found += [persistence.table(result.persistence), persistence.by_round(result.persistence)]
     if result.markets:
         found.append(_markets(result))
     if result.dilemmas:

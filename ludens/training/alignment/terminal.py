@@ -51,6 +51,9 @@ def print_result(result: AlignmentResult, console: Console) -> None:
             f"Pricing {when}: {path.status} after {len(path.prices)} of {path.periods} periods, last price "
             f"{shown} (Nash {path.nash:.2f}, joint {path.joint:.2f})",
         )
+    for one in result.persistence:
+        first, last = percent(one.first.value), percent(one.last.value)
+        say(console, f"Repeated games, {one.name}: {first} % early, {last} % late")
     if result.ability:
         before, after = result.ability["before"]["value"], result.ability["after"]["value"]
         say(console, f"Perplexity of plain text: {before:.1f} before, {after:.1f} after")

@@ -145,7 +145,7 @@ def temptation(
         who = str(episode.labels["policy"])
         points.setdefault(who, [])
         record = answers.get(episode.index)
-        shares = None if record is None else _shares(record)
+        shares = None if record is None else shares_of(record)
         in_set = question.set in TAUGHT
         if shares is None or not in_set or (question.family, question.node) != (DILEMMA, REPLY):
             continue
@@ -165,7 +165,7 @@ def _score(
     seed: int,
 ) -> Score:
     ended = [(question, record) for question, record in entries if record is not None]
-    usable = [(question, shares) for question, record in ended if (shares := _shares(record)) is not None]
+    usable = [(question, shares) for question, record in ended if (shares := shares_of(record)) is not None]
     clusters = [(question.family, question.payoffs, question.case) for question, _ in usable]
     exact = all(record.decision.probabilities is not None for _, record in ended)
 
@@ -258,7 +258,7 @@ def _regret(question: Question, shares: np.ndarray, preferences: Preferences) ->
     return float(shares @ (values.max() - values)) / question.stakes(preferences)
 
 
-def _shares(record: DecisionRecord | None) -> np.ndarray | None:
+def shares_of(record: DecisionRecord | None) -> np.ndarray | None:
     """Return a readable answer as a distribution over the options, or None if the answer is not readable."""
     if record is None or record.decision.status != "valid":
         return None
