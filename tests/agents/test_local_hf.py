@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("transformers", reason="needs the extra `train`")
 
-from ludens.agents.local.engine import ChatParams, ContextTooLongError, RequestError, Settings
+from ludens.agents.local.engine import ChatParams, ContextTooLongError, Ending, RequestError, Settings
 from ludens.agents.local.hf import TransformersEngine
 from ludens.agents.local.resolve import LocalModelError, resolve
 
@@ -64,6 +64,19 @@ def engine(directory):
 
 def chat(engine, text="A B", **params):
     return engine.submit([{"role": "user", "content": text}], ChatParams(**params)).result()
+
+
+def test_the_last_line_is_held_to_an_ending(engine):
+    bare = [chat(engine, ending=Ending("", ("C", "J")), max_tokens=4, seed=seed) for seed in range(8)]
+    assert {reply.choices[0].text for reply in bare} == {"C", "J"}
+    assert {reply.choices[0].finish_reason for reply in bare} == {"stop"}
+    assert max(reply.completion_tokens for reply in bare) == 2
+    after = [chat(engine, ending=Ending("A ", ("C", "J")), max_tokens=3, seed=seed) for seed in range(40)]
+    begun = [reply.choices[0] for reply in after if reply.choices[0].text.startswith("A")]
+    assert begun
+    assert {choice.text for choice in begun} <= {"A C", "A J"}
+    # Other lines are free, and a reply does not end there.
+    assert all(c.finish_reason == "length" for reply in after if (c := reply.choices[0]) not in begun)
 
 
 def test_a_seed_gives_the_same_reply_alone_and_in_company(engine):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents.local.engine import ChatParams, RequestError
+from ludens.agents.local.engine import ChatParams, Ending, RequestError
 from ludens.agents.local.parameters import read_parameters
 
 SCHEMA = {"type": "object", "properties": {"choice": {"enum": ["A", "B"]}}}
@@ -27,6 +27,10 @@ SCHEMA = {"type": "object", "properties": {"choice": {"enum": ["A", "B"]}}}
         ({"logprobs": True, "top_logprobs": 200}, ChatParams(logprobs=True, top_logprobs=200)),
         ({"extra_body": {"top_k": 5, "min_p": 0.1}}, ChatParams(top_k=5, min_p=0.1)),
         ({"response_format": {"type": "text"}}, ChatParams()),
+        (
+            {"response_format": {"type": "ending", "start": "Answer: ", "choices": ["A", "B"]}},
+            ChatParams(ending=Ending("Answer: ", ("A", "B"))),
+        ),
         ({"response_format": {"type": "json_object"}}, ChatParams(schema={})),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}},

@@ -21,7 +21,7 @@ from ludens.training import DataSet, Payoffs
 from ludens.training.alignment import Plan, Sizes, align, load_result, make_plan, read_plan
 from ludens.training.alignment.allowance import Allowance
 from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED, Files
-from ludens.training.alignment.plan import SMALL, AlignmentError, open_folder
+from ludens.training.alignment.plan import QUICK, SMALL, AlignmentError, open_folder
 from ludens.training.alignment.report import write_report
 from ludens.training.alignment.stages import data_of, policies_under_test, questions_of
 from ludens.training.alignment.tables import kappa_text
@@ -237,6 +237,10 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
         (["local/smollm2-135m", "--to", "economicus", "--questions", "0"], "held_out"),
         (["local/smollm2-135m", "--to", "economicus", "--studies", "9"], "no study 9"),
         (["local/smollm2-135m", "--to", "economicus", "--studies", "x"], "--studies"),
+        (
+            ["local/smollm2-135m", "--to", "economicus", "--quick", "--examples", "9"],
+            "--examples has no effect",
+        ),
         (["local/smollm2-135m", "--to", "economicus", "--max-calls", "x"], "--max-calls"),
         (["local/smollm2-135m", "--to", "economicus", "--max-calls", "0"], "budget's calls"),
     ],
@@ -345,6 +349,9 @@ def test_homo_moralis_is_trained_on_payoffs_of_one_and_two_digits_unless_told_ot
     moral = make_plan("local/smollm2-135m", "moralis", kappa=0.5)
     assert moral.ranges == (Payoffs(1, 9), Payoffs(10, 90, 5))
     assert make_plan("local/smollm2-135m", "economicus").ranges == (Payoffs(1, 9),)
+    quick = make_plan("local/smollm2-135m", "moralis", kappa=0.5, held=True, **QUICK)
+    assert Plan.from_config(json.loads(json.dumps(quick.to_config()))) == quick
+    assert quick.tabled
     chosen = replace(moral, payoffs=(Payoffs(1, 5),), examples=24)
     assert Plan.from_config(json.loads(json.dumps(chosen.to_config()))) == chosen
     for plan, largest in ((chosen, 5), (replace(chosen, payoffs=None), 90)):

@@ -19,7 +19,7 @@ from ludens.agents.llm.query import ModelQuery
 from ludens.agents.llm.rating_policy import RatingPolicy
 from ludens.agents.llm.reading.choices import read_choice, read_shares
 from ludens.agents.llm.reading.parsed import ParsedReply, read_masses, read_text
-from ludens.agents.llm.reading.schemas import choice_schema, shares_schema
+from ludens.agents.llm.reading.schemas import answer_ending, choice_schema, shares_schema
 from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import ChoiceSettings, ModelSettings
 from ludens.agents.llm.votes import most_voted
@@ -233,6 +233,8 @@ class LLMPolicy(RatingPolicy):
             schema = None
             if held:
                 schema = shares_schema(labels) if belief else choice_schema(labels, reasoning)
+            elif self.settings.held and self.local and not belief:
+                schema = answer_ending(labels, reasoning)
             return Question(prompt, read, self._reply_tokens(reasoning), schema, retries=retries)
 
         return await self._ask(query, pose)
@@ -256,6 +258,10 @@ class LLMPolicy(RatingPolicy):
             belief=belief,
             template=self.settings.template,
         )
+
+    @property
+    def _wants_schema(self) -> bool:
+        return not self.local if self.settings.held else super()._wants_schema
 
     def _by_logprobs(self, query: ModelQuery) -> bool:
         # A resumed decision asks again in the form in which it asked before, whatever is known by now.

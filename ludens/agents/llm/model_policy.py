@@ -25,6 +25,7 @@ from ludens.agents.llm.loop import run, shared
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.llm.query import ModelQuery, Read, Rejection
 from ludens.agents.llm.reading.parsed import ParsedReply
+from ludens.agents.llm.reading.schemas import ENDING
 from ludens.agents.llm.settings import ModelSettings
 from ludens.agents.policy import Decision, OnInvalid, Policy, Wording
 from ludens.envs import Turn
@@ -189,7 +190,7 @@ class ModelPolicy(Policy):
     def _by_schema(self, query: ModelQuery) -> bool:
         # A resumed decision asks again in the form in which it asked before, whatever is known by now.
         if (earlier := query.upcoming()) is not None:
-            return "response_format" in earlier.parameters
+            return earlier.parameters.get("response_format", {"type": ENDING}).get("type") != ENDING
         learnt = query.learnt
         return self._wants_schema and learnt.takes_schema is not False and learnt.abilities.schema
 

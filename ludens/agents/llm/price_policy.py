@@ -23,7 +23,7 @@ from ludens.agents.llm.query import ModelQuery, Rejection, answered
 from ludens.agents.llm.reading.choices import read_choice
 from ludens.agents.llm.reading.parsed import ParsedReply, parsed, read_text
 from ludens.agents.llm.reading.prices import PriceReading
-from ludens.agents.llm.reading.schemas import price_schema
+from ludens.agents.llm.reading.schemas import answer_ending, price_schema
 from ludens.agents.llm.reading.several_prices import read_price_replies
 from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import ModelSettings, PriceSettings
@@ -133,7 +133,8 @@ class PricePolicy(ModelPolicy):
         def read(reply: Reply) -> ParsedReply:
             return read_text(reply, prompt, reasoning=reasoning)
 
-        question = Question(prompt, read, TABLE_REPLY if reasoning else SMALL_REPLY)
+        held = answer_ending(prompt.labels, reasoning) if settings.held and self.local else None
+        question = Question(prompt, read, TABLE_REPLY if reasoning else SMALL_REPLY, held)
 
         async def ask() -> tuple[Prompt, ParsedReply]:
             return prompt, await self._put(query, question, self._rejection)

@@ -362,10 +362,14 @@ class ChoiceSettings(AnswerSettings):
             are not those of an answer (`ludens.agents.llm.reading.parsed.read_masses`).
         votes: how often a sampled question is asked; the most frequent answer that can be read counts, the
             first one among equally frequent ones.
+        held: hold the answer of a sampled reply to the labels on offer while it is written, after thoughts
+            without any form: by a grammar with models on this machine, by a JSON schema with others that take
+            one.
     """
 
     elicit: Annotated[Elicit, _one_of(Elicit)] = "auto"
     votes: Annotated[int, _at_least(1)] = 1
+    held: Flag = False
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
@@ -388,6 +392,8 @@ class PriceSettings(ModelSettings):
             one is chosen (`ludens.agents.llm.prompts.price_tables`), in place of data, prefix and notes.
         reasoning: whether the model thinks before it chooses a price of a table; None for yes.
         votes: how often it is asked about a table, the most frequent answer counting.
+        held: hold its choice from a table to the labels while it is written, after free thoughts; for models
+            on this machine.
         window: how many of the last periods are shown; None for 100, and for 4 in the compact layout.
         notes: whether the model keeps PLANS and INSIGHTS.
         note_limit: how many characters of each note are shown again; None for all, and for 32 in the compact
@@ -402,6 +408,7 @@ class PriceSettings(ModelSettings):
     layout: Annotated[str, BeforeValidator(_layout)] = "auto"
     reasoning: Annotated[bool | None, _or_none(BeforeValidator(_flag))] = None
     votes: Annotated[int, _at_least(1)] = 1
+    held: Flag = False
     window: Positive = None
     notes: Flag = True
     note_limit: Positive = None
@@ -410,8 +417,8 @@ class PriceSettings(ModelSettings):
 
     @model_validator(mode="after")
     def _of_a_table(self, info: ValidationInfo) -> Self:
-        given = "votes" if self.votes != 1 else "reasoning"
-        if not is_table(self.layout) and (self.votes != 1 or self.reasoning is not None):
+        given = "votes" if self.votes != 1 else "held" if self.held else "reasoning"
+        if not is_table(self.layout) and (self.votes != 1 or self.held or self.reasoning is not None):
             raise UsageError(
                 f"{_policy(info)} has no setting {given!r} with layout={self.layout!r}: it is one of "
                 "layout='table'."

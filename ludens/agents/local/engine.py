@@ -49,6 +49,20 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """The form that the last line of a reply is held to; the lines before it are free.
+
+    Attributes:
+        start: how the last line begins, for example ``"Answer: "``; no other line begins with its first word.
+            Empty for a reply that is one of the choices alone.
+        choices: what may follow.
+    """
+
+    start: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ChatParams:
     """A request's parameters, in OpenAI's terms.
 
@@ -66,6 +80,7 @@ class ChatParams:
             truncation.
         top_logprobs: how many of the most probable tokens to list at each position; may exceed OpenAI's 20.
         schema: JSON schema that the reply must satisfy; an empty one allows any JSON object.
+        ending: what the last line of the reply is held to; None for any.
         sampling: further parameters that are passed to llama.cpp unchanged.
     """
 
@@ -80,6 +95,7 @@ class ChatParams:
     logprobs: bool = False
     top_logprobs: int = 0
     schema: Mapping[str, Any] | None = None
+    ending: Ending | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ludens.agents.local.engine import ChatParams, Choice, Token
+from ludens.agents.local.held import Held
 
 if TYPE_CHECKING:
     import torch
@@ -65,6 +66,7 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
         [[0] * (longest - len(r.tokens)) + [1] * len(r.tokens) for r in rows], device=model.device
     )
     ends = _ends(model, tokenizer)
+    held = Held(tokenizer, ends) if any(row.params.ending for row in rows) else None
     room = getattr(model.config, "max_position_embeddings", None) or 2048
     going = [
         _Going(row, row.params.max_tokens or room - len(row.tokens), _noise(row.params, row.index))
@@ -85,7 +87,7 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
                     pad_token_id=pad,
                     return_dict_in_generate=True,
                 ),
-                logits_processor=LogitsProcessorList([_Sampling(going)]),
+                logits_processor=LogitsProcessorList([_Sampling(going, held)]),
                 stopping_criteria=StoppingCriteriaList([_Stopping(going, tokenizer, ends)]),
             )
             left = [place for place, each in enumerate(going) if not each.row.ended]
@@ -137,8 +139,8 @@ def _noise(params: ChatParams, index: int) -> torch.Generator:
 class _Sampling:
     """Logits processor whose highest score is the drawn token; it records the rows' log-probabilities."""
 
-    def __init__(self, going: Sequence[_Going]) -> None:
-        self._going = going
+    def __init__(self, going: Sequence[_Going], held: Held | None) -> None:
+        self._going, self._held = going, held
 
     def __call__(self, _: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         logits = logits.float()
@@ -146,6 +148,8 @@ class _Sampling:
         for i, (row, _limit, noise) in enumerate(self._going):
             if row.ended:
                 continue
+            if self._held is not None and row.params.ending is not None:
+                logits[i] = scores[i] = self._held.scores(logits[i], row.made, row.params.ending)
             if row.params.temperature > 0:
                 scores[i] = _drawn(logits[i] / row.params.temperature, row.params, noise)
             if row.params.logprobs:

@@ -17,6 +17,7 @@ from ludens.agents.local.engine import (
     ChatParams,
     Choice,
     ContextTooLongError,
+    Ending,
     EngineReply,
     Message,
     RequestError,
@@ -155,6 +156,8 @@ def _body(messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
         body["seed"] = params.seed % _SEEDS
     if params.logprobs or params.n > 1:  # with several choices llama.cpp counts only the first one's tokens
         body |= {"logprobs": True, "top_logprobs": max(1, params.top_logprobs)}
+    if params.ending is not None:
+        body["grammar"] = grammar_of(params.ending)
     if params.schema is not None:
         body["response_format"] = (
             {"type": "json_schema", "json_schema": {"name": "reply", "schema": dict(params.schema)}}
@@ -162,6 +165,23 @@ def _body(messages: Sequence[Message], params: ChatParams) -> dict[str, Any]:
             else {"type": "json_object"}
         )
     return body
+
+
+def grammar_of(ending: Ending) -> str:
+    """Return llama.cpp's grammar (GBNF) of a reply whose last line is held to an ending."""
+    choices = " | ".join(_quoted(choice) for choice in ending.choices)
+    if not ending.start:
+        return f"root ::= {choices}"
+    word = ending.start.split()[0].rstrip(":")
+    # A line is free as long as it does not begin with the word: it differs from it somewhere, or is shorter.
+    free = [f"{_quoted(word[:place])} [^{word[place]}\\n] [^\\n]*" for place in range(1, len(word))]
+    short = [_quoted(word[:place]) for place in range(1, len(word))]
+    lines = " | ".join([f"[^{word[0]}\\n] [^\\n]*", *free, *short])
+    return f'root ::= (({lines})? "\\n")* {_quoted(ending.start)} ({choices})'
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def _reply(reply: dict[str, Any], params: ChatParams) -> EngineReply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ludens.agents.local.engine import ChatParams, RequestError
+from ludens.agents.local.engine import ChatParams, Ending, RequestError
 
 MOST_TOP_LOGPROBS = 1000
 _SAMPLING = ("presence_penalty", "frequency_penalty", "logit_bias")
@@ -32,6 +32,8 @@ def read_parameters(given: Mapping[str, Any]) -> ChatParams:
         raise RequestError("top_logprobs needs logprobs=True beside it.")
     longest = _whole(left, "max_tokens", None, least=1)
     longest = _whole(left, "max_completion_tokens", longest, least=1)
+    held = left.pop("response_format", None)
+    ending = _ending(held)
     params = ChatParams(
         max_tokens=longest,
         temperature=_number(left, "temperature", 1.0, 0.0, 100.0),
@@ -43,7 +45,8 @@ def read_parameters(given: Mapping[str, Any]) -> ChatParams:
         n=_whole(left, "n", 1, least=1) or 1,
         logprobs=logprobs,
         top_logprobs=top_logprobs,
-        schema=_schema(left.pop("response_format", None)),
+        schema=_schema(held) if ending is None else None,
+        ending=ending,
         sampling={name: left.pop(name) for name in _SAMPLING if name in left},
     )
     if left:
@@ -86,6 +89,20 @@ def _stop(value: Any) -> tuple[str, ...]:
     if not all(isinstance(text, str) and text for text in texts):
         raise RequestError(f"stop must be a text or a list of texts that are not empty, not {value!r}.")
     return texts
+
+
+def _ending(value: Any) -> Ending | None:
+    """Return what the last line is held to, where a response format of our own says so."""
+    if not isinstance(value, Mapping) or value.get("type") != "ending":
+        return None
+    start, choices = value.get("start"), value.get("choices")
+    texts = isinstance(choices, list | tuple) and all(isinstance(text, str) and text for text in choices)
+    if not isinstance(start, str) or not choices or not texts:
+        raise RequestError(
+            "response_format must be {'type': 'ending', 'start': TEXT, 'choices': [TEXT, …]}, not "
+            f"{value!r}."
+        )
+    return Ending(start, tuple(choices))
 
 
 def _schema(value: Any) -> Mapping[str, Any] | None:

@@ -12,7 +12,7 @@ import typer
 
 from ludens.cli.align.group import ALIGN, align_app
 from ludens.cli.blocks import BudgetOptions, ExecutorOptions, with_blocks
-from ludens.cli.options import Json, Seed, names
+from ludens.cli.options import Json, Seed, names, refuse_given
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
 
@@ -60,9 +60,19 @@ Folder = Annotated[
 ]
 
 
+_SET_BY_QUICK = frozenset(
+    {
+        *("examples", "domains", "surfaces", "replay", "small"),
+        *("questions", "protocols", "periods", "studies", "carry", "repeated"),
+    }
+)
+"""The options that `--quick` sets."""
+
+
 @align_app.command(ALIGN)
 @with_blocks
 def model(
+    ctx: typer.Context,
     base: Annotated[
         str,
         typer.Argument(metavar="BASE", help="A local model, such as local/smollm2-135m.", show_default=False),
@@ -105,6 +115,9 @@ def model(
     votes: Annotated[
         int, typer.Option(help="Replies of the tuned model to a sampled question; the most frequent counts.")
     ] = 1,
+    held: Annotated[
+        bool, typer.Option("--held", help="Hold the tuned model's answers to the labels on offer.")
+    ] = False,
     carry: Annotated[
         int, typer.Option(help="Number of questions in each domain and surface, as tables and in sentences.")
     ] = 0,
@@ -127,6 +140,14 @@ def model(
     small: Annotated[
         bool, typer.Option("--small", help="Ask only as many questions as the demonstration.")
     ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Tune in less than ten minutes on two idle cores: 240 examples of all domains in 100 "
+            "surfaces, with replay, and few questions.",
+        ),
+    ] = False,
     budget: BudgetOptions,
     out: Annotated[
         Path | None,
@@ -147,7 +168,7 @@ def model(
     from ludens.experiments.runs.budget import Budget
     from ludens.experiments.runs.caching import caching
     from ludens.training.alignment import align, load_result, make_plan
-    from ludens.training.alignment.plan import SMALL, Sizes
+    from ludens.training.alignment.plan import QUICK, SMALL, Sizes
 
     listed = None if protocols is None else tuple(names(protocols))
     sizes = replace(SMALL, carry=carry, repeated=repeated)
@@ -162,6 +183,16 @@ def model(
         )
     if small and listed is not None:
         sizes = replace(sizes, protocols=listed)
+    amounts = {
+        "examples": examples,
+        "domains": names(domains),
+        "surfaces": surfaces,
+        "replay": replay,
+        "sizes": sizes,
+    }
+    if quick:
+        refuse_given(ctx, _SET_BY_QUICK, "with --quick, which sets it")
+        amounts = dict(QUICK)
     plan = make_plan(
         base,
         to,
@@ -170,7 +201,6 @@ def model(
         kappa=kappa,
         families=None if games is None else names(games),
         payoffs=None if payoffs is None else _ranges(payoffs),
-        examples=examples,
         seed=seed,
         method=method,
         device=device,
@@ -180,13 +210,11 @@ def model(
         learning_rate=learning_rate,
         reasoning=reasoning,
         paraphrases=paraphrases,
-        domains=names(domains),
-        surfaces=surfaces,
-        replay=replay,
         rounds=rounds,
         votes=votes,
+        held=held,
         batched=batched,
-        sizes=sizes,
+        **amounts,
     )
     folder = out or Path("runs") / _folder_name(base, to, kappa, seed)
     limits = Budget.read(budget.limits)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -108,6 +109,18 @@ SMALL = Sizes(
 """The sizes of the demonstration."""
 
 
+QUICK: Mapping[str, Any] = MappingProxyType(
+    {
+        "examples": 240,
+        "domains": ("games", "av", "pricing"),
+        "surfaces": 100,
+        "replay": 1.0,
+        "sizes": Sizes(held_out=16, others=8, thinking=0, periods=10, studies=(2,), greedy=False, carry=8),
+    }
+)
+"""Attributes of a plan whose tuning takes less than ten minutes on two idle cores."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The plan of an alignment.
@@ -136,6 +149,7 @@ class Plan:
         rounds: how often the tuned model answers as many new turns as it was trained on, and is trained
             further on those that it got wrong (`ludens.training.tuning.rounds`).
         votes: how often the tuned model is asked each sampled question, the most frequent answer counting.
+        held: whether the tuned model's answers are held to the labels on offer while they are written.
         batched: whether the tuned model answers the exam and the protocols in Transformers, which writes many
             replies together and is several times as fast for long ones as the light engine. In the light
             engine a reply depends on its question and seed alone; in a batch, log-probabilities vary in the
@@ -162,6 +176,7 @@ class Plan:
     replay: float = 0.0
     rounds: int = 0
     votes: int = 1
+    held: bool = False
     batched: bool = False
     sizes: Sizes = field(default_factory=Sizes)
 

@@ -13,6 +13,7 @@ from ludens.experiments.report.writing import write_page
 from ludens.experiments.runs.database import StoreError, reason
 from ludens.experiments.runs.files import plain, write_whole
 from ludens.experiments.runs.manifest import versions
+from ludens.training.alignment.plan import Plan
 from ludens.training.alignment.result import AlignmentResult, load_result, to_json
 from ludens.training.alignment.tables import forced, headline, tables
 from ludens.training.evaluation.sets import SETS
@@ -136,6 +137,13 @@ def _warnings(result: AlignmentResult) -> list[str]:
     return said
 
 
+def _replies(plan: Plan) -> str:
+    """Say how the tuned model's replies were made more robust; empty where they were not."""
+    said = [f"the most frequent of {plan.votes}"] if plan.votes > 1 else []
+    said += ["answers held to the labels on offer"] if plan.held else []
+    return ", ".join(said)
+
+
 def _facts(result: AlignmentResult) -> dict[str, Any]:
     plan, data = result.plan, result.data
     recipe = plan.recipe()
@@ -146,6 +154,7 @@ def _facts(result: AlignmentResult) -> dict[str, Any]:
         "reasoning": plan.reasoning,
         "method": f"{plan.method}, {plan.epochs} epoch{'s' * (plan.epochs > 1)}, device {plan.device}",
         "steps": f"of {recipe.batch_size} examples, learning rate {recipe.learning_rate:g}",
+        "replies": _replies(plan),
         "seed": str(plan.seed),
         "data hash": str(data.get("hash", "")),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),

@@ -44,7 +44,7 @@ Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
 OPEN_ON_GPU = 96
 """Number of questions that are open at once where a GPU answers them in batches. Our choice."""
 
-TABLE_SETTINGS = frozenset({"spec", "reasoning", "max_tokens", "temperature", "votes"})
+TABLE_SETTINGS = frozenset({"spec", "reasoning", "max_tokens", "temperature", "votes", "held"})
 """Settings of the tuned model that hold in markets and dilemmas too."""
 TOKENS_PER_CHARACTER = 0.9
 """Tokens allowed per character of the longest training completion, with room for longer ones. Our choice."""
@@ -183,8 +183,9 @@ def policies_under_test(
     }
     if when == "after":
         model = f"local/{files.tuned}" if plan.batched else tuned_model(files)
-        votes = {} if plan.votes == 1 else {"votes": plan.votes}
-        return (policy_under_test(TUNED, model, **thinking, **votes),)
+        robust = {} if plan.votes == 1 else {"votes": plan.votes}
+        robust |= {"held": True} if plan.held else {}
+        return (policy_under_test(TUNED, model, **thinking, **robust),)
     some = {"sets": TAUGHT}
     policies = [
         policy_under_test(BASE_DIRECT, plan.base),

@@ -57,3 +57,26 @@ def test_a_wait_behind_other_requests_is_no_fault_unless_a_limit_was_set(monkeyp
     assert decision.status == "valid", decision.calls
     with pytest.raises(NoReplyError, match=r"gave no reply in 1 try .the time for it ran out"):
         ask(1e-6)
+
+
+def test_a_held_answer_is_one_of_the_labels_and_thoughts_before_it_are_free():
+    settings = {"format": "letter", "elicit": "sample", "order": 0, "retries": 0, "held": True}
+    decision = LLMPolicy("local/smollm2-135m", **settings).decide(TURN, np.random.default_rng(1))
+    (call,) = decision.calls
+    assert call.reply in ("A", "B")
+    assert decision.status == "valid"
+    thinking = LLMPolicy("local/smollm2-135m", **settings, reasoning=True, max_tokens=60, temperature=0.0)
+    (call,) = thinking.decide(TURN, np.random.default_rng(1)).calls
+    lines = call.reply.splitlines()
+    assert not any(line.startswith("Answer") for line in lines[:-1])
+    assert call.outcome == "invalid" or lines[-1] in ("Answer: A", "Answer: B")  # nothing is put in its place
+
+
+def test_the_grammar_of_an_ending_frees_all_other_lines():
+    from ludens.agents.local.engine import Ending
+    from ludens.agents.local.llamacpp import grammar_of
+
+    assert grammar_of(Ending("", ("A", "B"))) == 'root ::= "A" | "B"'
+    assert grammar_of(Ending("On: ", ("1",))) == (
+        r'root ::= (([^O\n] [^\n]* | "O" [^n\n] [^\n]* | "O")? "\n")* "On: " ("1")'
+    )

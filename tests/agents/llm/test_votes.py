@@ -123,3 +123,15 @@ def test_a_moral_reply_is_the_best_of_a_fine_grid():
     grid = np.linspace(1.0, 3.0, 20_001)
     own, together = price_profits(market, 0, [1.2, 1.3], grid)
     assert price == pytest.approx(grid[np.argmax(own + together)], abs=2e-4)
+
+
+def test_a_hosted_model_is_held_to_its_labels_by_a_schema():
+    with Loopback([say('{"reasoning": "I think.", "choice": "B"}')]) as server:
+        more = {"api_base": server.url, "api_key": "none", "order": 0, "reasoning": True, "format": "letter"}
+        policy = LLMPolicy("openai/gpt-4o-mini", held=True, **more)
+        decision = policy.decide(TURN, np.random.default_rng(0))
+        assert decision.action == TURN.options[1].action
+        schema = server.requests[0]["response_format"]["json_schema"]["schema"]
+        assert schema["properties"]["choice"]["enum"] == ["A", "B"]
+    with pytest.raises(UsageError, match="held"):
+        PricePolicy("openai/loopback", held=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+ENDING = "ending"
+"""The type of a response format of our own, see `ludens.agents.local.engine.Ending`."""
+
 _THOUGHTS = {"reasoning": {"type": "string"}}
 
 
@@ -12,6 +15,13 @@ def choice_schema(labels: Sequence[str], reasoning: bool) -> dict[str, Any]:
     """Return the format of a choice of one label, with thoughts before it if `reasoning`."""
     choice = {"choice": {"type": "string", "enum": list(labels)}}
     return _object("answer", (_THOUGHTS if reasoning else {}) | choice)
+
+
+def answer_ending(labels: Sequence[str], reasoning: bool) -> dict[str, Any]:
+    """Return the format of a text whose last line names one label, after free thoughts if `reasoning`; models
+    on this machine take it.
+    """
+    return {"type": ENDING, "start": "Answer: " if reasoning else "", "choices": list(labels)}
 
 
 def shares_schema(labels: Sequence[str]) -> dict[str, Any]:
