@@ -7,6 +7,7 @@ Libraries are imported by the command that needs them. Each module below adds it
 
 from __future__ import annotations
 
+import ludens.cli.align.grpo
 import ludens.cli.align.model
 import ludens.cli.align.provider
 import ludens.cli.av.adopt

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,26 +111,21 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            labels = inputs["labels"][:, 1:]
-            learnt = labels != -100
-            places = learnt.any(dim=0).nonzero().squeeze(1)
-            # Rows are padded to the right, which no token of theirs attends to. Without a mask, attention is
-            # causal and computes only half of the matrix.
-            given = {name: inputs[name] for name in inputs if name not in ("labels", "attention_mask")}
-            outputs = model(**given, use_cache=False, logits_to_keep=places)
-            logits = outputs.logits[learnt[:, places]].float()
-            loss = torch.nn.functional.cross_entropy(logits, labels[learnt], reduction="sum")
+            # Of several processes each has its own number of rows, and all must call the model as often.
+            parts = unpadded(inputs) if cpu and recipe.processes == 1 else [inputs]
+            losses, outputs = zip(*[completion_loss(model, part) for part in parts], strict=True)
+            loss = sum(losses)
             if num_items_in_batch is None:
-                loss = loss / learnt.sum().clamp(min=1)
+                loss = loss / (inputs["labels"][:, 1:] != -100).sum().clamp(min=1)
             else:  # counted over all devices, and averaged over them afterwards
                 shared = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
                 loss = loss / num_items_in_batch * shared
             if replay is not None and model.training:
-                parts = self.args.gradient_accumulation_steps
-                self.pieces_seen = getattr(self, "pieces_seen", self.state.global_step * parts) + 1
+                times = self.args.gradient_accumulation_steps
+                self.pieces_seen = getattr(self, "pieces_seen", self.state.global_step * times) + 1
                 bare = self.accelerator.unwrap_model(model)
-                loss = loss + recipe.replay / parts * replay.loss(bare, self.pieces_seen)
-            return (loss, outputs) if return_outputs else loss
+                loss = loss + recipe.replay / times * replay.loss(bare, self.pieces_seen)
+            return (loss, outputs[-1]) if return_outputs else loss
 
     trainer = OnCompletions(
         model=model,
@@ -166,6 +162,40 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
         check = AgreementCheck(held_out, tokenizer, recipe, work / "agreement.json")
         trainer.add_callback(check.callback())
     return trainer, check, reporter
+
+
+def completion_loss(model: Any, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the summed loss of the tokens of completions, in nats, and the model's outputs.
+
+    Args:
+        model: a causal language model.
+        inputs: ``input_ids`` and ``labels``, shape (rows, tokens); labels of other tokens are −100.
+    """
+    import torch
+
+    labels = inputs["labels"][:, 1:]
+    learnt = labels != -100
+    places = learnt.any(dim=0).nonzero().squeeze(1)
+    # Rows are padded to the right, which no token of theirs attends to. Without a mask, attention is causal
+    # and computes only half of the matrix.
+    given = {name: inputs[name] for name in inputs if name not in ("labels", "attention_mask")}
+    outputs = model(**given, use_cache=False, logits_to_keep=places)
+    logits = outputs.logits[learnt[:, places]].float()
+    return torch.nn.functional.cross_entropy(logits, labels[learnt], reduction="sum"), outputs
+
+
+def unpadded(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a batch in parts of rows of equal length, without their padding.
+
+    A processor computes the padding of short rows as it computes their text; several calls of the model cost
+    it nothing.
+    """
+    groups: dict[int, list[int]] = {}
+    for row, length in enumerate(inputs["attention_mask"].sum(dim=1).tolist()):
+        groups.setdefault(length, []).append(row)
+    return [
+        {name: values[rows, :length] for name, values in inputs.items()} for length, rows in groups.items()
+    ]
 
 
 def _adapters(recipe: Recipe) -> Any:

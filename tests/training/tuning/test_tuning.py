@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("trl", reason="needs the extra `train`")
@@ -17,6 +18,7 @@ from ludens.agents.local import close_all
 from ludens.agents.local.engine import ChatParams, Settings
 from ludens.agents.local.llamacpp import LlamaCppEngine
 from ludens.agents.local.resolve import LocalModelError, embedded_file, resolve
+from ludens.cli import app
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS
 from ludens.training import build_dataset
@@ -376,8 +378,17 @@ def test_adapters_are_trained_further_and_by_reward(tiny, data, tmp_path):
     weights = [load_file(made.folder / "adapter_model.safetensors") for made in (first, second)]
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-6) for name in weights[0])
     assert any(value.abs().max() > 0 for name, value in weights[0].items() if "lora_B" in name)
-    settings = Reinforcement(steps=2, turns=2, generations=2, max_tokens=6, learning_rate=1e-2)
-    reinforced = reinforce(first.folder, data, tmp_path / "reinforced", settings=settings, threads=1)
+    place = data.write(tmp_path / "data")
+    line = (
+        f"align grpo {first.folder} {tmp_path / 'reinforced'} --data {place} --steps 2 --turns 2 --threads 1"
+    )
+    ran = CliRunner().invoke(
+        app, [*line.split(), "--generations", "2", "--max-tokens", "6", "--learning-rate", "0.01", "--json"]
+    )
+    assert ran.exit_code == 0, ran.output
+    reinforced = read_tuned(tmp_path / "reinforced")
+    assert json.loads(ran.stdout)["model"] == reinforced.name
+    assert json.loads(ran.stdout)["rewards"] == [reward for _, reward in reinforced.card["rewards"]]
     assert reinforced.card["steps"] == 2
     assert [step for step, _ in reinforced.card["rewards"]] == [1, 2]
     assert all(-1 <= reward <= 1 for _, reward in reinforced.card["rewards"])
@@ -386,10 +397,30 @@ def test_adapters_are_trained_further_and_by_reward(tiny, data, tmp_path):
         reinforce(first.folder, data, tmp_path / "reinforced")
     with pytest.raises(UsageError, match="generations"):
         Reinforcement(generations=1)
+    assert CliRunner().invoke(app, ["align", "grpo", str(first.folder), str(tmp_path / "no")]).exit_code == 2
     with pytest.raises(UsageError, match="another rank"):
         tune(f"local/{tiny}", data, tmp_path / "third", start=first.folder, rank=4)
     with pytest.raises(UsageError, match="no adapters of the same base"):
         tune("local/smollm2-135m", data, tmp_path / "third", start=first.folder)
+
+
+def test_rows_without_their_padding_have_the_same_loss(tiny):
+    import torch
+
+    from ludens.agents.local.hf import read_weights
+    from ludens.training.tuning.worker import completion_loss, unpadded
+
+    model, _ = read_weights(resolve(f"local/{tiny}"), torch.float32)
+    ids = torch.randint(3, 20, (3, 12), generator=torch.Generator().manual_seed(0))
+    labels, mask = ids.clone(), torch.ones_like(ids)
+    labels[:, :4] = -100
+    for row, length in ((0, 7), (2, 7)):
+        labels[row, length:], mask[row, length:] = -100, 0
+    batch = {"input_ids": ids, "labels": labels, "attention_mask": mask}
+    parts = unpadded(batch)
+    assert sorted(tuple(part["input_ids"].shape) for part in parts) == [(1, 12), (2, 7)]
+    together, apart = completion_loss(model, batch)[0], sum(completion_loss(model, p)[0] for p in parts)
+    assert float(apart) == pytest.approx(float(together), rel=1e-5)
 
 
 def test_replay_has_a_weight_of_at_least_nothing():
