@@ -13,11 +13,12 @@ from ludens.agents.llm.price_policy import PricePolicy
 from ludens.errors import UsageError
 from ludens.experiments.runs.run import Run
 from ludens.experiments.study.engine import load_result
-from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
+from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis
 from ludens.training import build_dataset
 from ludens.training.evaluation.cases import case_optimal, case_turn, case_utilities, draw_cases
 from ludens.training.evaluation.exam import ExamConfig, ExamStudy, examine, policy_under_test
 from ludens.training.evaluation.sets import CARRIED, UNSEEN_SURFACES, Question, question_sets
+from ludens.training.evaluation.weight import revealed_kappa
 from tests.loopback import Loopback, say
 
 MORAL = homo_moralis(0.5)
@@ -150,3 +151,25 @@ def test_ratings_are_right_on_the_oracles_side():
     moral = json.dumps({"vignette": {"pedestrians": 9, "passengers": ["self"], "question": "morality"}})
     assert case_optimal(moral, HOMO_ECONOMICUS) == frozenset(range(40, 61))
     assert case_utilities(moral, HOMO_ECONOMICUS)[50] == 0
+
+
+@pytest.mark.parametrize("domain", ["games", "dilemmas", "adoption", "prices"])
+def test_answers_of_an_oracle_reveal_its_weight(data, domain):
+    found = question_sets(data, MORAL, held_out=1, others=1, carry=24, seed=5)
+    questions = [question for question in found if question.set == f"{domain}: table"]
+
+    def answered(choose):
+        places = np.arange(max(len(question.turn.options) for question in questions))
+        chosen = [(question, choose(question)) for question in questions]
+        return [(q, (places[: len(q.turn.options)] == place).astype(float)) for q, place in chosen]
+
+    for kappa in (0.0, 0.25, 0.5, 1.0):
+        weight = Preferences(kappa=kappa)
+        estimate = revealed_kappa(answered(lambda question, weight=weight: min(question.optimal(weight))))
+        assert estimate.low - 0.025 <= kappa <= estimate.high + 0.025
+        assert estimate.high - estimate.low < 0.5
+    rng = np.random.default_rng(1)
+    chance = revealed_kappa(answered(lambda question: rng.integers(len(question.turn.options))))
+    assert chance.value is None
+    assert "not identified" in chance.note
+    assert revealed_kappa([]).value is None

@@ -23,7 +23,6 @@ from ludens.training.evaluation.sets import CARRIED, SETS, TAUGHT
 
 if TYPE_CHECKING:
     from ludens.experiments.estimates.profile import Profile
-    from ludens.experiments.measures.intervals import Estimate
     from ludens.training.alignment.result import AlignmentResult
 
 
@@ -98,9 +97,7 @@ def _carried(result: AlignmentResult) -> Table:
                     share(found.right),
                     share(found.selfish),
                     share(found.regret),
-                    Cell(
-                        "" if found.kappa is None else number(found.kappa.value, 2), kappa_range(found.kappa)
-                    ),
+                    Cell("") if found.kappa is None else measured(found.kappa, 2),
                     Cell(str(found.answered)),
                     Cell(str(needed(found.right.value, found.answered))),
                 )
@@ -110,21 +107,15 @@ def _carried(result: AlignmentResult) -> Table:
         f"Trained on {', '.join(plan.domains)}"
         + (f" in {plan.surfaces} surfaces" if plan.surfaces else "")
         + ". Per cent of readable answers that are optimal for the target, of all answers, and of readable "
-        "ones for homo economicus; regret as a share of the question's range of utilities; the κ with which "
-        "most answers agree, where both columns of the tables matter. Needed: how many questions give an "
+        "ones for homo economicus; regret as a share of the question's range of utilities; the κ in [0, 1] "
+        "that the answers reveal under a logit choice, with its likelihood-ratio interval (a dash: they "
+        "cannot be told from chance). Needed: how many questions give an "
         "interval of ±10 points around right of all. The oracle is right everywhere by definition."
     )
     headers = ("agrees", "right of all", "agrees with economicus", "regret", "κ", "asked", "needed")
     return Table.of(
         "What carried", caption, headers, zip(names, rows, strict=True), corner="who: domain, surface"
     )
-
-
-def kappa_range(found: Estimate | None) -> str:
-    """Return the interval of a κ in words; empty where there is none."""
-    if found is None or found.low is None or found.high is None:
-        return ""
-    return f"{number(found.low, 2)} to {number(found.high, 2)}"
 
 
 def needed(share_right: float | None, asked: int) -> int:

@@ -71,7 +71,7 @@ SETS = (
         "answer_mass", "number", "mean probability on any of the options", "share", "no log-probabilities"
     ),
     Column("lowest_mass", "number", "the lowest of them", "share", "no log-probabilities"),
-    Column("kappa", "number", "the κ with which most answers agree", "", "not measured in this set"),
+    Column("kappa", "number", "the κ that answers reveal", "", "not measured in this set"),
     Column("kappa_low", "number", "the lower end of its 95 % interval", "", "no interval"),
     Column("kappa_high", "number", "the upper end of its 95 % interval", "", "no interval"),
 )

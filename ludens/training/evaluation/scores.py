@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from zlib import crc32
 
 import numpy as np
@@ -38,6 +37,7 @@ from ludens.training.evaluation.sets import (
     TAUGHT,
     Question,
 )
+from ludens.training.evaluation.weight import revealed_kappa
 
 KIND = "exam"
 """The kind of the study whose runs are scored here."""
@@ -60,8 +60,8 @@ class Score:
             of the probability on the options.
         answer_mass, lowest_mass: where answers were read from log-probabilities, the mean and the lowest part
             of the model's probability that lay on the options; None elsewhere.
-        kappa: the κ in [0, 1] with which most readable answers agree, in sets of one domain and one surface;
-            None elsewhere, and for ratings.
+        kappa: the κ in [0, 1] that readable answers reveal, in sets of one domain and one surface
+            (`ludens.training.evaluation.weight`); None elsewhere, and for ratings.
     """
 
     policy: str
@@ -206,50 +206,7 @@ def _score(
         wilson(states.count("low_mass"), len(states)),
         mass.mean,
         mass.lowest,
-        _kappa(usable, _rng(who, name + "kappa", seed))
-        if name in CARRIED and not name.startswith("ratings")
-        else None,
-    )
-
-
-WEIGHED = frozenset(name for name in CARRIED if not name.startswith("ratings"))
-"""The sets in which answers reveal a κ: ratings have other weights."""
-KAPPAS = tuple(Fraction(k, 20) for k in range(21))
-"""The values of κ that answers are compared with."""
-_DRAWS = 500
-
-
-def _kappa(usable: Sequence[tuple[Question, np.ndarray]], rng: np.random.Generator) -> Estimate:
-    """Return the κ with which most answers agree, the middle of all such values, with a bootstrap interval
-    over questions that covers their range in each draw.
-    """
-    if not usable:
-        return missing("no readable answer")
-    agrees = np.array(
-        [
-            [
-                sum(shares[place] for place in question.optimal(Preferences(kappa=float(kappa))))
-                for kappa in KAPPAS
-            ]
-            for question, shares in usable
-        ]
-    )
-    values = np.array([float(kappa) for kappa in KAPPAS])
-
-    def ends(counts: np.ndarray) -> tuple[float, float]:
-        best = values[counts >= counts.max() - 1e-9]
-        return float(best.min()), float(best.max())
-
-    low, high = ends(agrees.sum(axis=0))
-    picks = rng.integers(len(agrees), size=(_DRAWS, len(agrees)))
-    drawn = [ends(agrees[pick].sum(axis=0)) for pick in picks]
-    return Estimate(
-        (low + high) / 2,
-        float(np.quantile([first for first, _ in drawn], 0.025)),
-        float(np.quantile([last for _, last in drawn], 0.975)),
-        n=len(agrees),
-        clusters=len(agrees),
-        method="cluster bootstrap",
+        revealed_kappa(usable) if name in CARRIED and not name.startswith("ratings") else None,
     )
 
 
