@@ -12,7 +12,7 @@ dominate: for every κ in [0, 1] one of them is best.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -20,7 +20,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import GameTree
+from ludens.envs import GameTree, StrategicGame
+from ludens.envs import pure_strategies as strategic_plans
 from ludens.envs.tree.strategies import pure_strategies
 from ludens.errors import UsageError
 from ludens.preferences.preference import Preferences
@@ -85,6 +86,12 @@ class Consequences:
     alone: tuple[int, ...]
     together: tuple[int, ...]
     exact: bool = True
+
+    def part(self, rows: Iterable[int]) -> Consequences:
+        """Return some of the rows."""
+        kept = list(rows)
+        columns = (tuple(column[row] for row in kept) for column in (self.alone, self.together))
+        return Consequences(tuple(self.options[row] for row in kept), *columns, exact=self.exact)
 
     def values(self, weights: Weights) -> tuple[int, ...]:
         """Return the weighted sum of each row."""
@@ -199,6 +206,40 @@ def grid_consequences(
             tables[node] = Consequences(names, alone, shared, exact=exact)
         found.append(tables)
     return found
+
+
+def strategic_consequences(
+    game: StrategicGame, node: str, belief: ArrayLike, most: int = MOST
+) -> Consequences:
+    """Return the consequences of the actions at a node of a game in which all move at once.
+
+    With more than two players a choice between them is that of homo moralis where payoffs are linear in how
+    many others do alike (`ludens.preferences.strategic.linear_in_kappa`).
+
+    Args:
+        game: the rules, with finitely many actions.
+        node: the information set.
+        belief: what the others are believed to play, a strategy.
+        most: the largest number.
+
+    Raises:
+        GameError: there is no such node, or the belief is not a strategy of the game.
+    """
+    from ludens.preferences.strategic import alone_and_together
+
+    asked = game.information_set(node)
+    plans = strategic_plans(game)
+    own, together = (part.tolist() for part in alone_and_together(game, belief))
+    rows = [
+        (option, own[place], together[place])
+        for number, option in enumerate(asked.options)
+        for place in _undominated(
+            np.flatnonzero(plans[:, asked.columns.start + number] > 0).tolist(), own, together
+        )
+    ]
+    names, *columns = zip(*rows, strict=True)
+    (alone, shared), exact = whole_numbers(columns, most)
+    return Consequences(names, alone, shared, exact=exact)
 
 
 @lru_cache(maxsize=64)

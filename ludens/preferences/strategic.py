@@ -126,6 +126,16 @@ def strategic_terms(game: StrategicGame, beliefs: ArrayLike) -> tuple[Floats, Fl
     return own, behind, ahead, universal
 
 
+def alone_and_together(game: StrategicGame, belief: ArrayLike) -> tuple[Floats, Floats]:
+    """Return what every pure strategy pays against a belief, and if everybody uses it, in points.
+
+    Raises:
+        GameError: the belief is not a strategy of the game.
+    """
+    key = check_strategy(game, belief).tobytes()
+    return _replaced(game, key, 0.0), _replaced(game, key, 1.0)
+
+
 def best_mixture(
     game: StrategicGame, preferences: Preferences, belief: ArrayLike
 ) -> tuple[Floats, float] | None:

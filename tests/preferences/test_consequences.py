@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ludens.envs import PROTOCOLS
+from ludens.envs import PROTOCOLS, make_env, uniform_strategy
 from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame
 from ludens.envs.av.dilemma.studies import STUDIES
 from ludens.envs.av.dilemma.vignette import PERSPECTIVES, QUESTIONS, Vignette
@@ -20,12 +20,20 @@ from ludens.preferences.av.consequences import (
     dilemma_consequences,
     points,
     question_weights,
+    scenario_consequences,
 )
 from ludens.preferences.av.dilemma import UNIVERSALISATIONS, DilemmaPreferences
+from ludens.preferences.av.moral import sparing_worth
 from ludens.preferences.av.ratings import RatingMap, difference, rating
-from ludens.preferences.consequences import game_consequences, weights_of, whole_numbers
+from ludens.preferences.consequences import (
+    game_consequences,
+    strategic_consequences,
+    weights_of,
+    whole_numbers,
+)
 from ludens.preferences.pricing.consequences import price_consequences, price_profits
 from ludens.preferences.pricing.moral import moralis_prices
+from ludens.preferences.strategic import linear_in_kappa, plan_utilities
 
 KAPPAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -40,6 +48,51 @@ def test_best_rows_of_a_game_are_the_oracles_options(protocol):
             table = game_consequences(game, node.label, belief)
             assert table.exact
             assert table.best(weights_of(kappa)) == frozenset(best[node.label])
+
+
+@pytest.mark.parametrize(
+    "name", ["prisoners_dilemma", "hawk_dove", "stag_hunt", "public_goods", "eleven_twenty"]
+)
+def test_best_rows_where_all_move_at_once_are_homo_moraliss_actions(name):
+    game = make_env(f"{name}-v0").unwrapped.game
+    belief = uniform_strategy(game)
+    assert linear_in_kappa(game)
+    node = game.information_sets[0]
+    table = strategic_consequences(game, node.label, belief)
+    assert table.exact
+    for kappa in KAPPAS:
+        worth = plan_utilities(game, Preferences(kappa=kappa), belief)
+        best = {node.options[place] for place in np.flatnonzero(worth >= worth.max() - 1e-9)}
+        assert table.best(weights_of(kappa)) == best
+
+
+def test_rows_of_a_public_good_are_its_payoffs():
+    game = make_env("public_goods-v0").unwrapped.game
+    table = strategic_consequences(game, game.information_sets[0].label, uniform_strategy(game))
+    alone, together = np.array(table.alone), np.array(table.together)
+    assert table.options[:2] == ("0", "1")
+    assert set(np.diff(alone).tolist()) == {-3}  # a point costs 1 and brings 0.4, in units of 0.2
+    assert set(np.diff(together).tolist()) == {3}
+
+
+def test_best_rows_of_a_scenario_are_those_of_the_oracle():
+    shapes = [(True, False), (False, True), (False, False)]
+    for first, second, seats in itertools.product(range(5), range(5), shapes):
+        if first + second:
+            table = scenario_consequences((first, second), seats)
+            for kappa in KAPPAS:
+                oracle = DilemmaPreferences("moralis", kappa=kappa)
+                worth = sparing_worth((first, second), seats, oracle)
+                wanted = {1: {table.options[0]}, -1: {table.options[1]}, 0: set(table.options)}
+                assert table.best(weights_of(kappa)) == wanted[int(np.sign(round(worth, 12)))]
+
+
+def test_a_firm_takes_one_price_for_all_its_products():
+    market = Market(np.full(3, 2.0), np.ones(3), mu=0.25, owners=(0, 0, 1))
+    own, together = price_profits(market, [0, 1], [9.0, 9.0, 1.5], [1.4, 1.6])
+    for place, price in enumerate((1.4, 1.6)):
+        assert own[place] == pytest.approx(market.profits(np.array([price, price, 1.5]))[0])
+        assert together[place] == pytest.approx(market.profits(np.full(3, price)).mean())
 
 
 def test_rows_of_a_game_are_payoffs_and_universalised_payoffs():

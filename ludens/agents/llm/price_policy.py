@@ -146,7 +146,10 @@ class PricePolicy(ModelPolicy):
         assert reading.place is not None
         price = prices[prompt.order[reading.place]]
         action = _action(turn, price) if not turn.options else _nearest(turn, price)
-        return Decision(action, reasoning=reading.reasoning, **self._known(query, prompt.wording))
+        more = (action,) * (turn.numbers - 1)
+        return Decision(
+            action, further=more, reasoning=reading.reasoning, **self._known(query, prompt.wording)
+        )
 
     @property
     def _wants_schema(self) -> bool:

@@ -21,6 +21,7 @@ from ludens.preferences.consequences import MOST, Consequences, Weights, weights
 Column = tuple[float, float]
 
 ACTS = ("stay", "swerve")
+SPARED = ("spare the first", "spare the second")
 COMFORT = "allocate_comfort"
 """The question about others' cars."""
 
@@ -59,6 +60,25 @@ def dilemma_consequences(
     first = others if vignette.question == COMFORT else own
     (alone, together), exact = whole_numbers((first, everybody), most)
     return Consequences(ACTS, alone, together, exact)
+
+
+def scenario_consequences(
+    humans: tuple[int, int], passengers: tuple[bool, bool], most: int = MOST
+) -> Consequences:
+    """Return the consequences of sparing the first and the second group of a Moral Machine scenario, in cases
+    out of all its people, of which one may be any.
+
+    The own car's choice concerns its passengers alone; if all cars choose so, everybody. The differences
+    between the rows are those of `ludens.preferences.av.moral.sparing_worth`, which tests verify.
+
+    Args:
+        humans: the number of people in each group; pets do not count.
+        passengers: whether each group sits in the vehicle.
+        most: the largest number.
+    """
+    inside = tuple(float(count * seated) for count, seated in zip(humans, passengers, strict=True))
+    (alone, together), exact = whole_numbers((inside, tuple(map(float, humans))), most)
+    return Consequences(SPARED, alone, together, exact)
 
 
 def question_weights(question: str, kappa: float, universalisation: Universalisation = "veil") -> Weights:

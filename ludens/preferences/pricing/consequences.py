@@ -9,7 +9,7 @@ a symmetric market the price that is best against itself is that of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,33 +20,41 @@ from ludens.preferences.consequences import MOST, Consequences, whole_numbers
 Floats = NDArray[np.float64]
 
 
-def price_profits(market: AnyMarket, product: int, last: ArrayLike, grid: ArrayLike) -> tuple[Floats, Floats]:
+def price_profits(
+    market: AnyMarket, product: int | Sequence[int], last: ArrayLike, grid: ArrayLike
+) -> tuple[Floats, Floats]:
     """Return the own firm's profits and the mean firm's if everybody took the price, both of shape (..., K).
 
     Args:
         market: the market.
-        product: the number of the product whose price is set.
-        last: the prices of all products, shape (..., J), in money; that of `product` does not matter.
+        product: the number of the product whose price is set, or the numbers of a firm's products, all of
+            which get that price.
+        last: the prices of all products, shape (..., J), in money; those of `product` do not matter.
         grid: the prices to choose from, shape (K,) or (..., K), in money.
     """
     prices, offers = np.asarray(last, dtype=np.float64), np.asarray(grid, dtype=np.float64)
     shape = np.broadcast_shapes((*prices.shape[:-1], 1), offers.shape)
     rows = np.broadcast_to(prices[..., None, :], (*shape, market.products)).copy()
-    rows[..., product] = offers
-    own: Floats = market.profits(rows)[..., int(market.owners[product])]
+    owned = [product] if isinstance(product, int) else list(product)
+    rows[..., owned] = offers[..., None]
+    own: Floats = market.profits(rows)[..., int(market.owners[owned[0]])]
     rows[...] = offers[..., None]
     together: Floats = market.profits(rows).mean(axis=-1)
     return own, together
 
 
 def price_consequences(
-    market: AnyMarket, product: int, last: ArrayLike, grid: Mapping[str, float], most: int = MOST
+    market: AnyMarket,
+    product: int | Sequence[int],
+    last: ArrayLike,
+    grid: Mapping[str, float],
+    most: int = MOST,
 ) -> Consequences:
     """Return the consequences of each price of a grid.
 
     Args:
         market: the market of the firms that are there.
-        product: the number of the product whose price is set.
+        product: as for `price_profits`.
         last: the last prices of all products, shape (J,), in money.
         grid: the prices to choose from, in money, by name.
         most: the largest number.

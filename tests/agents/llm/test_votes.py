@@ -7,6 +7,7 @@ import pytest
 
 from ludens.agents import LLMPolicy, make_policy
 from ludens.agents.llm.price_policy import PricePolicy
+from ludens.agents.llm.prompts.templates import WordingError
 from ludens.envs import PROTOCOLS, make_env, questions
 from ludens.envs.pricing import Market
 from ludens.errors import UsageError
@@ -135,3 +136,48 @@ def test_a_hosted_model_is_held_to_its_labels_by_a_schema():
         assert schema["properties"]["choice"]["enum"] == ["A", "B"]
     with pytest.raises(UsageError, match="held"):
         PricePolicy("openai/loopback", held=True)
+
+
+def asked_and_answered(env, text, make=LLMPolicy, **settings):
+    """Return the turn of the first seat, the prompt that a server saw and the decision after its reply."""
+    env.reset(seed=0)
+    turn = env.unwrapped.turn(env.possible_agents[0])
+    with Loopback([say(text)]) as server:
+        more = {"api_base": server.url, "api_key": "none", "reasoning": True} | settings
+        decision = make("openai/loopback", **more).decide(turn, np.random.default_rng(0))
+        return turn, server.requests[0]["messages"][-1]["content"], decision
+
+
+def test_games_in_which_all_move_at_once_have_a_table():
+    turn, prompt, decision = asked_and_answered(
+        make_env("public_goods-v0"), "So.\nNumber: 4", framing="table"
+    )
+    assert "You and 3 other people choose at the same time" in prompt
+    assert prompt.count(": alone ") == 11
+    assert "20: alone 100, all 160" in prompt
+    assert turn.options[int(decision.action)].name == "4"
+    _, prompt, decision = asked_and_answered(
+        make_env("volunteers_dilemma-v0"), "So.\nAnswer: B", framing="table", order=0
+    )
+    assert "B: alone 75, all 75" in prompt
+    assert decision.action == 1
+    with pytest.raises(WordingError, match="no list"):
+        asked_and_answered(make_env("colonel_blotto-v0"), "", framing="table")
+
+
+def test_scenarios_of_the_moral_machine_have_a_table():
+    turn, prompt, decision = asked_and_answered(
+        make_env("moral_machine"), "So.\nAnswer: A", framing="table", order=0
+    )
+    people = sum(group.humans for group in turn.game.groups)
+    assert f"The numbers are cases out of {people}" in prompt
+    assert "What should the car do?" in prompt
+    assert (decision.status, decision.action) == ("valid", 0)
+
+
+def test_a_firm_with_several_products_takes_one_price_from_a_table():
+    market = Market(np.full(4, 2.0), np.ones(4), mu=0.25, owners=(0, 0, 1, 1))
+    env = make_env("bertrand", market=market, periods=2, actions="continuous")
+    _, prompt, decision = asked_and_answered(env, "So.\nAnswer: B", PricePolicy, layout="table")
+    assert "You sell 2 products" in prompt
+    assert decision.further == (decision.action,)

@@ -210,7 +210,8 @@ def render_scale(
             framing,
             order,
             persona,
-            {"reasoning": reasoning, "format": format, "scale": scale.kind, "total": _total(scale)},
+            {"reasoning": reasoning, "format": format, "scale": scale.kind, "total": _total(scale)}
+            | {"lowest": scale.lowest, "highest": scale.highest, "step": scale.step},
         )
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template, scale=True), turn)
     of_game = scale is not None and scale.kind == "allocation" and isinstance(turn.game, StrategicGame)

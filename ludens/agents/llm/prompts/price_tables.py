@@ -1,6 +1,7 @@
 """A market's turn as a table: prices of a grid, and the profit of each alone and if everybody took it.
 
-The rivals are taken to keep their last prices, and to charge Nash prices where they have none yet.
+The rivals are taken to keep their last prices, and to charge Nash prices where they have none yet. A firm
+with several products takes one price for all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from ludens.agents.llm.prompts.games import render_table
 from ludens.agents.llm.prompts.tables import GRID, Table, market_table
 from ludens.agents.llm.prompts.templates import Prompt
-from ludens.agents.pricing.view import market_view, usual_prices
+from ludens.agents.pricing.view import market_views, usual_prices
 from ludens.envs import Turn
 from ludens.envs.pricing.theory.benchmarks import nash_prices
 from ludens.preferences.pricing.consequences import price_consequences
@@ -22,15 +23,21 @@ def price_table(turn: Turn) -> Table:
     """Return the table of a firm's turn.
 
     Raises:
-        UsageError: the turn is not one of a market, or the firm sells several products or may not see its
-            rivals' prices.
+        UsageError: the turn is not one of a market.
     """
-    view = market_view(turn)
+    view, *others = market_views(turn)
+    places = [view.place, *(other.place for other in others)]
     last = view.charged[-1] if len(view.charged) else np.full(view.market.products, np.nan)
     last = np.array([view.announced.get(product, last[product]) for product in view.active])
     last = np.where(np.isfinite(last), last, nash_prices(view.present))
-    found = price_consequences(view.present, view.place, last, price_grid(turn))
-    table = market_table(found, view.cost, np.delete(last, view.place).tolist())
+    found = price_consequences(view.present, places, last, price_grid(turn))
+    table = market_table(found, view.cost, np.delete(last, places).tolist())
+    if others:
+        costs = " and ".join(f"{other.cost:.4g}" for other in others)
+        several = (
+            f"You sell {len(places)} products, the others at costs of {costs}, and take one price for all."
+        )
+        return replace(table, intro=f"{several} This is period {view.period + 1}.")
     return replace(table, intro=f"This is period {view.period + 1}.")
 
 

@@ -161,6 +161,11 @@ def surface(framing: str) -> Surface:
         else ""
     )
     worded = number is not None and rng.random() < WORDED
+    # Drawn apart from the others, which stay what they were.
+    at_once = words["games_at_once"]
+    said["games_at_once"] = (
+        at_once[0] if number is None else random.Random(f"at once {number}").choice(at_once)
+    )
     return Surface(
         number, tuple(letters.split()), alone, together, row, sequence, said | {"aside": aside}, worded
     )

@@ -1,12 +1,12 @@
 """The framing ``table``: what each option leads to, in two columns of whole numbers, in every domain.
 
-Game trees, the adoption game, dilemmas of vehicles and markets all have the table of
+Games, the adoption game, dilemmas of vehicles and markets all have the table of
 `ludens.preferences.consequences`: the own payoff of an option given what the others do, and the payoff if
 everybody did the same. A small model can look up, copy, add and compare such numbers in any domain, where it
 cannot evaluate a logit. The table tells everything that a policy without α and β needs, and nothing of what
 it should prefer. For a market the options are prices of a grid.
 
-The other players of a game tree are taken to act at random, other cars to stay on course and rivals to keep
+The other players of a game are taken to act at random, other cars to stay on course and rivals to keep
 their last prices, as the text says.
 """
 
@@ -17,18 +17,24 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from ludens.agents.llm.prompts.surfaces import Surface
 from ludens.agents.llm.prompts.templates import WORDINGS, WordingError
 from ludens.agents.llm.prompts.tree import rotation
-from ludens.envs import GameTree, Turn
+from ludens.envs import GameTree, StrategicGame, Turn, uniform_strategy
 from ludens.envs.av.adoption.game import AdoptionGame
 from ludens.envs.av.dilemma.env import ACTS
 from ludens.envs.av.dilemma.vignette import Vignette
+from ludens.envs.av.moral_machine.env import MoralScenario
 from ludens.preferences.av.dilemma import Universalisation
 from ludens.preferences.consequences import Consequences
 
 GRID = 10
 """The number of prices in the table of a market."""
+
+AMOUNTS = 11
+"""The largest number of rows where an amount is asked for."""
 
 PROGRAMS = ("A", "B")
 """Labels of the two programs among which points are shared out."""
@@ -44,7 +50,8 @@ class Table:
         options: the options of the turn in the game's order, by name.
         words: what options are called beside their labels, by name; empty where a label is enough.
         intro: facts of the situation beside the grammar's sentence for them.
-        slots: what those sentences are filled with; ``count`` is the number of others.
+        slots: what those sentences are filled with; ``count`` is the number of others, and ``at_once`` says
+            that all choose at the same time.
         question: what is asked; empty where the grammar has sentences for it.
         labelled: whether options carry labels; a rating is about two acts, which have none.
     """
@@ -90,7 +97,7 @@ def show(table: Table, surface: Surface, order: int = 0) -> Shown:
     """
     names = table.options
     shown = rotation(len(names), order)
-    if len(names) > len(surface.letters):
+    if table.labelled and len(names) > len(surface.letters):
         raise WordingError(
             f"A table has labels for {len(surface.letters)} options, and this turn offers {len(names)}: "
             "offer fewer."
@@ -127,7 +134,8 @@ def _opening(table: Table, surface: Surface) -> str:
     said, slots = surface.said, table.slots
     if table.domain == "games":
         called = said["others"] if slots["count"] == 1 else said["others_several"].format(**slots)
-        return said["games"].format(others=called if slots["count"] else "nobody else")
+        kind = "games_at_once" if slots.get("at_once") else "games"
+        return said[kind].format(others=called if slots["count"] else "nobody else")
     if table.domain == "markets":
         rivals = said["rivals"] if slots["count"] == 1 else said["rivals_several"]
         told = rivals.format(**slots) if slots["count"] else "no other firm sells it"
@@ -143,8 +151,8 @@ def table_of(turn: Turn, order: int = 0) -> Table:
     """Return the table of a turn.
 
     Args:
-        turn: of a game tree, the adoption game or a dilemma of the studies; for markets see
-            `ludens.agents.llm.prompts.price_tables`.
+        turn: of a game tree, a game in which all move at once, the adoption game, a dilemma of the studies or
+            a scenario of the Moral Machine; for markets see `ludens.agents.llm.prompts.price_tables`.
         order: the number of the order in which a dilemma's programs are listed, where points are shared out.
 
     Raises:
@@ -153,6 +161,10 @@ def table_of(turn: Turn, order: int = 0) -> Table:
     game = turn.game
     if isinstance(game, GameTree):
         return _game_table(turn, game)
+    if isinstance(game, StrategicGame):
+        return _strategic_table(turn, game)
+    if isinstance(game, MoralScenario):
+        return _scenario_table(turn, game)
     if isinstance(turn.facts.get("vignette"), Vignette):
         return dilemma_table(turn.facts["vignette"], order)
     if isinstance(game, AdoptionGame):
@@ -169,7 +181,57 @@ def _game_table(turn: Turn, game: GameTree) -> Table:
     if len(turn.options) != len(game.information_set(turn.node).options):
         raise WordingError(f"The framing 'table' shows all options of {turn.node!r}, and some are missing.")
     found = game_consequences(game, turn.node, uniform_belief(game))
-    table = game_table(found, tuple(option.name for option in turn.options), len(game.roles) - 1)
+    return _told(turn, game_table(found, tuple(option.name for option in turn.options), len(game.roles) - 1))
+
+
+def _strategic_table(turn: Turn, game: StrategicGame) -> Table:
+    from ludens.preferences.consequences import strategic_consequences
+
+    amount = turn.scale is not None
+    if game.continuous or (turn.scale is not None and turn.scale.kind == "allocation"):
+        raise WordingError(
+            f"The framing 'table' has a row for each action, and {turn.game.name} has no list of them: use "
+            "another framing, such as neutral."
+        )
+    if len(turn.options) != len(game.information_set(turn.node).options):
+        raise WordingError(f"The framing 'table' shows all options of {turn.node!r}, and some are missing.")
+    found = strategic_consequences(game, turn.node, uniform_strategy(game))
+    if amount and len(found.options) > AMOUNTS:  # as many of them, at equal distances
+        found = found.part(np.unique(np.linspace(0, len(found.options) - 1, AMOUNTS).round().astype(int)))
+    names = tuple(dict.fromkeys(found.options)) if amount else tuple(option.name for option in turn.options)
+    return _told(
+        turn,
+        Table(
+            "games",
+            found,
+            names,
+            {},
+            slots={"count": len(game.seats) - 1, "at_once": True},
+            question="Which number do you choose?" if amount else "",
+            labelled=not amount,
+        ),
+    )
+
+
+def _scenario_table(turn: Turn, scenario: MoralScenario) -> Table:
+    from ludens.preferences.av.consequences import scenario_consequences
+
+    first, second = scenario.groups
+    found = scenario_consequences((first.humans, second.humans), (first.passengers, second.passengers))
+    names = tuple(option.name for option in turn.options)
+    deeds = [str(_situations().deed(*pair)).strip() for pair in ((first, second), (second, first))]
+    return Table(
+        "vehicles",
+        found,
+        names,
+        dict(zip(names, deeds, strict=True)),
+        intro=" ".join(str(_situations().scenario(first.humans + second.humans)).split()),
+        question="What should the car do?",
+    )
+
+
+def _told(turn: Turn, table: Table) -> Table:
+    """Return the table with what the earlier rounds paid."""
     if not turn.past:
         return table
     rounds = " ".join(
