@@ -247,6 +247,25 @@ class ExecutorOptions:
         return partial(compute, **{"executor": None, **self.chosen})
 
 
+@dataclass(frozen=True)
+class CarryingOutOptions(ExecutorOptions):
+    """Where a new run is carried out, and over how many files it is divided."""
+
+    shards: Annotated[
+        int | None,
+        _of_executor(
+            metavar="N",
+            help="Divide the run over so many files, at most 10, in a folder that every command reads as one "
+            "run; for millions of decisions.",
+        ),
+    ] = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The keys of the configuration that were given."""
+        return super().chosen | ({} if self.shards is None else {"shards": self.shards})
+
+
 NONE = "none"
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ludens.cli.application import app
-from ludens.cli.blocks import ExecutorOptions, with_blocks
+from ludens.cli.blocks import CarryingOutOptions, with_blocks
 from ludens.cli.options import Concurrency, Csv, Json, Out, Seed, assignments, numbers
 from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
@@ -65,7 +65,7 @@ def evolve_kappa(
     replicates: Replicates = None,
     seed: Seed = 0,
     concurrency: Concurrency = None,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,
@@ -136,7 +136,7 @@ def evolve_types(
     replicates: Replicates = None,
     seed: Seed = 0,
     concurrency: Concurrency = None,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,

@@ -13,7 +13,10 @@ import typer
 from ludens.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="The .db file of a run.", show_default=False)]
+RunFile = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="The .db file of a run, or its folder of shards.", show_default=False),
+]
 Seed = Annotated[int, typer.Option(help="Seed of all random draws: the same seed gives the same run.")]
 Out = Annotated[
     Path | None, typer.Option(help="The run's file; by default a new name under runs/.", show_default=False)

@@ -8,7 +8,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, CarryingOutOptions, ModelOptions, with_blocks
 from ludens.cli.options import (
     Concurrency,
     Elicit,
@@ -81,7 +81,7 @@ def play(
     concurrency: Concurrency = None,
     asked: ModelOptions,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,

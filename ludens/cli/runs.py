@@ -11,7 +11,14 @@ import typer
 
 from ludens.cli.application import app
 from ludens.cli.approval import approved
-from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, SourceOptions, with_blocks
+from ludens.cli.blocks import (
+    BudgetOptions,
+    CarryingOutOptions,
+    ExecutorOptions,
+    ModelOptions,
+    SourceOptions,
+    with_blocks,
+)
 from ludens.cli.options import Concurrency, Json, Out, RunFile, policy_texts
 from ludens.cli.printing import console, print_json, run_as_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
@@ -31,7 +38,7 @@ def run(
     print_config: PrintConfig = False,
     asked: ModelOptions,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
 ) -> None:
     """Run the study that a file describes; `--print-config` of any command writes one.
 

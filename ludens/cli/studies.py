@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ludens.cli.approval import approved
-from ludens.cli.blocks import BudgetOptions, ExecutorOptions
+from ludens.cli.blocks import BudgetOptions, CarryingOutOptions
 from ludens.cli.printing import console, print_json
 from ludens.errors import UsageError
 
@@ -24,7 +24,7 @@ PrintConfig = Annotated[
 def carry_out(
     study: AnyStudy,
     budget: BudgetOptions | None = None,
-    executor: ExecutorOptions | None = None,
+    executor: CarryingOutOptions | None = None,
     *,
     out: Path | None = None,
     as_json: bool = False,

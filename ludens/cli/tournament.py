@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ludens.cli.application import app
-from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, CarryingOutOptions, ModelOptions, with_blocks
 from ludens.cli.options import Concurrency, Csv, Json, Out, Seed, assignments
 from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
@@ -42,7 +42,7 @@ def tournament(
     concurrency: Concurrency = None,
     asked: ModelOptions,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,

@@ -9,7 +9,7 @@ import typer
 
 from ludens.agents.registry import policy_names
 from ludens.cli.av.ask import av_app
-from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, block_names, with_blocks
+from ludens.cli.blocks import BudgetOptions, CarryingOutOptions, ModelOptions, block_names, with_blocks
 from ludens.cli.options import Concurrency, Json, Persona, Seed, refuse_given
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
@@ -77,7 +77,7 @@ def adopt(
     concurrency: Concurrency = None,
     asked: ModelOptions,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -166,7 +166,7 @@ def adopt(
             "These populations are simulated, which no study file describes: leave --print-config out."
         )
     refuse_given(
-        ctx, block_names(BudgetOptions) | block_names(ExecutorOptions), "on populations that are simulated"
+        ctx, block_names(BudgetOptions) | block_names(CarryingOutOptions), "on populations that are simulated"
     )
     with rounds_bar(console(stderr=True)) as on_round:
         result = simulate(

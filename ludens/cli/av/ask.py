@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from ludens.agents.registry import policy_names
 from ludens.cli.application import app
-from ludens.cli.blocks import BudgetOptions, ExecutorOptions, ModelOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, CarryingOutOptions, ModelOptions, with_blocks
 from ludens.cli.options import (
     Concurrency,
     Csv,
@@ -111,7 +111,7 @@ def ask(
     concurrency: Concurrency = None,
     asked: ModelOptions,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
     out: Out = None,
     as_json: Json = False,
     csv: Csv = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ludens.cli.blocks import BudgetOptions, ExecutorOptions, SourceOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, CarryingOutOptions, SourceOptions, with_blocks
 from ludens.cli.options import Concurrency, Json, Out, RunFile, Seed
 from ludens.cli.price.market import price_app
 from ludens.cli.studies import PrintConfig, carry_out, given
@@ -50,7 +50,7 @@ def deviate(
     concurrency: Concurrency = None,
     source: SourceOptions,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
     out: Out = None,
     as_json: Json = False,
     print_config: PrintConfig = False,

@@ -13,7 +13,7 @@ from ludens.cli.application import app
 from ludens.cli.approval import approved
 from ludens.cli.blocks import (
     BudgetOptions,
-    ExecutorOptions,
+    CarryingOutOptions,
     ModelOptions,
     SourceOptions,
     block_names,
@@ -47,7 +47,7 @@ PLAYED = (
     *("oversight", "overseer"),
     *block_names(ModelOptions),
     *block_names(BudgetOptions),
-    *block_names(ExecutorOptions),
+    *block_names(CarryingOutOptions),
 )
 """The options of a market that is played, which do nothing for learners that are trained."""
 
@@ -159,7 +159,7 @@ def price(
     print_config: PrintConfig = False,
     asked: ModelOptions,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
 ) -> None:
     """Play a market, store the run and write a report; if all firms are qlearning, train them."""
     if ctx.invoked_subcommand is not None:
@@ -257,7 +257,7 @@ def implant(
     print_config: PrintConfig = False,
     source: SourceOptions,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
 ) -> None:
     """Ask a run's models again with one sentence in place of their plans, and measure the effect."""
     from ludens.experiments.pricing.branch import firms_of

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ludens.cli.blocks import BudgetOptions, ExecutorOptions, with_blocks
+from ludens.cli.blocks import BudgetOptions, CarryingOutOptions, with_blocks
 from ludens.cli.options import Concurrency, Csv, Json, Out, Seed
 from ludens.cli.price.market import MarketNumbers, price_app
 from ludens.cli.price.parse import intervention, json_value, market_values, pair
@@ -61,7 +61,7 @@ def sweep(
     csv: Csv = None,
     print_config: PrintConfig = False,
     budget: BudgetOptions,
-    executor: ExecutorOptions,
+    executor: CarryingOutOptions,
 ) -> None:
     """Train Q-learners at many parameters, of the learners and of the market; each cell that is done is kept.
 

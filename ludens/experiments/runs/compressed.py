@@ -1,7 +1,7 @@
 """A run as one small file: a compressed copy that every command reads, and none writes to.
 
-The copy is the run's own SQLite file without the gaps in it, compressed by xz; ``xz -dk FILE`` makes the run
-of it again. Texts of prompts stand in a run once, however many calls sent them.
+The copy is the run's own SQLite file without the gaps in it, or the files of a folder as one, compressed by
+xz; ``xz -dk FILE`` makes a run of it again. Texts of prompts stand in it once, however many calls sent them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from ludens.errors import UsageError
 from ludens.experiments.runs.database import PACKED, StoreError, connect, reason, translated
 from ludens.experiments.runs.files import draft_of
+from ludens.experiments.runs.store import write_file
 
 
 def pack(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> Path:
@@ -39,7 +40,7 @@ def pack(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> Path:
         with draft_of(packed) as draft, tempfile.TemporaryDirectory(dir=packed.parent) as folder:
             whole = Path(folder) / "run.db"
             with translated(file), closing(connect(file)) as database:
-                database.execute("VACUUM INTO ?", (str(whole),))
+                write_file(database, whole)
             with whole.open("rb") as read, lzma.open(draft, "wb", preset=6) as written:
                 shutil.copyfileobj(read, written, 1 << 20)
     except OSError as error:

@@ -7,12 +7,13 @@ gone. So each write first compares the name with the open file, which costs two 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 
-from ludens.experiments.runs.database import StoreError, connect
+from ludens.experiments.runs.database import Database, StoreError, connect_file
 
 _Identity = tuple[int, int]
 _State = tuple[int, int]
@@ -22,52 +23,48 @@ class Place:
     """The name under which an open run lies, and what was last seen there.
 
     Args:
-        path: the file; it need not be absolute, and the working directory may change later.
+        path: the run; it need not be absolute, and the working directory may change later.
         database: the open run.
     """
 
-    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, database: Database) -> None:
         self._begun = _begun(database)
-        self.path = path.absolute()
-        self._log = self.path.with_name(self.path.name + "-wal")
-        self._file, self._state = _identity(self.path), _state(self.path)
-        self._log_file = _identity(self._log)
+        self._name, self.path = path, path.absolute()
+        self._files = [_File(file.absolute()) for file in database.files.values()]
 
     def note(self) -> None:
         """Remember how the files look after a write of our own."""
-        self._state = _state(self.path)
-        self._log_file = self._log_file or _identity(self._log)
+        for file in self._files:
+            file.note()
 
     def holds_ours(self) -> bool:
-        """Return whether the name still leads to the file that was opened."""
-        return _identity(self.path) == self._file
+        """Return whether the name still leads to the files that were opened."""
+        return all(file.is_ours() for file in self._files)
 
-    def remove_log(self) -> None:
-        """Remove what SQLite left under the old name after closing a file that was lost: a file that now
-        bears this name would be read together with it.
+    def remove(self) -> None:
+        """Remove the run's files, which nobody has open."""
+        for file in self._files:
+            file.path.unlink(missing_ok=True)
+        if len(self._files) > 1:
+            with suppress(OSError):  # somebody else's files are in the folder as well
+                self.path.rmdir()
+
+    def remove_logs(self) -> None:
+        """Remove what SQLite left under the old names after closing files that were lost: a file that now
+        bears such a name would be read together with it.
         """
-        if self._log_file is not None and _identity(self._log) == self._log_file:
-            for ending in ("-wal", "-shm"):
-                with suppress(OSError):
-                    self.path.with_name(self.path.name + ending).unlink()
+        for file in self._files:
+            file.remove_log()
 
     def problem(self) -> str:
-        """Return what happened to the file, for the middle of a sentence; empty if it lies where it lay."""
-        now = _seen(self.path)
-        if now is None:
-            return "was removed or moved"
-        if (now.st_dev, now.st_ino) != self._file:
-            return "was replaced by another file"
-        if self._log_file is not None and _identity(self._log) != self._log_file:
-            return f"lost the file {self._log.name} beside it"
-        if (now.st_size, now.st_mtime_ns) != self._state:
-            # Somebody else wrote into the very file, or only touched it.
-            if not _is_whole(self.path, self._begun):
-                return "was overwritten"
-            self.note()
+        """Return what happened to the run, for the beginning of a sentence; empty if it lies where it lay."""
+        for file in self._files:
+            if problem := file.problem(self._begun):
+                whole = file.path == self.path or not self.path.exists()
+                return f"{self._name if whole else self._name / file.path.name} {problem}"
         return ""
 
-    def keep_copy(self, database: sqlite3.Connection) -> Path | None:
+    def keep_copy(self, database: Database) -> Path | None:
         """Copy the open run to a new name beside the old one; return that name, or None if nothing whole was
         left or the copy could not be written.
         """
@@ -77,18 +74,68 @@ class Place:
         draft = copy.with_name(f".{copy.name}.{os.getpid()}")
         try:
             draft.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(draft)) as target:
-                database.backup(target)
-                target.execute("PRAGMA journal_mode = DELETE")
-            if not _is_whole(draft, self._begun):
-                return None
+            if database.shards:
+                draft.mkdir()
+            for name, file in database.files.items():
+                target = draft / file.name if database.shards else draft
+                with closing(sqlite3.connect(target)) as written:
+                    database.backup(written, name=name)
+                    written.execute("PRAGMA journal_mode = DELETE")
+                if not _is_whole(target, self._begun):
+                    return None
             draft.rename(copy)
         except (OSError, sqlite3.Error, StoreError):
             return None
         finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
+            remove_draft(draft)
         return copy
+
+
+class _File:
+    """One file of a run, and what was last seen under its name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._file, self._state = _identity(path), _state(path)
+        self._log_file = _identity(self._log)
+
+    def note(self) -> None:
+        self._state = _state(self.path)
+        self._log_file = self._log_file or _identity(self._log)
+
+    def is_ours(self) -> bool:
+        return _identity(self.path) == self._file
+
+    def remove_log(self) -> None:
+        if self._log_file is not None and _identity(self._log) == self._log_file:
+            for ending in ("-wal", "-shm"):
+                with suppress(OSError):
+                    self.path.with_name(self.path.name + ending).unlink()
+
+    def problem(self, begun: str) -> str:
+        now = _seen(self.path)
+        if now is None:
+            return "was removed or moved"
+        if (now.st_dev, now.st_ino) != self._file:
+            return "was replaced by another file"
+        if self._log_file is not None and _identity(self._log) != self._log_file:
+            return f"lost the file {self._log.name} beside it"
+        if (now.st_size, now.st_mtime_ns) != self._state:
+            # Somebody else wrote into the very file, or only touched it.
+            if not _is_whole(self.path, begun):
+                return "was overwritten"
+            self.note()
+        return ""
+
+
+def remove_draft(draft: Path) -> None:
+    """Remove a draft of a run, if there is one: a file, or a folder."""
+    with suppress(OSError):
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
 
 
 def _seen(path: Path) -> os.stat_result | None:
@@ -117,7 +164,7 @@ def _begun(database: sqlite3.Connection) -> str:
 def _is_whole(path: Path, begun: str) -> bool:
     """Return whether a file is the run that was begun so, and can be read to its end."""
     try:
-        with closing(connect(path)) as database:
+        with closing(connect_file(path)) as database:
             (checked,) = database.execute("PRAGMA quick_check(1)").fetchone()
             return bool(checked == "ok" and _begun(database) == begun)
     except (StoreError, sqlite3.Error):

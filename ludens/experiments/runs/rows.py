@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from ludens.agents.policy import BeliefReport, Call, Decision, Wording
@@ -51,17 +52,21 @@ _CALL_COLUMNS = (
 )
 
 
-def _insertion(table: str, columns: str) -> str:
+def insertion(schema: str) -> str:
+    """Return how rows are inserted into a file of a run. A transaction over several files may be kept in some
+    of them when the disk is full, and is then tried again.
+    """
+    return f"{'INSERT' if schema == 'main' else 'INSERT OR REPLACE'} INTO {schema}"
+
+
+@cache
+def _insertion(schema: str, table: str, columns: str) -> str:
     places = ", ".join("?" * len(columns.split(",")))
-    return f"INSERT INTO {table} ({columns}) VALUES ({places})"
+    return f"{insertion(schema)}.{table} ({columns}) VALUES ({places})"
 
 
-_INSERT_DECISION = _insertion("decisions", _DECISION_COLUMNS)
-_INSERT_CALL = _insertion("calls", _CALL_COLUMNS)
-
-
-def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> None:
-    """Write one decision, without its calls."""
+def insert_decision(database: sqlite3.Connection, record: DecisionRecord, *, schema: str = "main") -> None:
+    """Write one decision, without its calls, into one file of the run."""
     decision = record.decision
     choice = decision if isinstance(decision, Decision) else None
     wording = decision.wording
@@ -89,7 +94,7 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord) -> Non
         choice.on_invalid if choice else "",
         as_json(dict(choice.notes)) if choice and choice.notes is not None else None,
     )
-    database.execute(_INSERT_DECISION, [_storable(x) for x in row])
+    database.execute(_insertion(schema, "decisions", _DECISION_COLUMNS), [_storable(x) for x in row])
 
 
 def _chosen(decision: Decision) -> int | float | str | None:
@@ -97,14 +102,16 @@ def _chosen(decision: Decision) -> int | float | str | None:
     return as_json([decision.action, *decision.further]) if decision.further else decision.action
 
 
-def insert_call(database: sqlite3.Connection, episode: int, step: int, number: int, call: Call) -> None:
-    """Write one call, and those texts of its messages that the run does not have yet."""
+def insert_call(
+    database: sqlite3.Connection, episode: int, step: int, number: int, call: Call, *, schema: str = "main"
+) -> None:
+    """Write one call into one file of the run, and those texts of its messages that the file lacks."""
     messages: list[dict[str, Any]] = []
     for message in call.messages:
         content = message.get("content")
         if isinstance(content, str):
             key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            database.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", (key, _storable(content)))
+            database.execute(f"INSERT OR IGNORE INTO {schema}.texts VALUES (?, ?)", (key, _storable(content)))
             rest = {name: part for name, part in message.items() if name != "content"}
             messages.append({**rest, "text": key})
         else:
@@ -127,7 +134,7 @@ def insert_call(database: sqlite3.Connection, episode: int, step: int, number: i
         call.transport_retries,
         " ".join(call.marks),
     )
-    database.execute(_INSERT_CALL, [_storable(x) for x in row])
+    database.execute(_insertion(schema, "calls", _CALL_COLUMNS), [_storable(x) for x in row])
 
 
 def select_episodes(database: sqlite3.Connection, most: int = -1) -> Iterator[EpisodeRecord]:

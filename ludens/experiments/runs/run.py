@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from ludens.display.table import Table
 from ludens.experiments.runs import rows
 from ludens.experiments.runs.budget import Spending
 from ludens.experiments.runs.columns import COLUMNS, call_rows, decision_rows, episode_rows
-from ludens.experiments.runs.database import NoRunError, connect, translated
+from ludens.experiments.runs.database import Database, NoRunError, connect, is_there, translated
 from ludens.experiments.runs.frames import data_frame
 from ludens.experiments.runs.manifest import RUNS
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord, count_statuses
@@ -69,7 +68,7 @@ class Run(Shown):
     """A run, opened for reading; several processes may read it while one writes it.
 
     Args:
-        path: the ``.db`` file.
+        path: the ``.db`` file, or the folder of a run of several files.
 
     Raises:
         NoRunError: there is no such file, or it is not a run.
@@ -89,7 +88,7 @@ class Run(Shown):
         Raises:
             NoRunError: the folder holds no run.
         """
-        files = [file for file in Path(folder).glob("*.db") if file.is_file()]
+        files = [file for file in Path(folder).glob("*.db") if is_there(file)]
         if not files:
             raise NoRunError(f"There is no run in {folder}: start one with `ludens play` or `ludens bench`.")
         return cls(max(files, key=_last_written))
@@ -264,7 +263,7 @@ class Run(Shown):
             return sum(read_spending(database).values(), Spending())
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _reading(self) -> Iterator[Database]:
         with closing(connect(self.path)) as database, translated(self.path):
             yield database
 
@@ -329,6 +328,7 @@ def points(payoff: float | None) -> str:
     return "–" if payoff is None else f"{payoff:.2f}".removesuffix(".00")
 
 
-def _last_written(file: Path) -> int:
-    beside = (file, file.with_name(file.name + "-wal"))
+def _last_written(run: Path) -> int:
+    files = list(run.glob("*.db")) if run.is_dir() else [run]
+    beside = [*files, *(file.with_name(file.name + "-wal") for file in files)]
     return max(each.stat().st_mtime_ns for each in beside if each.exists())

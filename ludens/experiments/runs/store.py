@@ -1,10 +1,13 @@
-"""A run on disk: one SQLite file, appended to while the run goes on.
+"""A run on disk: one SQLite file, or a folder of them, appended to while the run goes on.
 
-The file is in WAL mode with ``synchronous=NORMAL``: every write is with the operating system before the next
+A file is in WAL mode with ``synchronous=NORMAL``: every write is with the operating system before the next
 question is asked, so nothing is lost when the process dies, however it dies. Only a crash of the machine
 itself may cost the last moments (``FULL`` would force the disk at every decision, a thousandfold slowdown on
 spinning ones); the file stays consistent then too, and `resume` plays again what is missing. A finished run
 is folded into the one file.
+
+All files of a folder are written through one connection. A transaction over several of them may be kept in
+part when the process dies in the middle of it; each change belongs to one episode, and so to one file.
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,10 +28,19 @@ from ludens.agents.secrets import masked
 from ludens.errors import UsageError
 from ludens.experiments.runs import rows
 from ludens.experiments.runs.budget import Spending
-from ludens.experiments.runs.database import StoreError, connect, reason, translated
+from ludens.experiments.runs.database import (
+    HEAD,
+    Database,
+    StoreError,
+    connect,
+    reason,
+    shard_file,
+    shard_name,
+    translated,
+)
 from ludens.experiments.runs.lock import RunLock
 from ludens.experiments.runs.manifest import new_manifest, new_run_path
-from ludens.experiments.runs.place import Place
+from ludens.experiments.runs.place import Place, remove_draft
 from ludens.experiments.runs.records import FINISHED, DecisionRecord, EpisodeRecord, EpisodeSpec, RunStatus
 from ludens.experiments.runs.seeds import check_seed
 
@@ -48,6 +60,7 @@ def create_run(
     seed: int = 0,
     *,
     study: str | None = None,
+    shards: int = 1,
 ) -> Store:
     """Make the file of a new run, whole or not at all, and open it for writing.
 
@@ -58,6 +71,7 @@ def create_run(
         specs: all its episodes, numbered as they stand.
         seed: the root of the run's tree of seeds.
         study: ``module:object`` of a study that no installed package names.
+        shards: over how many files the episodes are divided; from 2 on the run is a folder.
 
     Raises:
         StoreError: the file exists already or cannot be written.
@@ -75,13 +89,15 @@ def create_run(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with translated(target):
-            _write_draft(draft, manifest, specs)
+            if shards > 1:
+                _write_folder(draft, manifest, specs, shards)
+            else:
+                _write_draft(draft, manifest, specs)
         _put(draft, target)
     except OSError as error:
         raise StoreError(f"The run cannot be written to {target}: {reason(error)}.") from error
     finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+        remove_draft(draft)
     store = Store(target)
     store.fresh = True
     return store
@@ -118,8 +134,7 @@ class Store:
         try:
             self._database = connect(self.path, write=True)
             with translated(self.path):
-                self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = NORMAL")
+                _set_up(self._database)
             self._earlier = float(self.manifest["seconds"])
             self._place = Place(self.path, self._database)
         except BaseException:
@@ -200,24 +215,29 @@ class Store:
     def add_call(self, episode: int, step: int, number: int, call: Call) -> None:
         """Keep a finished call of a decision under way."""
         with self._writing() as database:
-            rows.insert_call(database, episode, step, number, call)
+            rows.insert_call(database, episode, step, number, call, schema=database.holder(episode))
 
     def add_decision(self, record: DecisionRecord, calls: Sequence[Call] = ()) -> None:
         """Keep a decision, with those of its calls that are not kept yet."""
         with self._writing() as database:
+            holder = database.holder(record.episode)
             for number, call in enumerate(calls):
-                rows.insert_call(database, record.episode, record.step, number, call)
-            rows.insert_decision(database, record)
+                rows.insert_call(database, record.episode, record.step, number, call, schema=holder)
+            rows.insert_decision(database, record, schema=holder)
             if record.step == 0:
                 database.execute(
-                    "UPDATE episodes SET status = 'running' WHERE episode = ?", (record.episode,)
+                    f"UPDATE {holder}.episodes SET status = 'running' WHERE episode = ?", (record.episode,)
                 )
 
     def end_episode(self, record: EpisodeRecord) -> None:
         """Keep how an episode ended."""
         row = (record.status, rows.as_json(dict(record.payoffs)), masked(record.detail), record.index)
         with self._writing() as database:
-            database.execute("UPDATE episodes SET status = ?, payoffs = ?, detail = ? WHERE episode = ?", row)
+            database.execute(
+                f"UPDATE {database.holder(record.index)}.episodes SET status = ?, payoffs = ?, detail = ? "
+                "WHERE episode = ?",
+                row,
+            )
             _set(database, "seconds", round(self.seconds(), 3))
 
     @contextmanager
@@ -244,8 +264,13 @@ class Store:
         """Add episodes, with the configuration that they come from, whole or not at all; `addresses` as in
         `set_addresses`.
         """
+        if self._database.shards:
+            self._add_first(specs)
         with self._writing() as database:
-            _add(database, specs)
+            if database.shards:
+                _set(database, "planned", _planned(specs, read_manifest(database)["planned"]))
+            else:
+                _add(database, specs)
             _set(database, "config", config)
             _set(database, "addresses", list(addresses))
             _set(database, "status", "running")
@@ -279,9 +304,10 @@ class Store:
     def close(self) -> None:
         """Let go of the file, folded into one if nobody reads it just now. Closing twice does nothing."""
         with self._thread, suppress(sqlite3.Error):
-            # What could not be folded (a full disk, a reader) lies safe in the -wal file beside it.
-            with suppress(sqlite3.Error):
-                self._database.execute("PRAGMA journal_mode = DELETE")
+            for name in self._database.files:
+                # What could not be folded (a full disk, a reader) lies safe in the -wal file beside it.
+                with suppress(sqlite3.Error):
+                    self._database.execute(f"PRAGMA {name}.journal_mode = DELETE")
             self._database.close()
             self._lock.release()
 
@@ -290,7 +316,7 @@ class Store:
         own = self._place.holds_ours()
         self.close()
         if own:
-            self.path.unlink(missing_ok=True)
+            self._place.remove()
 
     def _acquire(self) -> bool:
         try:
@@ -298,13 +324,27 @@ class Store:
         except OSError as error:
             raise StoreError(f"The run {self.path} cannot be written: {reason(error)}.") from error
 
+    def _add_first(self, specs: Sequence[EpisodeSpec]) -> None:
+        """Write further episodes into a folder's files, durably against the end of the machine too: they
+        become part of the run when its manifest counts them, and are written over if that never comes.
+        """
+        with self._reading() as database:
+            _set_up(database, "FULL")
+        try:
+            with self._writing() as database:
+                for number in range(database.shards):
+                    _add(database, _share(specs, number, database.shards), shard_name(number))
+        finally:
+            with self._reading() as database:
+                _set_up(database)
+
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _reading(self) -> Iterator[Database]:
         with self._thread, translated(self.path):
             yield self._database
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Iterator[Database]:
         if self._together == threading.get_ident():
             yield self._database
             return
@@ -331,7 +371,7 @@ class Store:
         """
         if not (problem := self._place.problem()):
             return ""
-        sentence = f"{self.path} {problem} while the run was written"
+        sentence = f"{problem} while the run was written"
         copy = self._place.keep_copy(self._database)
         if copy is None:
             raise StoreError(
@@ -340,15 +380,31 @@ class Store:
             )
         # The writes of calls under way still come, and they are paid for.
         lost, self._database, lock = self._database, connect(copy, write=True), RunLock(copy)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
+        _set_up(self._database)
         lock.acquire()
         self._lock.release()
         with suppress(sqlite3.Error):
             lost.close()
-        self._place.remove_log()
+        self._place.remove_logs()
         self.path, self._lock, self._place = self.path.with_name(copy.name), lock, Place(copy, self._database)
         return f"{sentence}: all of it is kept in {self.path}, go on with `ludens resume {self.path}`."
+
+
+def write_file(database: Database, target: Path) -> None:
+    """Write an open run into one new file, also if it is a folder."""
+    if not database.shards:
+        database.execute("VACUUM INTO ?", (str(target),))
+        return
+    manifest = read_manifest(database)
+    for key in ("shards", "planned"):
+        del manifest[key]
+    _write_draft(target, manifest, ())
+    with closing(sqlite3.connect(target)) as written, written:
+        for table in ("episodes", "decisions", "calls", "texts"):
+            read = database.execute(f"SELECT * FROM {table}")
+            places = ", ".join("?" * len(read.description))
+            # Each file of a folder has its own texts.
+            written.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", read)
 
 
 def read_manifest(database: sqlite3.Connection) -> dict[str, Any]:
@@ -365,7 +421,24 @@ def read_spending(database: sqlite3.Connection) -> dict[str, Spending]:
     return {model: Spending(*took) for model, *took in found}
 
 
-def _write_draft(draft: Path, manifest: Mapping[str, Any], specs: Sequence[EpisodeSpec]) -> None:
+def _set_up(database: Database, synchronous: str = "NORMAL") -> None:
+    for name in database.files:
+        database.execute(f"PRAGMA {name}.journal_mode = WAL")
+        database.execute(f"PRAGMA {name}.synchronous = {synchronous}")
+
+
+def _write_folder(
+    folder: Path, manifest: Mapping[str, Any], specs: Sequence[EpisodeSpec], shards: int
+) -> None:
+    folder.mkdir()
+    _write_draft(folder / HEAD, {**manifest, "shards": shards, "planned": _planned(specs)}, ())
+    for number in range(shards):
+        _write_draft(
+            shard_file(folder, number), {"id": manifest["id"], "shard": number}, _share(specs, number, shards)
+        )
+
+
+def _write_draft(draft: Path, manifest: Mapping[str, Any], specs: Iterable[EpisodeSpec]) -> None:
     database = sqlite3.connect(draft, isolation_level=None)
     try:
         database.execute(f"PRAGMA application_id = {rows.APPLICATION_ID}")
@@ -380,6 +453,16 @@ def _write_draft(draft: Path, manifest: Mapping[str, Any], specs: Sequence[Episo
         database.close()
 
 
+def _share(specs: Iterable[EpisodeSpec], number: int, shards: int) -> Iterator[EpisodeSpec]:
+    """Yield the episodes that belong to a shard."""
+    return (spec for spec in specs if spec.index % shards == number)
+
+
+def _planned(specs: Sequence[EpisodeSpec], before: int = 0) -> int:
+    """Return the number below which all episodes of a run are."""
+    return max((spec.index + 1 for spec in specs), default=before)
+
+
 def _put(draft: Path, target: Path) -> None:
     """Give the draft its name, never over another file."""
     try:
@@ -390,9 +473,9 @@ def _put(draft: Path, target: Path) -> None:
         draft.rename(target)
 
 
-def _add(database: sqlite3.Connection, specs: Sequence[EpisodeSpec]) -> None:
+def _add(database: sqlite3.Connection, specs: Iterable[EpisodeSpec], schema: str = "main") -> None:
     database.executemany(
-        "INSERT INTO episodes VALUES (?, ?, 'planned', '{}', '')",
+        f"{rows.insertion(schema)}.episodes VALUES (?, ?, 'planned', '{{}}', '')",
         ((spec.index, rows.as_json(dict(spec.labels))) for spec in specs),
     )
 

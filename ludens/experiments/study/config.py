@@ -31,6 +31,7 @@ from ludens.agents.secrets import is_address, is_secret, masked, remember, witho
 from ludens.agents.trained.names import CONTENT, moved, pinned
 from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Budget
+from ludens.experiments.runs.database import MOST_SHARDS
 from ludens.experiments.runs.executors.choice import ExecutorName
 from ludens.experiments.runs.seeds import check_seed
 
@@ -52,6 +53,16 @@ def _seed(value: object) -> int:
 
 Count = Annotated[int, BeforeValidator(_count)]
 """A whole number of at least 1."""
+
+
+def _shards(value: object, info: ValidationInfo) -> int:
+    if (number := _count(value, info)) > MOST_SHARDS:
+        raise ValueError(f"A run has at most {MOST_SHARDS} shards; got {number}.")
+    return number
+
+
+Shards = Annotated[int, BeforeValidator(_shards)]
+"""A number of files that a run can be divided over."""
 
 Seed = Annotated[int, BeforeValidator(_seed)]
 """A whole number of at least 0."""
@@ -189,7 +200,7 @@ def as_kept(policy: PolicyLike) -> PolicyLike:
     return policy if isinstance(policy, Policy) else described(policy)
 
 
-CARRYING_OUT = frozenset({"address", "budget", "concurrency", "executor", "workers"})
+CARRYING_OUT = frozenset({"address", "budget", "concurrency", "executor", "shards", "workers"})
 """Keys of a configuration that say how a run is carried out, and not what is asked in it."""
 
 CONNECTION = frozenset(
@@ -268,6 +279,8 @@ class StudyConfig(BaseModel):
             several of this machine, ``"ray"`` on a cluster; None for what suits the study. All give the same
             run.
         workers: how many processes; None for one per core, or for this process alone without an `executor`.
+        shards: over how many files a new run is divided, at most 10: a folder in place of one file; None for
+            one file.
         address: of a Ray cluster; None for that of this machine. No file holds it, because whoever has the
             cluster sees what is sent there.
 
@@ -284,6 +297,7 @@ class StudyConfig(BaseModel):
     budget: BudgetSpec = None
     executor: ExecutorName | None = None
     workers: Count | None = None
+    shards: Shards | None = None
     address: str | None = Field(None, exclude=True)
 
     def __init__(self, /, **values: Any) -> None:

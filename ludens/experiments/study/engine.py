@@ -125,6 +125,7 @@ def resumed(
     Raises:
         UsageError: a change or an address is wrong, or a key would be sent to an address that the file names.
     """
+    _check_files(run, changes)
     study = study_of(run, **_with_budget(run, changes))
     stored = run.manifest.get("addresses", ())
     inherited = {name: each for name, each in study.inherited().items() if name not in changes}
@@ -134,6 +135,17 @@ def resumed(
     if run.manifest["status"] != "done":
         connection.check()
     return _connected(study, connection, inherited, without=changes)
+
+
+def _check_files(run: Run, changes: Mapping[str, Any]) -> None:
+    """See that a run keeps its files.
+
+    Raises:
+        UsageError: it is to have another number of them.
+    """
+    begun = run.manifest["config"].get("shards")
+    if changes.get("shards", begun) != begun:
+        raise UsageError(f"{run.path} keeps the number of files that it was begun with: leave shards out.")
 
 
 def _with_budget(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,6 +273,7 @@ def extended(
         UsageError: a key does not let a run grow, a value or an address is wrong, or a key would be sent to
             an address that the file names.
     """
+    _check_files(run, changes)
     study = study_of(run)
     changes = _with_budget(run, changes)
     fixed = sorted(set(changes) - study.grows - _objects(study) - CARRYING_OUT)
@@ -421,6 +434,7 @@ def _started(
         specs,
         study.config.seed,
         study=reference_of(type(study)),
+        shards=study.config.shards or 1,
     )
     return store, specs, play_one
 

@@ -53,6 +53,8 @@ def export(
     """
     check_choice("The export", "format", format, ("csv", "jsonl", "parquet", None))
     ending = f".{format or 'csv'}"
+    if table is None and target is not None and Path(target).resolve() == Path(path).resolve():
+        raise UsageError(f"{target} is the run itself: name another folder for the tables.")
     tables, columns = _tables(path)
     if table is not None:
         _check_table(path, table, tables)
