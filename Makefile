@@ -25,10 +25,10 @@ unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-price demo-av demo-align test test-lowest env lint bench golden clean
+.PHONY: help demo demo-price demo-av demo-align test test-lowest env lint bench golden golden-mixed clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.stamp-run ## build .venv if needed, then benchmark the embedded model (MODEL=... for another)
 	$(BIN)/ludens bench $(MODEL)
@@ -67,6 +67,12 @@ golden: ## record Gambit's answers in tests/golden anew (compiles pygambit: Pyth
 	$(GOLDEN)/bin/python -m pip --require-virtualenv --no-input install --quiet --constraint constraints.txt \
 	    --editable . $(PYGAMBIT) pytest hypothesis
 	$(GOLDEN)/bin/python -m tests.gambit
+
+golden-mixed: ## record Gambit's mixed equilibria in tests/golden anew (nothing is compiled)
+	$(PYTHON) -m venv --clear $(GOLDEN)
+	$(GOLDEN)/bin/python -m pip --require-virtualenv --no-input install --quiet --constraint constraints.txt \
+	    --editable . pygambit==17.0.0b2
+	$(GOLDEN)/bin/python -m tests.gambit_mixed
 
 # The oldest releases warn of what newer ones among them will drop; that is theirs.
 test-lowest: ## run the README and a part of the suite with the lowest versions allowed, on each Python that is there

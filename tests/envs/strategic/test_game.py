@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from ludens.envs import (
 from ludens.envs import expected_payoff as tree_payoff
 from ludens.envs.strategic.actions import Actions, numbers_of
 from ludens.envs.strategic.expectations import _by_draws, expected_payoff, expected_payoffs_of
+from tests import gambit_mixed
 
 numbers = st.floats(-10, 10).map(lambda value: round(value, 3))
 
@@ -121,6 +123,35 @@ def test_mixed_equilibria_leave_nothing_to_gain(data):
         assert (each.first @ columns).max() <= each.payoffs[1] + 1e-9
     pure = [each for each in found if each.first.max() == each.second.max() == 1]
     assert len(pure) == len(pure_nash(two_player(rows, columns)))
+
+
+def exact(share: str) -> float:
+    return float(Fraction(share))
+
+
+@pytest.mark.parametrize("record", gambit_mixed.records(), ids=lambda record: record["name"])
+def test_mixed_equilibria_are_those_that_gambit_enumerates(record):
+    game = two_player(np.array(record["first"], dtype=float), np.array(record["second"], dtype=float))
+    found = [np.concatenate([each.first, each.second]) for each in mixed_nash(game)]
+    wanted = [[[exact(share) for share in player] for player in each] for each in record["equilibria"]]
+    # In a degenerate game Gambit names the corners of sets of equilibria, of which some have supports of
+    # unequal size, and those of equal size that are ours are some point of such a set.
+    equal = [each for each in wanted if len({sum(share > 0 for share in player) for player in each}) == 1]
+    for each in equal:
+        if not degenerate(record, each):
+            assert any(np.allclose(np.concatenate(each), ours, atol=1e-9) for ours in found), each
+    if len(wanted) == len(equal) and not any(degenerate(record, each) for each in wanted):
+        assert len(found) == len(wanted)
+
+
+def degenerate(record, equilibrium):
+    """Whether a player has another best reply than those that an equilibrium uses."""
+    first, second = (np.array(player) for player in equilibrium)
+    earned = np.array(record["first"]) @ second, first @ np.array(record["second"])
+    return any(
+        np.sum(np.isclose(each, each.max(), atol=1e-9)) > np.sum(player > 0)
+        for each, player in zip(earned, (first, second), strict=True)
+    )
 
 
 def test_the_prisoners_dilemma_is_one():
