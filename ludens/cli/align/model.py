@@ -34,7 +34,9 @@ Beta = Annotated[float, typer.Option(help="β, aversion to being ahead.")]
 Games = Annotated[
     str | None,
     typer.Option(
-        help="Families, separated by commas; by default the three published ones.", show_default=False
+        help="Families of games, as `ludens envs` lists them, separated by commas; by default the three "
+        "of van Leeuwen & Alger.",
+        show_default=False,
     ),
 ]
 Ranges = Annotated[

@@ -16,7 +16,8 @@ import numpy as np
 from ludens.agents.llm.prompts.games import check_framing, paraphrases
 from ludens.agents.llm.prompts.surfaces import TABLE, VARIED, is_table
 from ludens.agents.llm.prompts.tables import game_table
-from ludens.envs import Family
+from ludens.envs import GameTree
+from ludens.envs.games import AnyFamily
 from ludens.errors import UsageError
 from ludens.experiments.runs.seeds import check_seed
 from ludens.preferences import Belief, Preferences, resolve_belief, uniform_belief
@@ -27,11 +28,28 @@ from ludens.training.data.cases import case_planner, even
 from ludens.training.data.completions import completion
 from ludens.training.data.dataset import DataSet
 from ludens.training.data.example import DOMAINS, Example, Reasoning, check_reasoning
-from ludens.training.data.games import Payoffs, Ranges, draw_games, find_families, ranges_of, split_of
+from ludens.training.data.games import (
+    Payoffs,
+    Ranges,
+    draw_games,
+    find_families,
+    is_of_payoffs,
+    published,
+    ranges_of,
+    split_of,
+)
 from ludens.training.data.labels import Label, label_games
 from ludens.training.data.prompts import PromptRenderer
 from ludens.training.data.rationale import Terms, terms_of
 from ludens.training.data.tables import Case, PlannedCase, drawn_framing, drawn_place, table_example
+from ludens.training.data.values import (
+    FINEST,
+    check_plain,
+    is_plain,
+    shown_orders,
+    usable_framings,
+    value_example,
+)
 from ludens.training.data.vehicles import reserved_cases
 
 Ties = Literal["drop", "split"]
@@ -42,6 +60,8 @@ MOST_SURFACES = 99_999
 """The surfaces of the table beyond this number never occur in training."""
 FEWEST_GAMES = 512
 """Least number of games drawn per family, if the range allows; labels are balanced by choosing among them."""
+FEWEST_ALONE = 96
+"""The same for families whose games are not solved together."""
 _TOGETHER = 64  # examples written together
 
 
@@ -71,8 +91,8 @@ def build_dataset(
 
     Args:
         preferences: α, β, κ.
-        families: names of families; None for the prisoner's dilemma, trust and ultimatum games of van Leeuwen
-            & Alger (2024).
+        families: names of families, of game trees and of games in which all move at once; None for the
+            prisoner's dilemma, trust and ultimatum games of van Leeuwen & Alger (2024).
         examples: number of training examples.
         validation: number of validation examples, for early stopping.
         test: number of test examples; the three splits share no game.
@@ -84,7 +104,8 @@ def build_dataset(
             one, and where other domains than games are asked for also ``table``. Dilemmas are worded in
             ``neutral`` and ``table``, the adoption game and markets in ``table`` alone.
         payoffs: the range of the payoffs, (low, high), in points; or several ranges, all with as many games
-            of a family as the range with the fewest.
+            of a family as the range with the fewest. Families whose numbers are no payoffs are drawn near
+            their published games, see `ludens.training.data.games`.
         ties: ``"drop"`` leaves out turns with more than one optimal option; ``"split"`` keeps them, and the
             reply takes each equally often.
         near: largest share of turns near indifference among each kind of turn, in [0, 1].
@@ -121,6 +142,8 @@ def build_dataset(
     for framing in framings:
         if framing != VARIED:
             check_framing(framing)
+    if "games" in areas:
+        check_plain(kinds, form, framings)
     check_surfaces(surfaces)
     sides = _check_universalisation(universalisation)
     seed = check_seed(seed)
@@ -264,7 +287,7 @@ def _written(
 
 def _plan_splits(
     builder: ExampleBuilder,
-    kinds: Sequence[Family],
+    kinds: Sequence[AnyFamily],
     drawn: Sequence[Payoffs],
     wanted: Mapping[str, int],
     *,
@@ -278,13 +301,17 @@ def _plan_splits(
     labels: dict[str, list[Label]] = {name: [] for name in wanted}
     shares = _shares(wanted)
     kinds_of_turn = sum(len(family.prosocial) for family in kinds) or len(kinds)
-    most = max(FEWEST_GAMES, sum(wanted.values()) // kinds_of_turn)
+    enough = sum(wanted.values()) // kinds_of_turn
     for family in kinds:
-        found = [draw_games(family, each, most, rng) for each in drawn]
+        plain = all(map(is_plain, published(family)))
+        most = max(FEWEST_GAMES if plain else FEWEST_ALONE, enough)
+        ranges = drawn if is_of_payoffs(family) else drawn[:1]
+        found = [draw_games(family, each, most, rng) for each in ranges]
         fewest = min(map(len, found))
         games = [game for each in found for game in each[:fewest]]
         for label in label_games(games, builder.preferences, builder.belief):
-            labels[split_of(label.key, seed, shares)].append(label)
+            if plain or label.relative_margin >= FINEST:
+                labels[split_of(label.key, seed, shares)].append(label)
     picker = np.random.default_rng(pick_seed)
     return {
         name: builder.plan(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
@@ -374,7 +401,10 @@ class ExampleBuilder:
         if not count:
             return []
         if not kept:
-            raise UsageError("No game in range has a turn with one optimal option; widen the payoffs.")
+            raise UsageError(
+                "No game in range has a turn with one optimal option; widen the payoffs, keep ties "
+                "(ties='split'), or name other games."
+            )
         cells: dict[tuple[str, str], dict[tuple[str, ...], list[Label]]] = {}
         for label in kept:
             cells.setdefault((label.game.name, label.node), {}).setdefault(label.best, []).append(label)
@@ -406,11 +436,12 @@ class ExampleBuilder:
         return self.write(self._planned(label, turn, rng))
 
     def _planned(self, label: Label, turn: int, rng: np.random.Generator) -> PlannedLabel:
-        framing = self.framings[turn // len(label.options) % len(self.framings)]
+        orders, framings = shown_orders(label), usable_framings(label.game, self.framings)
+        framing = framings[turn // orders % len(framings)]
         framing = drawn_framing(framing, self.surfaces, rng)
         tie = drawn_place(len(label.best), rng)
         phrasing = 0 if is_table(framing) else drawn_place(self.phrasings, rng)
-        return PlannedLabel(label, framing, turn % len(label.options), tie, phrasing)
+        return PlannedLabel(label, framing, turn % orders, tie, phrasing)
 
     def write_all(self, plans: Sequence[Planned]) -> list[Example]:
         """Write the examples of plans, in their order."""
@@ -427,6 +458,16 @@ class ExampleBuilder:
         game, options = label.game, label.options
         if is_table(framing):
             return table_example(PlannedCase(self._case(label), framing, order, tie), self.reasoning)
+        if not isinstance(game, GameTree) or not is_plain(game):
+            return value_example(
+                label,
+                framing,
+                order,
+                tie,
+                preferences=self.preferences,
+                belief=self.belief,
+                reasoning=self.reasoning,
+            )
         prompt = self.renderer.render(
             game, label.node, framing, order, reasoning=self.reasoning != "none", shape=label.shape
         )
@@ -472,6 +513,7 @@ class ExampleBuilder:
 
     def _made_case(self, label: Label) -> Case:
         game = label.game
+        assert isinstance(game, GameTree)
         weights = check_selfish_or_moral(self.preferences, "A table")
         belief = uniform_belief(game)
         for most in (999, 99_999):
@@ -499,6 +541,7 @@ class ExampleBuilder:
         if self.reasoning == "none":
             return None
         game, shape = label.game, label.shape
+        assert isinstance(game, GameTree)
         if self.belief == "equilibrium":  # the belief differs between games
             return terms_of(game, self.preferences, resolve_belief(game, self.preferences, self.belief))
         if shape not in self._terms:

@@ -11,7 +11,7 @@ from ludens.errors import UsageError
 
 Reasoning = Literal["steps", "prose", "none"]
 Domain = Literal["games", "av", "pricing"]
-Asks = Literal["choice", "rating", "allocation"]
+Asks = Literal["choice", "rating", "allocation", "number", "numbers"]
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
 
@@ -56,7 +56,8 @@ class Example(Shown):
             divided equally among tied ones.
         domain: ``"games"`` (trees), ``"av"`` (dilemmas and the adoption game) or ``"pricing"`` (markets).
         asks: ``"choice"`` of a label, ``"rating"`` or ``"allocation"``, whose options are 0, 50 and 100
-            points (those of an allocation go to the program that swerves).
+            points (those of an allocation go to the program that swerves); ``"number"`` where an action of a
+            game is a number, and ``"numbers"`` where it consists of several, which are their own labels.
     """
 
     shown_by: ClassVar[str] = "ludens.training.data.example:view"

@@ -4,22 +4,28 @@ Two games of one family are the *same game* here if a positive affine rescaling 
 both roles, turns one into the other: the optimal options of any `ludens.preferences.Preferences` are then the
 same. Roles and options keep their places. Games on which models are measured, the published protocols of all
 families, are never drawn for training.
+
+Where the numbers of a family are its payoffs, they are drawn from a range. In other families, such as public
+goods with their number of people and their return, every number is drawn between half and one and a half
+times that of a published game. Our choice.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import gcd, lcm
 from typing import cast
 
 import numpy as np
 
-from ludens.envs import FAMILIES, PROTOCOLS, Family, GameTree
+from ludens.envs import FAMILIES, LIBRARY, PROTOCOLS, AnyGame, GameError, GameTree
+from ludens.envs.games import AnyFamily
+from ludens.envs.strategic.game import StrategicGame
 from ludens.errors import UsageError
 from ludens.preferences import Preferences
 
@@ -95,20 +101,46 @@ def taught_payoffs(preferences: Preferences) -> tuple[Payoffs, ...]:
     return (Payoffs(1, 9), Payoffs(10, 90, 5)) if preferences.kappa > 0 else (Payoffs(1, 9),)
 
 
-def find_families(names: Sequence[str] | None) -> tuple[Family, ...]:
+MOST_PROFILES = 4096
+"""Games of more profiles are told apart by their numbers, and not by their payoffs."""
+
+
+def find_families(names: Sequence[str] | None) -> tuple[AnyFamily, ...]:
     """Return families by name; None for the three of van Leeuwen & Alger (2024).
 
     Raises:
-        UsageError: there is no name, or one is unknown.
+        UsageError: there is no name, or one is unknown, or its actions are all numbers of an interval.
     """
     if names is None:
         names = ("sequential_prisoners_dilemma", "trust", "ultimatum")
     if isinstance(names, str) or not names:
         raise UsageError(f"Name at least one family, as a list; got {names!r}.")
-    unknown = [name for name in names if name not in FAMILIES]
+    unknown = [name for name in names if name not in LIBRARY]
     if unknown:
-        raise UsageError(f"There is no family {unknown[0]!r}; there are {', '.join(FAMILIES)}.")
-    return tuple(FAMILIES[name] for name in dict.fromkeys(names))
+        raise UsageError(f"There is no family {unknown[0]!r}; there are {', '.join(LIBRARY)}.")
+    families = tuple(LIBRARY[name] for name in dict.fromkeys(names))
+    for family in families:
+        if any(isinstance(game, StrategicGame) and game.continuous for game in published(family)):
+            raise UsageError(
+                f"In {family.name} any number of an interval can be chosen, and data sets hold options: give "
+                "its actions as a grid."
+            )
+    return families
+
+
+def published(family: AnyFamily) -> tuple[AnyGame, ...]:
+    """Return the published games of a family."""
+    return tuple(family.game(name) for name in family.protocols)
+
+
+def is_of_payoffs(family: AnyFamily) -> bool:
+    """Return whether the numbers of a family are its payoffs, which can be drawn from a range. So they are
+    taken to be where nothing is published of it.
+    """
+    if family.name in FAMILIES or not family.protocols:
+        return True
+    game = published(family)[0]
+    return set(_cells(game) or (np.nan,)) <= {0.0, *map(float, game.parameters.values())}
 
 
 def shape_of(game: GameTree) -> tuple[object, ...]:
@@ -117,44 +149,62 @@ def shape_of(game: GameTree) -> tuple[object, ...]:
     return (game.name, game.roles, sets, tuple((leaf.path, leaf.chance) for leaf in game.leaves))
 
 
-def game_key(game: GameTree) -> str:
+def game_key(game: AnyGame) -> str:
     """Return a text that two games share if and only if a positive affine rescaling turns one into the other.
 
     The key consists of the family and the exact payoffs, minus the lowest, divided by their greatest common
-    measure.
+    measure; of the family and its numbers where more than `MOST_PROFILES` profiles have payoffs, or where the
+    game says itself what universalisation pays.
     """
-    cells = [value for leaf in game.leaves for value in leaf.payoffs]
+    cells = _cells(game)
+    if cells is None:
+        return f"{game.name} of " + " ".join(f"{value:.12g}" for value in game.parameters.values())
     if all(value.is_integer() for value in cells):
         whole = [int(value) for value in cells]
     else:
         fractions = [Fraction(value) for value in cells]
-        common = lcm(*(value.denominator for value in fractions))
+        common = math.lcm(*(value.denominator for value in fractions))
         whole = [int(value * common) for value in fractions]
     low = min(whole)
     whole = [value - low for value in whole]
-    measure = gcd(*whole) or 1
+    measure = math.gcd(*whole) or 1
     return f"{game.name} " + " ".join(str(value // measure) for value in whole)
 
 
+def _cells(game: AnyGame) -> list[float] | None:
+    """Return all payoffs of a game; None where there are too many, or more than payoffs matter."""
+    if isinstance(game, GameTree):
+        return [value for leaf in game.leaves for value in leaf.payoffs]
+    if game.profiles > MOST_PROFILES or game.universal is not None:
+        return None
+    cells: list[float] = game.payoffs.ravel().tolist()
+    return cells
+
+
 def reserved_keys() -> frozenset[str]:
-    """Return the keys of all games on which models are measured: the protocols of all families."""
+    """Return the keys of the protocols of the benchmark's families, on which models are measured."""
     return _keys(tuple(PROTOCOLS.values()))
 
 
-@lru_cache(maxsize=4)
-def _keys(games: tuple[GameTree, ...]) -> frozenset[str]:
+@lru_cache(maxsize=64)
+def _keys(games: tuple[AnyGame, ...]) -> frozenset[str]:
     return frozenset(game_key(game) for game in games)
 
 
-def draw_games(family: Family, payoffs: Payoffs, most: int, rng: np.random.Generator) -> tuple[GameTree, ...]:
+def draw_games(
+    family: AnyFamily, payoffs: Payoffs, most: int, rng: np.random.Generator
+) -> tuple[AnyGame, ...]:
     """Draw up to `most` different games of a family in random order, none of them reserved.
 
     If few payoffs are possible, all of them are listed; otherwise they are drawn uniformly among those that
-    satisfy the family's own conditions.
+    satisfy the family's own conditions. Where the numbers of a family are no payoffs, they are drawn near
+    those of its published games, whatever the range.
 
     Raises:
         UsageError: no payoffs in the range make a game of the family that is not reserved.
     """
+    if not is_of_payoffs(family):
+        return _near_published(family, most, rng)
     values = payoffs.values
     count = len(family.parameters)
     if len(values) ** count <= MOST_LISTED:
@@ -162,7 +212,8 @@ def draw_games(family: Family, payoffs: Payoffs, most: int, rng: np.random.Gener
         rows = [listed[place] for place in rng.permutation(len(listed))]
     else:
         rows = _drawn(family, payoffs, most, rng)
-    reserved, games = reserved_keys(), []
+    reserved: frozenset[str] = reserved_keys() | _keys(published(family))
+    games: list[AnyGame] = []
     for row in rows:
         game = family.game(payoffs=row)
         if game_key(game) not in reserved:
@@ -174,7 +225,42 @@ def draw_games(family: Family, payoffs: Payoffs, most: int, rng: np.random.Gener
     return tuple(games)
 
 
-def _drawn(family: Family, payoffs: Payoffs, most: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+def _near_published(family: AnyFamily, most: int, rng: np.random.Generator) -> tuple[AnyGame, ...]:
+    """Draw games whose numbers are near those of a published game: whole ones where all published ones are
+    whole, otherwise with two decimals.
+    """
+    rows = list(family.protocols.values())
+    whole = [all(float(value).is_integer() for value in column) for column in zip(*rows, strict=True)]
+    keys, games = set(_keys(published(family))), []
+    for _ in range(20 * most + 200):
+        row = rows[int(rng.integers(len(rows)))]
+        numbers = [_near(float(value), each, rng) for value, each in zip(row, whole, strict=True)]
+        if family.check(*numbers) is not None:
+            continue
+        try:
+            game = family.game(payoffs=numbers)
+        except GameError:  # numbers that pass the family's own check can still ask for too many actions
+            continue
+        if (key := game_key(game)) not in keys:
+            keys.add(key)
+            games.append(game)
+            if len(games) == most:
+                break
+    if not games:
+        raise UsageError(
+            f"No numbers near those of {', '.join(family.protocols)} make a new game of {family.name}."
+        )
+    return tuple(games)
+
+
+def _near(value: float, whole: bool, rng: np.random.Generator) -> float:
+    low, high = sorted((value / 2, 3 * value / 2))
+    if whole:
+        return float(rng.integers(math.floor(low), math.ceil(high) + 1))
+    return round(float(rng.uniform(low, high)), 2)
+
+
+def _drawn(family: AnyFamily, payoffs: Payoffs, most: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
     found: dict[tuple[int, ...], None] = {}
     # Families' conditions are mostly orders of their numbers: of k! orders at least one fits.
     for _ in range(200):

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ludens.envs import GameTree, InformationSet
+from ludens.envs import AnyGame, GameTree, InformationSet, StrategicGame
 from ludens.preferences import Belief, Preferences, payoff_table, resolve_belief, solve_grid
-from ludens.preferences.grid import TOLERANCE
+from ludens.preferences.grid import TOLERANCE, solve_game
+from ludens.preferences.strategic import best_mixture
 from ludens.training.data.games import game_key, shape_of
 
 
@@ -34,7 +35,7 @@ class Label:
             1 + |α| + |β|).
     """
 
-    game: GameTree
+    game: AnyGame
     key: str
     shape: tuple[object, ...]
     node: str
@@ -61,15 +62,58 @@ class Label:
 
 
 def label_games(
-    games: Sequence[GameTree], preferences: Preferences, belief: Belief = "uniform"
+    games: Sequence[AnyGame], preferences: Preferences, belief: Belief = "uniform"
 ) -> list[Label]:
     """Label every information set of every game, game by game in the given order.
 
-    Games of one shape are solved together.
+    Game trees of one shape are solved together. Games in which all move at once have no label where a
+    mixture is better than every option.
 
     Raises:
         UsageError: the belief cannot be formed in a game.
     """
+    trees = [game for game in games if isinstance(game, GameTree)]
+    if len(trees) == len(games):
+        return _label_trees(trees, preferences, belief)
+    labels: list[Label] = []
+    for game in games:
+        if isinstance(game, StrategicGame):
+            labels += _label_strategic(game, preferences, belief)
+        else:
+            labels += _label_trees([game], preferences, belief)
+    return labels
+
+
+def _label_strategic(game: StrategicGame, preferences: Preferences, belief: Belief) -> list[Label]:
+    play = resolve_belief(game, preferences, belief)
+    if best_mixture(game, preferences, play) is not None:
+        return []
+    found = solve_game(game, preferences, play)
+    scale = float(found.scale) or 1.0
+    labels = []
+    for node in game.information_sets:
+        chosen = found.strategies[:, node.columns] > 0
+        worth = np.where(chosen, found.utilities[:, None], -np.inf).max(axis=0)
+        optimal = worth >= worth.max() - TOLERANCE * scale
+        margin = float(worth.max() - np.where(optimal, -np.inf, worth).max())
+        labels.append(
+            Label(
+                game,
+                game_key(game),
+                (),
+                node.label,
+                node.options,
+                tuple(worth.tolist()),
+                tuple(optimal.tolist()),
+                margin,
+                margin / scale,
+            )
+        )
+    return labels
+
+
+def _label_trees(games: Sequence[GameTree], preferences: Preferences, belief: Belief) -> list[Label]:
+    """Label the information sets of game trees, those of one shape together."""
     places: list[list[Label]] = [[] for _ in games]
     groups: dict[tuple[object, ...], list[int]] = {}
     for place, game in enumerate(games):

@@ -9,7 +9,7 @@ sums of payoffs) is rendered anew for every game.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -115,11 +115,12 @@ class _Skeleton:
         self._how = (framing, order)
         self._reasoning = reasoning
         self._roles = len(game.roles)
-        marked = replace(turn, game=_marked(game))
-        self._marked = self._render(marked)
-        self._true = True
-        filled = self.fill(game)
-        self._true = filled.messages == self._render(replace(turn, game=game)).messages
+        self._marked = self._render(replace(turn, game=_marked(game)))
+        self._true = self._true_of_one = True
+        # A wording can say "1 coin" where it says "2 coins".
+        ones = _numbered(game, lambda _: 1.0)
+        self._true_of_one = self.fill(ones).messages == self._render(replace(turn, game=ones)).messages
+        self._true = self.fill(game).messages == self._render(replace(turn, game=game)).messages
 
     def fill(self, game: GameTree) -> RenderedPrompt:
         numbers = [f"{value:.10g}" for leaf in game.leaves for value in leaf.payoffs]
@@ -133,7 +134,7 @@ class _Skeleton:
             )
             for pieces, head, cells, steps in self._rows
         )
-        if self._true:
+        if self._true and (self._true_of_one or not {"1", "-1"} & set(numbers)):
             messages = tuple(
                 {"role": role, "content": _filled(content, numbers)} for role, content in self._content
             )
@@ -198,11 +199,16 @@ def _filled(pieces: _Pieces, numbers: list[str]) -> str:
 
 
 def _marked(game: GameTree) -> GameTree:
+    return _numbered(game, lambda place: float(_MARK + place))
+
+
+def _numbered(game: GameTree, number: Callable[[int], float]) -> GameTree:
+    """Return a game of the same shape whose payoffs are a function of their places."""
     count = iter(range(10_000))
 
     def marked(node: Node) -> Node:
         if isinstance(node, PayoffNode):
-            return PayoffNode(tuple(float(_MARK + next(count)) for _ in node.payoffs))
+            return PayoffNode(tuple(number(next(count)) for _ in node.payoffs))
         if isinstance(node, ChanceNode):
             return replace(
                 node,

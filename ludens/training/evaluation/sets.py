@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ludens.envs import FAMILIES, Family, GameTree, Turn
+from ludens.envs import FAMILIES, LIBRARY, AnyGame, GameTree, Turn
+from ludens.envs.games import AnyFamily
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
-from ludens.preferences import Preferences, best_strategies, resolve_belief
+from ludens.preferences import Preferences, best_strategies, homo_moralis, resolve_belief
+from ludens.preferences.strategic import payoff_range as strategic_range
 from ludens.training.data.dataset import DataSet
 from ludens.training.data.example import Example
 from ludens.training.data.games import Payoffs, draw_games, find_families, game_key
@@ -90,7 +92,7 @@ class Question:
     case: str = ""
 
     @property
-    def game(self) -> GameTree:
+    def game(self) -> AnyGame:
         """The rules."""
         return game_of(self.family, self.payoffs)
 
@@ -122,10 +124,14 @@ class Question:
 
     @property
     def prosocial(self) -> int:
-        """The number of the prosocial option."""
+        """The number of the prosocial option: the one that the family names, or the first that is best if
+        everybody takes it.
+        """
         if self.case:
             return case_prosocial(self.case)
-        option = family_named(self.family).prosocial[self.node]
+        option = family_named(self.family).prosocial.get(self.node)
+        if option is None:
+            return min(self.optimal(homo_moralis(1.0)))
         return self.game.information_set(self.node).options.index(option)
 
     def labels(self) -> dict[str, Any]:
@@ -155,20 +161,19 @@ class Question:
         )
 
 
-def family_named(name: str) -> Family:
+def family_named(name: str) -> AnyFamily:
     """Return a family by name, registered or only for measuring.
 
     Raises:
         UsageError: there is no family of that name.
     """
-    found = FAMILIES.get(name) or UNSEEN.get(name)
-    if found is None:
-        raise UsageError(f"There is no family {name!r}; there are {', '.join([*FAMILIES, *UNSEEN])}.")
-    return found
+    if name not in UNSEEN and name not in LIBRARY:
+        raise UsageError(f"There is no family {name!r}; there are {', '.join([*LIBRARY, *UNSEEN])}.")
+    return UNSEEN[name] if name in UNSEEN else LIBRARY[name]
 
 
 @lru_cache(maxsize=4096)
-def game_of(family: str, payoffs: tuple[float, ...]) -> GameTree:
+def game_of(family: str, payoffs: tuple[float, ...]) -> AnyGame:
     """Return the game of a family with these payoffs."""
     return family_named(family).game(payoffs=payoffs)
 
@@ -204,8 +209,11 @@ def optimal(family: str, payoffs: tuple[float, ...], node: str, preferences: Pre
 
 def payoff_range(family: str, payoffs: tuple[float, ...]) -> float:
     """Return the difference between a game's largest and smallest payoff, in points."""
-    cells = game_of(family, payoffs).payoffs
-    return float(cells.max() - cells.min()) or 1.0
+    game = game_of(family, payoffs)
+    if isinstance(game, GameTree):
+        return float(game.payoffs.max() - game.payoffs.min()) or 1.0
+    low, high = strategic_range(game)
+    return high - low or 1.0
 
 
 def question_sets(
@@ -244,7 +252,10 @@ def question_sets(
     strict = drawer.draw("partner cooperates", (DILEMMA,), held_out, Payoffs(1, 9), only=REPLY)
     new = [name for name in (*FAMILIES, *UNSEEN) if name not in families]
     unseen = drawer.draw("new families", new, others, Payoffs(1, 9))
-    large = drawer.draw("two digits", families, others, Payoffs(10, 99))
+    drawn = [
+        name for name in families if name in FAMILIES
+    ]  # the payoffs of others are not drawn from a range
+    large = drawer.draw("two digits", drawn, others, Payoffs(10, 99))
     found = [*tested, *strict, *unseen, *large]
     worded = [("story", "story"), ("twin", "twin"), *(("rewordings", name) for name in rewordings)]
     several = {name: [framing for key, framing in worded if key == name] for name, _ in worded}
@@ -276,7 +287,9 @@ def _carried(
         name: [] for name in ("games", "dilemmas", "ratings", "adoption", "prices")
     }
     rng = np.random.default_rng([seed, 0xCA4])
-    known = tuple(families) or tuple(family.name for family in find_families(None))
+    # Other games of the library have no table.
+    known = [name for name in families if name in FAMILIES]
+    known = known or [family.name for family in find_families(None)]
     drawer = _Drawer(preferences, set(taken), "table", rng)
     asked["games"] = drawer.draw("games", known, count, Payoffs(1, 9))
     optimal_so_far = Counter[tuple[str, tuple[str, ...]]]()
@@ -362,7 +375,7 @@ class _Drawer:
         ]
 
 
-def _strict(game: GameTree) -> bool:
+def _strict(game: AnyGame) -> bool:
     """Return whether a prisoner's dilemma is strict: alternating defection pays less than cooperation,
     2R > T + S.
     """

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ludens.agents.llm.prompts.tables import PROGRAMS
-from ludens.agents.llm.reading.choices import read_choice
 from ludens.agents.llm.reading.points import read_allocation, read_rating
 from ludens.envs import Scale
 from ludens.errors import UsageError
 from ludens.training.data.dataset import DataSet
 from ludens.training.data.example import Example
+from ludens.training.data.values import read_example
 
 FEWEST = 8
 """With fewer errors than this among the answers a round has nothing to teach."""
@@ -44,15 +44,15 @@ def regret_of(example: Example, text: str) -> float | None:
     """Return the regret of a reply as a share of the turn's range of utilities (of points, where points are
     asked for); None if it cannot be read.
     """
-    if example.asks == "choice":
-        reading = read_choice(text, example.labels, (), example.reasoning != "none")
-        if reading.place is None:
+    if example.asks not in ("rating", "allocation"):
+        place = read_example(example, text)
+        if place is None:
             return None
         worth = example.utilities
         if not worth:
-            return float(example.options[reading.place] not in example.optimal)
+            return float(example.options[place] not in example.optimal)
         spread = max(worth) - min(worth)
-        return (max(worth) - worth[reading.place]) / spread if spread else 0.0
+        return (max(worth) - worth[place]) / spread if spread else 0.0
     if example.asks == "rating":
         given = read_rating(text, Scale("rating", noun="program")).points
     else:
