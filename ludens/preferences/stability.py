@@ -217,17 +217,18 @@ class Invasion:
     @property
     def outcome(self) -> str:
         """``"resists"`` if rare mutants earn less than residents, ``"invaded"`` if they earn more, and
-        ``"neutral"`` if both play alike or earn the same at every share of mutants.
+        ``"neutral"`` if they earn the same.
 
-        Where both earn the same while mutants are rare, the slope in their share decides.
+        Where both earn the same while mutants are rare, residents resist if mutants earn less as soon as
+        there are more of them. If mutants then earn more, they must first become many by chance: that is
+        neutral, too, since selection favours no rare mutant (Alger & Weibull's theorem leaves such ties out).
         """
         scale = TOLERANCE * max(self.game.range, 1e-300)
+        if abs(self.advantage) > scale:
+            return "resists" if self.advantage > 0 else "invaded"
         ((xx, xy), (yx, yy)) = self.payoffs.tolist()
         slope = (1 - self.assortativity) * (xy - yy - xx + yx)
-        for value in (self.advantage, slope):
-            if abs(value) > scale:
-                return "resists" if value > 0 else "invaded"
-        return "neutral"
+        return "resists" if slope > scale else "neutral"
 
 
 def invasions(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -117,3 +119,16 @@ def test_hawks_and_doves_that_mix_alike_are_told_apart_by_what_happens_as_mutant
 def test_wrong_arguments_are_refused(wrong, words):
     with pytest.raises(UsageError, match=words):
         wrong()
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.5])
+def test_no_rare_mutant_earns_more_than_hamiltonian_residents_in_games_full_of_ties(sigma):
+    for payoffs in itertools.product((0, 1, 2), repeat=4):
+        game = two_actions([payoffs[:2], payoffs[2:]])
+        for mutant in (0.0, 0.25, 0.5, 1.0):
+            for each in invasions(game, sigma, mutant, sigma):
+                assert each.outcome != "invaded", (payoffs, each)
+                assert each.advantage >= -1e-12
+    tied = two_actions([[1, 0], [0, 0]])
+    (one,) = [each for each in invasions(tied, 0, 1, 0) if (each.resident, each.mutant) == (0, 1)]
+    assert (one.advantage, one.outcome) == (0, "neutral")  # they earn more only where there are several

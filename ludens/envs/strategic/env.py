@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TABULATED = 4096
+_TABULATED_SUMS = 65_536
 
 
 class StrategicEnv(SimultaneousEnv):
@@ -95,6 +96,7 @@ class StrategicEnv(SimultaneousEnv):
         self._values = {role: np.array(actions.values) for role, actions in game.finite.items()}
         self._masks = {role: np.ones(len(actions), dtype=np.int8) for role, actions in game.finite.items()}
         self._table = self._payoff_table()
+        self._by_sum = None if self._table is not None else self._payoffs_by_sum()
         self._orders = [own_first(game, place) for place in range(len(game.seats))]
         self._base: dict[str, NDArray[np.float32]] = {}
         self._set_spaces(
@@ -181,6 +183,14 @@ class StrategicEnv(SimultaneousEnv):
                 for seat, points in zip(members, earned, strict=True):
                     paid[seat] = points
             values = [float(self._values[role][move]) for role, move in zip(self._role, chosen, strict=True)]
+        elif self._by_sum is not None:
+            first, step, table = self._by_sum
+            paid, values = [0.0] * len(chosen), [first + step * move for move in chosen]
+            for members in self._groups:
+                total = sum([chosen[seat] for seat in members])
+                for seat in members:
+                    move = chosen[seat]
+                    paid[seat] = table[move][total - move]
         else:
             values = [
                 move if free else float(self._values[role][move])
@@ -332,6 +342,23 @@ class StrategicEnv(SimultaneousEnv):
             return None
         payoffs = self.game.payoffs
         return {index: payoffs[index].tolist() for index in np.ndindex(payoffs.shape[:-1])}
+
+    def _payoffs_by_sum(self) -> tuple[float, float, list[list[float]]] | None:
+        """Return the payoffs of a game in which they follow from the own action and the sum of the others',
+        where actions are evenly spaced: the lowest action, the step, and a table by the number of the own
+        action and the sum of the numbers of the others'.
+        """
+        game = self.game
+        if game.own_payoff is None or game.continuous:
+            return None
+        values = self._values[game.roles[0]]
+        step = float(values[1] - values[0]) if len(values) > 1 else 0.0
+        others = len(game.seats) - 1
+        size = len(values) * (others * (len(values) - 1) + 1)
+        if size > _TABULATED_SUMS or not np.array_equal(values, values[0] + step * np.arange(len(values))):
+            return None
+        sums = others * values[0] + step * np.arange(others * (len(values) - 1) + 1)
+        return float(values[0]), step, game.own_payoffs(values[:, None], sums).tolist()
 
     # Pictures
 

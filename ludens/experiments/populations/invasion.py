@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ludens.experiments.report.page import Page
 
 
+_WORST_FIRST = ("invaded", "neutral", "resists")
+
+
 class InvasionStudy(Study[InvasionConfig, InvasionResult]):
     """Residents and mutants with Kantian weights."""
 
@@ -58,7 +61,8 @@ class InvasionStudy(Study[InvasionConfig, InvasionResult]):
         game, config = self.config.made_game(), self.config
         return {
             (resident, mutant): min(
-                invasions(game, resident, mutant, config.assortativity), key=lambda each: each.advantage
+                invasions(game, resident, mutant, config.assortativity),
+                key=lambda each: (_WORST_FIRST.index(each.outcome), each.advantage),
             )
             for resident in config.kappas
             for mutant in config.kappas

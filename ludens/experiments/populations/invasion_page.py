@@ -20,7 +20,7 @@ _FILLS = {"resists": "#a9c9c5", "invaded": "#e6b38a", "neutral": RULE}
 _WORDS = {
     "resists": "rare mutants earn less",
     "invaded": "rare mutants earn more",
-    "neutral": "both earn the same",
+    "neutral": "rare mutants earn the same",
 }
 
 

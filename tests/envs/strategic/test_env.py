@@ -85,6 +85,20 @@ def test_payoffs_of_groups_are_those_of_their_members():
         )
 
 
+@pytest.mark.parametrize("protocol", ["PG1", "PG3", "CM2", "TP1", "CO2"])
+def test_payoffs_that_follow_from_sums_are_those_of_the_game(protocol):
+    game = find_game(protocol)
+    env = StrategicEnv(game, groups=2, rounds=3, matching="random")
+    rng = np.random.default_rng(3)
+    env.reset(seed=8)
+    groups = []
+    while env.agents:
+        groups.append(np.array(env._groups))
+        env.step({agent: int(rng.integers(env.action_space(agent).n)) for agent in env.agents})
+    for members, values, paid in zip(groups, env.played, env.paid, strict=True):
+        np.testing.assert_allclose(paid[members], game.payoffs_of(values[members]), atol=1e-9)
+
+
 def test_a_seat_sees_its_own_group_its_own_action_first():
     env = StrategicEnv(find_game("PG1"), rounds=2)
     env.reset(seed=1)

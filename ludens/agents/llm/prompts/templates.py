@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,7 @@ class TemplateFolder:
         )
         environment.filters |= {
             "number": _number,
+            "fraction": _fraction,
             "amount": _amount,
             "alternatives": _alternatives,
             "alternatives_each": ", and how many ".join,
@@ -173,6 +175,16 @@ def _hash(folder: TemplateFolder, templates: tuple[str, ...], texts: tuple[str, 
 
 def _number(value: float) -> str:
     return f"{value:.10g}"
+
+
+def _fraction(value: float) -> str:
+    """Return a number with at most two decimals as it is, and others as a fraction of small numbers if they
+    are one: 0.5, and 2/3.
+    """
+    if round(value, 2) == value:
+        return _number(value)
+    near = Fraction(value).limit_denominator(12)
+    return str(near) if abs(float(near) - value) < 1e-9 else f"{value:.4g}"
 
 
 def _amount(value: float, word: Mapping[str, str]) -> str:
