@@ -295,3 +295,13 @@ def test_consistency_is_said_before_the_parameters(ran, tmp_path):
     assert notes[1].startswith("Transitivity: one ordering of the options explains 67 per cent")
     code, _, err = ran("t.csv", "--model", "fehr_schmidt", "--label", "tab:x")
     assert (code, "--latex" in err) == (2, True)
+
+
+def test_models_of_outcomes_on_a_run(ran, tmp_path):
+    run = bench(
+        ["quantal:alpha=0.2,beta=0.3,noise=8"], protocols=("TG1", "TG5", "UG1", "UG4", "SPD1")
+    ).run_path
+    for model, shown in (("bfs", ("−0.200", "0.300", "0.125")), ("charness_rabin", ("8.000",))):
+        code, out, _ = ran(run, "--model", model)
+        assert code == 0, out
+        assert all(text in out for text in shown), out

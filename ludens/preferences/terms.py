@@ -86,6 +86,18 @@ def grid_terms(game: GameTree, payoffs: ArrayLike, beliefs: ArrayLike) -> Utilit
     return UtilityTerms(*(np.broadcast_to(term, shape) for term in (own, worse, better, universalised)))
 
 
+def outcome_weights(game: GameTree, beliefs: ArrayLike) -> Floats:
+    """Return the probability of every leaf and own role under each pure strategy, shape (..., strategies,
+    leaves, roles); every role has the probability 1/n.
+
+    Raises:
+        GameError: a belief is not a strategy of the game.
+    """
+    paths, _ = _pure_paths(game)
+    others = _others(game, distribution(game, beliefs)) / len(game.roles)
+    return others[..., None, :, :] * paths.reshape(-1, *game.payoffs.shape)
+
+
 def comparison_tables(payoffs: Floats) -> tuple[Floats, Floats]:
     """Return how far each role is behind, and ahead of, the others on average at each leaf.
 

@@ -113,6 +113,7 @@ def reveal(
     from ludens.preferences.estimation import find_model, fit
     from ludens.preferences.estimation.fitting.regions import regions
     from ludens.preferences.estimation.identification.noise_free import noise_free_ranges
+    from ludens.preferences.estimation.models.expected import model_of
     from ludens.preferences.estimation.models.lapses import FIRST, TREMBLE, LapsesModel
 
     chosen = find_model(model)
@@ -121,6 +122,7 @@ def reveal(
         return Revealed(answers.policy, chosen.name, beliefs, none, NO_ANSWERS, (), None, answers)
     weight = EXACT if answers.exact else 1
     choices = as_choices(answers, chosen, weight)
+    plain, chosen = chosen, model_of(choices, chosen)
     sampled: dict[str, Any] = {"draws": draws, "seed": seed, "map_with": map_with}
     held = {name: value for name, value in (fix or {}).items() if name not in {FIRST.name, TREMBLE.name}}
     found = _by_answers(fit(choices, chosen, fix=held, **sampled), weight)
@@ -139,7 +141,7 @@ def reveal(
         whole: Model = chosen
         if several:
             whole = LapsesModel(chosen, trembles)
-            choices = as_choices(answers, chosen, weight, orders=True)
+            choices = as_choices(answers, plain, weight, orders=True)
             found = _by_answers(fit(choices, whole, fix=fix, **sampled), weight)
         steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
         ranges = regions(whole, choices, found.optimum, found.fixed, steps=steps)

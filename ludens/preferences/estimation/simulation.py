@@ -24,6 +24,7 @@ from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices, count_events
 from ludens.preferences.estimation.data.games import Answers, game_choices
 from ludens.preferences.estimation.models.catalogue import find_model
+from ludens.preferences.estimation.models.expected import model_of
 from ludens.preferences.estimation.models.linear import Model
 
 Floats = NDArray[np.float64]
@@ -89,7 +90,7 @@ def simulate(design: Choices, model: str | Model, theta: ArrayLike, rng: np.rand
         UsageError: `theta` has another shape or values that are not finite, or events of the design overlap,
             so that they cannot be drawn.
     """
-    chosen = find_model(model)
+    chosen = model_of(design, find_model(model))
     people, width = len(design.subjects), len(chosen.names)
     values = np.asarray(theta, dtype=np.float64)
     if values.shape not in {(width,), (people, width)} or not np.all(np.isfinite(values)):

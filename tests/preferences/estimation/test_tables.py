@@ -306,7 +306,7 @@ MISTAKES = [
     ),
     (with_cell(SHARES, "probability", 0, 0.5), "moralis", "row 0 .*'probability' sums to 1.25"),
     (with_cell(SHARES, "choice", 1, "trust"), "moralis", "row 1 .* gives this option a second time"),
-    (NODES, "bfs", "needs 'q·"),
+    (NODES, "crra", "needs 'amount_1', which outcomes of games do not have"),
     (NODES, "nonsense", "'nonsense'; choose one of moralis"),
     ({"a": [1]}, "moralis", "no known form"),
     ({"a": []}, "moralis", "no rows"),

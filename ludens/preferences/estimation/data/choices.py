@@ -50,6 +50,8 @@ class Choices:
         notes: what readers of tables have to say of the data, in sentences: what was left out.
         exact: whether the counts are probabilities, without sampling error, even where each is 0 or 1.
         first: which event's option was shown first, shape (situations, events); None where that is unknown.
+        outcomes: how many outcomes an alternative may have, of which `attributes` then hold the probability
+            and the attributes; 0 where an alternative is its outcome (see `models.expected`).
     """
 
     attributes: Floats
@@ -66,6 +68,7 @@ class Choices:
     measure: Floats | None = None
     crossed: tuple[sparse.csr_array, ...] = ()
     covariates: Mapping[str, Floats] = field(default_factory=dict)
+    outcomes: int = 0
 
     def __post_init__(self) -> None:
         situations, alternatives, _ = self.attributes.shape

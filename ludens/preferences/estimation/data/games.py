@@ -14,17 +14,20 @@ remain consistent, and standard errors should be clustered by person.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ludens.envs import AnyGame, GameTree, Strategy, pure_strategies
 from ludens.errors import UsageError
+from ludens.preferences.acts import acts
 from ludens.preferences.estimation.data.choices import Choices, Clusters, count_events, make_choices
 from ludens.preferences.estimation.data.columns import Codes, combined
+from ludens.preferences.estimation.data.payoffs import payoff_attribute
 from ludens.preferences.estimation.models.linear import Model
-from ludens.preferences.terms import UtilityTerms, utility_terms
+from ludens.preferences.estimation.models.nonlinear import NonlinearModel
+from ludens.preferences.terms import UtilityTerms, outcome_weights, utility_terms
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +42,11 @@ _TERMS: Mapping[str, Callable[[UtilityTerms], Floats]] = {
     # With one other, s·(other − own) is how far one is behind, r·(other − own) less how far ahead.
     "s·(other−own)": lambda terms: terms.behind,
     "r·(other−own)": lambda terms: -terms.ahead,
+    "other": lambda terms: terms.own + terms.behind - terms.ahead,
 }
+_OF_TWO = frozenset({"s·(other−own)", "r·(other−own)", "other"})
+_ACTS = {"q·(other−own)": 1.0, "v·(other−own)": -1.0, "misbehaved·(other−own)": -1.0}
+"""Attributes after a kind (1) or an unkind act (−1) of the other; see `ludens.preferences.acts`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,18 +93,22 @@ def game_choices(
     """
     games = _by_game(situations)
     width = max(len(pure_strategies(game)) for game, _ in games)
-    attributes = np.zeros((len(situations), width, len(model.attributes)))
+    read = _outcomes if isinstance(model, NonlinearModel) else _attributes
+    tables = [
+        read(game, np.stack([situations[place][1] for place in places]), model) for game, places in games
+    ]
+    attributes = np.zeros((len(situations), width, max(table.shape[2] for table in tables)))
     available = np.zeros((len(situations), width), dtype=bool)
-    for game, places in games:
-        table = _attributes(game, np.stack([situations[place][1] for place in places]), model)
-        attributes[places, : table.shape[1]] = table
+    for (_, places), table in zip(games, tables, strict=True):
+        attributes[places, : table.shape[1], : table.shape[2]] = table
         available[places, : table.shape[1]] = True
     members, events = _events(answers, games, available)
     names = [game.protocol or repr(game) for game, _ in situations]
     shape = (len(subjects), len(situations), width if members is None else members.shape[1])
     seen = answers.situations, events, answers.weights
     known = Clusters(*clusters)
-    return make_choices(
+    outcomes = attributes.shape[2] // (1 + len(model.attributes)) if read is _outcomes else 0
+    found = make_choices(
         attributes,
         available,
         count_events(answers.subjects, *seen, shape),
@@ -107,6 +118,7 @@ def game_choices(
         situations=names,
         crossed=() if rows is None else known.tabulate(rows, *seen, cells=shape[1:]),
     )
+    return replace(found, outcomes=outcomes)
 
 
 def _by_game(situations: Sequence[tuple[AnyGame, Strategy]]) -> list[tuple[AnyGame, Codes]]:
@@ -118,17 +130,71 @@ def _by_game(situations: Sequence[tuple[AnyGame, Strategy]]) -> list[tuple[AnyGa
 
 def _attributes(game: AnyGame, beliefs: Floats, model: Model) -> Floats:
     """Return the attributes of a game's pure strategies, shape (beliefs, strategies, attributes)."""
-    missing = [name for name in model.attributes if name not in _TERMS]
+    missing = [name for name in model.attributes if name not in {*_TERMS, *_ACTS}]
     if missing:
         raise UsageError(
             f"The model {model.name!r} needs {missing[0]!r}, which strategies in games do not have (they "
-            f"have {', '.join(_TERMS)}); choose the model moralis or fehr_schmidt."
+            f"have {', '.join((*_TERMS, *_ACTS))}); choose another model, such as moralis."
         )
+    if any(name in _OF_TWO or name in _ACTS for name in model.attributes):
+        _check_two(game, model)
+    terms, acted = utility_terms(game, beliefs), _after_acts(game, beliefs)
+    return np.stack(
+        [_TERMS[name](terms) if name in _TERMS else acted(_ACTS[name]) for name in model.attributes], axis=-1
+    )
+
+
+def _after_acts(game: AnyGame, beliefs: Floats) -> Callable[[float], Floats]:
+    """Return a function from the sign of acts to the expected other − own after such acts."""
+
+    def expected(sign: float) -> Floats:
+        if not isinstance(game, GameTree):  # nobody moves before another
+            return np.zeros((len(beliefs), len(pure_strategies(game))))
+        gap = game.payoffs[:, ::-1] - game.payoffs
+        found: Floats = np.einsum(
+            "...slr,lr->...s", outcome_weights(game, beliefs), gap * (acts(game) == sign)
+        )
+        return found
+
+    return expected
+
+
+def _outcomes(game: AnyGame, beliefs: Floats, model: Model) -> Floats:
+    """Return the probabilities and attributes of the outcomes of a game's pure strategies, shape (beliefs,
+    strategies, outcomes·(1 + attributes)).
+    """
+    if not isinstance(game, GameTree):
+        raise UsageError(
+            f"The model {model.name!r} is not linear in payoffs and is estimated from game trees; in "
+            f"{game!r} all move at once: leave its answers out, or choose a linear model."
+        )
+    parts = []
+    for role in range(len(game.roles)):
+        others = np.delete(game.payoffs, role, axis=1)
+        columns = [payoff_attribute(name, game.payoffs[:, role], others) for name in model.attributes]
+        for name, column in zip(model.attributes, columns, strict=True):
+            if column is None:
+                raise UsageError(
+                    f"The model {model.name!r} needs {name!r}, which outcomes of games do not have."
+                )
+        parts.append(np.stack([column for column in columns if column is not None], axis=-1))
+    weights = outcome_weights(game, beliefs)
+    # Outcomes that pay the same are one.
+    met, kind = np.unique(np.concatenate(parts), axis=0, return_inverse=True)
+    chances = np.zeros((*weights.shape[:2], len(met)))
+    flat = np.moveaxis(weights, 3, 2).reshape(*weights.shape[:2], -1)
+    for place, number in enumerate(kind.reshape(-1).tolist()):
+        chances[..., number] += flat[..., place]
+    table = np.concatenate(
+        [chances[..., None], np.broadcast_to(met, (*chances.shape, met.shape[1]))], axis=-1
+    )
+    return table.reshape(*table.shape[:2], -1)
+
+
+def _check_two(game: AnyGame, model: Model) -> None:
     players = len(game.roles if isinstance(game, GameTree) else game.seats)
-    if players != 2 and any("other−own" in name for name in model.attributes):
+    if players != 2:
         raise UsageError(f"The model {model.name!r} compares two players and {game!r} has {players}.")
-    terms = utility_terms(game, beliefs)
-    return np.stack([_TERMS[name](terms) for name in model.attributes], axis=-1)
 
 
 def _events(

@@ -25,6 +25,7 @@ from ludens.preferences.estimation.fitting.newton import best_of
 from ludens.preferences.estimation.fitting.pooled import check_choices, conclude
 from ludens.preferences.estimation.fitting.results import Fit
 from ludens.preferences.estimation.models.catalogue import find_model
+from ludens.preferences.estimation.models.expected import model_of
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.estimation.models.restriction import Restriction
 
@@ -112,7 +113,8 @@ def fit_individuals(
     Raises:
         UsageError: an argument is invalid (see `fit`), or a subject has no choices.
     """
-    chosen, fixed, within = find_model(model), dict(fix or {}), dict(bounds or {})
+    chosen = model_of(choices, find_model(model))
+    fixed, within = dict(fix or {}), dict(bounds or {})
     check_choices(choices, chosen)
     check_bounds(chosen, within, fixed)
     sizes = np.asarray(choices.counts.sum(axis=1)).reshape(-1)

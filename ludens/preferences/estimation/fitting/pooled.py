@@ -26,6 +26,7 @@ from ludens.preferences.estimation.identification.candidate import FEW, Candidat
 from ludens.preferences.estimation.identification.noise_free import noise_free_ranges
 from ludens.preferences.estimation.identification.warnings import diagnose
 from ludens.preferences.estimation.models.catalogue import find_model
+from ludens.preferences.estimation.models.expected import model_of
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.mapping import MapLike
 
@@ -63,7 +64,8 @@ def fit(
         UsageError: there are no choices, they lack the model's attributes, or `fix` or `bounds` name an
             unknown parameter or an impossible value.
     """
-    chosen, fixed, within = find_model(model), dict(fix or {}), dict(bounds or {})
+    chosen = model_of(choices, find_model(model))
+    fixed, within = dict(fix or {}), dict(bounds or {})
     check_choices(choices, chosen)
     check_bounds(chosen, within, fixed)
     if draws < 0 or starts < 1:

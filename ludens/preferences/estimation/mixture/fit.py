@@ -36,6 +36,7 @@ from ludens.preferences.estimation.mixture.errors import bootstrap, flat, jacobi
 from ludens.preferences.estimation.mixture.likelihood import MixtureLikelihood, Parts
 from ludens.preferences.estimation.mixture.results import Mixture, Selection, Starts
 from ludens.preferences.estimation.models.catalogue import find_model
+from ludens.preferences.estimation.models.expected import model_of
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.mapping import MapLike
 
@@ -78,7 +79,7 @@ def fit_types(
         UsageError: there are no choices, they lack the model's attributes, there are fewer subjects than
             types, or `fix` names an unknown parameter or an impossible value.
     """
-    chosen, held = find_model(model), dict(fix or {})
+    chosen, held = model_of(choices, find_model(model)), dict(fix or {})
     check_choices(choices, chosen)
     if not 1 <= types <= len(choices.subjects):
         raise UsageError(f"Give from 1 to {len(choices.subjects)} types (a subject each); got {types!r}.")
