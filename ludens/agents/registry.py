@@ -167,6 +167,7 @@ def setting_of(head: str) -> str | None:
     return None
 
 
+@cache
 def _domains() -> tuple[Domain, ...]:
     """Return every domain, game trees first."""
     from ludens.agents.av.names import ADOPTION, DILEMMA

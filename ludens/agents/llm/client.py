@@ -13,7 +13,6 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +85,7 @@ async def complete(
                 took(failed)
             return failed
         took(reply)
-    return replace(reply, seconds=time.monotonic() - begun, transport_retries=repeated)
+    return reply.after(time.monotonic() - begun, repeated)
 
 
 async def _request(

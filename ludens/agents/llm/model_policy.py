@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from inspect import Signature
 from typing import Any, ClassVar
 
@@ -125,19 +126,25 @@ class ModelPolicy(Policy):
             ModelError: the model cannot be used, or gave no reply (`NoReplyError`).
         """
 
-    async def _query(self, rng: np.random.Generator | None = None) -> ModelQuery:
-        """Begin the requests of a decision; without `rng` no seed is drawn for them."""
+    @cached_property
+    def _endpoint(self) -> Endpoint:
+        """The model and how to reach it, without the headers whose values stand in the environment."""
         settings = self.settings
-        timeout = settings.timeout or (None if self.local else TIMEOUT)
         here = {} if settings.batched is None else {"batched": settings.batched}
-        endpoint = Endpoint(
+        return Endpoint(
             self.model,
-            with_headers(reached(self.connection | here), settings.headers_from or ()),
-            timeout,
+            reached(self.connection | here),
+            settings.timeout or (None if self.local else TIMEOUT),
             settings.patience,
             settings.transport_retries,
             settings.retry_wait,
         )
+
+    async def _query(self, rng: np.random.Generator | None = None) -> ModelQuery:
+        """Begin the requests of a decision; without `rng` no seed is drawn for them."""
+        settings, endpoint = self.settings, self._endpoint
+        if settings.headers_from is not None:  # variables may have changed
+            endpoint = replace(endpoint, options=with_headers(endpoint.options, settings.headers_from))
         learnt = self._learnt(endpoint.server)
         if self._abilities is None:
             self._abilities = await shared(abilities(self.model))

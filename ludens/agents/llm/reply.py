@@ -12,7 +12,9 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from ludens.agents.llm.abilities import price_known
@@ -83,6 +85,13 @@ class Reply:
     def marks(self) -> tuple[str, ...]:
         """What a run keeps of the reply beside its text; see `ludens.agents.policy.Call`."""
         return tuple(name for name in ("cut", "thoughts", "refused") if getattr(self, name))
+
+    def after(self, seconds: float, transport_retries: int) -> Self:
+        """Return the reply with how long the request took, and how often it was repeated."""
+        timed = copy(self)  # its texts are masked already
+        object.__setattr__(timed, "seconds", seconds)
+        object.__setattr__(timed, "transport_retries", transport_retries)
+        return timed
 
     def __post_init__(self) -> None:
         # A server may send back the key that it was sent.
@@ -229,7 +238,7 @@ def broken_off(response: Any) -> str:
 
 def well_formed(text: str) -> str:
     """Return a text in which U+FFFD stands for every half of a surrogate pair: no server takes one back."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decoded(body: object) -> object:
@@ -249,9 +258,21 @@ def _ended(litellm: ModuleType, reason: object) -> str:
 
 
 def _get(thing: Any, name: str) -> Any:
-    if isinstance(thing, dict | Mapping):  # the first is seen faster, and the usual case
+    if thing is None:
+        return None
+    if _is_mapping(kind := type(thing)):
         return thing.get(name)
+    # LiteLLM's objects are slow to say that they lack an attribute, and lack most of those asked for here.
+    if name not in getattr(thing, "__dict__", ()):
+        further = getattr(thing, "__pydantic_extra__", None)
+        if isinstance(further, dict) and name not in further and not hasattr(kind, name):
+            return None
     return getattr(thing, name, None)
+
+
+@lru_cache(maxsize=64)
+def _is_mapping(kind: type) -> bool:
+    return issubclass(kind, Mapping)
 
 
 def _items(value: Any) -> Sequence[Any]:

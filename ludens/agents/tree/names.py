@@ -116,7 +116,9 @@ def _maximin(weight: float, kappa: float = 0.0, belief: Any = "uniform") -> Poli
 
 
 def _is_game(game: object) -> bool:
-    from ludens.envs import GameTree, StrategicGame
+    # A name of a package that loads lazily is looked for anew in each decision.
+    from ludens.envs.strategic.game import StrategicGame
+    from ludens.envs.tree.tree import GameTree
 
     return isinstance(game, GameTree | StrategicGame)
 

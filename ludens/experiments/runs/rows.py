@@ -274,7 +274,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_p
 
 def _storable(value: Any) -> Any:
     """A value as SQLite takes it: names and replies may hold half a surrogate pair, kept as bytes."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value.isascii():
         return value
     try:
         value.encode()

@@ -444,7 +444,9 @@ def _spec(study: AnyStudy, index: int, labels: Labels) -> EpisodeSpec:
         raise UsageError(
             f"{study.kind()}: {taken[0]!r} cannot be a label, since every table has that column."
         )
-    return EpisodeSpec(index, study.drawn(labels, episode_seeds(study.config.seed, index)))
+    if type(study).drawn is not Study.drawn:  # most studies draw nothing here
+        labels = study.drawn(labels, episode_seeds(study.config.seed, index))
+    return EpisodeSpec(index, labels)
 
 
 def _play(
