@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import threading
 import time
 from collections import Counter
 from contextlib import closing
@@ -28,7 +29,7 @@ from tests.experiments import executor_policies
 from tests.experiments.lives import lives_of
 from tests.experiments.test_interrupt import Holding, Interrupted
 from tests.experiments.test_resume import by_prompt, requests_of
-from tests.loopback import Loopback
+from tests.loopback import Loopback, limited
 
 CIRCUMSTANCES = {"seconds"}
 """Columns that no two runs share."""
@@ -213,6 +214,26 @@ def _state(process):
         return Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[0]
     except OSError:
         return b"Z"
+
+
+def test_workers_share_what_a_server_says_of_its_limit(tmp_path):
+    arrived, lock, six = [], threading.Lock(), threading.Barrier(6, timeout=600)
+
+    def limits(request):
+        with lock:
+            arrived.append(time.monotonic())
+            number = len(arrived)
+        if 12 < number <= 18:  # three of each worker
+            six.wait()
+            if number == 13:
+                return limited(retry_after=4)
+            time.sleep(2)  # so long the others are under way, and then they would ask for more
+        return by_prompt(request)
+
+    with Loopback(otherwise=limits) as server:
+        run = run_study(repeated(server, workers=2, executor="processes"), tmp_path / "run.db")
+    assert len(arrived) == run.summary().calls + 1
+    assert arrived[18] - arrived[17] > 3.9
 
 
 def test_ctrl_c_waits_for_the_calls_of_workers(tmp_path):

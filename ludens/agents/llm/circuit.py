@@ -13,6 +13,8 @@ whose requests wait instead of failing:
 * An outage that lasts longer than the patience, measured from its first failure, ends all waiting requests
   with the same sentence. A server that has never answered is given up after a few tries: its address may be
   wrong. One that says that it is unavailable (503) is there, and waited for.
+* A run that several processes share has a circuit in each. A process that is refused tells the others, which
+  wait and halve their own number, as if they had been refused themselves.
 """
 
 from __future__ import annotations
@@ -59,10 +61,43 @@ PULSE = 0.5
 _circuits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Circuit]] = WeakKeyDictionary()
 
 
+_tell_others: list[Callable[[Refusal], None]] = []
+
+
+def share_refusals(tell: Callable[[Refusal], None]) -> None:
+    """Tell the other processes of a run of refusals because of too many requests; they `heed_refusal`."""
+    _tell_others[:] = [tell]
+
+
+def heed_refusal(refusal: Refusal) -> None:
+    """Take a refusal that another process of the run was given; called in the event loop that asks."""
+    circuits = _circuits.get(asyncio.get_running_loop(), {})
+    if (circuit := circuits.get((refusal.model, refusal.address))) is not None:
+        circuit.refused_elsewhere(refusal)
+
+
 def circuit_of(endpoint: Endpoint) -> Circuit:
     """Return the circuit of a model at its address in the running event loop."""
     circuits = _circuits.setdefault(asyncio.get_running_loop(), {})
     return circuits.setdefault((endpoint.model, endpoint.address), Circuit())
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A refusal because of too many requests, for the other processes of a run.
+
+    Attributes:
+        model, address: of the server.
+        seconds: how long ago the request went out that was refused.
+        wait: seconds that the server asks for; None if it does not say.
+        retry_wait: seconds of the first wait otherwise.
+    """
+
+    model: str
+    address: str
+    seconds: float
+    wait: float | None
+    retry_wait: float
 
 
 @dataclass
@@ -89,6 +124,7 @@ class Circuit:
         self._answered = False
         self._noticed = -math.inf
         self._users = 0
+        self._elsewhere_until = 0.0  # until then, a refusal of another process is heeded
         self._changed = asyncio.Event()
         # Requests of an era that was given up fail with its reason.
         self._era = 0
@@ -119,7 +155,7 @@ class Circuit:
             NoReplyError: patience is spent.
             Exception: what the request raised, if asking again will not help.
         """
-        if not self._users:
+        if not self._users and now() >= self._elsewhere_until:
             self._heal()  # nobody has asked for a while, so an outage that was seen then may be over
         self._users += 1
         try:
@@ -204,8 +240,7 @@ class Circuit:
         if limited:
             self._answered = True
             if alone:
-                self._restrict(max(1.0, min(self._allowed, self._under_way) // 2))
-                self._slowly_from = self._allowed
+                self._halve()
         else:
             self._failed_at = failed
         if not limited and self._allowed > 1 and (self._failures >= OPENS_AFTER or not self._answered):
@@ -218,6 +253,9 @@ class Circuit:
             self._give_up(reason)
             return reason
         self._say_that_it_waits(endpoint, error, asked or 0.0)
+        if limited and alone:
+            for tell in _tell_others:
+                tell(Refusal(endpoint.model, endpoint.address, failed - sent, asked, endpoint.retry_wait))
         if asked is not None:
             self._asked_until = max(self._asked_until, failed + asked)
         elif limited or self._allowed == 1:
@@ -226,6 +264,26 @@ class Circuit:
         else:
             tries.not_before = failed + backoff(tries.count, endpoint.retry_wait)
         return reason
+
+    def refused_elsewhere(self, refusal: Refusal) -> None:
+        """Wait and shrink as after a refusal of one's own, unless one was given for the same moment."""
+        heard = now()
+        if heard - refusal.seconds < self._attempt_began:
+            return
+        self._answered = True
+        self._attempt, self._attempt_began = self._attempt + 1, heard
+        self._halve()
+        if refusal.wait is not None:
+            self._asked_until = max(self._asked_until, heard + refusal.wait)
+        else:
+            self._pause_until = max(self._pause_until, heard + backoff(self._attempt, refusal.retry_wait))
+        self._elsewhere_until = max(self._asked_until, self._pause_until)
+        self._tell()
+
+    def _halve(self) -> None:
+        """Allow half of the requests that are under way, and from there slowly more."""
+        self._restrict(max(1.0, min(self._allowed, self._under_way) // 2))
+        self._slowly_from = self._allowed
 
     def _say_that_it_waits(self, endpoint: Endpoint, error: Exception, asked: float) -> None:
         """Log that an outage is waited out, once it has lasted a while, and not for each of many."""

@@ -258,3 +258,21 @@ def test_decisions_are_as_many_as_answers_whatever_the_server_does(scripted, scr
     )
     errors = [each for each in results if isinstance(each, Exception)]
     assert all(isinstance(error, NoReplyError) for error in errors)
+
+
+def test_a_refusal_of_another_process_counts_once_and_as_ones_own():
+    there = circuit.Refusal("m", "http://a/v1", seconds=0.0, wait=None, retry_wait=60.0)
+
+    async def main():
+        circuit.heed_refusal(there)  # nobody here asks that server
+        own = circuit.circuit_of(Endpoint("m", {"api_base": "http://a/v1"}))
+        own._under_way = 8
+        circuit.heed_refusal(there)
+        assert (own._allowed, own._attempt) == (4, 1)
+        assert own._pause_until > circuit.now()
+        circuit.heed_refusal(replace(there, seconds=LONG))  # of a request that went out before
+        assert (own._allowed, own._attempt) == (4, 1)
+        circuit.heed_refusal(replace(there, wait=LONG))
+        assert own._asked_until > circuit.now() + LONG / 2
+
+    asyncio.run(main())

@@ -200,6 +200,10 @@ class _Crew:
                         return
                     case "told", number, message:
                         member.told(number, message)
+                    case "refused", _:
+                        for other in self._members:
+                            if other is not member and other.ready and other.link is not None:
+                                other.link.send(frame)
                     case "done", number, result:
                         member.ended(number, result, None)
                     case "failed", number, error:

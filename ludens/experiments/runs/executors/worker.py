@@ -4,7 +4,7 @@ Frames are pickles. From the writing process come ``("work", paths, secrets, wor
 ``("do", task number, task)``, ``("heard", [(task number, answer, error), …])``, ``("drop", task number)`` and
 ``("stop", whether begun tasks are to ask nothing more)``. Back go ``("ready",)`` or ``("unfit", error)``,
 then ``("told", task number, message)``, ``("done", task number, result)`` and ``("failed", task number,
-error)``.
+error)``. ``("refused", refusal)`` goes from one worker through the writing process to all others.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 
 import cloudpickle
 
+from ludens.agents.llm.circuit import heed_refusal, share_refusals
 from ludens.agents.llm.loop import play
 from ludens.agents.secrets import mask_error, remember_all
 from ludens.errors import LudensError
@@ -85,6 +86,8 @@ class Worker:
                         self._open[number][1].heard(answer, error)
             case "drop", number if number in self._open:
                 self._open[number][0].cancel()
+            case "refused", refusal:
+                heed_refusal(refusal)
             case "stop", at_once:
                 self._common.stop.requested = at_once
                 self._common.fail(StoppedError())
@@ -92,6 +95,7 @@ class Worker:
     def _begin(self, paths: list[str], secrets: set[str], work: bytes) -> None:
         sys.path += [path for path in paths if path not in sys.path]
         remember_all(secrets)
+        share_refusals(lambda refusal: self._send(packed("refused", refusal)))
         try:
             self._work = pickle.loads(work)
         except Exception as error:
