@@ -44,21 +44,6 @@ REQUEST: dict[str, Any] = {
     "temperature": 1.0,
     "seed": 1,
 }
-REASONED: dict[str, Any] = {
-    "type": "json_schema",
-    "json_schema": {
-        "name": "reply",
-        "schema": {
-            "type": "object",
-            "properties": {
-                "reasoning": {"type": "string", "maxLength": 100},
-                "choice": {"enum": ["A", "B"]},
-            },
-            "required": ["reasoning", "choice"],
-        },
-    },
-}
-"""A reply with a reason before its choice."""
 Chat = list[dict[str, str]]
 
 
@@ -127,38 +112,48 @@ def bare(server: Any, prompts: list[Chat], concurrency: int) -> tuple[float, lis
 def together(count: int, repetitions: int) -> None:
     """Measure and print what evaluating requests together gains and changes."""
     server, rng = load(resolve(MODEL), SETTINGS), random.Random(0)
-    bare(server, games(1, rng), 1), ours(games(1, rng), 1)
+    bare(server, games(1, rng), 1), [ours(games(1, rng), 1, batched=each) for each in (False, True)]
+    replies: dict[str, dict[str, Any]] = {
+        "1 token": {},
+        "up to 40 tokens": {"max_tokens": 40, "response_format": reasoned(100)},
+        "up to 240 tokens": {"max_tokens": 240, "response_format": reasoned(800)},
+    }
     limit: list[float] = []
     apart: list[float] = []
-    short: dict[bool, list[float]] = {False: [], True: []}
-    long: dict[bool, list[float]] = {False: [], True: []}
+    spent: dict[tuple[str, bool], list[float]] = {(name, b): [] for name in replies for b in (False, True)}
     for _ in range(repetitions):
         # Three questions as one prompt, of which nothing was read before.
         whole = [{"role": "user", "content": "\n".join(p[1]["content"] for p in games(1, rng))}]
         used = time.process_time()
         reply = server.handle_chat_completions({"messages": whole, "max_tokens": 1, "cache_prompt": False})
         read = (time.process_time() - used) / reply["usage"]["prompt_tokens"]
-        prompts = games(count, rng)
-        limit.append(read * must_be_read(server, prompts) / len(prompts))
-        values = {}
-        for batched in (False, True):
-            used = time.process_time()
-            values[batched] = ours(prompts, 8, batched=batched)[1]
-            short[batched].append((time.process_time() - used) / len(prompts))
-            used = time.process_time()
-            ours(prompts, 8, batched=batched, max_tokens=40, response_format=REASONED)
-            long[batched].append((time.process_time() - used) / len(prompts))
-        apart += [abs(math.exp(a) - math.exp(b)) for a, b in zip(values[False], values[True], strict=True)]
+        for name, asked in replies.items():
+            prompts = games(count, rng)
+            first = {}
+            for batched in (False, True):
+                used = time.process_time()
+                first[batched] = ours(prompts, 8, batched=batched, **asked)[1]
+                spent[name, batched].append((time.process_time() - used) / len(prompts))
+            if not asked:
+                limit.append(read * must_be_read(server, prompts) / len(prompts))
+                apart += [abs(math.exp(a) - math.exp(b)) for a, b in zip(*first.values(), strict=True)]
     print("Processor seconds per request (median over repetitions):")
-    for name, measured in (("1 token", short), ("up to 40 tokens", long)):
-        alone, grouped = (statistics.median(measured[batched]) for batched in (False, True))
-        gain = statistics.median(a / b for a, b in zip(measured[False], measured[True], strict=True))
+    for name in replies:
+        alone, grouped = (statistics.median(spent[name, batched]) for batched in (False, True))
+        gain = statistics.median(a / b for a, b in zip(spent[name, False], spent[name, True], strict=True))
         print(f"{name:>16}: {alone:.2f} one at a time, {grouped:.2f} together: {gain:.2f} times less")
     for batched, words in ((False, "one at a time"), (True, "together")):
-        ratio = statistics.median(a / b for a, b in zip(limit, short[batched], strict=True))
+        ratio = statistics.median(a / b for a, b in zip(limit, spent["1 token", batched], strict=True))
         print(f"{ratio:.2f} of the physical limit with 1 token, {words}")
     print(f"probabilities of first tokens differ by {statistics.mean(apart):.4f}, at most {max(apart):.4f}")
     close_all()
+
+
+def reasoned(length: int) -> dict[str, Any]:
+    """Return the response format of a reply with a reason of up to so many characters before its choice."""
+    properties = {"reasoning": {"type": "string", "maxLength": length}, "choice": {"enum": ["A", "B"]}}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
 
 
 def must_be_read(server: Any, prompts: list[Chat]) -> int:

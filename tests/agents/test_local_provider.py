@@ -288,7 +288,8 @@ def test_what_prompts_have_in_common_is_read_once():
         assert reply.cached_tokens > 0.4 * reply.prompt_tokens
 
 
-def test_replies_generated_together_have_nearly_the_same_probabilities():
+def test_replies_generated_together_have_nearly_the_same_probabilities(monkeypatch):
+    monkeypatch.setattr("ludens.agents.local.llamacpp.SHORT_REPLY", 16)
     asked = [node(game, other) for game in (1, 2) for other in "AB"]
     for longest in (1, 20):
         alone, together = (
@@ -306,7 +307,8 @@ def test_a_request_may_be_evaluated_with_others_and_keeps_its_own_seed(litellm, 
         return engine_for(reference, settings)
 
     monkeypatch.setattr("ludens.agents.local.provider.engine_for", engine)
-    asked = {"model": MODEL, "messages": ANIMAL, "max_tokens": 20, "response_format": ONE_WORD}
+    monkeypatch.setattr("ludens.agents.local.llamacpp.SHORT_REPLY", 16)
+    asked = {"model": MODEL, "messages": ANIMAL, "max_tokens": 60, "response_format": ONE_WORD}
 
     async def together(*seeds, **more):
         replies = [litellm.acompletion(**asked, seed=seed, **more) for seed in seeds]

@@ -28,8 +28,9 @@ from ludens.agents.local.prefix_cache import PrefixCache, prefix
 from ludens.agents.local.resolve import LocalModelError, Reference
 from ludens.agents.local.scheduler import Scheduler
 
-# Up to about this many tokens of reply, reading the prompt takes most of the time (see scheduler.py).
-SHORT_REPLY = 16
+# Up to about this many tokens of reply, generating them together saves less than reading once what prompts
+# share (see scheduler.py).
+SHORT_REPLY = 128
 # OpenAI's value for a log-probability that is not reported.
 NOT_REPORTED = -9999.0
 _SEEDS = 2**32 - 1  # to llama.cpp, the seed 2**32 - 1 means "draw a seed"
