@@ -5,7 +5,8 @@
 Both label turns of games with payoffs from 1 to 99 by the oracle, and write prompts and completions with a
 rationale in steps. The loop calls `optimal_options` and `render` for each of the first 400 turns of the same
 data and shares nothing between turns. Their texts must agree.
-The limit is 5,000 examples per second; times are CPU seconds of one core.
+The limit is 5,000 examples per second; times are CPU seconds of one core. Dilemmas, markets and the mixture
+of all domains are timed too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,15 @@ LIMIT = 5000
 def built(preferences: Preferences, examples: int) -> tuple[Example, ...]:
     """Return the data set's training examples."""
     return build_dataset(preferences, examples=examples, validation=0, test=0, payoffs=(1, 99)).train
+
+
+def rate_of(preferences: Preferences, domains: tuple[str, ...]) -> float:
+    """Return the examples per CPU second of a data set of domains, as tables and in sentences."""
+    more = {"framings": ("neutral", "varied", "table"), "surfaces": 100, "validation": 0, "test": 0}
+    build_dataset(preferences, examples=100, domains=domains, **more)
+    start = time.process_time()
+    made = build_dataset(preferences, examples=EXAMPLES // 4, domains=domains, **more)
+    return len(made.train) / (time.process_time() - start)
 
 
 def looped(preferences: Preferences, wanted: tuple[Example, ...]) -> list[tuple[str, str]]:
@@ -68,6 +78,9 @@ def main() -> None:
             f"{preferences.name}: {rate:,.0f} examples/s, {rate / LIMIT:.2f} of the limit; "
             f"plain loop {plain:,.0f}/s, ratio {rate / plain:.1f}"
         )
+        for domains in (("av",), ("pricing",), ("games", "av", "pricing")):
+            found = rate_of(preferences, domains)
+            print(f"  {', '.join(domains)}: {found:,.0f} examples/s, {found / LIMIT:.2f} of the limit")
 
 
 if __name__ == "__main__":

@@ -145,7 +145,8 @@ def whole_numbers(
     multiplied by the smallest number that makes all of them whole; where the largest would exceed `most`,
     they are scaled to it and rounded.
     """
-    lifted = [[value - min(0.0, *column) for value in column] for column in columns]
+    lows = [min(0.0, *column) for column in columns]
+    lifted = [[value - low for value in column] for column, low in zip(columns, lows, strict=True)]
     values = [value for column in lifted for value in column]
     largest = max(values, default=0.0)
     if largest <= 0:

@@ -10,6 +10,7 @@ all cars stay, the m; if all swerve, the n. The differences between the rows are
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ludens.envs.av.adoption.game import PROGRAMS, AdoptionGame
 from ludens.envs.av.dilemma.vignette import ALLOCATIONS, Vignette
@@ -26,6 +27,7 @@ COMFORT = "allocate_comfort"
 """The question about others' cars."""
 
 
+@lru_cache(maxsize=4096)
 def dilemma_consequences(
     vignette: Vignette, universalisation: Universalisation = "veil", *, family: float = 0.0, most: int = MOST
 ) -> Consequences:

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import gcd, lcm
 from typing import NamedTuple
 
@@ -464,6 +465,7 @@ class RationaleWriter:
         return rule, total + best
 
 
+@lru_cache(maxsize=65_536)
 def number_text(value: Number) -> str:
     """Format a number: as an integer, with its decimals, or as a fraction if the decimals do not end."""
     if isinstance(value, int):
@@ -489,10 +491,12 @@ def _sign(one: Number, other: Number) -> str:
     return "<" if one < other else ">" if one > other else "="
 
 
+@lru_cache(maxsize=65_536)
 def _plus(one: Number, other: Number) -> str:
     return f"{number_text(one)} + {number_text(other)} = {number_text(one + other)}"
 
 
+@lru_cache(maxsize=65_536)
 def _minus(one: Number, other: Number) -> str:
     return f"{number_text(one)} - {number_text(other)} = {number_text(one - other)}"
 

@@ -125,7 +125,12 @@ def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
     if reasoning == "prose":
         raise UsageError("Tables have rationales in steps alone: reasoning='steps' or 'none'.")
     case, framing, order, tie = planned
-    table, best = case.make_table(), case.best
+    best = case.best
+    if is_table(framing):
+        table = case.make_table()
+    else:  # a dilemma in sentences, whose rationale begins with the rows
+        found = case.consequences
+        table = Table("vehicles", found, found.options, {}, labelled=case.asks == "choice")
     how = surface(framing if is_table(framing) else TABLE)
     order = order % len(table.options) if table.labelled else case.order
     shown = show(table, how, order if table.labelled else 0)

@@ -165,9 +165,9 @@ def _check(text: str, called: str) -> None:
     from jinja2 import TemplateSyntaxError, meta
 
     try:
-        tree = WORDINGS.environment.parse(text)
+        tree = WORDINGS.sandbox.parse(text)
         # Found by the compiler and not by the parser: a filter that there is not.
-        WORDINGS.environment.from_string(text)
+        WORDINGS.sandbox.from_string(text)
     except TemplateSyntaxError as error:
         raise WordingError(
             f"{called} cannot be read at line {error.lineno}: {_plain(error.message or 'it is no template')}."
@@ -188,7 +188,7 @@ def _check(text: str, called: str) -> None:
 def _parts(text: str, scale: bool) -> _Parts:
     from jinja2 import meta
 
-    environment = WORDINGS.environment
+    environment = WORDINGS.sandbox
     answer = "answer_scale.j2" if scale else "answer.j2"
     trees = {"": environment.parse(text)}
     waiting = [name for name in meta.find_referenced_templates(trees[""]) if name]

@@ -15,7 +15,7 @@ from ludens.checks import half_character
 from ludens.errors import UsageError
 
 if TYPE_CHECKING:
-    from jinja2.sandbox import SandboxedEnvironment
+    from jinja2 import Environment
 
 
 _MOST_LISTED = 26
@@ -87,19 +87,30 @@ class TemplateFolder:
     path: Path
 
     @cached_property
-    def environment(self) -> SandboxedEnvironment:
-        """The Jinja2 environment that loads templates from this folder."""
+    def environment(self) -> Environment:
+        """The Jinja2 environment of the templates in this folder."""
         # Jinja2 costs 40 ms to import; a run without language models never needs it.
-        from jinja2 import FileSystemLoader, StrictUndefined
+        from jinja2 import Environment
 
+        return self._made(Environment)
+
+    @cached_property
+    def sandbox(self) -> Environment:
+        """The environment of templates of the user's own, which may include those in this folder."""
         from ludens.agents.llm.prompts.sandbox import PromptEnvironment
 
-        environment = PromptEnvironment(
+        return self._made(PromptEnvironment)
+
+    def _made(self, kind: type[Environment]) -> Environment:
+        from jinja2 import FileSystemLoader, StrictUndefined
+
+        environment = kind(
             loader=FileSystemLoader(self.path),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             autoescape=False,  # the text goes to a model, not to a browser
+            auto_reload=False,  # or every rendering asks the file system when each template was changed
         )
         environment.filters |= {
             "number": _number,
@@ -122,7 +133,7 @@ class TemplateFolder:
 
     def persona(self, persona: str | None) -> Persona:
         """Return the persona of a name, or a text of the user's own as it is."""
-        if persona not in self.names("personas"):
+        if persona is None or persona not in self.names("personas"):
             return Persona(persona)
         template = f"personas/{persona}.j2"
         return Persona(self.environment.get_template(template).render(), template)
