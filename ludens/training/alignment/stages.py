@@ -140,10 +140,10 @@ def data_of(plan: Plan, files: Files) -> DataSet:
 
 
 def _data_of(plan: Plan) -> DataSet:
-    return _built(plan, plan.examples, test=max(64, plan.sizes.held_out))
+    return build_for(plan, plan.examples, test=max(64, plan.sizes.held_out))
 
 
-def _built(plan: Plan, examples: int, test: int = 64) -> DataSet:
+def build_for(plan: Plan, examples: int, test: int = 64) -> DataSet:
     """Build a data set of a plan with so many training examples."""
     return build_dataset(
         plan.preferences,
@@ -377,7 +377,7 @@ def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
         return
     before = tune(plan.base, data, files.round(0), recipe=recipe, progress=progress)
     gentle = replace(recipe, learning_rate=recipe.learning_rate / 2)
-    pool = without(_built(plan, (2 + plan.rounds) * plan.examples), data)
+    pool = without(build_for(plan, (2 + plan.rounds) * plan.examples), data)
     found: list[dict[str, Any]] = []
     for number in range(plan.rounds):
         part = pool.train[number * plan.examples : (number + 1) * plan.examples]
