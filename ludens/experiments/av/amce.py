@@ -57,7 +57,7 @@ class Effect:
 
     Attributes:
         value: in [−1, 1]; NaN where no scenario varies the attribute.
-        error: clustered standard error.
+        error: clustered standard error; NaN with fewer than two clusters.
         scenarios: the number of scenarios behind it.
     """
 
@@ -67,7 +67,9 @@ class Effect:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval, within [−1, 1]."""
+        """The 95 % interval, within [−1, 1]; NaN where there is no error."""
+        if math.isnan(self.error):
+            return math.nan, math.nan
         return max(-1.0, self.value - _Z * self.error), min(1.0, self.value + _Z * self.error)
 
 
@@ -131,8 +133,8 @@ def _effect(
     clusters: NDArray[np.generic],
 ) -> Effect:
     n = len(spared)
-    if not n:
-        return Effect(math.nan, math.nan, 0)
+    if not n or np.all(level == level[0, 0]):
+        return Effect(math.nan, math.nan, n)
     y, x1 = spared.ravel(), level.ravel()
     w = weights.ravel()
     x = np.stack([np.ones(2 * n), x1], axis=1)

@@ -20,6 +20,7 @@ import csv
 import os
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 from ludens.envs.av.moral_machine.scenarios import CHARACTERS, TYPES, Scenarios
 from ludens.errors import UsageError
 from ludens.experiments.av.amce import Effect, effects
-from ludens.preferences.estimation.data.files import open_text
+from ludens.preferences.estimation.data.files import UNREADABLE, open_text
 
 _COUNTS = (
     "Man", "Woman", "Pregnant", "Stroller", "OldMan", "OldWoman", "Boy", "Girl", "Homeless", "LargeWoman",
@@ -101,14 +102,20 @@ def read_answers(path: str | os.PathLike[str], *, country: str | None = None) ->
                     f"{place} has no column {missing[0]!r}: people's answers to the Moral Machine need the "
                     "columns of SharedResponses."
                 )
+            twice = [name for name, count in Counter(header).items() if count > 1]
+            if twice:
+                raise UsageError(f"{place} has two columns called {twice[0]!r}; rename one.")
             for block in _blocks(reader, place, len(header)):
                 columns = dict(zip(header, zip(*block, strict=True), strict=True))
                 taken = None
                 if country:
                     taken = np.array([cell == country for cell in columns["UserCountry3"]])
                 texts.add(columns, codes.add(columns, taken))
-    except (OSError, EOFError, csv.Error, UnicodeDecodeError) as why:
+    except (*UNREADABLE, UnicodeDecodeError) as why:
         raise UsageError(f"The file {place} cannot be read ({why}): name another file.") from None
+    if not any(map(len, codes.parts)) and not codes.unreadable:
+        asked = f" from the country {country!r}" if country else ""
+        raise UsageError(f"{place} holds no row{asked}: name another file{' or country' if country else ''}.")
     return _answers(codes, texts, place)
 
 

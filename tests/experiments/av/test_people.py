@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import tarfile
 
 import numpy as np
@@ -169,3 +170,50 @@ def test_other_files_are_refused(answered, tmp_path, text, told):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=told):
         read_answers(path)
+
+
+def test_an_attribute_that_never_varies_has_no_effect(answered, tmp_path):
+    """Where all cross lawfully, nothing is known of the law; one person alone has effects without errors."""
+    _, _, _, rows = answered
+    lawful = [row | {"CrossingSignal": 1, "UserID": "7"} if row["PedPed"] else row for row in rows]
+    measured = read_answers_in_order(lawful, tmp_path).effects()
+    assert math.isnan(measured["law"].value)
+    assert all(math.isnan(end) for end in (*measured["law"].interval, measured["law"].error))
+    assert measured["intervention"].value == pytest.approx(
+        read_answers_in_order(rows, tmp_path).effects()["intervention"].value, abs=0.1
+    )
+    alone = read_answers_in_order([row | {"UserID": "7"} for row in rows], tmp_path).effects()["species"]
+    assert alone.value == pytest.approx(0.6, abs=0.2)
+    assert all(math.isnan(end) for end in (alone.error, *alone.interval))
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip", "tar.gz"])
+def test_damaged_archives_are_refused(answered, tmp_path, ending):
+    _, _, _, rows = answered
+    path = tmp_path / f"shared.csv.{ending}"
+    path.write_bytes(b"no archive")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_answers(path)
+    if ending == "gz":
+        whole = bytearray(gzip.compress(text_of(rows).encode()))
+        whole[len(whole) // 2 :] = bytes(len(whole) - len(whole) // 2)
+        path.write_bytes(whole)
+        with pytest.raises(UsageError, match="cannot be read"):
+            read_answers(path)
+
+
+def test_a_column_that_is_there_twice_is_refused(answered, tmp_path):
+    _, _, _, rows = answered
+    head, *lines = text_of(rows[:2]).splitlines()
+    path = tmp_path / "shared.csv"
+    path.write_text("\n".join([f"{head},Saved", *(f"{line},1" for line in lines)]), encoding="utf-8")
+    with pytest.raises(UsageError, match="two columns called 'Saved'"):
+        read_answers(path)
+
+
+def test_a_country_without_answers_is_named(answered, tmp_path):
+    _, _, _, rows = answered
+    path = tmp_path / "shared.csv"
+    path.write_text(text_of(rows[:4]), encoding="utf-8")
+    with pytest.raises(UsageError, match="holds no row from the country 'XXX'"):
+        read_answers(path, country="XXX")

@@ -16,6 +16,7 @@ import os
 import re
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -31,6 +32,9 @@ from ludens.preferences.estimation.data.columns import Codes, Column, Decimal, P
 _TEXTS = frozenset({".csv", ".tsv", ".tab", ".txt"})
 _EXCEL = frozenset({".xlsx", ".xlsm", ".xls", ".ods"})
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zip"})
+UNREADABLE = (OSError, EOFError, csv.Error, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
+"""What the reading of a file raises that is damaged or not of the kind that its ending says."""
+
 _DELIMITERS = ",;\t|"
 _BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -234,7 +238,7 @@ def _read_csv(path: Path, names: Mapping[str, str], delimiter: str | None, decim
             for rows in _blocks(reader, ahead, before, path=path, width=len(header), lines=lines):
                 for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
                     column.add(cells)
-    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, csv.Error) as error:
+    except UNREADABLE as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"The table {path} cannot be read ({reason}): name another file.") from None
     except UnicodeDecodeError:
