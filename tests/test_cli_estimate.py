@@ -305,3 +305,20 @@ def test_models_of_outcomes_on_a_run(ran, tmp_path):
         code, out, _ = ran(run, "--model", model)
         assert code == 0, out
         assert all(text in out for text in shown), out
+
+
+def test_noise_by_group(ran, tmp_path):
+    table = allocations(tmp_path / "t.csv")
+    text = table.read_text(encoding="utf-8").splitlines()
+    rows = [
+        line + (",arm" if not place else f",{int(line.split(',')[0]) // 2 % 2}")
+        for place, line in enumerate(text)
+    ]
+    table.write_text("\n".join(rows), encoding="utf-8")
+    code, out, err = ran(table, "--model", "bfs", "--noise-by", "arm")
+    assert (code, err) == (0, "")
+    assert "σ·arm=1" in out
+    assert "Wald test that noise is the same in all groups of arm: F(1, 39)" in " ".join(out.split())
+    code, _, err = ran(table, "--model", "bfs", "--noise-by", "arm", "--by", "subject")
+    assert code == 2
+    assert "Noise by group is of one pooled estimate" in err

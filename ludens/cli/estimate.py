@@ -92,6 +92,14 @@ def estimate(
             show_default=False,
         ),
     ] = None,
+    noise_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column of groups, such as treatment, that share preferences and differ in noise.",
+            show_default=False,
+        ),
+    ] = None,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -187,6 +195,7 @@ def estimate(
         map_with=executor.map_with,
         test=_numbers(test, "--test"),
         covariates=_formulas(covariates),
+        noise_by=noise_by,
     )
     if figure is not None and isinstance(request.types, tuple):
         raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")

@@ -49,6 +49,7 @@ class EstimateRequest:
         map_with: carries out bootstraps; `ludens.experiments.compute` uses several processes.
         test: values of parameters that are tested jointly, of one pooled estimate.
         covariates: columns of a table on which weights depend, by weight, as in ``{"kappa": ("age",)}``.
+        noise_by: the column of a table that names groups of subjects, each with a noise of its own.
     """
 
     model: str | Model = "moralis"
@@ -64,6 +65,7 @@ class EstimateRequest:
     map_with: MapLike = field(default=map, compare=False)
     test: Mapping[str, float] | None = None
     covariates: Mapping[str, tuple[str, ...]] | None = None
+    noise_by: str | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def compare_sources(
 def _pooled(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[Choices, Model]:
     """Return all choices of a table or of a run, and the model with its covariates."""
     from ludens.preferences.estimation import find_model
-    from ludens.preferences.estimation.data.covariates import with_covariates
+    from ludens.preferences.estimation.data.covariates import with_covariates, with_noise_groups
     from ludens.preferences.estimation.data.files import is_table
     from ludens.preferences.estimation.data.tables import read_choices
 
@@ -147,15 +149,18 @@ def _pooled(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[C
     if not is_table(source):
         return together(_answers(source, request), model), model
     settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
-    columns = tuple(dict.fromkeys(column for names in effects.values() for column in names))
+    named = [column for names in effects.values() for column in names]
+    columns = tuple(dict.fromkeys([*named, request.noise_by] if request.noise_by else named))
     choices = read_choices(source, model, beliefs=request.beliefs, covariates=columns, **settings)
-    return with_covariates(choices, model, effects) if effects else (choices, model)
+    if effects:
+        choices, model = with_covariates(choices, model, effects)
+    return with_noise_groups(choices, model, request.noise_by) if request.noise_by else (choices, model)
 
 
 def _answers(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[PolicyAnswers, ...]:
     clusters = {"cluster", "cluster_2"} >= set(request.columns or {})
     given = ["cluster" if clusters else "columns"] * bool(request.columns) + list(request.reading or {})
-    given += ["covariates"] * bool(request.covariates)
+    given += ["covariates"] * bool(request.covariates) + ["noise_by"] * bool(request.noise_by)
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"A run is no table and is read as it is: leave {options} out.")
@@ -170,6 +175,7 @@ def _strategies(source: str | os.PathLike[str], request: EstimateRequest, *, tab
     given: dict[str, Any] = {"--types": request.types, "--by": request.by, "--fix": request.fix}
     given["--errors"] = None if request.errors == "bootstrap" else request.errors
     given["--covariates"] = request.covariates
+    given["--noise-by"] = request.noise_by
     given["--beliefs"] = None if request.beliefs == "uniform" else request.beliefs
     if wrong := [name for name, value in given.items() if value]:
         raise UsageError(f"{wrong[0]} has no effect on strategy frequencies: leave it out.")
@@ -187,6 +193,10 @@ def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple
         return (_under_beliefs(source, request),)
     if request.covariates and request.by == "subject":
         raise UsageError("A subject's covariates do not vary: leave --by subject out, or --covariates.")
+    if request.noise_by and (request.by == "subject" or request.types is not None):
+        raise UsageError(
+            "Noise by group is of one pooled estimate: leave --by subject, --types or --noise-by out."
+        )
     choices, model = _pooled(source, request)
     request = replace(request, model=model)
     if request.types is not None:
@@ -253,12 +263,14 @@ def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[E
 
 def _one(choices: Choices, request: EstimateRequest) -> EstimateTable:
     """Tabulate one estimate of all choices together, with the test of the request."""
-    from ludens.experiments.estimates.table import hypothesis_notes
+    from ludens.experiments.estimates.table import hypothesis_notes, noise_note
     from ludens.preferences.estimation import fit
 
     errors = request.errors or "cluster"
     general = fit(choices, request.model, **request.settings)
     table = of_fit(general, errors)
+    if request.noise_by:
+        table = replace(table, notes=(noise_note(general, request.noise_by, errors), *table.notes))
     if not request.test:
         return table
     fixed = {**(request.fix or {}), **request.test}

@@ -202,6 +202,17 @@ def hypothesis_notes(
     )
 
 
+def noise_note(fit: Fit, column: str, errors: Errors = "cluster") -> str:
+    """Return the test that the groups of a column have the same noise, as a note."""
+    from ludens.preferences.estimation.fitting.hypotheses import equal_noise
+
+    try:
+        test = equal_noise(fit, "cluster" if errors == "ratio" else errors)
+    except UsageError as why:
+        return f"Noise by {column}: {str(why)[0].lower()}{str(why)[1:]}"
+    return f"Wald test that noise is the same in all groups of {column}: {words_of_test(test)}."
+
+
 def words_of_test(test: HypothesisTest) -> str:
     """Return a test's statistic, degrees of freedom and p-value."""
     p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}"

@@ -3,10 +3,12 @@ from .bayes import PosteriorWarning as PosteriorWarning
 from .bayes import fit_bayes as fit_bayes
 from .data.choices import Choices as Choices
 from .data.covariates import with_covariates as with_covariates
+from .data.covariates import with_noise_groups as with_noise_groups
 from .data.tables import read_choices as read_choices
 from .fitting.hypotheses import Difference as Difference
 from .fitting.hypotheses import HypothesisTest as HypothesisTest
 from .fitting.hypotheses import compare as compare
+from .fitting.hypotheses import equal_noise as equal_noise
 from .fitting.hypotheses import equality as equality
 from .fitting.hypotheses import likelihood_ratio as likelihood_ratio
 from .fitting.hypotheses import wald as wald

@@ -1,4 +1,4 @@
-"""Parameters that depend on characteristics of subjects.
+"""Parameters and noise that depend on characteristics of subjects.
 
 With covariates z_i of subject i, a weight θ_k becomes θ_k + Σ_m θ_km·z_im. The utility stays linear: the
 attributes x_k·z_m stand beside x_k, and subjects with other covariates face other situations. θ_k is then the
@@ -18,10 +18,14 @@ from scipy import sparse
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices
 from ludens.preferences.estimation.data.columns import BlankCellError, Table, combined
+from ludens.preferences.estimation.models.expected import model_of
+from ludens.preferences.estimation.models.grouped_noise import GroupedNoiseModel
 from ludens.preferences.estimation.models.linear import LinearModel, Model, Parameter
 
 Floats = NDArray[np.float64]
 _Entry = TypeVar("_Entry", bound=np.generic)
+
+_MOST_GROUPS = 20  # beside the first
 
 
 def read_covariates(table: Table, columns: Sequence[str], subjects: Sequence[str]) -> dict[str, Floats]:
@@ -69,11 +73,7 @@ def with_covariates(
         raise UsageError(
             f"Covariates need a linear model, such as moralis or bfs; {model.name!r} is not one."
         )
-    if choices.crossed:
-        raise UsageError(
-            f"Clusters by {choices.clustered_by} cross subjects, which covariates do not allow: cluster by "
-            "whole subjects."
-        )
+    _check_whole(choices)
     weights = [weight.name for weight in model.weights]
     parameters: list[Parameter] = []
     factors: list[tuple[int, Floats]] = []
@@ -92,36 +92,87 @@ def with_covariates(
     if not parameters:
         raise UsageError("Name a covariate at least, as in {'kappa': ['age']}.")
     group, first = combined(*(values for _, values in factors))
+    attributes = [
+        np.concatenate(
+            [
+                choices.attributes,
+                *(choices.attributes[..., [place]] * values[subject] for place, values in factors),
+            ],
+            axis=-1,
+        )
+        for subject in first
+    ]
+    names = tuple(parameter.name for parameter in parameters)
+    wider = replace(model, weights=(*model.weights, *parameters), attributes=(*model.attributes, *names))
+    return _by_group(choices, group, attributes), wider
+
+
+def with_noise_groups(choices: Choices, model: Model, column: str) -> tuple[Choices, GroupedNoiseModel]:
+    """Return choices and a model in which groups of subjects share preferences and differ in noise.
+
+    Args:
+        choices: the data, read with the column among its covariates.
+        model: the model of preferences.
+        column: the column that names each subject's group; the first group in order is the one to which the
+            last parameter belongs.
+
+    Raises:
+        UsageError: the column was not read or holds fewer than two groups or more than 20, or clusters cross
+            subjects.
+    """
+    _check_whole(choices)
+    read = [one for one in choices.covariates if one == column or one.startswith(f"{column}=")]
+    if not read:
+        raise UsageError(
+            f"The choices were read without {column!r}, or it holds one group: name a column of several "
+            "groups among the covariates."
+        )
+    if read == [column]:
+        values, group = np.unique(choices.covariates[column], return_inverse=True)
+        names = [f"{column}={value:g}" for value in values[1:]]
+    else:
+        names = read
+        group = np.stack([choices.covariates[one] for one in read], axis=1) @ np.arange(1, len(read) + 1)
+    group = group.astype(np.intp)
+    if not 1 <= len(names) <= _MOST_GROUPS:
+        raise UsageError(
+            f"Noise by {column!r} needs from 2 to {_MOST_GROUPS + 1} groups of subjects; it holds "
+            f"{len(names) + 1}."
+        )
+    indicators = np.concatenate([np.zeros((1, len(names))), np.eye(len(names))])
+    shape = (*choices.attributes.shape[:2], len(names))
+    attributes = [
+        np.concatenate([choices.attributes, np.broadcast_to(row, shape)], axis=-1) for row in indicators
+    ]
+    grouped = GroupedNoiseModel(model_of(choices, model), tuple(names))
+    return _by_group(choices, group, attributes), grouped
+
+
+def _check_whole(choices: Choices) -> None:
+    if choices.crossed:
+        raise UsageError(
+            f"Clusters by {choices.clustered_by} cross subjects, which covariates do not allow: cluster by "
+            "whole subjects."
+        )
+
+
+def _by_group(choices: Choices, group: NDArray[np.intp], attributes: Sequence[Floats]) -> Choices:
+    """Return the choices with situations of their own for every group of subjects, (subjects,)."""
     situations, events = len(choices.available), choices.events
-    attributes = np.concatenate(
-        [
-            np.concatenate(
-                [
-                    choices.attributes,
-                    *(choices.attributes[..., [place]] * values[subject] for place, values in factors),
-                ],
-                axis=-1,
-            )
-            for subject in first
-        ]
-    )
     old = choices.counts.tocoo()
     rows, cells = old.coords
-    shape = (len(choices.subjects), len(first) * situations * events)
+    shape = (len(choices.subjects), len(attributes) * situations * events)
     counts = sparse.coo_array((old.data, (rows, cells + group[rows] * situations * events)), shape=shape)
-
-    wide = replace(
+    return replace(
         choices,
-        attributes=attributes,
-        available=np.concatenate([choices.available] * len(first)),
-        members=_repeated(choices.members, len(first)),
-        first=_repeated(choices.first, len(first)),
-        measure=_repeated(choices.measure, len(first)),
-        situations=choices.situations * len(first),
+        attributes=np.concatenate(attributes),
+        available=np.concatenate([choices.available] * len(attributes)),
+        members=_repeated(choices.members, len(attributes)),
+        first=_repeated(choices.first, len(attributes)),
+        measure=_repeated(choices.measure, len(attributes)),
+        situations=choices.situations * len(attributes),
         counts=sparse.csr_array(counts),
     )
-    names = tuple(parameter.name for parameter in parameters)
-    return wide, replace(model, weights=(*model.weights, *parameters), attributes=(*model.attributes, *names))
 
 
 def _repeated(array: NDArray[_Entry] | None, times: int) -> NDArray[_Entry] | None:

@@ -25,6 +25,7 @@ from scipy import special
 
 from ludens.errors import UsageError
 from ludens.preferences.estimation.fitting.results import ErrorKind, Fit, two_sided
+from ludens.preferences.estimation.models.grouped_noise import GroupedNoiseModel
 
 Floats = NDArray[np.float64]
 
@@ -155,6 +156,24 @@ def equality(first: Fit, second: Fit, kind: ErrorKind = "cluster") -> Hypothesis
         gap += sign * fit.values[places]
         covariance += fit.covariance(kind)[np.ix_(places, places)]
     return _wald(gap, covariance, min(first.freedom(kind), second.freedom(kind)))
+
+
+def equal_noise(fit: Fit, kind: ErrorKind = "cluster") -> HypothesisTest:
+    """Test that groups have the same noise, of a fit with `with_noise_groups`; by Wald, on its logarithm.
+
+    Raises:
+        UsageError: the fit has no groups, or a noise has no error.
+    """
+    if not isinstance(fit.model, GroupedNoiseModel):
+        raise UsageError(f"{fit!r} has one noise for all: fit choices and the model of with_noise_groups.")
+    number = len(fit.model.groups)
+    places = np.arange(len(fit.names) - 1 - number, len(fit.names))
+    covariance, values = fit.covariance(kind)[np.ix_(places, places)], fit.values[places]
+    if not np.all(np.diag(covariance) > 0):
+        raise UsageError(f"Not every group's noise has a {kind!r} error, so that they cannot be compared.")
+    contrast = np.concatenate([np.eye(number), -np.ones((number, 1))], axis=1)
+    table = contrast / values
+    return _wald(contrast @ np.log(values), table @ covariance @ table.T, fit.freedom(kind))
 
 
 def _wald(gap: Floats, covariance: Floats, freedom: float) -> HypothesisTest:
