@@ -73,7 +73,7 @@ class ModelOptions:
         bool | None,
         _of_models(
             "--batched/--one-at-a-time",
-            help="Whether models on this machine evaluate requests together: faster, but log-probabilities "
+            help="Whether models on this machine evaluate requests together: faster, but probabilities "
             "depend in the second decimal on the other requests; by default GGUF files do not.",
         ),
     ] = None

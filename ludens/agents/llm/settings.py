@@ -225,7 +225,7 @@ class ModelSettings(BaseModel):
         api_base: the address of an OpenAI-compatible server, for models named ``openai/…``. A user and a
             password in it (``http://user:password@host/v1``) are sent, and written nowhere.
         batched: whether a model on this machine (``local/…``) evaluates requests together, which is faster,
-            and makes log-probabilities depend in the second decimal on the other requests. None for what its
+            and makes probabilities depend in the second decimal on the other requests. None for what its
             engine does: one at a time with GGUF files, together with Transformers.
         headers_from: headers of every request, each written ``NAME=VARIABLE``: the value is that of the
             environment variable, and is written nowhere.

@@ -34,7 +34,7 @@ class Settings:
         threads: processor threads of one engine; 0 uses every core that this process may use.
         engine: which engine runs the model; "auto" uses llama.cpp for GGUF files and Transformers for the
             rest.
-        batched: whether requests may be evaluated together, which is faster, and varies log-probabilities in
+        batched: whether requests may be evaluated together, which is faster, and varies probabilities in
             the second decimal with the other requests: a GGUF engine reads a prompt from where it differs
             from the one before, and half of its slots generate long replies together; a Transformers engine
             evaluates whole batches. If False, requests are evaluated one at a time, so that a reply depends
