@@ -248,6 +248,9 @@ STARVED = re.compile(r"could not finish the message because max_tokens")
 """What a server says (in lower case) in place of a reply that reached the limit before any text."""
 
 
+_USUAL = Fit()
+
+
 @dataclass
 class Learnt:
     """What becomes known of a model and its server while it is asked.
@@ -321,12 +324,13 @@ class Learnt:
 
     def facts(self) -> dict[str, Any]:
         """Return as JSON values what is to be known again when the run goes on; empty if nothing is."""
-        usual = Fit()
-        known = {
-            each.name: value
-            for each in fields(Fit)
-            if (value := getattr(self.fit, each.name)) != getattr(usual, each.name)
-        }
+        known: dict[str, Any] = {}
+        if self.fit != _USUAL:
+            known = {
+                each.name: value
+                for each in fields(Fit)
+                if (value := getattr(self.fit, each.name)) != getattr(_USUAL, each.name)
+            }
         known |= {name: False for name in ("gives_logprobs", "takes_schema") if getattr(self, name) is False}
         if "without" in known:
             known["without"] = sorted(known["without"])

@@ -260,7 +260,8 @@ def _ended(litellm: ModuleType, reason: object) -> str:
 def _get(thing: Any, name: str) -> Any:
     if thing is None:
         return None
-    if _is_mapping(kind := type(thing)):
+    kind: Any = type(thing)
+    if _is_mapping(kind):
         return thing.get(name)
     # LiteLLM's objects are slow to say that they lack an attribute, and lack most of those asked for here.
     if name not in getattr(thing, "__dict__", ()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -94,7 +94,7 @@ def insert_decision(database: sqlite3.Connection, record: DecisionRecord, *, sch
         choice.on_invalid if choice else "",
         as_json(dict(choice.notes)) if choice and choice.notes is not None else None,
     )
-    database.execute(_insertion(schema, "decisions", _DECISION_COLUMNS), [_storable(x) for x in row])
+    database.execute(_insertion(schema, "decisions", _DECISION_COLUMNS), _storable_row(row))
 
 
 def _chosen(decision: Decision) -> int | float | str | None:
@@ -134,7 +134,7 @@ def insert_call(
         call.transport_retries,
         " ".join(call.marks),
     )
-    database.execute(_insertion(schema, "calls", _CALL_COLUMNS), [_storable(x) for x in row])
+    database.execute(_insertion(schema, "calls", _CALL_COLUMNS), _storable_row(row))
 
 
 def select_episodes(database: sqlite3.Connection, most: int = -1) -> Iterator[EpisodeRecord]:
@@ -274,13 +274,18 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_p
 
 def _storable(value: Any) -> Any:
     """A value as SQLite takes it: names and replies may hold half a surrogate pair, kept as bytes."""
-    if not isinstance(value, str) or value.isascii():
+    if not isinstance(value, str):
         return value
     try:
         value.encode()
     except UnicodeEncodeError:
         return value.encode("utf-8", "surrogatepass")
     return value
+
+
+def _storable_row(values: Iterable[Any]) -> list[Any]:
+    # Most texts are plain, and need no call.
+    return [x if not isinstance(x, str) or x.isascii() else _storable(x) for x in values]
 
 
 def _stored(value: Any) -> Any:
