@@ -76,6 +76,7 @@ def resume(
         return
     with study.watched(console(stderr=True), "resume") as progress, caching(budget.cache):
         continue_run(study, file, progress=with_cost_to_come(progress, calls))
+    study.go_on(file)
     print_run(file, as_json, written=study.writes_report)
 
 
@@ -112,6 +113,7 @@ def extend(
         return
     with study.watched(console(stderr=True), "extend") as progress, caching(budget.cache):
         extend_run(study, file, progress=with_cost_to_come(progress, calls))
+    study.go_on(file)
     print_run(file, as_json, written=study.writes_report)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -49,8 +48,7 @@ def tournament(
     print_config: PrintConfig = False,
 ) -> None:
     """Let policies play games against each other, and rate them."""
-    from ludens.experiments.populations.tournament import TournamentStudy, first_pairings
-    from ludens.experiments.populations.tournament import swiss as go_on
+    from ludens.experiments.populations.tournament import TournamentStudy
     from ludens.experiments.populations.tournament_config import TournamentConfig
     from ludens.experiments.study.questions import with_settings
 
@@ -60,18 +58,15 @@ def tournament(
         policies=with_settings(policies, **asked.settings),
         matches=matches,
         seed=seed,
-        **given(games=None if not game else [_game(text) for text in game], concurrency=concurrency),
+        **given(
+            games=None if not game else [_game(text) for text in game],
+            swiss=swiss,
+            concurrency=concurrency,
+        ),
     )
-    further = None
-    if swiss is not None:
-        config = config.changed(pairings=first_pairings(config))
-
-        def further(path: Path) -> None:
-            go_on(path, swiss, address=executor.address)
-
     carry_out(
         TournamentStudy(config), budget, executor, out=out, as_json=as_json, print_config=print_config,
-        files={"cross_play": csv}, further=further,
+        files={"cross_play": csv},
     )  # fmt: skip
 
 

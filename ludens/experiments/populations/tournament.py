@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
@@ -40,7 +41,7 @@ class TournamentStudy(Study[TournamentConfig, TournamentResult]):
 
     config_type = TournamentConfig
     title = "policies that play games against each other"
-    grows: ClassVar[frozenset[str]] = frozenset({"policies", "games", "matches", "pairings"})
+    grows: ClassVar[frozenset[str]] = frozenset({"policies", "games", "matches", "pairings", "swiss"})
     columns: ClassVar[Columns] = {
         "cross_play": (
             Column("game", "text", "environment and options"),
@@ -136,6 +137,11 @@ class TournamentStudy(Study[TournamentConfig, TournamentResult]):
 
         return play_one
 
+    def go_on(self, path: Path) -> None:
+        """Play the further rounds of a Swiss system."""
+        if self.config.swiss is not None:
+            swiss(path, self.config.swiss, address=self.config.address)
+
     def measure(self, run: Run) -> TournamentResult:
         """Measure the matches that were played to their end."""
         labels = self.config.labels
@@ -227,12 +233,6 @@ def next_pairings(result: TournamentResult) -> tuple[Pair, ...]:
         order.remove(other)
         pairs.append((one, result.labels[other]))
     return tuple(pairs)
-
-
-def first_pairings(config: TournamentConfig) -> tuple[Pair, ...]:
-    """Return the first round of a Swiss system: the upper half of the list meets the lower half."""
-    half = len(config.labels) // 2
-    return tuple(zip(config.labels[:half], config.labels[half : 2 * half], strict=True))
 
 
 def swiss(path: str | os.PathLike[str], rounds: int, *, address: str | None = None) -> None:

@@ -35,6 +35,8 @@ class TournamentConfig(StudyConfig):
             number belong to one of both players, so that groups are mixed.
         matches: how often two policies meet in each of both seatings.
         pairings: who meets whom, by labels; None for everybody everybody else and themselves.
+        swiss: how many rounds of a Swiss system are played: where there are no pairings, the upper half of
+            the policies first meets the lower half, and every further round is added when one is done.
     """
 
     kind: ClassVar[str] = "tournament"
@@ -43,6 +45,7 @@ class TournamentConfig(StudyConfig):
     games: tuple[EnvField, ...] = (GAME,)
     matches: Count = 5
     pairings: tuple[Pair, ...] | None = None
+    swiss: Count | None = None
 
     def __init__(self, /, **values: Any) -> None:
         super().__init__(**values)
@@ -57,6 +60,10 @@ class TournamentConfig(StudyConfig):
                     f"{self.kind}.pairings[{place}]: no policy is called {unknown[0]!r}; there are "
                     f"{', '.join(self.labels)}."
                 )
+        if self.swiss is not None and self.pairings is None:
+            half = len(self.labels) // 2
+            first = tuple(zip(self.labels[:half], self.labels[half : 2 * half], strict=True))
+            object.__setattr__(self, "pairings", first)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from ludens.experiments.runs.runner import PlayOne
 from ludens.experiments.study.config import PolicyLike, StudyConfig
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from ludens.experiments.report.page import Page
@@ -116,6 +118,14 @@ class Study(ABC, Generic[ConfigT, ResultT]):
         beside them.
         """
         return {}
+
+    def go_on(self, path: Path) -> None:
+        """Do what follows when all episodes of a run are done, such as to extend it by a further round; most
+        studies do nothing.
+
+        Args:
+            path: the run's file.
+        """
 
     def cast(self) -> Mapping[str, PolicyLike]:
         """Return the policies by what episodes call them: labels, or seats. Continuing or extending a run may

@@ -172,7 +172,7 @@ def check_models(policies: tuple[PolicyLike, ...]) -> tuple[PolicyLike, ...]:
         raise UsageError("Name at least one model, as a list; for example ['local/smollm2-135m'].")
     labels = [label_of(policy) for policy in policies]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
-        raise UsageError(f"Two models are called {twice[0]!r}; give one of them a label of its own.")
+        raise UsageError(f"Two policies are called {twice[0]!r}; give one of them a label of its own.")
     return policies
 
 

@@ -13,7 +13,7 @@ from ludens.errors import UsageError
 from ludens.experiments import Run, extend, report, resume, run_study
 from ludens.experiments.populations.measured import measured_payoffs
 from ludens.experiments.populations.ratings import alpha_rank, bradley_terry, nash_average
-from ludens.experiments.populations.tournament import TournamentStudy, first_pairings, swiss
+from ludens.experiments.populations.tournament import TournamentStudy, swiss
 from ludens.experiments.populations.tournament_config import TournamentConfig
 from tests.experiments.test_executors import rows_of
 
@@ -125,7 +125,7 @@ def test_a_swiss_system_lets_neighbours_meet_who_have_not_met(tmp_path):
     start = config(
         policies=policies, pairings=[["always_defect", "tit_for_tat"], ["grim", "always_cooperate"]]
     )
-    assert first_pairings(start) == start.pairings
+    assert config(policies=policies, swiss=3).pairings == start.pairings
     run_study(TournamentStudy(start), path)
     swiss(path, 3)
     result = report(path)
@@ -137,6 +137,22 @@ def test_a_swiss_system_lets_neighbours_meet_who_have_not_met(tmp_path):
         measured_payoffs(path)
     swiss(path, 3)  # nothing is left to play
     assert len(report(path).config.pairings) == 6
+
+
+def test_a_swiss_system_that_was_killed_after_a_round_goes_on_with_further_ones(tmp_path, capsys):
+    whole, killed = tmp_path / "whole.db", tmp_path / "killed.db"
+    policies = ["always_defect", "grim", "tit_for_tat", "always_cooperate"]
+    game = "prisoners_dilemma-v0:protocol=PD1,rounds=10"
+    command = ["tournament", *policies, "--game", game, "--matches", "1", "--swiss", "3"]
+    assert main([*command, "--out", str(whole)]) == 0
+    run_study(TournamentStudy(config(policies=policies, swiss=3)), killed)
+    assert len(report(killed).config.pairings) == 2  # what a process that died after a round leaves
+    assert main(["resume", str(killed)]) == 0
+    assert len(report(killed).config.pairings) == 6
+    assert rows_of(killed) == rows_of(whole)
+    capsys.readouterr()
+    assert main(["resume", str(killed)]) == 0  # nothing is left to play
+    assert rows_of(killed) == rows_of(whole)
 
 
 def test_what_was_measured_evolves_with_its_errors(tmp_path, capsys):
@@ -158,7 +174,7 @@ def test_what_was_measured_evolves_with_its_errors(tmp_path, capsys):
     ("values", "words"),
     [
         ({"policies": ["grim"]}, r"tournament\.policies: .*at least two"),
-        ({"policies": ["grim", "grim"]}, r"tournament\.policies: Two models are called 'grim'"),
+        ({"policies": ["grim", "grim"]}, r"tournament\.policies: Two policies are called 'grim'"),
         ({"games": []}, r"tournament\.games: name at least one"),
         ({"games": [PD, PD]}, r"tournament\.games: .* stands twice"),
         ({"pairings": [["always_defect", "grim"]]}, r"tournament\.pairings\[0\]: no policy is called 'grim'"),
