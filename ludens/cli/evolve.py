@@ -39,7 +39,7 @@ def evolve_kappa(
             metavar="GAME",
             help="Payoffs of a 2×2 game row by row, as in 5,2,7,3 (after -- where the first is "
             "negative), the name of one of the "
-            "library, such as PD2 or HD1, or a game with its arguments, as in "
+            "library, such as PD2, HD1, PG1 or CO1, or a game with its arguments, as in "
             "linear_public_good:players=4,marginal_return=0.4, quadratic_public_good:benefit=3,cost=1 or "
             "cournot:intercept=10,cost=1.",
         ),
@@ -196,9 +196,7 @@ def _game(text: str) -> dict[str, Any]:
     name, _, arguments = text.partition(":")
     if name in protocols():
         game = find_game(name)
-        if not (isinstance(game, StrategicGame) and game.symmetric and game.payoffs.shape == (2, 2, 2)):
-            raise UsageError(
-                f"{name} is no symmetric game of two players with two actions: name one, such as PD2."
-            )
-        return {"name": "two_actions", "payoffs": game.payoffs[..., 0].tolist()}
+        if isinstance(game, StrategicGame) and game.symmetric and len(game.seats) == 2 and game.profiles == 4:
+            return {"name": "two_actions", "payoffs": game.payoffs[..., 0].tolist()}
+        return {"name": "published", "protocol": name}
     return {"name": name, **(assignments([arguments], "GAME") if arguments else {})}

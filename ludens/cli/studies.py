@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,7 @@ def carry_out(
     as_json: bool = False,
     print_config: bool = False,
     files: Mapping[str, Path | None] | None = None,
+    further: Callable[[Path], None] | None = None,
 ) -> Path | None:
     """Play a study, write its report and print the result; or print the file that describes the study.
 
@@ -41,6 +42,7 @@ def carry_out(
         as_json: print JSON in place of the tables.
         print_config: print the study's file alone.
         files: where to write tables of the result, by the table's name.
+        further: what else to do with the run's file before the run is measured.
 
     Returns:
         The run's file; None where nothing was played.
@@ -76,6 +78,8 @@ def carry_out(
     with cache, study.watched(console(stderr=True), title) as progress:
         run = run_study(study, out, progress=with_cost_to_come(progress, calls))
     study.go_on(run.path)
+    if further is not None:
+        further(run.path)
     print_run(run.path, as_json, written=study.writes_report, files=files)
     return run.path
 

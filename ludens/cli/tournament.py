@@ -30,7 +30,10 @@ def tournament(
             show_default=False,
         ),
     ] = None,
-    matches: Annotated[int, typer.Option(help="Matches of each pair in each of both seatings.")] = 5,
+    matches: Annotated[int, typer.Option(help="Matches of those who meet in each seating.")] = 5,
+    group: Annotated[
+        int, typer.Option(help="How many different policies meet in a match; seats are theirs in turn.")
+    ] = 2,
     swiss: Annotated[
         int | None,
         typer.Option(
@@ -57,6 +60,7 @@ def tournament(
     config = TournamentConfig(
         policies=with_settings(policies, **asked.settings),
         matches=matches,
+        group=group,
         seed=seed,
         **given(
             games=None if not game else [_game(text) for text in game],

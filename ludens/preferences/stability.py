@@ -27,6 +27,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ludens.checks import whole_number
+from ludens.envs.strategic.actions import Interval
+from ludens.envs.strategic.game import StrategicGame
 from ludens.errors import UsageError
 from ludens.preferences.symmetric import symmetric_payoffs
 
@@ -152,6 +154,44 @@ def cournot(intercept: float, cost: float, slope: float = 1.0, players: int = 2)
         )
     margin = intercept - cost
     return PairwiseGame(margin, 0.0, -slope, -slope * (count - 1), high=margin / slope)
+
+
+def pairwise_game(game: StrategicGame) -> PairwiseGame:
+    """Return a game of one role as residents and mutants play it.
+
+    With two actions x is the probability of the first, and otherwise the action itself, any number between
+    the lowest and the highest: payoffs must be of second degree in the own action and that of the others, who
+    act alike, and with more than two players linear in the latter.
+
+    Raises:
+        UsageError: the game has several roles, or payoffs of another form.
+    """
+    if not game.symmetric or len(game.seats) < 2 or game.universal is not None:
+        raise UsageError(f"{game!r} has not several players of one role, so that nobody meets their like.")
+    (role,) = game.roles
+    actions, count = game.finite[role], len(game.seats)
+    if count == 2 and len(actions) == 2:
+        return two_actions(game.payoffs[..., 0])
+    other_form = UsageError(
+        f"The payoffs of {game!r} are not of second degree in one's own action and linear in those of the "
+        "others, as an analysis of residents and mutants needs."
+    )
+    if not (actions.numeric or isinstance(game.actions[role], Interval)):
+        raise other_form
+    grid = np.array(actions.values)
+    x, y = (each.ravel() for each in np.meshgrid(grid, grid))
+    profiles = np.repeat(y[:, None], count, axis=1)
+    profiles[:, 0] = x
+    paid = game.payoffs_of(profiles)[:, 0]
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    scales = np.abs(terms).max(axis=0)
+    fitted = np.linalg.lstsq(terms / scales, paid, rcond=None)[0] / scales
+    spread = float(np.ptp(paid)) or 1.0
+    fitted[np.abs(fitted) * scales <= TOLERANCE * spread] = 0.0
+    constant, *rest = (float(f"{value:.12g}") for value in fitted)
+    if np.abs(terms @ fitted - paid).max() > 1e-7 * spread or (count > 2 and rest[4]):
+        raise other_form
+    return PairwiseGame(*rest, low=float(grid[0]), high=float(grid[-1]), constant=constant)
 
 
 def resident_strategies(game: PairwiseGame, kappa: float) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ludens.envs import find_game
 from ludens.errors import UsageError
 from ludens.preferences import moral_equilibria
 from ludens.preferences.stability import (
@@ -17,6 +18,7 @@ from ludens.preferences.stability import (
     invasions,
     linear_public_good,
     mutant_strategies,
+    pairwise_game,
     quadratic_public_good,
     resident_strategies,
     two_actions,
@@ -119,6 +121,33 @@ def test_hawks_and_doves_that_mix_alike_are_told_apart_by_what_happens_as_mutant
 def test_wrong_arguments_are_refused(wrong, words):
     with pytest.raises(UsageError, match=words):
         wrong()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "known"),
+    [
+        ("PD2", two_actions([[5, 2], [7, 3]])),
+        ("HD1", two_actions([[-10, 40], [0, 20]])),
+        ("PG1", PairwiseGame(-0.6, 1.2, high=20.0, constant=20.0)),
+        ("PG3", PairwiseGame(-0.97, 0.03 * 99, high=20.0, constant=20.0)),
+        ("CM1", PairwiseGame(18.0, 0.0, -0.25, -1.75, high=10.0, constant=50.0)),
+    ],
+)
+def test_games_of_the_library_are_those_of_residents_and_mutants(protocol, known):
+    made = pairwise_game(find_game(protocol))
+    for kappa in (0.0, 0.3, 0.7, 1.0):
+        assert resident_strategies(made, kappa) == pytest.approx(resident_strategies(known, kappa))
+    x = np.linspace(made.low, made.high, 5)
+    np.testing.assert_allclose(made.payoff(x[:, None], x), known.payoff(x[:, None], x), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [("BS1", "one role"), ("OP1", "one role"), ("ET1", "second degree"), ("VD1", "second degree")],
+)
+def test_other_games_are_refused_in_one_sentence(protocol, words):
+    with pytest.raises(UsageError, match=words):
+        pairwise_game(find_game(protocol))
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.5])

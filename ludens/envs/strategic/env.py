@@ -184,13 +184,13 @@ class StrategicEnv(SimultaneousEnv):
                     paid[seat] = points
             values = [float(self._values[role][move]) for role, move in zip(self._role, chosen, strict=True)]
         elif self._by_sum is not None:
-            first, step, table = self._by_sum
+            first, step, by_sum = self._by_sum
             paid, values = [0.0] * len(chosen), [first + step * move for move in chosen]
             for members in self._groups:
                 total = sum([chosen[seat] for seat in members])
                 for seat in members:
                     move = chosen[seat]
-                    paid[seat] = table[move][total - move]
+                    paid[seat] = by_sum[move][total - move]
         else:
             values = [
                 move if free else float(self._values[role][move])

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from ludens.envs import StrategicGame, find_game
 from ludens.errors import UsageError
 from ludens.experiments.populations.finite import Process
 from ludens.experiments.study.config import Count, StudyConfig, plain_values
@@ -15,11 +16,21 @@ from ludens.preferences.stability import (
     cournot,
     invasions,
     linear_public_good,
+    pairwise_game,
     quadratic_public_good,
     two_actions,
 )
 
+
+def _published(protocol: str) -> PairwiseGame:
+    game = find_game(protocol)
+    if not isinstance(game, StrategicGame):
+        raise UsageError(f"{protocol} is a game tree; name one in which all move at once.")
+    return pairwise_game(game)
+
+
 GAMES: Mapping[str, Callable[..., PairwiseGame]] = {
+    "published": _published,
     "two_actions": two_actions,
     "linear_public_good": linear_public_good,
     "quadratic_public_good": quadratic_public_good,
@@ -39,7 +50,7 @@ class InvasionConfig(StudyConfig):
 
     Attributes:
         game: what is played: ``name`` (see `GAMES`) with its arguments, such as ``{"name": "two_actions",
-            "payoffs": [[5, 2], [7, 3]]}``.
+            "payoffs": [[5, 2], [7, 3]]}`` or ``{"name": "published", "protocol": "PG1"}``.
         kappas: the weights, each of residents and of mutants.
         assortativity: σ, the probability with which one meets one's own type.
         population: how many members there are.

@@ -1,7 +1,9 @@
-"""Tournaments: policies meet in pairs and play games, everybody with everybody or in a Swiss system.
+"""Tournaments: policies meet in pairs or larger groups and play games, everybody with everybody or in a Swiss
+system.
 
-A match is an episode in an environment of PettingZoo's. Two policies meet as often in both seatings, with the
-same random draws of the environment in both.
+A match is an episode in an environment of PettingZoo's. Those who meet do so as often in every seating, in
+which each takes the first seat in turn, with the same random draws of the environment in all of them. In a
+group each earns something against each of the others, and has won against those that earn less.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
@@ -17,7 +20,7 @@ import numpy as np
 
 from ludens.agents.policy import Policy
 from ludens.errors import UsageError
-from ludens.experiments.populations.tournament_config import Pair, TournamentConfig, game_name
+from ludens.experiments.populations.tournament_config import Pair, TournamentConfig, game_name, seatings
 from ludens.experiments.populations.tournament_result import CrossPlay, Floats, TournamentResult
 from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.recorder import Recorder
@@ -76,6 +79,11 @@ class TournamentStudy(Study[TournamentConfig, TournamentResult]):
                 raise UsageError(f"{self.kind()}.games[{place}]: {why}") from None
             if len(each.seats) < 2:
                 raise UsageError(f"{self.kind()}.games[{place}]: {each.name} has one seat, so nobody meets.")
+            if len(each.seats) < self.config.group:
+                raise UsageError(
+                    f"{self.kind()}.games[{place}]: {each.name} has {len(each.seats)} seats for "
+                    f"{self.config.group} policies: choose a larger game, or let fewer meet."
+                )
         return made
 
     @cached_property
@@ -103,37 +111,39 @@ class TournamentStudy(Study[TournamentConfig, TournamentResult]):
         return dict(zip(self.config.labels, self.config.policies, strict=True))
 
     def episodes(self) -> Sequence[Labels]:
-        """Return the matches: of two policies those in both seatings."""
+        """Return the matches: of those who meet in every seating."""
         return [
-            {"game": game, "first": first, "second": second, "match": match}
+            {"game": game, "first": first, "second": second, **({"others": others} if others else {})}
+            | {"match": match}
             for game in self.environments
-            for one, other in self.config.meetings
+            for group in self.config.meetings
             for match in range(self.config.matches)
-            for first, second in dict.fromkeys([(one, other), (other, one)])
+            for first, second, *others in seatings(group)
         ]
 
     def player(self) -> PlayOne:
         """Return what plays one match."""
         players, environments = self.players, self.environments
         seated = {
-            (name, first, second): seat_player(
+            (name, order): seat_player(
                 maker,
-                {seat: players[name, (first, second)[place % 2]] for place, seat in enumerate(maker.seats)},
+                {seat: players[name, order[place % len(order)]] for place, seat in enumerate(maker.seats)},
             )
             for name, maker in environments.items()
-            for pair in self.config.meetings
-            for first, second in (pair, pair[::-1])
+            for group in self.config.meetings
+            for order in seatings(group)
         }
 
         async def play_one(
             spec: EpisodeSpec, recorder: Recorder, seeds: np.random.SeedSequence
         ) -> EpisodeRecord:
             labels = spec.labels
-            pair = "\n".join(sorted([labels["first"], labels["second"]]))
-            of_pair = crc32(f"{labels['game']}\n{pair}\n{labels['match']}".encode())
-            play = seated[labels["game"], labels["first"], labels["second"]]
-            # Both seatings of a pair meet the same draws of the environment.
-            return await play(spec, recorder, np.random.SeedSequence([self.config.seed, of_pair]))
+            order = _seated(labels)
+            group = "\n".join(sorted(order))
+            of_group = crc32(f"{labels['game']}\n{group}\n{labels['match']}".encode())
+            play = seated[labels["game"], order]
+            # All seatings of a group meet the same draws of the environment.
+            return await play(spec, recorder, np.random.SeedSequence([self.config.seed, of_group]))
 
         return play_one
 
@@ -156,15 +166,16 @@ class TournamentStudy(Study[TournamentConfig, TournamentResult]):
                 continue
             rounds = max(1, int(getattr(self.environments[name].game.unwrapped, "rounds", 1)))
             amounts = np.array(paid, dtype=np.float64) / rounds
-            first, second = place[episode.labels["first"]], place[episode.labels["second"]]
-            one, other = float(amounts[::2].mean()), float(amounts[1::2].mean())
-            if first == second:
-                earned[name].append((first, first, float(amounts.mean())))
+            order = [place[label] for label in _seated(episode.labels)]
+            if len(set(order)) == 1:
+                earned[name].append((order[0], order[0], float(amounts.mean())))
                 continue
-            earned[name] += [(first, second, one), (second, first, other)]
-            won = 0.5 if abs(one - other) <= 1e-12 * max(1.0, abs(one)) else float(one > other)
-            wins[first, second] += won
-            wins[second, first] += 1 - won
+            mean = {who: float(amounts[seat :: len(order)].mean()) for seat, who in enumerate(order)}
+            for (first, one), (second, other) in combinations(mean.items(), 2):
+                earned[name] += [(first, second, one), (second, first, other)]
+                won = 0.5 if abs(one - other) <= 1e-12 * max(1.0, abs(one)) else float(one > other)
+                wins[first, second] += won
+                wins[second, first] += 1 - won
         games = {name: _cross_play(values, count) for name, values in earned.items()}
         return TournamentResult.of(
             run, run.decisions(), games=games, together=_together(list(games.values())), wins=wins,
@@ -216,6 +227,11 @@ class TournamentStudy(Study[TournamentConfig, TournamentResult]):
     def as_json(self, result: TournamentResult) -> dict[str, Any]:
         """Return everything as JSON values."""
         return {**result.as_json(), **super().as_json(result)}
+
+
+def _seated(labels: Labels) -> tuple[str, ...]:
+    """Return who meets in a match, in the order of seats."""
+    return (labels["first"], labels["second"], *labels.get("others", ()))
 
 
 def next_pairings(result: TournamentResult) -> tuple[Pair, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from ludens.errors import UsageError
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
@@ -31,9 +31,11 @@ class TournamentConfig(StudyConfig):
 
     Attributes:
         policies: who plays; their labels must differ.
-        games: environments with their options. In games with more than two seats those of even and of odd
-            number belong to one of both players, so that groups are mixed.
-        matches: how often two policies meet in each of both seatings.
+        games: environments with their options. In games with more seats than policies meet, seats belong to
+            them in turn, so that groups are mixed.
+        matches: how often policies that meet play in each seating.
+        group: how many different policies meet in a match, two or more. The seats of a game are theirs in
+            turn, and every one of them takes the first seat once.
         pairings: who meets whom, by labels; None for everybody everybody else and themselves.
         swiss: how many rounds of a Swiss system are played: where there are no pairings, the upper half of
             the policies first meets the lower half, and every further round is added when one is done.
@@ -44,6 +46,7 @@ class TournamentConfig(StudyConfig):
     policies: Annotated[PolicySpecs, AfterValidator(_policies)]
     games: tuple[EnvField, ...] = (GAME,)
     matches: Count = 5
+    group: int = Field(2, ge=2)
     pairings: tuple[Pair, ...] | None = None
     swiss: Count | None = None
 
@@ -60,6 +63,13 @@ class TournamentConfig(StudyConfig):
                     f"{self.kind}.pairings[{place}]: no policy is called {unknown[0]!r}; there are "
                     f"{', '.join(self.labels)}."
                 )
+        if self.group > len(self.policies):
+            raise UsageError(
+                f"{self.kind}.group: {self.group} policies meet in a match, and there are "
+                f"{len(self.policies)}: name more, or let fewer meet."
+            )
+        if self.group > 2 and (self.pairings is not None or self.swiss is not None):
+            raise UsageError(f"{self.kind}.group: only pairs are paired: leave pairings and swiss out.")
         if self.swiss is not None and self.pairings is None:
             half = len(self.labels) // 2
             first = tuple(zip(self.labels[:half], self.labels[half : 2 * half], strict=True))
@@ -71,14 +81,20 @@ class TournamentConfig(StudyConfig):
         return tuple(map(label_of, self.policies))
 
     @property
-    def meetings(self) -> tuple[Pair, ...]:
-        """Who meets whom: each pair once, in the order of play."""
+    def meetings(self) -> tuple[tuple[str, ...], ...]:
+        """Who meets whom: each group once, in the order of play."""
         if self.pairings is None:
-            return (*combinations(self.labels, 2), *((label, label) for label in self.labels))
+            alike = ((label,) * self.group for label in self.labels)
+            return (*combinations(self.labels, self.group), *alike)
         seen: dict[frozenset[str], Pair] = {}
         for pair in self.pairings:
             seen.setdefault(frozenset(pair), pair)
         return tuple(seen.values())
+
+
+def seatings(group: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return the orders in which those who meet are seated: each of them comes first once."""
+    return tuple(dict.fromkeys(group[place:] + group[:place] for place in range(len(group))))
 
 
 def game_name(game: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ QUICK = {"kappas": [0, 0.3, 0.6, 1], "generations": 300}
         ({"name": "two_actions", "payoffs": [[5, 2], [7, 3]]}, 0.6),
         ({"name": "linear_public_good", "players": 4, "marginal_return": 0.4}, 1.0),
         ({"name": "linear_public_good", "players": 4, "marginal_return": 0.4}, 0.3),
+        ({"name": "published", "protocol": "PG1"}, 0.3),
     ],
 )
 def test_mutants_die_out_among_residents_with_kappa_sigma(tmp_path, game, sigma):
@@ -76,8 +77,12 @@ def test_the_command_shows_who_resists(tmp_path, capsys):
 def test_a_game_of_the_library_is_named(tmp_path, capsys):
     assert main(["evolve", "kappa", "PD2", "--print-config"]) == 0
     assert "payoffs = [" in capsys.readouterr().out
-    assert main(["evolve", "kappa", "PG1", "--print-config"]) == 2
-    assert "two players with two actions" in " ".join(capsys.readouterr().err.split())
+    assert main(["evolve", "kappa", "PG1", "--print-config"]) == 0
+    assert 'protocol = "PG1"' in capsys.readouterr().out
+    assert main(["evolve", "kappa", "BS1", "--print-config"]) == 2
+    assert "several players of one role" in " ".join(capsys.readouterr().err.split())
+    assert main(["evolve", "kappa", "TG1", "--print-config"]) == 2
+    assert "one in which all move at once" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,43 @@ def test_a_swiss_system_that_was_killed_after_a_round_goes_on_with_further_ones(
     assert rows_of(killed) == rows_of(whole)
 
 
+def test_groups_mix_more_than_two_policies(tmp_path):
+    policies = ["always_defect", "always_cooperate", "random", "homo_economicus"]
+    game = {"id": "volunteers_dilemma-v0", "protocol": "VD1"}
+    result = played(tmp_path / "run.db", policies=policies, games=[game], group=3)
+    with Run(tmp_path / "run.db") as run:
+        episodes = run.episodes()
+    mixed = [each for each in episodes if len({each.labels["first"], each.labels["second"]}) == 2]
+    assert len(mixed) == 4 * 3  # each three of four, each of them first once
+    assert len(episodes) == 12 + 4
+    orders = {(each.labels["first"], each.labels["second"], *each.labels["others"]) for each in mixed}
+    assert len(orders) == 12
+    assert result.together.complete
+    # A volunteer pays 25 of 100 whoever else is there; who never volunteers beside one gets all.
+    (name,) = result.games
+    table = result.games[name].payoffs
+    assert (table[1, [0, 2, 3]] == 75).all()
+    assert table[0, 1] == 100
+    wins = result.wins
+    assert wins[0, 1] == 6
+    assert wins[1, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"group": 4}, r"tournament\.group: 4 policies meet in a match, and there are 3"),
+        ({"group": 3, "swiss": 2}, "leave pairings and swiss out"),
+        ({"group": 1}, "group"),
+    ],
+)
+def test_groups_that_cannot_meet_are_refused(values, words):
+    with pytest.raises(UsageError, match=words):
+        config(**values)
+    with pytest.raises(UsageError, match="has 2 seats for 3 policies"):
+        TournamentStudy(config(group=3)).episodes()
+
+
 def test_what_was_measured_evolves_with_its_errors(tmp_path, capsys):
     run, evolved = tmp_path / "run.db", tmp_path / "evolved.db"
     words = ["tournament", "tit_for_tat", "always_defect", "random", "--matches", "3", "--out", str(run)]
