@@ -188,10 +188,11 @@ def pairwise_game(game: StrategicGame) -> PairwiseGame:
     fitted = np.linalg.lstsq(terms / scales, paid, rcond=None)[0] / scales
     spread = float(np.ptp(paid)) or 1.0
     fitted[np.abs(fitted) * scales <= TOLERANCE * spread] = 0.0
-    constant, *rest = (float(f"{value:.12g}") for value in fitted)
-    if np.abs(terms @ fitted - paid).max() > 1e-7 * spread or (count > 2 and rest[4]):
+    constant, own, other, own_square, product, other_square = (float(f"{value:.12g}") for value in fitted)
+    if np.abs(terms @ fitted - paid).max() > 1e-7 * spread or (count > 2 and other_square):
         raise other_form
-    return PairwiseGame(*rest, low=float(grid[0]), high=float(grid[-1]), constant=constant)
+    low, high = float(grid[0]), float(grid[-1])
+    return PairwiseGame(own, other, own_square, product, other_square, low, high, constant)
 
 
 def resident_strategies(game: PairwiseGame, kappa: float) -> tuple[float, ...]:
