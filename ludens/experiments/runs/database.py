@@ -12,7 +12,7 @@ import json
 import lzma
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -53,7 +53,7 @@ class Database(sqlite3.Connection):
         shards: how many of them hold its episodes, if it is a folder; 0 if it is one file.
     """
 
-    files: Mapping[str, Path]
+    files: dict[str, Path]
     shards: int = 0
 
     def holder(self, episode: int) -> str:

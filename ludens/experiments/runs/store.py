@@ -293,6 +293,8 @@ class Store:
 
     def set_status(self, status: RunStatus, detail: str = "") -> None:
         """Keep how the run stands."""
+        if status == "done":
+            self._flush()
         with self._writing() as database:
             for item in (
                 ("status", status),
@@ -304,7 +306,7 @@ class Store:
     def close(self) -> None:
         """Let go of the file, folded into one if nobody reads it just now. Closing twice does nothing."""
         with self._thread, suppress(sqlite3.Error):
-            for name in self._database.files:
+            for name in reversed(self._database.files):
                 # What could not be folded (a full disk, a reader) lies safe in the -wal file beside it.
                 with suppress(sqlite3.Error):
                     self._database.execute(f"PRAGMA {name}.journal_mode = DELETE")
@@ -323,6 +325,14 @@ class Store:
             return self._lock.acquire()
         except OSError as error:
             raise StoreError(f"The run {self.path} cannot be written: {reason(error)}.") from error
+
+    def _flush(self) -> None:
+        """Put what a folder's files hold on the disk, before its manifest says that all is done: if
+        the machine failed in between, what was lost would never be played again.
+        """
+        with self._reading() as database:
+            for number in range(database.shards):
+                database.execute(f"PRAGMA {shard_name(number)}.wal_checkpoint").fetchall()
 
     def _add_first(self, specs: Sequence[EpisodeSpec]) -> None:
         """Write further episodes into a folder's files, durably against the end of the machine too: they
