@@ -72,6 +72,8 @@ def filled(path: Path, first: int, last: int, shards: int) -> None:
 
 
 def _filled(file: Path, first: int, last: int, number: int, shards: int) -> None:
+    if first >= last:
+        return
     with closing(sqlite3.connect(file)) as database, database:
         span = (
             f"WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + {shards} FROM n "
