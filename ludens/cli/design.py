@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from ludens.cli.application import app
-from ludens.cli.options import Json, names
+from ludens.cli.options import Json, names, numbers
 from ludens.cli.printing import console, print_json
-from ludens.errors import UsageError
 
 
 @app.command()
@@ -53,15 +52,16 @@ def design(
     from ludens.preferences.estimation.design import find_design
 
     weights = [
-        _numbers(text, option) for text, option in ((alphas, "alphas"), (betas, "betas"), (kappas, "kappas"))
+        numbers(option, text)
+        for option, text in (("--alphas", alphas), ("--betas", betas), ("--kappas", kappas))
     ]
     found = find_design(
         games,
         parameter=parameter,
         families=() if families is None else names(families),
-        levels=_numbers(payoffs, "payoffs"),
+        levels=numbers("--payoffs", payoffs),
         preferences=[(alpha, beta, kappa) for alpha, beta, kappa in product(*weights)],
-        noises=_numbers(noises, "noises"),
+        noises=numbers("--noises", noises),
     )
     if width is not None:
         found.replicates(parameter or "kappa", width)  # refuses a wrong width before anything is printed
@@ -69,10 +69,3 @@ def design(
         print_json(design_as_json(found, width))
     else:
         print_design(found, console(), width)
-
-
-def _numbers(text: str, option: str) -> list[float]:
-    try:
-        return [float(part) for part in names(text)]
-    except ValueError:
-        raise UsageError(f"--{option} takes numbers separated by commas; got {text!r}.") from None

@@ -18,6 +18,7 @@ from ludens.agents.registry import make_policy
 from ludens.envs import PROTOCOLS
 from ludens.errors import UsageError
 from ludens.experiments import bench, play
+from ludens.experiments.bench.tables import tables
 from ludens.experiments.bench.terminal import print_summary
 from ludens.experiments.estimates import EstimateRequest, bench_answers, estimate, reveal
 from ludens.experiments.estimates.answers import as_choices, run_answers, together
@@ -279,6 +280,16 @@ def test_a_benchmark_holds_the_estimates(tmp_path):
     page = result.report_path.read_text(encoding="utf-8")
     assert "Revealed preferences, uniform beliefs" in page
     assert "their tables are not available" in page
+
+
+def test_models_of_a_benchmark_are_compared(tmp_path):
+    models = ["quantal:kappa=0.5,noise=8", "quantal:kappa=0.2,noise=5"]
+    protocols = ("SPD1", "SPD3", "SPD5", "TG1", "TG3", "TG5", "UG1", "UG3", "UG5")
+    result = bench(models, path=tmp_path / "run.db", protocols=protocols)
+    (apart,) = [table for table in tables(result) if table.title.startswith("Differences")]
+    assert [cell.text for cell in apart.rows[0]][:4] == ["0.00", "0.00", "0.30", "3.00"]
+    one = bench(models[:1], path=tmp_path / "one.db", protocols=protocols[:3])
+    assert not any(table.title.startswith("Differences") for table in tables(one))
 
 
 def test_a_served_model_that_follows_letters_gets_its_row_and_no_number(tmp_path):

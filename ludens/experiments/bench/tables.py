@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
 from ludens.display.table import Cell, Header, Table
 from ludens.envs import LIBRARY
+from ludens.errors import UsageError
 from ludens.experiments.bench.comparisons import Beliefs
 from ludens.experiments.bench.published import beside_published, published_tables
 from ludens.experiments.bench.rationality import remarks_on, variance_shares
@@ -20,6 +23,9 @@ from ludens.preferences import human
 
 if TYPE_CHECKING:
     from ludens.experiments.bench.result import BenchResult
+    from ludens.preferences.estimation import Difference
+
+_EACH_PAIR = 4  # most models of which each pair has a row
 
 
 def tables(result: BenchResult) -> list[Table]:
@@ -28,7 +34,10 @@ def tables(result: BenchResult) -> list[Table]:
     if any(entry.beliefs == "own" for measures in result.measures for entry in measures.comparisons):
         found.append(_oracles(result, "own"))
     found.append(_rationality(result))
-    found += [_preferences(result, kind) for kind in _kinds(result)]
+    for kind in _kinds(result):
+        found.append(_preferences(result, kind))
+        apart = _differences(result, kind)
+        found += [] if apart is None else [apart]
     answering = [
         _reading(result),
         refusals_table({each.policy: each.refusals for each in result.measures}),
@@ -132,7 +141,7 @@ def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
         row = [share(entry.agreement if entry else None) for entry in entries]
         row += [measured(entry.regret if entry else None) for entry in entries]
         rows.append([*row, Cell(str(entries[0].incomplete) if entries[0] else DASH)])
-    whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
+    whose = _whose(beliefs)
     caption = (
         f"Oracles that choose under {whose}. Agreement: probability on the optimal options, in per "
         "cent, where the oracle is not indifferent. Regret: points per protocol that the whole "
@@ -176,7 +185,7 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
         fit = revealed.fit
         row.append(Cell(DASH if fit is None else number(fit.log_likelihood), "", " ".join(revealed.notes)))
         rows.append([*row, Cell(revealed.reason or "identified", "", " ".join(revealed.notes))])
-    whose = "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
+    whose = _whose(beliefs)
     headers = [("", letter) for letter in PREFERENCES.values()]
     headers.append(("", "takes the first, %"))
     headers += [("", "log-likelihood"), ("", "remark")]
@@ -191,6 +200,57 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
         f"explains all choices. {_without_people()}"
     )
     return _table(result, f"Revealed preferences, {whose}", caption, headers, rows)
+
+
+def _differences(result: BenchResult, beliefs: Beliefs) -> Table | None:
+    """Return the differences of preferences between models, of each pair of up to four, and of the first and
+    each other of more; None of fewer than two.
+    """
+    from ludens.preferences.estimation import compare, equality
+
+    fits = [
+        (each.policy, entry.fit)
+        for each in result.measures
+        for entry in each.revealed
+        if each.policy in result.models and entry.beliefs == beliefs and entry.fit is not None
+    ]
+    if len(fits) < 2:
+        return None
+    pairs = list(combinations(fits, 2))
+    if len(fits) > _EACH_PAIR:
+        pairs = [(fits[0], other) for other in fits[1:]]
+    rows: list[tuple[str, list[Cell]]] = []
+    for (one, first), (other, second) in pairs:
+        gaps = {gap.name: gap for gap in compare(first, second)}
+        cells = [_gap(gaps[name]) for name in PREFERENCES]
+        try:
+            test = equality(first, second)
+        except UsageError as why:
+            cells.append(Cell(DASH, "", str(why)))
+        else:
+            cells.append(Cell("< 0.001" if test.p < 0.001 else f"{test.p:.3f}"))
+        rows.append((f"{policy_name(one)} − {policy_name(other)}", cells))
+    headers = [("", letter) for letter in PREFERENCES.values()] + [("", "p, all the same")]
+    caption = (
+        f"Revealed preferences of one model less those of another, under {_whose(beliefs)}; in small the "
+        "95 % interval, from the errors of both, clustered by game, as if their answers did not depend on "
+        "each other. The last column tests that all parameters that both have are the same (Wald)."
+    )
+    title = f"Differences of preferences, {_whose(beliefs)}"
+    return Table.of(title, caption, headers, rows, corner="models", tested=[True] * len(rows))
+
+
+def _gap(difference: Difference) -> Cell:
+    if math.isnan(difference.estimate):
+        return Cell(DASH, "", "not identified in both")
+    if math.isnan(difference.se):
+        return Cell(number(difference.estimate, 2), "", "neither has an error")
+    ends = f"{number(difference.low, 2)} to {number(difference.high, 2)}"
+    return Cell(number(difference.estimate, 2), ends, f"p = {difference.p:.3f}")
+
+
+def _whose(beliefs: Beliefs) -> str:
+    return "uniform beliefs" if beliefs == "uniform" else "the policy's own stated beliefs"
 
 
 def _kinds(result: BenchResult) -> list[Beliefs]:

@@ -181,6 +181,8 @@ def fit_bayes(
     if not isinstance(chosen, LinearModel):
         raise UsageError(f"fit_bayes takes linear models, and {chosen.name!r} is not linear; use fit.")
     check_choices(choices, chosen)
+    if choices.measure is not None:
+        raise UsageError("fit_bayes takes choices among alternatives, not points on budgets; use fit.")
     chosen.restrict(held)  # refuses names and values that cannot be
     chosen.check_names(within, "within")
     for name in within:

@@ -10,7 +10,7 @@ import pytest
 
 from ludens.envs import PROTOCOLS, uniform_strategy
 from ludens.errors import LudensError, UsageError
-from ludens.preferences.estimation import CES, fit, fit_bayes, questions, simulate
+from ludens.preferences.estimation import CES, fit, fit_bayes, questions, read_choices, simulate
 from ludens.preferences.estimation.bayes import rank_normalised_r_hat
 
 # JAX and numpyro warn of their own futures, which is not ours to mend.
@@ -77,6 +77,12 @@ def test_a_missing_extra_is_one_sentence(monkeypatch):
 def test_wrong_settings_are_refused(model, wrong):
     with pytest.raises(UsageError):
         fit_bayes(answers(2), model, seed=0, **wrong)
+
+
+def test_points_on_budgets_are_refused():
+    table = {"subject": ["a"], "price_own": [1.0], "price_other": [2.0], "own": [60.0], "other": [20.0]}
+    with pytest.raises(UsageError, match="not points on budgets"):
+        fit_bayes(read_choices(table, "fehr_schmidt"), "fehr_schmidt")
 
 
 def test_hierarchy_shrinks_subjects_towards_the_middle():

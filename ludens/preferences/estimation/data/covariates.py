@@ -128,12 +128,13 @@ def with_noise_groups(choices: Choices, model: Model, column: str) -> tuple[Choi
             "groups among the covariates."
         )
     if read == [column]:
-        values, group = np.unique(choices.covariates[column], return_inverse=True)
+        values, codes = np.unique(choices.covariates[column], return_inverse=True)
         names = [f"{column}={value:g}" for value in values[1:]]
+        group = codes.astype(np.intp)
     else:
         names = read
-        group = np.stack([choices.covariates[one] for one in read], axis=1) @ np.arange(1, len(read) + 1)
-    group = group.astype(np.intp)
+        shown = np.stack([choices.covariates[one] for one in read], axis=1)
+        group = (shown @ np.arange(1, len(read) + 1)).astype(np.intp)
     if not 1 <= len(names) <= _MOST_GROUPS:
         raise UsageError(
             f"Noise by {column!r} needs from 2 to {_MOST_GROUPS + 1} groups of subjects; it holds "
