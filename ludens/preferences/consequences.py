@@ -80,18 +80,25 @@ class Consequences:
         together: the own payoff if everybody does the same.
         exact: whether the numbers are proportional to the payoffs (up to a constant in each column), and not
             rounded.
+        others: what the others get on average if oneself alone acts so; of a dilemma, how many die. Empty
+            where that was not asked for.
     """
 
     options: tuple[str, ...]
     alone: tuple[int, ...]
     together: tuple[int, ...]
     exact: bool = True
+    others: tuple[int, ...] = ()
 
     def part(self, rows: Iterable[int]) -> Consequences:
         """Return some of the rows."""
         kept = list(rows)
-        columns = (tuple(column[row] for row in kept) for column in (self.alone, self.together))
-        return Consequences(tuple(self.options[row] for row in kept), *columns, exact=self.exact)
+        alone, together, others = (
+            tuple(column[row] for row in kept if column)
+            for column in (self.alone, self.together, self.others)
+        )
+        names = tuple(self.options[row] for row in kept)
+        return Consequences(names, alone, together, self.exact, others)
 
     def values(self, weights: Weights) -> tuple[int, ...]:
         """Return the weighted sum of each row."""
@@ -164,7 +171,9 @@ def whole_numbers(
     return tuple(tuple(round(value * scale) for value in column) for column in lifted), False
 
 
-def game_consequences(game: GameTree, node: str, belief: ArrayLike, most: int = MOST) -> Consequences:
+def game_consequences(
+    game: GameTree, node: str, belief: ArrayLike, most: int = MOST, *, others: bool = False
+) -> Consequences:
     """Return the consequences of the options at an information set.
 
     Args:
@@ -172,12 +181,32 @@ def game_consequences(game: GameTree, node: str, belief: ArrayLike, most: int = 
         node: the information set.
         belief: what the others are believed to play, a strategy.
         most: the largest number.
+        others: whether to return what the others get, too.
 
     Raises:
         GameError: there is no such information set, or the belief is not a strategy of the game.
     """
-    (table,) = grid_consequences(game, game.payoffs[None], belief, most)
-    return table[node]
+    if not others:
+        (table,) = grid_consequences(game, game.payoffs[None], belief, most)
+        return table[node]
+    terms = grid_terms(game, game.payoffs[None], belief)
+    own, together = terms.own[0], terms.universalised[0]
+    met = own + terms.behind[0] - terms.ahead[0]  # the mean of the others
+    return _of_plans(_members(game)[node], own.tolist(), together.tolist(), met.tolist(), most)
+
+
+def _of_plans(
+    members: Iterable[tuple[str, Sequence[int]]],
+    own: Sequence[float],
+    together: Sequence[float],
+    met: Sequence[float],
+    most: int,
+) -> Consequences:
+    """Return the rows of each option's plans, with what the others get where `met` is given."""
+    rows = [(name, place) for name, places in members for place in _undominated(places, own, together)]
+    columns = [[column[place] for _, place in rows] for column in (own, together, met) if column]
+    (alone, shared, *third), exact = whole_numbers(columns, most)
+    return Consequences(tuple(name for name, _ in rows), alone, shared, exact, third[0] if third else ())
 
 
 def grid_consequences(
@@ -210,7 +239,7 @@ def grid_consequences(
 
 
 def strategic_consequences(
-    game: StrategicGame, node: str, belief: ArrayLike, most: int = MOST
+    game: StrategicGame, node: str, belief: ArrayLike, most: int = MOST, *, others: bool = False
 ) -> Consequences:
     """Return the consequences of the actions at a node of a game in which all move at once.
 
@@ -222,25 +251,22 @@ def strategic_consequences(
         node: the information set.
         belief: what the others are believed to play, a strategy.
         most: the largest number.
+        others: whether to return what the others get, too.
 
     Raises:
         GameError: there is no such node, or the belief is not a strategy of the game.
     """
-    from ludens.preferences.strategic import alone_and_together
+    from ludens.preferences.strategic import alone_and_together, others_payoffs
 
     asked = game.information_set(node)
     plans = strategic_plans(game)
     own, together = (part.tolist() for part in alone_and_together(game, belief))
-    rows = [
-        (option, own[place], together[place])
+    members = [
+        (option, np.flatnonzero(plans[:, asked.columns.start + number] > 0).tolist())
         for number, option in enumerate(asked.options)
-        for place in _undominated(
-            np.flatnonzero(plans[:, asked.columns.start + number] > 0).tolist(), own, together
-        )
     ]
-    names, *columns = zip(*rows, strict=True)
-    (alone, shared), exact = whole_numbers(columns, most)
-    return Consequences(names, alone, shared, exact=exact)
+    met = others_payoffs(game, belief).tolist() if others else []
+    return _of_plans(members, own, together, met, most)
 
 
 @lru_cache(maxsize=64)

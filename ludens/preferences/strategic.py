@@ -136,6 +136,16 @@ def alone_and_together(game: StrategicGame, belief: ArrayLike) -> tuple[Floats, 
     return _replaced(game, key, 0.0), _replaced(game, key, 1.0)
 
 
+def others_payoffs(game: StrategicGame, belief: ArrayLike) -> Floats:
+    """Return what the others get on average against every pure strategy of one player, in points.
+
+    Raises:
+        GameError: the belief is not a strategy of the game.
+    """
+    own, behind, ahead = _met(game, check_strategy(game, belief).tobytes())
+    return own + behind - ahead
+
+
 def best_mixture(
     game: StrategicGame, preferences: Preferences, belief: ArrayLike
 ) -> tuple[Floats, float] | None:

@@ -66,6 +66,27 @@ def test_best_rows_where_all_move_at_once_are_homo_moraliss_actions(name):
         assert table.best(weights_of(kappa)) == best
 
 
+def test_others_payoffs_are_those_of_the_game_by_hand():
+    """A trust game with T, R, P, S = 80, 50, 30, 20 against a coin: who trusts meets 50 or 80 as first mover
+    and, defecting against trust in half of the cases, 20 or 30 as second.
+    """
+    game = PROTOCOLS["TG1"]
+    table = game_consequences(game, "opening", uniform_belief(game), others=True)
+    plain = game_consequences(game, "opening", uniform_belief(game))
+    unit = table.alone[0] / 45
+    assert table.options == plain.options
+    assert table.others[0] == pytest.approx(unit * ((50 + 80) / 2 + (20 + 30) / 2) / 2)
+    market = Market.symmetric(3)
+    last, grid = np.array([1.5, 1.6, 1.7]), {"1.4": 1.4, "1.8": 1.8}
+    found = price_consequences(market, 0, last, grid, others=True)
+    profits = np.array([market.profits(np.array([price, 1.6, 1.7])) for price in grid.values()])
+    assert found.others[1] / found.alone[1] == pytest.approx(profits[1, 1:].mean() / profits[1, 0], rel=0.02)
+    good = make_env("public_goods-v0").unwrapped.game
+    rows = strategic_consequences(good, good.information_sets[0].label, uniform_strategy(good), others=True)
+    assert rows.others[10] == rows.alone[10]  # the mean contribution
+    assert set(np.diff(rows.others).tolist()) == {2}  # a point brings 0.4 to each of the others
+
+
 def test_rows_of_a_public_good_are_its_payoffs():
     game = make_env("public_goods-v0").unwrapped.game
     table = strategic_consequences(game, game.information_sets[0].label, uniform_strategy(game))

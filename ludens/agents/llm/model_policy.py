@@ -197,7 +197,7 @@ class ModelPolicy(Policy):
     def _by_schema(self, query: ModelQuery) -> bool:
         # A resumed decision asks again in the form in which it asked before, whatever is known by now.
         if (earlier := query.upcoming()) is not None:
-            return earlier.parameters.get("response_format", {"type": ENDING}).get("type") != ENDING
+            return bool(earlier.parameters.get("response_format", {"type": ENDING}).get("type") != ENDING)
         learnt = query.learnt
         return self._wants_schema and learnt.takes_schema is not False and learnt.abilities.schema
 

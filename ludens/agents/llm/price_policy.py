@@ -146,7 +146,7 @@ class PricePolicy(ModelPolicy):
         assert reading.place is not None
         price = prices[prompt.order[reading.place]]
         action = _action(turn, price) if not turn.options else _nearest(turn, price)
-        more = (action,) * (turn.numbers - 1)
+        more = (price,) * (turn.numbers - 1)  # several are asked for without a grid of prices
         return Decision(
             action, further=more, reasoning=reading.reasoning, **self._known(query, prompt.wording)
         )

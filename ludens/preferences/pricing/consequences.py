@@ -49,6 +49,8 @@ def price_consequences(
     last: ArrayLike,
     grid: Mapping[str, float],
     most: int = MOST,
+    *,
+    others: bool = False,
 ) -> Consequences:
     """Return the consequences of each price of a grid.
 
@@ -58,7 +60,15 @@ def price_consequences(
         last: the last prices of all products, shape (J,), in money.
         grid: the prices to choose from, in money, by name.
         most: the largest number.
+        others: whether to return the mean profit of the other firms at the last prices, too.
     """
     own, together = price_profits(market, product, last, list(grid.values()))
-    (alone, shared), exact = whole_numbers([own.tolist(), together.tolist()], most)
-    return Consequences(tuple(grid), alone, shared, exact)
+    columns = [own.tolist(), together.tolist()]
+    if others:
+        owned = [product] if isinstance(product, int) else list(product)
+        rows = np.tile(np.asarray(last, dtype=np.float64), (len(grid), 1))
+        rows[:, owned] = np.array(list(grid.values()))[:, None]
+        rivals = np.delete(market.profits(rows), int(market.owners[owned[0]]), axis=1)
+        columns.append((rivals.mean(axis=1) if rivals.shape[1] else np.zeros(len(grid))).tolist())
+    (alone, shared, *third), exact = whole_numbers(columns, most)
+    return Consequences(tuple(grid), alone, shared, exact, third[0] if third else ())

@@ -181,3 +181,18 @@ def test_a_firm_with_several_products_takes_one_price_from_a_table():
     _, prompt, decision = asked_and_answered(env, "So.\nAnswer: B", PricePolicy, layout="table")
     assert "You sell 2 products" in prompt
     assert decision.further == (decision.action,)
+
+
+def test_the_framing_payoffs_adds_what_the_others_get():
+    settings = {"framing": "payoffs", "order": 0}
+    _, prompt, _ = asked_and_answered(make_env("volunteers_dilemma-v0"), "So.\nAnswer: B", **settings)
+    assert "B: alone 6, all 6, others 7" in prompt
+    assert '"others" is what each of the others gets' in prompt
+    _, prompt, _ = asked_and_answered(make_env("av_dilemma-v0"), "So.\nAnswer: B", **settings)
+    assert ", dead 20" in prompt
+    env = make_env("bertrand", periods=2)
+    _, prompt, decision = asked_and_answered(env, "So.\nAnswer: B", PricePolicy, layout="payoffs")
+    assert ", others " in prompt
+    assert decision.status == "valid"
+    with pytest.raises(WordingError, match="use the framing 'table'"):
+        asked_and_answered(make_env("av_adoption-v0"), "", **settings)

@@ -19,7 +19,15 @@ from typing import Any, Literal
 
 from ludens.agents.llm.prompts.mechanisms import FOLDER, Mechanical, around
 from ludens.agents.llm.prompts.own import FRAMING, OwnTemplate, own_labels
-from ludens.agents.llm.prompts.surfaces import TABLE, is_table, is_varied, neutral_words, surface
+from ludens.agents.llm.prompts.surfaces import (
+    PAYOFFS,
+    TABLE,
+    is_table,
+    is_varied,
+    neutral_words,
+    shows_others,
+    surface,
+)
 from ludens.agents.llm.prompts.tables import PROGRAMS, Table, show, table_of
 from ludens.agents.llm.prompts.templates import WORDINGS, Prompt, WordingError
 from ludens.agents.llm.prompts.tree import LabelledTree, rotation
@@ -61,7 +69,7 @@ def check_framing(framing: str) -> str:
     """
     drawn = isinstance(framing, str) and (is_table(framing) or is_varied(framing))
     if not drawn and framing not in framings() and framing not in paraphrases():
-        known = ", ".join((*framings(), TABLE))
+        known = ", ".join((*framings(), TABLE, PAYOFFS))
         raise WordingError(f"There is no framing {framing!r}; choose one of {known}.")
     return framing
 
@@ -139,7 +147,8 @@ def _rendered(
     turn = worded(asked.turn)
     if template is None and is_table(framing):
         asking = {"reasoning": reasoning, "format": format, "belief": belief}
-        return render_table(table_of(turn, order), framing, order, persona=persona, asking=asking)
+        table = table_of(turn, order, others=shows_others(framing))
+        return render_table(table, framing, order, persona=persona, asking=asking)
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template), turn)
     most = max(len(turn.options), *(len(node.options) for node in _sets(turn)), 0)
     source = _lettered(source, turn, most)
@@ -279,7 +288,7 @@ def _tabled_scale(
     how = surface(framing)
     labels = PROGRAMS if asking["scale"] == "allocation" else ()
     answering = {"labels": labels, **asking}
-    shown = show(table_of(turn, order), how)
+    shown = show(table_of(turn, order, others=shows_others(framing)), how)
     text = f"{shown.text}\n{WORDINGS.render('answer_scale.j2', answering)}"
     asked = _Asked(_of_table(framing, labels), persona, "again_scale.j2", answering)
     return _prompt(text, asked, labels, rotation(2, order), ())

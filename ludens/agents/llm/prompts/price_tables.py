@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ludens.agents.llm.prompts.games import render_table
+from ludens.agents.llm.prompts.surfaces import shows_others
 from ludens.agents.llm.prompts.tables import GRID, Table, market_table
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.agents.pricing.view import market_views, usual_prices
@@ -19,21 +20,21 @@ from ludens.envs.pricing.theory.benchmarks import nash_prices
 from ludens.preferences.pricing.consequences import price_consequences
 
 
-def price_table(turn: Turn) -> Table:
-    """Return the table of a firm's turn.
+def price_table(turn: Turn, *, others: bool = False) -> Table:
+    """Return the table of a firm's turn, with the mean profit of its rivals if `others`.
 
     Raises:
         UsageError: the turn is not one of a market.
     """
-    view, *others = market_views(turn)
-    places = [view.place, *(other.place for other in others)]
+    view, *more = market_views(turn)
+    places = [view.place, *(other.place for other in more)]
     last = view.charged[-1] if len(view.charged) else np.full(view.market.products, np.nan)
     last = np.array([view.announced.get(product, last[product]) for product in view.active])
     last = np.where(np.isfinite(last), last, nash_prices(view.present))
-    found = price_consequences(view.present, places, last, price_grid(turn))
+    found = price_consequences(view.present, places, last, price_grid(turn), others=others)
     table = market_table(found, view.cost, np.delete(last, places).tolist())
-    if others:
-        costs = " and ".join(f"{other.cost:.4g}" for other in others)
+    if more:
+        costs = " and ".join(f"{other.cost:.4g}" for other in more)
         several = (
             f"You sell {len(places)} products, the others at costs of {costs}, and take one price for all."
         )
@@ -65,7 +66,7 @@ def render_price_table(
 
     Args:
         turn: what the firm may know.
-        framing: ``table`` or one of its surfaces.
+        framing: ``table``, ``payoffs`` or one of their surfaces.
         persona: a name from `personas`, or a text, put into the system message.
         reasoning: ask for thoughts before the answer.
 
@@ -75,7 +76,7 @@ def render_price_table(
     Raises:
         UsageError: as `price_table`.
     """
-    table = price_table(turn)
+    table = price_table(turn, others=shows_others(framing))
     prompt = render_table(
         table, framing, persona=persona, asking={"reasoning": reasoning, "format": "letter"}
     )

@@ -2,7 +2,8 @@
 
 A *surface* is the way in which the same content is said: labels, names of columns, form and order of rows,
 units, sentences around them, numbers in words, sentences without meaning for the decision. ``table`` is the
-plain one, and ``table/17`` that of the number 17; the same number gives the same surface everywhere. The
+plain one, and ``table/17`` that of the number 17; the same number gives the same surface everywhere.
+``payoffs/17`` says the same with a third number in each row, what the others get. The
 sentences stand in ``wordings/table/grammar.toml``. ``varied/17`` says the neutral framing of game trees in
 other words in the same way (``wordings/varied/grammar.toml``).
 """
@@ -18,7 +19,7 @@ from typing import Any
 
 from ludens.agents.llm.prompts.templates import WORDINGS
 
-TABLE, VARIED = "table", "varied"
+TABLE, PAYOFFS, VARIED = "table", "payoffs", "varied"
 
 WORDED = 0.15
 """Share of the surfaces whose numbers are written in words."""
@@ -45,9 +46,16 @@ _TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eigh
 
 
 def is_table(framing: str) -> bool:
-    """Return whether a framing is `table` or one of its surfaces."""
+    """Return whether a framing is `table`, `payoffs`, which adds what the others get, or one of their
+    surfaces.
+    """
     head, _, number = framing.partition("/")
-    return head == TABLE and (framing == TABLE or number.isdecimal())
+    return head in (TABLE, PAYOFFS) and (framing == head or number.isdecimal())
+
+
+def shows_others(framing: str) -> bool:
+    """Return whether a framing is `payoffs` or one of its surfaces."""
+    return is_table(framing) and framing.startswith(PAYOFFS)
 
 
 def is_varied(framing: str) -> bool:
@@ -112,6 +120,7 @@ class Surface:
         sequence: the order of rows.
         said: the other choices, by name.
         worded: whether numbers below 100 are written in words.
+        others: whether a third number says what the others get.
     """
 
     number: int | None
@@ -122,6 +131,7 @@ class Surface:
     sequence: str
     said: Mapping[str, str]
     worded: bool
+    others: bool = False
 
     def __hash__(self) -> int:
         return hash(self.number)
@@ -139,7 +149,7 @@ class Surface:
 
 @lru_cache(maxsize=4096)
 def surface(framing: str) -> Surface:
-    """Return the surface of a framing's name, `table` or ``table/17``."""
+    """Return the surface of a framing's name, `table` or ``table/17``, or of `payoffs` in the same words."""
     _, _, name = framing.partition("/")
     number = int(name) if name else None
     words = grammar()
@@ -167,7 +177,15 @@ def surface(framing: str) -> Surface:
         at_once[0] if number is None else random.Random(f"at once {number}").choice(at_once)
     )
     return Surface(
-        number, tuple(letters.split()), alone, together, row, sequence, said | {"aside": aside}, worded
+        number,
+        tuple(letters.split()),
+        alone,
+        together,
+        row,
+        sequence,
+        said | {"aside": aside},
+        worded,
+        shows_others(framing),
     )
 
 

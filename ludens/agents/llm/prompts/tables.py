@@ -109,10 +109,16 @@ def show(table: Table, surface: Surface, order: int = 0) -> Shown:
     ranked = sorted(range(len(found.options)), key=lambda row: rank[found.options[row]])
     placed = [ranked[place] for place in surface.order(len(ranked))]
     rows = tuple((called[found.options[row]], found.alone[row], found.together[row]) for row in placed)
+    third = "dead" if domain_of_lives(table) else "others"
+    if surface.others and not found.others:
+        raise WordingError(
+            "The framing 'payoffs' does not know what the others get here: use the framing 'table'."
+        )
     lines = [
         surface.write_row(
             _titled(called[name], table.words.get(name, "")), found.alone[row], found.together[row]
         )
+        + (f", {third} {found.others[row]}" if surface.others else "")
         for row in placed
         for name in (found.options[row],)
     ]
@@ -124,9 +130,17 @@ def show(table: Table, surface: Surface, order: int = 0) -> Shown:
         a=surface.alone, b=surface.together, unit=said[f"{prefix}_units"], given=given
     )
     several = [said["plans"]] if len(rows) > len(names) else []
+    if surface.others:
+        meant = "how many die" if third == "dead" else "what each of the others gets on average"
+        several.append(f'"{third}" is {meant} if you alone act so.')
     top = " ".join(filter(None, [intro[:1].upper() + intro[1:], said["aside"], explained, *several]))
     text = "\n".join([top, "", *lines, "", table.question or said["asks"]])
     return Shown(text, labels, shown, rows)
+
+
+def domain_of_lives(table: Table) -> bool:
+    """Return whether a table is about who lives."""
+    return table.domain == "vehicles"
 
 
 def _opening(table: Table, surface: Surface) -> str:
@@ -147,26 +161,29 @@ def _titled(label: str, words: str) -> str:
     return f"{label} ({words})" if words and words != label else label
 
 
-def table_of(turn: Turn, order: int = 0) -> Table:
+def table_of(turn: Turn, order: int = 0, *, others: bool = False) -> Table:
     """Return the table of a turn.
 
     Args:
         turn: of a game tree, a game in which all move at once, the adoption game, a dilemma of the studies or
             a scenario of the Moral Machine; for markets see `ludens.agents.llm.prompts.price_tables`.
         order: the number of the order in which a dilemma's programs are listed, where points are shared out.
+        others: whether the table has what the others get, too.
 
     Raises:
         WordingError: the turn's game has no table.
     """
     game = turn.game
     if isinstance(game, GameTree):
-        return _game_table(turn, game)
+        return _game_table(turn, game, others)
     if isinstance(game, StrategicGame):
-        return _strategic_table(turn, game)
+        return _strategic_table(turn, game, others)
     if isinstance(game, MoralScenario):
-        return _scenario_table(turn, game)
-    if isinstance(turn.facts.get("vignette"), Vignette):
-        return dilemma_table(turn.facts["vignette"], order)
+        first, second = game.groups
+        return _with_dead(_scenario_table(turn, game), (second.humans, first.humans))
+    vignette = turn.facts.get("vignette")
+    if isinstance(vignette, Vignette):
+        return _with_dead(dilemma_table(vignette, order), (vignette.pedestrians, vignette.riders))
     if isinstance(game, AdoptionGame):
         return _adoption_table(turn, game)
     raise WordingError(
@@ -174,17 +191,22 @@ def table_of(turn: Turn, order: int = 0) -> Table:
     )
 
 
-def _game_table(turn: Turn, game: GameTree) -> Table:
+def _with_dead(table: Table, dead: tuple[int, int]) -> Table:
+    """Return the table of two acts with how many die, if harm is certain."""
+    return replace(table, consequences=replace(table.consequences, others=dead))
+
+
+def _game_table(turn: Turn, game: GameTree, others: bool) -> Table:
     from ludens.preferences.beliefs import uniform_belief
     from ludens.preferences.consequences import game_consequences
 
     if len(turn.options) != len(game.information_set(turn.node).options):
         raise WordingError(f"The framing 'table' shows all options of {turn.node!r}, and some are missing.")
-    found = game_consequences(game, turn.node, uniform_belief(game))
+    found = game_consequences(game, turn.node, uniform_belief(game), others=others)
     return _told(turn, game_table(found, tuple(option.name for option in turn.options), len(game.roles) - 1))
 
 
-def _strategic_table(turn: Turn, game: StrategicGame) -> Table:
+def _strategic_table(turn: Turn, game: StrategicGame, others: bool) -> Table:
     from ludens.preferences.consequences import strategic_consequences
 
     amount = turn.scale is not None
@@ -195,7 +217,7 @@ def _strategic_table(turn: Turn, game: StrategicGame) -> Table:
         )
     if len(turn.options) != len(game.information_set(turn.node).options):
         raise WordingError(f"The framing 'table' shows all options of {turn.node!r}, and some are missing.")
-    found = strategic_consequences(game, turn.node, uniform_strategy(game))
+    found = strategic_consequences(game, turn.node, uniform_strategy(game), others=others)
     if amount and len(found.options) > AMOUNTS:  # as many of them, at equal distances
         found = found.part(np.unique(np.linspace(0, len(found.options) - 1, AMOUNTS).round().astype(int)))
     names = tuple(dict.fromkeys(found.options)) if amount else tuple(option.name for option in turn.options)
