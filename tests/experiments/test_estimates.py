@@ -155,7 +155,7 @@ def test_a_bias_on_top_of_preferences_leaves_them_recognisable():
 
     found = reveal(of_rule(rule))
     assert found.reason == ""
-    assert found.parameters["kappa"].value == pytest.approx(0.5, abs=0.2)
+    assert found.parameters["kappa"].value == pytest.approx(0.5, abs=0.15)
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.3, 0.5])
