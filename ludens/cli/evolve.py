@@ -146,7 +146,7 @@ def evolve_types(
     from ludens.experiments.populations.evolve import EvolveStudy
     from ludens.experiments.populations.evolve_config import EvolveConfig
 
-    if payoffs.endswith(".db"):
+    if payoffs.rstrip("/").endswith(".db"):
         from ludens.experiments.populations.measured import measured_payoffs
 
         if names is not None:

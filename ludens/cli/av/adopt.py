@@ -105,7 +105,7 @@ def adopt(
     from ludens.experiments.av.adoption_result import check_target, to_json, write_csv
     from ludens.experiments.av.adoption_terminal import print_adoption, rounds_bar
 
-    stored = [agent for agent in agents if agent.endswith(".db")]
+    stored = [agent for agent in agents if agent.rstrip("/").endswith(".db")]
     if stored:
         if len(agents) > 1:
             raise UsageError(f"{stored[0]} is a run, which is read alone: leave the other names out.")
