@@ -111,7 +111,7 @@ SMALL = Sizes(
 
 QUICK: Mapping[str, Any] = MappingProxyType(
     {
-        "examples": 240,
+        "examples": 192,
         "domains": ("games", "av", "pricing"),
         "surfaces": 100,
         "replay": 1.0,
