@@ -38,6 +38,7 @@ Process = Literal["moran", "pairwise", "wright_fisher"]
 
 _RARE = 0.05  # changes below this probability per event are waited for in one draw
 _AFRESH = 1024  # changes after which weights are computed anew at the latest, or rounding errors would add up
+_LOOK = 64  # events after which it is seen whether changes have become rare
 _ONE = np.uint64(1)
 
 PROCESSES: tuple[Process, ...] = ("moran", "pairwise", "wright_fisher")
@@ -160,7 +161,9 @@ def simulate(
         up, down = _steps(process, slopes, own, population, mutation)
         mutants = _two_types(up, down, int(counts[1]), times, key)
         return times, np.stack([population - mutants, mutants], axis=1)
-    return times, _many_types(process == "moran", slopes, own, counts, times, mutation, key)
+    if process == "moran":
+        return times, _many_moran(slopes, own, counts, times, mutation, key)
+    return times, _many_pairwise(slopes, own, counts, times, mutation, key)
 
 
 def _generations(
@@ -240,10 +243,86 @@ def _two_types(up: Any, down: Any, start: int, times: Any, key: Any) -> Any:
 
 
 @compiled
-def _many_types(
-    moran: bool, slopes: Any, own: Any, counts: Any, times: Any, mutation: float, key: Any
-) -> Any:
-    """Return the counts of all types at the given generations."""
+def _many_moran(slopes: Any, own: Any, counts: Any, times: Any, mutation: float, key: Any) -> Any:
+    """Return the counts of all types at the given generations, of the Moran process.
+
+    Who is copied and who is replaced are drawn by themselves, which takes no table of all replacements. Where
+    few events change anything, that table gives the next change; it is looked for after every `_LOOK` events.
+    """
+    types, population = counts.size, counts.sum()
+    kept = np.empty((times.size, types), np.int64)
+    weights, copies = np.empty(types), np.empty(types)
+    rates, growth = np.zeros((types, types)), np.empty((types, types, types))
+    for new in range(types):
+        for old in range(types):
+            for i in range(types):
+                growth[new, old, i] = np.exp(slopes[i, new] - slopes[i, old])
+    clock, row, place = 0, 0, np.uint64(0)
+    # Weights are changed by multiplication, and computed anew before they could overflow.
+    afresh = int(min(_AFRESH, max(1.0, 100 / (1e-9 + 2 * np.abs(slopes).max()))))
+    since, looked, rare, change, total = afresh, _LOOK, False, 1.0, 0.0
+    kind = types / mutation if mutation > 0.0 else 0.0
+    rest = 1 / (1 - mutation) if mutation < 1.0 else 0.0
+    while row < times.size:
+        end = times[row] * population
+        while clock < end:
+            if since >= afresh:
+                _weigh(slopes, own, counts, weights)
+                since = 0
+                total = 0.0
+                for i in range(types):
+                    copies[i] = counts[i] * weights[i]
+                    total += copies[i]
+            if rare or looked >= _LOOK:
+                change = _rates(True, counts, weights, population, mutation, rates)
+                rare, looked = change < _RARE, 0
+            drawn = uniform(key, place)
+            place += _ONE
+            new, old = types - 1, types - 1
+            if rare:
+                if change <= 0.0:
+                    clock = end
+                    break
+                steps = np.log(1 - drawn) / np.log1p(-change)
+                if steps >= end - clock:
+                    clock = end
+                    break
+                clock += int(steps) + 1
+                old, new = _drawn(rates, uniform(key, place) * change)
+                place += _ONE
+            else:
+                clock += 1
+                looked += 1
+                if drawn < mutation:
+                    new = min(int(drawn * kind), types - 1)
+                else:
+                    # Without branches, which a processor could not foresee.
+                    left, reached, new = (drawn - mutation) * rest * total, 0.0, 0
+                    for i in range(types - 1):
+                        reached += copies[i]
+                        new += int(left >= reached)
+                member, passed, old = np.int64(uniform(key, place) * population), np.int64(0), 0
+                place += _ONE
+                for i in range(types - 1):
+                    passed += counts[i]
+                    old += int(member >= passed)
+            if old != new:
+                counts[old] -= 1
+                counts[new] += 1
+                since += 1
+                total = 0.0
+                for i in range(types):
+                    weights[i] *= growth[new, old, i]
+                    copies[i] = counts[i] * weights[i]
+                    total += copies[i]
+        kept[row] = counts
+        row += 1
+    return kept
+
+
+@compiled
+def _many_pairwise(slopes: Any, own: Any, counts: Any, times: Any, mutation: float, key: Any) -> Any:
+    """Return the counts of all types at the given generations, by pairwise comparison."""
     types, population = counts.size, counts.sum()
     kept = np.empty((times.size, types), np.int64)
     weights, growth = np.empty(types), np.exp(slopes)
@@ -260,7 +339,7 @@ def _many_types(
                 if since >= afresh:
                     _weigh(slopes, own, counts, weights)
                     since = 0
-                change = _rates(moran, counts, weights, population, mutation, rates)
+                change = _rates(False, counts, weights, population, mutation, rates)
                 changed = False
             drawn = uniform(key, place)
             place += _ONE
