@@ -9,7 +9,7 @@ import typer
 
 from ludens.cli.application import app
 from ludens.cli.blocks import CarryingOutOptions, with_blocks
-from ludens.cli.options import Concurrency, Csv, Json, Out, Seed, assignments, numbers
+from ludens.cli.options import Concurrency, Csv, Json, Out, Seed, assignments, is_run, numbers
 from ludens.cli.studies import PrintConfig, carry_out, given
 from ludens.errors import UsageError
 
@@ -146,7 +146,7 @@ def evolve_types(
     from ludens.experiments.populations.evolve import EvolveStudy
     from ludens.experiments.populations.evolve_config import EvolveConfig
 
-    if payoffs.rstrip("/").endswith(".db"):
+    if is_run(payoffs):
         from ludens.experiments.populations.measured import measured_payoffs
 
         if names is not None:

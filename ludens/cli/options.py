@@ -110,6 +110,13 @@ def policy_texts(text: str) -> list[str]:
     return policies
 
 
+def is_run(text: str) -> bool:
+    """Return whether an argument names a run, and not a policy or numbers: a file or a folder, which shells
+    complete with a slash, or a compressed copy.
+    """
+    return Path(text).suffix.lower() in {".db", ".xz"}
+
+
 def refuse_given(ctx: typer.Context, options: Collection[str | None], why: str) -> None:
     """Refuse options that have no effect, if they were given on the command line.
 

@@ -22,6 +22,7 @@ from ludens.cli import main
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import (
     EpisodeSpec,
+    NoRunError,
     Run,
     Store,
     StoreError,
@@ -31,6 +32,7 @@ from ludens.experiments import (
     resume,
     run_study,
 )
+from ludens.experiments.runs import database
 from ludens.experiments.runs.budget import BudgetSpentError
 from ludens.experiments.runs.commits import Commits
 from ludens.experiments.runs.database import HEAD, connect, shard_file
@@ -319,6 +321,73 @@ def test_a_shard_that_is_missing_or_damaged_is_one_sentence(path, damage, senten
         assert main([command, str(path)]) in {1, 2}
     assert "Traceback" not in capsys.readouterr().err
     assert names(path.parent) == ["run.db"]
+
+
+@pytest.mark.parametrize("extended", [True, False], ids=["a newer shard", "an older shard"])
+def test_a_file_from_before_the_run_was_extended_is_one_sentence(path, extended, capsys):
+    play("trust-v0", "random", episodes=5, path=path, shards=2)
+    old = path.with_name("old.db")
+    shutil.copytree(path, old)
+    extend(path, episodes=9)
+    name = HEAD if extended else "shard-1.db"
+    shutil.copy(old / name, path / name)
+    what = rf"{HEAD} does not know" if extended else "lacks episode 7"
+    with pytest.raises(StoreError, match=rf"run\.db is damaged \(shard-[01]\.db .*{what}\): restore"):
+        Run(path)
+    for command in ("report", "show", "resume", "export", "replay"):
+        assert main([command, str(path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.count("is damaged") == 5
+    assert "defect" not in printed.err
+
+
+def test_a_run_is_read_while_another_process_extends_it(path, monkeypatch):
+    play("trust-v0", "random", episodes=5, path=path, shards=2)
+    seen, real = [], database._numbers
+
+    def extends_meanwhile(opened, *keys, **where):
+        if keys == ("planned",) and not seen:
+            seen.append(opened)
+            before = real(opened, *keys, **where)
+            extend(path, episodes=9)
+            return before
+        return real(opened, *keys, **where)
+
+    monkeypatch.setattr(database, "_numbers", extends_meanwhile)
+    assert len(Run(path).episodes()) == 9
+    assert seen
+
+
+def test_a_folder_around_a_run_of_one_file_is_no_run(path):
+    create_run(path, "play", {}, SPECS).close()
+    with pytest.raises(NoRunError, match=r"is a folder with a run in it: name the run, .*run\.db"):
+        Run(path.parent)
+
+
+def test_a_run_of_one_file_has_one_shard(tmp_path):
+    for name, begun in (("none", None), ("one", 1)):
+        path = play("trust-v0", "random", episodes=2, path=tmp_path / f"{name}.db", shards=begun).path
+        for number in (1, None):
+            assert len(resume(path, shards=number).episodes()) == 2
+        assert len(extend(path, shards=1 if begun is None else None, episodes=3).episodes()) == 3
+        with pytest.raises(UsageError, match="keeps the number of files"):
+            resume(path, shards=2)
+
+
+def test_a_run_is_told_from_other_arguments_also_with_a_slash_and_compressed(tmp_path, capsys):
+    path = tmp_path / "t.db"
+    assert main(["tournament", "tit_for_tat", "always_defect", "--shards", "2", "--out", str(path)]) == 0
+    assert main(["export", str(path), "--replayable"]) == 0
+    capsys.readouterr()
+    told = []
+    for number, source in enumerate((path, f"{path}/", f"{path}.xz")):
+        out = tmp_path / f"e{number}.db"
+        assert main(["evolve", "types", str(source), "--json", "--out", str(out)]) == 0
+        capsys.readouterr()
+        told.append(Run(out).final_table())
+    assert told[0] == told[1] == told[2]
+    assert main(["av", "adopt", f"{path}/"]) == 2
+    assert "is a run of tournament, not of adopt" in capsys.readouterr().err
 
 
 def test_a_file_of_a_folder_is_no_run_of_its_own(store, path):

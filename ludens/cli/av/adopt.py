@@ -10,7 +10,7 @@ import typer
 from ludens.agents.registry import policy_names
 from ludens.cli.av.ask import av_app
 from ludens.cli.blocks import BudgetOptions, CarryingOutOptions, ModelOptions, block_names, with_blocks
-from ludens.cli.options import Concurrency, Json, Persona, Seed, refuse_given
+from ludens.cli.options import Concurrency, Json, Persona, Seed, is_run, refuse_given
 from ludens.cli.printing import console, print_json
 from ludens.cli.studies import PrintConfig, carry_out, given, print_run
 from ludens.errors import UsageError
@@ -105,7 +105,7 @@ def adopt(
     from ludens.experiments.av.adoption_result import check_target, to_json, write_csv
     from ludens.experiments.av.adoption_terminal import print_adoption, rounds_bar
 
-    stored = [agent for agent in agents if agent.rstrip("/").endswith(".db")]
+    stored = [agent for agent in agents if is_run(agent)]
     if stored:
         if len(agents) > 1:
             raise UsageError(f"{stored[0]} is a run, which is read alone: leave the other names out.")
@@ -189,9 +189,10 @@ def _draw(run: Path, figure: Path | None) -> None:
     """Draw a run, by default beside its file."""
     from ludens.experiments.av.adoption_figures import save_figure
     from ludens.experiments.av.adoption_study import AdoptionStudy
+    from ludens.experiments.runs.files import beside
     from ludens.experiments.study.engine import load_result
 
-    drawn = save_figure(load_result(AdoptionStudy, run), figure or run.with_suffix(".png"))
+    drawn = save_figure(load_result(AdoptionStudy, run), figure or beside(run, ".png"))
     console(stderr=True).print(f"Drew {' and '.join(map(str, drawn))}.", highlight=False, soft_wrap=True)
 
 

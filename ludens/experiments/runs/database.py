@@ -140,6 +140,8 @@ def _address(file: Path, *, write: bool) -> str:
 def _attach(database: Database, folder: Path, *, write: bool) -> None:
     """Open the shards of a run beside its manifest, and lay the views over their tables."""
     run, count, planned = _numbers(database, "id", "shards", "planned")
+    if count is planned is None:
+        raise NoRunError(f"{folder} is a folder with a run in it: name the run, {folder / HEAD}.")
     if not isinstance(count, int) or not 1 <= count <= MOST_SHARDS or not isinstance(planned, int):
         raise StoreError(_damaged(folder, "its manifest does not say how many files it has"))
     files = {"main": folder / HEAD}
@@ -159,12 +161,42 @@ def _attach(database: Database, folder: Path, *, write: bool) -> None:
             raise StoreError(f"{file} belongs to another run, or in another place: restore it from a copy.")
         files[name] = file
     database.files, database.shards = files, count
+    _check_age(database, folder)
     for table in ("episodes", "decisions", "calls", "texts"):
         parts = (f"SELECT * FROM {shard_name(number)}.{table}" for number in range(count))
         # Episodes that were to be added when the process died are no part of the run yet.
         planned_only = f" WHERE episode < ({_PLANNED})" if table == "episodes" else ""
         query = " UNION ALL ".join(part + planned_only for part in parts)
         database.execute(f"CREATE TEMP VIEW {table} AS {query}")
+
+
+def _check_age(database: Database, folder: Path) -> None:
+    """See that the files of a folder belong together: that none is a copy from before the run was extended.
+
+    Another process may just extend it, which first writes the shards, then the manifest, and then decides.
+
+    Raises:
+        StoreError: one is older than another.
+    """
+    decided = [
+        database.execute(
+            f"SELECT max(last) FROM (SELECT max(episode) AS last FROM {name}.decisions "
+            f"UNION ALL SELECT max(episode) FROM {name}.calls)"
+        ).fetchone()[0]
+        for name in map(shard_name, range(database.shards))
+    ]
+    (planned,) = _numbers(database, "planned")
+    for number, known in enumerate(decided):
+        name = shard_file(folder, number).name
+        if known is not None and known >= planned:
+            raise StoreError(_damaged(folder, f"{name} holds episode {known}, which {HEAD} does not know"))
+        (last,) = database.execute(
+            f"SELECT max(episode) FROM {shard_name(number)}.episodes WHERE episode < ?",
+            (min(planned, 1 << 62),),
+        ).fetchone()
+        expected = planned - 1 - (planned - 1 - number) % database.shards
+        if expected >= 0 and last != expected:
+            raise StoreError(_damaged(folder, f"{name} lacks episode {expected}"))
 
 
 _PLANNED = "SELECT CAST(value AS INTEGER) FROM main.manifest WHERE key = 'planned'"

@@ -264,17 +264,18 @@ class Store:
         """Add episodes, with the configuration that they come from, whole or not at all; `addresses` as in
         `set_addresses`.
         """
-        if self._database.shards:
-            self._add_first(specs)
-        with self._writing() as database:
-            if database.shards:
-                _set(database, "planned", _planned(specs, read_manifest(database)["planned"]))
-            else:
-                _add(database, specs)
-            _set(database, "config", config)
-            _set(database, "addresses", list(addresses))
-            _set(database, "status", "running")
-            _set(database, "detail", "")
+        with self._durably():
+            if self._database.shards:
+                self._add_first(specs)
+            with self._writing() as database:
+                if database.shards:
+                    _set(database, "planned", _planned(specs, read_manifest(database)["planned"]))
+                else:
+                    _add(database, specs)
+                _set(database, "config", config)
+                _set(database, "addresses", list(addresses))
+                _set(database, "status", "running")
+                _set(database, "detail", "")
 
     def set_addresses(self, addresses: Sequence[Mapping[str, Any]]) -> None:
         """Keep which models are reached elsewhere than the configuration says."""
@@ -335,15 +336,22 @@ class Store:
                 database.execute(f"PRAGMA {shard_name(number)}.wal_checkpoint").fetchall()
 
     def _add_first(self, specs: Sequence[EpisodeSpec]) -> None:
-        """Write further episodes into a folder's files, durably against the end of the machine too: they
-        become part of the run when its manifest counts them, and are written over if that never comes.
+        """Write further episodes into a folder's files: they become part of the run when its manifest counts
+        them, and are written over if that never comes.
+        """
+        with self._writing() as database:
+            for number in range(database.shards):
+                _add(database, _share(specs, number, database.shards), shard_name(number))
+
+    @contextmanager
+    def _durably(self) -> Iterator[None]:
+        """Write durably against the end of the machine too while the block runs: no file of a folder falls
+        behind the others then.
         """
         with self._reading() as database:
             _set_up(database, "FULL")
         try:
-            with self._writing() as database:
-                for number in range(database.shards):
-                    _add(database, _share(specs, number, database.shards), shard_name(number))
+            yield
         finally:
             with self._reading() as database:
                 _set_up(database)

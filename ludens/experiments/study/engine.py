@@ -143,8 +143,8 @@ def _check_files(run: Run, changes: Mapping[str, Any]) -> None:
     Raises:
         UsageError: it is to have another number of them.
     """
-    begun = run.manifest["config"].get("shards")
-    if changes.get("shards", begun) != begun:
+    begun = run.manifest["config"].get("shards") or 1
+    if (changes.get("shards") or begun) != begun:
         raise UsageError(f"{run.path} keeps the number of files that it was begun with: leave shards out.")
 
 
