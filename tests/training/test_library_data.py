@@ -12,6 +12,7 @@ import pytest
 from ludens.agents.llm.prompts.games import render, render_scale
 from ludens.cli import main
 from ludens.envs import LIBRARY, questions
+from ludens.envs.strategic.expectations import is_exact
 from ludens.errors import UsageError
 from ludens.preferences import (
     HOMO_ECONOMICUS,
@@ -131,6 +132,22 @@ def test_numbers_that_are_no_payoffs_are_drawn_near_published_ones():
         assert 0.01 <= m <= 1.13
     for game in draw_games(LIBRARY["stag_hunt"], payoffs, 20, rng):
         assert set(game.parameters.values()) <= set(map(float, range(1, 10)))
+
+
+def test_games_whose_payoffs_are_means_over_draws_are_not_drawn():
+    rng = np.random.default_rng(0)
+    (payoffs,) = ranges_of((1, 9))
+    assert not is_exact(LIBRARY["beauty_contest"].game("BC2"))
+    for game in draw_games(LIBRARY["beauty_contest"], payoffs, 10, rng):
+        assert is_exact(game)
+
+
+def test_a_split_that_no_game_falls_to_is_named():
+    """Of 25 different battles of the sexes, none falls to the validation split of this seed."""
+    with pytest.raises(UsageError, match=r"of battle_of_the_sexes falls to the validation split: .* seed"):
+        build_dataset(
+            HOMO_ECONOMICUS, families=["battle_of_the_sexes"], examples=20, validation=3, test=5, seed=1
+        )
 
 
 def test_what_cannot_be_written_is_said_in_one_sentence():

@@ -312,6 +312,13 @@ def _plan_splits(
         for label in label_games(games, builder.preferences, builder.belief):
             if plain or label.relative_margin >= FINEST:
                 labels[split_of(label.key, seed, shares)].append(label)
+    usable = {name: [each for each in found if builder.takes(each)] for name, found in labels.items()}
+    bare = [name for name, count in wanted.items() if count and not usable[name]]
+    if bare and any(usable.values()):
+        raise UsageError(
+            f"None of the few different games of {', '.join(family.name for family in kinds)} falls to the "
+            f"{bare[0]} split: widen the payoffs, name other games as well, or choose another seed."
+        )
     picker = np.random.default_rng(pick_seed)
     return {
         name: builder.plan(labels[name], count, near, near_margin, picker) for name, count in wanted.items()
@@ -391,13 +398,17 @@ class ExampleBuilder:
         self._terms: dict[tuple[object, ...], Terms] = {}
         self._cases: dict[tuple[object, ...], Case] = {}
 
+    def takes(self, label: Label) -> bool:
+        """Return whether examples are made of a label: one without a tie, unless ties are split."""
+        return self.ties == "split" or not label.tied
+
     def plan(
         self, labels: Sequence[Label], count: int, near: float, near_margin: float, rng: np.random.Generator
     ) -> list[PlannedLabel]:
         """Plan a number of examples, balanced over information sets, optimal options, orders and
         framings.
         """
-        kept = [label for label in labels if self.ties == "split" or not label.tied]
+        kept = [label for label in labels if self.takes(label)]
         if not count:
             return []
         if not kept:

@@ -25,6 +25,7 @@ import numpy as np
 
 from ludens.envs import FAMILIES, LIBRARY, PROTOCOLS, AnyGame, GameError, GameTree
 from ludens.envs.games import AnyFamily
+from ludens.envs.strategic.expectations import is_exact
 from ludens.envs.strategic.game import StrategicGame
 from ludens.errors import UsageError
 from ludens.preferences import Preferences
@@ -194,7 +195,8 @@ def _keys(games: tuple[AnyGame, ...]) -> frozenset[str]:
 def draw_games(
     family: AnyFamily, payoffs: Payoffs, most: int, rng: np.random.Generator
 ) -> tuple[AnyGame, ...]:
-    """Draw up to `most` different games of a family in random order, none of them reserved.
+    """Draw up to `most` different games of a family in random order, none of them reserved, and none whose
+    expected payoffs are known as means over draws alone.
 
     If few payoffs are possible, all of them are listed; otherwise they are drawn uniformly among those that
     satisfy the family's own conditions. Where the numbers of a family are no payoffs, they are drawn near
@@ -216,7 +218,7 @@ def draw_games(
     games: list[AnyGame] = []
     for row in rows:
         game = family.game(payoffs=row)
-        if game_key(game) not in reserved:
+        if _is_exact(game) and game_key(game) not in reserved:
             games.append(game)
             if len(games) == most:
                 break
@@ -241,16 +243,22 @@ def _near_published(family: AnyFamily, most: int, rng: np.random.Generator) -> t
             game = family.game(payoffs=numbers)
         except GameError:  # numbers that pass the family's own check can still ask for too many actions
             continue
-        if (key := game_key(game)) not in keys:
+        if _is_exact(game) and (key := game_key(game)) not in keys:
             keys.add(key)
             games.append(game)
             if len(games) == most:
                 break
     if not games:
         raise UsageError(
-            f"No numbers near those of {', '.join(family.protocols)} make a new game of {family.name}."
+            f"No numbers near those of {', '.join(family.protocols)} make a new game of {family.name} whose "
+            "expected payoffs can be computed exactly."
         )
     return tuple(games)
+
+
+def _is_exact(game: AnyGame) -> bool:
+    """Return whether the best options of a game can be told for sure."""
+    return not isinstance(game, StrategicGame) or is_exact(game)
 
 
 def _near(value: float, whole: bool, rng: np.random.Generator) -> float:
