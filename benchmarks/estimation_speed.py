@@ -1,20 +1,24 @@
 """Fits of preferences, compared with the script that a researcher would write, on the same choices.
 
     python benchmarks/estimation_speed.py [--data CHOICES.csv --drop SUBJECTS.csv] [--starts 3] [--rows N]
+    python benchmarks/estimation_speed.py --large
 
 The data are 160 subjects × 117 choices between two allocations, with three types, simulated in the form of
 the experiment of Bruhin, Fehr & Schunk (2019), or with --data the experiment's own table. The script computes
 the log-likelihood of all rows in vectorised numpy and maximises it by `scipy.optimize.minimize` (BFGS,
 numerical gradients, log-precision); for single subjects in a loop; for types by EM with such fits as M-steps,
-until a step gains less than 1e-9. A fit by ludens also includes covariances and diagnoses. Reading the table
-is timed apart: two million simulated rows in a CSV file, checked and counted, beside polars, which reads the
-columns of the same file.
+until a step gains less than 1e-9. A second peer of the pooled fit is `Logit` of statsmodels (Newton's method,
+errors clustered by subject) on the differences of attributes. A fit by ludens also includes covariances and
+diagnoses. Reading the table is timed apart: two million simulated rows in a CSV file, checked and counted,
+beside polars, which reads the columns of the same file. Last come three types of 100,000 choices, no two of
+them in one situation, with the memory that they take (--large: nothing else).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +93,15 @@ def script_pooled(rows: Rows) -> float:
     return -float(optimize.minimize(loss, START, args=(rows.gaps, rows.taken), method="BFGS").fun)
 
 
+def statsmodels_pooled(rows: Rows) -> float:
+    """Fit all rows together by statsmodels with clustered errors, and return the log-likelihood."""
+    from statsmodels.discrete.discrete_model import Logit
+
+    settings = {"cov_type": "cluster", "cov_kwds": {"groups": rows.subject}}
+    # Payoffs in hundreds, so that Newton's steps are of a size.
+    return float(Logit(rows.taken.astype(float), rows.gaps / 100).fit(disp=0, **settings).llf)
+
+
 def script_individuals(rows: Rows) -> np.ndarray:
     """Fit each subject in a loop, and return the log-likelihoods."""
     found = []
@@ -154,6 +167,11 @@ def compare(title: str, choices: Choices, starts: int) -> None:
     theirs, slow = timed(lambda: script_pooled(rows), 5)
     over = ours.log_likelihood - theirs
     print(f"| pooled | {slow:.3f} | {quick:.4f} | **{slow / quick:.0f}** | 10 | {over:+.1e} |")
+    level, slow = timed(lambda: statsmodels_pooled(rows), 5)
+    over = ours.log_likelihood - level
+    print(
+        f"| pooled, beside statsmodels | {slow:.3f} | {quick:.4f} | **{slow / quick:.1f}** | | {over:+.1e} |"
+    )
     people, quick = timed(lambda: fit_individuals(choices, "bfs"), 3)
     singles, slow = timed(lambda: script_individuals(rows), 1)
     sound = np.array([one.converged and not np.isnan(one.values).any() for one in people.fits])
@@ -169,6 +187,30 @@ def compare(title: str, choices: Choices, starts: int) -> None:
         f"| mixture, 3 types, {starts} starts | {slow:.1f} | {quick:.3f} | **{slow / quick:.0f}** | 20 | "
         f"{mixture.log_likelihood - level:+.1e} |"
     )
+
+
+def large(subjects: int = 500, each: int = 200, starts: int = 3) -> None:
+    """Print seconds and peak memory of three types of choices that are all in situations of their own."""
+    rng, count = np.random.default_rng(0), subjects * each
+    table: dict[str, Any] = {
+        "subject": np.repeat(np.arange(subjects), each),
+        **{name: rng.uniform(200, 1100, count) for name in ("self_x", "other_x", "self_y", "other_y")},
+        "q": rng.integers(0, 2, count),
+        "choice_x": np.zeros(count, dtype=int),
+    }
+    table["v"] = (1 - table["q"]) * rng.integers(0, 2, count)
+    kinds = rng.choice(len(SHARES), size=subjects, p=SHARES)
+    design, reading = timed(lambda: read_choices(table, "bfs"), 1)
+    choices = simulate(design, "bfs", TYPES[kinds], rng)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    mixture, seconds = timed(lambda: fit_types(choices, "bfs", 3, starts=starts), 1)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"\n## {count:,} choices in {len(choices.available):,} situations, 3 types from {starts} starts\n")
+    print("| reading (s) | types (s) | of processors (s) | wanted (s) | peak memory (GB) | wanted (GB) |")
+    print("|---|---|---|---|---|---|")
+    print(f"| {reading:.1f} | {seconds:.1f} | {busy:.1f} | 60 | {after.ru_maxrss / 2**20:.2f} | 2 |")
+    print(f"\nShares {np.round(mixture.shares, 3)}, planted {np.bincount(kinds) / subjects}.")
 
 
 def compare_reading(rows: int) -> None:
@@ -204,11 +246,18 @@ def main() -> None:
     parser.add_argument("--drop", type=Path, help="subjects to leave out, one per line")
     parser.add_argument("--starts", type=int, default=3, help="random starts of the mixture, on both sides")
     parser.add_argument("--rows", type=int, default=2_000_000, help="rows of the file that is read")
+    parser.add_argument(
+        "--large", action="store_true", help="only the 100,000 choices in situations of their own"
+    )
     given = parser.parse_args()
+    if given.large:
+        large()
+        return
     compare("Simulated", simulated(), given.starts)
     if given.data:
         compare(given.data.name, real(given.data, given.drop), given.starts)
     compare_reading(given.rows)
+    large()
 
 
 if __name__ == "__main__":
