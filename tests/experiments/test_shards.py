@@ -470,6 +470,9 @@ def test_the_number_of_shards_is_part_of_a_study_file_and_bounded(tmp_path, caps
     for wrong, sentence in (("0", "at least 1; got 0"), ("11", "at most 10 shards; got 11")):
         assert main([*command, wrong, "--out", str(tmp_path / "run.db")]) == 2
         assert sentence in capsys.readouterr().err
+    with pytest.raises(UsageError, match="1 to 10 shards; got 11"):
+        create_run(tmp_path / "run.db", "play", {}, SPECS, shards=11)
+    assert names(tmp_path) == []
     assert main([*command, "1", "--out", str(tmp_path / "run.db"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["run"] == str(tmp_path / "run.db")
     assert (tmp_path / "run.db").is_file()

@@ -30,6 +30,7 @@ from ludens.experiments.runs import rows
 from ludens.experiments.runs.budget import Spending
 from ludens.experiments.runs.database import (
     HEAD,
+    MOST_SHARDS,
     Database,
     StoreError,
     connect,
@@ -75,12 +76,15 @@ def create_run(
 
     Raises:
         StoreError: the file exists already or cannot be written.
-        UsageError: the seed is wrong, or the file's name is that of a table, a report or a study file.
+        UsageError: the seed or the number of shards is wrong, or the file's name is that of a table, a report
+            or a study file.
     """
     manifest = new_manifest(kind, config, check_seed(seed), study)
     target = new_run_path(kind) if path is None else Path(path)
     if not target.name or target.suffix.lower() in OTHER_FILES:
         raise UsageError(f"{target} cannot hold a run: name a file that ends in .db.")
+    if not 1 <= shards <= MOST_SHARDS:
+        raise UsageError(f"A run has 1 to {MOST_SHARDS} shards; got {shards}.")
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     if target.exists():
         raise StoreError(
