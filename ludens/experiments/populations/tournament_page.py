@@ -117,8 +117,9 @@ def cross_play(result: TournamentResult) -> Figure:
     names = [shortened(policy_name(label), 26) for label in result.labels]
     count = len(names)
     side, left = max(0.42 * count, 1.6), drawing.margin(names)
-    with drawing.new_figure(left + side + 0.3, side + left) as figure:
-        axes = drawing.axes_at(figure, left, left - 0.1, side, side)
+    below = 0.1 + 0.073 * max(map(len, names))  # names of columns stand upright
+    with drawing.new_figure(left + side + 0.3, below + side + 0.1) as figure:
+        axes = drawing.axes_at(figure, left, below, side, side)
         axes.patch.set_hatch("////")
         axes.patch.set_edgecolor(RULE)
         axes.set_facecolor("none")
