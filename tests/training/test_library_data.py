@@ -182,3 +182,15 @@ def test_a_command_writes_games_of_the_library(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["examples"]["train"] == 12
     lines = (folder / "train.jsonl").read_text().splitlines()
     assert {json.loads(line)["family"] for line in lines} == {"stag_hunt", "trust"}
+
+
+def test_training_by_reward_names_the_folder_that_is_not_there(tmp_path, capsys):
+    tuned, data, out = tmp_path / "tuned", tmp_path / "data", tmp_path / "out"
+    assert main(["align", "grpo", str(tuned), str(out)]) == 2
+    assert f"There is no folder {tuned}: name that of a tuned model" in capsys.readouterr().err
+    tuned.mkdir()
+    assert main(["align", "grpo", str(tuned), str(out), "--data", str(data)]) == 2
+    assert f"There is no folder {data}: name that of a data set" in capsys.readouterr().err
+    assert main(["align", "grpo", str(tuned), str(out)]) == 2
+    assert f"{tuned} has no data set beside it" in capsys.readouterr().err
+    assert not out.exists()

@@ -56,8 +56,12 @@ def grpo(
     files = Files(folder)
     tuned = files.tuned if files.tuned.is_dir() else folder
     turned = data or files.data
-    if not turned.exists():
-        raise UsageError(f"{folder} has no data set beside it: name one with --data.")
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}: name that of a tuned model or of an alignment.")
+    if not turned.is_dir():
+        if data is None:
+            raise UsageError(f"{folder} has no data set beside it: name one with --data.")
+        raise UsageError(f"There is no folder {data}: name that of a data set.")
     settings = Reinforcement(
         steps=steps,
         turns=turns,

@@ -163,7 +163,7 @@ def model(
 
     The same command goes on where it was stopped. Limits hold for all questions together, before and after,
     and not for the training. Models on this machine cost nothing, so nobody is asked before. Further
-    commands: data, report, export, provider.
+    commands: data, grpo, report, export, provider.
     """
     from dataclasses import replace
 
