@@ -218,6 +218,14 @@ def test_two_answers_never_read_as_one(parts, glue, data):
 
 @pytest.mark.parametrize(
     "text",
+    ["I choose A. Answer: b Answer: A", "A. My choice: b My choice: A", "Answer: A. Option b Option A"],
+)
+def test_a_small_letter_after_the_noun_of_an_answer_is_one_of_two(text):
+    assert read_choice(text, LABELS).place is None
+
+
+@pytest.mark.parametrize(
+    "text",
     [
         '{"A": 60, "B": 40}',
         "A: 60\nB: 40",

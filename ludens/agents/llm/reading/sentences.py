@@ -292,7 +292,8 @@ def _label(
         letter = _ALIKE.get(letter, "") if last else ""
     elif letter not in labels and letter.upper() in labels:
         # A small letter must end its clause: "I choose a middle way" names no option.
-        named = bool(after) and re.search(r"option|answer|choice|letter", after[-1].text) is not None
+        before = after[-2:-1] if after and after[-1].text == ":" else after[-1:]
+        named = any(re.search(r"option|answer|choice|letter", each.text) for each in before)
         beside = following is not None and last and following in "abcdefghijklmnopqrstuvwxyz"
         letter = letter.upper() if (last and not (beside and after)) or named else ""
     return Token(LABEL, letter.lower(), labels.index(letter)) if letter in labels and letter else None
