@@ -269,6 +269,20 @@ def test_what_was_kept_in_some_shards_alone_is_written_again(store):
     assert store.totals()[:2] == (1, 1)
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_link_to_a_run_is_held_with_it(tmp_path, shards):
+    path, link = tmp_path / "run.db", tmp_path / "link.db"
+    link.symlink_to(path)
+    with create_run(path, "play", {}, SPECS, shards=shards), pytest.raises(StoreError, match="Another proc"):
+        Store(link)
+    with Store(link) as store:
+        store.add_decision(record())
+        with pytest.raises(StoreError, match="Another proc"):
+            Store(path)
+    assert len(Run(path).decisions()) == 1
+    assert names(tmp_path) == ["link.db", "run.db"]
+
+
 def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path):
     with pytest.raises(LudensError, match="has had enough"):
         play("trust-v0", executor_policies.raising, path=tmp_path / "run.db", shards=2)

@@ -12,7 +12,8 @@ class RunLock:
     """Held from `acquire` to `release` or to the end of the process, however it ends. Readers need none."""
 
     def __init__(self, run: Path) -> None:
-        self.path = run.absolute().with_name(run.name + ".lock")  # the working directory may change
+        whole = run.resolve()  # the working directory may change, and a link is another name of the same run
+        self.path = whole.with_name(whole.name + ".lock")
         self._file: int | None = None
 
     def acquire(self) -> bool:
