@@ -97,7 +97,10 @@ def main() -> None:
     }
     ladders = ladder_scores(results)
     text = page(results, ladders)
-    if groups := grouped(results_in(options.folders)):
+    results = results_in(options.folders)
+    if options.folders and not results:
+        parser.error(f"no alignment lies in {', '.join(map(str, options.folders))}")
+    if groups := grouped(results):
         text = "\n".join([text, *carried(groups)])
     print(text)
     if options.write is not None:
