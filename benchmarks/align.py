@@ -97,10 +97,10 @@ def main() -> None:
     }
     ladders = ladder_scores(results)
     text = page(results, ladders)
-    results = results_in(options.folders)
-    if options.folders and not results:
+    alignments = results_in(options.folders)
+    if options.folders and not alignments:
         parser.error(f"no alignment lies in {', '.join(map(str, options.folders))}")
-    if groups := grouped(results):
+    if groups := grouped(alignments):
         text = "\n".join([text, *carried(groups)])
     print(text)
     if options.write is not None:
