@@ -216,6 +216,13 @@ def test_two_answers_never_read_as_one(parts, glue, data):
     assert read_choice(text, LABELS).place is None, text
 
 
+@pytest.mark.parametrize("after", [" I choose A.", "\nI choose A.", " A", "\nAnswer: A"])
+@pytest.mark.parametrize("between", ["", " ", "\n"])
+def test_two_objects_that_differ_are_no_answer_whatever_follows(between, after):
+    text = '{"choice": "B"}' + between + '{"choice": "A"}' + after
+    assert read_choice(text, LABELS).place is None, text
+
+
 @pytest.mark.parametrize(
     "text",
     ["I choose A. Answer: b Answer: A", "A. My choice: b My choice: A", "Answer: A. Option b Option A"],

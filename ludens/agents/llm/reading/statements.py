@@ -518,7 +518,7 @@ def _around(read: Sequence[Sentence], number: int, answer: Statement, strict: bo
         tokens = tokens[1:]  # an article
     elif before and re.match(r"L[uY+\-]", kinds) and tokens[0].place != answer.place:
         return OTHERS
-    others = any(token.place not in (None, answer.place) and token.kind in "LX" for token in tokens)
+    others = any(token.place not in (None, answer.place) and token.kind in f"LX{SURE}" for token in tokens)
     if others and ((before and strict) or SURE in kinds or re.fullmatch(r"[LHJXuY,:\"]+", kinds)):
         return OTHERS
     follows = not before and number == answer.number + 1
