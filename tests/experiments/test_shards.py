@@ -176,7 +176,8 @@ def test_a_run_killed_at_several_points_ends_as_if_it_had_not_been(tmp_path, liv
     assert names(broken) == FILES
 
 
-def test_every_command_reads_a_folder_as_it_reads_a_file(one, tmp_path, capsys):
+def test_every_command_reads_a_folder_as_it_reads_a_file(one, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")  # or paths of another length are divided elsewhere
     told = {}
     for kind in ("file", "folder"):
         place = tmp_path / kind / "run.db"
