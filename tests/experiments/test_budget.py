@@ -167,6 +167,8 @@ def test_models_on_this_machine_alone_evaluate_requests_together(tmp_path, monke
     assert hosted == models[1] or hosted == {"spec": models[1]}
     assert cli.main(["run", "s.toml", "--one-at-a-time", "--print-config"]) == 0
     assert capsys.readouterr().out == text.replace("batched = true", "batched = false")
+    assert cli.main(["bench", models[1], "--batched", "--print-config"]) == 2
+    assert "a setting of models on this machine" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("given", ["Bearer sk-planted-0001", "sk_planted_0001"])

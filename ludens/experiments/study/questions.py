@@ -222,8 +222,18 @@ def with_settings(policies: Iterable[PolicyLike], **settings: Any) -> list[Polic
         policies: specifications, or policies, which keep what they were made with.
         settings: of language models; None leaves one out. Hosted models do not get those that only models
             on this machine have.
+
+    Raises:
+        UsageError: such a setting is given, and all models are hosted.
     """
+    policies = list(policies)
     more = {name: value for name, value in settings.items() if value is not None}
+    asked = [policy for policy in policies if is_language_model(policy)]
+    if "batched" in more and asked and all(is_hosted(policy) for policy in asked):
+        raise UsageError(
+            "batched is a setting of models on this machine (local/…), and all of these are asked elsewhere: "
+            "leave it out."
+        )
     return [
         {**_taken(policy, more), **({"spec": policy} if isinstance(policy, str) else policy)}
         if more and not isinstance(policy, Policy) and is_language_model(policy)
