@@ -27,16 +27,18 @@ PROBE = """<pre id="probe"></pre><script>
     reply: of("#decision pre.reply").textContent,
   });
   const later = () => new Promise((resolve) => setTimeout(resolve, 500));
-  while (!of("#decision h3")) await later();
+  // The browser's answer about the clipboard comes from another process, at a time of its own.
+  const until = async (there) => { for (let i = 0; i < 100 && !there(); i++) await later(); };
+  await until(() => of("#decision h3"));
   const out = { opened: found(), images: document.images.length };
   of(".copy button:nth-of-type(2)").click();
-  await later();
+  await until(() => of(".copy textarea"));
   const area = of(".copy textarea");
   out.refused = area && { text: area.value, selected: area.selectionEnd - area.selectionStart };
   const writeText = async (text) => (out.copied = text);
   Object.defineProperty(navigator, "clipboard", { value: { writeText } });
   of(".copy button").click();
-  await later();
+  await until(() => of(".copy span").textContent && !of(".copy textarea"));
   out.said = of(".copy span").textContent;
   out.left = document.querySelectorAll(".copy textarea").length;
   const select = of("#filters select");
@@ -70,7 +72,7 @@ def seen(tmp_path_factory):
     def opened(fragment=""):
         command = [
             BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
-            "--virtual-time-budget=10000", "--dump-dom", f"{file.as_uri()}{fragment}",
+            "--virtual-time-budget=200000", "--dump-dom", f"{file.as_uri()}{fragment}",
         ]  # fmt: skip
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         match = re.search(r'<pre id="probe">(.*?)</pre>', ran.stdout, re.DOTALL)
