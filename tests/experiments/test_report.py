@@ -128,6 +128,12 @@ def test_pictures_come_before_tables_and_tables_before_transcripts(text):
         assert words in text
 
 
+def test_numbers_in_tables_are_rounded(text):
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", text, re.DOTALL)
+    assert len(cells) > 100
+    assert not [cell for cell in cells if re.search(r"\d\.\d{5}", cell)]
+
+
 def test_pictures_keep_their_text_as_text_in_the_inks_of_the_page(text):
     pictures = re.findall(r"<svg .*?</svg>", text, re.DOTALL)
     for picture in pictures:

@@ -125,7 +125,7 @@ def _sensitivities(result: BenchResult) -> list[Table]:
         for of_policy in slopes:
             entries = [of_policy.get((name, node)) for node in nodes]
             pairs = [(entry.temptation, entry.risk) if entry else (None, None) for entry in entries]
-            rows.append([measured(slope, 100) for pair in pairs for slope in pair])
+            rows.append([measured(slope, scale=100) for pair in pairs for slope in pair])
         if any(cell.text != DASH for row in rows for cell in row):
             found.append(_table(result, f"Incentive sensitivity: {family.title}", caption, headers, rows))
     return found
