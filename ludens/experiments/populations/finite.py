@@ -208,6 +208,17 @@ def _steps(
 
 
 @compiled
+def _waited(change: float, drawn: float, left: int) -> int:
+    """Return at which of the next events something changes; 0 for none of those that are left."""
+    if change <= 0.0:
+        return 0
+    # A run of events that change nothing has a geometric length. Where it is longer than what is left it may
+    # begin anew afterwards: the chance of a change does not depend on the events that went by.
+    steps = np.log(1 - drawn) / np.log1p(-change)
+    return 0 if steps >= left else int(steps) + 1
+
+
+@compiled
 def _two_types(up: Any, down: Any, start: int, times: Any, key: Any) -> Any:
     """Return the number of the second type's members at the given generations."""
     population = up.size - 1
@@ -220,15 +231,11 @@ def _two_types(up: Any, down: Any, start: int, times: Any, key: Any) -> Any:
             drawn = uniform(key, place)
             place += _ONE
             if change < _RARE:
-                # A run of events that change nothing has a geometric length.
-                if change <= 0.0:
+                waited = _waited(change, drawn, end - clock)
+                if waited == 0:
                     clock = end
                     break
-                steps = np.log(1 - drawn) / np.log1p(-change)
-                if steps >= end - clock:
-                    clock = end  # the chance of a change does not depend on the events that went by
-                    break
-                clock += int(steps) + 1
+                clock += waited
                 drawn = uniform(key, place) * change
                 place += _ONE
             else:
@@ -280,14 +287,11 @@ def _many_moran(slopes: Any, own: Any, counts: Any, times: Any, mutation: float,
             place += _ONE
             new, old = types - 1, types - 1
             if rare:
-                if change <= 0.0:
+                waited = _waited(change, drawn, end - clock)
+                if waited == 0:
                     clock = end
                     break
-                steps = np.log(1 - drawn) / np.log1p(-change)
-                if steps >= end - clock:
-                    clock = end
-                    break
-                clock += int(steps) + 1
+                clock += waited
                 old, new = _drawn(rates, uniform(key, place) * change)
                 place += _ONE
             else:
@@ -344,14 +348,11 @@ def _many_pairwise(slopes: Any, own: Any, counts: Any, times: Any, mutation: flo
             drawn = uniform(key, place)
             place += _ONE
             if change < _RARE:
-                if change <= 0.0:
+                waited = _waited(change, drawn, end - clock)
+                if waited == 0:
                     clock = end
                     break
-                steps = np.log(1 - drawn) / np.log1p(-change)
-                if steps >= end - clock:
-                    clock = end
-                    break
-                clock += int(steps) + 1
+                clock += waited
                 drawn = uniform(key, place) * change
                 place += _ONE
             else:

@@ -16,10 +16,8 @@ import numpy as np
 from ludens.display.table import Cell, Table
 from ludens.experiments.measures.intervals import (
     Estimate,
-    cluster_mean,
     cluster_slopes,
     missing,
-    wider,
     wilson,
 )
 from ludens.experiments.report import provenance
@@ -33,7 +31,7 @@ from ludens.experiments.report.transcripts import Transcripts
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 from ludens.preferences import Preferences
-from ludens.training.evaluation.scores import shares_of
+from ludens.training.evaluation.scores import share_over_games, shares_of
 from ludens.training.evaluation.sets import optimal
 
 if TYPE_CHECKING:
@@ -161,11 +159,8 @@ def _of(
         return np.random.default_rng([seed, crc32(" ".join((*key, what)).encode("utf-8", "surrogatepass"))])
 
     def agreement(what: str, of: Sequence[tuple[int, float, object]]) -> Estimate:
-        if not of:
-            return missing("no readable choice")
         values, clusters = [agreed for _, agreed, _ in of], [game for _, _, game in of]
-        over_games = cluster_mean(values, clusters, drawing(what))
-        return over_games if exact else wider(wilson(sum(values), len(values)), over_games)
+        return share_over_games(values, clusters, drawing(what), exact=exact, nothing="no readable choice")
 
     third, half = max(1, rounds // 3), rounds // 2
     first = [each for each in seen if each[0] < third]

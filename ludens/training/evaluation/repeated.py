@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
-from ludens.agents.registry import is_model_id
 from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Budget
 from ludens.experiments.runs.recorder import OnProgress, Recorder
@@ -27,7 +26,7 @@ from ludens.experiments.study.base import Labels, Rows, Study
 from ludens.experiments.study.config import Count, PolicyLike, PolicySpecs, StudyConfig
 from ludens.experiments.study.engine import complete
 from ludens.experiments.study.environments import EnvironmentMaker
-from ludens.experiments.study.questions import check_models, named
+from ludens.experiments.study.questions import check_models, is_language_model, named
 from ludens.experiments.study.seats import seat_player
 from ludens.preferences import HOMO_ECONOMICUS, Preferences
 from ludens.training.data.dataset import DataSet
@@ -135,7 +134,7 @@ class RepeatedStudy(Study[RepeatedConfig, "RepeatedResult"]):
         found: dict[str, dict[str, Any]] = {}
         for label, spec in self.policies.items():
             for match in self.config.matches:
-                framing = match.framing if is_model_id(str(spec["spec"])) else NO_FRAMING
+                framing = match.framing if is_language_model(spec) else NO_FRAMING
                 labels = {
                     "policy": label,
                     "protocol": None,

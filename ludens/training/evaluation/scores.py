@@ -185,10 +185,8 @@ def _score(
     mass = answer_mass(record for _, record in ended)
 
     def share(values: Sequence[float], what: str) -> Estimate:
-        if not values:
-            return missing("no readable answer")
-        over_games = cluster_mean(values, clusters, _rng(who, name + what, seed))
-        return over_games if exact else wider(wilson(sum(values), len(values)), over_games)
+        rng = _rng(who, name + what, seed)
+        return share_over_games(values, clusters, rng, exact=exact, nothing="no readable answer")
 
     return Score(
         who,
@@ -227,6 +225,30 @@ def shares_of(record: DecisionRecord | None) -> np.ndarray | None:
     chosen = np.zeros(len(record.options))
     chosen[answer.action] = 1
     return chosen
+
+
+def share_over_games(
+    values: Sequence[float],
+    clusters: Sequence[object],
+    rng: np.random.Generator,
+    *,
+    exact: bool,
+    nothing: str,
+) -> Estimate:
+    """Return a mean share of answers, with its interval over games; of sampled answers the wider of it and
+    Wilson's.
+
+    Args:
+        values: of each answer.
+        clusters: the game that each answer is about.
+        rng: for the bootstrap over games.
+        exact: whether answers are probabilities, and not sampled.
+        nothing: why there is no estimate, where there are no answers.
+    """
+    if not values:
+        return missing(nothing)
+    over_games = cluster_mean(values, clusters, rng)
+    return over_games if exact else wider(wilson(sum(values), len(values)), over_games)
 
 
 def _slope(points: Sequence[tuple[float, float, tuple[float, ...]]], rng: np.random.Generator) -> Estimate:

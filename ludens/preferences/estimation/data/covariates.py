@@ -82,7 +82,7 @@ def with_covariates(
             raise UsageError(f"No weight {name!r} can depend on covariates, only {', '.join(weights)}.")
         weight = model.weights[weights.index(name)]
         for column in columns:
-            read = [one for one in choices.covariates if one == column or one.startswith(f"{column}=")]
+            read = _read_of(choices, column)
             if not read:
                 raise UsageError(f"The choices were read without {column!r}: name it among the covariates.")
             for one in read:
@@ -121,7 +121,7 @@ def with_noise_groups(choices: Choices, model: Model, column: str) -> tuple[Choi
             subjects.
     """
     _check_whole(choices)
-    read = [one for one in choices.covariates if one == column or one.startswith(f"{column}=")]
+    read = _read_of(choices, column)
     if not read:
         raise UsageError(
             f"The choices were read without {column!r}, or it holds one group: name a column of several "
@@ -147,6 +147,11 @@ def with_noise_groups(choices: Choices, model: Model, column: str) -> tuple[Choi
     ]
     grouped = GroupedNoiseModel(model_of(choices, model), tuple(names))
     return _by_group(choices, group, attributes), grouped
+
+
+def _read_of(choices: Choices, column: str) -> list[str]:
+    """Return the covariates that a column became: itself, or an indicator for each of its texts but one."""
+    return [one for one in choices.covariates if one == column or one.startswith(f"{column}=")]
 
 
 def _check_whole(choices: Choices) -> None:

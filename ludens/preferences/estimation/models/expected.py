@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.models.around import ModelAround
 from ludens.preferences.estimation.models.linear import Model, Parameter
 from ludens.preferences.estimation.models.nonlinear import NonlinearModel
 
@@ -24,29 +25,14 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ExpectedModel(NonlinearModel):
+class ExpectedModel(ModelAround, NonlinearModel):
     """The expected utility of a model over a number of outcomes."""
 
     base: NonlinearModel
     outcomes: int
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # a property serves an attribute
-        """The name of the model."""
-        return self.base.name
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The title of the model."""
-        return self.base.title
-
-    @property
-    def source(self) -> str:  # type: ignore[override]
-        """The source of the model."""
-        return self.base.source
-
-    @property
-    def weights(self) -> tuple[Parameter, ...]:  # type: ignore[override]
+    def weights(self) -> tuple[Parameter, ...]:  # type: ignore[override]  # a property serves an attribute
         """The parameters of u."""
         return self.base.weights
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.models.around import ModelAround
 from ludens.preferences.estimation.models.linear import Model, Parameter
 from ludens.preferences.estimation.models.restriction import Restriction
 
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class GroupedNoiseModel(Model):
+class GroupedNoiseModel(ModelAround):
     """A model whose noise differs between groups; φ is that of the model, followed by the γ_g.
 
     Attributes:
@@ -36,22 +37,7 @@ class GroupedNoiseModel(Model):
     groups: tuple[str, ...]
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # a property serves an attribute
-        """The name of the model."""
-        return self.base.name
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The title of the model."""
-        return self.base.title
-
-    @property
-    def source(self) -> str:  # type: ignore[override]
-        """The source of the model."""
-        return self.base.source
-
-    @property
-    def attributes(self) -> tuple[str, ...]:  # type: ignore[override]
+    def attributes(self) -> tuple[str, ...]:  # type: ignore[override]  # a property serves an attribute
         """The attributes of the model, and the groups."""
         return (*self.base.attributes, *self.groups)
 
@@ -69,11 +55,6 @@ class GroupedNoiseModel(Model):
     def linear(self) -> bool:
         """Whether V is linear in φ: no."""
         return False
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether φ_0 is the logarithm of the precision."""
-        return self.base.logarithmic
 
     def index(self, phi: Floats, attributes: Floats) -> tuple[Floats, Floats]:
         """Return V and its gradient, see `Model.index`."""

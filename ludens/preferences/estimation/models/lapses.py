@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.models.around import ModelAround
 from ludens.preferences.estimation.models.linear import Model, Parameter
 from ludens.preferences.estimation.models.restriction import Restriction
 
@@ -28,29 +29,14 @@ TREMBLE = Parameter("tremble", "tremble", 0, 1, "share of answers that take any 
 
 
 @dataclass(frozen=True)
-class LapsesModel(Model):
+class LapsesModel(ModelAround):
     """A model with a share of lapses; φ is that of the model, followed by f and, with `trembles`, τ."""
 
     base: Model
     trembles: bool = False
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # a property serves an attribute
-        """The name of the model."""
-        return self.base.name
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The title of the model."""
-        return self.base.title
-
-    @property
-    def source(self) -> str:  # type: ignore[override]
-        """The source of the model."""
-        return self.base.source
-
-    @property
-    def attributes(self) -> tuple[str, ...]:  # type: ignore[override]
+    def attributes(self) -> tuple[str, ...]:  # type: ignore[override]  # a property serves an attribute
         """The attributes of the model."""
         return self.base.attributes
 
@@ -68,11 +54,6 @@ class LapsesModel(Model):
     def linear(self) -> bool:
         """Whether log-odds are linear in φ: no."""
         return False
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether φ_0 is the logarithm of the precision."""
-        return self.base.logarithmic
 
     def split(self, phi: Floats) -> tuple[Floats, Floats]:
         """Return the φ of the model of preferences, and the shares of lapses."""
