@@ -56,8 +56,9 @@ def estimate(
     compare: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN|TABLE",
-            help="Another run or table, of other subjects: estimate both, and their differences.",
+            metavar="RUN|TABLE|policies",
+            help="Another run or table, of other subjects: estimate both, and their differences; the word "
+            "policies: the policies of one run.",
             show_default=False,
         ),
     ] = None,
@@ -160,7 +161,7 @@ def estimate(
     as_json: Json = False,
 ) -> None:
     """Estimate preferences from choices, with standard errors."""
-    from ludens.experiments.estimates.estimate import EstimateRequest, compare_sources
+    from ludens.experiments.estimates.estimate import EstimateRequest, compare_policies, compare_sources
     from ludens.experiments.estimates.estimate import estimate as run_estimate
     from ludens.experiments.estimates.figures import save_figure
     from ludens.experiments.estimates.layout import print_table, to_csv, to_latex
@@ -199,8 +200,10 @@ def estimate(
     )
     if figure is not None and isinstance(request.types, tuple):
         raise UsageError("--figure draws one number of types: ask for it, as in --types 3.")
-    if compare is not None:
-        tables: tuple[EstimateTable, ...] = (compare_sources(source, compare, request),)
+    if compare == Path("policies"):
+        tables: tuple[EstimateTable, ...] = (compare_policies(source, request),)
+    elif compare is not None:
+        tables = (compare_sources(source, compare, request),)
     else:
         tables = run_estimate(source, request)
     if latex is not None:

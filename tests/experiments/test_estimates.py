@@ -15,18 +15,22 @@ import pytest
 from rich.console import Console
 
 from ludens.agents.registry import make_policy
+from ludens.agents.tree.oracle import QuantalPolicy
 from ludens.envs import PROTOCOLS
 from ludens.errors import UsageError
 from ludens.experiments import bench, play
+from ludens.experiments.bench.result import to_json
 from ludens.experiments.bench.tables import tables
 from ludens.experiments.bench.terminal import print_summary
 from ludens.experiments.estimates import EstimateRequest, bench_answers, estimate, reveal
 from ludens.experiments.estimates.answers import as_choices, run_answers, together
+from ludens.experiments.estimates.estimate import compare_policies
 from ludens.experiments.estimates.figures import parameters, save_figure
 from ludens.experiments.estimates.layout import print_table, to_csv, to_latex
 from ludens.experiments.estimates.revealed import NO_ANSWERS, NO_NOISE, NO_REACTION, RANGE
 from ludens.experiments.estimates.table import Column, EstimateTable, Value, as_json, of_policies, people
 from ludens.experiments.runs.run import Run
+from ludens.preferences import HOMO_ECONOMICUS
 from ludens.preferences.estimation import find_model
 from tests.experiments.synthetic import answers, believed, cooperative, worded
 from tests.loopback import Loopback, weighing
@@ -288,8 +292,63 @@ def test_models_of_a_benchmark_are_compared(tmp_path):
     result = bench(models, path=tmp_path / "run.db", protocols=protocols)
     (apart,) = [table for table in tables(result) if table.title.startswith("Differences")]
     assert [cell.text for cell in apart.rows[0]][:4] == ["0.00", "0.00", "0.30", "3.00"]
+    (gap,) = result.differences
+    assert (gap.policy, gap.other, gap.beliefs, gap.test.restrictions) == (*models, "uniform", 4)
+    (found,) = to_json(result)["differences"]
+    assert found["differences"]["kappa"]["estimate"] == pytest.approx(0.3)
+    rows = [row for row in _rows(result) if row["other"] == models[1]]
+    assert {(row["policy"], row["measure"], row["beliefs"]) for row in rows} >= {
+        (models[0], "difference_kappa", "uniform"),
+        (models[0], "difference_noise", "uniform"),
+    }
+    out = io.StringIO()
+    print_summary(result, Console(file=out, width=80))
+    assert re.search(r"differences +α +β +κ +λ", out.getvalue())
+    assert "0.30 … 0.30  3.0 … 3.0" in out.getvalue()
     one = bench(models[:1], path=tmp_path / "one.db", protocols=protocols[:3])
+    assert one.differences == ()
+    assert to_json(one)["differences"] == []
     assert not any(table.title.startswith("Differences") for table in tables(one))
+
+
+def test_policies_of_one_run_are_compared(tmp_path):
+    models = ["quantal:kappa=0.5,noise=8", "quantal:kappa=0.2,noise=5"]
+    protocols = ("SPD1", "SPD3", "SPD5", "TG1", "TG3", "TG5", "UG1", "UG3", "UG5")
+    bench(models, path=tmp_path / "run.db", protocols=protocols)
+    table = compare_policies(tmp_path / "run.db", EstimateRequest())
+    column = next(one for one in table.columns if one.title == " − ".join(models))
+    assert [value.estimate for value in column.values] == pytest.approx([0, 0, 0.3, 3], abs=1e-3)
+    # Without a reaction to payoffs there is nothing to compare.
+    unknown = next(one for one in table.columns if one.title.endswith("− random"))
+    assert all(math.isnan(value.estimate) for value in unknown.values)
+    assert "quantal κ=0.5, λ=8 − quantal κ=0.2, λ=5, all parameters are equal: F(4, 8) = " in table.notes[0]
+    assert all(len(fact.numbers) == len(table.columns) for fact in table.facts)
+    assert "κ=0.5, λ=8 −" in printed(table)
+    for wrong in ({"by": "pooled"}, {"types": 2}, {"test": {"kappa": 0}}, {"beliefs": "all"}):
+        with pytest.raises(UsageError, match="Policies are compared"):
+            compare_policies(tmp_path / "run.db", EstimateRequest(**wrong))
+
+
+def test_choices_are_explained_by_several_beliefs(tmp_path):
+    """Parameters move with beliefs, and a policy that believes in the equilibrium is recovered there."""
+    spec, protocols = "quantal:kappa=0.5,noise=8", ("SPD1", "SPD3", "SPD5", "TG1", "TG5", "UG1", "UG5")
+    result = bench([spec], path=tmp_path / "run.db", protocols=protocols)
+    by_beliefs = {entry.beliefs: entry for entry in result.measures[0].revealed}
+    assert list(by_beliefs) == ["uniform", "equilibrium"]
+    kappas = [entry.parameters["kappa"].value for entry in by_beliefs.values()]
+    assert kappas[0] == pytest.approx(0.5, abs=1e-4)
+    assert abs(kappas[1] - 0.5) > 0.1
+    (table,) = [each for each in tables(result) if each.title == "Revealed preferences by beliefs"]
+    assert [row[2].text for row in table.rows] == [f"{kappa:.2f}" for kappa in kappas]
+    (shown,) = estimate(tmp_path / "run.db", EstimateRequest(beliefs="all"))
+    values = {one.title: one.values[2].estimate for one in shown.columns}
+    assert values[f"{spec} | equilibrium"] == pytest.approx(kappas[1], abs=1e-4)
+    assert any("over these beliefs" in note for note in shown.notes)
+    assert any(note.startswith("Beliefs, stated: left out.") for note in shown.notes)
+    policy = QuantalPolicy(HOMO_ECONOMICUS, noise=8, belief="equilibrium")
+    (found,) = bench_answers(answers(policy, "q"), beliefs="equilibrium")
+    values = [one.value for one in reveal(found, ratios=False).parameters.values()]
+    assert values == pytest.approx([0, 0, 0, 8], abs=1e-4)
 
 
 def test_a_served_model_that_follows_letters_gets_its_row_and_no_number(tmp_path):

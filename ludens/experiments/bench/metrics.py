@@ -10,7 +10,7 @@ in every order of its options is left out and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ludens.envs import LIBRARY, find_game
 from ludens.experiments.bench.comparisons import KAPPAS, Beliefs, Comparison, compare
 from ludens.experiments.bench.rationality import Rationality, rationality
+from ludens.experiments.estimates.answers import Beliefs as EstimateBeliefs
 from ludens.experiments.estimates.answers import of_shares
 from ludens.experiments.estimates.revealed import Revealed, reveal
 from ludens.experiments.measures.answer_mass import AnswerMass, answer_mass, choices_read
@@ -37,6 +38,7 @@ from ludens.experiments.measures.intervals import (
 from ludens.experiments.measures.refusals import Refusals, refusals
 from ludens.experiments.measures.shares import Share, Shares, shares_by_policy
 from ludens.experiments.runs.records import DecisionRecord
+from ludens.preferences.beliefs import BeliefError
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ class Measures:
             sampled instead.
         rationality: whether answers repeat, what moves them, and how many games some preferences explain.
         incomplete: questions × framings left out of `asked` because an order has no usable answer.
-        revealed: the preferences (α, β, κ, λ) that the choices reveal under uniform beliefs, and under the
-            policy's own where it was asked.
+        revealed: the preferences (α, β, κ, λ) that the choices reveal under uniform beliefs, under those of
+            equilibrium where that was requested and every game has one, and under the policy's own where it
+            was asked.
     """
 
     policy: str
@@ -128,6 +131,7 @@ def measure(
     *,
     kappas: Sequence[float] = KAPPAS,
     seed: int = 0,
+    equilibrium: Collection[str] = (),
 ) -> tuple[Measures, ...]:
     """Measure every policy in the decisions of a suite, in order of appearance.
 
@@ -137,6 +141,7 @@ def measure(
         kappas: weights of the oracles to compare with.
         seed: of the bootstrap. An interval depends on the policy's own answers alone, not on who else was
             asked.
+        equilibrium: labels of policies whose preferences are estimated under equilibrium beliefs too.
     """
     choices = shares_by_policy(decisions, planned)
     beliefs = shares_by_policy(decisions, question="belief")
@@ -147,6 +152,7 @@ def measure(
             [record for record in decisions if record.labels["policy"] == policy],
             kappas,
             seed,
+            equilibrium=policy in equilibrium,
         )
         for policy, shares in choices.items()
     )
@@ -158,6 +164,8 @@ def _measures(
     records: Sequence[DecisionRecord],
     kappas: Sequence[float],
     seed: int,
+    *,
+    equilibrium: bool,
 ) -> Measures:
     choices = [record for record in records if record.question == "choice"]
     asked_beliefs = [record for record in records if record.question == "belief"]
@@ -215,11 +223,28 @@ def _measures(
         asked=shares.asked,
         incomplete=shares.incomplete,
         rationality=rationality(choices, shares.found, seed=seed),
-        revealed=tuple(
-            reveal(of_shares(shares, beliefs, choices, kind), beliefs=kind, seed=seed)
-            for kind in (("uniform", "own") if own else ("uniform",))
-        ),
+        revealed=tuple(_revealed(shares, beliefs, choices, seed, equilibrium=equilibrium, own=bool(own))),
     )
+
+
+def _revealed(
+    shares: Shares,
+    stated: Shares | None,
+    choices: Sequence[DecisionRecord],
+    seed: int,
+    *,
+    equilibrium: bool,
+    own: bool,
+) -> Iterator[Revealed]:
+    kinds: dict[EstimateBeliefs, bool] = {"uniform": True, "equilibrium": equilibrium, "own": own}
+    for kind, wanted in kinds.items():
+        if wanted:
+            try:
+                answers = of_shares(shares, stated, choices, kind)
+            except BeliefError:  # a game has several equilibria, or none
+                continue
+            # A check of the others: it needs no intervals as exact as theirs, which take ten times as long.
+            yield reveal(answers, beliefs=kind, seed=seed, ratios=kind != "equilibrium")
 
 
 class _Streams:

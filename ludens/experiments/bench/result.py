@@ -8,6 +8,7 @@ from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
 from ludens.experiments.bench.rationality import variance_shares
+from ludens.experiments.estimates.differences import PolicyDifference, policy_differences, rows_of
 from ludens.experiments.measures.intervals import ESTIMATE_COLUMNS, Estimate
 from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.columns import Column
@@ -27,6 +28,20 @@ class BenchResult(RunResult):
     measures: tuple[Measures, ...]
 
     @property
+    def differences(self) -> tuple[PolicyDifference, ...]:
+        """The differences between the preferences of the models under test, under uniform beliefs and under
+        their own where they were asked.
+        """
+        tested = [found for found in self.measures if found.policy in self.models]
+        return tuple(
+            gap
+            for kind in ("uniform", "own")
+            for gap in policy_differences(
+                [entry for found in tested for entry in found.revealed if entry.beliefs == kind]
+            )
+        )
+
+    @property
     def table(self) -> list[dict[str, Any]]:
         """The summary, one row per policy: name, whether it is a reference, and its main estimates."""
         return [_row(found, found.policy in self.models) for found in self.measures]
@@ -41,7 +56,7 @@ def measured(run: Run, models: tuple[str, ...], policies: Sequence[str]) -> Benc
         policies: labels of all policies, in the order of the tables.
     """
     decisions, labels = run.decisions(), [episode.labels for episode in run.episodes()]
-    measures = measure(decisions, labels, seed=run.manifest["seed"])
+    measures = measure(decisions, labels, seed=run.manifest["seed"], equilibrium=models)
     return BenchResult.of(
         run,
         decisions,
@@ -59,6 +74,7 @@ def to_json(result: BenchResult) -> dict[str, Any]:
         **result.as_json(),
         "models": list(result.models),
         "estimates": list(estimates(result)),
+        "differences": list(rows_of(result.differences)),
         "answer_mass": list(answer_masses(result)),
         "refusals": {
             found.policy: [asdict(each) for each in found.refusals]
@@ -76,7 +92,13 @@ ESTIMATES = (
     Column("node", "text", "the decision node", empty="all nodes"),
     Column("framing", "text", "the framing", empty="all framings"),
     Column("kappa", "number", "κ of the oracle that the choices are compared with", empty="no oracle"),
-    Column("beliefs", "text", "the oracle's beliefs, `uniform` or `own`", empty="no oracle"),
+    Column(
+        "beliefs",
+        "text",
+        "beliefs of the oracle or of preferences: `uniform`, `equilibrium` or `own`",
+        empty="no beliefs",
+    ),
+    Column("other", "text", "the policy whose preferences are subtracted", empty="no difference"),
     *ESTIMATE_COLUMNS,
 )
 ANSWER_MASSES = (
@@ -94,8 +116,8 @@ ANSWER_MASSES = (
 
 
 def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
-    """Yield every estimate as one row: policy, measure, what it is of (family, node, framing, κ, beliefs;
-    None where it is of all), value, the interval's ends, n, clusters, method and note.
+    """Yield every estimate as one row: policy, measure, what it is of (family, node, framing, κ, beliefs,
+    other policy; None where it is of all), value, the interval's ends, n, clusters, method and note.
     """
     for found in result.measures:
         for name in _PLAIN:
@@ -126,10 +148,14 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
             part = Estimate(value, n=found.rationality.reliability.answers)
             yield _entry(found.policy, f"variance_{name}", part)
         for revealed in found.revealed:
-            for name, estimate in revealed.parameters.items():
-                yield _entry(found.policy, f"preferences_{name}", estimate, beliefs=revealed.beliefs)
-            for name, estimate in revealed.lapses.items():
-                yield _entry(found.policy, f"preferences_{name}", estimate, beliefs=revealed.beliefs)
+            # Those under equilibrium beliefs are a check of the others, and are not taken for them.
+            of = "equilibrium_preferences" if revealed.beliefs == "equilibrium" else "preferences"
+            for name, estimate in {**revealed.parameters, **revealed.lapses}.items():
+                yield _entry(found.policy, f"{of}_{name}", estimate, beliefs=revealed.beliefs)
+    for gap in result.differences:
+        for name in gap.gaps:
+            between = {"beliefs": gap.beliefs, "other": gap.other}
+            yield _entry(gap.policy, f"difference_{name}", gap.estimate(name), **between)
 
 
 def answer_masses(result: BenchResult) -> Iterator[dict[str, Any]]:
@@ -165,8 +191,11 @@ _PLAIN = (
 )
 
 
+_OF = ("family", "node", "framing", "kappa", "beliefs", "other")
+
+
 def _entry(policy: str, name: str, estimate: Estimate, **of: Any) -> dict[str, Any]:
-    place = {key: of.get(key) for key in ("family", "node", "framing", "kappa", "beliefs")}
+    place = {key: of.get(key) for key in _OF}
     return {"policy": policy, "measure": name} | place | asdict(estimate)
 
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from ludens.agents.llm.logprobs import MIN_ANSWER_MASS
 from ludens.display.table import Cell, Header, Table
 from ludens.envs import LIBRARY
-from ludens.errors import UsageError
 from ludens.experiments.bench.comparisons import Beliefs
 from ludens.experiments.bench.published import beside_published, published_tables
 from ludens.experiments.bench.rationality import remarks_on, variance_shares
 from ludens.experiments.report.answering import masses_table, refusals_table
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
-from ludens.experiments.report.names import DASH, PREFERENCES, number, oracle_name, percent, policy_name
+from ludens.experiments.report.names import (
+    DASH,
+    PREFERENCES,
+    number,
+    number_range,
+    oracle_name,
+    percent,
+    policy_name,
+)
 from ludens.experiments.runs.records import NO_FRAMING
 from ludens.preferences import human
 
+_BELIEFS = {"uniform": "uniform", "equilibrium": "equilibrium", "own": "as stated"}
+
 if TYPE_CHECKING:
     from ludens.experiments.bench.result import BenchResult
-    from ludens.preferences.estimation import Difference
-
-_EACH_PAIR = 4  # most models of which each pair has a row
+    from ludens.experiments.estimates.differences import PolicyDifference
 
 
 def tables(result: BenchResult) -> list[Table]:
@@ -38,6 +43,8 @@ def tables(result: BenchResult) -> list[Table]:
         found.append(_preferences(result, kind))
         apart = _differences(result, kind)
         found += [] if apart is None else [apart]
+    by_beliefs = _by_beliefs(result)
+    found += [] if by_beliefs is None else [by_beliefs]
     answering = [
         _reading(result),
         refusals_table({each.policy: each.refusals for each in result.measures}),
@@ -202,34 +209,44 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
     return _table(result, f"Revealed preferences, {whose}", caption, headers, rows)
 
 
-def _differences(result: BenchResult, beliefs: Beliefs) -> Table | None:
-    """Return the differences of preferences between models, of each pair of up to four, and of the first and
-    each other of more; None of fewer than two.
-    """
-    from ludens.preferences.estimation import compare, equality
-
-    fits = [
-        (each.policy, entry.fit)
+def _by_beliefs(result: BenchResult) -> Table | None:
+    """Return the preferences of each model under every kind of beliefs; None where there is one kind."""
+    rows = [
+        (
+            f"{policy_name(each.policy)}, {_BELIEFS[entry.beliefs]}",
+            [measured(entry.parameters[name], digits=2) for name in PREFERENCES]
+            + [Cell(DASH if entry.fit is None else number(entry.fit.log_likelihood))]
+            + [Cell(entry.reason or "identified", "", " ".join(entry.notes))],
+        )
         for each in result.measures
+        if each.policy in result.models
         for entry in each.revealed
-        if each.policy in result.models and entry.beliefs == beliefs and entry.fit is not None
     ]
-    if len(fits) < 2:
+    if len(rows) <= len(result.models):
         return None
-    pairs = list(combinations(fits, 2))
-    if len(fits) > _EACH_PAIR:
-        pairs = [(fits[0], other) for other in fits[1:]]
-    rows: list[tuple[str, list[Cell]]] = []
-    for (one, first), (other, second) in pairs:
-        gaps = {gap.name: gap for gap in compare(first, second)}
-        cells = [_gap(gaps[name]) for name in PREFERENCES]
-        try:
-            test = equality(first, second)
-        except UsageError as why:
-            cells.append(Cell(DASH, "", str(why)))
-        else:
-            cells.append(Cell("< 0.001" if test.p < 0.001 else f"{test.p:.3f}"))
-        rows.append((f"{policy_name(one)} − {policy_name(other)}", cells))
+    headers = [("", letter) for letter in PREFERENCES.values()]
+    headers += [("", "log-likelihood"), ("", "remark")]
+    caption = (
+        "The same choices explained by other beliefs about the others: that they choose at random, that they "
+        "play the equilibrium of homo economicus (where every game has exactly one), or what the model "
+        "itself stated. What moves between the rows rests on beliefs as much as on choices."
+    )
+    title = "Revealed preferences by beliefs"
+    return Table.of(title, caption, headers, rows, corner="model, beliefs", tested=[True] * len(rows))
+
+
+def _differences(result: BenchResult, beliefs: Beliefs) -> Table | None:
+    """Return the differences of preferences between models; None of fewer than two."""
+    rows = [
+        (
+            f"{policy_name(each.policy)} − {policy_name(each.other)}",
+            [*(_gap(each, name) for name in PREFERENCES), _equal(each)],
+        )
+        for each in result.differences
+        if each.beliefs == beliefs
+    ]
+    if not rows:
+        return None
     headers = [("", letter) for letter in PREFERENCES.values()] + [("", "p, all the same")]
     caption = (
         f"Revealed preferences of one model less those of another, under {_whose(beliefs)}; in small the "
@@ -240,13 +257,17 @@ def _differences(result: BenchResult, beliefs: Beliefs) -> Table | None:
     return Table.of(title, caption, headers, rows, corner="models", tested=[True] * len(rows))
 
 
-def _gap(difference: Difference) -> Cell:
-    if math.isnan(difference.estimate):
-        return Cell(DASH, "", "not identified in both")
-    if math.isnan(difference.se):
-        return Cell(number(difference.estimate, 2), "", "neither has an error")
-    ends = f"{number(difference.low, 2)} to {number(difference.high, 2)}"
-    return Cell(number(difference.estimate, 2), ends, f"p = {difference.p:.3f}")
+def _gap(found: PolicyDifference, name: str) -> Cell:
+    gap = found.estimate(name)
+    if gap.low is None:
+        return Cell(number(gap.value, 2), "", gap.note)
+    return Cell(number(gap.value, 2), number_range(gap, 2), f"p = {found.gaps[name].p:.3f}")
+
+
+def _equal(found: PolicyDifference) -> Cell:
+    if found.test is None:
+        return Cell(DASH, "", found.reason)
+    return Cell("< 0.001" if found.test.p < 0.001 else f"{found.test.p:.3f}")
 
 
 def _whose(beliefs: Beliefs) -> str:
@@ -254,7 +275,9 @@ def _whose(beliefs: Beliefs) -> str:
 
 
 def _kinds(result: BenchResult) -> list[Beliefs]:
-    return list(dict.fromkeys(entry.beliefs for found in result.measures for entry in found.revealed))
+    """Return the kinds of beliefs that have tables of their own."""
+    kinds = dict.fromkeys(entry.beliefs for found in result.measures for entry in found.revealed)
+    return [kind for kind in kinds if kind != "equilibrium"]
 
 
 def _without_people() -> str:

@@ -51,6 +51,11 @@ _PREFERENCES = (
     "would follow if everybody chose alike (κ), noise in points (λ); "
 )
 
+_DIFFERENCES = (
+    "Preferences of one model less those of another, with 95 % intervals from the errors of both, clustered "
+    "by game; and the p-value of the hypothesis that all are the same (Wald)."
+)
+
 _WIDE, _FOR_WIDE = 72, (3, 6)  # narrower terminals have no room for regret and dollars beside the names
 _ENDLESS = 20_000  # an interval of preferences this long says nothing
 
@@ -64,6 +69,7 @@ def print_summary(result: BenchResult, console: Console) -> None:
     say(console, _READING, "dim")
     print_rationality(result, console)
     print_preferences(result, console)
+    print_differences(result, console)
     for sentence in remarks(result.decisions, result.manifest["config"].get("persona")):
         say(console, sentence, "yellow")
     unfinished = result.ended < result.planned
@@ -126,6 +132,25 @@ def print_preferences(result: BenchResult, console: Console) -> None:
     say(console, _PREFERENCES + intervals, "dim")
     for reason, policies in reasons.items():
         say(console, f"{', '.join(policies)}: {reason}.", "dim")
+
+
+def print_differences(result: BenchResult, console: Console) -> None:
+    """Print how the preferences of the models under test differ; nothing of fewer than two."""
+    differences = [each for each in result.differences if each.beliefs == "uniform"]
+    if not differences:
+        return
+    wide, rows = console.width >= _WIDE, []
+    for each in differences:
+        gaps = [each.estimate(name) for name in PREFERENCES]
+        cells = [
+            Cell(number(gap.value, _digits(gap, digits)), _ends(gap, digits) if wide else "")
+            for gap, digits in zip(gaps, (2, 2, 2, 1), strict=True)
+        ]
+        equal = DASH if each.test is None else "<.001" if each.test.p < 0.001 else f"{each.test.p:.3f}"
+        rows.append((f"{policy_name(each.policy)} − {policy_name(each.other)}", [*cells, Cell(equal)]))
+    headers = [*PREFERENCES.values(), "p, all\nsame"]
+    print_table(Table.of("", "", headers, rows, corner="differences"), console, names=27)
+    say(console, _DIFFERENCES, "dim")
 
 
 def _print(

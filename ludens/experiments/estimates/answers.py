@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from ludens.preferences.estimation.data.choices import Choices
     from ludens.preferences.estimation.models.linear import Model
 
-Beliefs = Literal["uniform", "own"]
+Beliefs = Literal["uniform", "equilibrium", "own"]
+"""Beliefs about others: that they choose at random, that they play the equilibrium of homo economicus, or
+what the policy itself stated."""
 
 BENCH_CLUSTERS = "game"
 
@@ -91,8 +94,12 @@ def bench_answers(
     Args:
         decisions: choices and stated beliefs of a run of the preference suite.
         planned: the labels of all its episodes.
-        beliefs: ``"uniform"``: others choose at random; ``"own"``: as the policy stated, leaving out
-            protocols for which it did not state a belief at every node.
+        beliefs: ``"uniform"``: others choose at random; ``"equilibrium"``: they play the equilibrium of homo
+            economicus; ``"own"``: as the policy stated, leaving out protocols for which it did not state a
+            belief at every node.
+
+    Raises:
+        BeliefError: a game has no equilibrium, or several.
     """
     choices = shares_by_policy(decisions, planned)
     stated = shares_by_policy(decisions, question="belief") if beliefs == "own" else {}
@@ -108,14 +115,13 @@ def of_shares(
     """Return the answers of one policy of a benchmark; `records` are its decisions, for counting."""
     from ludens.preferences.strategic import linear_in_kappa
 
+    stated = stated if beliefs == "own" else None
     believed = strategies(stated.found) if stated is not None else {}
     seen: list[Seen] = []
     used = 0
     for share in shares.found:
         game = find_game(share.protocol)
-        belief = (
-            uniform_strategy(game) if beliefs == "uniform" else believed.get((share.protocol, share.framing))
-        )
+        belief = believed.get((share.protocol, share.framing)) if stated else _assumed(game, beliefs)
         if belief is None or not linear_in_kappa(game):
             continue
         used += share.answers
@@ -142,6 +148,7 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
 
     Raises:
         UsageError: the run is of another kind, or of a game that is not a tree.
+        BeliefError: beliefs are those of equilibrium, and a game has none, or several.
     """
     manifest, decisions = run.manifest, run.decisions()
     if manifest["kind"] == "bench":
@@ -160,7 +167,9 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
         raise UsageError(f"{run.path} is a run of play, in which nobody states beliefs: give uniform ones.")
     game = _game(manifest, run.path)
     policies = dict.fromkeys(record.policy for record in decisions)
-    return tuple(_played(policy, _of_policy(decisions, policy, label=False), game) for policy in policies)
+    return tuple(
+        _played(policy, _of_policy(decisions, policy, label=False), game, beliefs) for policy in policies
+    )
 
 
 def as_choices(answers: PolicyAnswers, model: Model, weight: float = 1.0, *, orders: bool = False) -> Choices:
@@ -227,8 +236,24 @@ def _of_share(share: Share, game: AnyGame, belief: Strategy) -> list[Seen]:
     ]
 
 
-def _played(policy: str, records: Sequence[DecisionRecord], game: AnyGame) -> PolicyAnswers:
-    belief = uniform_strategy(game)
+def _assumed(game: AnyGame, beliefs: Beliefs) -> Strategy | None:
+    """Return the belief that every policy is assumed to hold in a game; None where it had to state one."""
+    if beliefs == "own":
+        return None
+    return uniform_strategy(game) if beliefs == "uniform" else _equilibrium(game)
+
+
+@lru_cache(maxsize=1024)
+def _equilibrium(game: AnyGame) -> Strategy:
+    from ludens.preferences import HOMO_ECONOMICUS
+    from ludens.preferences.beliefs import resolve_belief
+
+    return resolve_belief(game, HOMO_ECONOMICUS, "equilibrium")
+
+
+def _played(policy: str, records: Sequence[DecisionRecord], game: AnyGame, beliefs: Beliefs) -> PolicyAnswers:
+    belief = _assumed(game, beliefs)
+    assert belief is not None  # nobody states beliefs in a run of play
     seen: list[Seen] = []
     exact = True
     for record in records:

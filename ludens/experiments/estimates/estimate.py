@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.errors import UsageError
-from ludens.experiments.estimates.answers import PolicyAnswers, run_answers, together
+from ludens.experiments.estimates.answers import Beliefs, PolicyAnswers, run_answers, together
 from ludens.experiments.estimates.revealed import reveal_all
 from ludens.experiments.estimates.strategies import MODEL, strategies_of_run, strategies_of_table
 from ludens.experiments.estimates.table import Errors, EstimateTable, of_fit, of_policies
@@ -17,10 +17,13 @@ from ludens.experiments.runs.run import Run
 from ludens.preferences.mapping import MapLike
 
 if TYPE_CHECKING:
+    from ludens.experiments.estimates.revealed import Revealed
     from ludens.preferences.estimation.data.choices import Choices
     from ludens.preferences.estimation.models.linear import Model
 
 By = Literal["pooled", "subject"]
+
+_OF_RUNS: Mapping[str, Beliefs] = {"uniform": "uniform", "equilibrium": "equilibrium", "stated": "own"}
 
 DRAWS = 1000
 """Number of bootstrap draws where bootstrap errors are requested without a number."""
@@ -39,7 +42,7 @@ class EstimateRequest:
         fix: parameters to hold at values.
         errors: the kind of standard errors; None for errors clustered by subject or, for the policies of a
             run, for intervals from clustered likelihood ratios.
-        beliefs: ``"uniform"``, ``"stated"`` by subjects or policies or, for tables, ``"equilibrium"`` or
+        beliefs: ``"uniform"``, ``"stated"`` by subjects or policies, ``"equilibrium"`` of homo economicus, or
             ``"all"``, which estimates under each of them.
         columns: the table's names of columns, by our names.
         reading: how a table is read, by the names of `read_choices`' arguments: ``drop_missing``, ``codes``,
@@ -164,10 +167,9 @@ def _answers(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"A run is no table and is read as it is: leave {options} out.")
-    if request.beliefs in {"equilibrium", "all"}:
-        raise UsageError("A run holds uniform and stated beliefs: give --beliefs uniform or stated.")
+    assert request.beliefs != "all"  # which is made of the other kinds
     with Run(source) as run:
-        return tuple(run_answers(run, "own" if request.beliefs == "stated" else "uniform"))
+        return tuple(run_answers(run, _OF_RUNS[request.beliefs]))
 
 
 def _strategies(source: str | os.PathLike[str], request: EstimateRequest, *, table: bool) -> EstimateTable:
@@ -249,6 +251,8 @@ def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[E
     from ludens.preferences.estimation import find_model
 
     model = find_model(request.model)
+    if request.beliefs == "all":
+        return (_run_under_beliefs(source, request),)
     answers = _answers(source, request)
     if request.types is not None:
         return types_of(together(answers, model), request)
@@ -256,9 +260,57 @@ def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[E
         return (_one(together(answers, model), request),)
     if request.test:
         raise UsageError("A hypothesis is tested on one pooled estimate: add --by pooled.")
-    beliefs = "own" if request.beliefs == "stated" else "uniform"
-    found = reveal_all(answers, model, beliefs=beliefs, **request.settings)
+    found = reveal_all(answers, model, beliefs=_OF_RUNS[request.beliefs], **request.settings)
     return (of_policies(found, request.errors or "ratio"),)
+
+
+def _run_under_beliefs(source: str | os.PathLike[str], request: EstimateRequest) -> EstimateTable:
+    """Estimate the preferences of a run's policies under each kind of beliefs that the run allows."""
+    from ludens.experiments.estimates.several import of_policies_by_beliefs
+
+    if request.by == "pooled":
+        return _under_beliefs(source, request)
+    if request.types is not None or request.test:
+        raise UsageError("--beliefs all is for one estimate per policy: leave --types and --test out.")
+    found: dict[str, list[Revealed]] = {}
+    left_out = []
+    for kind, beliefs in _OF_RUNS.items():
+        try:
+            answers = _answers(source, replace(request, beliefs=kind))
+        except UsageError as why:
+            if kind == "uniform":
+                raise
+            left_out.append(f"Beliefs, {kind}: left out. {why}")
+            continue
+        found[kind] = reveal_all(answers, request.model, beliefs=beliefs, **request.settings)
+    table = of_policies_by_beliefs(found, request.errors or "ratio")
+    return replace(table, notes=(*table.notes, *left_out))
+
+
+def compare_policies(source: str | os.PathLike[str], request: EstimateRequest) -> EstimateTable:
+    """Estimate the preferences of every policy of a run, and the differences between policies.
+
+    Args:
+        source: the run.
+        request: what to estimate, and how.
+
+    Raises:
+        UsageError: see `estimate`; the source is a table, the request is not for an estimate per policy, or
+            fewer than two policies have usable answers.
+        NoRunError: there is no such run.
+    """
+    from ludens.experiments.estimates.several import of_policies_compared
+    from ludens.preferences.estimation.data.files import is_table
+
+    if is_table(source):
+        raise UsageError(f"{source} is a table, which has no policies: give --compare another table.")
+    if request.types is not None or request.by == "pooled" or request.test or request.model == MODEL:
+        raise UsageError("Policies are compared one by one: leave --types, --by pooled and --test out.")
+    if request.beliefs == "all":
+        raise UsageError("Policies are compared under one kind of beliefs: give another one than all.")
+    answers = _answers(source, request)
+    found = reveal_all(answers, request.model, beliefs=_OF_RUNS[request.beliefs], **request.settings)
+    return of_policies_compared(found, request.errors or "ratio")
 
 
 def _one(choices: Choices, request: EstimateRequest) -> EstimateTable:

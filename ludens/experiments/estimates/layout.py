@@ -16,7 +16,7 @@ from ludens.display.table import Table
 from ludens.errors import UsageError
 from ludens.experiments.estimates.table import EstimateTable, Fact, Value
 from ludens.experiments.report import terminal
-from ludens.experiments.report.names import DASH, finite, policy_name
+from ludens.experiments.report.names import DASH, finite, joined_names
 from ludens.experiments.report.names import number as number_text
 from ludens.experiments.report.terminal import say
 
@@ -160,7 +160,7 @@ def figure_text(number: float, digits: int = 3) -> str:
 def _cells(table: EstimateTable, stars: bool) -> tuple[list[str], list[list[list[str]]]]:
     """Return the header and the groups of rows."""
     titles = [
-        policy_name(column.title) if table.unit == "policy" else printable(column.title)
+        joined_names(column.title) if table.unit == "policy" else printable(column.title)
         for column in table.columns
     ]
     if len(table.columns) > _SUMMED and table.unit == "subject":

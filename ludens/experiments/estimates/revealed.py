@@ -90,6 +90,7 @@ def reveal(
     *,
     fix: Mapping[str, float] | None = None,
     trembles: bool = False,
+    ratios: bool = True,
     draws: int = 0,
     seed: int = 0,
     map_with: MapLike = map,
@@ -103,6 +104,8 @@ def reveal(
         fix: parameters to hold at values; ``{"first": 0}`` leaves the order of options out of account.
         trembles: whether to estimate, beside the share of answers that take the option shown first, the
             share of those at random.
+        ratios: whether intervals come from likelihood ratios; those from clustered errors (t with G−1 degrees
+            of freedom) take a tenth of the time, and there are none where no single value is estimated.
         draws: number of cluster bootstrap draws; 0 for none.
         seed: seed of the random starts and of the bootstrap.
         map_with: carries out the bootstrap.
@@ -143,6 +146,8 @@ def reveal(
             whole = LapsesModel(chosen, trembles)
             choices = as_choices(answers, plain, weight, orders=True)
             found = _by_answers(fit(choices, whole, fix=fix, **sampled), weight)
+        if not ratios:
+            return _of_errors(answers, beliefs, chosen, found)
         steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
         ranges = regions(whole, choices, found.optimum, found.fixed, steps=steps)
     reason = NO_NOISE if method == RANGE else reason_of(found)
@@ -162,6 +167,23 @@ def reveal(
         ranges,
         {**lapses, **{name: one for name, one in estimates.items() if name not in chosen.names}},
     )
+
+
+def _of_errors(answers: PolicyAnswers, beliefs: Beliefs, model: Model, fit: Fit) -> Revealed:
+    """Return a fit as what was revealed, with the intervals of clustered errors."""
+    from ludens.preferences.estimation.fitting.regions import Region
+
+    reason = reason_of(fit)
+    rows = {row.name: row for row in fit.table()}
+    ranges = {name: Region(row.low, row.high, row.p) for name, row in rows.items() if math.isfinite(row.low)}
+    estimates = {
+        name: _estimate(fit, place, reason, ranges.get(name), "clustered t")
+        for place, name in enumerate(fit.names)
+    }
+    weights = {name: estimates[name] for name in model.names}
+    lapses = {name: one for name, one in estimates.items() if name not in weights}
+    notes = tuple(warning.message for warning in fit.warnings)
+    return Revealed(answers.policy, model.name, beliefs, weights, reason, notes, fit, answers, ranges, lapses)
 
 
 def reveal_all(

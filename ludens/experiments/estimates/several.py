@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,15 @@ from ludens.experiments.estimates.table import (
     column,
     error_words,
     make_table,
+    of_policies,
     warning_notes,
     words_of_test,
 )
+from ludens.experiments.report.names import number, policy_name
 
 if TYPE_CHECKING:
+    from ludens.experiments.estimates.revealed import Revealed
+    from ludens.preferences.estimation.fitting.hypotheses import Difference
     from ludens.preferences.estimation.fitting.individuals import Individuals
     from ludens.preferences.estimation.fitting.results import Fit
     from ludens.preferences.estimation.mixture.results import Mixture, Selection
@@ -118,11 +123,7 @@ def of_beliefs(fits: Mapping[str, Fit], errors: Errors = "cluster") -> EstimateT
         Fact("subjects", "Subjects", (first.subjects,)),
         Fact("log_likelihood", "Log-likelihood", tuple(fit.log_likelihood for fit in fits.values()), 3),
     ]
-    moves = []
-    for place, parameter in enumerate(first.model.parameters):
-        known = [one.values[place].estimate for one in columns if math.isfinite(one.values[place].estimate)]
-        if len(known) > 1:
-            moves.append(f"{parameter.symbol} {min(known):.3f} to {max(known):.3f}")
+    moves = _moves(list(fits.values()))
     notes = ["Each column explains the same choices by other beliefs about the others."]
     if moves:
         notes.append(f"Over these beliefs: {', '.join(moves)}.")
@@ -130,6 +131,20 @@ def of_beliefs(fits: Mapping[str, Fit], errors: Errors = "cluster") -> EstimateT
         notes += warning_notes(fit.warnings, f"{name}, ")
     words = error_words(kind, first.clustered_by)
     return make_table(first.model, columns, facts, notes, errors=words, unit="sample")
+
+
+def _moves(fits: Sequence[Fit]) -> list[str]:
+    """Return the range of each parameter's estimates, of those that two or more fits estimate."""
+    values: dict[str, list[float]] = {}
+    for fit in fits:
+        for parameter, value in zip(fit.model.parameters, fit.values.tolist(), strict=True):
+            if math.isfinite(value):
+                values.setdefault(parameter.symbol, []).append(value)
+    return [
+        f"{symbol} {number(min(known), 3)} to {number(max(known), 3)}"
+        for symbol, known in values.items()
+        if len(known) > 1
+    ]
 
 
 def of_two(first: Fit, second: Fit, names: tuple[str, str], errors: Errors = "cluster") -> EstimateTable:
@@ -165,6 +180,85 @@ def of_two(first: Fit, second: Fit, names: tuple[str, str], errors: Errors = "cl
         notes += warning_notes(fit.warnings, f"{name}, ")
     words = error_words(kind, first.clustered_by)
     return make_table(first.model, columns, facts, notes, errors=words, unit="sample")
+
+
+def of_policies_compared(found: Sequence[Revealed], errors: Errors = "ratio") -> EstimateTable:
+    """Tabulate the policies of a run with the differences between their parameters.
+
+    Raises:
+        UsageError: fewer than two policies have usable answers.
+    """
+    from ludens.experiments.estimates.differences import EACH_PAIR, policy_differences
+
+    kind = "cluster" if errors == "ratio" else errors
+    apart = policy_differences(found, kind)
+    if not apart:
+        raise UsageError(
+            "Fewer than two policies of the run have usable answers, so that none can be compared: leave "
+            "--compare out."
+        )
+    table = of_policies(found, errors)
+    columns, notes = list(table.columns), []
+    for each in apart:
+        names = f"{policy_name(each.policy)} − {policy_name(each.other)}"
+        gaps = [each.gaps.get(value.name) for value in table.parameters]
+        columns.append(
+            Column(
+                f"{each.policy} − {each.other}",
+                tuple(
+                    Value(value.name, value.symbol, math.nan) if gap is None else _difference(gap, errors)
+                    for value, gap in zip(table.parameters, gaps, strict=True)
+                ),
+            )
+        )
+        words = each.reason if each.test is None else f"{words_of_test(each.test)}."
+        notes.append(f"{names}, all parameters are equal: {words}")
+    notes.append(
+        "Differences have the errors of both policies, as if the answers of one did not depend on those of "
+        "the other."
+    )
+    fitted = [each for each in found if each.fit is not None]
+    if len(fitted) > EACH_PAIR:
+        notes.append(f"Of {len(fitted)} policies, the first is compared with each other.")
+    nothing = (math.nan,) * len(apart)
+    facts = tuple(replace(fact, numbers=(*fact.numbers, *nothing)) for fact in table.facts)
+    return replace(table, columns=tuple(columns), facts=facts, notes=(*notes, *table.notes))
+
+
+def _difference(gap: Difference, errors: Errors) -> Value:
+    """Return a difference as a value, with an interval in place of an error where policies have intervals."""
+    error = math.nan if errors == "ratio" else gap.se
+    return Value(gap.name, gap.symbol, gap.estimate, error, gap.low, gap.high, gap.p)
+
+
+def of_policies_by_beliefs(
+    by_beliefs: Mapping[str, Sequence[Revealed]], errors: Errors = "ratio"
+) -> EstimateTable:
+    """Tabulate the policies of a run under several beliefs, and how far each parameter moves.
+
+    Raises:
+        UsageError: no policy has a usable answer.
+    """
+    kinds = list(by_beliefs)
+    policies = [each.policy for each in by_beliefs[kinds[0]]]
+    found = {(each.policy, kind): each for kind in kinds for each in by_beliefs[kind]}
+    rows = [
+        replace(found[policy, kind], policy=f"{policy} | {kind}")
+        for policy in policies
+        for kind in kinds
+        if (policy, kind) in found
+    ]
+    moves = {
+        policy: _moves([one.fit for (whose, _), one in found.items() if whose == policy and one.fit])
+        for policy in policies
+    }
+    notes = [
+        f"{policy_name(policy)}, over these beliefs: {', '.join(ranges)}."
+        for policy, ranges in moves.items()
+        if ranges
+    ]
+    table = of_policies(rows, errors)
+    return replace(table, notes=(*notes, *table.notes))
 
 
 def of_individuals(found: Individuals) -> EstimateTable:

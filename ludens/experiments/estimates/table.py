@@ -16,7 +16,7 @@ from ludens.errors import UsageError
 from ludens.experiments.estimates.revealed import Revealed
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.answering import low_mass_sentence
-from ludens.experiments.report.names import policy_name
+from ludens.experiments.report.names import joined_names
 from ludens.preferences import human
 
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     from ludens.preferences.estimation.models.linear import Model
 
 _LAPSES = {"first": "first", "tremble": "tremble"}
+
+BELIEFS: Mapping[str, str] = {
+    "uniform": "others choose at random",
+    "equilibrium": "others play the equilibrium of homo economicus",
+    "own": "as stated by the policy",
+}
+"""Kinds of beliefs in words."""
+
+_ENDLESS = 1e6  # a statistic from which on only its order of magnitude is shown
 
 Errors = Literal["cluster", "hessian", "bootstrap", "ratio"]
 
@@ -162,7 +171,7 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "ratio") -> Estimate
         ),
         Fact("bic", "BIC", tuple(fit.bic if fit else math.nan for fit in fits), 1),
     )
-    notes = [f"{policy_name(entry.policy)}: {entry.reason}." for entry in rows if entry.reason]
+    notes = [f"{joined_names(entry.policy)}: {entry.reason}." for entry in rows if entry.reason]
     for entry in rows:
         mass = entry.answers.answer_mass
         if mass is not None and mass < LOW_ANSWER_MASS:
@@ -175,9 +184,7 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "ratio") -> Estimate
             errors, "the errors say how far the model misses them, and vanish where it does not"
         )
         notes.append(f"Choice probabilities have no sampling error; {words}.")
-    notes.append(
-        f"Beliefs: {'as stated by the policy' if rows[0].beliefs == 'own' else 'others choose at random'}."
-    )
+    notes.append(f"Beliefs: {'; '.join(BELIEFS[kind] for kind in dict.fromkeys(e.beliefs for e in rows))}.")
     words = error_words(errors, first.clustered_by)
     return make_table(first.model, columns, facts, notes, errors=words, unit="policy")
 
@@ -216,9 +223,11 @@ def noise_note(fit: Fit, column: str, errors: Errors = "cluster") -> str:
 def words_of_test(test: HypothesisTest) -> str:
     """Return a test's statistic, degrees of freedom and p-value."""
     p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}"
+    # What exact answers reject without an error has a statistic of thirty digits.
+    statistic = f"{test.statistic:.2f}" if test.statistic < _ENDLESS else f"{test.statistic:.0e}"
     if math.isinf(test.freedom):
-        return f"χ²({test.restrictions}) = {test.statistic:.2f}, {p}"
-    return f"F({test.restrictions}, {test.freedom:g}) = {test.statistic:.2f}, {p}"
+        return f"χ²({test.restrictions}) = {statistic}, {p}"
+    return f"F({test.restrictions}, {test.freedom:g}) = {statistic}, {p}"
 
 
 def make_table(

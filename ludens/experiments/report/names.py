@@ -16,6 +16,7 @@ DASH = "–"
 PREFERENCES = {"alpha": "α", "beta": "β", "kappa": "κ", "noise": "λ"}
 """The parameters of homo moralis with inequity aversion, and their letters."""
 
+_JOINTS = re.compile("( − | [|] )")
 _LETTERS = PREFERENCES | {"altruism": "a"}
 
 
@@ -41,6 +42,13 @@ def policy_name(label: str) -> str:
         re.sub(r"^\w+(?==)", lambda word: _LETTERS.get(word[0], word[0]), part) for part in (first, *others)
     ]
     return f"{name} {', '.join(shown)}"
+
+
+def joined_names(label: str) -> str:
+    """Return labels for people that are joined by ``" − "``, a difference, or by ``" | "``, with beliefs."""
+    return "".join(
+        part if _JOINTS.fullmatch(part) else policy_name(part) for part in _JOINTS.split(label) if part
+    )
 
 
 def shortened(name: str, most: int = 40) -> str:
