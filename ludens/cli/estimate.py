@@ -70,9 +70,10 @@ def estimate(
         ),
     ] = None,
     errors: Annotated[
-        Literal["cluster", "hessian", "bootstrap", "ratio"] | None,
+        Literal["cluster", "cr2", "hessian", "bootstrap", "ratio"] | None,
         typer.Option(
-            help="Standard errors; by default clustered, for runs intervals from likelihood ratios.",
+            help="Standard errors; by default clustered, for runs intervals from likelihood ratios; cr2: "
+            "bias-reduced, for few clusters.",
             show_default=False,
         ),
     ] = None,
@@ -97,7 +98,8 @@ def estimate(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="Column of groups, such as treatment, that share preferences and differ in noise.",
+            help="Column of groups, such as treatment, that share preferences and differ in noise; of a run: "
+            "policy.",
             show_default=False,
         ),
     ] = None,

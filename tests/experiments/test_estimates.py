@@ -329,6 +329,23 @@ def test_policies_of_one_run_are_compared(tmp_path):
             compare_policies(tmp_path / "run.db", EstimateRequest(**wrong))
 
 
+def test_policies_share_preferences_and_differ_in_noise(tmp_path):
+    models = ["quantal:kappa=0.3,noise=5", "quantal:kappa=0.3,noise=10"]
+    protocols = ("SPD1", "SPD3", "SPD5", "TG1", "TG3", "TG5", "UG1", "UG3", "UG5")
+    bench(models, path=tmp_path / "run.db", protocols=protocols)
+    (table,) = estimate(tmp_path / "run.db", EstimateRequest(noise_by="policy"))
+    values = {value.name: value.estimate for value in table.parameters}
+    assert [values["kappa"], values["noise"]] == pytest.approx([0.3, 5], abs=1e-3)
+    (second,) = [value for name, value in values.items() if models[1] in name]
+    assert second == pytest.approx(10, abs=1e-2)
+    assert "noise is the same in all groups of policy: F(1, 17)" in table.notes[0]
+    bench(models[:1], path=tmp_path / "one.db", protocols=protocols[:2])
+    with pytest.raises(UsageError, match="two policies or more"):
+        estimate(tmp_path / "one.db", EstimateRequest(noise_by="policy"))
+    with pytest.raises(UsageError, match="one pooled estimate"):
+        estimate(tmp_path / "run.db", EstimateRequest(noise_by="policy", by="subject"))
+
+
 def test_choices_are_explained_by_several_beliefs(tmp_path):
     """Parameters move with beliefs, and a policy that believes in the equilibrium is recovered there."""
     spec, protocols = "quantal:kappa=0.5,noise=8", ("SPD1", "SPD3", "SPD5", "TG1", "TG5", "UG1", "UG5")

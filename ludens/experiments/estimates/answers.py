@@ -195,6 +195,28 @@ def together(policies: Sequence[PolicyAnswers], model: Model) -> Choices:
     return _choices(seen, model, "policy", "the run")
 
 
+def grouped_by_policy(policies: Sequence[PolicyAnswers], model: Model) -> Choices:
+    """Return the answers of several policies with a row for each policy and cluster, a game as a rule, and
+    with indicators of all policies but the first as the covariates ``policy=…``.
+
+    Raises:
+        UsageError: there is no usable answer.
+    """
+    used = [answers for answers in policies if answers.seen]
+    rows = {(answers.policy, entry.cluster): answers.policy for answers in used for entry in answers.seen}
+    named = {key: f"{key[0]}, {key[1]}" for key in rows}
+    seen = [(named[answers.policy, entry.cluster], entry) for answers in used for entry in answers.seen]
+    within = used[0].clustered_by if used else "game"
+    found = _choices(seen, model, f"policy and {within}", "the run")
+    whose = np.array(list(rows.values()))
+    return replace(
+        found,
+        covariates={
+            f"policy={answers.policy}": (whose == answers.policy).astype(np.float64) for answers in used[1:]
+        },
+    )
+
+
 def _choices(
     seen: Sequence[tuple[str, Seen]], model: Model, clustered_by: str, whose: str, orders: bool = False
 ) -> Choices:

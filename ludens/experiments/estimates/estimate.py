@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.errors import UsageError
-from ludens.experiments.estimates.answers import Beliefs, PolicyAnswers, run_answers, together
+from ludens.experiments.estimates.answers import (
+    Beliefs,
+    PolicyAnswers,
+    grouped_by_policy,
+    run_answers,
+    together,
+)
 from ludens.experiments.estimates.revealed import reveal_all
 from ludens.experiments.estimates.strategies import MODEL, strategies_of_run, strategies_of_table
 from ludens.experiments.estimates.table import Errors, EstimateTable, of_fit, of_policies
 from ludens.experiments.runs.run import Run
+from ludens.experiments.study.questions import label_of
 from ludens.preferences.mapping import MapLike
 
 if TYPE_CHECKING:
@@ -52,7 +59,8 @@ class EstimateRequest:
         map_with: carries out bootstraps; `ludens.experiments.compute` uses several processes.
         test: values of parameters that are tested jointly, of one pooled estimate.
         covariates: columns of a table on which weights depend, by weight, as in ``{"kappa": ("age",)}``.
-        noise_by: the column of a table that names groups of subjects, each with a noise of its own.
+        noise_by: the column of a table that names groups of subjects, each with a noise of its own; of a run,
+            ``"policy"``, and of a benchmark the models under test are the groups.
     """
 
     model: str | Model = "moralis"
@@ -149,6 +157,9 @@ def _pooled(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[C
     from ludens.preferences.estimation.data.tables import read_choices
 
     model, effects = find_model(request.model), request.covariates or {}
+    if not is_table(source) and request.noise_by == "policy":
+        answers = _tested(source, _answers(source, replace(request, noise_by=None)))
+        return with_noise_groups(grouped_by_policy(answers, model), model, "policy")
     if not is_table(source):
         return together(_answers(source, request), model), model
     settings: dict[str, Any] = {**(request.reading or {}), **(request.columns or {})}
@@ -158,6 +169,23 @@ def _pooled(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[C
     if effects:
         choices, model = with_covariates(choices, model, effects)
     return with_noise_groups(choices, model, request.noise_by) if request.noise_by else (choices, model)
+
+
+def _tested(source: str | os.PathLike[str], answers: tuple[PolicyAnswers, ...]) -> tuple[PolicyAnswers, ...]:
+    """Return the answers of the models under test, of a benchmark; policies that it compares them with have
+    no noise, or nothing else. Of other runs, return all.
+
+    Raises:
+        UsageError: there are fewer than two.
+    """
+    with Run(source) as run:
+        manifest = run.manifest
+    if manifest["kind"] == "bench":
+        labels = set(map(label_of, manifest["config"]["models"]))
+        answers = tuple(each for each in answers if each.policy in labels)
+    if len(answers) < 2:
+        raise UsageError("Noise by policy compares two policies or more: ask another model, or leave it out.")
+    return answers
 
 
 def _answers(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[PolicyAnswers, ...]:
@@ -195,10 +223,7 @@ def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple
         return (_under_beliefs(source, request),)
     if request.covariates and request.by == "subject":
         raise UsageError("A subject's covariates do not vary: leave --by subject out, or --covariates.")
-    if request.noise_by and (request.by == "subject" or request.types is not None):
-        raise UsageError(
-            "Noise by group is of one pooled estimate: leave --by subject, --types or --noise-by out."
-        )
+    _check_noise(request)
     choices, model = _pooled(source, request)
     request = replace(request, model=model)
     if request.types is not None:
@@ -209,6 +234,13 @@ def _of_table(source: str | os.PathLike[str], request: EstimateRequest) -> tuple
         tables = (_one(choices, request),)
     before = (*choices.notes, *_consistency(source, settings))
     return tuple(replace(table, notes=(*before, *table.notes)) for table in tables)
+
+
+def _check_noise(request: EstimateRequest) -> None:
+    if request.noise_by and (request.by == "subject" or request.types is not None):
+        raise UsageError(
+            "Noise by group is of one pooled estimate: leave --by subject, --types or --noise-by out."
+        )
 
 
 def _under_beliefs(source: str | os.PathLike[str], request: EstimateRequest) -> EstimateTable:
@@ -253,6 +285,10 @@ def _of_run(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[E
     model = find_model(request.model)
     if request.beliefs == "all":
         return (_run_under_beliefs(source, request),)
+    if request.noise_by == "policy":
+        _check_noise(request)
+        choices, grouped = _pooled(source, request)
+        return (_one(choices, replace(request, model=grouped)),)
     answers = _answers(source, request)
     if request.types is not None:
         return types_of(together(answers, model), request)

@@ -36,7 +36,7 @@ BELIEFS: Mapping[str, str] = {
 
 _ENDLESS = 1e6  # a statistic from which on only its order of magnitude is shown
 
-Errors = Literal["cluster", "hessian", "bootstrap", "ratio"]
+Errors = Literal["cluster", "cr2", "hessian", "bootstrap", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,6 @@ def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
 
     kind: ErrorKind = "cluster" if errors == "ratio" else errors
     spread = fit.standard_errors(kind)
-    freedom = fit.freedom(kind)
     ends = [(low, high) for low, high in fit.intervals(kind=kind).tolist()]
     values = []
     for place, parameter in enumerate(fit.model.parameters):
@@ -269,7 +268,7 @@ def column(fit: Fit, title: str, errors: Errors = "cluster") -> Column:
                 se=error,
                 low=low,
                 high=high,
-                p=two_sided(value / error, freedom) if error > 0 else math.nan,
+                p=two_sided(value / error, fit.freedom(kind, parameter.name)) if error > 0 else math.nan,
                 fixed=parameter.name in fit.fixed,
                 about=parameter.about,
             )
@@ -330,6 +329,7 @@ def error_words(errors: Errors, clustered_by: str) -> str:
     """Describe the standard errors, for the line below a table."""
     return {
         "cluster": f"standard errors clustered by {clustered_by}",
+        "cr2": f"bias-reduced errors (CR2, Satterthwaite's t) clustered by {clustered_by}",
         "hessian": "standard errors from the inverse Hessian",
         "bootstrap": f"standard errors from a bootstrap of clusters ({clustered_by})",
         "ratio": f"95 % intervals, from likelihood ratios that allow for dependent answers within each "

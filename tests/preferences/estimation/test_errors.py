@@ -18,7 +18,16 @@ from ludens.preferences.estimation import (
     read_choices,
 )
 from ludens.preferences.estimation.fitting.errors import inverse
-from tests.preferences.estimation.samples import ALL, allocations, drawn, filled, games, moral, probabilities
+from tests.preferences.estimation.samples import (
+    ALL,
+    allocations,
+    drawn,
+    empty,
+    filled,
+    games,
+    moral,
+    probabilities,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what statsmodels imports warns on its own account
@@ -217,3 +226,67 @@ def test_clusters_may_cross_subjects_one_way_and_two():
     lone = fit(read_choices(nested, model, cluster="session"), model)
     ratio = both.standard_errors() / lone.standard_errors()
     np.testing.assert_allclose(ratio, 1, rtol=1e-6)
+
+
+def _reduced_by_hand(design, outcome, cluster, beta, contrasts):
+    """CR2 of a logit, and Satterthwaite's degrees of freedom of contrasts, by whole matrices of residuals
+    after Pustejovsky & Tipton (2018): A_g = W_g^(1/2) ((I − H)_gg)^(−1/2) W_g^(−1/2) for weights p(1 − p).
+    """
+    chance = 1 / (1 + np.exp(-design @ beta))
+    root = np.sqrt(chance * (1 - chance))
+    weighted = design * root[:, None]
+    bread = np.linalg.inv(weighted.T @ weighted)
+    residual = np.eye(len(design)) - weighted @ bread @ weighted.T
+    standardised = (outcome - chance) / root
+    middle, vectors = np.zeros_like(bread), []
+    for one in np.unique(cluster):
+        rows = np.flatnonzero(cluster == one)
+        curvature, axes = np.linalg.eigh(residual[np.ix_(rows, rows)])
+        adjusted = axes / np.sqrt(curvature) @ axes.T
+        score = weighted[rows].T @ adjusted @ standardised[rows]
+        middle += np.outer(score, score)
+        vectors.append(residual[:, rows] @ adjusted @ weighted[rows] @ bread)
+    freedoms = []
+    for contrast in contrasts:
+        table = np.stack([each @ contrast for each in vectors], axis=1)
+        freedoms.append((table**2).sum() ** 2 / ((table.T @ table) ** 2).sum())
+    return bread @ middle @ bread, np.array(freedoms)
+
+
+def test_bias_reduced_errors_are_those_of_whole_matrices_of_residuals():
+    rng = np.random.default_rng(5)
+    clusters, weights = 7, np.array([0.8, -0.4, 0.3])
+    sizes = rng.integers(3, 30, clusters)  # very unequal, so that degrees of freedom are far below 6
+    cluster = np.repeat(np.arange(clusters), sizes)
+    design = rng.normal(size=(len(cluster), 3)) + rng.normal(size=(clusters, 3))[cluster]
+    outcome = (rng.random(len(cluster)) < 1 / (1 + np.exp(-design @ weights))).astype(float)
+    model = LinearModel(
+        "three", "three", "", (Parameter("a", "a"), Parameter("b", "b")), ("x", "y", "z"), "precision"
+    )
+    attributes = np.stack([design, np.zeros_like(design)], axis=1)
+    counts = np.zeros((len(cluster), len(cluster) * 2))
+    counts[np.arange(len(cluster)), np.where(outcome > 0, 0, 1) + 2 * np.arange(len(cluster))] = 1
+    found = fit(filled(empty(attributes), counts, cluster), model)
+    phi = found.optimum
+    scale = phi[0]
+    contrasts = np.array([[-phi[1] / scale**2, 1 / scale, 0], [-phi[2] / scale**2, 0, 1 / scale], [1, 0, 0]])
+    covariance, freedoms = _reduced_by_hand(design, outcome, cluster, phi, contrasts)
+    assert found.covariance("cr2") == pytest.approx(in_theta(covariance, phi), rel=1e-4)
+    assert found.freedoms == pytest.approx(freedoms, rel=1e-6)
+    assert found.freedom("cr2") < 6
+    low, high = found.intervals(kind="cr2")[2]
+    wide = found.intervals(kind="cluster")[2]
+    assert high - low > wide[1] - wide[0]
+
+
+def test_bias_reduced_errors_of_equal_clusters_have_one_degree_less_than_clusters():
+    """The known case: with G equal clusters and one parameter, CR2 is G/(G − 1)·Σ s² and ν is G − 1."""
+    rng = np.random.default_rng(1)
+    attributes = np.stack([np.ones((4, 1)), np.zeros((4, 1))], axis=1) * rng.uniform(0.5, 2, (4, 1, 1))
+    counts = np.zeros((6, 8))
+    for row in counts:
+        row[2 * np.arange(4) + (rng.random(4) < 0.3)] = 1
+    model = LinearModel("one", "one", "", (), ("x",), "precision")
+    found = fit(filled(empty(attributes), counts), model)
+    assert found.covariance("cr2") == pytest.approx(found.covariance("cluster"), rel=1e-6)
+    assert found.freedom("cr2", "precision") == pytest.approx(5)

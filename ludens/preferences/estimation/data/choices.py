@@ -138,17 +138,19 @@ class Choices:
         if self.members is None:
             found[self.available] = 0
             return found
-        for place, (members, available) in enumerate(zip(self.members, self.available, strict=True)):
-            covered, number = np.zeros_like(available), 0
-            for event in np.flatnonzero(members.any(axis=1)):
-                if np.any(covered & members[event]):
-                    raise UsageError(
-                        f"Events of situation {place + 1} overlap, so that their answers cannot be drawn."
-                    )
-                covered |= members[event]
-                found[place, event] = number
-                if np.array_equal(covered, available):
-                    covered, number = np.zeros_like(available), number + 1
+        covered, number = np.zeros_like(self.available), np.zeros(len(self.available), dtype=np.intp)
+        for event in range(self.events):
+            members = self.members[:, event]
+            shown = members.any(axis=1)
+            overlap = np.flatnonzero((covered & members).any(axis=1))
+            if len(overlap):
+                raise UsageError(
+                    f"Events of situation {overlap[0] + 1} overlap, so that their answers cannot be drawn."
+                )
+            covered |= members
+            found[shown, event] = number[shown]
+            whole = shown & (covered == self.available).all(axis=1)
+            covered[whole], number[whole] = False, number[whole] + 1
         return found
 
     @cached_property

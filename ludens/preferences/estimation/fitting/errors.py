@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.preferences.estimation.data.choices import Choices
-from ludens.preferences.estimation.fitting.likelihood import evaluator, events, restricted
+from ludens.preferences.estimation.fitting.likelihood import Events, evaluator, events, restricted
 from ludens.preferences.estimation.fitting.newton import maximise
 from ludens.preferences.estimation.models.linear import Model
 from ludens.preferences.estimation.models.restriction import Restriction
@@ -57,20 +57,20 @@ def scores(model: Model, choices: Choices, phi: Floats) -> Floats:
     return choices.by_subject(events(model, choices, phi).score)
 
 
-def contained(model: Model, choices: Choices, restriction: Restriction, phi: Floats) -> int:
+def contained(
+    model: Model, choices: Choices, restriction: Restriction, phi: Floats, found: Events | None = None
+) -> int:
     """Return how many of the free parameters the likelihood depends on: the rank of the scores of all events
     in the situations where somebody chose.
 
     A parameter that multiplies nothing in these situations, or only what others multiply too, does not count.
+    `found` are the events at φ, where they are known.
     """
     if restriction.free == 0:
         return 0
     asked = choices.total.sum(axis=-1) > 0
-    table = (
-        events(model, choices, phi).score[asked]
-        @ restriction.matrix
-        * restriction.sizes(model.sizes(choices))
-    )
+    found = events(model, choices, phi) if found is None else found
+    table = found.score[asked] @ restriction.matrix * restriction.sizes(model.sizes(choices))
     table = np.nan_to_num(table.reshape(-1, restriction.free), posinf=0.0, neginf=0.0)
     lengths = np.linalg.norm(table, axis=0)
     used = lengths > _NOTHING * lengths.max(initial=0.0)
@@ -83,15 +83,16 @@ def meat(choices: Choices, per_subject: Floats) -> Floats:
     return _spread(choices.by_cluster(per_subject), cluster_count(choices))
 
 
-def filling(model: Model, choices: Choices, phi: Floats) -> Floats:
-    """Return the middle of the sandwich in φ (p, p), also for clusters that cross subjects, one way or two.
+def filling(choices: Choices, score: Floats) -> Floats:
+    """Return the middle of the sandwich in φ (p, p) from the score of every event (situations, events, p),
+    also for clusters that cross subjects, one way or two.
 
     For two ways it is the sum over both ways less that over their intersections; a negative curvature, which
     this may have in small samples, is set to 0 (Cameron, Gelbach & Miller 2011).
     """
     if not choices.crossed:
-        return meat(choices, scores(model, choices, phi))
-    score = events(model, choices, phi).score.reshape(choices.counts.shape[1], -1)
+        return meat(choices, choices.by_subject(score))
+    score = score.reshape(choices.counts.shape[1], -1)
     seen = choices.total.reshape(-1) > 0
     parts = [
         _spread(np.asarray(counts[:, seen] @ score[seen]), number)

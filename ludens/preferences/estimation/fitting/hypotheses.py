@@ -124,7 +124,7 @@ def compare(
         values = [fit.values[_place(fit, name)] for fit in (first, second)]
         variances = [_variance(fit, name, kind) for fit in (first, second)]
         gap, error = float(values[0] - values[1]), math.sqrt(sum(variances))
-        freedom = _welch(variances, (first.freedom(kind), second.freedom(kind)))
+        freedom = _welch(variances, (first.freedom(kind, name), second.freedom(kind, name)))
         if not error > 0 or math.isnan(gap):
             found.append(Difference(name, symbols[name], gap, *[math.nan] * 4))
             continue

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ludens.errors import UsageError
 from ludens.preferences.estimation.data.choices import Choices
+from ludens.preferences.estimation.fitting.bias_reduced import bias_reduced
 from ludens.preferences.estimation.fitting.bounds import Bounds, check_bounds, maximise_within
 from ludens.preferences.estimation.fitting.errors import (
     bootstrap,
@@ -19,6 +20,7 @@ from ludens.preferences.estimation.fitting.errors import (
     filling,
     inverse,
 )
+from ludens.preferences.estimation.fitting.likelihood import events
 from ludens.preferences.estimation.fitting.maximise import STARTS, Optimum
 from ludens.preferences.estimation.fitting.regions import regions
 from ludens.preferences.estimation.fitting.results import ErrorKind, Fit, FitWarning
@@ -132,16 +134,26 @@ def conclude(
     with np.errstate(all="ignore"):
         values = model.to_reported(phi)
         jacobian = model.jacobian(phi) @ restriction.matrix
-    bread = inverse(-optimum.value.hessian, restriction.sizes(model.sizes(choices)))
+    sizes = restriction.sizes(model.sizes(choices))
+    bread = inverse(-optimum.value.hessian, sizes)
+    shown = events(model, choices, phi)
     covariances: dict[ErrorKind, Floats] = {"hessian": carried(bread, jacobian)}
-    sandwich, notes = None, [_pinned(name, end) for name, end in pinned.items()]
+    sandwich, reduced, notes = None, None, [_pinned(name, end) for name, end in pinned.items()]
     if clustered:
         if clusters > restriction.free:
-            middle = restriction.matrix.T @ filling(model, choices, phi) @ restriction.matrix
+            middle = restriction.matrix.T @ filling(choices, shown.score) @ restriction.matrix
             sandwich = bread @ middle @ bread
             covariances["cluster"] = carried(sandwich, jacobian)
+            with np.errstate(all="ignore"):
+                reduced = bias_reduced(
+                    choices, shown, restriction.matrix, bread=bread, jacobian=jacobian, sizes=sizes
+                )
         else:
             covariances["cluster"] = np.full((len(phi), len(phi)), np.nan)
+        if reduced is not None:
+            covariances["cr2"] = reduced.covariance
+        elif clusters <= restriction.free:
+            covariances["cr2"] = np.full((len(phi), len(phi)), np.nan)
         if clusters < FEW:
             notes.append(_few(clusters, choices.clustered_by, restriction.free))
     identification = diagnose(
@@ -190,8 +202,9 @@ def conclude(
         fixed=dict(fixed),
         converged=optimum.converged,
         warnings=(*warnings, *notes),
-        free=contained(model, choices, restriction, phi),
+        free=contained(model, choices, restriction, phi, shown),
         draws=drawn,
+        freedoms=None if reduced is None else np.where(silent, np.nan, reduced.freedoms),
         ranges=ranges,
     )
 

@@ -17,7 +17,7 @@ from ludens.preferences.estimation.models.linear import Model
 
 Floats = NDArray[np.float64]
 
-ErrorKind = Literal["hessian", "cluster", "bootstrap"]
+ErrorKind = Literal["hessian", "cluster", "cr2", "bootstrap"]
 WarningKind = Literal["flat", "weak", "bound", "separation", "singular", "unconverged", "few_clusters"]
 
 
@@ -75,6 +75,7 @@ class Fit(Shown):
         free: the number of estimated parameters: neither held fixed nor at a bound, and contained in the
             likelihood of these choices.
         draws: θ of the bootstrap draws that have a maximum, shape (draws, p); None without a bootstrap.
+        freedoms: the degrees of freedom of each parameter's t with ``"cr2"`` errors, shape (p,).
         ranges: where choices are separated, the values of each parameter that explain all of them without
             noise or, if none does, those that a likelihood ratio does not reject at 5 %; open ends are
             infinite.
@@ -97,6 +98,7 @@ class Fit(Shown):
     warnings: tuple[FitWarning, ...]
     free: int
     draws: Floats | None = None
+    freedoms: Floats | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -121,7 +123,10 @@ class Fit(Shown):
         """
         if kind not in self.covariances:
             known = ", ".join(self.covariances)
-            raise UsageError(f"This fit has no {kind!r} errors, only {known}; a bootstrap needs draws=….")
+            raise UsageError(
+                f"This fit has no {kind!r} errors, only {known}; a bootstrap needs draws=…, and "
+                "cr2 clusters of one way."
+            )
         return self.covariances[kind]
 
     def standard_errors(self, kind: ErrorKind = "cluster") -> Floats:
@@ -130,7 +135,8 @@ class Fit(Shown):
 
     def intervals(self, level: float = 0.95, kind: ErrorKind = "cluster") -> Floats:
         """Return intervals of θ, shape (p, 2): around the estimates, for ``"cluster"`` with t of one degree
-        of freedom less than clusters, otherwise normal or, for ``"bootstrap"``, percentiles of the draws.
+        of freedom less than clusters, for ``"cr2"`` of each parameter's own, otherwise normal or, for
+        ``"bootstrap"``, percentiles of the draws.
 
         Raises:
             UsageError: the level does not lie between 0 and 1, or the fit has no errors of that kind.
@@ -141,23 +147,31 @@ class Fit(Shown):
         if kind == "bootstrap" and self.draws is not None and len(self.draws):
             ends = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0).T
             return np.where(np.isnan(errors)[:, None], np.nan, ends)
-        reach = float(special.stdtrit(self.freedom(kind), 0.5 + level / 2)) * errors
+        freedoms = np.array([self.freedom(kind, name) for name in self.names])
+        reach = special.stdtrit(freedoms, 0.5 + level / 2) * errors
         return np.stack([self.values - reach, self.values + reach], axis=1)
 
-    def freedom(self, kind: ErrorKind = "cluster") -> float:
-        """Return the degrees of freedom of t, clusters less one for clustered errors, else infinite."""
+    def freedom(self, kind: ErrorKind = "cluster", name: str | None = None) -> float:
+        """Return the degrees of freedom of t: clusters less one for clustered errors, Satterthwaite's of a
+        parameter for ``"cr2"`` (the fewest of all without a name, which errs on the side of caution), else
+        infinite.
+        """
+        if kind == "cr2" and self.freedoms is not None:
+            if name is not None:
+                return float(self.freedoms[self.names.index(name)])
+            known = self.freedoms[np.isfinite(self.freedoms)]
+            return float(known.min()) if len(known) else math.nan
         return max(self.clusters - 1, 1) if kind == "cluster" else math.inf
 
     def table(self, kind: ErrorKind = "cluster", level: float = 0.95) -> list[Row]:
         """Return a row per parameter; z and the two-sided p test the hypothesis that it is 0."""
         errors, ends = self.standard_errors(kind), self.intervals(level, kind)
-        freedom = self.freedom(kind)
         rows = []
         for place, parameter in enumerate(self.model.parameters):
             value, error = float(self.values[place]), float(errors[place])
             z = value / error if error > 0 else math.nan
             low, high = ends[place].tolist()
-            p = two_sided(z, freedom)
+            p = two_sided(z, self.freedom(kind, parameter.name))
             rows.append(Row(parameter.name, parameter.symbol, value, error, low, high, z, p))
         return rows
 
