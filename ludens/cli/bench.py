@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -36,8 +36,12 @@ def bench(
         str | None, typer.Option(help="Names separated by commas; by default all.", show_default=False)
     ] = None,
     suite: Annotated[
-        Literal["published", "sharp", "both"],
-        typer.Option(help="Published games, 18 that tell preferences apart better, or both."),
+        str,
+        typer.Option(
+            metavar="published|sharp|both|FILE",
+            help="Published games, 18 that tell preferences apart better, both, or those that `ludens design "
+            "--out FILE` wrote.",
+        ),
     ] = "published",
     other_studies: Annotated[
         bool, typer.Option("--other-studies", help="Also show numbers that others published of models.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +27,9 @@ def design(
     families: Annotated[
         str | None,
         typer.Option(
-            help="Families of games, separated by commas; by default those of benchmarks.", show_default=False
+            help="Families of games of two, as in `ludens envs`, separated by commas; by default those of "
+            "benchmarks.",
+            show_default=False,
         ),
     ] = None,
     payoffs: Annotated[
@@ -42,6 +46,10 @@ def design(
             show_default=False,
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the games to this file, for `ludens bench --suite`.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the games whose answers tell preferences best, on average over preferences and noises."""
@@ -49,6 +57,7 @@ def design(
 
     from ludens.experiments.estimates.designs import as_json as design_as_json
     from ludens.experiments.estimates.designs import print_design
+    from ludens.experiments.runs.files import write_table
     from ludens.preferences.estimation.design import find_design
 
     weights = [
@@ -65,7 +74,9 @@ def design(
     )
     if width is not None:
         found.replicates(parameter or "kappa", width)  # refuses a wrong width before anything is printed
+    if out is not None:
+        write_table(json.dumps(design_as_json(found, width), indent=2) + "\n", out, "name another file.")
     if as_json:
         print_json(design_as_json(found, width))
     else:
-        print_design(found, console(), width)
+        print_design(found, console(), width, out)

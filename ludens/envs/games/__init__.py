@@ -135,16 +135,19 @@ def sharp_protocols() -> tuple[str, ...]:
 
 def find_game(protocol: str) -> AnyGame:
     """Return the game of a published parameter set of any family, for example ``"TG5"``, ``"PD1"`` or ``"PD1
-    with mediation"``.
+    with mediation"``, or of a family and numbers of one's own, such as ``"trust 80 60 30 20"``.
 
     Raises:
         UnknownGameError: there is none of that name; the message lists those that exist.
+        GameError: the numbers of one's own do not make a game of that family.
     """
     if protocol in _designed:
         return _designed[protocol]
     if protocol not in _games:
         load_games()
     if protocol not in _games and (game := _mediated_game(protocol)) is not None:
+        return game
+    if protocol not in _games and (game := _numbered_game(protocol)) is not None:
         return game
     if protocol not in _games:
         raise UnknownGameError(
@@ -157,7 +160,22 @@ def find_game(protocol: str) -> AnyGame:
 
 def is_protocol(name: str) -> bool:
     """Return whether `find_game` knows a game of that name."""
-    return name in {*protocols(), *_designed} or _mediated_game(name) is not None
+    if name in {*protocols(), *_designed} or _mediated_game(name) is not None:
+        return True
+    return _numbered_game(name) is not None
+
+
+@cache
+def _numbered_game(protocol: str) -> AnyGame | None:
+    """Return the game of a family's name and numbers; None where no family is named.
+
+    Raises:
+        GameError: the numbers do not make a game of the family.
+    """
+    name, _, numbers = protocol.partition(" ")
+    if name not in _library or not numbers:
+        return None
+    return _library[name].game(protocol)
 
 
 def _mediated_game(protocol: str) -> StrategicGame | None:

@@ -58,7 +58,8 @@ class BaseFamily(Shown):
         return f"ludens/{self.name}-v0"
 
     def numbers(self, protocol: str | None, payoffs: Sequence[float] | None) -> dict[str, float]:
-        """Return the numbers of a published `protocol`, or `payoffs` as they are given, by parameter.
+        """Return the numbers of a `protocol`, a published one or one named by `name_of`, or `payoffs` as they
+        are given, by parameter.
 
         Raises:
             GameError: both or neither are given, the protocol is unknown, or the numbers do not make such a
@@ -70,15 +71,30 @@ class BaseFamily(Shown):
             )
         if payoffs is None:
             known = {**self.protocols, **self.designed}
-            if not isinstance(protocol, str) or protocol not in known:
+            payoffs = known.get(protocol, self._in_name(protocol)) if isinstance(protocol, str) else None
+            if payoffs is None:
                 raise GameError(f"{self.name} has no protocol {protocol!r}; it has {', '.join(known)}.")
-            payoffs = known[protocol]
         values = self._numbers(payoffs)
         broken = self.check(*values)
         if broken:
             given = ", ".join(f"{key}={value:g}" for key, value in zip(self.parameters, values, strict=True))
             raise GameError(f"Payoffs ({given}) do not make a game of {self.name}: {broken}.")
         return dict(zip(self.parameters, values, strict=True))
+
+    def name_of(self, payoffs: Sequence[float]) -> str:
+        """Return a protocol's name that says its numbers, such as ``"trust 80 60 30 20"``."""
+        texts = [
+            f"{number:g}" if float(f"{number:g}") == number else repr(float(number)) for number in payoffs
+        ]
+        return " ".join([self.name, *texts])
+
+    def _in_name(self, protocol: str) -> tuple[float, ...] | None:
+        """Return the numbers in a name of `name_of`; None if it is none."""
+        head, *texts = protocol.split(" ")
+        try:
+            return tuple(map(float, texts)) if head == self.name and texts else None
+        except ValueError:
+            return None
 
     def check_prosocial(self, game: Any) -> None:
         """Raise `GameError` where an option that the family calls prosocial is none of the game's."""

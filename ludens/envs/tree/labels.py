@@ -49,7 +49,9 @@ def title(game: GameTree) -> str:
     family = family_of(game)
     name = family.title if family else game.name
     numbers = ", ".join(f"{key}={value:g}" for key, value in game.parameters.items())
-    return f"{name}{' ' + game.protocol if game.protocol else ''}{': ' + numbers if numbers else ''}"
+    # A protocol that is named by its numbers says nothing beside them.
+    known = game.protocol if game.protocol and not game.protocol.startswith(f"{game.name} ") else None
+    return f"{name}{' ' + known if known else ''}{': ' + numbers if numbers else ''}"
 
 
 def edge_label(node: Node, step: Step) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _CELL = (0.37, 0.29)  # inches across and down
 _LETTER = 0.065  # inches of a title's letter
 _WIDTH = 8.6  # inches
+_SLANTED = 0.075  # inches that a letter at a slant is high
 _ABOVE, _BELOW = 0.62, 0.3  # inches for a band's titles and for its protocols' names
 
 
@@ -35,7 +36,9 @@ def heat_map(result: BenchResult) -> Figure:
     bands = [(name, columns) for name, columns in bands if columns]
     tall, left = _CELL[1] * len(result.measures), policies(result).margin
     widest = max((max(columns.values()) + 1 for _, columns in bands), default=1.0)
-    band, colours = _ABOVE + tall + _BELOW, drawing.scale()
+    # Numbers stand under each other at a slant.
+    longest = max((len(_column_name(protocol)) for _, columns in bands for protocol, _ in columns), default=0)
+    band, colours = _ABOVE + tall + _BELOW + max(longest - 5, 0) * _SLANTED, drawing.scale()
     # As wide as the page's other figures, lest a page enlarge a small one.
     with drawing.new_figure(max(_WIDTH, left + _CELL[0] * widest + 0.1), band * max(len(bands), 1)) as figure:
         for place, (family, columns) in enumerate(bands):
@@ -48,9 +51,10 @@ def heat_map(result: BenchResult) -> Figure:
                 for question, column in columns.items():
                     drawing.cell(axes, column, row, found.cells.get(question), colours)
             protocols = [protocol for protocol, _ in columns]
-            axes.set_xticks([column + 0.5 for column in columns.values()], protocols)
+            named = list(map(_column_name, protocols))
+            axes.set_xticks([column + 0.5 for column in columns.values()], named)
             axes.tick_params(length=0, labelsize=7)
-            if max(map(len, protocols)) > 5:
+            if max(map(len, named)) > 5:
                 axes.tick_params(axis="x", labelrotation=60)
             axes.set_yticks(np.arange(len(result.measures)) + 0.5, policies(result).names)
             axes.tick_params(axis="y", labelsize=8)
@@ -173,13 +177,20 @@ def _agreement_panels(
         drawing.policy_rows(axes, policies(result))
 
 
+def _column_name(protocol: str) -> str:
+    """Return a protocol's name without that of its family, which stands above."""
+    return protocol.removeprefix(f"{find_game(protocol).name} ")
+
+
 def _title(node: str, option: str) -> str:
     return f"{node}: {option}"
 
 
 def _columns(family: str, asked: set[str]) -> dict[tuple[str, str], float]:
     """Return where each question of a family stands, in cells from the left; nodes stand a little apart."""
-    protocols = [name for name in LIBRARY[family].protocols if name in asked]
+    published = [name for name in LIBRARY[family].protocols if name in asked]
+    own = [name for name in sorted(asked - set(published)) if find_game(name).name == family]
+    protocols = [*published, *own]
     nodes = LIBRARY[family].prosocial
     # A title stands above its block, and may be wider than a few cells are.
     title = _LETTER * max((len(_title(node, option)) for node, option in nodes.items()), default=0) / _CELL[0]

@@ -76,7 +76,8 @@ class BenchConfig(StudyConfig):
         persona: the persona under which language models are asked; None for none.
         protocols: names of protocols, "PD1 with mediation" among them; None for all of the suite.
         suite: ``"published"``, the 18 protocols of van Leeuwen & Alger (and those of other packages);
-            ``"sharp"``, 18 games that tell preferences apart better; ``"both"``.
+            ``"sharp"``, 18 games that tell preferences apart better; ``"both"``; or a file that `ludens
+            design --out` wrote, whose games then are the `protocols`.
         other_studies: whether the report also shows numbers of language models that others published, in
             tables of their own (`ludens.experiments.bench.published`).
         concurrency: how many questions are open at once.
@@ -97,6 +98,20 @@ class BenchConfig(StudyConfig):
     suite: Literal["published", "sharp", "both"] = "published"
     other_studies: bool = False
     concurrency: Count = 32
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_suite(cls, given: Any) -> Any:
+        """Replace a suite in a file by the names of its games, so that a run does not depend on the file."""
+        suite = given.get("suite") if isinstance(given, Mapping) else None
+        if not isinstance(suite, str | os.PathLike) or suite in {"published", "sharp", "both"}:
+            return given
+        from ludens.experiments.estimates.designs import read_suite
+
+        if given.get("protocols") is not None:
+            raise UsageError("A suite in a file names its games: leave the protocols out, or the suite.")
+        rest = {name: value for name, value in given.items() if name != "suite"}
+        return {**rest, "protocols": read_suite(suite)}
 
     @field_validator("models")
     @classmethod

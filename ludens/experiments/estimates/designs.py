@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ludens.display.table import Cell, Table
-from ludens.envs import PROTOCOLS, GameTree
+from ludens.envs import LIBRARY, PROTOCOLS, AnyGame, find_game
+from ludens.errors import UsageError
 from ludens.experiments.report.names import DASH, PREFERENCES, number
 from ludens.experiments.report.terminal import print_table, say
 
@@ -42,7 +46,39 @@ def as_json(design: Design, width: float | None = None) -> dict[str, Any]:
     }
 
 
-def print_design(design: Design, console: Console, width: float | None = None) -> None:
+def read_suite(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the names of the games in a file of `ludens design --out`, as `find_game` takes them.
+
+    Raises:
+        UsageError: it cannot be read, or holds no design, or a game that is none of a family.
+    """
+    wanted = "write one by `ludens design --out FILE`, or name published, sharp or both"
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as why:
+        reason = getattr(why, "strerror", None) or "it is no text"
+        raise UsageError(f"The suite {os.fspath(path)} cannot be read ({reason}): {wanted}.") from None
+    try:
+        entries = json.loads(text)["games"]
+        families = [LIBRARY[each["family"]] for each in entries]
+        listed = [
+            family.name_of([each["payoffs"][name] for name in family.parameters])
+            for family, each in zip(families, entries, strict=True)
+        ]
+        for name in listed:
+            find_game(name)
+    except UsageError as why:  # an unknown family, or numbers that make no game of it
+        raise UsageError(f"The suite {os.fspath(path)}: {why}") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UsageError(f"{os.fspath(path)} holds no games of a design: {wanted}.") from None
+    if not listed:
+        raise UsageError(f"{os.fspath(path)} holds a design of no games: {wanted}.")
+    return tuple(dict.fromkeys(listed))
+
+
+def print_design(
+    design: Design, console: Console, width: float | None = None, file: Path | None = None
+) -> None:
     """Print the games, what to expect of them beside the published protocols, and how often to ask."""
     from ludens.preferences.estimation.design import expected
 
@@ -80,10 +116,14 @@ def print_design(design: Design, console: Console, width: float | None = None) -
             f"For an interval of {PREFERENCES[parameter]} of length {width:g} (median scenario): {count} "
             f"answers at every node, counted over framings, orders and replicates.",
         )
-    say(console, "The suite made so is asked by `ludens bench MODEL --suite sharp`.", "dim")
+    if file is None:
+        advice = "Write the games to a file by --out FILE, and ask them by `ludens bench MODEL --suite FILE`."
+    else:
+        advice = f"Ask these games by `ludens bench MODEL --suite {file}`."
+    say(console, advice + " A suite made so is shipped: --suite sharp.", "dim")
 
 
-def foresight(games: Mapping[str, GameTree], asked: int) -> str:
+def foresight(games: Mapping[str, AnyGame], asked: int) -> str:
     """Return in a sentence how wide intervals of κ and λ will be, before anything is asked.
 
     Args:
@@ -105,8 +145,8 @@ def foresight(games: Mapping[str, GameTree], asked: int) -> str:
     )
 
 
-def _by_family(games: Mapping[str, GameTree]) -> dict[str, list[GameTree]]:
-    groups: dict[str, list[GameTree]] = {}
+def _by_family(games: Mapping[str, AnyGame]) -> dict[str, list[AnyGame]]:
+    groups: dict[str, list[AnyGame]] = {}
     for game in games.values():
         groups.setdefault(game.name.replace("_", " "), []).append(game)
     return groups

@@ -26,10 +26,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.envs import FAMILIES, GameTree, pure_strategies, uniform_strategy
+from ludens.envs import FAMILIES, LIBRARY, AnyGame, GameTree, pure_strategies, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences.estimation.models.linear import HOMO_MORALIS
-from ludens.preferences.terms import grid_terms
+from ludens.preferences.terms import UtilityTerms, grid_terms, utility_terms
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class Candidates:
         scenarios: (α, β, κ, λ), shape (scenarios, 4).
     """
 
-    games: Mapping[str, GameTree]
+    games: Mapping[str, AnyGame]
     answers: Floats
     strategies: Floats
     scenarios: Floats
@@ -86,12 +86,12 @@ class Design:
     """Chosen games.
 
     Attributes:
-        games: by name.
+        games: by name, as `find_game` takes it.
         parameter: the one that they tell best, or None for all of them (D-optimal).
         expected: what one answer at every node tells, by scenario.
     """
 
-    games: Mapping[str, GameTree]
+    games: Mapping[str, AnyGame]
     parameter: str | None
     expected: tuple[Expected, ...]
 
@@ -123,7 +123,8 @@ def find_design(
     Args:
         count: the number of games, at least 4 to determine four parameters.
         parameter: ``"alpha"``, ``"beta"``, ``"kappa"`` or ``"noise"`` to tell that one best; None for all.
-        families: names of families of game trees with two roles; none for all those of benchmarks.
+        families: names of families of games with two roles, game trees or games in which all move at once;
+            none for all those of benchmarks.
         levels: payoffs that the games may have, in points.
         preferences: (α, β, κ) to average over.
         noises: λ to average over, in points.
@@ -143,18 +144,19 @@ def find_design(
     return Design(kept, parameter, expected(kept, found.scenarios))
 
 
-def candidate_games(families: Sequence[str] = (), levels: Iterable[float] = LEVELS) -> dict[str, GameTree]:
+def candidate_games(families: Sequence[str] = (), levels: Iterable[float] = LEVELS) -> dict[str, AnyGame]:
     """Return all games of families whose payoffs are among the levels, by a name made of their numbers.
 
     Raises:
-        UsageError: there is no such family, or it has more than two roles or too many games.
+        UsageError: there is no such family, or it has another number of roles than two, too many games, or
+            utilities that are not linear in κ.
     """
     payoffs = sorted({float(level) for level in levels})
     if not payoffs or not all(map(math.isfinite, payoffs)):
         raise UsageError("Name the payoffs that games may have, as finite numbers of points.")
-    games: dict[str, GameTree] = {}
+    games: dict[str, AnyGame] = {}
     for name in families or FAMILIES:
-        family = FAMILIES[name]
+        family = LIBRARY[name]
         size = len(payoffs) ** len(family.parameters)
         if size > 200_000:
             raise UsageError(
@@ -163,11 +165,14 @@ def candidate_games(families: Sequence[str] = (), levels: Iterable[float] = LEVE
             )
         for numbers in product(payoffs, repeat=len(family.parameters)):
             if family.check(*numbers) is None:
-                games[f"{name} {' '.join(f'{number:g}' for number in numbers)}"] = family.game(
-                    payoffs=numbers
-                )
-    if any(len(game.roles) != 2 for game in games.values()):
-        raise UsageError("Designs are made of games with two roles: name such families.")
+                named = family.name_of(numbers)
+                games[named] = family.game(named)
+    for game in games.values():
+        players = len(game.roles if isinstance(game, GameTree) else game.seats)
+        if players != 2:
+            raise UsageError(
+                f"Designs are made of games with two roles, and {game.name} has {players}: name others."
+            )
     return games
 
 
@@ -190,13 +195,12 @@ def candidates(
     strategies = np.zeros_like(answers)
     groups: dict[tuple[str, int], list[int]] = {}
     listed = list(games.values())
-    for place, game in enumerate(listed):
-        groups.setdefault((game.name, len(pure_strategies(game))), []).append(place)
+    for place, each in enumerate(listed):
+        groups.setdefault((each.name, len(pure_strategies(each))), []).append(place)
     free = HOMO_MORALIS.to_free(scenarios)
     for places in groups.values():
         game = listed[places[0]]
-        payoffs = np.stack([listed[place].payoffs for place in places])
-        terms = grid_terms(game, payoffs, uniform_strategy(game))
+        terms = _terms([listed[place] for place in places])
         table = np.stack([terms.own, -terms.behind, -terms.ahead, terms.universalised - terms.own], axis=-1)
         # One scenario at a time bounds memory.
         for scenario, phi in enumerate(free):
@@ -215,7 +219,17 @@ def candidates(
     return Candidates(games, answers, strategies, scenarios)
 
 
-def expected(games: Mapping[str, GameTree], scenarios: Floats, asked: float = 1.0) -> tuple[Expected, ...]:
+def _terms(games: Sequence[AnyGame]) -> UtilityTerms:
+    """Return the terms of games of one shape under uniform beliefs, arrays of shape (games, strategies)."""
+    trees = [game for game in games if isinstance(game, GameTree)]
+    if len(trees) == len(games):
+        payoffs = np.stack([game.payoffs for game in trees])
+        return grid_terms(trees[0], payoffs, uniform_strategy(trees[0]))
+    each = [utility_terms(game, uniform_strategy(game)) for game in games]
+    return UtilityTerms(*(np.stack(parts) for parts in zip(*each, strict=True)))
+
+
+def expected(games: Mapping[str, AnyGame], scenarios: Floats, asked: float = 1.0) -> tuple[Expected, ...]:
     """Return the expected half-widths of 95 % intervals, by scenario.
 
     Args:
@@ -236,7 +250,7 @@ def expected(games: Mapping[str, GameTree], scenarios: Floats, asked: float = 1.
     )
 
 
-def _at(games: Mapping[str, GameTree], scenarios: Floats) -> Candidates:
+def _at(games: Mapping[str, AnyGame], scenarios: Floats) -> Candidates:
     parts = [candidates(games, [tuple(row[:3])], [row[3]]) for row in scenarios.tolist()]
     return Candidates(
         games,
