@@ -157,9 +157,19 @@ def test_a_bias_on_top_of_preferences_leaves_them_recognisable():
         shares = shares * np.exp([0.5, -0.5] if order == 0 else [-0.5, 0.5])
         return tuple(shares / shares.sum())
 
-    found = reveal(of_rule(rule))
+    answered = of_rule(rule)
+    found = reveal(answered)
     assert found.reason == ""
     assert found.parameters["kappa"].value == pytest.approx(0.5, abs=0.15)
+    # As a utility of the first place it is told exactly, and leaves the preferences alone.
+    values = [found.parameters[name].value for name in ("kappa", "noise")]
+    assert values == pytest.approx([0.5, 8], abs=1e-3)
+    assert found.lapses["bias"].value == pytest.approx(1, abs=1e-3)
+    assert holds(found.parameters["kappa"], 0.5)
+    assert found.lapses["first"].value > 0.1
+    held = reveal(answered, fix={"bias": 1}, ratios=False)
+    assert held.parameters["kappa"].value == pytest.approx(0.5, abs=1e-3)
+    assert held.lapses["bias"].note == "held at this value"
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.3, 0.5])

@@ -9,8 +9,10 @@ preferences misses the answers, and shrinks to a point for a policy that follows
 free of noise, it is the range of preferences that explain all of them. When identification is diagnosed, an
 exact answer counts as `EXACT` sampled ones.
 
-Where the orders of options are known, the share of answers that take the option shown first is estimated
-beside the preferences (see `ludens.preferences.estimation.models.lapses`): it would attenuate them otherwise.
+Where the orders of options are known, a liking for the first place is estimated beside the preferences (see
+`ludens.preferences.estimation.models.lapses`): it would attenuate them otherwise. It is a share of answers
+that take the option shown first whatever it is, or a utility of the first place, whichever makes the answers
+more likely; the share is reported in any case.
 
 If a clustered score test (5 %) cannot distinguish choices from chance, the precision is 0 and no weight is
 identified, whatever the optimiser returns. This is the case of a model that chooses by the place of an
@@ -68,7 +70,9 @@ class Revealed:
         answers: the answers that were fitted.
         ranges: the intervals of the parameters, with infinite ends where they are open.
         lapses: the share ``"first"`` of answers that take the option shown first, whatever it is, where
-            options were shown in several orders; with trembles, their share ``"tremble"`` too.
+            options were shown in several orders; with trembles, their share ``"tremble"`` too. Where a
+            utility of the first place explains the answers better, the preferences are those beside it, and
+            ``"bias"`` is the log-odds that it adds.
     """
 
     policy: str
@@ -101,7 +105,8 @@ def reveal(
         answers: the policy's answers.
         model: a model for games, or its name.
         beliefs: the beliefs attached to the answers, for the record.
-        fix: parameters to hold at values; ``{"first": 0}`` leaves the order of options out of account.
+        fix: parameters to hold at values; ``{"first": 0}`` leaves the order of options out of account, and
+            ``{"bias": 1}`` holds a utility of the first place.
         trembles: whether to estimate, beside the share of answers that take the option shown first, the
             share of those at random.
         ratios: whether intervals come from likelihood ratios; those from clustered errors (t with G−1 degrees
@@ -117,7 +122,7 @@ def reveal(
     from ludens.preferences.estimation.fitting.regions import regions
     from ludens.preferences.estimation.identification.noise_free import noise_free_ranges
     from ludens.preferences.estimation.models.expected import model_of
-    from ludens.preferences.estimation.models.lapses import FIRST, TREMBLE, LapsesModel
+    from ludens.preferences.estimation.models.lapses import BIAS, FIRST, TREMBLE
 
     chosen = find_model(model)
     if not answers.seen:
@@ -127,7 +132,11 @@ def reveal(
     choices = as_choices(answers, chosen, weight)
     plain, chosen = chosen, model_of(choices, chosen)
     sampled: dict[str, Any] = {"draws": draws, "seed": seed, "map_with": map_with}
-    held = {name: value for name, value in (fix or {}).items() if name not in {FIRST.name, TREMBLE.name}}
+    held = {
+        name: value
+        for name, value in (fix or {}).items()
+        if name not in {FIRST.name, TREMBLE.name, BIAS.name}
+    }
     found = _by_answers(fit(choices, chosen, fix=held, **sampled), weight)
     several = len({entry.first for entry in answers.seen if entry.first is not None}) > 1
     ranges: Mapping[str, Region] = {}
@@ -143,9 +152,13 @@ def reveal(
     else:
         whole: Model = chosen
         if several:
-            whole = LapsesModel(chosen, trembles)
             choices = as_choices(answers, plain, weight, orders=True)
-            found = _by_answers(fit(choices, whole, fix=fix, **sampled), weight)
+            found, share = _with_first(
+                chosen, choices, weight, fix=fix or {}, trembles=trembles, sampled=sampled
+            )
+            whole = found.model
+            if share is not None:
+                lapses = {FIRST.name: _share_of(share, choices)}
         if not ratios:
             return _of_errors(answers, beliefs, chosen, found)
         steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
@@ -167,6 +180,45 @@ def reveal(
         ranges,
         {**lapses, **{name: one for name, one in estimates.items() if name not in chosen.names}},
     )
+
+
+def _with_first(
+    model: Model,
+    choices: Choices,
+    weight: int,
+    *,
+    fix: Mapping[str, float],
+    trembles: bool,
+    sampled: Mapping[str, Any],
+) -> tuple[Fit, Fit | None]:
+    """Return the likelier fit of two, with a share of answers that take the first place and with a utility of
+    it, and the one with the share where that is the other one.
+
+    The share alone is fitted where it or trembles are asked for, the utility alone where that is held.
+    """
+    from ludens.preferences.estimation import fit
+    from ludens.preferences.estimation.models.lapses import BIAS, FIRST, TREMBLE, LapsesModel
+
+    wanted = [LapsesModel(model, trembles), LapsesModel(model, bias=True)]
+    if BIAS.name in fix:
+        wanted = wanted[1:]
+    elif trembles or {FIRST.name, TREMBLE.name} & set(fix):
+        wanted = wanted[:1]
+    fits = [_by_answers(fit(choices, one, fix=fix, **sampled), weight) for one in wanted]
+    if len(fits) < 2 or fits[1].log_likelihood <= fits[0].log_likelihood + _EXACTLY * fits[0].size:
+        return fits[0], None
+    return fits[1], fits[0]
+
+
+def _share_of(fit: Fit, choices: Choices) -> Estimate:
+    """Return the share of answers that take the option shown first, with its interval."""
+    from ludens.preferences.estimation.fitting.regions import regions
+    from ludens.preferences.estimation.models.lapses import FIRST
+
+    steps = dict(zip(fit.names, fit.standard_errors("hessian").tolist(), strict=True))
+    found = regions(fit.model, choices, fit.optimum, fit.fixed, names=[FIRST.name], steps=steps)
+    place = fit.names.index(FIRST.name)
+    return _estimate(fit, place, reason_of(fit), found.get(FIRST.name), METHOD)
 
 
 def _of_errors(answers: PolicyAnswers, beliefs: Beliefs, model: Model, fit: Fit) -> Revealed:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ludens.preferences.estimation.mixture.results import MixtureWarning
     from ludens.preferences.estimation.models.linear import Model
 
-_LAPSES = {"first": "first", "tremble": "tremble"}
+_LAPSES = {"first": "first", "tremble": "tremble", "bias": "bias"}
 
 BELIEFS: Mapping[str, str] = {
     "uniform": "others choose at random",

@@ -36,7 +36,25 @@ def test_lapses_mix_with_the_probabilities_of_the_model():
     np.testing.assert_allclose(np.exp(events(MODEL, choices, phi).level), wanted)
 
 
-def test_derivatives_are_those_of_differences():
+def test_a_utility_of_the_first_place_tilts_the_probabilities():
+    choices = design()
+    model = LapsesModel(HOMO_MORALIS, bias=True)
+    assert model.names == ("alpha", "beta", "kappa", "bias", "noise")
+    phi = model.to_free(np.array([0.1, 0.2, 0.4, 0.7, 8.0]))
+    core = np.exp(log_probabilities(HOMO_MORALIS, choices, phi[:4])) * np.exp(0.7 * choices.first)
+    found = np.exp(log_probabilities(model, choices, phi))
+    for place, numbers in enumerate(choices.questions):
+        for number in range(numbers.max() + 1):
+            of_question = numbers == number
+            wanted = core[place, of_question] / core[place, of_question].sum()
+            np.testing.assert_allclose(found[place, of_question], wanted)
+
+
+@pytest.mark.parametrize(
+    ("MODEL", "THETA"),
+    [(MODEL, THETA), (LapsesModel(HOMO_MORALIS, bias=True), np.array([0.1, 0.2, 0.4, 0.7, 8.0]))],
+)
+def test_derivatives_are_those_of_differences(MODEL, THETA):
     choices = design()
     phi = MODEL.to_free(THETA)
     counts = np.where(

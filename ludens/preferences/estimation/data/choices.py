@@ -154,6 +154,21 @@ class Choices:
         return found
 
     @cached_property
+    def beside_first(self) -> NDArray[np.intp]:
+        """The event of each event's question whose option was shown first, shape (situations, events); −1
+        where none is known.
+        """
+        found = np.full(self.questions.shape, -1, dtype=np.intp)
+        if self.first is None:
+            return found
+        for number in range(int(self.questions.max(initial=-1)) + 1):
+            of_question = self.questions == number
+            shown = of_question & self.first
+            place = np.where(shown.any(axis=1), shown.argmax(axis=1), -1)
+            found = np.where(of_question, place[:, None], found)
+        return found
+
+    @cached_property
     def options(self) -> Floats:
         """The number of options of each event's question, shape (situations, events)."""
         found = np.ones(self.questions.shape)

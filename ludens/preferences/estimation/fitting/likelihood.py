@@ -27,6 +27,7 @@ from ludens.preferences.estimation.models.restriction import Restriction
 Floats = NDArray[np.float64]
 
 _NEVER = 1e-100  # a probability that counts as 0 where answers may be lapses
+_LARGEST = 30.0  # log-odds from which on a first place decides everything
 _BLOCK = 1 << 21  # numbers held at once in the largest array
 
 
@@ -58,7 +59,7 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
     Events without an available alternative have log-probability −inf and zero derivatives.
     """
     if isinstance(model, LapsesModel):
-        return _lapsed(model, choices, phi)
+        return _tilted(model, choices, phi) if model.bias else _lapsed(model, choices, phi)
     level, slope, curvature = model.derivatives(phi, choices.attributes)
     level, weights, total = _exponentials(choices, level)
     shares = weights / total
@@ -90,6 +91,8 @@ def events(model: Model, choices: Choices, phi: Floats) -> Events:
 def log_probabilities(model: Model, choices: Choices, phi: Floats) -> Floats:
     """Return the log-probabilities of all events, without derivatives; shape (..., c, e)."""
     if isinstance(model, LapsesModel):
+        if model.bias:
+            return _tilted(model, choices, phi).level
         core, shares = model.split(phi)
         return _mixed(model, choices, np.exp(log_probabilities(model.base, choices, core)), shares)[0]
     level, _ = model.index(phi, choices.attributes)
@@ -194,6 +197,38 @@ def _lapsed(model: LapsesModel, choices: Choices, phi: Floats) -> Events:
     curvature[..., :size, size:] = cross
     curvature[..., size:, :size] = np.swapaxes(cross, -1, -2)
     curvature[..., size:, size:] = -gain[..., :, None] * gain[..., None, :]
+    possible = np.isfinite(level)
+    return Events(
+        level, np.where(possible[..., None], score, 0.0), np.where(possible[..., None, None], curvature, 0.0)
+    )
+
+
+def _tilted(model: LapsesModel, choices: Choices, phi: Floats) -> Events:
+    """Return the events of a model with a utility of the first place, from those of its model of preferences.
+
+    With D = 1 + (e^b − 1)·P_f of the option f shown first, log P'_e = log P_e + b·1[e = f] − log D.
+    """
+    core, bias = model.split(phi)
+    bias = np.clip(bias, -_LARGEST, _LARGEST)[..., None]
+    base = events(model.base, choices, core)
+    shown = np.zeros(choices.questions.shape, dtype=bool) if choices.first is None else choices.first
+    known, rows = choices.beside_first >= 0, np.arange(len(shown))[:, None]
+    chance = np.where(known, np.exp(base.level)[..., rows, choices.beside_first], 0.0)
+    gain, slope = base.score[..., rows, choices.beside_first, :], base.score.shape[-1]
+    total = (1 - chance) + np.exp(bias) * chance
+    part, share = np.expm1(bias) * chance / total, np.exp(bias) * chance / total
+    level = base.level + bias * shown - np.log(total)
+    score = np.concatenate([base.score - part[..., None] * gain, (shown - share)[..., None]], axis=-1)
+    curvature = np.zeros((*score.shape, slope + 1))
+    curvature[..., :slope, :slope] = (
+        base.curvature
+        - part[..., None, None] * base.curvature[..., rows, choices.beside_first, :, :]
+        - (part * (1 - part))[..., None, None] * gain[..., :, None] * gain[..., None, :]
+    )
+    cross = -(share * (1 - part))[..., None] * gain
+    curvature[..., :slope, slope] = cross
+    curvature[..., slope, :slope] = cross
+    curvature[..., slope, slope] = -share * (1 - share)
     possible = np.isfinite(level)
     return Events(
         level, np.where(possible[..., None], score, 0.0), np.where(possible[..., None, None], curvature, 0.0)

@@ -36,6 +36,7 @@ from ludens.preferences.estimation.data.choices import Choices
 from ludens.preferences.estimation.fitting.errors import cluster_count, inverse
 from ludens.preferences.estimation.fitting.likelihood import Value, evaluator, events
 from ludens.preferences.estimation.fitting.newton import maximise
+from ludens.preferences.estimation.models.lapses import FIRST, TREMBLE
 from ludens.preferences.estimation.models.linear import Model
 
 Floats = NDArray[np.float64]
@@ -291,7 +292,7 @@ def _grid(model: Model, name: str, value: float, step: float, exact: bool) -> Fl
     away = step / 4 * 4.0 ** np.arange(-nearest, _STEPS)
     grid = np.concatenate([middle - away[::-1], [middle], middle + away])
     if model.lapses:
-        low, high = (-1.0, 1.0) if name in model.names[-1 - model.lapses : -1] else (-math.inf, math.inf)
+        low, high = (-1.0, 1.0) if name in {FIRST.name, TREMBLE.name} else (-math.inf, math.inf)
     else:
         low, high = (-math.inf, math.inf) if model.linear else (parameter.low, parameter.high)
     return np.unique(np.clip(grid, low, high))

@@ -1,12 +1,15 @@
-"""Answers that do not follow preferences: the option shown first, or any option at random.
+"""Answers that do not follow preferences alone: the option shown first, or any option at random.
 
     P'(a) = (1 − f − τ)·P(a) + f·1[a is shown first] + τ/K
+    P'(a) ∝ P(a)·e^(b·1[a is shown first])
 
 with P from a model of preferences, f the share of answers that take the first place, τ that of trembles and
 K the number of options. Asking in every order does not cancel f: averaged over the orders it is a tremble,
 which attenuates all weights and the precision. It is identified by how answers differ between orders; τ only
 by the shape of the noise, so that it is left at 0 unless it is asked for. Estimates of both may be slightly
-negative.
+negative. b is the utility of the first place in units of the noise, the log-odds that it adds to any answer
+at a node: what payoffs decide it leaves alone, whereas f overrules them. Which of the two a model has is an
+empirical question, and the likelihood answers it.
 """
 
 from __future__ import annotations
@@ -26,14 +29,16 @@ Floats = NDArray[np.float64]
 
 FIRST = Parameter("first", "first", 0, 1, "share of answers that take the option shown first")
 TREMBLE = Parameter("tremble", "tremble", 0, 1, "share of answers that take any option")
+BIAS = Parameter("bias", "bias", about="log-odds added to the option shown first")
 
 
 @dataclass(frozen=True)
 class LapsesModel(ModelAround):
-    """A model with a share of lapses; φ is that of the model, followed by f and, with `trembles`, τ."""
+    """A model with lapses; φ is the model's, followed by f, with `trembles` also τ, or with `bias` by b."""
 
     base: Model
     trembles: bool = False
+    bias: bool = False
 
     @property
     def attributes(self) -> tuple[str, ...]:  # type: ignore[override]  # a property serves an attribute
@@ -47,7 +52,7 @@ class LapsesModel(ModelAround):
 
     @property
     def lapses(self) -> int:
-        """The number of shares of lapses."""
+        """The number of parameters of lapses."""
         return len(self._kinds)
 
     @property
@@ -99,9 +104,10 @@ class LapsesModel(ModelAround):
         return np.concatenate([self.base.sizes(choices), np.ones(self.lapses)])
 
     def starts(self, count: int, attributes: Floats, rng: np.random.Generator) -> Floats:
-        """Draw the model's starts, and shares up to a third."""
+        """Draw the model's starts, and shares up to a third, or a bias of up to 1 to either side."""
         core = self.base.starts(count, attributes, rng)
-        return np.concatenate([core, rng.uniform(0, 1 / 3, (count, self.lapses))], axis=1)
+        low, high = (-1, 1) if self.bias else (0, 1 / 3)
+        return np.concatenate([core, rng.uniform(low, high, (count, self.lapses))], axis=1)
 
     def restrict(self, fixed: Mapping[str, float]) -> Restriction:
         """Return the restriction of the model's φ, with the shares held as they are."""
@@ -122,4 +128,6 @@ class LapsesModel(ModelAround):
 
     @property
     def _kinds(self) -> tuple[Parameter, ...]:
+        if self.bias:
+            return (BIAS,)
         return (FIRST, TREMBLE) if self.trembles else (FIRST,)
