@@ -11,8 +11,8 @@ exact answer counts as `EXACT` sampled ones.
 
 Where the orders of options are known, a liking for the first place is estimated beside the preferences (see
 `ludens.preferences.estimation.models.lapses`): it would attenuate them otherwise. It is a share of answers
-that take the option shown first whatever it is, or a utility of the first place, whichever makes the answers
-more likely; the share is reported in any case.
+that take the option shown first whatever it is or, where the answers are significantly closer to that, a
+utility of the first place; the share is reported in any case.
 
 If a clustered score test (5 %) cannot distinguish choices from chance, the precision is 0 and no weight is
 identified, whatever the optimiser returns. This is the case of a model that chooses by the place of an
@@ -191,8 +191,8 @@ def _with_first(
     trembles: bool,
     sampled: Mapping[str, Any],
 ) -> tuple[Fit, Fit | None]:
-    """Return the likelier fit of two, with a share of answers that take the first place and with a utility of
-    it, and the one with the share where that is the other one.
+    """Return the fit with a share of answers that take the first place or, if it is significantly closer to
+    the answers, the one with a utility of it, and then the former too.
 
     The share alone is fitted where it or trembles are asked for, the utility alone where that is held.
     """
@@ -205,9 +205,25 @@ def _with_first(
     elif trembles or {FIRST.name, TREMBLE.name} & set(fix):
         wanted = wanted[:1]
     fits = [_by_answers(fit(choices, one, fix=fix, **sampled), weight) for one in wanted]
-    if len(fits) < 2 or fits[1].log_likelihood <= fits[0].log_likelihood + _EXACTLY * fits[0].size:
-        return fits[0], None
-    return fits[1], fits[0]
+    if len(fits) == 2 and _closer(fits[1], fits[0], choices):
+        return fits[1], fits[0]
+    return fits[0], None
+
+
+def _closer(fit: Fit, other: Fit, choices: Choices) -> bool:
+    """Return whether a fit is closer to the answers than one of another model with as many parameters, by the
+    test of Vuong (Econometrica 57(2), 1989) over clusters, one-sided at 5 %.
+    """
+    from scipy.special import stdtrit
+
+    from ludens.preferences.estimation.fitting.likelihood import log_probabilities
+
+    levels = [log_probabilities(one.model, choices, one.optimum) for one in (fit, other)]
+    gain = choices.by_cluster(choices.by_subject(levels[0]) - choices.by_subject(levels[1]))
+    if len(gain) < 2 or not np.isfinite(gain).all() or gain.sum() <= _EXACTLY * choices.size:
+        return False
+    spread = float(np.sqrt(((gain - gain.mean()) ** 2).sum() * len(gain) / (len(gain) - 1)))
+    return float(gain.sum()) > float(stdtrit(len(gain) - 1, 0.95)) * spread
 
 
 def _share_of(fit: Fit, choices: Choices) -> Estimate:

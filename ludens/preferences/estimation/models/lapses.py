@@ -9,7 +9,7 @@ which attenuates all weights and the precision. It is identified by how answers 
 by the shape of the noise, so that it is left at 0 unless it is asked for. Estimates of both may be slightly
 negative. b is the utility of the first place in units of the noise, the log-odds that it adds to any answer
 at a node: what payoffs decide it leaves alone, whereas f overrules them. Which of the two a model has is an
-empirical question, and the likelihood answers it.
+empirical question.
 """
 
 from __future__ import annotations
