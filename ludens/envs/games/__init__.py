@@ -147,8 +147,8 @@ def find_game(protocol: str) -> AnyGame:
         load_games()
     if protocol not in _games and (game := _mediated_game(protocol)) is not None:
         return game
-    if protocol not in _games and (game := _numbered_game(protocol)) is not None:
-        return game
+    if protocol not in _games and (own := _numbered_game(protocol)) is not None:
+        return own
     if protocol not in _games:
         raise UnknownGameError(
             f"There is no protocol {protocol!r} here: install the package that brings its game, or "

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from ludens.preferences.estimation.models.linear import Model
 
 By = Literal["pooled", "subject"]
+Kind = Literal["uniform", "equilibrium", "stated", "all"]
 
-_OF_RUNS: Mapping[str, Beliefs] = {"uniform": "uniform", "equilibrium": "equilibrium", "stated": "own"}
+_OF_RUNS: Mapping[Kind, Beliefs] = {"uniform": "uniform", "equilibrium": "equilibrium", "stated": "own"}
 
 DRAWS = 1000
 """Number of bootstrap draws where bootstrap errors are requested without a number."""
@@ -68,7 +69,7 @@ class EstimateRequest:
     by: By | None = None
     fix: Mapping[str, float] | None = None
     errors: Errors | None = None
-    beliefs: Literal["uniform", "equilibrium", "stated", "all"] = "uniform"
+    beliefs: Kind = "uniform"
     columns: Mapping[str, str] | None = None
     reading: Mapping[str, Any] | None = None
     draws: int | None = None

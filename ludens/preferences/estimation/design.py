@@ -177,7 +177,7 @@ def candidate_games(families: Sequence[str] = (), levels: Iterable[float] = LEVE
 
 
 def candidates(
-    games: Mapping[str, GameTree],
+    games: Mapping[str, AnyGame],
     preferences: Iterable[tuple[float, float, float]] = PREFERENCES,
     noises: Iterable[float] = NOISES,
 ) -> Candidates:
