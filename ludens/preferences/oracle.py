@@ -11,11 +11,12 @@ mixture can be the only optimum: `best_strategies` looks for one there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ludens.envs import AnyGame, StrategicGame, check_strategy
+from ludens.envs import AnyGame, StageGame, StrategicGame, check_strategy, uniform_strategy
 from ludens.errors import UsageError
 from ludens.preferences.grid import TOLERANCE, largest_payoff, solve_game
 from ludens.preferences.preference import Preferences
@@ -87,6 +88,22 @@ def best_strategies(
             game, best[None, :], utility_of, margin, solution.strategies, solution.utilities
         )
     return BestStrategies(game, chosen, top, float(solution.margin), solution.strategies, solution.utilities)
+
+
+@lru_cache(maxsize=1024)
+def foreseen(game: AnyGame, preferences: Preferences) -> AnyGame:
+    """Return a stage of a round paid by what follows if everybody plays its later stages as an oracle of
+    these preferences that believes others to choose at random; any other game as it is.
+    """
+    if not isinstance(game, StageGame):
+        return game
+
+    def play(later: StrategicGame) -> NDArray[np.float64]:
+        found = best_strategies(foreseen(later, preferences), preferences, uniform_strategy(later))
+        played: NDArray[np.float64] = found.strategies.mean(axis=0)
+        return played
+
+    return game.foreseen(play)
 
 
 def optimal_options(game: AnyGame, preferences: Preferences, belief: ArrayLike) -> dict[str, frozenset[str]]:

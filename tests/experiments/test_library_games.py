@@ -8,10 +8,13 @@ import pytest
 from ludens.agents import make_policy
 from ludens.envs import find_game, make_env, uniform_strategy
 from ludens.errors import UsageError
-from ludens.experiments import Run, bench, play
-from ludens.experiments.estimates.answers import run_answers
+from ludens.experiments import Run, bench, play, run_study
+from ludens.experiments.bench.comparisons import compare
+from ludens.experiments.bench.study import BenchConfig, BenchStudy
+from ludens.experiments.estimates.answers import as_choices, run_answers
+from ludens.experiments.measures.shares import shares_by_policy
 from ludens.preferences import Preferences, choice_probabilities
-from ludens.preferences.estimation import fit, read_choices
+from ludens.preferences.estimation import find_model, fit, read_choices
 
 PROTOCOLS = ("PD1", "HD1", "PG1", "VD2", "FP1", "DG1")
 
@@ -115,3 +118,61 @@ def test_a_mediation_that_there_is_not_is_refused(name, tmp_path):
     with pytest.raises(UsageError, match="There is no protocol"):
         bench(["random"], protocols=[name], path=tmp_path / "run.db")
     assert list(tmp_path.iterdir()) == []
+
+
+STAGED = tuple(
+    f"{game} with {mechanism}"
+    for game in ("PD1", "HD1")
+    for mechanism in ("contracts", "sanctions", "cheap talk")
+)
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bench") / "stages.db"
+    policies = ("quantal:alpha=0.3,beta=0.2,kappa=0.4,noise=2", "homo_moralis:0.75")
+    study = BenchStudy(BenchConfig(models=policies, protocols=("PD1", "STH1", "PG1", *STAGED)))
+    return study, Run(run_study(study, path).path)
+
+
+def test_benchmarks_ask_the_stages_that_oracles_label(staged):
+    study, _ = staged
+    contracts = ("signature", "choice if all sign", "choice if all refuse")
+    assert set(study.games) > {f"PD1 with contracts: {stage}" for stage in contracts}
+    turn = study.turn(
+        {"protocol": "PD1 with contracts: choice if all refuse", "node": "choice if all refuse"}
+    )
+    assert [step.option for step in turn.known] == ["refuse", "refuse"]
+    asked = {(labels["protocol"], labels["node"]) for labels in study.episodes()}
+    assert ("PD1 with sanctions: points after defect against cooperate", "points of player 1") in asked
+    # The other player has nothing to choose there.
+    assert not any(node.endswith("player 2") for _, node in asked)
+
+
+def test_what_benchmarks_leave_out_is_said_where_it_is_asked_for(staged):
+    said = " ".join(staged[0].foresees())
+    assert "PD1 with cheap talk: messages are not asked" in said
+    for name, reason in (
+        ("PD1 with cheap talk: message", "no oracle prefers one"),
+        ("PD1 with contracts: fine", "choice if all refuse"),
+        ("PG3 with sanctions", "at most 20 players"),
+        ("TG1 with contracts", "There is no protocol"),
+    ):
+        with pytest.raises(UsageError, match=reason):
+            BenchConfig(models=("random",), protocols=(name,))
+
+
+def test_oracles_agree_with_themselves_in_every_stage(staged):
+    shares = shares_by_policy(staged[1].decisions())["homo_moralis:0.75"]
+    compared = compare(shares, (), 0.75, "uniform", _rng())
+    assert compared.agreement.value == 1
+    assert compare(shares, (), 0.0, "uniform", _rng()).agreement.value < 0.8
+
+
+def test_preferences_are_recovered_from_choices_in_stages(staged):
+    answers = {each.policy: each for each in run_answers(staged[1])}
+    chosen = answers["quantal:alpha=0.3,beta=0.2,kappa=0.4,noise=2"]
+    assert chosen.left_out == 0
+    model = find_model("moralis")
+    np.testing.assert_allclose(fit(as_choices(chosen, model), model).values, [0.3, 0.2, 0.4, 2], atol=1e-3)
+    assert {each.cluster.partition(":")[0] for each in chosen.seen} == {"PD1", "STH1", "PG1", *STAGED}

@@ -11,8 +11,8 @@ The object is a `Family`, a `StrategicFamily`, or an `EnvSpec` for any other env
 it is looked up or listed for the first time.
 
 `LIBRARY` has all families and `find_game` all their published games, those in which all move at once also
-with mediation ("PD1 with mediation"); `FAMILIES` and `PROTOCOLS` are the game trees that benchmarks ask
-unless others are named.
+with mechanisms ("PD1 with mediation", "PD1 with contracts: signature"); `FAMILIES` and `PROTOCOLS` are the
+game trees that benchmarks ask unless others are named.
 """
 
 from __future__ import annotations
@@ -27,7 +27,14 @@ from typing import TypeVar
 from ludens.envs.spec import EnvSpec
 from ludens.envs.strategic.family import StrategicFamily
 from ludens.envs.strategic.game import StrategicGame
-from ludens.envs.strategic.mechanisms.families import FAMILY_ENDING, PROTOCOL_ENDING, with_mediation
+from ludens.envs.strategic.mechanisms.families import (
+    BY_WORDS,
+    STAGE,
+    WITH,
+    StagedFamily,
+    StageQuestion,
+    with_mechanism,
+)
 from ludens.envs.tree.family import BaseFamily, Family
 from ludens.envs.tree.nodes import GameError
 from ludens.envs.tree.tree import GameTree
@@ -92,12 +99,12 @@ class _Families(_Table[Family]):
 
 
 class _Library(_Table[AnyFamily]):
-    """The table of all families; the one that is asked for is loaded by itself, and those with mediation are
+    """The table of all families; the one that is asked for is loaded by itself, and those with mechanisms are
     in it by name alone.
     """
 
     def __getitem__(self, name: str) -> AnyFamily:
-        if name not in _library and (family := _mediated(name)) is not None:
+        if name not in _library and (family := _mechanical(name)) is not None:
             return family
         if name not in _library and name in installed(GROUP) and isinstance(load_game(name), EnvSpec):
             raise UnknownGameError(f"The game {name!r} is an environment, and not a family of games.")
@@ -134,8 +141,9 @@ def sharp_protocols() -> tuple[str, ...]:
 
 
 def find_game(protocol: str) -> AnyGame:
-    """Return the game of a published parameter set of any family, for example ``"TG5"``, ``"PD1"`` or ``"PD1
-    with mediation"``, or of a family and numbers of one's own, such as ``"trust 80 60 30 20"``.
+    """Return the game of a published parameter set of any family, for example ``"TG5"``, ``"PD1"``, ``"PD1
+    with mediation"`` or ``"PD1 with contracts: signature"``, or of a family and numbers of one's own, such as
+    ``"trust 80 60 30 20"``.
 
     Raises:
         UnknownGameError: there is none of that name; the message lists those that exist.
@@ -145,7 +153,7 @@ def find_game(protocol: str) -> AnyGame:
         return _designed[protocol]
     if protocol not in _games:
         load_games()
-    if protocol not in _games and (game := _mediated_game(protocol)) is not None:
+    if protocol not in _games and (game := _mechanical_game(protocol)) is not None:
         return game
     if protocol not in _games and (own := _numbered_game(protocol)) is not None:
         return own
@@ -160,7 +168,7 @@ def find_game(protocol: str) -> AnyGame:
 
 def is_protocol(name: str) -> bool:
     """Return whether `find_game` knows a game of that name."""
-    if name in {*protocols(), *_designed} or _mediated_game(name) is not None:
+    if name in {*protocols(), *_designed} or _mechanical_game(name) is not None:
         return True
     return _numbered_game(name) is not None
 
@@ -178,31 +186,97 @@ def _numbered_game(protocol: str) -> AnyGame | None:
     return _library[name].game(protocol)
 
 
-def _mediated_game(protocol: str) -> StrategicGame | None:
-    """Return the published game with mediation of that name; None where there is none."""
-    base = _games.get(protocol.removesuffix(PROTOCOL_ENDING))
-    if not protocol.endswith(PROTOCOL_ENDING) or not isinstance(base, StrategicGame):
+def questions_named(name: str) -> tuple[str, ...]:
+    """Return the games that a name stands for: itself, or the stages of "PD1 with contracts".
+
+    Raises:
+        UnknownGameError: there is no game of that name.
+        GameError: the mechanism does not fit the game.
+    """
+    if is_protocol(name):
+        return (name,)
+    base, _, mechanism = name.rpartition(WITH)
+    family = _mechanical_family(base, mechanism)
+    found = tuple(each for each in family.protocols if each.startswith(f"{name}{STAGE}")) if family else ()
+    if found:
+        return found
+    asked, _, stage = name.partition(STAGE)
+    if stage and len(known := questions_named(asked)) > 1:
+        unasked = BY_WORDS[asked.rpartition(WITH)[2]].unasked
+        raise UnknownGameError(
+            f"There is no question {name!r}; there are {', '.join(known)}{'; ' if unasked else ''}{unasked}."
+        )
+    game = _games.get(base)
+    if family is not None and isinstance(game, StrategicGame):
+        BY_WORDS[mechanism]().around(game)  # says what does not fit
+    raise UnknownGameError(f"There is no protocol {name!r}; there are {', '.join(protocols())}.")
+
+
+def unasked_stages(name: str) -> str:
+    """Return which stages of "PD1 with sanctions" are not among its questions and why, in one sentence; empty
+    where all are.
+    """
+    reason = BY_WORDS[mechanism].unasked if (mechanism := name.rpartition(WITH)[2]) in BY_WORDS else ""
+    return f"{name}: {reason}." if reason else ""
+
+
+def stage_question(game: AnyGame) -> StageQuestion | None:
+    """Return the question of which a game is the game; None for a game that is no stage of a round."""
+    family = LIBRARY.get(game.name)
+    if not isinstance(family, StagedFamily) or game.protocol is None:
         return None
-    return _derived_game(base.name, protocol) if len(base.seats) > 1 else None
+    return family.questions.get(game.protocol)
 
 
-def _mediated(name: str) -> StrategicFamily | None:
-    """Return the family with mediation of that name; None where there is none."""
-    base = name.removesuffix(FAMILY_ENDING)
-    known = name.endswith(FAMILY_ENDING) and isinstance(_library.get(base), StrategicFamily)
-    return _derived(base) if known else None
+def later_questions(game: AnyGame) -> Mapping[str, StageQuestion]:
+    """Return the questions about other stages of the round that a game is a stage of, by name."""
+    family = LIBRARY.get(game.name)
+    own = stage_question(game)
+    if own is None or not isinstance(family, StagedFamily):
+        return {}
+    return {
+        name: each
+        for name, each in family.questions.items()
+        if each.staged is own.staged and len(each.history) > len(own.history)
+    }
+
+
+def _mechanical_game(protocol: str) -> StrategicGame | None:
+    """Return the published game with a mechanism of that name; None where there is none."""
+    base, _, rest = protocol.partition(WITH)
+    mechanism = rest.partition(STAGE)[0]
+    family = _mechanical_family(base, mechanism)
+    known = family is not None and protocol in family.protocols
+    return _derived_game(_games[base].name, mechanism, protocol) if known else None
+
+
+def _mechanical_family(protocol: str, mechanism: str) -> StrategicFamily | None:
+    """Return the family with a mechanism of a published game; None where there is none."""
+    base = _games.get(protocol)
+    known = isinstance(base, StrategicGame) and len(base.seats) > 1 and mechanism in BY_WORDS
+    return _derived(base.name, mechanism) if base is not None and known else None
+
+
+def _mechanical(name: str) -> StrategicFamily | None:
+    """Return the family with a mechanism of that name; None where there is none."""
+    for mechanism in BY_WORDS:
+        ending = f"_with_{mechanism.replace(' ', '_')}"
+        base = name.removesuffix(ending)
+        if name.endswith(ending) and isinstance(_library.get(base), StrategicFamily):
+            return _derived(base, mechanism)
+    return None
 
 
 @cache
-def _derived(base: str) -> StrategicFamily:
+def _derived(base: str, mechanism: str) -> StrategicFamily:
     family = _library[base]
     assert isinstance(family, StrategicFamily)
-    return with_mediation(family)
+    return with_mechanism(family, mechanism)
 
 
 @cache
-def _derived_game(base: str, protocol: str) -> StrategicGame:
-    return _derived(base).game(protocol)
+def _derived_game(base: str, mechanism: str, protocol: str) -> StrategicGame:
+    return _derived(base, mechanism).game(protocol)
 
 
 def protocols() -> tuple[str, ...]:

@@ -75,8 +75,11 @@ def expected_outcomes(
     if _is_counted(game, role):
         table = _counted(game, role)
         weights = table.weights(plays)
-        own, behind, ahead = (weights @ part.T for part in (table.own, table.behind, table.ahead))
-        return Expected(own, behind, ahead, np.zeros_like(own))
+        own = _times(weights, table.own)
+        none = np.zeros_like(own)
+        if not comparisons:
+            return Expected(own, none, none, none)
+        return Expected(own, _times(weights, table.behind), _times(weights, table.ahead), none)
     return _by_draws(game, role, plays, comparisons)
 
 
@@ -247,10 +250,20 @@ class _Counted:
         ):
             shares = plays[..., columns]
             # Products of powers, by way of logarithms; what is never done has probability 0 if it comes up.
-            part = ways * np.exp(np.log(np.where(shares > 0, shares, 1)) @ tally.T)
-            part[(shares <= 0).astype(np.float64) @ tally.T > 0] = 0
+            part = ways * np.exp(_times(np.log(np.where(shares > 0, shares, 1)), tally))
+            part[_times((shares <= 0).astype(np.float64), tally) > 0] = 0
             total = total * part[..., index]
         return total
+
+
+def _times(stacked: Floats, rows: Floats) -> Floats:
+    """Return ``stacked @ rows.T`` as one product of two matrices.
+
+    `@` makes one small product after another of a stack of matrices, and where other programs use the cores
+    the threads of each wait for each other longer than they compute.
+    """
+    product: Floats = np.tensordot(stacked, rows, axes=(-1, -1))
+    return product
 
 
 @lru_cache(maxsize=64)

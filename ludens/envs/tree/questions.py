@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ludens.envs.games import AnyGame, family_of
+from ludens.envs.games import AnyGame, family_of, stage_question
 from ludens.envs.strategic.env import StrategicEnv
 from ludens.envs.strategic.game import StrategicGame
 from ludens.envs.tree.sequential import SequentialEnv
@@ -16,10 +16,13 @@ def questions(game: AnyGame, environment: str | None = None) -> Mapping[str, Tur
 
     They are taken from the environment itself (``method="strategy"``, random roles), so that a policy asked
     outside an episode sees exactly what it would see in one. `environment` is the id that they name: the
-    family's by default.
+    family's by default. Of a stage of a round, turns tell what happened before it, and those are asked whose
+    turn it is.
     """
     family = family_of(game)
     name = environment or (family.environment if family else game.name)
+    if (stage := stage_question(game)) is not None:
+        return stage.turns()
     if isinstance(game, StrategicGame):
         together = StrategicEnv(game, environment=name)
         together.reset(seed=0)

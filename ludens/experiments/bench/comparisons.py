@@ -4,7 +4,8 @@
 which it is not indifferent. *Regret* is the utility, in points, that the policy's whole strategy in a
 protocol loses against it: the strategy is put together from the answers at all its nodes, and where one is
 missing the protocol is left out and counted. The oracle is that of Alger & Weibull's (2013) homo moralis
-with weight κ, homo economicus at κ = 0.
+with weight κ, homo economicus at κ = 0. In a stage of a round it expects everybody to play later stages as
+it does.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def compare(
         rng: of the bootstrap.
     """
     from ludens.preferences import homo_moralis, regret
+    from ludens.preferences.oracle import foreseen
 
     believed = strategies(beliefs)
     agreed: list[float] = []
@@ -83,7 +85,8 @@ def compare(
     for (protocol, framing), plan in whole.items():
         belief = _belief(protocol, framing, believed if kind == "own" else None)
         if belief is not None:
-            lost.append(float(regret(find_game(protocol), homo_moralis(kappa), plan, belief)))
+            oracle = homo_moralis(kappa)
+            lost.append(float(regret(foreseen(find_game(protocol), oracle), oracle, plan, belief)))
             protocols.append(protocol)
     return Comparison(
         kappa,
@@ -102,6 +105,8 @@ def _belief(protocol: str, framing: str, own: Plans | None) -> Strategy | None:
 @lru_cache(maxsize=4096)
 def _optimal(game: AnyGame, kappa: float, belief: bytes) -> Mapping[str, frozenset[str]]:
     from ludens.preferences import homo_moralis, optimal_options
+    from ludens.preferences.oracle import foreseen
 
-    found = optimal_options(game, homo_moralis(kappa), np.frombuffer(belief))
+    oracle = homo_moralis(kappa)
+    found = optimal_options(foreseen(game, oracle), oracle, np.frombuffer(belief))
     return {node: frozenset(options) for node, options in found.items()}

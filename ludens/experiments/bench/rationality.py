@@ -10,6 +10,7 @@ import numpy as np
 
 from ludens.agents.policy import Decision
 from ludens.envs import LIBRARY, AnyGame, find_game
+from ludens.experiments.estimates.answers import continued
 from ludens.experiments.measures.intervals import Estimate, missing
 from ludens.experiments.measures.reliability import Answer, Reliability, reliability
 from ludens.experiments.measures.shares import Share, strategies
@@ -114,7 +115,8 @@ def _rationalised(shares: Sequence[Share]) -> Estimate:
     for (protocol, _), strategy in strategies(shares).items():
         plans.setdefault(protocol, []).append(strategy)
     means = {name: np.mean(each, axis=0) for name, each in plans.items()}
-    games = {name: find_game(name) for name in means}
+    mean_plans = {(name, ""): mean for name, mean in means.items()}
+    games = {name: continued(find_game(name), mean_plans, "") for name in means}
     clear = [
         (games[name], mean)
         for name, mean in means.items()

@@ -20,8 +20,7 @@ from pydantic import field_validator, model_validator
 
 from ludens.agents.policy import Policy
 from ludens.envs import PROTOCOLS, AnyGame, GameTree, Turn, find_game
-from ludens.envs import protocols as published
-from ludens.envs.games import is_protocol, sharp_protocols
+from ludens.envs.games import questions_named, sharp_protocols, unasked_stages
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.experiments.bench.result import (
@@ -74,7 +73,9 @@ class BenchConfig(StudyConfig):
         elicit: how to obtain choice probabilities from language models.
         beliefs: ask language models at each question also what share of people choose each option.
         persona: the persona under which language models are asked; None for none.
-        protocols: names of protocols, "PD1 with mediation" among them; None for all of the suite.
+        protocols: names of protocols, "PD1 with mediation" among them; "PD1 with contracts", "… sanctions"
+            and "… cheap talk" stand for the stages of a round that oracles can label. None for all of the
+            suite.
         suite: ``"published"``, the 18 protocols of van Leeuwen & Alger (and those of other packages);
             ``"sharp"``, 18 games that tell preferences apart better; ``"both"``; or a file that `ludens
             design --out` wrote, whose games then are the `protocols`.
@@ -135,8 +136,7 @@ class BenchConfig(StudyConfig):
         if protocols == ():
             raise ValueError("Name at least one protocol, or none for all of them.")
         for name in protocols or ():
-            if not is_protocol(name):
-                raise ValueError(f"There is no protocol {name!r}; there are {', '.join(published())}.")
+            questions_named(name)
         return None if protocols is None else tuple(dict.fromkeys(protocols))
 
     @model_validator(mode="after")
@@ -172,7 +172,8 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
         config = self.config
         common = () if config.suite == "sharp" else tuple(PROTOCOLS)
         suite = (*common, *(() if config.suite == "published" else sharp_protocols()))
-        return {name: find_game(name) for name in config.protocols or suite}
+        asked = config.protocols or suite
+        return {name: find_game(name) for each in asked for name in questions_named(each)}
 
     def episodes(self) -> Sequence[Labels]:
         """Return every question; prompts with a common beginning stand next to each other, for prefix
@@ -205,7 +206,10 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
         return self.config.beliefs and label in self._language_models
 
     def foresees(self) -> Iterable[str]:
-        """Return how wide intervals will be, where a language model is asked."""
+        """Return which stages of rounds are not asked, and how wide intervals will be, where a language model
+        is asked.
+        """
+        yield from filter(None, map(unasked_stages, self.config.protocols or ()))
         trees = {name: game for name, game in self.games.items() if isinstance(game, GameTree)}
         if self._language_models and trees:
             from ludens.experiments.estimates.designs import foresight
@@ -260,7 +264,8 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
             for order in range(self._most_options if worded else 1):
                 for protocol, game in self.games.items():
                     for node in game.information_sets:
-                        if order >= len(node.options):
+                        # In stages where others choose, some have a single option.
+                        if order >= len(node.options) or len(node.options) == 1:
                             continue
                         for replicate in range(self.config.replicates if varies else 1):
                             yield {

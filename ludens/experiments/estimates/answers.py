@@ -14,16 +14,27 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ludens.agents.policy import Decision
-from ludens.envs import AnyGame, GameTree, StrategicGame, Strategy, find_game, make_env, uniform_strategy
+from ludens.envs import (
+    AnyGame,
+    GameTree,
+    StageGame,
+    StrategicGame,
+    Strategy,
+    find_game,
+    make_env,
+    uniform_strategy,
+)
+from ludens.envs.games import later_questions
+from ludens.envs.strategic.mechanisms.foresight import selfish_play
 from ludens.errors import UsageError
 from ludens.experiments.measures.answer_mass import answer_mass
-from ludens.experiments.measures.shares import Share, Shares, shares_by_policy, strategies
+from ludens.experiments.measures.shares import Plans, Share, Shares, shares_by_policy, strategies
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
 
@@ -117,10 +128,11 @@ def of_shares(
 
     stated = stated if beliefs == "own" else None
     believed = strategies(stated.found) if stated is not None else {}
+    plans = strategies(shares.found)
     seen: list[Seen] = []
     used = 0
     for share in shares.found:
-        game = find_game(share.protocol)
+        game = continued(find_game(share.protocol), plans, share.framing)
         belief = believed.get((share.protocol, share.framing)) if stated else _assumed(game, beliefs)
         if belief is None or not linear_in_kappa(game):
             continue
@@ -139,6 +151,30 @@ def of_shares(
         usable - used,
         BENCH_CLUSTERS,
     )
+
+
+def continued(game: AnyGame, plans: Plans, framing: str) -> AnyGame:
+    """Return a stage of a round paid by what follows if everybody plays later stages as these plans; any
+    other game as it is.
+
+    As in Hotz & Miller (Review of Economic Studies 60(3), 1993), what a policy was seen to do later stands
+    for what it expects of players of its kind, whatever its preferences. Where a later stage was not
+    answered, it is played as by players who care for their own payoff alone.
+    """
+    if not isinstance(game, StageGame):
+        return game
+    seen = tuple(
+        (stage, plans[name, framing])
+        for name, question in later_questions(game).items()
+        if (name, framing) in plans
+        for stage in question.stages
+    )
+    return game.foreseen(partial(_as_seen, seen)) if seen else game
+
+
+def _as_seen(seen: Sequence[tuple[StageGame, Strategy]], later: StrategicGame) -> Strategy:
+    played = next((plan for stage, plan in seen if stage == later), None)
+    return selfish_play(later) if played is None else played
 
 
 def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, ...]:

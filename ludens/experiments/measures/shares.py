@@ -72,13 +72,16 @@ class Shares:
 
 
 def strategies(shares: Sequence[Share]) -> Plans:
-    """Return the behaviour strategies of those protocols of which every node is known."""
+    """Return the behaviour strategies of those protocols of which every node is known where there is a
+    choice.
+    """
     known: dict[tuple[str, str], dict[str, NDArray[np.float64]]] = {}
     for share in shares:
         known.setdefault((share.protocol, share.framing), {})[share.node] = share.probabilities
     whole = {}
     for (protocol, framing), nodes in known.items():
         sets = find_game(protocol).information_sets
+        nodes |= {node.label: np.ones(1) for node in sets if len(node.options) == 1}
         if all(node.label in nodes for node in sets):
             whole[protocol, framing] = np.concatenate([nodes[node.label] for node in sets])
     return whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ludens.envs import (
     named,
     shares,
 )
+from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.testing.episodes import turn_of
 from tests.loopback import Loopback, say
@@ -272,3 +274,19 @@ def test_contributions_to_several_projects_need_not_be_all_there_is():
 def test_what_cannot_be_shared_out_is_one_sentence(arguments):
     with pytest.raises(GameError, match=r"^[^.]*(\.\d[^.]*)?\.$"):
         shares(*arguments)
+
+
+@pytest.mark.parametrize("framing", ["table", "payoffs", *(f"table/{number}" for number in range(40))])
+@pytest.mark.parametrize("protocol", ["PD1", "STH1", "BS1", "UT1", "PG1"])
+def test_tables_of_simultaneous_games_speak_of_no_later_moves(protocol, framing):
+    for turn in questions(find_game(protocol)).values():
+        text = said(turn, framing)
+        assert not re.search(r"in turn|turns|plans? for the rest|your other moves", text)
+        assert len(text.splitlines()) > len(turn.options) or turn.scale is not None
+
+
+def test_a_symmetric_game_has_a_row_for_each_action():
+    (turn,) = questions(find_game("PD1")).values()
+    rows = [line for line in said(turn, "table").splitlines() if "alone" in line and "all" in line]
+    # Against a coin 3/2 and 3, in twos; if all do the same 3 and 1.
+    assert rows[-2:] == ["A: alone 3, all 6", "B: alone 6, all 2"]

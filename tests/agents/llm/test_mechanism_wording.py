@@ -13,6 +13,7 @@ import pytest
 from ludens.agents import make_policy
 from ludens.agents.llm.prompts.games import render
 from ludens.agents.llm.prompts.templates import WordingError
+from ludens.agents.llm.reading.choices import read_choice
 from ludens.envs import (
     MECHANISMS,
     CheapTalk,
@@ -23,6 +24,7 @@ from ludens.envs import (
     named,
 )
 from ludens.envs.strategic.mechanisms.env import StagedEnv
+from ludens.envs.tree.questions import questions
 from tests.agents.llm.test_library_wording import said
 
 GOLDEN = Path(__file__).parent / "golden" / "mechanisms"
@@ -99,6 +101,18 @@ def test_a_rule_of_the_mediator_is_told_case_by_case():
     assert (
         "- you: action 1, the other person: action 1\n- you: action 2\n- the other person: action 2\n" in text
     )
+
+
+def test_many_options_have_numbers_that_are_read_as_such():
+    (turn,) = questions(find_game("BL1 with mediation")).values()
+    prompt = render(turn)
+    assert len(prompt.labels) == len(turn.options) == 29
+    # No label is a number of an allocation: "6" could be either.
+    assert not set(prompt.labels) & set("0123456")
+    for place, label in enumerate(prompt.labels):
+        read = read_choice(f"Answer: {label}", prompt.labels, prompt.words)
+        assert (read.outcome, read.place) == ("ok", place)
+    assert read_choice("Answer: 6", prompt.labels, prompt.words).outcome == "invalid"
 
 
 def test_a_large_game_without_rules_in_words_says_what_to_add():

@@ -144,11 +144,11 @@ def _rendered(
     belief: bool,
     template: str | None,
 ) -> Prompt:
-    turn = worded(asked.turn)
     if template is None and is_table(framing):
         asking = {"reasoning": reasoning, "format": format, "belief": belief}
-        table = table_of(turn, order, others=shows_others(framing))
+        table = table_of(asked.turn, order, others=shows_others(framing))
         return render_table(table, framing, order, persona=persona, asking=asking)
+    turn = worded(asked.turn)
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template), turn)
     most = max(len(turn.options), *(len(node.options) for node in _sets(turn)), 0)
     source = _lettered(source, turn, most)
@@ -169,19 +169,17 @@ def _rendered(
 
 
 def _lettered(source: _Source, turn: Turn, most: int) -> _Source:
-    """Return the source with labels for `most` options.
+    """Return the source with labels for `most` options: its own, more letters, or numbers.
 
     Raises:
-        WordingError: there are not so many letters.
+        WordingError: there are more options than a prompt can list.
     """
     if most <= len(source.letters):
         return source
     letters = source.letters + tuple(each for each in MORE_LETTERS if each not in source.letters)
     if most > len(letters):
-        raise WordingError(
-            f"Framing {source.framing!r} has labels for {len(letters)} options, and {turn.game.name} offers "
-            f"{most}: add labels to wordings/{source.framing}/labels.txt."
-        )
+        rows = [[option.name for option in turn.options], *(node.options for node in _sets(turn))]
+        letters = own_labels([name for names in rows for name in names], most)
     return replace(source, letters=letters)
 
 

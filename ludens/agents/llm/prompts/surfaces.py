@@ -172,10 +172,9 @@ def surface(framing: str) -> Surface:
     )
     worded = number is not None and rng.random() < WORDED
     # Drawn apart from the others, which stay what they were.
-    at_once = words["games_at_once"]
-    said["games_at_once"] = (
-        at_once[0] if number is None else random.Random(f"at once {number}").choice(at_once)
-    )
+    for key in ("games_at_once", "plans_at_once"):
+        place = 0 if number is None else random.Random(f"at once {number}").randrange(len(words[key]))
+        said[key] = words[key][place]
     return Surface(
         number,
         tuple(letters.split()),

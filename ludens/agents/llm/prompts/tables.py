@@ -129,7 +129,8 @@ def show(table: Table, surface: Surface, order: int = 0) -> Shown:
     explained = said["explanations"].format(
         a=surface.alone, b=surface.together, unit=said[f"{prefix}_units"], given=given
     )
-    several = [said["plans"]] if len(rows) > len(names) else []
+    plans = "plans_at_once" if table.slots.get("at_once") else "plans"
+    several = [said[plans]] if len(rows) > len(names) else []
     if surface.others:
         meant = "how many die" if third == "dead" else "what each of the others gets on average"
         several.append(f'"{third}" is {meant} if you alone act so.')

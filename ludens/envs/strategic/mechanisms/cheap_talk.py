@@ -5,7 +5,7 @@ backward induction every message is worth the same: the oracles babble.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -16,6 +16,7 @@ from ludens.envs.strategic.actions import MAX_ACTIONS
 from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.strategic.mechanisms.mechanism import (
     Foresight,
+    History,
     Mechanism,
     StagedGame,
     StageGame,
@@ -29,6 +30,7 @@ from ludens.envs.tree.nodes import GameError
 
 MESSAGE = "message"
 SILENCE = "say nothing"
+MOST_ASKED = 4
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class CheapTalk(Mechanism):
     kind: ClassVar[str] = "cheap_talk"
     title: ClassVar[str] = "Cheap talk"
     source: ClassVar[str] = "Farrell & Rabin 1996"
+    unasked: ClassVar[str] = (
+        "messages are not asked, since all of them pay the same, so that no oracle prefers one"
+    )
 
     messages: tuple[str, ...] | None = None
 
@@ -99,6 +104,20 @@ class _Talk(OpenedGame):
                 "it does: leave messages out, or name another policy."
             )
         return announcement(good), tuple(map(announcement, bad))
+
+    def asked(self) -> Mapping[str, History]:
+        """Return the choice after every message that all can send, of many the first and the last two."""
+        said = [self.sayings(role) for role in self.base.seats]
+        most = max(map(len, said))
+        places = range(most) if most <= MOST_ASKED else (0, most - 2, most - 1)
+        sent = [tuple(min(place, len(each) - 1) for each in said) for place in places]
+        if self.mechanism.messages is None:  # to say nothing is the last message in every role
+            sent[-1] = tuple(len(each) - 1 for each in said)
+        named = {}
+        for profile in sent:
+            texts = dict.fromkeys(each[place] for each, place in zip(said, profile, strict=True))
+            named[f"choice after all {' and '.join(texts)}"] = (profile,)
+        return named
 
     @cached_property
     def _last(self) -> StageGame:

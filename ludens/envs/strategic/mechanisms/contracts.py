@@ -14,7 +14,7 @@ With a menu of fines everybody names the contract that it signs or none, and the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -26,6 +26,7 @@ from ludens.envs.strategic.game import Floats, StrategicGame
 from ludens.envs.strategic.mechanisms.foresight import efficient_alike, together
 from ludens.envs.strategic.mechanisms.mechanism import (
     Foresight,
+    History,
     Mechanism,
     StagedGame,
     StageGame,
@@ -135,6 +136,12 @@ class ContractGame(OpenedGame):
     def rule(self, stage: str, good: str, bad: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         """Return what a rule does in a stage: to cooperate is to sign the first contract."""
         return (self.signatures[0], (REFUSE,)) if stage == SIGNATURE else (good, bad)
+
+    def asked(self) -> Mapping[str, History]:
+        """Return the signature, and the choice under every contract and where all refuse one."""
+        players = len(self.base.seats)
+        signed = [f"choice if all {each}" for each in (*self.signatures[:-1], REFUSE)]
+        return {SIGNATURE: (), **{name: ((place,) * players,) for place, name in enumerate(signed)}}
 
     @cached_property
     def _acts(self) -> tuple[StageGame, ...]:

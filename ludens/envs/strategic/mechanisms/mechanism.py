@@ -10,7 +10,7 @@ simultaneous games plays it. What follows is a matter of foresight: unless anoth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
@@ -39,6 +39,8 @@ class Mechanism(ABC):
     kind: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
+    unasked: ClassVar[str] = ""
+    """The stages that benchmarks do not ask and the reason, as one sentence; empty where they ask all."""
 
     @abstractmethod
     def around(self, game: StrategicGame) -> StrategicGame | StagedGame:
@@ -133,6 +135,12 @@ class StagedGame(ABC):
         """Return the values of actions of the base game, (n,), from their numbers."""
         numbers = zip(self.base.seats, chosen, strict=True)
         return np.array([self.base.finite[role].values[int(number)] for role, number in numbers])
+
+    @abstractmethod
+    def asked(self) -> Mapping[str, History]:
+        """Return what happened before the stages that benchmarks ask, by what these are called, in order:
+        those that oracles can label.
+        """
 
     def rule(self, stage: str, good: str, bad: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         """Return the cooperative option of a stage and the others that a scripted rule may take, from those

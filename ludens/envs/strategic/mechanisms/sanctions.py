@@ -10,8 +10,9 @@ payoffs foresee what they will assign.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -38,6 +39,7 @@ from ludens.envs.tree.nodes import GameError
 from ludens.envs.turn import Step
 
 MOST_PLAYERS = 20
+MOST_ASKED = 16
 MOST_FORESEEN = 64
 """Sanctions are foreseen in games of up to this many profiles."""
 
@@ -58,6 +60,10 @@ class Sanctions(Mechanism):
     kind: ClassVar[str] = "sanctions"
     title: ClassVar[str] = "Sanctioning"
     source: ClassVar[str] = "Fehr & Gächter 2000"
+    unasked: ClassVar[str] = (
+        "points are asked for the first of the others alone, and in games of more than 64 profiles the "
+        "choice before them is not, since what all will assign is not foreseen there"
+    )
 
     cost: float = 1.0
     effect: float = 3.0
@@ -151,6 +157,27 @@ class SanctionGame(StagedGame):
     def rule(self, stage: str, good: str, bad: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         """Return what a rule does in a stage: it assigns no points."""
         return (good, bad) if stage == CHOICE else ("0", ("0",))
+
+    def asked(self) -> Mapping[str, History]:
+        """Return the choice, and the points for one other after every profile; of many profiles, after those
+        in which all do the first or the last action, or one player does and all others the other one.
+        """
+        names = [self.base.finite[role].names for role in self.base.seats]
+        sizes = list(map(len, names))
+        if self.base.profiles <= MOST_ASKED:
+            profiles = list(np.ndindex(*sizes))
+        else:
+            ends = [(0, size - 1) for size in sizes]
+            profiles = [
+                tuple(end[side if seat == one else other] for seat, end in enumerate(ends))
+                for one in range(2)  # who is asked first, and whom it is asked about
+                for side, other in itertools.product((0, 1), repeat=2)
+            ]
+        named: dict[str, History] = {} if self.base.profiles > MOST_FORESEEN else {CHOICE: ()}
+        for profile in dict.fromkeys(profiles):
+            own, *others = (each[place] for each, place in zip(names, profile, strict=True))
+            named[f"{POINTS} after {own} against {' '.join(others)}"] = (profile,)
+        return named
 
     def _earned(self, chosen: Sequence[float]) -> Floats:
         values = self.chosen_values(chosen)
