@@ -69,7 +69,7 @@ class HumanPolicy(Policy):
         return self._described(spec=self.name)
 
     def decide(self, turn: Turn, rng: np.random.Generator) -> Decision:
-        """Ask until an option is chosen, or a number within the turn's bounds.
+        """Ask until an option is chosen, or a number within the turn's bounds, or a message is written.
 
         Raises:
             PlayerLeftError: Ctrl-C was pressed, or the input ended.
@@ -80,6 +80,8 @@ class HumanPolicy(Policy):
         with _interruptible():
             try:
                 _show(console, turn, self._text)
+                if turn.scale is not None and turn.scale.kind == "message":
+                    return self._ask_message(console, turn, int(turn.scale.highest))
                 ask = self._ask if turn.options else self._ask_number
                 return Decision(ask(console, turn))
             except (KeyboardInterrupt, EOFError) as why:
@@ -98,6 +100,16 @@ class HumanPolicy(Policy):
                 return meant.action
             numbers = f"a number from 1 to {len(turn.options)}, or " if _numbered(turn.options) else ""
             _complain(console, f"{answer!r} is not an option: type {numbers}a name.")
+
+    def _ask_message(self, console: Console, turn: Turn, longest: int) -> Decision:
+        silence, speak = turn.options
+        while True:
+            text = " ".join(self._answer(console, "Your message (empty for none):").split())
+            if not text:
+                return Decision(silence.action)
+            if len(text) <= longest:
+                return Decision(speak.action, notes={"message": text})
+            _complain(console, f"A message has at most {longest} characters, and yours has {len(text)}.")
 
     def _ask_number(self, console: Console, turn: Turn) -> float:
         low, high = turn.interval if turn.interval is not None else (-math.inf, math.inf)

@@ -110,7 +110,8 @@ class Decision(Shown):
         calls: the requests made for it, in order.
         on_invalid: what the policy wants done with an episode in which it did not decide.
         notes: what the policy writes down for itself (plans, say), by name; its next turn holds them as
-            ``turn.facts["notes"]``. None where it writes nothing.
+            ``turn.facts["notes"]``. Under ``"message"`` stands what it says to others. None where it writes
+            nothing.
     """
 
     action: int | float | None

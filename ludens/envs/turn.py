@@ -62,7 +62,9 @@ class Scale:
         kind: ``"rating"`` asks for one number on a scale; ``"number"`` for an amount, and the rules say of
             what; ``"allocation"`` for one number of points for each of several things. The options of an
             allocation are all those there are, in the order of `allocations`; of all points shared out over
-            two things, the action is the number that go to the second of them.
+            two things, the action is the number that go to the second of them; ``"message"`` for a text of at
+            most `highest` characters, or none: the options are to say nothing and to say something, and the
+            text is the decision's note ``"message"``.
         lowest, highest: the range of a rating or an amount; an allocation shares out `highest` points.
         step: an amount, and each number of an allocation, is the lowest one or so much more, any number of
             times; 0 where any number between the two may be chosen, whole or not.
@@ -71,7 +73,7 @@ class Scale:
         noun: what one such thing is called.
     """
 
-    kind: Literal["rating", "number", "allocation"]
+    kind: Literal["rating", "number", "allocation", "message"]
     lowest: float = 0
     highest: float = 100
     step: int = 1

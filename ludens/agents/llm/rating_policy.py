@@ -1,4 +1,6 @@
-"""A language model that answers in points: with a rating, an amount, or by sharing points out."""
+"""A language model that answers in points, with a rating, an amount, or by sharing points out, or that writes
+a message to others.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,11 @@ import numpy as np
 from ludens.agents.llm.model_policy import ModelPolicy, Question
 from ludens.agents.llm.prompts.games import render_scale
 from ludens.agents.llm.prompts.templates import Prompt
+from ludens.agents.llm.query import ModelQuery
+from ludens.agents.llm.reading.messages import read_message
 from ludens.agents.llm.reading.parsed import ParsedReply, parsed
 from ludens.agents.llm.reading.points import PointsReading, read_allocation, read_rating
-from ludens.agents.llm.reading.schemas import points_schema
+from ludens.agents.llm.reading.schemas import message_schema, points_schema
 from ludens.agents.llm.reply import Reply
 from ludens.agents.llm.settings import AnswerSettings, ModelSettings
 from ludens.agents.policy import Decision, OnInvalid
@@ -30,7 +34,8 @@ class RatingPolicy(ModelPolicy):
         settings: see `ludens.agents.llm.settings.AnswerSettings`. Anything else is handed to LiteLLM.
 
     A rating is a sample, with no distribution over the points. Where points are shared out, the action is the
-    option that gives every thing so many; where any number of an interval may be chosen, it is that number.
+    option that gives every thing so many; where any number of an interval may be chosen, it is that number. A
+    message to others stands under ``"message"`` in the decision's notes.
 
     Raises:
         UsageError: a setting is out of its range or unknown.
@@ -56,6 +61,8 @@ class RatingPolicy(ModelPolicy):
         if scale is None:
             raise UsageError(f"{turn.environment} asks for no points at {turn.node!r}: use LLMPolicy there.")
         query = await self._query(rng)
+        if scale.kind == "message":
+            return await self._write(turn, int(scale.highest), query)
         orders = len(scale.things) if scale.kind == "allocation" else 2
         order = self.settings.order
         order = order % orders if isinstance(order, int) else int(rng.integers(orders))
@@ -91,6 +98,38 @@ class RatingPolicy(ModelPolicy):
         return Decision(
             action,
             reasoning=reading.reasoning,
+            **self._known(query, prompt.wording),
+        )
+
+    async def _write(self, turn: Turn, longest: int, query: ModelQuery) -> Decision:
+        """Ask the model for a message to the others, or none."""
+        reasoning = self.settings.reasoning
+
+        def pose(held: bool) -> Question:
+            prompt = render_scale(
+                turn,
+                self.settings.framing,
+                persona=self.settings.persona,
+                reasoning=reasoning,
+                format="json" if held else "letter",
+                template=self.settings.template,
+            )
+
+            def read(reply: Reply) -> ParsedReply:
+                return parsed(reply, read_message(reply.text, longest, reasoning=reasoning, cut=reply.cut))
+
+            schema = message_schema(reasoning, longest if self.local else None) if held else None
+            return Question(prompt, read, max(self._reply_tokens(reasoning), longest // 2), schema)
+
+        prompt, reply = await self._ask(query, pose)
+        if reply.outcome != "ok":
+            return self._undecided(reply, prompt.wording, query)
+        reading = read_message(reply.reply, longest, reasoning=reasoning)
+        silence, speak = turn.options
+        return Decision(
+            (speak if reading.text else silence).action,
+            reasoning=reading.reasoning,
+            notes={"message": reading.text} if reading.text else None,
             **self._known(query, prompt.wording),
         )
 

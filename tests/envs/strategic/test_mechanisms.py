@@ -332,3 +332,77 @@ def _case(mechanism: str, environment: str, **options) -> type[EnvironmentConfor
 CASES = [_case(mechanism, "prisoners_dilemma", rounds=2) for mechanism in MECHANISMS]
 CASES.append(_case("sanctions", "public_goods", protocol="PG2"))
 globals().update({case.__name__: case for case in CASES})
+
+
+# Messages in one's own words
+
+
+def _talking(**options):
+    env = make_env("prisoners_dilemma", mechanism="cheap_talk:free", rounds=2, **options)
+    env.reset(seed=0)
+    return env
+
+
+def test_words_are_heard_by_all_and_stand_in_the_past():
+    env = _talking()
+    env.unwrapped.say("player_0", "Let us both\ncooperate.")
+    for action in (1, 0):
+        env.step(action)
+    turn = env.unwrapped.turn("player_0")
+    assert [step.option for step in turn.known] == ["Let us both cooperate.", "say nothing"]
+    for action in (0, 0, 1, 1):
+        env.step(action)
+    turn = env.unwrapped.turn("player_1" if env.agent_selection == "player_1" else "player_0")
+    assert [step.option for step in turn.past[0].path][:2] == ["Let us both cooperate.", "say nothing"]
+    # Nobody handed over words: both say the fixed sentence.
+    assert [step.option for step in turn.known] == ["Hello.", "Hello."]
+
+
+def test_words_that_were_not_sent_are_forgotten():
+    env = _talking()
+    env.unwrapped.say("player_0", "Trust me.")
+    for action in (0, 0, 0, 0):
+        env.step(action)
+    env.step(1)
+    env.step(1)
+    assert [step.option for step in env.unwrapped.turn("player_0").known] == ["Hello.", "Hello."]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "a" * 301, None])
+def test_words_must_be_a_text_within_the_limit(text):
+    env = _talking()
+    with pytest.raises(UsageError, match="1 to 300 characters"):
+        env.unwrapped.say("player_0", text)
+
+
+def test_words_are_sent_in_the_first_stage_alone():
+    env = _talking()
+    env.step(0)
+    env.step(0)
+    with pytest.raises(UsageError, match="Nothing can be said"):
+        env.unwrapped.say("player_0", "Too late.")
+    listed = make_env("prisoners_dilemma", mechanism="cheap_talk")
+    listed.reset(seed=0)
+    with pytest.raises(UsageError, match="Nothing can be said"):
+        listed.unwrapped.say("player_0", "Hello.")
+
+
+@pytest.mark.parametrize("limit", [0, 1001, "many"])
+def test_a_limit_of_characters_is_checked(limit):
+    with pytest.raises(GameError, match="1 to 1000 characters"):
+        CheapTalk("free", limit)
+
+
+def test_rules_say_nothing_and_oracles_babble():
+    paid, chosen = play("prisoners_dilemma", ["tit_for_tat", "always_defect"], mechanism="cheap_talk:free")
+    assert (paid, chosen) == ([0, 5], {"message": "say nothing", "choice": "cooperate"})
+    env = _talking()
+    decision = make_policy("homo_moralis:0.5", env).decide(
+        env.unwrapped.turn("player_0"), np.random.default_rng(0)
+    )
+    assert decision.probabilities == (0.5, 0.5)
+
+
+class TestFreeCheapTalk(EnvironmentConformance):
+    environment = "ludens/prisoners_dilemma-v0"
+    options = {"mechanism": "cheap_talk:free", "rounds": 2}

@@ -211,6 +211,11 @@ def render_scale(
     """
     turn = worded(turn)
     scale = turn.scale
+    if template is None and is_table(framing) and scale is not None and scale.kind == "message":
+        raise WordingError(
+            f"The framing {framing!r} shows numbers, and {turn.environment} asks for a message at "
+            f"{turn.node!r}: use another framing, such as neutral."
+        )
     if template is None and is_table(framing) and scale is not None:
         return _tabled_scale(
             turn,
@@ -223,7 +228,9 @@ def render_scale(
     source = _framed(framing, turn) if template is None else _own(OwnTemplate(template, scale=True), turn)
     of_game = scale is not None and scale.kind == "allocation" and isinstance(turn.game, StrategicGame)
     if scale is None or (
-        not of_game and scale.kind != "number" and (scale.lowest, scale.highest) != (LOWEST, HIGHEST)
+        not of_game
+        and scale.kind not in ("number", "message")
+        and (scale.lowest, scale.highest) != (LOWEST, HIGHEST)
     ):
         asks = "asks for none" if scale is None else f"has a scale from {scale.lowest} to {scale.highest}"
         raise WordingError(

@@ -13,7 +13,7 @@ from typing import Any
 from ludens.agents.llm.prompts.templates import WordingError
 from ludens.agents.llm.prompts.tree import rotation
 from ludens.envs import Contracts, Mediation, StageGame, Step, StrategicGame, Turn
-from ludens.envs.strategic.mechanisms.cheap_talk import announcement
+from ludens.envs.strategic.mechanisms.cheap_talk import MESSAGE, SILENCE, announcement
 from ludens.envs.strategic.mechanisms.contracts import ContractGame
 from ludens.envs.strategic.tree_form import seat_roles
 from ludens.envs.strategic.turns import MOST_WORDED
@@ -49,6 +49,9 @@ class Mechanical:
                 f"{self.base.name}.j2."
             )
         self._rules = rules
+        # What others write in their own words must call actions as all do, whatever order they are shown in.
+        staged = self.game.staged
+        self._free = staged is not None and staged.longest_text is not None
         # Stages name the player itself first in its role, as the records of rounds do.
         self._names = seat_roles(self.base)
         own = turn.role if turn.role in self._names else self._names[self.base.seats.index(turn.role)]
@@ -57,7 +60,7 @@ class Mechanical:
         for name, role in zip(self._names, self.base.seats, strict=True):
             actions = self.base.finite[role].names
             shown = dict.fromkeys(actions, "")
-            for place, number in enumerate(rotation(len(actions), order)):
+            for place, number in enumerate(rotation(len(actions), 0 if self._free else order)):
                 shown[actions[number]] = f"action {place + 1}" if rules is None else actions[number]
             self._called[name] = shown
 
@@ -99,6 +102,13 @@ class Mechanical:
     def _others(self) -> list[str]:
         return [name for place, name in enumerate(self._names) if place != self._mine]
 
+    def _said(self, kind: str, step: Step) -> str:
+        """Return what a step is called; what somebody wrote stands in quotation marks."""
+        assert step.role is not None
+        if not (self._free and kind == MESSAGE):
+            return self._shown(step.option, step.role)
+        return step.option if step.option == SILENCE else '"' + step.option.replace('"', "'") + '"'
+
     def _shown(self, option: str, who: str) -> str:
         called = self._called[who]
         said = {announcement(name): announcement(shown) for name, shown in called.items()}
@@ -118,7 +128,7 @@ class Mechanical:
                 moves.append(
                     {
                         "number": self._number(step.role),
-                        "option": self._shown(step.option, step.role),
+                        "option": self._said(kind, step),
                         "target": None if target is None else self._number(target),
                     }
                 )

@@ -65,6 +65,14 @@ def price_schema(slots: Sequence[str], longest: int | None = None, products: int
     return _object("price", dict.fromkeys(slots, text) | dict.fromkeys(names, price))
 
 
+def message_schema(reasoning: bool, longest: int | None = None) -> dict[str, Any]:
+    """Return the format of a message to others, with thoughts before it if `reasoning`; `longest` is the most
+    characters, for engines that can hold a reply to it.
+    """
+    text: dict[str, Any] = {"type": "string"} | ({} if longest is None else {"maxLength": longest})
+    return _object("message", (_THOUGHTS if reasoning else {}) | {"message": text})
+
+
 def _object(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     schema = {
         "type": "object",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from ludens.checks import whole_number
 from ludens.envs.base import StepResult, observation_space
+from ludens.envs.strategic.actions import Actions
 from ludens.envs.strategic.env import StrategicEnv
+from ludens.envs.strategic.mechanisms.cheap_talk import GREETING
 from ludens.envs.strategic.mechanisms.mechanism import Stage, StagedGame
 from ludens.envs.strategic.tree_form import own_first, seat_roles
 from ludens.envs.strategic.turns import MOST_NAMED, amounts
-from ludens.envs.turn import Option, PastRound, Step, Turn
+from ludens.envs.turn import Option, PastRound, Scale, Step, Turn
 from ludens.errors import UsageError
 
 
@@ -24,7 +27,8 @@ class StagedEnv(StrategicEnv):
 
     Every round pays at its end. An observation is that of the base game, followed by the number of the
     present stage as a share of all, and for each stage of the round what every player did, numbered from 1,
-    the own action first in its role; 0 where that is not known.
+    the own action first in its role; 0 where that is not known. Of messages in one's own words it tells
+    whether there were any; turns hold them.
 
     Args:
         staged: the rules.
@@ -50,11 +54,42 @@ class StagedEnv(StrategicEnv):
         self._steps = 0
         self._history: list[list[int]] = []
         self._past: list[list[list[int]]] = []
+        self._saying: dict[str, str] = {}
+        self._said: list[str | None] = []
+        self._past_said: list[list[str | None]] = []
 
     @property
     def stage(self) -> int:
         """The number of the present stage, from 0."""
         return len(self._history)
+
+    def say(self, agent: str, text: str) -> None:
+        """Send a text with the agent's next action, if that is to say something; the last one counts.
+
+        Raises:
+            UsageError: nothing can be said in one's own words now, the agent does not exist, or the text is
+                empty or too long.
+        """
+        self._check_running("say()")
+        self._check_seat(agent)
+        longest = self.staged.longest_text
+        if longest is None or self.stage:
+            raise UsageError(
+                f"Nothing can be said in {self.environment} now: messages in one's own words are sent in the "
+                'first stage of cheap talk with messages="free".'
+            )
+        if not isinstance(text, str) or not text.strip() or len(text) > longest:
+            raise UsageError(f"A message is a text of 1 to {longest} characters; got {text!r}.")
+        self._saying[agent] = " ".join(text.split())
+
+    def keep_notes(self, agent: str, notes: Mapping[str, str]) -> None:
+        """Send the ``message`` among the notes of a decision, where words can be sent.
+
+        Raises:
+            UsageError: as for `say`.
+        """
+        if self.staged.longest_text is not None and not self.stage and notes.get("message"):
+            self.say(agent, notes["message"])
 
     def _legal(self, agent: str, action: Any) -> Any:
         stage, place = self._stage_of(self._number[agent])
@@ -72,6 +107,10 @@ class StagedEnv(StrategicEnv):
     def _play(self, moves: Mapping[str, Any]) -> StepResult:
         rng = self._rng
         assert rng is not None
+        if self.staged.longest_text is not None and not self.stage:
+            spoke = moves.items()
+            self._said = [self._saying.get(agent, GREETING) if move else None for agent, move in spoke]
+        self._saying = {}
         self._history.append(list(moves.values()))
         self._steps += 1
         agents = self.agents
@@ -94,7 +133,8 @@ class StagedEnv(StrategicEnv):
             for seat, action, points in zip(members, chosen, earned, strict=True):
                 values[seat], paid[seat] = float(self._values[self._role[seat]][int(action)]), points
         self._past.append(self._history)
-        self._history = []
+        self._past_said.append(self._said)
+        self._history, self._said = [], []
         return self._end_round(values, paid, rng)
 
     def _is_cut(self) -> bool:
@@ -114,13 +154,17 @@ class StagedEnv(StrategicEnv):
             options=tuple(Option(number, name) for number, name in enumerate(names)),
             observation=self._observed(agent),
             game=game,
-            known=self._known(own, self._of_group(self._history, members)),
+            known=self._known(own, self._of_group(self._history, members), self._words(self._said, members)),
             past=tuple(self._past_round(seat, number) for number in range(self.round)),
             round=self.round,
             rounds=self.rounds,
             facts=self._facts(seat),
-            scale=amounts(game.finite[role]),
+            scale=self._scale(game.finite[role]),
         )
+
+    def _scale(self, actions: Actions) -> Scale | None:
+        longest = self.staged.longest_text
+        return amounts(actions) if longest is None or self.stage else Scale("message", 1, longest)
 
     def _facts(self, seat: int) -> dict[str, Any]:
         return {
@@ -137,31 +181,42 @@ class StagedEnv(StrategicEnv):
     def _of_group(self, history: list[list[int]], members: list[int]) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple(moves[seat] for seat in members) for moves in history)
 
-    def _known(self, own: int, history: tuple[tuple[int, ...], ...]) -> tuple[Step, ...]:
+    def _words(self, said: list[str | None], members: list[int]) -> tuple[str | None, ...]:
+        """Return what the members of a group said in their own words; empty where nobody could."""
+        return tuple(said[seat] for seat in members) if said else ()
+
+    def _known(
+        self, own: int, history: tuple[tuple[int, ...], ...], said: tuple[str | None, ...]
+    ) -> tuple[Step, ...]:
         """Return the moves of this round that a player knows: those of all in stages that are seen, and its
         own.
         """
         return tuple(
             step
-            for number, who, step in self._moves(own, history)
+            for number, who, step in self._moves(own, history, said)
             if who == own or self.staged.is_seen(number)
         )
 
-    def _moves(self, own: int, history: tuple[tuple[int, ...], ...]) -> list[tuple[int, int, Step]]:
+    def _moves(
+        self, own: int, history: tuple[tuple[int, ...], ...], said: tuple[str | None, ...]
+    ) -> list[tuple[int, int, Step]]:
         names, called = seat_roles(self.game), [""] * len(self.game.seats)
         for name, place in zip(names, own_first(self.game, own), strict=True):
             called[place] = name
-        return [
-            (number, who, self.staged.step(number, who, moves[who], called))
-            for number, moves in enumerate(history)
-            for who in own_first(self.game, own)
-        ]
+        steps = []
+        for number, moves in enumerate(history):
+            for who in own_first(self.game, own):
+                step = self.staged.step(number, who, moves[who], called)
+                text = said[who] if said and not number else None
+                steps.append((number, who, step if text is None else replace(step, option=text)))
+        return steps
 
     def _past_round(self, seat: int, number: int) -> PastRound:
         members = next(each for each in self._grouped[number] if seat in each)
         own = members.index(seat)
         names, order = seat_roles(self.game), own_first(self.game, own)
-        steps = self._moves(own, self._of_group(self._past[number], members))
+        said = self._words(self._past_said[number], members)
+        steps = self._moves(own, self._of_group(self._past[number], members), said)
         paid = self._played[number][1]
         return PastRound(
             names[order.index(own)],

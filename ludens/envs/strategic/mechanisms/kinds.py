@@ -1,5 +1,5 @@
 """The mechanisms by name, and what names one: `mechanism="sanctions"`, or with settings
-``{"kind": "sanctions", "effect": 2}``.
+``{"kind": "sanctions", "effect": 2}``; ``"cheap_talk:free"`` is cheap talk in one's own words.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from ludens.envs.strategic.env import StrategicEnv
 from ludens.envs.strategic.game import StrategicGame
-from ludens.envs.strategic.mechanisms.cheap_talk import CheapTalk
+from ludens.envs.strategic.mechanisms.cheap_talk import FREE, CheapTalk
 from ludens.envs.strategic.mechanisms.contracts import Contracts
 from ludens.envs.strategic.mechanisms.env import StagedEnv
 from ludens.envs.strategic.mechanisms.mechanism import Mechanism, StagedGame
@@ -33,6 +33,8 @@ def make_mechanism(given: object) -> Mechanism:
     """
     if isinstance(given, Mechanism):
         return given
+    if given == f"{CheapTalk.kind}:{FREE}":
+        given = {"kind": CheapTalk.kind, "messages": FREE}
     settings = dict(given) if isinstance(given, Mapping) else {"kind": given}
     kind = settings.pop("kind", None)
     if not isinstance(kind, str) or kind not in MECHANISMS:

@@ -136,6 +136,13 @@ class StagedGame(ABC):
         numbers = zip(self.base.seats, chosen, strict=True)
         return np.array([self.base.finite[role].values[int(number)] for role, number in numbers])
 
+    @property
+    def longest_text(self) -> int | None:
+        """The most characters of what can be said in one's own words in the first stage; None where nothing
+        can.
+        """
+        return None
+
     @abstractmethod
     def asked(self) -> Mapping[str, History]:
         """Return what happened before the stages that benchmarks ask, by what these are called, in order:
