@@ -176,3 +176,21 @@ def test_preferences_are_recovered_from_choices_in_stages(staged):
     model = find_model("moralis")
     np.testing.assert_allclose(fit(as_choices(chosen, model), model).values, [0.3, 0.2, 0.4, 2], atol=1e-3)
     assert {each.cluster.partition(":")[0] for each in chosen.seen} == {"PD1", "STH1", "PG1", *STAGED}
+
+
+@pytest.mark.parametrize("mechanism", ["contracts", "sanctions", "cheap_talk"])
+def test_preferences_are_recovered_from_play_in_stages(mechanism, tmp_path):
+    policy = "quantal:alpha=0.3,beta=0.2,kappa=0.4,noise=2"
+    options = {"mechanism": mechanism, "groups": 2, "matching": "random", "rounds": 15}
+    run = play(("prisoners_dilemma", options), policy, seed=1, path=tmp_path / "run.db")
+    (answers,) = run_answers(run)
+    messages = 4 * 15 if mechanism == "cheap_talk" else 0
+    assert (answers.left_out, answers.answers) == (messages, 4 * 2 * 15)
+    nodes = set()
+    for seen in answers.seen:
+        # Every answer is the logit choice of these preferences in the game that it is taken to be made in.
+        choice = choice_probabilities(seen.game, Preferences(0.3, 0.2, 0.4), uniform_strategy(seen.game), 2.0)
+        assert seen.weight == pytest.approx(float(choice.marginals[seen.column]))
+        nodes |= {node.label.split()[0] for node in seen.game.information_sets}
+    others = {"contracts": {"signature"}, "sanctions": {"points"}, "cheap_talk": set()}
+    assert nodes == {"choice"} | others[mechanism]

@@ -11,6 +11,7 @@ imputed: invalid and refused answers are counted, never used.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,12 +32,15 @@ from ludens.envs import (
     uniform_strategy,
 )
 from ludens.envs.games import later_questions
+from ludens.envs.strategic.mechanisms.cheap_talk import MESSAGE
+from ludens.envs.strategic.mechanisms.env import StagedEnv
 from ludens.envs.strategic.mechanisms.foresight import selfish_play
 from ludens.errors import UsageError
 from ludens.experiments.measures.answer_mass import answer_mass
 from ludens.experiments.measures.shares import Plans, Share, Shares, shares_by_policy, strategies
 from ludens.experiments.runs.records import DecisionRecord
 from ludens.experiments.runs.run import Run
+from ludens.experiments.runs.seeds import environment_seed, episode_seeds
 
 if TYPE_CHECKING:
     from ludens.preferences.estimation.data.choices import Choices
@@ -181,6 +185,8 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
     """Return the answers of each policy in a run of `ludens bench` or `ludens play`.
 
     Answers in a run of play are clustered by episode, and every round counts as if the game were played once.
+    A stage of a game with a mechanism is worth what follows as the policy was seen to play; messages, which
+    all pay the same, are left out.
 
     Raises:
         UsageError: the run is of another kind, or of a game that is not a tree.
@@ -201,11 +207,15 @@ def run_answers(run: Run, beliefs: Beliefs = "uniform") -> tuple[PolicyAnswers, 
         )
     if beliefs == "own":
         raise UsageError(f"{run.path} is a run of play, in which nobody states beliefs: give uniform ones.")
-    game = _game(manifest, run.path)
+    env = _environment(manifest, run.path)
+    games: list[AnyGame | None]
+    if isinstance(env.unwrapped, StagedEnv):
+        stages = _stages(env, decisions, manifest["seed"])
+        games = [None if stage.stage == MESSAGE else stage for stage in stages]
+    else:
+        games = [_game(env, run.path)] * len(decisions)
     policies = dict.fromkeys(record.policy for record in decisions)
-    return tuple(
-        _played(policy, _of_policy(decisions, policy, label=False), game, beliefs) for policy in policies
-    )
+    return tuple(_played(policy, decisions, games, beliefs) for policy in policies)
 
 
 def as_choices(answers: PolicyAnswers, model: Model, weight: float = 1.0, *, orders: bool = False) -> Choices:
@@ -309,15 +319,41 @@ def _equilibrium(game: AnyGame) -> Strategy:
     return resolve_belief(game, HOMO_ECONOMICUS, "equilibrium")
 
 
-def _played(policy: str, records: Sequence[DecisionRecord], game: AnyGame, beliefs: Beliefs) -> PolicyAnswers:
-    belief = _assumed(game, beliefs)
-    assert belief is not None  # nobody states beliefs in a run of play
+def _played(
+    policy: str,
+    decisions: Sequence[DecisionRecord],
+    games: Sequence[AnyGame | None],
+    beliefs: Beliefs,
+) -> PolicyAnswers:
+    """Return a policy's answers in a run of play; `games` has the game of every decision, None for one that
+    preferences do not explain, such as a message.
+    """
+    from ludens.preferences.strategic import linear_in_kappa
+
+    chosen = [
+        (record, game)
+        for record, game in zip(decisions, games, strict=True)
+        if record.question == "choice" and record.policy == policy
+    ]
+    plans = _plans(chosen)
     seen: list[Seen] = []
-    exact = True
-    for record in records:
+    exact, left_out = True, 0
+    foreseen: dict[StageGame, AnyGame] = {}
+    for record, asked in chosen:
         answer = record.decision
         if not isinstance(answer, Decision) or answer.status != "valid" or not isinstance(answer.action, int):
             continue
+        game = asked
+        if isinstance(asked, StageGame):
+            if asked not in foreseen:
+                foreseen[asked] = asked.foreseen(partial(_as_seen, plans))
+            game = foreseen[asked]
+        staged = isinstance(asked, StageGame) and asked.staged is not None
+        if game is None or (staged and not linear_in_kappa(game)):
+            left_out += 1
+            continue
+        belief = _assumed(game, beliefs)
+        assert belief is not None  # nobody states beliefs in a run of play
         columns = game.information_set(record.node).columns
         shares = answer.probabilities
         exact = exact and shares is not None
@@ -328,6 +364,7 @@ def _played(policy: str, records: Sequence[DecisionRecord], game: AnyGame, belie
             for place, part in enumerate(shares)
             if part > 0
         ]
+    records = [record for record, _ in chosen]
     status = [record.decision.status for record in records]
     return PolicyAnswers(
         policy,
@@ -338,9 +375,44 @@ def _played(policy: str, records: Sequence[DecisionRecord], game: AnyGame, belie
         status.count("refused"),
         status.count("low_mass"),
         answer_mass(records).mean,
-        0,
+        left_out,
         "episode",
     )
+
+
+def _stages(env: Any, decisions: Sequence[DecisionRecord], seed: int) -> list[StageGame]:
+    """Return the stage of a round that every decision was made in, by playing the episodes again."""
+    found: list[StageGame] = []
+    for episode, records in itertools.groupby(decisions, key=lambda record: record.episode):
+        env.reset(seed=environment_seed(episode_seeds(seed, episode)))
+        for record in records:
+            found.append(env.unwrapped.turn(record.agent).game)
+            if isinstance(record.decision, Decision) and record.decision.action is not None:
+                env.step(record.decision.action)
+    return found
+
+
+def _plans(chosen: Sequence[tuple[DecisionRecord, AnyGame | None]]) -> tuple[tuple[StageGame, Strategy], ...]:
+    """Return how a policy was seen to play each stage, as a strategy; in roles in which it was not seen, as
+    players who care for their own payoff alone.
+    """
+    counts: dict[StageGame, Strategy] = {}
+    for record, game in chosen:
+        answer = record.decision
+        if not isinstance(game, StageGame) or not isinstance(answer, Decision) or answer.status != "valid":
+            continue
+        shares = answer.probabilities
+        if shares is None:
+            shares = tuple(float(place == answer.action) for place in range(len(record.options)))
+        counts.setdefault(game, np.zeros(game.width))[game.information_set(record.node).columns] += shares
+    plans = []
+    for game, total in counts.items():
+        plan = selfish_play(game).copy()
+        for node in game.information_sets:
+            if (sum_ := total[node.columns].sum()) > 0:
+                plan[node.columns] = total[node.columns] / sum_
+        plans.append((game, plan))
+    return tuple(plans)
 
 
 def _of_policy(
@@ -353,14 +425,17 @@ def _of_policy(
     ]
 
 
-def _game(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> AnyGame:
+def _environment(manifest: Mapping[str, Any], path: str | os.PathLike[str]) -> Any:
     described = manifest["config"]["environment"]
     if "id" not in described:
         raise UsageError(
             f"The environment of {path} was a Python object ({described['name']}), which its file cannot "
             "describe: preferences need its game."
         )
-    env = make_env(described["id"], **{name: value for name, value in described.items() if name != "id"})
+    return make_env(described["id"], **{name: value for name, value in described.items() if name != "id"})
+
+
+def _game(env: Any, path: str | os.PathLike[str]) -> AnyGame:
     game = getattr(env.unwrapped, "game", None)
     if not isinstance(game, GameTree | StrategicGame):
         raise UsageError(

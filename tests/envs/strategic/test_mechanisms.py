@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -405,4 +406,4 @@ def test_rules_say_nothing_and_oracles_babble():
 
 class TestFreeCheapTalk(EnvironmentConformance):
     environment = "ludens/prisoners_dilemma-v0"
-    options = {"mechanism": "cheap_talk:free", "rounds": 2}
+    options: ClassVar = {"mechanism": "cheap_talk:free", "rounds": 2}
