@@ -308,8 +308,8 @@ def test_a_request_may_be_evaluated_with_others_and_keeps_its_own_seed(litellm, 
 
     monkeypatch.setattr("ludens.agents.local.provider.engine_for", engine)
     monkeypatch.setattr("ludens.agents.local.llamacpp.SHORT_REPLY", 0)
-    # Probabilities drift in the second decimal: that rarely changes which of two letters a seed draws, but soon
-    # changes a long reply.
+    # Probabilities drift in the second decimal: that rarely changes which of two letters a seed draws, but
+    # soon changes a long reply.
     letter = {"name": "letter", "schema": {"enum": ["A", "B"]}}
     asked = {"model": MODEL, "messages": LETTER, "max_tokens": 8, "temperature": 2.0}
     asked["response_format"] = {"type": "json_schema", "json_schema": letter}
