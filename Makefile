@@ -55,9 +55,10 @@ lint: $(VENV)/.stamp-dev ## ruff, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# align.py takes hours, and goes on where it was stopped: it is run by itself.
-bench: $(VENV)/.stamp-dev ## run every script in benchmarks/ but align.py
-	@set -e; for script in $(filter-out benchmarks/align.py,$(wildcard benchmarks/[!_]*.py)); do \
+# These take hours, and go on where they were stopped: they are run by themselves.
+LONG := benchmarks/align.py benchmarks/align_carry.py
+bench: $(VENV)/.stamp-dev ## run every script in benchmarks/ but those that take hours
+	@set -e; for script in $(filter-out $(LONG),$(wildcard benchmarks/[!_]*.py)); do \
 	    if [ -f "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; fi; \
 	done
 

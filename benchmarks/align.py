@@ -1,7 +1,7 @@
 """Results of `ludens align` with the embedded model, toward homo economicus and homo moralis.
 
     python benchmarks/align.py [--keep FOLDER] [--only NAME …] [--threads N] [--device cuda] [--tables]
-                               [--folders FOLDER …] [--write FILE]
+                               [--write FILE]
 
 Tunes the embedded model eight times, each time as an alignment in its own folder below `--keep`: toward homo
 economicus and homo moralis κ = 0.5 with three seeds each, toward κ = 0.25 and κ = 0.75 with one. For the
@@ -14,9 +14,6 @@ moralis train in two processes, which take both cores.
 With `--device cuda`, it tunes twelve times on one GPU, with 4,096 examples each in larger steps: κ = 0, 0.25,
 0.5 and 0.75 with three seeds each, in folders whose names begin with `cuda-`.
 
-`--folders` aligns nothing either: it reads alignments that `ludens align` made, with any options, and adds
-what carried to other domains and wordings (`--folders runs --write benchmarks/align.md`).
-
 The ladder is a separate set of questions, the same for every κ of the first seed: prisoner's dilemmas and
 trust games on which none of them was trained, at the four turns where the oracle's cooperation rises with κ.
 """
@@ -26,15 +23,13 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from _align_carry import grouped, matrix, must_show
 from _align_entries import ENTRIES, ON_GPU, Entry
 from _align_tables import page, picture
+from _align_timing import timed
 
 from ludens.agents.local import Settings, close_all, register
 from ludens.training.alignment import AlignmentResult, Files, align, load_result
@@ -69,20 +64,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="0 for as many as there are cores")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--tables", action="store_true", help="align nothing, read what is there")
-    parser.add_argument(
-        "--folders",
-        nargs="+",
-        type=Path,
-        default=[],
-        help="folders of alignments made by `ludens align`, or folders of such folders: what carried",
-    )
     parser.add_argument("--write", type=Path, help="a Markdown file, with a picture beside it")
     options = parser.parse_args()
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
     named = {entry.name: entry for entry in (*ENTRIES, *ON_GPU)}
     wanted = options.only or [name for name, entry in named.items() if entry.device == options.device]
-    for name in [] if options.tables or options.folders else wanted:
+    for name in [] if options.tables else wanted:
         print(f"== {name}", flush=True)
         entry = named[name]
         register(settings=Settings(slots=questions_open(entry.plan()), threads=options.threads))
@@ -97,45 +85,11 @@ def main() -> None:
     }
     ladders = ladder_scores(results)
     text = page(results, ladders)
-    alignments = results_in(options.folders)
-    if options.folders and not alignments:
-        parser.error(f"no alignment lies in {', '.join(map(str, options.folders))}")
-    if groups := grouped(alignments):
-        text = "\n".join([text, *carried(groups)])
     print(text)
     if options.write is not None:
         drawn = picture(ladders, options.write.with_suffix(".svg"))
         text += f"\n\n![κ]({drawn.name})\n" if drawn else ""
         options.write.write_text(text, encoding="utf-8")
-
-
-def results_in(folders: Iterable[Path]) -> list[AlignmentResult]:
-    """Return the alignments in folders, and in the folders directly within them."""
-    plans = [path for folder in folders for path in (folder / PLAN, *sorted(folder.glob(f"*/{PLAN}")))]
-    return [load_result(path.parent) for path in plans if path.exists()]
-
-
-def carried(groups: Mapping[str, Sequence[AlignmentResult]]) -> list[str]:
-    """Return the tables of what carried."""
-    rows = matrix(groups)
-    return [
-        "## What carried, as wanted and as measured",
-        "",
-        *must_show(groups),
-        "",
-        "Shares are pooled over seeds, other numbers are means with the range over seeds; unreadable replies "
-        "are not right.",
-        "",
-        *(["## Trained × asked × surface", "", *rows, ""] if rows else []),
-    ]
-
-
-@contextmanager
-def timed(name: str) -> Iterator[None]:
-    """Print how long a stage took."""
-    begun = time.perf_counter()
-    yield None
-    print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
 
 
 @cache

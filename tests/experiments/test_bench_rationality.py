@@ -125,3 +125,37 @@ def test_wordings_and_games_are_told_apart(result):
     by_game = variance_shares(rationality(worded(result, "games"), ()).reliability)
     assert by_game["games"] == pytest.approx(1)
     assert by_game["wording"] == pytest.approx(0)
+
+
+class Formatted(Policy):
+    """A stand-in for a model: it cooperates, and where it is asked in JSON only in every other game."""
+
+    stochastic = False
+
+    def __init__(self, answer_format):
+        self.name = f"model in {answer_format}"
+        self.answer_format = answer_format
+
+    def describe(self):
+        return {"spec": "model", "label": self.name, "format": self.answer_format}
+
+    def decide(self, turn, rng):
+        last = turn.game.protocol[-1] if turn.game.protocol else "0"
+        place = int(self.answer_format == "json" and int(last) % 2)
+        return Decision(place, probabilities=tuple(float(each == place) for each in range(len(turn.options))))
+
+
+def test_what_the_format_of_answers_moves_is_told_of_a_model_asked_in_two(tmp_path):
+    alone = bench([Formatted("letter")], path=tmp_path / "one.db", framings=["neutral"])
+    assert not alone.over_settings
+    both = bench([Formatted("letter"), Formatted("json")], path=tmp_path / "two.db", framings=["neutral"])
+    (found,) = both.over_settings.values()
+    assert "format" in found.factors
+    assert found.factors["format"] > 0.05
+    assert "reasoning" not in found.factors
+    for each in both.measures:
+        assert "format" not in each.rationality.reliability.factors
+    rows = {row["measure"]: row["value"] for row in to_json(both)["estimates"] if "over its" in row["policy"]}
+    assert rows["variance_format"] == found.factors["format"]
+    table = next(each for each in tables(both) if each.title == "Rationality")
+    assert len(table.rows) == len(both.measures) + 1

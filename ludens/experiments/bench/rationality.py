@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FACTORS = {"framing": "wording", "order": "order", "format": "format", "reasoning": "reasoning"}
 """What an answer may depend on beside the question, with the words of tables."""
+SETTINGS = ("format", "reasoning")
+"""Those of them that are settings of a policy."""
 
 _LOW_ICC = 0.5
 _LOW_EXPLAINED = 0.75
@@ -56,6 +58,42 @@ def rationality(records: Sequence[DecisionRecord], shares: Sequence[Share], *, s
     return Rationality(reliability(list(_answers(records)), seed=seed), _rationalised(shares), exact)
 
 
+def over_settings(
+    records: Sequence[DecisionRecord], settings: Mapping[str, Mapping[str, Any]], *, seed: int = 0
+) -> dict[str, Reliability]:
+    """Measure, by model, what the format of its answers and its reasoning move.
+
+    Only models that a run asked under several formats, or with and without reasoning, are in the result: all
+    their answers are taken together, those of each setting under a label of their own.
+
+    Args:
+        records: choices of a benchmark.
+        settings: the specification of every policy under test, by label.
+        seed: of the bootstrap.
+    """
+    alike: dict[str, dict[str, dict[str, Any]]] = {}
+    for label, given in settings.items():
+        asked = {name: given.get(name) for name in SETTINGS}
+        alike.setdefault(str(given["spec"]), {})[label] = asked
+    return {
+        model: reliability(
+            [
+                replace(answer, factors={**answer.factors, **labels[record.labels["policy"]]})
+                for record, answer in _answered(records)
+                if record.labels["policy"] in labels
+            ],
+            seed=seed,
+        )
+        for model, labels in alike.items()
+        if any(asked != next(iter(labels.values())) for asked in labels.values())
+    }
+
+
+def over_all(model: str) -> str:
+    """Return what tables call a model over all its settings."""
+    return f"{model}, over its settings"
+
+
 def remarks_on(policy: str, measured: Rationality) -> Iterator[str]:
     """Yield a sentence on each reason for which a policy's estimated preferences rest on little."""
     name, found = policy_name(policy), measured.reliability
@@ -88,6 +126,10 @@ def variance_shares(found: Reliability) -> Mapping[str, float | None]:
 
 
 def _answers(records: Sequence[DecisionRecord]) -> Iterator[Answer]:
+    return (answer for _, answer in _answered(records))
+
+
+def _answered(records: Sequence[DecisionRecord]) -> Iterator[tuple[DecisionRecord, Answer]]:
     for record in records:
         answer = record.decision
         family, node = str(record.labels["family"]), str(record.labels["node"])
@@ -104,7 +146,7 @@ def _answers(records: Sequence[DecisionRecord]) -> Iterator[Answer]:
             "format": str(answer.provenance),
             "reasoning": bool(answer.reasoning),
         }
-        yield Answer(float(value), (protocol, node), factors, protocol, exact)
+        yield record, Answer(float(value), (protocol, node), factors, protocol, exact)
 
 
 def _rationalised(shares: Sequence[Share]) -> Estimate:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
-from ludens.experiments.bench.rationality import variance_shares
+from ludens.experiments.bench.rationality import over_all, over_settings, variance_shares
 from ludens.experiments.estimates.differences import PolicyDifference, policy_differences, rows_of
 from ludens.experiments.measures.intervals import ESTIMATE_COLUMNS, Estimate
+from ludens.experiments.measures.reliability import Reliability
 from ludens.experiments.report.result import RunResult
 from ludens.experiments.runs.columns import Column
 from ludens.experiments.runs.run import Run
@@ -22,10 +23,13 @@ class BenchResult(RunResult):
     Attributes:
         models: labels of the policies under test; the other measures are of reference policies.
         measures: one per policy, models first.
+        over_settings: by model that was asked under several formats, or with and without reasoning, what
+            moves its answers over all of them.
     """
 
     models: tuple[str, ...]
     measures: tuple[Measures, ...]
+    over_settings: Mapping[str, Reliability]
 
     @property
     def differences(self) -> tuple[PolicyDifference, ...]:
@@ -47,20 +51,23 @@ class BenchResult(RunResult):
         return [_row(found, found.policy in self.models) for found in self.measures]
 
 
-def measured(run: Run, models: tuple[str, ...], policies: Sequence[str]) -> BenchResult:
+def measured(run: Run, models: Mapping[str, Mapping[str, Any]], policies: Sequence[str]) -> BenchResult:
     """Measure a benchmark as it stands on disk, finished or not, without asking anything.
 
     Args:
         run: of the benchmark.
-        models: labels of the policies under test.
+        models: specifications of the policies under test, by label.
         policies: labels of all policies, in the order of the tables.
     """
     decisions, labels = run.decisions(), [episode.labels for episode in run.episodes()]
-    measures = measure(decisions, labels, seed=run.manifest["seed"], equilibrium=models)
+    seed = run.manifest["seed"]
+    measures = measure(decisions, labels, seed=seed, equilibrium=models)
+    choices = [record for record in decisions if record.question == "choice"]
     return BenchResult.of(
         run,
         decisions,
-        models=models,
+        models=tuple(models),
+        over_settings=over_settings(choices, models, seed=seed),
         # A run that was extended holds the questions of its later models behind those of the references.
         measures=tuple(sorted(measures, key=lambda found: policies.index(found.policy))),
     )
@@ -142,16 +149,15 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
             oracle = {"kappa": comparison.kappa, "beliefs": comparison.beliefs}
             yield _entry(found.policy, "agreement", comparison.agreement, **oracle)
             yield _entry(found.policy, "regret", comparison.regret, **oracle)
-        yield _entry(found.policy, "retest_icc", found.rationality.reliability.icc)
+        yield from _repeating(found.policy, found.rationality.reliability)
         yield _entry(found.policy, "rationalised", found.rationality.rationalised)
-        for name, value in variance_shares(found.rationality.reliability).items():
-            part = Estimate(value, n=found.rationality.reliability.answers)
-            yield _entry(found.policy, f"variance_{name}", part)
         for revealed in found.revealed:
             # Those under equilibrium beliefs are a check of the others, and are not taken for them.
             of = "equilibrium_preferences" if revealed.beliefs == "equilibrium" else "preferences"
             for name, estimate in {**revealed.parameters, **revealed.lapses}.items():
                 yield _entry(found.policy, f"{of}_{name}", estimate, beliefs=revealed.beliefs)
+    for model, reliability in result.over_settings.items():
+        yield from _repeating(over_all(model), reliability)
     for gap in result.differences:
         for name in gap.gaps:
             between = {"beliefs": gap.beliefs, "other": gap.other}
@@ -189,6 +195,12 @@ _PLAIN = (
     "beliefs_unread",
     "answer_mass",
 )
+
+
+def _repeating(policy: str, found: Reliability) -> Iterator[dict[str, Any]]:
+    yield _entry(policy, "retest_icc", found.icc)
+    for name, value in variance_shares(found).items():
+        yield _entry(policy, f"variance_{name}", Estimate(value, n=found.answers))
 
 
 _OF = ("family", "node", "framing", "kappa", "beliefs", "other")

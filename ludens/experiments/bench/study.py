@@ -232,7 +232,8 @@ class BenchStudy(LabelledStudy[BenchConfig, BenchResult]):
 
     def measure(self, run: Run) -> BenchResult:
         """Measure a run as it stands, finished or not."""
-        return measured(run, tuple(map(label_of, self.config.models)), list(self.policies))
+        models = {label_of(model): _specification(model) for model in self.config.models}
+        return measured(run, models, list(self.policies))
 
     def page(self, result: BenchResult) -> Page:
         """Return the report."""
@@ -312,6 +313,11 @@ def bench(
     study = BenchStudy(BenchConfig(models=models, **config))
     result: BenchResult = report(run_study(study, path, progress=progress).path)
     return result
+
+
+def _specification(model: PolicyLike) -> Mapping[str, Any]:
+    given = model.describe() if isinstance(model, Policy) else model
+    return {"spec": given} if isinstance(given, str) else {"spec": label_of(model), **given}
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from ludens.display.table import Cell, Header, Table
 from ludens.envs import LIBRARY
 from ludens.experiments.bench.comparisons import Beliefs
 from ludens.experiments.bench.published import beside_published, published_tables
-from ludens.experiments.bench.rationality import remarks_on, variance_shares
+from ludens.experiments.bench.rationality import over_all, remarks_on, variance_shares
 from ludens.experiments.report.answering import masses_table, refusals_table
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
 from ludens.experiments.report.names import (
@@ -59,10 +59,17 @@ def tables(result: BenchResult) -> list[Table]:
 
 
 def _table(
-    result: BenchResult, title: str, caption: str, headers: Sequence[Header], rows: Sequence[Sequence[Cell]]
+    result: BenchResult,
+    title: str,
+    caption: str,
+    headers: Sequence[Header],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    further: Sequence[str] = (),
 ) -> Table:
-    names = [policy_name(each.policy) for each in result.measures]
-    tested = [each.policy in result.models for each in result.measures]
+    """Return a table with a row for each policy, and further ones for `further` models."""
+    names = [*(policy_name(each.policy) for each in result.measures), *further]
+    tested = [*(each.policy in result.models for each in result.measures), *(True for _ in further)]
     return Table.of(title, caption, headers, zip(names, rows, strict=True), corner="policy", tested=tested)
 
 
@@ -158,16 +165,21 @@ def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
 
 
 def _rationality(result: BenchResult) -> Table:
-    parts = {name: None for each in result.measures for name in variance_shares(each.rationality.reliability)}
+    measures = {each.policy: each.rationality for each in result.measures}
+    repeating = [*(each.reliability for each in measures.values()), *result.over_settings.values()]
+    parts = {name: None for each in repeating for name in variance_shares(each)}
     headers = [("", "test–retest"), *(("share of variance", name) for name in parts), ("", "explained")]
     rows = []
-    for each in result.measures:
-        found = each.rationality
-        shares = variance_shares(found.reliability)
-        row = [measured(found.reliability.icc, digits=2)]
-        row += [Cell(DASH if shares.get(name) is None else percent(shares[name])) for name in parts]
-        remark = " ".join(remarks_on(each.policy, found))
-        rows.append([*row, replace(share(found.rationalised), hint=remark)])
+    for found in repeating:
+        shares = variance_shares(found)
+        row = [measured(found.icc, digits=2)]
+        rows.append(
+            [*row, *(Cell(DASH if (part := shares.get(n)) is None else percent(part)) for n in parts)]
+        )
+    for row, (policy, each) in zip(rows, measures.items(), strict=False):
+        row.append(replace(share(each.rationalised), hint=" ".join(remarks_on(policy, each))))
+    for row in rows[len(measures) :]:
+        row.append(Cell(DASH))
     caption = (
         "Read this before the preferences. Test–retest: the intra-class correlation of two answers to one "
         "question in one wording (1: the same again, 0: like answers to two different questions). Shares of "
@@ -176,7 +188,8 @@ def _rationality(result: BenchResult) -> Table:
         "add together, and what repetition leaves; small negative ones are chance. Explained: the games, in "
         "per cent, whose most frequent strategies one vector (α, β, κ) makes optimal under uniform beliefs."
     )
-    return _table(result, "Rationality", caption, headers, rows)
+    further = [over_all(model) for model in result.over_settings]
+    return _table(result, "Rationality", caption, headers, rows, further=further)
 
 
 def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.display.table import Cell, Table
-from ludens.experiments.bench.rationality import remarks_on, variance_shares
+from ludens.experiments.bench.rationality import over_all, remarks_on, variance_shares
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.cells import share
@@ -95,16 +95,17 @@ def print_rationality(result: BenchResult, console: Console) -> None:
     """Print whether answers repeat, what moves them and what preferences explain, and what that means for
     estimates.
     """
-    parts = {name: None for each in result.measures for name in variance_shares(each.rationality.reliability)}
+    measures = [each.rationality for each in result.measures]
+    repeating = [*(each.reliability for each in measures), *result.over_settings.values()]
+    parts = {name: None for each in repeating for name in variance_shares(each)}
     headers = ["test–\nretest", *(_SHORT.get(name, name) for name in parts), "ex-\nplained"]
+    explained = [*(each.rationalised.value for each in measures), *(None for _ in result.over_settings)]
     rows = []
-    for each in result.measures:
-        found = each.rationality
-        shares = variance_shares(found.reliability)
-        row = [Cell(number(found.reliability.icc.value, 2))]
-        row += [Cell(percent(shares.get(name))) for name in parts]
-        rows.append([*row, Cell(percent(found.rationalised.value))])
-    _print(result, "rationality", headers, rows, console)
+    for found, last in zip(repeating, explained, strict=True):
+        shares = variance_shares(found)
+        row = [Cell(number(found.icc.value, 2)), *(Cell(percent(shares.get(name))) for name in parts)]
+        rows.append([*row, Cell(percent(last))])
+    _print(result, "rationality", headers, rows, console, further=[over_all(m) for m in result.over_settings])
     say(console, _RATIONALITY, "dim")
     for each in result.measures:
         if each.policy in result.models:
@@ -159,9 +160,11 @@ def _print(
     headers: Sequence[str],
     rows: Sequence[Sequence[Cell]],
     console: Console,
+    *,
+    further: Sequence[str] = (),
 ) -> None:
-    names = [policy_name(each.policy) for each in result.measures]
-    tested = [each.policy in result.models for each in result.measures]
+    names = [*(policy_name(each.policy) for each in result.measures), *further]
+    tested = [*(each.policy in result.models for each in result.measures), *(True for _ in further)]
     named = zip(names, rows, strict=True)
     print_table(Table.of("", "", headers, named, corner=corner, tested=tested), console, names=27)
 

@@ -264,7 +264,9 @@ def _runs(
         market = market_of((model, RIVAL), sizes.periods, seed=seed)
         yield f"{when}: pricing", files.run(when, "pricing"), market
         if plan.tabled and when == "after":
-            pairs = market_pairs({**tabled, "layout": TABLE}, plan.preferences.kappa)
+            # Period follows period: nothing is gained by answering many questions together.
+            firm = {**tabled, "spec": model, "layout": TABLE}
+            pairs = market_pairs(firm, plan.preferences.kappa)
             for name, pair in pairs.items():
                 market = market_of(pair, sizes.periods, seed=seed)
                 yield f"after: pricing, {name}", files.run("after", f"pricing-{name}"), market

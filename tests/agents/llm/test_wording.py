@@ -222,11 +222,16 @@ def test_an_unknown_framing_lists_the_known_ones():
         render(questions(PROTOCOLS["TG1"])["opening"], "poem")
 
 
-def test_a_game_with_more_options_than_labels_says_where_to_add_them():
-    many = {str(i): PayoffNode((i,)) for i in range(30)}
-    turn = questions(GameTree("many", ("one",), DecisionNode("pick", "one", many)))["pick"]
-    with pytest.raises(WordingError, match=r"wordings/twin/labels\.txt"):
-        render(turn, "twin")
+def test_a_game_with_more_options_than_letters_has_numbers_that_name_no_other_option():
+    def asked(options):
+        many = {str(i): PayoffNode((i,)) for i in range(options)}
+        return questions(GameTree("many", ("one",), DecisionNode("pick", "one", many)))["pick"]
+
+    for framing in ("twin", "neutral"):
+        prompt = render(asked(30), framing)
+        assert prompt.labels == tuple(map(str, range(30, 60)))
+    with pytest.raises(WordingError, match="lists 1000 options at most, and there are 1001"):
+        render(asked(1001), "twin")
 
 
 @pytest.mark.parametrize("framing", framings())

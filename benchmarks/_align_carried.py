@@ -1,4 +1,4 @@
-"""What carried, from the folders of alignments: the tables of `align.py --folders`.
+"""The tables of `align_carry.py`, from the folders of alignments.
 
 Alignments of one target, one training and different seeds stand together: shares are pooled over their
 questions, other numbers are means, with the range over seeds. The oracle is right everywhere by definition;
