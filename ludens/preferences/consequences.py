@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -114,6 +115,7 @@ class Consequences:
         return frozenset(name for name, value in zip(self.options, values, strict=True) if value == top)
 
 
+@lru_cache(maxsize=64)
 def weights_of(kappa: float) -> Weights:
     """Return the whole weights of homo moralis, (d − k, k) for κ = k/d.
 
@@ -158,14 +160,20 @@ def whole_numbers(
     largest = max(values, default=0.0)
     if largest <= 0:
         return tuple((0,) * len(column) for column in lifted), True
+    broken = 0.0
     for factor in _FACTORS:
         near = 1e-9 * largest * factor
-        if any(abs(value * factor - round(value * factor)) > near for value in values):
+        if abs(broken * factor - round(broken * factor)) > near:
             continue
-        numbers = [[round(value * factor) for value in column] for column in lifted]
-        shared = math.gcd(*(number for row in numbers for number in row)) if factor > 1 else 1
+        numbers = [round(value * factor) for value in values]
+        wrong = [v for v, number in zip(values, numbers, strict=True) if abs(v * factor - number) > near]
+        if wrong:  # the likeliest to be none with the next factor either
+            broken = wrong[0]
+            continue
+        shared = math.gcd(*numbers) if factor > 1 else 1
         if round(largest * factor) // shared <= most:
-            return tuple(tuple(number // shared for number in row) for row in numbers), True
+            whole = iter([number // shared for number in numbers])
+            return tuple(tuple(islice(whole, len(column))) for column in lifted), True
         break
     scale = most / largest
     return tuple(tuple(round(value * scale) for value in column) for column in lifted), False

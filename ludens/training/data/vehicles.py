@@ -7,7 +7,7 @@ the dilemmas have a number of pedestrians near the threshold m/κ, where homo mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -39,6 +39,9 @@ ADOPTION_SHARE = 0.2
 """Share of the cases that are adoption games."""
 CERTAINTIES = (1.0, 1.0, 0.9, 0.75, 0.5, 0.25, 0.1)
 COMPANY = ("co-worker", "family member", "child", "stranger")
+ACCIDENTS = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1)
+"""Probabilities of an accident in adoption games."""
+SYMMETRIES = (0.25, 0.5, 0.75, 1.0)
 ACT_SHARE = 0.4
 """Share of the dilemmas that ask for an act; the other questions share the rest."""
 
@@ -72,26 +75,33 @@ def _dilemma(kappa: float, rng: np.random.Generator, universalisation: Universal
     if (riders, pedestrians) in reserved_cases():
         return None
 
-    def pick(choices: Sequence[Any]) -> Any:
-        return choices[int(rng.integers(len(choices)))]
-
+    pick = _picking(rng, riders + 9)
     perspective = pick(PERSPECTIVES)
     company = [pick(COMPANY) for _ in range(riders)]
     if perspective == "passenger":
         company[0] = SELF
     question = "act" if rng.random() < ACT_SHARE else pick(QUESTIONS[1:])
+    regime = rng.random() < 0.3
     vignette = Vignette(
         pedestrians,
         tuple(company),
         perspective,
         pick(DEFAULTS),
         pick(CERTAINTIES),
-        pick(REGIMES) if rng.random() < 0.3 else "none",
+        pick(REGIMES) if regime else "none",
         question,
         pick(PROGRAMS) if question not in ("act", *ALLOCATIONS) else "utilitarian",
         pick(DECIDERS) if question in ("morality", "law") else "algorithm",
     )
-    return dilemma_case(vignette, kappa, universalisation, int(rng.integers(2)))
+    return dilemma_case(vignette, kappa, universalisation, pick(range(2)))
+
+
+def _picking(rng: np.random.Generator, most: int) -> Callable[[Sequence[Any]], Any]:
+    """Return a function that draws one of several, up to `most` times: numbers that are drawn together cost a
+    tenth of those drawn one by one.
+    """
+    draws = iter(rng.random(most).tolist())
+    return lambda choices: choices[int(next(draws) * len(choices))]
 
 
 def dilemma_case(
@@ -120,20 +130,21 @@ def dilemma_case(
 
 def _adoption(kappa: float, rng: np.random.Generator) -> Case:
     while True:
-        walkers = int(rng.integers(1, 7))
-        people = int(rng.integers(walkers + 1, 41))
+        pick = _picking(rng, 8)
+        walkers = pick(range(1, 7))
+        people = pick(range(walkers + 1, 41))
         most = (people // (walkers + 1)) / people
-        accident = min(most, float(rng.choice([0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1])))
+        accident = min(most, pick(ACCIDENTS))
         game = AdoptionGame(
             people,
             walkers,
             round(accident, 4),
-            symmetry=float(rng.choice([0.25, 0.5, 0.75, 1.0])),
-            price_utilitarian=float(rng.integers(0, 5)) / 100,
-            price_protective=float(rng.integers(0, 5)) / 100,
-            economies=float(rng.integers(0, 3)) / 100,
+            symmetry=pick(SYMMETRIES),
+            price_utilitarian=pick(range(5)) / 100,
+            price_protective=pick(range(5)) / 100,
+            economies=pick(range(3)) / 100,
         )
-        share = float(rng.integers(0, 11)) / 10
+        share = pick(range(11)) / 10
         if game != AdoptionGame():
             return adoption_case(game, share, kappa)
 
