@@ -36,17 +36,17 @@ from ludens.training.alignment.stages import questions_open
 
 MODEL = "local/smollm2-135m"
 SIZES = Sizes(
-    held_out=64, others=24, thinking=0, periods=30, studies=(2,), carry=24, repeated=6, matches=2
+    held_out=64, others=24, thinking=0, periods=30, studies=(2,), compared=False, carry=24, repeated=6,
+    matches=2,
 )  # fmt: skip
-ALONE = replace(SIZES, compared=False)
-"""Without the base and the persona, which one alignment of a base has to ask only once."""
-SMALLER = replace(ALONE, others=12, carry=12, periods=10, repeated=0, greedy=False)
+"""Without the base and the persona, which the alignment by the preset asks."""
+SMALLER = replace(SIZES, others=12, carry=12, periods=10, repeated=0, greedy=False)
 EVERYTHING = ("games", "av", "pricing")
 TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "all": {"examples": 512, "domains": EVERYTHING, "surfaces": 300, "replay": 1.0},
         "games": {"examples": 256, "domains": ("games",), "surfaces": 300, "replay": 1.0, "sizes": SMALLER},
-        "quick": {**QUICK, "sizes": replace(QUICK["sizes"], compared=False)},
+        "quick": QUICK,
         "free": {**QUICK, "replay": 0.0, "sizes": replace(QUICK["sizes"], compared=False)},
     }
 )
@@ -70,8 +70,7 @@ class Entry:
 
     def plan(self) -> Plan:
         """The plan of the alignment."""
-        first = self.kappa == 0.5 and not self.seed
-        settings = {"sizes": SIZES if first else ALONE, **TRAININGS[self.training]}
+        settings = {"sizes": SIZES, **TRAININGS[self.training]}
         to = "moralis" if self.kappa else "economicus"
         return make_plan(
             MODEL, to, kappa=self.kappa or None, seed=self.seed, processes=self.processes, batched=True,
