@@ -36,11 +36,11 @@ from ludens.training.alignment.stages import questions_open
 
 MODEL = "local/smollm2-135m"
 SIZES = Sizes(
-    held_out=64, others=24, thinking=0, periods=30, studies=(2,), compared=False, carry=24, repeated=6,
-    matches=2,
+    held_out=64, others=16, thinking=0, periods=16, studies=(2,), compared=False, greedy=False, carry=16,
+    repeated=4, matches=1,
 )  # fmt: skip
 """Without the base and the persona, which the alignment by the preset asks."""
-SMALLER = replace(SIZES, others=12, carry=12, periods=10, repeated=0, greedy=False)
+SMALLER = replace(SIZES, others=8, carry=8, periods=10, repeated=0)
 EVERYTHING = ("games", "av", "pricing")
 TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
