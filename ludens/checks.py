@@ -6,6 +6,7 @@ import math
 import numbers
 import operator
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,26 @@ def duration(value: object) -> float | None:
         return None if written is None else float(written[1]) * _SECONDS[written[2]]
     number = real_number(value)
     return number if number is not None and 0 <= number < math.inf else None
+
+
+def is_shown(char: str) -> bool:
+    """Return whether a character is shown, and not obeyed, by a terminal."""
+    # Cc: control; Cf: format, which can reorder what is read; Cs: half a pair. Joiners make up emoji.
+    return char in "\n\t\u200c\u200d" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def said(text: object, least: int, most: int) -> str:
+    """Return a message to others with a blank in place of every character that a terminal would obey.
+
+    Raises:
+        UsageError: it is no text, or has too few or too many characters.
+    """
+    if isinstance(text, str):
+        shown = "".join(char if is_shown(char) else " " for char in text)
+        if least <= len(shown.strip()) and len(shown) <= most:
+            return shown
+    given = f"{len(text)} characters" if isinstance(text, str) and len(text) > most else repr(text)
+    raise UsageError(f"A message is a text of {least} to {most} characters; got {given}.")
 
 
 def entries(value: object) -> list[Any] | None:

@@ -13,6 +13,7 @@ from ludens.errors import UsageError
 from ludens.experiments import bench
 from ludens.experiments.bench.study import BenchConfig, BenchStudy
 from ludens.experiments.runs.run import Run
+from ludens.preferences.estimation.design import candidate_games
 
 SMALL = ("--games", "6", "--payoffs", "10,30,50,70,90", "--families", "trust,ultimatum")
 
@@ -103,6 +104,21 @@ def test_a_game_is_named_by_its_family_and_numbers():
         find_game("trust 1 2 3 4")
     with pytest.raises(UsageError, match="no protocol"):
         find_game("trust five")
+
+
+def test_one_game_in_two_spellings_is_asked_once():
+    config = BenchConfig(
+        models=("random:x",), protocols=("trust 80 60 30 20", "trust 80.0 60 3e1 20", "SPD1")
+    )
+    assert config.protocols == ("trust 80 60 30 20", "SPD1")
+
+
+def test_games_of_a_design_with_mediation_are_found_by_their_names():
+    games = candidate_games(["prisoners_dilemma_with_mediation"], [10, 20, 40, 50])
+    name = next(iter(games))
+    assert find_game(name) == games[name]
+    with pytest.raises(UsageError, match="stage by stage"):
+        candidate_games(["prisoners_dilemma_with_contracts"])
 
 
 def test_the_suite_sharp_is_asked_beside_the_published_one(tmp_path):

@@ -107,6 +107,9 @@ class HumanPolicy(Policy):
             text = " ".join(self._answer(console, "Your message (empty for none):").split())
             if not text:
                 return Decision(silence.action)
+            if text.casefold() == silence.name:
+                _complain(console, "Type nothing at all to send no message.")
+                continue
             if len(text) <= longest:
                 return Decision(speak.action, notes={"message": text})
             _complain(console, f"A message has at most {longest} characters, and yours has {len(text)}.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from ludens.checks import is_shown
 
 # A number with a sign, or a range of them, which a spreadsheet reads as what it is.
 _AMOUNT = re.compile(r"[+-](inf|[\d.,]+(e[+-]?\d+)?)( ?%)?((–| to )[+-]?[\d.,]+)?( ?%)?", re.IGNORECASE)
@@ -11,7 +12,7 @@ _AMOUNT = re.compile(r"[+-](inf|[\d.,]+(e[+-]?\d+)?)( ?%)?((–| to )[+-]?[\d.,]
 
 def printable(text: str) -> str:
     """Return the text with every character that a terminal would obey written as an escape."""
-    return "".join(char if _is_shown(char) else _written_out(char) for char in text)
+    return "".join(char if is_shown(char) else _written_out(char) for char in text)
 
 
 def harmless(text: str) -> str:
@@ -20,11 +21,6 @@ def harmless(text: str) -> str:
     """
     formula = text[:1] in set("=+-@\t\r") and not _AMOUNT.fullmatch(text)
     return f"'{text}" if formula else text
-
-
-def _is_shown(char: str) -> bool:
-    # Cc: control; Cf: format, which can reorder what is read; Cs: half a pair. Joiners make up emoji.
-    return char in "\n\t\u200c\u200d" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def _written_out(char: str) -> str:

@@ -134,10 +134,11 @@ class Formatted(Policy):
 
     def __init__(self, answer_format):
         self.name = f"model in {answer_format}"
-        self.answer_format = answer_format
+        self.answer_format = answer_format.split(",")[0]
 
     def describe(self):
-        return {"spec": "model", "label": self.name, "format": self.answer_format}
+        given = {"spec": "model", "label": self.name, "format": self.answer_format}
+        return given if "," not in self.name else given | {"reasoning": False}
 
     def decide(self, turn, rng):
         last = turn.game.protocol[-1] if turn.game.protocol else "0"
@@ -146,7 +147,8 @@ class Formatted(Policy):
 
 
 def test_what_the_format_of_answers_moves_is_told_of_a_model_asked_in_two(tmp_path):
-    alone = bench([Formatted("letter")], path=tmp_path / "one.db", framings=["neutral"])
+    alike = [Formatted("letter"), Formatted("letter, too")]
+    alone = bench(alike, path=tmp_path / "one.db", framings=["neutral"])
     assert not alone.over_settings
     both = bench([Formatted("letter"), Formatted("json")], path=tmp_path / "two.db", framings=["neutral"])
     (found,) = both.over_settings.values()
@@ -155,7 +157,11 @@ def test_what_the_format_of_answers_moves_is_told_of_a_model_asked_in_two(tmp_pa
     assert "reasoning" not in found.factors
     for each in both.measures:
         assert "format" not in each.rationality.reliability.factors
-    rows = {row["measure"]: row["value"] for row in to_json(both)["estimates"] if "over its" in row["policy"]}
+    rows = {
+        row["measure"]: row["value"]
+        for row in to_json(both)["estimates"]
+        if row["policy"].endswith(", together")
+    }
     assert rows["variance_format"] == found.factors["format"]
     table = next(each for each in tables(both) if each.title == "Rationality")
     assert len(table.rows) == len(both.measures) + 1

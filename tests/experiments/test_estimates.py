@@ -279,6 +279,8 @@ def test_stated_beliefs_are_used_and_protocols_without_them_left_out():
     (own,) = bench_answers(half, beliefs="own")
     assert {entry.game.protocol for entry in own.seen} == {f"TG{number}" for number in range(1, 7)}
     assert own.left_out == 30
+    (own,) = bench_answers(records[:1], beliefs="own")
+    assert reveal(own, beliefs="own").reason == "not estimated: it stated no beliefs"
 
 
 def test_a_benchmark_holds_the_estimates(tmp_path):
@@ -339,6 +341,15 @@ def test_policies_of_one_run_are_compared(tmp_path):
             compare_policies(tmp_path / "run.db", EstimateRequest(**wrong))
 
 
+def test_a_first_policy_without_numbers_leaves_the_differences_of_the_others(tmp_path):
+    models = ["random", *(f"quantal:kappa={kappa},noise=8" for kappa in (0.1, 0.3, 0.5, 0.7))]
+    protocols = ("SPD1", "SPD3", "SPD5", "TG1", "TG3", "TG5", "UG1", "UG3", "UG5")
+    found = bench(models, path=tmp_path / "run.db", protocols=protocols).differences
+    assert [gap.other for gap in found] == [*models[2:], "random"]
+    assert found[0].gaps["kappa"].estimate == pytest.approx(-0.2, abs=1e-3)
+    assert found[-1].estimate("kappa").note == "not identified in both"
+
+
 def test_policies_share_preferences_and_differ_in_noise(tmp_path):
     models = ["quantal:kappa=0.3,noise=5", "quantal:kappa=0.3,noise=10"]
     protocols = ("SPD1", "SPD3", "SPD5", "TG1", "TG3", "TG5", "UG1", "UG3", "UG5")
@@ -350,7 +361,7 @@ def test_policies_share_preferences_and_differ_in_noise(tmp_path):
     assert second == pytest.approx(10, abs=1e-2)
     assert "noise is the same in all groups of policy: F(1, 17)" in table.notes[0]
     bench(models[:1], path=tmp_path / "one.db", protocols=protocols[:2])
-    with pytest.raises(UsageError, match="two policies or more"):
+    with pytest.raises(UsageError, match="two policies with usable answers"):
         estimate(tmp_path / "one.db", EstimateRequest(noise_by="policy"))
     with pytest.raises(UsageError, match="one pooled estimate"):
         estimate(tmp_path / "run.db", EstimateRequest(noise_by="policy", by="subject"))

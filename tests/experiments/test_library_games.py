@@ -120,10 +120,13 @@ def test_a_mediation_that_there_is_not_is_refused(name, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-STAGED = tuple(
-    f"{game} with {mechanism}"
-    for game in ("PD1", "HD1")
-    for mechanism in ("contracts", "sanctions", "cheap talk")
+STAGED = (
+    *(
+        f"{game} with {mechanism}"
+        for game in ("PD1", "HD1")
+        for mechanism in ("contracts", "sanctions", "cheap talk")
+    ),
+    "VD1 with sanctions",
 )
 
 

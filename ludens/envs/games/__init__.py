@@ -173,17 +173,33 @@ def is_protocol(name: str) -> bool:
     return _numbered_game(name) is not None
 
 
-@cache
+def canonical_name(protocol: str) -> str:
+    """Return the one name of a game: ``"trust 80 60 30 20"`` for ``"trust 80.0 60 30 20"``; names of
+    published games are those already.
+    """
+    if protocol in {*protocols(), *_designed} or (family := _numbered_family(protocol)) is None:
+        return protocol
+    return family.name_of(tuple(family.game(protocol).parameters.values()))
+
+
 def _numbered_game(protocol: str) -> AnyGame | None:
     """Return the game of a family's name and numbers; None where no family is named.
 
     Raises:
         GameError: the numbers do not make a game of the family.
     """
+    family = _numbered_family(protocol)
+    return None if family is None else _game_of(family.name, protocol)
+
+
+def _numbered_family(protocol: str) -> AnyFamily | None:
     name, _, numbers = protocol.partition(" ")
-    if name not in _library or not numbers:
-        return None
-    return _library[name].game(protocol)
+    return (_library.get(name) or _mechanical(name)) if numbers else None
+
+
+@cache
+def _game_of(family: str, protocol: str) -> AnyGame:
+    return LIBRARY[family].game(protocol)
 
 
 def questions_named(name: str) -> tuple[str, ...]:

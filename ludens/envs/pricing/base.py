@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.checks import whole_number
+from ludens.checks import said, whole_number
 from ludens.envs.base import BaseEnv, Info, Observation, observation_space
 from ludens.envs.pricing import render
 from ludens.envs.pricing.interventions import Information
@@ -165,9 +165,7 @@ class BertrandBase(BaseEnv):
             raise UsageError(f"{self.environment} has no message channel: make it with a CheapTalk().")
         if agent not in self.agents:
             raise UsageError(f"{agent!r} is not in the market of {self.environment} now.")
-        if not isinstance(text, str) or len(text) > talk.limit:
-            raise UsageError(f"A message is a text of at most {talk.limit} characters; got {text!r}.")
-        self._saying[agent] = text
+        self._saying[agent] = said(text, 0, talk.limit)
 
     def _declaration(self, agent: str) -> dict[str, Any]:
         grid = self.options.grid

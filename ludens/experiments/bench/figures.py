@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ludens.display.svg import MUTED
-from ludens.envs import LIBRARY, find_game
+from ludens.envs import LIBRARY, AnyGame, find_game
 from ludens.experiments.report import drawing
 from ludens.experiments.report.names import PREFERENCES, oracle_name
 
@@ -32,7 +32,7 @@ def heat_map(result: BenchResult) -> Figure:
     family.
     """
     asked = {protocol for found in result.measures for protocol, _ in found.cells}
-    bands = [(name, _columns(name, asked)) for name in LIBRARY]
+    bands = [(name, _columns(name, asked)) for name in _families(asked)]
     bands = [(name, columns) for name, columns in bands if columns]
     tall, left = _CELL[1] * len(result.measures), policies(result).margin
     widest = max((max(columns.values()) + 1 for _, columns in bands), default=1.0)
@@ -60,8 +60,9 @@ def heat_map(result: BenchResult) -> Figure:
             axes.tick_params(axis="y", labelsize=8)
             drawing.embolden(axes, policies(result))
             for node, option in LIBRARY[family].prosocial.items():
-                start = min(column for (_, name), column in columns.items() if name == node)
-                axes.text(start, -0.25, _title(node, option), fontsize=7.5, color=MUTED, va="bottom")
+                start = min((column for (_, name), column in columns.items() if name == node), default=None)
+                if start is not None:
+                    axes.text(start, -0.25, _title(node, option), fontsize=7.5, color=MUTED, va="bottom")
             axes.text(0, -1.15, LIBRARY[family].title, fontsize=9.5, fontweight="bold", va="bottom")
     return figure
 
@@ -71,7 +72,8 @@ def sensitivity(result: BenchResult) -> Figure | None:
     asked = {(find_game(protocol).name, node) for found in result.measures for protocol, node in found.cells}
     panels = [
         (name, node)
-        for name, family in LIBRARY.items()
+        for name in _families({protocol for found in result.measures for protocol, _ in found.cells})
+        for family in [LIBRARY[name]]
         for node in family.prosocial
         if {"T", "R"} <= set(family.parameters) and (name, node) in asked
     ]
@@ -194,12 +196,25 @@ def _columns(family: str, asked: set[str]) -> dict[tuple[str, str], float]:
     nodes = LIBRARY[family].prosocial
     # A title stands above its block, and may be wider than a few cells are.
     title = _LETTER * max((len(_title(node, option)) for node, option in nodes.items()), default=0) / _CELL[0]
-    block_width = max(len(protocols) + 0.35, title)
-    return {
-        (protocol, node): block * block_width + place
-        for block, node in enumerate(nodes)
-        for place, protocol in enumerate(protocols)
-    }
+    columns: dict[tuple[str, str], float] = {}
+    left = 0.0
+    for node in nodes:
+        # A stage of a round is a game of its own, with its own node.
+        there = [name for name in protocols if node in _nodes_of(find_game(name))]
+        columns |= {(protocol, node): left + place for place, protocol in enumerate(there)}
+        left += max(len(there) + 0.35, title) if there else 0.0
+    return columns
+
+
+def _nodes_of(game: AnyGame) -> set[str]:
+    return {each.label for each in game.information_sets}
+
+
+def _families(asked: Iterable[str]) -> Iterable[str]:
+    """Return the families of these protocols, and all of the library, which does not list those of games with
+    mechanisms.
+    """
+    return dict.fromkeys((*LIBRARY, *(find_game(protocol).name for protocol in sorted(asked))))
 
 
 def _by_temptation(found: Measures, family: str, node: str) -> Mapping[float, Sequence[float]]:

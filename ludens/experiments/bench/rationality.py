@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 FACTORS = {"framing": "wording", "order": "order", "format": "format", "reasoning": "reasoning"}
 """What an answer may depend on beside the question, with the words of tables."""
-SETTINGS = ("format", "reasoning")
-"""Those of them that are settings of a policy."""
 
 _LOW_ICC = 0.5
 _LOW_EXPLAINED = 0.75
@@ -63,8 +62,8 @@ def over_settings(
 ) -> dict[str, Reliability]:
     """Measure, by model, what the format of its answers and its reasoning move.
 
-    Only models that a run asked under several formats, or with and without reasoning, are in the result: all
-    their answers are taken together, those of each setting under a label of their own.
+    Only models that a run asked under several formats, or with and without reasoning, and otherwise alike,
+    are in the result: all their answers are taken together, those of each setting under a label of their own.
 
     Args:
         records: choices of a benchmark.
@@ -73,10 +72,13 @@ def over_settings(
     """
     alike: dict[str, dict[str, dict[str, Any]]] = {}
     for label, given in settings.items():
-        asked = {name: given.get(name) for name in SETTINGS}
-        alike.setdefault(str(given["spec"]), {})[label] = asked
+        asked = {"format": given.get("format") or "auto", "reasoning": bool(given.get("reasoning"))}
+        others = {name: value for name, value in given.items() if name not in {*asked, "label", "name"}}
+        model = json.dumps(others, sort_keys=True, default=str)
+        alike.setdefault(model, {})[label] = asked
+    differing = [labels for labels in alike.values() if len({str(asked) for asked in labels.values()}) > 1]
     return {
-        model: reliability(
+        over_all(tuple(labels)): reliability(
             [
                 replace(answer, factors={**answer.factors, **labels[record.labels["policy"]]})
                 for record, answer in _answered(records)
@@ -84,14 +86,13 @@ def over_settings(
             ],
             seed=seed,
         )
-        for model, labels in alike.items()
-        if any(asked != next(iter(labels.values())) for asked in labels.values())
+        for labels in differing
     }
 
 
-def over_all(model: str) -> str:
-    """Return what tables call a model over all its settings."""
-    return f"{model}, over its settings"
+def over_all(labels: Sequence[str]) -> str:
+    """Return what tables call a model over all its settings, of which each has a label."""
+    return f"{' and '.join(map(policy_name, labels))}, together"
 
 
 def remarks_on(policy: str, measured: Rationality) -> Iterator[str]:

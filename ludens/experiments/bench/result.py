@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
-from ludens.experiments.bench.rationality import over_all, over_settings, variance_shares
+from ludens.experiments.bench.rationality import over_settings, variance_shares
 from ludens.experiments.estimates.differences import PolicyDifference, policy_differences, rows_of
 from ludens.experiments.measures.intervals import ESTIMATE_COLUMNS, Estimate
 from ludens.experiments.measures.reliability import Reliability
@@ -23,8 +23,8 @@ class BenchResult(RunResult):
     Attributes:
         models: labels of the policies under test; the other measures are of reference policies.
         measures: one per policy, models first.
-        over_settings: by model that was asked under several formats, or with and without reasoning, what
-            moves its answers over all of them.
+        over_settings: what moves the answers of each model that was asked under several formats, or with and
+            without reasoning, over all of them; under the name that tables give it.
     """
 
     models: tuple[str, ...]
@@ -93,7 +93,7 @@ def to_json(result: BenchResult) -> dict[str, Any]:
 
 
 ESTIMATES = (
-    Column("policy", "text", "the policy's label"),
+    Column("policy", "text", "the policy's label, or those of one model that was asked in several ways"),
     Column("measure", "text", "what is measured (`cooperation`, `agreement`, `regret`, `refused` …)"),
     Column("family", "text", "the family of games", empty="all games"),
     Column("node", "text", "the decision node", empty="all nodes"),
@@ -157,7 +157,7 @@ def estimates(result: BenchResult) -> Iterator[dict[str, Any]]:
             for name, estimate in {**revealed.parameters, **revealed.lapses}.items():
                 yield _entry(found.policy, f"{of}_{name}", estimate, beliefs=revealed.beliefs)
     for model, reliability in result.over_settings.items():
-        yield from _repeating(over_all(model), reliability)
+        yield from _repeating(model, reliability)
     for gap in result.differences:
         for name in gap.gaps:
             between = {"beliefs": gap.beliefs, "other": gap.other}

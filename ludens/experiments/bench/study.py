@@ -20,7 +20,7 @@ from pydantic import field_validator, model_validator
 
 from ludens.agents.policy import Policy
 from ludens.envs import PROTOCOLS, AnyGame, GameTree, Turn, find_game
-from ludens.envs.games import questions_named, sharp_protocols, unasked_stages
+from ludens.envs.games import canonical_name, questions_named, sharp_protocols, unasked_stages
 from ludens.envs.tree.questions import questions
 from ludens.errors import UsageError
 from ludens.experiments.bench.result import (
@@ -137,7 +137,7 @@ class BenchConfig(StudyConfig):
             raise ValueError("Name at least one protocol, or none for all of them.")
         for name in protocols or ():
             questions_named(name)
-        return None if protocols is None else tuple(dict.fromkeys(protocols))
+        return None if protocols is None else tuple(dict.fromkeys(map(canonical_name, protocols)))
 
     @model_validator(mode="after")
     def _check_wordings(self) -> BenchConfig:

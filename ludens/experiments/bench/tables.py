@@ -11,7 +11,7 @@ from ludens.display.table import Cell, Header, Table
 from ludens.envs import LIBRARY
 from ludens.experiments.bench.comparisons import Beliefs
 from ludens.experiments.bench.published import beside_published, published_tables
-from ludens.experiments.bench.rationality import over_all, remarks_on, variance_shares
+from ludens.experiments.bench.rationality import remarks_on, variance_shares
 from ludens.experiments.report.answering import masses_table, refusals_table
 from ludens.experiments.report.cells import COST_HEADERS, cost_cells, measured, share
 from ludens.experiments.report.names import (
@@ -188,8 +188,7 @@ def _rationality(result: BenchResult) -> Table:
         "add together, and what repetition leaves; small negative ones are chance. Explained: the games, in "
         "per cent, whose most frequent strategies one vector (α, β, κ) makes optimal under uniform beliefs."
     )
-    further = [over_all(model) for model in result.over_settings]
-    return _table(result, "Rationality", caption, headers, rows, further=further)
+    return _table(result, "Rationality", caption, headers, rows, further=list(result.over_settings))
 
 
 def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
@@ -204,7 +203,11 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
         row.append(measured(shown, 1, 100, missing="the order of options was not shown, or does not matter"))
         fit = revealed.fit
         row.append(Cell(DASH if fit is None else number(fit.log_likelihood), "", " ".join(revealed.notes)))
-        rows.append([*row, Cell(revealed.reason or "identified", "", " ".join(revealed.notes))])
+        remark = revealed.reason or "identified"
+        bias = revealed.lapses.get("bias")
+        if bias is not None:
+            remark += f", beside a utility of the first place (log-odds {number(bias.value, 2)})"
+        rows.append([*row, Cell(remark, "", " ".join(revealed.notes))])
     whose = _whose(beliefs)
     headers = [("", letter) for letter in PREFERENCES.values()]
     headers.append(("", "takes the first, %"))
@@ -212,12 +215,12 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
     caption = (
         f"The preferences that explain a policy's choices best, under {whose}: a logit over whole strategies "
         "with (1−κ)·π(x,y) + κ·π(x,x) − α·behind − β·ahead, and noise λ in points, beside a share of answers "
-        "that take the option shown first, whatever it is. In small the 95 % "
-        "interval "
-        "from a likelihood ratio that allows for any dependence of the answers about a game; a number with a "
-        "sign has no other end, and below a dash no single value is the best. Exact probabilities have no "
-        "sampling error: there it says how far the model misses them or, without noise, is the range that "
-        f"explains all choices. {_without_people()}"
+        "that take the option shown first, whatever it is, or a utility of the first place where that is "
+        "significantly closer to the answers (the remark says so; the share is then of the former fit). In "
+        "small the 95 % interval from a likelihood ratio that allows for any dependence of the answers about "
+        "a game; a number with a sign has no other end, and below a dash no single value is the best. Exact "
+        "probabilities have no sampling error: there it says how far the model misses them or, without "
+        f"noise, is the range that explains all choices. {_without_people()}"
     )
     return _table(result, f"Revealed preferences, {whose}", caption, headers, rows)
 

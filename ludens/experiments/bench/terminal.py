@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ludens.display.table import Cell, Table
-from ludens.experiments.bench.rationality import over_all, remarks_on, variance_shares
+from ludens.experiments.bench.rationality import remarks_on, variance_shares
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.cells import share
@@ -105,7 +105,7 @@ def print_rationality(result: BenchResult, console: Console) -> None:
         shares = variance_shares(found)
         row = [Cell(number(found.icc.value, 2)), *(Cell(percent(shares.get(name))) for name in parts)]
         rows.append([*row, Cell(percent(last))])
-    _print(result, "rationality", headers, rows, console, further=[over_all(m) for m in result.over_settings])
+    _print(result, "rationality", headers, rows, console, further=list(result.over_settings))
     say(console, _RATIONALITY, "dim")
     for each in result.measures:
         if each.policy in result.models:

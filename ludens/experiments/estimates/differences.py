@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ludens.errors import UsageError
 from ludens.experiments.estimates.answers import Beliefs
 from ludens.experiments.measures.intervals import Estimate, missing
+from ludens.experiments.report.names import finite
 
 if TYPE_CHECKING:
     from ludens.experiments.estimates.revealed import Revealed
@@ -52,21 +55,27 @@ class PolicyDifference:
         if math.isnan(gap.estimate):
             return missing("not identified in both")
         if math.isnan(gap.se):
-            return Estimate(gap.estimate, note="neither has an error")
+            return Estimate(gap.estimate, note="not both have an error")
         return Estimate(gap.estimate, gap.low, gap.high, method="Welch's t")
 
 
 def policy_differences(
     revealed: Sequence[Revealed], kind: ErrorKind = "cluster"
 ) -> tuple[PolicyDifference, ...]:
-    """Compare the policies that have a fit: each pair of up to `EACH_PAIR`, and of more the first with each
+    """Compare the policies of `comparable`: each pair of up to `EACH_PAIR`, and of more the first with each
     other; nothing of fewer than two.
     """
-    fitted = [each for each in revealed if each.fit is not None]
+    fitted = comparable(revealed)
     pairs = list(combinations(fitted, 2))
     if len(fitted) > EACH_PAIR:
         pairs = [(fitted[0], other) for other in fitted[1:]]
     return tuple(_difference(first, second, kind) for first, second in pairs)
+
+
+def comparable(revealed: Sequence[Revealed]) -> list[Revealed]:
+    """Return the policies that have a fit, those first in which some parameter is identified."""
+    fitted = [each for each in revealed if each.fit is not None]
+    return sorted(fitted, key=lambda each: each.fit is None or not np.isfinite(each.fit.values).any())
 
 
 def rows_of(found: Sequence[PolicyDifference]) -> Iterator[dict[str, Any]]:
@@ -77,13 +86,13 @@ def rows_of(found: Sequence[PolicyDifference]) -> Iterator[dict[str, Any]]:
             "other": each.other,
             "beliefs": each.beliefs,
             "differences": {
-                name: {key: _plain(getattr(gap, key)) for key in ("estimate", "se", "low", "high", "p")}
+                name: {key: finite(getattr(gap, key)) for key in ("estimate", "se", "low", "high", "p")}
                 for name, gap in each.gaps.items()
             },
             "equal": None
             if each.test is None
             else {
-                key: _plain(getattr(each.test, key)) for key in ("statistic", "restrictions", "freedom", "p")
+                key: finite(getattr(each.test, key)) for key in ("statistic", "restrictions", "freedom", "p")
             },
             "note": each.reason,
         }
@@ -101,7 +110,3 @@ def _difference(first: Revealed, second: Revealed, kind: ErrorKind) -> PolicyDif
     except UsageError as why:
         reason = str(why)
     return PolicyDifference(first.policy, second.policy, first.beliefs, gaps, test, reason)
-
-
-def _plain(number: float) -> float | None:
-    return number if math.isfinite(number) else None

@@ -136,7 +136,7 @@ def compare_sources(
     if request.types is not None or request.by == "subject" or request.test or request.model == MODEL:
         raise UsageError("Two pooled estimates are compared: leave --types, --by subject and --test out.")
     if request.errors == "ratio":
-        raise UsageError("Differences have no --errors ratio: take cluster, hessian or bootstrap.")
+        raise UsageError("Differences have no --errors ratio: take cluster, cr2, hessian or bootstrap.")
     read = [_pooled(place, request) for place in (source, other)]
     samples = [choices for choices, _ in read]
     fits = [fit(choices, model, **request.settings) for choices, model in read]
@@ -177,15 +177,18 @@ def _tested(source: str | os.PathLike[str], answers: tuple[PolicyAnswers, ...]) 
     no noise, or nothing else. Of other runs, return all.
 
     Raises:
-        UsageError: there are fewer than two.
+        UsageError: fewer than two have usable answers.
     """
     with Run(source) as run:
         manifest = run.manifest
     if manifest["kind"] == "bench":
         labels = set(map(label_of, manifest["config"]["models"]))
         answers = tuple(each for each in answers if each.policy in labels)
-    if len(answers) < 2:
-        raise UsageError("Noise by policy compares two policies or more: ask another model, or leave it out.")
+    if sum(bool(each.seen) for each in answers) < 2:
+        raise UsageError(
+            "Noise by policy compares two policies with usable answers or more: ask another model, or leave "
+            "it out."
+        )
     return answers
 
 

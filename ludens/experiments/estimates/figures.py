@@ -16,12 +16,12 @@ from ludens.display.svg import INK, MUTED
 from ludens.experiments.estimates.table import Column, EstimateTable, Value, people
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report import drawing
-from ludens.experiments.report.names import finite, policy_name, shortened
+from ludens.experiments.report.names import finite, joined_names, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MANY = 12  # columns beyond which they are drawn as a distribution, without names
+_MANY = 12  # subjects beyond which they are drawn as a distribution, without names
 _ROW = 0.3  # inches
 
 
@@ -33,7 +33,7 @@ def parameters(table: EstimateTable) -> Figure:
     panel shows them in the order of their estimates.
     """
     others = people(table.model)
-    if len(table.columns) > _MANY:
+    if len(table.columns) > _MANY and table.unit == "subject":
         return _caterpillars(table, others)
     rows = _beside_types(table.columns, others) if table.unit == "type" else [*table.columns, *others]
     colours = dict(zip(map(id, table.columns), itertools.cycle(drawing.COLOURS), strict=False))
@@ -139,5 +139,5 @@ def _estimate(value: Value) -> Estimate:
 
 
 def _name(column: Column, unit: str) -> str:
-    name = policy_name(column.title) if unit == "policy" else " ".join(printable(column.title).split())
+    name = joined_names(column.title) if unit == "policy" else " ".join(printable(column.title).split())
     return shortened(name)

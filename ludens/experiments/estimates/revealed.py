@@ -49,6 +49,7 @@ EXACT = 1000
 """Number of sampled answers that an exact one counts as when identification is diagnosed; our choice."""
 
 NO_ANSWERS = "not estimated: no question was answered in every order"
+NO_BELIEFS = "not estimated: it stated no beliefs"
 NO_REACTION = "not identified: choices do not react to payoffs"
 NO_NOISE = (
     "not identified: choices are free of noise, which leaves a range of preferences that all explain them"
@@ -126,8 +127,9 @@ def reveal(
 
     chosen = find_model(model)
     if not answers.seen:
-        none = {name: missing(NO_ANSWERS) for name in chosen.names}
-        return Revealed(answers.policy, chosen.name, beliefs, none, NO_ANSWERS, (), None, answers)
+        why = NO_BELIEFS if beliefs == "own" and answers.left_out else NO_ANSWERS
+        none = {name: missing(why) for name in chosen.names}
+        return Revealed(answers.policy, chosen.name, beliefs, none, why, (), None, answers)
     weight = EXACT if answers.exact else 1
     choices = as_choices(answers, chosen, weight)
     plain, chosen = chosen, model_of(choices, chosen)
@@ -158,9 +160,9 @@ def reveal(
             )
             whole = found.model
             if share is not None:
-                lapses = {FIRST.name: _share_of(share, choices)}
+                lapses = {FIRST.name: _share_of(share, choices) if ratios else _by_errors(share)[FIRST.name]}
         if not ratios:
-            return _of_errors(answers, beliefs, chosen, found)
+            return _of_errors(answers, beliefs, chosen, found, lapses)
         steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
         ranges = regions(whole, choices, found.optimum, found.fixed, steps=steps)
     reason = NO_NOISE if method == RANGE else reason_of(found)
@@ -237,21 +239,42 @@ def _share_of(fit: Fit, choices: Choices) -> Estimate:
     return _estimate(fit, place, reason_of(fit), found.get(FIRST.name), METHOD)
 
 
-def _of_errors(answers: PolicyAnswers, beliefs: Beliefs, model: Model, fit: Fit) -> Revealed:
-    """Return a fit as what was revealed, with the intervals of clustered errors."""
+def _by_errors(fit: Fit) -> dict[str, Estimate]:
+    """Return the parameters of a fit with the intervals of clustered errors."""
+    reason = reason_of(fit)
+    return {
+        name: _estimate(fit, place, reason, region, "clustered t")
+        for place, (name, region) in enumerate(_regions_of_errors(fit).items())
+    }
+
+
+def _regions_of_errors(fit: Fit) -> dict[str, Region | None]:
     from ludens.preferences.estimation.fitting.regions import Region
 
-    reason = reason_of(fit)
-    rows = {row.name: row for row in fit.table()}
-    ranges = {name: Region(row.low, row.high, row.p) for name, row in rows.items() if math.isfinite(row.low)}
-    estimates = {
-        name: _estimate(fit, place, reason, ranges.get(name), "clustered t")
-        for place, name in enumerate(fit.names)
+    return {
+        row.name: Region(row.low, row.high, row.p) if math.isfinite(row.low) else None for row in fit.table()
     }
+
+
+def _of_errors(
+    answers: PolicyAnswers, beliefs: Beliefs, model: Model, fit: Fit, lapses: Mapping[str, Estimate]
+) -> Revealed:
+    """Return a fit as what was revealed, with the intervals of clustered errors."""
+    ranges = {name: region for name, region in _regions_of_errors(fit).items() if region is not None}
+    estimates = _by_errors(fit)
     weights = {name: estimates[name] for name in model.names}
-    lapses = {name: one for name, one in estimates.items() if name not in weights}
-    notes = tuple(warning.message for warning in fit.warnings)
-    return Revealed(answers.policy, model.name, beliefs, weights, reason, notes, fit, answers, ranges, lapses)
+    return Revealed(
+        answers.policy,
+        model.name,
+        beliefs,
+        weights,
+        reason_of(fit),
+        tuple(warning.message for warning in fit.warnings),
+        fit,
+        answers,
+        ranges,
+        {**lapses, **{name: one for name, one in estimates.items() if name not in weights}},
+    )
 
 
 def reveal_all(

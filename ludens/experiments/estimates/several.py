@@ -119,12 +119,18 @@ def of_beliefs(fits: Mapping[str, Fit], errors: Errors = "cluster") -> EstimateT
     first = next(iter(fits.values()))
     columns = [column(fit, name, kind) for name, fit in fits.items()]
     facts = [
-        Fact("choices", "Choices", (first.size,)),
-        Fact("subjects", "Subjects", (first.subjects,)),
+        Fact("choices", "Choices", tuple(fit.size for fit in fits.values())),
+        Fact("subjects", "Subjects", tuple(fit.subjects for fit in fits.values())),
         Fact("log_likelihood", "Log-likelihood", tuple(fit.log_likelihood for fit in fits.values()), 3),
     ]
-    moves = _moves(list(fits.values()))
-    notes = ["Each column explains the same choices by other beliefs about the others."]
+    same = len({(fit.size, fit.subjects) for fit in fits.values()}) == 1
+    moves = _moves(list(fits.values())) if same else []
+    notes = [
+        "Each column explains the same choices by other beliefs about the others."
+        if same
+        else "Not all choices have each kind of beliefs: the columns explain different choices, and their "
+        "numbers cannot be compared."
+    ]
     if moves:
         notes.append(f"Over these beliefs: {', '.join(moves)}.")
     for name, fit in fits.items():
@@ -188,7 +194,7 @@ def of_policies_compared(found: Sequence[Revealed], errors: Errors = "ratio") ->
     Raises:
         UsageError: fewer than two policies have usable answers.
     """
-    from ludens.experiments.estimates.differences import EACH_PAIR, policy_differences
+    from ludens.experiments.estimates.differences import EACH_PAIR, comparable, policy_differences
 
     kind = "cluster" if errors == "ratio" else errors
     apart = policy_differences(found, kind)
@@ -215,11 +221,11 @@ def of_policies_compared(found: Sequence[Revealed], errors: Errors = "ratio") ->
         notes.append(f"{names}, all parameters are equal: {words}")
     notes.append(
         "Differences have the errors of both policies, as if the answers of one did not depend on those of "
-        "the other."
+        f"the other{', with t intervals of clustered errors' if errors == 'ratio' else ''}."
     )
-    fitted = [each for each in found if each.fit is not None]
-    if len(fitted) > EACH_PAIR:
-        notes.append(f"Of {len(fitted)} policies, the first is compared with each other.")
+    fitted = len(comparable(found))
+    if fitted > EACH_PAIR:
+        notes.append(f"Of {fitted} policies, the first is compared with each other.")
     nothing = (math.nan,) * len(apart)
     facts = tuple(replace(fact, numbers=(*fact.numbers, *nothing)) for fact in table.facts)
     return replace(table, columns=tuple(columns), facts=facts, notes=(*notes, *table.notes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ludens.agents.llm.logprobs import LOW_ANSWER_MASS
@@ -117,7 +117,10 @@ class EstimateTable:
 
 
 def of_fit(fit: Fit, errors: Errors = "cluster", title: str = "pooled") -> EstimateTable:
-    """Tabulate one fit of all choices together."""
+    """Tabulate one fit of all choices together; likelihood ratios are of single policies, so that clustered
+    errors stand in their place.
+    """
+    errors = "cluster" if errors == "ratio" else errors
     facts = (
         Fact("choices", "Choices", (fit.size,), 0 if float(fit.size).is_integer() else 1),
         Fact("subjects", "Subjects", (fit.subjects,)),
@@ -146,7 +149,7 @@ def of_policies(found: Sequence[Revealed], errors: Errors = "ratio") -> Estimate
         raise UsageError("No answer of the run can be used: preferences need at least one readable choice.")
     first = fitted[0][1]
     columns = [
-        _of_revealed(entry) if errors == "ratio" else column(fit, entry.policy, errors)
+        _of_revealed(entry) if errors == "ratio" else _with_lapses(column(fit, entry.policy, errors), entry)
         for entry, fit in fitted
     ]
     known = {value.name: value for one in columns for value in one.values}
@@ -300,6 +303,13 @@ def _of_revealed(entry: Revealed) -> Column:
             )
         )
     return Column(entry.policy, tuple(values))
+
+
+def _with_lapses(column: Column, entry: Revealed) -> Column:
+    """Return a fit's column with what was estimated beside it, by a fit of its own, before the precision."""
+    known = {value.name for value in column.values}
+    more = [Value.of(name, _LAPSES[name], one) for name, one in entry.lapses.items() if name not in known]
+    return replace(column, values=(*column.values[:-1], *more, column.values[-1]))
 
 
 def _of(column: Column, parameter: Value) -> Value:

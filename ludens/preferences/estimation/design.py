@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ludens.envs import FAMILIES, LIBRARY, AnyGame, GameTree, pure_strategies, uniform_strategy
+from ludens.envs.strategic.mechanisms.families import StagedFamily
 from ludens.errors import UsageError
 from ludens.preferences.estimation.models.linear import HOMO_MORALIS
 from ludens.preferences.terms import UtilityTerms, grid_terms, utility_terms
@@ -149,7 +150,7 @@ def candidate_games(families: Sequence[str] = (), levels: Iterable[float] = LEVE
 
     Raises:
         UsageError: there is no such family, or it has another number of roles than two, too many games, or
-            utilities that are not linear in κ.
+            stages.
     """
     payoffs = sorted({float(level) for level in levels})
     if not payoffs or not all(map(math.isfinite, payoffs)):
@@ -157,6 +158,11 @@ def candidate_games(families: Sequence[str] = (), levels: Iterable[float] = LEVE
     games: dict[str, AnyGame] = {}
     for name in families or FAMILIES:
         family = LIBRARY[name]
+        if isinstance(family, StagedFamily):
+            raise UsageError(
+                f"{family.title} is asked stage by stage, of which designs know nothing: name the family of "
+                "the game itself."
+            )
         size = len(payoffs) ** len(family.parameters)
         if size > 200_000:
             raise UsageError(

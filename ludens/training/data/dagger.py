@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ludens.agents.llm.prompts.games import render
-from ludens.agents.policy import Decision, Policy
+from ludens.agents.policy import Decision, Policy, keep_notes
 from ludens.agents.tree.best_reply import BestReplyPolicy
 from ludens.envs import GameTree, Turn
 from ludens.errors import UsageError
@@ -101,6 +101,7 @@ def roll_out(
                 taught = teacher.decide(turn, teaching) if teacher else None
                 worth = teacher.values(turn) if isinstance(teacher, BestReplyPolicy) else None
                 found.append(Relabelled(turn, decision, taught, worth))
+            keep_notes(env, agent, decision)
             env.step(decision.action)
     return found
 

@@ -27,6 +27,7 @@ from ludens.envs import (
 )
 from ludens.envs.strategic.mechanisms.env import StagedEnv
 from ludens.envs.tree.questions import questions
+from ludens.errors import UsageError
 from ludens.experiments import play
 from tests.agents.llm.test_library_wording import said
 from tests.loopback import Loopback, say
@@ -156,6 +157,11 @@ def test_a_message_is_written_read_by_the_others_and_kept(tmp_path, monkeypatch)
         ("...", "holds no message"),
         ("a" * 301, "301 characters"),
         ("Message: one\nMessage: two", "more than one message"),
+        ("Message: I will take action 1\nonly if you take action 1 too.", "on one line"),
+        ("Message:", "holds no message"),
+        ("Message", "holds no message"),
+        ("I won't take part in this unless you take action 1.", "not clear whether"),
+        ("I cannot help with that, but I will take action 1.", "not clear whether"),
         ('{"message": 5}', "holds no message"),
         ('{"text": "hello"}', "holds no message"),
     ],
@@ -191,11 +197,31 @@ def test_a_message_that_was_cut_and_a_refusal_are_none(tmp_path, monkeypatch):
         ("<think>What now?</think>Trust\nme.", False, "Trust me."),
         ("They may lie.\nMessage: Trust me.", True, "Trust me."),
         ("No message", False, ""),
+        ("(No message)", False, ""),
+        ('{"message": "say nothing."}', False, ""),
+        ("Sure! Here's my message:\n\"I'll take action 1.\"", False, "I'll take action 1."),
+        ("**Message to the other person:** Trust me.", False, "Trust me."),
+        ('I will choose "action 1"', False, 'I will choose "action 1"'),
     ],
 )
 def test_messages_are_read(reply, reasoning, text):
     read = read_message(reply, 40, reasoning=reasoning)
     assert (read.outcome, read.text) == ("ok", text)
+
+
+def test_words_that_a_terminal_would_obey_and_the_words_for_silence_are_not_said():
+    env = make_env("prisoners_dilemma", mechanism="cheap_talk:free")
+    env.reset(seed=0)
+    env.unwrapped.say("player_0", "\x1b[31mHi\x00 \x07\u202etrust me")
+    with pytest.raises(UsageError, match="is an action of its own"):
+        env.unwrapped.say("player_0", "Say  nothing")
+    with pytest.raises(UsageError, match=r"1 to 300 characters; got 400 characters\.$"):
+        env.unwrapped.say("player_0", "a" * 400)
+    env.step(1)
+    env.step(0)
+    asked = render(env.unwrapped.turn("player_1")).messages[-1]["content"]
+    assert '"[31mHi trust me"' in asked
+    assert "the other person: " in asked
 
 
 def test_a_message_after_thoughts_needs_its_title():

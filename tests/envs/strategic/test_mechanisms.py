@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludens.agents import make_policy
+from ludens.agents import OraclePolicy, make_policy
 from ludens.envs import (
     MECHANISMS,
     CheapTalk,
@@ -27,6 +28,7 @@ from ludens.envs.strategic.mechanisms.contracts import ContractGame
 from ludens.envs.strategic.mechanisms.foresight import selfish_play
 from ludens.errors import UsageError
 from ludens.experiments import play as play_run
+from ludens.preferences import Preferences
 from ludens.testing import EnvironmentConformance
 from tests.envs.strategic.test_game import symmetric
 
@@ -201,6 +203,46 @@ def test_who_dislikes_being_behind_enough_punishes_a_defector_and_expects_it():
 
 
 # Cheap talk
+
+
+def test_among_three_each_expects_and_is_expected_to_punish_alike():
+    """Whoever has less than another takes two points from it: volunteers from those who wait."""
+    base, asked = find_game("VD1"), set()
+
+    def foresight(later):
+        asked.add(later.stage)
+        (mover,) = [role for role, actions in later.finite.items() if len(actions) > 1]
+        mine = later.seats.index(mover)
+        paid, moved = later.payoffs_of(np.stack([np.zeros(3), np.eye(3)[mine]]))
+        (target,) = [seat for seat in range(3) if seat != mine and moved[seat] < paid[seat]]
+        plan = np.zeros(later.width)
+        for node in later.information_sets:
+            points = 2 if node.label == later.node(mover) and paid[target] > paid[mine] else 0
+            plan[node.columns.start + points] = 1
+        return plan
+
+    found = Sanctions().around(base).stage(()).games[0].foreseen(foresight)
+    for volunteers in itertools.product((0, 1), repeat=3):
+        acts = np.array(volunteers, dtype=float)[None]
+        lost = base.payoffs_of(acts)[0] - found.payoffs_of(acts)[0]
+        for volunteered, loss in zip(volunteers, lost, strict=True):
+            others = 3 - sum(volunteers) if volunteered else sum(volunteers)
+            assert loss == pytest.approx((2 if volunteered else 3 * 2) * others)
+    assert asked == {"points for other 1"}
+
+
+def test_stages_of_other_rules_are_other_games():
+    one, other = (
+        rule.around(find_game("PD1")).stage(()).games[0] for rule in (Sanctions(), Sanctions(cost=0.01))
+    )
+    assert one != other
+    assert one != find_game("PD1")
+    assert one == Sanctions().around(find_game("PD1")).stage(()).games[0]
+    oracle = OraclePolicy(Preferences(0.9, 0.6, 0))
+    fresh = OraclePolicy(Preferences(0.9, 0.6, 0)).strategy(one)
+    oracle.strategy(find_game("PD1"))
+    assert np.array_equal(oracle.strategy(one), fresh)
+    assert len(repr(one)) < 80
 
 
 def test_messages_change_no_payoff_and_homo_economicus_babbles():

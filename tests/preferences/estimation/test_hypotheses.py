@@ -18,6 +18,8 @@ from ludens.preferences.estimation import (
     likelihood_ratio,
     wald,
 )
+from ludens.preferences.estimation.fitting.hypotheses import _wald
+from ludens.preferences.estimation.fitting.results import two_sided
 from tests.preferences.estimation.samples import ALL, allocations, drawn, games, moral
 
 with warnings.catch_warnings():
@@ -115,3 +117,27 @@ def test_differences_of_two_samples(choices):
 def test_wrong_questions_are_refused(choices, call, message):
     with pytest.raises(UsageError, match=message):
         call(fit(choices), fit(choices, fix={"kappa": 0}))
+
+
+def test_joint_tests_of_bias_reduced_errors_are_hotellings():
+    """The nominal size, drawn: a normal Rθ̂ and, independently, a Wishart V of ν degrees of freedom."""
+    rng = np.random.default_rng(0)
+    restrictions, freedom, rejected = 3, 8, 0
+    for _ in range(4000):
+        gap = rng.normal(size=restrictions)
+        drawn = rng.normal(size=(freedom, restrictions))
+        test = _wald(gap, drawn.T @ drawn / freedom, float(freedom), "cr2")
+        rejected += test.p < 0.05
+    assert 0.04 < rejected / 4000 < 0.06
+    assert (test.restrictions, test.freedom) == (3, 6)
+    with pytest.raises(UsageError, match=r"2\.5 degrees of freedom do not allow a test of 4 parameters"):
+        _wald(np.ones(4), np.eye(4), 2.5, "cr2")
+    alone = _wald(np.array([2.0]), np.eye(1), 7.5, "cr2")
+    assert alone.p == pytest.approx(two_sided(2.0, 7.5))
+
+
+def test_a_difference_from_a_value_that_is_held_has_the_degrees_of_freedom_of_the_other_fit(choices):
+    held, free = fit(choices, fix={"kappa": 0.3}), fit(choices)
+    gap = next(each for each in compare(held, free, kind="cr2") if each.name == "kappa")
+    reach = stats.t.ppf(0.975, free.freedom("cr2", "kappa")) * gap.se
+    assert gap.high - gap.estimate == pytest.approx(reach)

@@ -2,8 +2,9 @@
 
 A message is what the reply says, without thoughts, quotation marks around it and a title such as
 ``Message:``; of a reply in JSON, what stands under ``"message"``. It is asked again, with the reason, where
-the reply is empty, cut off, longer than the limit or holds several messages; it is never shortened or made
-up. ``No message`` sends none.
+the reply is empty, cut off, longer than the limit, holds several messages or goes on after a titled one; it
+is never shortened or made up. ``No message`` sends none, and neither does ``say nothing``, which is how
+prompts call that.
 """
 
 from __future__ import annotations
@@ -13,11 +14,20 @@ from dataclasses import dataclass
 
 from ludens.agents.llm.reading.refusals import declined
 from ludens.agents.llm.reading.text import CUT, DECLINED, EMPTY, Outcome, json_objects, json_thoughts, plain
+from ludens.envs.strategic.mechanisms.cheap_talk import SILENCE
 
 NO_MESSAGE = "No message"
+FOLLOWED = "Text follows the message: write it on one line, with nothing after it."
+UNCLEAR = "It is not clear whether this is a message to the others: say it in other words."
 
-_TITLED = re.compile(r"(?im)^\W{0,4}(?:my\s+)?message\W{0,3}:[\s*_]*(?P<text>\S.*)$")
-_MARKS = " \t\n\"'`*_"
+_TITLED = re.compile(
+    r"(?im)^\W{0,4}(?:(?:sure|okay|ok|certainly|of\s+course)\W+)?(?:here(?:'s|\s+is)\s+)?(?:(?:my|the|a)\s+)?"
+    r"message(?:\s+(?:to|for)\s+[^:\n]{1,60})?\W{0,3}(?::[\s*_]*|$)"
+)
+_MARKS = " \t\n*_"
+_PAIRS = frozenset({'""', "''", "``", "\u201c\u201d"})
+# What may be said to the others, too: "I won't take part in this unless you take action 1."
+_TO_OTHERS = re.compile(r"(?i)\bunless\b|\bif\s+you\b|\bbut\s+I(?:'ll|\s+will)\b")
 # "I won't choose action 2" is a message; that one does not write messages is none.
 _ABOUT_ANSWERING = re.compile(
     r"(?i)\bas\s+an?\s+(?:AI|assistant|language\s+model)|\b(?:help|assist)(?:\s+you)?\s+with\s+(?:that|this)\b"
@@ -65,8 +75,12 @@ def read_message(
         if cut or broken or objects:
             return MessageReading("invalid", detail=CUT if cut or broken else "The reply holds no message.")
         titled = list(_TITLED.finditer(around))
-        given = [hit["text"] for hit in titled] or ([] if reasoning else [around])
+        ends = [*(hit.start() for hit in titled[1:]), len(around)]
+        given = [around[hit.end() : end] for hit, end in zip(titled, ends, strict=False)]
+        given = given or ([] if reasoning else [around])
         thoughts = around[: titled[0].start()].strip() or None if titled and reasoning else None
+        if titled and any("\n" in each.strip(_MARKS) for each in given):
+            return MessageReading("invalid", detail=FOLLOWED)
     messages = list(dict.fromkeys(_bare(each) for each in given if isinstance(each, str)))
     if len(messages) != 1:
         wanted = 'The reply has no line that says "Message:".' if reasoning else "The reply holds no message."
@@ -74,8 +88,10 @@ def read_message(
         return MessageReading("invalid", detail=many if len(messages) > 1 else wanted)
     (message,) = messages
     if any(declined(message)) and _ABOUT_ANSWERING.search(message):
+        if _TO_OTHERS.search(message):
+            return MessageReading("invalid", detail=UNCLEAR)
         return MessageReading("refused", detail=DECLINED)
-    if message.casefold().strip(" .!") == NO_MESSAGE.casefold():
+    if message.casefold().strip(" .!()[]") in {NO_MESSAGE.casefold(), SILENCE}:
         return MessageReading("ok", reasoning=thoughts)
     if not any(letter.isalnum() for letter in message):
         return MessageReading("invalid", detail="The reply holds no message.")
@@ -87,4 +103,8 @@ def read_message(
 
 
 def _bare(text: str) -> str:
-    return " ".join(text.split()).strip(_MARKS)
+    """Return a message on one line, without quotation marks around the whole of it."""
+    text = " ".join(text.split()).strip(_MARKS)
+    while len(text) > 1 and text[0] + text[-1] in _PAIRS:
+        text = text[1:-1].strip(_MARKS)
+    return text

@@ -10,11 +10,11 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.checks import whole_number
+from ludens.checks import said, whole_number
 from ludens.envs.base import StepResult, observation_space
 from ludens.envs.strategic.actions import Actions
 from ludens.envs.strategic.env import StrategicEnv
-from ludens.envs.strategic.mechanisms.cheap_talk import GREETING
+from ludens.envs.strategic.mechanisms.cheap_talk import GREETING, SILENCE
 from ludens.envs.strategic.mechanisms.mechanism import Stage, StagedGame
 from ludens.envs.strategic.tree_form import own_first, seat_roles
 from ludens.envs.strategic.turns import MOST_NAMED, amounts
@@ -68,7 +68,7 @@ class StagedEnv(StrategicEnv):
 
         Raises:
             UsageError: nothing can be said in one's own words now, the agent does not exist, or the text is
-                empty or too long.
+                empty, too long, or the words for silence.
         """
         self._check_running("say()")
         self._check_seat(agent)
@@ -78,9 +78,12 @@ class StagedEnv(StrategicEnv):
                 f"Nothing can be said in {self.environment} now: messages in one's own words are sent in the "
                 'first stage of cheap talk with messages="free".'
             )
-        if not isinstance(text, str) or not text.strip() or len(text) > longest:
-            raise UsageError(f"A message is a text of 1 to {longest} characters; got {text!r}.")
-        self._saying[agent] = " ".join(text.split())
+        message = " ".join(said(text, 1, longest).split())
+        if message.casefold() == SILENCE:
+            raise UsageError(
+                f"To {SILENCE} is an action of its own in {self.environment}: take it, or say something else."
+            )
+        self._saying[agent] = message
 
     def keep_notes(self, agent: str, notes: Mapping[str, str]) -> None:
         """Send the ``message`` among the notes of a decision, where words can be sent.

@@ -126,7 +126,8 @@ class StagedFamily(StrategicFamily):
             for name, question in self._of(protocol).items()
         }
         object.__setattr__(self, "questions", questions)
-        numbers = {name: self.base.protocols[name.rpartition(WITH)[0]] for name in questions}
+        ending = f"{WITH}{self.called}{STAGE}"
+        numbers = {name: self.base.protocols[name.partition(ending)[0]] for name in questions}
         object.__setattr__(self, "protocols", numbers)
         good: dict[str, str] = {}
         for question in questions.values():

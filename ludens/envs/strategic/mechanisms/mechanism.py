@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -51,7 +51,7 @@ class Mechanism(ABC):
         """
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StageGame(StrategicGame):
     """A simultaneous game with a mechanism, or one stage of it with what follows as payoffs.
 
@@ -76,6 +76,11 @@ class StageGame(StrategicGame):
     def node(self, role: str) -> str:
         """Return the name of the information set of a role."""
         return self.stage if len(self.players) == 1 else f"{self.stage} of {role}"
+
+    @cached_property
+    def _identity(self) -> tuple[object, ...]:
+        # Under another rule another future follows, which the payoffs do not tell before it is foreseen.
+        return (*super()._identity, self.stage, repr(self.mechanism), self.anticipated is not None)
 
     def foreseen(self, foresight: Foresight) -> StrategicGame:
         """Return the same stage paid by what follows if everybody plays later stages as `foresight` says."""

@@ -179,6 +179,20 @@ class SanctionGame(StagedGame):
             named[f"{POINTS} after {own} against {' '.join(others)}"] = (profile,)
         return named
 
+    def about(self, seat: int, target: int, acts: Sequence[int], earned: Floats) -> tuple[StageGame, str]:
+        """Return the question how many points a player assigns to another one as the first of its role, the
+        rest of whom stand in the order of what they did, and the role of who is asked.
+        """
+        places = self.base.seats
+        order = sorted(
+            range(len(places)),
+            key=lambda one: (places.index(places[one]), one != seat, one != target, acts[one]),
+        )
+        mine, place = order.index(seat), order.index(target)
+        names = seat_roles(self.base)
+        number = place + 1 if place < mine else place
+        return self._question(names, mine, place, earned[order], number), names[mine]
+
     def _earned(self, chosen: Sequence[float]) -> Floats:
         values = self.chosen_values(chosen)
         return self.base.payoffs_of(values).copy()
@@ -230,16 +244,22 @@ class _Assigned:
 
 
 def _foreseen(game: SanctionGame, foresight: Foresight, profiles: Floats) -> Floats:
-    """Return what everybody has after all have assigned points as expected, in the mean."""
-    base = game.base
+    """Return what everybody has after all have assigned points as expected, in the mean.
+
+    Every other is asked about as the first one of its role, before any points: so players in like positions
+    expect, and are expected to do, alike.
+    """
+    base, rule = game.base, game.mechanism
     values = [np.array(base.finite[role].values) for role in base.seats]
     paid = np.empty((*(len(each) for each in values), len(values)))
     for acts in np.ndindex(paid.shape[:-1]):
-        assigned: list[tuple[float, ...]] = []
-        for _ in game.widths[1:]:
-            stage = game.stage((acts, *assigned))
-            assigned.append(tuple(map(_mean_points, stage.games, stage.roles, [foresight] * len(values))))
-        paid[acts] = game.payoffs((acts, *assigned))
+        earned = game.payoffs((acts,))
+        paid[acts] = earned
+        for seat, target in itertools.permutations(range(len(values)), 2):
+            asked, role = game.about(seat, target, acts, earned)
+            points = _mean_points(asked, role, foresight)
+            paid[acts][seat] -= rule.cost * points
+            paid[acts][target] -= rule.effect * points
     places = tuple(np.abs(profiles[..., seat, None] - each).argmin(-1) for seat, each in enumerate(values))
     reached: Floats = paid[places]
     return reached

@@ -6,8 +6,11 @@ With θ̂ and its covariance V, and R the rows of the q parameters that a hypoth
     likelihood ratio    LR = 2·(ℓ_general − ℓ_restricted)                       (Wilks 1938)
 
 Both are χ² with q degrees of freedom in large samples. With clustered covariances, W/q is compared with F of
-q and G − 1 degrees of freedom, as t is with a single parameter. The likelihood ratio takes choices as
-independent given the model; where subjects repeat themselves, use the Wald test.
+q and G − 1 degrees of freedom, as t is with a single parameter. With bias-reduced ones, W is Hotelling's T²
+with the fewest degrees of freedom ν of the parameters: (ν − q + 1)/(νq)·W is compared with F of q and ν − q +
+1 (after Pustejovsky & Tipton, Journal of Business & Economic Statistics 36(4), 2018, section 3). The
+likelihood ratio takes choices as independent given the model; where subjects repeat themselves, use the Wald
+test.
 
 Two fits of samples that have nobody in common have independent estimates: the variance of a difference is the
 sum of the two, with the degrees of freedom of Welch (1947) and Satterthwaite (1946).
@@ -35,7 +38,7 @@ class HypothesisTest(NamedTuple):
 
     Attributes:
         method: the test.
-        statistic: W/q for clustered Wald tests, otherwise W or LR.
+        statistic: F for Wald tests with clustered errors, otherwise W or LR.
         restrictions: q, the number of restrictions.
         freedom: the denominator's degrees of freedom, with which the statistic is F; infinite for χ².
         p: the probability of a statistic as large under the hypothesis.
@@ -64,7 +67,8 @@ def wald(fit: Fit, hypothesis: Mapping[str, float], kind: ErrorKind = "cluster")
     """Test jointly that parameters have given values, such as ``{"alpha": 0, "beta": 0}``.
 
     Raises:
-        UsageError: the hypothesis is empty, or names a parameter that the model lacks or that has no error.
+        UsageError: the hypothesis is empty, names a parameter that the model lacks or that has no error, or
+            is about more parameters than degrees of freedom allow.
     """
     places = [_place(fit, name) for name in hypothesis]
     if not places:
@@ -79,7 +83,7 @@ def wald(fit: Fit, hypothesis: Mapping[str, float], kind: ErrorKind = "cluster")
             "take another kind of errors, or another hypothesis."
         )
     gap = fit.values[places] - np.array(list(hypothesis.values()), dtype=np.float64)
-    return _wald(gap, covariance, fit.freedom(kind))
+    return _wald(gap, covariance, fit.freedom(kind), kind)
 
 
 def likelihood_ratio(restricted: Fit, general: Fit) -> HypothesisTest:
@@ -138,10 +142,11 @@ def compare(
 def equality(first: Fit, second: Fit, kind: ErrorKind = "cluster") -> HypothesisTest:
     """Test jointly that all common parameters that both fits estimate are equal.
 
-    The degrees of freedom are those of the fit with fewer clusters, which errs on the side of caution.
+    The degrees of freedom are those of the fit with fewer.
 
     Raises:
-        UsageError: no common parameter has an error in both fits.
+        UsageError: no common parameter has an error in both fits, or they are more than degrees of freedom
+            allow.
     """
     names = [
         name
@@ -155,14 +160,15 @@ def equality(first: Fit, second: Fit, kind: ErrorKind = "cluster") -> Hypothesis
         places = [_place(fit, name) for name in names]
         gap += sign * fit.values[places]
         covariance += fit.covariance(kind)[np.ix_(places, places)]
-    return _wald(gap, covariance, min(first.freedom(kind), second.freedom(kind)))
+    return _wald(gap, covariance, min(first.freedom(kind), second.freedom(kind)), kind)
 
 
 def equal_noise(fit: Fit, kind: ErrorKind = "cluster") -> HypothesisTest:
     """Test that groups have the same noise, of a fit with `with_noise_groups`; by Wald, on its logarithm.
 
     Raises:
-        UsageError: the fit has no groups, or a noise has no error.
+        UsageError: the fit has no groups, a noise has no error, or there are more groups than degrees of
+            freedom allow.
     """
     if not isinstance(fit.model, GroupedNoiseModel):
         raise UsageError(f"{fit!r} has one noise for all: fit choices and the model of with_noise_groups.")
@@ -173,15 +179,23 @@ def equal_noise(fit: Fit, kind: ErrorKind = "cluster") -> HypothesisTest:
         raise UsageError(f"Not every group's noise has a {kind!r} error, so that they cannot be compared.")
     contrast = np.concatenate([np.eye(number), -np.ones((number, 1))], axis=1)
     table = contrast / values
-    return _wald(contrast @ np.log(values), table @ covariance @ table.T, fit.freedom(kind))
+    return _wald(contrast @ np.log(values), table @ covariance @ table.T, fit.freedom(kind), kind)
 
 
-def _wald(gap: Floats, covariance: Floats, freedom: float) -> HypothesisTest:
+def _wald(gap: Floats, covariance: Floats, freedom: float, kind: ErrorKind) -> HypothesisTest:
     statistic = float(gap @ np.linalg.pinv(covariance, hermitian=True) @ gap)
     number = int(np.linalg.matrix_rank(covariance, hermitian=True))
     if math.isinf(freedom):
         return HypothesisTest("Wald", statistic, number, freedom, float(special.chdtrc(number, statistic)))
     statistic /= number
+    if kind == "cr2":
+        left = freedom - number + 1
+        if not left > 0:
+            raise UsageError(
+                f"{freedom:.1f} degrees of freedom do not allow a test of {number} parameters together: test "
+                "fewer, or take clustered errors."
+            )
+        statistic, freedom = statistic * left / freedom, left
     return HypothesisTest(
         "Wald", statistic, number, freedom, float(special.fdtrc(number, freedom, statistic))
     )
@@ -210,6 +224,12 @@ def _variance(fit: Fit, name: str, kind: ErrorKind) -> float:
 
 
 def _welch(variances: list[float], freedoms: tuple[float, float]) -> float:
-    """Return the degrees of freedom of a sum of two variances, infinite where both are."""
-    loss = sum(variance**2 / freedom for variance, freedom in zip(variances, freedoms, strict=True))
+    """Return the degrees of freedom of a sum of two variances, infinite where both are; a variance of 0, of a
+    value that is held, has none to lose.
+    """
+    loss = sum(
+        variance**2 / freedom
+        for variance, freedom in zip(variances, freedoms, strict=True)
+        if variance != 0  # but one that is not known leaves the sum so
+    )
     return sum(variances) ** 2 / loss if loss > 0 else math.inf

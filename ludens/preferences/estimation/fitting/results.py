@@ -153,8 +153,7 @@ class Fit(Shown):
 
     def freedom(self, kind: ErrorKind = "cluster", name: str | None = None) -> float:
         """Return the degrees of freedom of t: clusters less one for clustered errors, Satterthwaite's of a
-        parameter for ``"cr2"`` (the fewest of all without a name, which errs on the side of caution), else
-        infinite.
+        parameter for ``"cr2"`` (the fewest of all without a name), else infinite.
         """
         if kind == "cr2" and self.freedoms is not None:
             if name is not None:
