@@ -36,11 +36,11 @@ from ludens.training.alignment.stages import questions_open
 
 MODEL = "local/smollm2-135m"
 SIZES = Sizes(
-    held_out=64, others=16, thinking=0, periods=16, studies=(2,), compared=False, greedy=False, carry=16,
-    repeated=4, matches=1,
+    held_out=32, others=8, thinking=0, periods=8, studies=(2,), compared=False, greedy=False, carry=8,
+    repeated=3, matches=1,
 )  # fmt: skip
 """Without the base and the persona, which the alignment by the preset asks."""
-SMALLER = replace(SIZES, others=8, carry=8, periods=10, repeated=0)
+SMALLER = replace(SIZES, repeated=0)
 EVERYTHING = ("games", "av", "pricing")
 TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -73,8 +73,7 @@ class Entry:
         settings = {"sizes": SIZES, **TRAININGS[self.training]}
         to = "moralis" if self.kappa else "economicus"
         return make_plan(
-            MODEL, to, kappa=self.kappa or None, seed=self.seed, processes=self.processes, batched=True,
-            **settings,
+            MODEL, to, kappa=self.kappa or None, seed=self.seed, processes=self.processes, **settings,
         )  # fmt: skip
 
 
