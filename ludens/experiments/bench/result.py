@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
@@ -29,7 +29,7 @@ class BenchResult(RunResult):
 
     models: tuple[str, ...]
     measures: tuple[Measures, ...]
-    over_settings: Mapping[str, Reliability]
+    over_settings: Mapping[str, Reliability] = field(default_factory=dict)
 
     @property
     def differences(self) -> tuple[PolicyDifference, ...]:
