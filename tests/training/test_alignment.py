@@ -18,7 +18,7 @@ from ludens.experiments.play.study import PlayConfig, PlayStudy
 from ludens.experiments.runs.budget import Budget, BudgetSpentError
 from ludens.experiments.study.engine import complete
 from ludens.training import DataSet, Payoffs
-from ludens.training.alignment import Plan, Sizes, align, load_result, make_plan, read_plan
+from ludens.training.alignment import Plan, Sizes, align, figures, load_result, make_plan, read_plan
 from ludens.training.alignment.allowance import Allowance
 from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import QUICK, SMALL, AlignmentError, open_folder
@@ -29,7 +29,7 @@ from ludens.training.alignment.terminal import print_result
 from ludens.training.evaluation.exam import PolicyUnderTest, examine
 from ludens.training.evaluation.repeated import draw_matches, play_repeatedly
 from ludens.training.evaluation.sets import TAUGHT
-from ludens.training.evaluation.transfer import ask_dilemmas, play_market
+from ludens.training.evaluation.transfer import PAIRS, ask_dilemmas, play_market
 from tests.experiments.test_resume import by_prompt
 from tests.loopback import Loopback
 
@@ -112,6 +112,14 @@ def test_known_players_come_out_as_they_are(written):
     assert persisting[TUNED] == 1
     assert persisting[BASE_DIRECT] == pytest.approx(0.5)
     assert found.markets["after"].prices == pytest.approx([found.markets["after"].nash] * 6)
+
+
+def test_prices_in_markets_of_tables_are_drawn_beside_the_oracles(written):
+    path = written.markets["after"]
+    names = ("before", "after", *(f"table, {pair}" for pair in PAIRS))
+    drawn = figures.prices(replace(written, markets=dict.fromkeys(names, path)))
+    lines = drawn.axes[0].get_legend().get_texts()
+    assert len({line.get_text() for line in lines}) == 6
 
 
 def test_the_page_is_one_file_that_asks_nothing_of_the_network(folder, written):

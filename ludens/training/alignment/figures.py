@@ -28,6 +28,16 @@ COLOURS: Mapping[str, str] = {
     GREEDY: "#e69f00",
 }
 _MARKERS = {BASE: "v", BASE_DIRECT: "o", PERSONA: "^", PERSONA_DIRECT: "s", TUNED: "D", GREEDY: "P"}
+_DASHED, _DOTTED = (0, (4, 2)), (0, (1, 1.5))
+_MARKETS: Mapping[str, tuple[str, str, str, Any]] = {
+    "before": ("base", COLOURS[BASE_DIRECT], _MARKERS[BASE_DIRECT], "-"),
+    "after": ("tuned", COLOURS[TUNED], _MARKERS[TUNED], "-"),
+    "table, itself": ("tuned, as tables, against itself", COLOURS[TUNED], "", _DASHED),
+    "table, myopic": ("tuned, as tables, against a myopic firm", COLOURS[TUNED], "", _DOTTED),
+    "table, oracle-itself": ("oracle against itself", MUTED, "", _DASHED),
+    "table, oracle-myopic": ("oracle against a myopic firm", MUTED, "", _DOTTED),
+}
+"""What a market is called in the picture, with its colour, marker and dashes."""
 _WIDTH = 8.6
 _MOST_DROP = 12.0
 
@@ -113,10 +123,11 @@ def kappas(result: AlignmentResult) -> Figure | None:
 
 
 def prices(result: AlignmentResult) -> Figure | None:
-    """Draw the model's prices before and after, with the Nash and the joint-profit price."""
+    """Draw the model's prices before and after, and in markets of tables beside its oracle's, with the Nash
+    and the joint-profit price.
+    """
     if not any(path.prices for path in result.markets.values()):
         return None
-    named = {"before": (BASE_DIRECT, "base"), "after": (TUNED, "tuned")}
     first = next(iter(result.markets.values()))
     with drawing.new_figure(_WIDTH, 3.0) as figure:
         axes = figure.subplots()
@@ -128,19 +139,22 @@ def prices(result: AlignmentResult) -> Figure | None:
                 fontsize=7.5, color=MUTED, ha="right", annotation_clip=False,
             )  # fmt: skip
         for when, path in result.markets.items():
-            policy, name = named[when]
+            name, colour, marker, dashes = _MARKETS[when]
             periods = range(1, len(path.prices) + 1)
-            look: Any = {"color": COLOURS[policy], "marker": _MARKERS[policy], "markersize": 3.6}
+            look: Any = {"color": colour, "marker": marker, "markersize": 3.6, "linestyle": dashes}
             axes.plot(periods, np.minimum(path.prices, top * 1.02), linewidth=1.6, label=name, **look)
             if path.status == "aborted":
-                axes.plot(len(path.prices) + 1, path.nash, marker="x", color=COLOURS[policy], markersize=8)
+                axes.plot(len(path.prices) + 1, path.nash, marker="x", color=colour, markersize=8)
         axes.set_ylim(0, top * 1.05)
         axes.set_xlim(0.5, max(path.periods for path in result.markets.values()) + 0.7)
         axes.set_xlabel("period", fontsize=8, color=MUTED)
         axes.set_ylabel("price", fontsize=8, color=MUTED)
         drawing.quiet(axes)
-        axes.legend(loc="upper left", frameon=False, fontsize=8, ncols=2, bbox_to_anchor=(0, 1.14))
-        drawing.margins(figure, 0.6, 0.35, 0.48)
+        down = -(-len(result.markets) // 2)
+        axes.legend(
+            loc="lower left", frameon=False, fontsize=8, ncols=2, bbox_to_anchor=(0, 1.0), borderaxespad=0.2
+        )
+        drawing.margins(figure, 0.6, 0.17 + 0.18 * down, 0.48)
     return figure
 
 
