@@ -126,8 +126,9 @@ def _kappa(found: Estimate | None) -> str:
 
 
 def scores_of(found: Group, who: str, of: str) -> list[Score]:
-    """Return the scores of one policy on one set, seed by seed."""
-    return [score for result in found if (score := result.score(who, of)) is not None]
+    """Return the scores of one policy on one set, seed by seed, without those of questions not asked yet."""
+    scores = [result.score(who, of) for result in found]
+    return [score for score in scores if score is not None and score.answered]
 
 
 def right(found: Group, who: str, of: str) -> str:

@@ -69,7 +69,8 @@ def said(text: object, least: int, most: int) -> str:
         if least <= len(shown.strip()) and len(shown) <= most:
             return shown
     given = f"{len(text)} characters" if isinstance(text, str) and len(text) > most else repr(text)
-    raise UsageError(f"A message is a text of {least} to {most} characters; got {given}.")
+    length = f"{least} to {most}" if least else f"at most {most}"
+    raise UsageError(f"A message is a text of {length} characters; got {given}.")
 
 
 def entries(value: object) -> list[Any] | None:

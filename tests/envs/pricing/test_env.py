@@ -172,8 +172,9 @@ def test_messages_are_read_before_the_next_price():
     assert env.turn("firm_1").facts["messages"] == (("firm_0", "hello"),)
     with pytest.raises(UsageError, match="at most 5 characters"):
         env.say("firm_0", "hello!")
+    env.say("firm_1", "h\x1b\u202ei")
     env.step({"firm_0": 1, "firm_1": 1})
-    assert env.turn("firm_0").facts["messages"] == ()
+    assert env.turn("firm_0").facts["messages"] == (("firm_1", "h  i"),)
     silent = BertrandEnv()
     silent.reset()
     with pytest.raises(UsageError, match="no message channel"):
