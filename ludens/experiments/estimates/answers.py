@@ -355,13 +355,10 @@ def _played(
         belief = _assumed(game, beliefs)
         assert belief is not None  # nobody states beliefs in a run of play
         columns = game.information_set(record.node).columns
-        shares = answer.probabilities
-        exact = exact and shares is not None
-        if shares is None:
-            shares = tuple(float(place == answer.action) for place in range(len(record.options)))
+        exact = exact and answer.probabilities is not None
         seen += [
             Seen(game, belief, columns.start + place, part, f"episode {record.episode}")
-            for place, part in enumerate(shares)
+            for place, part in enumerate(_known_shares(answer, len(record.options)))
             if part > 0
         ]
     records = [record for record, _ in chosen]
@@ -378,6 +375,13 @@ def _played(
         left_out,
         "episode",
     )
+
+
+def _known_shares(answer: Decision, options: int) -> tuple[float, ...]:
+    """Return the probabilities of an answer's options; 1 of what was chosen where they are not known."""
+    if answer.probabilities is not None:
+        return tuple(answer.probabilities)
+    return tuple(float(place == answer.action) for place in range(options))
 
 
 def _stages(env: Any, decisions: Sequence[DecisionRecord], seed: int) -> list[StageGame]:
@@ -401,10 +405,8 @@ def _plans(chosen: Sequence[tuple[DecisionRecord, AnyGame | None]]) -> tuple[tup
         answer = record.decision
         if not isinstance(game, StageGame) or not isinstance(answer, Decision) or answer.status != "valid":
             continue
-        shares = answer.probabilities
-        if shares is None:
-            shares = tuple(float(place == answer.action) for place in range(len(record.options)))
-        counts.setdefault(game, np.zeros(game.width))[game.information_set(record.node).columns] += shares
+        columns = game.information_set(record.node).columns
+        counts.setdefault(game, np.zeros(game.width))[columns] += _known_shares(answer, len(record.options))
     plans = []
     for game, total in counts.items():
         plan = selfish_play(game).copy()
