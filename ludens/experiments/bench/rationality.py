@@ -107,7 +107,8 @@ def remarks_on(policy: str, measured: Rationality) -> Iterator[str]:
     moved = [share for share in found.factors.values() if share is not None]
     if found.question is not None and moved and sum(moved) > max(found.question, 0.0):
         words = " and ".join(FACTORS[factor] for factor in found.factors)
-        yield f"{name}: {words} move its answers more than the games do."
+        verb = "move" if len(found.factors) > 1 else "moves"
+        yield f"{name}: {words} {verb} its answers more than the games do."
     explained = measured.rationalised
     if explained.value is not None and explained.value < _LOW_EXPLAINED:
         yield (
