@@ -11,6 +11,7 @@ import numpy as np
 
 from ludens.display.svg import MUTED
 from ludens.envs import LIBRARY, AnyGame, find_game
+from ludens.envs.strategic.mechanisms.families import WITH
 from ludens.experiments.report import drawing
 from ludens.experiments.report.names import PREFERENCES, oracle_name
 
@@ -180,8 +181,8 @@ def _agreement_panels(
 
 
 def _column_name(protocol: str) -> str:
-    """Return a protocol's name without that of its family, which stands above."""
-    return protocol.removeprefix(f"{find_game(protocol).name} ")
+    """Return a protocol's name without its family, mechanism and stage, which stand above."""
+    return protocol.removeprefix(f"{find_game(protocol).name} ").partition(WITH)[0]
 
 
 def _title(node: str, option: str) -> str:
