@@ -153,17 +153,13 @@ def find_game(protocol: str) -> AnyGame:
         return _designed[protocol]
     if protocol not in _games:
         load_games()
-    if protocol not in _games and (game := _mechanical_game(protocol)) is not None:
-        return game
-    if protocol not in _games and (own := _numbered_game(protocol)) is not None:
-        return own
-    if protocol not in _games:
-        raise UnknownGameError(
-            f"There is no protocol {protocol!r} here: install the package that brings its game, or "
-            "load the file "
-            f"that registers it; there are {', '.join(_games)}."
-        )
-    return _games[protocol]
+    for known in (_games.get, _mechanical_game, _numbered_game):
+        if (game := known(protocol)) is not None:
+            return game
+    raise UnknownGameError(
+        f"There is no protocol {protocol!r} here: install the package that brings its game, or load the file "
+        f"that registers it; there are {', '.join(_games)}."
+    )
 
 
 def is_protocol(name: str) -> bool:
@@ -257,13 +253,12 @@ def later_questions(game: AnyGame) -> Mapping[str, StageQuestion]:
     }
 
 
-def _mechanical_game(protocol: str) -> StrategicGame | None:
+def _mechanical_game(protocol: str) -> AnyGame | None:
     """Return the published game with a mechanism of that name; None where there is none."""
     base, _, rest = protocol.partition(WITH)
     mechanism = rest.partition(STAGE)[0]
     family = _mechanical_family(base, mechanism)
-    known = family is not None and protocol in family.protocols
-    return _derived_game(_games[base].name, mechanism, protocol) if known else None
+    return None if family is None or protocol not in family.protocols else _game_of(family.name, protocol)
 
 
 def _mechanical_family(protocol: str, mechanism: str) -> StrategicFamily | None:
@@ -288,11 +283,6 @@ def _derived(base: str, mechanism: str) -> StrategicFamily:
     family = _library[base]
     assert isinstance(family, StrategicFamily)
     return with_mechanism(family, mechanism)
-
-
-@cache
-def _derived_game(base: str, mechanism: str, protocol: str) -> StrategicGame:
-    return _derived(base, mechanism).game(protocol)
 
 
 def protocols() -> tuple[str, ...]:

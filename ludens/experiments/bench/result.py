@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ludens.experiments.bench.metrics import Measures, measure
@@ -32,6 +33,12 @@ class BenchResult(RunResult):
     over_settings: Mapping[str, Reliability] = field(default_factory=dict)
 
     @property
+    def reliabilities(self) -> Mapping[str, Reliability]:
+        """How far answers repeat and what moves them: of every policy, then over the settings of models."""
+        each = {found.policy: found.rationality.reliability for found in self.measures}
+        return {**each, **self.over_settings}
+
+    @cached_property
     def differences(self) -> tuple[PolicyDifference, ...]:
         """The differences between the preferences of the models under test, under uniform beliefs and under
         their own where they were asked.

@@ -58,19 +58,20 @@ def tables(result: BenchResult) -> list[Table]:
     return [*found, _consistency(result), *answered, _costs(result), *known]
 
 
-def _table(
+def policy_table(
     result: BenchResult,
     title: str,
     caption: str,
-    headers: Sequence[Header],
+    headers: Sequence[str | Header],
     rows: Sequence[Sequence[Cell]],
     *,
+    corner: str = "policy",
     further: Sequence[str] = (),
 ) -> Table:
     """Return a table with a row for each policy, and further ones for `further` models."""
     names = [*(policy_name(each.policy) for each in result.measures), *further]
     tested = [*(each.policy in result.models for each in result.measures), *(True for _ in further)]
-    return Table.of(title, caption, headers, zip(names, rows, strict=True), corner="policy", tested=tested)
+    return Table.of(title, caption, headers, zip(names, rows, strict=True), corner=corner, tested=tested)
 
 
 def _of_shares(
@@ -84,7 +85,7 @@ def _of_shares(
         masses = [share(each.answer_mass) for each in result.measures]
         rows = [[*row, mass] for row, mass in zip(rows, masses, strict=True)]
         caption += " Answer mass: how much of a model's probability the shares rest on, in per cent."
-    return _table(result, title, caption, headers, rows)
+    return policy_table(result, title, caption, headers, rows)
 
 
 def _summary(result: BenchResult) -> Table:
@@ -141,7 +142,9 @@ def _sensitivities(result: BenchResult) -> list[Table]:
             pairs = [(entry.temptation, entry.risk) if entry else (None, None) for entry in entries]
             rows.append([measured(slope, scale=100) for pair in pairs for slope in pair])
         if any(cell.text != DASH for row in rows for cell in row):
-            found.append(_table(result, f"Incentive sensitivity: {family.title}", caption, headers, rows))
+            found.append(
+                policy_table(result, f"Incentive sensitivity: {family.title}", caption, headers, rows)
+            )
     return found
 
 
@@ -165,21 +168,19 @@ def _oracles(result: BenchResult, beliefs: Beliefs) -> Table:
 
 
 def _rationality(result: BenchResult) -> Table:
-    measures = {each.policy: each.rationality for each in result.measures}
-    repeating = [*(each.reliability for each in measures.values()), *result.over_settings.values()]
-    parts = {name: None for each in repeating for name in variance_shares(each)}
+    parts = {name: None for each in result.reliabilities.values() for name in variance_shares(each)}
     headers = [("", "test–retest"), *(("share of variance", name) for name in parts), ("", "explained")]
-    rows = []
-    for found in repeating:
-        shares = variance_shares(found)
-        row = [measured(found.icc, digits=2)]
-        rows.append(
-            [*row, *(Cell(DASH if (part := shares.get(n)) is None else percent(part)) for n in parts)]
+    explained = {
+        each.policy: replace(
+            share(each.rationality.rationalised), hint=" ".join(remarks_on(each.policy, each.rationality))
         )
-    for row, (policy, each) in zip(rows, measures.items(), strict=False):
-        row.append(replace(share(each.rationalised), hint=" ".join(remarks_on(policy, each))))
-    for row in rows[len(measures) :]:
-        row.append(Cell(DASH))
+        for each in result.measures
+    }
+    rows = []
+    for policy, found in result.reliabilities.items():
+        shares = variance_shares(found)
+        row = [Cell(DASH if shares.get(name) is None else percent(shares[name])) for name in parts]
+        rows.append([measured(found.icc, digits=2), *row, explained.get(policy, Cell(DASH))])
     caption = (
         "Read this before the preferences. Test–retest: the intra-class correlation of two answers to one "
         "question in one wording (1: the same again, 0: like answers to two different questions). Shares of "
@@ -188,7 +189,7 @@ def _rationality(result: BenchResult) -> Table:
         "add together, and what repetition leaves; small negative ones are chance. Explained: the games, in "
         "per cent, whose most frequent strategies one vector (α, β, κ) makes optimal under uniform beliefs."
     )
-    return _table(result, "Rationality", caption, headers, rows, further=list(result.over_settings))
+    return policy_table(result, "Rationality", caption, headers, rows, further=list(result.over_settings))
 
 
 def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
@@ -222,7 +223,7 @@ def _preferences(result: BenchResult, beliefs: Beliefs) -> Table:
         "probabilities have no sampling error: there it says how far the model misses them or, without "
         f"noise, is the range that explains all choices. {_without_people()}"
     )
-    return _table(result, f"Revealed preferences, {whose}", caption, headers, rows)
+    return policy_table(result, f"Revealed preferences, {whose}", caption, headers, rows)
 
 
 def _by_beliefs(result: BenchResult) -> Table | None:
@@ -343,7 +344,7 @@ def _reading(result: BenchResult) -> Table:
         "read from log-probabilities; the lower it is, the more its choices were forced. Low mass: below "
         f"{percent(MIN_ANSWER_MASS)} per cent, which is no choice."
     )
-    return _table(result, "Unreadable, refused and forced", caption, headers, rows)
+    return policy_table(result, "Unreadable, refused and forced", caption, headers, rows)
 
 
 def _costs(result: BenchResult) -> Table:
@@ -353,7 +354,7 @@ def _costs(result: BenchResult) -> Table:
         f"whole run took {result.manifest['seconds']:.0f} seconds."
     )
     rows = [cost_cells(found.costs) for found in result.measures]
-    return _table(result, "Cost", caption, [("", name) for name in COST_HEADERS], rows)
+    return policy_table(result, "Cost", caption, [("", name) for name in COST_HEADERS], rows)
 
 
 def _framings(result: BenchResult) -> list[str]:

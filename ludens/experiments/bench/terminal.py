@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ludens.display.table import Cell, Table
 from ludens.experiments.bench.rationality import remarks_on, variance_shares
+from ludens.experiments.bench.tables import policy_table
 from ludens.experiments.measures.intervals import Estimate
 from ludens.experiments.report.answering import remarks
 from ludens.experiments.report.cells import share
@@ -95,16 +96,14 @@ def print_rationality(result: BenchResult, console: Console) -> None:
     """Print whether answers repeat, what moves them and what preferences explain, and what that means for
     estimates.
     """
-    measures = [each.rationality for each in result.measures]
-    repeating = [*(each.reliability for each in measures), *result.over_settings.values()]
-    parts = {name: None for each in repeating for name in variance_shares(each)}
+    parts = {name: None for each in result.reliabilities.values() for name in variance_shares(each)}
     headers = ["test–\nretest", *(_SHORT.get(name, name) for name in parts), "ex-\nplained"]
-    explained = [*(each.rationalised.value for each in measures), *(None for _ in result.over_settings)]
+    explained = {each.policy: each.rationality.rationalised.value for each in result.measures}
     rows = []
-    for found, last in zip(repeating, explained, strict=True):
+    for policy, found in result.reliabilities.items():
         shares = variance_shares(found)
         row = [Cell(number(found.icc.value, 2)), *(Cell(percent(shares.get(name))) for name in parts)]
-        rows.append([*row, Cell(percent(last))])
+        rows.append([*row, Cell(percent(explained.get(policy)))])
     _print(result, "rationality", headers, rows, console, further=list(result.over_settings))
     say(console, _RATIONALITY, "dim")
     for each in result.measures:
@@ -163,10 +162,8 @@ def _print(
     *,
     further: Sequence[str] = (),
 ) -> None:
-    names = [*(policy_name(each.policy) for each in result.measures), *further]
-    tested = [*(each.policy in result.models for each in result.measures), *(True for _ in further)]
-    named = zip(names, rows, strict=True)
-    print_table(Table.of("", "", headers, named, corner=corner, tested=tested), console, names=27)
+    table = policy_table(result, "", "", headers, rows, corner=corner, further=further)
+    print_table(table, console, names=27)
 
 
 def _digits(estimate: Estimate, digits: int) -> int:

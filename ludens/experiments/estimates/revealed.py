@@ -160,7 +160,9 @@ def reveal(
             )
             whole = found.model
             if share is not None:
-                lapses = {FIRST.name: _share_of(share, choices) if ratios else _by_errors(share)[FIRST.name]}
+                lapses = {
+                    FIRST.name: _share_of(share, choices) if ratios else _by_errors(share)[0][FIRST.name]
+                }
         if not ratios:
             return _of_errors(answers, beliefs, chosen, found, lapses)
         steps = dict(zip(found.names, found.standard_errors("hessian").tolist(), strict=True))
@@ -239,29 +241,24 @@ def _share_of(fit: Fit, choices: Choices) -> Estimate:
     return _estimate(fit, place, reason_of(fit), found.get(FIRST.name), METHOD)
 
 
-def _by_errors(fit: Fit) -> dict[str, Estimate]:
-    """Return the parameters of a fit with the intervals of clustered errors."""
-    reason = reason_of(fit)
-    return {
-        name: _estimate(fit, place, reason, region, "clustered t")
-        for place, (name, region) in enumerate(_regions_of_errors(fit).items())
-    }
-
-
-def _regions_of_errors(fit: Fit) -> dict[str, Region | None]:
+def _by_errors(fit: Fit) -> tuple[dict[str, Estimate], dict[str, Region]]:
+    """Return the parameters of a fit with the intervals of clustered errors, and these intervals."""
     from ludens.preferences.estimation.fitting.regions import Region
 
-    return {
-        row.name: Region(row.low, row.high, row.p) if math.isfinite(row.low) else None for row in fit.table()
+    reason = reason_of(fit)
+    ranges = {row.name: Region(row.low, row.high, row.p) for row in fit.table() if math.isfinite(row.low)}
+    estimates = {
+        name: _estimate(fit, place, reason, ranges.get(name), "clustered t")
+        for place, name in enumerate(fit.names)
     }
+    return estimates, ranges
 
 
 def _of_errors(
     answers: PolicyAnswers, beliefs: Beliefs, model: Model, fit: Fit, lapses: Mapping[str, Estimate]
 ) -> Revealed:
     """Return a fit as what was revealed, with the intervals of clustered errors."""
-    ranges = {name: region for name, region in _regions_of_errors(fit).items() if region is not None}
-    estimates = _by_errors(fit)
+    estimates, ranges = _by_errors(fit)
     weights = {name: estimates[name] for name in model.names}
     return Revealed(
         answers.policy,
