@@ -36,7 +36,7 @@ from ludens.training.alignment.stages import questions_open
 
 MODEL = "local/smollm2-135m"
 SIZES = Sizes(
-    held_out=32, others=8, thinking=0, periods=8, studies=(2,), compared=False, greedy=False, carry=8,
+    held_out=64, others=32, thinking=0, periods=8, studies=(2,), compared=False, greedy=False, carry=32,
     repeated=3, matches=1,
 )  # fmt: skip
 """Without the base and the persona, which the alignment by the preset asks."""
@@ -44,13 +44,15 @@ SMALLER = replace(SIZES, repeated=0)
 EVERYTHING = ("games", "av", "pricing")
 TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "all": {"examples": 512, "domains": EVERYTHING, "surfaces": 300, "replay": 1.0},
+        "all": {"domains": EVERYTHING, "surfaces": 300, "replay": 1.0},
         "games": {"examples": 256, "domains": ("games",), "surfaces": 300, "replay": 1.0, "sizes": SMALLER},
         "quick": QUICK,
         "free": {**QUICK, "replay": 0.0, "sizes": replace(QUICK["sizes"], compared=False)},
     }
 )
 """Kinds of training: all domains, games alone, the preset, and the preset without replay."""
+EXAMPLES: Mapping[str, int] = MappingProxyType({"economicus": 1280, "moralis": 960})
+"""As many of all domains as an hour of one core allows; rationales of homo moralis are longer."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Entry:
         """The plan of the alignment."""
         settings = {"sizes": SIZES, **TRAININGS[self.training]}
         to = "moralis" if self.kappa else "economicus"
+        if self.training == "all":
+            settings["examples"] = EXAMPLES[to]
         return make_plan(
             MODEL, to, kappa=self.kappa or None, seed=self.seed, processes=self.processes, **settings,
         )  # fmt: skip

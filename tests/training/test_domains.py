@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from typer.testing import CliRunner
@@ -95,6 +96,19 @@ def case_weights(example, kappa):
     return weights_of(kappa)
 
 
+def expected_line(example, weights):
+    """Return the line on what is rated, and by which columns, as the words of the question have it."""
+    columns = {(0, 0): "neither", (1, 0): "alone", (0, 1): "all", (1, 1): "both"}
+    counts = columns[min(weights.alone, 1), min(weights.together, 1)]
+    acts = {"swerve": "swerve", "stay on course": "stay"}
+    text = example.prompt[1]["content"]
+    if example.asks == "allocation":
+        found = re.findall(r"^([AB]): cars that (swerve|stay on course)", text, re.MULTILINE)
+        return f"{', '.join(f'{label} {acts[act]}' for label, act in found)} by {counts}"
+    asked = re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text)
+    return f"{acts[asked[0]]} by {counts}"
+
+
 def shown_rows(example):
     """Return label, own and common number of each row as the text of a prompt shows them."""
     how = surface(example.framing)
@@ -130,6 +144,9 @@ def test_rationales_can_be_checked_line_by_line(made):
         *lines, _ = example.completion.splitlines()
         if example.asks == "allocation":
             lines = lines[:-1]
+        if example.asks != "choice":
+            said, lines = lines[0], lines[1:]
+            assert said == expected_line(example, weights)
         read = Checked(lines, weights)
         rows = shown_rows(example) if is_table(example.framing) else read.rows
         assert len(rows) >= 2
@@ -221,7 +238,11 @@ def test_splits_share_no_case_and_none_is_reserved(made):
 def test_domains_and_answers_are_balanced_and_the_card_says_what_labels_them(made, tmp_path):
     kappa, data = made
     counts = [sum(example.domain == domain for example in data.train) for domain in ALL]
-    assert counts == [60, 60, 60]
+    assert counts == [90, 60, 30]
+    kinds = Counter((e.family, e.asks) for e in data.train if e.domain == "av")
+    assert set(kinds.values()) == {15}
+    ratings = Counter(e.answer for e in data.train if e.asks == "rating")
+    assert max(ratings.values()) - min(ratings.values()) <= 1
     acts = [e.optimal[0] for e in data.train if e.family == "av_dilemma" and e.node == "act"]
     assert set(acts) == ({"stay", "swerve"} if kappa else {"stay"})
     settings = data.card.settings

@@ -142,7 +142,7 @@ class Plan:
         reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
         paraphrases: whether to train on five paraphrases of the neutral framing besides the framing itself;
             two more are held out in any case.
-        domains: what is trained on: ``"games"``, ``"av"``, ``"pricing"``, in equal parts.
+        domains: what is trained on: ``"games"``, ``"av"``, ``"pricing"``, see `ludens.training.build_dataset`.
         surfaces: number of surfaces of the table and of the neutral wording to train on, which take the place
             of the paraphrases; 0 for none. Domains other than games are trained as tables in any case.
         replay: weight of the divergence from the base on plain text (`ludens.training.tuning.replay`).

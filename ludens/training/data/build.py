@@ -9,6 +9,7 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -62,6 +63,10 @@ FEWEST_GAMES = 512
 """Least number of games drawn per family, if the range allows; labels are balanced by choosing among them."""
 FEWEST_ALONE = 96
 """The same for families whose games are not solved together."""
+PARTS: Mapping[str, int] = MappingProxyType({"games": 3, "av": 2, "pricing": 1})
+"""How a data set of several domains is divided: by the number of wordings that each has, since the table,
+which all of them have, is learnt in any of them. Our choice.
+"""
 _TOGETHER = 64  # examples written together
 
 
@@ -111,9 +116,9 @@ def build_dataset(
         near: largest share of turns near indifference among each kind of turn, in [0, 1].
         near_margin: largest margin near indifference, as a share of the payoff scale; at least 0.
         phrasings: number of phrasings of the reasoning, at least 1.
-        domains: ``"games"``, ``"av"`` (dilemmas and the adoption game) and ``"pricing"``, each with an equal
-            share of the examples. The last two need α = β = 0, and believe that rivals keep their last prices
-            and other cars their programs.
+        domains: ``"games"``, ``"av"`` (dilemmas and the adoption game) and ``"pricing"``, which share the
+            examples as 3 : 2 : 1 (`PARTS`). The last two need α = β = 0, and believe that rivals keep their
+            last prices and other cars their programs.
         surfaces: number of surfaces that are drawn for the framings ``table`` and ``varied``; 0 for the plain
             ones alone.
         universalisation: how homo moralis universalises in dilemmas, see `ludens.preferences.av.dilemma`.
@@ -178,7 +183,7 @@ def build_dataset(
         )
         for area in others
     ]
-    parts = {name: _shared(count, len(areas)) for name, count in wanted.items()}
+    parts = {name: _shared(count, [PARTS[area] for area in areas]) for name, count in wanted.items()}
     plans: dict[str, list[Planned]] = {name: [] for name in wanted}
     with _uncollected():
         for place, area in enumerate(areas):
@@ -260,9 +265,10 @@ def _settings_of_domains(areas: tuple[str, ...], surfaces: int, sides: str) -> d
     return found
 
 
-def _shared(count: int, parts: int) -> list[int]:
-    """Divide a number into parts that differ by at most one, the first ones being larger."""
-    return [count // parts + (place < count % parts) for place in range(parts)]
+def _shared(count: int, parts: Sequence[int]) -> list[int]:
+    """Divide a number in proportion to parts, each rounded so that the sum is kept."""
+    ends = [round(count * end / sum(parts)) for end in itertools.accumulate(parts)]
+    return [end - begin for begin, end in itertools.pairwise([0, *ends])]
 
 
 def _mixed(examples: Sequence[Example], seed: int) -> list[Example]:

@@ -93,16 +93,15 @@ class CasePlanner:
         return {name: self._planned(pools[name], count, rng) for name, count in wanted.items()}
 
     def _planned(self, pool: Sequence[Case], count: int, rng: np.random.Generator) -> list[PlannedCase]:
-        """Plan examples with every question and answer as equally often as the pool allows."""
+        """Plan examples with equal shares of kinds of answers, of answers, and of questions."""
         if not count:
             return []
-        strata: dict[tuple[object, ...], dict[tuple[object, ...], list[Case]]] = {}
-        for case in pool:
-            strata.setdefault((case.family, case.node), {}).setdefault(case.answer, []).append(case)
-        chosen: list[Case] = []
-        for kinds, quota in zip(strata.values(), even(count, len(strata), rng), strict=True):
-            for cases, part in zip(kinds.values(), even(quota, len(kinds), rng), strict=True):
-                chosen += itertools.islice(itertools.cycle(cases), part)
+        levels: Sequence[Callable[[Case], object]] = (
+            lambda case: (case.family, case.asks),
+            lambda case: case.answer,
+            lambda case: case.node,
+        )
+        chosen = _balanced(pool, count, levels, rng)
         planned = []
         for number, place in enumerate(rng.permutation(len(chosen)).tolist()):
             case = chosen[place]
@@ -111,6 +110,22 @@ class CasePlanner:
             order = number // len(framings) if case.reorders else 0
             planned.append(PlannedCase(case, framing, order, drawn_place(len(case.best), rng)))
         return planned
+
+
+def _balanced(
+    pool: Sequence[Case], count: int, levels: Sequence[Callable[[Case], object]], rng: np.random.Generator
+) -> list[Case]:
+    """Choose cases with equal shares of the groups of the first level, within each of those of the second,
+    and so on; cases are used again where there are too few.
+    """
+    if not levels:
+        return list(itertools.islice(itertools.cycle(pool), count))
+    first, *others = levels
+    groups: dict[object, list[Case]] = {}
+    for case in pool:
+        groups.setdefault(first(case), []).append(case)
+    shares = zip(groups.values(), even(count, len(groups), rng), strict=True)
+    return [case for group, share in shares for case in _balanced(group, share, others, rng)]
 
 
 def even(count: int, parts: int, rng: np.random.Generator) -> list[int]:

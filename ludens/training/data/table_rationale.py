@@ -10,7 +10,14 @@ shown, and goes down the rows with the largest value so far:
 
 A weight above 1 multiplies first (``3*34=102, 102+27=129``). With κ = 0, or where the question weighs one
 column alone, nothing has to be added, and the rationale compares at once. In a wording without a table the
-rationale begins with the rows (``A 2 2``). Comparisons copy both numbers with their labels before the larger
+rationale begins with the rows (``A 2 2``). Where points are asked for, a line before all others says what
+they are given to and which of the columns count, since both follow from the question alone:
+
+    swerve by all
+    3 stay, 7 swerve: 7 swerve
+    Rating: 100
+
+Comparisons copy both numbers with their labels before the larger
 one is copied again, since small models decide badly and copy well (see
 `ludens.training.data.completions`).
 """
@@ -54,6 +61,17 @@ def table_rationale(
                 best, top, tied = label, value, False
             lines.append(f"{both}: {top} {best}")
     return lines, None if tied else best
+
+
+def question_line(rated: str, weights: Weights) -> str:
+    """Return the line that says what points are given to, and which of the columns count.
+
+    Args:
+        rated: the program that is rated, or those that share the points, with their labels.
+        weights: the weights of the two columns in this question.
+    """
+    columns = {(True, False): "alone", (False, True): "all", (True, True): "both"}
+    return f"{rated} by {columns.get((bool(weights.alone), bool(weights.together)), 'neither')}"
 
 
 def _sums(alone: int, together: int, weights: Weights) -> tuple[str, int]:

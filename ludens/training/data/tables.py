@@ -18,7 +18,7 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.preferences.consequences import Consequences, Weights
 from ludens.training.data.example import Asks, Domain, Example, Reasoning
-from ludens.training.data.table_rationale import table_rationale
+from ludens.training.data.table_rationale import question_line, table_rationale
 
 POINTS = ("0", "50", "100")
 """The answers where points are asked for."""
@@ -157,6 +157,8 @@ def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
     lines: list[str] = []
     if reasoning != "none":
         lines, _ = table_rationale(rows, case.weights, tabulated=is_table(framing))
+        if case.asks != "choice":
+            lines.insert(0, question_line(_rated(case, order), case.weights))
     return Example(
         prompt=messages,
         completion="\n".join([*lines, ending]),
@@ -190,6 +192,16 @@ def _worth(options: tuple[str, ...], values: tuple[int, ...], unit: int) -> dict
 def _margin(worth: Mapping[str, float], best: frozenset[str]) -> float:
     others = [value for name, value in worth.items() if name not in best]
     return max(worth.values()) - max(others) if others else float("inf")
+
+
+def _rated(case: Case, order: int) -> str:
+    """Return what points are given to: the program that is rated, or both with their labels."""
+    acts = case.consequences.options
+    if case.asks == "rating":
+        return acts[case.rises]
+    return ", ".join(
+        f"{label} {acts[place]}" for label, place in zip(PROGRAMS, rotation(2, order), strict=True)
+    )
 
 
 def _ending(asks: Asks, answer: str, order: int, reasoning: Reasoning) -> str:
