@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.report.names import number, percent, share_range
 from ludens.training.alignment import AlignmentResult
 from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED
-from ludens.training.alignment.plan import QUICK
+from ludens.training.alignment.plan import QUICK, Plan
 from ludens.training.alignment.tables import kappa_text, needed
 from ludens.training.evaluation.scores import Score
 from ludens.training.evaluation.sets import CARRIED
@@ -35,6 +36,11 @@ _SHARES: Sequence[tuple[str, str, str]] = (
     ("prices as tables", "prices: table", "shown"),
 )
 """Rows of shares: their titles, their sets, and what is wanted."""
+EMBEDDED = "local/smollm2-135m"
+_FURTHER = (
+    *("families", "payoffs", "method", "epochs", "batch_size", "learning_rate", "reasoning", "paraphrases"),
+)
+"""Attributes of a plan that its title has where they are not the defaults."""
 _PAIRS = (("itself", "against itself"), ("myopic", "against a myopic firm"))
 
 
@@ -56,6 +62,12 @@ def title(result: AlignmentResult) -> str:
     more += [f"{plan.rounds} round{'s' * (plan.rounds > 1)}"] if plan.rounds else []
     more += [f"{plan.votes} votes"] if plan.votes > 1 else []
     more += ["held"] if plan.held else []
+    more += [plan.base] if plan.base != EMBEDDED else []
+    more += [
+        f"{each.name} {getattr(plan, each.name)}"
+        for each in fields(Plan)
+        if each.name in _FURTHER and getattr(plan, each.name) != each.default
+    ]
     name = f"{plan.preferences.name}: {plan.examples} of {', '.join([trained, *more])}"
     return f"{name} (--quick)" if preset else name
 

@@ -14,17 +14,27 @@ from ludens.cli import app
 from ludens.errors import LudensError, UsageError
 from ludens.experiments import Run
 from ludens.experiments.bench.study import bench
+from ludens.experiments.measures.intervals import wilson
 from ludens.experiments.play.study import PlayConfig, PlayStudy
 from ludens.experiments.runs.budget import Budget, BudgetSpentError
 from ludens.experiments.study.engine import complete
 from ludens.training import DataSet, Payoffs
-from ludens.training.alignment import Plan, Sizes, align, figures, load_result, make_plan, read_plan
+from ludens.training.alignment import (
+    Plan,
+    Sizes,
+    align,
+    figures,
+    load_result,
+    make_plan,
+    read_plan,
+    stages,
+)
 from ludens.training.alignment.allowance import Allowance
 from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import QUICK, SMALL, AlignmentError, open_folder
 from ludens.training.alignment.report import write_report
 from ludens.training.alignment.stages import data_of, policies_under_test, questions_of
-from ludens.training.alignment.tables import kappa_text
+from ludens.training.alignment.tables import kappa_text, needed
 from ludens.training.alignment.terminal import print_result
 from ludens.training.evaluation.exam import PolicyUnderTest, examine
 from ludens.training.evaluation.repeated import draw_matches, play_repeatedly
@@ -39,6 +49,34 @@ SIZES = Sizes(held_out=24, others=8, thinking=0, periods=6, studies=(2,), repeat
 
 def plan(**settings):
     return make_plan(EMBEDDED, "moralis", kappa=0.5, examples=128, sizes=SIZES, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"reasoning": "verse"}, "Reasoning is one of"),
+        ({"reasoning": "prose", "surfaces": 10}, "steps alone"),
+        ({"reasoning": "prose", "domains": ["av"]}, "steps alone"),
+        ({"reasoning": "prose", "families": ["public_goods"]}, "steps alone"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_there_is_a_folder(settings, message):
+    with pytest.raises(UsageError, match=message):
+        plan(**settings)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.95, 1.0])
+def test_as_many_questions_as_an_interval_of_ten_points_on_either_side_needs(share):
+    enough = needed(share, 8)
+    found, fewer = wilson(share * enough, enough), wilson(share * (enough - 1), enough - 1)
+    assert max(share - found.low, found.high - share) <= 0.1
+    assert max(share - fewer.low, fewer.high - share) > 0.1
+
+
+def test_all_held_out_questions_are_asked_where_domains_share_the_test_split():
+    wanted = plan(domains=["games", "av", "pricing"], surfaces=10)
+    asked = questions_of(wanted, stages._data_of(wanted))
+    assert sum(question.set == "held-out" for question in asked) == SIZES.held_out
 
 
 def stopping_at(last, begun):

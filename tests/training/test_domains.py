@@ -235,6 +235,17 @@ def test_splits_share_no_case_and_none_is_reserved(made):
     assert market_key(Market.symmetric(2, mu=0.3)) not in reserved_markets()
 
 
+def test_markets_that_differ_by_a_shift_of_qualities_and_outside_good_have_one_key():
+    published = Market.symmetric(2)
+    shifted = Market(
+        published.qualities + 0.2, published.costs, mu=published.mu, outside=published.outside + 0.2
+    )
+    prices = [[1.5, 1.7]]
+    assert shifted.quantities(prices) == pytest.approx(published.quantities(prices), rel=1e-12)
+    assert market_key(shifted) in reserved_markets()
+    assert market_key(Market.symmetric(2, outside=0.2)) not in reserved_markets()
+
+
 def test_domains_and_answers_are_balanced_and_the_card_says_what_labels_them(made, tmp_path):
     kappa, data = made
     counts = [sum(example.domain == domain for example in data.train) for domain in ALL]
@@ -282,6 +293,7 @@ def test_training_surfaces_end_below_those_for_measuring():
         ({"domains": ["av"], "framings": ["neutral"]}, "needs the framing table"),
         ({"domains": ["pricing"], "reasoning": "prose"}, "steps alone"),
         ({"domains": ["av"], "universalisation": "all"}, "universalises by"),
+        ({"framings": ["neutral", "table"], "belief": "equilibrium"}, "act at random"),
     ],
 )
 def test_what_a_domain_cannot_be_trained_in_is_refused(changes, message):

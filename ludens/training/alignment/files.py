@@ -39,6 +39,12 @@ class Files:
         """Return the folder of the model before a round, which the round trains further."""
         return self.folder / "rounds" / str(number)
 
+    def lessons(self, number: int) -> Path:
+        """Return the data set of what a round's model got wrong, and of as much that it got right; it exists
+        where there were enough errors.
+        """
+        return self.folder / "rounds" / f"{number}-data"
+
     @property
     def rounds(self) -> Path:
         """What each round asked and found, as JSON."""

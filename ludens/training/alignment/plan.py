@@ -21,6 +21,7 @@ from ludens.experiments.runs.seeds import check_seed
 from ludens.preferences import Preferences
 from ludens.preferences.consequences import check_selfish_or_moral
 from ludens.training.data.build import FRAMINGS, check_domains, check_surfaces, training_framings
+from ludens.training.data.example import check_reasoning
 from ludens.training.data.games import (
     Payoffs,
     Ranges,
@@ -29,6 +30,7 @@ from ludens.training.data.games import (
     ranges_of,
     taught_payoffs,
 )
+from ludens.training.data.values import check_plain
 from ludens.training.tuning.recipe import Device, Method, Recipe
 
 PLAN = "plan.json"
@@ -142,14 +144,16 @@ class Plan:
         reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
         paraphrases: whether to train on five paraphrases of the neutral framing besides the framing itself;
             two more are held out in any case.
-        domains: what is trained on: ``"games"``, ``"av"``, ``"pricing"``, see `ludens.training.build_dataset`.
+        domains: what is trained on: ``"games"``, ``"av"``, ``"pricing"`` (`ludens.training.build_dataset`).
         surfaces: number of surfaces of the table and of the neutral wording to train on, which take the place
             of the paraphrases; 0 for none. Domains other than games are trained as tables in any case.
         replay: weight of the divergence from the base on plain text (`ludens.training.tuning.replay`).
         rounds: how often the tuned model answers as many new turns as it was trained on, and is trained
             further on those that it got wrong (`ludens.training.tuning.rounds`).
-        votes: how often the tuned model is asked each sampled question, the most frequent answer counting.
-        held: whether the tuned model's answers are held to the labels on offer while they are written.
+        votes: how often the tuned model is asked each sampled question that asks for a choice or a price, the
+            most frequent answer counting.
+        held: whether the tuned model's choices, also of prices, are held to the labels on offer as they are
+            written.
         batched: whether the tuned model answers the exam and the protocols in Transformers, which writes many
             replies together and is several times as fast for long ones as the light engine. In the light
             engine a reply depends on its question and seed alone; in a batch, log-probabilities vary in the
@@ -303,6 +307,11 @@ def make_plan(
         for each in drawn or ():  # a range without a game is an error now, too
             draw_games(family, each, 1, np.random.default_rng(0))
     plan = Plan(base, preferences, None if families is None else tuple(families), drawn, **settings)
+    form = check_reasoning(plan.reasoning)
+    if "games" in plan.domains:
+        check_plain(find_families(families), form, plan.framings)
+    if plan.tabled and form == "prose":
+        raise UsageError("Tables have rationales in steps alone: reasoning='steps' or 'none'.")
     if plan.tabled or plan.sizes.carry:
         check_selfish_or_moral(preferences, "Training on tables")
     plan.recipe()  # an error in it is reported now, not after the base has been examined

@@ -18,6 +18,7 @@ from ludens.experiments.estimates.profile import Profile, profile
 from ludens.experiments.measures.shares import shares_by_policy
 from ludens.experiments.runs.records import DecisionRecord, EpisodeRecord
 from ludens.experiments.study import engine
+from ludens.training.alignment.allowance import is_done
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import Plan, read_plan
 from ludens.training.data.dataset import DataSet
@@ -76,7 +77,7 @@ class AlignmentResult(Shown):
         ability: perplexities by ``"before"`` and ``"after"``; empty if not measured.
         samples: a few questions in full.
         data: counts and settings of the data set; empty before it is built.
-        tuning: the record of the training; empty before it is done.
+        tuning: the record of the training, with the steps and seconds of all rounds; empty before it is done.
         missing: the stages that remain to be done.
     """
 
@@ -157,7 +158,7 @@ def load_result(directory: str | os.PathLike[str]) -> AlignmentResult:
         _read(files.ability),
         _samples(there),
         _data(files),
-        _read(files.card),
+        _tuning(plan, files),
         _missing(plan, files),
     )
 
@@ -285,6 +286,22 @@ def _vehicle_files(files: Files) -> dict[str, Path]:
     return found | {"after, as tables": files.run("after", "vehicles-table")}
 
 
+def _tuning(plan: Plan, files: Files) -> dict[str, Any]:
+    """Return the record of the training; where rounds followed, with the steps and seconds of all of them."""
+    last = _read(files.card)
+    cards = [
+        card for number in range(plan.rounds + 1) if (card := _read(files.round(number) / files.card.name))
+    ]
+    if not last or len(cards) < 2:
+        return last
+    losses, steps = [], 0
+    for card in cards:
+        losses += [[steps + step, loss] for step, loss in card.get("losses", ())]
+        steps += card.get("steps", 0)
+    seconds = sum(float(card.get("seconds", 0)) for card in cards)
+    return last | {"losses": losses, "steps": steps, "seconds": seconds}
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -301,6 +318,8 @@ def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
     wanted = {"data": files.data, "tune": files.card}
     for when in ("before", "after") if plan.sizes.compared else ("after",):
         wanted |= {f"{when}: {what}": files.run(when, what) for what in stages}
+    if plan.sizes.compared and plan.sizes.thinking and plan.reasoning != "none":
+        wanted["before: thinking"] = files.run("before", "thinking")
     if plan.sizes.greedy:
         wanted |= {f"after: {what}": files.run("after", what) for what in ("greedy", "greedy-protocols")}
     if plan.tabled and plan.sizes.periods:
@@ -309,4 +328,8 @@ def _missing(plan: Plan, files: Files) -> tuple[str, ...]:
         wanted["after: autonomous vehicles, as tables"] = files.run("after", "vehicles-table")
     if plan.sizes.perplexity:
         wanted["general ability"] = files.ability
-    return tuple(name for name, path in wanted.items() if not path.exists())
+    return tuple(
+        name
+        for name, path in wanted.items()
+        if not (is_done(path) if path.suffix == ".db" else path.exists())
+    )

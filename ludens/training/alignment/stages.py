@@ -8,6 +8,7 @@ of questions or of the training.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import warnings
@@ -32,11 +33,12 @@ from ludens.experiments.study.registry import AnyStudy
 from ludens.training.alignment.allowance import Allowance, is_done
 from ludens.training.alignment.files import BASE, BASE_DIRECT, GREEDY, PERSONA, PERSONA_DIRECT, TUNED, Files
 from ludens.training.alignment.plan import PLAN, Plan, Sizes, is_begun, open_folder
-from ludens.training.data.build import HELD_OUT, build_dataset
+from ludens.training.data.build import HELD_OUT, PARTS, build_dataset
 from ludens.training.data.dataset import DataSet
+from ludens.training.data.games import game_key
 from ludens.training.evaluation.exam import CONCURRENCY, PolicyUnderTest, exam_of, policy_under_test
-from ludens.training.evaluation.repeated import ORACLE, RepeatedStudy, draw_matches, repeated_of
-from ludens.training.evaluation.sets import TAUGHT, Question, question_sets
+from ludens.training.evaluation.repeated import ORACLE, MatchConfig, RepeatedStudy, draw_matches, repeated_of
+from ludens.training.evaluation.sets import TAUGHT, Question, game_of, question_sets
 
 Stage = Callable[[str], AbstractContextManager[OnProgress | None]]
 """A function that is called with the name of a stage when it begins; its result receives the progress."""
@@ -115,7 +117,7 @@ def _align(plan: Plan, files: Files, begin: Stage, allowance: Allowance) -> File
         _ask(plan, files, asked, "before", begin, allowance=allowance)
         _free_memory()
     with begin("tune") as progress:
-        _tune(plan, data, files, progress)
+        _tune(plan, data, asked, files, progress)
     with begin("export"):
         _export(files)
     _ask(plan, files, asked, "after", begin, allowance=allowance)
@@ -140,7 +142,10 @@ def data_of(plan: Plan, files: Files) -> DataSet:
 
 
 def _data_of(plan: Plan) -> DataSet:
-    return build_for(plan, plan.examples, test=max(64, plan.sizes.held_out))
+    held_out = max(64, plan.sizes.held_out)
+    if "games" in plan.domains:  # which have a part of the test split, and all of what is asked of it
+        held_out = math.ceil(held_out * sum(PARTS[name] for name in plan.domains) / PARTS["games"])
+    return build_for(plan, plan.examples, test=held_out)
 
 
 def build_for(plan: Plan, examples: int, test: int = 64) -> DataSet:
@@ -273,7 +278,7 @@ def _runs(
     if sizes.studies:
         from ludens.training.evaluation.transfer import dilemmas_of
 
-        dilemmas = dilemmas_of(model, sizes.studies, seed=seed)
+        dilemmas = dilemmas_of(model, sizes.studies, kappa=plan.preferences.kappa, seed=seed)
         yield f"{when}: autonomous vehicles", files.run(when, "vehicles"), dilemmas
         if plan.tabled and when == "after":
             dilemmas = dilemmas_of(
@@ -332,20 +337,24 @@ def _repeated(
     if when == "after":
         weights = {name: value for name, value in asdict(target).items() if value}
         who = (*who, PolicyUnderTest(ORACLE, {"spec": "oracle", **weights}))
-    matches = draw_matches(
-        data or DataSet.read(files.data),
-        target,
-        games=plan.sizes.matches,
-        framings=("neutral", TABLE) if plan.tabled else ("neutral",),
-        seed=plan.seed,
-    )
     return repeated_of(
         who,
-        matches,
+        _matches(plan, data or DataSet.read(files.data)),
         target,
         rounds=plan.sizes.repeated,
         seed=plan.seed,
         concurrency=questions_open(plan),
+    )
+
+
+def _matches(plan: Plan, data: DataSet) -> tuple[MatchConfig, ...]:
+    """Return the games that are played repeatedly."""
+    return draw_matches(
+        data,
+        plan.preferences,
+        games=plan.sizes.matches,
+        framings=("neutral", TABLE) if plan.tabled else ("neutral",),
+        seed=plan.seed,
     )
 
 
@@ -366,10 +375,10 @@ def _protocols(plan: Plan, who: tuple[PolicyUnderTest, ...]) -> BenchStudy:
     )
 
 
-def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
+def _tune(plan: Plan, data: DataSet, asked: tuple[Question, ...], files: Files, progress: Any) -> None:
     """Tune, and train the model further in rounds on what it gets wrong."""
     from ludens.training.tuning import tune
-    from ludens.training.tuning.rounds import next_round, without
+    from ludens.training.tuning.rounds import next_round
 
     recipe = plan.recipe()
     if not plan.rounds:
@@ -379,19 +388,42 @@ def _tune(plan: Plan, data: DataSet, files: Files, progress: Any) -> None:
         return
     before = tune(plan.base, data, files.round(0), recipe=recipe, progress=progress)
     gentle = replace(recipe, learning_rate=recipe.learning_rate / 2)
-    pool = without(build_for(plan, (2 + plan.rounds) * plan.examples), data)
     found: list[dict[str, Any]] = []
+    if files.rounds.exists():
+        found = json.loads(files.rounds.read_text(encoding="utf-8"))
+    pool = None
     for number in range(plan.rounds):
-        part = pool.train[number * plan.examples : (number + 1) * plan.examples]
-        answered = next_round(before.name, replace(pool, train=part), seed=plan.seed + number)
-        _free_memory()
-        found.append({name: value for name, value in vars(answered).items() if name != "data"})
-        write_whole(files.rounds, json.dumps(found, indent=2) + "\n")
-        if answered.data is None:
+        lessons = files.lessons(number)
+        if number == len(found):
+            pool = pool or _pool(plan, data, asked)
+            part = pool.train[number * plan.examples : (number + 1) * plan.examples]
+            if not part:  # of few families there are few games
+                break
+            answered = next_round(before.name, replace(pool, train=part), seed=plan.seed + number)
+            _free_memory()
+            if answered.data is not None:
+                answered.data.write(lessons)
+            found.append({name: value for name, value in vars(answered).items() if name != "data"})
+            write_whole(files.rounds, json.dumps(found, indent=2) + "\n")
+        if not lessons.exists():
             break
-        out = files.round(number + 1)
-        before = tune(plan.base, answered.data, out, recipe=gentle, start=before.folder, progress=progress)
-    shutil.copytree(before.folder, files.tuned, dirs_exist_ok=True)
+        learnt, out = DataSet.read(lessons), files.round(number + 1)
+        before = tune(plan.base, learnt, out, recipe=gentle, start=before.folder, progress=progress)
+    draft = files.folder / ".tuned"
+    for rest in (draft, files.tuned):  # of a copy that was killed
+        shutil.rmtree(rest, ignore_errors=True)
+    shutil.copytree(before.folder, draft)
+    draft.rename(files.tuned)
+
+
+def _pool(plan: Plan, data: DataSet, asked: tuple[Question, ...]) -> DataSet:
+    """Return new turns for the rounds, none of them about anything that is asked before or after."""
+    from ludens.training.tuning.rounds import without
+
+    keys = {question.key for question in asked}
+    if plan.sizes.repeated:
+        keys |= {game_key(game_of(match.family, match.payoffs)) for match in _matches(plan, data)}
+    return without(build_for(plan, 2 * (1 + plan.rounds) * plan.examples), data, keys)
 
 
 def _export(files: Files) -> None:

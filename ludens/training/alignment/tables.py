@@ -119,8 +119,8 @@ def _carried(result: AlignmentResult) -> Table:
 
 
 def needed(share_right: float | None, asked: int) -> int:
-    """Return how many questions give a 95 % interval of at most ±10 points, by Wilson's interval around the
-    share that was measured.
+    """Return how many questions give a 95 % interval that ends at most 10 points from the share that was
+    measured, on either side, by Wilson's interval.
     """
     from ludens.experiments.measures.intervals import wilson
 
@@ -131,7 +131,7 @@ def needed(share_right: float | None, asked: int) -> int:
         found = wilson(share_right * count, count)
         assert found.low is not None
         assert found.high is not None
-        if found.high - found.low <= 0.2:
+        if max(share_right - found.low, found.high - share_right) <= 0.1:
             return count
         count += 1
 

@@ -149,6 +149,11 @@ def build_dataset(
             check_framing(framing)
     if "games" in areas:
         check_plain(kinds, form, framings)
+        if belief != "uniform" and any(map(is_table, framings)):
+            raise UsageError(
+                "Tables of games say what an option pays if the others act at random: belief='uniform', or "
+                "framings without the table."
+            )
     check_surfaces(surfaces)
     sides = _check_universalisation(universalisation)
     seed = check_seed(seed)

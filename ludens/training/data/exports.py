@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ludens.agents.llm.prompts.tree import rotation
 from ludens.agents.llm.reading.choices import read_choice
 from ludens.errors import UsageError
 from ludens.experiments.runs.files import draft_of
 from ludens.training.data.dataset import DataSet, DataSetError
 from ludens.training.data.example import Example
+from ludens.training.data.values import numbers_of
 
 if TYPE_CHECKING:
     import datasets
@@ -33,20 +35,33 @@ def dpo_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
             for label, name in zip(example.labels, example.options, strict=True)
             if name not in example.optimal
         ]
-        body = example.completion.removesuffix(example.answer)
         rows += [
             {
                 "prompt": [dict(message) for message in example.prompt],
                 "chosen": [{"role": "assistant", "content": example.completion}],
-                "rejected": [{"role": "assistant", "content": body + label}],
+                "rejected": [{"role": "assistant", "content": _answering(example, label)}],
             }
             for label in worse
         ]
     return rows
 
 
+def _answering(example: Example, label: str) -> str:
+    """Return the completion with another answer: a label or number, or several numbers, of a line each."""
+    if example.asks not in ("allocation", "numbers"):
+        return example.completion.removesuffix(example.answer) + label
+    shares = numbers_of(label) if example.asks == "numbers" else (100 - int(label), int(label))
+    lines = example.completion.splitlines()
+    asked = zip(lines[-len(shares) :], rotation(len(shares), example.order), strict=True)
+    ending = (f"{line.partition(':')[0]}: {shares[place]}" for line, place in asked)
+    return "\n".join([*lines[: -len(shares)], *ending])
+
+
 def grpo_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
-    """Return prompts in TRL's conversational format with the columns that `regret_reward` reads."""
+    """Return prompts in TRL's conversational format with the columns that `regret_reward` reads.
+
+    Turns that ask for points have no utilities, and no prompt here.
+    """
     return [
         {
             "prompt": [dict(message) for message in example.prompt],
@@ -55,6 +70,7 @@ def grpo_rows(examples: Iterable[Example]) -> list[dict[str, Any]]:
             "reasoning": example.reasoning != "none",
         }
         for example in examples
+        if example.utilities
     ]
 
 

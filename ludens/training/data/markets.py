@@ -33,9 +33,11 @@ def reserved_markets() -> frozenset[str]:
 
 
 def market_key(market: Market) -> str:
-    """Return a text that two logit markets share if they differ in money and units alone."""
-    margins = (market.qualities - market.costs) / market.mu
-    numbers = [*margins, *((market.costs - market.costs[0]) / market.mu), market.outside / market.mu]
+    """Return a text that two logit markets share if they differ in money and units alone; only the difference
+    of qualities and the outside good counts in them.
+    """
+    margins = (market.qualities - market.costs - market.outside) / market.mu
+    numbers = [*margins, *((market.costs - market.costs[0]) / market.mu)]
     return f"bertrand {' '.join(f'{number:.4g}' for number in numbers)}"
 
 

@@ -116,7 +116,7 @@ def read_example(example: Example, text: str) -> int | None:
     """
     if example.asks == "choice":
         return read_choice(text, example.labels, (), example.reasoning != "none").place
-    numbers = [_numbers(name) for name in example.options]
+    numbers = [numbers_of(name) for name in example.options]
     if example.asks == "number":
         low, high = numbers[0][0], numbers[-1][0]
         step = numbers[1][0] - low if len(numbers) > 1 else 1
@@ -133,10 +133,11 @@ def read_example(example: Example, text: str) -> int | None:
 
 def _lettered(example: Example) -> tuple[str, ...]:
     """Return the labels of the things among which an example shares points, as its reply lists them."""
-    return tuple(line[0] for line in example.completion.splitlines()[-len(_numbers(example.options[0])) :])
+    return tuple(line[0] for line in example.completion.splitlines()[-len(numbers_of(example.options[0])) :])
 
 
-def _numbers(name: str) -> tuple[int, ...]:
+def numbers_of(name: str) -> tuple[int, ...]:
+    """Return the numbers of an option that consists of several, such as ``(3,2)``."""
     return tuple(int(part) for part in name.strip("()").split(","))
 
 
@@ -205,7 +206,7 @@ def _ending(label: Label, turn: Turn, prompt: Prompt, option: str, reasoning: Re
     """Return the answer as the prompt asks for it."""
     asks = _asks(turn)
     if asks == "numbers":
-        numbers = _numbers(option)
+        numbers = numbers_of(option)
         shared = zip(prompt.labels, (numbers[place] for place in prompt.order), strict=True)
         return "\n".join(f"{letter}: {points}" for letter, points in shared)
     if asks == "number":

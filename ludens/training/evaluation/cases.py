@@ -30,9 +30,9 @@ from ludens.preferences.av.consequences import (
     question_weights,
 )
 from ludens.preferences.consequences import check_selfish_or_moral
-from ludens.training.data.markets import draw_markets
+from ludens.training.data.markets import draw_markets, market_key
 from ludens.training.data.tables import Case
-from ludens.training.data.vehicles import draw_vehicles
+from ludens.training.data.vehicles import adoption_case, dilemma_case, draw_vehicles
 
 EVEN = 10
 """A rating counts as 50 within so many points of it."""
@@ -68,6 +68,21 @@ def case_turn(case: str) -> Turn:
         return _market_turn(Market(**held["market"]), int(held["product"]), held["last"], held["grid"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"This is not a case of an exam ({error}): {case[:60]}.") from None
+
+
+@lru_cache(maxsize=4096)
+def case_key(case: str) -> str:
+    """Return the key of a case, as examples of a data set have it.
+
+    Raises:
+        UsageError: the text is not a case.
+    """
+    turn, held = case_turn(case), json.loads(case)
+    if (vignette := turn.facts.get("vignette")) is not None:
+        return dilemma_case(vignette, 0.0).key
+    if isinstance(turn.game, AdoptionGame):
+        return adoption_case(turn.game, held["share"], 0.0).key
+    return market_key(Market(**held["market"]))
 
 
 def _adoption_turn(game: AdoptionGame, share: float) -> Turn:

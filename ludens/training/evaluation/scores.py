@@ -146,8 +146,7 @@ def temptation(
         points.setdefault(who, [])
         record = answers.get(episode.index)
         shares = None if record is None else shares_of(record)
-        in_set = question.set in TAUGHT
-        if shares is None or not in_set or (question.family, question.node) != (DILEMMA, REPLY):
+        if shares is None or not _is_tempting(question):
             continue
         numbers = question.game.parameters
         points[who].append((numbers["T"] - numbers["R"], float(shares[question.prosocial]), question.payoffs))
@@ -155,6 +154,14 @@ def temptation(
         Slope(who, _slope(found, _rng(who, "slope", seed)), tuple((x, y) for x, y, _ in found))
         for who, found in points.items()
     )
+
+
+def _is_tempting(question: Question) -> bool:
+    """Return whether a question is about the reply to cooperation in a dilemma with one-digit payoffs, in a
+    trained wording.
+    """
+    asked = question.set in TAUGHT and (question.family, question.node) == (DILEMMA, REPLY)
+    return asked and max(question.payoffs) <= 9
 
 
 def _score(
@@ -165,13 +172,17 @@ def _score(
     seed: int,
 ) -> Score:
     ended = [(question, record) for question, record in entries if record is not None]
-    usable = [(question, shares) for question, record in ended if (shares := shares_of(record)) is not None]
-    clusters = [(question.family, question.payoffs, question.case) for question, _ in usable]
+    read = [(question, shares_of(record)) for question, record in ended]
+    usable = [(question, shares) for question, shares in read if shares is not None]
+    clusters = [_game(question) for question, _ in usable]
     exact = all(record.decision.probabilities is not None for _, record in ended)
 
     def on(shares: np.ndarray, places: frozenset[int]) -> float:
         return float(sum(shares[place] for place in places))
 
+    right = [
+        0.0 if shares is None else on(shares, question.optimal(preferences)) for question, shares in read
+    ]
     agreed = [on(shares, question.optimal(preferences)) for question, shares in usable]
     selfish = [on(shares, question.optimal(HOMO_ECONOMICUS)) for question, shares in usable]
     lost = [_regret(question, shares, preferences) for question, shares in usable]
@@ -195,7 +206,13 @@ def _score(
         len(ended),
         share(agreed, "agreement"),
         share(selfish, "selfish"),
-        wilson(min(sum(agreed), len(ended)), len(ended)),
+        share_over_games(
+            right,
+            [_game(question) for question, _ in read],
+            _rng(who, name + "right", seed),
+            exact=exact,
+            nothing="no answer",
+        ),
         cluster_mean(lost, clusters, _rng(who, name + "regret", seed)),
         share([value for value, _ in kind], "cooperation"),
         float(np.mean(oracle)) if oracle else None,
@@ -206,6 +223,11 @@ def _score(
         mass.lowest,
         revealed_kappa(usable) if name in CARRIED and not name.startswith("ratings") else None,
     )
+
+
+def _game(question: Question) -> tuple[object, ...]:
+    """Return what the bootstrap draws: the game, dilemma or market of a question."""
+    return question.family, question.payoffs, question.case
 
 
 def _regret(question: Question, shares: np.ndarray, preferences: Preferences) -> float:
@@ -273,8 +295,7 @@ def oracle_points(path: str | os.PathLike[str], preferences: Preferences) -> lis
     found: dict[tuple[float, ...], tuple[float, float]] = {}
     for episode in episodes:
         question = Question.of(episode.labels)
-        in_set = question.set in TAUGHT
-        if in_set and (question.family, question.node) == (DILEMMA, REPLY):
+        if _is_tempting(question):
             best, numbers = question.optimal(preferences), question.game.parameters
             share = (question.prosocial in best) / len(best)
             found[question.payoffs] = (numbers["T"] - numbers["R"], share)

@@ -26,6 +26,7 @@ from ludens.training.data.dataset import DataSet
 from ludens.training.data.example import Example
 from ludens.training.data.games import Payoffs, draw_games, find_families, game_key
 from ludens.training.evaluation.cases import (
+    case_key,
     case_optimal,
     case_prosocial,
     case_text,
@@ -95,6 +96,11 @@ class Question:
     def game(self) -> AnyGame:
         """The rules."""
         return game_of(self.family, self.payoffs)
+
+    @property
+    def key(self) -> str:
+        """The key of the game, dilemma or market, as examples of a data set have it."""
+        return case_key(self.case) if self.case else game_key(self.game)
 
     @property
     def turn(self) -> Turn:

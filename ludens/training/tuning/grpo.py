@@ -22,7 +22,9 @@ from ludens.experiments.runs.recorder import Progress
 from ludens.training.data.dataset import DataSet
 from ludens.training.tuning.recipe import Recipe
 from ludens.training.tuning.tune import (
+    CARD,
     FAILED,
+    WORK,
     Tuned,
     check_devices,
     check_libraries,
@@ -91,7 +93,7 @@ def reinforce(
     Args:
         tuned: the folder of a model that was tuned by adapters.
         data: a data set, or the folder that holds one; turns at which a choice is made are used.
-        out: the folder for the new model, which is new or empty.
+        out: the folder for the new model, which is new, empty, or holds the same training that failed.
         settings: how to train; None for the defaults.
         device: as in a `Recipe`.
         threads: as in a `Recipe`.
@@ -104,7 +106,9 @@ def reinforce(
     wanted = settings or Reinforcement()
     before = read_tuned(tuned)
     check_libraries()
-    recipe = replace(Recipe(**before.card["recipe"]), device=device, threads=threads, seed=wanted.seed)  # type: ignore[arg-type]  # checked by it
+    # Replies are written, and learnt from, in one process, however many trained the model.
+    changed = {"device": device, "threads": threads, "seed": wanted.seed, "processes": 1}
+    recipe = Recipe(**before.card["recipe"] | changed)
     check_devices(recipe)
     given = data if isinstance(data, DataSet) else DataSet.read(data)
     usable = tuple(each for each in given.train if each.asks == "choice" and len(set(each.utilities)) > 1)
@@ -119,10 +123,11 @@ def reinforce(
     }
     job["start"] = checked_start(tuned, job)
     folder = Path(out)
-    if folder.exists() and any(folder.iterdir()):
+    begun = (folder / WORK).is_dir() and not (folder / CARD).exists()
+    if folder.exists() and any(folder.iterdir()) and not begun:
         raise UsageError(f"{folder} is not empty: name another folder.")
     work = work_folder(folder, job, replace(given, train=usable))
-    train(work, recipe, progress, MODULE)
+    train(work, recipe, progress, MODULE, again="begins anew")
     return finish(folder, work)
 
 

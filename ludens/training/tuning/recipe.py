@@ -34,12 +34,12 @@ class Recipe:
         threads: threads of torch on a CPU, in each process; None for one per available core.
         checkpoint_steps: number of steps between checkpoints, from which a killed tuning resumes.
         check_steps: number of steps between checks of agreement; None for no checks.
-        check_examples: number of validation examples in a check.
+        check_examples: number of validation examples in a check, of those that ask for a choice.
         enough: agreement in [0, 1] at which a tuning stops.
         patience: number of checks without improvement after which a tuning stops; None for no limit.
         replay: weight of the divergence from the base on plain text, see `ludens.training.tuning.replay`; 0
             for none.
-        replay_pieces: number of pieces of that text, which the base writes first.
+        replay_pieces: largest number of pieces of that text, which the base writes first.
     """
 
     method: Method = "lora"

@@ -8,7 +8,7 @@ unlearn them; and training goes on with these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ludens.agents.llm.prompts.tables import PROGRAMS
@@ -116,12 +116,12 @@ def sorted_out(pool: DataSet, said: Sequence[str]) -> Round:
     )
 
 
-def without(pool: DataSet, trained: DataSet) -> DataSet:
+def without(pool: DataSet, trained: DataSet, asked: Collection[str] = ()) -> DataSet:
     """Return a pool without the turns whose prompts were trained on, and without games, dilemmas and markets
-    that are held out.
+    that are held out, or `asked` about otherwise, by their keys.
     """
     seen = {example.prompt[-1]["content"] for example in trained.train}
-    held = {example.game for example in (*trained.validation, *trained.test)}
+    held = {example.game for example in (*trained.validation, *trained.test)} | set(asked)
     kept = [
         example
         for example in pool.train

@@ -240,6 +240,7 @@ def work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Path
                             if option in example.optimal
                         ],
                         "thinks": example.reasoning != "none",
+                        "asks": example.asks,
                         "utilities": list(example.utilities),
                     }
                     for example in examples.splits[split]
@@ -253,9 +254,14 @@ def work_folder(folder: Path, job: Mapping[str, Any], examples: DataSet) -> Path
 
 
 def train(
-    work: Path, recipe: Recipe, progress: Callable[[Progress], None] | None, module: str = WORKER
+    work: Path,
+    recipe: Recipe,
+    progress: Callable[[Progress], None] | None,
+    module: str = WORKER,
+    again: str = "resumes from its last checkpoint",
 ) -> None:
-    """Train in a separate process that runs a module, and report its progress.
+    """Train in a separate process that runs a module, and report its progress; `again` says what another call
+    does after a failure.
 
     Raises:
         TuningError: the training failed; its checkpoints are kept.
@@ -295,7 +301,7 @@ def train(
         reason = named[0] if named else ended  # if one process fails, the others fail too
         raise TuningError(
             f"The training stopped ({reason}): see {work / 'log.txt'}; called again with the same arguments, "
-            "it resumes from its last checkpoint."
+            f"it {again}."
         )
 
 

@@ -7,6 +7,7 @@ the model and ``measured.json`` there. Each step writes one line of JSON to stan
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -67,13 +68,15 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
     cpu = recipe.device == "cpu" or (recipe.device == "auto" and not torch.cuda.is_available())
     device = "cpu" if cpu else "cuda"
     model, tokenizer = load_base(resolve(base), trained=recipe.method == "full", device=device)
-    replay = None
-    if recipe.replay:
-        pieces = written_by_base(model, tokenizer, work, pieces=recipe.replay_pieces, seed=recipe.seed)
-        replay = Replay.of(pieces, model, adapters=recipe.method == "lora")
     rows = read_rows(work / "train.jsonl")
     train = Dataset.from_list([{key: row[key] for key in ("prompt", "completion")} for row in rows])
     each = recipe.per_device or recipe.batch_size // recipe.processes
+    replay = None
+    if recipe.replay:
+        seen = math.ceil(len(rows) * recipe.epochs / (each * recipe.processes))  # one with every batch
+        pieces = min(recipe.replay_pieces, seen)
+        texts = written_by_base(model, tokenizer, work, pieces=pieces, seed=recipe.seed)
+        replay = Replay.of(texts, model, adapters=recipe.method == "lora")
     settings = SFTConfig(
         output_dir=str(work / "checkpoints"),
         seed=recipe.seed,
@@ -158,7 +161,8 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
     trainer.add_callback(reporter)
     check = None
     if recipe.check_steps is not None:
-        held_out = read_rows(work / "validation.jsonl")[: recipe.check_examples]
+        choices = [row for row in read_rows(work / "validation.jsonl") if row["asks"] == "choice"]
+        held_out = choices[: recipe.check_examples]
         check = AgreementCheck(held_out, tokenizer, recipe, work / "agreement.json")
         trainer.add_callback(check.callback())
     return trainer, check, reporter

@@ -7,6 +7,8 @@ import pytest
 from ludens.errors import UsageError
 from ludens.preferences import homo_moralis
 from ludens.training import build_dataset
+from ludens.training.alignment import make_plan
+from ludens.training.evaluation.sets import question_sets
 from ludens.training.tuning.rounds import FEWEST, regret_of, sorted_out, without
 
 ALL = ("games", "av", "pricing")
@@ -79,9 +81,16 @@ def test_a_pool_leaves_out_what_was_trained_on(pool):
     assert not keys & {example.game for example in pool.test}
 
 
-def test_rounds_need_adapters():
-    from ludens.training.alignment import make_plan
+def test_a_pool_leaves_out_what_the_exam_asks_about(pool):
+    asked = {question.key for question in question_sets(pool, homo_moralis(0.5), held_out=8, carry=12)}
+    more = build_dataset(
+        homo_moralis(0.5), examples=360, validation=0, test=12, domains=ALL, surfaces=9, seed=4
+    )
+    assert asked & {example.game for example in without(more, pool).train}
+    assert not asked & {example.game for example in without(more, pool, asked).train}
 
+
+def test_rounds_need_adapters():
     with pytest.raises(UsageError, match="Rounds train adapters"):
         make_plan("local/smollm2-135m", "economicus", rounds=1, method="full")
     with pytest.raises(UsageError, match="number of rounds"):

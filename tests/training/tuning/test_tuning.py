@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -21,8 +22,21 @@ from ludens.agents.local.resolve import LocalModelError, embedded_file, resolve
 from ludens.cli import app
 from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS
-from ludens.training import build_dataset
-from ludens.training.tuning import Recipe, Reinforcement, TuningError, export, read_tuned, reinforce, tune
+from ludens.training import DataSet, build_dataset
+from ludens.training.alignment import Sizes, load_result, make_plan, stages
+from ludens.training.alignment.files import Files
+from ludens.training.alignment.plan import open_folder
+from ludens.training.alignment.stages import _tune, data_of, questions_of
+from ludens.training.tuning import (
+    Recipe,
+    Reinforcement,
+    TuningError,
+    export,
+    read_tuned,
+    reinforce,
+    rounds,
+    tune,
+)
 
 pytestmark = [
     # Libraries of the extra warn about one another's deprecations.
@@ -426,3 +440,42 @@ def test_rows_without_their_padding_have_the_same_loss(tiny):
 def test_replay_has_a_weight_of_at_least_nothing():
     with pytest.raises(UsageError, match="replay"):
         Recipe(replay=-1.0)
+
+
+def test_rounds_that_were_interrupted_ask_nothing_again(tiny, tmp_path, monkeypatch):
+    wanted = make_plan(
+        f"local/{tiny}", "economicus", examples=12, paraphrases=False, batch_size=12, rounds=2,
+        sizes=Sizes(held_out=4, others=1, thinking=0),
+    )  # fmt: skip
+    files = Files(open_folder(tmp_path / "made", wanted))
+    data = data_of(wanted, files)
+    asked = questions_of(wanted, data)
+    _tune(wanted, data, asked, files, None)
+    assert {path.name for path in files.tuned.iterdir()} >= {"card.json", "adapter_model.safetensors"}
+    found = json.loads(files.rounds.read_text())
+    assert [each["asked"] for each in found] == [12, 12]
+    keys = {question.key for question in asked}
+    assert not keys & {
+        example.game for number in (0, 1) for example in DataSet.read(files.lessons(number)).train
+    }
+    steps = [step for step, _ in load_result(files.folder).tuning["losses"]]
+    assert steps == sorted(set(steps))
+    assert len(steps) > 1
+
+    shutil.rmtree(files.tuned)  # as a kill in the middle of the last copy would leave it
+    files.tuned.mkdir()
+    monkeypatch.setattr(rounds, "next_round", lambda *_, **__: pytest.fail("asked again"))
+    _tune(wanted, data, asked, files, None)
+    assert files.card.exists()
+
+
+def test_rounds_end_where_there_are_no_more_turns(tiny, tmp_path, monkeypatch):
+    wanted = make_plan(
+        f"local/{tiny}", "economicus", examples=12, paraphrases=False, batch_size=12, rounds=1,
+        sizes=Sizes(held_out=4, others=1, thinking=0),
+    )  # fmt: skip
+    files = Files(open_folder(tmp_path / "made", wanted))
+    data = data_of(wanted, files)
+    monkeypatch.setattr(stages, "_pool", lambda *_: replace(data, train=()))
+    _tune(wanted, data, questions_of(wanted, data), files, None)
+    assert files.card.exists()
