@@ -136,6 +136,7 @@ class Loopback(Serving):
     Args:
         script: reactions to the first requests, in order.
         otherwise: the reaction to all later ones.
+        usage: whether it counts tokens.
         logprobs: False for a server that ignores the wish for log-probabilities; ``"reject"`` for one that
             answers such a request with 400.
         schema: False for a server that answers a request with a response format with 400.
@@ -153,6 +154,7 @@ class Loopback(Serving):
         self.script = list(script)
         self.otherwise = otherwise
         self.logprobs = logprobs
+        self.usage = True
         self.schema = schema
         self.requests: list[Request] = []
         self.headers: list[dict[str, str]] = []
@@ -236,13 +238,14 @@ def _payload(request: Request, answer: Answer, loopback: Loopback) -> dict[str, 
         choice["logprobs"] = {"content": [_token(tokens, most) for tokens in answer.tokens], "refusal": None}
     prompt = sum(len(str(message["content"]).split()) for message in request["messages"])
     reply = len((answer.text or "").split())
+    usage = {"prompt_tokens": prompt, "completion_tokens": reply, "total_tokens": prompt + reply}
     return {
         "id": "chatcmpl-loopback",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": request["model"],
         "choices": [choice],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": reply, "total_tokens": prompt + reply},
+        **({"usage": usage} if loopback.usage else {}),
     }
 
 

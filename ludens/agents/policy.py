@@ -60,7 +60,8 @@ class Call:
         transport_retries: requests repeated after 429, 5xx, a time-out or a broken connection.
         marks: what came with the reply beside its text and decides how it is read: ``"cut"`` (it reached the
             limit of tokens), ``"thoughts"`` (it held thoughts in a field of their own), ``"refused"`` (the
-            provider marked it as a refusal); and ``"cached"`` where the reply came from a cache, at no cost.
+            provider marked it as a refusal); ``"counted"`` where the provider counted no tokens, so that they
+            were counted here; and ``"cached"`` where the reply came from a cache, at no cost.
     """
 
     model: str

@@ -69,10 +69,12 @@ def assignments(texts: Iterable[str], option: str) -> dict[str, Any]:
         UsageError: a part is not key=value, or a key comes twice.
     """
     values: dict[str, Any] = {}
-    for part in (part.strip() for text in texts for part in _parts(text)):
+    for number, part in enumerate((part.strip() for text in texts for part in _parts(text)), 1):
         key, equals, value = (word.strip() for word in part.partition("="))
         if not key or not equals or not value or key in values:
-            raise UsageError(f"{option} takes key=value,…, each key once; it cannot be read at {part!r}.")
+            # Only a key is repeated: a value may be a secret.
+            place = repr(key) if key and equals else f"part {number}"
+            raise UsageError(f"{option} takes key=value,…, each key once; it cannot be read at {place}.")
         try:
             values[key] = json.loads(value)
         except ValueError:

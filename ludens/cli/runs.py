@@ -108,6 +108,10 @@ def extend(
     with Run(file) as run:
         values = dict(_change(text, study_of(run).config) for text in changes)
         more = given(concurrency=concurrency, budget=budget.limits) | executor.chosen
+        if twice := sorted(set(more) & set(values)):
+            raise UsageError(
+                f"{twice[0]} is given twice, as an option and as {twice[0]}=…: leave one of them out."
+            )
         study = extended(run, source.api_base, source.patience, **more, **values)
     if (calls := approved(study, budget, file, as_json=as_json)) is None:
         return

@@ -78,9 +78,12 @@ def carry_out(
     with cache, study.watched(console(stderr=True), title) as progress:
         run = run_study(study, out, progress=with_cost_to_come(progress, calls))
     study.go_on(run.path)
-    if further is not None:
-        further(run.path)
-    print_run(run.path, as_json, written=study.writes_report, files=files)
+    try:
+        if further is not None:
+            with caching(None if budget is None else budget.cache):
+                further(run.path)
+    finally:
+        print_run(run.path, as_json, written=study.writes_report, files=files)
     return run.path
 
 

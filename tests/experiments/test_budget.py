@@ -112,6 +112,68 @@ def test_prompts_that_a_provider_turns_down_are_counted_alike_at_once_and_later(
         assert {call.outcome for record in run.decisions() for call in record.decision.calls} == {"refused"}
 
 
+def test_prompts_that_are_turned_down_without_a_reason_count_as_well(tmp_path):
+    def answer(request):
+        return say("Paris.") if "Answer briefly" in json.dumps(request) else failing(400, "Invalid request.")
+
+    with Loopback(otherwise=answer) as server:
+        path = tmp_path / "r.db"
+        with pytest.raises(BudgetSpentError, match="3 of 3 calls"):
+            run_study(study(server, replicates=4, concurrency=1, budget={"calls": 3}), path)
+    with Run(path) as run:
+        assert run.spending().calls <= 3
+
+
+def test_a_server_that_counts_no_tokens_keeps_to_limits_too(tmp_path):
+    prices = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.001}
+    with Loopback(otherwise=say(ANSWER)) as server:
+        server.usage = False
+        for number, limit in enumerate([{"tokens": 500}, {"cost": 0.5}]):
+            made = study(server, replicates=3, concurrency=1, budget=limit)
+            priced = made.config.with_policies(
+                lambda policy: {**policy, **prices} if policy != str(policy) else policy
+            )
+            with pytest.raises(BudgetSpentError):
+                run_study(BenchStudy(priced), tmp_path / f"{number}.db")
+            calls = Run(tmp_path / f"{number}.db").rows("calls")
+            assert calls
+            assert all("counted" in call["marks"] and call["prompt_tokens"] > 20 for call in calls)
+            assert sum(call["prompt_tokens"] + call["completion_tokens"] for call in calls) <= 500
+
+
+def test_time_that_is_over_ends_the_waiting_of_workers(tmp_path):
+    with Loopback(otherwise=failing(503)) as server:
+        settings = {"spec": "openai/loopback", "api_base": server.url, "api_key": "none", "patience": "1h"}
+        config = BenchConfig(
+            models=[settings], elicit="sample", protocols=[WORDS], framings=["neutral"],
+            workers=1, budget={"time": "3s"},
+        )  # fmt: skip
+        with pytest.raises(BudgetSpentError, match="--max-time"):
+            run_study(BenchStudy(config), tmp_path / "r.db")
+
+
+def test_a_value_that_cannot_be_read_is_not_repeated(capsys):
+    for given, said in (
+        ("api_key=hunter2secret,api_key=hunter2secret", "'api_key'"),
+        ("api_key=abc12,hunter2secret", "part 2"),
+    ):
+        assert cli.main(["bench", "openai/m", "--set", given]) == 2
+        told = " ".join(capsys.readouterr().err.split())
+        assert said in told
+        assert "hunter2secret" not in told
+    with pytest.raises(UsageError) as refused:
+        BenchConfig(models=[["openai/x", {"spec": "openai/x", "api_key": "hunter2secret"}]])
+    assert "hunter2secret" not in str(refused.value)
+
+
+def test_a_key_that_is_also_an_option_is_a_sentence(tmp_path, capsys):
+    run_study(
+        BenchStudy(BenchConfig(models=["homo_economicus"], protocols=[WORDS])), tmp_path / "r.db"
+    ).close()
+    assert cli.main(["extend", str(tmp_path / "r.db"), "concurrency=4", "--concurrency", "8"]) == 2
+    assert "concurrency is given twice" in " ".join(capsys.readouterr().err.split())
+
+
 def test_the_command_line_stops_resumes_and_lifts(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
@@ -285,5 +347,13 @@ def test_a_judge_has_what_its_run_has_left_of_the_budget(tmp_path, monkeypatch, 
         assert cli.main([*market, *judged, "--max-calls", "3", "--out", "s.db"]) == 1
         assert server.count == 7
         assert "nothing is left to the judge" in " ".join(capsys.readouterr().err.split())
+        assert (tmp_path / "s.html").exists()
+        wrong = "--set", "note_limit=20"
+        before = server.count
+        assert cli.main([*market, *judged, *wrong, "--out", "t.db"]) == 2
+        assert server.count == before
+        assert not (tmp_path / "t.db").exists()
+        assert cli.main(["price", "report", "s.db", *judged, "--max-calls", "1"]) == 1
+        assert cli.main(["price", "report", "s.db", *judged]) == 1  # the limit stands until it is lifted
         assert cli.main(["price", "report", "s.db", *judged, "--max-calls", "100"]) == 0
         assert server.count > 7

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from ludens.agents.llm.cache import CachePlace
 from ludens.cli import main
 from ludens.experiments import Run, caching, play, run_study
 from ludens.experiments.bench.study import BenchConfig, BenchStudy
@@ -109,6 +110,28 @@ def test_a_miss_is_explained(tmp_path, change, said, capsys):
         assert server.count == 2 * before
     assert main(["cache", "why", str(tmp_path / "second.db"), "--cache", str(tmp_path / "cache")]) == 0
     assert f"{before:>7}  asked: {said}" in capsys.readouterr().out
+
+
+def test_another_header_or_file_is_another_request(tmp_path):
+    """A gateway may choose who answers by a header, and a file may hold another model than before."""
+    place = CachePlace(str(tmp_path), "run", {"step": 0})
+
+    def key(model="openai/m", **options):
+        return place.parts(model, [{"role": "user", "content": "?"}], {}, options, 0)
+
+    routed = {"X-Route": "planted-route"}
+    assert key(extra_headers=routed) != key(extra_headers={"X-Route": "b"})
+    assert key(extra_headers=routed) != key()
+    assert key(extra_headers={"Authorization": "Bearer 1"}) == key(
+        extra_headers={"Authorization": "Bearer 2"}
+    )
+    assert "planted-route" not in json.dumps(key(extra_headers=routed))
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"GGUF" + bytes(60))
+    before = key(f"local/{file}")
+    assert key(f"local/{file}") == before
+    file.write_bytes(b"GGUF" + bytes(59) + b"1")
+    assert key(f"local/{file}") != before
 
 
 def test_no_secret_is_in_the_cache(tmp_path):

@@ -6,6 +6,8 @@ import csv
 import json
 import math
 import runpy
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -99,6 +101,26 @@ def test_what_is_not_described_has_the_type_of_its_values():
     for library in ("pandas", "polars", "pyarrow"):
         assert "\\ud83d" in str(data_frame([{"name": "half \ud83d"}], (), library)["name"][0])
     assert data_frame(rows, (), "pandas")["c"].tolist() == [True, None]
+
+
+def test_what_no_library_holds_is_a_text_and_an_empty_payoff_a_number():
+    rows = [{"much": 2**70, "half \ud800": 1, "payoff seat": None}]
+    for library in ("pandas", "polars", "pyarrow"):
+        found = data_frame(rows, COLUMNS["episodes"], library)
+        assert list(found.columns if library != "pyarrow" else found.column_names)[1] == "half \\ud800"
+    assert found.column("much").to_pylist() == [str(2**70)]
+    assert found.schema.field("payoff seat").type == pa.float64()
+
+
+def test_calls_of_a_decision_that_was_not_reached_are_rows_too(tmp_path):
+    with Loopback(otherwise=say("A")) as server:
+        model = {"spec": "openai/m", "api_base": server.url, "elicit": "sample", "api_key": "none"}
+        play("trust-v0", [model, "random"], episodes=3, path=tmp_path / "r.db", concurrency=1).close()
+    with closing(sqlite3.connect(tmp_path / "r.db")) as database, database:
+        first = database.execute("SELECT min(episode) FROM calls").fetchone()
+        database.execute("DELETE FROM decisions WHERE episode = ?", first)
+    with Run(tmp_path / "r.db") as run:
+        assert len(run.rows("calls")) == run.summary().calls
 
 
 def test_an_empty_table_has_its_columns():

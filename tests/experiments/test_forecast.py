@@ -174,6 +174,32 @@ def test_of_a_run_that_goes_on_the_rest_is_counted(tmp_path):
     assert rest.calls == pytest.approx(whole - 4)
 
 
+def test_of_a_run_that_grows_what_is_new_is_counted(tmp_path):
+    """References come last, so that what is added lies between what was played."""
+    with Loopback(otherwise=say("A")) as server:
+        config = {"elicit": "sample", "protocols": ["SPD5"]}
+        small = BenchConfig(models=[model(server)], **config)
+        run_study(BenchStudy(small), tmp_path / "r.db").close()
+        whole = server.count
+        other = model(server, spec="openai/other")
+        (added,) = forecast(
+            BenchStudy(BenchConfig(models=[model(server), other], **config)), tmp_path / "r.db"
+        ).models
+        assert (added.model, added.calls) == ("openai/other", pytest.approx(whole))
+        twice = BenchConfig(models=[model(server)], replicates=2, **config)
+        (again,) = forecast(BenchStudy(twice), tmp_path / "r.db").models
+        assert again.calls == pytest.approx(whole)
+
+
+def test_of_an_episode_that_broke_off_the_rest_is_counted(tmp_path):
+    with Loopback(otherwise=say('{"price": 1.5}')) as server:
+        config = PricingConfig(firms=[model(server), "nash"], periods=12, budget={"calls": 10})
+        with pytest.raises(BudgetSpentError):
+            run_study(PricingStudy(config), tmp_path / "r.db")
+        (rest,) = forecast(PricingStudy(config), tmp_path / "r.db").models
+    assert rest.calls == pytest.approx(2)
+
+
 class Seldom(PlayStudy):
     """A study that asks its model in every fifth episode."""
 

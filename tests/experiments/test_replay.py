@@ -10,8 +10,11 @@ from contextlib import closing
 import pytest
 
 from ludens.agents import CallablePolicy
+from ludens.agents.llm.abilities import _abilities as abilities_of
 from ludens.agents.llm.reading import choices
 from ludens.agents.llm.reading.choices import ChoiceReading
+from ludens.agents.local import close_all
+from ludens.agents.local.resolve import embedded_file
 from ludens.cli import main
 from ludens.errors import UsageError
 from ludens.experiments import (
@@ -192,6 +195,16 @@ def test_one_small_file_holds_everything(tmp_path, monkeypatch):
     again = tmp_path / "again.db"
     again.write_bytes(lzma.decompress(away.read_bytes()))
     assert resume(again).final_table() == Run(path).final_table()
+
+
+def test_replies_of_a_model_that_is_elsewhere_are_read_again(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.symlink_to(embedded_file())
+    play("trust-v0", [f"local/{file}", "random"], episodes=1, path=tmp_path / "run.db")
+    close_all()
+    file.unlink()
+    abilities_of.cache_clear()
+    unchanged(replay(tmp_path / "run.db"))
 
 
 def test_a_compressed_copy_is_only_read(tmp_path, capsys):

@@ -48,6 +48,16 @@ async def abilities(model: str) -> Abilities:
     return _abilities(model)
 
 
+def lost_abilities(model: str) -> Abilities:
+    """Return what a model on another machine took, of which nothing is here but its name."""
+    return _of_local(model.endswith(".gguf"))
+
+
+def _of_local(schema: bool) -> Abilities:
+    every = frozenset({"temperature", "max_tokens", "seed", "logprobs", "top_logprobs", "response_format"})
+    return Abilities(every, schema, thinks=False, priced=True)
+
+
 @lru_cache(maxsize=256)
 def _abilities(model: str) -> Abilities:
     litellm = load(model)
@@ -55,10 +65,7 @@ def _abilities(model: str) -> Abilities:
         from ludens.agents.local import resolve
         from ludens.agents.local.provider import takes_schema
 
-        every = frozenset(
-            {"temperature", "max_tokens", "seed", "logprobs", "top_logprobs", "response_format"}
-        )
-        return Abilities(every, takes_schema(resolve(model)), thinks=False, priced=True)
+        return _of_local(takes_schema(resolve(model)))
     provider = _provider(litellm, model)
     taken = litellm.get_supported_openai_params(model=model, custom_llm_provider=provider) or []
     try:

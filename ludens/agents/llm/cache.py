@@ -1,9 +1,10 @@
 """Replies that several runs share, so that none pays for what another one was told.
 
-A reply is kept under everything that decided it: the whole request (model, address, messages, parameters,
-other options), which replicate of which episode it was asked for, and the seed of the run. No two requests of
-one run have all of that in common, so that no reply serves twice within a run, where it would stand for two
-draws. Only replies that answered the question are kept: no refusal, no error, nothing unreadable.
+A reply is kept under everything that decided it: the whole request (model, with the contents of its files on
+this machine, address, messages, parameters, headers, other options), which replicate of which episode it was
+asked for, and the seed of the run. No two requests of one run have all of that in common, so that no reply
+serves twice within a run, where it would stand for two draws. Only replies that answered the question are
+kept: no refusal, no error, nothing unreadable.
 
 The cache is one SQLite file in a folder of the user's own, written by any number of processes at a time.
 Neither keys nor passwords are in it.
@@ -21,13 +22,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ludens.agents.local.resolve import PREFIX, fingerprint, resolve
 from ludens.agents.policy import Call
-from ludens.agents.secrets import plain_address, without_secrets
+from ludens.agents.secrets import is_secret, plain_address, without_secrets
 from ludens.errors import LudensError
 
 CACHED = "cached"
 """The mark of a call whose reply came from a cache."""
 
+_OF_KEYS = frozenset({"authorization", "proxy-authorization", "cookie"})
 _FILE = "replies.db"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies (
@@ -70,6 +73,7 @@ class CachePlace:
         address = str(more.pop("api_base", None) or "")
         return {
             "model": model,
+            **_told_apart(model, more.get("extra_headers")),
             "address": plain_address(address) if address else "",
             "messages": [dict(message) for message in messages],
             "parameters": dict(parameters),
@@ -163,6 +167,23 @@ def _flat(parts: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def _told_apart(model: str, headers: Any) -> dict[str, Any]:
+    """Return what decides a reply and is not kept itself, as digests: the files of a model on this machine,
+    and headers, by which a gateway may choose who answers. Headers that hold keys decide nothing.
+    """
+    found = {}
+    if model.startswith(PREFIX) and (digest := fingerprint(resolve(model))):
+        found["files"] = digest
+    said = headers if isinstance(headers, Mapping) else {}
+    if open_ones := {
+        str(name).lower(): str(value)
+        for name, value in said.items()
+        if str(name).lower() not in _OF_KEYS and not is_secret(str(name))
+    }:
+        found["headers"] = hashlib.sha256(_json(open_ones).encode()).hexdigest()[:16]
+    return found
 
 
 def _question(parts: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ from ludens.agents.llm.faults import (
 )
 from ludens.agents.llm.rehearsal import rehearsed
 from ludens.agents.llm.reply import FILTERED, Prices, Reply, broken_off, error_inside, read_reply, received
+from ludens.agents.llm.token_counts import prompt_tokens, reply_tokens
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
 
@@ -145,12 +147,32 @@ async def _request(
     if missed := _missed(endpoint.options, sent):
         _warn(endpoint.server, missed)
     left_out = "temperature" in parameters and bool(sent) and not _holds(sent, "temperature")
-    return read_reply(
+    reply = read_reply(
         litellm,
         endpoint.model,
         response,
         Prices.given(options),
         left_out=frozenset({"temperature"} if left_out else ()),
+    )
+    if reply.text and not reply.prompt_tokens and not reply.completion_tokens:
+        return _counted(litellm, endpoint, messages, reply)
+    return reply
+
+
+def _counted(
+    litellm: ModuleType, endpoint: Endpoint, messages: Sequence[Mapping[str, str]], reply: Reply
+) -> Reply:
+    """Return a reply of a server that counts no tokens with those that are counted here, so that budgets hold
+    for it too.
+    """
+    counts = prompt_tokens(endpoint.model, messages), reply_tokens(endpoint.model, str(reply.text))
+    prices = Prices.of_model(litellm, endpoint.model, endpoint.options)
+    return replace(
+        reply,
+        prompt_tokens=counts[0],
+        completion_tokens=counts[1],
+        counted=True,
+        cost=0.0 if prices is None else prices.of(*counts),
     )
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from ludens.agents.journal import asking
 from ludens.agents.llm.adaptation import STARVED, Fit, Learnt, Request, named, too_long
 from ludens.agents.llm.client import complete
 from ludens.agents.llm.endpoint import Endpoint
@@ -116,6 +117,7 @@ async def _judged(
     if too_long(reply.told):
         return sent, reply
     if learnt.accepted.get(sent.shape, 0) > since:
+        await _booked(endpoint, turned_down)
         return sent, turned_down
     if not named(reply.told, sent) and learnt.rejected.get(sent.shape, 0) < since:
         harmless = replace(sent, messages=_harmless(sent))
@@ -123,10 +125,17 @@ async def _judged(
         if not answer.told:
             learnt.accepted[sent.shape] = learnt.tick()
             keep(harmless, answer, f"{TRIED}it had rejected another one ({reply.rejected}).")
+            await _booked(endpoint, turned_down)
             return sent, turned_down
     learnt.rejected[sent.shape] = learnt.tick()
     learnt.fit = standing
     return sent, reply
+
+
+async def _booked(endpoint: Endpoint, turned_down: Reply) -> None:
+    """Count a prompt that was turned down among the calls of the budget, as a run that goes on counts it."""
+    async with asking(endpoint.model) as took:
+        took(turned_down)
 
 
 def _harmless(sent: Request) -> list[dict[str, str]]:

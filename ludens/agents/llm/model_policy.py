@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ludens.agents.journal import current_journal
-from ludens.agents.llm.abilities import LOCAL, Abilities, abilities
+from ludens.agents.llm.abilities import LOCAL, Abilities, abilities, lost_abilities
 from ludens.agents.llm.adaptation import Learnt, too_long
 from ludens.agents.llm.addresses import reached, with_headers
 from ludens.agents.llm.endpoint import TIMEOUT, Endpoint
@@ -28,6 +28,7 @@ from ludens.agents.llm.query import ModelQuery, Read, Rejection
 from ludens.agents.llm.reading.parsed import ParsedReply
 from ludens.agents.llm.reading.schemas import ENDING
 from ludens.agents.llm.settings import ModelSettings
+from ludens.agents.local.resolve import LocalModelError
 from ludens.agents.policy import Decision, OnInvalid, Policy, Wording
 from ludens.envs import Turn
 
@@ -147,7 +148,13 @@ class ModelPolicy(Policy):
             endpoint = replace(endpoint, options=with_headers(endpoint.options, settings.headers_from))
         learnt = self._learnt(endpoint.server)
         if self._abilities is None:
-            self._abilities = await shared(abilities(self.model))
+            try:
+                self._abilities = await shared(abilities(self.model))
+            except LocalModelError:
+                if (journal := current_journal()) is None or journal.reread is None:
+                    raise
+                # Its replies are read again from a run, wherever the model itself may be.
+                self._abilities = lost_abilities(self.model)
         learnt.abilities = self._abilities
         seed = settings.seed
         if seed is None and rng is not None and "seed" in learnt.abilities.parameters:

@@ -57,6 +57,7 @@ class Reply:
         told: all that the server says of a request that it did not take; empty if it took it.
         left_out: parameters of the request that LiteLLM did not send.
         prompt_tokens, completion_tokens: as the provider counted them; 0 where it gives no sensible count.
+        counted: the provider gave no counts of tokens, and these were counted here.
         cost: in US dollars; 0 where the price is unknown.
         seconds: wall-clock time, repetitions included.
         transport_retries: how often the request was repeated.
@@ -76,6 +77,7 @@ class Reply:
     left_out: frozenset[str] = frozenset()
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    counted: bool = False
     cost: float = 0.0
     seconds: float = 0.0
     transport_retries: int = 0
@@ -84,7 +86,7 @@ class Reply:
     @property
     def marks(self) -> tuple[str, ...]:
         """What a run keeps of the reply beside its text; see `ludens.agents.policy.Call`."""
-        return tuple(name for name in ("cut", "thoughts", "refused") if getattr(self, name))
+        return tuple(name for name in ("cut", "thoughts", "refused", "counted") if getattr(self, name))
 
     def after(self, seconds: float, transport_retries: int) -> Self:
         """Return the reply with how long the request took, and how often it was repeated."""
@@ -148,6 +150,7 @@ def kept_reply(call: Call) -> Reply:
         cut="cut" in call.marks,
         thoughts="thoughts" in call.marks,
         refused="refused" in call.marks,
+        counted="counted" in call.marks,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -73,6 +75,27 @@ def resolve(name: str) -> Reference:
             f".gguf file or of a model directory, a Hugging Face id, or {PREFIX}{EMBEDDED}."
         )
     return Reference(name, "hub", name, "hf")
+
+
+def fingerprint(reference: Reference) -> str:
+    """Return what tells the contents of a model's files apart from others of the same name: a SHA-256 in hex;
+    empty for the embedded model and an id on the hub, whose names do.
+    """
+    if reference.kind in ("embedded", "hub"):
+        return fingerprint(reference.base) if reference.base else ""
+    path = Path(reference.path)
+    files = [path] if path.is_file() else sorted(each for each in path.iterdir() if each.is_file())
+    told = [(each.stat().st_size, each.stat().st_mtime_ns) for each in files]
+    digests = [_digest(each, *size_and_time) for each, size_and_time in zip(files, told, strict=True)]
+    digests += [fingerprint(reference.base)] if reference.base else []
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 of a file, read anew where its size or time has changed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def embedded_file() -> Path:

@@ -182,7 +182,7 @@ def price(
     refuse_given(ctx, {"sessions"}, "unless all firms are qlearning")
     if print_config:
         refuse_given(ctx, {"judge"}, "on a study file, which --print-config prints")
-    _check_judge(judge)
+    _check_judge(judge, asked)
     config = PricingConfig(
         firms=with_settings(named, **{**asked.settings, **given(persona=persona, window=window)}),
         market=sold,
@@ -224,10 +224,11 @@ def report(
     budget: BudgetOptions,
 ) -> None:
     """Measure a run of the market again, finished or not, and write its report."""
-    _check_judge(judge)
+    _check_judge(judge, asked)
     from ludens.experiments import Run
     from ludens.experiments.pricing.judging import JudgeConfig, JudgeStudy
     from ludens.experiments.pricing.study import PricingStudy
+    from ludens.experiments.runs.caching import caching
 
     if judge is None:
         refuse_given(ctx, block_names(ModelOptions) | block_names(BudgetOptions), "without --judge")
@@ -237,7 +238,8 @@ def report(
         study = JudgeStudy(JudgeConfig(source=file, judge={"spec": judge} | asked.settings))
         if approved(study, budget, as_json=as_json) is None:
             return
-    _judge(file, judge, asked, budget.limits)
+    with caching(budget.cache):
+        _judge(file, judge, asked, budget.limits)
     print_run(file, as_json, written=True, files={"estimates": csv, "panel": panel})
 
 
@@ -275,9 +277,21 @@ def implant(
     carry_out(ImplantStudy(config), budget, executor, out=out, as_json=as_json, print_config=print_config)
 
 
-def _check_judge(model: str | None) -> None:
-    if model is not None and not is_model_id(model):
+def _check_judge(model: str | None, asked: ModelOptions) -> None:
+    """See that a judge can be made and asked, before anything is played and paid for.
+
+    Raises:
+        UsageError: it is no language model, or has no such settings.
+        ModelError: its key is missing.
+    """
+    if model is None:
+        return
+    if not is_model_id(model):
         raise UsageError(f"--judge takes a model's id, such as openai/gpt-5-mini; got {model!r}.")
+    from ludens.agents.llm.abilities import check_key
+    from ludens.experiments.pricing.judging import judge_policy
+
+    check_key(model, judge_policy({"spec": model} | asked.settings).connection)
 
 
 def _left(path: Path, judge: str | None, limits: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -303,15 +317,25 @@ def _left(path: Path, judge: str | None, limits: dict[str, Any] | None) -> dict[
 
 
 def _judge(path: Path, model: str | None, asked: ModelOptions, limits: dict[str, Any] | None) -> None:
-    """Let a model classify sentences of a run's notes; its answers enter the run's report."""
+    """Let a model classify sentences of a run's notes; its answers enter the run's report.
+
+    Limits that are not given stay as they were when it began.
+    """
     if model is None:
         return
     from ludens.experiments import Run
     from ludens.experiments.pricing.judging import judge
+    from ludens.experiments.pricing.verdicts import beside
+    from ludens.experiments.runs.budget import changed_budget
     from ludens.experiments.runs.progress import progress_bar
+    from ludens.experiments.study.engine import study_of
 
     with Run(path) as run:
         seed = run.manifest["seed"]
+    if (begun := beside(path)).exists():
+        with Run(begun) as run:
+            kept = changed_budget(study_of(run).config.budget, limits or {})
+        limits = None if kept is None else kept.as_json() or None
     with progress_bar(console(stderr=True), "judge") as progress:
         judge(path, {"spec": model} | asked.settings, seed=seed, budget=limits, progress=progress)
 

@@ -119,17 +119,7 @@ class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
             UsageError: it cannot be made.
         """
         given = self.config.judge
-        if isinstance(given, Policy):
-            return given
-        name, settings = unfold(given)
-        if not isinstance(name, str) or not is_model_id(name):
-            raise UsageError(
-                f"judge.judge: A judge is a language model, such as openai/gpt-5-mini; got {name!r}."
-            )
-        try:
-            return make(JudgePolicy, name, settings, name)
-        except UsageError as error:
-            raise UsageError(f"judge.judge: {error}") from None
+        return given if isinstance(given, Policy) else judge_policy(given)
 
     def measure(self, run: Run) -> JudgeResult:
         """Measure a run as it stands, finished or not; the source is not needed."""
@@ -164,6 +154,24 @@ class JudgeStudy(QuestionStudy[JudgeConfig, JudgeResult]):
                 for text, kind in result.said.items()
             ]
         }
+
+
+def judge_policy(given: str | Mapping[str, Any]) -> JudgePolicy:
+    """Make a judge from its specification.
+
+    Raises:
+        UsageError: it is no language model, or has no such settings.
+    """
+    name, settings = unfold(given)
+    if not isinstance(name, str) or not is_model_id(name):
+        raise UsageError(
+            f"judge.judge: A judge is a language model, such as openai/gpt-5-mini; got {name!r}."
+        )
+    try:
+        made: JudgePolicy = make(JudgePolicy, name, settings, name)  # type: ignore[assignment]  # of its class
+        return made
+    except UsageError as error:
+        raise UsageError(f"judge.judge: {error}") from None
 
 
 def judge(

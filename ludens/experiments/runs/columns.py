@@ -6,6 +6,7 @@ the documentation is printed from them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -191,7 +192,8 @@ _CALL: tuple[tuple[Column, Callable[[Call], Any]], ...] = (
             "marks",
             "texts",
             "what came with the reply beside its text: `cut` (it reached the limit of tokens), `thoughts` "
-            "(in a field of their own), `refused` (the provider's word); `cached` (it came from a cache)",
+            "(in a field of their own), `refused` (the provider's word); `counted` (the provider counts no "
+            "tokens, and they were counted here), `cached` (it came from a cache)",
         ),
         lambda call: list(call.marks),
     ),
@@ -205,7 +207,12 @@ _PLACE = (
 COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "decisions": (
         *(column for column, _ in _DECISION),
-        Column("label_…", "text", "a label of the episode that no other column holds; one column for each"),
+        Column(
+            "label_…",
+            "text",
+            "a label of the episode that no other column holds, one column for each; numbers where all of "
+            "them are",
+        ),
     ),
     "calls": (
         *_PLACE,
@@ -214,7 +221,12 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     ),
     "episodes": (
         Column("episode", "integer", "the episode's number, from 0"),
-        Column("…", "text", "each label of the episode under its own name: policy, protocol, replicate …"),
+        Column(
+            "…",
+            "text",
+            "each label of the episode under its own name: policy, protocol …; numbers where all of them "
+            "are, as in replicate",
+        ),
         Column("status", "text", "`planned`, `running`, `done`, `dropped`, `forfeited` or `aborted`"),
         Column(
             "payoff …",
@@ -241,12 +253,17 @@ def decision_rows(records: Iterable[DecisionRecord]) -> Iterator[Row]:
         yield row | {f"label_{name}": own.get(name) for name in labels}
 
 
-def call_rows(records: Iterable[DecisionRecord]) -> Iterator[Row]:
-    """Yield one row per call of the decisions: its place, the request, the reply, and what it took."""
-    for record in records:
-        for number, call in enumerate(record.decision.calls):
-            place = {"episode": record.episode, "step": record.step, "call": number}
-            yield place | {column.name: read(call) for column, read in _CALL}
+def call_rows(calls: Iterable[tuple[tuple[int, int], Call]]) -> Iterator[Row]:
+    """Yield one row per call: its place, the request, the reply, and what it took.
+
+    Args:
+        calls: each with the episode and the step of its decision, in the order in which they were made.
+    """
+    numbers = Counter[tuple[int, int]]()
+    for (episode, step), call in calls:
+        place = {"episode": episode, "step": step, "call": numbers[episode, step]}
+        numbers[episode, step] += 1
+        yield place | {column.name: read(call) for column, read in _CALL}
 
 
 def episode_rows(records: Iterable[EpisodeRecord]) -> Iterator[Row]:

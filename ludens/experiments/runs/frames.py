@@ -75,6 +75,7 @@ def _frame(
 
     given = list(rows)
     known: dict[str, ColumnType] = {column.name: column.type for column in columns}
+    given = [{as_text(name): value for name, value in row.items()} for row in given]
     names = dict.fromkeys(name for row in given for name in row)
     if not given:
         names = dict.fromkeys(name for name in known if "…" not in name)
@@ -82,19 +83,30 @@ def _frame(
     types: dict[str, Any] = {}
     for name in names:
         values = [row.get(name) for row in given]
-        kind = known.get(name) or _kind(values)
+        kind = known.get(name) or _kind(values) or _family(name, known)
         data[name] = [None if value is None else _cell(value, kind) for value in values]
         types[name] = _type(kind, nw, library, lacking=None in values)
     found: nw.DataFrame[Any] = nw.from_dict(data, schema=types, backend=library)
     return found
 
 
-def _kind(values: Sequence[Any]) -> ColumnType:
-    """Return the type of values that nothing is known of."""
+def _family(name: str, known: Mapping[str, ColumnType]) -> ColumnType:
+    """Return the type of an empty column, of which others of its kind are known: ``payoff …``."""
+    families = ((each.removesuffix("…"), kind) for each, kind in known.items() if each.endswith("…"))
+    kinds = (kind for start, kind in families if start and name.startswith(start))
+    return next(kinds, "text")
+
+
+def _kind(values: Sequence[Any]) -> ColumnType | None:
+    """Return the type of values that nothing is known of; None where there are none."""
     given = [value for value in values if value is not None]
+    if not given:
+        return None
+    if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in given):
+        return "text"  # no library has such numbers
     kinds: tuple[tuple[ColumnType, Any], ...] = (("boolean", bool), ("integer", int), ("number", int | float))
     for kind, python in kinds:
-        if given and all(isinstance(value, python) for value in given):
+        if all(isinstance(value, python) for value in given):
             mixed = kind != "boolean" and any(isinstance(value, bool) for value in given)
             return "text" if mixed else kind
     return "text"

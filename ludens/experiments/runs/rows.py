@@ -178,6 +178,11 @@ def select_calls(database: sqlite3.Connection, episode: int) -> dict[int, list[C
     return calls
 
 
+def every_call(database: sqlite3.Connection) -> Iterator[tuple[tuple[int, int], Call]]:
+    """Yield every call with the episode and step of its decision, also where the decision was not reached."""
+    return _calls(database, "", ())
+
+
 def _decision_record(
     row: Sequence[Any], labels: Mapping[str, Any], calls: tuple[Call, ...]
 ) -> DecisionRecord:

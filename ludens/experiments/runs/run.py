@@ -184,8 +184,10 @@ class Run(Shown):
         check_choice("A run", "table", table, RUN_TABLES)
         if table == "episodes":
             return self.table()
-        made = decision_rows if table == "decisions" else call_rows
-        return list(made(self.decisions()))
+        if table == "decisions":
+            return list(decision_rows(self.decisions()))
+        with self._reading() as database:
+            return list(call_rows(rows.every_call(database)))
 
     def to_pandas(self, table: RunTable = "decisions") -> Any:
         """Return a table of the run (see `rows`) as a pandas DataFrame.
@@ -261,6 +263,11 @@ class Run(Shown):
         """Return what the answered calls took, as a budget counts them."""
         with self._reading() as database:
             return sum(read_spending(database).values(), Spending())
+
+    def calls_by_episode(self) -> dict[int, int]:
+        """Return how many calls the run holds of each episode that has any, as far as it was played."""
+        with self._reading() as database:
+            return dict(database.execute("SELECT episode, count(*) FROM calls GROUP BY episode"))
 
     @contextmanager
     def _reading(self) -> Iterator[Database]:

@@ -27,7 +27,14 @@ from pydantic import (
 
 from ludens.agents.policy import Policy
 from ludens.agents.registry import is_model_id
-from ludens.agents.secrets import is_address, is_secret, masked, remember, without_secrets
+from ludens.agents.secrets import (
+    is_address,
+    is_secret,
+    masked,
+    remember,
+    without_secret_values,
+    without_secrets,
+)
 from ludens.agents.trained.names import CONTENT, moved, pinned
 from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Budget
@@ -92,7 +99,7 @@ def as_policy(value: object) -> PolicyLike:
         return whole
     raise ValueError(
         "A policy is named by its specification, such as homo_economicus or openai/gpt-5-mini; got "
-        f"{value!r}."
+        f"{without_secret_values(value)!r}."
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from ludens.experiments.runs.lanes import LaneOf
 from ludens.experiments.runs.progress import notebook_bar
 from ludens.experiments.runs.recorder import OnProgress
 from ludens.experiments.runs.records import EpisodeSpec
-from ludens.experiments.runs.rows import as_json
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.runner import PlayOne, run_episodes
 from ludens.experiments.runs.seeds import episode_seeds
@@ -37,6 +35,7 @@ from ludens.experiments.study.config import (
     same_policy,
 )
 from ludens.experiments.study.connection import ApiBase, Connection, check_policy, moved
+from ludens.experiments.study.lacking import lacking
 from ludens.experiments.study.questions import is_hosted
 from ludens.experiments.study.registry import AnyStudy, find_study, reference_of
 
@@ -190,7 +189,7 @@ def continue_run(study: AnyStudy, path: str | os.PathLike[str], *, progress: OnP
         raise StoreError(f"{path} was aborted and cannot go on: {manifest['detail']}")
     _check_cast(begun, study)
     specs = [EpisodeSpec(record.index, record.labels) for record in played]
-    if _missing(study.episodes(), [spec.labels for spec in specs]) or len(study.episodes()) != len(specs):
+    if lacking(study.episodes(), [spec.labels for spec in specs]) or len(study.episodes()) != len(specs):
         version = manifest["versions"].get("ludens", "unknown")
         raise UsageError(
             f"{path} was begun with other episodes than its configuration gives now (a game may have "
@@ -312,12 +311,12 @@ def extend_run(larger: AnyStudy, path: str | os.PathLike[str], *, progress: OnPr
     if manifest["status"] == "aborted" and larger.abort_run:
         raise StoreError(f"{path} was aborted and cannot grow: {manifest['detail']}")
     held = [record.labels for record in played]
-    if lost := _missing(held, larger.episodes()):
+    if lost := lacking(held, larger.episodes()):
         raise UsageError(
             f"{path} holds an episode that the new configuration lacks ({_told(lost[0])}): extending "
             "only adds."
         )
-    added = _missing(larger.episodes(), held)
+    added = lacking(larger.episodes(), held)
     first = 1 + max((record.index for record in played), default=-1)
     specs = [_spec(larger, first + place, labels) for place, labels in enumerate(added)]
     play_one = larger.player()
@@ -509,30 +508,6 @@ def _warn(study: AnyStudy, store: Store, first: Collection[int]) -> None:
     with Run(store.path) as run:
         for sentence in study.look(run, first):
             logger.warning("%s", sentence)
-
-
-def _missing(wanted: Sequence[Labels], there: Sequence[Labels]) -> list[Labels]:
-    """Return the wanted labels that are not there, each as often as it is missing.
-
-    Labels of a stored episode may hold more, drawn for it alone: only keys that are on both sides are
-        compared.
-    """
-    if not wanted or not there:
-        return list(wanted)
-    keys = set(wanted[0]) & set(there[0])
-    count = Counter(_key(labels, keys) for labels in there)
-    missing = []
-    for labels in wanted:
-        key = _key(labels, keys)
-        if count[key]:
-            count[key] -= 1
-        else:
-            missing.append(labels)
-    return missing
-
-
-def _key(labels: Labels, keys: set[str]) -> str:
-    return as_json({name: labels.get(name) for name in sorted(keys)})
 
 
 def _told(labels: Labels) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from ludens.agents.llm.loop import run as run_coroutine
 from ludens.agents.llm.model_policy import ModelPolicy
 from ludens.agents.llm.rehearsal import RehearsedError, rehearsing
 from ludens.agents.llm.reply import Prices
+from ludens.agents.llm.token_counts import prompt_tokens
 from ludens.agents.policy import BeliefReport, Decision, Policy
 from ludens.agents.specs import unfold
 from ludens.envs import Turn
@@ -29,6 +30,7 @@ from ludens.experiments.runs.recorder import Recorder
 from ludens.experiments.runs.records import FINISHED, EpisodeSpec
 from ludens.experiments.runs.run import Run
 from ludens.experiments.runs.seeds import decision_rng, episode_seeds
+from ludens.experiments.study.lacking import lacking
 from ludens.experiments.study.questions import is_hosted, spec_of
 from ludens.experiments.study.registry import AnyStudy
 
@@ -183,12 +185,16 @@ def forecast(study: AnyStudy, path: str | os.PathLike[str] | None = None) -> For
     """
     specs = [EpisodeSpec(index, labels) for index, labels in enumerate(study.episodes())]
     ended: set[int] = set()
+    calls: Mapping[int, int] = {}
     if path is not None:
         with Run(path) as run:
             stored = run.episodes()
+            calls = run.calls_by_episode()
         ended = {record.index for record in stored if record.status in FINISHED}
         held = [EpisodeSpec(record.index, record.labels) for record in stored]
-        specs = held if len(held) >= len(specs) else [*held, *specs[len(held) :]]
+        added = lacking(study.episodes(), [spec.labels for spec in held])
+        first = 1 + max((spec.index for spec in held), default=-1)
+        specs = [*held, *(EpisodeSpec(first + place, labels) for place, labels in enumerate(added))]
     todo = [spec for spec in specs if spec.index not in ended]
     if not any(_hosted(study)):
         return Forecast(len(todo), 0, ())
@@ -204,10 +210,17 @@ def forecast(study: AnyStudy, path: str | os.PathLike[str] | None = None) -> For
     played = 0
     for name, (number, notes) in rehearsals.items():
         played += number
+        each_episode = sum(count.calls for count in notes.values()) / number
+        parts = sum(_part_left(calls.get(spec.index, 0), each_episode) for spec in groups[name])
         for place, each in notes.items():
-            each.scale(len(groups[name]) / number)
+            each.scale(parts / number)
             counts[place] = counts[place] + each if place in counts else each
     return Forecast(len(todo), played, tuple(map(_priced, counts.values())))
+
+
+def _part_left(calls: int, expected: float) -> float:
+    """Return which part of an episode is still to be asked, of which a run holds some calls: at least one."""
+    return 1.0 if not calls or expected <= 1 else max(expected - calls, 1.0) / expected
 
 
 @dataclass(frozen=True)
@@ -332,7 +345,7 @@ async def _rendered(
             raise RehearsedError
         before[:] = messages  # the query goes on writing in its own
         limit = parameters.get("max_tokens", parameters.get("max_completion_tokens"))
-        requests.append(_Request(endpoint, _tokens(endpoint.model, messages), limit))
+        requests.append(_Request(endpoint, prompt_tokens(endpoint.model, messages), limit))
 
     try:
         with rehearsing(note), recording(_NoJournal()):
@@ -376,17 +389,6 @@ class _NoJournal:
 
     def remembered(self, server: str) -> Mapping[str, Any]:
         return {}
-
-
-def _tokens(model: str, messages: Iterable[Mapping[str, str]]) -> int:
-    """Count tokens with the tokenizer that LiteLLM brings for a model; none is downloaded."""
-    litellm: Any = load(model)
-    before = litellm.disable_hf_tokenizer_download
-    litellm.disable_hf_tokenizer_download = True
-    try:
-        return int(litellm.token_counter(model=model, messages=[dict(each) for each in messages]))
-    finally:
-        litellm.disable_hf_tokenizer_download = before
 
 
 def _priced(count: _Count) -> ModelForecast:

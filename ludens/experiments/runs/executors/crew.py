@@ -14,6 +14,7 @@ import cloudpickle
 
 from ludens.agents.secrets import remembered
 from ludens.errors import LudensError, UsageError
+from ludens.experiments.runs.budget import BudgetSpentError
 from ludens.experiments.runs.executors.base import Carry, Common, Listen, Work
 from ludens.experiments.runs.executors.worker import packed, portable
 from ludens.experiments.runs.stop import StoppedError
@@ -147,7 +148,9 @@ class _Crew:
                 self._common.fail(why)
             else:
                 continue
-            if (stop := packed("stop", self._common.stop.requested)) != self._stop:
+            # Where a budget is spent, nobody waits for a server any longer either.
+            at_once = self._common.stop.requested or isinstance(self._common.failure, BudgetSpentError)
+            if (stop := packed("stop", at_once)) != self._stop:
                 self._stop = stop
                 for member in self._members:
                     if member.link is not None:
