@@ -40,12 +40,13 @@ SIZES = Sizes(
     repeated=3, matches=1,
 )  # fmt: skip
 """Without the base and the persona, which the alignment by the preset asks."""
-SMALLER = replace(SIZES, repeated=0)
+SHORTER = replace(SIZES, held_out=32, others=16, carry=16, matches=1, repeated=0)
+"""Of homo moralis, whose replies are three times as long, and of trainings on games alone."""
 EVERYTHING = ("games", "av", "pricing")
 TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "all": {"domains": EVERYTHING, "surfaces": 300, "replay": 1.0},
-        "games": {"examples": 256, "domains": ("games",), "surfaces": 300, "replay": 1.0, "sizes": SMALLER},
+        "games": {"examples": 256, "domains": ("games",), "surfaces": 300, "replay": 1.0, "sizes": SHORTER},
         "quick": QUICK,
         "free": {**QUICK, "replay": 0.0, "sizes": replace(QUICK["sizes"], compared=False)},
     }
@@ -76,6 +77,7 @@ class Entry:
         to = "moralis" if self.kappa else "economicus"
         if self.training == "all":
             settings["examples"] = EXAMPLES[to]
+            settings["sizes"] = SHORTER if self.kappa else SIZES
         return make_plan(
             MODEL, to, kappa=self.kappa or None, seed=self.seed, processes=self.processes, **settings,
         )  # fmt: skip
@@ -83,6 +85,7 @@ class Entry:
 
 ENTRIES = (
     *(Entry(kappa) for kappa in (0.5, 0)),
+    Entry(0, "games"),
     Entry(0.5, "games"),
     Entry(0.5, "quick", processes=2),
     Entry(0.5, "free"),
