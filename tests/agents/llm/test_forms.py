@@ -122,10 +122,10 @@ def test_a_reply_without_an_answer_is_asked_again_and_never_guessed(form):
 COUNTS = {
     "fractions": ({"prompt_tokens": 30.5, "completion_tokens": 2.0}, (30, 2)),
     "texts": ({"prompt_tokens": "30", "completion_tokens": "many"}, (30, 0)),
-    "below zero": ({"prompt_tokens": -30, "completion_tokens": -1}, (0, 0)),
-    "absurd": ({"prompt_tokens": 10**30, "completion_tokens": 1e300}, (0, 0)),
-    "not a number": ({"prompt_tokens": float("nan"), "completion_tokens": float("inf")}, (0, 0)),
-    "nothing": ({"prompt_tokens": None}, (0, 0)),
+    "below zero": ({"prompt_tokens": -30, "completion_tokens": -1}, None),
+    "absurd": ({"prompt_tokens": 10**30, "completion_tokens": 1e300}, None),
+    "not a number": ({"prompt_tokens": float("nan"), "completion_tokens": float("inf")}, None),
+    "nothing": ({"prompt_tokens": None}, None),
     "odd details": (
         {"prompt_tokens": 30, "completion_tokens": 2, "completion_tokens_details": "x", "total_tokens": "y"},
         (30, 2),
@@ -138,8 +138,14 @@ def test_counts_of_tokens_never_cost_an_answer(usage, counted):
     with Loopback([], reply(usage=usage)) as server:
         decision = decide(server, "openai/gpt-4o-mini")
     (call,) = decision.calls
-    assert (decision.action, call.prompt_tokens, call.completion_tokens) == (1, *counted)
-    assert call.cost == pytest.approx(counted[0] * 0.15e-6 + counted[1] * 0.6e-6)
+    assert decision.action == 1
+    assert ("counted" in call.marks) == (counted is None)
+    if counted is None:  # no sensible count, so that the tokens are counted here
+        assert call.prompt_tokens > 50
+        assert 0 < call.completion_tokens < 20
+    else:
+        assert (call.prompt_tokens, call.completion_tokens) == counted
+    assert call.cost == pytest.approx(call.prompt_tokens * 0.15e-6 + call.completion_tokens * 0.6e-6)
 
 
 def test_half_a_surrogate_pair_in_a_reply_costs_nothing():

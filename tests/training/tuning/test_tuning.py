@@ -32,6 +32,7 @@ from ludens.training.tuning import (
     Reinforcement,
     TuningError,
     export,
+    grpo,
     read_tuned,
     reinforce,
     rounds,
@@ -381,7 +382,7 @@ def test_a_training_with_replay_keeps_its_pieces_and_says_so(tiny, data, tmp_pat
     assert made.card["steps"] == 3
 
 
-def test_adapters_are_trained_further_and_by_reward(tiny, data, tmp_path):
+def test_adapters_are_trained_further_and_by_reward(tiny, data, tmp_path, monkeypatch):
     import torch
     from safetensors.torch import load_file
 
@@ -393,6 +394,11 @@ def test_adapters_are_trained_further_and_by_reward(tiny, data, tmp_path):
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-6) for name in weights[0])
     assert any(value.abs().max() > 0 for name, value in weights[0].items() if "lora_B" in name)
     place = data.write(tmp_path / "data")
+    wanted = Reinforcement(steps=2, turns=2, generations=2, max_tokens=6, learning_rate=0.01)
+    monkeypatch.setattr(grpo, "MODULE", "ludens.no_such_module")
+    with pytest.raises(TuningError, match="begins anew"):
+        reinforce(first.folder, place, tmp_path / "reinforced", settings=wanted, threads=1)
+    monkeypatch.undo()
     line = (
         f"align grpo {first.folder} {tmp_path / 'reinforced'} --data {place} --steps 2 --turns 2 --threads 1"
     )
