@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ludens.agents.secrets import is_secret
 from ludens.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -69,11 +70,13 @@ def assignments(texts: Iterable[str], option: str) -> dict[str, Any]:
         UsageError: a part is not key=value, or a key comes twice.
     """
     values: dict[str, Any] = {}
-    for number, part in enumerate((part.strip() for text in texts for part in _parts(text)), 1):
+    parts = [part.strip() for text in texts for part in _parts(text)]
+    # A part of what holds a key may be the rest of it, such as one with a comma in it.
+    hidden = any(is_secret(part.partition("=")[0].strip()) for part in parts)
+    for number, part in enumerate(parts, 1):
         key, equals, value = (word.strip() for word in part.partition("="))
         if not key or not equals or not value or key in values:
-            # Only a key is repeated: a value may be a secret.
-            place = repr(key) if key and equals else f"part {number}"
+            place = f"part {number}" if hidden else repr(part)
             raise UsageError(f"{option} takes key=value,…, each key once; it cannot be read at {place}.")
         try:
             values[key] = json.loads(value)

@@ -154,8 +154,9 @@ def test_time_that_is_over_ends_the_waiting_of_workers(tmp_path):
 
 def test_a_value_that_cannot_be_read_is_not_repeated(capsys):
     for given, said in (
-        ("api_key=hunter2secret,api_key=hunter2secret", "'api_key'"),
+        ("api_key=hunter2secret,api_key=hunter2secret", "part 2"),
         ("api_key=abc12,hunter2secret", "part 2"),
+        ("top_p=0.5,temperature", "'temperature'"),
     ):
         assert cli.main(["bench", "openai/m", "--set", given]) == 2
         told = " ".join(capsys.readouterr().err.split())
